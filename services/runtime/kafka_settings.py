@@ -1,0 +1,103 @@
+"""The Kafka half of the settings: addresses, credentials, group membership, producing."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings
+
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+class KafkaSettings(BaseSettings):
+    """How to reach Kafka and how to behave there; see Settings for where values come from."""
+
+    kafka_bootstrap_servers: str = Field(
+        default="127.0.0.1:9092",
+        min_length=1,
+        description="Kafka brokers to ask first: `host:port`, several with commas.",
+    )
+    kafka_topic_prefix: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._-]{0,100}$",
+        description="Put before every topic and consumer group, so that systems can share a broker.",
+    )
+    kafka_partitions: int = Field(
+        default=6,
+        ge=1,
+        le=1000,
+        description="Partitions of each topic when it is created; fixed from then on, because "
+        "growing them would send an order's next messages to another partition.",
+    )
+    kafka_replication_factor: int = Field(
+        default=1,
+        ge=1,
+        le=9,
+        description="Copies of each topic when it is created; 3 in production.",
+    )
+    kafka_security_protocol: SecurityProtocol = Field(
+        default="PLAINTEXT", description="How to talk to the brokers."
+    )
+    kafka_sasl_mechanism: SaslMechanism = Field(
+        default="SCRAM-SHA-512", description="How to log in, with a SASL_* protocol."
+    )
+    kafka_sasl_username: str | None = Field(default=None, description="Login name for SASL.")
+    kafka_sasl_password: SecretStr | None = Field(default=None, description="Password for SASL.")
+    kafka_ssl_cafile: Path | None = Field(
+        default=None, description="PEM file of the authorities to trust; absent: the system's."
+    )
+    kafka_ssl_certfile: Path | None = Field(
+        default=None, description="PEM file of the client's certificate, for mutual TLS."
+    )
+    kafka_ssl_keyfile: Path | None = Field(
+        default=None, description="PEM file of the key that belongs to KAFKA_SSL_CERTFILE."
+    )
+    kafka_ssl_password: SecretStr | None = Field(
+        default=None, description="Password of KAFKA_SSL_KEYFILE."
+    )
+    kafka_group_instance_id: str | None = Field(
+        default=None,
+        description="Static membership: a name that stays with this replica over restarts.",
+    )
+    kafka_session_timeout_ms: int = Field(
+        default=10_000,
+        ge=1_000,
+        le=1_800_000,
+        description="A replica silent for longer loses its partitions.",
+    )
+    kafka_heartbeat_interval_ms: int = Field(
+        default=2_000, ge=100, description="How often a replica says it is there."
+    )
+    kafka_rebalance_timeout_ms: int = Field(
+        default=30_000,
+        ge=1_000,
+        description="How long a rebalance waits for replicas; above the longest batch.",
+    )
+    kafka_max_poll_interval_ms: int = Field(
+        default=300_000, ge=1_000, description="A replica that stops polling for longer is put out."
+    )
+    kafka_request_timeout_ms: int = Field(
+        default=20_000, ge=100, description="How long one request to a broker may take."
+    )
+    kafka_linger_ms: int = Field(
+        default=0, ge=0, le=1_000, description="How long the producer waits to fill a batch."
+    )
+    kafka_compression_type: Literal["none", "gzip"] = Field(
+        default="none", description="Compression of what is published."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.kafka_heartbeat_interval_ms * 2 > self.kafka_session_timeout_ms:
+            raise ValueError(
+                "KAFKA_HEARTBEAT_INTERVAL_MS must be at most half of KAFKA_SESSION_TIMEOUT_MS"
+            )
+        if self.kafka_security_protocol.startswith("SASL_") and not (
+            self.kafka_sasl_username and self.kafka_sasl_password
+        ):
+            raise ValueError(
+                f"KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs "
+                "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD (or KAFKA_SASL_PASSWORD_FILE)"
+            )
+        return self

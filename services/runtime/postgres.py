@@ -1,0 +1,92 @@
+"""Connections to Postgres: each service as its own role, in its own schema, with every wait bounded.
+
+`jsonb` goes in as str or bytes of JSON text and comes out as bytes: encoding and decoding is the
+caller's, once, with the library it chooses.
+"""
+
+import asyncpg
+
+from services.runtime.settings import Settings
+
+_JSONB_VERSION = b"\x01"
+
+
+def role_of(service: str) -> str:
+    """The database role of a service."""
+    return f"orderflow_{service}"
+
+
+async def create_pool(settings: Settings, service: str) -> asyncpg.Pool:
+    """A pool for `service`; connections appear as they are needed.
+
+    Raises what asyncpg and the socket raise when the database cannot be reached.
+    """
+    pool: asyncpg.Pool = await asyncpg.create_pool(
+        settings.database_url_of(service),
+        min_size=1,
+        max_size=settings.database_pool_size,
+        timeout=settings.database_connect_timeout_seconds,
+        init=prepare,
+        server_settings=server_settings(settings, service),
+        max_inactive_connection_lifetime=0,
+    )
+    return pool
+
+
+async def connect(settings: Settings, service: str, purpose: str = "lone") -> asyncpg.Connection:
+    """A connection outside any pool, for what lives as long as its session: advisory locks.
+
+    `statement_timeout` and the idle limit do not end it; TCP keepalives do, when its process
+    is gone.
+    """
+    connection: asyncpg.Connection = await asyncpg.connect(
+        settings.database_url_of(service),
+        timeout=settings.database_connect_timeout_seconds,
+        server_settings=server_settings(settings, service)
+        | {"application_name": f"{role_of(service)}.{purpose}"},
+    )
+    await prepare(connection)
+    return connection
+
+
+def server_settings(settings: Settings, service: str) -> dict[str, str]:
+    """Session parameters of a service's connection; they survive a pool's RESET ALL."""
+    return {
+        "role": role_of(service),
+        "search_path": service,
+        "application_name": role_of(service),
+        "timezone": "UTC",
+        "lock_timeout": _milliseconds(settings.database_lock_timeout_seconds),
+        "statement_timeout": _milliseconds(settings.database_statement_timeout_seconds),
+        "idle_in_transaction_session_timeout": _milliseconds(
+            settings.database_idle_in_transaction_timeout_seconds
+        ),
+        # The server notices a vanished client in about 10 + 3 * 5 seconds and lets go of its locks.
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "30000",
+    }
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(max(1, round(seconds * 1000)))
+
+
+async def prepare(connection: asyncpg.Connection) -> None:
+    """Make `jsonb` cross as text in both directions (str or bytes in, bytes out)."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=_to_jsonb,
+        decoder=_from_jsonb,
+        format="binary",
+    )
+
+
+def _to_jsonb(text: str | bytes) -> bytes:
+    return _JSONB_VERSION + (text.encode() if isinstance(text, str) else text)
+
+
+def _from_jsonb(data: bytes) -> bytes:
+    return data[1:]

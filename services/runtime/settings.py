@@ -1,0 +1,232 @@
+"""Settings of every process: one frozen value, read once from the environment.
+
+The same descriptions make the table in docs/operating.md (`python -m orderflow.docs`).
+Durations and sizes carry their unit in the name.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from services.runtime.environment import SecretFiles, SettingsError, explain, refuse_unknown
+from services.runtime.kafka_settings import KafkaSettings
+
+__all__ = ["SERVICES", "Settings", "SettingsError"]
+
+SERVICES = ("orders", "claims", "analytics")
+
+
+def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
+    """A field of ours: its variable carries the prefix ORDERFLOW_."""
+    return Field(
+        default=default,
+        validation_alias=f"ORDERFLOW_{name}",
+        description=description,
+        **limits,
+    )
+
+
+class Settings(KafkaSettings):
+    """What a process needs to know from outside; `Settings(...)` never looks at the environment."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="`postgresql://user:password@host:5432/name`. Every service takes its own role "
+        "and schema after logging in. Also the login that migrates.",
+    )
+    orders_database_url: SecretStr | None = Field(
+        default=None, description="Login of the orders service, instead of DATABASE_URL."
+    )
+    claims_database_url: SecretStr | None = Field(
+        default=None, description="Login of the claims service, instead of DATABASE_URL."
+    )
+    analytics_database_url: SecretStr | None = Field(
+        default=None, description="Login of the analytics service, instead of DATABASE_URL."
+    )
+    orders_database_password: SecretStr | None = Field(
+        default=None,
+        description="Given to `orderflow migrate`: lets the role orderflow_orders log in with it.",
+    )
+    claims_database_password: SecretStr | None = Field(
+        default=None, description="The same for the role orderflow_claims."
+    )
+    analytics_database_password: SecretStr | None = Field(
+        default=None, description="The same for the role orderflow_analytics."
+    )
+    database_pool_size: int = Field(
+        default=4, ge=1, le=200, description="Most connections of one service in one process."
+    )
+    database_connect_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="How long to wait for a new connection."
+    )
+    database_lock_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="How long a statement may wait for a lock."
+    )
+    database_idle_in_transaction_timeout_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="A transaction left idle for longer is ended, so that a stopped process "
+        "cannot hold a partition for ever.",
+    )
+    database_statement_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="How long one statement may run."
+    )
+
+    http_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address for health and metrics; a container needs 0.0.0.0.",
+    )
+    http_port: int = Field(
+        default=8080, ge=0, le=65535, description="Port for health and metrics; 0 takes a free one."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        default="INFO", description="Least important entry to write."
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="One JSON object a line, or coloured text for a terminal."
+    )
+
+    clock_file: Path | None = _own(
+        "CLOCK_FILE", None, "File holding the business time (RFC 3339), for demos and replays."
+    )
+    batch_max_records: int = _own(
+        "BATCH_MAX_RECORDS", 500, "Most Kafka records in one batch.", ge=1, le=100_000
+    )
+    batch_max_bytes: int = _own(
+        "BATCH_MAX_BYTES", 8_388_608, "Most bytes of values in one batch.", ge=1_024
+    )
+    batch_max_orders: int = _own(
+        "BATCH_MAX_ORDERS",
+        2_000,
+        "Most items (so at most as many orders) in one batch; one larger message is a batch alone.",
+        ge=1,
+    )
+    poll_timeout_ms: int = _own(
+        "POLL_TIMEOUT_MS", 20, "How long one poll waits for records.", ge=1, le=5_000
+    )
+    max_message_bytes: int = _own(
+        "MAX_MESSAGE_BYTES", 1_048_576, "A larger incoming message is refused.", ge=1_024
+    )
+    max_event_bytes: int = _own(
+        "MAX_EVENT_BYTES",
+        921_600,
+        "An outgoing event's `context` is cut to stay below this.",
+        ge=4_096,
+    )
+    outbox_shards: int = _own(
+        "OUTBOX_SHARDS",
+        8,
+        "Shards of the outbox, shared out among replicas; the same number for all of them.",
+        ge=1,
+        le=256,
+    )
+    relay_poll_seconds: float = _own(
+        "RELAY_POLL_SECONDS", 0.5, "How often the relay looks unasked.", gt=0, le=60
+    )
+    relay_batch_rows: int = _own(
+        "RELAY_BATCH_ROWS", 500, "Most outbox rows read at once.", ge=1, le=100_000
+    )
+    command_wait_seconds: float = _own(
+        "COMMAND_WAIT_SECONDS",
+        900.0,
+        "How long a command waits for its order, in business time.",
+        ge=0,
+    )
+    tracking_wait_seconds: float = _own(
+        "TRACKING_WAIT_SECONDS",
+        5_184_000.0,
+        "How long tracking waits for its number, in business time (60 days).",
+        ge=0,
+    )
+    sweep_interval_seconds: float = _own(
+        "SWEEP_INTERVAL_SECONDS", 5.0, "How often expired waiting items are looked for.", gt=0
+    )
+    retry_max_seconds: float = _own(
+        "RETRY_MAX_SECONDS", 5.0, "Longest pause between tries after a transient fault.", gt=0
+    )
+    metrics_interval_seconds: float = _own(
+        "METRICS_INTERVAL_SECONDS", 5.0, "How often lag and outbox size are measured.", gt=0
+    )
+    drain_timeout_seconds: float = _own(
+        "DRAIN_TIMEOUT_SECONDS",
+        20.0,
+        "On SIGTERM: how long to finish the batch and publish; below the container's grace period.",
+        gt=0,
+    )
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Settings from environment variables, and from `<NAME>_FILE` for secrets.
+
+        Raises SettingsError: every wrong variable by name, with what is allowed.
+        """
+        refuse_unknown(cls)
+        try:
+            return _EnvironmentSettings()
+        except ValidationError as error:
+            raise SettingsError(explain(cls, error)) from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments only: a value built by hand must not change with the machine it runs on."""
+        return (init_settings,)
+
+    def database_url_of(self, service: str) -> str:
+        """Where `service` logs in; SettingsError when neither variable is set."""
+        own: SecretStr | None = getattr(self, f"{service}_database_url")
+        chosen = own or self.database_url
+        if chosen is None:
+            raise SettingsError(
+                f"no database: set DATABASE_URL (or {service.upper()}_DATABASE_URL), "
+                "for example postgresql://orderflow:…@127.0.0.1:5432/orderflow"
+            )
+        return chosen.get_secret_value()
+
+    def database_passwords(self) -> Mapping[str, str]:
+        """Passwords that `orderflow migrate` gives to the services' roles, by service."""
+        given = {name: getattr(self, f"{name}_database_password") for name in SERVICES}
+        return {name: secret.get_secret_value() for name, secret in given.items() if secret}
+
+    def topic(self, name: str) -> str:
+        """The physical name of a topic of the catalogue."""
+        return self.kafka_topic_prefix + name
+
+    def consumer_group(self, service: str) -> str:
+        """The Kafka consumer group of a service."""
+        return f"{self.kafka_topic_prefix}orderflow.{service}"
+
+
+class _EnvironmentSettings(Settings):
+    """The same, filled from the environment."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables, and files for secrets."""
+        return (env_settings, SecretFiles(settings_cls))

@@ -1,0 +1,165 @@
+"""Logs and metrics: every name, unit and meaning in one place.
+
+A log entry is an event in the past tense with fields (`log.info("batch_applied", records=12)`),
+never names, addresses or bodies of customers. Bind what identifies the work with
+`structlog.contextvars.bind_contextvars(order_id=…, trace_id=…)`.
+"""
+
+import logging
+import sys
+from dataclasses import dataclass
+from typing import TextIO
+
+import orjson
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from structlog.typing import Processor
+
+from services.runtime.settings import Settings
+
+_SHARED: tuple[Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.StackInfoRenderer(),
+)
+
+# Chatty at INFO: a line per request, per metadata refresh, per message.
+_QUIET = ("aiokafka", "uvicorn.access", "uvicorn.error", "faststream", "kafka")
+
+
+def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send every log entry, ours and the libraries', to `stream` (stderr) in one form."""
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=list(_SHARED),
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(settings.log_format),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _renderers(log_format: str) -> list[Processor]:
+    if log_format == "console":
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(serializer=_to_json),
+    ]
+
+
+def _to_json(entry: object, **_: object) -> str:
+    return orjson.dumps(entry, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+_PARTITION = ("service", "topic", "partition")
+_SERVICE = ("service",)
+_STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+_LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300)
+_RECORD_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spec:
+    """One metric: its name without the prefix, what it says with its unit, and its labels."""
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...] = _SERVICE
+    buckets: tuple[float, ...] = ()
+
+
+GAUGES = (
+    _Spec("lag_messages", "Messages in the topic that are not applied yet.", _PARTITION),
+    _Spec("lag_seconds", "Age of the oldest message not applied yet; 0 with none.", _PARTITION),
+    _Spec("outbox_rows", "Rows committed and not yet published."),
+    _Spec("outbox_oldest_age_seconds", "Age of the oldest unpublished row; 0 with none."),
+    _Spec("waiting_items", "Items kept because what they name is not there yet."),
+    _Spec("partition_stopped", "1 while a partition is stopped by an error, else 0.", _PARTITION),
+    _Spec("relay_shards", "Shards of the outbox that this process publishes."),
+)
+COUNTERS = (
+    _Spec(
+        "items_total",
+        "Items finished, by outcome (applied, no_change, rejected, waiting) and reason.",
+        ("service", "topic", "outcome", "reason"),
+    ),
+    _Spec("relay_published_total", "Records acknowledged by Kafka.", ("service", "topic")),
+    _Spec("fence_refusals_total", "Batches refused because the stored position was another."),
+    _Spec("rebalances_total", "Times partitions were given to or taken from this process."),
+    _Spec("transient_retries_total", "Tries repeated after a fault expected to pass."),
+)
+HISTOGRAMS = (
+    _Spec("batch_records", "Kafka records in one batch.", buckets=_RECORD_BUCKETS),
+    _Spec(
+        "batch_stage_seconds",
+        "Time of one stage of one batch (decode, read, decide, write, commit).",
+        ("service", "stage"),
+        _STAGE_BUCKETS,
+    ),
+    _Spec(
+        "event_latency_seconds",
+        "From the timestamp of a record to the acknowledgement of the event it caused.",
+        buckets=_LATENCY_BUCKETS,
+    ),
+)
+
+
+class Metrics:
+    """The metrics of a process, registered under the prefix `orderflow_`."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self.lag_messages = self._gauge("lag_messages")
+        self.lag_seconds = self._gauge("lag_seconds")
+        self.outbox_rows = self._gauge("outbox_rows")
+        self.outbox_oldest_age_seconds = self._gauge("outbox_oldest_age_seconds")
+        self.waiting_items = self._gauge("waiting_items")
+        self.partition_stopped = self._gauge("partition_stopped")
+        self.relay_shards = self._gauge("relay_shards")
+        self.items_total = self._counter("items_total")
+        self.relay_published_total = self._counter("relay_published_total")
+        self.fence_refusals_total = self._counter("fence_refusals_total")
+        self.rebalances_total = self._counter("rebalances_total")
+        self.transient_retries_total = self._counter("transient_retries_total")
+        self.batch_records = self._histogram("batch_records")
+        self.batch_stage_seconds = self._histogram("batch_stage_seconds")
+        self.event_latency_seconds = self._histogram("event_latency_seconds")
+
+    def _gauge(self, name: str) -> Gauge:
+        spec = _named(GAUGES, name)
+        return Gauge(f"orderflow_{name}", spec.meaning, spec.labels, registry=self.registry)
+
+    def _counter(self, name: str) -> Counter:
+        spec = _named(COUNTERS, name)
+        return Counter(f"orderflow_{name}", spec.meaning, spec.labels, registry=self.registry)
+
+    def _histogram(self, name: str) -> Histogram:
+        spec = _named(HISTOGRAMS, name)
+        return Histogram(
+            f"orderflow_{name}",
+            spec.meaning,
+            spec.labels,
+            buckets=spec.buckets,
+            registry=self.registry,
+        )
+
+
+def _named(specs: tuple[_Spec, ...], name: str) -> _Spec:
+    return next(spec for spec in specs if spec.name == name)
