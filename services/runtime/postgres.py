@@ -4,9 +4,14 @@
 caller's, once, with the library it chooses.
 """
 
+from typing import TypeAlias
+
 import asyncpg
 
 from services.runtime.settings import Settings
+
+Connection: TypeAlias = asyncpg.Connection
+Pool: TypeAlias = asyncpg.Pool
 
 _JSONB_VERSION = b"\x01"
 
@@ -16,12 +21,12 @@ def role_of(service: str) -> str:
     return f"orderflow_{service}"
 
 
-async def create_pool(settings: Settings, service: str) -> asyncpg.Pool:
+async def create_pool(settings: Settings, service: str) -> Pool:
     """A pool for `service`; connections appear as they are needed.
 
     Raises what asyncpg and the socket raise when the database cannot be reached.
     """
-    pool: asyncpg.Pool = await asyncpg.create_pool(
+    pool: Pool = await asyncpg.create_pool(
         settings.database_url_of(service),
         min_size=1,
         max_size=settings.database_pool_size,
@@ -33,13 +38,13 @@ async def create_pool(settings: Settings, service: str) -> asyncpg.Pool:
     return pool
 
 
-async def connect(settings: Settings, service: str, purpose: str = "lone") -> asyncpg.Connection:
+async def connect(settings: Settings, service: str, purpose: str = "lone") -> Connection:
     """A connection outside any pool, for what lives as long as its session: advisory locks.
 
     `statement_timeout` and the idle limit do not end it; TCP keepalives do, when its process
     is gone.
     """
-    connection: asyncpg.Connection = await asyncpg.connect(
+    connection: Connection = await asyncpg.connect(
         settings.database_url_of(service),
         timeout=settings.database_connect_timeout_seconds,
         server_settings=server_settings(settings, service)
@@ -73,7 +78,7 @@ def _milliseconds(seconds: float) -> str:
     return str(max(1, round(seconds * 1000)))
 
 
-async def prepare(connection: asyncpg.Connection) -> None:
+async def prepare(connection: Connection) -> None:
     """Make `jsonb` cross as text in both directions (str or bytes in, bytes out)."""
     await connection.set_type_codec(
         "jsonb",

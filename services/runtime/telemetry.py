@@ -12,7 +12,14 @@ from typing import TextIO
 
 import orjson
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+)
 from structlog.typing import Processor
 
 from services.runtime.settings import Settings
@@ -109,7 +116,7 @@ HISTOGRAMS = (
     _Spec("batch_records", "Kafka records in one batch.", buckets=_RECORD_BUCKETS),
     _Spec(
         "batch_stage_seconds",
-        "Time of one stage of one batch (decode, read, decide, write, commit).",
+        "Time of one stage of one batch: decode, read, decide, write, commit; whole: all of it.",
         ("service", "stage"),
         _STAGE_BUCKETS,
     ),
@@ -122,10 +129,12 @@ HISTOGRAMS = (
 
 
 class Metrics:
-    """The metrics of a process, registered under the prefix `orderflow_`."""
+    """The metrics of a process under the prefix `orderflow_`, with its memory, CPU and files."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
         self.lag_messages = self._gauge("lag_messages")
         self.lag_seconds = self._gauge("lag_seconds")
         self.outbox_rows = self._gauge("outbox_rows")
