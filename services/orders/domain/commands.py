@@ -1,0 +1,253 @@
+"""Commands: what the outside asks of orders, one frozen value per kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeAlias
+from uuid import UUID
+
+from .identity import digest_of
+from .order import Address, Analytics, ClaimCopy, Discount, Product
+from .parcel import normalise_number
+from .scans import Scan
+
+
+class ReferenceKind(StrEnum):
+    """How a command names an order."""
+
+    ORDER_NUMBER = "order_number"
+    EXTERNAL_ID = "external_id"
+    ORDER_NAME = "order_name"
+    UUID = "uuid"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A name of an order within its shop."""
+
+    shop: str
+    kind: ReferenceKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementFields:
+    """What a command says of the purchase. None (also JSON null) = not said: what is stored stays.
+
+    An empty tuple is said: it empties. Lists and the address replace what was there as a whole.
+    """
+
+    order_number: str
+    external_id: str | None = None
+    order_name: str | None = None
+    order_placed_at: datetime | None = None
+    """None on creation = the time of the decision."""
+    promised_delivery_date: date | None = None
+    currency: str | None = None
+    """None on creation = EUR, as Karla has it."""
+    total_order_price: Decimal | None = None
+    shipping_price: Decimal | None = None
+    sub_total_price: Decimal | None = None
+    discount_price: Decimal | None = None
+    products: tuple[Product, ...] | None = None
+    discounts: tuple[Discount, ...] | None = None
+    email_id: str | None = None
+    address: Address | None = None
+    segments: tuple[str, ...] | None = None
+    weight: Decimal | None = None
+    user_agent: str | None = None
+    external_customer_id: str | None = None
+    expected_number_of_shipments: int | None = None
+    order_analytics: Analytics | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """A tracking number to attach. `products` None or empty on a new parcel = all of the order."""
+
+    tracking_number: str
+    carrier_reference: str | None = None
+    tracking_url: str | None = None
+    tracking_placed_at: datetime | None = None
+    """None = the time of the decision."""
+    external_shipment_id: str | None = None
+    products: tuple[Product, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What every command has: which item of which message asked, and how new its sender says it is."""
+
+    item_id: UUID
+    causation_id: str
+    """Id of the message that caused it, for the `causationid` of its events."""
+    source_version: int | None = None
+    """The shop's own version of the order; guards against older news."""
+    updated_at: datetime | None = None
+    """The same by the shop's time of change, for shops without versions."""
+
+    @property
+    def item_digest(self) -> int:
+        """Short form of `item_id`, kept on the order to know a repeat."""
+        return digest_of(self.item_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder(Item):
+    """`order.place`: a new order."""
+
+    shop: str
+    order: PlacementFields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpsertOrder(Item):
+    """`order.upsert`, and each item of `orders.fulfill_bulk`: create, change or (re)fulfil an order."""
+
+    shop: str
+    reference: Reference
+    order: PlacementFields | None = None
+    trackings: tuple[Tracking, ...] = ()
+    order_analytics: Analytics | None = None
+    """Beside the order; the one inside `order` counts only when this is None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateOrder(Item):
+    """`order.update`: address, expected number of shipments, or both."""
+
+    shop: str
+    reference: Reference
+    address: Address | None = None
+    expected_number_of_shipments: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder(Item):
+    """`order.cancel`."""
+
+    shop: str
+    reference: Reference
+    reason: str | None = None
+    cancelled_at: datetime | None = None
+    """None = the time of the decision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateShipment(Item):
+    """`shipment.update`: URL and products of one parcel, named by id or by tracking number.
+
+    `products` None skips, `()` empties, anything else replaces. The carrier only helps to name the
+    parcel; to correct a carrier send the tracking in an upsert.
+    """
+
+    shop: str
+    reference: Reference
+    shipment_id: UUID | None = None
+    tracking_number: str | None = None
+    carrier_reference: str | None = None
+    tracking_url: str | None = None
+    products: tuple[Product, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpsertAnalytics(Item):
+    """`order.analytics.upsert`: attribution sent after the order."""
+
+    shop: str
+    reference: Reference
+    order_analytics: Analytics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTracking(Item):
+    """`tracking.reported`: scans of one tracking number, from a carrier or an aggregator."""
+
+    tracking_number: str
+    carrier_reference: str | None = None
+    scans: tuple[Scan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordClaim(Item):
+    """A claim event taken into the order's passive copy: no version step and no event."""
+
+    shop: str
+    order_id: UUID
+    claim: ClaimCopy
+
+
+Command: TypeAlias = (
+    PlaceOrder
+    | UpsertOrder
+    | UpdateOrder
+    | CancelOrder
+    | UpdateShipment
+    | UpsertAnalytics
+    | ReportTracking
+    | RecordClaim
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a command names: to be locked and read before it is decided.
+
+    With the numbers' rows come their owners' orders: those must be in the `World` as well.
+    """
+
+    references: tuple[Reference, ...] = ()
+    numbers: tuple[str, ...] = ()
+    """Normalised tracking numbers."""
+
+
+def names(command: Command) -> Names:
+    """Every order reference and normalised tracking number that deciding `command` looks at."""
+    match command:
+        case PlaceOrder():
+            return Names(references_of(command.shop, command.order))
+        case UpsertOrder():
+            own = references_of(command.shop, command.order) if command.order else ()
+            asked = tuple(dict.fromkeys((canonical(command.reference), *own)))
+            numbers = (normalise_number(each.tracking_number) for each in command.trackings)
+            return Names(asked, tuple(dict.fromkeys(numbers)))
+        case ReportTracking():
+            return Names(numbers=(normalise_number(command.tracking_number),))
+        case RecordClaim():
+            return Names((Reference(command.shop, ReferenceKind.UUID, str(command.order_id)),))
+        case _:
+            return Names((canonical(command.reference),))
+
+
+def references_of(shop: str, order: PlacementFields) -> tuple[Reference, ...]:
+    """The references that an order's fields give it."""
+    said = (
+        (ReferenceKind.ORDER_NUMBER, order.order_number),
+        (ReferenceKind.EXTERNAL_ID, order.external_id),
+        (ReferenceKind.ORDER_NAME, order.order_name),
+    )
+    return tuple(Reference(shop, kind, value) for kind, value in said if value is not None)
+
+
+def canonical(reference: Reference) -> Reference:
+    """The one spelling of a reference: UUIDs in lower case with dashes, the rest as it is."""
+    if reference.kind is not ReferenceKind.UUID:
+        return reference
+    try:
+        return replace(reference, value=str(UUID(reference.value)))
+    except ValueError:
+        return reference
+
+
+def reference_key(reference: Reference) -> str:
+    """What an item waits for when the order it names is not there yet."""
+    spelled = canonical(reference)
+    return f"order/{spelled.shop}/{spelled.kind}/{spelled.value}"
+
+
+def number_key(number: str) -> str:
+    """What tracking waits for when nobody owns its (normalised) number yet."""
+    return f"number/{number}"
