@@ -1,0 +1,1 @@
+"""The services, and the runtime they share; services meet only on topics."""

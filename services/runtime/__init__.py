@@ -1,0 +1,1 @@
+"""What all services share: consume, fence, outbox, relay, settings. Knows no service."""

@@ -1,0 +1,101 @@
+"""The Kafka clients of a service: FastStream's batch subscriber, and the relay's producer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+
+from services.runtime.consumer import BatchConsumer
+from services.runtime.kafka import broker_security, client_options
+from services.runtime.settings import Settings
+
+# What one fetch may bring into memory, over all partitions and per partition.
+FETCH_MAX_BYTES = 16 * 1024 * 1024
+PARTITION_FETCH_MAX_BYTES = 2 * 1024 * 1024
+IDLE_FETCH_WAIT_MS = 250
+PRODUCER_BATCH_BYTES = 256 * 1024
+PRODUCER_REQUEST_MAX_BYTES = 2 * 1024 * 1024
+# Of the drain timeout, what the batch in hand may take; the rest is for publishing.
+GRACEFUL_SHARE = 0.7
+
+
+def subscribe(
+    settings: Settings, service: str, topics: Sequence[str], consumer: BatchConsumer
+) -> tuple[KafkaBroker, Any]:
+    """A broker with one batch subscriber over `topics` (catalogue names), fed to `consumer`.
+
+    Raw records, negative acknowledgement on error, no auto-commit: FastStream's other paths lose
+    messages (its default acknowledges first, and its parser drops batches with odd headers).
+    """
+    broker = KafkaBroker(
+        settings.kafka_bootstrap_servers.split(","),
+        apply_types=False,
+        logger=logging.getLogger("faststream"),
+        log_level=logging.DEBUG,
+        allow_auto_create_topics=False,
+        graceful_timeout=settings.drain_timeout_seconds * GRACEFUL_SHARE,
+        client_id=f"orderflow-{service}",
+        security=broker_security(settings),
+        request_timeout_ms=settings.kafka_request_timeout_ms,
+    )
+    subscriber = broker.subscriber(
+        *(settings.topic(topic) for topic in topics),
+        group_id=settings.consumer_group(service),
+        batch=True,
+        max_records=settings.batch_max_records,
+        batch_timeout_ms=settings.poll_timeout_ms,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        isolation_level="read_committed",
+        group_instance_id=settings.kafka_group_instance_id,
+        session_timeout_ms=settings.kafka_session_timeout_ms,
+        heartbeat_interval_ms=settings.kafka_heartbeat_interval_ms,
+        rebalance_timeout_ms=settings.kafka_rebalance_timeout_ms,
+        max_poll_interval_ms=settings.kafka_max_poll_interval_ms,
+        fetch_max_bytes=FETCH_MAX_BYTES,
+        max_partition_fetch_bytes=PARTITION_FETCH_MAX_BYTES,
+        fetch_max_wait_ms=IDLE_FETCH_WAIT_MS,
+        listener=consumer,
+        parser=_raw_parser(lambda: subscriber.consumer),
+        decoder=_raw_records,
+        no_reply=True,
+    )
+    consumer.bind(lambda: subscriber.consumer)
+    subscriber(consumer.handle)
+    return broker, subscriber
+
+
+def _raw_parser(
+    locate: Callable[[], Any],
+) -> Callable[[Any], Awaitable[KafkaAckableMessage]]:
+    """A parser that cannot fail: the default one loses whole batches over one bad header."""
+
+    async def parse(records: Any) -> KafkaAckableMessage:
+        return KafkaAckableMessage(raw_message=records, body=b"", headers={}, consumer=locate())
+
+    return parse
+
+
+async def _raw_records(message: Any) -> Any:
+    """A decoder that hands the records on as they are."""
+    return message.raw_message
+
+
+def make_producer(settings: Settings) -> AIOKafkaProducer:
+    """An idempotent producer that waits for every in-sync replica."""
+    compression = settings.kafka_compression_type
+    return AIOKafkaProducer(
+        **client_options(settings),
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=settings.kafka_linger_ms,
+        max_batch_size=PRODUCER_BATCH_BYTES,
+        max_request_size=PRODUCER_REQUEST_MAX_BYTES,
+        compression_type=None if compression == "none" else compression,
+    )

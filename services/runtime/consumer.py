@@ -1,0 +1,294 @@
+"""Consume batches: fence, apply and step on in one Postgres transaction per batch.
+
+FastStream hands over raw records of several partitions; the service's `apply` reads, decides and
+writes; this module owns the transaction, the positions, retries, and stopping a partition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import IllegalStateError
+from asyncpg import Connection, Pool
+
+from services.runtime.clock import Clock
+from services.runtime.positions import PositionOutsideTopic, Positions
+from services.runtime.records import ConsumedRecord
+from services.runtime.retrying import backoff_seconds, is_contention, is_transient
+from services.runtime.telemetry import Metrics
+
+CONTENTIONS_MAX = 50  # That often in a row another transaction cannot be the cause.
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records for one transaction, each partition's in offset order; `now` is business time."""
+
+    records: tuple[ConsumedRecord, ...]
+    now: datetime
+
+
+ApplyBatch = Callable[[Connection, Batch], Awaitable[None]]
+Weigh = Callable[[ConsumedRecord], int]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """What one transaction may hold: bytes of values, and orders touched as `weigh` tells."""
+
+    bytes_max: int
+    orders_max: int
+
+
+class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Applies what a FastStream batch subscriber polls, exactly once in its effects."""
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        group: str,
+        pool: Pool,
+        apply: ApplyBatch,
+        weigh: Weigh,
+        limits: BatchLimits,
+        clock: Clock,
+        metrics: Metrics,
+        committed: Callable[[], None],
+    ) -> None:
+        self._service = service
+        self._pool = pool
+        self._apply = apply
+        self._weigh = weigh
+        self._limits = limits
+        self._clock = clock
+        self._metrics = metrics
+        self._committed = committed
+        self._positions = Positions(group)
+        self._placing: set[asyncio.Task[None]] = set()
+        self._last_timestamp_ms: dict[TopicPartition, int] = {}
+        self.stopped: dict[TopicPartition, str] = {}
+        self.assigned: frozenset[TopicPartition] = frozenset()
+        self.has_joined = False
+        self.is_retrying = False
+        self._locate: Callable[[], AIOKafkaConsumer | None] = lambda: None
+
+    def bind(self, locate: Callable[[], AIOKafkaConsumer | None]) -> None:
+        """Say where the Kafka consumer is to be found; FastStream makes it when it starts."""
+        self._locate = locate
+
+    # Rebalances: nothing is known of a partition until it is placed again.
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Forget where we stood; the batch in hand is still held by its fence."""
+        self._positions.forget(revoked)
+        self._metrics.rebalances_total.labels(self._service).inc()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Place every partition at its stored position, beside the group's own work."""
+        self.assigned = frozenset(assigned)
+        self.has_joined = True
+        self._positions.forget(assigned)
+        self._positions.keep_only(assigned)
+        self.stopped = {p: why for p, why in self.stopped.items() if p in assigned}
+        for partition in self.stopped:
+            self._pause(partition)
+        task = asyncio.create_task(self._place_assigned(self.assigned))
+        self._placing.add(task)
+        task.add_done_callback(self._placing.discard)
+
+    async def _place_assigned(self, assigned: frozenset[TopicPartition]) -> None:
+        attempt = 0
+        while assigned == self.assigned:
+            missing = [p for p in assigned if not self._positions.is_placed(p)]
+            try:
+                await self._place(missing, by_reader=False)
+                return
+            except Exception as error:
+                log.warning("placing_failed", error=repr(error))
+                attempt += 1
+                await asyncio.sleep(backoff_seconds(attempt))
+
+    async def _place(self, partitions: Sequence[TopicPartition], *, by_reader: bool) -> None:
+        """Seek to the stored positions; a partition whose position is impossible is stopped."""
+        wanted = [p for p in partitions if p in self.assigned and p not in self.stopped]
+        if not wanted:
+            return
+        consumer = self._locate()
+        if consumer is None:
+            raise IllegalStateError("the Kafka consumer is not there yet")
+        async with self._pool.acquire() as connection:
+            outside = await self._positions.place(connection, consumer, wanted, by_reader=by_reader)
+        for error in outside:
+            self._stop_partition(error.partition, error)
+
+    # One poll.
+
+    async def handle(self, records: Sequence[ConsumedRecord]) -> None:
+        """Apply one poll's records, in batches; returns when each partition is done or stopped."""
+        for chunk in chunks(records, self._weigh, self._limits):
+            await self._apply_patiently(chunk)
+
+    async def _apply_patiently(self, records: Sequence[ConsumedRecord]) -> None:
+        """Retry what heals by itself, in order; part the partitions of what does not."""
+        attempt = contentions = 0
+        while True:
+            try:
+                await self._apply_once(records)
+                self.is_retrying = False
+                return
+            except Exception as error:
+                contentions = contentions + 1 if is_contention(error) else 0
+                if not is_transient(error) or contentions > CONTENTIONS_MAX:
+                    await self._part(records, error)
+                    return
+                self.is_retrying = not is_contention(error)
+                self._metrics.transient_retries_total.labels(self._service).inc()
+                log.warning("batch_retried", error=repr(error), attempt=attempt)
+                await asyncio.sleep(0 if contentions == 1 else backoff_seconds(attempt))
+                attempt += 1
+
+    async def _part(self, records: Sequence[ConsumedRecord], error: Exception) -> None:
+        """A bug must not hold other partitions: apply each alone, stop the one it is in."""
+        partitions = by_partition(records)
+        if len(partitions) == 1:
+            self._stop_partition(next(iter(partitions)), error)
+            return
+        for alone in partitions.values():
+            await self._apply_patiently(alone)
+
+    async def _apply_once(self, records: Sequence[ConsumedRecord]) -> None:
+        partitions = by_partition(records)
+        ready = {p: r for p, r in partitions.items() if self._positions.continues(p, r[0].offset)}
+        lost = [p for p in partitions if p not in ready and p not in self.stopped]
+        if ready:
+            lost += await self._transact(ready)
+        if lost:
+            self._metrics.fence_refusals_total.labels(self._service).inc()
+            log.info("partitions_sought_again", partitions=[str(p) for p in lost])
+            self._positions.forget(lost)
+            await self._place(lost, by_reader=True)
+
+    async def _transact(
+        self, ready: dict[TopicPartition, list[ConsumedRecord]]
+    ) -> list[TopicPartition]:
+        """The one transaction. Returns the partitions that stand elsewhere; they wrote nothing."""
+        started = time.perf_counter()
+        async with self._pool.acquire() as connection:
+            async with connection.transaction():
+                elsewhere = await self._positions.lock(connection, sorted(ready))
+                fenced = {p: r for p, r in ready.items() if p not in elsewhere}
+                if fenced:
+                    await self._apply_fenced(connection, fenced)
+                applied = time.perf_counter()
+            committed_seconds = time.perf_counter() - applied
+        self._metrics.batch_stage_seconds.labels(self._service, "commit").observe(committed_seconds)
+        self._positions.advance({p: r[-1].offset + 1 for p, r in fenced.items()})
+        if fenced:
+            self._after_commit(fenced, time.perf_counter() - started)
+        return elsewhere
+
+    async def _apply_fenced(
+        self, connection: Connection, fenced: dict[TopicPartition, list[ConsumedRecord]]
+    ) -> None:
+        records = tuple(record for part in fenced.values() for record in part)
+        await self._apply(connection, Batch(records, self._clock.now()))
+        await self._positions.save(connection, {p: r[-1].offset + 1 for p, r in fenced.items()})
+
+    def _after_commit(
+        self, fenced: dict[TopicPartition, list[ConsumedRecord]], seconds: float
+    ) -> None:
+        self._committed()
+        self._metrics.batch_stage_seconds.labels(self._service, "whole").observe(seconds)
+        self._metrics.batch_records.labels(self._service).observe(sum(map(len, fenced.values())))
+        for partition, records in fenced.items():
+            self._last_timestamp_ms[partition] = records[-1].timestamp
+
+    # Stopping, loudly.
+
+    def _stop_partition(self, partition: TopicPartition, error: Exception) -> None:
+        """Read no more of the partition; readiness and metrics turn red (design 4, a bug)."""
+        self.stopped[partition] = repr(error)
+        self._positions.forget([partition])
+        self._pause(partition)
+        labels = (self._service, partition.topic, str(partition.partition))
+        self._metrics.partition_stopped.labels(*labels).set(1)
+        kind = "position" if isinstance(error, PositionOutsideTopic) else "bug"
+        log.error(
+            "partition_stopped",
+            topic=partition.topic,
+            partition=partition.partition,
+            kind=kind,
+            error=str(error),
+            exc_info=error if kind == "bug" else None,
+        )
+
+    def _pause(self, partition: TopicPartition) -> None:
+        consumer = self._locate()
+        try:
+            if consumer is not None:
+                consumer.pause(partition)
+        except IllegalStateError:  # Taken from us in the meantime: its next owner will see.
+            return
+
+    # What operators see.
+
+    def measure_lag(self, now_ms: int) -> None:
+        """Set lag in messages and seconds of every assigned partition, from what polls told."""
+        consumer = self._locate()
+        for partition in self.assigned:
+            end = consumer.highwater(partition) if consumer else None
+            position = self._positions.next_offset(partition)
+            if end is None or position is None:
+                continue
+            labels = (self._service, partition.topic, str(partition.partition))
+            behind = max(0, end - position)
+            last = self._last_timestamp_ms.get(partition, now_ms)
+            self._metrics.lag_messages.labels(*labels).set(behind)
+            self._metrics.lag_seconds.labels(*labels).set((now_ms - last) / 1000 if behind else 0)
+
+    def is_placed(self) -> bool:
+        """Whether every assigned partition has a known position or is stopped."""
+        return all(self._positions.is_placed(p) or p in self.stopped for p in self.assigned)
+
+
+def by_partition(
+    records: Sequence[ConsumedRecord],
+) -> dict[TopicPartition, list[ConsumedRecord]]:
+    """Records by partition, in offset order as they came."""
+    found: dict[TopicPartition, list[ConsumedRecord]] = {}
+    for record in records:
+        found.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
+    return found
+
+
+def chunks(
+    records: Sequence[ConsumedRecord], weigh: Weigh, limits: BatchLimits
+) -> list[list[ConsumedRecord]]:
+    """Cut a poll into batches within the limits; a record above them is a batch alone."""
+    cut: list[list[ConsumedRecord]] = []
+    size = weight = 0
+    for record in records:
+        bytes_, orders = len(record.value or b""), weigh(record)
+        over = size + bytes_ > limits.bytes_max or weight + orders > limits.orders_max
+        if not cut or over:
+            cut.append([])
+            size = weight = 0
+        cut[-1].append(record)
+        size, weight = size + bytes_, weight + orders
+    return cut
+
+
+def one_order(_: Any) -> int:
+    """The weight of a record that touches one order."""
+    return 1

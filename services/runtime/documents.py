@@ -1,0 +1,156 @@
+"""Strict JSON documents: what is malformed about one, and where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import jiter
+from pydantic import BaseModel, ValidationError
+
+FIELD_ERRORS_MAX = 50
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with one field; `pointer` is a JSON pointer (RFC 6901), "" the whole body."""
+
+    pointer: str
+    message: str
+
+
+class Malformed(Exception):  # noqa: N818 - named for what is true
+    """A message that cannot be read; its sender gets the reason and the fields."""
+
+    def __init__(self, reason: str, errors: Sequence[FieldError]) -> None:
+        super().__init__(reason, *errors)
+        self.reason = reason
+        self.errors = tuple(errors)
+
+    @property
+    def detail(self) -> str:
+        """The first error as one sentence."""
+        first = self.errors[0]
+        return f"{first.pointer or '/'}: {first.message}"
+
+
+def decode_json(value: bytes | None) -> Any:
+    """Decode one JSON document strictly; numbers with a point become Decimal.
+
+    Refused: an empty or null body, invalid UTF-8, NaN and Infinity, lone surrogates, duplicate
+    keys, nesting too deep to read, and U+0000, which Postgres cannot hold.
+
+    Raises:
+        Malformed: with the pointer of the field where one can be named.
+    """
+    if not value:
+        errors = [FieldError("", "the message has no body; send a JSON object")]
+        raise Malformed("body_empty", errors)
+    try:
+        body = jiter.from_json(
+            value, allow_inf_nan=False, catch_duplicate_keys=True, float_mode="decimal"
+        )
+    except ValueError as error:
+        raise _unreadable(value, str(error)) from error
+    if body is None:
+        raise Malformed("body_null", [FieldError("", "the body is null; send a JSON object")])
+    if b"\\u0000" in value:
+        for flaw in _flaws_of(body, ""):
+            raise Malformed(flaw.reason, [FieldError(flaw.pointer, flaw.message)])
+    return body
+
+
+def validate(model: type[ModelT], body: Any, pointer: str = "") -> ModelT:
+    """Check a decoded body against a contract model; `pointer` is where the body lies.
+
+    Raises:
+        Malformed: `invalid_fields`, one FieldError for each field in the way.
+    """
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        errors = [
+            FieldError(pointer + "".join(_step(str(step)) for step in e["loc"]), e["msg"])
+            for e in found[:FIELD_ERRORS_MAX]
+        ]
+        raise Malformed("invalid_fields", errors) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Flaw:
+    """What makes a document unreadable, found by a lenient second reading."""
+
+    pointer: str
+    reason: str
+    message: str
+
+    def under(self, step: str) -> _Flaw:
+        return _Flaw(step + self.pointer, self.reason, self.message)
+
+
+def _unreadable(value: bytes, message: str) -> Malformed:
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start} of the body is not UTF-8"
+        return Malformed("not_utf8", [FieldError("", where)])
+    flaw = _diagnose(text)
+    if flaw:
+        return Malformed(flaw.reason, [FieldError(flaw.pointer, flaw.message)])
+    return Malformed("not_json", [FieldError("", message)])
+
+
+def _diagnose(text: str) -> _Flaw | None:
+    """Name the field that made strict decoding fail; a slow pass, taken only on failure."""
+    try:
+        document = json.loads(text, object_pairs_hook=_flaw_or_object, parse_constant=_constant)
+        return next(_flaws_of(document, ""), None)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _constant(word: str) -> _Flaw:
+    return _Flaw("", "number_not_finite", f"{word} is not a JSON number")
+
+
+def _flaw_or_object(pairs: list[tuple[str, Any]]) -> Any:
+    """An object, or the flaw in it: duplicates are gone once the pairs became a dict."""
+    seen: set[str] = set()
+    for key, member in pairs:
+        if key in seen:
+            return _Flaw(_step(key), "duplicate_key", "the key stands twice in its object")
+        seen.add(key)
+        if isinstance(member, _Flaw):
+            return member.under(_step(key))
+    return dict(pairs)
+
+
+def _flaws_of(value: Any, pointer: str) -> Iterator[_Flaw]:
+    if isinstance(value, _Flaw):
+        yield value.under(pointer)
+    elif isinstance(value, str):
+        yield from _flaws_of_text(value, pointer)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            yield from _flaws_of_text(key, pointer)
+            yield from _flaws_of(member, pointer + _step(key))
+    elif isinstance(value, list):
+        for position, member in enumerate(value):
+            yield from _flaws_of(member, f"{pointer}/{position}")
+
+
+def _flaws_of_text(text: str, pointer: str) -> Iterator[_Flaw]:
+    if "\x00" in text:
+        yield _Flaw(pointer, "nul_character", "U+0000 is not allowed: it cannot be stored")
+    elif not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+        yield _Flaw(pointer, "lone_surrogate", "half of a surrogate pair is not a character")
+
+
+def _step(key: str) -> str:
+    printable = key.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
+    return "/" + printable.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,152 @@
+"""Refused items: kept whole in Postgres, and told to their sender on the topic's `*.rejected`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid5
+
+import orjson
+from asyncpg import Connection
+
+from services.runtime.outbox import Outgoing, pack_headers
+from services.runtime.queries import load
+from services.runtime.records import (
+    ITEM_NAMESPACE,
+    Envelope,
+    FieldError,
+    Original,
+    item_id,
+)
+
+SQL = load(Path(__file__).parent / "sql" / "rejected.sql")
+
+ORIGINAL_MAX_BYTES = 64 * 1024  # A larger original goes out by coordinates and sha256.
+KEY_MAX_BYTES = 1024
+HEADERS_MAX_BYTES = 16 * 1024
+REJECTED_TYPE = b"item.rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One refused item. `reason` is a code of the contract, `detail` a sentence for a person."""
+
+    original: Original
+    index: int
+    envelope: Envelope
+    reason: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+
+async def save(
+    connection: Connection, rejections: Sequence[Rejection], *, source: str, now: datetime
+) -> tuple[Outgoing, ...]:
+    """Store the refused items and return their records for `*.rejected`, to be appended.
+
+    `source` is the CloudEvents source of the refusing service. Business time `now` is when.
+    """
+    if not rejections:
+        return ()
+    columns = map(list, zip(*map(_columns, rejections), strict=True))
+    await connection.execute(SQL["save_rejected"], *columns, now)
+    return tuple(_outgoing(rejection, source, now) for rejection in rejections)
+
+
+def rejected_topic(topic: str, service: str) -> str:
+    """Where refusals of a topic go: beside the topic, or the service's own for what we publish."""
+    if topic == "carrier.tracking":
+        return "carrier.tracking.rejected"
+    return f"{service}.rejected"
+
+
+def _columns(rejection: Rejection) -> tuple[object, ...]:
+    at = rejection.original.coordinates
+    return (
+        item_id(rejection.original, rejection.envelope, rejection.index),
+        at.topic,
+        at.partition,
+        at.offset,
+        rejection.index,
+        rejection.original.key,
+        pack_headers(rejection.original.headers),
+        rejection.original.value,
+        rejection.envelope.type,
+        rejection.reason,
+        rejection.detail,
+        orjson.dumps(_errors(rejection)).decode(),
+    )
+
+
+def _errors(rejection: Rejection) -> list[dict[str, str]]:
+    return [{"pointer": e.pointer, "message": e.message} for e in rejection.errors]
+
+
+def _outgoing(rejection: Rejection, source: str, now: datetime) -> Outgoing:
+    original, envelope = rejection.original, rejection.envelope
+    at = original.coordinates
+    event_id = uuid5(ITEM_NAMESPACE, f"rejected/{at}#{rejection.index}")
+    headers = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(event_id).encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", REJECTED_TYPE),
+        ("ce_time", now.isoformat().encode()),
+        ("ce_causationid", (envelope.id or str(at)).encode()),
+        ("content-type", b"application/json"),
+        *((("traceparent", envelope.traceparent.encode()),) if envelope.traceparent else ()),
+    )
+    key = (original.key or b"")[:KEY_MAX_BYTES]
+    service = source.rsplit("/", 1)[-1]
+    shard_by = key.decode("latin-1")
+    topic = rejected_topic(at.topic, service)
+    return Outgoing(topic, key, orjson.dumps(_body(rejection, now)), headers, shard_by)
+
+
+def _body(rejection: Rejection, now: datetime) -> dict[str, Any]:
+    original, envelope = rejection.original, rejection.envelope
+    at = original.coordinates
+    value = original.value or b""
+    return {
+        "reason": rejection.reason,
+        "detail": rejection.detail,
+        "errors": _errors(rejection),
+        "topic": at.topic,
+        "partition": at.partition,
+        "offset": at.offset,
+        "index": rejection.index,
+        "key": (original.key or b"")[:KEY_MAX_BYTES].decode("utf-8", "replace"),
+        "ce_id": envelope.id,
+        "ce_source": envelope.source,
+        "ce_type": envelope.type,
+        "rejected_at": now.isoformat(),
+        "original": _readable(original.value),
+        "original_sha256": hashlib.sha256(value).hexdigest(),
+        "original_size_bytes": len(value),
+        "original_headers": _bounded_headers(original),
+    }
+
+
+def _readable(value: bytes | None) -> dict[str, str] | None:
+    if value is None or len(value) > ORIGINAL_MAX_BYTES:
+        return None
+    try:
+        return {"encoding": "utf-8", "value": value.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"encoding": "base64", "value": base64.b64encode(value).decode()}
+
+
+def _bounded_headers(original: Original) -> list[list[str]]:
+    kept: list[list[str]] = []
+    size = 0
+    for name, value in original.headers:
+        size += len(name) + len(value)
+        if size > HEADERS_MAX_BYTES:
+            break
+        kept.append([name, base64.b64encode(value).decode()])
+    return kept

@@ -1,0 +1,50 @@
+"""Which failures heal by themselves, and how long to wait before the next try."""
+
+from __future__ import annotations
+
+import random
+
+import asyncpg
+from aiokafka.errors import KafkaError
+
+BACKOFF_FIRST_SECONDS = 0.05
+BACKOFF_MAX_SECONDS = 5.0
+
+# Failures of the moment (design 4, "transient"): the connection, the server's state, locks.
+# A unique violation is one: two transactions made the same anchor, and the second must read again.
+TRANSIENT = (
+    OSError,
+    TimeoutError,
+    KafkaError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ObjectInUseError,
+    asyncpg.UniqueViolationError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+
+
+class Contended(Exception):
+    """Another transaction made what this one was about to make: read again and decide anew."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether trying again, unchanged, can succeed."""
+    if isinstance(error, ValueError):  # asyncpg's own DataError is an InterfaceError, and a bug.
+        return False
+    return isinstance(error, (*TRANSIENT, Contended))
+
+
+def is_contention(error: BaseException) -> bool:
+    """Whether another transaction was in the way; heals at once, so many in a row are a bug."""
+    return isinstance(error, (Contended, asyncpg.UniqueViolationError))
+
+
+def backoff_seconds(attempt: int) -> float:
+    """Exponential with full jitter, so that replicas do not return in step."""
+    ceiling = min(BACKOFF_MAX_SECONDS, BACKOFF_FIRST_SECONDS * 2 ** min(attempt, 10))
+    return random.uniform(ceiling / 4, ceiling)  # noqa: S311 - spreading, not secrecy

@@ -1,0 +1,287 @@
+"""One service in one process: subscriber, relay, sweep, health; started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from asyncpg import Connection, Pool
+from faststream.kafka import KafkaBroker
+
+from services.runtime import migrate, waiting
+from services.runtime.broker import make_producer, subscribe
+from services.runtime.clock import SystemClock, clock_of
+from services.runtime.consumer import (
+    ApplyBatch,
+    BatchConsumer,
+    BatchLimits,
+    Weigh,
+    one_order,
+)
+from services.runtime.health import (
+    Check,
+    CheckResult,
+    HttpServer,
+    health_app,
+    serve_http,
+)
+from services.runtime.postgres import connect, create_pool
+from services.runtime.relay import SQL as OUTBOX_SQL
+from services.runtime.relay import Relay
+from services.runtime.retrying import backoff_seconds, is_transient
+from services.runtime.settings import Settings
+from services.runtime.telemetry import Metrics
+
+SWEEP_ITEMS = 500
+# Decide what has waited too long; returns how many items it finished.
+Sweep = Callable[[Connection, datetime], Awaitable[int]]
+
+log = structlog.get_logger(__name__)
+
+
+class Service:
+    """Consumes `topics` with `apply`, publishes the outbox, sweeps, and answers for its health."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        settings: Settings,
+        topics: Sequence[str],
+        apply: ApplyBatch,
+        sweep: Sweep | None = None,
+        weigh: Weigh = one_order,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.name = name
+        self.metrics = metrics or process_metrics()
+        self._settings = settings
+        self._topics = tuple(topics)
+        self._apply = apply
+        self._sweep = sweep
+        self._weigh = weigh
+        self._clock = clock_of(settings)
+        self._wall = SystemClock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._pool: Pool | None = None
+        self._broker: KafkaBroker | None = None
+        self._relay: Relay | None = None
+        self._relay_task: asyncio.Task[None] | None = None
+        self._consumer: BatchConsumer | None = None
+        self._subscriber: Any = None
+
+    # Start and stop.
+
+    async def start(self) -> None:
+        """Connect and begin; servers that are not there yet are waited for."""
+        self._pool = await self._until_up(lambda: create_pool(self._settings, self.name))
+        await self._until_up(self._check_schema)
+        self._relay = self._make_relay()
+        self._consumer = self._make_consumer(self._pool, self._relay)
+        self._broker, self._subscriber = subscribe(
+            self._settings, self.name, self._topics, self._consumer
+        )
+        await self._until_up(self._broker.start)
+        self._relay_task = asyncio.create_task(self._relay.run(), name=f"{self.name}.relay")
+        self._begin(self._measure_forever())
+        if self._sweep:
+            self._begin(self._sweep_forever(self._sweep))
+        log.info("service_started", service=self.name, topics=self._topics)
+
+    async def stop(self) -> None:
+        """Finish the batch, publish, commit, leave; bounded by the drain timeout."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._leave(), self._settings.drain_timeout_seconds)
+        for task in (*self._tasks, *([self._relay_task] if self._relay_task else [])):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._pool:
+            self._pool.terminate()
+        log.info("service_stopped", service=self.name)
+
+    async def _leave(self) -> None:
+        if self._broker:
+            await self._broker.stop()
+        if self._relay and self._relay_task:
+            self._relay.drain()
+            await self._relay_task
+
+    async def _until_up(self, action: Callable[[], Awaitable[Any]]) -> Any:
+        attempt = 0
+        while True:
+            try:
+                return await action()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("server_awaited", service=self.name, error=repr(error))
+                await asyncio.sleep(backoff_seconds(attempt))
+                attempt += 1
+
+    async def _check_schema(self) -> None:
+        assert self._pool is not None
+        async with self._pool.acquire() as connection:
+            await migrate.check(connection, self.name)
+
+    # Parts.
+
+    def _make_relay(self) -> Relay:
+        return Relay(
+            service=self.name,
+            shards=self._settings.outbox_shards,
+            poll_seconds=self._settings.relay_poll_seconds,
+            connect=lambda: connect(self._settings, self.name, "relay"),
+            make_producer=lambda: make_producer(self._settings),
+            physical_topic=self._settings.topic,
+            metrics=self.metrics,
+            now=self._wall.now,
+        )
+
+    def _make_consumer(self, pool: Pool, relay: Relay) -> BatchConsumer:
+        return BatchConsumer(
+            service=self.name,
+            group=self._settings.consumer_group(self.name),
+            pool=pool,
+            apply=self._apply,
+            weigh=self._weigh,
+            limits=BatchLimits(self._settings.batch_max_bytes, self._settings.batch_max_orders),
+            clock=self._clock,
+            metrics=self.metrics,
+            committed=relay.wake,
+        )
+
+    # Work beside the batches.
+
+    def _begin(self, work: Any) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _measure_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.metrics_interval_seconds)
+            try:
+                await self._measure()
+            except Exception as error:  # noqa: BLE001 - measuring must not end the service
+                log.warning("measuring_failed", service=self.name, error=repr(error))
+
+    async def _measure(self) -> None:
+        assert self._pool is not None and self._consumer is not None
+        self._consumer.measure_lag(int(time.time() * 1000))
+        async with self._pool.acquire() as connection:
+            outbox = await connection.fetchrow(OUTBOX_SQL["measure_outbox"])
+            items = await waiting.count(connection)
+        assert outbox is not None
+        self.metrics.outbox_rows.labels(self.name).set(outbox["rows"])
+        self.metrics.outbox_oldest_age_seconds.labels(self.name).set(outbox["oldest_age_seconds"])
+        self.metrics.waiting_items.labels(self.name).set(sum(items.values()))
+
+    async def _sweep_forever(self, sweep: Sweep) -> None:
+        while True:
+            await asyncio.sleep(self._settings.sweep_interval_seconds)
+            try:
+                while await self._sweep_once(sweep):
+                    pass
+            except Exception as error:
+                log.warning("sweep_failed", service=self.name, exc_info=error)
+
+    async def _sweep_once(self, sweep: Sweep) -> int:
+        assert self._pool is not None and self._relay is not None
+        async with self._pool.acquire() as connection, connection.transaction():
+            finished = await sweep(connection, self._clock.now())
+        if finished:
+            self._relay.wake()
+        return finished
+
+    # Health.
+
+    def readiness(self) -> dict[str, Check]:
+        """Checks by name: database, partitions, relay, transient trouble."""
+        return {
+            f"{self.name}.database": self._database_is_up,
+            f"{self.name}.partitions": self._partitions_are_placed,
+            f"{self.name}.batches": self._batches_go_through,
+            f"{self.name}.relay": self._relay_publishes,
+        }
+
+    def liveness(self) -> dict[str, Check]:
+        """Checks by name: the loop that polls Kafka is running."""
+        return {f"{self.name}.consuming": self._subscriber_runs}
+
+    async def _database_is_up(self) -> CheckResult:
+        if self._pool is None:
+            return False, "not connected yet"
+        async with self._pool.acquire(timeout=2) as connection:
+            await connection.fetchval("SELECT 1", timeout=2)
+        return True, "answers"
+
+    async def _partitions_are_placed(self) -> CheckResult:
+        consumer = self._consumer
+        if consumer is None or not consumer.has_joined:
+            return False, "has not joined its consumer group yet"
+        if consumer.stopped:
+            reasons = [f"{p.topic}[{p.partition}]: {why}" for p, why in consumer.stopped.items()]
+            return False, "stopped: " + "; ".join(reasons)
+        return consumer.is_placed(), f"{len(consumer.assigned)} assigned"
+
+    async def _batches_go_through(self) -> CheckResult:
+        is_retrying = self._consumer is not None and self._consumer.is_retrying
+        return not is_retrying, "a batch is being retried" if is_retrying else "nothing is retried"
+
+    async def _relay_publishes(self) -> CheckResult:
+        is_healthy = self._relay is not None and self._relay.healthy
+        return is_healthy, "publishes" if is_healthy else "cannot reach Kafka or Postgres"
+
+    async def _subscriber_runs(self) -> CheckResult:
+        if self._subscriber is None:
+            return True, "starting"
+        tasks = getattr(self._subscriber, "tasks", [])
+        ended = bool(tasks) and all(task.done() for task in tasks)
+        return not ended, "the poll loop has ended" if ended else "polls"
+
+
+@functools.cache
+def process_metrics() -> Metrics:
+    """The metrics of this process, shared by all services in it."""
+    return Metrics()
+
+
+async def serve(services: Sequence[Service], settings: Settings) -> None:
+    """Run services in this process until SIGTERM or SIGINT, with one HTTP port for all."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    http = await _serve_health(services, settings)
+    starting = asyncio.ensure_future(_start_all(services))
+    waiting_for_stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({starting, waiting_for_stop}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await waiting_for_stop
+    finally:
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await starting
+        await asyncio.gather(*(service.stop() for service in services))
+        await http.stop()
+
+
+async def _start_all(services: Sequence[Service]) -> None:
+    await asyncio.gather(*(service.start() for service in services))
+
+
+async def _serve_health(services: Sequence[Service], settings: Settings) -> HttpServer:
+    ready = {name: check for s in services for name, check in s.readiness().items()}
+    live = {name: check for s in services for name, check in s.liveness().items()}
+    app = health_app(services[0].metrics.registry, ready, live)
+    http = await serve_http(app, settings.http_host, settings.http_port)
+    log.info("http_listening", port=http.port)
+    return http
