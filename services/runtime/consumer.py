@@ -21,7 +21,7 @@ from asyncpg import Connection, Pool
 
 from services.runtime.clock import Clock
 from services.runtime.positions import PositionOutsideTopic, Positions
-from services.runtime.records import ConsumedRecord
+from services.runtime.records import ConsumedRecord, Original, original_of
 from services.runtime.retrying import backoff_seconds, is_contention, is_transient
 from services.runtime.telemetry import Metrics
 
@@ -32,10 +32,18 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records for one transaction, each partition's in offset order; `now` is business time."""
+    """Records for one transaction, each partition's in offset order; `now` is business time.
 
-    records: tuple[ConsumedRecord, ...]
+    Their topics are the catalogue's names, without the installation's prefix.
+    """
+
+    records: tuple[Original, ...]
     now: datetime
+
+    @property
+    def caused_at(self) -> datetime:
+        """When Kafka took the oldest of them."""
+        return min(record.timestamp for record in self.records)
 
 
 ApplyBatch = Callable[[Connection, Batch], Awaitable[None]]
@@ -58,6 +66,7 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         *,
         service: str,
         group: str,
+        topic_prefix: str,
         pool: Pool,
         apply: ApplyBatch,
         weigh: Weigh,
@@ -67,6 +76,7 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         committed: Callable[[], None],
     ) -> None:
         self._service = service
+        self._topic_prefix = topic_prefix
         self._pool = pool
         self._apply = apply
         self._weigh = weigh
@@ -201,7 +211,11 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _apply_fenced(
         self, connection: Connection, fenced: dict[TopicPartition, list[ConsumedRecord]]
     ) -> None:
-        records = tuple(record for part in fenced.values() for record in part)
+        records = tuple(
+            original_of(record, partition.topic.removeprefix(self._topic_prefix))
+            for partition, part in fenced.items()
+            for record in part
+        )
         await self._apply(connection, Batch(records, self._clock.now()))
         await self._positions.save(connection, {p: r[-1].offset + 1 for p, r in fenced.items()})
 

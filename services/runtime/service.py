@@ -149,6 +149,7 @@ class Service:
         return BatchConsumer(
             service=self.name,
             group=self._settings.consumer_group(self.name),
+            topic_prefix=self._settings.kafka_topic_prefix,
             pool=pool,
             apply=self._apply,
             weigh=self._weigh,
