@@ -1,0 +1,1 @@
+"""The public contract: messages, topics, ids and examples. Imports nothing of ours."""

@@ -1,0 +1,117 @@
+"""The commands on `claims.commands`, by their type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from schemas.commands import NamesOrder
+from schemas.enums import ClaimReason, ClaimStatus, ResolutionPreference
+from schemas.model import Message, about
+from schemas.values import (
+    Line,
+    LongLine,
+    Money,
+    Paragraph,
+    Quantity,
+    Reference,
+    ShopSlug,
+    TrackingNumber,
+    Url,
+)
+
+IMAGES_MAX = 20
+ITEMS_MAX = 500
+SIGNATURE = "https://evidence.example/signature.png"
+PICTURE = "https://evidence.example/1.jpg"
+
+
+class ClaimItem(Message):
+    """A line the customer claims for."""
+
+    sku: Annotated[Reference | None, about("Stock keeping unit", "MUG-BLUE")] = None
+    title: Annotated[LongLine | None, about("Name of the product", "Blue mug")] = None
+    quantity: Annotated[Quantity, about("How many of it", 1, unit="pieces")]
+    net_price: Annotated[Money | None, about("Unit price", "10.88", unit="currency")] = None
+    image_urls: Annotated[
+        list[Url], Field(max_length=IMAGES_MAX), about("Pictures of it", [PICTURE])
+    ] = Field(default_factory=list)
+
+
+class ClaimCommand(Message):
+    """What every claim command says."""
+
+    shop_slug: Annotated[ShopSlug, about("The shop", "demo-shop")]
+
+
+class ClaimOpen(ClaimCommand, NamesOrder):
+    """`claim.open`: a customer has a problem with a parcel. Opened once for the same problem."""
+
+    shipment_id: Annotated[
+        UUID | None, about("The parcel", "5b0e2c1e-9c0f-5d3a-8a51-0f6f2b1f8d11")
+    ] = None
+    tracking_number: Annotated[
+        TrackingNumber | None, about("The parcel, by its number", "1Z999AA10123456784")
+    ] = None
+    reason: Annotated[ClaimReason, about("Why; investigation = not received", "damage")]
+    resolution_preference: Annotated[
+        ResolutionPreference | None, about("What the customer would like", "refund")
+    ] = None
+    description: Annotated[Paragraph | None, about("In the customer's words", "Broken")] = None
+    selected_items: Annotated[
+        list[ClaimItem],
+        Field(max_length=ITEMS_MAX),
+        about("Lines it is about; [] the whole parcel", [{"sku": "MUG-BLUE", "quantity": 1}]),
+    ] = Field(default_factory=list)
+    image_urls: Annotated[list[Url], Field(max_length=IMAGES_MAX), about("Evidence", [PICTURE])] = (
+        Field(default_factory=list)
+    )
+    optional_image_urls: Annotated[
+        list[Url], Field(max_length=IMAGES_MAX), about("More evidence", [PICTURE])
+    ] = Field(default_factory=list)
+    customer_signature_image_url: Annotated[Url | None, about("Signature", SIGNATURE)] = None
+    dropoff_permission: Annotated[
+        bool | None, about("The customer had allowed leaving it somewhere", False)
+    ] = None
+
+
+class ClaimUpdate(ClaimCommand):
+    """`claim.update`: decide a claim or add to it. Absent members stay as they are."""
+
+    claim_id: Annotated[UUID, about("The claim", "0a2b7c84-52f1-5d9e-9f5e-6a0f3f0e7c55")]
+    status: Annotated[ClaimStatus | None, about("Where it stands now", "accepted")] = None
+    resolution_preference: Annotated[
+        ResolutionPreference | None, about("What the customer would like", "reorder")
+    ] = None
+    description: Annotated[Paragraph | None, about("In the customer's words", "Broken")] = None
+    image_urls: Annotated[
+        list[Url] | None, Field(max_length=IMAGES_MAX), about("Evidence, replaces", [PICTURE])
+    ] = None
+    optional_image_urls: Annotated[
+        list[Url] | None, Field(max_length=IMAGES_MAX), about("More evidence, replaces", [PICTURE])
+    ] = None
+    customer_signature_image_url: Annotated[Url | None, about("Signature", SIGNATURE)] = None
+    reason_for_change: Annotated[
+        Line | None, about("Why; needed to reopen a closed claim", "stock checked")
+    ] = None
+
+
+class ClaimWithdraw(ClaimCommand):
+    """`claim.withdraw`: the customer takes it back."""
+
+    claim_id: Annotated[UUID, about("The claim", "0a2b7c84-52f1-5d9e-9f5e-6a0f3f0e7c55")]
+    reason: Annotated[Line | None, about("Why", "parcel turned up")] = None
+
+
+CLAIM_OPEN = "claim.open"
+CLAIM_UPDATE = "claim.update"
+CLAIM_WITHDRAW = "claim.withdraw"
+
+MODELS: Mapping[str, type[Message]] = {
+    CLAIM_OPEN: ClaimOpen,
+    CLAIM_UPDATE: ClaimUpdate,
+    CLAIM_WITHDRAW: ClaimWithdraw,
+}

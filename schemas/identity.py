@@ -1,0 +1,27 @@
+"""Ids that follow from what they name, so that a replay gives the same ones (UUID version 5)."""
+
+from __future__ import annotations
+
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+NAMESPACE = uuid5(NAMESPACE_URL, "https://orderflow.dev/ids")
+
+
+def order_id(shop_slug: str, order_number: str) -> UUID:
+    """Id of the order a shop knows by this number."""
+    return uuid5(NAMESPACE, f"{shop_slug}/{order_number}")
+
+
+def shipment_id(order: UUID, ordinal: int) -> UUID:
+    """Id of the order's shipment number `ordinal`, counted from 1; a draft keeps it when fulfilled."""
+    return uuid5(NAMESPACE, f"{order}/shipment/{ordinal}")
+
+
+def claim_id(order: UUID, opened_by: str) -> UUID:
+    """Id of the claim on an order; `opened_by` is what makes two openings the same claim."""
+    return uuid5(NAMESPACE, f"{order}/claim/{opened_by}")
+
+
+def event_id(order: UUID, topic: str, sequence: int) -> UUID:
+    """Id of the order's event number `sequence` on a topic; a repeat of the event carries it again."""
+    return uuid5(NAMESPACE, f"{order}/event/{topic}/{sequence}")

@@ -1,0 +1,26 @@
+"""What every message model shares: how fields are described, and what null and the unknown mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+def about(description: str, example: Any, *, unit: str | None = None) -> Any:
+    """Describe a field of the contract: its meaning, one example, and its unit if it has one."""
+    extra = {"unit": unit} if unit else None
+    return Field(description=description, examples=[example], json_schema_extra=extra)
+
+
+class Message(BaseModel):
+    """A value of the contract. Unknown members are ignored; null means the same as absent."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, str_strip_whitespace=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:
+        if isinstance(data, dict) and None in data.values():
+            return {name: value for name, value in data.items() if value is not None}
+        return data

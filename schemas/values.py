@@ -1,0 +1,227 @@
+"""The values messages are made of: text, money, counts, times and codes, each with its bounds.
+
+Everything a sender may write is bounded here, so that what passes can be stored and sent on.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic.functional_validators import AfterValidator
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+BOUNDS = "between 1970-01-01 and 2100-01-01"
+
+MONEY_DIGITS = 14
+MONEY_PLACES = 4
+
+# No C0 or C1 control characters: they cannot be shown, and Postgres cannot hold U+0000.
+_PRINTABLE = r"[^\x00-\x1f\x7f-\x9f]"
+_NO_NUL = r"^[^\x00]*$"
+
+_RFC3339 = re.compile(
+    r"(\d{4})-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
+)
+_CALENDAR_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?\d{1,30}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_INTEGER_DIGITS_MAX = 18
+
+
+def _moment(value: Any) -> datetime:
+    """Read an RFC 3339 timestamp, its offset optional; numbers are refused, their unit is a guess."""
+    if isinstance(value, datetime):
+        found = value
+    else:
+        match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            message = "must be an RFC 3339 timestamp in a string, like 2026-03-01T09:30:00+01:00"
+            raise ValueError(message)
+        if not "1970" <= match[1] <= "2100":
+            raise ValueError(f"must be {BOUNDS}")
+        try:
+            found = datetime.fromisoformat(value.replace("z", "Z"))
+        except ValueError as error:
+            raise ValueError(f"is not a moment that exists: {error}") from None
+    if not EARLIEST.year <= found.year <= LATEST.year:
+        raise ValueError(f"must be {BOUNDS}")
+    aware = found if found.tzinfo else found.replace(tzinfo=UTC)
+    if not EARLIEST <= aware <= LATEST:
+        raise ValueError(f"must be {BOUNDS}")
+    return found
+
+
+def _timestamp(value: Any) -> datetime:
+    found = _moment(value)
+    if found.tzinfo is None:
+        raise ValueError("must end in an offset from UTC, like +01:00 or Z")
+    return found
+
+
+def _calendar_date(value: Any) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        found = value
+    else:
+        if not isinstance(value, str) or not _CALENDAR_DATE.fullmatch(value):
+            raise ValueError("must be a calendar date in a string, like 2026-03-01")
+        try:
+            found = date.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"is not a day that exists: {error}") from None
+    if not EARLIEST.date() <= found <= LATEST.date():
+        raise ValueError(f"must be {BOUNDS}")
+    return found
+
+
+def _day_or_moment(value: Any) -> date | datetime:
+    if isinstance(value, str) and _CALENDAR_DATE.fullmatch(value):
+        return _calendar_date(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return _calendar_date(value)
+    return _timestamp(value)
+
+
+def _number(value: Any) -> Any:
+    """Refuse what Python would take for a number: true, "1_000", digits of other scripts."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        raise ValueError('must be a number, or a number in a string like "12.90"')
+    if isinstance(value, int) or (isinstance(value, Decimal) and value.is_finite()):
+        exact = Decimal(value)
+        if exact and exact.adjusted() >= MONEY_DIGITS:
+            raise ValueError(f"is too large: at most {MONEY_DIGITS} digits")
+    return value
+
+
+def _plain(value: Decimal) -> Decimal:
+    """Write 1E+2 as 100 and 0E-900 as 0.0000: the same amount, in a form any store can hold."""
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and not -MONEY_PLACES <= exponent <= 0:
+        value = value.quantize(Decimal(1) if exponent > 0 else Decimal(1).scaleb(-MONEY_PLACES))
+    return value if value else abs(value)
+
+
+def _whole_number(value: Any) -> Any:
+    """Refuse true, and what would take all memory to write out as an integer (1e999999999)."""
+    if isinstance(value, bool):
+        raise ValueError("must be a whole number, not true or false")
+    if isinstance(value, Decimal):
+        if not value.is_finite() or value.adjusted() > _INTEGER_DIGITS_MAX:
+            raise ValueError("is too large a number")
+        if value.adjusted() >= 0 and value == value.to_integral_value():
+            return int(value)
+    return value
+
+
+def _real_number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
+Word = Annotated[str, StringConstraints(max_length=64, pattern=_NO_NUL)]
+Line = Annotated[str, StringConstraints(max_length=255, pattern=_NO_NUL)]
+LongLine = Annotated[str, StringConstraints(max_length=1024, pattern=_NO_NUL)]
+Paragraph = Annotated[str, StringConstraints(max_length=4000, pattern=_NO_NUL)]
+Url = Annotated[
+    str, StringConstraints(max_length=2048, pattern=r"^https?://[^\s\x00-\x1f\x7f-\x9f]+$")
+]
+
+ShopSlug = Annotated[
+    str, StringConstraints(max_length=64, pattern=r"^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$")
+]
+# A slash would make `{shop}/{order_number}` name two orders.
+OrderNumber = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[^\s/\x00-\x1f\x7f-\x9f](?:[^/\x00-\x1f\x7f-\x9f]*[^\s/\x00-\x1f\x7f-\x9f])?$",
+    ),
+]
+Reference = Annotated[
+    str, StringConstraints(min_length=1, max_length=128, pattern=rf"^{_PRINTABLE}+$")
+]
+# Three letters or digits at least: separators are dropped when numbers are compared.
+TrackingNumber = Annotated[
+    str,
+    StringConstraints(
+        min_length=3,
+        max_length=64,
+        pattern=r"^(?:[^A-Za-z0-9\x00-\x1f\x7f-\x9f]*[A-Za-z0-9]){3}[^\x00-\x1f\x7f-\x9f]*$",
+    ),
+]
+CarrierReference = Annotated[
+    str, StringConstraints(max_length=64, to_lower=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+]
+Currency = Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{3}$")]
+CountryCode = Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{2}$")]
+
+_DATE_TIME_SCHEMA = {"type": "string", "format": "date-time"}
+_DATE_SCHEMA = {"type": "string", "format": "date"}
+
+Timestamp = Annotated[
+    datetime,
+    BeforeValidator(_timestamp),
+    WithJsonSchema(_DATE_TIME_SCHEMA),
+]
+LocalOrTimestamp = Annotated[
+    datetime,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d"}),
+]
+CalendarDate = Annotated[date, BeforeValidator(_calendar_date), WithJsonSchema(_DATE_SCHEMA)]
+DayOrTimestamp = Annotated[
+    date | datetime,
+    BeforeValidator(_day_or_moment),
+    PlainSerializer(lambda value: value.isoformat(), return_type=str, when_used="json"),
+    WithJsonSchema({"anyOf": [_DATE_SCHEMA, _DATE_TIME_SCHEMA]}),
+]
+
+
+def _amount_schema(*, signed: bool) -> dict[str, Any]:
+    sign = "-?" if signed else ""
+    number: dict[str, Any] = {"type": "number"}
+    if not signed:
+        number["minimum"] = 0
+    pattern = rf"^[+]?{sign}\d{{1,{MONEY_DIGITS}}}(?:\.\d*)?(?:[eE][+-]?\d{{1,3}})?$"
+    return {"anyOf": [number, {"type": "string", "pattern": pattern}]}
+
+
+Money = Annotated[
+    Decimal,
+    BeforeValidator(_number),
+    Field(max_digits=MONEY_DIGITS, decimal_places=MONEY_PLACES, ge=0, allow_inf_nan=False),
+    AfterValidator(_plain),
+    WithJsonSchema(_amount_schema(signed=False)),
+]
+SignedMoney = Annotated[
+    Decimal,
+    BeforeValidator(_number),
+    Field(max_digits=MONEY_DIGITS, decimal_places=MONEY_PLACES, allow_inf_nan=False),
+    AfterValidator(_plain),
+    WithJsonSchema(_amount_schema(signed=True)),
+]
+# Some shops write a discount as a negative amount; what is taken off is the same.
+AbsoluteMoney = Annotated[SignedMoney, AfterValidator(abs)]
+Weight = Money
+TaxRate = SignedMoney
+
+Quantity = Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=100_000)]
+# Above 100 is refused by a rule with a reason code of its own, not as malformed.
+ShipmentCount = Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=1_000_000)]
+SourceVersion = Annotated[
+    int, BeforeValidator(_whole_number), Field(ge=0, le=9_223_372_036_854_775_807)
+]
+Attempt = Annotated[int, BeforeValidator(_whole_number), Field(ge=0, le=100)]
+Latitude = Annotated[
+    float, BeforeValidator(_real_number), Field(ge=-90, le=90, allow_inf_nan=False)
+]
+Longitude = Annotated[
+    float, BeforeValidator(_real_number), Field(ge=-180, le=180, allow_inf_nan=False)
+]
