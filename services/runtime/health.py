@@ -7,6 +7,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,14 +35,15 @@ def health_app(
     registry: CollectorRegistry,
     ready: Mapping[str, Check],
     live: Mapping[str, Check] | None = None,
+    check_timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
 ) -> Starlette:
     """The application: 200 when every check is well, else 503 with the reasons."""
 
     async def on_live(_: Request) -> Response:
-        return await _answer(live or {})
+        return await _answer(live or {}, check_timeout_seconds)
 
     async def on_ready(_: Request) -> Response:
-        return await _answer(ready)
+        return await _answer(ready, check_timeout_seconds)
 
     async def on_metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
@@ -55,8 +57,8 @@ def health_app(
     )
 
 
-async def _answer(checks: Mapping[str, Check]) -> JSONResponse:
-    results = await asyncio.gather(*(_ask(check) for check in checks.values()))
+async def _answer(checks: Mapping[str, Check], timeout_seconds: float) -> JSONResponse:
+    results = await asyncio.gather(*(_ask(check, timeout_seconds) for check in checks.values()))
     is_well = all(ok for ok, _ in results)
     body: dict[str, Any] = {
         "status": "ok" if is_well else "failing",
@@ -68,11 +70,11 @@ async def _answer(checks: Mapping[str, Check]) -> JSONResponse:
     return JSONResponse(body, status_code=200 if is_well else 503)
 
 
-async def _ask(check: Check) -> CheckResult:
+async def _ask(check: Check, timeout_seconds: float) -> CheckResult:
     try:
-        return await asyncio.wait_for(check(), CHECK_TIMEOUT_SECONDS)
+        return await asyncio.wait_for(check(), timeout_seconds)
     except TimeoutError:
-        return False, f"no answer within {CHECK_TIMEOUT_SECONDS:g} seconds"
+        return False, f"no answer within {timeout_seconds:g} seconds"
     except Exception as error:  # noqa: BLE001 - a failing check is an answer, not a crash
         return False, f"{type(error).__name__}: {error}"
 
@@ -107,7 +109,7 @@ async def serve_http(app: Starlette, host: str, port: int) -> HttpServer:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise HttpError(
-            f"cannot listen on {host}:{port}: {error.strerror}; "
+            f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; "
             "set HTTP_PORT (0 takes a free one) or HTTP_HOST"
         ) from None
     server = _Server(

@@ -1,0 +1,1 @@
+"""The command line of Orderflow: `orderflow`, or `python -m orderflow`."""

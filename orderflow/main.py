@@ -1,0 +1,43 @@
+"""The command `orderflow`: every command by name."""
+
+import typer
+
+from orderflow.commands import (
+    demo,
+    health,
+    local,
+    migrate,
+    order,
+    report,
+    send,
+    serve,
+    settings,
+    stack,
+    tail,
+    topics,
+)
+from orderflow.terminal import Commands
+
+app = typer.Typer(
+    name="orderflow",
+    cls=Commands,
+    help="Orders and tracking from Kafka, into Postgres, and out again as events.",
+    epilog="Start here: `orderflow up`, then what it prints. Settings: `orderflow settings`.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="markdown",
+)
+
+app.command("up")(local.up)
+app.command("down")(local.down)
+app.command("serve")(serve.serve)
+app.command("migrate")(migrate.migrate)
+app.add_typer(topics.app, name="topics")
+app.command("send")(send.send)
+app.command("tail")(tail.tail)
+app.command("order")(order.order)
+app.command("report")(report.report)
+app.command("demo")(demo.demo)
+app.add_typer(stack.app, name="stack")
+app.command("settings")(settings.settings)
+app.command("health")(health.health)

@@ -1,0 +1,91 @@
+"""What every command shares: where it prints, how it fails, how it runs async work."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import asyncpg
+import orjson
+import typer
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from typer.core import TyperGroup
+
+from services.runtime.clock import ClockError
+from services.runtime.environment import SettingsError
+from services.runtime.health import HttpError
+from services.runtime.migrate import MigrationError
+from services.runtime.topics import TopicError
+
+T = TypeVar("T")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line, for scripts.")]
+
+FAILED = 1
+USAGE = 2
+
+
+class CommandError(Exception):
+    """Something a person can act on; printed without a traceback, ends with status 1."""
+
+
+EXPECTED = (
+    CommandError,
+    SettingsError,
+    MigrationError,
+    TopicError,
+    HttpError,
+    ClockError,
+)
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Commands(TyperGroup):
+    """A group of commands whose expected errors are sentences and not tracebacks."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; turn an expected error into its text and status 1."""
+        try:
+            return super().invoke(ctx)
+        except EXPECTED as error:
+            fail(str(error))
+        except KafkaError as error:
+            fail(
+                f"Kafka does not answer as it should: {error}\n"
+                "See KAFKA_BOOTSTRAP_SERVERS in `orderflow settings`; `orderflow up` starts a "
+                "local stack."
+            )
+        except (
+            asyncpg.PostgresConnectionError,
+            asyncpg.InvalidAuthorizationSpecificationError,
+            asyncpg.InvalidCatalogNameError,
+            OSError,
+        ) as error:
+            fail(
+                f"the database (or a file) cannot be reached: {error}\n"
+                "See DATABASE_URL in `orderflow settings`; `orderflow up` starts a local stack."
+            )
+
+
+def fail(message: str, status: int = FAILED) -> NoReturn:
+    """Print why on stderr and end with `status`."""
+    err.print("[bold red]error:[/]", end=" ")
+    err.print(message, markup=False)
+    raise typer.Exit(status)
+
+
+def print_json(value: object) -> None:
+    """One JSON value on one line of stdout, flushed, so that a pipe sees it at once."""
+    sys.stdout.write(orjson.dumps(value, default=str).decode() + "\n")
+    sys.stdout.flush()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run async work of a command to its end; Ctrl-C ends it quietly with status 130."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None

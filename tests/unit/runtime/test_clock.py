@@ -1,0 +1,52 @@
+"""Business time from the machine and from a file."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from services.runtime.clock import ClockError, FileClock, SystemClock, clock_of, set_clock
+from services.runtime.settings import Settings
+
+NOON_IN_SAO_PAULO = datetime(2018, 5, 4, 12, tzinfo=timezone(timedelta(hours=-3)))
+
+
+def test_a_file_drives_the_clock(tmp_path: Path) -> None:
+    clock = clock_of(Settings(clock_file=tmp_path / "now"))
+
+    set_clock(tmp_path / "now", NOON_IN_SAO_PAULO)
+    first = clock.now()
+    set_clock(tmp_path / "now", NOON_IN_SAO_PAULO + timedelta(days=1))
+
+    assert first == datetime(2018, 5, 4, 15, tzinfo=UTC)
+    assert clock.now() - first == timedelta(days=1)
+
+
+def test_an_instant_written_by_hand_is_read(tmp_path: Path) -> None:
+    (tmp_path / "now").write_text("2026-05-04T09:30:00Z\n")
+
+    assert FileClock(tmp_path / "now").now() == datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(None, "No such file"), ("noon", "noon"), ("2026-05-04T09:30:00", "no time zone")],
+)
+def test_a_file_without_an_instant_says_what_to_write(
+    tmp_path: Path, content: str | None, complaint: str
+) -> None:
+    if content is not None:
+        (tmp_path / "now").write_text(content)
+
+    with pytest.raises(ClockError, match=f"{complaint}.*write an instant"):
+        FileClock(tmp_path / "now").now()
+
+
+def test_time_without_a_zone_cannot_be_set(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        set_clock(tmp_path / "now", NOON_IN_SAO_PAULO.replace(tzinfo=None))
+
+
+def test_the_machines_clock_knows_its_zone() -> None:
+    assert clock_of(Settings()).now().tzinfo is UTC
+    assert SystemClock().now() <= SystemClock().now()
