@@ -99,9 +99,5 @@ class ResolutionPreference(StrEnum):
     REORDER = "reorder"
 
 
-CARRIERS = (
-    "amz brt depost dhl dhlexp dhl_old dhl2man dpd dpdn dpduk gls gls_es goexp hrs postat rhe "
-    "royalmail swisspost ups bpost dao anpost bring posti postnl_inter usps fedex postnord "
-    "parcelone dachser asendia_de"
-).split()
+CARRIERS = ["amz", "brt", "depost", "dhl", "dhlexp", "dhl_old", "dhl2man", "dpd", "dpdn", "dpduk", "gls", "gls_es", "goexp", "hrs", "postat", "rhe", "royalmail", "swisspost", "ups", "bpost", "dao", "anpost", "bring", "posti", "postnl_inter", "usps", "fedex", "postnord", "parcelone", "dachser", "asendia_de"]
 """The carrier keys known today; others are taken as they come."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 
 def about(description: str, example: Any, *, unit: str | None = None) -> Any:
     """Describe a field of the contract: its meaning, one example, and its unit if it has one."""
-    extra = {"unit": unit} if unit else None
+    extra: JsonDict | None = {"unit": unit} if unit else None
     return Field(description=description, examples=[example], json_schema_extra=extra)
 
 

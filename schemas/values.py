@@ -91,10 +91,13 @@ def _number(value: Any) -> Any:
         raise ValueError("must be a number, not true or false")
     if isinstance(value, str) and not _DECIMAL.fullmatch(value):
         raise ValueError('must be a number, or a number in a string like "12.90"')
-    if isinstance(value, int) or (isinstance(value, Decimal) and value.is_finite()):
-        exact = Decimal(value)
-        if exact and exact.adjusted() >= MONEY_DIGITS:
-            raise ValueError(f"is too large: at most {MONEY_DIGITS} digits")
+    too_large = (
+        abs(value) >= 10**MONEY_DIGITS
+        if isinstance(value, int)
+        else isinstance(value, Decimal) and value.is_finite() and abs(value) >= 10**MONEY_DIGITS
+    )
+    if too_large:
+        raise ValueError(f"is too large: at most {MONEY_DIGITS} digits")
     return value
 
 
@@ -103,7 +106,7 @@ def _plain(value: Decimal) -> Decimal:
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and not -MONEY_PLACES <= exponent <= 0:
         value = value.quantize(Decimal(1) if exponent > 0 else Decimal(1).scaleb(-MONEY_PLACES))
-    return value if value else abs(value)
+    return value or abs(value)
 
 
 def _whole_number(value: Any) -> Any:

@@ -1,0 +1,166 @@
+"""What every event carries beside its own facts: the order, its customer, parcels and claims.
+
+These are readers' models: words are open and lengths are free, so that a subscriber written
+today reads what is published tomorrow.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from schemas.model import Message, about
+
+ORDER = "9d0f3a52-5d0c-5b3b-9d4e-6a6f5b6c0d11"
+SHIPMENT = "5b0e2c1e-9c0f-5d3a-8a51-0f6f2b1f8d11"
+CLAIM = "0a2b7c84-52f1-5d9e-9f5e-6a0f3f0e7c55"
+NUMBER = "1Z999AA10123456784"
+WHEN = "2026-03-02T18:05:00Z"
+
+
+class Eta(Message):
+    """A window of expected arrival. A day stays a day: it is the destination's."""
+
+    from_: Annotated[str | None, Field(alias="from"), about("Earliest", "2026-03-04")] = None
+    to: Annotated[str | None, about("Latest", "2026-03-04")] = None
+
+    model_config = {"populate_by_name": True}
+
+
+class Tracking(Message):
+    """A parcel as the order's `trackings` summary shows it."""
+
+    shipment_id: Annotated[UUID, about("The parcel", SHIPMENT)]
+    ordinal: Annotated[int | None, about("Its number among the order's parcels, from 1", 1)] = None
+    draft: Annotated[bool, about("Not yet handed to a carrier", False)] = False
+    tracking_number: Annotated[str | None, about("The carrier's number", NUMBER)] = None
+    carrier_reference: Annotated[str | None, about("Carrier key", "ups")] = None
+    tracking_url: Annotated[
+        str | None, about("The carrier's page", f"https://carrier.example/t/{NUMBER}")
+    ] = None
+    phase: Annotated[str, about("How far it is", "in_transit")]
+    flag: Annotated[str | None, about("normal, delay or error", "normal")] = None
+    state: Annotated[str | None, about("Phase in six words", "transit")] = None
+    direction: Annotated[str | None, about("Which way it travels", "merchant_customer")] = None
+    eta: Annotated[Eta | None, about("Expected arrival", {"from": "2026-03-04"})] = None
+    first_scan_at: Annotated[AwareDatetime | None, about("First seen by its carrier", WHEN)] = None
+    delivered_at: Annotated[AwareDatetime | None, about("When it arrived", WHEN)] = None
+
+
+class Shipment(Tracking):
+    """A parcel in full, without its scans."""
+
+    order_id: Annotated[UUID | None, about("Its order", ORDER)] = None
+    external_shipment_id: Annotated[str | None, about("The shop's id of it", "ful-1")] = None
+    tracking_placed_at: Annotated[AwareDatetime | None, about("Handed over", WHEN)] = None
+    products: Annotated[
+        list[dict[str, Any]], about("What is in it", [{"sku": "MUG-BLUE", "quantity": 1}])
+    ] = Field(default_factory=list)
+    leg: Annotated[int | None, about("1, or more if the number was used again", 1)] = None
+    attempts: Annotated[int | None, about("Delivery attempts", 0)] = None
+    pickup: Annotated[dict[str, Any] | None, about("Where it waits", {"type": "shop"})] = None
+    promised_delivery_date: Annotated[
+        date | None, about("Day promised, at the destination", "2026-03-05")
+    ] = None
+    updated_at: Annotated[AwareDatetime | None, about("When it last changed", WHEN)] = None
+
+
+class Order(Message):
+    """The whole order after the event."""
+
+    uuid: Annotated[UUID, about("Id of the order", ORDER)]
+    shop_slug: Annotated[str, about("The shop", "demo-shop")]
+    order_number: Annotated[str, about("The shop's number of it", "1001")]
+    external_id: Annotated[str | None, about("Id in the shop's system", "gid-88231")] = None
+    order_name: Annotated[str | None, about("Name shown to people", "IXF1001")] = None
+    status: Annotated[
+        str, about("placed, partially_fulfilled, fulfilled or cancelled", "fulfilled")
+    ]
+    expected_number_of_shipments: Annotated[int, about("Parcels to expect", 1, unit="parcels")]
+    order_placed_at: Annotated[AwareDatetime | None, about("When it was placed", WHEN)] = None
+    placed_at: Annotated[AwareDatetime | None, about("The same, by our name", WHEN)] = None
+    cancelled_at: Annotated[AwareDatetime | None, about("When it was cancelled", WHEN)] = None
+    promised_delivery_date: Annotated[
+        date | None, about("Day promised, at the destination", "2026-03-05")
+    ] = None
+    total_order_price: Annotated[
+        Decimal | None, about("What the customer pays", "29.90", unit="currency")
+    ] = None
+    shipping_price: Annotated[Decimal | None, about("Of it shipping", "4.00", unit="currency")] = (
+        None
+    )
+    sub_total_price: Annotated[Decimal | None, about("Items", "25.90", unit="currency")] = None
+    discount_price: Annotated[Decimal | None, about("Discounts", "0.00", unit="currency")] = None
+    currency: Annotated[str | None, about("ISO 4217 code of every amount", "EUR")] = None
+    products: Annotated[
+        list[dict[str, Any]], about("The lines", [{"sku": "MUG-BLUE", "quantity": 2}])
+    ] = Field(default_factory=list)
+    discounts: Annotated[list[dict[str, Any]], about("Discounts used", [{"code": "TEN"}])] = Field(
+        default_factory=list
+    )
+    email_id: Annotated[str | None, about("E-mail of the customer", "ada@example.org")] = None
+    external_customer_id: Annotated[str | None, about("The shop's customer", "cust-5")] = None
+    address: Annotated[dict[str, Any] | None, about("Where it goes", {"zip_code": "10115"})] = None
+    segments: Annotated[list[str], about("Customer's segments", ["newsletter"])] = Field(
+        default_factory=list
+    )
+    weight: Annotated[Decimal | None, about("Weight of all", "700", unit="grams")] = None
+    user_agent: Annotated[str | None, about("Customer's browser", "Mozilla/5.0")] = None
+    order_analytics: Annotated[
+        dict[str, Any] | None, about("What led to it", {"campaign_code": "SPRING"})
+    ] = None
+    trackings: Annotated[
+        list[Tracking],
+        about("Its parcels, in short", [{"shipment_id": SHIPMENT, "phase": "in_transit"}]),
+    ] = Field(default_factory=list)
+
+
+class Customer(Message):
+    """Who ordered, as far as the order says."""
+
+    external_id: Annotated[str | None, about("The shop's id of them", "cust-5")] = None
+    email: Annotated[str | None, about("E-mail", "ada@example.org")] = None
+    first_name: Annotated[str | None, about("First name", "Ada")] = None
+    last_name: Annotated[str | None, about("Last name", "Example")] = None
+
+
+class Claim(Message):
+    """A claim on the order."""
+
+    claim_id: Annotated[UUID, about("The claim", CLAIM)]
+    shipment_id: Annotated[UUID | None, about("The parcel", SHIPMENT)] = None
+    reason: Annotated[str | None, about("Why", "damage")] = None
+    status: Annotated[str | None, about("Where it stands", "pending")] = None
+    resolution_preference: Annotated[str | None, about("What they would like", "refund")] = None
+    created_at: Annotated[AwareDatetime | None, about("Opened", WHEN)] = None
+    updated_at: Annotated[AwareDatetime | None, about("Last changed", WHEN)] = None
+
+
+class Context(Message):
+    """A snapshot after the event; cut when too large, then `context_truncated` is true."""
+
+    order: Annotated[
+        Order | None,
+        about(
+            "The order",
+            {
+                "uuid": ORDER,
+                "shop_slug": "demo-shop",
+                "order_number": "1001",
+                "status": "placed",
+                "expected_number_of_shipments": 1,
+            },
+        ),
+    ] = None
+    customer: Annotated[Customer | None, about("Who ordered", {"external_id": "cust-5"})] = None
+    shipments: Annotated[
+        list[Shipment],
+        about("Its parcels", [{"shipment_id": SHIPMENT, "phase": "in_transit"}]),
+    ] = Field(default_factory=list)
+    claims: Annotated[list[Claim], about("Its claims", [{"claim_id": CLAIM}])] = Field(
+        default_factory=list
+    )

@@ -1,0 +1,199 @@
+"""The events that are published: order, shipment and claim events, by their type.
+
+Readers' models: unknown words and members never fail. `schemas.context` holds the snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from schemas.context import CLAIM, NUMBER, ORDER, SHIPMENT, WHEN, Context, Eta
+from schemas.model import Message, about
+
+EVENT = "1f5e8a0e-8f1c-5d9f-a0de-8a2f1a7b0c01"
+
+
+class Event(Message):
+    """What every event says; the names are Karla's where Karla has one."""
+
+    source: Annotated[str, about("orders, shipments or claims", "shipments")]
+    ref: Annotated[
+        str,
+        about(
+            "orders/{event_name}, shipments/{phase}/{event_name} or claims/{action}",
+            "shipments/in_transit/PICKED_UP_BY_CARRIER",
+        ),
+    ]
+    event_name: Annotated[str, about("What happened", "PICKED_UP_BY_CARRIER")]
+    event_group: Annotated[
+        str | None, about("Bucket for notifications; none: notify nobody", "shipment_in_transit")
+    ] = None
+    version: Annotated[int, about("Version of this form", 1)] = 1
+    triggered_at: Annotated[AwareDatetime, about("When it was decided", WHEN)]
+    shop_slug: Annotated[str, about("The shop", "demo-shop")]
+    event_id: Annotated[UUID, about("Id of the event; a repeat carries it again", EVENT)]
+    order_id: Annotated[UUID, about("The order", ORDER)]
+    sequence: Annotated[int, about("Number among the order's events on this topic, from 1", 2)]
+    order_version: Annotated[
+        int | None, about("The order's version, one step per event over both topics", 3)
+    ] = None
+    context_truncated: Annotated[bool, about("The snapshot was cut to fit", False)] = False
+    context: Annotated[
+        Context, about("The order after the event", {"shipments": [], "claims": []})
+    ] = Field(default_factory=Context)
+
+
+class OrderEventData(Message):
+    """What changed on the order."""
+
+    event_id: Annotated[UUID, about("Id of the event", EVENT)]
+    event_name: Annotated[str, about("What happened", "ORDER_FULFILLED")]
+    event_group: Annotated[str | None, about("Bucket", "shipment_pre_transit")] = None
+    status: Annotated[str, about("Status after it", "fulfilled")]
+    previous_status: Annotated[str | None, about("Status before it", "placed")] = None
+    changed_fields: Annotated[list[str], about("Members that changed", ["address"])] = Field(
+        default_factory=list
+    )
+    shipment_ids: Annotated[list[UUID], about("Parcels it touches", [SHIPMENT])] = Field(
+        default_factory=list
+    )
+    reason: Annotated[str | None, about("Why, for a cancellation", "customer request")] = None
+
+
+class ShipmentEventData(Message):
+    """What happened to the parcel, and what it changed."""
+
+    event_id: Annotated[UUID, about("Id of the event", EVENT)]
+    event_name: Annotated[str, about("Name in the catalogue", "PICKED_UP_BY_CARRIER")]
+    event_group: Annotated[str | None, about("Bucket", "shipment_in_transit")] = None
+    shipment_id: Annotated[UUID, about("The parcel", SHIPMENT)]
+    tracking_number: Annotated[str | None, about("The carrier's number", NUMBER)] = None
+    carrier_reference: Annotated[str | None, about("Carrier key", "ups")] = None
+    tracking_url: Annotated[str | None, about("Page", f"https://carrier.example/t/{NUMBER}")] = None
+    direction: Annotated[str | None, about("Which way", "merchant_customer")] = None
+    updated_at: Annotated[AwareDatetime | None, about("When the parcel changed", WHEN)] = None
+    occurred_at: Annotated[AwareDatetime | None, about("When it happened", WHEN)] = None
+    recorded_at: Annotated[AwareDatetime | None, about("When we took it in", WHEN)] = None
+    scan_id: Annotated[str | None, about("The scan behind it", "sc-1")] = None
+    leg: Annotated[int | None, about("1, or more if the number was used again", 1)] = None
+    location: Annotated[dict[str, Any] | None, about("Where", {"city": "Leipzig"})] = None
+    carrier_code: Annotated[str | None, about("The carrier's code", "PU")] = None
+    carrier_text: Annotated[str | None, about("The carrier's words", "Picked up")] = None
+    reason: Annotated[str | None, about("Why, for a failure", "consignee_not_home")] = None
+    attempt: Annotated[int | None, about("Delivery attempt", 1)] = None
+    pickup: Annotated[dict[str, Any] | None, about("Where it waits", {"type": "shop"})] = None
+    proof: Annotated[dict[str, Any] | None, about("Proof", {"signed_by": "A. Example"})] = None
+    phase: Annotated[str | None, about("Phase the event stands for", "in_transit")] = None
+    shipment_phase: Annotated[str | None, about("The parcel's phase after it", "in_transit")] = None
+    previous_phase: Annotated[str | None, about("And before it", "order_processed")] = None
+    flag: Annotated[str | None, about("Its flag after it", "normal")] = None
+    previous_flag: Annotated[str | None, about("And before it", "normal")] = None
+    eta: Annotated[Eta | None, about("Expected arrival after it", {"to": "2026-03-04"})] = None
+    previous_eta: Annotated[Eta | None, about("And before it", {"to": "2026-03-05"})] = None
+    changed_fields: Annotated[list[str], about("Members that changed", ["products"])] = Field(
+        default_factory=list
+    )
+    notify: Annotated[
+        bool, about("False: news too old or told before; do not write to the customer", True)
+    ] = True
+
+
+class ClaimEventData(Message):
+    """The claim after the event."""
+
+    claim_id: Annotated[UUID, about("The claim", CLAIM)]
+    event_id: Annotated[UUID | None, about("Id of the event", EVENT)] = None
+    event_name: Annotated[str, about("created, updated or withdrawn", "created")]
+    event_group: Annotated[str | None, about("Bucket", "claim_created")] = None
+    shipment_id: Annotated[UUID | None, about("The parcel", SHIPMENT)] = None
+    tracking_number: Annotated[str | None, about("Its number", NUMBER)] = None
+    carrier_reference: Annotated[str | None, about("Carrier key", "ups")] = None
+    shipment_phase_at_creation: Annotated[
+        str | None, about("How far the parcel was when it was opened", "delivered")
+    ] = None
+    reason: Annotated[str, about("Why", "damage")]
+    status: Annotated[str, about("Where it stands", "pending")]
+    previous_status: Annotated[str | None, about("And before", "pending")] = None
+    resolution_preference: Annotated[str | None, about("What they would like", "refund")] = None
+    description: Annotated[str | None, about("In the customer's words", "Broken")] = None
+    reason_for_change: Annotated[str | None, about("Why it changed", "stock checked")] = None
+    selected_items: Annotated[
+        list[dict[str, Any]], about("Lines", [{"sku": "MUG-BLUE", "quantity": 1}])
+    ] = Field(default_factory=list)
+    image_urls: Annotated[list[str], about("Evidence", ["https://evidence.example/1.jpg"])] = Field(
+        default_factory=list
+    )
+    optional_image_urls: Annotated[
+        list[str], about("More evidence", ["https://evidence.example/2.jpg"])
+    ] = Field(default_factory=list)
+    customer_signature_image_url: Annotated[
+        str | None, about("Signature", "https://evidence.example/signature.png")
+    ] = None
+    dropoff_permission: Annotated[bool | None, about("Leaving it was allowed", False)] = None
+    changed_fields: Annotated[list[str], about("Members that changed", ["status"])] = Field(
+        default_factory=list
+    )
+    created_at: Annotated[AwareDatetime | None, about("Opened", WHEN)] = None
+    updated_at: Annotated[AwareDatetime | None, about("Last changed", WHEN)] = None
+
+
+class OrderEvent(Event):
+    """An event of the order itself."""
+
+    event_data: Annotated[
+        OrderEventData,
+        about(
+            "What changed",
+            {"event_id": EVENT, "event_name": "ORDER_FULFILLED", "status": "fulfilled"},
+        ),
+    ]
+
+
+class ShipmentEvent(Event):
+    """An event of one parcel."""
+
+    event_data: Annotated[
+        ShipmentEventData,
+        about(
+            "What happened",
+            {"event_id": EVENT, "event_name": "PICKED_UP_BY_CARRIER", "shipment_id": SHIPMENT},
+        ),
+    ]
+
+
+class ClaimEvent(Event):
+    """An event of one claim."""
+
+    event_data: Annotated[
+        ClaimEventData,
+        about(
+            "The claim",
+            {"claim_id": CLAIM, "event_name": "created", "reason": "damage", "status": "pending"},
+        ),
+    ]
+
+
+ORDER_EVENTS: Mapping[str, type[Message]] = {
+    "order.placed": OrderEvent,
+    "order.updated": OrderEvent,
+    "order.partially_fulfilled": OrderEvent,
+    "order.fulfilled": OrderEvent,
+    "order.expected_shipments_changed": OrderEvent,
+    "order.cancelled": OrderEvent,
+    "order.analytics_updated": OrderEvent,
+}
+SHIPMENT_EVENTS: Mapping[str, type[Message]] = {
+    "shipment.fulfilled": ShipmentEvent,
+    "shipment.updated": ShipmentEvent,
+    "shipment.released": ShipmentEvent,
+    "shipment.scanned": ShipmentEvent,
+}
+CLAIM_EVENTS: Mapping[str, type[Message]] = {
+    "claim.created": ClaimEvent,
+    "claim.updated": ClaimEvent,
+    "claim.withdrawn": ClaimEvent,
+}

@@ -1,0 +1,156 @@
+"""The catalogue: every topic, its key, who writes and reads it, how long it keeps what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas import claims, commands, events, outcomes, tracking
+from schemas.model import Message
+
+PARTITIONS = 6
+MAX_MESSAGE_BYTES = 1_048_576
+DAY_MS = 86_400_000
+COMMAND_RETENTION_MS = 7 * DAY_MS
+EVENT_RETENTION_MS = 30 * DAY_MS
+
+ORDERS_COMMANDS = "orders.commands"
+ORDERS_OUTCOMES = "orders.outcomes"
+ORDERS_EVENTS = "orders.events"
+SHIPMENTS_EVENTS = "shipments.events"
+CARRIER_TRACKING = "carrier.tracking"
+CLAIMS_COMMANDS = "claims.commands"
+CLAIMS_EVENTS = "claims.events"
+ORDERS_REJECTED = "orders.rejected"
+CARRIER_TRACKING_REJECTED = "carrier.tracking.rejected"
+CLAIMS_REJECTED = "claims.rejected"
+ANALYTICS_REJECTED = "analytics.rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. Its name in Kafka is the installation's prefix and `name`.
+
+    The number of partitions is fixed at creation: more of them later would send a key to another
+    partition than before, and break the order of its messages.
+    """
+
+    name: str
+    meaning: str
+    key: str
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    models: Mapping[str, type[Message]]
+    retention_ms: int
+    personal_data: bool
+    partitions: int = PARTITIONS
+    cleanup_policy: str = "delete"
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+
+    @property
+    def retention_days(self) -> int:
+        """Retention in days."""
+        return self.retention_ms // DAY_MS
+
+    @property
+    def incoming(self) -> bool:
+        """Whether others write it, and we read it."""
+        return not set(self.writers) <= {"orders", "claims", "analytics"}
+
+
+_REJECTED: Mapping[str, type[Message]] = {outcomes.ITEM_REJECTED: outcomes.RejectedRecord}
+
+
+def _rejected(name: str, writer: str, refused: str, sender: str) -> Topic:
+    return Topic(
+        name=name,
+        meaning=f"What {writer} refused of {refused}: reason, fields, where it lay, the original",
+        key="the refused message's",
+        writers=(writer,),
+        readers=(sender, "operators"),
+        models=_REJECTED,
+        retention_ms=EVENT_RETENTION_MS,
+        personal_data=True,
+    )
+
+
+CATALOGUE: tuple[Topic, ...] = (
+    Topic(
+        name=ORDERS_COMMANDS,
+        meaning="What shops want done with orders",
+        key="{shop}/{order_number}; any key is read, one key keeps one order's commands in order",
+        writers=("shops",),
+        readers=("orders",),
+        models=commands.MODELS,
+        retention_ms=COMMAND_RETENTION_MS,
+        personal_data=True,
+    ),
+    Topic(
+        name=ORDERS_OUTCOMES,
+        meaning="What became of each command item: applied, no_change or rejected",
+        key="the command's",
+        writers=("orders",),
+        readers=("shops",),
+        models={outcomes.COMMAND_DECIDED: outcomes.OutcomeRecord},
+        retention_ms=COMMAND_RETENTION_MS,
+        personal_data=False,
+    ),
+    Topic(
+        name=ORDERS_EVENTS,
+        meaning="What happened to orders, each event with the whole order",
+        key="order id",
+        writers=("orders",),
+        readers=("claims", "analytics", "shops"),
+        models=events.ORDER_EVENTS,
+        retention_ms=EVENT_RETENTION_MS,
+        personal_data=True,
+    ),
+    Topic(
+        name=SHIPMENTS_EVENTS,
+        meaning="What happened to parcels: one event for each fact, mostly a scan",
+        key="order id",
+        writers=("orders",),
+        readers=("claims", "analytics", "shops"),
+        models=events.SHIPMENT_EVENTS,
+        retention_ms=EVENT_RETENTION_MS,
+        personal_data=True,
+    ),
+    Topic(
+        name=CARRIER_TRACKING,
+        meaning="Scans of parcels, from carriers and aggregators",
+        key="{carrier}/{tracking_number}",
+        writers=("carriers", "aggregators"),
+        readers=("orders",),
+        models=tracking.MODELS,
+        retention_ms=COMMAND_RETENTION_MS,
+        personal_data=True,
+    ),
+    Topic(
+        name=CLAIMS_COMMANDS,
+        meaning="Customers' problems with parcels, and what is decided about them",
+        key="{shop}/{order_number}",
+        writers=("shops", "tracking page"),
+        readers=("claims",),
+        models=claims.MODELS,
+        retention_ms=COMMAND_RETENTION_MS,
+        personal_data=True,
+    ),
+    Topic(
+        name=CLAIMS_EVENTS,
+        meaning="What happened to claims",
+        key="order id",
+        writers=("claims",),
+        readers=("orders", "analytics", "shops"),
+        models=events.CLAIM_EVENTS,
+        retention_ms=EVENT_RETENTION_MS,
+        personal_data=True,
+    ),
+    _rejected(ORDERS_REJECTED, "orders", "orders.commands and claims.events", "shops"),
+    _rejected(CARRIER_TRACKING_REJECTED, "orders", "carrier.tracking", "carriers"),
+    _rejected(
+        CLAIMS_REJECTED, "claims", "claims.commands, orders.events and shipments.events", "shops"
+    ),
+    _rejected(ANALYTICS_REJECTED, "analytics", "the three event topics", "operators"),
+)
+
+TOPICS: Mapping[str, Topic] = {topic.name: topic for topic in CATALOGUE}
