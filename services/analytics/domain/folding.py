@@ -1,0 +1,82 @@
+"""Fold news into facts: the newest wins, so that order and repetition of events do not matter.
+
+Nothing is counted here. Counters would count a redelivered event twice; figures are made from
+facts when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+from uuid import UUID
+
+from services.analytics.domain.facts import ClaimFact, ClaimNews, News, OrderFact, ParcelFact
+
+Fact = TypeVar("Fact", OrderFact, ParcelFact, ClaimFact)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts by id, and per order the version of the newest event that listed all its parcels.
+
+    A parcel older than that version is gone from its order (its number moved to another order,
+    or a draft was dropped).
+    """
+
+    orders: dict[UUID, OrderFact] = field(default_factory=dict)
+    complete_versions: dict[UUID, int] = field(default_factory=dict)
+    parcels: dict[UUID, ParcelFact] = field(default_factory=dict)
+    claims: dict[UUID, ClaimFact] = field(default_factory=dict)
+
+
+def fold(news: Iterable[News]) -> Facts:
+    """The facts that a set of news adds up to; the same for any order and repetition of it."""
+    facts = Facts()
+    for piece in news:
+        if isinstance(piece, ClaimNews):
+            _keep_newest(facts.claims, piece.claim.claim_id, piece.claim)
+            continue
+        order = piece.order
+        _keep_newest(facts.orders, order.order_id, order)
+        for parcel in piece.parcels:
+            _keep_newest(facts.parcels, parcel.shipment_id, parcel)
+        if piece.is_complete:
+            known = facts.complete_versions.get(order.order_id, 0)
+            facts.complete_versions[order.order_id] = max(known, order.version)
+    return _without_vanished(facts)
+
+
+def merge(stored: Facts, fresh: Facts) -> Facts:
+    """Both together. Commutative, associative and idempotent; what the upserts do in SQL."""
+    merged = Facts(
+        dict(stored.orders),
+        dict(stored.complete_versions),
+        dict(stored.parcels),
+        dict(stored.claims),
+    )
+    for order in fresh.orders.values():
+        _keep_newest(merged.orders, order.order_id, order)
+    for order_id, version in fresh.complete_versions.items():
+        known = merged.complete_versions.get(order_id, 0)
+        merged.complete_versions[order_id] = max(known, version)
+    for parcel in fresh.parcels.values():
+        _keep_newest(merged.parcels, parcel.shipment_id, parcel)
+    for claim in fresh.claims.values():
+        _keep_newest(merged.claims, claim.claim_id, claim)
+    return _without_vanished(merged)
+
+
+def _keep_newest(known: dict[UUID, Fact], key: UUID, fact: Fact) -> None:
+    present = known.get(key)
+    if present is None or fact.version > present.version:
+        known[key] = fact
+
+
+def _without_vanished(facts: Facts) -> Facts:
+    living = {
+        shipment_id: parcel
+        for shipment_id, parcel in facts.parcels.items()
+        if parcel.version >= facts.complete_versions.get(parcel.order_id, 0)
+    }
+    return Facts(facts.orders, facts.complete_versions, living, facts.claims)

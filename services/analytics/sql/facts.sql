@@ -1,0 +1,121 @@
+-- Writes of facts. Each statement takes a whole batch; rows of equal or newer version stay as they
+-- are, so that an event applied twice or late changes nothing.
+
+-- name: save_orders
+-- Insert orders or replace them by newer versions. Rows are taken in id order, and locked also
+-- where nothing changes: two replicas with events of one order meet here, in the same sequence.
+-- $1 order ids, $2 versions, $3 shops, $4 order numbers, $5 statuses, $6 placed at, $7 placed on,
+-- $8 cancelled at, $9 cancelled on, $10 promised on, $11 countries, $12 zones, $13 zone sources,
+-- $14 currencies, $15 item values, $16 expected parcels
+INSERT INTO order_fact AS known
+       (order_id, version, complete_version, shop, order_number, status, placed_at, placed_on,
+        cancelled_at, cancelled_on, promised_on, country, zone, zone_source, currency, item_value,
+        expected_parcels)
+SELECT order_id, version, 0, shop, order_number, status, placed_at, placed_on,
+       cancelled_at, cancelled_on, promised_on, country, zone, zone_source, currency, item_value,
+       expected_parcels
+  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+              $7::date[], $8::timestamptz[], $9::date[], $10::date[], $11::text[], $12::text[],
+              $13::text[], $14::text[], $15::numeric[], $16::integer[])
+       AS fresh (order_id, version, shop, order_number, status, placed_at, placed_on, cancelled_at,
+                 cancelled_on, promised_on, country, zone, zone_source, currency, item_value,
+                 expected_parcels)
+ ORDER BY order_id
+    ON CONFLICT (order_id) DO UPDATE
+   SET version = excluded.version,
+       shop = excluded.shop,
+       order_number = excluded.order_number,
+       status = excluded.status,
+       placed_at = excluded.placed_at,
+       placed_on = excluded.placed_on,
+       cancelled_at = excluded.cancelled_at,
+       cancelled_on = excluded.cancelled_on,
+       promised_on = excluded.promised_on,
+       country = excluded.country,
+       zone = excluded.zone,
+       zone_source = excluded.zone_source,
+       currency = excluded.currency,
+       item_value = excluded.item_value,
+       expected_parcels = excluded.expected_parcels
+ WHERE excluded.version > known.version;
+
+-- name: raise_complete_versions
+-- Remember the newest version that listed all parcels of an order. Its rows are locked already.
+-- $1 order ids, $2 versions
+UPDATE order_fact AS known
+   SET complete_version = fresh.version
+  FROM unnest($1::uuid[], $2::bigint[]) AS fresh (order_id, version)
+ WHERE known.order_id = fresh.order_id
+   AND known.complete_version < fresh.version;
+
+-- name: save_parcels
+-- Insert parcels or replace them by newer versions; a parcel older than its order's complete
+-- version is gone and stays away.
+-- $1 shipment ids, $2 order ids, $3 versions, $4 shops, $5 carriers, $6 countries, $7 returns,
+-- $8 phases, $9 flags, $10 attempts, $11 placed at, $12 promised on, $13 handed over at,
+-- $14 handed over on, $15 delivered at, $16 delivered on, $17 on time
+INSERT INTO parcel_fact AS known
+       (shipment_id, order_id, version, shop, carrier, country, is_return, phase, flag, attempts,
+        placed_at, promised_on, handed_over_at, handed_over_on, delivered_at, delivered_on, on_time)
+SELECT fresh.*
+  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+              $7::boolean[], $8::text[], $9::text[], $10::integer[], $11::timestamptz[],
+              $12::date[], $13::timestamptz[], $14::date[], $15::timestamptz[], $16::date[],
+              $17::text[])
+       AS fresh (shipment_id, order_id, version)
+  JOIN order_fact USING (order_id)
+ WHERE fresh.version >= order_fact.complete_version
+ ORDER BY fresh.shipment_id
+    ON CONFLICT (shipment_id) DO UPDATE
+   SET order_id = excluded.order_id,
+       version = excluded.version,
+       shop = excluded.shop,
+       carrier = excluded.carrier,
+       country = excluded.country,
+       is_return = excluded.is_return,
+       phase = excluded.phase,
+       flag = excluded.flag,
+       attempts = excluded.attempts,
+       placed_at = excluded.placed_at,
+       promised_on = excluded.promised_on,
+       handed_over_at = excluded.handed_over_at,
+       handed_over_on = excluded.handed_over_on,
+       delivered_at = excluded.delivered_at,
+       delivered_on = excluded.delivered_on,
+       on_time = excluded.on_time
+ WHERE excluded.version > known.version;
+
+-- name: drop_vanished_parcels
+-- Delete what is no longer a parcel of its order: its number moved to another order.
+-- $1 order ids
+DELETE FROM parcel_fact
+ USING order_fact
+ WHERE parcel_fact.order_id = ANY ($1::uuid[])
+   AND order_fact.order_id = parcel_fact.order_id
+   AND parcel_fact.version < order_fact.complete_version;
+
+-- name: save_claims
+-- Insert claims or replace them by newer versions, in id order.
+-- $1 claim ids, $2 order ids, $3 versions, $4 shops, $5 shipment ids, $6 reasons, $7 statuses,
+-- $8 resolution preferences, $9 countries, $10 opened at, $11 opened on, $12 withdrawn
+INSERT INTO claim_fact AS known
+       (claim_id, order_id, version, shop, shipment_id, reason, status, resolution_preference,
+        country, opened_at, opened_on, is_withdrawn)
+SELECT fresh.*
+  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::text[],
+              $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::date[], $12::boolean[])
+       AS fresh (claim_id)
+ ORDER BY claim_id
+    ON CONFLICT (claim_id) DO UPDATE
+   SET order_id = excluded.order_id,
+       version = excluded.version,
+       shop = excluded.shop,
+       shipment_id = excluded.shipment_id,
+       reason = excluded.reason,
+       status = excluded.status,
+       resolution_preference = excluded.resolution_preference,
+       country = excluded.country,
+       opened_at = excluded.opened_at,
+       opened_on = excluded.opened_on,
+       is_withdrawn = excluded.is_withdrawn
+ WHERE excluded.version > known.version;

@@ -1,0 +1,138 @@
+-- Figures made of facts. In all of them:
+-- $1 dimension: total, day, carrier or country. $2 shop, or null for all. $3, $4 first and last day,
+-- or null: a thing counts on the day it happened, local to the destination. An order counts on the
+-- day it was placed, a parcel on those of its hand-over and delivery, a claim on that of its opening.
+
+-- name: read_order_figures
+-- Orders, expected parcels, cancellations and late orders (one late parcel makes an order late, on
+-- the day of the first). Not for the dimension carrier.
+WITH late AS (
+    SELECT order_id, min(delivered_on) AS day
+      FROM parcel_fact
+     WHERE on_time = 'late' AND NOT is_return
+     GROUP BY order_id
+), happening AS (
+    SELECT order_id, placed_on AS day, 1 AS placed, expected_parcels AS expected,
+           0 AS cancelled, 0 AS cancelled_late, 0 AS late
+      FROM order_fact
+     UNION ALL
+    SELECT order_id, cancelled_on, 0, 0, 1,
+           EXISTS (SELECT FROM parcel_fact
+                    WHERE parcel_fact.order_id = order_fact.order_id
+                      AND NOT is_return
+                      AND handed_over_at <= cancelled_at)::integer, 0
+      FROM order_fact
+     WHERE cancelled_on IS NOT NULL
+     UNION ALL
+    SELECT order_id, day, 0, 0, 0, 0, 1
+      FROM late
+)
+SELECT CASE $1 WHEN 'day' THEN day::text
+               WHEN 'country' THEN coalesce(country, 'unknown')
+               ELSE 'total' END AS key,
+       sum(placed) AS orders,
+       sum(expected) AS parcels_expected,
+       sum(cancelled) AS orders_cancelled,
+       sum(cancelled_late) AS orders_cancelled_after_handover,
+       sum(late) AS orders_late
+  FROM happening
+  JOIN order_fact USING (order_id)
+ WHERE ($2::text IS NULL OR shop = $2)
+   AND ($3::date IS NULL OR day >= $3)
+   AND ($4::date IS NULL OR day <= $4)
+ GROUP BY 1;
+
+-- name: read_order_figures_by_carrier
+-- Orders with a parcel of the carrier, and orders with a late one. An order with parcels of two
+-- carriers counts for both. $1 is ignored: it is there so that all statements take the same.
+WITH happening AS (
+    SELECT DISTINCT order_id, carrier, order_fact.placed_on AS day, 1 AS placed, 0 AS late
+      FROM parcel_fact JOIN order_fact USING (order_id)
+     WHERE NOT is_return
+     UNION ALL
+    SELECT order_id, carrier, min(delivered_on), 0, 1
+      FROM parcel_fact
+     WHERE on_time = 'late' AND NOT is_return
+     GROUP BY order_id, carrier
+)
+SELECT coalesce(carrier, 'unknown') AS key,
+       sum(placed) AS orders,
+       sum(late) AS orders_late
+  FROM happening
+  JOIN order_fact USING (order_id)
+ WHERE $1::text IS NOT NULL
+   AND ($2::text IS NULL OR shop = $2)
+   AND ($3::date IS NULL OR day >= $3)
+   AND ($4::date IS NULL OR day <= $4)
+ GROUP BY 1;
+
+-- name: read_parcel_figures
+-- Parcels handed over and delivered, deliveries against the promised day, and the times between,
+-- in seconds, as {p50, p95}. A time that runs backwards (a carrier's clock) is left out of its
+-- spread.
+WITH happening AS (
+    SELECT shop, carrier, country, handed_over_on AS day, true AS is_hand_over, on_time,
+           extract(epoch FROM handed_over_at - placed_at)::float8 AS placed_to_shipped,
+           NULL::float8 AS shipped_to_delivered,
+           NULL::float8 AS placed_to_delivered
+      FROM parcel_fact
+     WHERE handed_over_on IS NOT NULL AND NOT is_return
+     UNION ALL
+    SELECT shop, carrier, country, delivered_on, false, on_time, NULL,
+           extract(epoch FROM delivered_at - handed_over_at)::float8,
+           extract(epoch FROM delivered_at - placed_at)::float8
+      FROM parcel_fact
+     WHERE delivered_on IS NOT NULL AND NOT is_return
+)
+SELECT CASE $1 WHEN 'day' THEN day::text
+               WHEN 'carrier' THEN coalesce(carrier, 'unknown')
+               WHEN 'country' THEN coalesce(country, 'unknown')
+               ELSE 'total' END AS key,
+       count(*) FILTER (WHERE is_hand_over) AS parcels_handed_over,
+       count(*) FILTER (WHERE NOT is_hand_over) AS parcels_delivered,
+       count(*) FILTER (WHERE NOT is_hand_over AND on_time = 'early') AS parcels_early,
+       count(*) FILTER (WHERE NOT is_hand_over AND on_time = 'on_time') AS parcels_on_time,
+       count(*) FILTER (WHERE NOT is_hand_over AND on_time = 'late') AS parcels_late,
+       count(*) FILTER (WHERE NOT is_hand_over AND on_time = 'unknown') AS parcels_without_promise,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY placed_to_shipped)
+           FILTER (WHERE placed_to_shipped >= 0) AS placed_to_shipped,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY shipped_to_delivered)
+           FILTER (WHERE shipped_to_delivered >= 0) AS shipped_to_delivered,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY placed_to_delivered)
+           FILTER (WHERE placed_to_delivered >= 0) AS placed_to_delivered
+  FROM happening
+ WHERE ($2::text IS NULL OR shop = $2)
+   AND ($3::date IS NULL OR day >= $3)
+   AND ($4::date IS NULL OR day <= $4)
+ GROUP BY 1;
+
+-- name: read_item_values
+-- Value of the items ordered, per currency, of orders whose prices are known. Not for carrier.
+SELECT CASE $1 WHEN 'day' THEN placed_on::text
+               WHEN 'country' THEN coalesce(country, 'unknown')
+               ELSE 'total' END AS key,
+       currency,
+       sum(item_value) AS item_value
+  FROM order_fact
+ WHERE item_value IS NOT NULL
+   AND ($2::text IS NULL OR shop = $2)
+   AND ($3::date IS NULL OR placed_on >= $3)
+   AND ($4::date IS NULL OR placed_on <= $4)
+ GROUP BY 1, 2
+ ORDER BY 1, 2;
+
+-- name: read_claim_figures
+-- Claims opened, and those of them withdrawn. The carrier is that of the claimed parcel.
+SELECT CASE $1 WHEN 'day' THEN opened_on::text
+               WHEN 'carrier' THEN coalesce(parcel_fact.carrier, 'unknown')
+               WHEN 'country' THEN coalesce(order_fact.country, claim_fact.country, 'unknown')
+               ELSE 'total' END AS key,
+       count(*) AS claims,
+       count(*) FILTER (WHERE is_withdrawn) AS claims_withdrawn
+  FROM claim_fact
+  LEFT JOIN parcel_fact USING (shipment_id)
+  LEFT JOIN order_fact ON order_fact.order_id = claim_fact.order_id
+ WHERE ($2::text IS NULL OR claim_fact.shop = $2)
+   AND ($3::date IS NULL OR opened_on >= $3)
+   AND ($4::date IS NULL OR opened_on <= $4)
+ GROUP BY 1;

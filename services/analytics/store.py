@@ -1,0 +1,109 @@
+"""Writes facts. Takes the caller's connection and its transaction; begins and commits nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from uuid import UUID
+
+from asyncpg import Connection
+
+from services.analytics.domain.facts import ClaimFact, OrderFact, ParcelFact
+from services.analytics.domain.folding import Facts
+from services.runtime.queries import load
+
+SQL = load(Path(__file__).parent / "sql" / "facts.sql")
+
+
+async def save(connection: Connection, facts: Facts) -> None:
+    """Merge facts into what is stored, as `folding.merge` does: at most five statements."""
+    if facts.orders:
+        await _save_orders(connection, facts)
+    if facts.claims:
+        rows = map(_claim_row, facts.claims.values())
+        await connection.execute(SQL["save_claims"], *_columns(rows))
+
+
+async def _save_orders(connection: Connection, facts: Facts) -> None:
+    """Orders first: their row locks order everything that follows."""
+    orders = map(_order_row, facts.orders.values())
+    await connection.execute(SQL["save_orders"], *_columns(orders))
+    if facts.complete_versions:
+        await connection.execute(
+            SQL["raise_complete_versions"],
+            list(facts.complete_versions),
+            list(facts.complete_versions.values()),
+        )
+    if facts.parcels:
+        parcels = map(_parcel_row, facts.parcels.values())
+        await connection.execute(SQL["save_parcels"], *_columns(parcels))
+    await _drop_vanished(connection, facts.complete_versions)
+
+
+async def _drop_vanished(connection: Connection, order_ids: Collection[UUID]) -> None:
+    if order_ids:
+        await connection.execute(SQL["drop_vanished_parcels"], list(order_ids))
+
+
+def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _order_row(order: OrderFact) -> tuple[object, ...]:
+    return (
+        order.order_id,
+        order.version,
+        order.shop,
+        order.order_number,
+        order.status,
+        order.placed_at,
+        order.placed_on,
+        order.cancelled_at,
+        order.cancelled_on,
+        order.promised_on,
+        order.country,
+        order.zone.name,
+        order.zone.source.value,
+        order.currency,
+        order.item_value,
+        order.expected_parcels,
+    )
+
+
+def _parcel_row(parcel: ParcelFact) -> tuple[object, ...]:
+    return (
+        parcel.shipment_id,
+        parcel.order_id,
+        parcel.version,
+        parcel.shop,
+        parcel.carrier,
+        parcel.country,
+        parcel.is_return,
+        parcel.phase,
+        parcel.flag,
+        parcel.attempts,
+        parcel.placed_at,
+        parcel.promised_on,
+        parcel.handed_over_at,
+        parcel.handed_over_on,
+        parcel.delivered_at,
+        parcel.delivered_on,
+        parcel.on_time.value,
+    )
+
+
+def _claim_row(claim: ClaimFact) -> tuple[object, ...]:
+    return (
+        claim.claim_id,
+        claim.order_id,
+        claim.version,
+        claim.shop,
+        claim.shipment_id,
+        claim.reason,
+        claim.status,
+        claim.resolution_preference,
+        claim.country,
+        claim.opened_at,
+        claim.opened_on,
+        claim.is_withdrawn,
+    )
