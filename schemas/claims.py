@@ -74,7 +74,7 @@ class ClaimOpen(ClaimCommand, NamesOrder):
     ] = Field(default_factory=list)
     customer_signature_image_url: Annotated[Url | None, about("Signature", SIGNATURE)] = None
     dropoff_permission: Annotated[
-        bool | None, about("The customer had allowed leaving it somewhere", False)
+        bool | None, about("The customer had allowed leaving it somewhere", example=False)
     ] = None
 
 

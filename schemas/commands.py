@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from schemas.enums import IdType
-from schemas.model import Message, about
+from schemas.model import Message, about, refused
 from schemas.orders import (
     LINES_MAX,
     Address,
@@ -138,7 +138,7 @@ class ShipmentUpdate(Command, NamesOrder):
     @model_validator(mode="after")
     def _names_a_parcel(self) -> ShipmentUpdate:
         if self.shipment_id is None and self.tracking_number is None:
-            raise ValueError("name the parcel: shipment_id or tracking_number is needed")
+            raise refused("name the parcel: shipment_id or tracking_number is needed")
         return self
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from schemas.model import Message, about
 
@@ -28,7 +28,7 @@ class Eta(Message):
     from_: Annotated[str | None, Field(alias="from"), about("Earliest", "2026-03-04")] = None
     to: Annotated[str | None, about("Latest", "2026-03-04")] = None
 
-    model_config = {"populate_by_name": True}
+    model_config = ConfigDict(populate_by_name=True)
 
 
 class Tracking(Message):
@@ -36,7 +36,7 @@ class Tracking(Message):
 
     shipment_id: Annotated[UUID, about("The parcel", SHIPMENT)]
     ordinal: Annotated[int | None, about("Its number among the order's parcels, from 1", 1)] = None
-    draft: Annotated[bool, about("Not yet handed to a carrier", False)] = False
+    draft: Annotated[bool, about("Not yet handed to a carrier", example=False)] = False
     tracking_number: Annotated[str | None, about("The carrier's number", NUMBER)] = None
     carrier_reference: Annotated[str | None, about("Carrier key", "ups")] = None
     tracking_url: Annotated[

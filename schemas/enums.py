@@ -99,5 +99,37 @@ class ResolutionPreference(StrEnum):
     REORDER = "reorder"
 
 
-CARRIERS = ["amz", "brt", "depost", "dhl", "dhlexp", "dhl_old", "dhl2man", "dpd", "dpdn", "dpduk", "gls", "gls_es", "goexp", "hrs", "postat", "rhe", "royalmail", "swisspost", "ups", "bpost", "dao", "anpost", "bring", "posti", "postnl_inter", "usps", "fedex", "postnord", "parcelone", "dachser", "asendia_de"]
-"""The carrier keys known today; others are taken as they come."""
+CARRIERS = (
+    "amz",
+    "brt",
+    "depost",
+    "dhl",
+    "dhlexp",
+    "dhl_old",
+    "dhl2man",
+    "dpd",
+    "dpdn",
+    "dpduk",
+    "gls",
+    "gls_es",
+    "goexp",
+    "hrs",
+    "postat",
+    "rhe",
+    "royalmail",
+    "swisspost",
+    "ups",
+    "bpost",
+    "dao",
+    "anpost",
+    "bring",
+    "posti",
+    "postnl_inter",
+    "usps",
+    "fedex",
+    "postnord",
+    "parcelone",
+    "dachser",
+    "asendia_de",
+)
+"""The carrier keys known today (those of Karla's API); others are taken as they come."""

@@ -34,7 +34,8 @@ HEADERS: Mapping[str, str] = {
 }
 """Headers of every message. An incoming one whose meaning is clear may lack any of them."""
 
-OUTGOING_HEADERS: Mapping[str, str] = HEADERS | {
+OUTGOING_HEADERS: Mapping[str, str] = {
+    **HEADERS,
     CE_CAUSATIONID: "ce_id of the command or scan that caused it, or its topic/partition/offset",
     CE_SEQUENCE: "Number of the event among its order's on this topic, from 1, without gaps",
     CE_ORDERVERSION: "The order's version after the event, counted over all its topics",

@@ -41,7 +41,7 @@ class Event(Message):
     order_version: Annotated[
         int | None, about("The order's version, one step per event over both topics", 3)
     ] = None
-    context_truncated: Annotated[bool, about("The snapshot was cut to fit", False)] = False
+    context_truncated: Annotated[bool, about("The snapshot was cut to fit", example=False)] = False
     context: Annotated[
         Context, about("The order after the event", {"shipments": [], "claims": []})
     ] = Field(default_factory=Context)
@@ -98,7 +98,8 @@ class ShipmentEventData(Message):
         default_factory=list
     )
     notify: Annotated[
-        bool, about("False: news too old or told before; do not write to the customer", True)
+        bool,
+        about("False: news too old or told before; do not write to the customer", example=True),
     ] = True
 
 
@@ -133,7 +134,9 @@ class ClaimEventData(Message):
     customer_signature_image_url: Annotated[
         str | None, about("Signature", "https://evidence.example/signature.png")
     ] = None
-    dropoff_permission: Annotated[bool | None, about("Leaving it was allowed", False)] = None
+    dropoff_permission: Annotated[bool | None, about("Leaving it was allowed", example=False)] = (
+        None
+    )
     changed_fields: Annotated[list[str], about("Members that changed", ["status"])] = Field(
         default_factory=list
     )

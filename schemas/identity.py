@@ -13,7 +13,7 @@ def order_id(shop_slug: str, order_number: str) -> UUID:
 
 
 def shipment_id(order: UUID, ordinal: int) -> UUID:
-    """Id of the order's shipment number `ordinal`, counted from 1; a draft keeps it when fulfilled."""
+    """Id of the order's shipment number `ordinal`, from 1; a draft keeps it when fulfilled."""
     return uuid5(NAMESPACE, f"{order}/shipment/{ordinal}")
 
 
@@ -23,5 +23,5 @@ def claim_id(order: UUID, opened_by: str) -> UUID:
 
 
 def event_id(order: UUID, topic: str, sequence: int) -> UUID:
-    """Id of the order's event number `sequence` on a topic; a repeat of the event carries it again."""
+    """Id of the order's event number `sequence` on a topic; a repeat carries it again."""
     return uuid5(NAMESPACE, f"{order}/event/{topic}/{sequence}")

@@ -6,12 +6,18 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
 
 def about(description: str, example: Any, *, unit: str | None = None) -> Any:
     """Describe a field of the contract: its meaning, one example, and its unit if it has one."""
     extra: JsonDict | None = {"unit": unit} if unit else None
     return Field(description=description, examples=[example], json_schema_extra=extra)
+
+
+def refused(message: str) -> PydanticCustomError:
+    """A field error in our own words: what must hold, and what a right value looks like."""
+    return PydanticCustomError("refused", message)
 
 
 class Message(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, model_validator
 
 from schemas.enums import ProductType
-from schemas.model import Message, about
+from schemas.model import Message, about, refused
 from schemas.values import (
     AbsoluteMoney,
     CalendarDate,
@@ -149,11 +149,11 @@ class OrderAnalytics(Message):
     def _is_bounded(self) -> OrderAnalytics:
         extra = self.model_extra or {}
         if len(extra) > ANALYTICS_MEMBERS_MAX:
-            raise ValueError(f"holds more than {ANALYTICS_MEMBERS_MAX} members of your own")
+            raise refused(f"holds more than {ANALYTICS_MEMBERS_MAX} members of your own")
         if sum(_size(name, 1) + _size(value, 1) for name, value in extra.items()) > (
             ANALYTICS_CHARACTERS_MAX
         ):
-            raise ValueError(f"holds more than {ANALYTICS_CHARACTERS_MAX} characters of your own")
+            raise refused(f"holds more than {ANALYTICS_CHARACTERS_MAX} characters of your own")
         return self
 
 

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from schemas.enums import Direction, PickupType, Precision
-from schemas.model import Message, about
+from schemas.model import Message, about, refused
 from schemas.values import (
     Attempt,
     CarrierReference,
@@ -49,13 +49,13 @@ class EtaWindow(Message):
     ] = None
     to: Annotated[DayOrTimestamp | None, about("Latest", "2026-03-04T14:00:00+01:00")] = None
 
-    model_config = {"populate_by_name": True}
+    model_config = ConfigDict(populate_by_name=True)
 
     @model_validator(mode="after")
     def _runs_forward(self) -> EtaWindow:
         first, last = self.from_, self.to
         if first is not None and last is not None and _day(first) > _day(last):
-            raise ValueError("`from` must not be after `to`")
+            raise refused("`from` must not be after `to`")
         return self
 
 
@@ -110,7 +110,7 @@ class Scan(Message):
     @model_validator(mode="after")
     def _says_what_happened(self) -> Scan:
         if self.event_name is None and self.code is None:
-            raise ValueError("say what happened: event_name or code is needed")
+            raise refused("say what happened: event_name or code is needed")
         return self
 
 

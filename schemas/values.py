@@ -13,6 +13,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 from pydantic.functional_validators import AfterValidator
 
+from schemas.model import refused
+
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 BOUNDS = "between 1970-01-01 and 2100-01-01"
@@ -33,32 +35,32 @@ _INTEGER_DIGITS_MAX = 18
 
 
 def _moment(value: Any) -> datetime:
-    """Read an RFC 3339 timestamp, its offset optional; numbers are refused, their unit is a guess."""
+    """Read an RFC 3339 timestamp, offset optional; numbers are refused, their unit is a guess."""
     if isinstance(value, datetime):
         found = value
     else:
         match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             message = "must be an RFC 3339 timestamp in a string, like 2026-03-01T09:30:00+01:00"
-            raise ValueError(message)
+            raise refused(message)
         if not "1970" <= match[1] <= "2100":
-            raise ValueError(f"must be {BOUNDS}")
+            raise refused(f"must be {BOUNDS}")
         try:
             found = datetime.fromisoformat(value.replace("z", "Z"))
         except ValueError as error:
-            raise ValueError(f"is not a moment that exists: {error}") from None
+            raise refused(f"is not a moment that exists: {error}") from None
     if not EARLIEST.year <= found.year <= LATEST.year:
-        raise ValueError(f"must be {BOUNDS}")
+        raise refused(f"must be {BOUNDS}")
     aware = found if found.tzinfo else found.replace(tzinfo=UTC)
     if not EARLIEST <= aware <= LATEST:
-        raise ValueError(f"must be {BOUNDS}")
+        raise refused(f"must be {BOUNDS}")
     return found
 
 
 def _timestamp(value: Any) -> datetime:
     found = _moment(value)
     if found.tzinfo is None:
-        raise ValueError("must end in an offset from UTC, like +01:00 or Z")
+        raise refused("must end in an offset from UTC, like +01:00 or Z")
     return found
 
 
@@ -67,13 +69,13 @@ def _calendar_date(value: Any) -> date:
         found = value
     else:
         if not isinstance(value, str) or not _CALENDAR_DATE.fullmatch(value):
-            raise ValueError("must be a calendar date in a string, like 2026-03-01")
+            raise refused("must be a calendar date in a string, like 2026-03-01")
         try:
             found = date.fromisoformat(value)
         except ValueError as error:
-            raise ValueError(f"is not a day that exists: {error}") from None
+            raise refused(f"is not a day that exists: {error}") from None
     if not EARLIEST.date() <= found <= LATEST.date():
-        raise ValueError(f"must be {BOUNDS}")
+        raise refused(f"must be {BOUNDS}")
     return found
 
 
@@ -88,16 +90,17 @@ def _day_or_moment(value: Any) -> date | datetime:
 def _number(value: Any) -> Any:
     """Refuse what Python would take for a number: true, "1_000", digits of other scripts."""
     if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")
+        raise refused("must be a number, not true or false")
     if isinstance(value, str) and not _DECIMAL.fullmatch(value):
-        raise ValueError('must be a number, or a number in a string like "12.90"')
-    too_large = (
-        abs(value) >= 10**MONEY_DIGITS
-        if isinstance(value, int)
-        else isinstance(value, Decimal) and value.is_finite() and abs(value) >= 10**MONEY_DIGITS
-    )
+        raise refused('must be a number, or a number in a string like "12.90"')
+    if isinstance(value, int):
+        too_large = abs(value) >= 10**MONEY_DIGITS
+    else:
+        # By exponent: arithmetic on 1e999999999 would raise.
+        is_finite = isinstance(value, Decimal) and value.is_finite()
+        too_large = is_finite and bool(value) and value.adjusted() >= MONEY_DIGITS
     if too_large:
-        raise ValueError(f"is too large: at most {MONEY_DIGITS} digits")
+        raise refused(f"is too large: at most {MONEY_DIGITS} digits")
     return value
 
 
@@ -112,10 +115,10 @@ def _plain(value: Decimal) -> Decimal:
 def _whole_number(value: Any) -> Any:
     """Refuse true, and what would take all memory to write out as an integer (1e999999999)."""
     if isinstance(value, bool):
-        raise ValueError("must be a whole number, not true or false")
+        raise refused("must be a whole number, not true or false")
     if isinstance(value, Decimal):
         if not value.is_finite() or value.adjusted() > _INTEGER_DIGITS_MAX:
-            raise ValueError("is too large a number")
+            raise refused("is too large a number")
         if value.adjusted() >= 0 and value == value.to_integral_value():
             return int(value)
     return value
@@ -123,7 +126,7 @@ def _whole_number(value: Any) -> Any:
 
 def _real_number(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")
+        raise refused("must be a number, not true or false")
     return value
 
 
