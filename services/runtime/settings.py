@@ -152,9 +152,6 @@ class Settings(KafkaSettings):
     sweep_interval_seconds: float = _own(
         "SWEEP_INTERVAL_SECONDS", 5.0, "How often expired waiting items are looked for.", gt=0
     )
-    retry_max_seconds: float = _own(
-        "RETRY_MAX_SECONDS", 5.0, "Longest pause between tries after a transient fault.", gt=0
-    )
     metrics_interval_seconds: float = _own(
         "METRICS_INTERVAL_SECONDS", 5.0, "How often lag and outbox size are measured.", gt=0
     )

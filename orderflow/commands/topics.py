@@ -1,0 +1,69 @@
+"""`orderflow topics`: make and compare the Kafka topics."""
+
+import typer
+from rich.table import Table
+
+from orderflow.environment import load_settings
+from orderflow.terminal import Commands, Json, out, print_json, run
+from schemas.topics import CATALOGUE
+from services.runtime.topics import check as compare
+from services.runtime.topics import create as make
+
+app = typer.Typer(cls=Commands, help="Make and compare the Kafka topics.", no_args_is_help=True)
+
+
+@app.command()
+def create(json: Json = False) -> None:
+    """Make the topics that are missing; leave those that are there alone.
+
+    The number of partitions (KAFKA_PARTITIONS) is fixed from then on: growing it would send an
+    order's next messages to another partition, where they may overtake the ones before.
+
+    Example: `KAFKA_PARTITIONS=24 KAFKA_REPLICATION_FACTOR=3 orderflow topics create`
+    """
+    settings = load_settings()
+    made = run(make(settings))
+    if json:
+        print_json({"created": made, "partitions": settings.kafka_partitions})
+        return
+    for name in made:
+        out.print(f"created  {name}", markup=False)
+    out.print(f"topics: created={len(made)} present={len(CATALOGUE) - len(made)}")
+
+
+@app.command()
+def check(json: Json = False) -> None:
+    """Compare the topics with the catalogue; status 1 when a service cannot rely on one.
+
+    Example: `orderflow topics check --json`
+    """
+    differences = run(compare(load_settings()))
+    if json:
+        print_json(
+            [{"topic": d.topic, "difference": d.text, "fatal": d.is_fatal} for d in differences]
+        )
+    else:
+        for difference in differences:
+            out.print(f"{'FAIL' if difference.is_fatal else 'note'} {difference}", markup=False)
+        out.print(f"topics: checked={len(CATALOGUE)} different={len(differences)}")
+    if any(difference.is_fatal for difference in differences):
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_() -> None:
+    """Show the catalogue: each topic, its key, who writes and reads it, how long it is kept.
+
+    Example: `orderflow topics list`
+    """
+    table = Table("topic", "key", "written by", "read by", "kept", "what")
+    for topic in CATALOGUE:
+        table.add_row(
+            topic.name,
+            topic.key,
+            ", ".join(topic.writers),
+            ", ".join(topic.readers),
+            f"{topic.retention_days} days",
+            topic.meaning,
+        )
+    out.print(table)
