@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from asyncpg import Connection
+from asyncpg import Connection, Record
 
 from services.runtime.queries import load
 
@@ -120,7 +120,7 @@ async def read_report(connection: Connection, selection: Selection) -> Report:
     return Report(selection, tuple(found[key] for key in sorted(found)))
 
 
-async def _read_counts(connection: Connection, selection: Selection) -> list[list[Any]]:
+async def _read_counts(connection: Connection, selection: Selection) -> list[list[Record]]:
     of_orders = (
         "read_order_figures_by_carrier"
         if selection.by is Dimension.CARRIER
@@ -130,9 +130,7 @@ async def _read_counts(connection: Connection, selection: Selection) -> list[lis
     return [await connection.fetch(SQL[name], *selection.arguments()) for name in names]
 
 
-def _add_counts(
-    found: dict[str, Figures], records: Sequence[Mapping[str, Any]], by: Dimension
-) -> None:
+def _add_counts(found: dict[str, Figures], records: Sequence[Record], by: Dimension) -> None:
     for record in records:
         columns = {name: _plain(value) for name, value in dict(record).items()}
         row = found.get(columns["key"]) or _empty_row(columns["key"], by)
@@ -151,7 +149,7 @@ def _empty_row(key: str, by: Dimension) -> Figures:
     )
 
 
-def _add_values(found: dict[str, Figures], records: Sequence[Mapping[str, Any]]) -> None:
+def _add_values(found: dict[str, Figures], records: Sequence[Record]) -> None:
     for record in records:
         row = found.get(record["key"]) or Figures(key=record["key"])
         values = {**row.item_value, record["currency"]: record["item_value"]}

@@ -92,7 +92,7 @@ class ClaimFact:
     is_withdrawn: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class OrderNews:
     """What one event says of an order and its parcels."""
 
@@ -102,7 +102,7 @@ class OrderNews:
     """Whether `parcels` are all of the order's; not so when its context was cut for size."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ClaimNews:
     """What one event says of a claim."""
 
