@@ -17,10 +17,10 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError
-from asyncpg import Connection, Pool
 
 from services.runtime.clock import Clock
 from services.runtime.positions import PositionOutsideTopic, Positions
+from services.runtime.postgres import Connection, Pool
 from services.runtime.records import ConsumedRecord, Original, original_of
 from services.runtime.retrying import backoff_seconds, is_contention, is_transient
 from services.runtime.telemetry import Metrics

@@ -4,16 +4,29 @@
 caller's, once, with the library it chooses.
 """
 
-from typing import TypeAlias
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeAlias, cast
 
 import asyncpg
 
 from services.runtime.settings import Settings
 
 Connection: TypeAlias = asyncpg.Connection
-Pool: TypeAlias = asyncpg.Pool
 
 _JSONB_VERSION = b"\x01"
+
+
+class Pool(Protocol):
+    """What services use of asyncpg's pool; the proxy it lends is a Connection to its borrower."""
+
+    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:
+        """Borrow a connection for a block."""
+
+    async def close(self) -> None:
+        """Wait for what is borrowed, then close all connections."""
+
+    def terminate(self) -> None:
+        """Close all connections at once."""
 
 
 def role_of(service: str) -> str:
@@ -26,7 +39,7 @@ async def create_pool(settings: Settings, service: str) -> Pool:
 
     Raises what asyncpg and the socket raise when the database cannot be reached.
     """
-    pool: Pool = await asyncpg.create_pool(
+    pool = await asyncpg.create_pool(
         settings.database_url_of(service),
         min_size=1,
         max_size=settings.database_pool_size,
@@ -35,7 +48,7 @@ async def create_pool(settings: Settings, service: str) -> Pool:
         server_settings=server_settings(settings, service),
         max_inactive_connection_lifetime=0,
     )
-    return pool
+    return cast(Pool, pool)
 
 
 async def connect(settings: Settings, service: str, purpose: str = "lone") -> Connection:
@@ -44,7 +57,7 @@ async def connect(settings: Settings, service: str, purpose: str = "lone") -> Co
     `statement_timeout` and the idle limit do not end it; TCP keepalives do, when its process
     is gone.
     """
-    connection: Connection = await asyncpg.connect(
+    connection = await asyncpg.connect(
         settings.database_url_of(service),
         timeout=settings.database_connect_timeout_seconds,
         server_settings=server_settings(settings, service)

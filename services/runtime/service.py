@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from asyncpg import Connection, Pool
 from faststream.kafka import KafkaBroker
 
 from services.runtime import migrate, waiting
@@ -32,7 +31,7 @@ from services.runtime.health import (
     health_app,
     serve_http,
 )
-from services.runtime.postgres import connect, create_pool
+from services.runtime.postgres import Connection, Pool, connect, create_pool
 from services.runtime.relay import SQL as OUTBOX_SQL
 from services.runtime.relay import Relay
 from services.runtime.retrying import backoff_seconds, is_transient

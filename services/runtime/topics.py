@@ -1,4 +1,4 @@
-"""Kafka topics as the catalogue (schemas/topics.py) wants them: make what is missing, compare the rest.
+"""Kafka topics as the catalogue (schemas/topics.py) wants them: make what is missing, compare.
 
 Nothing that exists is ever changed: the number of partitions must not, and the rest is the
 operator's to decide.
@@ -27,7 +27,7 @@ class TopicError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a topic is other than the catalogue says; `is_fatal` when order or data depend on it."""
+    """Where a topic is not as the catalogue says; `is_fatal` when order or data depend on it."""
 
     topic: str
     text: str
