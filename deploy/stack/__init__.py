@@ -1,0 +1,55 @@
+"""The local stack: a real PostgreSQL and a real Apache Kafka, from Python packages alone.
+
+    with LocalStack(folder) as stack:
+        addresses = stack.start(Terminal())
+
+`stack_for` takes the servers named in the environment instead, or ones from images, where asked.
+`up`, `down` and `status` are for a stack that is left running.
+"""
+
+from deploy.stack.addresses import Addresses
+from deploy.stack.choice import ImageStack, NamedStack, Stack, stack_for
+from deploy.stack.detached import Running, add, down, status, up
+from deploy.stack.errors import (
+    AlreadyRunning,
+    DamagedDownload,
+    DiskFull,
+    JavaMissing,
+    NoNetwork,
+    NotRunning,
+    PortTaken,
+    ServerFailed,
+    StackError,
+    TooLittleMemory,
+)
+from deploy.stack.local import LocalStack
+from deploy.stack.machine import Needs
+from deploy.stack.progress import Silent, StepDisplay, Terminal
+
+__all__ = [
+    "Addresses",
+    "AlreadyRunning",
+    "DamagedDownload",
+    "DiskFull",
+    "ImageStack",
+    "JavaMissing",
+    "LocalStack",
+    "NamedStack",
+    "Needs",
+    "NoNetwork",
+    "NotRunning",
+    "PortTaken",
+    "Running",
+    "ServerFailed",
+    "Silent",
+    "Stack",
+    "StackError",
+    "StepDisplay",
+    "Terminal",
+    "TooLittleMemory",
+    "add",
+    "down",
+    "stack_for",
+    "status",
+    "up",
+]

@@ -1,0 +1,91 @@
+"""Which servers to use: those named in the environment, ones from images, or the embedded pair."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from deploy.stack.addresses import Addresses
+from deploy.stack.errors import StackError
+from deploy.stack.images import ImageStack
+from deploy.stack.local import LocalStack
+from deploy.stack.progress import StepDisplay
+
+
+class Stack(Protocol):
+    """Kafka and Postgres from anywhere."""
+
+    def start(self, progress: StepDisplay | None = None) -> Addresses:
+        """Make them serve and say where they are."""
+
+    def stop(self) -> None:
+        """End what `start` started."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class NamedStack:
+    """Servers that somebody else runs."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._addresses = addresses
+
+    def start(self, progress: StepDisplay | None = None) -> Addresses:  # noqa: ARG002
+        """Say where they are."""
+        return self._addresses
+
+    def stop(self) -> None:
+        """Leave them alone."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def stack_for(folder: Path, environ: Mapping[str, str] = os.environ) -> Stack:
+    """The stack that the environment asks for; `folder` is for the embedded one.
+
+    Named servers (KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL together) win; ORDERFLOW_STACK=docker
+    takes images; else the embedded pair. Raises StackError when the environment contradicts itself.
+    """
+    kafka, postgres = environ.get("KAFKA_BOOTSTRAP_SERVERS"), environ.get("DATABASE_URL")
+    if kafka and postgres:
+        return NamedStack(Addresses(kafka, postgres))
+    if kafka or postgres:
+        missing = "DATABASE_URL" if kafka else "KAFKA_BOOTSTRAP_SERVERS"
+        raise StackError(
+            f"only one of the two servers is named: set {missing} as well, or unset the other to "
+            "have both started for you"
+        )
+    kind = environ.get("ORDERFLOW_STACK") or "embedded"
+    makers: dict[str, Callable[[], Stack]] = {
+        "docker": ImageStack,
+        "embedded": lambda: LocalStack(folder, kafka_port=_port(environ, "ORDERFLOW_KAFKA_PORT")),
+    }
+    if kind not in makers:
+        raise StackError(f"ORDERFLOW_STACK={kind}: set it to embedded or docker, or unset it")
+    return makers[kind]()
+
+
+def _port(environ: Mapping[str, str], name: str) -> int | None:
+    text = environ.get(name)
+    if not text:
+        return None
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise StackError(f"{name}={text} is no port: set it to a number from 1 to 65535")
+    return int(text)

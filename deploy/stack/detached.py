@@ -1,0 +1,243 @@
+"""A stack that is left running: started, looked at and stopped by separate commands.
+
+What runs is noted in `stack.json` of its folder: each process with its id and start time, since an
+id alone may by now be somebody else's.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.stack import process
+from deploy.stack.addresses import Addresses
+from deploy.stack.errors import AlreadyRunning, NotRunning
+from deploy.stack.kafka import answers
+from deploy.stack.local import LocalStack
+from deploy.stack.machine import LOOPBACK, is_free
+from deploy.stack.process import Identity, Program
+from deploy.stack.progress import Silent, StepDisplay
+
+FOLDER = Path(".orderflow")
+"""Where the stack of `make up` lives, seen from the project's folder."""
+_STATE = "stack.json"
+STOP_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One process of a stack that was left running."""
+
+    name: str
+    pid: int
+    started: float
+    """Seconds since 1970, as the operating system tells it."""
+    stop_signal: int
+    log: str
+    alive: bool = True
+
+    @property
+    def identity(self) -> Identity:
+        """Which process it is."""
+        return Identity(self.pid, self.started)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What `up` left behind."""
+
+    addresses: Addresses
+    processes: tuple[Running, ...]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether every process of it lives."""
+        return bool(self.processes) and all(one.alive for one in self.processes)
+
+
+def up(
+    folder: Path = FOLDER,
+    progress: StepDisplay | None = None,
+    *,
+    kafka_port: int | None = None,
+    postgres_port: int | None = None,
+) -> Addresses:
+    """Start Kafka and Postgres so that they outlive this process, and say where they are.
+
+    A stack that runs already is left as it is; one of which a part has died is brought up again, at
+    the same addresses where their ports are still free. Raises StackError.
+    """
+    with _alone(folder):
+        before = status(folder)
+        if before is not None and before.is_up:
+            return before.addresses
+        if before is not None:
+            _stop_all(before, Silent())
+        ports = _ports(before)
+        stack = LocalStack(
+            folder,
+            kafka_port=kafka_port or ports[0],
+            postgres_port=postgres_port or ports[1],
+            detached=True,
+        )
+        addresses = stack.start(progress)
+        try:
+            _write(folder, State(addresses, _servers(stack)))
+        except BaseException:
+            stack.stop()
+            raise
+        stack.release()
+        return addresses
+
+
+def add(
+    name: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path = FOLDER,
+    *,
+    stop_signal: signal.Signals = signal.SIGTERM,
+) -> Running:
+    """Start a further process (a service, say) that lives and is stopped with the stack.
+
+    `environment` is added to ours; output goes to `<name>.log` in the folder. Raises NotRunning
+    without a stack, AlreadyRunning when that name runs.
+    """
+    with _alone(folder):
+        state = _need(folder)
+        if any(one.name == name and one.alive for one in state.processes):
+            raise AlreadyRunning(f"{name} runs already: stop everything with `make down` first")
+        log = (folder / f"{name}.log").resolve()
+        program = Program(
+            name=name,
+            arguments=list(command),
+            log=log,
+            stop_signal=stop_signal,
+            stop_seconds=STOP_SECONDS,
+            environment={**os.environ, **environment},
+            detached=True,
+        )
+        added = _running(name, process.start(program), stop_signal, log)
+        others = tuple(one for one in state.processes if one.name != name)
+        _write(folder, State(state.addresses, (*others, added)))
+        return added
+
+
+def down(folder: Path = FOLDER, progress: StepDisplay | None = None) -> list[str]:
+    """Stop everything that `up` and `add` left running, last started first; what was stopped.
+
+    Data stay in the folder. Nothing happens when nothing runs.
+    """
+    if not (folder / _STATE).exists():
+        return []
+    with _alone(folder):
+        state = status(folder)
+        if state is None:
+            return []
+        stopped = _stop_all(state, progress or Silent())
+        # Ports are remembered, so that the next `up` is found at the same addresses.
+        _write(folder, State(state.addresses, ()))
+        return stopped
+
+
+def status(folder: Path = FOLDER) -> State | None:
+    """What runs in the folder: None when nothing was ever started there.
+
+    Each process tells whether it lives; after `down` there are none.
+    """
+    try:
+        noted: dict[str, Any] = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    processes = tuple(
+        Running(**{**one, "alive": process.is_alive(Identity(one["pid"], one["started"]))})
+        for one in noted["processes"]
+    )
+    return State(Addresses(**noted["addresses"]), processes)
+
+
+def answers_at(addresses: Addresses) -> bool:
+    """Whether the Kafka of a stack answers at its address."""
+    host, port = addresses.kafka_bootstrap_servers.rsplit(":", 1)
+    return answers(host, int(port))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One `up`, `add` or `down` at a time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "stack.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _need(folder: Path) -> State:
+    state = status(folder)
+    if state is None or not state.is_up:
+        raise NotRunning(f"no stack runs in {folder}: start it with `make up`")
+    return state
+
+
+def _ports(before: State | None) -> tuple[int | None, int | None]:
+    """The ports of the last time, where they are free."""
+    if before is None:
+        return None, None
+    urls = (before.addresses.kafka_bootstrap_servers, before.addresses.database_url)
+    found: list[int | None] = []
+    for url in urls:
+        port = int(url.rsplit(f"{LOOPBACK}:", 1)[1].split("/")[0])
+        found.append(port if is_free(port) else None)
+    return found[0], found[1]
+
+
+def _servers(stack: LocalStack) -> tuple[Running, ...]:
+    servers = (
+        ("postgres", stack.postgres.identity, signal.SIGINT, stack.postgres.log),
+        ("kafka", stack.kafka.identity, signal.SIGTERM, stack.kafka.log),
+    )
+    return tuple(
+        _running(name, identity, stop_signal, log)
+        for name, identity, stop_signal, log in servers
+        if identity is not None
+    )
+
+
+def _running(name: str, identity: Identity, stop_signal: int, log: Path) -> Running:
+    return Running(name, identity.pid, identity.started, int(stop_signal), str(log.resolve()))
+
+
+def _stop_all(state: State, display: StepDisplay) -> list[str]:
+    stopped: list[str] = []
+    for one in reversed(state.processes):
+        if one.alive:
+            with display.step(f"Stopping {one.name}"):
+                process.stop(one.identity, one.name, one.stop_signal, STOP_SECONDS)
+            stopped.append(one.name)
+    return stopped
+
+
+def _write(folder: Path, state: State) -> None:
+    """Replace the note; a reader sees the old or the new one, never half."""
+    noted = {
+        "addresses": asdict(state.addresses),
+        "processes": [_without_alive(one) for one in state.processes],
+    }
+    draft = folder / f".{_STATE}"
+    try:
+        draft.write_text(json.dumps(noted, indent=2), encoding="utf-8")
+        draft.replace(folder / _STATE)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            draft.unlink()
+
+
+def _without_alive(one: Running) -> dict[str, Any]:
+    noted = asdict(one)
+    del noted["alive"]
+    return noted
