@@ -1,0 +1,96 @@
+"""Servers for the tests: one stack per run, a fresh database and topic prefix per test."""
+
+import asyncio
+import itertools
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from deploy.stack import Addresses, Terminal, stack_for
+from services.runtime.migrate import migrate
+
+SERVICES = ("orders", "claims", "analytics")
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
+    """Apache Kafka and PostgreSQL for the whole run; a test that stops servers starts its own."""
+    with stack_for(tmp_path_factory.mktemp("stack")) as servers:
+        yield servers.start(Terminal())
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap_servers(stack: Addresses) -> str:
+    """The run's Kafka."""
+    return stack.kafka_bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def session_name() -> str:
+    """A name no other run uses: servers named in the environment may be shared and outlive us."""
+    return f"test_{os.getpid()}_{uuid.uuid4().hex[:6]}"
+
+
+@pytest.fixture
+def topic_prefix(session_name: str) -> str:
+    """A prefix for this test's topics and consumer groups (KAFKA_TOPIC_PREFIX)."""
+    return f"{session_name}.{next(_numbers)}."
+
+
+@pytest.fixture(scope="session")
+def template_database(stack: Addresses, session_name: str) -> Iterator[str]:
+    """The name of a migrated database that the tests' databases are copied from."""
+    name = f"{session_name}_template"
+    asyncio.run(_create_template(stack.database_url, name))
+    yield name
+    asyncio.run(_execute(stack.database_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@pytest.fixture
+async def database_url(
+    stack: Addresses, template_database: str, session_name: str
+) -> AsyncIterator[str]:
+    """A database of this test's own, with every migration applied."""
+    name = f"{session_name}_{next(_numbers)}"
+    copy = f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY FILE_COPY'
+    await _execute(stack.database_url, copy)
+    yield _url_of(stack.database_url, name)
+    await _execute(stack.database_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def empty_database_url(stack: Addresses, session_name: str) -> AsyncIterator[str]:
+    """A database of this test's own with nothing in it."""
+    name = f"{session_name}_{next(_numbers)}"
+    await _execute(stack.database_url, f'CREATE DATABASE "{name}"')
+    yield _url_of(stack.database_url, name)
+    await _execute(stack.database_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def project_folder() -> Path:
+    """The checkout."""
+    return Path(__file__).resolve().parents[1]
+
+
+async def _create_template(server_url: str, name: str) -> None:
+    await _execute(server_url, f'CREATE DATABASE "{name}"')
+    await migrate(_url_of(server_url, name), services=SERVICES)
+
+
+async def _execute(server_url: str, statement: str) -> None:
+    connection = await asyncpg.connect(server_url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _url_of(server_url: str, database: str) -> str:
+    return urlsplit(server_url)._replace(path=f"/{database}").geturl()
