@@ -54,7 +54,7 @@ class TaxLine(Message):
     )
 
 
-class Item(Message):
+class BundledProduct(Message):
     """What every product line says, alone or inside a bundle."""
 
     line_id: Annotated[Reference | None, about("The shop's id of the line", "line-1")] = None
@@ -78,14 +78,16 @@ class Item(Message):
     ] = Field(default_factory=list)
 
 
-class Product(Item):
+class Product(BundledProduct):
     """A line of an order or a parcel; matched by line_id, else variant_id, else sku."""
 
     type: Annotated[ProductType, about("A product, or a bundle of them", "product")] = (
         ProductType.PRODUCT
     )
     bundled_products: Annotated[
-        list[Item], Field(max_length=100), about("What a bundle holds", [{"sku": "MUG-BLUE"}])
+        list[BundledProduct],
+        Field(max_length=100),
+        about("What a bundle holds", [{"sku": "MUG-BLUE"}]),
     ] = Field(default_factory=list)
     shipment_id: Annotated[
         Word | None,

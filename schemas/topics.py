@@ -154,3 +154,5 @@ CATALOGUE: tuple[Topic, ...] = (
 )
 
 TOPICS: Mapping[str, Topic] = {topic.name: topic for topic in CATALOGUE}
+EVENT_TOPICS = (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS)
+"""The topics of numbered events."""

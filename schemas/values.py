@@ -21,6 +21,7 @@ BOUNDS = "between 1970-01-01 and 2100-01-01"
 
 MONEY_DIGITS = 14
 MONEY_PLACES = 4
+MONEY_WHOLE_DIGITS = MONEY_DIGITS - MONEY_PLACES
 
 # No C0 or C1 control characters: they cannot be shown, and Postgres cannot hold U+0000.
 _PRINTABLE = r"[^\x00-\x1f\x7f-\x9f]"
@@ -30,7 +31,7 @@ _RFC3339 = re.compile(
     r"(\d{4})-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
 )
 _CALENDAR_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?\d{1,30}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_DECIMAL = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
 _INTEGER_DIGITS_MAX = 18
 
 
@@ -94,13 +95,13 @@ def _number(value: Any) -> Any:
     if isinstance(value, str) and not _DECIMAL.fullmatch(value):
         raise refused('must be a number, or a number in a string like "12.90"')
     if isinstance(value, int):
-        too_large = abs(value) >= 10**MONEY_DIGITS
+        too_large = abs(value) >= 10**MONEY_WHOLE_DIGITS
     else:
         # By exponent: arithmetic on 1e999999999 would raise.
         is_finite = isinstance(value, Decimal) and value.is_finite()
-        too_large = is_finite and bool(value) and value.adjusted() >= MONEY_DIGITS
+        too_large = is_finite and bool(value) and value.adjusted() >= MONEY_WHOLE_DIGITS
     if too_large:
-        raise refused(f"is too large: at most {MONEY_DIGITS} digits")
+        raise refused(f"is too large: at most {MONEY_WHOLE_DIGITS} digits before the point")
     return value
 
 
@@ -191,25 +192,24 @@ DayOrTimestamp = Annotated[
 
 
 def _amount_schema(*, signed: bool) -> dict[str, Any]:
+    limit = 10**MONEY_WHOLE_DIGITS
+    number = {"type": "number", "exclusiveMaximum": limit, "minimum": -limit if signed else 0}
     sign = "-?" if signed else ""
-    number: dict[str, Any] = {"type": "number"}
-    if not signed:
-        number["minimum"] = 0
-    pattern = rf"^[+]?{sign}\d{{1,{MONEY_DIGITS}}}(?:\.\d*)?(?:[eE][+-]?\d{{1,3}})?$"
+    pattern = rf"^{sign}\d{{1,{MONEY_WHOLE_DIGITS}}}(?:\.\d{{1,{MONEY_PLACES}}}0*)?$"
     return {"anyOf": [number, {"type": "string", "pattern": pattern}]}
 
 
 Money = Annotated[
     Decimal,
-    BeforeValidator(_number),
     Field(max_digits=MONEY_DIGITS, decimal_places=MONEY_PLACES, ge=0, allow_inf_nan=False),
+    BeforeValidator(_number),
     AfterValidator(_plain),
     WithJsonSchema(_amount_schema(signed=False)),
 ]
 SignedMoney = Annotated[
     Decimal,
-    BeforeValidator(_number),
     Field(max_digits=MONEY_DIGITS, decimal_places=MONEY_PLACES, allow_inf_nan=False),
+    BeforeValidator(_number),
     AfterValidator(_plain),
     WithJsonSchema(_amount_schema(signed=True)),
 ]
@@ -218,16 +218,16 @@ AbsoluteMoney = Annotated[SignedMoney, AfterValidator(abs)]
 Weight = Money
 TaxRate = SignedMoney
 
-Quantity = Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=100_000)]
+Quantity = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_whole_number)]
 # Above 100 is refused by a rule with a reason code of its own, not as malformed.
-ShipmentCount = Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=1_000_000)]
+ShipmentCount = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_whole_number)]
 SourceVersion = Annotated[
-    int, BeforeValidator(_whole_number), Field(ge=0, le=9_223_372_036_854_775_807)
+    int, Field(ge=0, le=9_223_372_036_854_775_807), BeforeValidator(_whole_number)
 ]
-Attempt = Annotated[int, BeforeValidator(_whole_number), Field(ge=0, le=100)]
+Attempt = Annotated[int, Field(ge=0, le=100), BeforeValidator(_whole_number)]
 Latitude = Annotated[
-    float, BeforeValidator(_real_number), Field(ge=-90, le=90, allow_inf_nan=False)
+    float, Field(ge=-90, le=90, allow_inf_nan=False), BeforeValidator(_real_number)
 ]
 Longitude = Annotated[
-    float, BeforeValidator(_real_number), Field(ge=-180, le=180, allow_inf_nan=False)
+    float, Field(ge=-180, le=180, allow_inf_nan=False), BeforeValidator(_real_number)
 ]
