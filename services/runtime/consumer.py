@@ -124,7 +124,7 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 await self._place(missing, by_reader=False)
                 return
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - nothing is read until this succeeds
                 log.warning("placing_failed", error=repr(error))
                 attempt += 1
                 await asyncio.sleep(backoff_seconds(attempt))
@@ -157,7 +157,7 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._apply_once(records)
                 self.is_retrying = False
                 return
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - retried, or its partition stops loudly
                 contentions = contentions + 1 if is_contention(error) else 0
                 if not is_transient(error) or contentions > CONTENTIONS_MAX:
                     await self._part(records, error)

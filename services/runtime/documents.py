@@ -23,7 +23,7 @@ class FieldError:
     message: str
 
 
-class Malformed(Exception):  # noqa: N818 - named for what is true
+class Malformed(Exception):
     """A message that cannot be read; its sender gets the reason and the fields."""
 
     def __init__(self, reason: str, errors: Sequence[FieldError]) -> None:

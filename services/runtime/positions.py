@@ -38,13 +38,16 @@ class PositionOutsideTopic(Exception):
 class Seeker(Protocol):
     """The part of AIOKafkaConsumer used here."""
 
-    def seek(self, partition: TopicPartition, offset: int) -> None: ...
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Read from `offset` next."""
+
     async def beginning_offsets(
         self, partitions: Sequence[TopicPartition]
-    ) -> dict[TopicPartition, int]: ...
-    async def end_offsets(
-        self, partitions: Sequence[TopicPartition]
-    ) -> dict[TopicPartition, int]: ...
+    ) -> dict[TopicPartition, int]:
+        """The oldest offset each partition still has."""
+
+    async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offset the next record of each partition will get."""
 
 
 @dataclass(slots=True)

@@ -30,11 +30,16 @@ log = structlog.get_logger(__name__)
 class Producer(Protocol):
     """The part of AIOKafkaProducer that the relay uses."""
 
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
+    async def start(self) -> None:
+        """Connect."""
+
+    async def stop(self) -> None:
+        """Send what is pending, and disconnect."""
+
     async def send(
         self, topic: str, value: bytes, key: bytes, *, headers: list[tuple[str, bytes]]
-    ) -> asyncio.Future[object]: ...
+    ) -> asyncio.Future[object]:
+        """Take a record to send; the future ends when it is acknowledged or has failed."""
 
 
 class Relay:
@@ -87,7 +92,7 @@ class Relay:
                 return
             except asyncio.CancelledError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - unpublished rows stay, so try for ever
                 self.healthy = False
                 attempt = 0 if self._progressed else attempt + 1
                 self._metrics.transient_retries_total.labels(self._service).inc()

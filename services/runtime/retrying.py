@@ -47,4 +47,4 @@ def is_contention(error: BaseException) -> bool:
 def backoff_seconds(attempt: int) -> float:
     """Exponential with full jitter, so that replicas do not return in step."""
     ceiling = min(BACKOFF_MAX_SECONDS, BACKOFF_FIRST_SECONDS * 2 ** min(attempt, 10))
-    return random.uniform(ceiling / 4, ceiling)  # noqa: S311 - spreading, not secrecy
+    return random.uniform(ceiling / 4, ceiling)

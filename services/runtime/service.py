@@ -172,7 +172,8 @@ class Service:
                 log.warning("measuring_failed", service=self.name, error=repr(error))
 
     async def _measure(self) -> None:
-        assert self._pool is not None and self._consumer is not None
+        assert self._pool is not None
+        assert self._consumer is not None
         self._consumer.measure_lag(int(time.time() * 1000))
         async with self._pool.acquire() as connection:
             outbox = await connection.fetchrow(OUTBOX_SQL["measure_outbox"])
@@ -192,7 +193,8 @@ class Service:
                 log.warning("sweep_failed", service=self.name, exc_info=error)
 
     async def _sweep_once(self, sweep: Sweep) -> int:
-        assert self._pool is not None and self._relay is not None
+        assert self._pool is not None
+        assert self._relay is not None
         async with self._pool.acquire() as connection, connection.transaction():
             finished = await sweep(connection, self._clock.now())
         if finished:

@@ -1,0 +1,1 @@
+"""The orders service: commands and tracking in, the truth about orders out."""

@@ -1,0 +1,130 @@
+"""The docket of one batch: each item decided in its turn, on what the ones before it left."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from services.orders.domain.commands import Reference, ReferenceKind
+from services.orders.domain.decision import Decision, Outcome, World
+from services.orders.domain.order import Order
+from services.orders.domain.parcel import Parcel
+from services.orders.domain.policy import decide
+from services.orders.domain.reasons import SENTENCES, Reason
+from services.orders.messages.incoming import Asked
+from services.orders.store import Stored
+from services.runtime.records import Coordinates
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An item and what it came to."""
+
+    asked: Asked
+    decision: Decision
+
+
+@dataclass(slots=True)
+class Docket:
+    """Decides items in order and keeps what is to be written.
+
+    The world is mutable here and nowhere else: decisions read it, `_enter` puts their results in.
+    """
+
+    now: datetime
+    orders: dict[UUID, Order] = field(default_factory=dict)
+    parcels: dict[str, Parcel] = field(default_factory=dict)
+    references: dict[Reference, UUID] = field(default_factory=dict)
+    changed_orders: dict[UUID, Order] = field(default_factory=dict)
+    changed_parcels: dict[str, Parcel] = field(default_factory=dict)
+    new_references: dict[Reference, UUID] = field(default_factory=dict)
+    decided: list[Decided] = field(default_factory=list)
+    ended_waiting: list[UUID] = field(default_factory=list)
+    # Items by the key they wait for, oldest first; where each lies, by its id; and the keys of
+    # those that wait in Postgres already.
+    _waiting: dict[str, list[Asked]] = field(default_factory=dict)
+    _places: dict[UUID, Coordinates] = field(default_factory=dict)
+    _kept: dict[UUID, str] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, now: datetime, stored: Stored, kept: Sequence[tuple[str, Asked]]) -> Docket:
+        """A docket on what was locked; `kept` are items that wait, by key, oldest first."""
+        orders = {id_: order for id_, order in stored.orders.items() if order}
+        references = {
+            Reference(order.shop, ReferenceKind.ORDER_NUMBER, order.order_number): id_
+            for id_, order in orders.items()
+        }
+        references |= {name: id_ for name, id_ in stored.references.items() if id_}
+        docket = cls(now, orders, dict(stored.parcels), references)
+        for key, asked in kept:
+            docket._await(key, asked)
+            docket._kept[asked.item.item_id] = key
+        return docket
+
+    def hear(self, asked: Asked) -> None:
+        """Decide an item, then whatever waited for what it made appear."""
+        due = deque([asked])
+        while due:
+            current = due.popleft()
+            decision = self._decide(current)
+            self._enter(current, decision)
+            for key in decision.appeared:
+                due.extend(self._called(key))
+
+    def _await(self, key: str, asked: Asked) -> None:
+        self._waiting.setdefault(key, []).append(asked)
+        self._places[asked.item.item_id] = asked.item.original.coordinates
+
+    def _called(self, key: str) -> list[Asked]:
+        items = self._waiting.pop(key, [])
+        for asked in items:
+            del self._places[asked.item.item_id]
+        return items
+
+    def _decide(self, asked: Asked) -> Decision:
+        if self._waits_already(asked):
+            return Decision(
+                outcome=Outcome.NO_CHANGE,
+                reason=Reason.DUPLICATE,
+                detail=SENTENCES[Reason.DUPLICATE],
+            )
+        world = World(orders=self.orders, parcels=self.parcels, references=self.references)
+        return decide(world, asked.command, self.now)
+
+    def _waits_already(self, asked: Asked) -> bool:
+        """Whether the same item, sent before, is waiting: one of them is enough."""
+        return asked.item.item_id in self._places
+
+    def _enter(self, asked: Asked, decision: Decision) -> None:
+        for order in decision.orders:
+            self.orders[order.order_id] = self.changed_orders[order.order_id] = order
+        for parcel in decision.parcels:
+            self.parcels[parcel.number] = self.changed_parcels[parcel.number] = parcel
+        for reference, order_id in decision.references:
+            if self.references.get(reference) != order_id:
+                self.references[reference] = self.new_references[reference] = order_id
+        self.decided.append(Decided(asked, decision))
+        self._settle_waiting(asked, decision)
+
+    def _settle_waiting(self, asked: Asked, decision: Decision) -> None:
+        id_ = asked.item.item_id
+        if self._waits_already(asked):  # This one repeats it; the one that waits goes on waiting.
+            return
+        key = decision.waits_for if decision.outcome is Outcome.WAITING else None
+        if key:
+            self._await(key, asked)
+        if id_ in self._kept and self._kept[id_] != key:
+            self.ended_waiting.append(id_)
+            del self._kept[id_]
+
+    def newly_waiting(self) -> list[tuple[str, Asked]]:
+        """Items that wait from now on, with the key each waits for."""
+        return [
+            (key, asked)
+            for key, items in self._waiting.items()
+            for asked in items
+            if asked.item.item_id not in self._kept
+        ]

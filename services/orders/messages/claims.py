@@ -1,0 +1,36 @@
+"""Claim events as commands of the domain: a passive copy, shown in later events' context."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.events import CLAIM_EVENTS, ClaimEvent
+from services.orders.domain.commands import RecordClaim
+from services.orders.domain.order import ClaimCopy
+from services.runtime.records import Item, validate
+
+TYPES = frozenset(CLAIM_EVENTS)
+
+
+def record(body: Any, item: Item) -> RecordClaim:
+    """`claim.created`, `claim.updated` and `claim.withdrawn`."""
+    event = validate(ClaimEvent, body)
+    claim = event.event_data
+    return RecordClaim(
+        item_id=item.item_id,
+        causation_id=item.causation_id,
+        shop=event.shop_slug,
+        order_id=event.order_id,
+        claim=ClaimCopy(
+            claim_id=claim.claim_id,
+            sequence=event.sequence,
+            status=claim.status,
+            reason=claim.reason,
+            resolution_preference=claim.resolution_preference,
+            description=claim.description,
+            shipment_id=claim.shipment_id,
+            tracking_number=claim.tracking_number,
+            created_at=claim.created_at,
+            updated_at=claim.updated_at,
+        ),
+    )

@@ -1,0 +1,148 @@
+"""From a Kafka record to the items it holds: each a domain command, or refused with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from schemas import commands as contract
+from schemas import tracking as tracking_contract
+from services.orders.domain.commands import Command
+from services.orders.messages import claims, orders, tracking
+from services.runtime.records import (
+    FieldError,
+    Item,
+    Malformed,
+    Message,
+    Original,
+    read_message,
+    readable_envelope,
+    validate,
+)
+from services.runtime.rejections import Rejection
+
+COMMANDS = "orders.commands"
+TRACKING = "carrier.tracking"
+CLAIM_EVENTS = "claims.events"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An item that can be decided."""
+
+    item: Item
+    command: Command
+
+
+Entry: TypeAlias = Asked | Rejection
+
+# How each type becomes a command: from the message's body, the item and the time it is read at.
+Translate: TypeAlias = Callable[[Any, Item, datetime], Command]
+
+_COMMANDS: Mapping[str, Translate] = {
+    contract.ORDER_PLACE: lambda body, item, _: orders.place(
+        validate(contract.OrderPlace, body), item
+    ),
+    contract.ORDER_UPSERT: lambda body, item, _: orders.upsert(
+        validate(contract.OrderUpsert, body), item
+    ),
+    contract.ORDER_UPDATE: lambda body, item, _: orders.update(
+        validate(contract.OrderUpdate, body), item
+    ),
+    contract.ORDER_CANCEL: lambda body, item, _: orders.cancel(
+        validate(contract.OrderCancel, body), item
+    ),
+    contract.SHIPMENT_UPDATE: lambda body, item, _: orders.update_shipment(
+        validate(contract.ShipmentUpdate, body), item
+    ),
+    contract.ORDER_ANALYTICS_UPSERT: lambda body, item, _: orders.upsert_analytics(
+        validate(contract.OrderAnalyticsUpsert, body), item
+    ),
+}
+_TRACKING: Mapping[str, Translate] = {
+    tracking_contract.TRACKING_REPORTED: lambda body, item, now: tracking.report(
+        validate(tracking_contract.TrackingReport, body), item, now
+    ),
+}
+_CLAIM_EVENTS: Mapping[str, Translate] = {
+    type_: lambda body, item, _: claims.record(body, item) for type_ in claims.TYPES
+}
+_BY_TOPIC: Mapping[str, Mapping[str, Translate]] = {
+    COMMANDS: _COMMANDS,
+    TRACKING: _TRACKING,
+    CLAIM_EVENTS: _CLAIM_EVENTS,
+}
+_KNOWN_TYPES = {topic: set(types) for topic, types in _BY_TOPIC.items()}
+_KNOWN_TYPES[COMMANDS].add(contract.ORDERS_FULFILL_BULK)
+_DEFAULT_TYPE = {TRACKING: tracking_contract.TRACKING_REPORTED}
+
+BULK_MARK = b'"id"'
+
+
+def weigh(record: Any) -> int:
+    """How many orders a record may touch, told from its bytes: a bulk command names each by id."""
+    return max(1, (record.value or b"").count(BULK_MARK))
+
+
+def read(original: Original, now: datetime) -> tuple[Entry, ...]:
+    """The items of one record, in order; whatever is malformed is refused and never raises."""
+    try:
+        message = read_message(original)
+        type_ = _known_type(message)
+    except Malformed as malformed:
+        return (_refuse(original, 0, malformed),)
+    if type_ == contract.ORDERS_FULFILL_BULK:
+        return tuple(_read_bulk(message))
+    return (_read_one(message, type_, now),)
+
+
+def read_item(original: Original, index: int, now: datetime) -> Entry:
+    """One item of a record again, as when it first came: for what waited."""
+    return read(original, now)[index]
+
+
+def _known_type(message: Message) -> str:
+    topic = message.original.coordinates.topic
+    type_ = message.envelope.type or _DEFAULT_TYPE.get(topic)
+    if type_ is None:
+        errors = [FieldError("/type", "no type: send the header ce_type")]
+        raise Malformed("type_missing", errors)
+    if type_ not in _KNOWN_TYPES[topic]:
+        known = ", ".join(sorted(_KNOWN_TYPES[topic]))
+        errors = [FieldError("/type", f"{type_!r} is not known on {topic}; known: {known}")]
+        raise Malformed("unknown_type", errors)
+    return type_
+
+
+def _read_one(message: Message, type_: str, now: datetime) -> Entry:
+    item = Item(message.original, 0, message.envelope, message.body)
+    topic = message.original.coordinates.topic
+    try:
+        return Asked(item, _BY_TOPIC[topic][type_](message.body, item, now))
+    except Malformed as malformed:
+        return _refuse(message.original, 0, malformed)
+
+
+def _read_bulk(message: Message) -> Iterator[Entry]:
+    """One entry per item; an envelope that is malformed refuses the message as its item 0."""
+    try:
+        bulk = validate(contract.OrdersFulfillBulk, message.body)
+    except Malformed as malformed:
+        yield _refuse(message.original, 0, malformed)
+        return
+    for index, body in enumerate(bulk.items):
+        item = Item(message.original, index, message.envelope, body)
+        try:
+            checked = validate(contract.BulkFulfillment, body, f"/items/{index}")
+            yield Asked(item, orders.fulfill(bulk, checked, item))
+        except Malformed as malformed:
+            yield _refuse(message.original, index, malformed)
+
+
+def _refuse(original: Original, index: int, malformed: Malformed) -> Rejection:
+    envelope = readable_envelope(original)
+    return Rejection(
+        original, index, envelope, malformed.reason, malformed.detail, malformed.errors
+    )

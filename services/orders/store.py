@@ -1,0 +1,213 @@
+"""Reads and writes orders, their names and tracking numbers; never begins or commits."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from uuid import UUID
+
+from asyncpg import Connection, Record
+from pydantic import TypeAdapter
+
+from services.orders.domain.commands import Reference, ReferenceKind
+from services.orders.domain.identity import order_id_of
+from services.orders.domain.order import Order
+from services.orders.domain.parcel import Parcel
+from services.runtime.queries import load
+
+SQL = load(Path(__file__).parent / "sql")
+
+_ORDER = TypeAdapter(Order)
+_PARCEL = TypeAdapter(Parcel)
+
+# Orders are found by number through their id, so only the other names have rows.
+STORED_KINDS = (ReferenceKind.EXTERNAL_ID, ReferenceKind.ORDER_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was locked for a batch; a None value is a placeholder somebody waits on."""
+
+    orders: Mapping[UUID, Order | None] = field(default_factory=dict)
+    parcels: Mapping[str, Parcel] = field(default_factory=dict)
+    references: Mapping[Reference, UUID | None] = field(default_factory=dict)
+
+
+async def lock(
+    connection: Connection, references: Collection[Reference], numbers: Collection[str]
+) -> Stored:
+    """Lock and read all that the names stand for, in three statements.
+
+    Numbers first, then names, then orders, each in one order, so that batches cannot deadlock.
+    The owners of the numbers are read from the locked rows, so they cannot change any more.
+    """
+    parcels = await _lock_parcels(connection, numbers)
+    named = await _lock_references(connection, references)
+    owners = {owner.order_id for parcel in parcels.values() for owner in parcel.owners}
+    wanted = owners | {id_ for id_ in named.values() if id_} | _direct_ids(references)
+    orders = await _lock_orders(connection, wanted)
+    return Stored(orders, parcels, named)
+
+
+def direct_id(reference: Reference) -> UUID | None:
+    """The order id that a reference contains by itself, None where a row must be asked."""
+    if reference.kind is ReferenceKind.ORDER_NUMBER:
+        return order_id_of(reference.shop, reference.value)
+    if reference.kind is ReferenceKind.UUID:
+        try:
+            return UUID(reference.value)
+        except ValueError:
+            return None
+    return None
+
+
+def _direct_ids(references: Iterable[Reference]) -> set[UUID]:
+    return {id_ for id_ in map(direct_id, references) if id_}
+
+
+async def _lock_parcels(connection: Connection, numbers: Collection[str]) -> dict[str, Parcel]:
+    rows = await connection.fetch(SQL["lock_parcels"], list(numbers))
+    return {row["number"]: _PARCEL.validate_json(row["document"]) for row in rows}
+
+
+async def _lock_references(
+    connection: Connection, references: Collection[Reference]
+) -> dict[Reference, UUID | None]:
+    stored = [r for r in references if r.kind in STORED_KINDS]
+    rows = await connection.fetch(SQL["lock_references"], *_reference_columns(stored))
+    return {
+        Reference(row["shop"], ReferenceKind(row["kind"]), row["value"]): row["order_id"]
+        for row in rows
+    }
+
+
+async def _lock_orders(
+    connection: Connection, order_ids: Collection[UUID]
+) -> dict[UUID, Order | None]:
+    rows = await connection.fetch(SQL["lock_orders"], list(order_ids))
+    return {row["order_id"]: _order(row) for row in rows}
+
+
+def _order(row: Record) -> Order | None:
+    if row["document"] is None:
+        return None
+    order = _ORDER.validate_json(row["document"])
+    return replace(order, applied=_unpack(row["applied"]))
+
+
+def _reference_columns(references: Iterable[Reference]) -> tuple[list[str], list[str], list[str]]:
+    rows = list(references)
+    return [r.shop for r in rows], [str(r.kind) for r in rows], [r.value for r in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a batch decided, against what it had locked.
+
+    `awaited` are the names that items wait for and that nothing stands for yet.
+    """
+
+    orders: Mapping[UUID, Order]
+    parcels: Mapping[str, Parcel]
+    references: Mapping[Reference, UUID]
+    awaited: Collection[Reference]
+
+
+async def save(connection: Connection, stored: Stored, changes: Changes) -> None:
+    """Write the changes in at most six statements, whatever their number.
+
+    Raises:
+        asyncpg.UniqueViolationError: another transaction made one of the new rows; try again.
+    """
+    await _save_parcels(connection, stored, changes.parcels)
+    await _save_orders(connection, stored, changes)
+    await _save_references(connection, stored, changes)
+
+
+async def _save_parcels(
+    connection: Connection, stored: Stored, parcels: Mapping[str, Parcel]
+) -> None:
+    new = [number for number in parcels if number not in stored.parcels]
+    old = [number for number in parcels if number in stored.parcels]
+    for statement, numbers in (("insert_parcels", new), ("update_parcels", old)):
+        if numbers:
+            documents = [_dump_parcel(parcels[number]) for number in numbers]
+            await connection.execute(SQL[statement], numbers, documents)
+
+
+async def _save_orders(connection: Connection, stored: Stored, changes: Changes) -> None:
+    new = [order for id_, order in changes.orders.items() if id_ not in stored.orders]
+    old = [order for id_, order in changes.orders.items() if id_ in stored.orders]
+    taken = {*stored.orders, *changes.orders}
+    placeholders = {
+        id_: _placeholder(reference, id_)
+        for reference in changes.awaited
+        if (id_ := direct_id(reference)) and id_ not in taken
+    }
+    inserted = [*(_new_row(order) for order in new), *placeholders.values()]
+    if inserted:
+        await connection.execute(SQL["insert_orders"], *map(list, zip(*inserted, strict=True)))
+    if old:
+        await connection.execute(
+            SQL["update_orders"],
+            [order.order_id for order in old],
+            [order.shop for order in old],
+            [order.order_number for order in old],
+            [order.version for order in old],
+            [_dump_order(order) for order in old],
+            [_pack(order.applied) for order in old],
+        )
+
+
+def _new_row(order: Order) -> tuple[object, ...]:
+    document, applied = _dump_order(order), _pack(order.applied)
+    return (order.order_id, order.shop, order.order_number, order.version, document, applied)
+
+
+def _placeholder(reference: Reference, order_id: UUID) -> tuple[object, ...]:
+    return (order_id, reference.shop, reference.value, 0, None, b"")
+
+
+async def _save_references(connection: Connection, stored: Stored, changes: Changes) -> None:
+    named: dict[Reference, UUID | None] = {
+        reference: None
+        for reference in changes.awaited
+        if reference.kind in STORED_KINDS and reference not in stored.references
+    }
+    named |= {r: id_ for r, id_ in changes.references.items() if r.kind in STORED_KINDS}
+    new = [reference for reference in named if reference not in stored.references]
+    old = [reference for reference in named if reference in stored.references]
+    for statement, references in (("insert_references", new), ("update_references", old)):
+        if references:
+            ids = [named[reference] for reference in references]
+            await connection.execute(SQL[statement], *_reference_columns(references), ids)
+
+
+def _dump_order(order: Order) -> bytes:
+    return _ORDER.dump_json(order, exclude={"applied"}, exclude_defaults=True)
+
+
+def _dump_parcel(parcel: Parcel) -> bytes:
+    return _PARCEL.dump_json(parcel, exclude_defaults=True)
+
+
+def _pack(digests: Sequence[int]) -> bytes:
+    return struct.pack(f">{len(digests)}q", *digests)
+
+
+def _unpack(packed: bytes) -> tuple[int, ...]:
+    return struct.unpack(f">{len(packed) // 8}q", packed)
+
+
+async def read_order(connection: Connection, order_id: UUID) -> Order | None:
+    """One order without locking it, for showing; None where there is none."""
+    row = await connection.fetchrow(SQL["read_order"], order_id)
+    return _order(row) if row else None
+
+
+async def read_parcels(connection: Connection, numbers: Collection[str]) -> dict[str, Parcel]:
+    """Tracking numbers without locking them, for showing."""
+    rows = await connection.fetch(SQL["read_parcels"], list(numbers))
+    return {row["number"]: _PARCEL.validate_json(row["document"]) for row in rows}
