@@ -1,0 +1,140 @@
+"""`orderflow report`: what the analytics service knows of deliveries, in figures."""
+
+import asyncio
+import sys
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orderflow.environment import load_settings
+from orderflow.reporting.files import to_csv, to_json_lines, write_parquet
+from orderflow.reporting.table import to_table
+from orderflow.terminal import CommandError, Json, err, out, run
+from services.analytics.report import Dimension, Report, Selection, read_report
+from services.runtime.migrate import check
+from services.runtime.postgres import connect
+from services.runtime.settings import Settings
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def report(
+    *,
+    by: Annotated[Dimension, typer.Option(help="One row for each of these.")] = Dimension.TOTAL,
+    shop: Annotated[str | None, typer.Option(help="Only this shop.")] = None,
+    first_day: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")
+    ] = None,
+    last_day: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")
+    ] = None,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="Otherwise the ending of --out, else a table."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--out", help="Write into this file.", dir_okay=False)
+    ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Write pictures (PNG) into this folder.", file_okay=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Report orders, parcels, delivery times, punctuality and claims.
+
+    Days are those of the destination's calendar: a parcel is late when it arrived on a later day
+    than promised there. A thing counts on the day it happened (an order when placed, a parcel
+    when handed over and when delivered, a claim when opened). Times are the median and the
+    95th percentile; money is exact.
+
+    Example: `orderflow report --by carrier --from 2026-03-01 --out march.parquet` or
+    `orderflow report --by day --format csv --plots pictures`
+    """
+    chosen = _format(form, file, json)
+    selection = Selection(by, shop, _day(first_day), _day(last_day))
+    found = run(_read(load_settings(), _selections(selection, plots)))
+    _write(found[0], chosen, file)
+    if plots:
+        _draw(found[1:], plots)
+
+
+def _format(form: Format | None, file: Path | None, json: bool) -> Format:
+    if json and form not in (None, Format.JSON):
+        raise CommandError(f"--json and --format {form} contradict each other: keep one")
+    ending = file.suffix.lstrip(".").lower() if file else ""
+    guessed = Format(ending) if ending in set(Format) else Format.TABLE
+    chosen = Format.JSON if json else form or guessed
+    if chosen is Format.PARQUET and file is None:
+        raise CommandError("Parquet is no text for a terminal: name a file with --out FILE")
+    return chosen
+
+
+def _day(given: datetime | None) -> date | None:
+    return given.date() if given else None
+
+
+def _selections(selection: Selection, plots: Path | None) -> list[Selection]:
+    """What to read: the report itself, and what the pictures show."""
+    if plots is None:
+        return [selection]
+    pictured = (Dimension.DAY, Dimension.CARRIER, Dimension.COUNTRY)
+    rest = (selection.shop, selection.first_day, selection.last_day)
+    return [selection, *(Selection(dimension, *rest) for dimension in pictured)]
+
+
+async def _read(settings: Settings, selections: list[Selection]) -> list[Report]:
+    connection = await asyncio.wait_for(
+        connect(settings, "analytics", "report"), settings.database_connect_timeout_seconds
+    )
+    try:
+        await check(connection, "analytics")
+        return [await read_report(connection, selection) for selection in selections]
+    finally:
+        await connection.close()
+
+
+def _write(found: Report, form: Format, file: Path | None) -> None:
+    try:
+        if form is Format.PARQUET and file:
+            write_parquet(found, file)
+        elif file:
+            file.write_text(_text(found, form), encoding="utf-8")
+        elif form is Format.TABLE:
+            out.print(to_table(found))
+        else:
+            sys.stdout.write(_text(found, form))
+    except OSError as error:
+        raise CommandError(f"cannot write {file or 'the report'}: {error.strerror}") from None
+    if file:
+        err.print(f"report: rows={len(found.rows)} file={file}", markup=False)
+
+
+def _text(found: Report, form: Format) -> str:
+    if form is Format.CSV:
+        return to_csv(found)
+    if form is Format.JSON:
+        return to_json_lines(found)
+    with out.capture() as captured:
+        out.print(to_table(found))
+    return captured.get()
+
+
+def _draw(found: list[Report], folder: Path) -> None:
+    """Drawing is imported late: it takes longer to load than all the rest."""
+    from orderflow.reporting.plots import draw
+
+    try:
+        for path in draw(*found, folder=folder):
+            err.print(f"picture: {path}", markup=False)
+    except OSError as error:
+        raise CommandError(f"cannot write pictures into {folder}: {error.strerror}") from None

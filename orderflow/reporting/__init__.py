@@ -1,0 +1,1 @@
+"""The delivery report as a table, as files and as pictures."""

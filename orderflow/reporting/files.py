@@ -1,0 +1,67 @@
+"""A report as CSV, JSON lines or Parquet. Money stays exact in each: never a float."""
+
+import csv
+import io
+from decimal import Decimal
+from pathlib import Path
+
+import orjson
+
+from orderflow.reporting.columns import Column, Kind, Value, columns_of, plain_amount
+from services.analytics.report import Report
+
+MONEY_DIGITS = 38
+MONEY_PLACES = 4  # What the service keeps of an amount.
+RATIO_DIGITS = 18
+RATIO_PLACES = 2
+
+
+def to_csv(report: Report) -> str:
+    """Comma-separated, with a header line; an empty field = not told."""
+    columns = columns_of(report)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(column.name for column in columns)
+    for row in report.rows:
+        writer.writerow(_as_text(column, column.value(row)) for column in columns)
+    return text.getvalue()
+
+
+def to_json_lines(report: Report) -> str:
+    """One object a line and row; amounts and ratios are decimal numbers in strings."""
+    columns = columns_of(report)
+    lines = (
+        orjson.dumps({column.name: _as_json(column, column.value(row)) for column in columns})
+        for row in report.rows
+    )
+    return "".join(line.decode() + "\n" for line in lines)
+
+
+def write_parquet(report: Report, path: Path) -> None:
+    """One file, zstd; counts are int64, amounts decimal128(38, 4), ratios decimal128(18, 2)."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    types = {
+        Kind.TEXT: pa.string(),
+        Kind.COUNT: pa.int64(),
+        Kind.RATIO: pa.decimal128(RATIO_DIGITS, RATIO_PLACES),
+        Kind.MONEY: pa.decimal128(MONEY_DIGITS, MONEY_PLACES),
+    }
+    columns = columns_of(report)
+    schema = pa.schema([(column.name, types[column.kind]) for column in columns])
+    values = {column.name: [column.value(row) for row in report.rows] for column in columns}
+    table = pa.table(values, schema=schema)
+    parquet.write_table(table, path, compression="zstd")
+
+
+def _as_text(column: Column, value: Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Decimal) and column.kind is Kind.MONEY:
+        return plain_amount(value)
+    return str(value)
+
+
+def _as_json(column: Column, value: Value) -> str | int | None:
+    return value if value is None or isinstance(value, int) else _as_text(column, value)

@@ -1,0 +1,134 @@
+"""A report for people: one column of figures for the total, else one line a row."""
+
+from decimal import Decimal
+
+from rich.table import Table
+
+from orderflow.reporting.columns import plain_amount
+from services.analytics.report import Dimension, Figures, Report, Spread
+
+NOTHING = "–"
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def to_table(report: Report) -> Table:
+    """The report as a rich table."""
+    if report.selection.by is Dimension.TOTAL:
+        return _total(report)
+    return _rows(report)
+
+
+def _total(report: Report) -> Table:
+    row = report.rows[0]
+    table = Table(title=_title(report), title_justify="left", show_header=False, box=None)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True, style="bold")
+    table.add_column(no_wrap=True, style="dim")
+    for label, figure, note in _total_lines(row):
+        table.add_row(label, figure, note)
+    return table
+
+
+def _total_lines(row: Figures) -> list[tuple[str, str, str]]:
+    return [
+        ("orders", _count(row.orders), ""),
+        ("  cancelled", _count(row.orders_cancelled), _after_handover(row)),
+        ("  late", _count(row.orders_late), "with a parcel after the promised day"),
+        ("parcels expected", _count(row.parcels_expected), ""),
+        ("  handed to a carrier", _count(row.parcels_handed_over), "first physical scan"),
+        ("  delivered", _count(row.parcels_delivered), ""),
+        ("  early", _count(row.parcels_early), "before the promised day, at the destination"),
+        ("  on the day", _count(row.parcels_on_time), ""),
+        ("  late", _count(row.parcels_late), ""),
+        ("  no promised day", _count(row.parcels_without_promise), ""),
+        ("on time", _percent(row.on_time_percent), "of deliveries with a promised day"),
+        ("placed → shipped", *_spread_cells(row.placed_to_shipped)),
+        ("shipped → delivered", *_spread_cells(row.shipped_to_delivered)),
+        ("placed → delivered", *_spread_cells(row.placed_to_delivered)),
+        ("claims", _count(row.claims), f"{_count(row.claims_withdrawn)} of them withdrawn"),
+        ("claims per 1,000", _number(row.claims_per_1000_parcels), "parcels handed over"),
+        *(("item value", _amount(v), currency) for currency, v in row.item_value.items()),
+    ]
+
+
+def _rows(report: Report) -> Table:
+    table = Table(title=_title(report), title_justify="left", header_style="bold")
+    table.add_column(report.selection.by.value, no_wrap=True, style="bold")
+    heads = ["orders", "late", "parcels\nexpected", "handed\nover", "deliv-\nered", "late"]
+    heads += ["on\ntime", "placed →\nshipped", "shipped →\ndelivered", "placed →\ndelivered"]
+    heads += ["claims", "per\n1,000"]
+    for head in [*heads, *(f"items\n{currency}" for currency in report.currencies)]:
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in report.rows:
+        table.add_row(row.key, *_cells(row, report.currencies))
+    table.caption = "times: median · 95th percentile"
+    table.caption_justify = "left"
+    return table
+
+
+def _cells(row: Figures, currencies: tuple[str, ...]) -> list[str]:
+    spreads = (row.placed_to_shipped, row.shipped_to_delivered, row.placed_to_delivered)
+    return [
+        _count(row.orders),
+        _count(row.orders_late),
+        _count(row.parcels_expected),
+        _count(row.parcels_handed_over),
+        _count(row.parcels_delivered),
+        _count(row.parcels_late),
+        _percent(row.on_time_percent),
+        *(f"{_duration(s.p50_seconds)} · {_duration(s.p95_seconds)}" for s in spreads),
+        _count(row.claims),
+        _number(row.claims_per_1000_parcels),
+        *(_amount(row.item_value.get(currency)) for currency in currencies),
+    ]
+
+
+def _title(report: Report) -> str:
+    selection = report.selection
+    parts = ["deliveries"]
+    if selection.by is not Dimension.TOTAL:
+        parts.append(f"by {selection.by.value}")
+    parts.append(f"of {selection.shop}" if selection.shop else "of all shops")
+    if selection.first_day:
+        parts.append(f"from {selection.first_day}")
+    if selection.last_day:
+        parts.append(f"to {selection.last_day}")
+    return " ".join(parts)
+
+
+def _after_handover(row: Figures) -> str:
+    return f"{_count(row.orders_cancelled_after_handover)} of them after hand-over"
+
+
+def _spread_cells(spread: Spread) -> tuple[str, str]:
+    return _duration(spread.p50_seconds), f"median; 95 % within {_duration(spread.p95_seconds)}"
+
+
+def _duration(seconds: int | None) -> str:
+    """The two largest units: 9 d 4 h, 3 h 20 min, 45 s."""
+    if seconds is None:
+        return NOTHING
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min" if seconds >= _MINUTE else f"{seconds} s"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR} h {seconds % _HOUR // _MINUTE:02} min"
+    return f"{seconds // _DAY} d {seconds % _DAY // _HOUR:02} h"
+
+
+def _count(count: int | None) -> str:
+    return NOTHING if count is None else f"{count:,}"
+
+
+def _number(ratio: Decimal | None) -> str:
+    return NOTHING if ratio is None else f"{ratio:,.1f}"
+
+
+def _percent(ratio: Decimal | None) -> str:
+    return NOTHING if ratio is None else f"{ratio:.1f} %"
+
+
+def _amount(amount: Decimal | None) -> str:
+    if amount is None:
+        return NOTHING
+    whole, _, decimals = plain_amount(amount).partition(".")
+    return f"{int(whole):,}.{decimals}"
