@@ -1,0 +1,194 @@
+"""Publish a script, in business time or with the clock held still, and wait for what it causes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from demo.facts import Fact, facts_in
+from demo.groups import Groups
+from demo.script import CLAIMS, COMMANDS, TRACKING, Message, Script
+from demo.watcher import Place, Watcher
+from services.runtime.clock import set_clock
+
+CHUNK = 500
+DEADLINE_SECONDS = 90.0
+EXPIRY = timedelta(hours=1)
+"""Longer than a command may wait for its order (15 minutes), shorter than tracking may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A message whose answers are still to come."""
+
+    message: Message
+    places: tuple[Place, ...]
+    facts: tuple[Fact, ...] = ()
+    cause: str | None = None
+
+    def is_answered(self, watcher: Watcher) -> bool:
+        """Whether everything the message asks for has been seen from outside."""
+        if self.places[0] in watcher.refused and self.message.topic != COMMANDS:
+            return True
+        if self.message.topic == TRACKING:
+            return watcher.facts.issuperset(self.facts)
+        if self.message.topic == CLAIMS:
+            return self.cause in watcher.causes
+        return all(watcher.is_answered(place) for place in self.places)
+
+
+@dataclass(slots=True)
+class Player:
+    """Plays scripts on one installation. `step` is how much business time one go may cover."""
+
+    options: Mapping[str, Any]
+    prefix: str
+    watcher: Watcher
+    groups: Groups
+    clock_file: Path
+    step: timedelta = timedelta(hours=2)
+    deadline_seconds: float = DEADLINE_SECONDS
+    now: datetime | None = None
+    sent: int = 0
+    later: list[Pending] = field(default_factory=list)
+    waiting: list[Pending] = field(default_factory=list)
+
+    async def play(self, script: Script) -> None:
+        """In business time: nothing is late or expired that was not so in the script.
+
+        Raises:
+            Unanswered: something was not answered in time.
+        """
+        async with self._producer() as producer:
+            for messages in steps(script.messages, self.step):
+                self._set_clock(max(message.at for message in messages))
+                await self._go(producer, messages)
+        await self._finish(script)
+
+    async def play_at_once(self, script: Script) -> None:
+        """As fast as it goes with the clock held still: for what comes in any order."""
+        self._set_clock(script.ends_at)
+        async with self._producer() as producer:
+            others = [message for message in script.messages if message.topic != CLAIMS]
+            for start in range(0, len(others), CHUNK):
+                self.later += await self._publish(producer, others[start : start + CHUNK])
+            await self._settle(script.expectation.waiting)
+            await self._go(producer, [m for m in script.messages if m.topic == CLAIMS])
+        await self._finish(script)
+
+    async def publish(self, messages: Sequence[Message]) -> list[Pending]:
+        """Only publish, as they come; the caller waits."""
+        async with self._producer() as producer:
+            return await self._publish(producer, messages)
+
+    def _producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(acks="all", enable_idempotence=True, linger_ms=2, **self.options)
+
+    async def _go(self, producer: AIOKafkaProducer, messages: Sequence[Message]) -> None:
+        """One step. Claims speak of what has happened, so they go out when the claims service
+        has read everything that did.
+        """
+        claims = [message for message in messages if message.topic == CLAIMS]
+        others = [message for message in messages if message.topic != CLAIMS]
+        await self._settle_all(await self._publish(producer, others))
+        if claims:
+            await self.groups.until_read("claims", self.deadline_seconds)
+            await self._settle_all(await self._publish(producer, claims))
+
+    async def _publish(
+        self, producer: AIOKafkaProducer, messages: Sequence[Message]
+    ) -> list[Pending]:
+        sending = [
+            await producer.send(
+                self.prefix + message.topic,
+                message.value,
+                message.key,
+                headers=list(message.headers),
+            )
+            for message in messages
+        ]
+        placed = await asyncio.gather(*sending)
+        self.sent += len(placed)
+        return [
+            pending(message, at.partition, at.offset)
+            for message, at in zip(messages, placed, strict=True)
+        ]
+
+    async def _settle_all(self, sent: Iterable[Pending]) -> None:
+        self.waiting = list(sent)
+        self.later += [each for each in self.waiting if each.message.is_answered_later]
+        self.waiting = [each for each in self.waiting if not each.message.is_answered_later]
+        await self.watcher.until(
+            lambda: self._open("waiting") == 0, lambda: tell(self.waiting), self.deadline_seconds
+        )
+
+    async def _settle(self, still_waiting: int) -> None:
+        await self.watcher.until(
+            lambda: self._open("later") <= still_waiting,
+            lambda: tell(self.later),
+            self.deadline_seconds,
+        )
+
+    def _open(self, name: str) -> int:
+        unanswered = [each for each in getattr(self, name) if not each.is_answered(self.watcher)]
+        setattr(self, name, unanswered)
+        return len(unanswered)
+
+    async def _finish(self, script: Script) -> None:
+        """Let what waits for nothing run out of time, then wait until everybody has read all."""
+        self._set_clock(max(script.ends_at, self.now or script.ends_at) + EXPIRY)
+        await self._settle(script.expectation.waiting)
+        await self.groups.until_all_read(self.deadline_seconds)
+
+    def _set_clock(self, at: datetime) -> None:
+        self.now = max(at, self.now or at)
+        set_clock(self.clock_file, self.now)
+
+
+def pending(message: Message, partition: int, offset: int) -> Pending:
+    """What must be seen before a message counts as done."""
+    count = item_count(message) if message.topic == COMMANDS else 1
+    return Pending(
+        message=message,
+        places=tuple((message.topic, partition, offset, index) for index in range(count)),
+        facts=tuple(facts_in(message.value)) if message.topic == TRACKING else (),
+        cause=dict(message.headers).get("ce_id", b"").decode(),
+    )
+
+
+def item_count(message: Message) -> int:
+    """How many items a command holds: a bulk command several."""
+    if dict(message.headers).get("ce_type") != b"orders.fulfill_bulk":
+        return 1
+    return len(json.loads(message.value or b"")["items"])
+
+
+def steps(messages: Sequence[Message], step: timedelta) -> Iterator[list[Message]]:
+    """Cut into goes that cover at most `step`; one instant is never cut, nor does time go back."""
+    going: list[Message] = []
+    latest: datetime | None = None
+    for at, group in groupby(messages, key=lambda message: message.at):
+        latest = max(at, latest or at)
+        together = list(group)
+        too_long = going and latest - going[0].at > step and at == latest
+        if too_long or len(going) >= CHUNK:
+            yield going
+            going = []
+        going += together
+    if going:
+        yield going
+
+
+def tell(waiting: Sequence[Pending]) -> str:
+    """The first few unanswered messages, for a person."""
+    places = [(each.cause, "/".join(map(str, each.places[0]))) for each in waiting[:5]]
+    shown = "; ".join(f"{cause} at {place}" for cause, place in places)
+    return f"{len(waiting)} messages are unanswered, first {shown}"

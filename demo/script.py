@@ -1,0 +1,79 @@
+"""A script: messages in the order of business time, and the right answer for all of them."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from demo.expectation import Expectation
+
+COMMANDS = "orders.commands"
+TRACKING = "carrier.tracking"
+CLAIMS = "claims.commands"
+INBOUND = (COMMANDS, TRACKING, CLAIMS)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One record to publish.
+
+    `at` is business time. Messages of one `lane` keep their order in every way of playing; None
+    is free. `is_answered_later` marks what nothing answers until another message came: tracking
+    before its order, a command before its order.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    at: datetime
+    headers: tuple[tuple[str, bytes], ...] = ()
+    lane: str | None = None
+    is_answered_later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What is played and what must come of it."""
+
+    name: str
+    messages: tuple[Message, ...]
+    expectation: Expectation
+
+    @property
+    def ends_at(self) -> datetime:
+        """Business time of the last message."""
+        return max(message.at for message in self.messages)
+
+    def twice(self) -> Script:
+        """The same input sent twice, byte for byte; the state must be the same."""
+        return replace(self, name=f"{self.name} twice", messages=self.messages * 2)
+
+    def shuffled(self, seed: int) -> Script:
+        """Scans in any order, commands across orders in any order, claims after both.
+
+        A claim speaks of what has happened already, so it is played when everything else is done.
+        """
+        rng = random.Random(seed)
+        claims = [message for message in self.messages if message.topic == CLAIMS]
+        others = [message for message in self.messages if message.topic != CLAIMS]
+        mixed = (*interleave(others, rng), *interleave(claims, rng))
+        return replace(self, name=f"{self.name} shuffled by {seed}", messages=mixed)
+
+
+def in_time(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """Sort by business time; equal times keep their order."""
+    return tuple(sorted(messages, key=lambda message: message.at))
+
+
+def interleave(messages: Sequence[Message], rng: random.Random) -> list[Message]:
+    """Mix the lanes at random, keeping the order within each."""
+    lanes: dict[object, list[Message]] = defaultdict(list)
+    for position, message in enumerate(messages):
+        lanes[message.lane or position].append(message)
+    turns = [lane for lane, queue in lanes.items() for _ in queue]
+    rng.shuffle(turns)
+    queues = {lane: iter(queue) for lane, queue in lanes.items()}
+    return [next(queues[lane]) for lane in turns]

@@ -1,0 +1,303 @@
+"""The life of one synthetic order: its messages, and what they must come to."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from demo.expectation import ClaimAnswer, OrderAnswer, ParcelAnswer
+from demo.letters import Body, claim, command, tracking
+from demo.places import CARRIER_NUMBERS, CATALOGUE, Place
+from demo.script import Message
+from schemas.identity import order_id
+
+HANDED_OVER = {"PICKED_UP_BY_CARRIER", "DROPPED_OFF"}
+DELIVERED = {
+    "SUCCESSFULLY_DELIVERED",
+    "DELIVERED_TO_NEIGHBOUR",
+    "DELIVERED_TO_LETTERBOX",
+    "COLLECTED_BY_CUSTOMER",
+}
+PHASES = {
+    "LABEL_CREATED": "order_processed",
+    "PICKED_UP_BY_CARRIER": "in_transit",
+    "DROPPED_OFF": "in_transit",
+    "ARRIVAL_AT_TRANSPORT_HUB": "in_transit",
+    "DEPARTURE_FROM_TRANSPORT_HUB": "in_transit",
+    "CARRIER_DELAY": "in_transit",
+    "WEATHER_DELAY": "in_transit",
+    "PROBLEM_RESOLVED": "in_transit",
+    "ARRIVED_AT_DELIVERY_DEPOT": "in_transit",
+    "OUT_FOR_DELIVERY": "in_delivery",
+    "RECIPIENT_NOT_HOME": "delivery_failed",
+    "FORWARDED_TO_PARCEL_SHOP": "delivery_failed",
+    "READY_FOR_COLLECTION_AT_PARCEL_SHOP": "collect",
+    "READY_FOR_COLLECTION_AT_LOCKER": "collect",
+    "UNDELIVERABLE_RETURNING": "return_transit",
+    "RETURNED_TO_SENDER": "returned",
+    "RETURN_LABEL_CREATED": "return_created",
+    "RETURN_IN_TRANSIT": "return_transit",
+    "RETURN_RECEIVED": "return_received",
+    **dict.fromkeys(DELIVERED, "delivered"),
+}
+
+
+@dataclass(slots=True)
+class Parcel:
+    """One parcel of the story and where it has come to."""
+
+    number: str
+    carrier: str
+    phase: str = "order_processed"
+    is_handed_over: bool = False
+    delivered_on: date | None = None
+    tracking_url: str | None = None
+    product_lines: int | None = None
+    told: int = 0
+
+
+@dataclass(slots=True)
+class Story:
+    """One order as it goes. Each act adds messages at `now` (business time) and moves the answer."""
+
+    shop: str
+    number: str
+    now: datetime
+    place: Place
+    rng: random.Random
+    expected: int = 1
+    promised: date = field(init=False)
+    status: str | None = None
+    city: str = field(init=False)
+    campaign: str | None = None
+    products: list[dict[str, Any]] = field(init=False)
+    parcels: list[Parcel] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    claims: list[ClaimAnswer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.promised = (self.now + timedelta(days=4)).astimezone(self.zone).date()
+        self.city = self.place.city
+        chosen = self.rng.sample(CATALOGUE, self.rng.randint(1, 3))
+        self.products = [
+            {"sku": sku, "title": title, "quantity": self.rng.randint(1, 3), "price": price}
+            for sku, title, price in chosen
+        ]
+        # Every parcel holds one of the first line: enough for the largest order.
+        self.products[0]["quantity"] = 4
+
+    @property
+    def key(self) -> str:
+        """The order's name in messages."""
+        return f"{self.shop}/{self.number}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the parcel goes: days are counted there."""
+        return ZoneInfo(self.place.zone)
+
+    @property
+    def uuid(self) -> UUID:
+        """The order's id, as the contract makes it."""
+        return order_id(self.shop, self.number)
+
+    def wait(self, hours: float) -> Story:
+        """Let business time pass, with some minutes more by chance."""
+        self.now += timedelta(hours=hours, minutes=self.rng.randint(0, 20))
+        return self
+
+    # What the shop sends.
+
+    def send(self, type_: str, body: Body, *, key: str | None = None, id_: str = "") -> Message:
+        """Publish a command of this order; `body` needs no reference."""
+        name = id_ or f"{self.key}#{len(self.messages) + 1}"
+        reference = {} if "order" in body and type_ == "order.place" else self.reference
+        message = command(self.key, type_, {**reference, **body}, self.now, id_=name, key=key)
+        self.messages.append(message)
+        return message
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """How commands name the order."""
+        return {"id": self.number, "id_type": "order_number"}
+
+    def placement(self) -> dict[str, Any]:
+        """The order as the shop took it."""
+        return {
+            "order_number": self.number,
+            "external_id": f"ext-{self.number}",
+            "order_name": f"#{self.number}",
+            "order_placed_at": self.now.isoformat(),
+            "promised_delivery_date": self.promised.isoformat(),
+            "currency": self.place.currency,
+            "expected_number_of_shipments": self.expected,
+            "email_id": f"customer-{self.number}@mail.example",
+            "products": self.products,
+            "address": self.address(),
+        }
+
+    def address(self) -> dict[str, str]:
+        """Where the order goes now."""
+        known = {
+            "zip_code": self.place.zip_code,
+            "city": self.city,
+            "province_code": self.place.province_code,
+            "country_code": self.place.country_code,
+        }
+        return {name: text for name, text in known.items() if text}
+
+    def order(self, **changes: Any) -> Story:
+        """Place the order."""
+        self.send("order.place", {"order": {**self.placement(), **changes}})
+        self.status = "placed"
+        return self
+
+    def ship(self, carrier: str | None = None, *, key: str | None = None) -> Parcel:
+        """Attach a parcel to the order."""
+        parcel = self.pack(carrier)
+        self.send("order.upsert", {"trackings": [self.label(parcel)]}, key=key)
+        return parcel
+
+    def pack(self, carrier: str | None = None) -> Parcel:
+        """Make up a parcel; a message must attach it."""
+        name = carrier or self.rng.choice(sorted(CARRIER_NUMBERS))
+        parcel = Parcel(CARRIER_NUMBERS[name](self.rng), name)
+        self.parcels.append(parcel)
+        self.expected = max(self.expected, len(self.parcels))
+        self.settle()
+        return parcel
+
+    def label(self, parcel: Parcel) -> dict[str, Any]:
+        """The parcel as an order's tracking; one product line each, so that parcels never hold too
+        much.
+        """
+        parcel.product_lines = 1
+        line = {**self.products[0], "quantity": 1}
+        return {
+            "tracking_number": parcel.number,
+            "carrier_reference": parcel.carrier,
+            "tracking_placed_at": self.now.isoformat(),
+            "products": [line],
+        }
+
+    def settle(self) -> None:
+        """Work out the order's status from how many of its parcels are packed."""
+        if self.status == "cancelled":
+            return
+        if not self.parcels:
+            self.status = "placed"
+        else:
+            is_whole = len(self.parcels) >= self.expected
+            self.status = "fulfilled" if is_whole else "partially_fulfilled"
+
+    def expect(self, parcels: int, *, key: str | None = None) -> Story:
+        """Change how many parcels the order will have."""
+        self.send("order.update", {"expected_number_of_shipments": parcels}, key=key)
+        self.expected = max(parcels, len(self.parcels))
+        self.settle()
+        return self
+
+    def cancel(self) -> Story:
+        """Cancel the order; parcels under way go on."""
+        self.send("order.cancel", {"reason": "customer changed their mind"})
+        self.status = "cancelled"
+        return self
+
+    # What the carrier sends.
+
+    def scan(self, parcel: Parcel, *events: str, hours: float = 5) -> Story:
+        """Report scans, one message each, some hours apart; each moves the parcel's phase."""
+        for event in events:
+            self.wait(hours)
+            self.report(parcel, self.scanned(parcel, event))
+            self.move(parcel, event)
+        return self
+
+    def move(self, parcel: Parcel, event: str) -> None:
+        """What a scan in the order of time does to a parcel."""
+        parcel.phase = PHASES[event]
+        parcel.is_handed_over |= parcel.phase not in ("order_processed", "order_created")
+        if event in DELIVERED:
+            parcel.delivered_on = self.now.astimezone(self.zone).date()
+
+    def scanned(self, parcel: Parcel, event: str) -> dict[str, Any]:
+        """A scan at this moment."""
+        parcel.told += 1
+        return {
+            "scan_id": f"{parcel.number}-{parcel.told}",
+            "event_name": event,
+            "occurred_at": self.now.isoformat(),
+            "location": {"city": self.city, "country_code": self.place.country_code},
+        }
+
+    def report(self, parcel: Parcel, *scans: Body) -> Message:
+        """Publish scans as one message of the carrier."""
+        name = f"{parcel.number}/{parcel.told}"
+        message = tracking(parcel.carrier, parcel.number, scans, self.now, id_=name)
+        self.messages.append(message)
+        return message
+
+    # What the customer sends.
+
+    def complain(self, parcel: Parcel, reason: str, **details: Any) -> str:
+        """Open a claim on a parcel; returns the message's id."""
+        name = f"{self.key}#claim-{len(self.claims) + 1}"
+        body = {**self.reference, "tracking_number": parcel.number, "reason": reason, **details}
+        self.messages.append(claim(self.key, "claim.open", body, self.now, id_=name))
+        self.claims.append(ClaimAnswer(self.key, reason, "pending"))
+        return name
+
+    def handle_claim(self, type_: str, body: Body, outcome: ClaimAnswer) -> None:
+        """Send a further command on the last claim, which then stands as `outcome`."""
+        name = f"{self.key}#claim-act-{len(self.messages)}"
+        self.messages.append(claim(self.key, type_, body, self.now, id_=name))
+        self.claims[-1] = outcome
+
+    # What must come of it.
+
+    def answer(self) -> OrderAnswer:
+        """The order's right answer."""
+        value = sum(
+            (Decimal(line["price"]) * line["quantity"] for line in self.products), Decimal(0)
+        )
+        return OrderAnswer(
+            shop=self.shop,
+            number=self.number,
+            status=self.status or "placed",
+            parcels_expected=self.expected,
+            parcels=tuple(self._parcel_answers()),
+            currency=self.place.currency,
+            item_value=value,
+            city=self.city,
+            campaign=self.campaign,
+        )
+
+    def _parcel_answers(self) -> Iterator[ParcelAnswer]:
+        for parcel in self.parcels:
+            day = parcel.delivered_on
+            yield ParcelAnswer(
+                tracking_number=parcel.number,
+                phase=parcel.phase,
+                is_handed_over=parcel.is_handed_over,
+                is_delivered=day is not None,
+                is_late=day is not None and day > self.promised,
+                tracking_url=parcel.tracking_url,
+                product_lines=parcel.product_lines,
+            )
+
+
+def repeated(messages: Sequence[Message], every: int) -> list[Message]:
+    """The messages with each `every`-th sent twice, as a producer does that saw no answer."""
+    copies = [[message] * (2 if at % every == 0 else 1) for at, message in enumerate(messages)]
+    return [message for group in copies for message in group]
+
+
+def answered_later(message: Message) -> Message:
+    """Mark a message that waits for another one."""
+    return replace(message, is_answered_later=True)
