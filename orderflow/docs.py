@@ -5,7 +5,6 @@ services/runtime/telemetry.py. Everything outside the markers is written by hand
 """
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
@@ -53,10 +52,12 @@ def _cell(text: str) -> str:
 def filled(page: str) -> str:
     """The page with its tables as they should be; ValueError when a marker is missing."""
     for name, table in (("settings", settings_table()), ("metrics", metrics_table())):
-        block = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
-        if not block.search(page):
-            raise ValueError(f"{PAGE.name} lacks the markers <!-- {name}:begin --> and :end")
-        page = block.sub(lambda found, text=table: f"{found[1]}{text}\n{found[2]}", page)
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        if not 0 <= page.find(begin) < page.find(end):
+            raise ValueError(f"{PAGE.name} lacks the markers {begin} and {end}")
+        before, rest = page.split(begin, 1)
+        after = rest.split(end, 1)[1]
+        page = f"{before}{begin}\n{table}\n{end}{after}"
     return page
 
 

@@ -1,8 +1,39 @@
-"""Settings of a command: the environment's, else those of the running local stack."""
+"""Settings of a command: the environment's; without servers in it, those of the local stack."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
 
 from services.runtime.settings import Settings
 
+_PROJECT = Path(__file__).resolve().parents[1]
+
+
+def stack_folder() -> Path:
+    """Where `orderflow up` keeps its servers: in the project, else where the command runs."""
+    root = _PROJECT if (_PROJECT / "pyproject.toml").exists() else Path.cwd()
+    return root / ".orderflow"
+
 
 def load_settings() -> Settings:
-    """Settings from the environment; SettingsError when one is wrong."""
-    return Settings.from_environment()
+    """Settings from the environment; when it names neither Kafka nor a database and a local stack
+    runs, its addresses. SettingsError when a variable is wrong.
+    """
+    settings = Settings.from_environment()
+    named = {"kafka_bootstrap_servers", "database_url"} & settings.model_fields_set
+    return settings if named else settings.model_copy(update=_of_local_stack())
+
+
+def _of_local_stack() -> dict[str, str | SecretStr]:
+    folder = stack_folder()
+    if not (folder / "stack.json").exists():
+        return {}
+    from deploy.stack import status
+
+    state = status(folder)
+    if state is None or not state.is_up:
+        return {}
+    return {
+        "kafka_bootstrap_servers": state.addresses.kafka_bootstrap_servers,
+        "database_url": SecretStr(state.addresses.database_url),
+    }

@@ -144,7 +144,7 @@ def _headers(
 ) -> tuple[tuple[str, bytes], ...]:
     own = members.get("headers") or {}
     if not isinstance(own, dict) or not all(isinstance(text, str) for text in own.values()):
-        raise _malformed("/headers", "texts by name, such as {\"x-batch\": \"7\"}")
+        raise _malformed("/headers", 'texts by name, such as {"x-batch": "7"}')
     standard = {
         "ce_specversion": "1.0",
         "ce_id": identifier,

@@ -8,7 +8,6 @@ from orderflow.commands import (
     local,
     migrate,
     order,
-    report,
     send,
     serve,
     settings,
@@ -16,6 +15,7 @@ from orderflow.commands import (
     tail,
     topics,
 )
+from orderflow.report import report
 from orderflow.terminal import Commands
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ app.add_typer(topics.app, name="topics")
 app.command("send")(send.send)
 app.command("tail")(tail.tail)
 app.command("order")(order.order)
-app.command("report")(report.report)
+app.command("report")(report)
 app.command("demo")(demo.demo)
 app.add_typer(stack.app, name="stack")
 app.command("settings")(settings.settings)

@@ -1,12 +1,13 @@
 """Read topics from outside, without a consumer group."""
 
 from collections.abc import AsyncIterator
+from typing import TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from orderflow.terminal import CommandError
 
-Record = ConsumerRecord[bytes | None, bytes | None]
+Record: TypeAlias = ConsumerRecord
 
 
 async def assign_all(

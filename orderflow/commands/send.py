@@ -17,7 +17,7 @@ from services.runtime.settings import Settings
 _FLAWS_SHOWN = 20
 
 
-def send(
+def send(  # noqa: PLR0917 - the command line passes them by name
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON lines; - reads stdin.")],
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Publish the good lines although some are bad.")
@@ -40,16 +40,18 @@ def send(
 
     Status 1: a bad line; with --wait also a rejected command, or one without an outcome in time.
 
-    Example: `orderflow send --wait schemas/examples/…` or
+    Example: `orderflow send --wait first.jsonl`, with this line in the file:
 
-    `echo '{"type": "order.place", "value": {"shop_slug": "demo-shop", "order": {"order_number": "1001", "address": {"zip_code": "10115"}}}}' | orderflow send - --wait`
+    `{"type": "order.place", "value": {"shop_slug": "demo-shop", "order": {"order_number": "1001",
+    "address": {"zip_code": "10115"}}}}`
     """
     settings = load_settings()
     now = clock_of(settings).now()
     messages, flaws = _read(file, now, unchecked)
     _complain(flaws, json)
     if flaws and not keep_going:
-        raise CommandError(f"nothing was sent: {len(flaws)} flaws above; --keep-going sends the rest")
+        bad = len({flaw.line for flaw in flaws})
+        raise CommandError(f"nothing was sent, {bad} lines are bad; --keep-going sends the others")
     rejected = run(_send(settings, messages, timeout if wait else None, json))
     if not json:
         out.print(f"send: sent={len(messages)} bad={len({flaw.line for flaw in flaws})}")
@@ -83,7 +85,7 @@ async def _send(
     settings: Settings, messages: list[Prepared], wait_seconds: float | None, json: bool
 ) -> int:
     """Publish, print, and with `wait_seconds` collect outcomes; returns how many were not good."""
-    from services.runtime.service import make_producer
+    from services.runtime.broker import make_producer
 
     commands = [message for message in messages if message.topic == "orders.commands"]
     outcomes = Outcomes(settings, {message.id: message.items for message in commands})
@@ -138,8 +140,9 @@ async def _tell_outcomes(outcomes: Outcomes, wait_seconds: float, json: bool) ->
             markup=False,
         )
     if outcomes.missing:
+        missing = ", ".join(sorted(outcomes.missing))
         err.print(
-            f"no outcome within {wait_seconds:g} seconds for {', '.join(sorted(outcomes.missing))}: "
+            f"no outcome within {wait_seconds:g} seconds for {missing}: "
             "a command may be waiting for its order, or no orders service is running",
             markup=False,
         )

@@ -24,7 +24,7 @@ class Start(StrEnum):
     END = "end"
 
 
-def tail(
+def tail(  # noqa: PLR0917 - the command line passes them by name
     topic: Annotated[str, typer.Argument(help="Topic, such as orders.events.")],
     start: Annotated[Start, typer.Option("--from", help="Where to begin.")] = Start.END,
     count: Annotated[int | None, typer.Option("--max", min=1, help="Stop after so many.")] = None,

@@ -15,7 +15,18 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 PREFIX = "ORDERFLOW_"
 
 # Read by the local stack, the tests and the demo, which are not services.
-_OF_TOOLS = ("ORDERFLOW_STACK", "ORDERFLOW_TEST", "ORDERFLOW_DEMO", "ORDERFLOW_BENCH")
+_OF_TOOLS = (
+    "ORDERFLOW_BENCH",
+    "ORDERFLOW_CACHE_DIR",
+    "ORDERFLOW_CHAOS",
+    "ORDERFLOW_DEMO",
+    "ORDERFLOW_JAVA",
+    "ORDERFLOW_KAFKA_PORT",
+    "ORDERFLOW_MAVEN_URL",
+    "ORDERFLOW_POSTGRES_PORT",
+    "ORDERFLOW_STACK",
+    "ORDERFLOW_TEST",
+)
 
 # Kubernetes gives every pod variables named after the Services beside it (service links),
 # so a Service called orderflow-orders must not look like a misspelt setting.
@@ -73,8 +84,10 @@ def _limit(item: Any) -> str:
 
 
 def refuse_unknown(settings: type[BaseSettings]) -> None:
-    """Raise SettingsError for ORDERFLOW_* variables that nothing reads: a misspelling is silent
-    otherwise, and its default is what runs."""
+    """Raise SettingsError for ORDERFLOW_* variables that nothing reads.
+
+    A misspelling would be silent, and the default would run.
+    """
     known = {variable(name, field) for name, field in settings.model_fields.items()}
     secret = {variable(n, f) for n, f in settings.model_fields.items() if is_secret(f)}
     known |= {f"{name}_FILE" for name in secret}

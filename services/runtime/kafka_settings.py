@@ -21,7 +21,7 @@ class KafkaSettings(BaseSettings):
     kafka_topic_prefix: str = Field(
         default="",
         pattern=r"^[A-Za-z0-9._-]{0,100}$",
-        description="Put before every topic and consumer group, so that systems can share a broker.",
+        description="Goes before every topic and consumer group, for installations on one broker.",
     )
     kafka_partitions: int = Field(
         default=6,

@@ -25,7 +25,7 @@ LOCK_TIMEOUT_SECONDS = 10
 
 
 class MigrationError(Exception):
-    """A database that cannot be brought or is not at the wanted version; the text says what to do."""
+    """A database not at the wanted version, and not to be brought there; says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Connections to Postgres: each service as its own role, in its own schema, with every wait bounded.
+"""Connections to Postgres: each service in its own role and schema, with every wait bounded.
 
 `jsonb` goes in as str or bytes of JSON text and comes out as bytes: encoding and decoding is the
 caller's, once, with the library it chooses.
@@ -48,7 +48,7 @@ async def create_pool(settings: Settings, service: str) -> Pool:
         server_settings=server_settings(settings, service),
         max_inactive_connection_lifetime=0,
     )
-    return cast(Pool, pool)
+    return cast("Pool", pool)
 
 
 async def connect(settings: Settings, service: str, purpose: str = "lone") -> Connection:

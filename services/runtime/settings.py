@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.runtime.environment import SecretFiles, SettingsError, explain, refuse_unknown
 from services.runtime.kafka_settings import KafkaSettings
@@ -175,16 +175,9 @@ class Settings(KafkaSettings):
             raise SettingsError(explain(cls, error)) from None
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
         """Arguments only: a value built by hand must not change with the machine it runs on."""
-        return (init_settings,)
+        return (sources["init_settings"],)
 
     def database_url_of(self, service: str) -> str:
         """Where `service` logs in; SettingsError when neither variable is set."""
@@ -217,13 +210,6 @@ class _EnvironmentSettings(Settings):
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
         """Variables, and files for secrets."""
-        return (env_settings, SecretFiles(settings_cls))
+        return (sources["env_settings"], SecretFiles(cls))

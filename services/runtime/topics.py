@@ -140,9 +140,7 @@ async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, li
     return described
 
 
-def _partition_differences(
-    settings: Settings, described: dict[str, list[Any]]
-) -> list[Difference]:
+def _partition_differences(settings: Settings, described: dict[str, list[Any]]) -> list[Difference]:
     return [
         Difference(
             name,

@@ -1,0 +1,131 @@
+"""`orderflow up` and `orderflow down`: the whole system on this machine, left running."""
+
+import http.client
+import sys
+import time
+
+from orderflow.commands.stack import stack_errors, stop_stack
+from orderflow.environment import load_settings, stack_folder
+from orderflow.terminal import CommandError, Json, out, print_json, run
+from services.runtime.migrate import migrate
+from services.runtime.settings import SERVICES, Settings
+from services.runtime.topics import create
+
+_SERVICES = "services"
+_READY_SECONDS = 60
+_LOG_LINES = 15
+
+_NEXT = """\
+Try next:
+  orderflow tail orders.events                   what happens, as it happens
+  orderflow send --wait FILE                     publish commands (one JSON object a line)
+  orderflow order demo-shop/1001                 one order: state, parcels, scans, and why
+  orderflow health                               are the services ready
+  orderflow down                                 stop it all; data stay\
+"""
+
+
+def up(json: Json = False) -> None:
+    """Start Kafka, Postgres and the three services on this machine, and leave them running.
+
+    Also migrates the database and makes the topics. What runs already is left alone. Commands
+    without KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL in their environment find this stack.
+
+    Example: `orderflow up && orderflow tail orders.events`
+    """
+    from deploy import stack
+
+    folder = stack_folder()
+    with stack_errors():
+        addresses = stack.up(folder, stack.Terminal())
+    settings = load_settings()
+    if settings.database_url is None or settings.kafka_bootstrap_servers not in (
+        addresses.kafka_bootstrap_servers
+    ):
+        raise CommandError(
+            "KAFKA_BOOTSTRAP_SERVERS or DATABASE_URL in the environment name other servers: unset "
+            "them to use the local stack, or use `orderflow migrate`, `topics create` and `serve`"
+        )
+    run(migrate(addresses.database_url, SERVICES, settings.database_passwords()))
+    run(create(settings))
+    _start_services(settings, addresses.environment())
+    url = f"http://127.0.0.1:{settings.http_port}"
+    if json:
+        print_json(addresses.environment() | {"HTTP": url})
+        return
+    _welcome(addresses.environment(), url)
+
+
+def down(json: Json = False) -> None:
+    """Stop the services, Kafka and Postgres of `orderflow up`; data stay in .orderflow.
+
+    Example: `orderflow down`
+    """
+    stopped = stop_stack()
+    if json:
+        print_json({"stopped": stopped})
+        return
+    out.print(f"down: stopped={','.join(stopped) or 'nothing'}", markup=False)
+
+
+def _start_services(settings: Settings, addresses: dict[str, str]) -> None:
+    from deploy import stack
+
+    folder = stack_folder()
+    state = stack.status(folder)
+    running = [one for one in state.processes if one.alive] if state else []
+    if not any(one.name == _SERVICES for one in running):
+        command = [sys.executable, "-m", "orderflow", "serve", "all"]
+        environment = addresses | {"HTTP_PORT": str(settings.http_port)}
+        with stack_errors():
+            _check_port(settings.http_port)
+            stack.add(_SERVICES, command, environment, folder)
+    with stack.Terminal().step("Starting the services"):
+        _await_ready(settings.http_port)
+
+
+def _check_port(port: int) -> None:
+    from deploy.stack.machine import check_port
+
+    check_port(port, "the services", "set HTTP_PORT to a free one")
+
+
+def _await_ready(port: int) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while not _is_ready(port):
+        if not _lives() or time.monotonic() > deadline:
+            log = stack_folder() / f"{_SERVICES}.log"
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            raise CommandError(
+                f"the services are not ready; the end of {log}:\n"
+                + "\n".join(lines[-_LOG_LINES:])
+                + "\n`orderflow health` says what is missing, `orderflow down` stops everything"
+            )
+        time.sleep(0.2)
+
+
+def _lives() -> bool:
+    from deploy import stack
+
+    state = stack.status(stack_folder())
+    return state is not None and any(p.name == _SERVICES and p.alive for p in state.processes)
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _welcome(addresses: dict[str, str], url: str) -> None:
+    out.print("[bold green]Orderflow runs.[/]")
+    for name, value in addresses.items():
+        out.print(f"  {name}={value}", markup=False)
+    out.print(f"  {url}/health/ready   {url}/metrics", markup=False)
+    out.print(f"  logs in {stack_folder()}/*.log\n{_NEXT}", markup=False)
+    out.print(f"up: kafka={addresses['KAFKA_BOOTSTRAP_SERVERS']} http={url}", markup=False)

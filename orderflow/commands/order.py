@@ -1,0 +1,139 @@
+"""`orderflow order`: one order, its parcels, their scans, and why they stand as they do."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.tree import Tree
+
+from orderflow.environment import load_settings
+from orderflow.explanation import Explained, Told, explain
+from orderflow.terminal import CommandError, Json, out, print_json, run
+from services.orders.domain.order import Order, Shipment
+from services.runtime.clock import clock_of
+from services.runtime.postgres import connect
+from services.runtime.settings import Settings
+
+
+def order(
+    name: Annotated[str, typer.Argument(metavar="SHOP/NUMBER", help="Shop and order number.")],
+    json: Json = False,
+) -> None:
+    """Show one order: state, shipments, scans, and what each scan did.
+
+    Reads the orders service's own tables, under its role; nothing is locked or changed. Status 1
+    when there is no such order (what waits for it is shown all the same).
+
+    Example: `orderflow order demo-shop/1001`
+    """
+    shop, slash, number = name.partition("/")
+    if not (shop and slash and number):
+        raise CommandError(f"{name!r} names no order: write SHOP/NUMBER, as in demo-shop/1001")
+    found = run(_read(load_settings(), shop, number))
+    if json:
+        print_json(as_json(found))
+    else:
+        _show(found, name)
+    if found.order is None:
+        raise typer.Exit(1)
+
+
+async def _read(settings: Settings, shop: str, number: str) -> Explained:
+    connection = await connect(settings, "orders", "cli")
+    try:
+        return await explain(connection, shop, number, clock_of(settings).now())
+    finally:
+        await connection.close()
+
+
+def as_json(found: Explained) -> dict[str, Any]:
+    """The whole answer for scripts; no addresses or names of customers."""
+    order = found.order
+    return {
+        "order_id": found.order_id,
+        "found": order is not None,
+        "status": order.status if order else None,
+        "order_version": order.version if order else None,
+        "expected_number_of_shipments": order.expected_number_of_shipments if order else None,
+        "placed_at": order.placed_at if order else None,
+        "cancelled_at": order.cancelled_at if order else None,
+        "shipments": [_shipment(each, found) for each in order.shipments] if order else [],
+        "waiting": found.waiting,
+        "unpublished": found.unpublished,
+    }
+
+
+def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
+    tracking = shipment.tracking
+    return {
+        "shipment_id": shipment.shipment_id,
+        "ordinal": shipment.ordinal,
+        "tracking_number": shipment.tracking_number,
+        "carrier": shipment.carrier,
+        "draft": shipment.is_draft,
+        "state": shipment.state,
+        "phase": tracking.phase,
+        "flag": tracking.flag,
+        "delivered_at": tracking.delivered_at,
+        "scans": [
+            {
+                "occurred_at": told.occurred_at,
+                "event_name": told.event_name,
+                "phase": told.phase,
+                "counts": told.counts,
+                "why": told.why,
+            }
+            for told in found.scans.get(shipment.shipment_id, [])
+        ],
+    }
+
+
+def _show(found: Explained, name: str) -> None:
+    if found.order is None:
+        out.print(f"{name}: no such order (its id would be {found.order_id})", markup=False)
+    else:
+        out.print(_tree(found.order, found, name))
+    for row in found.waiting:
+        out.print(
+            f"waiting: {row['topic']}/{row['partition']}/{row['offset']}#{row['index']} "
+            f"for {row['waits_for']} until {row['expires_at']:%Y-%m-%d %H:%M:%SZ}",
+            markup=False,
+        )
+    if found.unpublished:
+        out.print(f"{found.unpublished} rows of the outbox hold events not published yet")
+
+
+def _tree(order: Order, found: Explained, name: str) -> Tree:
+    parcels = f"{len(order.fulfilled)} of {order.expected_number_of_shipments} parcels handed over"
+    tree = Tree(f"[bold]{name}[/] [cyan]{order.status}[/] v{order.version}, {parcels}")
+    tree.add(f"id {order.order_id}, placed {order.placed_at:%Y-%m-%d %H:%MZ}")
+    if order.cancelled_at:
+        reason = f": {order.cancel_reason}" if order.cancel_reason else ""
+        tree.add(f"cancelled {order.cancelled_at:%Y-%m-%d %H:%MZ}{reason}")
+    for shipment in order.shipments:
+        branch = tree.add(_headline(shipment))
+        scans = found.scans.get(shipment.shipment_id, [])
+        if scans:
+            branch.add(_table(scans))
+        elif not shipment.is_draft:
+            branch.add("no scan yet")
+    for claim in order.claims:
+        tree.add(f"claim {claim.claim_id} {claim.status} {claim.reason or ''}")
+    return tree
+
+
+def _headline(shipment: Shipment) -> str:
+    tracking = shipment.tracking
+    what = shipment.tracking_number or ("archived draft" if shipment.archived else "draft")
+    carrier = f" {shipment.carrier}" if shipment.carrier else ""
+    flag = "" if tracking.flag == "normal" else f" [red]{tracking.flag}[/]"
+    return f"{shipment.ordinal}. [bold]{what}[/]{carrier} [cyan]{tracking.phase}[/]{flag}"
+
+
+def _table(scans: list[Told]) -> Table:
+    table = Table("occurred (UTC)", "scan", "place", "phase after", "what it did", box=None)
+    for told in scans:
+        style = "" if told.counts else "dim"
+        when = f"{told.occurred_at:%Y-%m-%d %H:%M}"
+        table.add_row(when, told.event_name, told.place, told.phase or "-", told.why, style=style)
+    return table
