@@ -1,0 +1,170 @@
+"""The catalogue is complete, and what is generated from it is current and valid."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
+
+import schemas
+from schemas import generate
+from schemas.example_files import load_examples
+from schemas.model import Message
+from schemas.topics import CATALOGUE, DAY_MS, TOPICS
+
+EXPECTED_TOPICS = {
+    "orders.commands": ("shops", 7),
+    "orders.outcomes": ("orders", 7),
+    "orders.events": ("orders", 30),
+    "shipments.events": ("orders", 30),
+    "carrier.tracking": ("carriers", 7),
+    "claims.commands": ("shops", 7),
+    "claims.events": ("claims", 30),
+    "orders.rejected": ("orders", 30),
+    "carrier.tracking.rejected": ("orders", 30),
+    "claims.rejected": ("claims", 30),
+    "analytics.rejected": ("analytics", 30),
+}
+
+
+def test_the_catalogue_holds_the_topics_of_the_design() -> None:
+    found = {t.name: (t.writers[0], t.retention_ms // DAY_MS) for t in CATALOGUE}
+
+    assert found == EXPECTED_TOPICS
+    assert list(TOPICS) == [topic.name for topic in CATALOGUE]
+
+
+@pytest.mark.parametrize("topic", CATALOGUE, ids=lambda topic: topic.name)
+def test_every_topic_says_all_that_must_be_known_of_it(topic) -> None:
+    assert topic.meaning
+    assert topic.key
+    assert topic.readers
+    assert topic.models
+    assert topic.partitions == 6
+    assert topic.cleanup_policy == "delete"
+    assert topic.max_message_bytes == 1_048_576
+
+
+def _all_models() -> list[type[Message]]:
+    return [m for m in _subclasses(Message) if m.__module__.startswith("schemas.")]
+
+
+def _subclasses(model: type[Message]) -> list[type[Message]]:
+    below = {s: None for c in model.__subclasses__() for s in (c, *_subclasses(c))}
+    return list(below)
+
+
+@pytest.mark.parametrize("model", _all_models(), ids=lambda model: model.__qualname__)
+def test_every_field_has_a_description_and_an_example_that_fits(model) -> None:
+    for name, field in model.model_fields.items():
+        assert field.description, f"{model.__name__}.{name} has no description"
+        assert field.examples, f"{model.__name__}.{name} has no example"
+        _check_example_fits(model, name, field.examples[0])
+
+
+def _check_example_fits(model: type[Message], name: str, example: object) -> None:
+    field = model.model_fields[name]
+    try:
+        model.model_validate({field.alias or name: example})
+    except ValueError as error:
+        wrong = [e for e in error.errors() if e["loc"][:1] == (field.alias or name,)]
+        assert not wrong, f"{model.__name__}.{name}: its example is refused: {wrong}"
+
+
+def test_money_weights_and_counts_say_their_unit() -> None:
+    missing = []
+    for model in _all_models():
+        for name, field in model.model_fields.items():
+            measured = name in {"price", "weight", "quantity"} or name.endswith(
+                ("_price", "_bytes")
+            )
+            if measured and not (field.json_schema_extra or {}).get("unit"):
+                missing.append(f"{model.__name__}.{name}")
+
+    assert missing == []
+
+
+def test_the_contract_imports_nothing_of_ours() -> None:
+    foreign = set()
+    for path in Path(schemas.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                foreign.add((node.module or "").split(".")[0])
+            elif isinstance(node, ast.Import):
+                foreign |= {alias.name.split(".")[0] for alias in node.names}
+
+    assert foreign - set(sys.stdlib_module_names) == {"schemas", "pydantic", "pydantic_core"}
+
+
+def test_the_generated_files_are_current() -> None:
+    assert generate.outdated() == [], f"run: {generate.COMMAND}"
+
+
+def test_a_generated_file_that_drifted_is_named_with_the_way_to_mend_it(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(generate, "outdated", lambda: [tmp_path / "asyncapi.json"])
+
+    assert generate.main(["--check"]) == 1
+
+    said = capsys.readouterr()
+    assert "asyncapi.json; run: python -m schemas.generate" in said.err
+    assert said.out == "schemas: outdated=1\n"
+
+
+def test_writing_mends_what_is_missing_changed_or_left_over(tmp_path) -> None:
+    generate.write(tmp_path)
+    (tmp_path / "asyncapi.json").write_text("{}")
+    (tmp_path / "json" / "order.place.v1.schema.json").unlink()
+    (tmp_path / "json" / "order.gone.v1.schema.json").write_text("{}")
+
+    assert len(generate.outdated(tmp_path)) == 3
+    generate.write(tmp_path)
+    assert generate.outdated(tmp_path) == []
+
+
+@pytest.fixture(scope="module")
+def document():
+    return json.loads((generate.FOLDER / "asyncapi.json").read_text("utf-8"))
+
+
+def test_the_asyncapi_document_is_one(document) -> None:
+    ApplicationSchema.model_validate(document)
+
+    assert document["asyncapi"] == "3.0.0"
+
+
+def test_every_reference_in_the_asyncapi_document_leads_somewhere(document) -> None:
+    for reference in _references(document):
+        place = document
+        for step in reference.removeprefix("#/").split("/"):
+            assert step in place, reference
+            place = place[step]
+
+
+def test_the_asyncapi_document_shows_every_topic_and_message(document) -> None:
+    assert set(document["channels"]) == set(EXPECTED_TOPICS)
+    for topic in CATALOGUE:
+        channel = document["channels"][topic.name]
+        settings = channel["bindings"]["kafka"]["topicConfiguration"]
+        assert settings["retention.ms"] == topic.retention_ms
+        assert channel["bindings"]["kafka"]["partitions"] == topic.partitions
+        assert topic.key in channel["description"]
+        assert len(channel["messages"]) == len(topic.models)
+    shown = sum(len(message["examples"]) for message in document["components"]["messages"].values())
+    assert shown == len(load_examples())
+
+
+def _references(node):
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for member in node.values():
+            yield from _references(member)
+    elif isinstance(node, list):
+        for member in node:
+            yield from _references(member)
