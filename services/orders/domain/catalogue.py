@@ -1,4 +1,4 @@
-"""Catalogue of shipment events (domain reference, 3.2 and 3.3): what each event name means, as data."""
+"""Catalogue of shipment events: what each name means, as data (domain reference, 3.2 and 3.3)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FlagEffect(StrEnum):
     """What an event does to the flag."""
 
     NONE = "none"
-    """An ordinary event: a physical one ends a delay and a soft error, a message about data nothing."""
+    """An ordinary event: a physical one ends a delay and a soft error, one about data nothing."""
     DELAY = "delay"
     ERROR = "error"
     """An error that any later physical scan disproves (lost, expired)."""

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
 
-from .identity import digest_of
-from .order import Address, Analytics, ClaimCopy, Discount, Product
-from .parcel import normalise_number
-from .scans import Scan
+from services.orders.domain.identity import digest_of
+from services.orders.domain.order import Address, Analytics, ClaimCopy, Discount, Product
+from services.orders.domain.parcel import normalise_number
+from services.orders.domain.scans import Scan
 
 
 class ReferenceKind(StrEnum):
@@ -79,7 +79,7 @@ class Tracking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """What every command has: which item of which message asked, and how new its sender says it is."""
+    """What every command has: the item that asked, and how new its sender says it is."""
 
     item_id: UUID
     causation_id: str
@@ -105,7 +105,7 @@ class PlaceOrder(Item):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpsertOrder(Item):
-    """`order.upsert`, and each item of `orders.fulfill_bulk`: create, change or (re)fulfil an order."""
+    """`order.upsert`, and each item of `orders.fulfill_bulk`: create, change or fulfil an order."""
 
     shop: str
     reference: Reference

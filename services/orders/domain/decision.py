@@ -9,12 +9,12 @@ from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
 
-from .catalogue import Flag, Phase
-from .commands import Reference
-from .order import Order, OrderStatus
-from .parcel import Parcel
-from .reasons import Reason
-from .scans import Direction, Eta, Location, Pickup, Proof
+from services.orders.domain.catalogue import Flag, Phase
+from services.orders.domain.commands import Reference
+from services.orders.domain.order import Order, OrderStatus
+from services.orders.domain.parcel import Parcel
+from services.orders.domain.reasons import Reason
+from services.orders.domain.scans import Direction, Eta, Location, Pickup, Proof
 
 
 class Outcome(StrEnum):

@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from .catalogue import State, state_of
-from .scans import Direction
-from .tracking_state import DRAFT, TrackingState
+from services.orders.domain.catalogue import State, state_of
+from services.orders.domain.scans import Direction
+from services.orders.domain.tracking_state import DRAFT, TrackingState
 
 SHIPMENTS_MAX = 100
 """Most shipments one order can have (Karla's `expected_number_of_shipments`)."""
@@ -105,7 +105,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analytics:
-    """Attribution of an order: which campaign brought it. Known keys, and whatever else was sent."""
+    """Attribution of an order: which campaign brought it. Known keys, and whatever else came."""
 
     campaign_id: str | None = None
     campaign_code: str | None = None
@@ -121,7 +121,7 @@ class Analytics:
     method: str | None = None
     confidence: str | None = None
     extras: dict[str, Any] = field(default_factory=dict)
-    """Free-form keys as the shop sent them: JSON values only, without floats (use Decimal text)."""
+    """Free-form keys as the shop sent them: JSON values only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +167,6 @@ class Shipment:
     external_shipment_id: str | None = None
     products: tuple[Product, ...] | None = None
     """What is inside; None means all products of the order, `()` none."""
-    direction: Direction = Direction.MERCHANT_CUSTOMER
     archived: bool = False
     """A draft of a cancelled order: nothing is expected of it any more."""
     generation: int = 0
@@ -178,6 +177,11 @@ class Shipment:
     def is_draft(self) -> bool:
         """No tracking number yet."""
         return self.number is None
+
+    @property
+    def direction(self) -> Direction:
+        """Which way it travels: a return may follow on the same number."""
+        return self.tracking.direction
 
     @property
     def carrier(self) -> str | None:
@@ -221,6 +225,9 @@ class Order:
     shipment_sequence: int
     """Number of the last event on `shipments.events`; 0 before the first."""
     expected_number_of_shipments: int
+    """In force: never below the number of parcels handed over."""
+    expected_asked: int
+    """As the shop asked; the one in force falls back to it when a parcel is taken away."""
     shipments: tuple[Shipment, ...] = ()
     """In ascending order of `ordinal`."""
     order_analytics: Analytics | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from .scans import Scan
+from services.orders.domain.scans import Scan
 
 SCANS_MAX = 500
 """Most scans kept for one number; a real parcel has fewer than 60."""

@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from typing import assert_never
+from uuid import UUID
 
-from .commands import Command
-from .decision import Decision, World
+from services.orders.domain.amendment import update_order, update_shipment
+from services.orders.domain.attribution import upsert_analytics
+from services.orders.domain.cancellation import cancel
+from services.orders.domain.claim_copy import record
+from services.orders.domain.commands import (
+    CancelOrder,
+    Command,
+    PlaceOrder,
+    RecordClaim,
+    ReportTracking,
+    UpdateOrder,
+    UpdateShipment,
+    UpsertAnalytics,
+    UpsertOrder,
+    names,
+)
+from services.orders.domain.decision import Decision, Outcome, World
+from services.orders.domain.ledger import Ledger
+from services.orders.domain.lookup import find
+from services.orders.domain.placement import place, upsert
+from services.orders.domain.reasons import SENTENCES
+from services.orders.domain.refusal import NotYet, Refused, Unchanged
+from services.orders.domain.tracking import report
 
 
 def decide(world: World, command: Command, now: datetime) -> Decision:
@@ -14,4 +38,67 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
     `now` is the business time (aware). Nothing of `world` is changed: the caller applies the
     decision's orders, parcels and references before it decides the next item.
     """
-    raise NotImplementedError
+    ledger = Ledger(world=world, item=command, now=now)
+    try:
+        order_id = _carry_out(ledger, command)
+    except Unchanged as unchanged:
+        return Decision(
+            outcome=Outcome.NO_CHANGE,
+            reason=unchanged.reason,
+            detail=SENTENCES[unchanged.reason],
+            order_id=_order_of(world, command, now),
+        )
+    except Refused as refused:
+        return Decision(
+            outcome=Outcome.REJECTED,
+            reason=refused.reason,
+            detail=refused.detail,
+            pointer=refused.pointer,
+            order_id=_order_of(world, command, now),
+        )
+    except NotYet as missing:
+        return Decision(
+            outcome=Outcome.WAITING,
+            reason=missing.reason,
+            detail=SENTENCES[missing.reason],
+            waits_for=missing.waits_for,
+            order_id=_order_of(world, command, now),
+            # Scans of a number that nobody owns are kept on it; other changes there are none.
+            parcels=tuple(ledger.parcels.values()),
+        )
+    decision = ledger.decision(order_id)
+    if isinstance(command, RecordClaim):
+        return replace(decision, outcome=Outcome.APPLIED, reason=None)
+    return decision
+
+
+def _carry_out(ledger: Ledger, command: Command) -> UUID | None:
+    match command:
+        case PlaceOrder():
+            return place(ledger, command)
+        case UpsertOrder():
+            return upsert(ledger, command)
+        case UpdateOrder():
+            return update_order(ledger, command)
+        case CancelOrder():
+            return cancel(ledger, command)
+        case UpdateShipment():
+            return update_shipment(ledger, command)
+        case UpsertAnalytics():
+            return upsert_analytics(ledger, command)
+        case ReportTracking():
+            return report(ledger, command)
+        case RecordClaim():
+            return record(ledger, command)
+        case _:
+            assert_never(command)
+
+
+def _order_of(world: World, command: Command, now: datetime) -> UUID | None:
+    """The order an item is about, when it changes none, for its outcome record."""
+    ledger = Ledger(world=world, item=command, now=now)
+    for reference in names(command).references:
+        order = find(ledger, reference)
+        if order is not None:
+            return order.order_id
+    return None

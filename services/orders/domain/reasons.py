@@ -1,4 +1,4 @@
-"""Reasons: why an item changed nothing, was refused, or waits. One sentence each, for its sender."""
+"""Reasons: why an item changed nothing, was refused, or waits; a sentence each for its sender."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ class Reason(StrEnum):
     PRODUCT_UNKNOWN = "product_unknown"
     TRACKING_NUMBER_IN_USE = "tracking_number_in_use"
     TRACKING_NUMBER_EMPTY = "tracking_number_empty"
-    TRACKING_NUMBER_REPEATED = "tracking_number_repeated"
     ORDER_CANCELLED = "order_cancelled"
     SHIPMENT_NOT_FOUND = "shipment_not_found"
     SHIPMENT_AMBIGUOUS = "shipment_ambiguous"
@@ -56,8 +55,6 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "number; check the number, and name its carrier.",
         Reason.TRACKING_NUMBER_EMPTY: "A tracking number is empty; leave the tracking out until "
         "there is one.",
-        Reason.TRACKING_NUMBER_REPEATED: "The command names one tracking number twice with "
-        "different contents; send it once.",
         Reason.ORDER_CANCELLED: "The order is cancelled and expects no more shipments; place a "
         "new order.",
         Reason.SHIPMENT_NOT_FOUND: "The order has no such shipment; name one of its shipment ids "

@@ -1,12 +1,12 @@
-"""TrackingState: what a parcel's scans add up to. See `recompute.py` for how."""
+"""TrackingState: what a parcel's scans add up to. See `journey.py` for how."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from .catalogue import Flag, Phase, State, state_of
-from .scans import Eta, Pickup
+from services.orders.domain.catalogue import Flag, Phase, State, state_of
+from services.orders.domain.scans import Direction, Eta, Pickup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +14,8 @@ class TrackingState:
     """The state of one shipment's tracking: a pure function of its set of scans (P5)."""
 
     phase: Phase
+    direction: Direction = Direction.MERCHANT_CUSTOMER
+    """Which way the parcel travels on this leg."""
     flag: Flag = Flag.NORMAL
     leg: int = 1
     """From 1; a pick-up after the end of a journey opens the next (rule 6)."""
@@ -47,7 +49,3 @@ class TrackingState:
 FINISHED = frozenset({Phase.DELIVERED, Phase.RETURNED, Phase.RETURN_RECEIVED})
 DRAFT = TrackingState(phase=Phase.ORDER_CREATED)
 """A shipment without a tracking number."""
-ATTACHED = TrackingState(phase=Phase.ORDER_PROCESSED)
-"""A tracking number, and no scan yet."""
-RETURN_ATTACHED = TrackingState(phase=Phase.RETURN_CREATED)
-"""The same on a customer's return."""

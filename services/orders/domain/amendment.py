@@ -1,0 +1,97 @@
+"""Amendment: the narrow changes, `order.update` and `shipment.update`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+from services.orders.domain.acceptance import accept
+from services.orders.domain.commands import UpdateOrder, UpdateShipment, number_key
+from services.orders.domain.contents import check_contents
+from services.orders.domain.drafts import check_expected, settle, with_shipment
+from services.orders.domain.fulfilment import shipment_with
+from services.orders.domain.ledger import Ledger
+from services.orders.domain.lookup import check_news, require
+from services.orders.domain.order import Order, Shipment
+from services.orders.domain.ownership import same_carrier
+from services.orders.domain.parcel import normalise_number
+from services.orders.domain.placement import check_still_open, merge_address
+from services.orders.domain.reasons import Reason
+from services.orders.domain.refusal import NotYet, Refused
+from services.orders.domain.settlement import conclude
+
+
+def update_order(ledger: Ledger, command: UpdateOrder) -> UUID:
+    """Change the address, the expected number of shipments, or both."""
+    held = require(ledger, command.reference)
+    check_news(held, command)
+    expected = command.expected_number_of_shipments
+    pointer = "/expected_number_of_shipments"
+    check_expected(expected, pointer)
+    order = held
+    if expected is not None:
+        check_still_open(held, expected, pointer)
+        order = replace(order, expected_asked=expected)
+    if command.address is not None:
+        address = merge_address(held.placement.address, command.address)
+        order = replace(order, placement=replace(held.placement, address=address))
+    return conclude(ledger, held, accept(settle(order), command))
+
+
+def update_shipment(ledger: Ledger, command: UpdateShipment) -> UUID:
+    """Change the URL and the contents of one parcel. Absent skips, an empty list empties."""
+    held = require(ledger, command.reference)
+    check_news(held, command)
+    shipment = _named(held, command)
+    url, products = command.tracking_url, command.products
+    changed = replace(
+        shipment,
+        tracking_url=shipment.tracking_url if url is None else url,
+        products=shipment.products if products is None else products,
+    )
+    order = with_shipment(held, changed)
+    if command.products:
+        check_contents(order, "/products")
+    return conclude(ledger, held, accept(order, command))
+
+
+def _named(order: Order, command: UpdateShipment) -> Shipment:
+    """The one shipment that every name in the command fits."""
+    by_id = _by_id(order, command.shipment_id) if command.shipment_id is not None else None
+    if command.tracking_number is None:
+        if by_id is None:
+            raise Refused(
+                Reason.SHIPMENT_NOT_NAMED,
+                "The command names no shipment: add shipment_id or tracking_number.",
+            )
+        return by_id
+    number = normalise_number(command.tracking_number)
+    by_number = shipment_with(order, number)
+    if by_number is None:
+        raise NotYet(Reason.SHIPMENT_NOT_FOUND, number_key(number))
+    if not same_carrier(by_number.carrier, command.carrier_reference):
+        raise Refused(
+            Reason.SHIPMENT_NOT_FOUND,
+            f"{command.tracking_number!r} is with {by_number.carrier!r}, not with "
+            f"{command.carrier_reference!r}.",
+            "/carrier_reference",
+        )
+    if by_id is not None and by_id.shipment_id != by_number.shipment_id:
+        raise Refused(
+            Reason.SHIPMENT_AMBIGUOUS,
+            f"{command.tracking_number!r} is on shipment {by_number.shipment_id}, not on "
+            f"{by_id.shipment_id}.",
+            "/shipment_id",
+        )
+    return by_number
+
+
+def _by_id(order: Order, shipment_id: UUID) -> Shipment:
+    for shipment in order.shipments:
+        if shipment.shipment_id == shipment_id:
+            return shipment
+    raise Refused(
+        Reason.SHIPMENT_NOT_FOUND,
+        f"Order {order.order_number!r} has no shipment {shipment_id}.",
+        "/shipment_id",
+    )

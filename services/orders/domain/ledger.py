@@ -1,0 +1,144 @@
+"""Ledger: what one decision has changed so far, over the world it was given.
+
+It is the only mutable value of the domain, and lives no longer than one `decide`. Orders are put
+here first and their events are numbered here, so that every event takes exactly one step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from services.orders.domain.commands import Item, Reference
+from services.orders.domain.decision import (
+    Decision,
+    Event,
+    EventType,
+    OrderFact,
+    Outcome,
+    ShipmentFact,
+    Topic,
+    World,
+)
+from services.orders.domain.identity import event_id_of
+from services.orders.domain.order import Order, Shipment
+from services.orders.domain.parcel import Parcel
+from services.orders.domain.reasons import Reason
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The changes of one decision."""
+
+    world: World
+    item: Item
+    now: datetime
+    orders: dict[UUID, Order] = field(default_factory=dict)
+    parcels: dict[str, Parcel] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    references: list[tuple[Reference, UUID]] = field(default_factory=list)
+    appeared: list[str] = field(default_factory=list)
+
+    def order(self, order_id: UUID) -> Order | None:
+        """The order as it stands within this decision."""
+        return self.orders.get(order_id) or self.world.orders.get(order_id)
+
+    def parcel(self, number: str) -> Parcel:
+        """The parcel as it stands within this decision; an unknown number has nothing yet."""
+        known = self.parcels.get(number) or self.world.parcels.get(number)
+        return known or Parcel(number=number)
+
+    def put(self, order: Order) -> None:
+        """Keep a changed order."""
+        self.orders[order.order_id] = order
+
+    def put_parcel(self, parcel: Parcel) -> None:
+        """Keep a changed parcel."""
+        self.parcels[parcel.number] = parcel
+
+    def tell_order(
+        self,
+        order_id: UUID,
+        kind: EventType,
+        fact: OrderFact,
+        *,
+        occurred_at: datetime,
+        group: str | None = None,
+    ) -> None:
+        """Add an event of an order that was put before; numbers it."""
+        order = self.orders[order_id]
+        stepped = replace(order, version=order.version + 1, order_sequence=order.order_sequence + 1)
+        self.orders[order_id] = stepped
+        self.events.append(
+            Event(
+                topic=Topic.ORDERS,
+                type=kind,
+                event_name=kind.value.replace(".", "_").upper(),
+                event_group=group,
+                event_id=event_id_of(order_id, None, kind, str(self.item.item_id)),
+                order_id=order_id,
+                shop=order.shop,
+                shipment_id=None,
+                sequence=stepped.order_sequence,
+                order_version=stepped.version,
+                occurred_at=occurred_at,
+                triggered_at=self.now,
+                causation_id=self.item.causation_id,
+                data=fact,
+            )
+        )
+
+    def tell_shipment(
+        self,
+        order_id: UUID,
+        shipment: Shipment,
+        kind: EventType,
+        fact: ShipmentFact,
+        *,
+        name: str,
+        group: str | None,
+        cause: str | None = None,
+    ) -> None:
+        """Add an event of a shipment of an order that was put before; numbers it.
+
+        `cause` is the identity of the scan behind it, None when the command itself is.
+        """
+        order = self.orders[order_id]
+        stepped = replace(
+            order, version=order.version + 1, shipment_sequence=order.shipment_sequence + 1
+        )
+        self.orders[order_id] = stepped
+        told_by = cause or str(self.item.item_id)
+        self.events.append(
+            Event(
+                topic=Topic.SHIPMENTS,
+                type=kind,
+                event_name=name,
+                event_group=group,
+                event_id=event_id_of(order_id, shipment.shipment_id, kind, told_by),
+                order_id=order_id,
+                shop=order.shop,
+                shipment_id=shipment.shipment_id,
+                sequence=stepped.shipment_sequence,
+                order_version=stepped.version,
+                occurred_at=fact.occurred_at,
+                triggered_at=self.now,
+                causation_id=self.item.causation_id,
+                data=fact,
+            )
+        )
+
+    def decision(self, order_id: UUID | None) -> Decision:
+        """Close it: applied if there is an event to tell, else no change."""
+        is_applied = bool(self.events)
+        return Decision(
+            outcome=Outcome.APPLIED if is_applied else Outcome.NO_CHANGE,
+            reason=None if is_applied else Reason.NO_DIFFERENCE,
+            order_id=order_id,
+            orders=tuple(self.orders.values()),
+            parcels=tuple(self.parcels.values()),
+            events=tuple(self.events),
+            references=tuple(self.references),
+            appeared=tuple(dict.fromkeys(self.appeared)),
+        )

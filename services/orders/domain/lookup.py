@@ -1,0 +1,56 @@
+"""Lookup: which order a command means, and whether it is too late to tell it anything."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from services.orders.domain.commands import Item, Reference, ReferenceKind, reference_key
+from services.orders.domain.identity import order_id_of
+from services.orders.domain.ledger import Ledger
+from services.orders.domain.order import Order
+from services.orders.domain.reasons import Reason
+from services.orders.domain.refusal import NotYet, Unchanged
+
+
+def find(ledger: Ledger, reference: Reference) -> Order | None:
+    """The order a reference names, within its own shop only."""
+    order_id = _order_id(ledger, reference)
+    order = ledger.order(order_id) if order_id is not None else None
+    return order if order is not None and order.shop == reference.shop else None
+
+
+def _order_id(ledger: Ledger, reference: Reference) -> UUID | None:
+    if reference.kind is ReferenceKind.UUID:
+        try:
+            return UUID(reference.value)
+        except ValueError:
+            return None
+    if reference.kind is ReferenceKind.ORDER_NUMBER:
+        return order_id_of(reference.shop, reference.value)
+    return ledger.world.references.get(reference)
+
+
+def require(ledger: Ledger, reference: Reference) -> Order:
+    """The order a reference names, or the command waits for it."""
+    order = find(ledger, reference)
+    if order is None:
+        raise NotYet(Reason.ORDER_NOT_FOUND, reference_key(reference))
+    return order
+
+
+def check_news(order: Order, item: Item) -> None:
+    """Stop at a repeat, and at news older than what the order holds."""
+    if item.item_digest in order.applied:
+        raise Unchanged(Reason.DUPLICATE)
+    if is_stale(item, order.source_version, order.updated_at):
+        raise Unchanged(Reason.STALE)
+
+
+def is_stale(item: Item, version: int | None, updated_at: datetime | None) -> bool:
+    """Strictly older by the shop's version; where one side has none, by the shop's time."""
+    if item.source_version is not None and version is not None:
+        return item.source_version < version
+    if item.updated_at is not None and updated_at is not None:
+        return item.updated_at < updated_at
+    return False

@@ -1,0 +1,208 @@
+"""Placement: creating orders, and changing what the shop said of them."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from uuid import UUID
+
+from services.orders.domain.acceptance import accept
+from services.orders.domain.attribution import merge_analytics
+from services.orders.domain.commands import (
+    PlacementFields,
+    PlaceOrder,
+    Reference,
+    ReferenceKind,
+    UpsertOrder,
+    references_of,
+)
+from services.orders.domain.contents import check_contents
+from services.orders.domain.drafts import check_expected, settle
+from services.orders.domain.fulfilment import attach_all
+from services.orders.domain.identity import order_id_of
+from services.orders.domain.ledger import Ledger
+from services.orders.domain.lookup import check_news, find, require
+from services.orders.domain.news import changed_fields
+from services.orders.domain.order import Address, Order, OrderStatus, Placement
+from services.orders.domain.reasons import Reason
+from services.orders.domain.refusal import Refused
+from services.orders.domain.settlement import conclude
+
+_MERGED = tuple(
+    each.name for each in fields(Placement) if each.name not in ("order_number", "address")
+)
+
+
+def place(ledger: Ledger, command: PlaceOrder) -> UUID:
+    """Create an order (`order.place`). The same again is no difference, another one is refused."""
+    said = command.order
+    held = find(ledger, Reference(command.shop, ReferenceKind.ORDER_NUMBER, said.order_number))
+    if held is not None:
+        check_news(held, command)
+    check_references(ledger, command.shop, said)
+    check_expected(said.expected_number_of_shipments, "/order/expected_number_of_shipments")
+    if held is None:
+        placed = _new_order(ledger, command.shop, said)
+        placed = merge_analytics(placed, command, said.order_analytics)
+        return conclude(ledger, None, accept(settle(placed), command))
+    changed = merge_analytics(_merged(held, said), command, said.order_analytics)
+    if changed_fields(held, settle(changed)):
+        raise Refused(
+            Reason.ORDER_EXISTS,
+            f"Order {said.order_number!r} exists and differs; send order.upsert to change it.",
+            "/order/order_number",
+        )
+    return conclude(ledger, held, accept(held, command))
+
+
+def upsert(ledger: Ledger, command: UpsertOrder) -> UUID:
+    """Create or change an order, trackings and attribution with it (`order.upsert`)."""
+    held = _target(ledger, command)
+    if held is not None:
+        check_news(held, command)
+    said = command.order
+    if said is not None:
+        check_consistent(ledger, command, said, held)
+        check_expected(said.expected_number_of_shipments, "/order/expected_number_of_shipments")
+        said = _with_external_id(said, command.reference)
+    if held is None:
+        if said is None:
+            require(ledger, command.reference)
+            raise AssertionError("unreachable: require found an order that find did not")
+        order = _new_order(ledger, command.shop, said)
+    else:
+        order = _merged(held, said) if said is not None else held
+    order = attach_all(ledger, order, command.trackings)
+    analytics = command.order_analytics or (said.order_analytics if said is not None else None)
+    order = merge_analytics(order, command, analytics)
+    order = settle(order)
+    if command.trackings or (said is not None and said.products is not None):
+        check_contents(order, "/trackings" if command.trackings else "/order/products")
+    return conclude(ledger, held, accept(order, command))
+
+
+def _target(ledger: Ledger, command: UpsertOrder) -> Order | None:
+    """The order the command is about: by its reference, else by the number inside it."""
+    named = find(ledger, command.reference)
+    if named is not None or command.order is None:
+        return named
+    number = command.order.order_number
+    return find(ledger, Reference(command.shop, ReferenceKind.ORDER_NUMBER, number))
+
+
+def check_consistent(
+    ledger: Ledger, command: UpsertOrder, said: PlacementFields, held: Order | None
+) -> None:
+    """Refuse a command whose references name two orders."""
+    reference = command.reference
+    own_id = order_id_of(command.shop, said.order_number)
+    if held is not None and held.order_id != own_id:
+        raise _conflict(
+            f"{reference.kind} {reference.value!r} is order {held.order_number!r}, but the "
+            f"command's order_number is {said.order_number!r}.",
+            "/order/order_number",
+        )
+    if not _may_name(reference, said, own_id, is_known=find(ledger, reference) is not None):
+        raise _conflict(
+            f"{reference.kind} {reference.value!r} does not name the order in the command "
+            f"({said.order_number!r}).",
+            "/id",
+        )
+    check_references(ledger, command.shop, said)
+
+
+def _may_name(reference: Reference, said: PlacementFields, own_id: UUID, *, is_known: bool) -> bool:
+    """Whether a reference can be a name of the order that the command describes."""
+    match reference.kind:
+        case ReferenceKind.ORDER_NUMBER:
+            return reference.value == said.order_number
+        case ReferenceKind.EXTERNAL_ID:
+            return is_known or said.external_id in (None, reference.value)
+        case ReferenceKind.ORDER_NAME:
+            return is_known or said.order_name in (None, reference.value)
+        case ReferenceKind.UUID:
+            return is_known or _is_uuid(reference.value, own_id)
+
+
+def _is_uuid(text: str, order_id: UUID) -> bool:
+    try:
+        return UUID(text) == order_id
+    except ValueError:
+        return False
+
+
+def check_references(ledger: Ledger, shop: str, said: PlacementFields) -> None:
+    """Refuse an external id or order name that another order has."""
+    own_id = order_id_of(shop, said.order_number)
+    for reference in references_of(shop, said):
+        other = find(ledger, reference)
+        if other is not None and other.order_id != own_id:
+            raise _conflict(
+                f"{reference.kind} {reference.value!r} belongs to order "
+                f"{other.order_number!r} already.",
+                f"/order/{reference.kind}",
+            )
+
+
+def _conflict(detail: str, pointer: str) -> Refused:
+    return Refused(Reason.REFERENCE_CONFLICT, detail, pointer)
+
+
+def _with_external_id(said: PlacementFields, reference: Reference) -> PlacementFields:
+    """A reference that the order inside leaves out counts as said."""
+    if reference.kind is ReferenceKind.EXTERNAL_ID and said.external_id is None:
+        return replace(said, external_id=reference.value)
+    if reference.kind is ReferenceKind.ORDER_NAME and said.order_name is None:
+        return replace(said, order_name=reference.value)
+    return said
+
+
+def _new_order(ledger: Ledger, shop: str, said: PlacementFields) -> Order:
+    order_id = order_id_of(shop, said.order_number)
+    blank = Placement(
+        order_number=said.order_number, order_placed_at=said.order_placed_at or ledger.now
+    )
+    expected = said.expected_number_of_shipments or 1
+    return Order(
+        order_id=order_id,
+        shop=shop,
+        placement=merge_placement(blank, said),
+        status=OrderStatus.PLACED,
+        version=0,
+        order_sequence=0,
+        shipment_sequence=0,
+        expected_number_of_shipments=expected,
+        expected_asked=expected,
+    )
+
+
+def _merged(order: Order, said: PlacementFields) -> Order:
+    expected = said.expected_number_of_shipments or order.expected_asked
+    check_still_open(order, expected, "/order/expected_number_of_shipments")
+    return replace(order, placement=merge_placement(order.placement, said), expected_asked=expected)
+
+
+def check_still_open(order: Order, expected: int, pointer: str) -> None:
+    """Refuse to expect more shipments of a cancelled order."""
+    is_more = expected > order.expected_number_of_shipments
+    if order.status is OrderStatus.CANCELLED and is_more:
+        raise Refused(
+            Reason.ORDER_CANCELLED,
+            f"Order {order.order_number!r} is cancelled; it cannot expect {expected} shipments.",
+            pointer,
+        )
+
+
+def merge_placement(held: Placement, said: PlacementFields) -> Placement:
+    """What is said replaces; what is not said stays. Lists and the address replace as a whole."""
+    changes = {name: value for name in _MERGED if (value := getattr(said, name)) is not None}
+    if said.address is not None:
+        changes["address"] = merge_address(held.address, said.address)
+    return replace(held, **changes)
+
+
+def merge_address(held: Address, said: Address) -> Address:
+    """A new address replaces the old one whole: half of each is a place that does not exist.
+
+    Only the postal code, which an order must have, stays when it is not said.
+    """
+    return said if said.zip_code is not None else replace(said, zip_code=held.zip_code)

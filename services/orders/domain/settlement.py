@@ -1,0 +1,71 @@
+"""Settlement: the last step of every decision about an order: tell what changed, scans included."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.orders.domain.commands import ReferenceKind, reference_key
+from services.orders.domain.ledger import Ledger
+from services.orders.domain.naming import new_references
+from services.orders.domain.news import tell
+from services.orders.domain.order import Order, Shipment
+from services.orders.domain.ownership import scans_of
+from services.orders.domain.parcel import Owner
+from services.orders.domain.telling import tell_scans
+
+
+def conclude(ledger: Ledger, before: Order | None, after: Order) -> UUID:
+    """Put the order with its events, then those of orders that lost a number to it."""
+    former = tuple(ledger.orders.values())
+    tell(ledger, before, after)
+    for order in former:
+        tell(ledger, ledger.world.orders.get(order.order_id), order)
+    for reference in new_references(before, after):
+        ledger.appeared.append(reference_key(reference))
+        if reference.kind is not ReferenceKind.UUID:
+            ledger.references.append((reference, after.order_id))
+    for number in tuple(ledger.parcels):
+        recompute_owners(ledger, number)
+    return after.order_id
+
+
+def recompute_owners(ledger: Ledger, number: str) -> None:
+    """Tell each owner of a changed parcel what its scans, or its share of them, now say.
+
+    New to an owner are scans that are new to the parcel, and all of its share when the number was
+    attached, or its carrier corrected, in this decision.
+    """
+    after = ledger.parcel(number)
+    for owner in after.owners:
+        order = ledger.order(owner.order_id)
+        if order is None or not _holds(order, owner, number):
+            continue
+        told = _told_before(ledger, owner, number)
+        share = scans_of(after, owner.shipment_id)
+        known = tuple(scan for scan in share if scan.key in told)
+        new = tuple(scan for scan in share if scan.key not in told)
+        tell_scans(ledger, order, owner.shipment_id, known, new)
+
+
+def _told_before(ledger: Ledger, owner: Owner, number: str) -> frozenset[str]:
+    """Keys of the scans that make no event on this owner: it was told them, or they only moved."""
+    parcel = ledger.world.parcels.get(number)
+    if parcel is None:
+        return frozenset()
+    before = _shipment(ledger.world.orders.get(owner.order_id), owner.shipment_id)
+    if before is None or before.number != number:
+        return frozenset()
+    now = _shipment(ledger.order(owner.order_id), owner.shipment_id)
+    is_corrected = now is not None and now.generation != before.generation
+    told = scans_of(parcel, owner.shipment_id) if is_corrected else parcel.scans
+    return frozenset(scan.key for scan in told)
+
+
+def _holds(order: Order, owner: Owner, number: str) -> bool:
+    shipment = _shipment(order, owner.shipment_id)
+    return shipment is not None and shipment.number == number
+
+
+def _shipment(order: Order | None, shipment_id: UUID) -> Shipment | None:
+    shipments = order.shipments if order is not None else ()
+    return next((each for each in shipments if each.shipment_id == shipment_id), None)
