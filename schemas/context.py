@@ -133,7 +133,13 @@ class Claim(Message):
 
     claim_id: Annotated[UUID, about("The claim", CLAIM)]
     shipment_id: Annotated[UUID | None, about("The parcel", SHIPMENT)] = None
+    tracking_number: Annotated[str | None, about("Its number", NUMBER)] = None
+    carrier_reference: Annotated[str | None, about("Carrier key", "ups")] = None
+    shipment_phase_at_creation: Annotated[
+        str | None, about("How far the parcel was when it was opened", "delivered")
+    ] = None
     reason: Annotated[str | None, about("Why", "damage")] = None
+    description: Annotated[str | None, about("In the customer's words", "Broken")] = None
     status: Annotated[str | None, about("Where it stands", "pending")] = None
     resolution_preference: Annotated[str | None, about("What they would like", "refund")] = None
     created_at: Annotated[AwareDatetime | None, about("Opened", WHEN)] = None

@@ -78,6 +78,10 @@ class ShipmentEventData(Message):
     updated_at: Annotated[AwareDatetime | None, about("When the parcel changed", WHEN)] = None
     occurred_at: Annotated[AwareDatetime | None, about("When it happened", WHEN)] = None
     recorded_at: Annotated[AwareDatetime | None, about("When we took it in", WHEN)] = None
+    tz_known: Annotated[
+        bool,
+        about("False: the carrier named no time zone, occurred_at was read as UTC", example=True),
+    ] = True
     scan_id: Annotated[str | None, about("The scan behind it", "sc-1")] = None
     leg: Annotated[int | None, about("1, or more if the number was used again", 1)] = None
     location: Annotated[dict[str, Any] | None, about("Where", {"city": "Leipzig"})] = None
@@ -103,6 +107,14 @@ class ShipmentEventData(Message):
     ] = True
 
 
+class ClaimStep(Message):
+    """A status the claim came to."""
+
+    status: Annotated[str, about("The status", "pending")]
+    at: Annotated[AwareDatetime, about("Since when", WHEN)]
+    reason: Annotated[str | None, about("Why", "stock checked")] = None
+
+
 class ClaimEventData(Message):
     """The claim after the event."""
 
@@ -110,6 +122,7 @@ class ClaimEventData(Message):
     event_id: Annotated[UUID | None, about("Id of the event", EVENT)] = None
     event_name: Annotated[str, about("created, updated or withdrawn", "created")]
     event_group: Annotated[str | None, about("Bucket", "claim_created")] = None
+    order_number: Annotated[str | None, about("The shop's number of the order", "1001")] = None
     shipment_id: Annotated[UUID | None, about("The parcel", SHIPMENT)] = None
     tracking_number: Annotated[str | None, about("Its number", NUMBER)] = None
     carrier_reference: Annotated[str | None, about("Carrier key", "ups")] = None
@@ -142,6 +155,10 @@ class ClaimEventData(Message):
     )
     created_at: Annotated[AwareDatetime | None, about("Opened", WHEN)] = None
     updated_at: Annotated[AwareDatetime | None, about("Last changed", WHEN)] = None
+    deleted_at: Annotated[AwareDatetime | None, about("Withdrawn", WHEN)] = None
+    history: Annotated[
+        list[ClaimStep], about("Every status it had", [{"status": "pending", "at": WHEN}])
+    ] = Field(default_factory=list)
 
 
 class OrderEvent(Event):

@@ -219,8 +219,8 @@ Weight = Money
 TaxRate = SignedMoney
 
 Quantity = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_whole_number)]
-# Above 100 is refused by a rule with a reason code of its own, not as malformed.
-ShipmentCount = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_whole_number)]
+# None, and more than 100, are refused by a rule with a reason code of its own, not as malformed.
+ShipmentCount = Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_whole_number)]
 SourceVersion = Annotated[
     int, Field(ge=0, le=9_223_372_036_854_775_807), BeforeValidator(_whole_number)
 ]
