@@ -8,7 +8,7 @@
 """
 
 from deploy.stack.addresses import Addresses
-from deploy.stack.choice import ImageStack, NamedStack, Stack, stack_for
+from deploy.stack.choice import NamedStack, Stack, stack_for
 from deploy.stack.detached import Running, add, down, status, up
 from deploy.stack.errors import (
     AlreadyRunning,
@@ -22,6 +22,7 @@ from deploy.stack.errors import (
     StackError,
     TooLittleMemory,
 )
+from deploy.stack.images import ImageStack
 from deploy.stack.local import LocalStack
 from deploy.stack.machine import Needs
 from deploy.stack.progress import Silent, StepDisplay, Terminal

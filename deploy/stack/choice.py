@@ -10,6 +10,7 @@ from deploy.stack.addresses import Addresses
 from deploy.stack.errors import StackError
 from deploy.stack.images import ImageStack
 from deploy.stack.local import LocalStack
+from deploy.stack.machine import KAFKA_PORT, POSTGRES_PORT, named_port
 from deploy.stack.progress import StepDisplay
 
 
@@ -75,17 +76,10 @@ def stack_for(folder: Path, environ: Mapping[str, str] = os.environ) -> Stack:
     kind = environ.get("ORDERFLOW_STACK") or "embedded"
     makers: dict[str, Callable[[], Stack]] = {
         "docker": ImageStack,
-        "embedded": lambda: LocalStack(folder, kafka_port=_port(environ, "ORDERFLOW_KAFKA_PORT")),
+        "embedded": lambda: LocalStack(
+            folder, kafka_port=_port(environ, "ORDERFLOW_STACK_KAFKA_PORT")
+        ),
     }
     if kind not in makers:
         raise StackError(f"ORDERFLOW_STACK={kind}: set it to embedded or docker, or unset it")
     return makers[kind]()
-
-
-def _port(environ: Mapping[str, str], name: str) -> int | None:
-    text = environ.get(name)
-    if not text:
-        return None
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise StackError(f"{name}={text} is no port: set it to a number from 1 to 65535")
-    return int(text)

@@ -20,7 +20,7 @@ from deploy.stack.addresses import Addresses
 from deploy.stack.errors import AlreadyRunning, NotRunning
 from deploy.stack.kafka import answers
 from deploy.stack.local import LocalStack
-from deploy.stack.machine import LOOPBACK, is_free
+from deploy.stack.machine import KAFKA_PORT, LOOPBACK, POSTGRES_PORT, is_free, named_port
 from deploy.stack.process import Identity, Program
 from deploy.stack.progress import Silent, StepDisplay
 
@@ -82,8 +82,8 @@ def up(
         ports = _ports(before)
         stack = LocalStack(
             folder,
-            kafka_port=kafka_port or ports[0],
-            postgres_port=postgres_port or ports[1],
+            kafka_port=kafka_port or named_port(os.environ, KAFKA_PORT) or ports[0],
+            postgres_port=postgres_port or named_port(os.environ, POSTGRES_PORT) or ports[1],
             detached=True,
         )
         addresses = stack.start(progress)

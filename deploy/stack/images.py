@@ -1,5 +1,6 @@
 """The same two servers from their images, where a container engine is at hand."""
 
+import secrets
 from types import TracebackType
 from typing import Any, Self
 
@@ -63,7 +64,11 @@ class ImageStack:
         from testcontainers.postgres import PostgresContainer
 
         container = PostgresContainer(
-            POSTGRES_IMAGE, username="postgres", password="postgres", dbname="postgres", driver=None
+            POSTGRES_IMAGE,
+            username="postgres",
+            password=secrets.token_hex(8),
+            dbname="postgres",
+            driver=None,
         ).with_command("postgres -c max_connections=200")
         container.start()
         self._containers.append(container)
@@ -73,7 +78,10 @@ class ImageStack:
         from testcontainers.core.container import DockerContainer
 
         port = free_port()
-        container = DockerContainer(KAFKA_IMAGE).with_bind_ports(9092, (LOOPBACK, port))
+        container = DockerContainer(KAFKA_IMAGE).with_bind_ports(
+            9092,
+            (LOOPBACK, port),  # type: ignore[arg-type]  # The engine's client takes pairs.
+        )
         for name, value in _kafka_environment(port).items():
             container.with_env(name, value)
         container.start()

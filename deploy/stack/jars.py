@@ -38,8 +38,8 @@ class Pin:
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where Kafka's jars are kept: ORDERFLOW_CACHE_DIR, else the user's cache folder."""
-    named = environ.get("ORDERFLOW_CACHE_DIR")
+    """Where Kafka's jars are kept: ORDERFLOW_STACK_CACHE, else the user's cache folder."""
+    named = environ.get("ORDERFLOW_STACK_CACHE")
     return Path(named) if named else platformdirs.user_cache_path("orderflow", appauthor=False)
 
 
@@ -77,7 +77,7 @@ def _fetch_all(cache: Path, folder: Path, display: StepDisplay) -> None:
     draft = Path(tempfile.mkdtemp(prefix=".kafka-", dir=cache))
     try:
         with (
-            display.step(f"Fetching Apache Kafka {KAFKA_VERSION} (45 MB, once)", len(wanted)) as done,
+            display.step("Fetching Apache Kafka (45 MB, once)", len(wanted)) as done,
             ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as workers,
         ):
             tasks = [workers.submit(_fetch_one, pin, draft) for pin in wanted]
@@ -110,7 +110,7 @@ def _download(pin: Pin, repository: Path) -> Path:
     import requests
     from jgo.maven import MavenContext
 
-    mirror = os.environ.get("ORDERFLOW_MAVEN_URL")
+    mirror = os.environ.get("ORDERFLOW_STACK_MAVEN_URL")
     context = MavenContext(
         repo_cache=repository,
         remote_repos={"central": mirror} if mirror else None,
@@ -121,7 +121,7 @@ def _download(pin: Pin, repository: Path) -> Path:
     except (requests.RequestException, RuntimeError, OSError) as error:
         raise NoNetwork(
             f"Apache Kafka is fetched once and {pin.coordinates} could not be had ({error}): "
-            "connect to the network (HTTPS_PROXY for a proxy, ORDERFLOW_MAVEN_URL for a mirror of "
-            "Maven Central) and run this again, or name a Kafka that runs elsewhere in "
+            "connect to the network (HTTPS_PROXY for a proxy, ORDERFLOW_STACK_MAVEN_URL for a mirror "
+            "of Maven Central) and run this again, or name a Kafka that runs elsewhere in "
             "KAFKA_BOOTSTRAP_SERVERS"
         ) from error

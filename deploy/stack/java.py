@@ -1,4 +1,4 @@
-"""Finds a Java runtime that Kafka runs on: the one that came as a Python package, or the machine's."""
+"""Finds a Java runtime that Kafka runs on: the one from a Python package, or the machine's."""
 
 import os
 import re
@@ -15,13 +15,13 @@ _VERSION = re.compile(r'version "(\d+)')
 
 
 def find(environ: Mapping[str, str] = os.environ, *, packaged: bool = True) -> Path:
-    """The `java` program: ORDERFLOW_JAVA, the packaged one, JAVA_HOME's, or the PATH's.
+    """The `java` program: ORDERFLOW_STACK_JAVA, the packaged one, JAVA_HOME's, or the PATH's.
 
     `packaged=False` leaves the Python package out. Raises JavaMissing.
     """
-    named = environ.get("ORDERFLOW_JAVA")
+    named = environ.get("ORDERFLOW_STACK_JAVA")
     if named:
-        return _checked(Path(named), "ORDERFLOW_JAVA")
+        return _checked(Path(named), "ORDERFLOW_STACK_JAVA")
     if packaged and (java := _packaged()):
         return java
     candidates = [

@@ -59,7 +59,13 @@ class Kafka:
     """The broker of one folder. Its data outlive stops, kills and this process."""
 
     def __init__(
-        self, folder: Path, *, java: Path, jars: Path, port: int | None = None, detached: bool = False
+        self,
+        folder: Path,
+        *,
+        java: Path,
+        jars: Path,
+        port: int | None = None,
+        detached: bool = False,
     ) -> None:
         self._folder = folder
         self._java = java
@@ -126,7 +132,7 @@ class Kafka:
 
     def _choose_port(self) -> None:
         if self._asked_port:
-            way_out = "choose another with ORDERFLOW_KAFKA_PORT"
+            way_out = "choose another with ORDERFLOW_STACK_KAFKA_PORT"
             check_port(self._asked_port, "Kafka", way_out)
         elif not self.port or not is_free(self.port):
             # Clients know the address by now, so a broker that comes back keeps its port.
@@ -193,7 +199,9 @@ def answers(host: str, port: int, timeout_seconds: float = 2) -> bool:
 
     A broker that is not yet let into its cluster answers with none.
     """
-    header = struct.pack(">hhih", _API_METADATA, 1, 1, -1)  # Version 1, correlation 1, no client id.
+    header = struct.pack(
+        ">hhih", _API_METADATA, 1, 1, -1
+    )  # Version 1, correlation 1, no client id.
     request = header + struct.pack(">i", 0)  # No topics.
     try:
         with socket.create_connection((host, port), timeout=timeout_seconds) as connection:

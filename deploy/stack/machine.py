@@ -4,15 +4,18 @@ import contextlib
 import errno
 import shutil
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from deploy.stack.errors import DiskFull, PortTaken, TooLittleMemory
+from deploy.stack.errors import DiskFull, PortTaken, StackError, TooLittleMemory
 
 LOOPBACK = "127.0.0.1"
 MEBIBYTE = 1024 * 1024
+KAFKA_PORT = "ORDERFLOW_STACK_KAFKA_PORT"
+POSTGRES_PORT = "ORDERFLOW_STACK_POSTGRES_PORT"
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -91,7 +94,7 @@ def _owner_of(port: int) -> str:
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN
-            if listens and connection.laddr.port == port and connection.pid:
+            if listens and connection.laddr[1:] == (port,) and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return ""
 
@@ -102,3 +105,13 @@ def free_port() -> int:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def named_port(environ: Mapping[str, str], name: str) -> int | None:
+    """The port in the variable `name`, or None for any free one. Raises StackError for nonsense."""
+    text = environ.get(name)
+    if not text:
+        return None
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise StackError(f"{name}={text} is no port: set it to a number from 1 to 65535")
+    return int(text)

@@ -113,7 +113,7 @@ class Postgres:
 
     def _choose_port(self) -> None:
         if self._asked_port:
-            way_out = "choose another with ORDERFLOW_POSTGRES_PORT"
+            way_out = "choose another with ORDERFLOW_STACK_POSTGRES_PORT"
             check_port(self._asked_port, "Postgres", way_out)
         elif not self.port or not is_free(self.port):
             # Clients know the address by now, so a server that comes back keeps its port.

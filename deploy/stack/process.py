@@ -104,18 +104,22 @@ def identity_of(pid: int) -> Identity:
 def is_alive(identity: Identity) -> bool:
     """Whether that very process runs."""
     child = _children.get(identity.pid)
-    if child is not None and child.poll() is not None:
-        del _children[identity.pid]
-    return identity.process() is not None
+    if child is None:
+        return identity.process() is not None
+    if child.poll() is None:
+        return True
+    del _children[identity.pid]
+    return False
 
 
 def stop(identity: Identity, program_name: str, stop_signal: int, seconds: float) -> None:
     """Ask the process to end, wait, and kill it with its children when it does not."""
-    process = identity.process()
-    if process is None:
+    if not is_alive(identity):
         return
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(stop_signal)
+    process = identity.process()
+    if process is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(stop_signal)
     if not wait_until(lambda: not is_alive(identity), seconds):
         kill(identity)
     if is_alive(identity):
@@ -125,11 +129,9 @@ def stop(identity: Identity, program_name: str, stop_signal: int, seconds: float
 def kill(identity: Identity, seconds: float = 10) -> None:
     """SIGKILL the process and what it started, and wait until none is left."""
     process = identity.process()
-    if process is None:
-        return
-    family = [process]
+    family = [] if process is None else [process]
     with contextlib.suppress(psutil.NoSuchProcess):
-        family += process.children(recursive=True)
+        family += [] if process is None else process.children(recursive=True)
     for member in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
@@ -140,7 +142,10 @@ def kill(identity: Identity, seconds: float = 10) -> None:
 def wait_ready(
     program: Program, identity: Identity, is_ready: Callable[[], bool], seconds: float
 ) -> None:
-    """Wait for a server to answer. ServerFailed, with its log's end, when it ends or stays silent."""
+    """Wait for a server to answer.
+
+    Raises ServerFailed, with its log's end, when it ends or stays silent.
+    """
     wait_until(lambda: is_ready() or not is_alive(identity), seconds)
     if not is_alive(identity):
         raise ServerFailed(f"{program.name} ended while starting; {_end_of(program.log)}")
@@ -155,15 +160,16 @@ def wait_ready(
 def run(program: Program, seconds: float) -> None:
     """Run a program that ends by itself. ServerFailed, with its log's end, when it fails."""
     identity = start(program)
-    child = _children.pop(identity.pid)
+    child = _children[identity.pid]
     try:
         code = child.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         kill(identity)
-        child.wait()
         raise ServerFailed(
             f"{program.name} took more than {seconds:.0f} seconds; {_end_of(program.log)}"
         ) from None
+    finally:
+        _children.pop(identity.pid, None)
     if code != 0:
         raise ServerFailed(f"{program.name} failed ({code}); {_end_of(program.log)}")
 
