@@ -38,6 +38,7 @@ def scan_key(
     event_name: str,
     code: str | None,
     occurred_at: datetime,
+    retracts: str | None = None,
 ) -> str:
     """Identity of a scan (rule 2): the carrier's own scan id, else what happened at which instant.
 
@@ -47,5 +48,6 @@ def scan_key(
     if scan_id is not None:
         told = f"id/{scan_id}"
     else:
-        told = f"at/{code or event_name}/{occurred_at.astimezone(UTC).isoformat()}"
+        what = f"back/{retracts}" if retracts is not None else code or event_name
+        told = f"at/{what}/{occurred_at.astimezone(UTC).isoformat()}"
     return sha256(f"{carrier or ''}/{number}/{told}".encode()).hexdigest()[:24]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 
 
@@ -97,3 +97,13 @@ class Scan:
     proof: Proof | None = None
     retracts: str | None = None
     """The `scan_id` (of the same carrier) that this scan takes back."""
+
+
+def precision_of(told: datetime, said: Precision | None) -> Precision:
+    """How exact a time is: as the carrier said, else a day at midnight and a second elsewhen.
+
+    `told` is the time as the carrier wrote it, in its own zone (rule 11).
+    """
+    if said is not None:
+        return said
+    return Precision.DAY if told.time() == time(0) else Precision.SECOND
