@@ -42,6 +42,18 @@ def question(story: Story) -> None:
     story.complain(parcel, "support", description="Can I change the floor?")
 
 
+def accepted(story: Story) -> None:
+    """Broken, accepted, and closed when the money is back."""
+    all_broken(story)
+    story.wait(20).decide("accepted", "pictures are clear").wait(30).decide("closed", "paid")
+
+
+def turned_up(story: Story) -> None:
+    """Not received, says the customer, and then finds it at the neighbour's."""
+    not_received(story)
+    story.wait(5).withdraw("the neighbour had it")
+
+
 def sends_back(story: Story) -> None:
     """The customer wants to return it."""
     story.complain(_delivered(story), "return", resolution_preference="refund")
@@ -61,5 +73,7 @@ COMPLAINTS: tuple[Complaint, ...] = (
     all_broken,
     not_received,
     question,
+    accepted,
+    turned_up,
     sends_back,
 )

@@ -27,8 +27,10 @@ def command(
     )
 
 
-def claim(order: str, type_: str, body: Body, at: datetime, *, id_: str) -> Message:
-    """A claim command of a shop or its tracking page."""
+def claim(
+    order: str, type_: str, body: Body, at: datetime, *, id_: str, opened_by: str | None = None
+) -> Message:
+    """A claim command of a shop or its tracking page; `opened_by` where it is about a claim."""
     shop = order.partition("/")[0]
     return Message(
         topic=CLAIMS,
@@ -37,6 +39,7 @@ def claim(order: str, type_: str, body: Body, at: datetime, *, id_: str) -> Mess
         at=at,
         headers=cloud_headers(type_, f"shops/{shop}", id_, at, order),
         lane=f"claims of {order}",
+        claim_opened_by=opened_by,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from demo.facts import Fact, facts_in
 from demo.groups import Groups
-from demo.script import CLAIMS, COMMANDS, TRACKING, Message, Script
+from demo.script import CLAIM_ID, CLAIMS, COMMANDS, TRACKING, Message, Script
 from demo.watcher import Place, Watcher
 from services.runtime.clock import set_clock
 
@@ -61,6 +61,10 @@ class Player:
     later: list[Pending] = field(default_factory=list)
     waiting: list[Pending] = field(default_factory=list)
 
+    def begin(self, script: Script) -> None:
+        """Set the clock to where the script begins, before anything reads it."""
+        self._set_clock(script.messages[0].at)
+
     async def play(self, script: Script) -> None:
         """In business time: nothing is late or expired that was not so in the script.
 
@@ -101,7 +105,10 @@ class Player:
         await self._settle_all(await self._publish(producer, others))
         if claims:
             await self.groups.until_read("claims", self.deadline_seconds)
-            await self._settle_all(await self._publish(producer, claims))
+        opening = [message for message in claims if not message.claim_opened_by]
+        await self._settle_all(await self._publish(producer, opening))
+        further = [message for message in claims if message.claim_opened_by]
+        await self._settle_all(await self._publish(producer, self._about_claims(further)))
 
     async def _publish(
         self, producer: AIOKafkaProducer, messages: Sequence[Message]
@@ -147,6 +154,15 @@ class Player:
         self._set_clock(max(script.ends_at, self.now or script.ends_at) + EXPIRY)
         await self._settle(script.expectation.waiting)
         await self.groups.until_all_read(self.deadline_seconds)
+
+    def _about_claims(self, messages: Sequence[Message]) -> list[Message]:
+        """Put in the claims' ids, which their openings have made known."""
+        named = []
+        for message in messages:
+            claim_id = self.watcher.causes[message.claim_opened_by or ""] or ""
+            value = (message.value or b"").replace(CLAIM_ID.encode(), claim_id.encode())
+            named.append(replace(message, value=value))
+        return named
 
     def _set_clock(self, at: datetime) -> None:
         self.now = max(at, self.now or at)

@@ -108,7 +108,7 @@ def missed_too_early(story: Story, mistakes: Mistakes) -> None:
     story.scan(parcel, "PICKED_UP_BY_CARRIER")
     body = {**_about(story, parcel.number), "reason": "investigation"}
     wrong = claim(story.key, "claim.open", body, story.wait(1).now, id_=f"{story.key}#early")
-    story.messages.append(wrong)
+    story.messages.append(answered_later(wrong))  # It waits for the delivery, in vain.
     mistakes.expect(wrong, *GATE_REASONS)
 
 

@@ -13,7 +13,7 @@ from demo.expectation import Expectation
 COMMANDS = "orders.commands"
 TRACKING = "carrier.tracking"
 CLAIMS = "claims.commands"
-INBOUND = (COMMANDS, TRACKING, CLAIMS)
+CLAIM_ID = "{the claim's id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Message:
 
     `at` is business time. Messages of one `lane` keep their order in every way of playing; None
     is free. `is_answered_later` marks what nothing answers until another message came: tracking
-    before its order, a command before its order.
+    before its order, a command before its order. `claim_opened_by` is the id of the message that
+    opened the claim this one is about: the claim's own id takes the place of CLAIM_ID in the value.
     """
 
     topic: str
@@ -32,6 +33,7 @@ class Message:
     headers: tuple[tuple[str, bytes], ...] = ()
     lane: str | None = None
     is_answered_later: bool = False
+    claim_opened_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from demo.expectation import ClaimAnswer, OrderAnswer, ParcelAnswer
 from demo.letters import Body, claim, command, tracking
 from demo.places import CARRIER_NUMBERS, CATALOGUE, Place
-from demo.script import Message
+from demo.script import CLAIM_ID, Message
 from schemas.identity import order_id
 
 HANDED_OVER = {"PICKED_UP_BY_CARRIER", "DROPPED_OFF"}
@@ -64,7 +64,7 @@ class Parcel:
 
 @dataclass(slots=True)
 class Story:
-    """One order as it goes. Each act adds messages at `now` (business time) and moves the answer."""
+    """One order as it goes: each act adds messages at `now` (business time), moves the answer."""
 
     shop: str
     number: str
@@ -245,19 +245,31 @@ class Story:
 
     # What the customer sends.
 
-    def complain(self, parcel: Parcel, reason: str, **details: Any) -> str:
-        """Open a claim on a parcel; returns the message's id."""
-        name = f"{self.key}#claim-{len(self.claims) + 1}"
+    def complain(self, parcel: Parcel, reason: str, **details: Any) -> None:
+        """Open a claim on a parcel."""
+        name = f"{self.key}#claim"
         body = {**self.reference, "tracking_number": parcel.number, "reason": reason, **details}
         self.messages.append(claim(self.key, "claim.open", body, self.now, id_=name))
         self.claims.append(ClaimAnswer(self.key, reason, "pending"))
-        return name
 
-    def handle_claim(self, type_: str, body: Body, outcome: ClaimAnswer) -> None:
-        """Send a further command on the last claim, which then stands as `outcome`."""
-        name = f"{self.key}#claim-act-{len(self.messages)}"
-        self.messages.append(claim(self.key, type_, body, self.now, id_=name))
-        self.claims[-1] = outcome
+    def decide(self, status: str, why: str) -> Story:
+        """Decide the order's claim."""
+        self._act_on_claim("claim.update", {"status": status, "reason_for_change": why})
+        self.claims[-1] = replace(self.claims[-1], status=status)
+        return self
+
+    def withdraw(self, why: str) -> Story:
+        """The customer takes the claim back."""
+        self._act_on_claim("claim.withdraw", {"reason": why})
+        self.claims[-1] = replace(self.claims[-1], is_withdrawn=True)
+        return self
+
+    def _act_on_claim(self, type_: str, details: Body) -> None:
+        body = {"claim_id": CLAIM_ID, **details}
+        name = f"{self.key}#claim-{len(self.messages)}"
+        opened_by = f"{self.key}#claim"
+        act = claim(self.key, type_, body, self.now, id_=name, opened_by=opened_by)
+        self.messages.append(act)
 
     # What must come of it.
 

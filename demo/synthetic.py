@@ -49,7 +49,7 @@ class Shop:
 
 
 def synthetic_script(seed: int = 1, *, scale: float = 1.0, shop: str = SHOP) -> Script:
-    """The script of `seed`. `scale` 1 is about 320 orders; each kind of life comes at least once."""
+    """The script of `seed`. `scale` 1 is about 320 orders; each life comes at least once."""
     made = Shop(shop, random.Random(f"{seed}/{shop}"))
     for count, life in LIVES:
         _live(made, life, max(1, round(count * scale)))

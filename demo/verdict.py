@@ -80,14 +80,22 @@ def _item_value(order: Mapping[str, Any]) -> Decimal:
 def _claims(expectation: Expectation, audit: Audit) -> Iterator[str]:
     order_ids = {found["uuid"]: key for key, found in audit.orders.items()}
     told = Counter(
-        (order_ids.get(claim["order_id"], "?"), claim["reason"], claim["status"])
+        (order_ids.get(claim["order_id"], "?"), claim["reason"], _standing(claim))
         for claim in audit.claim_states.values()
     )
-    wanted = Counter((claim.order, claim.reason, claim.status) for claim in expectation.claims)
+    wanted = Counter(
+        (claim.order, claim.reason, "withdrawn" if claim.is_withdrawn else claim.status)
+        for claim in expectation.claims
+    )
     for claim in sorted((told - wanted).keys()):
         yield f"claim {claim} exists and should not"
     for claim in sorted((wanted - told).keys()):
         yield f"claim {claim} does not exist"
+
+
+def _standing(claim: Mapping[str, Any]) -> str:
+    is_withdrawn = str(claim["event_name"]).lower() == "withdrawn"
+    return "withdrawn" if is_withdrawn else str(claim["status"])
 
 
 def _refusals(expectation: Expectation, audit: Audit) -> Iterator[str]:

@@ -38,7 +38,7 @@ class Watcher:
         self.outcomes: dict[Place, tuple[str, str | None]] = {}
         self.refused: dict[Place, str] = {}
         self.facts: set[Fact] = set()
-        self.causes: set[str] = set()
+        self.causes: dict[str, str | None] = {}
         self.statuses: dict[str, str] = {}
         self.phases: dict[str, str] = {}
         self.latest: deque[tuple[str, str, str]] = deque(maxlen=LATEST_EVENTS)
@@ -126,7 +126,7 @@ class Watcher:
 
     def _take_event(self, entry: Entry, body: dict[str, Any]) -> None:
         order, data = body["order_id"], body["event_data"]
-        self.causes.add(entry.headers.get("ce_causationid", ""))
+        self.causes[entry.headers.get("ce_causationid", "")] = data.get("claim_id")
         if entry.topic != "claims.events":
             self._versions[order].add(body["order_version"])
             self._show(order, body)

@@ -1,0 +1,137 @@
+"""`orderflow demo`: everything set up, played, shown, counted from outside and taken down again."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import shutil
+import signal
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.table import Table
+
+from demo.expectation import Totals
+from demo.installation import Installation, installation_of
+from demo.olist import DataError, read_script
+from demo.performance import Finding, perform, totals_in
+from demo.replicas import NotReady
+from demo.screen import Screen
+from demo.script import Script
+from demo.synthetic import synthetic_script
+from demo.watcher import Unanswered
+from deploy.stack import LocalStack, StackError, Terminal, stack_for
+
+WORK_FOLDER = Path(".orderflow")
+PICTURE_WIDTH = 112
+DIFFERENCES_SHOWN = 20
+WRONG, INTERRUPTED = 1, 130
+
+
+def run(
+    data: Path | str | None = None,
+    seed: int = 7,
+    svg: Path | None = None,
+    work_folder: Path = WORK_FOLDER,
+) -> int:
+    """Play the synthetic shop of `seed`, or the CSV files in `data`; `svg` saves the screen.
+
+    Returns the exit code: 0 when nothing was lost, doubled or reordered and every figure is right.
+    """
+    console = Console()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        script = read_script(Path(data)) if data else synthetic_script(seed)
+        return _run(script, console, svg, work_folder)
+    except KeyboardInterrupt:
+        console.print("[yellow]stopped; nothing is left running[/yellow]")
+        return INTERRUPTED
+    except (DataError, StackError, NotReady, Unanswered) as error:
+        console.print(f"[red]demo failed:[/red] {error}", soft_wrap=True, highlight=False)
+        return WRONG
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends a run as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _run(script: Script, console: Console, svg: Path | None, work_folder: Path) -> int:
+    work_folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="demo-", dir=work_folder.resolve()))
+    is_right = False
+    try:
+        with stack_for(folder / "stack") as stack:
+            installation = installation_of(stack.start(Terminal()), folder)
+            is_ours = isinstance(stack, LocalStack)
+            finding, screen = asyncio.run(_perform(script, installation, console, is_ours))
+        is_right = finding.is_right
+        if svg:
+            save_picture(screen, svg)
+        tell(finding, script, console)
+    finally:
+        _clear(folder, console, keep_logs=not is_right)
+    return 0 if is_right else WRONG
+
+
+async def _perform(
+    script: Script, installation: Installation, console: Console, is_ours: bool
+) -> tuple[Finding, Screen]:
+    try:
+        with console.status("Creating the database and the topics"):
+            await installation.create()
+        return await perform(script, installation, console)
+    finally:
+        if not is_ours:
+            await installation.drop()
+
+
+def tell(finding: Finding, script: Script, console: Console) -> None:
+    """Print the figures against the right answer, what is wrong, and the last line."""
+    console.print(_figures(script.expectation.totals, totals_in(finding.figures)))
+    if not finding.audit.is_clean:
+        console.print(finding.audit.summary(), style="red", highlight=False)
+    for text in finding.differences[:DIFFERENCES_SHOWN]:
+        console.print(text, style="red", highlight=False, soft_wrap=True)
+    if len(finding.differences) > DIFFERENCES_SHOWN:
+        console.print(f"… {len(finding.differences)} differences in all", style="red")
+    print(finding.last_line(), flush=True)  # noqa: T201 - the line that scripts read
+
+
+def _figures(wanted: Totals, found: Totals) -> Table:
+    table = Table(title="What came of it", title_justify="left")
+    table.add_column("figure")
+    table.add_column("right answer", justify="right")
+    table.add_column("report", justify="right")
+    for each in fields(Totals):
+        right, told = getattr(wanted, each.name), getattr(found, each.name)
+        colour = "green" if right == told else "red"
+        name = each.name.replace("_", " ")
+        table.add_row(name, _shown(right), f"[{colour}]{_shown(told)}[/{colour}]")
+    return table
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{code} {amount:,.2f}" for code, amount in sorted(value.items()))
+    return f"{value:,}"
+
+
+def save_picture(screen: Screen, path: Path) -> None:
+    """The screen as an SVG picture, for the README."""
+    console = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True)
+    console.print(screen)
+    console.save_svg(str(path), title="orderflow demo")
+
+
+def _clear(folder: Path, console: Console, *, keep_logs: bool) -> None:
+    """Remove what the run wrote; the services' logs stay when something is wrong."""
+    logs = folder / "logs"
+    if keep_logs and logs.is_dir() and any(logs.iterdir()):
+        shutil.rmtree(folder / "stack", ignore_errors=True)
+        console.print(f"the services' logs are in {logs}", soft_wrap=True, highlight=False)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,153 @@
+"""One performance: services up, a script played, everything counted from outside, services down."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+from rich.console import Console
+from rich.live import Live
+
+from demo.audit import Audit, audit
+from demo.expectation import Totals
+from demo.groups import READS, Groups
+from demo.installation import Installation
+from demo.player import Player
+from demo.replicas import replicas, start_all, stop_all
+from demo.screen import Screen
+from demo.script import Script
+from demo.verdict import differences
+from demo.watcher import Watcher
+from services.analytics.report import Dimension, Figures, Selection, read_report
+
+FRAMES_PER_SECOND = 4
+LAG_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of a performance."""
+
+    audit: Audit
+    differences: list[str]
+    figures: Figures
+    seconds: float
+
+    @property
+    def is_right(self) -> bool:
+        """Nothing lost, doubled or reordered, and every answer right."""
+        return self.audit.is_clean and not self.differences
+
+    def last_line(self) -> str:
+        """The line that a script can read."""
+        found = self.audit
+        return (
+            f"demo: orders={len(found.orders)} shipments={len(found.shipments)} "
+            f"scans={found.scans} order_events={found.order_events} "
+            f"shipment_events={found.shipment_events} claims={found.claims} lost={found.lost} "
+            f"duplicated={found.duplicated} reordered={found.reordered} "
+            f"seconds={self.seconds:.0f}"
+        )
+
+
+async def perform(
+    script: Script, installation: Installation, console: Console
+) -> tuple[Finding, Screen]:
+    """Play the script through the three services, live on `console`, and judge what came of it."""
+    started = time.monotonic()
+    services = replicas(installation.folder / "logs", installation.environment)
+    try:
+        async with _stage(installation) as (watcher, groups):
+            player = Player(
+                options=installation.options,
+                prefix=installation.prefix,
+                watcher=watcher,
+                groups=groups,
+                clock_file=installation.clock_file,
+            )
+            player.begin(script)
+            with console.status("Starting the orders, claims and analytics services"):
+                await asyncio.to_thread(start_all, services)
+            screen = Screen(script.name, watcher, player)
+            await _play_live(player, script, screen, groups, console)
+        figures = await report(installation)
+    finally:
+        await asyncio.shield(asyncio.to_thread(stop_all, services))
+    found = await audit(installation.options, installation.prefix)
+    wrong = differences(script.expectation, found)
+    wrong += differing_totals(script.expectation.totals, figures)
+    return Finding(found, wrong, figures, time.monotonic() - started), screen
+
+
+@asynccontextmanager
+async def _stage(installation: Installation) -> AsyncIterator[tuple[Watcher, Groups]]:
+    watcher = Watcher(installation.options, installation.prefix)
+    await watcher.start()
+    try:
+        async with Groups(installation.options, installation.prefix) as groups:
+            yield watcher, groups
+    finally:
+        await watcher.stop()
+
+
+async def _play_live(
+    player: Player, script: Script, screen: Screen, groups: Groups, console: Console
+) -> None:
+    with Live(screen, console=console, refresh_per_second=FRAMES_PER_SECOND, transient=False):
+        measuring = asyncio.create_task(_measure(groups, screen))
+        try:
+            await player.play(script)
+        finally:
+            measuring.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await measuring
+        screen.lags.update(dict.fromkeys(READS, 0))
+
+
+async def _measure(groups: Groups, screen: Screen) -> None:
+    while True:
+        for service in READS:
+            screen.lags[service] = await groups.lag(service)
+        await asyncio.sleep(LAG_SECONDS)
+
+
+async def report(installation: Installation) -> Figures:
+    """The analytics service's figures over everything."""
+    connection = await asyncpg.connect(
+        installation.database_url, server_settings={"search_path": "analytics"}
+    )
+    try:
+        found = await read_report(connection, Selection(by=Dimension.TOTAL))
+    finally:
+        await connection.close()
+    return found.rows[0]
+
+
+def totals_in(figures: Figures) -> Totals:
+    """The report's figures, named as in the right answer."""
+    return Totals(
+        orders=figures.orders,
+        parcels_expected=figures.parcels_expected or 0,
+        parcels_handed_over=figures.parcels_handed_over,
+        parcels_delivered=figures.parcels_delivered,
+        orders_late=figures.orders_late,
+        parcels_late=figures.parcels_late,
+        orders_cancelled=figures.orders_cancelled or 0,
+        cancelled_after_hand_over=figures.orders_cancelled_after_handover or 0,
+        item_value={code: value for code, value in figures.item_value.items() if value},
+    )
+
+
+def differing_totals(wanted: Totals, figures: Figures) -> list[str]:
+    """Which figures of the report are not as they must be."""
+    found = totals_in(figures)
+    return [
+        f"report: {name} is {getattr(found, name)}, should be {getattr(wanted, name)}"
+        for name in Totals.__dataclass_fields__
+        if getattr(found, name) != getattr(wanted, name)
+    ]

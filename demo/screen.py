@@ -1,0 +1,130 @@
+"""The live screen: what goes through the topics, and what orders and parcels have come to."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from demo.player import Player
+from demo.watcher import Watcher
+
+BAR_WIDTH = 22
+RATE_SECONDS = 3.0
+STATUS_COLOURS = {
+    "placed": "yellow",
+    "partially_fulfilled": "cyan",
+    "fulfilled": "green",
+    "cancelled": "red",
+}
+PHASE_COLOURS = {
+    "order_created": "grey62",
+    "order_processed": "yellow",
+    "in_transit": "cyan",
+    "in_delivery": "blue",
+    "delivery_failed": "red",
+    "collect": "magenta",
+    "delivered": "green",
+    "return_created": "dark_orange",
+    "return_transit": "dark_orange",
+    "return_failed": "red",
+    "return_received": "dark_orange",
+    "returned": "dark_orange",
+}
+
+
+@dataclass(slots=True)
+class Screen:
+    """Draws one run. `lags` is filled by whoever measures them."""
+
+    title: str
+    watcher: Watcher
+    player: Player
+    lags: dict[str, int] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    _past: deque[tuple[float, Counter[str]]] = field(default_factory=deque)
+
+    def __rich__(self) -> RenderableType:
+        """The screen as it is now."""
+        left = Group(self._topics(), self._outcomes())
+        middle = Group(
+            _bars("orders by status", Counter(self.watcher.statuses.values()), STATUS_COLOURS),
+            _bars("parcels by phase", Counter(self.watcher.phases.values()), PHASE_COLOURS),
+        )
+        grid = Table.grid(padding=(0, 1), expand=True)
+        grid.add_column(ratio=5)
+        grid.add_column(ratio=6)
+        grid.add_row(left, middle)
+        return Group(self._head(), grid, self._latest())
+
+    def _head(self) -> Panel:
+        seconds = time.monotonic() - self.started
+        clock = f"{self.player.now:%Y-%m-%d %H:%M} UTC" if self.player.now else "not started"
+        text = Text.assemble(
+            ("Orderflow ", "bold"),
+            (self.title, "cyan"),
+            f"   business time {clock}   {self.player.sent:,} messages in   {seconds:.0f} s",
+        )
+        return Panel(text, style="bold", border_style="cyan")
+
+    def _topics(self) -> Panel:
+        table = Table.grid(padding=(0, 2), expand=True)
+        table.add_column()
+        table.add_column(justify="right")
+        table.add_column(justify="right")
+        table.add_row(Text("topic", "dim"), Text("records", "dim"), Text("per s", "dim"))
+        rates = self._rates()
+        for topic in sorted(self.watcher.counts):
+            count = self.watcher.counts[topic]
+            table.add_row(topic, f"{count:,}", f"{rates[topic]:,.0f}")
+        return Panel(table, title="written by the services", border_style="grey50")
+
+    def _rates(self) -> Mapping[str, float]:
+        now, counts = time.monotonic(), Counter(self.watcher.counts)
+        self._past.append((now, counts))
+        while len(self._past) > 1 and now - self._past[1][0] > RATE_SECONDS:
+            self._past.popleft()
+        then, before = self._past[0]
+        span = max(now - then, 0.1)
+        return {topic: (count - before[topic]) / span for topic, count in counts.items()}
+
+    def _outcomes(self) -> Panel:
+        outcomes = Counter(outcome for outcome, _ in self.watcher.outcomes.values())
+        reasons = Counter(self.watcher.refused.values())
+        lines = [Text.assemble(("unread  ", "dim"), _counts(self.lags))]
+        lines.append(Text.assemble(("commands  ", "dim"), _counts(outcomes)))
+        lines += [
+            Text.assemble(("refused  ", "dim"), (reason, "red"), f" {count}")
+            for reason, count in reasons.most_common(5)
+        ]
+        return Panel(Group(*lines), title="answers", border_style="grey50")
+
+    def _latest(self) -> Panel:
+        rows = [
+            Text.assemble((f"{at[:16].replace('T', ' ')}  ", "dim"), (f"{order:<8.8}", "bold"), ref)
+            for order, ref, at in self.watcher.latest
+        ]
+        columns = Columns(rows, expand=True, equal=True, column_first=True)
+        return Panel(columns, title="latest events", border_style="grey50")
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return "  ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none yet"
+
+
+def _bars(title: str, counts: Counter[str], colours: Mapping[str, str]) -> Panel:
+    table = Table.grid(padding=(0, 1))
+    most = max(counts.values(), default=1)
+    for name, colour in colours.items():
+        count = counts[name]
+        if count or len(colours) <= len(STATUS_COLOURS):
+            bar = "█" * max(1 if count else 0, round(BAR_WIDTH * count / most))
+            table.add_row(name.replace("_", " "), f"{count:>5,}", Text(bar, colour))
+    return Panel(table, title=title, border_style="grey50")
