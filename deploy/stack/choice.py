@@ -77,7 +77,9 @@ def stack_for(folder: Path, environ: Mapping[str, str] = os.environ) -> Stack:
     makers: dict[str, Callable[[], Stack]] = {
         "docker": ImageStack,
         "embedded": lambda: LocalStack(
-            folder, kafka_port=_port(environ, "ORDERFLOW_STACK_KAFKA_PORT")
+            folder,
+            kafka_port=named_port(environ, KAFKA_PORT),
+            postgres_port=named_port(environ, POSTGRES_PORT),
         ),
     }
     if kind not in makers:

@@ -121,7 +121,7 @@ def _download(pin: Pin, repository: Path) -> Path:
     except (requests.RequestException, RuntimeError, OSError) as error:
         raise NoNetwork(
             f"Apache Kafka is fetched once and {pin.coordinates} could not be had ({error}): "
-            "connect to the network (HTTPS_PROXY for a proxy, ORDERFLOW_STACK_MAVEN_URL for a mirror "
-            "of Maven Central) and run this again, or name a Kafka that runs elsewhere in "
+            "connect to the network (HTTPS_PROXY for a proxy, ORDERFLOW_STACK_MAVEN_URL for a "
+            "mirror of Maven Central) and run this again, or name a Kafka that runs elsewhere in "
             "KAFKA_BOOTSTRAP_SERVERS"
         ) from error
