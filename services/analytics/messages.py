@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from schemas.context import Order, Tracking
+from schemas.context import Order, Shipment, Tracking
 from schemas.events import ClaimEvent, Event
 from schemas.topics import CLAIMS_EVENTS
 from services.analytics.domain.facts import (
@@ -107,10 +107,10 @@ def _parcel_fact(order: OrderFact, tracking: Tracking, pointer: str) -> ParcelFa
         shop=order.shop,
         carrier=tracking.carrier_reference,
         country=order.country,
-        is_return=tracking.direction == "customer_merchant",
+        is_return=_is_return(tracking),
         phase=tracking.phase,
         flag=tracking.flag or "normal",
-        attempts=min(getattr(tracking, "attempts", None) or 0, PARCELS_MAX),
+        attempts=_attempts(tracking),
         placed_at=order.placed_at,
         promised_on=order.promised_on,
         handed_over_at=tracking.first_scan_at,
@@ -119,6 +119,18 @@ def _parcel_fact(order: OrderFact, tracking: Tracking, pointer: str) -> ParcelFa
         delivered_on=delivered_on,
         on_time=judge_on_time(delivered_on, order.promised_on),
     )
+
+
+def _is_return(tracking: Tracking) -> bool:
+    """A parcel that started at the customer; one that went there first and came back is none."""
+    leg = tracking.leg if isinstance(tracking, Shipment) else None
+    has_gone_out = tracking.delivered_at is not None or (leg or 1) > 1
+    return tracking.direction == "customer_merchant" and not has_gone_out
+
+
+def _attempts(tracking: Tracking) -> int:
+    attempts = tracking.attempts if isinstance(tracking, Shipment) else None
+    return min(max(attempts or 0, 0), PARCELS_MAX)
 
 
 def _claim_news(event: ClaimEvent) -> ClaimNews:

@@ -44,8 +44,8 @@ PROVINCE_ZONES: dict[str, dict[str, str]] = {
         "America/Iqaluit": "NU",
     },
     "CD": {
-        "Africa/Kinshasa": "BC EQ KG KL KN MA MN NU SU TU",
-        "Africa/Lubumbashi": "BU HK HL HU IT KC KE KS LO LU MN NK SA SK TA TO",
+        "Africa/Kinshasa": "BC EQ KG KL KN MN MO NU SU TU",
+        "Africa/Lubumbashi": "BU HK HL HU IT KC KE KS LO LU MA NK SA SK TA TO",
     },
     "CL": {
         "America/Santiago": "AI AN AP AR AT BI CO LI LL LR ML NB RM TA VS",

@@ -1,0 +1,36 @@
+"""A connection of the analytics service to a database of the test's own."""
+
+import asyncpg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.analytics.batch import EventBatches
+from services.runtime.outbox import Outbox
+from services.runtime.postgres import connect
+from services.runtime.settings import Settings
+from services.runtime.telemetry import Metrics
+
+
+@pytest.fixture
+def settings(stack, database_url, topic_prefix):
+    """Settings of a process on this test's database and topics."""
+    return Settings(
+        database_url=database_url,
+        kafka_bootstrap_servers=stack.kafka_bootstrap_servers,
+        kafka_topic_prefix=topic_prefix,
+        http_port=0,
+    )
+
+
+@pytest.fixture
+async def connection(settings) -> asyncpg.Connection:
+    """With the service's role, schema and limits."""
+    connection = await connect(settings, "analytics", "test")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def batches():
+    """The service's batches, with metrics of their own."""
+    return EventBatches(Outbox(shards=4), Metrics(CollectorRegistry()))

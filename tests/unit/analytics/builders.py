@@ -1,0 +1,115 @@
+"""Events as the orders and claims services publish them, by hand: only what analytics reads."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from schemas.identity import claim_id, event_id, order_id, shipment_id
+from services.runtime.records import Coordinates, Original
+
+SHOP = "demo-shop"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def a_parcel(number: str = "1001", ordinal: int = 1, **changes: Any) -> dict[str, Any]:
+    """A parcel of an order as `context.shipments` has it; no scan yet."""
+    parcel = {
+        "shipment_id": str(shipment_id(order_id(SHOP, number), ordinal)),
+        "ordinal": ordinal,
+        "draft": False,
+        "tracking_number": f"{number}-{ordinal}",
+        "carrier_reference": "dhl",
+        "phase": "order_processed",
+        "flag": "normal",
+        "direction": "merchant_customer",
+        "attempts": 0,
+    }
+    return parcel | changes
+
+
+def delivered(first_scan_at: str, delivered_at: str, **changes: Any) -> dict[str, Any]:
+    """Changes that make a parcel a delivered one."""
+    times = {"first_scan_at": first_scan_at, "delivered_at": delivered_at}
+    return {"phase": "delivered", "state": "delivered"} | times | changes
+
+
+def an_order_event(
+    number: str = "1001",
+    version: int = 1,
+    parcels: list[dict[str, Any]] | None = None,
+    **changes: Any,
+) -> dict[str, Any]:
+    """An event with the whole order in its context; `changes` are members of the order."""
+    order = order_id(SHOP, number)
+    parcels = parcels or []
+    topic = changes.pop("topic", "orders.events")
+    truncated = changes.pop("truncated", False)
+    shop = changes.pop("shop", SHOP)
+    placed = {
+        "uuid": str(order),
+        "shop_slug": shop,
+        "order_number": number,
+        "status": "placed",
+        "expected_number_of_shipments": max(1, len(parcels)),
+        "placed_at": "2026-03-01T09:30:00Z",
+        "currency": "EUR",
+        "sub_total_price": "25.90",
+        "address": {"zip_code": "10115", "country_code": "DE"},
+        "trackings": parcels,
+    }
+    return {
+        "source": topic.partition(".")[0],
+        "ref": "orders/ORDER_UPDATED",
+        "event_name": "ORDER_UPDATED",
+        "version": 1,
+        "triggered_at": "2026-03-01T09:30:01Z",
+        "shop_slug": shop,
+        "event_id": str(event_id(order, topic, version)),
+        "order_id": str(order),
+        "sequence": version,
+        "order_version": version,
+        "event_data": {},
+        "context_truncated": truncated,
+        "context": {"order": placed | changes, "shipments": parcels, "claims": []},
+    }
+
+
+def a_claim_event(
+    number: str = "1001", sequence: int = 1, opened_by: str = "a", **changes: Any
+) -> dict[str, Any]:
+    """A claim event; `changes` are members of its data."""
+    order = order_id(SHOP, number)
+    event = an_order_event(number, 1)
+    data = {
+        "claim_id": str(claim_id(order, opened_by)),
+        "event_name": "created",
+        "shipment_id": str(shipment_id(order, 1)),
+        "reason": "damage",
+        "status": "pending",
+        "created_at": "2026-03-08T08:00:00Z",
+    }
+    return event | {
+        "source": "claims",
+        "ref": "claims/created",
+        "event_name": "created",
+        "event_id": str(event_id(order, "claims.events", sequence)),
+        "sequence": sequence,
+        "event_data": data | changes,
+    }
+
+
+def a_record(body: Any, topic: str | None = None, offset: int = 0) -> Original:
+    """A record as the consumer hands it over; bytes stay as they are."""
+    value = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
+    source = body.get("source") if isinstance(body, dict) else "orders"
+    at = Coordinates(topic or f"{source}.events", 0, offset)
+    return Original(at, b"key", (), value, NOON)
+
+
+def parcel_id(number: str, ordinal: int = 1) -> UUID:
+    """The id of an order's parcel."""
+    return shipment_id(order_id(SHOP, number), ordinal)

@@ -1,0 +1,202 @@
+"""What one event contributes."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from services.analytics.domain.facts import OnTime, judge_on_time, value_of_items
+from services.analytics.domain.zones import ZoneSource
+from services.analytics.messages import read_news
+from services.runtime.records import Malformed
+from tests.unit.analytics.builders import (
+    a_claim_event,
+    a_parcel,
+    a_record,
+    an_order_event,
+    delivered,
+)
+
+BRAZIL = {"zip_code": "01310", "country_code": "BR", "province_code": "SP"}
+
+
+def news(event):
+    return read_news(a_record(event))
+
+
+@pytest.mark.parametrize(
+    ("delivered_on", "promised_on", "verdict"),
+    [
+        ("2026-03-04", "2026-03-05", OnTime.EARLY),
+        ("2026-03-05", "2026-03-05", OnTime.ON_TIME),
+        ("2026-03-06", "2026-03-05", OnTime.LATE),
+        ("2026-03-06", None, OnTime.UNKNOWN),
+        (None, "2026-03-05", OnTime.UNKNOWN),
+        (None, None, OnTime.UNKNOWN),
+    ],
+)
+def test_punctuality_compares_days(delivered_on, promised_on, verdict):
+    days = [date.fromisoformat(day) if day else None for day in (delivered_on, promised_on)]
+
+    assert judge_on_time(*days) is verdict
+
+
+@pytest.mark.parametrize(
+    ("delivered_at", "verdict"),
+    [
+        ("2018-03-05T02:59:59Z", OnTime.EARLY),  # 23:59:59 on the 4th in São Paulo
+        ("2018-03-05T03:00:00Z", OnTime.ON_TIME),
+        ("2018-03-06T02:59:59Z", OnTime.ON_TIME),  # the 6th in UTC, still the 5th there
+        ("2018-03-06T03:00:00Z", OnTime.LATE),
+    ],
+)
+def test_a_delivery_is_judged_by_the_destinations_calendar(delivered_at, verdict):
+    parcel = a_parcel(**delivered("2018-03-01T10:00:00Z", delivered_at))
+
+    (fact,) = news(
+        an_order_event(parcels=[parcel], address=BRAZIL, promised_delivery_date="2018-03-05")
+    ).parcels
+
+    assert fact.on_time is verdict
+
+
+@pytest.mark.parametrize(
+    ("sub_total", "lines", "value"),
+    [
+        ("25.90", ((1, Decimal("1.00")),), "25.90"),
+        (None, ((2, Decimal("12.95")), (1, Decimal("0.10"))), "26.00"),
+        (None, ((2, Decimal("12.95")), (1, None)), None),
+        (None, (), None),
+        ("0", (), "0"),
+    ],
+)
+def test_the_value_of_items_is_the_sub_total_or_the_sum_of_the_lines(sub_total, lines, value):
+    found = value_of_items(Decimal(sub_total) if sub_total else None, lines)
+
+    assert found == (Decimal(value) if value else None)
+
+
+def test_an_event_tells_of_an_order_in_its_destinations_days():
+    order = news(
+        an_order_event(
+            version=7,
+            placed_at="2018-03-02T01:30:00Z",
+            status="cancelled",
+            cancelled_at="2018-03-03T02:00:00Z",
+            address=BRAZIL,
+            currency="BRL",
+            sub_total_price=None,
+            products=[{"sku": "A", "quantity": 3, "price": "0.10"}, {"sku": "B", "price": 2}],
+            expected_number_of_shipments=2,
+        )
+    ).order
+
+    assert (order.version, order.expected_parcels, order.status) == (7, 2, "cancelled")
+    assert (order.placed_on, order.cancelled_on) == (date(2018, 3, 1), date(2018, 3, 2))
+    assert (order.country, order.zone.name) == ("BR", "America/Sao_Paulo")
+    assert (order.item_value, order.currency) == (Decimal("2.3000"), "BRL")
+
+
+def test_drafts_are_no_parcels_and_a_label_is_no_hand_over():
+    draft = a_parcel(ordinal=2, draft=True, tracking_number=None)
+
+    (fact,) = news(an_order_event(parcels=[a_parcel(), draft])).parcels
+
+    assert (fact.handed_over_at, fact.on_time) == (None, OnTime.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_return"),
+    [
+        ({"direction": "customer_merchant"}, True),
+        ({"direction": "customer_merchant", "leg": 2}, False),
+        ({"direction": "customer_merchant", "delivered_at": "2026-03-04T10:00:00Z"}, False),
+        ({"direction": None}, False),
+    ],
+)
+def test_a_parcel_that_went_out_and_came_back_is_no_return_parcel(changes, is_return):
+    (fact,) = news(an_order_event(parcels=[a_parcel(**changes)])).parcels
+
+    assert fact.is_return is is_return
+
+
+def test_the_summary_stands_in_for_a_parcel_cut_from_the_context():
+    event = an_order_event(parcels=[a_parcel(attempts=2)], truncated=True)
+    event["context"]["shipments"] = []
+
+    told = news(event)
+
+    assert told.is_complete
+    assert [parcel.carrier for parcel in told.parcels] == ["dhl"]
+
+
+def test_an_order_cut_from_the_context_is_no_news():
+    event = an_order_event(truncated=True)
+    event["context"]["order"] = None
+
+    assert news(event) is None
+
+
+def test_a_claim_is_dated_where_the_parcel_goes():
+    event = a_claim_event(created_at="2018-03-02T01:30:00Z", event_name="CLAIM_WITHDRAWN")
+    event["context"]["order"]["address"] = BRAZIL
+
+    claim = news(event).claim
+
+    assert (claim.opened_on, claim.country, claim.is_withdrawn) == (date(2018, 3, 1), "BR", True)
+
+
+def test_an_address_without_a_country_is_dated_in_utc_and_marked():
+    order = news(an_order_event(address=None)).order
+
+    assert (order.zone.name, order.zone.source, order.country) == ("UTC", ZoneSource.NONE, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"order_version": None}, "/order_version"),
+        ({"order_version": 0}, "/order_version"),
+        ({"order_version": 2**63}, "/order_version"),
+        ({"triggered_at": "yesterday"}, "/triggered_at"),
+        ({"order_id": 5}, "/order_id"),
+        ({"context": {}}, "/context/order"),
+    ],
+)
+def test_an_event_that_no_fact_can_hold_is_malformed(changes, pointer):
+    with pytest.raises(Malformed) as caught:
+        news(an_order_event() | changes)
+
+    assert [error.pointer for error in caught.value.errors] == [pointer]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"placed_at": "0001-01-01T00:00:00Z"},
+        {"cancelled_at": "9999-12-31T23:59:59Z"},
+        {"sub_total_price": "1e400"},
+        {"expected_number_of_shipments": -1},
+        {"expected_number_of_shipments": 2**40},
+    ],
+)
+def test_an_order_beyond_all_bounds_is_malformed(changes):
+    with pytest.raises(Malformed):
+        news(an_order_event(**changes))
+
+
+def test_words_of_later_versions_are_taken_as_they_are():
+    parcel = a_parcel(phase="teleported", flag="glowing", direction="sideways")
+    event = an_order_event(parcels=[parcel], status="dreamt") | {"event_name": "ORDER_DREAMT"}
+
+    told = news(event)
+
+    assert (told.order.status, told.parcels[0].phase) == ("dreamt", "teleported")
+
+
+def test_instants_keep_their_moment():
+    parcel = a_parcel(**delivered("2026-03-02T09:00:00+01:00", "2026-03-04T10:00:00Z"))
+
+    (fact,) = news(an_order_event(parcels=[parcel])).parcels
+
+    assert fact.handed_over_at == datetime(2026, 3, 2, 8, tzinfo=UTC)

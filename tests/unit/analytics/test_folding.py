@@ -1,0 +1,114 @@
+"""Any order and repetition of a set of events adds up to the same facts."""
+
+from functools import reduce
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.identity import order_id
+from services.analytics.domain.folding import Facts, fold, merge
+from services.analytics.messages import read_news
+from tests.unit.analytics.builders import (
+    SHOP,
+    a_claim_event,
+    a_parcel,
+    a_record,
+    an_order_event,
+    delivered,
+    parcel_id,
+)
+
+ARRIVED = delivered("2026-03-02T08:00:00Z", "2026-03-04T10:00:00Z")
+
+
+def news_of(*events):
+    return [read_news(a_record(event)) for event in events]
+
+
+def histories():
+    """Events of two orders in any of their states, versions without gaps, and claims."""
+    parcel_sets = st.lists(
+        st.sampled_from([1, 2, 3]).flatmap(
+            lambda ordinal: st.sampled_from([{}, ARRIVED, {"draft": True}]).map(
+                lambda changes: (ordinal, changes)
+            )
+        ),
+        max_size=3,
+        unique_by=lambda parcel: parcel[0],
+    )
+    states = st.lists(st.tuples(parcel_sets, st.booleans()), min_size=1, max_size=6)
+    orders = st.fixed_dictionaries({"1001": states, "1002": states})
+    claims = st.lists(st.sampled_from(["pending", "accepted", "closed"]), max_size=4)
+    return st.tuples(orders, claims).map(lambda drawn: [*events_of(*drawn)])
+
+
+def events_of(orders, claims):
+    for number, states in orders.items():
+        for version, (parcels, truncated) in enumerate(states, 1):
+            listed = [a_parcel(number, ordinal, **changes) for ordinal, changes in parcels]
+            yield an_order_event(
+                number,
+                version,
+                listed,
+                truncated=truncated,
+                expected_number_of_shipments=4,
+                sub_total_price=str(version),
+            )
+    for sequence, status in enumerate(claims, 1):
+        yield a_claim_event(sequence=sequence, status=status)
+
+
+@given(histories().flatmap(lambda events: st.tuples(st.just(events), st.permutations(events))))
+def test_shuffled_and_repeated_events_add_up_to_the_same_facts(drawn):
+    events, shuffled = drawn
+
+    assert fold(news_of(*shuffled, *events, *shuffled[:3])) == fold(news_of(*events))
+
+
+@given(
+    histories().flatmap(
+        lambda events: st.tuples(
+            st.permutations(events), st.lists(st.integers(0, 3), min_size=20, max_size=20)
+        )
+    )
+)
+def test_batches_cut_anywhere_and_merged_add_up_to_the_same_facts(drawn):
+    events, places = drawn
+    batches = [[], [], [], []]
+    for event, place in zip(events, places * 2, strict=False):
+        batches[place].append(event)
+    folded = [fold(news_of(*batch)) for batch in batches]
+
+    assert reduce(merge, [*folded, *folded], Facts()) == fold(news_of(*events))
+
+
+def test_a_parcel_whose_number_moved_to_another_order_is_gone():
+    before = an_order_event(version=1, parcels=[a_parcel()])
+    released = an_order_event(version=2, parcels=[a_parcel(draft=True, tracking_number=None)])
+
+    facts = fold(news_of(released, before))
+
+    assert facts.parcels == {}
+
+
+def test_a_snapshot_cut_for_size_takes_no_parcel_away():
+    whole = an_order_event(version=1, parcels=[a_parcel(), a_parcel(ordinal=2)])
+    cut = an_order_event(
+        version=2, parcels=[a_parcel(**ARRIVED)], truncated=True, expected_number_of_shipments=2
+    )
+
+    facts = fold(news_of(cut, whole))
+
+    assert {id_: parcel.version for id_, parcel in facts.parcels.items()} == {
+        parcel_id("1001", 1): 2,
+        parcel_id("1001", 2): 1,
+    }
+
+
+def test_a_late_event_changes_nothing():
+    newer = an_order_event(version=2, status="cancelled", cancelled_at="2026-03-02T00:00:00Z")
+    older = an_order_event(version=1)
+
+    facts = fold(news_of(newer, older))
+
+    assert facts.orders[order_id(SHOP, "1001")].status == "cancelled"
