@@ -1,4 +1,4 @@
-"""Explanation: which scan set a parcel's phase, flag and ETA, and which rule left the others out."""
+"""Explanation: which scan set a parcel's phase, flag and ETA, and why others did not."""
 
 from __future__ import annotations
 

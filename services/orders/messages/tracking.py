@@ -10,7 +10,7 @@ from datetime import datetime
 
 from schemas import tracking as contract
 from services.orders.domain import scans as domain
-from services.orders.domain.catalogue import CATALOGUE, UNMAPPED
+from services.orders.domain.carriers import event_name_of
 from services.orders.domain.commands import ReportTracking
 from services.orders.domain.identity import scan_key
 from services.orders.domain.parcel import normalise_number
@@ -31,7 +31,7 @@ def report(message: contract.TrackingReport, item: Item, now: datetime) -> Repor
 
 def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) -> domain.Scan:
     occurred_at, tz_known = contract.instant_of(scan)
-    event_name = _event_name(scan)
+    event_name = event_name_of(carrier, scan.event_name, scan.code, scan.retracts)
     key = scan_key(
         number=number,
         carrier=carrier,
@@ -39,7 +39,10 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         event_name=event_name,
         code=scan.code,
         occurred_at=occurred_at,
+        retracts=scan.retracts,
     )
+    is_said = "precision" in scan.model_fields_set
+    precision = domain.Precision(scan.precision.value) if is_said else None
     return domain.Scan(
         key=key,
         event_name=event_name,
@@ -51,7 +54,7 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         text=scan.text,
         timezone=scan.timezone,
         tz_known=tz_known,
-        precision=domain.Precision(scan.precision.value),
+        precision=domain.precision_of(scan.occurred_at, precision),
         location=_location(scan.location),
         eta=domain.Eta(earliest=scan.eta.from_, latest=scan.eta.to) if scan.eta else None,
         reason=scan.reason,
@@ -61,12 +64,6 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         proof=domain.Proof(**dict(scan.proof)) if scan.proof else None,
         retracts=scan.retracts,
     )
-
-
-def _event_name(scan: contract.Scan) -> str:
-    """The catalogue's name of what happened: sent as such, or as the code, else not mapped."""
-    told = (scan.event_name, scan.code)
-    return next((name for name in told if name in CATALOGUE), UNMAPPED)
 
 
 def _location(location: contract.Location | None) -> domain.Location | None:
