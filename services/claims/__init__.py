@@ -1,0 +1,1 @@
+"""Claims: what customers have to say about their parcels, decided against a copy of the orders."""

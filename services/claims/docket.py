@@ -1,0 +1,93 @@
+"""The docket of one batch: each command decided in its turn, on what the ones before it left."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.claims.domain.claim import Claim
+from services.claims.domain.commands import OpenClaim
+from services.claims.domain.deciding import decide
+from services.claims.domain.decision import Decision, Outcome
+from services.claims.domain.names import claim_name
+from services.claims.gathering import Gathered
+from services.claims.inbox import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A task, what became of it, and the order's claims after it."""
+
+    task: Task
+    decision: Decision
+    claims: tuple[Claim, ...] = ()
+
+
+@dataclass(slots=True)
+class Docket:
+    """Decides in order and keeps what is to be written."""
+
+    now: datetime
+    wait: timedelta
+    gathered: Gathered
+    decided: list[Decided] = field(default_factory=list)
+    claims: dict[UUID, Claim] = field(default_factory=dict)
+    """Changed claims, as they are in the end."""
+    sequences: dict[UUID, int] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Decide every task; what waited for a claim comes right after its opening."""
+        due = deque(self.gathered.tasks)
+        while due:
+            task = due.popleft()
+            if self._is_early(task):
+                continue
+            decision = self._decide(task)
+            if decision.event:
+                due.extendleft(reversed(self._called(decision.event.claim.claim_id)))
+        for left in self.gathered.awaiting.values():  # Nothing came, but they may be late.
+            for task in left:
+                self._decide(task)
+
+    def expires_at(self, task: Task) -> datetime:
+        """Until when the task may wait."""
+        return task.expires_at or self.now + self.wait
+
+    def _is_early(self, task: Task) -> bool:
+        """Set a change of a claim that is not there aside: this batch may open the claim yet."""
+        command = task.command
+        if isinstance(command, OpenClaim) or command.claim_id in self.gathered.owners:
+            return False
+        self.gathered.awaiting.setdefault(claim_name(command.claim_id), []).append(task)
+        return True
+
+    def _called(self, claim: UUID) -> list[Task]:
+        return self.gathered.awaiting.pop(claim_name(claim), [])
+
+    def _decide(self, task: Task) -> Decision:
+        order = self.gathered.order_of(task)
+        state = self.gathered.states.get(order) if order else None
+        decision = self._in_time(task, decide(state, task.command, self.now))
+        if state and order and decision.claim:
+            state = state.after(decision)
+            self.gathered.states[order] = state
+            self.gathered.owners[decision.claim.claim_id] = order
+            self.claims[decision.claim.claim_id] = decision.claim
+        if state and order and decision.event:
+            self.sequences[order] = decision.event.sequence
+        claims = tuple(state.claims.values()) if state and decision.event else ()
+        self.decided.append(Decided(task, decision, claims))
+        return decision
+
+    def _in_time(self, task: Task, decision: Decision) -> Decision:
+        """What has waited too long is refused, for the reason it waited."""
+        if decision.outcome is Outcome.WAITING and self.expires_at(task) <= self.now:
+            return Decision(
+                outcome=Outcome.REJECTED,
+                reason=decision.reason,
+                detail=decision.detail,
+                pointer=decision.pointer,
+            )
+        return decision

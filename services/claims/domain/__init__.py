@@ -1,0 +1,1 @@
+"""The rules of claims: frozen values and pure functions."""

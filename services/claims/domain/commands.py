@@ -1,0 +1,73 @@
+"""What can be asked of claims. A command is one item of a message; `item_id` is that item's id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from services.claims.domain.claim import (
+    NO_EVIDENCE,
+    ClaimItem,
+    Evidence,
+    Reason,
+    Resolution,
+    Status,
+)
+
+ReferenceKind = Literal["order_number", "external_id", "order_name", "uuid"]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReference:
+    """How a command names an order; a `uuid` value is a UUID, its reader saw to it."""
+
+    shop: str
+    kind: ReferenceKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenClaim:
+    """`claim.open`"""
+
+    item_id: UUID
+    order: OrderReference
+    shipment_id: UUID | None = None
+    tracking_number: str | None = None
+    reason: Reason
+    resolution_preference: Resolution | None = None
+    description: str | None = None
+    selected_items: tuple[ClaimItem, ...] = ()
+    evidence: Evidence = NO_EVIDENCE
+    dropoff_permission: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateClaim:
+    """`claim.update`; None leaves a member as it is, () empties a list."""
+
+    item_id: UUID
+    shop: str
+    claim_id: UUID
+    status: Status | None = None
+    resolution_preference: Resolution | None = None
+    description: str | None = None
+    image_urls: tuple[str, ...] | None = None
+    optional_image_urls: tuple[str, ...] | None = None
+    customer_signature_image_url: str | None = None
+    reason_for_change: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawClaim:
+    """`claim.withdraw`"""
+
+    item_id: UUID
+    shop: str
+    claim_id: UUID
+    reason: str | None = None
+
+
+ChangeClaim = UpdateClaim | WithdrawClaim
+Command = OpenClaim | ChangeClaim

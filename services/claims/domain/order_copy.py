@@ -1,0 +1,94 @@
+"""OrderCopy: what claims must know of an order, taken from the events of the orders service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+DELIVERED = "delivered"
+NOT_SEEN = 0
+"""The version of an order that was named and that no event has told of yet."""
+
+_IGNORED = str.maketrans("", "", " \t\r\n\u00a0-._/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """A line of an order or of a parcel."""
+
+    sku: str | None = None
+    variant_id: str | None = None
+    title: str | None = None
+    quantity: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipment:
+    """A parcel, or a draft of one while it has no tracking number."""
+
+    shipment_id: UUID
+    tracking_number: str | None = None
+    carrier_reference: str | None = None
+    phase: str | None = None
+    delivered_at: datetime | None = None
+    products: tuple[Product, ...] | None = None
+    """None: all products of the order. (): nothing is known to be in it."""
+
+    @property
+    def is_shipped(self) -> bool:
+        """It has a tracking number."""
+        return self.tracking_number is not None
+
+    @property
+    def is_delivered(self) -> bool:
+        """The carrier reported it as delivered, and that stands."""
+        return self.phase == DELIVERED or self.delivered_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCopy:
+    """An order as the event numbered `version` told of it."""
+
+    order_id: UUID
+    shop: str = ""
+    order_number: str = ""
+    external_id: str | None = None
+    order_name: str | None = None
+    version: int = NOT_SEEN
+    status: str | None = None
+    products: tuple[Product, ...] = ()
+    shipments: tuple[Shipment, ...] = ()
+
+    @property
+    def is_seen(self) -> bool:
+        """At least one event told of it."""
+        return self.version > NOT_SEEN
+
+    def shipment(self, shipment_id: UUID | None, tracking_number: str | None) -> Shipment | None:
+        """The parcel that both references, where given, name; None when there is none such."""
+        number = normalise_number(tracking_number) if tracking_number else None
+        for shipment in self.shipments:
+            same_id = shipment_id is None or shipment.shipment_id == shipment_id
+            same_number = number is None or number == normalise_number(
+                shipment.tracking_number or ""
+            )
+            if same_id and same_number:
+                return shipment
+        return None
+
+
+def normalise_number(text: str) -> str:
+    """A tracking number without case and separators: what two spellings of one have in common."""
+    return text.translate(_IGNORED).upper() or text.strip()
+
+
+def newest(copies: Iterable[OrderCopy]) -> dict[UUID, OrderCopy]:
+    """One copy per order, that of the greatest version, whatever order they come in."""
+    found: dict[UUID, OrderCopy] = {}
+    for copy in copies:
+        known = found.get(copy.order_id)
+        if known is None or copy.version > known.version:
+            found[copy.order_id] = copy
+    return found

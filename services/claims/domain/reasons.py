@@ -1,0 +1,93 @@
+"""Every reason a claim command is refused or kept waiting for: its code and its sentence."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """The codes on `claims.rejected`. A published code never changes its meaning."""
+
+    # Not there yet: refused only after the command has waited.
+    ORDER_NOT_FOUND = "order_not_found"
+    SHIPMENT_NOT_FOUND = "shipment_not_found"
+    NOT_SHIPPED = "not_shipped"
+    NOT_DELIVERED = "not_delivered"
+    CLAIM_NOT_FOUND = "claim_not_found"
+    # Refused at once.
+    SHIPMENT_NOT_NAMED = "shipment_not_named"
+    ITEMS_NOT_SELECTED = "items_not_selected"
+    TOO_MANY_ITEMS = "too_many_items"
+    ITEM_NOT_NAMED = "item_not_named"
+    ITEM_NOT_IN_SHIPMENT = "item_not_in_shipment"
+    ITEM_AMBIGUOUS = "item_ambiguous"
+    QUANTITY_ABOVE_SHIPPED = "quantity_above_shipped"
+    NOTHING_LEFT_TO_CLAIM = "nothing_left_to_claim"
+    TOO_MANY_EVIDENCE_LINKS = "too_many_evidence_links"
+    EVIDENCE_NOT_HTTPS = "evidence_not_https"
+    CLAIM_WITHDRAWN = "claim_withdrawn"
+    CLAIM_CLOSED = "claim_closed"
+    STATUS_NOT_ALLOWED = "status_not_allowed"
+    REOPENING_NEEDS_REASON = "reopening_needs_reason"
+    CLAIM_ALREADY_OPEN = "claim_already_open"
+
+
+SENTENCES: dict[Refusal, str] = {
+    Refusal.ORDER_NOT_FOUND: (
+        "shop {shop} has no order with {kind} {value}; send the order first, then the claim again"
+    ),
+    Refusal.SHIPMENT_NOT_FOUND: "order {order} has no shipment {shipment}",
+    Refusal.NOT_SHIPPED: (
+        "shipment {shipment} has no tracking number yet, so nothing in it can be claimed"
+    ),
+    Refusal.NOT_DELIVERED: (
+        "shipment {shipment} is not delivered yet (phase {phase}); until then it is under way, "
+        "not missing"
+    ),
+    Refusal.CLAIM_NOT_FOUND: "shop {shop} has no claim {claim}",
+    Refusal.SHIPMENT_NOT_NAMED: (
+        "name the parcel by shipment_id or tracking_number; only a support claim can do without"
+    ),
+    Refusal.ITEMS_NOT_SELECTED: (
+        "partial damage is about some items: name them in selected_items, or claim damage for "
+        "the whole parcel"
+    ),
+    Refusal.TOO_MANY_ITEMS: (
+        "{count} lines are selected, {limit} are allowed; claim the whole parcel by selecting none"
+    ),
+    Refusal.ITEM_NOT_NAMED: "an item needs a sku or a title",
+    Refusal.ITEM_NOT_IN_SHIPMENT: "{item} is not in shipment {shipment}",
+    Refusal.ITEM_AMBIGUOUS: "several products are called {item}; name it by its sku",
+    Refusal.QUANTITY_ABOVE_SHIPPED: (
+        "{wanted} of {item} are claimed, {left} can be: {shipped} were shipped and the rest is in "
+        "other claims"
+    ),
+    Refusal.NOTHING_LEFT_TO_CLAIM: ("everything in shipment {shipment} is in other claims already"),
+    Refusal.TOO_MANY_EVIDENCE_LINKS: "{count} links to evidence are given, {limit} are allowed",
+    Refusal.EVIDENCE_NOT_HTTPS: "evidence must be linked by https",
+    Refusal.CLAIM_WITHDRAWN: "claim {claim} was withdrawn; open a new one",
+    Refusal.CLAIM_CLOSED: (
+        "claim {claim} is closed; reopen it first (status pending, with reason_for_change)"
+    ),
+    Refusal.STATUS_NOT_ALLOWED: "a claim that is {status} can become {allowed}, not {wanted}",
+    Refusal.REOPENING_NEEDS_REASON: "to reopen a closed claim, say why in reason_for_change",
+    Refusal.CLAIM_ALREADY_OPEN: "claim {claim} is open for the same items of the same parcel",
+}
+
+
+class Refused(Exception):
+    """The command breaks a rule, now and for good."""
+
+    def __init__(self, reason: Refusal, pointer: str = "", **facts: object) -> None:
+        self.reason = reason
+        self.pointer = pointer
+        self.detail = SENTENCES[reason].format(**facts)
+        super().__init__(self.detail)
+
+
+class NotYet(Refused):
+    """What the command names or needs is not there; `waits_for` is what may bring it."""
+
+    def __init__(self, waits_for: str, reason: Refusal, pointer: str = "", **facts: object) -> None:
+        super().__init__(reason, pointer, **facts)
+        self.waits_for = waits_for

@@ -1,0 +1,191 @@
+"""Lock and read all that a batch touches, in a constant number of statements.
+
+A claim and its order must never miss each other, whichever transaction comes first. Both sides
+therefore lock the same row before they look at, or write, what waits:
+
+- An order whose id is known (by number or uuid) is its own anchor: a claim that names it makes the
+  row at version 0 and locks it; the order's event locks it with the very upsert that fills it.
+- An external id or order name has a row in `anchor`, made and locked by whoever comes first. Once
+  the name is resolved it never changes, so it needs no lock any more.
+- A claim that is updated before it is there has a row in `anchor` too, locked by whoever opens it
+  and by whoever finds it missing.
+
+So either the order's transaction sees the waiting item (the claim came first and has committed),
+or the claim's transaction sees the order. All take their locks in one sequence: anchors of orders
+by name, orders by id, items that wait for orders, anchors of claims by name, items that wait for
+claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.claims import store
+from services.claims.domain.commands import OpenClaim
+from services.claims.domain.decision import OrderClaims
+from services.claims.domain.ids import claim_id
+from services.claims.domain.names import (
+    CLAIM,
+    ORDER,
+    anchor_name,
+    anchors_of,
+    claim_name,
+    ids_in,
+    known_id,
+    order_name,
+)
+from services.claims.domain.order_copy import OrderCopy
+from services.claims.inbox import Inbox, Task, refusal, waited
+from services.claims.messages import order_in
+from services.claims.store import StoredOrder
+from services.runtime import waiting
+from services.runtime.postgres import Connection
+from services.runtime.records import Malformed
+from services.runtime.retrying import Contended
+from services.runtime.waiting import Waiting
+
+
+@dataclass(slots=True)
+class Gathered:
+    """All that a batch's decisions meet; every order in it is locked."""
+
+    tasks: list[Task]
+    """To decide, in this order: what waited for the batch's orders, then the batch's own."""
+    awaiting: dict[str, list[Task]]
+    """What waits for claims that may be opened now, by name, oldest first."""
+    states: dict[UUID, OrderClaims] = field(default_factory=dict)
+    contexts: dict[UUID, bytes] = field(default_factory=dict)
+    anchors: dict[str, UUID] = field(default_factory=dict)
+    owners: dict[UUID, UUID] = field(default_factory=dict)
+    """The order of each claim that was there before the batch."""
+    ended: list[UUID] = field(default_factory=list)
+    """Waiting items that cannot be read any more; they are refused."""
+
+    def order_of(self, task: Task) -> UUID | None:
+        """The order a task is about, if it is known."""
+        command = task.command
+        if not isinstance(command, OpenClaim):
+            return self.owners.get(command.claim_id)
+        if task.waits_for and task.waits_for.startswith(ORDER):
+            return UUID(task.waits_for.removeprefix(ORDER))
+        return known_id(command.order) or self.anchors.get(anchor_name(command.order))
+
+
+async def gather(connection: Connection, inbox: Inbox) -> Gathered:
+    """Lock and read, in the sequence the module describes.
+
+    Raises:
+        Contended: a claim appeared between two looks; the batch must be read again.
+    """
+    gathered = Gathered(list(inbox.tasks), {})
+    resolved = await _lock_names(connection, inbox, gathered)
+    renewed = await _lock_orders(connection, inbox, gathered)
+    called = {name for name, order in resolved.items() if order in renewed}
+    called |= {order_name(order) for order in renewed}
+    await _call_waiting(connection, inbox, gathered, called | inbox.revisited)
+    await _lock_claims(connection, inbox, gathered)
+    await _read_states(connection, gathered)
+    return gathered
+
+
+async def _lock_names(connection: Connection, inbox: Inbox, gathered: Gathered) -> dict[str, UUID]:
+    """Lock the names of orders; returns those the news resolve."""
+    resolved = {name: news.order.order_id for news in inbox.news for name in anchors_of(news.order)}
+    wanted = {
+        anchor_name(task.command.order)
+        for task in inbox.tasks
+        if isinstance(task.command, OpenClaim) and known_id(task.command.order) is None
+    }
+    wanted |= {name for name in inbox.revisited if not name.startswith((ORDER, CLAIM))}
+    await store.save_anchors(connection, {**dict.fromkeys(wanted), **resolved})
+    gathered.anchors = await store.read_anchors(connection, wanted)
+    return resolved
+
+
+async def _lock_orders(connection: Connection, inbox: Inbox, gathered: Gathered) -> set[UUID]:
+    """Make, lock and renew the orders; returns those the news are new to."""
+    changes = [t.command for t in inbox.tasks if not isinstance(t.command, OpenClaim)]
+    asked = {command.claim_id for command in changes} | ids_in(inbox.revisited, CLAIM)
+    gathered.owners = await store.find_claims(connection, asked)
+    newest = inbox.newest()
+    touched = {order for task in inbox.tasks if (order := gathered.order_of(task))}
+    touched |= {*gathered.owners.values(), *gathered.anchors.values()}
+    touched |= ids_in(inbox.revisited, ORDER)
+    rows = [
+        StoredOrder(order, news.order.shop, news.order.version, news.context)
+        for order, news in newest.items()
+    ]
+    rows += [StoredOrder(order) for order in touched - newest.keys()]
+    return await store.save_orders(connection, rows) & newest.keys()
+
+
+async def _call_waiting(
+    connection: Connection, inbox: Inbox, gathered: Gathered, names: set[str]
+) -> None:
+    """Put what waited for the names before the batch's own tasks."""
+    known = {claim_name(claim) for claim in gathered.owners}
+    names = {name for name in names if not name.startswith(CLAIM) or name in known}
+    if not names:
+        return
+    rows = await waiting.take(connection, names)
+    gathered.anchors |= await store.read_anchors(
+        connection, {row.waits_for for row in rows if not row.waits_for.startswith((ORDER, CLAIM))}
+    )
+    gathered.tasks[:0] = _tasks(rows, inbox, gathered)
+
+
+async def _lock_claims(connection: Connection, inbox: Inbox, gathered: Gathered) -> None:
+    """Lock the names of claims that may be opened and of those that are missing."""
+    opening = {
+        claim_name(claim_id(order, task.command.item_id))
+        for task in gathered.tasks
+        if isinstance(task.command, OpenClaim) and (order := gathered.order_of(task))
+    }
+    missing = {
+        task.command.claim_id
+        for task in gathered.tasks
+        if not isinstance(task.command, OpenClaim) and task.command.claim_id not in gathered.owners
+    }
+    missing |= ids_in(inbox.revisited, CLAIM) - gathered.owners.keys()
+    names = opening | {claim_name(claim) for claim in missing}
+    # Never resolved: a resolved name is not locked, and these must be, every time.
+    await store.save_anchors(connection, dict.fromkeys(names))
+    if await store.find_claims(connection, missing):
+        raise Contended("a claim was opened while its update was read")
+    if names:
+        rows = await waiting.take(connection, opening | (inbox.revisited & names))
+        for task in _tasks(rows, inbox, gathered):
+            gathered.awaiting.setdefault(task.waits_for or "", []).append(task)
+
+
+async def _read_states(connection: Connection, gathered: Gathered) -> None:
+    orders = {order for task in gathered.tasks if (order := gathered.order_of(task))}
+    if not orders:
+        return
+    stored = await store.read_orders(connection, orders)
+    claims = await store.read_claims(connection, orders)
+    for row in stored:
+        known = claims.get(row.order_id, {})
+        gathered.contexts[row.order_id] = row.context or b"{}"
+        gathered.states[row.order_id] = OrderClaims(
+            order=_copy(row), claims=known, sequence=row.sequence
+        )
+
+
+def _copy(row: StoredOrder) -> OrderCopy:
+    if row.context is None or row.shop is None:
+        return OrderCopy(order_id=row.order_id)
+    return order_in(row.context, row.order_id, row.shop, row.version)
+
+
+def _tasks(rows: Sequence[Waiting], inbox: Inbox, gathered: Gathered) -> Collection[Task]:
+    tasks = []
+    for row in rows:
+        try:
+            tasks.append(waited(row))
+        except Malformed as error:
+            inbox.refused.append(refusal(row.original, error))
+            gathered.ended.append(row.item_id)
+    return tasks

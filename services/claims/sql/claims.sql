@@ -1,0 +1,92 @@
+-- name: save_anchors
+-- Make and lock the names that are not resolved yet; resolve them where the order is known.
+-- A resolved name never changes, so it needs no lock and is left alone.
+-- $1 names (distinct), $2 order ids or nulls (pairwise)
+INSERT INTO anchor (name, order_id)
+SELECT wanted.name, wanted.order_id
+  FROM unnest($1::text[], $2::uuid[]) AS wanted(name, order_id)
+ WHERE NOT EXISTS (
+       SELECT FROM anchor WHERE anchor.name = wanted.name AND anchor.order_id IS NOT NULL
+       )
+ ORDER BY wanted.name
+    ON CONFLICT (name) DO UPDATE SET order_id = coalesce(anchor.order_id, excluded.order_id);
+
+-- name: read_anchors
+-- The orders behind names, as far as known. $1 names
+SELECT name, order_id FROM anchor WHERE name = ANY ($1::text[]) AND order_id IS NOT NULL;
+
+-- name: find_claims
+-- Which orders claims belong to; that never changes. $1 claim ids
+SELECT claim_id, order_id FROM claim WHERE claim_id = ANY ($1::uuid[]);
+
+-- name: save_orders
+-- Make and lock every order that the batch touches, in id order, and replace copies by newer ones
+-- only. Version 0 (an order that is only named) replaces nothing, but locks the row all the same.
+-- Returns the rows that are new or newer.
+-- $1 order ids (distinct), $2 shops, $3 versions, $4 contexts (pairwise)
+INSERT INTO order_copy (order_id, shop, order_version, context)
+SELECT *
+  FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::jsonb[])
+       AS told(order_id, shop, order_version, context)
+ ORDER BY order_id
+    ON CONFLICT (order_id) DO UPDATE
+   SET shop = excluded.shop, order_version = excluded.order_version,
+       context = excluded.context, updated_at = now()
+ WHERE order_copy.order_version < excluded.order_version
+RETURNING order_id;
+
+-- name: read_orders
+-- Orders to decide about; their rows are locked already. $1 order ids
+SELECT order_id, shop, order_version, context, claim_sequence
+  FROM order_copy
+ WHERE order_id = ANY ($1::uuid[]);
+
+-- name: read_claims
+-- All claims of the orders, oldest first; locked with their orders. $1 order ids
+SELECT order_id, details
+  FROM claim
+ WHERE order_id = ANY ($1::uuid[])
+ ORDER BY created_at, claim_id;
+
+-- name: save_sequences
+-- The number of each order's last claim event. $1 order ids, $2 numbers (pairwise)
+UPDATE order_copy
+   SET claim_sequence = numbered.sequence
+  FROM unnest($1::uuid[], $2::bigint[]) AS numbered(order_id, sequence)
+ WHERE order_copy.order_id = numbered.order_id;
+
+-- name: save_claims
+-- Store decided claims. Those that are no longer open come first: one of them may give its place
+-- in claim_open_once to another claim of the same statement.
+-- $1 claim ids, $2 order ids, $3 shops, $4 shipment ids, $5 reasons, $6 statuses, $7 items hashes,
+-- $8 created, $9 updated, $10 deleted, $11 details, $12 whether open (pairwise)
+INSERT INTO claim (claim_id, order_id, shop, shipment_id, reason, status, items_hash,
+                   created_at, updated_at, deleted_at, details)
+SELECT claim_id, order_id, shop, shipment_id, reason, status, items_hash,
+       created_at, updated_at, deleted_at, details
+  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
+              $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::jsonb[], $12::bool[])
+       AS decided(claim_id, order_id, shop, shipment_id, reason, status, items_hash,
+                  created_at, updated_at, deleted_at, details, is_open)
+ ORDER BY is_open, claim_id
+    ON CONFLICT (claim_id) DO UPDATE
+   SET status = excluded.status, updated_at = excluded.updated_at,
+       deleted_at = excluded.deleted_at, details = excluded.details;
+
+-- name: find_expired
+-- Names that something has waited for too long. $1 business time, $2 at most
+SELECT DISTINCT waits_for
+  FROM (SELECT waits_for FROM waiting WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS late;
+
+-- name: forget_orders
+-- Orders that were named, that no event told of, and that nothing waits for any more; they must be
+-- locked. $1 order ids
+DELETE FROM order_copy
+ WHERE order_id = ANY ($1::uuid[]) AND order_version = 0
+   AND NOT EXISTS (SELECT FROM waiting WHERE waits_for = 'order/' || order_copy.order_id);
+
+-- name: forget_anchors
+-- Names that are not resolved and that nothing waits for any more; they must be locked. $1 names
+DELETE FROM anchor
+ WHERE name = ANY ($1::text[]) AND order_id IS NULL
+   AND NOT EXISTS (SELECT FROM waiting WHERE waits_for = anchor.name);

@@ -1,0 +1,138 @@
+"""Reads and writes of the claims schema. Takes a connection; never begins or commits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from services.claims.domain.claim import Claim
+from services.runtime.postgres import Connection
+from services.runtime.queries import load
+
+SQL = load(Path(__file__).parent / "sql" / "claims.sql")
+CLAIM: TypeAdapter[Claim] = TypeAdapter(Claim)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """A row of order copies. Version 0: only named so far, `shop` and `context` are None."""
+
+    order_id: UUID
+    shop: str | None = None
+    version: int = 0
+    context: bytes | None = None
+    """JSON: order, customer and shipments as the event told them."""
+    sequence: int = 0
+    """Number of the order's last event on `claims.events`."""
+
+
+async def save_anchors(connection: Connection, names: Mapping[str, UUID | None]) -> None:
+    """Make and lock the names, resolving those whose order is known."""
+    if names:
+        await connection.execute(SQL["save_anchors"], list(names), list(names.values()))
+
+
+async def read_anchors(connection: Connection, names: Collection[str]) -> dict[str, UUID]:
+    """The orders behind those of the names that are resolved."""
+    if not names:
+        return {}
+    rows = await connection.fetch(SQL["read_anchors"], list(names))
+    return {row["name"]: row["order_id"] for row in rows}
+
+
+async def find_claims(connection: Connection, claim_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """The order of each claim there is."""
+    if not claim_ids:
+        return {}
+    rows = await connection.fetch(SQL["find_claims"], list(claim_ids))
+    return {row["claim_id"]: row["order_id"] for row in rows}
+
+
+async def save_orders(connection: Connection, orders: Sequence[StoredOrder]) -> set[UUID]:
+    """Make, lock and renew the orders; returns those that are new or newer than what was there."""
+    if not orders:
+        return set()
+    rows = await connection.fetch(
+        SQL["save_orders"],
+        [order.order_id for order in orders],
+        [order.shop for order in orders],
+        [order.version for order in orders],
+        [order.context for order in orders],
+    )
+    return {row["order_id"] for row in rows}
+
+
+async def read_orders(connection: Connection, order_ids: Collection[UUID]) -> list[StoredOrder]:
+    """The orders as they are now; they must be locked."""
+    rows = await connection.fetch(SQL["read_orders"], list(order_ids))
+    return [
+        StoredOrder(
+            row["order_id"],
+            row["shop"],
+            row["order_version"],
+            row["context"],
+            row["claim_sequence"],
+        )
+        for row in rows
+    ]
+
+
+async def read_claims(
+    connection: Connection, order_ids: Collection[UUID]
+) -> dict[UUID, dict[UUID, Claim]]:
+    """Every claim of the orders, by order and id, oldest first; the orders must be locked."""
+    found: dict[UUID, dict[UUID, Claim]] = {}
+    for row in await connection.fetch(SQL["read_claims"], list(order_ids)):
+        claim = CLAIM.validate_json(row["details"])
+        found.setdefault(row["order_id"], {})[claim.claim_id] = claim
+    return found
+
+
+async def save_sequences(connection: Connection, sequences: Mapping[UUID, int]) -> None:
+    """Store the number of each order's last claim event."""
+    if sequences:
+        await connection.execute(SQL["save_sequences"], list(sequences), list(sequences.values()))
+
+
+async def save_claims(connection: Connection, claims: Iterable[Claim]) -> None:
+    """Store decided claims, each at most once a call."""
+    rows = [_columns(claim) for claim in claims]
+    if rows:
+        await connection.execute(SQL["save_claims"], *map(list, zip(*rows, strict=True)))
+
+
+async def find_expired(connection: Connection, now: datetime, limit: int) -> set[str]:
+    """Names that items have waited for until after their time, at business time `now`."""
+    rows = await connection.fetch(SQL["find_expired"], now, limit)
+    return {row["waits_for"] for row in rows}
+
+
+async def forget_unseen(
+    connection: Connection, order_ids: Collection[UUID], names: Collection[str]
+) -> None:
+    """Forget locked orders and names that nothing has told of and nothing waits for."""
+    await connection.execute(SQL["forget_orders"], list(order_ids))
+    await connection.execute(SQL["forget_anchors"], list(names))
+
+
+def _columns(claim: Claim) -> tuple[Any, ...]:
+    return (
+        claim.claim_id,
+        claim.order_id,
+        claim.shop,
+        claim.shipment.shipment_id if claim.shipment else None,
+        claim.reason.value,
+        claim.status.value,
+        claim.items_hash,
+        claim.created_at,
+        claim.updated_at,
+        claim.deleted_at,
+        CLAIM.dump_json(claim),
+        claim.is_open,
+    )
