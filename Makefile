@@ -1,0 +1,71 @@
+# `make` lists what there is. Everything installs what it needs by itself, into .venv.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.complete
+OURS := schemas services orderflow deploy demo
+
+# `make demo DATA=folder`: a folder of orders, parcels and scans as CSV. Without it, a made-up shop.
+DATA ?=
+# `make test ARGS='-k stack -x'`: anything pytest takes.
+ARGS ?=
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(STAMP) ## install what is pinned in requirements.lock into .venv (needs Python 3.11)
+
+$(STAMP): requirements.lock requirements.in pyproject.toml deploy/setup.sh
+	@PYTHON="$(PYTHON)" deploy/setup.sh
+	@touch $@
+
+.PHONY: demo
+demo: $(STAMP) ## start everything, play a shop through Kafka, show it live, count, stop [DATA=folder]
+	@exec $(RUN) -m orderflow demo $(if $(DATA),--data "$(DATA)")
+
+.PHONY: test
+test: $(STAMP) ## run all tests on a real Kafka and Postgres [ARGS='-k name']
+	@exec $(RUN) -m pytest $(ARGS)
+
+.PHONY: up
+up: $(STAMP) ## start Kafka, Postgres and the services, and leave them running
+	@exec $(RUN) -m orderflow up
+
+.PHONY: down
+down: $(STAMP) ## stop what `make up` left running; data stay
+	@exec $(RUN) -m orderflow down
+
+.PHONY: check
+check: $(STAMP) ## style, types, imports, and whether generated files are up to date
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(RUN) -m schemas.generate --check
+	$(RUN) -m orderflow.docs --check
+
+.PHONY: format
+format: $(STAMP) ## put the code into its form
+	$(VENV)/bin/ruff check --fix-only
+	$(VENV)/bin/ruff format
+
+# Keeps what is pinned; to move on, delete a line from requirements.lock, or the file.
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --quiet
+
+.PHONY: lock
+lock: $(STAMP) ## pin what requirements*.in ask for, with hashes
+	$(VENV)/bin/$(COMPILE) requirements-dev.in -o requirements.lock
+	$(VENV)/bin/$(COMPILE) requirements.in -c requirements.lock -o deploy/requirements.lock
+
+.PHONY: clean
+clean: ## remove what was installed and generated here; data of `make up` too
+	rm -rf $(VENV) .orderflow reports build *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
