@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -29,6 +29,7 @@ class Groups:
 
     options: Mapping[str, Any]
     prefix: str
+    _partitions: dict[str, list[TopicPartition]] = field(default_factory=dict)
     _admin: AIOKafkaAdminClient | None = None
     _reader: AIOKafkaConsumer | None = None
 
@@ -81,8 +82,9 @@ class Groups:
 
     async def _ends(self, service: str) -> dict[TopicPartition, int]:
         assert self._reader
-        topics = [self.prefix + name for name in READS[service]]
-        ends: dict[TopicPartition, int] = await self._reader.end_offsets(
-            await partitions_of(self._reader, topics)
-        )
+        if service not in self._partitions:
+            topics = [self.prefix + name for name in READS[service]]
+            self._partitions[service] = await partitions_of(self.options, topics)
+        partitions = self._partitions[service]
+        ends: dict[TopicPartition, int] = await self._reader.end_offsets(partitions)
         return ends

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +56,20 @@ def make_reader(options: Mapping[str, Any]) -> AIOKafkaConsumer:
     )
 
 
-async def partitions_of(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> list[TopicPartition]:
+async def partitions_of(options: Mapping[str, Any], topics: Iterable[str]) -> list[TopicPartition]:
     """Every partition of the topics that exist."""
-    existing = await consumer.topics()
-    found = []
-    for topic in topics:
-        if topic in existing:
-            numbers = consumer.partitions_for_topic(topic) or set()
-            found += [TopicPartition(topic, number) for number in sorted(numbers)]
-    return found
+    admin = AIOKafkaAdminClient(**options)
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        described = await admin.describe_topics([name for name in topics if name in existing])
+    finally:
+        await admin.close()
+    return [
+        TopicPartition(topic["topic"], partition["partition"])
+        for topic in described
+        for partition in topic["partitions"]
+    ]
 
 
 async def read_all(
@@ -75,7 +81,7 @@ async def read_all(
     consumer = make_reader(options)
     await consumer.start()
     try:
-        partitions = await partitions_of(consumer, [prefix + name for name in names])
+        partitions = await partitions_of(options, [prefix + name for name in names])
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import shutil
 import signal
 import tempfile
@@ -42,6 +43,7 @@ def run(
     Returns the exit code: 0 when nothing was lost, doubled or reordered and every figure is right.
     """
     console = Console()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # It retries; we tell what failed.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         script = read_script(Path(data)) if data else synthetic_script(seed)

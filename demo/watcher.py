@@ -51,7 +51,7 @@ class Watcher:
         self._consumer = make_reader(self._options)
         await self._consumer.start()
         topics = [self._prefix + name for name in OUTGOING]
-        partitions = await partitions_of(self._consumer, topics)
+        partitions = await partitions_of(self._options, topics)
         self._consumer.assign(partitions)
         await self._consumer.seek_to_beginning(*partitions)
         self._task = asyncio.create_task(self._follow(self._consumer), name="watcher")
