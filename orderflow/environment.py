@@ -1,5 +1,6 @@
 """Settings of a command: the environment's; without servers in it, those of the local stack."""
 
+import os
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -10,7 +11,10 @@ _PROJECT = Path(__file__).resolve().parents[1]
 
 
 def stack_folder() -> Path:
-    """Where `orderflow up` keeps its servers: in the project, else where the command runs."""
+    """Where `orderflow up` keeps its servers: ORDERFLOW_STACK_FOLDER, else in the project."""
+    chosen = os.environ.get("ORDERFLOW_STACK_FOLDER")
+    if chosen:
+        return Path(chosen)
     root = _PROJECT if (_PROJECT / "pyproject.toml").exists() else Path.cwd()
     return root / ".orderflow"
 

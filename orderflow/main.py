@@ -24,7 +24,7 @@ app = typer.Typer(
     help="Orders and tracking from Kafka, into Postgres, and out again as events.",
     epilog="Start here: `orderflow up`, then what it prints. Settings: `orderflow settings`.",
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
 

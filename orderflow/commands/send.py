@@ -99,7 +99,7 @@ async def _send(
                 settings.topic(message.topic),
                 message.value,
                 key=message.key.encode(),
-                headers=message.headers,
+                headers=list(message.headers),
             )
             for message in messages
         ]

@@ -74,7 +74,7 @@ def as_json(topic: str, record: Record) -> dict[str, Any]:
         "timestamp": datetime.fromtimestamp(record.timestamp / 1000, UTC),
         "key": _text(record.key),
         "headers": {name: _text(value) for name, value in record.headers},
-        "value": _value(record.value),
+        "value": _exact(record.value),
     }
 
 
@@ -114,6 +114,13 @@ def _words(body: dict[str, Any], *names: str) -> str:
 
 def _text(data: bytes | None) -> str | None:
     return None if data is None else data.decode("utf-8", "backslashreplace")
+
+
+def _exact(data: bytes | None) -> Any:
+    """A value that is JSON on one line as it is, so that no amount changes its digits."""
+    value = _value(data)
+    is_line = data is not None and b"\n" not in data and b"\r" not in data
+    return orjson.Fragment(data) if is_line and value != _text(data) else value
 
 
 def _value(data: bytes | None) -> Any:

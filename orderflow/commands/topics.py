@@ -6,6 +6,7 @@ from rich.table import Table
 from orderflow.environment import load_settings
 from orderflow.terminal import Commands, Json, out, print_json, run
 from schemas.topics import CATALOGUE
+from services.runtime.topics import PARTITIONS_ADVICE
 from services.runtime.topics import check as compare
 from services.runtime.topics import create as make
 
@@ -45,6 +46,8 @@ def check(json: Json = False) -> None:
     else:
         for difference in differences:
             out.print(f"{'FAIL' if difference.is_fatal else 'note'} {difference}", markup=False)
+        if any("KAFKA_PARTITIONS" in difference.text for difference in differences):
+            out.print(PARTITIONS_ADVICE)
         out.print(f"topics: checked={len(CATALOGUE)} different={len(differences)}")
     if any(difference.is_fatal for difference in differences):
         raise typer.Exit(1)

@@ -1,11 +1,12 @@
 """How to reach Kafka: the same address and credentials for every client of the process."""
 
 import ssl
-from typing import Any
-
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+from typing import TYPE_CHECKING, Any
 
 from services.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from faststream.security import BaseSecurity
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -25,12 +26,18 @@ def client_options(settings: Settings) -> dict[str, Any]:
     return options | ({"ssl_context": context} if context else {})
 
 
-def broker_security(settings: Settings) -> BaseSecurity:
+def broker_security(settings: Settings) -> "BaseSecurity":
     """The same credentials for FastStream's KafkaBroker(security=…)."""
+    from faststream import security
+
     context = ssl_context(settings)
     if not settings.kafka_security_protocol.startswith("SASL_") or not settings.kafka_sasl_password:
-        return BaseSecurity(ssl_context=context, use_ssl=context is not None)
-    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+        return security.BaseSecurity(ssl_context=context, use_ssl=context is not None)
+    kinds = {
+        "PLAIN": security.SASLPlaintext,
+        "SCRAM-SHA-256": security.SASLScram256,
+        "SCRAM-SHA-512": security.SASLScram512,
+    }
     return kinds[settings.kafka_sasl_mechanism](
         username=settings.kafka_sasl_username or "",
         password=settings.kafka_sasl_password.get_secret_value(),

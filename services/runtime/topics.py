@@ -19,6 +19,11 @@ from services.runtime.kafka import client_options
 from services.runtime.settings import Settings
 
 VISIBLE_TIMEOUT_SECONDS = 30.0
+PARTITIONS_ADVICE = (
+    "The number of partitions is fixed when a topic is made: with another, an order's next "
+    "messages go to another partition and may overtake the ones before. Set KAFKA_PARTITIONS to "
+    "what is there, or take a new KAFKA_TOPIC_PREFIX."
+)
 
 
 class TopicError(Exception):
@@ -54,7 +59,7 @@ async def create(settings: Settings, topics: Iterable[Topic] = CATALOGUE) -> lis
         described = await _visible(admin, list(wanted))
     fatal = [d for d in _partition_differences(settings, described) if d.is_fatal]
     if fatal:
-        raise TopicError("\n".join(str(difference) for difference in fatal))
+        raise TopicError("\n".join([*map(str, fatal), PARTITIONS_ADVICE]))
     return missing
 
 
@@ -144,10 +149,7 @@ def _partition_differences(settings: Settings, described: dict[str, list[Any]]) 
     return [
         Difference(
             name,
-            f"has {len(partitions)} partitions, KAFKA_PARTITIONS says "
-            f"{settings.kafka_partitions}. The number is fixed when a topic is made: with another, "
-            "an order's next messages go to another partition and may overtake the ones before. "
-            f"Set KAFKA_PARTITIONS={len(partitions)}, or take a new KAFKA_TOPIC_PREFIX",
+            f"has {len(partitions)} partitions, KAFKA_PARTITIONS says {settings.kafka_partitions}",
             is_fatal=True,
         )
         for name, partitions in described.items()

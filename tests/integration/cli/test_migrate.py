@@ -1,0 +1,244 @@
+"""Migrations on a real Postgres: again, at once, changed, failing; and what roles may do."""
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from services.runtime.migrate import SERVICES_FOLDER, MigrationError, check, migrate
+from services.runtime.postgres import connect, create_pool
+from services.runtime.settings import SERVICES, Settings
+
+from .conftest import Run
+
+
+@pytest.fixture
+async def service(empty_database_url: str) -> AsyncIterator[str]:
+    """A service of this test's own: its role is the server's, so no other test may see it."""
+    name = f"trial_{uuid.uuid4().hex[:8]}"
+    yield name
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        if await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", f"orderflow_{name}"
+        ):
+            await connection.execute(f"DROP OWNED BY orderflow_{name}")
+            await connection.execute(f"DROP ROLE orderflow_{name}")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, service: str) -> Path:
+    """Migrations of the trial service: the shared ones, and one table of its own."""
+    shutil.copytree(SERVICES_FOLDER / "runtime" / "migrations", tmp_path / "runtime" / "migrations")
+    _write(tmp_path, service, "0001_thing.sql", "CREATE TABLE thing (id int PRIMARY KEY);")
+    return tmp_path
+
+
+def _write(folder: Path, service: str, name: str, sql: str) -> None:
+    place = folder / service / "migrations"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / name).write_text(sql)
+
+
+async def test_applied_once_and_never_again(
+    empty_database_url: str, service: str, folder: Path
+) -> None:
+    first = await migrate(empty_database_url, [service], folder=folder)
+    second = await migrate(empty_database_url, [service], folder=folder)
+
+    assert first[-1] == f"{service}: {service}/0001_thing.sql"
+    assert second == []
+
+
+async def test_several_at_once_apply_each_file_once(empty_database_url: str) -> None:
+    runs = await asyncio.gather(*(migrate(empty_database_url) for _ in range(4)))
+
+    applied = [line for run in runs for line in run]
+    assert len(applied) == len(set(applied))
+    assert {line.split(":")[0] for line in applied} == set(SERVICES)
+
+
+async def test_two_databases_at_once_agree_on_the_roles_they_share(
+    empty_database_url: str, database_url: str, service: str, folder: Path
+) -> None:
+    try:
+        await asyncio.gather(
+            migrate(empty_database_url, [service], folder=folder),
+            migrate(database_url, [service], folder=folder),
+        )
+    finally:
+        connection = await asyncpg.connect(database_url)
+        await connection.execute(f"DROP OWNED BY orderflow_{service}")
+        await connection.close()
+
+
+async def test_a_changed_file_is_refused(
+    empty_database_url: str, service: str, folder: Path
+) -> None:
+    await migrate(empty_database_url, [service], folder=folder)
+    _write(folder, service, "0001_thing.sql", "CREATE TABLE thing (id bigint PRIMARY KEY);")
+
+    with pytest.raises(MigrationError, match="was changed after it was applied"):
+        await migrate(empty_database_url, [service], folder=folder)
+
+
+async def test_a_file_before_the_last_one_is_refused(
+    empty_database_url: str, service: str, folder: Path
+) -> None:
+    await migrate(empty_database_url, [service], folder=folder)
+    _write(folder, service, "0000_late.sql", "SELECT 1;")
+
+    with pytest.raises(MigrationError, match="give it a higher number"):
+        await migrate(empty_database_url, [service], folder=folder)
+
+
+async def test_a_failing_file_leaves_nothing_of_itself(
+    empty_database_url: str, service: str, folder: Path
+) -> None:
+    _write(folder, service, "0002_more.sql", "CREATE TABLE more (); SELECT nonsense;")
+    with pytest.raises(
+        MigrationError, match=r"0002_more.sql failed .* \"nonsense\" does not exist"
+    ):
+        await migrate(empty_database_url, [service], folder=folder)
+
+    _write(folder, service, "0002_more.sql", "CREATE TABLE more ();")
+
+    assert await migrate(empty_database_url, [service], folder=folder) == [
+        f"{service}: {service}/0002_more.sql"
+    ]
+
+
+async def test_a_service_says_when_its_schema_is_behind(
+    empty_database_url: str, service: str, folder: Path
+) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        with pytest.raises(MigrationError, match=r"is not set up: run `orderflow migrate`"):
+            await check(connection, service, folder)
+        await migrate(empty_database_url, [service], folder=folder)
+        await check(connection, service, folder)
+        _write(folder, service, "0002_more.sql", "CREATE TABLE more ();")
+        with pytest.raises(MigrationError, match=r"lacks .*0002_more.sql: run `orderflow migrate`"):
+            await check(connection, service, folder)
+    finally:
+        await connection.close()
+
+
+async def test_older_code_is_content_with_a_newer_schema(
+    empty_database_url: str, service: str, folder: Path
+) -> None:
+    _write(folder, service, "0002_more.sql", "CREATE TABLE more ();")
+    await migrate(empty_database_url, [service], folder=folder)
+    (folder / service / "migrations" / "0002_more.sql").unlink()
+
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        await check(connection, service, folder)
+    finally:
+        await connection.close()
+
+
+async def test_a_role_logs_in_once_it_has_a_password(
+    empty_database_url: str, service: str, folder: Path
+) -> None:
+    login = f"SELECT rolcanlogin FROM pg_roles WHERE rolname = 'orderflow_{service}'"
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        await migrate(empty_database_url, [service], folder=folder)
+        before = await connection.fetchval(login)
+        await migrate(empty_database_url, [service], {service: "it's \\ secret"}, folder)
+        after = await connection.fetchval(login)
+    finally:
+        await connection.close()
+
+    assert (before, after) == (False, True)
+
+
+@pytest.mark.parametrize("service_name", SERVICES)
+async def test_a_service_reaches_its_own_rows_and_nothing_else(
+    database_url: str, service_name: str
+) -> None:
+    pool = await create_pool(Settings(database_url=database_url), service_name)
+    others = [name for name in SERVICES if name != service_name]
+    try:
+        async with pool.acquire() as connection:
+            who = await connection.fetchrow("SELECT current_user, current_schema AS place")
+            assert who is not None
+            assert (who["current_user"], who["place"]) == (
+                f"orderflow_{service_name}",
+                service_name,
+            )
+            assert await connection.fetchval("SELECT count(*) FROM outbox") == 0
+            for forbidden in (
+                *(f"SELECT * FROM {other}.outbox" for other in others),
+                "CREATE TABLE mine ()",
+                "ALTER TABLE outbox ADD COLUMN more int",
+                "DELETE FROM migration",
+                "CREATE SCHEMA mine",
+            ):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await connection.execute(forbidden)
+    finally:
+        await pool.close()
+
+
+async def test_waits_are_bounded_and_outlive_the_pools_reset(database_url: str) -> None:
+    settings = Settings(
+        database_url=database_url,
+        database_lock_timeout_seconds=1.5,
+        database_idle_in_transaction_timeout_seconds=7,
+        database_pool_size=1,
+    )
+    pool = await create_pool(settings, "orders")
+    try:
+        async with pool.acquire() as connection:
+            await connection.execute("SET lock_timeout = 0")
+        async with pool.acquire() as connection:
+            names = ("lock_timeout", "idle_in_transaction_session_timeout", "application_name")
+            found = [await connection.fetchval("SELECT current_setting($1)", n) for n in names]
+    finally:
+        await pool.close()
+
+    assert found == ["1500ms", "7s", "orderflow_orders"]
+
+
+async def test_json_goes_in_as_text_or_bytes_and_comes_out_as_it_was(database_url: str) -> None:
+    connection = await connect(Settings(database_url=database_url), "orders")
+    try:
+        found = await connection.fetchval(
+            "SELECT array_agg(j) FROM unnest($1::jsonb[]) AS j", ['{"a": 1.10}', b'["\xc3\xa9"]']
+        )
+    finally:
+        await connection.close()
+
+    assert found == [b'{"a": 1.10}', '["é"]'.encode()]
+
+
+def test_the_command_says_what_it_applied(
+    run: Run, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+
+    first, second = run("migrate", "orders"), run("migrate", "orders", "--json")
+    wrong = run("migrate", "payments")
+
+    assert first.stdout.splitlines()[-1].startswith("migrate: applied=")
+    assert second.stdout == '{"applied":[]}\n'
+    assert (wrong.exit_code, "no service payments" in wrong.stderr) == (1, True)
+
+
+def test_a_database_that_is_not_there_is_no_traceback(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+
+    result = run("migrate")
+
+    assert result.exit_code == 1
+    assert "See DATABASE_URL" in result.stderr

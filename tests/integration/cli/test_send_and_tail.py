@@ -1,0 +1,107 @@
+"""`orderflow send` and `orderflow tail` on a real Kafka."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Run
+
+pytestmark = pytest.mark.usefixtures("topics")
+
+
+def _cancel(number: int, **members: Any) -> str:
+    value = {"shop_slug": "demo-shop", "id": str(number)}
+    return json.dumps({"type": "order.cancel", "value": value, **members})
+
+
+def test_what_is_sent_can_be_read_back(run: Run) -> None:
+    sent = run("send", "-", "--json", input=_cancel(1, id="c-1") + "\n\n" + _cancel(2) + "\n")
+    read = run("tail", "orders.commands", "--from", "beginning", "--no-follow", "--json")
+
+    told = [json.loads(line)["sent"] for line in sent.stdout.splitlines()]
+    found = [json.loads(line) for line in read.stdout.splitlines()]
+    assert [each["line"] for each in told] == [1, 3]
+    assert {(r["partition"], r["offset"]) for r in found} == {
+        (each["partition"], each["offset"]) for each in told
+    }
+    first = next(record for record in found if record["headers"]["ce_id"] == "c-1")
+    assert first["topic"] == "orders.commands"
+    assert first["key"] == "demo-shop/1"
+    assert first["value"] == {"shop_slug": "demo-shop", "id": "1"}
+
+
+def test_one_bad_line_keeps_all_from_being_sent(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "commands.jsonl"
+    file.write_text(f'{_cancel(1)}\n{{"type": "order.cancel", "value": {{"id": "2"}}}}\n')
+
+    refused = run("send", str(file))
+    read = run("tail", "orders.commands", "--from", "beginning", "--no-follow")
+
+    assert refused.exit_code == 1
+    assert "line 2: /shop_slug: " in refused.stderr
+    assert "nothing was sent" in refused.stderr
+    assert read.stdout == ""
+
+
+def test_the_good_lines_go_out_when_asked_to_keep_going(run: Run) -> None:
+    result = run("send", "-", "--keep-going", input=f"nonsense\n{_cancel(1)}\n")
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == "send: sent=1 bad=1"
+
+
+def test_tail_shows_one_key_and_stops_after_so_many(run: Run) -> None:
+    run("send", "-", input="\n".join(_cancel(number % 2) for number in range(6)))
+
+    read = run(
+        *("tail", "orders.commands", "--from", "beginning"),
+        *("--key", "demo-shop/1", "--max", "2", "--json"),
+    )
+
+    assert [json.loads(line)["key"] for line in read.stdout.splitlines()] == ["demo-shop/1"] * 2
+
+
+def test_tail_shows_a_line_for_people(run: Run) -> None:
+    run("send", "-", input=_cancel(1))
+
+    (line,) = run(
+        "tail", "orders.commands", "--from", "beginning", "--no-follow"
+    ).stdout.splitlines()
+
+    assert "order.cancel" in line
+    assert "demo-shop/1" in line
+
+
+def test_a_command_without_an_outcome_is_told_after_the_wait(run: Run) -> None:
+    result = run("send", "-", "--wait", "--timeout", "0.5", input=_cancel(1, id="c-1"))
+
+    assert result.exit_code == 1
+    assert "no outcome within 0.5 seconds for c-1" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (("tail", "orders.event"), "no topic orders.event; there are orders.commands"),
+        (("send", "nowhere.jsonl"), "cannot read nowhere.jsonl: No such file"),
+        (("order", "1001"), "write SHOP/NUMBER"),
+    ],
+)
+def test_a_wrong_argument_is_answered_with_what_to_write(
+    run: Run, arguments: tuple[str, ...], advice: str
+) -> None:
+    result = run(*arguments)
+
+    assert result.exit_code == 1
+    assert advice in result.stderr
+
+
+def test_a_topic_that_was_not_made_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_TOPIC_PREFIX", "never-made.")
+
+    result = run("tail", "orders.events", "--no-follow")
+
+    assert result.exit_code == 1
+    assert "there is no topic never-made.orders.events: run `orderflow topics" in result.stderr

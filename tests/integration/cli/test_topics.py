@@ -1,0 +1,103 @@
+"""`orderflow topics` on a real Kafka."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import Result
+
+from schemas.topics import CATALOGUE
+from services.runtime.settings import Settings
+from services.runtime.topics import check, create
+
+from .conftest import Run
+
+
+def _last_line(result: Result) -> str:
+    return result.stdout.splitlines()[-1]
+
+
+def test_topics_are_made_once_and_left_alone_after(run: Run, topic_prefix: str) -> None:
+    made = run("topics", "create", "--json")
+    again = run("topics", "create")
+    checked = run("topics", "check")
+
+    names = {topic_prefix + topic.name for topic in CATALOGUE}
+    assert set(json.loads(made.stdout)["created"]) == names
+    assert _last_line(again) == f"topics: created=0 present={len(CATALOGUE)}"
+    assert _last_line(checked) == f"topics: checked={len(CATALOGUE)} different=0"
+    assert [made.exit_code, again.exit_code, checked.exit_code] == [0, 0, 0]
+
+
+def test_missing_topics_are_named_with_the_way_out(run: Run, topic_prefix: str) -> None:
+    result = run("topics", "check")
+
+    assert result.exit_code == 1
+    assert f"FAIL {topic_prefix}orders.commands: is missing; run `orderflow" in result.stdout
+
+
+def test_another_number_of_partitions_is_an_error_that_says_why(
+    run: Run, topics: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_PARTITIONS", "4")
+
+    checked, created = run("topics", "check"), run("topics", "create")
+
+    assert [checked.exit_code, created.exit_code] == [1, 1]
+    assert "has 3 partitions, KAFKA_PARTITIONS says 4" in checked.stdout
+    assert "may overtake the ones before" in created.stderr
+
+
+def test_another_retention_is_told_and_is_no_error(
+    kafka_bootstrap_servers: str, topic_prefix: str
+) -> None:
+    settings = Settings(
+        kafka_bootstrap_servers=kafka_bootstrap_servers,
+        kafka_topic_prefix=topic_prefix,
+        kafka_partitions=1,
+    )
+    shorter = replace(CATALOGUE[0], retention_ms=60_000)
+    asyncio.run(create(settings, [shorter]))
+
+    (difference,) = asyncio.run(check(settings, CATALOGUE[:1]))
+
+    assert not difference.is_fatal
+    assert "retention.ms is 60000, the catalogue says 604800000" in str(difference)
+
+
+async def test_making_topics_at_the_same_time_is_harmless(
+    kafka_bootstrap_servers: str, topic_prefix: str
+) -> None:
+    settings = Settings(
+        kafka_bootstrap_servers=kafka_bootstrap_servers,
+        kafka_topic_prefix=topic_prefix,
+        kafka_partitions=2,
+    )
+
+    await asyncio.gather(create(settings), create(settings), create(settings))
+
+    assert await check(settings) == []
+
+
+def test_more_replicas_than_brokers_is_refused_in_words(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_REPLICATION_FACTOR", "9")
+
+    result = run("topics", "create")
+
+    assert result.exit_code == 1
+    assert "KAFKA_REPLICATION_FACTOR must not exceed its brokers" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_kafka_that_is_not_there_is_no_traceback(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+
+    result = run("topics", "check")
+
+    assert result.exit_code == 1
+    assert "KAFKA_BOOTSTRAP_SERVERS" in result.stderr
