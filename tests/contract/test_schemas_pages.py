@@ -1,0 +1,113 @@
+"""The contract's pages say what the catalogue and the services say, and link to what exists."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from orderflow.lines import prepare
+from schemas.enums import CARRIERS
+from schemas.envelope import OUTGOING_HEADERS
+from schemas.topics import CATALOGUE
+from services.claims.domain.reasons import Refusal
+from services.orders.domain.catalogue import CATALOGUE as EVENTS
+from services.orders.domain.reasons import Reason
+from services.runtime.clock import SystemClock
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((ROOT / "docs" / "contract").glob("*.md"))
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / "contract" / name).read_text("utf-8")
+
+
+def first_cells(text: str) -> list[str]:
+    return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("topic", CATALOGUE, ids=lambda topic: topic.name)
+def test_the_topic_table_is_the_catalogue(topic) -> None:
+    cells = (
+        f"`{topic.name}`",
+        topic.meaning,
+        topic.key,
+        ", ".join(topic.writers),
+        ", ".join(topic.readers),
+        f"{topic.retention_days} days",
+        str(topic.partitions),
+        "yes" if topic.personal_data else "no",
+    )
+
+    assert f"| {' | '.join(cells)} |" in page("README.md")
+
+
+def test_every_header_and_carrier_is_named() -> None:
+    text = page("README.md")
+
+    assert [name for name in OUTGOING_HEADERS if f"| `{name}` |" not in text] == []
+    assert [key for key in CARRIERS if f"`{key}`" not in text] == []
+
+
+def test_every_message_type_is_explained() -> None:
+    for topic in CATALOGUE:
+        told = page("publishers.md") if topic.incoming else page("events.md")
+        if topic.name.endswith(".events") or topic.incoming:
+            assert [type_ for type_ in topic.models if f"`{type_}`" not in told] == []
+
+
+def test_the_event_table_is_the_catalogue_of_the_orders_service() -> None:
+    rows = [
+        f"| `{entry.name}` | {entry.phase or 'keeps it'} | {entry.group or 'none'} |"
+        for entry in EVENTS.values()
+    ]
+
+    assert "\n".join(rows) in page("events.md")
+
+
+def test_the_reason_table_holds_every_code_that_services_use() -> None:
+    told = first_cells(page("reasons.md"))
+    used = {reason.value for reason in (*Reason, *Refusal)} | malformed_codes()
+
+    assert set(told) == used
+
+
+def malformed_codes() -> set[str]:
+    """The codes given where a message is found malformed: `Malformed("code", …)`, `_Flaw(…)`."""
+    found = set()
+    for path in (ROOT / "services").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                place = {"Malformed": 0, "_Flaw": 1}.get(node.func.id)
+                if place is not None and isinstance(node.args[place], ast.Constant):
+                    found.add(node.args[place].value)
+    return found
+
+
+def test_the_first_command_can_be_sent_as_it_stands() -> None:
+    (lines,) = re.findall(r"<<'LINES'\n(.*?)LINES\n", page("publishers.md"), re.DOTALL)
+
+    messages, flaws = prepare([lines.strip().encode()], SystemClock().now())
+
+    assert flaws == []
+    assert [message.key for message in messages] == ["demo-shop/1001"]
+    assert json.loads(messages[0].value)["id"] == "1001"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", path.read_text("utf-8")):
+        if target.startswith("http"):
+            continue
+        name, _, heading = target.partition("#")
+        linked = (path.parent / name).resolve() if name else path
+        assert linked.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text("utf-8"), re.MULTILINE)
+            assert heading in {
+                re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings
+            }

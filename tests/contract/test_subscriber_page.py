@@ -1,0 +1,190 @@
+"""The consumer on the subscribers' page, run as it stands there, against Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from schemas.envelope import CloudEvent, write_headers
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "contract" / "subscribers.md"
+DEADLINE_SECONDS = 30.0
+
+
+def consumer_code() -> str:
+    """The one block of Python on the page."""
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    return block
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where the events of a test lie."""
+
+    servers: str
+    topics: list[str]
+
+
+def event(order: str, sequence: int, version: int, name: str) -> dict[str, Any]:
+    return {
+        "order_id": order,
+        "sequence": sequence,
+        "order_version": version,
+        "event_name": name,
+        "context": {"order": {"uuid": order, "status": f"after {version}"}},
+        "of_tomorrow": True,
+    }
+
+
+# Two orders on two topics; repeats as a relay leaves them when it is killed, and the shipment
+# events of order `a` lying before the older order events.
+ORDERS = [
+    event("a", 1, 1, "ORDER_PLACED"),
+    event("a", 1, 1, "ORDER_PLACED"),
+    event("b", 1, 1, "ORDER_PLACED"),
+    event("a", 2, 2, "ORDER_FULFILLED"),
+    event("a", 1, 1, "ORDER_PLACED"),
+    event("a", 2, 2, "ORDER_FULFILLED"),
+    event("a", 3, 5, "ORDER_UPDATED"),
+]
+SHIPMENTS = [
+    event("a", 1, 3, "SHIPMENT_FULFILLED"),
+    event("a", 2, 4, "PICKED_UP_BY_CARRIER"),
+    event("a", 1, 3, "SHIPMENT_FULFILLED"),
+    event("a", 2, 4, "PICKED_UP_BY_CARRIER"),
+    event("a", 3, 6, "SUCCESSFULLY_DELIVERED"),
+]
+ONCE = {
+    ("orders.events", "a"): ["ORDER_PLACED", "ORDER_FULFILLED", "ORDER_UPDATED"],
+    ("orders.events", "b"): ["ORDER_PLACED"],
+    ("shipments.events", "a"): [
+        "SHIPMENT_FULFILLED",
+        "PICKED_UP_BY_CARRIER",
+        "SUCCESSFULLY_DELIVERED",
+    ],
+}
+
+
+@pytest.fixture
+async def published(kafka_bootstrap_servers: str, topic_prefix: str) -> Published:
+    topics = [f"{topic_prefix}orders.events", f"{topic_prefix}shipments.events"]
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(topic, 6, 1) for topic in topics])
+    finally:
+        await admin.close()
+    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap_servers) as producer:
+        for topic, events in zip(topics, (ORDERS, SHIPMENTS), strict=True):
+            for body in events:
+                headers = write_headers(CloudEvent(sequence=body["sequence"]))
+                value = json.dumps(body).encode()
+                await producer.send_and_wait(
+                    topic, value, body["order_id"].encode(), headers=headers
+                )
+    return Published(kafka_bootstrap_servers, topics)
+
+
+async def run_until(published: Published, database: Path, group: str, is_done: Callable[[], bool]):
+    """Run the page's consumer until a condition holds, then cancel it as a kill would."""
+    names: dict[str, Any] = {}
+    exec(compile(consumer_code(), str(PAGE), "exec"), names)
+    following = asyncio.create_task(
+        names["follow"](published.servers, published.topics, str(database), group)
+    )
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not is_done():
+                assert not following.done(), following.exception()
+                await asyncio.wait([following], timeout=0.05)
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+
+
+def rows(database: Path, statement: str) -> list[tuple[Any, ...]]:
+    if not database.exists():
+        return []
+    connection = sqlite3.connect(database)
+    try:
+        return connection.execute(statement).fetchall()
+    except sqlite3.OperationalError:
+        return []  # Its tables are not there yet.
+    finally:
+        connection.close()
+
+
+def done_once(database: Path) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for topic, order, what in rows(database, "SELECT topic, order_id, what FROM to_do"):
+        found.setdefault((".".join(topic.split(".")[-2:]), order), []).append(what)
+    return found
+
+
+async def test_the_consumer_acts_once_on_every_event_and_keeps_the_newest_order(
+    published: Published, tmp_path: Path
+) -> None:
+    database = tmp_path / "mine.sqlite"
+
+    await run_until(
+        published, database, f"{published.topics[0]}.one", lambda: _count(database) >= 7
+    )
+    # Another group starts from the beginning: every event is delivered again.
+    second = f"{published.topics[0]}.two"
+    await run_until(published, database, second, lambda: True)
+    await _everything_again(published, database, second)
+
+    assert done_once(database) == ONCE
+    assert rows(database, "SELECT order_id, version FROM orders ORDER BY order_id") == [
+        ("a", 6),
+        ("b", 1),
+    ]
+    (snapshot,) = rows(database, "SELECT snapshot FROM orders WHERE order_id = 'a'")
+    assert json.loads(snapshot[0]) == {"uuid": "a", "status": "after 6"}
+
+
+def test_the_consumer_is_about_twenty_lines() -> None:
+    code = consumer_code().split("async def follow")[1]
+
+    assert len(code.splitlines()) <= 20
+
+
+def _count(database: Path) -> int:
+    return len(rows(database, "SELECT 1 FROM to_do"))
+
+
+async def _everything_again(published: Published, database: Path, group: str) -> None:
+    """Deliver all events once more, ended by one with a cut snapshot for each topic and order."""
+    async with AIOKafkaProducer(bootstrap_servers=published.servers) as producer:
+        for topic in published.topics:
+            for order in ("a", "b"):
+                sequence = 1 + max((e["sequence"] for e in _of(topic, order)), default=0)
+                end = event(order, sequence, 99, "END") | {"context": {"order": None}}
+                body = json.dumps(end).encode()
+                await producer.send_and_wait(topic, body, order.encode())
+
+    def has_read_to_the_end() -> bool:
+        return len(rows(database, "SELECT 1 FROM to_do WHERE what = 'END'")) == 4
+
+    await run_until(published, database, group, has_read_to_the_end)
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute("DELETE FROM to_do WHERE what = 'END'")
+    connection.close()
+
+
+def _of(topic: str, order: str) -> list[dict[str, Any]]:
+    events = ORDERS if topic.endswith("orders.events") else SHIPMENTS
+    return [e for e in events if e["order_id"] == order]
