@@ -1,22 +1,27 @@
 """`orderflow report`: what the analytics service knows of deliveries, in figures."""
 
 import asyncio
+import io
 import sys
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
+from rich.console import Console
+from rich.measure import Measurement
 
 from orderflow.environment import load_settings
 from orderflow.reporting.files import to_csv, to_json_lines, write_parquet
-from orderflow.reporting.table import to_table
-from orderflow.terminal import CommandError, Json, err, out, run
+from orderflow.reporting.table import to_tables
+from orderflow.terminal import CommandError, Json, err, run
 from services.analytics.report import Dimension, Report, Selection, read_report
 from services.runtime.migrate import check
 from services.runtime.postgres import connect
 from services.runtime.settings import Settings
+
+WIDTH_MAX = 1000
 
 
 class Format(StrEnum):
@@ -110,7 +115,7 @@ def _write(found: Report, form: Format, file: Path | None) -> None:
         elif file:
             file.write_text(_text(found, form), encoding="utf-8")
         elif form is Format.TABLE:
-            out.print(to_table(found))
+            _print_table(found)
         else:
             sys.stdout.write(_text(found, form))
     except OSError as error:
@@ -124,9 +129,20 @@ def _text(found: Report, form: Format) -> str:
         return to_csv(found)
     if form is Format.JSON:
         return to_json_lines(found)
-    with out.capture() as captured:
-        out.print(to_table(found))
-    return captured.get()
+    text = io.StringIO()
+    _print_table(found, text)
+    return text.getvalue()
+
+
+def _print_table(found: Report, file: TextIO | None = None) -> None:
+    """Never cropped: a figure cut in half reads like another one."""
+    console = Console(file=file, highlight=False)
+    tables = to_tables(found)
+    unbounded = console.options.update(width=WIDTH_MAX)
+    widths = (Measurement.get(console, unbounded, table).maximum for table in tables)
+    console.width = max(console.width, *widths)
+    for table in tables:
+        console.print(table)
 
 
 def _draw(found: list[Report], folder: Path) -> None:

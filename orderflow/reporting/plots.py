@@ -10,6 +10,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from services.analytics.report import Figures, Report, Spread
@@ -103,54 +104,61 @@ def _parcels(report: Report) -> Figure:
     return figure
 
 
+SPREADS: tuple[tuple[str, str, Callable[[Figures], Spread]], ...] = (
+    ("placed → shipped", EARLY, lambda row: row.placed_to_shipped),
+    ("shipped → delivered", ON_TIME, lambda row: row.shipped_to_delivered),
+    ("placed → delivered", INK, lambda row: row.placed_to_delivered),
+)
+
+
 def _delivery_times(by_carrier: Report, by_country: Report) -> Figure:
     groups = [("carrier", _largest(by_carrier)), ("country", _largest(by_country))]
     heights = [max(1, len(rows)) for _, rows in groups]
-    height = 2.4 + 0.62 * sum(heights)
-    figure = Figure(figsize=(9, height), layout="constrained")
-    figure.suptitle(
-        "Days to the customer: median (dot) and 95th percentile (end)",
-        x=0.01, ha="left", color=INK, fontsize=13, fontweight="bold",
-    )  # fmt: skip
-    for axes, (name, rows) in zip(
-        figure.subplots(2, 1, height_ratios=heights, sharex=True), groups, strict=True
-    ):
+    figure = Figure(figsize=(9, 2.6 + 0.62 * sum(heights)), layout="constrained")
+    title = f"Days to the customer{_scope(by_carrier)}"
+    figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=13, fontweight="bold")
+    panels = figure.subplots(2, 1, height_ratios=heights, sharex=True)
+    for axes, (name, rows) in zip(panels, groups, strict=True):
         _style(axes)
-        axes.set_title(f"by {name}{_scope(by_carrier)}", loc="left", color=FAINT, fontsize=10)
-        _spreads(axes, rows)
+        axes.set_title(f"by {name}", loc="left", color=FAINT, fontsize=10)
+        _spread_rows(axes, rows)
+    panels[1].set_xlabel("days; dot = median, end of the line = 95th percentile")
+    panels[1].set_xlim(0, 1.15 * max(1, *(_longest(rows) for _, rows in groups)))
+    lines = [Line2D([], [], color=c, marker="o", linewidth=2.5, label=t) for t, c, _ in SPREADS]
+    figure.legend(handles=lines, loc="outside lower left", ncols=3, frameon=False, labelcolor=INK)
     return figure
 
 
-def _spreads(axes: Axes, rows: Sequence[Figures]) -> None:
-    kinds: tuple[tuple[str, str, Callable[[Figures], Spread], float], ...] = (
-        ("placed → delivered", INK, lambda row: row.placed_to_delivered, -0.22),
-        ("placed → shipped", EARLY, lambda row: row.placed_to_shipped, 0.0),
-        ("shipped → delivered", ON_TIME, lambda row: row.shipped_to_delivered, 0.22),
-    )
-    for label, colour, spread_of, offset in kinds:
-        for place, row in enumerate(rows):
-            spread = spread_of(row)
-            if spread.p50_seconds is None or spread.p95_seconds is None:
-                continue
-            y, low, high = (
-                place + offset,
-                _in_days(spread.p50_seconds),
-                _in_days(spread.p95_seconds),
-            )
-            axes.plot([low, high], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
-            axes.plot([low], [y], "o", color=colour, markersize=6)
-            axes.annotate(f"{low:.1f} · {high:.1f}", (high, y), (5, 0), textcoords="offset points",
-                          va="center", fontsize=8, color=colour)  # fmt: skip
-        axes.plot([], [], "o-", color=colour, linewidth=2.5, label=label)
+def _spread_rows(axes: Axes, rows: Sequence[Figures]) -> None:
+    for place, row in enumerate(rows):
+        for (_, colour, spread_of), offset in zip(SPREADS, (-0.24, 0.0, 0.24), strict=True):
+            _spread(axes, spread_of(row), place + offset, colour)
     axes.set_yticks(range(len(rows)), [f"{row.key} ({row.parcels_delivered:,})" for row in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(left=0)
-    axes.margins(x=0.12)
-    axes.set_xlabel("days")
+    axes.set_ylim(max(1, len(rows)) - 0.4, -0.6)
     axes.grid(visible=True, axis="x", color=GRID)
     axes.grid(visible=False, axis="y")
-    if rows:
-        _legend(axes)
+
+
+def _spread(axes: Axes, spread: Spread, y: float, colour: str) -> None:
+    if spread.p50_seconds is None or spread.p95_seconds is None:
+        return
+    low, high = _in_days(spread.p50_seconds), _in_days(spread.p95_seconds)
+    axes.plot([low, high], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
+    axes.plot([low], [y], "o", color=colour, markersize=6)
+    axes.annotate(
+        f"{low:.1f} · {high:.1f}",
+        (high, y),
+        xytext=(7, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8,
+        color=colour,
+    )
+
+
+def _longest(rows: Sequence[Figures]) -> float:
+    seconds = (spread_of(row).p95_seconds or 0 for row in rows for _, _, spread_of in SPREADS)
+    return _in_days(max(seconds, default=0))
 
 
 def _largest(report: Report) -> list[Figures]:

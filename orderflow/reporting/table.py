@@ -1,20 +1,24 @@
 """A report for people: one column of figures for the total, else one line a row."""
 
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from orderflow.reporting.columns import plain_amount
 from services.analytics.report import Dimension, Figures, Report, Spread
 
 NOTHING = "–"
+Cell = Callable[[Figures], str]
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def to_table(report: Report) -> Table:
-    """The report as a rich table."""
+def to_tables(report: Report) -> list[Table]:
+    """The report as rich tables, to be printed below each other."""
     if report.selection.by is Dimension.TOTAL:
-        return _total(report)
+        return [_total(report)]
     return _rows(report)
 
 
@@ -51,36 +55,38 @@ def _total_lines(row: Figures) -> list[tuple[str, str, str]]:
     ]
 
 
-def _rows(report: Report) -> Table:
-    table = Table(title=_title(report), title_justify="left", header_style="bold")
-    table.add_column(report.selection.by.value, no_wrap=True, style="bold")
-    heads = ["orders", "late", "parcels\nexpected", "handed\nover", "deliv-\nered", "late"]
-    heads += ["on\ntime", "placed →\nshipped", "shipped →\ndelivered", "placed →\ndelivered"]
-    heads += ["claims", "per\n1,000"]
-    for head in [*heads, *(f"items\n{currency}" for currency in report.currencies)]:
-        table.add_column(head, justify="right", no_wrap=True)
+def _rows(report: Report) -> list[Table]:
+    """Two tables: one with all columns would be wider than most terminals."""
+    counts = _table(report, _COUNTS)
+    counts.title, counts.title_justify, counts.title_style = _title(report), "left", "bold"
+    others = [
+        *_OTHERS,
+        *((f"items\n{currency}", _item_value(currency)) for currency in report.currencies),
+    ]
+    times = _table(report, others)
+    times.title, times.title_justify = "\nmedian · 95th percentile", "left"
+    times.title_style = "dim"
+    return [counts, times]
+
+
+def _table(report: Report, columns: Sequence[tuple[str, Cell]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    table.add_column(report.selection.by.value, no_wrap=True, style="bold", vertical="bottom")
+    for head, _ in columns:
+        table.add_column(head, justify="right", no_wrap=True, vertical="bottom")
     for row in report.rows:
-        table.add_row(row.key, *_cells(row, report.currencies))
-    table.caption = "times: median · 95th percentile"
-    table.caption_justify = "left"
+        table.add_row(row.key, *(cell(row) for _, cell in columns))
     return table
 
 
-def _cells(row: Figures, currencies: tuple[str, ...]) -> list[str]:
-    spreads = (row.placed_to_shipped, row.shipped_to_delivered, row.placed_to_delivered)
-    return [
-        _count(row.orders),
-        _count(row.orders_late),
-        _count(row.parcels_expected),
-        _count(row.parcels_handed_over),
-        _count(row.parcels_delivered),
-        _count(row.parcels_late),
-        _percent(row.on_time_percent),
-        *(f"{_duration(s.p50_seconds)} · {_duration(s.p95_seconds)}" for s in spreads),
-        _count(row.claims),
-        _number(row.claims_per_1000_parcels),
-        *(_amount(row.item_value.get(currency)) for currency in currencies),
-    ]
+def _item_value(currency: str) -> Cell:
+    return lambda row: _amount(row.item_value.get(currency))
+
+
+def _times(spread: Spread) -> str:
+    if spread.p50_seconds is None:
+        return NOTHING
+    return f"{_short(spread.p50_seconds)} · {_short(spread.p95_seconds)}"
 
 
 def _title(report: Report) -> str:
@@ -115,6 +121,13 @@ def _duration(seconds: int | None) -> str:
     return f"{seconds // _DAY} d {seconds % _DAY // _HOUR:02} h"
 
 
+def _short(seconds: int | None) -> str:
+    """The same without spaces, in days from a day on: 9.2d, 3h20m."""
+    if seconds is not None and seconds >= _DAY:
+        return f"{seconds / _DAY:.1f}d"
+    return _duration(seconds).replace(" min", "m").replace(" ", "")
+
+
 def _count(count: int | None) -> str:
     return NOTHING if count is None else f"{count:,}"
 
@@ -132,3 +145,23 @@ def _amount(amount: Decimal | None) -> str:
         return NOTHING
     whole, _, decimals = plain_amount(amount).partition(".")
     return f"{int(whole):,}.{decimals}"
+
+
+_COUNTS: tuple[tuple[str, Cell], ...] = (
+    ("orders", lambda row: _count(row.orders)),
+    ("late", lambda row: _count(row.orders_late)),
+    ("parcels\nexpected", lambda row: _count(row.parcels_expected)),
+    ("handed\nover", lambda row: _count(row.parcels_handed_over)),
+    ("deliv-\nered", lambda row: _count(row.parcels_delivered)),
+    ("early", lambda row: _count(row.parcels_early)),
+    ("on the\nday", lambda row: _count(row.parcels_on_time)),
+    ("late", lambda row: _count(row.parcels_late)),
+    ("on time", lambda row: _percent(row.on_time_percent)),
+)
+_OTHERS: tuple[tuple[str, Cell], ...] = (
+    ("placed →\nshipped", lambda row: _times(row.placed_to_shipped)),
+    ("shipped →\ndelivered", lambda row: _times(row.shipped_to_delivered)),
+    ("placed →\ndelivered", lambda row: _times(row.placed_to_delivered)),
+    ("claims", lambda row: _count(row.claims)),
+    ("per\n1,000", lambda row: _number(row.claims_per_1000_parcels)),
+)
