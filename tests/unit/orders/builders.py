@@ -1,0 +1,277 @@
+"""A world that decisions are applied to, and short ways to write commands and scans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from services.orders.domain.commands import (
+    CancelOrder,
+    Command,
+    PlacementFields,
+    PlaceOrder,
+    Reference,
+    ReferenceKind,
+    ReportTracking,
+    Tracking,
+    UpdateOrder,
+    UpdateShipment,
+    UpsertAnalytics,
+    UpsertOrder,
+    names,
+)
+from services.orders.domain.decision import Decision, Event, Outcome, Topic, World
+from services.orders.domain.identity import NAMESPACE, order_id_of, scan_key
+from services.orders.domain.order import Address, Order, Product, Shipment
+from services.orders.domain.parcel import Parcel, normalise_number
+from services.orders.domain.policy import decide
+from services.orders.domain.scans import Precision, Scan
+
+NOON = datetime(2024, 1, 5, 12, tzinfo=UTC)
+SHOP = "shop"
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Desk:
+    """Orders, parcels and references, and every event told so far. Checks each decision."""
+
+    orders: dict[UUID, Order] = field(default_factory=dict)
+    parcels: dict[str, Parcel] = field(default_factory=dict)
+    references: dict[Reference, UUID] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    now: datetime = NOON
+
+    def send(self, command: Command) -> Decision:
+        """Decide a command on exactly what it names, check the decision, and apply it."""
+        decision = decide(self.seen_by(command), command, self.now)
+        check_decision(self, decision)
+        self.orders |= {order.order_id: order for order in decision.orders}
+        self.parcels |= {parcel.number: parcel for parcel in decision.parcels}
+        self.references |= dict(decision.references)
+        self.events.extend(decision.events)
+        return decision
+
+    def seen_by(self, command: Command) -> World:
+        """Only what the batch would have locked and read for this command."""
+        named = names(command)
+        parcels = {number: self.parcels[number] for number in named.numbers if number in self.parcels}
+        references = {r: self.references[r] for r in named.references if r in self.references}
+        wanted = set(references.values())
+        wanted |= {owner.order_id for parcel in parcels.values() for owner in parcel.owners}
+        for reference in named.references:
+            if reference.kind is ReferenceKind.UUID and _is_uuid(reference.value):
+                wanted.add(UUID(reference.value))
+            if reference.kind is ReferenceKind.ORDER_NUMBER:
+                wanted.add(order_id_of(reference.shop, reference.value))
+        orders = {order_id: self.orders[order_id] for order_id in wanted if order_id in self.orders}
+        return World(orders=orders, parcels=parcels, references=references)
+
+    def order(self, number: str = "1", shop: str = SHOP) -> Order:
+        """An order that exists."""
+        return self.orders[order_id_of(shop, number)]
+
+    def shipment(self, ordinal: int = 1, number: str = "1") -> Shipment:
+        """An order's n-th shipment."""
+        return next(s for s in self.order(number).shipments if s.ordinal == ordinal)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_decision(desk: Desk, decision: Decision) -> None:
+    """What must hold of every decision whatsoever."""
+    refused = decision.outcome in (Outcome.REJECTED, Outcome.WAITING)
+    if refused:
+        assert decision.reason is not None
+        assert not decision.orders
+        assert not decision.events
+        assert not decision.references
+    if decision.outcome is Outcome.REJECTED:
+        assert not decision.parcels
+        assert decision.detail
+    assert (decision.waits_for is not None) == (decision.outcome is Outcome.WAITING)
+    if decision.outcome is Outcome.NO_CHANGE:
+        assert not decision.events
+        assert decision.reason is not None
+    check_numbers(desk, decision)
+    for order in decision.orders:
+        check_order(order)
+
+
+def check_numbers(desk: Desk, decision: Decision) -> None:
+    """Events are numbered without gaps, and every one is a step of its order's version."""
+    told = {event.event_id for event in desk.events}
+    assert len({event.event_id for event in decision.events}) == len(decision.events)
+    assert not told & {event.event_id for event in decision.events}
+    after = {order.order_id: order for order in decision.orders}
+    for order_id, order in after.items():
+        before = desk.orders.get(order_id)
+        mine = [event for event in decision.events if event.order_id == order_id]
+        counts = {Topic.ORDERS: 0, Topic.SHIPMENTS: 0}
+        version = 0
+        if before is not None:
+            counts = {
+                Topic.ORDERS: before.order_sequence,
+                Topic.SHIPMENTS: before.shipment_sequence,
+            }
+            version = before.version
+        for event in mine:
+            counts[event.topic] += 1
+            version += 1
+            assert event.sequence == counts[event.topic]
+            assert event.order_version == version
+        assert order.order_sequence == counts[Topic.ORDERS]
+        assert order.shipment_sequence == counts[Topic.SHIPMENTS]
+        assert order.version == version
+        assert len([event for event in mine if event.topic is Topic.ORDERS]) <= 1
+    assert {event.order_id for event in decision.events} <= set(after)
+
+
+def check_order(order: Order) -> None:
+    """What must hold of every order whatsoever."""
+    handed_over = len(order.fulfilled)
+    ordinals = [shipment.ordinal for shipment in order.shipments]
+    assert order.version == order.order_sequence + order.shipment_sequence
+    assert order.expected_number_of_shipments == max(order.expected_asked, handed_over)
+    assert len(order.shipments) == order.expected_number_of_shipments <= 100
+    assert ordinals == sorted(set(ordinals))
+    assert len({shipment.shipment_id for shipment in order.shipments}) == len(ordinals)
+    numbers = [shipment.number for shipment in order.fulfilled]
+    assert len(set(numbers)) == len(numbers)
+    assert len(order.applied) <= 64
+    cancelled = order.status == "cancelled"
+    assert all(s.archived == (cancelled and s.is_draft) for s in order.shipments)
+    if not cancelled:
+        partly = "fulfilled" if handed_over >= len(order.shipments) else "partially_fulfilled"
+        assert order.status == (partly if handed_over else "placed")
+
+
+_counter = iter(range(10**9))
+
+
+def item(**given: Any) -> dict[str, Any]:
+    """What every command has; each call is another item."""
+    number = next(_counter)
+    return {"item_id": uuid5(NAMESPACE, f"item/{number}"), "causation_id": f"message-{number}"} | given
+
+
+def ref(value: str = "1", kind: str = "order_number", shop: str = SHOP) -> Reference:
+    """A reference to an order, by its number unless said otherwise."""
+    return Reference(shop, ReferenceKind(kind), value)
+
+
+def fields(number: str = "1", **given: Any) -> PlacementFields:
+    """What a shop says of an order."""
+    said: dict[str, Any] = {"address": Address(zip_code="10115"), "order_placed_at": NOON}
+    return PlacementFields(order_number=number, **(said | given))
+
+
+def place(number: str = "1", *, shop: str = SHOP, sent: dict[str, Any] | None = None, **given: Any) -> PlaceOrder:
+    """`order.place`."""
+    return PlaceOrder(**(sent or item()), shop=shop, order=fields(number, **given))
+
+
+def upsert(
+    reference: Reference | None = None,
+    order: PlacementFields | None = None,
+    trackings: tuple[Tracking, ...] = (),
+    **given: Any,
+) -> UpsertOrder:
+    """`order.upsert`."""
+    reference = reference or ref()
+    return UpsertOrder(
+        **(item() | given), shop=reference.shop, reference=reference, order=order, trackings=trackings
+    )
+
+
+def attach(*numbers: str, to: str = "1", carrier: str | None = None, **given: Any) -> UpsertOrder:
+    """`order.upsert` with tracking numbers only."""
+    said = tuple(Tracking(tracking_number=n, carrier_reference=carrier, **given) for n in numbers)
+    return upsert(ref(to), trackings=said)
+
+
+def update(reference: Reference | None = None, **given: Any) -> UpdateOrder:
+    """`order.update`."""
+    reference = reference or ref()
+    return UpdateOrder(**(item() | given), shop=reference.shop, reference=reference)
+
+
+def cancel(reference: Reference | None = None, **given: Any) -> CancelOrder:
+    """`order.cancel`."""
+    reference = reference or ref()
+    return CancelOrder(**(item() | given), shop=reference.shop, reference=reference)
+
+
+def update_shipment(reference: Reference | None = None, **given: Any) -> UpdateShipment:
+    """`shipment.update`."""
+    reference = reference or ref()
+    return UpdateShipment(**(item() | given), shop=reference.shop, reference=reference)
+
+
+def attribute(reference: Reference | None = None, **given: Any) -> UpsertAnalytics:
+    """`order.analytics.upsert`."""
+    reference = reference or ref()
+    return UpsertAnalytics(**(item() | given), shop=reference.shop, reference=reference)
+
+
+def scan(
+    name: str,
+    at: datetime = NOON,
+    *,
+    number: str = "N1",
+    carrier: str | None = "dhl",
+    code: str | None = None,
+    scan_id: str | None = None,
+    retracts: str | None = None,
+    precision: Precision = Precision.SECOND,
+    recorded_at: datetime = NOON,
+    **given: Any,
+) -> Scan:
+    """A scan, with its identity made as the messages make it."""
+    key = scan_key(
+        number=normalise_number(number),
+        carrier=carrier,
+        scan_id=scan_id,
+        event_name=name,
+        code=code,
+        occurred_at=at,
+        retracts=retracts,
+    )
+    return Scan(
+        key=key,
+        event_name=name,
+        occurred_at=at,
+        recorded_at=recorded_at,
+        carrier=carrier,
+        code=code,
+        scan_id=scan_id,
+        retracts=retracts,
+        precision=precision,
+        **given,
+    )
+
+
+def report(*scans: Scan, number: str = "N1", carrier: str | None = "dhl") -> ReportTracking:
+    """`tracking.reported`."""
+    return ReportTracking(
+        **item(), tracking_number=number, carrier_reference=carrier, scans=scans
+    )
+
+
+def product(sku: str, quantity: int = 1, **given: Any) -> Product:
+    """A product line."""
+    return Product(sku=sku, quantity=quantity, **given)
+
+
+def told(decision: Decision) -> list[str]:
+    """The types of a decision's events, in order."""
+    return [event.type.value for event in decision.events]
