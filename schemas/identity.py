@@ -18,10 +18,13 @@ def shipment_id(order: UUID, ordinal: int) -> UUID:
 
 
 def claim_id(order: UUID, opened_by: str) -> UUID:
-    """Id of the claim on an order; `opened_by` is what makes two openings the same claim."""
+    """Id of the claim that one command item opened; delivered twice, it opens one claim."""
     return uuid5(NAMESPACE, f"{order}/claim/{opened_by}")
 
 
 def event_id(order: UUID, topic: str, sequence: int) -> UUID:
-    """Id of the order's event number `sequence` on a topic; a repeat carries it again."""
+    """Id of the order's event number `sequence` on `claims.events`.
+
+    Events of the orders service are named by what caused them: take their ids as they come.
+    """
     return uuid5(NAMESPACE, f"{order}/event/{topic}/{sequence}")

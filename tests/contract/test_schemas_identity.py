@@ -1,0 +1,55 @@
+"""Ids and headers: the same for everyone, today and for ever."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid5
+
+import pytest
+
+from schemas import identity
+from schemas.envelope import CloudEvent, read_headers, write_headers
+from services.claims.domain import ids as claims_ids
+from services.orders.domain import identity as orders_ids
+
+ORDER = UUID("7ce7c1e0-0000-5000-8000-000000000001")
+
+
+def test_the_order_id_is_what_the_page_tells_others_to_compute() -> None:
+    namespace = uuid5(UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"), "https://orderflow.dev/ids")
+
+    assert identity.order_id("demo-shop", "1001") == uuid5(namespace, "demo-shop/1001")
+    assert identity.shipment_id(ORDER, 2) == uuid5(namespace, f"{ORDER}/shipment/2")
+
+
+def test_the_services_copies_agree_with_the_contract() -> None:
+    assert orders_ids.order_id_of("demo-shop", "1001") == identity.order_id("demo-shop", "1001")
+    assert orders_ids.shipment_id_of(ORDER, 2) == identity.shipment_id(ORDER, 2)
+    assert claims_ids.order_id("demo-shop", "1001") == identity.order_id("demo-shop", "1001")
+    assert claims_ids.claim_id(ORDER, ORDER) == identity.claim_id(ORDER, str(ORDER))
+    assert claims_ids.event_id(ORDER, 3) == identity.event_id(ORDER, "claims.events", 3)
+
+
+def test_headers_are_read_as_they_were_written() -> None:
+    event = CloudEvent(
+        type="order.placed",
+        source="orderflow/orders",
+        id="1",
+        time="2026-03-01T09:30:05Z",
+        subject=str(ORDER),
+        causation_id="cmd-1",
+        sequence=1,
+        order_version=2,
+    )
+    headers = write_headers(event)
+
+    assert read_headers(headers) == event
+    assert ("ce_specversion", b"1.0") in headers
+    assert "traceparent" not in dict(headers)
+
+
+def test_foreign_headers_are_left_alone_and_unreadable_ones_of_ours_are_said_so() -> None:
+    assert read_headers([("x-mine", b"\xff"), ("ce_type", b"order.place")]).type == "order.place"
+    with pytest.raises(ValueError, match="utf-8"):
+        read_headers([("ce_type", b"\xff")])
+    with pytest.raises(ValueError, match="invalid literal"):
+        read_headers([("ce_sequence", b"first")])
