@@ -67,7 +67,12 @@ def subscribe(
         no_reply=True,
     )
     consumer.bind(lambda: subscriber.consumer)
-    subscriber(consumer.handle)
+
+    # FastStream would build a validator from the annotation, and records need none.
+    async def handle(records: Any) -> None:
+        await consumer.handle(records)
+
+    subscriber(handle)
     return broker, subscriber
 
 

@@ -50,4 +50,4 @@ class ShardLeases:
 
 
 def _lock_class(name: str) -> int:
-    return zlib.crc32(name.encode()) - 2**31
+    return zlib.crc32(name.encode()) & 0x7FFFFFFF  # Fits both integer and oid.

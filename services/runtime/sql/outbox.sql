@@ -32,5 +32,5 @@ SELECT pg_advisory_unlock($1, $2);
 -- How many relays are alive: each holds one lock of the members' class. $1 class
 SELECT count(*)
   FROM pg_locks
- WHERE locktype = 'advisory' AND granted AND classid = $1::bigint::oid
+ WHERE locktype = 'advisory' AND granted AND classid = $1::integer::oid
    AND database = (SELECT oid FROM pg_database WHERE datname = current_database());

@@ -1,0 +1,146 @@
+"""One batch of the orders service: what comes out, and that everything in it ends once."""
+
+import json
+
+from tests.integration.orders.conftest import a_cancel, a_record, a_report, an_upsert
+
+
+def kinds(records):
+    return [headers["ce_type"].decode() for _, headers, _ in records]
+
+
+def outcomes(records):
+    return [(body["outcome"], body["reason"]) for _, _, body in records]
+
+
+async def test_an_order_its_parcel_and_its_scans_end_as_events_in_order(apply, published):
+    await apply(an_upsert("1", trackings=["1Z1"]), a_report("1z-1"))
+
+    events = [r for r in await published() if r[0].endswith(".events")]
+    assert kinds(events) == ["order.placed", "shipment.fulfilled", "shipment.scanned"]
+    assert [int(headers["ce_orderversion"]) for _, headers, _ in events] == [1, 2, 3]
+    assert [int(headers["ce_sequence"]) for _, headers, _ in events] == [1, 1, 2]
+    assert outcomes(await published("orders.outcomes")) == [("applied", None)]
+    last = events[-1][2]
+    assert last["ref"] == "shipments/in_transit/PICKED_UP_BY_CARRIER"
+    assert last["context"]["order"]["trackings"][0]["phase"] == "in_transit"
+
+
+async def test_the_same_command_again_changes_nothing(apply, published):
+    await apply(an_upsert("1", ce_id="c-1"))
+    await apply(an_upsert("1", ce_id="c-1"))
+
+    assert kinds(await published("orders.events")) == ["order.placed"]
+    assert outcomes(await published("orders.outcomes")) == [
+        ("applied", None),
+        ("no_change", "duplicate"),
+    ]
+
+
+async def test_one_malformed_record_leaves_its_batch_untouched(apply, published):
+    await apply(an_upsert("1"), a_record("order.upsert", b'{"id":NaN}'), an_upsert("2"))
+
+    assert kinds(await published("orders.events")) == ["order.placed"] * 2
+    ((_, _, rejected),) = await published("orders.rejected")
+    assert rejected["reason"] == "number_not_finite"
+    assert rejected["errors"][0]["pointer"] == "/id"
+    assert rejected["original"] == {"encoding": "utf-8", "value": '{"id":NaN}'}
+    assert sorted(outcomes(await published("orders.outcomes")), key=str) == [
+        ("applied", None),
+        ("applied", None),
+        ("rejected", "number_not_finite"),
+    ]
+
+
+async def test_each_item_of_a_bulk_command_has_its_own_outcome(apply, published):
+    items = [{"id": "1"}, {"id": "2", "trackings": "none"}, {"id": "3", "id_type": "colour"}]
+    body = {"shop_slug": "demo-shop", "items": items}
+    await apply(an_upsert("1"), a_record("orders.fulfill_bulk", body))
+
+    told = [(b["index"], b["outcome"]) for _, _, b in await published("orders.outcomes")]
+    assert sorted(told) == [(0, "applied"), (0, "no_change"), (1, "rejected"), (2, "rejected")]
+    pointers = [b["errors"][0]["pointer"] for _, _, b in await published("orders.rejected")]
+    assert pointers == ["/items/1/trackings", "/items/2/id_type"]
+
+
+async def test_a_command_waits_for_its_order_under_any_name(apply, published):
+    await apply(a_cancel("1"), a_cancel("ext-1", "external_id"), a_cancel("name-1", "order_name"))
+    assert await published() == []
+
+    await apply(an_upsert("1", external_id="ext-1", order_name="name-1"))
+
+    assert kinds(await published("orders.events")) == ["order.placed", "order.cancelled"]
+    assert outcomes(await published("orders.outcomes")) == [
+        ("applied", None),
+        ("applied", None),
+        ("no_change", "no_difference"),
+        ("no_change", "no_difference"),
+    ]
+
+
+async def test_a_command_may_wait_and_be_decided_within_one_batch(apply, published, pool):
+    await apply(a_cancel("1"), an_upsert("1"))
+
+    assert kinds(await published("orders.events")) == ["order.placed", "order.cancelled"]
+    assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
+
+
+async def test_the_same_command_sent_twice_waits_once(apply, published, pool):
+    await apply(a_cancel("1", ce_id="c-1"))
+    await apply(a_cancel("1", ce_id="c-1"))
+
+    assert outcomes(await published("orders.outcomes")) == [("no_change", "duplicate")]
+    assert await pool.fetchval("SELECT count(*) FROM waiting") == 1
+    await apply(an_upsert("1"))
+    assert kinds(await published("orders.events")) == ["order.placed", "order.cancelled"]
+
+
+async def test_tracking_waits_for_its_order_and_is_told_when_it_comes(apply, published, pool):
+    await apply(a_report("1Z1"), a_report("1Z1", "OUT_FOR_DELIVERY", "2026-03-01T11:00:00Z"))
+    assert await pool.fetchval("SELECT count(*) FROM waiting") == 2
+
+    await apply(an_upsert("1", trackings=["1Z1"]))
+
+    names = [body["event_name"] for _, _, body in await published("shipments.events")]
+    assert names == ["SHIPMENT_FULFILLED", "PICKED_UP_BY_CARRIER", "OUT_FOR_DELIVERY"]
+    assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
+
+
+async def test_a_refusal_by_a_rule_names_its_field_and_changes_nothing(apply, published):
+    await apply(an_upsert("1", expected_number_of_shipments=101))
+
+    ((_, _, rejected),) = await published("orders.rejected")
+    assert rejected["reason"] == "too_many_shipments"
+    assert rejected["errors"][0]["pointer"].endswith("expected_number_of_shipments")
+    assert await published("orders.events") == []
+
+
+async def test_events_of_many_orders_keep_their_own_order_in_the_outbox(apply, published):
+    numbers = [str(n) for n in range(40)]
+    await apply(*(an_upsert(n, trackings=[f"N{n}00"]) for n in numbers))
+    await apply(*(a_report(f"N{n}00") for n in reversed(numbers)))
+
+    versions = {}
+    for _, headers, body in await published():
+        if "ce_orderversion" in headers:
+            versions.setdefault(body["order_id"], []).append(int(headers["ce_orderversion"]))
+    assert set(map(tuple, versions.values())) == {(1, 2, 3)}
+    assert len(versions) == 40
+
+
+async def test_a_snapshot_that_is_too_large_is_cut_and_says_so(pool, settings, published):
+    from services.orders.batch import OrdersBatch
+    from services.runtime.consumer import Batch
+    from services.runtime.telemetry import Metrics
+    from tests.integration.orders.conftest import NOW
+
+    bounded = settings.model_copy(update={"max_event_bytes": 10_000})
+    products = [{"sku": f"S{n}", "title": "x" * 900, "quantity": 1} for n in range(30)]
+    async with pool.acquire() as connection, connection.transaction():
+        batch = Batch((an_upsert("1", trackings=["1Z1"], products=products),), NOW)
+        await OrdersBatch(bounded, Metrics()).apply(connection, batch)
+
+    for _, _, body in [r for r in await published() if r[0].endswith(".events")]:
+        assert body["context_truncated"]
+        assert len(json.dumps(body["context"])) <= 11_000
+        assert body["context"]["order"]["trackings"][0]["tracking_number"] == "1Z1"

@@ -1,0 +1,70 @@
+"""A batch costs a constant number of statements, whatever it holds and however much is stored."""
+
+import pytest
+from asyncpg import Connection
+
+from services.runtime.consumer import Batch
+from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
+
+
+def a_mixed_batch(count, start=0):
+    """Every kind of item: new, changed, fulfilled, scanned, waiting, refused and malformed."""
+    numbers = [f"{n:04}" for n in range(start, start + count)]
+    return (
+        *(an_upsert(n, trackings=[f"T{n}"], external_id=f"e-{n}") for n in numbers),
+        *(a_report(f"T{n}") for n in numbers),
+        *(a_report(f"UNOWNED{n}") for n in numbers),
+        *(a_cancel(f"e-{n}", "external_id") for n in numbers),
+        *(a_cancel(f"absent-{n}") for n in numbers),
+        *(a_cancel(f"absent-{n}", "external_id") for n in numbers),
+        *(an_upsert(f"many-{n}", expected_number_of_shipments=101) for n in numbers),
+        *(a_record("order.upsert", b"{") for n in numbers),
+    )
+
+
+@pytest.fixture
+def count_statements(pool, orders):
+    """Applies a batch and lists what it sends to Postgres; COPY is sent by a method of its own."""
+
+    async def run(records):
+        sent = []
+        async with pool.acquire() as connection:
+            counted = CountingConnection(connection, sent)
+            with connection.query_logger(lambda query: sent.append(query.query)):
+                async with connection.transaction():
+                    await orders.apply(counted, Batch(records, NOW))
+        return [statement for statement in sent if not is_of_the_driver(statement)]
+
+    return run
+
+
+def is_of_the_driver(statement):
+    """What asyncpg asks once per connection and type, and the transaction itself."""
+    return "typeinfo" in statement or "'jit'" in statement or statement in ("BEGIN;", "COMMIT;")
+
+
+class CountingConnection:
+    """A connection whose COPYs are counted; everything else is the connection's."""
+
+    def __init__(self, connection: Connection, sent: list[str]) -> None:
+        self._connection = connection
+        self._sent = sent
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+    async def copy_records_to_table(self, *args, **kwargs):
+        self._sent.append("COPY")
+        return await self._connection.copy_records_to_table(*args, **kwargs)
+
+
+async def test_a_batch_of_a_thousand_sends_as_many_statements_as_a_batch_of_one(
+    count_statements,
+):
+    one = await count_statements(a_mixed_batch(1))
+
+    thousand = await count_statements(a_mixed_batch(125, start=1))
+
+    assert len(a_mixed_batch(125)) == 1000
+    assert len(thousand) == len(one)
+    assert len(one) <= 16

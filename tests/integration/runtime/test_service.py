@@ -1,0 +1,122 @@
+"""The batched path on real servers: everything once, in order, whatever happens to it."""
+
+import json
+
+import asyncpg
+from aiokafka import TopicPartition
+
+from tests.integration.runtime.conftest import READ, until, values
+
+
+def by_key(found):
+    """Numbers by key, in the order they were read."""
+    told = [json.loads(value) for value in found]
+    return {key: [v["n"] for v in told if v["key"] == key] for key in {v["key"] for v in told}}
+
+
+async def test_what_is_read_is_published_once_and_in_order_per_key(start, publish, read_all):
+    await start()
+    sent = values(500)
+
+    await publish(sent)
+
+    assert by_key(await read_all(500)) == by_key(sent)
+
+
+async def test_two_replicas_share_the_work_and_lose_nothing_when_one_leaves(
+    start, publish, read_all
+):
+    first, _second = await start(), await start()
+    sent = values(900)
+    await publish(sent[:450])
+
+    await first.stop()
+    await publish(sent[450:])
+
+    assert by_key(await read_all(900)) == by_key(sent)
+
+
+async def test_a_transient_fault_is_retried_in_order(start, publish, read_all, echo):
+    failures = iter([True] * 3)
+
+    def fail_thrice(_):
+        if next(failures, False):
+            raise ConnectionResetError("the server went away")
+
+    echo.break_on = fail_thrice
+    await start()
+    sent = values(50)
+
+    await publish(sent)
+
+    assert by_key(await read_all(50)) == by_key(sent)
+
+
+async def test_a_bug_stops_its_partition_loudly_and_no_other(start, publish, read_all, echo):
+    def break_on_poison(value):
+        if b"poison" in value:
+            raise ZeroDivisionError("a bug in a decision")
+
+    echo.break_on = break_on_poison
+    service = await start()
+    poison = json.dumps({"key": 1, "n": 0, "poison": True}).encode()
+    await publish([poison], partition=0)
+    await publish(values(60), partition=1)
+
+    assert len(await read_all(60)) == 60
+    stopped = TopicPartition(service._settings.topic(READ), 0)
+    await until(lambda: stopped in service._consumer.stopped, "stopped")
+    is_ready, detail = await service.readiness()["orders.partitions"]()
+    assert not is_ready
+    assert "ZeroDivisionError" in detail
+    labels = ("orders", stopped.topic, "0")
+    assert service.metrics.partition_stopped.labels(*labels)._value.get() == 1
+
+
+async def test_kafkas_committed_offset_is_never_a_start(
+    start, publish, read_all, settings, database_url
+):
+    """A Postgres failover that lost a commit Kafka has seen: the lost batch is read again."""
+    service = await start()
+    await publish(values(40), partition=2)
+    await read_all(40)
+    await service.stop()
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE orders.position SET next_offset = 30 WHERE partition = 2")
+    await connection.close()
+
+    await start()
+
+    again = [json.loads(value)["n"] for value in (await read_all(50))[40:]]
+    assert sorted(again) == list(range(30, 40))
+
+
+async def test_a_position_outside_its_topic_stops_the_partition_and_names_the_way_out(
+    start, publish, read_all, settings, database_url
+):
+    service = await start()
+    await publish(values(5), partition=3)
+    await read_all(5)
+    await service.stop()
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE orders.position SET next_offset = 99 WHERE partition = 3")
+    await connection.close()
+
+    service = await start()
+
+    await until(lambda: service._consumer.stopped, "stopped")
+    (why,) = service._consumer.stopped.values()
+    assert "99 is outside the topic's offsets 0..5" in why
+
+
+async def test_a_replica_tells_how_far_behind_it_is(start, publish, read_all):
+    service = await start()
+    await publish(values(20), partition=4)
+    await read_all(20)
+
+    def lag():
+        service._consumer.measure_lag(0)
+        samples = service.metrics.lag_messages.collect()[0].samples
+        return {sample.labels["partition"]: sample.value for sample in samples}
+
+    await until(lambda: lag().get("4") == 0, "caught up")
