@@ -16,6 +16,7 @@ from services.runtime.clock import ClockError
 from services.runtime.environment import SettingsError
 from services.runtime.health import HttpError
 from services.runtime.migrate import MigrationError
+from services.runtime.postgres import RoleMissing
 from services.runtime.topics import TopicError
 
 T = TypeVar("T")
@@ -34,12 +35,15 @@ EXPECTED = (
     CommandError,
     SettingsError,
     MigrationError,
+    RoleMissing,
     TopicError,
     HttpError,
     ClockError,
 )
 
-out = Console(highlight=False, soft_wrap=True)
+_PIPE_COLUMNS = 160
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -131,7 +131,10 @@ def _headline(shipment: Shipment) -> str:
 
 
 def _table(scans: list[Told]) -> Table:
-    table = Table("occurred (UTC)", "scan", "place", "phase after", "what it did", box=None)
+    table = Table(box=None)
+    for heading in ("occurred (UTC)", "scan", "place", "phase after"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("what it did")
     for told in scans:
         style = "" if told.counts else "dim"
         when = f"{told.occurred_at:%Y-%m-%d %H:%M}"

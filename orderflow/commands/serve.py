@@ -33,7 +33,6 @@ def serve(
     Example: `HTTP_PORT=8081 LOG_FORMAT=console orderflow serve orders`
     """
     settings = load_settings()
-    configure_logging(settings)
     names = SERVICES if service is Served.ALL else (service.value,)
     with asyncio.Runner(loop_factory=_fast_loop) as runner:
         runner.run(_serve(names, settings))
@@ -49,4 +48,6 @@ async def _serve(names: tuple[str, ...], settings: Settings) -> None:
     from services.runtime.service import serve as serve_until_stopped
 
     apps = [importlib.import_module(f"services.{name}.app") for name in names]
+    # After the imports: FastStream sets up loggers of its own in them.
+    configure_logging(settings)
     await serve_until_stopped([app.build(settings) for app in apps], settings)

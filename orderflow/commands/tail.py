@@ -119,8 +119,9 @@ def _text(data: bytes | None) -> str | None:
 def _exact(data: bytes | None) -> Any:
     """A value that is JSON on one line as it is, so that no amount changes its digits."""
     value = _value(data)
-    is_line = data is not None and b"\n" not in data and b"\r" not in data
-    return orjson.Fragment(data) if is_line and value != _text(data) else value
+    if data is None or b"\n" in data or b"\r" in data or value == _text(data):
+        return value
+    return orjson.Fragment(data)
 
 
 def _value(data: bytes | None) -> Any:

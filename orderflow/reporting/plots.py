@@ -133,6 +133,8 @@ def _spread_rows(axes: Axes, rows: Sequence[Figures]) -> None:
     for place, row in enumerate(rows):
         for (_, colour, spread_of), offset in zip(SPREADS, (-0.24, 0.0, 0.24), strict=True):
             _spread(axes, spread_of(row), place + offset, colour)
+    if not rows:
+        _say_empty(axes)
     axes.set_yticks(range(len(rows)), [f"{row.key} ({row.parcels_delivered:,})" for row in rows])
     axes.set_ylim(max(1, len(rows)) - 0.4, -0.6)
     axes.grid(visible=True, axis="x", color=GRID)
@@ -246,7 +248,11 @@ def _date_axis(axes: Axes) -> None:
 
 
 def _empty(figure: Figure, axes: Axes) -> Figure:
-    axes.text(0.5, 0.5, "nothing delivered yet", transform=axes.transAxes, ha="center", color=FAINT)
+    _say_empty(axes)
     axes.set_xticks([])
     axes.set_yticks([])
     return figure
+
+
+def _say_empty(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "nothing delivered yet", transform=axes.transAxes, ha="center", color=FAINT)

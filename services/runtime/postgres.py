@@ -14,6 +14,11 @@ from services.runtime.settings import Settings
 Connection: TypeAlias = asyncpg.Connection
 
 _JSONB_VERSION = b"\x01"
+_ROLE_ERRORS = (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError)
+
+
+class RoleMissing(Exception):
+    """The service's database role is not there, or this login may not take it on."""
 
 
 class Pool(Protocol):
@@ -37,17 +42,20 @@ def role_of(service: str) -> str:
 async def create_pool(settings: Settings, service: str) -> Pool:
     """A pool for `service`; connections appear as they are needed.
 
-    Raises what asyncpg and the socket raise when the database cannot be reached.
+    Raises RoleMissing, and what asyncpg and the socket raise when nobody answers.
     """
-    pool = await asyncpg.create_pool(
-        settings.database_url_of(service),
-        min_size=1,
-        max_size=settings.database_pool_size,
-        timeout=settings.database_connect_timeout_seconds,
-        init=prepare,
-        server_settings=server_settings(settings, service),
-        max_inactive_connection_lifetime=0,
-    )
+    try:
+        pool = await asyncpg.create_pool(
+            settings.database_url_of(service),
+            min_size=1,
+            max_size=settings.database_pool_size,
+            timeout=settings.database_connect_timeout_seconds,
+            init=prepare,
+            server_settings=server_settings(settings, service),
+            max_inactive_connection_lifetime=0,
+        )
+    except _ROLE_ERRORS as error:
+        raise RoleMissing(_role_advice(service, error)) from error
     return cast("Pool", pool)
 
 
@@ -55,14 +63,17 @@ async def connect(settings: Settings, service: str, purpose: str = "lone") -> Co
     """A connection outside any pool, for what lives as long as its session: advisory locks.
 
     `statement_timeout` and the idle limit do not end it; TCP keepalives do, when its process
-    is gone.
+    is gone. Raises as `create_pool`.
     """
-    connection = await asyncpg.connect(
-        settings.database_url_of(service),
-        timeout=settings.database_connect_timeout_seconds,
-        server_settings=server_settings(settings, service)
-        | {"application_name": f"{role_of(service)}.{purpose}"},
-    )
+    try:
+        connection = await asyncpg.connect(
+            settings.database_url_of(service),
+            timeout=settings.database_connect_timeout_seconds,
+            server_settings=server_settings(settings, service)
+            | {"application_name": f"{role_of(service)}.{purpose}"},
+        )
+    except _ROLE_ERRORS as error:
+        raise RoleMissing(_role_advice(service, error)) from error
     await prepare(connection)
     return connection
 
@@ -85,6 +96,13 @@ def server_settings(settings: Settings, service: str) -> dict[str, str]:
         "tcp_keepalives_count": "3",
         "tcp_user_timeout": "30000",
     }
+
+
+def _role_advice(service: str, error: Exception) -> str:
+    return (
+        f"cannot take on the database role {role_of(service)}: {error}. Run `orderflow migrate` "
+        "with this login, or log in as the role itself"
+    )
 
 
 def _milliseconds(seconds: float) -> str:

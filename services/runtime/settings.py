@@ -181,7 +181,7 @@ class Settings(KafkaSettings):
 
     def database_url_of(self, service: str) -> str:
         """Where `service` logs in; SettingsError when neither variable is set."""
-        own: SecretStr | None = getattr(self, f"{service}_database_url")
+        own: SecretStr | None = getattr(self, f"{service}_database_url", None)
         chosen = own or self.database_url
         if chosen is None:
             raise SettingsError(

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from services.runtime.migrate import SERVICES_FOLDER, MigrationError, check, migrate
-from services.runtime.postgres import connect, create_pool
+from services.runtime.postgres import RoleMissing, connect, create_pool
 from services.runtime.settings import SERVICES, Settings
 
 from .conftest import Run
@@ -158,6 +158,16 @@ async def test_a_role_logs_in_once_it_has_a_password(
         await connection.close()
 
     assert (before, after) == (False, True)
+
+
+async def test_a_role_nobody_made_is_an_error_that_says_how_to_make_it(
+    empty_database_url: str,
+) -> None:
+    with pytest.raises(RoleMissing, match=r"orderflow_ghost.*Run `orderflow migrate`"):
+        await create_pool(
+            Settings(database_url=empty_database_url),
+            "ghost",
+        )
 
 
 @pytest.mark.parametrize("service_name", SERVICES)

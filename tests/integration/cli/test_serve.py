@@ -1,0 +1,133 @@
+"""`orderflow serve` as a process of its own, with the commands a person would run beside it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from .conftest import Run
+
+Serve = Callable[..., tuple["subprocess.Popen[bytes]", Path]]
+DEADLINE_SECONDS = 60
+
+
+@pytest.fixture
+def serve(
+    servers: None, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Serve]:
+    """Start `orderflow serve NAME` on a free port; returns the process and its log."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    started: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
+
+    def start(name: str, **environment: str) -> tuple["subprocess.Popen[bytes]", Path]:
+        log = tmp_path / f"{name}.log"
+        stream = log.open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orderflow", "serve", name],
+            env=os.environ | {"HTTP_PORT": "0"} | environment,
+            stdout=stream,
+            stderr=stream,
+        )
+        started.append((process, stream))
+        return process, log
+
+    yield start
+    for process, stream in started:
+        process.kill()
+        process.wait(DEADLINE_SECONDS)
+        stream.close()
+
+
+def _entries(log: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def _until(is_so: Callable[[], bool], log: Path) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+
+
+def _port(log: Path) -> str:
+    def found() -> list[object]:
+        lines = [line for line in log.read_text().splitlines() if "http_listening" in line]
+        return [json.loads(line)["port"] for line in lines]
+
+    _until(lambda: bool(found()), log)
+    return str(found()[0])
+
+
+@pytest.mark.slow
+def test_a_command_sent_ends_as_an_order_that_can_be_looked_into(
+    run: Run, topics: None, serve: Serve
+) -> None:
+    process, log = serve("all")
+    port = _port(log)
+    _until(lambda: run("health", "--port", port).exit_code == 0, log)
+    shop, number = "demo-shop", "1Z999AA10123456784"
+    order = {"order_number": "1001", "address": {"zip_code": "10115"}}
+    scan = {"event_name": "PICKED_UP_BY_CARRIER", "occurred_at": "2026-05-04T09:00:00Z"}
+    lines = [
+        {"type": "order.place", "id": "c-1", "value": {"shop_slug": shop, "order": order}},
+        {
+            "type": "order.upsert",
+            "id": "c-2",
+            "value": {
+                "shop_slug": shop,
+                "id": "1001",
+                "trackings": [{"tracking_number": number, "carrier_reference": "ups"}],
+            },
+        },
+        {
+            "type": "tracking.reported",
+            "value": {"carrier_reference": "ups", "tracking_number": number, "scans": [scan]},
+        },
+    ]
+
+    sent = run("send", "-", "--wait", "--json", input="\n".join(map(json.dumps, lines)))
+    _until(lambda: "PICKED_UP_BY_CARRIER" in run("order", "demo-shop/1001").stdout, log)
+    shown = json.loads(run("order", "demo-shop/1001", "--json").stdout)
+    events = run("tail", "orders.events", "--from", "beginning", "--max", "2", "--json")
+
+    told = [json.loads(line) for line in sent.stdout.splitlines()]
+    outcomes = {t["outcome"]["command_id"]: t["outcome"]["outcome"] for t in told if "outcome" in t}
+    assert outcomes == {"c-1": "applied", "c-2": "applied"}
+    (shipment,) = shown["shipments"]
+    assert (shown["status"], shipment["phase"]) == ("fulfilled", "in_transit")
+    assert shipment["scans"][0]["why"] == "moved the parcel on"
+    assert [json.loads(line)["value"]["event_name"] for line in events.stdout.splitlines()] == [
+        "ORDER_PLACED",
+        "ORDER_FULFILLED",
+    ]
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(DEADLINE_SECONDS) == 0
+    assert [e["service"] for e in _entries(log) if e["event"] == "service_stopped"]
+    assert run("health", "--port", port).exit_code == 1
+
+
+@pytest.mark.slow
+def test_a_service_ahead_of_its_database_says_so_and_ends(
+    run: Run, topics: None, serve: Serve, empty_database_url: str
+) -> None:
+    process, log = serve("orders", DATABASE_URL=empty_database_url)
+
+    assert process.wait(DEADLINE_SECONDS) == 1
+    assert "schema orders is not set up: run `orderflow migrate`" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_misspelt_setting_keeps_a_service_from_starting(serve: Serve) -> None:
+    process, log = serve("orders", ORDERFLOW_BATCH_MAX_RECORD="7")
+
+    assert process.wait(DEADLINE_SECONDS) == 1
+    assert "did you mean ORDERFLOW_BATCH_MAX_RECORDS?" in log.read_text()
