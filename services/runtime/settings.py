@@ -115,9 +115,6 @@ class Settings(KafkaSettings):
     poll_timeout_ms: int = _own(
         "POLL_TIMEOUT_MS", 20, "How long one poll waits for records.", ge=1, le=5_000
     )
-    max_message_bytes: int = _own(
-        "MAX_MESSAGE_BYTES", 1_048_576, "A larger incoming message is refused.", ge=1_024
-    )
     max_event_bytes: int = _own(
         "MAX_EVENT_BYTES",
         921_600,
@@ -133,9 +130,6 @@ class Settings(KafkaSettings):
     )
     relay_poll_seconds: float = _own(
         "RELAY_POLL_SECONDS", 0.5, "How often the relay looks unasked.", gt=0, le=60
-    )
-    relay_batch_rows: int = _own(
-        "RELAY_BATCH_ROWS", 500, "Most outbox rows read at once.", ge=1, le=100_000
     )
     command_wait_seconds: float = _own(
         "COMMAND_WAIT_SECONDS",

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from services.runtime.settings import Settings, SettingsError
+from services.runtime.settings import SERVICES, Settings, SettingsError
+
+DECLARATIONS = ("settings.py", "kafka_settings.py")
+READ_BY_SERVICE_NAME = [
+    f"{service}_database_{kind}" for service in SERVICES for kind in ("url", "password")
+]
 
 
 @pytest.fixture(autouse=True)
@@ -137,3 +142,13 @@ def test_a_prefix_goes_before_topics_and_groups() -> None:
 
     assert settings.topic("orders.events") == "staging.orders.events"
     assert settings.consumer_group("orders") == "staging.orderflow.orders"
+
+
+def test_every_setting_is_read_by_something() -> None:
+    project = Path(__file__).resolve().parents[3]
+    files = [f for name in ("services", "orderflow") for f in (project / name).rglob("*.py")]
+    code = "\n".join(f.read_text() for f in files if f.name not in DECLARATIONS)
+
+    unread = [name for name in Settings.model_fields if f".{name}" not in code]
+
+    assert sorted(unread) == sorted(READ_BY_SERVICE_NAME)

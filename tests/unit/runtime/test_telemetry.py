@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -104,3 +105,12 @@ def test_the_operating_page_is_up_to_date() -> None:
     page = docs.PAGE.read_text(encoding="utf-8")
 
     assert docs.filled(page) == page, "run `python -m orderflow.docs`"
+
+
+def test_every_metric_is_set_by_something() -> None:
+    project = Path(__file__).resolve().parents[3]
+    files = [f for f in (project / "services").rglob("*.py") if f.name != "telemetry.py"]
+    code = "\n".join(file.read_text() for file in files)
+
+    specs = (*GAUGES, *COUNTERS, *HISTOGRAMS)
+    assert [spec.name for spec in specs if f".{spec.name}" not in code] == []
