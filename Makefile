@@ -64,8 +64,10 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes \
 lock: $(STAMP) ## pin what requirements*.in ask for, with hashes
 	$(VENV)/bin/$(COMPILE) requirements-dev.in -o requirements.lock
 	$(VENV)/bin/$(COMPILE) requirements.in -c requirements.lock -o deploy/requirements.lock
+	awk '/^[a-z]/ { wanted = /^setuptools==/ } wanted' requirements.lock > deploy/requirements-build.lock
 
 .PHONY: clean
 clean: ## remove what was installed and generated here; data of `make up` too
+	@if [ -x $(RUN) ]; then $(RUN) -m orderflow down || true; fi
 	rm -rf $(VENV) .orderflow reports build *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
