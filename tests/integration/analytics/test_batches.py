@@ -5,69 +5,21 @@ import random
 import orjson
 import pytest
 
-from services.analytics.domain.folding import fold
-from services.analytics.messages import read_news
-from services.analytics.store import _claim_row, _order_row, _parcel_row
 from services.runtime.consumer import Batch
-from tests.unit.analytics.builders import (
-    NOON,
-    a_claim_event,
-    a_parcel,
-    a_record,
-    an_order_event,
-    delivered,
+from tests.integration.analytics.lives import (
+    KEYS,
+    expected_rows,
+    history,
+    stored,
+    without_complete_version,
 )
-
-ARRIVED = delivered("2026-03-02T08:00:00Z", "2026-03-04T10:00:00Z")
-KEYS = {"order_fact": "order_id", "parcel_fact": "shipment_id", "claim_fact": "claim_id"}
+from tests.unit.analytics.builders import NOON, a_record, an_order_event
 
 
 async def apply(connection, batches, *events):
     records = tuple(a_record(event, offset=offset) for offset, event in enumerate(events))
     async with connection.transaction():
         await batches.apply(connection, Batch(records, NOON))
-
-
-async def stored(connection):
-    """All facts as the tables hold them."""
-    return {
-        table: [
-            tuple(row) for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY {key}")
-        ]
-        for table, key in KEYS.items()
-    }
-
-
-def history(number, claims=True):
-    """The life of one order: placed, fulfilled in two parcels, one taken away, one delivered."""
-    yield an_order_event(number, 1, expected_number_of_shipments=2)
-    yield an_order_event(number, 2, [a_parcel(number), a_parcel(number, 2)])
-    moving = a_parcel(number, phase="in_transit", first_scan_at="2026-03-02T08:00:00Z")
-    yield an_order_event(number, 3, [moving, a_parcel(number, 2)], topic="shipments.events")
-    free = a_parcel(number, 2, draft=True, tracking_number=None)
-    yield an_order_event(number, 4, [moving, free], topic="shipments.events")
-    arrived = a_parcel(number, **ARRIVED)
-    yield an_order_event(
-        number, 5, [arrived, free], topic="shipments.events", promised_delivery_date="2026-03-03"
-    )
-    if claims:
-        yield a_claim_event(number, 1)
-        yield a_claim_event(number, 2, status="accepted", event_name="updated")
-
-
-def expected_rows(events):
-    """What the pure fold says the tables should hold."""
-    facts = fold(read_news(a_record(event)) for event in events)
-    return {
-        "order_fact": [_order_row(f) for _, f in sorted(facts.orders.items())],
-        "parcel_fact": [_parcel_row(f) for _, f in sorted(facts.parcels.items())],
-        "claim_fact": [_claim_row(f) for _, f in sorted(facts.claims.items())],
-    }
-
-
-def without_complete_version(tables):
-    orders = [row[:2] + row[3:] for row in tables["order_fact"]]
-    return {**tables, "order_fact": orders}
 
 
 async def test_the_tables_hold_what_the_fold_says(connection, batches):
@@ -85,7 +37,7 @@ async def test_events_repeated_late_and_shuffled_change_nothing(connection, batc
     events = [event for n in range(5) for event in history(str(1000 + n))]
     await apply(connection, batches, *events)
     once = await stored(connection)
-    for table in ("parcel_fact", "order_fact", "claim_fact"):
+    for table in sorted(KEYS, reverse=True):  # Parcels before their orders.
         await connection.execute(f"DELETE FROM {table}")
     dice = random.Random(seed)
     shuffled = [*events, *dice.sample(events, 12)]
