@@ -2,10 +2,13 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
+import orjson
 import pytest
 
-from services.analytics.domain.facts import OnTime, judge_on_time, value_of_items
+import schemas
+from services.analytics.domain.facts import ClaimNews, OnTime, judge_on_time, value_of_items
 from services.analytics.domain.zones import ZoneSource
 from services.analytics.messages import read_news
 from services.runtime.records import Malformed
@@ -200,3 +203,21 @@ def test_instants_keep_their_moment():
     (fact,) = news(an_order_event(parcels=[parcel])).parcels
 
     assert fact.handed_over_at == datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+def examples():
+    """Every example of an event in the contract."""
+    folder = Path(schemas.__file__).parent / "examples"
+    records = [orjson.loads(file.read_bytes()) for file in sorted(folder.rglob("*.json"))]
+    return [record for record in records if record["topic"].endswith(".events")]
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda e: e["headers"]["ce_type"])
+def test_every_example_of_the_contract_is_news(example):
+    told = read_news(a_record(example["value"], example["topic"]))
+
+    version = example["value"][
+        "sequence" if example["topic"] == "claims.events" else "order_version"
+    ]
+    fact = told.claim if isinstance(told, ClaimNews) else told.order
+    assert (fact.version, str(fact.order_id)) == (version, example["value"]["order_id"])
