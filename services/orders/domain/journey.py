@@ -7,7 +7,7 @@ when a scan was recorded, or at its place in a message. Rule numbers are those o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -188,14 +188,25 @@ class _Course:
         if entry.name == UNMAPPED:
             return Rule.UNMAPPED
         is_finished = self.phase in FINISHED
-        if entry.phase is Phase.RETURN_CREATED and is_finished:
-            self._open_leg(scan, entry.phase)
-            return Rule.NEW_LEG
+        if entry.phase is Phase.RETURN_CREATED:
+            return self._announce_return(scan, is_finished=is_finished)
         if not entry.physical or entry.phase is None:
             return Rule.DATA_ONLY
         if is_finished:
             return self._move_finished(scan, entry, entry.phase)
         return self._move_under_way(scan, entry, entry.phase)
+
+    def _announce_return(self, scan: Scan, *, is_finished: bool) -> Rule:
+        """A return label moves nothing, but tells which way a parcel that waits will travel."""
+        if is_finished:
+            self._open_leg(scan, Phase.RETURN_CREATED)
+            return Rule.NEW_LEG
+        if self.first_scan_at is not None:
+            return Rule.DATA_ONLY
+        self.direction = scan.direction or Direction.CUSTOMER_MERCHANT
+        if self._is_return():
+            self.phase = Phase.RETURN_CREATED
+        return Rule.MOVED
 
     def _move_finished(self, scan: Scan, entry: Entry, phase: Phase) -> Rule:
         if entry.name in _PICK_UPS or self._starts_return(phase):
@@ -343,8 +354,3 @@ class _Course:
             pickup=self.pickup,
             carrier=next(iter(self.carriers)) if len(self.carriers) == 1 else None,
         )
-
-
-def state_after(steps: Sequence[Step], start: TrackingState) -> TrackingState:
-    """The state after some steps."""
-    return steps[-1].state if steps else start

@@ -1,0 +1,488 @@
+"""Scans as events: one each, numbered, with what they changed, and whom they tell."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+import pytest
+from pydantic import TypeAdapter
+
+from services.orders.domain.carriers import event_name_of
+from services.orders.domain.catalogue import CATALOGUE, Flag, Phase, entry_of, group_of
+from services.orders.domain.decision import Outcome
+from services.orders.domain.explanation import Rule, explain
+from services.orders.domain.identity import digest_of, event_id_of, scan_key
+from services.orders.domain.journey import Effect
+from services.orders.domain.order import Analytics, Order
+from services.orders.domain.parcel import Parcel
+from services.orders.domain.reasons import SENTENCES, Reason
+from services.orders.domain.scans import (
+    Direction,
+    Eta,
+    Location,
+    Pickup,
+    Precision,
+    Proof,
+    precision_of,
+)
+from tests.unit.orders.builders import (
+    DAY,
+    HOUR,
+    NOON,
+    Desk,
+    attach,
+    attribute,
+    cancel,
+    place,
+    product,
+    report,
+    scan,
+    told,
+)
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """An order with one parcel, N1 at dhl."""
+    desk = Desk()
+    desk.send(place())
+    desk.send(attach("N1", carrier="dhl"))
+    return desk
+
+
+def notified(desk: Desk) -> list[str]:
+    return [e.event_name for e in desk.events if getattr(e.data, "notify", False)]
+
+
+def test_a_scan_is_one_event_with_everything_it_says(desk):
+    place_, eta = Location(city="Leipzig"), Eta(latest=date(2024, 1, 6))
+    told_scan = scan(
+        "OUT_FOR_DELIVERY",
+        NOON - MINUTE,
+        code="OFD",
+        scan_id="s1",
+        text="On the van",
+        location=place_,
+        eta=eta,
+        attempt=1,
+        pickup=Pickup(name="Kiosk"),
+        proof=Proof(signed_by="A"),
+        reason="none",
+        tz_known=False,
+    )
+
+    decision = desk.send(report(told_scan))
+
+    (event,) = decision.events
+    assert (event.type, event.event_name) == ("shipment.scanned", "OUT_FOR_DELIVERY")
+    assert event.event_group == "shipment_out_for_delivery"
+    assert (event.sequence, event.order_version) == (2, 4)
+    assert (event.occurred_at, event.triggered_at) == (NOON - MINUTE, NOON)
+    fact = event.data
+    assert (fact.phase, fact.shipment_phase, fact.previous_phase) == (
+        Phase.IN_DELIVERY,
+        Phase.IN_DELIVERY,
+        Phase.ORDER_PROCESSED,
+    )
+    assert (fact.eta, fact.previous_eta) == (eta, None)
+    assert (fact.carrier_reference, fact.tracking_number) == ("dhl", "N1")
+    assert (fact.carrier_code, fact.carrier_text, fact.scan_id) == ("OFD", "On the van", "s1")
+    assert (fact.location, fact.attempt, fact.reason) == (place_, 1, "none")
+    assert (fact.pickup, fact.proof) == (Pickup(name="Kiosk"), Proof(signed_by="A"))
+    assert (fact.notify, fact.leg, fact.tz_known) == (True, 1, False)
+    assert desk.shipment().tracking.phase is Phase.IN_DELIVERY
+
+
+def test_a_repeated_scan_changes_nothing(desk):
+    first = scan("PICKED_UP_BY_CARRIER")
+    desk.send(report(first))
+    before = dict(desk.orders), dict(desk.parcels)
+
+    decision = desk.send(report(first))
+
+    assert (decision.outcome, decision.reason) == (Outcome.NO_CHANGE, Reason.DUPLICATE)
+    assert (desk.orders, desk.parcels) == before
+
+
+def test_a_history_sent_again_tells_only_what_is_new(desk):
+    history = [scan("PICKED_UP_BY_CARRIER", NOON - HOUR)]
+    desk.send(report(*history))
+
+    decision = desk.send(report(*history, scan("SORTED", NOON)))
+
+    assert [event.event_name for event in decision.events] == ["SORTED"]
+
+
+def test_a_reworded_scan_is_the_same_scan(desk):
+    desk.send(report(scan("SORTED", text="Sorted in PARIS, FR")))
+
+    decision = desk.send(report(scan("SORTED", text="Sorted in Paris, France")))
+
+    assert decision.outcome is Outcome.NO_CHANGE
+    assert len(desk.parcels["N1"].scans) == 1
+
+
+def test_a_scan_id_told_with_two_contents_ends_the_same_either_way():
+    one = scan("SORTED", scan_id="1")
+    other = scan("SUCCESSFULLY_DELIVERED", scan_id="1")
+    ends = []
+    for first, second in ((one, other), (other, one)):
+        desk = Desk()
+        desk.send(place())
+        desk.send(attach("N1", carrier="dhl"))
+        desk.send(report(first))
+        decision = desk.send(report(second))
+        assert set(told(decision)) <= {"shipment.updated"}
+        ends.append((desk.parcels, desk.shipment()))
+
+    assert ends[0] == ends[1]
+
+
+def test_a_late_scan_is_told_without_moving_the_parcel(desk):
+    desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON)))
+
+    decision = desk.send(report(scan("OUT_FOR_DELIVERY", NOON - HOUR)))
+
+    fact = decision.events[0].data
+    assert (fact.phase, fact.shipment_phase) == (Phase.IN_DELIVERY, Phase.DELIVERED)
+    assert not fact.notify
+
+
+def test_a_retraction_is_an_event_and_the_state_is_recomputed(desk):
+    desk.send(report(scan("PICKED_UP_BY_CARRIER", NOON - HOUR, scan_id="1")))
+    desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON, scan_id="2")))
+
+    decision = desk.send(report(scan("SCAN_RETRACTED", NOON + MINUTE, retracts="2")))
+
+    (event,) = decision.events
+    assert event.event_name == "SCAN_RETRACTED"
+    assert (event.data.previous_phase, event.data.shipment_phase) == (
+        Phase.DELIVERED,
+        Phase.IN_TRANSIT,
+    )
+    assert event.data.phase is Phase.IN_TRANSIT
+    assert not event.data.notify
+    assert desk.shipment().tracking.delivered_at is None
+
+
+def test_a_retraction_that_comes_first_takes_the_scan_back_when_it_comes(desk):
+    desk.send(report(scan("SCAN_RETRACTED", NOON, retracts="2")))
+
+    decision = desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON, scan_id="2")))
+
+    assert decision.events[0].data.shipment_phase is Phase.ORDER_PROCESSED
+    assert not decision.events[0].data.notify
+
+
+def test_two_retractions_of_one_instant_are_two():
+    keys = {scan("SCAN_RETRACTED", NOON, retracts=each).key for each in ("1", "2")}
+
+    assert len(keys) == 2
+
+
+def test_an_unmapped_scan_is_told_and_keeps_the_phase(desk):
+    decision = desk.send(report(scan("NO_SUCH_NAME", code="XYZ")))
+
+    (event,) = decision.events
+    assert (event.event_name, event.event_group) == ("UNMAPPED", None)
+    assert event.data.shipment_phase is Phase.ORDER_PROCESSED
+
+
+def test_scans_of_a_number_nobody_owns_wait_and_are_kept():
+    desk = Desk()
+
+    decision = desk.send(report(scan("SORTED")))
+    again = desk.send(report(scan("SORTED")))
+
+    assert (decision.outcome, decision.reason) == (Outcome.WAITING, Reason.NUMBER_NOT_OWNED)
+    assert len(decision.parcels[0].scans) == 1
+    assert again.reason is Reason.DUPLICATE
+
+
+def test_scans_of_another_carrier_wait_for_the_order_that_has_it(desk):
+    decision = desk.send(report(scan("SORTED", carrier="ups")))
+
+    assert decision.outcome is Outcome.WAITING
+    assert desk.shipment().tracking.phase is Phase.ORDER_PROCESSED
+
+
+def test_a_carrier_is_the_same_in_capitals(desk):
+    assert desk.send(report(scan("SORTED", carrier="DHL"))).outcome is Outcome.APPLIED
+
+
+def test_a_carrier_nobody_named_is_adopted_from_the_scans():
+    desk = Desk()
+    desk.send(place())
+    desk.send(attach("N1"))
+
+    desk.send(report(scan("SORTED", carrier="dhl")))
+    assert desk.shipment().carrier == "dhl"
+
+    desk.send(report(scan("SORTED", NOON + MINUTE, carrier="ups")))
+    assert desk.shipment().carrier is None
+
+
+def test_too_many_scans_are_refused(desk):
+    many = [scan("SORTED", NOON + n * MINUTE) for n in range(500)]
+    desk.now = NOON + 2 * DAY
+    assert desk.send(report(*many)).outcome is Outcome.APPLIED
+    before = dict(desk.parcels)
+
+    decision = desk.send(report(scan("OUT_FOR_DELIVERY")))
+
+    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, Reason.TOO_MANY_SCANS)
+    assert desk.parcels == before
+
+
+def test_an_empty_number_is_refused():
+    decision = Desk().send(report(scan("SORTED"), number=" "))
+
+    assert (decision.reason, decision.pointer) == (
+        Reason.TRACKING_NUMBER_EMPTY,
+        "/tracking_number",
+    )
+
+
+def test_a_scan_has_the_same_event_id_whichever_message_brings_it():
+    ids = []
+    for extra in ((), (scan("SORTED", NOON - HOUR),)):
+        desk = Desk()
+        desk.send(place())
+        desk.send(attach("N1", carrier="dhl"))
+        decision = desk.send(report(scan("OUT_FOR_DELIVERY"), *extra))
+        ids.append({e.event_name: e.event_id for e in decision.events}["OUT_FOR_DELIVERY"])
+
+    assert ids[0] == ids[1]
+
+
+def test_scans_in_order_notify_once_per_group(desk):
+    for name in ("PICKED_UP_BY_CARRIER", "ARRIVAL_AT_TRANSPORT_HUB", "SORTED", "OUT_FOR_DELIVERY"):
+        desk.now += MINUTE
+        desk.send(report(scan(name, desk.now)))
+
+    assert notified(desk) == ["SHIPMENT_FULFILLED", "PICKED_UP_BY_CARRIER", "OUT_FOR_DELIVERY"]
+
+
+def test_each_attempt_notifies(desk):
+    for name in ("OUT_FOR_DELIVERY", "RECIPIENT_NOT_HOME", "DELIVERY_ATTEMPTED") * 2:
+        desk.now += HOUR if name == "OUT_FOR_DELIVERY" else MINUTE
+        desk.now += DAY if name == "OUT_FOR_DELIVERY" else MINUTE
+        desk.send(report(scan(name, desk.now)))
+
+    assert notified(desk)[1:] == [
+        "OUT_FOR_DELIVERY",
+        "RECIPIENT_NOT_HOME",
+        "OUT_FOR_DELIVERY",
+        "RECIPIENT_NOT_HOME",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("age", "precision", "is_told"),
+    [
+        (4 * HOUR, Precision.SECOND, True),
+        (4 * HOUR + MINUTE, Precision.SECOND, False),
+        (28 * HOUR, Precision.DAY, True),
+        (28 * HOUR + MINUTE, Precision.DAY, False),
+    ],
+)
+def test_rule_16_stale_scans_do_not_notify(desk, age, precision, is_told):
+    desk.now = NOON + 2 * DAY
+
+    decision = desk.send(report(scan("OUT_FOR_DELIVERY", desk.now - age, precision=precision)))
+
+    assert decision.events[0].data.notify is is_told
+
+
+def test_rule_16_a_first_import_of_history_does_not_notify(desk):
+    decision = desk.send(
+        report(scan("PICKED_UP_BY_CARRIER", NOON - MINUTE), scan("OUT_FOR_DELIVERY", NOON))
+    )
+
+    assert [event.data.notify for event in decision.events] == [False, False]
+
+
+def test_a_return_speaks_to_its_own_groups(desk):
+    back = Direction.CUSTOMER_MERCHANT
+    groups = []
+    for name in (
+        "RETURN_LABEL_CREATED",
+        "DROPPED_OFF",
+        "CARRIER_DELAY",
+        "READY_FOR_COLLECTION_AT_LOCKER",
+        "RECIPIENT_NOT_HOME",
+        "SUCCESSFULLY_DELIVERED",
+        "SORTED",
+    ):
+        desk.now += MINUTE
+        decision = desk.send(report(scan(name, desk.now, direction=back)))
+        groups.append(decision.events[0].event_group)
+
+    assert groups == [
+        "return_shipment_created",
+        "return_shipment_in_transit",
+        "return_shipment_problem",
+        "return_shipment_ready_for_collection",
+        "return_shipment_problem",
+        "return_shipment_received",
+        None,
+    ]
+
+
+def test_scans_of_one_report_are_told_by_time_each_with_the_state_of_its_moment(desk):
+    decision = desk.send(
+        report(
+            scan("SUCCESSFULLY_DELIVERED", NOON + 2 * HOUR),
+            scan("CARRIER_DELAY", NOON + HOUR),
+            scan("PICKED_UP_BY_CARRIER", NOON),
+        )
+    )
+
+    seen = [(e.event_name, e.data.shipment_phase, e.data.flag) for e in decision.events]
+    assert seen == [
+        ("PICKED_UP_BY_CARRIER", Phase.IN_TRANSIT, Flag.NORMAL),
+        ("CARRIER_DELAY", Phase.IN_TRANSIT, Flag.DELAY),
+        ("SUCCESSFULLY_DELIVERED", Phase.DELIVERED, Flag.NORMAL),
+    ]
+    assert [e.data.previous_flag for e in decision.events] == [
+        Flag.NORMAL,
+        Flag.NORMAL,
+        Flag.DELAY,
+    ]
+
+
+def test_every_scan_is_explained():
+    scans = [
+        scan("LABEL_CREATED", NOON, eta=Eta(latest=date(2024, 1, 9))),
+        scan("PICKED_UP_BY_CARRIER", NOON + HOUR),
+        scan("CARRIER_DELAY", NOON + 2 * HOUR),
+        scan("SUCCESSFULLY_DELIVERED", NOON + 3 * HOUR),
+        scan("OUT_FOR_DELIVERY", NOON + 4 * HOUR),
+        scan("WHAT", NOON + 5 * HOUR),
+        scan("SORTED", NOON + 6 * HOUR, scan_id="1"),
+        scan("SCAN_RETRACTED", NOON + 7 * HOUR, retracts="1"),
+        scan("DROPPED_OFF", NOON + 9 * DAY),
+    ]
+
+    verdicts = explain(reversed(scans), NOON + DAY)
+
+    assert [(v.scan.event_name, v.rule, v.effects, v.decides) for v in verdicts] == [
+        ("LABEL_CREATED", Rule.DATA_ONLY, (Effect.ETA,), (Effect.ETA,)),
+        ("PICKED_UP_BY_CARRIER", Rule.MOVED, (Effect.PHASE,), ()),
+        ("CARRIER_DELAY", Rule.DATA_ONLY, (Effect.FLAG,), ()),
+        (
+            "SUCCESSFULLY_DELIVERED",
+            Rule.MOVED,
+            (Effect.PHASE, Effect.FLAG),
+            (Effect.PHASE, Effect.FLAG),
+        ),
+        ("OUT_FOR_DELIVERY", Rule.DELIVERED_STANDS, (), ()),
+        ("WHAT", Rule.UNMAPPED, (), ()),
+        ("SCAN_RETRACTED", Rule.RETRACTION, (), ()),
+        ("SORTED", Rule.RETRACTED, (), ()),
+        ("DROPPED_OFF", Rule.IN_FUTURE, (), ()),
+    ]
+    assert verdicts[1].sentence == "It moved the parcel to in_transit."
+    assert all(verdict.sentence.endswith(".") for verdict in verdicts)
+
+
+@pytest.mark.parametrize(
+    ("told_", "name"),
+    [
+        (("dhl", "OUT_FOR_DELIVERY", None, None), "OUT_FOR_DELIVERY"),
+        (("dhl", " out_for_delivery ", None, None), "OUT_FOR_DELIVERY"),
+        (("dhl", None, "out_for_delivery", None), "OUT_FOR_DELIVERY"),
+        ((None, None, "ZF", None), "UNMAPPED"),
+        (("dhl", "PICKED_UP", "SORTED", None), "UNMAPPED"),
+        ((None, None, None, None), "UNMAPPED"),
+        (("dhl", "SORTED", None, "1"), "SCAN_RETRACTED"),
+    ],
+)
+def test_the_name_of_a_scan(told_, name):
+    assert event_name_of(*told_) == name
+
+
+@pytest.mark.parametrize(
+    ("at", "said", "precision"),
+    [
+        (time(0, 0), None, Precision.DAY),
+        (time(0, 35), None, Precision.SECOND),
+        (time(0, 0), Precision.SECOND, Precision.SECOND),
+        (time(7, 0), Precision.DAY, Precision.DAY),
+    ],
+)
+def test_rule_11_midnight_is_a_day_unless_the_carrier_says_otherwise(at, said, precision):
+    assert precision_of(datetime.combine(date(2024, 8, 15), at), said) is precision
+
+
+def test_rule_2_identity_is_the_scan_id_or_what_happened_when():
+    def key(**other):
+        told_ = {
+            "number": "N1",
+            "carrier": "dhl",
+            "scan_id": None,
+            "event_name": "SORTED",
+            "code": None,
+            "occurred_at": NOON,
+        }
+        return scan_key(**(told_ | other))
+
+    berlin = NOON.astimezone(datetime.now(UTC).tzinfo)
+    assert key() == key(occurred_at=berlin)
+    different = [key(), key(carrier="ups"), key(code="X"), key(event_name="LOST"), key(scan_id="1")]
+    different += [key(number="N2"), key(occurred_at=NOON + MINUTE)]
+    assert len(set(different)) == len(different)
+    assert key(scan_id="1") == key(scan_id="1", event_name="LOST", occurred_at=NOON + DAY)
+
+
+def test_every_event_name_has_one_phase_and_one_group_per_direction():
+    for name, entry in CATALOGUE.items():
+        assert entry_of(name) is entry
+        for is_return in (False, True):
+            group = group_of(entry, is_return=is_return)
+            assert group is None or group.startswith(
+                "return_shipment_" if is_return or name.startswith("RETURN_") else "shipment_"
+            )
+    # A name that a customer should hear of forward is heard of on the way back, too.
+    assert {n for n, e in CATALOGUE.items() if e.group} <= {
+        n for n, e in CATALOGUE.items() if group_of(e, is_return=True) or e.phase is Phase.RETURNED
+    } | {"REFUSED", "NOT_COLLECTED", "UNDELIVERABLE_RETURNING"}
+
+
+def test_every_reason_has_its_sentence():
+    assert set(SENTENCES) == set(Reason)
+    assert all(sentence.endswith(".") for sentence in SENTENCES.values())
+
+
+def test_values_survive_being_written_as_json():
+    desk = Desk()
+    desk.send(place(products=(product("a", 2, price=Decimal("1.10")),), promised_delivery_date=date(2024, 1, 9)))
+    desk.send(attribute(order_analytics=Analytics(clicked_at=NOON, extras={"a": [1, "2", None]})))
+    desk.send(attach("N1", carrier="dhl", products=(product("a"),)))
+    desk.send(
+        report(
+            scan("SORTED", eta=Eta(earliest=date(2024, 1, 9), latest=NOON), location=Location(city="X")),
+            scan("OUT_FOR_DELIVERY", NOON + HOUR, pickup=Pickup(name="K"), proof=Proof(signed_by="A")),
+        )
+    )
+    desk.send(cancel())
+    orders, parcels = TypeAdapter(Order), TypeAdapter(Parcel)
+
+    assert orders.validate_json(orders.dump_json(desk.order())) == desk.order()
+    assert parcels.validate_json(parcels.dump_json(desk.parcels["N1"])) == desk.parcels["N1"]
+
+
+def test_ids_are_what_they_were():
+    """Written down once: a change would give replays other ids than the first run."""
+    desk = Desk()
+    desk.send(place())
+    order_id = desk.order().order_id
+
+    assert str(order_id) == "1b416922-8bc4-56b7-804c-9082beb77eba"
+    assert str(desk.shipment().shipment_id) == "4d67de0e-377b-5d87-be23-bd412672d678"
+    assert str(event_id_of(order_id, None, "order.placed", "cause")) == "599261d1-25a1-5e62-8f2b-5036e3e0d4b3"
+    assert digest_of(order_id) == 1963966509604951735
+    assert scan("SORTED").key == "6127ef13043e1c836efc9fbe"
