@@ -1,6 +1,7 @@
 """What every command shares: where it prints, how it fails, how it runs async work."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Coroutine
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -31,6 +32,10 @@ class CommandError(Exception):
     """Something a person can act on; printed without a traceback, ends with status 1."""
 
 
+class WrongArgument(CommandError):
+    """What was asked for makes no sense; ends with status 2, as typer's own usage errors do."""
+
+
 EXPECTED = (
     CommandError,
     SettingsError,
@@ -43,6 +48,16 @@ EXPECTED = (
 
 _PIPE_COLUMNS = 160
 
+_UNREACHABLE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+
+# Without a handler, Python prints the client's warnings between a command's own lines.
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -54,24 +69,24 @@ class Commands(TyperGroup):
         """Run the command; turn an expected error into its text and status 1."""
         try:
             return super().invoke(ctx)
+        except WrongArgument as error:
+            fail(str(error), USAGE)
         except EXPECTED as error:
             fail(str(error))
+        except BrokenPipeError:  # `| head` has seen enough; click ends quietly.
+            raise
         except KafkaError as error:
-            fail(
-                f"Kafka does not answer as it should: {error}\n"
-                "See KAFKA_BOOTSTRAP_SERVERS in `orderflow settings`; `orderflow up` starts a "
-                "local stack."
-            )
-        except (
-            asyncpg.PostgresConnectionError,
-            asyncpg.InvalidAuthorizationSpecificationError,
-            asyncpg.InvalidCatalogNameError,
-            OSError,
-        ) as error:
-            fail(
-                f"the database (or a file) cannot be reached: {error}\n"
-                "See DATABASE_URL in `orderflow settings`; `orderflow up` starts a local stack."
-            )
+            fail(f"Kafka cannot be used: {error}\n{_advice('KAFKA_BOOTSTRAP_SERVERS')}")
+        except (asyncpg.PostgresError, OSError) as error:
+            if isinstance(error, OSError) and error.filename:
+                fail(f"{error.filename}: {error.strerror}")
+            if not isinstance(error, _UNREACHABLE):
+                raise
+            fail(f"the database cannot be reached: {error}\n{_advice('DATABASE_URL')}")
+
+
+def _advice(variable: str) -> str:
+    return f"See {variable} in `orderflow settings`; `orderflow up` starts a local stack."
 
 
 def fail(message: str, status: int = FAILED) -> NoReturn:

@@ -1,8 +1,10 @@
 """`orderflow up` and `orderflow down`: the whole system on this machine, left running."""
 
 import http.client
+import shutil
 import sys
 import time
+from pathlib import Path
 
 from orderflow.commands.stack import stack_errors, stop_stack
 from orderflow.environment import load_settings, stack_folder
@@ -15,14 +17,18 @@ _SERVICES = "services"
 _READY_SECONDS = 60
 _LOG_LINES = 15
 
+_FIRST = (
+    '{"type":"order.place","value":{"shop_slug":"demo-shop",'
+    '"order":{"order_number":"1001","address":{"zip_code":"10115"}}}}'
+)
 _NEXT = """\
 Try next:
-  orderflow tail orders.events                   what happens, as it happens
-  orderflow send --wait FILE                     publish commands (one JSON object a line)
-  orderflow order demo-shop/1001                 one order: state, parcels, scans, and why
-  orderflow health                               are the services ready
-  orderflow down                                 stop it all; data stay\
-"""
+  echo '{first}' \\
+    | {command} send - --wait
+  {command} order demo-shop/1001
+  {command} tail orders.events --from beginning
+  {command} health
+  {command} down"""
 
 
 def up(json: Json = False) -> None:
@@ -35,17 +41,14 @@ def up(json: Json = False) -> None:
     """
     from deploy import stack
 
-    folder = stack_folder()
-    with stack_errors():
-        addresses = stack.up(folder, stack.Terminal())
-    settings = load_settings()
-    if settings.database_url is None or settings.kafka_bootstrap_servers not in (
-        addresses.kafka_bootstrap_servers
-    ):
+    if {"kafka_bootstrap_servers", "database_url"} & Settings.from_environment().model_fields_set:
         raise CommandError(
-            "KAFKA_BOOTSTRAP_SERVERS or DATABASE_URL in the environment name other servers: unset "
-            "them to use the local stack, or use `orderflow migrate`, `topics create` and `serve`"
+            "KAFKA_BOOTSTRAP_SERVERS or DATABASE_URL in the environment name servers: unset them "
+            "to use the local stack, or use `orderflow migrate`, `topics create` and `serve`"
         )
+    with stack_errors():
+        addresses = stack.up(stack_folder(), stack.Terminal())
+    settings = load_settings()
     run(migrate(addresses.database_url, SERVICES, settings.database_passwords()))
     run(create(settings))
     _start_services(settings, addresses.environment())
@@ -127,5 +130,21 @@ def _welcome(addresses: dict[str, str], url: str) -> None:
     for name, value in addresses.items():
         out.print(f"  {name}={value}", markup=False)
     out.print(f"  {url}/health/ready   {url}/metrics", markup=False)
-    out.print(f"  logs in {stack_folder()}/*.log\n{_NEXT}", markup=False)
+    out.print(f"  logs in {stack_folder()}/*.log", markup=False)
+    out.print(_NEXT.format(first=_FIRST, command=_command()), markup=False)
     out.print(f"up: kafka={addresses['KAFKA_BOOTSTRAP_SERVERS']} http={url}", markup=False)
+
+
+def _command() -> str:
+    """How this command line is called from here: by name where it is on the PATH."""
+    if shutil.which("orderflow"):
+        return "orderflow"
+    installed = Path(sys.executable).with_name("orderflow")
+    if not installed.exists():
+        return f"{_near(Path(sys.executable))} -m orderflow"
+    return _near(installed)
+
+
+def _near(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

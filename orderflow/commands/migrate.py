@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orderflow.environment import load_settings
-from orderflow.terminal import CommandError, Json, out, print_json, run
+from orderflow.terminal import CommandError, Json, WrongArgument, out, print_json, run
 from services.runtime.migrate import migrate as bring_up_to_date
 from services.runtime.settings import SERVICES
 
@@ -26,7 +26,7 @@ def migrate(
     chosen = service or list(SERVICES)
     unknown = sorted(set(chosen) - set(SERVICES))
     if unknown:
-        raise CommandError(f"no service {', '.join(unknown)}; there are {', '.join(SERVICES)}")
+        raise WrongArgument(f"no service {', '.join(unknown)}; there are {', '.join(SERVICES)}")
     settings = load_settings()
     if settings.database_url is None:
         raise CommandError("set DATABASE_URL to a login that may create roles and schemas")

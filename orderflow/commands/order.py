@@ -8,7 +8,7 @@ from rich.tree import Tree
 
 from orderflow.environment import load_settings
 from orderflow.explanation import Explained, Told, explain
-from orderflow.terminal import CommandError, Json, out, print_json, run
+from orderflow.terminal import Json, WrongArgument, out, print_json, run
 from services.orders.domain.order import Order, Shipment
 from services.runtime.clock import clock_of
 from services.runtime.postgres import connect
@@ -28,7 +28,7 @@ def order(
     """
     shop, slash, number = name.partition("/")
     if not (shop and slash and number):
-        raise CommandError(f"{name!r} names no order: write SHOP/NUMBER, as in demo-shop/1001")
+        raise WrongArgument(f"{name!r} names no order: write SHOP/NUMBER, as in demo-shop/1001")
     found = run(_read(load_settings(), shop, number))
     if json:
         print_json(as_json(found))

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from orderflow.environment import load_settings
 from orderflow.reading import Record, assign_all, records
-from orderflow.terminal import CommandError, Json, out, print_json, run
+from orderflow.terminal import Json, WrongArgument, out, print_json, run
 from schemas.topics import TOPICS
 from services.runtime.kafka import client_options
 from services.runtime.settings import Settings
@@ -44,7 +44,7 @@ def tail(  # noqa: PLR0917 - the command line passes them by name
     `orderflow tail orders.rejected --from beginning --no-follow --json`
     """
     if topic not in TOPICS:
-        raise CommandError(f"no topic {topic}; there are {', '.join(TOPICS)}")
+        raise WrongArgument(f"no topic {topic}; there are {', '.join(TOPICS)}")
     run(_tail(load_settings(), topic, start, (count, key, follow, json)))
 
 

@@ -240,7 +240,7 @@ def test_the_command_says_what_it_applied(
 
     assert first.stdout.splitlines()[-1].startswith("migrate: applied=")
     assert second.stdout == '{"applied":[]}\n'
-    assert (wrong.exit_code, "no service payments" in wrong.stderr) == (1, True)
+    assert (wrong.exit_code, "no service payments" in wrong.stderr) == (2, True)
 
 
 def test_a_database_that_is_not_there_is_no_traceback(

@@ -82,19 +82,20 @@ def test_a_command_without_an_outcome_is_told_after_the_wait(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "advice"),
+    ("arguments", "status", "advice"),
     [
-        (("tail", "orders.event"), "no topic orders.event; there are orders.commands"),
-        (("send", "nowhere.jsonl"), "cannot read nowhere.jsonl: No such file"),
-        (("order", "1001"), "write SHOP/NUMBER"),
+        (("tail", "orders.event"), 2, "no topic orders.event; there are orders.commands"),
+        (("tail", "orders.events", "--max", "0"), 2, "--max"),
+        (("order", "1001"), 2, "write SHOP/NUMBER"),
+        (("send", "nowhere.jsonl"), 1, "cannot read nowhere.jsonl: No such file"),
     ],
 )
 def test_a_wrong_argument_is_answered_with_what_to_write(
-    run: Run, arguments: tuple[str, ...], advice: str
+    run: Run, arguments: tuple[str, ...], status: int, advice: str
 ) -> None:
     result = run(*arguments)
 
-    assert result.exit_code == 1
+    assert result.exit_code == status
     assert advice in result.stderr
 
 

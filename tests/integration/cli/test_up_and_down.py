@@ -1,0 +1,66 @@
+"""`orderflow up` and `down`: the whole system left running, found by other commands, stopped."""
+
+import json
+from pathlib import Path
+
+import psutil
+import pytest
+from typer.testing import CliRunner, Result
+
+from deploy.stack.machine import free_port
+from orderflow.main import app
+
+pytestmark = [pytest.mark.slow, pytest.mark.stack]
+
+
+@pytest.fixture(autouse=True)
+def port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> int:
+    """A stack in a folder of the test's own, no servers named, and its HTTP port."""
+    for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "KAFKA_TOPIC_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+    chosen = free_port()
+    monkeypatch.setenv("HTTP_PORT", str(chosen))
+    monkeypatch.setenv("ORDERFLOW_STACK_FOLDER", str(tmp_path / "stack"))
+    return chosen
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_up_starts_everything_once_and_down_leaves_nothing(port: int) -> None:
+    try:
+        first = _run("up")
+        status = json.loads(_run("stack", "status", "--json").stdout)
+        second = _run("up", "--json")
+        ready = _run("health")
+        found = _run("topics", "check")
+    finally:
+        stopped = _run("down")
+
+    assert first.exit_code == 0, first.output
+    assert first.stdout.splitlines()[-1].startswith("up: kafka=127.0.0.1:")
+    assert [one["name"] for one in status["processes"]] == ["postgres", "kafka", "services"]
+    assert json.loads(second.stdout)["HTTP"] == f"http://127.0.0.1:{port}"
+    assert (ready.exit_code, found.exit_code) == (0, 0)
+    assert stopped.stdout.splitlines()[-1] == "down: stopped=services,kafka,postgres"
+    assert not [one["pid"] for one in status["processes"] if psutil.pid_exists(one["pid"])]
+    assert _run("stack", "status").exit_code == 1
+
+
+def test_down_without_anything_is_content() -> None:
+    result = _run("down")
+
+    assert (result.exit_code, result.stdout) == (0, "down: stopped=nothing\n")
+
+
+def test_servers_named_in_the_environment_are_not_overridden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka.example:9092")
+
+    result = _run("up")
+
+    assert result.exit_code == 1
+    assert "unset" in result.stderr
+    assert json.loads(_run("stack", "status", "--json").stdout)["processes"] == []
