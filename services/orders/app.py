@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from services.orders.batch import SERVICE, OrdersBatch
+from services.orders.batch import OrdersBatch
 from services.orders.messages.incoming import CLAIM_EVENTS, COMMANDS, TRACKING, weigh
+from services.orders.telling import SERVICE
 from services.runtime.service import Service, process_metrics
 from services.runtime.settings import Settings
 

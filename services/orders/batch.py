@@ -6,7 +6,6 @@ Inside the one transaction that the runtime begins and commits; a constant numbe
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +27,7 @@ from services.orders.domain.decision import Outcome
 from services.orders.domain.reasons import SENTENCES, Reason
 from services.orders.messages import context, outgoing
 from services.orders.messages.incoming import COMMANDS, TRACKING, Asked, Entry, read, read_item
+from services.orders.telling import SERVICE, tell
 from services.runtime import rejections, waiting
 from services.runtime.consumer import Batch
 from services.runtime.outbox import Outbox, Outgoing
@@ -39,7 +39,6 @@ from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
 from services.runtime.waiting import Waiting
 
-SERVICE = "orders"
 SWEEP_ITEMS = 500
 SQL = load(Path(__file__).parent / "sql" / "sweep.sql")
 
@@ -126,7 +125,7 @@ class OrdersBatch:
         told = await rejections.save(connection, refusals, source=outgoing.SOURCE, now=docket.now)
         records = [*self._records(docket), *_refused_outcomes(refused, docket.now), *told]
         await self._outbox.append(connection, records, caused_at=batch.caused_at)
-        self._count(docket, refused)
+        tell(self._metrics, docket.decided, refused)
 
     def _waiting_row(self, key: str, asked: Asked, now: datetime) -> Waiting:
         item = asked.item
@@ -151,22 +150,6 @@ class OrdersBatch:
                     item, decided.asked.command, decision, order, docket.now
                 )
 
-    def _count(self, docket: Docket, refused: Sequence[Rejection]) -> None:
-        """Outcomes by topic and reason; counted before the commit, so a retried batch counts twice
-        at most.
-        """
-        ended = Counter(
-            (
-                each.asked.item.original.coordinates.topic,
-                each.decision.outcome.value,
-                each.decision.reason.value if each.decision.reason else "",
-            )
-            for each in docket.decided
-        )
-        ended.update((r.original.coordinates.topic, "rejected", r.reason) for r in refused)
-        for labels, count in ended.items():
-            self._metrics.items_total.labels(SERVICE, *labels).inc(count)
-
     # Sweep.
 
     async def sweep(self, connection: Connection, now: datetime) -> int:
@@ -182,9 +165,7 @@ class OrdersBatch:
         told = await rejections.save(connection, refusals, source=outgoing.SOURCE, now=now)
         outcomes = _refused_outcomes(refusals, now)
         await self._outbox.append(connection, [*outcomes, *told])
-        for refusal in refusals:
-            topic = refusal.original.coordinates.topic
-            self._metrics.items_total.labels(SERVICE, topic, "rejected", refusal.reason).inc()
+        tell(self._metrics, (), refusals)
         return len(rows)
 
 

@@ -16,7 +16,7 @@ from services.orders.domain.policy import decide
 from services.orders.domain.reasons import SENTENCES, Reason
 from services.orders.messages.incoming import Asked
 from services.orders.store import Stored
-from services.runtime.records import Coordinates
+from services.runtime.records import Coordinates, DecisionFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,10 @@ class Docket:
                 detail=SENTENCES[Reason.DUPLICATE],
             )
         world = World(orders=self.orders, parcels=self.parcels, references=self.references)
-        return decide(world, asked.command, self.now)
+        try:
+            return decide(world, asked.command, self.now)
+        except Exception as error:
+            raise DecisionFailed(asked.item) from error
 
     def _waits_already(self, asked: Asked) -> bool:
         """Whether the same item, sent before, is waiting: one of them is enough."""
