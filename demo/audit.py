@@ -232,10 +232,11 @@ def _check_scans(journal: Journal, refused: Mapping[Place, str], found: Audit) -
 
 def _check_claims(journal: Journal, refused: Mapping[Place, str], found: Audit) -> None:
     """Every claim command must have an event or a refusal; sent again, the first one's will do."""
-    causes = {entry.headers.get("ce_causationid") for entry in journal["claims.events"]}
+    answered = {entry.headers.get("ce_causationid") for entry in journal["claims.events"]}
+    answered |= {entry.body["ce_id"] for entry in journal["claims.rejected"]}
     for entry in journal["claims.commands"]:
         place = (entry.topic, entry.partition, entry.offset, 0)
-        if entry.id not in causes and place not in refused:
+        if entry.id not in answered and place not in refused:
             found.lose(f"claim command {entry.id} has neither an event nor a refusal")
 
 

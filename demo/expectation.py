@@ -80,7 +80,6 @@ class Expectation:
     orders: Mapping[str, OrderAnswer]
     claims: tuple[ClaimAnswer, ...] = ()
     refusals: tuple[RefusalAnswer, ...] = ()
-    waiting: int = 0
     scans: int = 0
     totals: Totals = field(init=False)
 

@@ -93,6 +93,7 @@ async def _perform(
 
 def tell(finding: Finding, script: Script, console: Console) -> None:
     """Print the figures against the right answer, what is wrong, and the last line."""
+    console.print()
     console.print(_figures(script.expectation.totals, totals_in(finding.figures)))
     if not finding.audit.is_clean:
         console.print(finding.audit.summary(), style="red", highlight=False)

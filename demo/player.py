@@ -40,8 +40,9 @@ class Pending:
             return True
         if self.message.topic == TRACKING:
             return watcher.facts.issuperset(self.facts)
-        if self.message.topic == CLAIMS:
-            return self.cause in watcher.causes
+        if self.message.topic == CLAIMS:  # Sent again while it waits, it is one item.
+            is_refused = (CLAIMS, self.cause) in watcher.refused_ids
+            return is_refused or self.cause in watcher.causes
         return all(watcher.is_answered(place) for place in self.places)
 
 
@@ -54,11 +55,12 @@ class Player:
     watcher: Watcher
     groups: Groups
     clock_file: Path
-    step: timedelta = timedelta(hours=2)
+    step: timedelta = timedelta(hours=3)
     deadline_seconds: float = DEADLINE_SECONDS
     now: datetime | None = None
     sent: int = 0
     later: list[Pending] = field(default_factory=list)
+    lost: list[Pending] = field(default_factory=list)
     waiting: list[Pending] = field(default_factory=list)
 
     def begin(self, script: Script) -> None:
@@ -84,7 +86,7 @@ class Player:
             others = [message for message in script.messages if message.topic != CLAIMS]
             for start in range(0, len(others), CHUNK):
                 self.later += await self._publish(producer, others[start : start + CHUNK])
-            await self._settle(script.expectation.waiting)
+            await self._settle()
             await self._go(producer, [m for m in script.messages if m.topic == CLAIMS])
         await self._finish(script)
 
@@ -131,17 +133,20 @@ class Player:
 
     async def _settle_all(self, sent: Iterable[Pending]) -> None:
         self.waiting = list(sent)
-        self.later += [each for each in self.waiting if each.message.is_answered_later]
-        self.waiting = [each for each in self.waiting if not each.message.is_answered_later]
+        self.later += [each for each in self.waiting if waits(each.message)]
+        self.waiting = [each for each in self.waiting if not waits(each.message)]
         await self.watcher.until(
             lambda: self._open("waiting") == 0, lambda: tell(self.waiting), self.deadline_seconds
         )
 
-    async def _settle(self, still_waiting: int) -> None:
+    async def _settle(self, *, is_over: bool = False) -> None:
+        """Wait for what was to be answered later; `is_over` when waiting times have run out."""
+        self.lost += [each for each in self.later if each.message.is_for_nobody]
+        self.later = [each for each in self.later if not each.message.is_for_nobody]
+        if is_over:
+            self.later += [each for each in self.lost if each.message.topic != TRACKING]
         await self.watcher.until(
-            lambda: self._open("later") <= still_waiting,
-            lambda: tell(self.later),
-            self.deadline_seconds,
+            lambda: self._open("later") == 0, lambda: tell(self.later), self.deadline_seconds
         )
 
     def _open(self, name: str) -> int:
@@ -152,7 +157,7 @@ class Player:
     async def _finish(self, script: Script) -> None:
         """Let what waits for nothing run out of time, then wait until everybody has read all."""
         self._set_clock(max(script.ends_at, self.now or script.ends_at) + EXPIRY)
-        await self._settle(script.expectation.waiting)
+        await self._settle(is_over=True)
         await self.groups.until_all_read(self.deadline_seconds)
 
     def _about_claims(self, messages: Sequence[Message]) -> list[Message]:
@@ -167,6 +172,11 @@ class Player:
     def _set_clock(self, at: datetime) -> None:
         self.now = max(at, self.now or at)
         set_clock(self.clock_file, self.now)
+
+
+def waits(message: Message) -> bool:
+    """Whether nothing answers the message for now."""
+    return message.is_answered_later or message.is_for_nobody
 
 
 def pending(message: Message, partition: int, offset: int) -> Pending:

@@ -9,7 +9,7 @@ from demo.expectation import RefusalAnswer
 from demo.letters import Body, claim, command, tracking
 from demo.script import COMMANDS, Message
 from demo.stories import HOME, JOURNEY
-from demo.story import Story, answered_later
+from demo.story import Story, for_ever
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ def missed_too_early(story: Story, mistakes: Mistakes) -> None:
     story.scan(parcel, "PICKED_UP_BY_CARRIER")
     body = {**_about(story, parcel.number), "reason": "investigation"}
     wrong = claim(story.key, "claim.open", body, story.wait(1).now, id_=f"{story.key}#early")
-    story.messages.append(answered_later(wrong))  # It waits for the delivery, in vain.
+    story.messages.append(for_ever(wrong))  # It waits for the delivery, in vain.
     mistakes.expect(wrong, *GATE_REASONS)
 
 
@@ -153,4 +153,4 @@ def for_nobody(shop: str, story: Story, mistakes: Mistakes) -> Message:
     body = {"id": "NEVER-PLACED", "id_type": "order_number", "reason": "misread"}
     message = command(order, "order.cancel", body, story.now, id_=f"{order}#1")
     mistakes.expect(message, "order_not_found")
-    return answered_later(message)
+    return for_ever(message)

@@ -96,8 +96,8 @@ class Screen:
         return {topic: (count - before[topic]) / span for topic, count in counts.items()}
 
     def _outcomes(self) -> Panel:
-        outcomes = Counter(outcome for outcome, _ in self.watcher.outcomes.values())
-        reasons = Counter(self.watcher.refused.values())
+        outcomes = Counter(each["outcome"] for each in self.watcher.outcomes.values())
+        reasons = Counter(each["reason"] for each in self.watcher.refused.values())
         lines = [Text.assemble(("unread  ", "dim"), _counts(self.lags))]
         lines.append(Text.assemble(("commands  ", "dim"), _counts(outcomes)))
         lines += [

@@ -22,8 +22,10 @@ class Message:
 
     `at` is business time. Messages of one `lane` keep their order in every way of playing; None
     is free. `is_answered_later` marks what nothing answers until another message came: tracking
-    before its order, a command before its order. `claim_opened_by` is the id of the message that
-    opened the claim this one is about: the claim's own id takes the place of CLAIM_ID in the value.
+    before its order, a command before its order. What `is_for_nobody` waits for never comes: a
+    command is refused when its time is over, tracking goes on waiting. `claim_opened_by` is the
+    id of the message that opened the claim this one is about: the claim's own id takes the place
+    of CLAIM_ID in the value.
     """
 
     topic: str
@@ -33,6 +35,7 @@ class Message:
     headers: tuple[tuple[str, bytes], ...] = ()
     lane: str | None = None
     is_answered_later: bool = False
+    is_for_nobody: bool = False
     claim_opened_by: str | None = None
 
 

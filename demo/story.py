@@ -313,3 +313,8 @@ def repeated(messages: Sequence[Message], every: int) -> list[Message]:
 def answered_later(message: Message) -> Message:
     """Mark a message that waits for another one."""
     return replace(message, is_answered_later=True)
+
+
+def for_ever(message: Message) -> Message:
+    """Mark a message that waits for what never comes."""
+    return replace(message, is_for_nobody=True)

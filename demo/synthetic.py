@@ -15,7 +15,7 @@ from demo.places import PLACES
 from demo.refusals import MISTAKES, Mistakes, for_nobody, unreadable
 from demo.script import TRACKING, Message, Script, in_time
 from demo.stories import HOME, LIVES, Life
-from demo.story import Story, answered_later
+from demo.story import Story, for_ever
 
 SHOP = "demo-shop"
 OPENS_AT = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
@@ -98,7 +98,7 @@ def _go_astray(shop: Shop) -> None:
         scan = story.scanned(parcel, "PICKED_UP_BY_CARRIER")
         name = f"{parcel.number}/1"
         message = tracking(parcel.carrier, parcel.number, [scan], story.now, id_=name)
-        shop.loose.append(answered_later(message))
+        shop.loose.append(for_ever(message))
 
 
 def _finished(shop: Shop, seed: int) -> Script:
@@ -108,7 +108,6 @@ def _finished(shop: Shop, seed: int) -> Script:
         orders={story.key: story.answer() for story in shop.stories},
         claims=tuple(claim for story in shop.stories for claim in story.claims),
         refusals=tuple(shop.mistakes.found),
-        waiting=LOST_PARCELS,
         scans=len(set(_scans(messages))),
     )
     return Script(f"synthetic shop, seed {seed}", messages, expectation)

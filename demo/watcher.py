@@ -35,9 +35,10 @@ class Watcher:
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Condition()
         self.counts: Counter[str] = Counter()
-        self.outcomes: dict[Place, tuple[str, str | None]] = {}
-        self.refused: dict[Place, str] = {}
+        self.outcomes: dict[Place, Mapping[str, Any]] = {}
+        self.refused: dict[Place, Mapping[str, Any]] = {}
         self.facts: set[Fact] = set()
+        self.refused_ids: set[tuple[str, str | None]] = set()
         self.causes: dict[str, str | None] = {}
         self.statuses: dict[str, str] = {}
         self.phases: dict[str, str] = {}
@@ -85,17 +86,19 @@ class Watcher:
         """Whether an item has its outcome, and all that goes with it has been published."""
         if place not in self.outcomes:
             return place in self.refused and place[0] != "orders.commands"
-        outcome, order = self.outcomes[place]
-        if outcome == "rejected":
+        outcome = self.outcomes[place]
+        if outcome["outcome"] == "rejected":
             return place in self.refused
-        return order is None or self._has_version(order)
+        return self._has_version(outcome["order_id"])
 
     def _fail_if_dead(self) -> None:
         if self._task and self._task.done():
             self._task.result()
             raise Unanswered("the watcher has stopped reading")
 
-    def _has_version(self, order: str) -> bool:
+    def _has_version(self, order: str | None) -> bool:
+        if order is None:
+            return True
         needed = self._needed.get(order, 0)
         return len(self._versions[order]) >= needed
 
@@ -114,7 +117,8 @@ class Watcher:
         if entry.topic == "orders.outcomes":
             self._take_outcome(body)
         elif entry.topic.endswith(".rejected"):
-            self.refused[_place(body)] = body["reason"]
+            self.refused[_place(body)] = body
+            self.refused_ids.add((body["topic"], body.get("ce_id")))
         else:
             self._take_event(entry, body)
 
@@ -122,7 +126,7 @@ class Watcher:
         order, version = body.get("order_id"), body.get("order_version")
         if order and version:
             self._needed[order] = max(version, self._needed.get(order, 0))
-        self.outcomes[_place(body)] = (body["outcome"], order)
+        self.outcomes[_place(body)] = body
 
     def _take_event(self, entry: Entry, body: dict[str, Any]) -> None:
         order, data = body["order_id"], body["event_data"]

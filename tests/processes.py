@@ -1,0 +1,160 @@
+"""The whole system for tests: replicas as processes, a player in front, a watcher behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from demo.audit import Audit, audit
+from demo.groups import Groups
+from demo.installation import Installation, installation_of
+from demo.performance import differing_totals, report
+from demo.player import Pending, Player, tell, waits
+from demo.replicas import Replica, replicas, start_all, stop_all
+from demo.script import Message, Script
+from demo.verdict import differences
+from demo.watcher import Watcher
+from deploy.stack import Addresses
+from services.runtime.clock import set_clock
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+ANSWER_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class System:
+    """One installation that runs."""
+
+    installation: Installation
+    replicas: list[Replica]
+    watcher: Watcher
+    groups: Groups
+    player: Player
+
+    def of(self, service: str) -> list[Replica]:
+        """The replicas of one service."""
+        return [replica for replica in self.replicas if replica.service == service]
+
+    async def send(self, *messages: Message) -> list[Pending]:
+        """Publish messages in one go and wait until each that does not wait itself is answered."""
+        pending = await self.player.publish(messages)
+        await self.answered([each for each in pending if not waits(each.message)])
+        return pending
+
+    async def answered(self, pending: Sequence[Pending], seconds: float = ANSWER_SECONDS) -> None:
+        """Wait until every message is answered."""
+        await self.watcher.until(
+            lambda: all(each.is_answered(self.watcher) for each in pending),
+            lambda: tell([each for each in pending if not each.is_answered(self.watcher)]),
+            seconds,
+        )
+
+    def outcome(self, pending: Pending, index: int = 0) -> tuple[str, str | None]:
+        """What a command item became, and why."""
+        found = self.watcher.outcomes[pending.places[index]]
+        return found["outcome"], found["reason"]
+
+    def refusal(self, pending: Pending, index: int = 0) -> Mapping[str, Any]:
+        """The record on `*.rejected` for an item."""
+        return self.watcher.refused[pending.places[index]]
+
+    def let_pass(self, span: timedelta) -> datetime:
+        """Move business time on."""
+        assert self.player.now is not None
+        self.player.now += span
+        set_clock(self.installation.clock_file, self.player.now)
+        return self.player.now
+
+    async def judge(self, script: Script) -> Audit:
+        """Everything must be as the script's right answer says, told from outside.
+
+        Raises:
+            AssertionError: with what is wrong.
+        """
+        found = await self.audit()
+        wrong = differences(script.expectation, found)
+        wrong += differing_totals(script.expectation.totals, await report(self.installation))
+        assert not wrong, "\n".join(wrong[:20])
+        return found
+
+    async def audit(self) -> Audit:
+        """Count from outside; nothing may be lost, doubled or reordered.
+
+        Raises:
+            AssertionError: something is.
+        """
+        await self.groups.until_all_read(ANSWER_SECONDS)
+        found = await audit(self.installation.options, self.installation.prefix)
+        assert found.is_clean, found.summary()
+        return found
+
+    async def ask(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        """Run a statement on the database, as its owner. For faults, never for right answers."""
+        connection = await asyncpg.connect(self.installation.database_url)
+        try:
+            rows: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
+            return rows
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def running(
+    addresses: Addresses,
+    folder: Path,
+    *,
+    copies: int = 2,
+    environment: Mapping[str, str] | None = None,
+    at: datetime = NOON,
+    only: Sequence[str] = (),
+) -> AsyncIterator[System]:
+    """Six partitions and `copies` replicas of each service, all ready; gone afterwards.
+
+    `only` names services where not all three are wanted.
+    """
+    installation = installation_of(addresses, folder)
+    await installation.create()
+    set_clock(installation.clock_file, at)
+    wanted = [
+        replica
+        for replica in replicas(
+            folder / "logs", {**installation.environment, **(environment or {})}, copies
+        )
+        if not only or replica.service in only
+    ]
+    try:
+        async with watching(installation, at) as (watcher, groups, player):
+            await asyncio.to_thread(start_all, wanted)
+            yield System(installation, wanted, watcher, groups, player)
+    finally:
+        await asyncio.to_thread(stop_all, wanted)
+        await installation.drop()
+
+
+@asynccontextmanager
+async def watching(
+    installation: Installation, at: datetime
+) -> AsyncIterator[tuple[Watcher, Groups, Player]]:
+    """A watcher and a player for an installation whose services somebody else runs."""
+    watcher = Watcher(installation.options, installation.prefix)
+    await watcher.start()
+    try:
+        async with Groups(installation.options, installation.prefix) as groups:
+            player = Player(
+                options=installation.options,
+                prefix=installation.prefix,
+                watcher=watcher,
+                groups=groups,
+                clock_file=installation.clock_file,
+                now=at,
+            )
+            yield watcher, groups, player
+    finally:
+        await watcher.stop()
