@@ -29,8 +29,8 @@ def update_order(ledger: Ledger, command: UpdateOrder) -> UUID:
     pointer = "/expected_number_of_shipments"
     check_expected(expected, pointer)
     order = held
+    check_still_open(held, expected, pointer)
     if expected is not None:
-        check_still_open(held, expected, pointer)
         order = replace(order, expected_asked=expected)
     if command.address is not None:
         address = merge_address(held.placement.address, command.address)

@@ -31,6 +31,8 @@ _MERGED = tuple(
     each.name for each in fields(Placement) if each.name not in ("order_number", "address")
 )
 
+_EXPECTED = "/order/expected_number_of_shipments"
+
 
 def place(ledger: Ledger, command: PlaceOrder) -> UUID:
     """Create an order (`order.place`). The same again is no difference, another one is refused."""
@@ -39,7 +41,7 @@ def place(ledger: Ledger, command: PlaceOrder) -> UUID:
     if held is not None:
         check_news(held, command)
     check_references(ledger, command.shop, said)
-    check_expected(said.expected_number_of_shipments, "/order/expected_number_of_shipments")
+    check_expected(said.expected_number_of_shipments, _EXPECTED)
     if held is None:
         placed = _new_order(ledger, command.shop, said)
         placed = merge_analytics(placed, command, said.order_analytics)
@@ -62,7 +64,8 @@ def upsert(ledger: Ledger, command: UpsertOrder) -> UUID:
     said = command.order
     if said is not None:
         check_consistent(ledger, command, said, held)
-        check_expected(said.expected_number_of_shipments, "/order/expected_number_of_shipments")
+        check_expected(said.expected_number_of_shipments, _EXPECTED)
+        check_still_open(held, said.expected_number_of_shipments, _EXPECTED)
         said = _with_external_id(said, command.reference)
     if held is None:
         if said is None:
@@ -177,14 +180,14 @@ def _new_order(ledger: Ledger, shop: str, said: PlacementFields) -> Order:
 
 def _merged(order: Order, said: PlacementFields) -> Order:
     expected = said.expected_number_of_shipments or order.expected_asked
-    check_still_open(order, expected, "/order/expected_number_of_shipments")
     return replace(order, placement=merge_placement(order.placement, said), expected_asked=expected)
 
 
-def check_still_open(order: Order, expected: int, pointer: str) -> None:
-    """Refuse to expect more shipments of a cancelled order."""
-    is_more = expected > order.expected_number_of_shipments
-    if order.status is OrderStatus.CANCELLED and is_more:
+def check_still_open(order: Order | None, expected: int | None, pointer: str) -> None:
+    """Refuse to expect more shipments of a cancelled order; None was not said."""
+    if order is None or expected is None or order.status is not OrderStatus.CANCELLED:
+        return
+    if expected > order.expected_number_of_shipments:
         raise Refused(
             Reason.ORDER_CANCELLED,
             f"Order {order.order_number!r} is cancelled; it cannot expect {expected} shipments.",

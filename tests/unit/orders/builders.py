@@ -55,10 +55,22 @@ class Desk:
         self.events.extend(decision.events)
         return decision
 
+    def copy(self) -> Desk:
+        """A desk that goes its own way from here; the values themselves never change."""
+        return Desk(
+            dict(self.orders),
+            dict(self.parcels),
+            dict(self.references),
+            list(self.events),
+            self.now,
+        )
+
     def seen_by(self, command: Command) -> World:
         """Only what the batch would have locked and read for this command."""
         named = names(command)
-        parcels = {number: self.parcels[number] for number in named.numbers if number in self.parcels}
+        parcels = {
+            number: self.parcels[number] for number in named.numbers if number in self.parcels
+        }
         references = {r: self.references[r] for r in named.references if r in self.references}
         wanted = set(references.values())
         wanted |= {owner.order_id for parcel in parcels.values() for owner in parcel.owners}
@@ -161,7 +173,10 @@ _counter = iter(range(10**9))
 def item(**given: Any) -> dict[str, Any]:
     """What every command has; each call is another item."""
     number = next(_counter)
-    return {"item_id": uuid5(NAMESPACE, f"item/{number}"), "causation_id": f"message-{number}"} | given
+    return {
+        "item_id": uuid5(NAMESPACE, f"item/{number}"),
+        "causation_id": f"message-{number}",
+    } | given
 
 
 def ref(value: str = "1", kind: str = "order_number", shop: str = SHOP) -> Reference:
@@ -175,7 +190,9 @@ def fields(number: str = "1", **given: Any) -> PlacementFields:
     return PlacementFields(order_number=number, **(said | given))
 
 
-def place(number: str = "1", *, shop: str = SHOP, sent: dict[str, Any] | None = None, **given: Any) -> PlaceOrder:
+def place(
+    number: str = "1", *, shop: str = SHOP, sent: dict[str, Any] | None = None, **given: Any
+) -> PlaceOrder:
     """`order.place`."""
     return PlaceOrder(**(sent or item()), shop=shop, order=fields(number, **given))
 
@@ -189,7 +206,11 @@ def upsert(
     """`order.upsert`."""
     reference = reference or ref()
     return UpsertOrder(
-        **(item() | given), shop=reference.shop, reference=reference, order=order, trackings=trackings
+        **(item() | given),
+        shop=reference.shop,
+        reference=reference,
+        order=order,
+        trackings=trackings,
     )
 
 
@@ -262,9 +283,7 @@ def scan(
 
 def report(*scans: Scan, number: str = "N1", carrier: str | None = "dhl") -> ReportTracking:
     """`tracking.reported`."""
-    return ReportTracking(
-        **item(), tracking_number=number, carrier_reference=carrier, scans=scans
-    )
+    return ReportTracking(**item(), tracking_number=number, carrier_reference=carrier, scans=scans)
 
 
 def product(sku: str, quantity: int = 1, **given: Any) -> Product:

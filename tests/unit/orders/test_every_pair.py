@@ -35,7 +35,12 @@ def _desk(status: str) -> Desk:
     desk = Desk()
     if status != "none":
         desk.send(place(expected_number_of_shipments=2))
-    sent = {"partially_fulfilled": 1, "cancelled_partially": 1, "fulfilled": 2, "cancelled_after": 2}
+    sent = {
+        "partially_fulfilled": 1,
+        "cancelled_partially": 1,
+        "fulfilled": 2,
+        "cancelled_after": 2,
+    }
     for number in range(sent.get(status, 0)):
         desk.send(attach(f"N{number + 1}"))
     if status.startswith("cancelled"):

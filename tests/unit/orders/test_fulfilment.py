@@ -352,9 +352,7 @@ def test_a_finished_number_is_recycled_by_anyone(shop):
     desk.now = NOON + 100 * DAY
     desk.send(place("2", shop=shop))
 
-    decision = desk.send(
-        upsert(ref("2", shop=shop), trackings=(Tracking(tracking_number="N1"),))
-    )
+    decision = desk.send(upsert(ref("2", shop=shop), trackings=(Tracking(tracking_number="N1"),)))
     desk.send(report(scan("DROPPED_OFF", desk.now - HOUR)))
     late = desk.send(report(scan("SORTED", NOON + HOUR)))
 

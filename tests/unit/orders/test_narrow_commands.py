@@ -114,9 +114,7 @@ def test_cancel_and_attach_end_the_same_either_way_round():
         for command in commands:
             desk.send(command)
         order = desk.order()
-        ends.append(
-            replace(order, applied=(), version=0, order_sequence=0, shipment_sequence=0)
-        )
+        ends.append(replace(order, applied=(), version=0, order_sequence=0, shipment_sequence=0))
 
     assert ends[0] == ends[1]
 

@@ -214,7 +214,9 @@ def test_an_upsert_replaces_what_it_says_and_keeps_what_it_does_not():
 
 def test_an_address_is_replaced_as_a_whole_but_keeps_its_postal_code():
     desk = Desk()
-    desk.send(place(address=Address(zip_code="10115", address_line_1="A 1", address_line_2="c/o B")))
+    desk.send(
+        place(address=Address(zip_code="10115", address_line_1="A 1", address_line_2="c/o B"))
+    )
 
     desk.send(update(address=Address(address_line_1="C 2")))
 
@@ -275,7 +277,12 @@ def test_references_that_name_two_orders_are_refused(reference, order):
     decision = desk.send(upsert(reference, order))
 
     assert (decision.outcome, decision.reason) == (Outcome.REJECTED, Reason.REFERENCE_CONFLICT)
-    assert decision.pointer in ("/id", "/order/order_number", "/order/external_id", "/order/order_name")
+    assert decision.pointer in (
+        "/id",
+        "/order/order_number",
+        "/order/external_id",
+        "/order/order_name",
+    )
     assert desk.orders == before
 
 
@@ -400,7 +407,11 @@ def test_no_difference_remembers_the_item_and_its_version_without_a_step():
 
 @pytest.mark.parametrize(
     ("expected", "reason"),
-    [(101, Reason.TOO_MANY_SHIPMENTS), (0, Reason.TOO_FEW_SHIPMENTS), (-1, Reason.TOO_FEW_SHIPMENTS)],
+    [
+        (101, Reason.TOO_MANY_SHIPMENTS),
+        (0, Reason.TOO_FEW_SHIPMENTS),
+        (-1, Reason.TOO_FEW_SHIPMENTS),
+    ],
 )
 def test_an_impossible_number_of_shipments_is_refused(expected, reason):
     desk = Desk()

@@ -459,13 +459,24 @@ def test_every_reason_has_its_sentence():
 
 def test_values_survive_being_written_as_json():
     desk = Desk()
-    desk.send(place(products=(product("a", 2, price=Decimal("1.10")),), promised_delivery_date=date(2024, 1, 9)))
+    desk.send(
+        place(
+            products=(product("a", 2, price=Decimal("1.10")),),
+            promised_delivery_date=date(2024, 1, 9),
+        )
+    )
     desk.send(attribute(order_analytics=Analytics(clicked_at=NOON, extras={"a": [1, "2", None]})))
     desk.send(attach("N1", carrier="dhl", products=(product("a"),)))
     desk.send(
         report(
-            scan("SORTED", eta=Eta(earliest=date(2024, 1, 9), latest=NOON), location=Location(city="X")),
-            scan("OUT_FOR_DELIVERY", NOON + HOUR, pickup=Pickup(name="K"), proof=Proof(signed_by="A")),
+            scan(
+                "SORTED",
+                eta=Eta(earliest=date(2024, 1, 9), latest=NOON),
+                location=Location(city="X"),
+            ),
+            scan(
+                "OUT_FOR_DELIVERY", NOON + HOUR, pickup=Pickup(name="K"), proof=Proof(signed_by="A")
+            ),
         )
     )
     desk.send(cancel())
@@ -483,6 +494,9 @@ def test_ids_are_what_they_were():
 
     assert str(order_id) == "1b416922-8bc4-56b7-804c-9082beb77eba"
     assert str(desk.shipment().shipment_id) == "4d67de0e-377b-5d87-be23-bd412672d678"
-    assert str(event_id_of(order_id, None, "order.placed", "cause")) == "599261d1-25a1-5e62-8f2b-5036e3e0d4b3"
+    assert (
+        str(event_id_of(order_id, None, "order.placed", "cause"))
+        == "599261d1-25a1-5e62-8f2b-5036e3e0d4b3"
+    )
     assert digest_of(order_id) == 1963966509604951735
     assert scan("SORTED").key == "6127ef13043e1c836efc9fbe"
