@@ -17,13 +17,8 @@ PREFIX = "ORDERFLOW_"
 # Read by the local stack, the tests and the demo, which are not services.
 _OF_TOOLS = (
     "ORDERFLOW_BENCH",
-    "ORDERFLOW_CACHE_DIR",
     "ORDERFLOW_CHAOS",
     "ORDERFLOW_DEMO",
-    "ORDERFLOW_JAVA",
-    "ORDERFLOW_KAFKA_PORT",
-    "ORDERFLOW_MAVEN_URL",
-    "ORDERFLOW_POSTGRES_PORT",
     "ORDERFLOW_STACK",
     "ORDERFLOW_TEST",
 )

@@ -5,6 +5,7 @@ import shutil
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -156,8 +157,16 @@ async def test_a_role_logs_in_once_it_has_a_password(
         after = await connection.fetchval(login)
     finally:
         await connection.close()
+    own = urlsplit(empty_database_url)
+    login_url = own._replace(netloc=f"orderflow_{service}@{own.netloc.split('@')[-1]}").geturl()
+    lone = await connect(Settings(database_url=login_url), service)
+    try:
+        who = await lone.fetchval("SELECT session_user")
+        await check(lone, service, folder)
+    finally:
+        await lone.close()
 
-    assert (before, after) == (False, True)
+    assert (before, after, who) == (False, True, f"orderflow_{service}")
 
 
 async def test_a_role_nobody_made_is_an_error_that_says_how_to_make_it(
