@@ -1,0 +1,80 @@
+"""A thousand real orders of 2016 to 2018, against figures worked out from their files alone."""
+
+import os
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from demo.audit import Audit
+from demo.expectation import Totals
+from demo.olist import read_script
+from demo.script import Script
+from deploy.stack import Addresses
+from tests.processes import System, running
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+TOTALS = Totals(
+    orders=1000,
+    parcels_expected=1021,
+    parcels_handed_over=1014,
+    parcels_delivered=1000,
+    orders_late=62,
+    parcels_late=63,
+    orders_cancelled=2,
+    cancelled_after_hand_over=1,
+    item_value={"BRL": Decimal("136373.83")},
+)
+
+
+@pytest.fixture(scope="module")
+def script() -> Script:
+    """The files' script; they lie beside the checkout, never in it."""
+    beside = Path(__file__).resolve().parents[3] / "shared" / "data" / "olist-1000"
+    folder = Path(os.environ.get("ORDERFLOW_OLIST_DIR") or beside)
+    if not folder.is_dir():
+        missing = f"{folder} is not there: set ORDERFLOW_OLIST_DIR to the sample's folder"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return read_script(folder)
+
+
+@pytest.fixture
+async def system(
+    stack: Addresses, script: Script, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[System]:
+    folder = tmp_path_factory.mktemp("olist")
+    async with running(stack, folder, at=script.messages[0].at) as system:
+        yield system
+
+
+def test_the_files_hold_what_is_known_of_them(script: Script) -> None:
+    assert script.expectation.totals == TOTALS
+
+
+async def test_a_thousand_orders_come_to_the_known_figures_and_stay_there_when_sent_again(
+    system: System, script: Script
+) -> None:
+    await system.player.play(script)
+    once = await system.judge(script)
+
+    await system.player.play_at_once(script.shuffled(3))
+    again = await system.judge(script)
+
+    assert _counts(again) == _counts(once)
+    assert again.orders == once.orders
+
+
+async def test_shuffled_and_sent_twice_they_come_to_the_same_figures(
+    system: System, script: Script
+) -> None:
+    await system.player.play_at_once(script.shuffled(5).twice())
+
+    await system.judge(script)
+
+
+def _counts(found: Audit) -> tuple[int, int]:
+    return found.order_events, found.shipment_events
