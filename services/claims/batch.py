@@ -59,7 +59,8 @@ class ClaimBatches:
         if not names:
             return 0
         docket = await self._work(connection, Inbox(revisited=names), now, None)
-        await store.forget_unseen(connection, ids_in(names, ORDER), names)
+        await store.forget_orders(connection, ids_in(names, ORDER))
+        await store.forget_anchors(connection, names)
         return sum(each.decision.outcome is not Outcome.WAITING for each in docket.decided)
 
     async def _work(
@@ -88,6 +89,7 @@ class ClaimBatches:
         await store.save_sequences(connection, docket.sequences)
         await store.save_claims(connection, docket.claims.values())
         await self._write_waiting(connection, docket)
+        await store.forget_anchors(connection, docket.gathered.claim_names)
         refused = [
             *malformed,
             *(_rejection(d) for d in docket.decided if d.decision.outcome is Outcome.REJECTED),
@@ -149,7 +151,8 @@ class ClaimBatches:
                 continue  # Counted when it began to wait.
             reason = decision.reason or ""
             self._metrics.items_total.labels(SERVICE, topic, decision.outcome, reason).inc()
-            log.debug("claim_command_decided", outcome=decision.outcome, detail=decision.detail)
+            if decision.outcome is Outcome.NO_CHANGE and decision.detail:
+                log.info("claim_command_changed_nothing", reason=reason, detail=decision.detail)
         for refused in malformed:
             topic = refused.original.coordinates.topic
             self._metrics.items_total.labels(SERVICE, topic, "rejected", refused.reason).inc()

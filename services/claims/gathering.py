@@ -8,7 +8,8 @@ therefore lock the same row before they look at, or write, what waits:
 - An external id or order name has a row in `anchor`, made and locked by whoever comes first. Once
   the name is resolved it never changes, so it needs no lock any more.
 - A claim that is updated before it is there has a row in `anchor` too, locked by whoever opens it
-  and by whoever finds it missing.
+  and by whoever finds it missing, who then looks once more. The row goes when nothing waits: after
+  the commit the claim itself is there to be found.
 
 So either the order's transaction sees the waiting item (the claim came first and has committed),
 or the claim's transaction sees the order. All take their locks in one sequence: anchors of orders
@@ -60,6 +61,8 @@ class Gathered:
     anchors: dict[str, UUID] = field(default_factory=dict)
     owners: dict[UUID, UUID] = field(default_factory=dict)
     """The order of each claim that was there before the batch."""
+    claim_names: set[str] = field(default_factory=set)
+    """Locked names of claims: whoever waits for them finds the claim itself after the commit."""
     ended: list[UUID] = field(default_factory=list)
     """Waiting items that cannot be read any more; they are refused."""
 
@@ -71,6 +74,11 @@ class Gathered:
         if task.waits_for and task.waits_for.startswith(ORDER):
             return UUID(task.waits_for.removeprefix(ORDER))
         return known_id(command.order) or self.anchors.get(anchor_name(command.order))
+
+    def is_seen(self, order: UUID) -> bool:
+        """Whether any event told of the order."""
+        state = self.states.get(order)
+        return state is not None and state.order.is_seen
 
 
 async def gather(connection: Connection, inbox: Inbox) -> Gathered:
@@ -85,8 +93,8 @@ async def gather(connection: Connection, inbox: Inbox) -> Gathered:
     called = {name for name, order in resolved.items() if order in renewed}
     called |= {order_name(order) for order in renewed}
     await _call_waiting(connection, inbox, gathered, called | inbox.revisited)
-    await _lock_claims(connection, inbox, gathered)
     await _read_states(connection, gathered)
+    await _lock_claims(connection, inbox, gathered)
     return gathered
 
 
@@ -141,7 +149,9 @@ async def _lock_claims(connection: Connection, inbox: Inbox, gathered: Gathered)
     opening = {
         claim_name(claim_id(order, task.command.item_id))
         for task in gathered.tasks
-        if isinstance(task.command, OpenClaim) and (order := gathered.order_of(task))
+        if isinstance(task.command, OpenClaim)
+        and (order := gathered.order_of(task))
+        and gathered.is_seen(order)
     }
     missing = {
         task.command.claim_id
@@ -150,6 +160,7 @@ async def _lock_claims(connection: Connection, inbox: Inbox, gathered: Gathered)
     }
     missing |= ids_in(inbox.revisited, CLAIM) - gathered.owners.keys()
     names = opening | {claim_name(claim) for claim in missing}
+    gathered.claim_names = names
     # Never resolved: a resolved name is not locked, and these must be, every time.
     await store.save_anchors(connection, dict.fromkeys(names))
     if await store.find_claims(connection, missing):

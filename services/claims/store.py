@@ -113,12 +113,16 @@ async def find_expired(connection: Connection, now: datetime, limit: int) -> set
     return {row["waits_for"] for row in rows}
 
 
-async def forget_unseen(
-    connection: Connection, order_ids: Collection[UUID], names: Collection[str]
-) -> None:
-    """Forget locked orders and names that nothing has told of and nothing waits for."""
-    await connection.execute(SQL["forget_orders"], list(order_ids))
-    await connection.execute(SQL["forget_anchors"], list(names))
+async def forget_orders(connection: Connection, order_ids: Collection[UUID]) -> None:
+    """Forget those of the locked orders that no event told of and nothing waits for."""
+    if order_ids:
+        await connection.execute(SQL["forget_orders"], list(order_ids))
+
+
+async def forget_anchors(connection: Connection, names: Collection[str]) -> None:
+    """Forget those of the locked names that are not resolved and that nothing waits for."""
+    if names:
+        await connection.execute(SQL["forget_anchors"], list(names))
 
 
 def _columns(claim: Claim) -> tuple[Any, ...]:

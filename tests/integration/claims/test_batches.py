@@ -1,0 +1,258 @@
+"""Batches on a real Postgres: statements, events, repetition, waiting, refusals."""
+
+import itertools
+import json
+from datetime import timedelta
+
+import pytest
+
+from schemas.events import ClaimEvent
+from schemas.identity import claim_id, order_id
+from schemas.outcomes import RejectedRecord
+from services.claims.batch import ClaimBatches
+from services.runtime.consumer import Batch
+from services.runtime.records import Envelope, item_id
+from services.runtime.telemetry import Metrics
+from tests.integration.claims.conftest import (
+    NOW,
+    SHOP,
+    a_change,
+    a_parcel,
+    a_record,
+    an_event,
+    an_opening,
+)
+
+LATE = NOW + timedelta(minutes=15)
+
+
+def claim_of(opening, number="1"):
+    """The id that a claim opened by the record will have."""
+    ids = {name: value.decode() for name, value in opening.headers}
+    envelope = Envelope(source=ids.get("ce_source"), id=ids.get("ce_id"))
+    return claim_id(order_id(SHOP, number), str(item_id(opening, envelope, 0)))
+
+
+async def test_a_claim_is_told_with_the_order_around_it(apply, published):
+    await apply(an_event(version=7), an_opening(ce_id="c-1", image_urls=["https://a.example/1"]))
+
+    ((headers, body),) = await published()
+    event = ClaimEvent.model_validate(body)
+    assert (headers["ce_type"], headers["ce_causationid"]) == (b"claim.created", b"c-1")
+    assert (headers["ce_sequence"], headers["ce_orderversion"]) == (b"1", b"7")
+    assert (body["source"], body["ref"]) == ("claims", "claims/created")
+    assert (body["event_name"], body["event_group"]) == ("created", "claim_created")
+    assert event.context.order.order_number == "1"
+    assert event.context.customer.email == "ada@example.org"
+    assert body["context"]["order"]["total_order_price"] == 12.90
+    assert [claim.claim_id for claim in event.context.claims] == [event.event_data.claim_id]
+    assert event.event_data.shipment_phase_at_creation == "delivered"
+    assert event.event_data.image_urls == ["https://a.example/1"]
+    assert not event.context_truncated
+
+
+async def test_the_life_of_a_claim_is_numbered_without_gaps(apply, published):
+    opening = an_opening(ce_id="c-1")
+    claim = claim_of(opening)
+    await apply(an_event(), opening, a_change(claim, status="accepted"))
+    await apply(a_change(claim, status="closed"))
+    await apply(a_change(claim, status="pending", reason_for_change="again"))
+    await apply(a_change(claim, status="pending", description="Worse"))
+    await apply(a_change(claim, "claim.withdraw", reason="found"))
+
+    bodies = [body for _, body in await published()]
+    told = [(b["sequence"], b["event_name"], b["event_data"]["status"]) for b in bodies]
+    assert told == [
+        (1, "created", "pending"),
+        (2, "updated", "accepted"),
+        (3, "updated", "closed"),
+        (4, "updated", "pending"),
+        (5, "updated", "pending"),
+        (6, "withdrawn", "pending"),
+    ]
+    assert bodies[3]["event_data"]["reason_for_change"] == "again"
+    steps = [step["status"] for step in bodies[5]["event_data"]["history"]]
+    assert steps == ["pending", "accepted", "closed", "pending"]
+    assert bodies[5]["context"]["claims"] == []
+
+
+async def test_everything_twice_is_the_same_as_once(apply, published, rows):
+    opening = an_opening(ce_id="c-1")
+    records = [
+        an_event(),
+        opening,
+        a_change(claim_of(opening), ce_id="u-1", status="accepted"),
+        an_opening(ce_id="c-2", selected_items=[{"sku": "MUG-BLUE", "quantity": 9}]),
+    ]
+    await apply(*records)
+    before = await rows("claim", "claim_id"), await published()
+
+    await apply(*records)
+    await apply(*records)
+
+    assert (await rows("claim", "claim_id"), await published()) == before
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+async def test_only_a_greater_version_replaces_the_copy(apply, rows, order):
+    events = [an_event(version=version, status=f"s{version}") for version in (1, 2, 3)]
+    for position in order:
+        await apply(events[position])
+    await apply(*events)
+
+    (copy,) = await rows("order_copy", "order_id")
+    assert copy["order_version"] == 3
+    assert json.loads(copy["context"])["order"]["status"] == "s3"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {},
+        {"id": "gid-1", "id_type": "external_id"},
+        {"id": str(order_id(SHOP, "1")), "id_type": "uuid"},
+    ],
+)
+async def test_a_claim_before_its_order_is_applied_the_moment_it_appears(
+    apply, published, rows, reference
+):
+    opening = an_opening(ce_id="c-1", **reference)
+    await apply(a_change(claim_of(opening), ce_id="u-1", status="accepted"))
+    await apply(opening)
+    await apply(a_change(claim_of(opening), ce_id="u-2", status="closed"))
+    assert len(await rows("waiting", "id")) == 3
+
+    await apply(an_event())
+
+    told = [body["event_data"]["status"] for _, body in await published()]
+    assert told == ["pending", "accepted", "closed"]
+    assert await rows("waiting", "id") == []
+
+
+async def test_an_update_before_its_opening_in_one_batch_is_applied(apply, published, rows):
+    opening = an_opening(ce_id="c-1")
+
+    await apply(an_event(), a_change(claim_of(opening), status="accepted"), opening)
+
+    assert [body["event_name"] for _, body in await published()] == ["created", "updated"]
+    assert await rows("waiting", "id") == []
+
+
+async def test_a_not_received_claim_waits_for_the_delivery(apply, published, rows, sweep):
+    under_way = a_parcel("1", phase="in_transit")
+    await apply(an_event("1", 1, under_way), an_opening(reason="investigation"))
+    assert await published() == []
+
+    await apply(an_event("1", 2))
+
+    ((_, body),) = await published()
+    assert body["event_data"]["reason"] == "investigation"
+    assert body["order_version"] == 2
+    assert await sweep(LATE) == 0
+
+
+@pytest.mark.parametrize(
+    ("records", "reason"),
+    [
+        ([an_opening()], "order_not_found"),
+        ([an_opening(id="gid-1", id_type="external_id")], "order_not_found"),
+        ([an_event(), an_opening(tracking_number="unknown")], "shipment_not_found"),
+        (
+            [an_event("1", 1, a_parcel("1", phase="collect")), an_opening(reason="investigation")],
+            "not_delivered",
+        ),
+        ([a_change(order_id("any", "claim"), status="accepted")], "claim_not_found"),
+    ],
+)
+async def test_what_never_appears_is_refused_after_its_time(
+    apply, sweep, published, rows, records, reason
+):
+    await apply(*records)
+    assert await sweep(LATE - timedelta(seconds=1)) == 0
+
+    assert await sweep(LATE) == 1
+
+    ((_, body),) = await published("claims.rejected")
+    assert RejectedRecord.model_validate(body).reason == reason
+    assert await rows("waiting", "id") == []
+    assert [row for row in await rows("anchor", "name") if not row["order_id"]] == []
+    unseen = [row for row in await rows("order_copy", "order_id") if not row["order_version"]]
+    assert unseen == []
+    assert await sweep(LATE) == 0
+
+
+async def test_the_refused_tell_their_sender_and_the_rest_goes_through(apply, published):
+    await apply(
+        an_event(),
+        a_record("claims.commands", "claim.open", b"not json"),
+        a_record("claims.commands", "claim.dance", {}),
+        an_opening(reason="because"),
+        an_opening(id="x", id_type="uuid"),
+        an_opening(selected_items=[{"sku": "MUG-BLUE", "quantity": 9}]),
+        an_opening(image_urls=["http://a.example/1"]),
+        a_record("shipments.events", "shipment.scanned", {"order_id": "x"}),
+        an_opening(ce_id="good"),
+    )
+
+    refused = [body for _, body in await published("claims.rejected")]
+    assert sorted((body["reason"], body["errors"][0]["pointer"]) for body in refused) == [
+        ("evidence_not_https", "/image_urls/0"),
+        ("invalid_fields", "/id"),
+        ("invalid_fields", "/reason"),
+        ("invalid_fields", "/source"),
+        ("not_json", ""),
+        ("quantity_above_shipped", "/selected_items"),
+        ("unknown_type", "/type"),
+    ]
+    assert len(await published()) == 1
+
+
+async def test_an_events_context_is_cut_to_fit_and_says_so(pool, settings, published):
+    small = ClaimBatches(settings.model_copy(update={"max_event_bytes": 4096}), Metrics())
+    parcels = [a_parcel("1", ordinal) for ordinal in range(1, 40)]
+    async with pool.acquire() as connection, connection.transaction():
+        await small.apply(connection, Batch((an_event("1", 1, *parcels), an_opening()), NOW))
+
+    ((_, body),) = await published()
+    assert body["context_truncated"]
+    assert body["context"]["shipments"] == []
+    assert body["context"]["order"]["order_number"] == "1"
+    ClaimEvent.model_validate(body)
+
+
+async def test_a_cut_order_still_shows_what_its_parcels_may_hold(apply, published):
+    event = an_event("1", 1, a_parcel("1", products=[]))
+    cut = json.loads(event.value) | {"context_truncated": True}
+    await apply(a_record("orders.events", "order.updated", cut), an_opening())
+
+    ((_, body),) = await published()
+    assert body["context_truncated"]
+
+
+async def test_a_batch_of_any_size_takes_the_same_statements(pool, claims):
+    async def statements(numbers):
+        """Orders, claims on them, claims that wait and are then called, updates, refusals."""
+        early = [an_opening(n, reason="return") for n in numbers]
+        opening = [an_opening(n, ce_id=f"o-{n}") for n in numbers]
+        whole = [an_event(n) for n in numbers] + opening
+        whole += [
+            a_change(claim_of(o, n), status="accepted")
+            for o, n in zip(opening, numbers, strict=True)
+        ]
+        whole += [an_opening(n, selected_items=[{"sku": "X", "quantity": 1}]) for n in numbers]
+        return await counted(early), await counted(whole)
+
+    async def counted(records):
+        seen = []
+        async with pool.acquire() as connection:
+            with connection.query_logger(lambda record: seen.append(record.query)):
+                async with connection.transaction():
+                    await claims.apply(connection, Batch(tuple(records), NOW))
+        # Without what the driver asks of itself, once a connection.
+        return [line for query in seen if (line := query.splitlines()[0]).startswith("-- ")]
+
+    one = await statements(["a"])
+    thousand = await statements([f"b{number}" for number in range(1000)])
+
+    assert one == thousand
+    assert len(one[1]) < 25

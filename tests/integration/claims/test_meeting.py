@@ -1,0 +1,131 @@
+"""Claims and orders in transactions that overlap: whichever commits first, they meet."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from services.runtime.consumer import Batch
+from services.runtime.retrying import is_transient
+from tests.integration.claims.conftest import NOW, a_change, an_event, an_opening
+from tests.integration.claims.test_batches import claim_of
+
+
+@pytest.fixture
+async def is_blocked(database_url):
+    """Whether any transaction of the test's database waits for a lock."""
+    watcher = await asyncpg.connect(database_url)
+
+    async def look():
+        return await watcher.fetchval(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+
+    yield look
+    await watcher.close()
+
+
+@pytest.fixture
+def overlap(pool, claims, is_blocked):
+    """Applies the first batch, and commits it only while the second one runs into its locks."""
+
+    async def run(first, second):
+        async with pool.acquire() as one:
+            transaction = one.transaction()
+            await transaction.start()
+            await claims.apply(one, Batch(tuple(first), NOW))
+            other = asyncio.create_task(patiently(second))
+            await blocked_or_done(other)
+            await transaction.commit()
+        await other
+
+    async def patiently(records):
+        """As the runtime does: what heals by itself is tried again."""
+        while True:
+            try:
+                async with pool.acquire() as two, two.transaction():
+                    return await claims.apply(two, Batch(tuple(records), NOW))
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+
+    async def blocked_or_done(task):
+        async with asyncio.timeout(20):
+            while not task.done() and not await is_blocked():
+                await asyncio.sleep(0.01)
+
+    return run
+
+
+REFERENCES = [{}, {"id": "gid-1", "id_type": "external_id"}]
+
+
+@pytest.mark.parametrize("claim_first", [True, False])
+@pytest.mark.parametrize("reference", REFERENCES)
+async def test_a_claim_and_its_order_never_miss_each_other(
+    overlap, published, rows, reference, claim_first
+):
+    sides = [[an_opening(**reference)], [an_event()]]
+
+    await overlap(*(sides if claim_first else reversed(sides)))
+
+    assert [body["event_name"] for _, body in await published()] == ["created"]
+    assert await rows("waiting", "id") == []
+
+
+@pytest.mark.parametrize("opening_first", [True, False])
+async def test_a_claim_and_its_update_never_miss_each_other(
+    apply, overlap, published, rows, opening_first
+):
+    await apply(an_event())
+    opening = an_opening(ce_id="c-1")
+    sides = [[opening], [a_change(claim_of(opening), status="accepted")]]
+
+    await overlap(*(sides if opening_first else reversed(sides)))
+
+    told = [(body["sequence"], body["event_name"]) for _, body in await published()]
+    assert told == [(1, "created"), (2, "updated")]
+    assert await rows("waiting", "id") == []
+
+
+async def test_two_claims_on_the_last_mugs_do_not_both_get_them(apply, overlap, published):
+    await apply(an_event())
+    wanted = [{"sku": "MUG-BLUE", "quantity": 2}]
+
+    await overlap(
+        [an_opening(ce_id="a", selected_items=wanted)],
+        [an_opening(ce_id="b", reason="return", selected_items=wanted)],
+    )
+
+    assert len(await published()) == 1
+    ((_, refused),) = await published("claims.rejected")
+    assert refused["reason"] == "quantity_above_shipped"
+
+
+async def test_many_batches_at_once_lose_nothing(pool, claims, published, rows):
+    numbers = [str(number) for number in range(40)]
+    sides = [
+        [an_event(number) for number in numbers],
+        [an_opening(number, ce_id=f"c-{number}") for number in reversed(numbers)],
+        [
+            a_change(claim_of(an_opening(number, ce_id=f"c-{number}"), number), status="accepted")
+            for number in numbers
+        ],
+    ]
+
+    async def patiently(records):
+        while True:
+            try:
+                async with pool.acquire() as connection, connection.transaction():
+                    return await claims.apply(connection, Batch(tuple(records), NOW))
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+
+    await asyncio.gather(*(patiently(side) for side in sides))
+
+    told = [(body["order_id"], body["sequence"]) for _, body in await published()]
+    assert len(told) == 80
+    assert len(set(told)) == 80
+    assert await rows("waiting", "id") == []
