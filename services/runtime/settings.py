@@ -129,7 +129,11 @@ class Settings(KafkaSettings):
         le=256,
     )
     relay_poll_seconds: float = _own(
-        "RELAY_POLL_SECONDS", 0.5, "How often the relay looks unasked.", gt=0, le=60
+        "RELAY_POLL_SECONDS",
+        0.05,
+        "How often the relay looks unasked: what other replicas wrote.",
+        gt=0,
+        le=60,
     )
     command_wait_seconds: float = _own(
         "COMMAND_WAIT_SECONDS",
