@@ -43,6 +43,11 @@ class LocalStack:
         self.postgres = Postgres(folder / "postgres", port=postgres_port, detached=detached)
 
     @property
+    def folder(self) -> Path:
+        """Where the servers keep their data and logs."""
+        return self._folder
+
+    @property
     def kafka(self) -> Kafka:
         """The broker; there after the first `start`."""
         if self._kafka is None:

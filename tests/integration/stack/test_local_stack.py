@@ -40,6 +40,14 @@ def local(folder: Path) -> Iterator[LocalStack]:
         yield stack
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """One for the tests that only look at it."""
+    with LocalStack(tmp_path_factory.mktemp("running")) as stack:
+        stack.start()
+        yield stack
+
+
 async def test_what_was_acknowledged_is_there_after_both_servers_are_killed(
     local: LocalStack,
 ) -> None:
@@ -77,10 +85,8 @@ async def test_a_second_start_finds_the_data_of_the_first_and_takes_seconds(fold
         assert await _stored(addresses) == ["first"]
 
 
-async def test_servers_listen_on_the_loopback_address_only(local: LocalStack) -> None:
-    local.start()
-
-    for pid in (local.kafka.pid, local.postgres.pid):
+async def test_servers_listen_on_the_loopback_address_only(running: LocalStack) -> None:
+    for pid in (running.kafka.pid, running.postgres.pid):
         assert pid is not None
         listening = [
             connection.laddr.ip
@@ -90,8 +96,8 @@ async def test_servers_listen_on_the_loopback_address_only(local: LocalStack) ->
         assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
 
-async def test_postgres_writes_through_and_takes_many_connections(local: LocalStack) -> None:
-    addresses = local.start()
+async def test_postgres_writes_through_and_takes_many_connections(running: LocalStack) -> None:
+    addresses = running.addresses
 
     connection = await asyncpg.connect(addresses.database_url)
     try:
@@ -110,8 +116,8 @@ async def test_postgres_writes_through_and_takes_many_connections(local: LocalSt
     }
 
 
-async def test_kafka_makes_no_topic_that_nobody_asked_for(local: LocalStack) -> None:
-    addresses = local.start()
+async def test_kafka_makes_no_topic_that_nobody_asked_for(running: LocalStack) -> None:
+    addresses = running.addresses
     admin = AIOKafkaAdminClient(bootstrap_servers=addresses.kafka_bootstrap_servers)
     await admin.start()
     try:
@@ -137,13 +143,11 @@ def test_a_taken_port_is_named_with_its_owner_and_the_way_out(folder: Path) -> N
         assert stack.postgres.pid is None, "what had been started is stopped again"
 
 
-def test_one_folder_has_one_stack(local: LocalStack, folder: Path) -> None:
-    local.start()
-
+def test_one_folder_has_one_stack(running: LocalStack) -> None:
     with pytest.raises(AlreadyRunning, match="make down"):
-        LocalStack(folder).start()
+        LocalStack(running.folder).start()
 
-    assert local.kafka.is_up()
+    assert running.kafka.is_up()
 
 
 _STARTER = """
