@@ -73,6 +73,13 @@ class Commands(TyperGroup):
             fail(str(error), USAGE)
         except EXPECTED as error:
             fail(str(error))
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("deploy", "demo"):
+                raise
+            fail(
+                "this command needs a checkout of the project: what is installed here holds the "
+                "services alone; name servers by KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL instead"
+            )
         except BrokenPipeError:  # `| head` has seen enough; click ends quietly.
             raise
         except KafkaError as error:
