@@ -24,7 +24,8 @@ def record(body: Any, item: Item) -> RecordClaim:
         claim=ClaimCopy(
             claim_id=claim.claim_id,
             sequence=event.sequence,
-            status=claim.status,
+            # Withdrawn is no status of a claim, but what a reader of the order must see.
+            status="withdrawn" if event.event_name == "withdrawn" else claim.status,
             reason=claim.reason,
             resolution_preference=claim.resolution_preference,
             description=claim.description,
