@@ -38,12 +38,12 @@ def settle(order: Order) -> Order:
     handed_over = sum(1 for shipment in order.shipments if not shipment.is_draft)
     expected = max(order.expected_asked, handed_over)
     is_cancelled = order.status is OrderStatus.CANCELLED
-    settled = replace(
+    return replace(
         order,
         expected_number_of_shipments=expected,
         shipments=_filled(order, expected, archived=is_cancelled),
+        status=order.status if is_cancelled else _status(handed_over, expected),
     )
-    return settled if is_cancelled else replace(settled, status=_status(handed_over, expected))
 
 
 def _status(handed_over: int, expected: int) -> OrderStatus:

@@ -1,7 +1,7 @@
 """Ledger: what one decision has changed so far, over the world it was given.
 
-It is the only mutable value of the domain, and lives no longer than one `decide`. Orders are put
-here first and their events are numbered here, so that every event takes exactly one step.
+It is the only mutable value of the domain, and lives no longer than one `decide`. Events are
+numbered here, so that every event takes exactly one step; orders get their counts at the end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from services.orders.domain.decision import (
 from services.orders.domain.identity import event_id_of
 from services.orders.domain.order import Order, Shipment
 from services.orders.domain.parcel import Parcel
-from services.orders.domain.reasons import Reason
+from services.orders.domain.reasons import SENTENCES, Reason
 
 
 @dataclass(slots=True)
@@ -39,6 +39,7 @@ class Ledger:
     events: list[Event] = field(default_factory=list)
     references: list[tuple[Reference, UUID]] = field(default_factory=list)
     appeared: list[str] = field(default_factory=list)
+    _counts: dict[UUID, dict[Topic, int]] = field(default_factory=dict)
 
     def order(self, order_id: UUID) -> Order | None:
         """The order as it stands within this decision."""
@@ -68,8 +69,7 @@ class Ledger:
     ) -> None:
         """Add an event of an order that was put before; numbers it."""
         order = self.orders[order_id]
-        stepped = replace(order, version=order.version + 1, order_sequence=order.order_sequence + 1)
-        self.orders[order_id] = stepped
+        sequence, version = self._step(order, Topic.ORDERS)
         self.events.append(
             Event(
                 topic=Topic.ORDERS,
@@ -80,8 +80,8 @@ class Ledger:
                 order_id=order_id,
                 shop=order.shop,
                 shipment_id=None,
-                sequence=stepped.order_sequence,
-                order_version=stepped.version,
+                sequence=sequence,
+                order_version=version,
                 occurred_at=occurred_at,
                 triggered_at=self.now,
                 causation_id=self.item.causation_id,
@@ -105,10 +105,7 @@ class Ledger:
         `cause` is the identity of the scan behind it, None when the command itself is.
         """
         order = self.orders[order_id]
-        stepped = replace(
-            order, version=order.version + 1, shipment_sequence=order.shipment_sequence + 1
-        )
-        self.orders[order_id] = stepped
+        sequence, version = self._step(order, Topic.SHIPMENTS)
         told_by = cause or str(self.item.item_id)
         self.events.append(
             Event(
@@ -120,13 +117,36 @@ class Ledger:
                 order_id=order_id,
                 shop=order.shop,
                 shipment_id=shipment.shipment_id,
-                sequence=stepped.shipment_sequence,
-                order_version=stepped.version,
+                sequence=sequence,
+                order_version=version,
                 occurred_at=fact.occurred_at,
                 triggered_at=self.now,
                 causation_id=self.item.causation_id,
                 data=fact,
             )
+        )
+
+    def _step(self, order: Order, topic: Topic) -> tuple[int, int]:
+        """The next number on a topic, and of the order's version."""
+        counts = self._counts.get(order.order_id)
+        if counts is None:
+            counts = {
+                Topic.ORDERS: order.order_sequence,
+                Topic.SHIPMENTS: order.shipment_sequence,
+            }
+            self._counts[order.order_id] = counts
+        counts[topic] += 1
+        return counts[topic], sum(counts.values())
+
+    def _counted(self, order: Order) -> Order:
+        counts = self._counts.get(order.order_id)
+        if counts is None:
+            return order
+        return replace(
+            order,
+            version=sum(counts.values()),
+            order_sequence=counts[Topic.ORDERS],
+            shipment_sequence=counts[Topic.SHIPMENTS],
         )
 
     def decision(self, order_id: UUID | None) -> Decision:
@@ -135,8 +155,9 @@ class Ledger:
         return Decision(
             outcome=Outcome.APPLIED if is_applied else Outcome.NO_CHANGE,
             reason=None if is_applied else Reason.NO_DIFFERENCE,
+            detail=None if is_applied else SENTENCES[Reason.NO_DIFFERENCE],
             order_id=order_id,
-            orders=tuple(self.orders.values()),
+            orders=tuple(self._counted(order) for order in self.orders.values()),
             parcels=tuple(self.parcels.values()),
             events=tuple(self.events),
             references=tuple(self.references),

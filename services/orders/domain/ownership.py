@@ -28,6 +28,10 @@ def owner_of(parcel: Parcel, scan: Scan) -> Owner | None:
     An owner that named the carrier comes before one that named none. A scan without a carrier is
     given to an owner only when there is one at that time: another's parcel is worse than none.
     """
+    if len(parcel.owners) == 1:
+        (only,) = parcel.owners
+        is_its = same_carrier(only.carrier, scan.carrier) and _spans(only, scan.occurred_at)
+        return only if is_its else None
     fitting = [
         owner
         for owner in parcel.owners

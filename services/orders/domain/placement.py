@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 from uuid import UUID
 
 from services.orders.domain.acceptance import accept
@@ -161,14 +162,15 @@ def _with_external_id(said: PlacementFields, reference: Reference) -> PlacementF
 
 def _new_order(ledger: Ledger, shop: str, said: PlacementFields) -> Order:
     order_id = order_id_of(shop, said.order_number)
-    blank = Placement(
-        order_number=said.order_number, order_placed_at=said.order_placed_at or ledger.now
-    )
+    placed_at = said.order_placed_at or ledger.now
     expected = said.expected_number_of_shipments or 1
     return Order(
         order_id=order_id,
         shop=shop,
-        placement=merge_placement(blank, said),
+        placement=Placement(
+            **{"order_placed_at": placed_at} | _said(said, Address()),
+            order_number=said.order_number,
+        ),
         status=OrderStatus.PLACED,
         version=0,
         order_sequence=0,
@@ -197,10 +199,15 @@ def check_still_open(order: Order | None, expected: int | None, pointer: str) ->
 
 def merge_placement(held: Placement, said: PlacementFields) -> Placement:
     """What is said replaces; what is not said stays. Lists and the address replace as a whole."""
-    changes = {name: value for name in _MERGED if (value := getattr(said, name)) is not None}
+    return replace(held, **_said(said, held.address))
+
+
+def _said(said: PlacementFields, held: Address) -> dict[str, Any]:
+    """Fields of a placement that are said, by name; the address merged with the held one."""
+    told = {name: value for name in _MERGED if (value := getattr(said, name)) is not None}
     if said.address is not None:
-        changes["address"] = merge_address(held.address, said.address)
-    return replace(held, **changes)
+        told["address"] = merge_address(held, said.address)
+    return told
 
 
 def merge_address(held: Address, said: Address) -> Address:

@@ -68,7 +68,7 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
         )
     decision = ledger.decision(order_id)
     if isinstance(command, RecordClaim):
-        return replace(decision, outcome=Outcome.APPLIED, reason=None)
+        return replace(decision, outcome=Outcome.APPLIED, reason=None, detail=None)
     return decision
 
 
