@@ -13,10 +13,11 @@ from services.orders import store
 from services.orders.domain.arrangement import Cause
 from services.orders.domain.commands import Reference, ReferenceKind, number_key, reference_key
 from services.orders.domain.identity import order_id_of
-from services.orders.domain.journey import Rule, travel
+from services.orders.domain.journey import travel
 from services.orders.domain.order import Order, Shipment
 from services.orders.domain.ownership import scans_of
 from services.orders.domain.parcel import Parcel
+from services.orders.domain.step import Rule
 from services.runtime.queries import load
 
 SQL = load(Path(__file__).parent / "sql")

@@ -8,8 +8,9 @@ from datetime import datetime
 from types import MappingProxyType
 
 from services.orders.domain.arrangement import Cause
-from services.orders.domain.journey import Effect, Journey, Rule, Step, travel
+from services.orders.domain.journey import Journey, travel
 from services.orders.domain.scans import Scan
+from services.orders.domain.step import Effect, Rule, Step
 
 SENTENCES: Mapping[Rule, str] = MappingProxyType(
     {

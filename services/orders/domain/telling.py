@@ -10,11 +10,12 @@ from uuid import UUID
 from services.orders.domain.catalogue import entry_of, group_of
 from services.orders.domain.decision import EventType, ShipmentFact
 from services.orders.domain.drafts import with_shipment
-from services.orders.domain.journey import Journey, Step, travel
+from services.orders.domain.journey import Journey, travel
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.news import tell_updated
 from services.orders.domain.order import Order, Shipment
 from services.orders.domain.scans import Direction, Scan
+from services.orders.domain.step import Step
 from services.orders.domain.tracking_state import TrackingState
 from services.orders.domain.urgency import group_of_step, is_worth_telling
 

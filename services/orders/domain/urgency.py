@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.orders.domain.catalogue import entry_of, group_of
-from services.orders.domain.journey import Step
 from services.orders.domain.scans import Direction, Precision, Scan
+from services.orders.domain.step import Step
 
 STALE_AFTER = timedelta(hours=4)
 """News older than this is history (Karla's `stale_event_threshold`)."""

@@ -11,9 +11,8 @@ from pydantic import TypeAdapter
 from services.orders.domain.carriers import event_name_of
 from services.orders.domain.catalogue import CATALOGUE, Flag, Phase, entry_of, group_of
 from services.orders.domain.decision import Outcome
-from services.orders.domain.explanation import Rule, explain
+from services.orders.domain.explanation import explain
 from services.orders.domain.identity import digest_of, event_id_of, scan_key
-from services.orders.domain.journey import Effect
 from services.orders.domain.order import Analytics, Order
 from services.orders.domain.parcel import Parcel
 from services.orders.domain.reasons import SENTENCES, Reason
@@ -26,6 +25,7 @@ from services.orders.domain.scans import (
     Proof,
     precision_of,
 )
+from services.orders.domain.step import Effect, Rule
 from tests.unit.orders.builders import (
     DAY,
     HOUR,
