@@ -101,6 +101,7 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Forget where we stood; the batch in hand is still held by its fence."""
+        self.assigned -= revoked
         self._positions.forget(revoked)
         self._metrics.rebalances_total.labels(self._service).inc()
 
@@ -122,14 +123,14 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         while assigned == self.assigned:
             missing = [p for p in assigned if not self._positions.is_placed(p)]
             try:
-                await self._place(missing, by_reader=False)
+                await self._place(missing)
                 return
             except Exception as error:  # noqa: BLE001 - nothing is read until this succeeds
                 log.warning("placing_failed", error=repr(error))
                 attempt += 1
                 await asyncio.sleep(backoff_seconds(attempt))
 
-    async def _place(self, partitions: Sequence[TopicPartition], *, by_reader: bool) -> None:
+    async def _place(self, partitions: Sequence[TopicPartition]) -> None:
         """Seek to the stored positions; a partition whose position is impossible is stopped."""
         wanted = [p for p in partitions if p in self.assigned and p not in self.stopped]
         if not wanted:
@@ -138,7 +139,7 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if consumer is None:
             raise IllegalStateError("the Kafka consumer is not there yet")
         async with self._pool.acquire() as connection:
-            outside = await self._positions.place(connection, consumer, wanted, by_reader=by_reader)
+            outside = await self._positions.place(connection, consumer, wanted)
         for error in outside:
             self._stop_partition(error.partition, error)
 
@@ -187,7 +188,16 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._metrics.fence_refusals_total.labels(self._service).inc()
             log.info("partitions_sought_again", partitions=[str(p) for p in lost])
             self._positions.forget(lost)
-            await self._place(lost, by_reader=True)
+            await self._place(lost)
+            await self._look_past_gaps({p: partitions[p][0].offset for p in lost})
+
+    async def _look_past_gaps(self, began: dict[TopicPartition, int]) -> None:
+        """Where a batch began beyond the stored position, see whether the log has a gap there."""
+        consumer = self._locate()
+        for partition, offset in began.items():
+            position = self._positions.next_offset(partition)
+            if consumer is not None and position is not None and offset > position:
+                await self._positions.look_past_gap(consumer, partition)
 
     async def _transact(
         self, ready: dict[TopicPartition, list[ConsumedRecord]]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import asyncpg
 from aiokafka import TopicPartition
@@ -19,6 +19,7 @@ from asyncpg import Connection
 from services.runtime.queries import load
 
 SQL = load(Path(__file__).parent / "sql" / "positions.sql")
+LOOK_MS = 2_000
 
 
 class PositionOutsideTopic(Exception):
@@ -49,14 +50,18 @@ class Seeker(Protocol):
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """The offset the next record of each partition will get."""
 
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int, max_records: int
+    ) -> dict[TopicPartition, list[Any]]:
+        """Read the next records of the partitions."""
+
 
 @dataclass(slots=True)
 class _Place:
     next_offset: int
-    # Sought between two polls, by the reader itself: whatever comes next was fetched from here,
-    # so a gap is the log's own (compaction, transaction markers). A seek beside a running poll
-    # proves nothing: the poll may return what was fetched before it.
-    sought_by_reader: bool
+    # The first offset that the log still has from `next_offset` on, when it is another one:
+    # compaction and transaction markers leave gaps. Known only after it was looked up.
+    first_there: int | None = None
 
 
 class Positions:
@@ -89,31 +94,27 @@ class Positions:
         place = self._places.get(partition)
         if place is None:
             return False
-        return first_offset == place.next_offset or (
-            place.sought_by_reader and first_offset > place.next_offset
-        )
+        return first_offset in (place.next_offset, place.first_there)
 
     def advance(self, moved: Mapping[TopicPartition, int]) -> None:
         """Leave off after a committed batch."""
         for partition, next_offset in moved.items():
-            self._places[partition] = _Place(next_offset, sought_by_reader=False)
+            self._places[partition] = _Place(next_offset)
 
     async def place(
         self,
         connection: Connection,
         consumer: Seeker,
         partitions: Sequence[TopicPartition],
-        *,
-        by_reader: bool,
     ) -> list[PositionOutsideTopic]:
         """Seek every partition to its stored position; a new group starts at the first offset.
 
-        `by_reader`: called between two polls, by what reads them.
         Returns the partitions that cannot be read: their stored position lies outside the topic.
         """
         first = await consumer.beginning_offsets(partitions)
-        end = await consumer.end_offsets(partitions)
         stored = await self._stored(connection, partitions, first)
+        # Asked last: another consumer may move the position past an end that was asked before it.
+        end = await consumer.end_offsets(partitions)
         outside = []
         for partition in partitions:
             position = stored[partition]
@@ -123,8 +124,23 @@ class Positions:
                 )
                 continue
             consumer.seek(partition, position)
-            self._places[partition] = _Place(position, sought_by_reader=by_reader)
+            self._places[partition] = _Place(position)
         return outside
+
+    async def look_past_gap(self, consumer: Seeker, partition: TopicPartition) -> None:
+        """Find the record that follows where we stand, by reading it; then seek back.
+
+        Only the reader may call it, between two polls. A poll that merely begins later proves no
+        gap: it may be the rest of an older one, or what a poll that raised has swallowed.
+        """
+        place = self._places.get(partition)
+        if place is None:
+            return
+        found = await consumer.getmany(partition, timeout_ms=LOOK_MS, max_records=1)
+        first = await consumer.beginning_offsets([partition])
+        consumer.seek(partition, place.next_offset)
+        if first[partition] <= place.next_offset:
+            place.first_there = next((record.offset for record in found.get(partition, ())), None)
 
     async def _stored(
         self,
