@@ -43,6 +43,8 @@ from services.runtime.records import (
 )
 
 VERSION_MAX = 2**62
+EXPONENT_MAX = 300
+"""Of numbers in a context, either way; beyond lies what a double cannot hold."""
 KEPT = ("order", "customer", "shipments")
 """Of an event's context; its claims are ours and told anew."""
 TRUNCATED = "context_truncated"
@@ -83,10 +85,17 @@ def read_news(original: Original) -> OrderNews | None:
     version = event.order_version
     if version is None or not 0 < version < VERSION_MAX:
         raise _malformed("/order_version", "must be the order's version, from 1")
-    kept = {name: body["context"][name] for name in KEPT if name in body["context"]}
-    kept[TRUNCATED] = event.context_truncated
     about = Told(event.order_id, event.shop_slug, version, event.context_truncated)
-    return OrderNews(_order(event.context, about), orjson.dumps(kept, default=_exactly))
+    return OrderNews(_order(event.context, about), _kept(body["context"], event.context_truncated))
+
+
+def _kept(context: Mapping[str, Any], is_truncated: bool) -> bytes:
+    """The part of a context that is kept, as JSON that a later `order_in` can read."""
+    kept = {name: context[name] for name in KEPT if name in context} | {TRUNCATED: is_truncated}
+    try:
+        return orjson.dumps(kept, default=_exactly)
+    except TypeError as error:  # A reader of JSON has 64 bits for a number, and so have we.
+        raise _malformed("/context", f"holds a number that cannot be kept: {error}") from None
 
 
 def order_in(kept: bytes, order_id: UUID, shop: str, version: int) -> OrderCopy:
@@ -247,10 +256,13 @@ def _count(value: Any) -> int:
 
 
 def _exactly(value: Any) -> Any:
-    """Write a decimal number digit for digit."""
+    """Write a decimal number digit for digit, if a double and Postgres' jsonb can hold it."""
     if isinstance(value, Decimal):
-        return orjson.Fragment(str(value))
-    raise TypeError
+        smallest = value.as_tuple().exponent
+        has_few_places = isinstance(smallest, int) and smallest >= -EXPONENT_MAX
+        if has_few_places and value.adjusted() <= EXPONENT_MAX:
+            return orjson.Fragment(str(value))
+    raise TypeError("too large or too small")
 
 
 def _malformed(pointer: str, message: str) -> Malformed:

@@ -9,7 +9,6 @@ from typing import Any
 
 from services.claims.domain import evidence
 from services.claims.domain.claim import (
-    APPLIED_MAX,
     HISTORY_MAX,
     Claim,
     Status,
@@ -17,7 +16,6 @@ from services.claims.domain.claim import (
 )
 from services.claims.domain.commands import UpdateClaim, WithdrawClaim
 from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderClaims, Outcome
-from services.claims.domain.ids import digest
 from services.claims.domain.opening import check_left, open_twin
 from services.claims.domain.reasons import Refusal, Refused
 
@@ -49,9 +47,9 @@ def decide_update(
         raise Refused(Refusal.CLAIM_CLOSED, "/claim_id", claim=claim.claim_id)
     evidence.check(changed.evidence, changed.selected_items)
     if not fields:
-        remembered = _remember(claim, command)
+        remembered = claim.remembering(command.item_id)
         return Decision(outcome=Outcome.NO_CHANGE, reason=UNCHANGED, claim=remembered)
-    changed = _remember(replace(changed, updated_at=now), command)
+    changed = replace(changed, updated_at=now).remembering(command.item_id)
     why = command.reason_for_change
     return _happened(Action.UPDATED, state, claim, changed, fields=fields, why=why)
 
@@ -65,12 +63,12 @@ def decide_withdrawal(
         Refused: the claim is closed: what it led to has happened.
     """
     if claim.deleted_at is not None:
-        remembered = _remember(claim, command)
+        remembered = claim.remembering(command.item_id)
         return Decision(outcome=Outcome.NO_CHANGE, reason=ALREADY_WITHDRAWN, claim=remembered)
     if claim.status is Status.CLOSED:
         raise Refused(Refusal.CLAIM_CLOSED, "/claim_id", claim=claim.claim_id)
     gone = replace(claim, deleted_at=now, updated_at=now, withdrawal_reason=command.reason)
-    changed = _remember(gone, command)
+    changed = gone.remembering(command.item_id)
     fields = ("deleted_at",)
     return _happened(Action.WITHDRAWN, state, claim, changed, fields=fields, why=command.reason)
 
@@ -134,11 +132,6 @@ def _changed_fields(before: Claim, after: Claim) -> tuple[str, ...]:
         *changed,
         *(n for n in links if getattr(before.evidence, n) != getattr(after.evidence, n)),
     )
-
-
-def _remember(claim: Claim, command: UpdateClaim | WithdrawClaim) -> Claim:
-    """Note the item, also where it changed nothing: repeated later it must not either."""
-    return replace(claim, applied=(*claim.applied, digest(command.item_id))[-APPLIED_MAX:])
 
 
 def _happened(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
+
+from services.claims.domain.ids import digest
 
 APPLIED_MAX = 64
 """How many command items a claim remembers as applied."""
@@ -123,6 +125,14 @@ class Claim:
     withdrawal_reason: str | None = None
     applied: tuple[int, ...] = ()
     """Digests of the last command items applied, oldest first."""
+
+    def remembering(self, item_id: UUID) -> Claim:
+        """With the item noted, also where it changed nothing: repeated later it must not either."""
+        return replace(self, applied=(*self.applied, digest(item_id))[-APPLIED_MAX:])
+
+    def has_met(self, item_id: UUID) -> bool:
+        """Whether the item is among the last that were applied to it."""
+        return digest(item_id) in self.applied
 
     @property
     def is_open(self) -> bool:

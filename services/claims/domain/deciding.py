@@ -8,7 +8,6 @@ from services.claims.domain.changing import decide_update, decide_withdrawal
 from services.claims.domain.claim import Claim
 from services.claims.domain.commands import ChangeClaim, Command, OpenClaim, UpdateClaim
 from services.claims.domain.decision import Decision, OrderClaims, Outcome
-from services.claims.domain.ids import digest
 from services.claims.domain.names import anchor_name, claim_name
 from services.claims.domain.opening import DUPLICATE, decide_opening
 from services.claims.domain.reasons import NotYet, Refusal, Refused
@@ -51,7 +50,7 @@ def _decide_change(state: OrderClaims | None, command: ChangeClaim, now: datetim
         name = claim_name(command.claim_id)
         raise NotYet(name, Refusal.CLAIM_NOT_FOUND, "/claim_id", **facts)
     claim = _of_shop(state.claims[command.claim_id], command)
-    if digest(command.item_id) in claim.applied:
+    if claim.has_met(command.item_id):
         detail = f"already applied to claim {claim.claim_id}"
         return Decision(outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail)
     if isinstance(command, UpdateClaim):

@@ -110,7 +110,7 @@ def _key_of_item(
             shipment=shipment.shipment_id,
         )
     if len(keys) > 1:
-        raise Refused(Refusal.ITEM_AMBIGUOUS, pointer, item=item.title)
+        raise Refused(Refusal.ITEM_AMBIGUOUS, pointer, item=item.sku or item.title)
     return keys.pop()
 
 

@@ -10,6 +10,8 @@ from services.claims.domain.order_copy import OrderCopy
 
 ORDER = "order/"
 CLAIM = "claim/"
+ANCHOR_MAX = 512
+"""Longest name of an anchor in characters: more than any command can say, and indexable."""
 
 
 def order_name(order: UUID) -> str:
@@ -43,7 +45,8 @@ def anchors_of(copy: OrderCopy) -> list[str]:
         references.append(OrderReference(copy.shop, "external_id", copy.external_id))
     if copy.order_name:
         references.append(OrderReference(copy.shop, "order_name", copy.order_name))
-    return [anchor_name(reference) for reference in references]
+    names = map(anchor_name, references)
+    return [name for name in names if len(name) <= ANCHOR_MAX]
 
 
 def ids_in(names: set[str], prefix: str) -> set[UUID]:

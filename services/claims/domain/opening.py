@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from uuid import UUID
 
 from services.claims.domain import evidence, goods
 from services.claims.domain.claim import Claim, ClaimedShipment, Reason, Status, StatusChange
@@ -26,13 +27,14 @@ def decide_opening(state: OrderClaims, command: OpenClaim, now: datetime) -> Dec
     """
     order = state.order
     identity = claim_id(order.order_id, command.item_id)
-    if identity in state.claims:
-        return Decision(outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=_same(identity))
+    for known in state.claims.values():  # Also one that it named again; open still or not.
+        if known.claim_id == identity or known.has_met(command.item_id):
+            return _duplicate(known.claim_id)
     _check_order(order, command)
     shipment = _shipment(order, command)
     twin = open_twin(state, command.reason, shipment, goods.selection_hash(command.selected_items))
     if twin:
-        return Decision(outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=_same(twin.claim_id))
+        return _duplicate(twin.claim_id, claim=twin.remembering(command.item_id))
     evidence.check(command.evidence, command.selected_items)
     claimed = _claimed_goods(state, shipment, command)
     return _opened(state, command, shipment, claimed, now)
@@ -68,8 +70,9 @@ def check_left(wanted: Counter[str], state: OrderClaims, shipment: Shipment) -> 
             )
 
 
-def _same(claim: object) -> str:
-    return f"claim {claim} is open for this already"
+def _duplicate(known: UUID, claim: Claim | None = None) -> Decision:
+    detail = f"claim {known} was opened for this already"
+    return Decision(outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail, claim=claim)
 
 
 def _check_order(order: OrderCopy, command: OpenClaim) -> None:

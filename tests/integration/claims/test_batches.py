@@ -1,5 +1,6 @@
 """Batches on a real Postgres: statements, events, repetition, waiting, refusals."""
 
+import hashlib
 import itertools
 import json
 from datetime import timedelta
@@ -227,6 +228,51 @@ async def test_a_cut_order_still_shows_what_its_parcels_may_hold(apply, publishe
 
     ((_, body),) = await published()
     assert body["context_truncated"]
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1" + "0" * 30, "1e400", "-1e400", "1e-400", "1e9999999999", "0." + "1" * 400],
+)
+async def test_a_number_that_no_copy_can_hold_is_refused_and_the_rest_goes_through(
+    apply, published, number
+):
+    strange = json.loads(an_event("2").value)
+    strange["context"]["order"]["strange"] = "@"
+    value = json.dumps(strange).replace('"@"', number).encode()
+
+    await apply(
+        an_event("1"),
+        a_record("orders.events", "order.updated", value),
+        an_opening("1"),
+        an_opening("2"),
+    )
+
+    ((_, refused),) = await published("claims.rejected")
+    assert (refused["reason"], refused["errors"][0]["pointer"]) == ("invalid_fields", "/context")
+    assert len(await published()) == 1
+
+
+@pytest.mark.parametrize(
+    "number", ["1e300", "1e-300", "0.1234567890123456789", "-900000000000000000"]
+)
+async def test_a_number_that_fits_is_kept_and_told(apply, published, number):
+    strange = json.loads(an_event().value)
+    strange["context"]["order"]["strange"] = "@"
+    value = json.dumps(strange).replace('"@"', number).encode()
+
+    await apply(a_record("orders.events", "order.updated", value), an_opening())
+
+    ((_, body),) = await published()
+    assert body["context"]["order"]["strange"] == float(number)
+
+
+async def test_a_name_too_long_to_be_looked_for_stops_nothing(apply, published):
+    long = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(200))  # Not compressible.
+    await apply(an_event(external_id=long, order_name="ok"), an_opening())
+    await apply(an_opening(id="ok", id_type="order_name", reason="return"))
+
+    assert len(await published()) == 2
 
 
 async def test_a_batch_of_any_size_takes_the_same_statements(pool, claims):

@@ -268,6 +268,18 @@ def test_the_same_problem_is_one_claim_while_it_is_open(status):
     assert str(known.claim_id) in decision.detail
 
 
+def test_a_second_opening_delivered_again_after_the_first_is_done_opens_nothing():
+    known = a_claim()
+    second = an_opening("second", selected_items=items(MUG_BLUE=2))
+    noted = decide(a_state(known), second, NOON).claim
+    done = replace(noted, status=Status.REJECTED)
+
+    again = decide(a_state(done), second, NOON)
+
+    assert (again.outcome, again.reason, again.claim) == (Outcome.NO_CHANGE, "duplicate", None)
+    assert noted == known.remembering(second.item_id)
+
+
 @pytest.mark.parametrize(
     "known",
     [
@@ -306,6 +318,19 @@ def test_a_problem_whose_claim_is_done_can_be_claimed_anew(known):
 )
 def test_evidence_is_linked_by_https_and_bounded(changes, reason):
     assert refused(a_state(), an_opening(**changes)) == reason
+
+
+def test_an_item_that_means_several_products_is_named_in_the_refusal():
+    order = an_order(
+        products=(
+            Product(sku="A", variant_id="V", quantity=1),
+            Product(sku="B", variant_id="V", quantity=1),
+        )
+    )
+
+    decision = decide(a_state(order=order), an_opening(selected_items=items(V=1)), NOON)
+
+    assert decision.detail == "several products are called V; name it by its sku"
 
 
 def test_lines_of_one_product_count_together():
