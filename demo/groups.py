@@ -59,9 +59,11 @@ class Groups:
         """Wait until the service has read everything there is for it."""
         await self._until_quiet((service,), 1, deadline_seconds)
 
-    async def until_all_read(self, deadline_seconds: float) -> None:
+    async def until_all_read(
+        self, deadline_seconds: float, services: tuple[str, ...] = tuple(READS)
+    ) -> None:
         """Wait until all have read everything, the events they cause in each other included."""
-        await self._until_quiet(tuple(READS), QUIET_ROUNDS, deadline_seconds)
+        await self._until_quiet(services, QUIET_ROUNDS, deadline_seconds)
 
     async def _until_quiet(
         self, services: tuple[str, ...], rounds: int, deadline_seconds: float

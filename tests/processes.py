@@ -18,7 +18,7 @@ from demo.installation import Installation, installation_of
 from demo.performance import differing_totals, report
 from demo.player import Pending, Player, tell, waits
 from demo.replicas import Replica, replicas, start_all, stop_all
-from demo.script import Message, Script
+from demo.script import CLAIMS, Message, Script
 from demo.verdict import differences
 from demo.watcher import Watcher
 from deploy.stack import Addresses
@@ -38,6 +38,10 @@ class System:
     groups: Groups
     player: Player
 
+    @property
+    def _services(self) -> tuple[str, ...]:
+        return tuple({replica.service for replica in self.replicas})
+
     def of(self, service: str) -> list[Replica]:
         """The replicas of one service."""
         return [replica for replica in self.replicas if replica.service == service]
@@ -46,6 +50,14 @@ class System:
         """Publish messages in one go and wait until each that does not wait itself is answered."""
         pending = await self.player.publish(messages)
         await self.answered([each for each in pending if not waits(each.message)])
+        return pending
+
+    async def send_early(self, *messages: Message) -> list[Pending]:
+        """Publish what must wait, and see that it was read and nothing answered it."""
+        pending = await self.player.publish(messages)
+        for service in {"claims" if message.topic == CLAIMS else "orders" for message in messages}:
+            await self.groups.until_read(service, ANSWER_SECONDS)
+        assert not any(each.is_answered(self.watcher) for each in pending)
         return pending
 
     async def answered(self, pending: Sequence[Pending], seconds: float = ANSWER_SECONDS) -> None:
@@ -85,12 +97,12 @@ class System:
         return found
 
     async def audit(self) -> Audit:
-        """Count from outside; nothing may be lost, doubled or reordered.
+        """Count from outside, when all have read all; nothing may be lost, doubled or reordered.
 
         Raises:
             AssertionError: something is.
         """
-        await self.groups.until_all_read(ANSWER_SECONDS)
+        await self.groups.until_all_read(ANSWER_SECONDS, self._services)
         found = await audit(self.installation.options, self.installation.prefix)
         assert found.is_clean, found.summary()
         return found

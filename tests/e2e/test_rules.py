@@ -1,0 +1,236 @@
+"""Refused, stale and not yet, on the real stack with two replicas of each service."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from demo.facts import plain_number
+from demo.letters import claim, command, tracking
+from demo.script import Message
+from deploy.stack import Addresses
+from tests.processes import NOON, System, running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SHOP = "shop"
+ADDRESS = {"zip_code": "10115", "city": "Berlin", "country_code": "DE"}
+LINE = {"sku": "MUG", "quantity": 2, "price": "12.95"}
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def system(
+    stack: Addresses, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[System]:
+    short = {"ORDERFLOW_SWEEP_INTERVAL_SECONDS": "0.2"}
+    async with running(stack, tmp_path_factory.mktemp("rules"), environment=short) as system:
+        yield system
+
+
+def place(number: str, **fields: Any) -> Message:
+    placement = {"order_number": number, "address": ADDRESS, "products": [LINE], **fields}
+    return _send(number, "order.place", {"order": placement}, "place")
+
+
+def upsert(number: str, *numbers: str, **fields: Any) -> Message:
+    labels = [{"tracking_number": each, "carrier_reference": "dhl"} for each in numbers]
+    return _send(number, "order.upsert", {"id": number, "trackings": labels, **fields}, "upsert")
+
+
+def update(number: str, **fields: Any) -> Message:
+    return _send(number, "order.update", {"id": number, **fields}, f"update {sorted(fields)}")
+
+
+def scan(number: str, event: str, at: datetime = NOON) -> Message:
+    body = {"event_name": event, "occurred_at": at.isoformat()}
+    return tracking("dhl", number, [body], at, id_=f"{number} {event}")
+
+
+def _send(number: str, type_: str, body: dict[str, Any], name: str) -> Message:
+    made = command(f"{SHOP}/{number}", type_, body, NOON, id_="")
+    identity = f"{number} {name} {hashlib.sha256(made.value or b'').hexdigest()[:8]}".encode()
+    return replace(made, headers=(*made.headers[:1], ("ce_id", identity), *made.headers[2:]))
+
+
+TOO_MUCH = {"tracking_number": "MUCH1", "products": [{**LINE, "quantity": 3}]}
+STRANGER = {"tracking_number": "STRANGE1", "products": [{"sku": "NOT-ORDERED"}]}
+REFUSED = {
+    "more than a hundred drafts": (
+        "R1",
+        [place("R1")],
+        update("R1", expected_number_of_shipments=101),
+        "too_many_shipments",
+    ),
+    "more than a hundred at once": (
+        "R2",
+        [place("R2")],
+        upsert("R2", *[f"R2P{at:03}" for at in range(101)]),
+        "too_many_shipments",
+    ),
+    "a quantity above what was ordered": (
+        "R3",
+        [place("R3")],
+        upsert("R3", trackings=[TOO_MUCH]),
+        "quantity_above_ordered",
+    ),
+    "a product nobody ordered": (
+        "R4",
+        [place("R4")],
+        upsert("R4", trackings=[STRANGER]),
+        "product_unknown",
+    ),
+    "references that name two orders": (
+        "R5",
+        [place("R5"), place("R5B", external_id="other")],
+        upsert("R5", order={"order_number": "R5", "external_id": "other", "address": ADDRESS}),
+        "reference_conflict",
+    ),
+    "an order placed otherwise": (
+        "R6",
+        [place("R6")],
+        place("R6", email_id="someone@else.example"),
+        "order_exists",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_what_breaks_a_rule_is_refused_and_changes_nothing(system: System, name: str) -> None:
+    number, before, wrong, reason = REFUSED[name]
+    await system.send(*before)
+
+    (refused,) = await system.send(wrong)
+    (after,) = await system.send(update(number, expected_number_of_shipments=2))
+
+    assert system.outcome(refused) == ("rejected", reason)
+    assert system.refusal(refused)["reason"] == reason
+    # One event for the placement, one for the update behind it: the refused one left none.
+    assert system.outcome(after) == ("applied", None)
+    assert system.watcher.outcomes[after.places[0]]["order_version"] == 2
+
+
+@pytest.mark.parametrize("guard", ["source_version", "updated_at"])
+async def test_older_news_never_replaces_newer(system: System, guard: str) -> None:
+    older, newer = (3, 5) if guard == "source_version" else (_at(3), _at(5))
+    number = f"S-{guard}".replace("_", "-")
+    await system.send(place(number))
+
+    applied, stale = await system.send(
+        update(number, address={"city": "Potsdam"}, **{guard: newer}),
+        update(number, address={"city": "Bonn"}, **{guard: older}),
+    )
+
+    assert system.outcome(applied) == ("applied", None)
+    assert system.outcome(stale) == ("no_change", "stale")
+    found = await system.audit()
+    assert found.orders[f"{SHOP}/{number}"]["address"]["city"] == "Potsdam"
+
+
+async def test_the_same_command_again_changes_nothing(system: System) -> None:
+    first, again = await system.send(place("D1"), place("D1"))
+
+    assert system.outcome(first)[0] == "applied"
+    assert system.outcome(again) == ("no_change", "duplicate")
+
+
+async def test_commands_wait_for_their_order_and_are_applied_the_moment_it_comes(
+    system: System,
+) -> None:
+    early = await system.send_early(
+        _under("warehouse", upsert("W1", "W1P1")),
+        _under("erp", update("W1", expected_number_of_shipments=2)),
+    )
+
+    await system.send(place("W1"))
+    await system.answered(early)
+
+    assert [system.outcome(each)[0] for each in early] == ["applied", "applied"]
+    order = (await system.audit()).orders[f"{SHOP}/W1"]
+    assert order["status"] == "partially_fulfilled"
+    assert order["expected_number_of_shipments"] == 2
+
+
+async def test_a_change_of_a_parcel_waits_for_the_parcel(system: System) -> None:
+    url = "https://carrier.example/W3P1"
+    change = {"id": "W3", "tracking_number": "W3-P1", "tracking_url": url}
+    await system.send(place("W3"))
+    early = await system.send_early(_under("erp", _send("W3", "shipment.update", change, "url")))
+
+    await system.send(upsert("W3", "W3P1"))
+    await system.answered(early)
+
+    assert system.outcome(early[0]) == ("applied", None)
+    assert (await system.audit()).shipments["W3P1"]["tracking_url"] == url
+
+
+async def test_a_command_is_refused_when_its_order_does_not_come_in_fifteen_minutes(
+    system: System,
+) -> None:
+    (early,) = await system.send_early(update("N1", expected_number_of_shipments=2))
+    system.let_pass(timedelta(minutes=14))
+    await system.send(place("N2"))
+    assert early.places[0] not in system.watcher.outcomes
+
+    system.let_pass(timedelta(minutes=2))
+    await system.answered([early])
+
+    assert system.outcome(early) == ("rejected", "order_not_found")
+    assert system.refusal(early)["errors"][0]["pointer"] == "/id"
+
+
+async def test_tracking_waits_for_its_order(system: System) -> None:
+    early = await system.send_early(
+        scan("T1P1", "OUT_FOR_DELIVERY"), scan("T1P1", "PICKED_UP_BY_CARRIER", _before(9))
+    )
+
+    await system.send(place("T1"), upsert("T1", "T1P1"))
+    await system.answered(early)
+
+    assert await _phase(system, "T1P1") == "in_delivery"
+
+
+async def test_tracking_of_a_number_nobody_owns_is_refused_after_sixty_days(system: System) -> None:
+    (early,) = await system.send_early(scan("U1P1", "PICKED_UP_BY_CARRIER"))
+    system.let_pass(timedelta(days=59))
+    await system.send(place("U1"))
+    assert early.places[0] not in system.watcher.refused
+
+    system.let_pass(timedelta(days=2))
+    await system.answered([early])
+
+    assert system.refusal(early)["topic"] == "carrier.tracking"
+    assert system.refusal(early)["reason"] == "number_not_owned"
+
+
+async def test_a_claim_waits_for_its_order_and_for_the_delivery(system: System) -> None:
+    body = {"id": "C1", "tracking_number": "C1P1", "reason": "investigation"}
+    early = await system.send_early(claim(f"{SHOP}/C1", "claim.open", body, NOON, id_="C1 claim"))
+
+    await system.send(place("C1"), upsert("C1", "C1P1"), scan("C1P1", "SUCCESSFULLY_DELIVERED"))
+    await system.answered(early)
+
+    claims = (await system.audit()).claim_states.values()
+    assert [(each["reason"], each["status"]) for each in claims if each["tracking_number"]] == [
+        ("investigation", "pending")
+    ]
+
+
+def _under(key: str, message: Message) -> Message:
+    return replace(message, key=f"{SHOP}/{key}".encode())
+
+
+def _at(minutes: int) -> str:
+    return (NOON + timedelta(minutes=minutes)).isoformat()
+
+
+def _before(hours: int) -> datetime:
+    return NOON - timedelta(hours=hours)
+
+
+async def _phase(system: System, number: str) -> str:
+    found = await system.audit()
+    return str(found.shipments[plain_number(number)]["phase"])
