@@ -93,6 +93,7 @@ def _order_fact(event: Event, order: Order, version: int) -> OrderFact:
         zone=zone,
         currency=order.currency or CURRENCY_DEFAULT,
         item_value=_item_value(order),
+        value_version=version if _tells_value(event, order) else 0,
         expected_parcels=_parcel_count(order.expected_number_of_shipments),
     )
 
@@ -169,14 +170,24 @@ def _text(address: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _tells_value(event: Event, order: Order) -> bool:
+    """Not when the lines were cut for size and the shop gave no sub-total."""
+    is_cut = event.context_truncated and not order.products
+    return order.sub_total_price is not None or not is_cut
+
+
 def _item_value(order: Order) -> Decimal | None:
     lines = tuple((_quantity(line), _price(line)) for line in order.products)
-    value = value_of_items(order.sub_total_price, lines)
-    if value is None:
-        return None
-    if not value.is_finite() or abs(value) >= MONEY_MAX:
-        raise _out_of_bounds("/context/order", f"items must be worth less than {MONEY_MAX:f}")
-    return value.quantize(MONEY_STEP)
+    too_much = _out_of_bounds("/context/order", f"items must be worth less than {MONEY_MAX:f}")
+    try:
+        value = value_of_items(order.sub_total_price, lines)
+        if value is None:
+            return None
+        if not value.is_finite() or abs(value) >= MONEY_MAX:
+            raise too_much
+        return value.quantize(MONEY_STEP)
+    except ArithmeticError:  # So large that even comparing it raises.
+        raise too_much from None
 
 
 def _quantity(line: Mapping[str, Any]) -> int:

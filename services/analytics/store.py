@@ -28,12 +28,7 @@ async def _save_orders(connection: Connection, facts: Facts) -> None:
     """Orders first: their row locks order everything that follows."""
     orders = map(_order_row, facts.orders.values())
     await connection.execute(SQL["save_orders"], *_columns(orders))
-    if facts.complete_versions:
-        await connection.execute(
-            SQL["raise_complete_versions"],
-            list(facts.complete_versions),
-            list(facts.complete_versions.values()),
-        )
+    await connection.execute(SQL["raise_versions"], *_columns(_version_rows(facts)))
     if facts.parcels:
         parcels = map(_parcel_row, facts.parcels.values())
         await connection.execute(SQL["save_parcels"], *_columns(parcels))
@@ -43,6 +38,12 @@ async def _save_orders(connection: Connection, facts: Facts) -> None:
 async def _drop_vanished(connection: Connection, order_ids: Collection[UUID]) -> None:
     if order_ids:
         await connection.execute(SQL["drop_vanished_parcels"], list(order_ids))
+
+
+def _version_rows(facts: Facts) -> Iterable[tuple[object, ...]]:
+    for order in facts.orders.values():
+        complete = facts.complete_versions.get(order.order_id, 0)
+        yield order.order_id, complete, order.value_version, order.item_value
 
 
 def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
@@ -67,6 +68,7 @@ def _order_row(order: OrderFact) -> tuple[object, ...]:
         order.currency,
         order.item_value,
         order.expected_parcels,
+        order.value_version,
     )
 
 

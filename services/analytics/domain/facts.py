@@ -45,6 +45,9 @@ class OrderFact:
     currency: str
     item_value: Decimal | None
     """Items before shipping and discounts, in `currency`; None when prices are missing."""
+    value_version: int
+    """Version of the event that told `item_value`; 0 for none. Events cut for size tell no value,
+    and an older event's must not be lost by them."""
     expected_parcels: int
 
 

@@ -7,13 +7,13 @@ facts when they are asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import UUID
 
 from services.analytics.domain.facts import ClaimFact, ClaimNews, News, OrderFact, ParcelFact
 
-Fact = TypeVar("Fact", OrderFact, ParcelFact, ClaimFact)
+Fact = TypeVar("Fact", ParcelFact, ClaimFact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def fold(news: Iterable[News]) -> Facts:
             _keep_newest(facts.claims, piece.claim.claim_id, piece.claim)
             continue
         order = piece.order
-        _keep_newest(facts.orders, order.order_id, order)
+        _keep_order(facts.orders, order)
         for parcel in piece.parcels:
             _keep_newest(facts.parcels, parcel.shipment_id, parcel)
         if piece.is_complete:
@@ -56,7 +56,7 @@ def merge(stored: Facts, fresh: Facts) -> Facts:
         dict(stored.claims),
     )
     for order in fresh.orders.values():
-        _keep_newest(merged.orders, order.order_id, order)
+        _keep_order(merged.orders, order)
     for order_id, version in fresh.complete_versions.items():
         known = merged.complete_versions.get(order_id, 0)
         merged.complete_versions[order_id] = max(known, version)
@@ -65,6 +65,16 @@ def merge(stored: Facts, fresh: Facts) -> Facts:
     for claim in fresh.claims.values():
         _keep_newest(merged.claims, claim.claim_id, claim)
     return _without_vanished(merged)
+
+
+def _keep_order(known: dict[UUID, OrderFact], fact: OrderFact) -> None:
+    """The newest of all members but the value of the items: of it, the newest that was told."""
+    present = known.get(fact.order_id, fact)
+    newest = fact if fact.version > present.version else present
+    valued = fact if fact.value_version > present.value_version else present
+    known[fact.order_id] = replace(
+        newest, item_value=valued.item_value, value_version=valued.value_version
+    )
 
 
 def _keep_newest(known: dict[UUID, Fact], key: UUID, fact: Fact) -> None:

@@ -6,20 +6,20 @@
 -- where nothing changes: two replicas with events of one order meet here, in the same sequence.
 -- $1 order ids, $2 versions, $3 shops, $4 order numbers, $5 statuses, $6 placed at, $7 placed on,
 -- $8 cancelled at, $9 cancelled on, $10 promised on, $11 countries, $12 zones, $13 zone sources,
--- $14 currencies, $15 item values, $16 expected parcels
+-- $14 currencies, $15 item values, $16 expected parcels, $17 value versions
 INSERT INTO order_fact AS known
        (order_id, version, complete_version, shop, order_number, status, placed_at, placed_on,
         cancelled_at, cancelled_on, promised_on, country, zone, zone_source, currency, item_value,
-        expected_parcels)
+        expected_parcels, value_version)
 SELECT order_id, version, 0, shop, order_number, status, placed_at, placed_on,
        cancelled_at, cancelled_on, promised_on, country, zone, zone_source, currency, item_value,
-       expected_parcels
+       expected_parcels, value_version
   FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
               $7::date[], $8::timestamptz[], $9::date[], $10::date[], $11::text[], $12::text[],
-              $13::text[], $14::text[], $15::numeric[], $16::integer[])
+              $13::text[], $14::text[], $15::numeric[], $16::integer[], $17::bigint[])
        AS fresh (order_id, version, shop, order_number, status, placed_at, placed_on, cancelled_at,
                  cancelled_on, promised_on, country, zone, zone_source, currency, item_value,
-                 expected_parcels)
+                 expected_parcels, value_version)
  ORDER BY order_id
     ON CONFLICT (order_id) DO UPDATE
    SET version = excluded.version,
@@ -35,18 +35,24 @@ SELECT order_id, version, 0, shop, order_number, status, placed_at, placed_on,
        zone = excluded.zone,
        zone_source = excluded.zone_source,
        currency = excluded.currency,
-       item_value = excluded.item_value,
        expected_parcels = excluded.expected_parcels
  WHERE excluded.version > known.version;
 
--- name: raise_complete_versions
--- Remember the newest version that listed all parcels of an order. Its rows are locked already.
--- $1 order ids, $2 versions
+-- name: raise_versions
+-- Remember the newest version that listed all parcels of an order, and the newest that told the
+-- value of its items, with that value. Not each event tells them, so the newest event of all is no
+-- measure. The rows are locked already.
+-- $1 order ids, $2 complete versions, $3 value versions (0 = not told), $4 item values
 UPDATE order_fact AS known
-   SET complete_version = fresh.version
-  FROM unnest($1::uuid[], $2::bigint[]) AS fresh (order_id, version)
+   SET complete_version = greatest(known.complete_version, fresh.complete_version),
+       value_version = greatest(known.value_version, fresh.value_version),
+       item_value = CASE WHEN fresh.value_version > known.value_version THEN fresh.item_value
+                         ELSE known.item_value END
+  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::numeric[])
+       AS fresh (order_id, complete_version, value_version, item_value)
  WHERE known.order_id = fresh.order_id
-   AND known.complete_version < fresh.version;
+   AND (known.complete_version < fresh.complete_version
+        OR known.value_version < fresh.value_version);
 
 -- name: save_parcels
 -- Insert parcels or replace them by newer versions; a parcel older than its order's complete

@@ -57,7 +57,7 @@ async def test_a_batch_takes_as_many_statements_for_1000_events_as_for_one(conne
     async def statements(name, size):
         """Of a batch with `size` order events, claim events and malformed ones."""
         lives = [list(history(f"{name}-{n}")) for n in range(size)]
-        events = [event for life in lives for event in (life[4], life[5], {"source": "orders"})]
+        events = [event for life in lives for event in (life[4], life[6], {"source": "orders"})]
         seen = []
         with connection.query_logger(lambda query: seen.append(query.query)):
             await apply(connection, batches, *events)
@@ -83,6 +83,17 @@ async def test_a_batch_takes_as_many_statements_for_1000_events_as_for_one(conne
         (an_order_event() | {"order_version": 0}, "invalid_fields", "/order_version"),
         (an_order_event(placed_at="0001-01-01T00:00:00Z"), "invalid_fields", "/context/order"),
         (an_order_event(sub_total_price="1e400"), "invalid_fields", "/context/order"),
+        (an_order_event(sub_total_price="1e9999999"), "invalid_fields", "/context/order"),
+        (
+            an_order_event(sub_total_price=None, products=[{"price": "9e999999", "quantity": 9}]),
+            "invalid_fields",
+            "/context/order",
+        ),
+        (
+            an_order_event(sub_total_price=None, products=[{"price": "sNaN"}]),
+            "invalid_fields",
+            "/context/order",
+        ),
     ],
 )
 async def test_a_malformed_event_is_rejected_and_the_rest_goes_through(

@@ -1,5 +1,6 @@
 """Any order and repetition of a set of events adds up to the same facts."""
 
+from decimal import Decimal
 from functools import reduce
 
 from hypothesis import given
@@ -52,7 +53,7 @@ def events_of(orders, claims):
                 listed,
                 truncated=truncated,
                 expected_number_of_shipments=4,
-                sub_total_price=str(version),
+                sub_total_price=None if truncated else str(version),
             )
     for sequence, status in enumerate(claims, 1):
         yield a_claim_event(sequence=sequence, status=status)
@@ -103,6 +104,25 @@ def test_a_snapshot_cut_for_size_takes_no_parcel_away():
         parcel_id("1001", 1): 2,
         parcel_id("1001", 2): 1,
     }
+
+
+def test_a_snapshot_cut_for_size_takes_no_value_away():
+    lines = [{"sku": "A", "quantity": 2, "price": "5.00"}]
+    whole = an_order_event(version=1, sub_total_price=None, products=lines)
+    cut = an_order_event(version=2, sub_total_price=None, products=[], truncated=True)
+
+    for told in ([whole, cut], [cut, whole], [whole, cut, cut, whole]):
+        (order,) = fold(news_of(*told)).orders.values()
+        assert (order.version, order.item_value, order.value_version) == (2, Decimal("10.0000"), 1)
+
+
+def test_a_whole_snapshot_without_prices_has_no_value_any_more():
+    priced = an_order_event(version=1)
+    unpriced = an_order_event(version=2, sub_total_price=None, products=[{"sku": "A"}])
+
+    (order,) = fold(news_of(unpriced, priced)).orders.values()
+
+    assert (order.item_value, order.value_version) == (None, 2)
 
 
 def test_a_late_event_changes_nothing():
