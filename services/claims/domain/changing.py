@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.claims.domain import evidence
+from services.claims.domain import evidence, size
 from services.claims.domain.claim import (
     HISTORY_MAX,
     Claim,
@@ -46,6 +46,7 @@ def decide_update(
     if claim.status is Status.CLOSED and changed.status is Status.CLOSED and fields:
         raise Refused(Refusal.CLAIM_CLOSED, "/claim_id", claim=claim.claim_id)
     evidence.check(changed.evidence, changed.selected_items)
+    size.check(changed.description, changed.selected_items, changed.evidence)
     if not fields:
         remembered = claim.remembering(command.item_id)
         return Decision(outcome=Outcome.NO_CHANGE, reason=UNCHANGED, claim=remembered)

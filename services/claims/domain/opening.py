@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
-from services.claims.domain import evidence, goods
+from services.claims.domain import evidence, goods, size
 from services.claims.domain.claim import Claim, ClaimedShipment, Reason, Status, StatusChange
 from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderClaims, Outcome
@@ -36,6 +36,7 @@ def decide_opening(state: OrderClaims, command: OpenClaim, now: datetime) -> Dec
     if twin:
         return _duplicate(twin.claim_id, claim=twin.remembering(command.item_id))
     evidence.check(command.evidence, command.selected_items)
+    size.check(command.description, command.selected_items, command.evidence)
     claimed = _claimed_goods(state, shipment, command)
     return _opened(state, command, shipment, claimed, now)
 

@@ -24,6 +24,7 @@ class Refusal(StrEnum):
     QUANTITY_ABOVE_SHIPPED = "quantity_above_shipped"
     NOTHING_LEFT_TO_CLAIM = "nothing_left_to_claim"
     TOO_MANY_EVIDENCE_LINKS = "too_many_evidence_links"
+    CLAIM_TOO_LARGE = "claim_too_large"
     EVIDENCE_NOT_HTTPS = "evidence_not_https"
     CLAIM_WITHDRAWN = "claim_withdrawn"
     CLAIM_CLOSED = "claim_closed"
@@ -64,6 +65,9 @@ SENTENCES: dict[Refusal, str] = {
     ),
     Refusal.NOTHING_LEFT_TO_CLAIM: ("everything in shipment {shipment} is in other claims already"),
     Refusal.TOO_MANY_EVIDENCE_LINKS: "{count} links to evidence are given, {limit} are allowed",
+    Refusal.CLAIM_TOO_LARGE: (
+        "titles, links and description take {size} bytes, {limit} are allowed; shorten them"
+    ),
     Refusal.EVIDENCE_NOT_HTTPS: "evidence must be linked by https",
     Refusal.CLAIM_WITHDRAWN: "claim {claim} was withdrawn; open a new one",
     Refusal.CLAIM_CLOSED: (

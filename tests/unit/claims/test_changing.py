@@ -5,7 +5,14 @@ from itertools import product
 
 import pytest
 
-from services.claims.domain.claim import APPLIED_MAX, HISTORY_MAX, Evidence, Reason, Status
+from services.claims.domain.claim import (
+    APPLIED_MAX,
+    HISTORY_MAX,
+    ClaimItem,
+    Evidence,
+    Reason,
+    Status,
+)
 from services.claims.domain.commands import UpdateClaim
 from services.claims.domain.deciding import decide
 from services.claims.domain.decision import Action, Outcome
@@ -73,6 +80,16 @@ def test_a_claim_can_be_added_to_until_it_is_closed(status):
         assert decision.event.changed_fields == ("description", "image_urls")
         assert decision.claim.updated_at == LATER
         assert decision.claim.evidence == Evidence(image_urls=("https://a.example/2",))
+
+
+def test_a_claim_cannot_grow_beyond_what_an_event_holds():
+    links = tuple(f"https://a.example/{n}/{'é' * 2000}" for n in range(20))
+    told = ClaimItem(sku="MUG-BLUE", title="\x01" * 1024, quantity=1)
+    claim = a_claim(selected_items=(told,) * 75)
+
+    decision = decide(a_state(claim), an_update(image_urls=links), LATER)
+
+    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, Refusal.CLAIM_TOO_LARGE)
 
 
 @pytest.mark.parametrize("status", list(Status))

@@ -294,6 +294,16 @@ def test_a_problem_whose_claim_is_done_can_be_claimed_anew(known):
     assert decide(a_state(known), again, NOON).outcome is Outcome.APPLIED
 
 
+def test_a_claim_that_no_event_could_hold_is_refused():
+    """Within every other bound: 100 lines, 1,024 characters a title, each six bytes in JSON."""
+    huge = tuple(ClaimItem(sku=TEE.sku, title="\x01" * 1024, quantity=1) for _ in range(100))
+    order = an_order(products=(Product(sku=TEE.sku, quantity=100),))
+
+    assert refused(a_state(order=order), an_opening(selected_items=huge)) == Refusal.CLAIM_TOO_LARGE
+    smaller = an_opening(selected_items=huge[:70])
+    assert decide(a_state(order=order), smaller, NOON).outcome is Outcome.APPLIED
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
