@@ -26,7 +26,15 @@ from services.orders.domain.commands import (
 from services.orders.domain.decision import Outcome
 from services.orders.domain.reasons import SENTENCES, Reason
 from services.orders.messages import context, outgoing
-from services.orders.messages.incoming import COMMANDS, TRACKING, Asked, Entry, read, read_item
+from services.orders.messages.incoming import (
+    COMMANDS,
+    TRACKING,
+    Asked,
+    Entry,
+    alone,
+    read,
+    read_item,
+)
 from services.orders.telling import SERVICE, tell
 from services.runtime import rejections, waiting
 from services.runtime.consumer import Batch
@@ -120,7 +128,8 @@ class OrdersBatch:
         )
         await store.save(connection, stored, changes)
         await waiting.remove(connection, docket.ended_waiting)
-        await waiting.save(connection, [self._waiting_row(*each, docket.now) for each in awaited])
+        rows = [self._waiting_row(*each, docket.now) for each in awaited]
+        docket.repeat_waiting(await waiting.save(connection, rows))
         refusals = [*refused, *filter(None, map(_rejection, docket.decided))]
         told = await rejections.save(connection, refusals, source=outgoing.SOURCE, now=docket.now)
         records = [*self._records(docket), *_refused_outcomes(refused, docket.now), *told]
@@ -130,7 +139,7 @@ class OrdersBatch:
     def _waiting_row(self, key: str, asked: Asked, now: datetime) -> Waiting:
         item = asked.item
         wait = self._waits.get(item.original.coordinates.topic, self._waits[TRACKING])
-        return Waiting(item.item_id, key, item.original, item.index, now + wait)
+        return Waiting(item.item_id, key, alone(asked), item.index, now + wait)
 
     def _records(self, docket: Docket) -> Iterator[Outgoing]:
         """Events in the order they were decided, each item's outcome after its events."""

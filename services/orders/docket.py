@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -17,6 +17,10 @@ from services.orders.domain.reasons import SENTENCES, Reason
 from services.orders.messages.incoming import Asked
 from services.orders.store import Stored
 from services.runtime.records import Coordinates, DecisionFailed
+
+REPEATED = Decision(
+    outcome=Outcome.NO_CHANGE, reason=Reason.DUPLICATE, detail=SENTENCES[Reason.DUPLICATE]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +90,7 @@ class Docket:
 
     def _decide(self, asked: Asked) -> Decision:
         if self._waits_already(asked):
-            return Decision(
-                outcome=Outcome.NO_CHANGE,
-                reason=Reason.DUPLICATE,
-                detail=SENTENCES[Reason.DUPLICATE],
-            )
+            return REPEATED
         world = World(orders=self.orders, parcels=self.parcels, references=self.references)
         try:
             return decide(world, asked.command, self.now)
@@ -130,4 +130,16 @@ class Docket:
             for key, items in self._waiting.items()
             for asked in items
             if asked.item.item_id not in self._kept
+        ]
+
+    def repeat_waiting(self, kept: Collection[UUID]) -> None:
+        """Those of `newly_waiting` that were not kept wait already, for something else: an item
+        is known by its sender's id, so this one repeats it and ends here.
+        """
+        repeated = {asked.item.item_id for _, asked in self.newly_waiting()}.difference(kept)
+        self.decided = [
+            replace(each, decision=REPEATED)
+            if each.decision.outcome is Outcome.WAITING and each.asked.item.item_id in repeated
+            else each
+            for each in self.decided
         ]

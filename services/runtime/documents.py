@@ -11,6 +11,9 @@ import jiter
 from pydantic import BaseModel, ValidationError
 
 FIELD_ERRORS_MAX = 50
+# A sender's own member names and words come back in errors: what is refused must stay publishable.
+POINTER_MAX_CHARACTERS = 512
+MESSAGE_MAX_CHARACTERS = 1024
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -29,7 +32,7 @@ class Malformed(Exception):
     def __init__(self, reason: str, errors: Sequence[FieldError]) -> None:
         super().__init__(reason, *errors)
         self.reason = reason
-        self.errors = tuple(errors)
+        self.errors = tuple(_bounded(error) for error in errors)
 
     @property
     def detail(self) -> str:
@@ -149,6 +152,12 @@ def _flaws_of_text(text: str, pointer: str) -> Iterator[_Flaw]:
         yield _Flaw(pointer, "nul_character", "U+0000 is not allowed: it cannot be stored")
     elif not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
         yield _Flaw(pointer, "lone_surrogate", "half of a surrogate pair is not a character")
+
+
+def _bounded(error: FieldError) -> FieldError:
+    return FieldError(
+        error.pointer[:POINTER_MAX_CHARACTERS], error.message[:MESSAGE_MAX_CHARACTERS]
+    )
 
 
 def _step(key: str) -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "Message",
     "Original",
     "decode_json",
+    "headers_of",
     "item_id",
     "original_of",
     "read_message",
@@ -42,6 +43,9 @@ READ_HEADERS = frozenset(
     }
 )
 HEADER_MAX_CHARACTERS = 256
+KEY_MAX_BYTES = 1024
+# Producers that count in other units write instants no calendar has: the year 9999 is the last.
+TIMESTAMP_MAX_MS = 253_402_300_799_999
 STRUCTURED_MODE = "application/cloudevents+json"
 
 
@@ -154,7 +158,7 @@ def original_of(record: ConsumedRecord, topic: str) -> Original:
         record.key,
         tuple((name, value or b"") for name, value in record.headers),
         record.value,
-        datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
+        datetime.fromtimestamp(min(max(record.timestamp, 0), TIMESTAMP_MAX_MS) / 1000, UTC),
     )
 
 
@@ -162,8 +166,12 @@ def read_message(original: Original) -> Message:
     """Decode envelope and body, CloudEvents binary or structured mode.
 
     Raises:
-        Malformed: unreadable header bytes, or a body that is not one plain JSON value.
+        Malformed: unreadable header bytes, a key that cannot be answered under, or a body that is
+            not one plain JSON value.
     """
+    if len(original.key or b"") > KEY_MAX_BYTES:
+        errors = [FieldError("/key", f"the record's key has more than {KEY_MAX_BYTES} bytes")]
+        raise Malformed("key_too_long", errors)
     headers = _read_headers(original.headers)
     body = decode_json(original.value)
     if _is_structured(headers, body):
@@ -195,6 +203,19 @@ def readable_envelope(original: Original) -> Envelope:
         found.get("ce_subject"),
         found.get("traceparent"),
     )
+
+
+def headers_of(envelope: Envelope) -> tuple[tuple[str, bytes], ...]:
+    """The headers of binary mode that say the same."""
+    said = (
+        ("ce_type", envelope.type),
+        ("ce_source", envelope.source),
+        ("ce_id", envelope.id),
+        ("ce_time", envelope.time),
+        ("ce_subject", envelope.subject),
+        ("traceparent", envelope.traceparent),
+    )
+    return tuple((name, text.encode()) for name, text in said if text)
 
 
 def _read_headers(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ from services.runtime.outbox import Outgoing, pack_headers
 from services.runtime.queries import load
 from services.runtime.records import (
     ITEM_NAMESPACE,
+    KEY_MAX_BYTES,
+    Coordinates,
     Envelope,
     FieldError,
     Original,
@@ -27,7 +29,6 @@ from services.runtime.records import (
 SQL = load(Path(__file__).parent / "sql" / "rejected.sql")
 
 ORIGINAL_MAX_BYTES = 64 * 1024  # A larger original goes out by coordinates and sha256.
-KEY_MAX_BYTES = 1024
 HEADERS_MAX_BYTES = 16 * 1024
 REJECTED_TYPE = b"item.rejected"
 
@@ -50,12 +51,15 @@ async def save(
     """Store the refused items and return their records for `*.rejected`, to be appended.
 
     `source` is the CloudEvents source of the refusing service. Business time `now` is when.
+    Of several items of one record the first keeps and tells the original, for all of them: a
+    bulk command is a megabyte and may have a thousand refused items.
     """
     if not rejections:
         return ()
-    columns = map(list, zip(*map(_columns, rejections), strict=True))
+    marked = list(_marked(rejections))
+    columns = map(list, zip(*(_columns(*each) for each in marked), strict=True))
     await connection.execute(SQL["save_rejected"], *columns, now)
-    return tuple(_outgoing(rejection, source, now) for rejection in rejections)
+    return tuple(_outgoing(*each, source, now) for each in marked)
 
 
 def rejected_topic(topic: str, service: str) -> str:
@@ -65,7 +69,16 @@ def rejected_topic(topic: str, service: str) -> str:
     return f"{service}.rejected"
 
 
-def _columns(rejection: Rejection) -> tuple[object, ...]:
+def _marked(rejections: Sequence[Rejection]) -> Iterator[tuple[Rejection, bool]]:
+    """Each refusal, and whether it is the one that carries its record."""
+    carried: set[Coordinates] = set()
+    for rejection in rejections:
+        at = rejection.original.coordinates
+        yield rejection, at not in carried
+        carried.add(at)
+
+
+def _columns(rejection: Rejection, carries: bool) -> tuple[object, ...]:
     at = rejection.original.coordinates
     return (
         item_id(rejection.original, rejection.envelope, rejection.index),
@@ -74,8 +87,8 @@ def _columns(rejection: Rejection) -> tuple[object, ...]:
         at.offset,
         rejection.index,
         rejection.original.key,
-        pack_headers(rejection.original.headers),
-        rejection.original.value,
+        pack_headers(rejection.original.headers if carries else ()),
+        rejection.original.value if carries else None,
         rejection.envelope.type,
         rejection.reason,
         rejection.detail,
@@ -87,7 +100,7 @@ def _errors(rejection: Rejection) -> list[dict[str, str]]:
     return [{"pointer": e.pointer, "message": e.message} for e in rejection.errors]
 
 
-def _outgoing(rejection: Rejection, source: str, now: datetime) -> Outgoing:
+def _outgoing(rejection: Rejection, carries: bool, source: str, now: datetime) -> Outgoing:
     original, envelope = rejection.original, rejection.envelope
     at = original.coordinates
     event_id = uuid5(ITEM_NAMESPACE, f"rejected/{at}#{rejection.index}")
@@ -105,13 +118,23 @@ def _outgoing(rejection: Rejection, source: str, now: datetime) -> Outgoing:
     service = source.rsplit("/", 1)[-1]
     shard_by = key.decode("latin-1")
     topic = rejected_topic(at.topic, service)
-    return Outgoing(topic, key, orjson.dumps(_body(rejection, now)), headers, shard_by)
+    body = _body(rejection, now) | (_carried(original) if carries else {})
+    return Outgoing(topic, key, orjson.dumps(body), headers, shard_by)
+
+
+def _carried(original: Original) -> dict[str, Any]:
+    value = original.value or b""
+    return {
+        "original": _readable(original.value),
+        "original_sha256": hashlib.sha256(value).hexdigest(),
+        "original_size_bytes": len(value),
+        "original_headers": _bounded_headers(original),
+    }
 
 
 def _body(rejection: Rejection, now: datetime) -> dict[str, Any]:
     original, envelope = rejection.original, rejection.envelope
     at = original.coordinates
-    value = original.value or b""
     return {
         "reason": rejection.reason,
         "detail": rejection.detail,
@@ -125,10 +148,7 @@ def _body(rejection: Rejection, now: datetime) -> dict[str, Any]:
         "ce_source": envelope.source,
         "ce_type": envelope.type,
         "rejected_at": now.isoformat(),
-        "original": _readable(original.value),
-        "original_sha256": hashlib.sha256(value).hexdigest(),
-        "original_size_bytes": len(value),
-        "original_headers": _bounded_headers(original),
+        "original_headers": [],
     }
 
 

@@ -29,13 +29,12 @@ class Waiting:
     expires_at: datetime
 
 
-async def save(connection: Connection, rows: Sequence[Waiting]) -> None:
-    """Keep the items; one that waits already is left as it is."""
+async def save(connection: Connection, rows: Sequence[Waiting]) -> set[UUID]:
+    """Keep the items and return their ids; one that waits already is left as it is."""
     if not rows:
-        return
-    await connection.execute(
-        SQL["save_waiting"], *map(list, zip(*map(_columns, rows), strict=True))
-    )
+        return set()
+    columns = map(list, zip(*map(_columns, rows), strict=True))
+    return {row["item_id"] for row in await connection.fetch(SQL["save_waiting"], *columns)}
 
 
 async def take(connection: Connection, names: Collection[str]) -> list[Waiting]:

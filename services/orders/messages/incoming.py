@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from schemas import commands as contract
 from schemas import tracking as tracking_contract
-from services.orders.domain.commands import Command
+from services.orders.domain.commands import Command, UpsertOrder
 from services.orders.messages import claims, orders, tracking
 from services.runtime.records import (
     FieldError,
@@ -17,6 +18,7 @@ from services.runtime.records import (
     Malformed,
     Message,
     Original,
+    headers_of,
     read_message,
     readable_envelope,
     validate,
@@ -86,21 +88,48 @@ def weigh(record: Any) -> int:
     return max(1, (record.value or b"").count(BULK_MARK))
 
 
-def read(original: Original, now: datetime) -> tuple[Entry, ...]:
-    """The items of one record, in order; whatever is malformed is refused and never raises."""
+def read(original: Original, now: datetime, only: int | None = None) -> tuple[Entry, ...]:
+    """The items of one record, in order; whatever is malformed is refused and never raises.
+
+    `only` leaves out all items but the one with this index.
+    """
     try:
         message = read_message(original)
+    except Malformed as malformed:
+        unread = Message(original, readable_envelope(original), None)
+        return (_refuse(unread, 0, malformed),)
+    try:
         type_ = _known_type(message)
     except Malformed as malformed:
-        return (_refuse(original, 0, malformed),)
+        return (_refuse(message, 0, malformed),)
     if type_ == contract.ORDERS_FULFILL_BULK:
-        return tuple(_read_bulk(message))
+        return tuple(_read_bulk(message, only))
     return (_read_one(message, type_, now),)
+
+
+def alone(asked: Asked) -> Original:
+    """The record with this item as the only one in it: `read_item` finds the same item there.
+
+    What waits is kept item by item, and a bulk command may have a thousand that wait: each with
+    the whole megabyte would be more than memory and Postgres hold.
+    """
+    item, command = asked.item, asked.command
+    if item.envelope.type != contract.ORDERS_FULFILL_BULK or not isinstance(command, UpsertOrder):
+        return item.original
+    body = {
+        "shop_slug": command.shop,
+        "source_version": command.source_version,
+        "updated_at": command.updated_at.isoformat() if command.updated_at else None,
+        "items": [*[None] * item.index, orders.plain(item.body)],
+    }
+    value = json.dumps(body, ensure_ascii=False).encode()
+    return replace(item.original, headers=headers_of(item.envelope), value=value)
 
 
 def read_item(original: Original, index: int, now: datetime) -> Entry:
     """One item of a record again, as when it first came: for what waited."""
-    return read(original, now)[index]
+    (entry,) = read(original, now, index)
+    return entry
 
 
 def _known_type(message: Message) -> str:
@@ -122,27 +151,33 @@ def _read_one(message: Message, type_: str, now: datetime) -> Entry:
     try:
         return Asked(item, _BY_TOPIC[topic][type_](message.body, item, now))
     except Malformed as malformed:
-        return _refuse(message.original, 0, malformed)
+        return _refuse(message, 0, malformed)
 
 
-def _read_bulk(message: Message) -> Iterator[Entry]:
+def _read_bulk(message: Message, only: int | None) -> Iterator[Entry]:
     """One entry per item; an envelope that is malformed refuses the message as its item 0."""
     try:
         bulk = validate(contract.OrdersFulfillBulk, message.body)
     except Malformed as malformed:
-        yield _refuse(message.original, 0, malformed)
+        yield _refuse(message, 0, malformed)
         return
     for index, body in enumerate(bulk.items):
+        if only not in (None, index):
+            continue
         item = Item(message.original, index, message.envelope, body)
         try:
             checked = validate(contract.BulkFulfillment, body, f"/items/{index}")
             yield Asked(item, orders.fulfill(bulk, checked, item))
         except Malformed as malformed:
-            yield _refuse(message.original, index, malformed)
+            yield _refuse(message, index, malformed)
 
 
-def _refuse(original: Original, index: int, malformed: Malformed) -> Rejection:
-    envelope = readable_envelope(original)
+def _refuse(message: Message, index: int, malformed: Malformed) -> Rejection:
     return Rejection(
-        original, index, envelope, malformed.reason, malformed.detail, malformed.errors
+        message.original,
+        index,
+        message.envelope,
+        malformed.reason,
+        malformed.detail,
+        malformed.errors,
     )

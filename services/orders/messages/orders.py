@@ -14,6 +14,8 @@ from services.orders.domain import commands as domain
 from services.orders.domain import order as values
 from services.runtime.records import Item
 
+INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
+
 
 class _Sent(TypedDict):
     """What every command takes from its item and its message."""
@@ -209,13 +211,15 @@ def _analytics(analytics: shapes.OrderAnalytics | None) -> values.Analytics | No
     if analytics is None:
         return None
     known = {name: getattr(analytics, name) for name in type(analytics).model_fields}
-    return values.Analytics(**known, extras=_plain(analytics.model_extra or {}))
+    return values.Analytics(**known, extras=plain(analytics.model_extra or {}))
 
 
-def _plain(value: Any) -> Any:
-    """Free JSON with its fractions as text: stored and sent again without becoming floats."""
+def plain(value: Any) -> Any:
+    """Free JSON with fractions and huge numbers as text: stored and sent again as they came."""
     if isinstance(value, dict):
-        return {name: _plain(member) for name, member in value.items()}
+        return {name: plain(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [_plain(member) for member in value]
+        return [plain(member) for member in value]
+    if isinstance(value, int) and not INTEGER_MIN <= value <= INTEGER_MAX:
+        return str(value)  # No JSON reader keeps it, and the writer of events refuses it.
     return value if isinstance(value, (str, int, type(None))) else str(value)

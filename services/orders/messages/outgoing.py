@@ -16,7 +16,7 @@ from services.orders.domain.order import Order
 from services.orders.messages import context
 from services.orders.messages.context import Context, dumps
 from services.runtime.outbox import Outgoing
-from services.runtime.records import ITEM_NAMESPACE, Item
+from services.runtime.records import ITEM_NAMESPACE, KEY_MAX_BYTES, Item
 
 SOURCE = "orderflow/orders"
 OUTCOMES = "orders.outcomes"
@@ -138,5 +138,5 @@ def _outcome(item: Item, body: dict[str, Any], shard_by: str, now: datetime) -> 
             "decided_at": now,
         }
     )
-    key = item.original.key or b""
+    key = (item.original.key or b"")[:KEY_MAX_BYTES]
     return Outgoing(OUTCOMES, key, value, tuple(write_headers(headers)), shard_by)

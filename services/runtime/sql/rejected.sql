@@ -1,5 +1,6 @@
 -- name: save_rejected
--- Keep refused items with their original bytes. A repeat of the same item is kept once.
+-- Keep refused items with their original bytes. A repeat of the same item is kept once. Value and
+-- headers stand on the first of one record's items; the others find them by its coordinates.
 -- $1 item ids, $2 topics, $3 partitions, $4 offsets, $5 indexes, $6 keys, $7 headers, $8 values,
 -- $9 types, $10 reasons, $11 details, $12 errors (all pairwise), $13 when
 INSERT INTO rejected (item_id, topic, partition, "offset", index, key, headers, value,

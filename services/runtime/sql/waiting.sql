@@ -1,12 +1,13 @@
 -- name: save_waiting
--- Keep items until what they name appears. $1 item ids, $2 waits_for, $3 topics, $4 partitions,
+-- Keep items until what they name appears; those not returned wait for something already. $1 item ids, $2 waits_for, $3 topics, $4 partitions,
 -- $5 offsets, $6 indexes, $7 keys, $8 headers, $9 values, $10 record timestamps, $11 expiries
 INSERT INTO waiting (item_id, waits_for, topic, partition, "offset", index, key, headers, value,
                      record_timestamp, expires_at)
 SELECT *
   FROM unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::integer[],
               $7::bytea[], $8::bytea[], $9::bytea[], $10::timestamptz[], $11::timestamptz[])
-    ON CONFLICT (item_id) DO NOTHING;
+    ON CONFLICT (item_id) DO NOTHING
+RETURNING item_id;
 
 -- name: take_waiting
 -- Lock what waits for any of these names, oldest first. $1 names

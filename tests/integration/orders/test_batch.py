@@ -144,3 +144,81 @@ async def test_a_snapshot_that_is_too_large_is_cut_and_says_so(pool, settings, p
         assert body["context_truncated"]
         assert len(json.dumps(body["context"])) <= 11_000
         assert body["context"]["order"]["trackings"][0]["tracking_number"] == "1Z1"
+
+
+async def test_a_bulk_command_of_a_thousand_refused_items_is_kept_once(apply, published, pool):
+    items = [{"id": "x" * 300, "note": "y" * 300} for _ in range(1000)]
+
+    await apply(a_record("orders.fulfill_bulk", {"shop_slug": "demo-shop", "items": items}))
+
+    assert len(outcomes(await published("orders.outcomes"))) == 1000
+    told = [body for _, _, body in await published("orders.rejected")]
+    assert len(told) == 1000
+    assert [body["original_size_bytes"] > 600_000 for body in told if "original" in body] == [True]
+    size = "SELECT count(value), sum(octet_length(value)) FROM rejected"
+    count, octets = await pool.fetchrow(size)
+    assert (count, octets) == (1, told[0]["original_size_bytes"])
+
+
+async def test_the_items_of_a_bulk_command_wait_each_with_its_own_part(apply, published, pool):
+    items = [
+        {
+            "id": f"{n}",
+            "trackings": [
+                {"tracking_number": f"NUM{n}", "products": [{"sku": "S", "quantity": q}]}
+            ],
+        }
+        for n, q in enumerate([2, 2.0, 10**30, 3] * 100)
+    ]
+    body = {"shop_slug": "demo-shop", "source_version": 7, "items": items}
+    await apply(a_record("orders.fulfill_bulk", body, ce_id="b-1"))
+    waits, octets = await pool.fetchrow("SELECT count(*), max(octet_length(value)) FROM waiting")
+    assert waits == 300
+    assert octets < 5_000
+
+    line = [{"sku": "S", "quantity": 9}]
+    await apply(*(an_upsert(str(n), products=line, source_version=1) for n in range(400)))
+
+    assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
+    by_bulk = [b for _, _, b in await published("orders.outcomes") if b["command_id"] == "b-1"]
+    assert {b["index"] for b in by_bulk} == set(range(400))
+    assert {b["outcome"] for b in by_bulk if b["index"] % 4 == 2} == {"rejected"}
+    assert {b["outcome"] for b in by_bulk if b["index"] % 4 != 2} == {"applied"}
+
+
+async def test_a_second_message_under_the_id_of_one_that_waits_is_answered(apply, published, pool):
+    await apply(a_cancel("1", ce_id="job-1"))
+    await apply(a_cancel("2", ce_id="job-1"))
+
+    assert outcomes(await published("orders.outcomes")) == [("no_change", "duplicate")]
+    assert await pool.fetchval("SELECT count(*) FROM waiting") == 1
+
+
+async def test_what_a_sender_may_write_at_length_is_published_in_bounds(apply, published):
+    name = "k" * 450_000
+    await apply(
+        a_record("order.upsert", f'{{"{name}":1,"{name}":2}}'.encode()),
+        a_record("order.upsert", b"{}", key=b"x" * 1_000_000),
+    )
+
+    reasons = [body["reason"] for _, _, body in await published("orders.rejected")]
+    assert reasons == ["duplicate_key", "key_too_long"]
+    sizes = [len(json.dumps(body)) for _, _, body in await published("orders.outcomes")]
+    assert max(sizes) < 10_000
+
+
+async def test_numbers_beyond_64_bits_among_free_members_are_kept_as_text(apply, published):
+    await apply(an_upsert("1", order_analytics={"big": 10**30, "list": [-(2**63), 2**63]}))
+
+    ((_, _, event),) = await published("orders.events")
+    analytics = event["context"]["order"]["order_analytics"]
+    assert analytics == {"big": str(10**30), "list": [-(2**63), str(2**63)]}
+
+
+async def test_a_refusal_of_a_structured_message_names_the_senders_ids(apply, published):
+    envelope = {"specversion": "1.0", "id": "s-1", "source": "/shops/s", "type": "order.cancel"}
+    await apply(a_record("", {**envelope, "data": {"shop_slug": "s"}}))
+
+    ((_, _, outcome),) = await published("orders.outcomes")
+    named = (outcome["command_id"], outcome["command_source"], outcome["command_type"])
+    assert named == ("s-1", "/shops/s", "order.cancel")

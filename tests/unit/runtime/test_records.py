@@ -1,10 +1,18 @@
 """Envelopes and item ids: what makes two deliveries the same item."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
-from services.runtime.records import Coordinates, Malformed, Original, item_id, read_message
+from services.runtime.records import (
+    Coordinates,
+    Malformed,
+    Original,
+    item_id,
+    original_of,
+    read_message,
+)
 
 AT = Coordinates("orders.commands", 3, 42)
 
@@ -85,3 +93,17 @@ def test_without_an_id_the_place_is_the_id():
 
 def test_each_item_of_a_message_has_its_own_id():
     assert the_id(an_original(), 0) != the_id(an_original(), 1)
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "year"), [(-1, 1970), (0, 1970), (1_772_000_000_000_000, 9999), (2**63 - 1, 9999)]
+)
+def test_a_timestamp_in_other_units_is_no_reason_to_stop(timestamp, year):
+    record = SimpleNamespace(
+        partition=0, offset=1, key=None, value=b"{}", headers=[("a", None)], timestamp=timestamp
+    )
+
+    original = original_of(record, "orders.commands")
+
+    assert original.timestamp.year == year
+    assert original.headers == (("a", b""),)
