@@ -3,7 +3,7 @@
 import json
 
 import asyncpg
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from tests.integration.runtime.conftest import READ, until, values
 
@@ -120,3 +120,19 @@ async def test_a_replica_tells_how_far_behind_it_is(start, publish, read_all):
         return {sample.labels["partition"]: sample.value for sample in samples}
 
     await until(lambda: lag().get("4") == 0, "caught up")
+
+
+async def test_senders_choose_their_compression(start, settings, read_all):
+    sent = values(40)
+    for number, compression in enumerate(("gzip", "snappy", "lz4", "zstd")):
+        producer = AIOKafkaProducer(
+            bootstrap_servers=settings.kafka_bootstrap_servers, compression_type=compression
+        )
+        await producer.start()
+        for value in sent[number * 10 :][:10]:
+            await producer.send(settings.topic(READ), value, b"1", partition=0)
+        await producer.stop()
+
+    await start()
+
+    assert sorted(await read_all(40)) == sorted(sent)
