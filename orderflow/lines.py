@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from schemas import claims, commands, tracking
+from schemas.topics import TOPICS
 from services.runtime.clock import new_id
 from services.runtime.documents import FieldError, Malformed, decode_json, validate
 
@@ -86,7 +87,7 @@ def _prepared(number: int, line: bytes, now: datetime, is_checked: bool) -> Prep
         type=kind,
         key=str(members.get("key") or default_key(kind, value)),
         id=identifier,
-        value=orjson.dumps(value, default=_number),
+        value=_encoded(value, topic),
         headers=_headers(members, kind, identifier, now),
         items=len(value["items"]) if _is_bulk(kind, value) else 1,
     )
@@ -109,7 +110,7 @@ def _read(members: Any) -> tuple[str, str, Any]:
         near = get_close_matches(kind, TOPIC_OF, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(TOPIC_OF)}"
         raise _malformed("/type", f"no type {kind!r}; {hint}")
-    if topic not in BY_TOPIC:
+    if not isinstance(topic, str) or topic not in BY_TOPIC:
         raise _malformed("/topic", f"{topic!r} is no topic to send to; {', '.join(BY_TOPIC)} are")
     return kind, topic, value
 
@@ -157,6 +158,18 @@ def _headers(
     if members.get("subject"):
         standard["ce_subject"] = str(members["subject"])
     return tuple((name, text.encode()) for name, text in (standard | own).items())
+
+
+def _encoded(value: Mapping[str, Any], topic: str) -> bytes:
+    """The value as it is published; what Kafka would not take is told of by its line."""
+    try:
+        encoded = orjson.dumps(value, default=_number)
+    except TypeError as error:
+        raise _malformed("/value", f"holds a number too large to send: {error}") from None
+    limit = TOPICS[topic].max_message_bytes
+    if len(encoded) > limit:
+        raise _malformed("/value", f"takes {len(encoded):,} bytes; {topic} takes {limit:,}")
+    return encoded
 
 
 def _traceparent() -> str:

@@ -15,7 +15,7 @@ from rich.measure import Measurement
 from orderflow.environment import load_settings
 from orderflow.reporting.files import to_csv, to_json_lines, write_parquet
 from orderflow.reporting.table import to_tables
-from orderflow.terminal import CommandError, Json, err, run
+from orderflow.terminal import CommandError, Json, WrongArgument, err, run
 from services.analytics.report import Dimension, Report, Selection, read_report
 from services.runtime.migrate import check
 from services.runtime.postgres import connect
@@ -65,6 +65,8 @@ def report(
     Example: `orderflow report --by carrier --from 2026-03-01 --out march.parquet` or
     `orderflow report --by day --format csv --plots pictures`
     """
+    if first_day and last_day and first_day > last_day:
+        raise WrongArgument(f"--from {first_day:%Y-%m-%d} is after --to {last_day:%Y-%m-%d}")
     chosen = _format(form, file, json)
     selection = Selection(by, shop, _day(first_day), _day(last_day))
     found = run(_read(load_settings(), _selections(selection, plots)))

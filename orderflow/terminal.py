@@ -10,6 +10,7 @@ import asyncpg
 import orjson
 import typer
 from aiokafka.errors import KafkaError
+from asyncpg.exceptions import ClientConfigurationError
 from rich.console import Console
 from typer.core import TyperGroup
 
@@ -84,12 +85,23 @@ class Commands(TyperGroup):
             raise
         except KafkaError as error:
             fail(f"Kafka cannot be used: {error}\n{_advice('KAFKA_BOOTSTRAP_SERVERS')}")
-        except (asyncpg.PostgresError, OSError) as error:
-            if isinstance(error, OSError) and error.filename:
-                fail(f"{error.filename}: {error.strerror}")
-            if not isinstance(error, _UNREACHABLE):
+        except (asyncpg.PostgresError, ClientConfigurationError, OSError) as error:
+            said = _trouble(error)
+            if said is None:
                 raise
-            fail(f"the database cannot be reached: {error}\n{_advice('DATABASE_URL')}")
+            fail(said)
+
+
+def _trouble(error: Exception) -> str | None:
+    """What a file or the database is in the way with; None for what is our own mistake."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, ClientConfigurationError):
+        return f"the database's address is wrong: {error}\n{_advice('DATABASE_URL')}"
+    if isinstance(error, _UNREACHABLE):
+        why = str(error) or "no answer in time"
+        return f"the database cannot be reached: {why}\n{_advice('DATABASE_URL')}"
+    return None
 
 
 def _advice(variable: str) -> str:

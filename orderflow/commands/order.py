@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
@@ -11,6 +12,7 @@ from orderflow.explanation import Explained, Told, explain
 from orderflow.terminal import Json, WrongArgument, out, print_json, run
 from services.orders.domain.order import Order, Shipment
 from services.runtime.clock import clock_of
+from services.runtime.migrate import check
 from services.runtime.postgres import connect
 from services.runtime.settings import Settings
 
@@ -41,6 +43,7 @@ def order(
 async def _read(settings: Settings, shop: str, number: str) -> Explained:
     connection = await connect(settings, "orders", "cli")
     try:
+        await check(connection, "orders")
         return await explain(connection, shop, number, clock_of(settings).now())
     finally:
         await connection.close()
@@ -104,11 +107,12 @@ def _show(found: Explained, name: str) -> None:
 
 
 def _tree(order: Order, found: Explained, name: str) -> Tree:
+    """What shops and carriers wrote is escaped: `[/]` in it is no markup of ours."""
     parcels = f"{len(order.fulfilled)} of {order.expected_number_of_shipments} parcels handed over"
-    tree = Tree(f"[bold]{name}[/] [cyan]{order.status}[/] v{order.version}, {parcels}")
+    tree = Tree(f"[bold]{escape(name)}[/] [cyan]{order.status}[/] v{order.version}, {parcels}")
     tree.add(f"id {order.order_id}, placed {order.placed_at:%Y-%m-%d %H:%MZ}")
     if order.cancelled_at:
-        reason = f": {order.cancel_reason}" if order.cancel_reason else ""
+        reason = f": {escape(order.cancel_reason)}" if order.cancel_reason else ""
         tree.add(f"cancelled {order.cancelled_at:%Y-%m-%d %H:%MZ}{reason}")
     for shipment in order.shipments:
         branch = tree.add(_headline(shipment))
@@ -118,14 +122,15 @@ def _tree(order: Order, found: Explained, name: str) -> Tree:
         elif not shipment.is_draft:
             branch.add("no scan yet")
     for claim in order.claims:
-        tree.add(f"claim {claim.claim_id} {claim.status} {claim.reason or ''}")
+        tree.add(escape(f"claim {claim.claim_id} {claim.status} {claim.reason or ''}"))
     return tree
 
 
 def _headline(shipment: Shipment) -> str:
     tracking = shipment.tracking
-    what = shipment.tracking_number or ("archived draft" if shipment.archived else "draft")
-    carrier = f" {shipment.carrier}" if shipment.carrier else ""
+    draft = "archived draft" if shipment.archived else "draft"
+    what = escape(shipment.tracking_number or draft)
+    carrier = f" {escape(shipment.carrier)}" if shipment.carrier else ""
     flag = "" if tracking.flag == "normal" else f" [red]{tracking.flag}[/]"
     return f"{shipment.ordinal}. [bold]{what}[/]{carrier} [cyan]{tracking.phase}[/]{flag}"
 
@@ -138,5 +143,6 @@ def _table(scans: list[Told]) -> Table:
     for told in scans:
         style = "" if told.counts else "dim"
         when = f"{told.occurred_at:%Y-%m-%d %H:%M}"
-        table.add_row(when, told.event_name, told.place, told.phase or "-", told.why, style=style)
+        said = map(escape, (told.event_name, told.place, told.phase or "-", told.why))
+        table.add_row(when, *said, style=style)
     return table

@@ -90,8 +90,8 @@ async def _send(
     commands = [message for message in messages if message.topic == "orders.commands"]
     outcomes = Outcomes(settings, {message.id: message.items for message in commands})
     producer = make_producer(settings)
-    await producer.start()
     try:
+        await producer.start()
         if wait_seconds is not None:
             await outcomes.start()
         futures = [

@@ -52,7 +52,9 @@ async def _tail(
     settings: Settings, topic: str, start: Start, options: tuple[int | None, str | None, bool, bool]
 ) -> None:
     count, key, follow, json = options
-    async with AIOKafkaConsumer(**client_options(settings)) as consumer:
+    consumer = AIOKafkaConsumer(**client_options(settings))
+    try:  # Also around the start: a client that could not connect complains when left unstopped.
+        await consumer.start()
         is_all = start is Start.BEGINNING
         ends = await assign_all(consumer, settings.topic(topic), from_beginning=is_all)
         shown = 0
@@ -63,6 +65,8 @@ async def _tail(
             shown += 1
             if shown == count:
                 return
+    finally:
+        await consumer.stop()
 
 
 def as_json(topic: str, record: Record) -> dict[str, Any]:

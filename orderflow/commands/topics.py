@@ -5,7 +5,7 @@ from rich.table import Table
 
 from orderflow.environment import load_settings
 from orderflow.terminal import Commands, Json, out, print_json, run
-from schemas.topics import CATALOGUE
+from schemas.topics import CATALOGUE, Topic
 from services.runtime.topics import PARTITIONS_ADVICE
 from services.runtime.topics import check as compare
 from services.runtime.topics import create as make
@@ -54,11 +54,15 @@ def check(json: Json = False) -> None:
 
 
 @app.command("list")
-def list_() -> None:
+def list_(json: Json = False) -> None:
     """Show the catalogue: each topic, its key, who writes and reads it, how long it is kept.
 
-    Example: `orderflow topics list`
+    Example: `orderflow topics list --json`
     """
+    if json:
+        for topic in CATALOGUE:
+            print_json(_as_json(topic))
+        return
     table = Table("topic", "key", "written by", "read by", "kept", "what")
     for topic in CATALOGUE:
         table.add_row(
@@ -70,3 +74,16 @@ def list_() -> None:
             topic.meaning,
         )
     out.print(table)
+
+
+def _as_json(topic: Topic) -> dict[str, object]:
+    return {
+        "topic": topic.name,
+        "key": topic.key,
+        "writers": topic.writers,
+        "readers": topic.readers,
+        "retention_days": topic.retention_days,
+        "partitions": topic.partitions,
+        "personal_data": topic.personal_data,
+        "meaning": topic.meaning,
+    }

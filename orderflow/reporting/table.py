@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from orderflow.reporting.columns import plain_amount
@@ -75,7 +76,7 @@ def _table(report: Report, columns: Sequence[tuple[str, Cell]]) -> Table:
     for head, _ in columns:
         table.add_column(head, justify="right", no_wrap=True, vertical="bottom")
     for row in report.rows:
-        table.add_row(row.key, *(cell(row) for _, cell in columns))
+        table.add_row(escape(row.key), *(cell(row) for _, cell in columns))
     return table
 
 
@@ -94,7 +95,7 @@ def _title(report: Report) -> str:
     parts = ["deliveries"]
     if selection.by is not Dimension.TOTAL:
         parts.append(f"by {selection.by.value}")
-    parts.append(f"of {selection.shop}" if selection.shop else "of all shops")
+    parts.append(f"of {escape(selection.shop)}" if selection.shop else "of all shops")
     if selection.first_day:
         parts.append(f"from {selection.first_day}")
     if selection.last_day:

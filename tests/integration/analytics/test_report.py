@@ -253,6 +253,7 @@ def test_the_table_is_for_people(orderflow):
     assert "31.30" in total
     assert "1 of them after hand-over" in total
     assert "2026-03-06" in by_day
+    assert "of [/x]" in orderflow("--shop", "[/x]")
 
 
 def test_pictures_are_drawn(orderflow, tmp_path):

@@ -30,6 +30,15 @@ def test_topics_are_made_once_and_left_alone_after(run: Run, topic_prefix: str) 
     assert [made.exit_code, again.exit_code, checked.exit_code] == [0, 0, 0]
 
 
+def test_the_catalogue_is_listed_for_people_and_for_scripts(run: Run) -> None:
+    table, lines = run("topics", "list").stdout, run("topics", "list", "--json").stdout
+
+    found = [json.loads(line) for line in lines.splitlines()]
+    assert [each["topic"] for each in found] == [topic.name for topic in CATALOGUE]
+    assert all(name in table for name in ("orders.commands", "analytics.rejected"))
+    assert found[0]["retention_days"] == 7
+
+
 def test_missing_topics_are_named_with_the_way_out(run: Run, topic_prefix: str) -> None:
     result = run("topics", "check")
 

@@ -126,6 +126,15 @@ def test_an_amount_is_published_with_the_digits_it_was_written_with() -> None:
             _line("order.cancel", {"shop_slug": "s", "id": "1"}, topic="carrier.tracking"),
             "line 2: /topic: carrier.tracking takes no order.cancel",
         ),
+        (_line("order.cancel", {}, topic=["x"]), "line 2: /topic: ['x'] is no topic to send to"),
+        (
+            _line("order.cancel", {"shop_slug": "s", "id": "1", "more": 10**30}),
+            "line 2: /value: holds a number too large to send",
+        ),
+        (
+            _line("order.cancel", {"shop_slug": "s", "id": "1", "more": "x" * 2_000_000}),
+            "line 2: /value: takes 2,000,036 bytes; orders.commands takes 1,048,576",
+        ),
         (
             _line("order.cancel", {"shop_slug": "s", "id": "1"}, headers={"n": 7}),
             "line 2: /headers: texts by name",

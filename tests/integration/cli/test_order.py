@@ -1,0 +1,57 @@
+"""`orderflow order` on a real database: what shops and carriers wrote is shown as they wrote it."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+
+from services.orders.batch import OrdersBatch
+from services.runtime.consumer import Batch
+from services.runtime.postgres import create_pool
+from services.runtime.records import Original
+from services.runtime.settings import Settings
+from services.runtime.telemetry import Metrics
+from tests.integration.orders.conftest import a_record, an_upsert
+
+from .conftest import Run
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def orders(database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A cancelled order with a scanned parcel; every text in it looks like markup."""
+    scan = {
+        "event_name": "PICKED_UP_BY_CARRIER",
+        "occurred_at": "2026-03-01T10:00:00Z",
+        "location": {"city": "[/x]"},
+    }
+    report = {"carrier_reference": "ups", "tracking_number": "1Z[bold]9", "scans": [scan]}
+    cancel = {"shop_slug": "demo-shop", "id": "1[red]", "reason": "[/bold] no"}
+    asyncio.run(
+        _apply(
+            database_url,
+            an_upsert("1[red]", trackings=["1Z[bold]9"]),
+            a_record("tracking.reported", report, topic="carrier.tracking"),
+            a_record("order.cancel", cancel),
+        )
+    )
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    return "demo-shop/1[red]"
+
+
+async def _apply(database_url: str, *records: Original) -> None:
+    settings = Settings(database_url=database_url, http_port=0)
+    pool: asyncpg.Pool = await create_pool(settings, "orders")
+    batches = OrdersBatch(settings, Metrics())
+    async with pool.acquire() as connection, connection.transaction():
+        await batches.apply(connection, Batch(records, NOW))
+    await pool.close()
+
+
+def test_what_looks_like_markup_is_shown_as_it_was_written(run: Run, orders: str) -> None:
+    shown = run("order", orders)
+
+    assert shown.exit_code == 0, shown.output
+    assert all(text in shown.stdout for text in (orders, "1Z[bold]9", "[/bold] no", "[/x]"))
