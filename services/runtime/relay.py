@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,7 @@ from services.runtime.telemetry import Metrics
 
 SQL = load(Path(__file__).parent / "sql" / "outbox.sql")
 ROWS_A_SHARD = 64
+BYTES_A_SHARD = 512 * 1024  # As Postgres stores them, compressed: several times that in memory.
 BALANCE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -33,13 +34,17 @@ class Producer(Protocol):
     async def start(self) -> None:
         """Connect."""
 
-    async def stop(self) -> None:
-        """Send what is pending, and disconnect."""
+    async def abort(self) -> None:
+        """Disconnect; what is pending is not sent."""
 
     async def send(
         self, topic: str, value: bytes, key: bytes, *, headers: list[tuple[str, bytes]]
     ) -> asyncio.Future[object]:
         """Take a record to send; the future ends when it is acknowledged or has failed."""
+
+
+def _records(row: asyncpg.Record) -> Iterator[tuple[str, bytes, bytes, bytes]]:
+    return zip(row["topics"], row["keys"], row["headers"], row["values"], strict=True)
 
 
 class Relay:
@@ -113,7 +118,7 @@ class Relay:
                 await self._publish_until_drained(connection, leases, producer)
             finally:
                 with contextlib.suppress(Exception):  # A broken producer may fail to close.
-                    await producer.stop()
+                    await producer.abort()
         finally:
             connection.terminate()
             self._metrics.relay_shards.labels(self._service).set(0)
@@ -142,7 +147,9 @@ class Relay:
     async def _publish_once(
         self, connection: Connection, leases: ShardLeases, producer: Producer
     ) -> bool:
-        rows = await connection.fetch(SQL["read_outbox"], sorted(leases.held), ROWS_A_SHARD)
+        rows = await connection.fetch(
+            SQL["read_outbox"], sorted(leases.held), ROWS_A_SHARD, BYTES_A_SHARD
+        )
         if not rows:
             return False
         await self._send(producer, rows)
@@ -152,19 +159,32 @@ class Relay:
         return True
 
     async def _send(self, producer: Producer, rows: Sequence[asyncpg.Record]) -> None:
-        """Send every record, then see each acknowledgement: a send that failed fails the round."""
+        """Send every record and await its acknowledgement; the first failure ends the round.
+
+        At once, so that nothing is sent behind a record that failed: when its batch expired and
+        the next one did not, that one would be read first.
+        """
         pending: list[asyncio.Future[object]] = []
+        failed: list[BaseException] = []
+
+        def note(sent: asyncio.Future[object]) -> None:
+            if sent.cancelled():
+                failed.append(ConnectionError("a record was dropped before it was sent"))
+            elif error := sent.exception():
+                failed.append(error)
+
         for row in rows:
-            for topic, key, headers, value in zip(
-                row["topics"], row["keys"], row["headers"], row["values"], strict=True
-            ):
-                name = self._physical_topic(topic)
-                sent = await producer.send(name, value, key, headers=unpack_headers(headers))
+            for topic, key, headers, value in _records(row):
+                sent = await producer.send(
+                    self._physical_topic(topic), value, key, headers=unpack_headers(headers)
+                )
+                sent.add_done_callback(note)
                 pending.append(sent)
-        results = await asyncio.gather(*pending, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+                if failed:
+                    raise failed[0]
+        await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
+        if failed:
+            raise failed[0]
 
     def _measure(self, rows: Sequence[asyncpg.Record]) -> None:
         now = self._now()

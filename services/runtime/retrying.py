@@ -25,6 +25,11 @@ TRANSIENT = (
     asyncpg.ObjectInUseError,
     asyncpg.UniqueViolationError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    # After a failover the old address may lead to a server that only reads.
+    asyncpg.ReadOnlySQLTransactionError,
+    # A migration beside us changed a table: the driver prepares the statement anew next time.
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
 )
 
 

@@ -1,11 +1,17 @@
 -- name: read_outbox
--- The oldest visible rows of each held shard, in id order within the shard.
--- $1 shards, $2 rows a shard at most
+-- The oldest visible rows of each held shard, in id order within the shard: as many as stay
+-- within the bytes, as stored, but the oldest always. $1 shards, $2 rows and $3 bytes a shard
 SELECT o.id, o.shard, o.topics, o.keys, o.headers, o."values", o.caused_at
   FROM unnest($1::smallint[]) AS held(shard)
  CROSS JOIN LATERAL (
-       SELECT * FROM outbox WHERE outbox.shard = held.shard ORDER BY outbox.id LIMIT $2
+       SELECT oldest.*,
+              row_number() OVER in_order AS number,
+              sum(pg_column_size(oldest."values")) OVER in_order AS bytes
+         FROM (SELECT * FROM outbox WHERE outbox.shard = held.shard ORDER BY outbox.id LIMIT $2)
+              AS oldest
+       WINDOW in_order AS (ORDER BY oldest.id)
        ) AS o
+ WHERE o.number = 1 OR o.bytes <= $3
  ORDER BY o.shard, o.id;
 
 -- name: delete_published

@@ -1,109 +1,91 @@
-"""The relay on real servers: shards shared among replicas, nothing lost when a session dies."""
+"""The relay: nothing goes out behind a record that failed, and a backlog is read in portions."""
 
 import asyncio
-import json
+import random
 
-import asyncpg
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.runtime.leases import ShardLeases
-from services.runtime.postgres import connect
-from tests.integration.runtime.conftest import until, values
-
-SHARDS = 8
-
-
-@pytest.fixture
-async def sessions(settings):
-    """Database sessions of relays, ended after the test."""
-    opened = []
-
-    async def open_one():
-        connection = await connect(settings, "orders", "relay")
-        opened.append(connection)
-        leases = ShardLeases(connection, "orders", SHARDS)
-        await leases.join()
-        return connection, leases
-
-    yield open_one
-    for connection in opened:
-        connection.terminate()
+from services.runtime.broker import make_producer
+from services.runtime.outbox import Outbox, Outgoing
+from services.runtime.postgres import create_pool
+from services.runtime.relay import ROWS_A_SHARD, SQL, Relay
+from services.runtime.telemetry import Metrics
+from tests.integration.runtime.conftest import WRITTEN
 
 
-async def test_one_relay_holds_all_shards_and_two_share_them(sessions):
-    _, first = await sessions()
-    await first.balance()
-    assert first.held == set(range(SHARDS))
+class Refusing:
+    """A producer whose third record fails while the fourth is taken."""
 
-    _, second = await sessions()
-    await first.balance()
-    await second.balance()
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
 
-    assert (len(first.held), len(second.held)) == (4, 4)
-    assert first.held | second.held == set(range(SHARDS))
-
-
-async def test_a_dead_relays_shards_go_to_the_others(sessions):
-    doomed, first = await sessions()
-    _, second = await sessions()
-    await first.balance()
-    await second.balance()
-
-    doomed.terminate()
-
-    async with asyncio.timeout(20):
-        while second.held != set(range(SHARDS)):
-            await second.balance()
-            await asyncio.sleep(0.02)
+    async def send(self, topic, value, key, *, headers):
+        future = asyncio.get_running_loop().create_future()
+        self.sent.append(value)
+        if len(self.sent) == 3:
+            future.set_exception(TimeoutError("no leader"))
+        await asyncio.sleep(0)
+        return future
 
 
-async def test_a_relay_whose_session_is_ended_goes_on_where_it_was(
-    start, publish, read_all, database_url
-):
-    """Repeats are allowed, loss and another order are not."""
-    service = await start()
-    owner = await asyncpg.connect(database_url)
-    sent = values(400)
-    for part in range(4):
-        await publish(sent[part * 100 : part * 100 + 100])
-        await owner.fetch(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = 'orderflow_orders.relay' AND datname = current_database()"
-        )
-    await until(lambda: service._relay.healthy, "publishing again")
-
-    found = await read_all(400)
-    async with asyncio.timeout(30):
-        while await owner.fetchval("SELECT count(*) FROM orders.outbox"):
-            await asyncio.sleep(0.02)
-    await owner.close()
-
-    assert first_occurrences(found) == first_occurrences(sent)
+def a_relay():
+    return Relay(
+        service="orders",
+        shards=1,
+        poll_seconds=1,
+        connect=lambda: None,
+        make_producer=lambda: None,
+        physical_topic=lambda name: name,
+        metrics=Metrics(),
+        now=lambda: None,
+    )
 
 
-async def test_what_was_committed_while_no_relay_ran_is_published_by_the_next(
-    start, publish, read_all, database_url
-):
-    service = await start()
-    service._relay.drain()
-    await service._relay_task
-    await publish(values(30))
-    owner = await asyncpg.connect(database_url)
-    async with asyncio.timeout(30):
-        while await owner.fetchval("SELECT sum(next_offset) FROM orders.position") != 30:
-            await asyncio.sleep(0.02)
-    await owner.close()
+async def test_nothing_is_sent_behind_a_record_that_failed():
+    producer = Refusing()
+    count = 9
+    row = {
+        "topics": ["t"] * count,
+        "keys": [b"k"] * count,
+        "headers": [b"[]"] * count,
+        "values": [str(n).encode() for n in range(count)],
+    }
 
-    await start()
+    with pytest.raises(TimeoutError):
+        await a_relay()._send(producer, [row])
 
-    assert len(await read_all(30)) == 30
+    assert len(producer.sent) <= 4
 
 
-def first_occurrences(found):
-    """Numbers by key, each where it first stood."""
-    by_key = {}
-    for value in map(json.loads, found):
-        numbers = by_key.setdefault(value["key"], [])
-        if value["n"] not in numbers:
-            numbers.append(value["n"])
-    return by_key
+async def test_a_producer_thrown_away_sends_no_more(settings):
+    slow = settings.model_copy(update={"kafka_linger_ms": 1000})
+    producer = make_producer(slow)
+    await producer.start()
+    partition = TopicPartition(settings.topic(WRITTEN), 0)
+    pending = await producer.send(partition.topic, b"late", b"key", partition=0)
+
+    await producer.abort()
+
+    assert pending.exception() is not None
+    reader = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await reader.start()
+    assert await reader.end_offsets([partition]) == {partition: 0}
+    await reader.stop()
+
+
+async def test_a_backlog_is_read_in_portions_that_fit_in_memory(settings):
+    pool = await create_pool(settings, "orders")
+    noise = random.Random(1).randbytes(5_000)
+    portions = []
+    async with pool.acquire() as connection:
+        for size in (5_000, 100, 200, 5_000, 100):
+            outgoing = Outgoing(WRITTEN, b"k", noise[:size], (), "k")
+            await Outbox(1).append(connection, [outgoing])
+        while rows := await connection.fetch(SQL["read_outbox"], [0], ROWS_A_SHARD, 1_000):
+            portions.append([len(row["values"][0]) for row in rows])
+            ids = [row["id"] for row in rows]
+            await connection.execute(SQL["delete_published"], [0] * len(ids), ids)
+    pool.terminate()
+
+    assert portions == [[5_000], [100, 200], [5_000], [100]]
