@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from demo.journal import make_reader, partitions_of
 from demo.watcher import Unanswered
@@ -72,8 +73,7 @@ class Groups:
         before: object = None
         deadline = time.monotonic() + deadline_seconds
         while quiet < rounds:
-            lags = {service: await self.lag(service) for service in services}
-            ends = [await self._ends(service) for service in services]
+            lags, ends = await self._state(services)
             is_quiet = not any(lags.values()) and (before in (None, ends))
             quiet = quiet + 1 if is_quiet else 0
             before = ends
@@ -81,6 +81,14 @@ class Groups:
                 raise Unanswered(f"after {deadline_seconds:.0f} s messages are unread: {lags}")
             if quiet < rounds:
                 await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _state(self, services: tuple[str, ...]) -> tuple[dict[str, int], object]:
+        """Lags and ends of the topics; a broker that does not answer is told as unread."""
+        try:
+            lags = {service: await self.lag(service) for service in services}
+            return lags, [await self._ends(service) for service in services]
+        except (KafkaError, OSError):
+            return {"broker": 1}, None
 
     async def _ends(self, service: str) -> dict[TopicPartition, int]:
         assert self._reader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -48,7 +48,11 @@ class Pending:
 
 @dataclass(slots=True)
 class Player:
-    """Plays scripts on one installation. `step` is how much business time one go may cover."""
+    """Plays scripts on one installation. `step` is how much business time one go may cover.
+
+    Played at once, `chunk` messages go out together, and `between` is called after each chunk:
+    that is where faults come in.
+    """
 
     options: Mapping[str, Any]
     prefix: str
@@ -57,6 +61,8 @@ class Player:
     clock_file: Path
     step: timedelta = timedelta(hours=3)
     deadline_seconds: float = DEADLINE_SECONDS
+    chunk: int = CHUNK
+    between: Callable[[], Awaitable[None]] | None = None
     now: datetime | None = None
     sent: int = 0
     later: list[Pending] = field(default_factory=list)
@@ -84,8 +90,10 @@ class Player:
         self._set_clock(script.ends_at)
         async with self._producer() as producer:
             others = [message for message in script.messages if message.topic != CLAIMS]
-            for start in range(0, len(others), CHUNK):
-                self.later += await self._publish(producer, others[start : start + CHUNK])
+            for start in range(0, len(others), self.chunk):
+                self.later += await self._publish(producer, others[start : start + self.chunk])
+                if self.between:
+                    await self.between()
             await self._settle()
             await self._go(producer, [m for m in script.messages if m.topic == CLAIMS])
         await self._finish(script)

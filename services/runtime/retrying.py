@@ -18,6 +18,9 @@ TRANSIENT = (
     KafkaError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # A connection that a dying server has told so is borrowed once more before its end is seen:
+    # asyncpg then calls its own state impossible. The next one is a new connection.
+    asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
@@ -47,6 +50,15 @@ def is_transient(error: BaseException) -> bool:
 def is_contention(error: BaseException) -> bool:
     """Whether another transaction was in the way; heals at once, so many in a row are a bug."""
     return isinstance(error, (Contended, asyncpg.UniqueViolationError))
+
+
+def forget_rows(error: BaseException) -> None:
+    """Take Postgres's DETAIL out of an error before it is logged: it quotes rows, and so people."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, asyncpg.PostgresError):
+            seen.detail = None
+        seen = seen.__cause__ or seen.__context__
 
 
 def backoff_seconds(attempt: int) -> float:
