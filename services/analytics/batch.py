@@ -10,7 +10,7 @@ from services.analytics import store
 from services.analytics.domain.facts import News
 from services.analytics.domain.folding import fold
 from services.analytics.messages import read_news
-from services.runtime import rejections
+from services.runtime import rejections, telling
 from services.runtime.consumer import Batch
 from services.runtime.outbox import Outbox
 from services.runtime.records import Malformed, Original, readable_envelope
@@ -40,6 +40,9 @@ class EventBatches:
         self._observe("decode", decoded - started)
         self._observe("write", time.perf_counter() - decoded)
         self._count(batch.records, refused)
+        for each in refused:
+            item = (each.original, each.envelope, each.index)
+            telling.tell(telling.REJECTED, item, service=SERVICE, reason=each.reason)
 
     def _observe(self, stage: str, seconds: float) -> None:
         self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(seconds)

@@ -16,7 +16,7 @@ from services.claims.domain.names import ORDER, ids_in
 from services.claims.events import SOURCE, Surroundings, outgoing_event
 from services.claims.gathering import gather
 from services.claims.inbox import Inbox, read
-from services.runtime import rejections, waiting
+from services.runtime import rejections, telling, waiting
 from services.runtime.consumer import Batch
 from services.runtime.outbox import Outbox, Outgoing
 from services.runtime.postgres import Connection
@@ -28,6 +28,8 @@ from services.runtime.waiting import Waiting
 
 SERVICE = "claims"
 SWEEP_ITEMS = 500
+
+_LOGGED = {Outcome.REJECTED: telling.REJECTED, Outcome.WAITING: telling.WAITS}
 
 log = structlog.get_logger(__name__)
 
@@ -151,11 +153,28 @@ class ClaimBatches:
                 continue  # Counted when it began to wait.
             reason = decision.reason or ""
             self._metrics.items_total.labels(SERVICE, topic, decision.outcome, reason).inc()
-            if decision.outcome is Outcome.NO_CHANGE and decision.detail:
-                log.info("claim_command_changed_nothing", reason=reason, detail=decision.detail)
+            self._log(docket, each)
         for refused in malformed:
+            item = (refused.original, refused.envelope, refused.index)
+            telling.tell(telling.REJECTED, item, service=SERVICE, reason=refused.reason)
             topic = refused.original.coordinates.topic
             self._metrics.items_total.labels(SERVICE, topic, "rejected", refused.reason).inc()
+
+    def _log(self, docket: Docket, each: Decided) -> None:
+        decision, task = each.decision, each.task
+        order, reason = docket.gathered.order_of(task), decision.reason or ""
+        if decision.outcome in _LOGGED:
+            item = (task.original, task.envelope, 0)
+            event = _LOGGED[decision.outcome]
+            telling.tell(event, item, service=SERVICE, reason=reason, order_id=order)
+        elif decision.outcome is Outcome.NO_CHANGE and decision.detail:
+            log.info(
+                "claim_command_changed_nothing",
+                reason=reason,
+                detail=decision.detail,
+                order_id=str(order) if order else None,
+                trace_id=task.envelope.trace_id,
+            )
 
 
 def _rejection(each: Decided) -> Rejection:

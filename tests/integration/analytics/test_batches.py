@@ -4,6 +4,7 @@ import random
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from services.runtime.consumer import Batch
 from tests.integration.analytics.lives import (
@@ -105,9 +106,11 @@ async def test_a_malformed_event_is_rejected_and_the_rest_goes_through(
         a_record(an_order_event("1002"), offset=3),
     )
 
-    async with connection.transaction():
-        await batches.apply(connection, Batch(records, NOON))
+    with capture_logs() as logged:
+        async with connection.transaction():
+            await batches.apply(connection, Batch(records, NOON))
 
+    assert [(entry["event"], entry["reason"]) for entry in logged] == [("item_rejected", reason)]
     assert await connection.fetchval("SELECT count(*) FROM order_fact") == 2
     (row,) = await connection.fetch('SELECT reason, "offset", value, errors FROM rejected')
     assert (row["reason"], row["offset"], row["value"]) == (reason, 2, records[1].value)

@@ -3,9 +3,11 @@
 import hashlib
 import itertools
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas.events import ClaimEvent
 from schemas.identity import claim_id, order_id
@@ -206,6 +208,27 @@ async def test_the_refused_tell_their_sender_and_the_rest_goes_through(apply, pu
         ("unknown_type", "/type"),
     ]
     assert len(await published()) == 1
+
+
+async def test_what_is_refused_or_waits_is_logged_with_its_order_and_trace(apply):
+    traced = ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    records = [
+        an_event(),
+        an_opening(selected_items=[{"sku": "MUG-BLUE", "quantity": 9}]),
+        an_opening("2", description="Ada Example, Main Street 5"),
+        a_record("claims.commands", "claim.open", b"not json"),
+    ]
+
+    with capture_logs() as logged:
+        await apply(*(replace(r, headers=(*r.headers, traced)) for r in records))
+
+    assert [(entry["event"], entry["reason"], entry["order_id"]) for entry in logged] == [
+        ("item_rejected", "quantity_above_shipped", str(order_id(SHOP, "1"))),
+        ("item_waits", "order_not_found", str(order_id(SHOP, "2"))),
+        ("item_rejected", "not_json", None),
+    ]
+    assert {entry["trace_id"] for entry in logged} == {"0af7651916cd43dd8448eb211c80319c"}
+    assert "Ada" not in str(logged)
 
 
 async def test_an_events_context_is_cut_to_fit_and_says_so(pool, settings, published):
