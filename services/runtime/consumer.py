@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -19,10 +18,17 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError
 
 from services.runtime.clock import Clock
+from services.runtime.gauges import PartitionGauges
+from services.runtime.polls import BatchLimits, Weigh, by_partition, chunks
 from services.runtime.positions import PositionOutsideTopic, Positions
 from services.runtime.postgres import Connection, Pool
 from services.runtime.records import ConsumedRecord, Original, original_of
-from services.runtime.retrying import backoff_seconds, is_contention, is_transient
+from services.runtime.retrying import (
+    backoff_seconds,
+    forget_rows,
+    is_contention,
+    is_transient,
+)
 from services.runtime.telemetry import Metrics
 
 CONTENTIONS_MAX = 50  # That often in a row another transaction cannot be the cause.
@@ -47,15 +53,6 @@ class Batch:
 
 
 ApplyBatch = Callable[[Connection, Batch], Awaitable[None]]
-Weigh = Callable[[ConsumedRecord], int]
-
-
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """What one transaction may hold: bytes of values, and orders touched as `weigh` tells."""
-
-    bytes_max: int
-    orders_max: int
 
 
 class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -84,6 +81,7 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._clock = clock
         self._metrics = metrics
         self._committed = committed
+        self._gauges = PartitionGauges(service, metrics)
         self._positions = Positions(group)
         self._placing: set[asyncio.Task[None]] = set()
         self._last_timestamp_ms: dict[TopicPartition, int] = {}
@@ -111,12 +109,18 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self.has_joined = True
         self._positions.forget(assigned)
         self._positions.keep_only(assigned)
+        self._gauges.keep_only(assigned)
         self.stopped = {p: why for p, why in self.stopped.items() if p in assigned}
         for partition in self.stopped:
             self._pause(partition)
         task = asyncio.create_task(self._place_assigned(self.assigned))
         self._placing.add(task)
         task.add_done_callback(self._placing.discard)
+
+    def leave(self) -> None:
+        """Place nothing any more: the service stops."""
+        for task in self._placing:
+            task.cancel()
 
     async def _place_assigned(self, assigned: frozenset[TopicPartition]) -> None:
         attempt = 0
@@ -242,11 +246,11 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _stop_partition(self, partition: TopicPartition, error: Exception) -> None:
         """Read no more of the partition; readiness and metrics turn red (design 4, a bug)."""
+        forget_rows(error)
         self.stopped[partition] = repr(error)
         self._positions.forget([partition])
         self._pause(partition)
-        labels = (self._service, partition.topic, str(partition.partition))
-        self._metrics.partition_stopped.labels(*labels).set(1)
+        self._gauges.set_stopped(partition)
         kind = "position" if isinstance(error, PositionOutsideTopic) else "bug"
         log.error(
             "partition_stopped",
@@ -275,44 +279,11 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             position = self._positions.next_offset(partition)
             if end is None or position is None:
                 continue
-            labels = (self._service, partition.topic, str(partition.partition))
             behind = max(0, end - position)
             last = self._last_timestamp_ms.get(partition, now_ms)
-            self._metrics.lag_messages.labels(*labels).set(behind)
-            self._metrics.lag_seconds.labels(*labels).set((now_ms - last) / 1000 if behind else 0)
+            age = max(0, now_ms - last) / 1000 if behind else 0
+            self._gauges.set_lag(partition, messages=behind, seconds=age)
 
     def is_placed(self) -> bool:
         """Whether every assigned partition has a known position or is stopped."""
         return all(self._positions.is_placed(p) or p in self.stopped for p in self.assigned)
-
-
-def by_partition(
-    records: Sequence[ConsumedRecord],
-) -> dict[TopicPartition, list[ConsumedRecord]]:
-    """Records by partition, in offset order as they came."""
-    found: dict[TopicPartition, list[ConsumedRecord]] = {}
-    for record in records:
-        found.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
-    return found
-
-
-def chunks(
-    records: Sequence[ConsumedRecord], weigh: Weigh, limits: BatchLimits
-) -> list[list[ConsumedRecord]]:
-    """Cut a poll into batches within the limits; a record above them is a batch alone."""
-    cut: list[list[ConsumedRecord]] = []
-    size = weight = 0
-    for record in records:
-        bytes_, orders = len(record.value or b""), weigh(record)
-        over = size + bytes_ > limits.bytes_max or weight + orders > limits.orders_max
-        if not cut or over:
-            cut.append([])
-            size = weight = 0
-        cut[-1].append(record)
-        size, weight = size + bytes_, weight + orders
-    return cut
-
-
-def one_order(_: Any) -> int:
-    """The weight of a record that touches one order."""
-    return 1

@@ -17,13 +17,7 @@ from faststream.kafka import KafkaBroker
 from services.runtime import migrate, waiting
 from services.runtime.broker import make_producer, subscribe
 from services.runtime.clock import SystemClock, clock_of
-from services.runtime.consumer import (
-    ApplyBatch,
-    BatchConsumer,
-    BatchLimits,
-    Weigh,
-    one_order,
-)
+from services.runtime.consumer import ApplyBatch, BatchConsumer
 from services.runtime.health import (
     Check,
     CheckResult,
@@ -31,10 +25,11 @@ from services.runtime.health import (
     health_app,
     serve_http,
 )
+from services.runtime.polls import BatchLimits, Weigh, one_order
 from services.runtime.postgres import Connection, Pool, connect, create_pool
 from services.runtime.relay import SQL as OUTBOX_SQL
 from services.runtime.relay import Relay
-from services.runtime.retrying import backoff_seconds, is_transient
+from services.runtime.retrying import backoff_seconds, forget_rows, is_transient
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
 
@@ -107,6 +102,8 @@ class Service:
         log.info("service_stopped", service=self.name)
 
     async def _leave(self) -> None:
+        if self._consumer:
+            self._consumer.leave()
         if self._broker:
             await self._broker.stop()
         if self._relay and self._relay_task:
@@ -190,6 +187,7 @@ class Service:
                 while await self._sweep_once(sweep):
                     pass
             except Exception as error:
+                forget_rows(error)
                 log.warning("sweep_failed", service=self.name, exc_info=error)
 
     async def _sweep_once(self, sweep: Sweep) -> int:
@@ -204,9 +202,10 @@ class Service:
     # Health.
 
     def readiness(self) -> dict[str, Check]:
-        """Checks by name: database, partitions, relay, transient trouble."""
+        """Checks by name: database, Kafka, partitions, relay, transient trouble."""
         return {
             f"{self.name}.database": self._database_is_up,
+            f"{self.name}.kafka": self._kafka_is_up,
             f"{self.name}.partitions": self._partitions_are_placed,
             f"{self.name}.batches": self._batches_go_through,
             f"{self.name}.relay": self._relay_publishes,
@@ -222,6 +221,11 @@ class Service:
         async with self._pool.acquire(timeout=2) as connection:
             await connection.fetchval("SELECT 1", timeout=2)
         return True, "answers"
+
+    async def _kafka_is_up(self) -> CheckResult:
+        """Asked itself: with nothing to read or publish nobody else would notice its absence."""
+        answers = self._broker is not None and await self._broker.ping(timeout=2)
+        return answers, "answers" if answers else "no answer"
 
     async def _partitions_are_placed(self) -> CheckResult:
         consumer = self._consumer

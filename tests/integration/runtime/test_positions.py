@@ -4,7 +4,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from services.runtime.clock import SystemClock
-from services.runtime.consumer import BatchConsumer, BatchLimits, one_order
+from services.runtime.consumer import BatchConsumer
+from services.runtime.polls import BatchLimits, one_order
 from services.runtime.postgres import create_pool
 from services.runtime.telemetry import Metrics
 from tests.integration.runtime.conftest import READ, values

@@ -1,5 +1,6 @@
 """The batched path on real servers: everything once, in order, whatever happens to it."""
 
+import asyncio
 import json
 
 import asyncpg
@@ -136,3 +137,14 @@ async def test_senders_choose_their_compression(start, settings, read_all):
     await start()
 
     assert sorted(await read_all(40)) == sorted(sent)
+
+
+async def test_a_service_is_ready_when_all_it_needs_answers(start):
+    service = await start()
+
+    async with asyncio.timeout(20):
+        while [name for name, check in service.readiness().items() if not (await check())[0]]:
+            await asyncio.sleep(0.05)
+
+    await service._broker.stop()
+    assert await service.readiness()["orders.kafka"]() == (False, "no answer")

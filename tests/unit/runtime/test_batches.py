@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.consumer import BatchLimits, chunks
+from services.runtime.polls import BatchLimits, chunks
 
 LIMITS = BatchLimits(bytes_max=100, orders_max=5)
 
