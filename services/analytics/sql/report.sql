@@ -27,7 +27,7 @@ WITH late AS (
     SELECT order_id, day, 0, 0, 0, 0, 1
       FROM late
 )
-SELECT CASE $1 WHEN 'day' THEN day::text
+SELECT CASE $1 WHEN 'day' THEN to_char(day, 'YYYY-MM-DD')
                WHEN 'country' THEN coalesce(country, 'unknown')
                ELSE 'total' END AS key,
        sum(placed) AS orders,
@@ -84,7 +84,7 @@ WITH happening AS (
       FROM parcel_fact
      WHERE delivered_on IS NOT NULL AND NOT is_return
 )
-SELECT CASE $1 WHEN 'day' THEN day::text
+SELECT CASE $1 WHEN 'day' THEN to_char(day, 'YYYY-MM-DD')
                WHEN 'carrier' THEN coalesce(carrier, 'unknown')
                WHEN 'country' THEN coalesce(country, 'unknown')
                ELSE 'total' END AS key,
@@ -108,7 +108,7 @@ SELECT CASE $1 WHEN 'day' THEN day::text
 
 -- name: read_item_values
 -- Value of the items ordered, per currency, of orders whose prices are known. Not for carrier.
-SELECT CASE $1 WHEN 'day' THEN placed_on::text
+SELECT CASE $1 WHEN 'day' THEN to_char(placed_on, 'YYYY-MM-DD')
                WHEN 'country' THEN coalesce(country, 'unknown')
                ELSE 'total' END AS key,
        currency,
@@ -123,7 +123,7 @@ SELECT CASE $1 WHEN 'day' THEN placed_on::text
 
 -- name: read_claim_figures
 -- Claims opened, and those of them withdrawn. The carrier is that of the claimed parcel.
-SELECT CASE $1 WHEN 'day' THEN opened_on::text
+SELECT CASE $1 WHEN 'day' THEN to_char(opened_on, 'YYYY-MM-DD')
                WHEN 'carrier' THEN coalesce(parcel_fact.carrier, 'unknown')
                WHEN 'country' THEN coalesce(order_fact.country, claim_fact.country, 'unknown')
                ELSE 'total' END AS key,

@@ -140,6 +140,12 @@ async def test_the_total(rows):
     assert TOTAL.claims_per_1000_parcels == Decimal("400.00")
 
 
+async def test_days_are_written_as_iso_whatever_the_database_prefers(rows, connection):
+    await connection.execute("SET datestyle = 'German, DMY'")
+
+    assert min(await rows(Dimension.DAY)) == "2026-03-01"
+
+
 async def test_days_are_those_of_the_destination_and_add_up_to_the_total(rows):
     found = await rows(Dimension.DAY)
 
