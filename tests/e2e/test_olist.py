@@ -33,9 +33,9 @@ TOTALS = Totals(
 def script() -> Script:
     """The files' script; they lie beside the checkout, never in it."""
     beside = Path(__file__).resolve().parents[3] / "shared" / "data" / "olist-1000"
-    folder = Path(os.environ.get("ORDERFLOW_OLIST_DIR") or beside)
+    folder = Path(os.environ.get("ORDERFLOW_TEST_OLIST_DIR") or beside)
     if not folder.is_dir():
-        missing = f"{folder} is not there: set ORDERFLOW_OLIST_DIR to the sample's folder"
+        missing = f"{folder} is not there: set ORDERFLOW_TEST_OLIST_DIR to the sample's folder"
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(missing)
