@@ -1,0 +1,40 @@
+"""Every named statement runs against the migrated schema, and none is left over."""
+
+from pathlib import Path
+
+import pytest
+
+from services.runtime.postgres import connect
+from services.runtime.queries import load
+from services.runtime.settings import SERVICES, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+# Run by the owner of the database before there is a schema.
+OF_THE_OWNER = {"migrate.sql"}
+
+
+def files_of(folder):
+    """The .sql files of a package."""
+    return sorted((ROOT / "services" / folder / "sql").glob("*.sql"))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_statement_is_valid_in_its_schema_for_its_role(database_url, service):
+    settings = Settings(database_url=database_url)
+    connection = await connect(settings, service)
+    for file in [*files_of("runtime"), *files_of(service)]:
+        if file.name in OF_THE_OWNER:
+            continue
+        for statement in load(file).values():
+            await connection.prepare(statement)
+    await connection.close()
+
+
+@pytest.mark.parametrize("folder", ["runtime", *SERVICES])
+def test_no_statement_is_left_over(folder):
+    sources = "\n".join(
+        path.read_text() for top in ("services", "orderflow") for path in (ROOT / top).rglob("*.py")
+    )
+    names = [name for file in files_of(folder) for name in load(file)]
+
+    assert [name for name in names if f'"{name}"' not in sources] == []
