@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import shutil
 import signal
@@ -27,7 +26,6 @@ from demo.watcher import Unanswered
 from deploy.stack import LocalStack, StackError, Terminal, stack_for
 
 WORK_FOLDER = Path(".orderflow")
-PICTURE_WIDTH = 112
 DIFFERENCES_SHOWN = 20
 WRONG, INTERRUPTED = 1, 130
 
@@ -35,10 +33,13 @@ WRONG, INTERRUPTED = 1, 130
 def run(
     data: Path | str | None = None,
     seed: int = 7,
-    svg: Path | None = None,
+    svg: Path | str | None = None,
+    scale: float = 1.0,
     work_folder: Path = WORK_FOLDER,
 ) -> int:
     """Play the synthetic shop of `seed`, or the CSV files in `data`; `svg` saves the screen.
+
+    `scale` 1 is a shop of about 320 orders.
 
     Returns the exit code: 0 when nothing was lost, doubled or reordered and every figure is right.
     """
@@ -46,8 +47,8 @@ def run(
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # It retries; we tell what failed.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        script = read_script(Path(data)) if data else synthetic_script(seed)
-        return _run(script, console, svg, work_folder)
+        script = read_script(Path(data)) if data else synthetic_script(seed, scale=scale)
+        return _run(script, console, Path(svg) if svg else None, work_folder)
     except KeyboardInterrupt:
         console.print("[yellow]stopped; nothing is left running[/yellow]")
         return INTERRUPTED
@@ -72,7 +73,7 @@ def _run(script: Script, console: Console, svg: Path | None, work_folder: Path) 
             finding, screen = asyncio.run(_perform(script, installation, console, is_ours))
         is_right = finding.is_right
         if svg:
-            save_picture(screen, svg)
+            svg.write_text(screen.picture or screen.as_svg(), encoding="utf-8")
         tell(finding, script, console)
     finally:
         _clear(folder, console, keep_logs=not is_right)
@@ -121,13 +122,6 @@ def _shown(value: object) -> str:
     if isinstance(value, dict):
         return "  ".join(f"{code} {amount:,.2f}" for code, amount in sorted(value.items()))
     return f"{value:,}"
-
-
-def save_picture(screen: Screen, path: Path) -> None:
-    """The screen as an SVG picture, for the README."""
-    console = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True)
-    console.print(screen)
-    console.save_svg(str(path), title="orderflow demo")
 
 
 def _clear(folder: Path, console: Console, *, keep_logs: bool) -> None:

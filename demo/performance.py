@@ -27,6 +27,7 @@ from services.analytics.report import Dimension, Figures, Selection, read_report
 
 FRAMES_PER_SECOND = 4
 LAG_SECONDS = 1.0
+PICTURE_AT = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ async def _play_live(
     player: Player, script: Script, screen: Screen, groups: Groups, console: Console
 ) -> None:
     with Live(screen, console=console, refresh_per_second=FRAMES_PER_SECOND, transient=False):
-        measuring = asyncio.create_task(_measure(groups, screen))
+        measuring = asyncio.create_task(_measure(groups, screen, len(script.messages)))
         try:
             await player.play(script)
         finally:
@@ -109,8 +110,10 @@ async def _play_live(
         screen.lags.update(dict.fromkeys(READS, 0))
 
 
-async def _measure(groups: Groups, screen: Screen) -> None:
+async def _measure(groups: Groups, screen: Screen, messages: int) -> None:
     while True:
+        if screen.player.sent > PICTURE_AT * messages:
+            screen.picture = screen.picture or screen.as_svg()
         for service in READS:
             screen.lags[service] = await groups.lag(service)
         await asyncio.sleep(LAG_SECONDS)

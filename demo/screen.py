@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rich.columns import Columns
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,7 @@ from demo.watcher import Watcher
 
 BAR_WIDTH = 22
 RATE_SECONDS = 3.0
+PICTURE_WIDTH = 112
 STATUS_COLOURS = {
     "placed": "yellow",
     "partially_fulfilled": "cyan",
@@ -48,6 +50,8 @@ class Screen:
     watcher: Watcher
     player: Player
     lags: dict[str, int] = field(default_factory=dict)
+    picture: str | None = None
+    """A picture taken while it played, as SVG."""
     started: float = field(default_factory=time.monotonic)
     _past: deque[tuple[float, Counter[str]]] = field(default_factory=deque)
 
@@ -63,6 +67,12 @@ class Screen:
         grid.add_column(ratio=6)
         grid.add_row(left, middle)
         return Group(self._head(), grid, self._latest())
+
+    def as_svg(self) -> str:
+        """The screen as it is now, as a picture."""
+        console = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True)
+        console.print(self)
+        return console.export_svg(title="orderflow demo")
 
     def _head(self) -> Panel:
         seconds = time.monotonic() - self.started

@@ -14,7 +14,7 @@ from demo.script import Script
 from deploy.stack import Addresses
 from tests.processes import System, running
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 TOTALS = Totals(
     orders=1000,
