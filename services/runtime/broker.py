@@ -13,6 +13,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
+from services.runtime import lenient
 from services.runtime.consumer import BatchConsumer
 from services.runtime.kafka import broker_security, client_options
 from services.runtime.settings import Settings
@@ -35,6 +36,7 @@ def subscribe(
     Raw records, negative acknowledgement on error, no auto-commit: FastStream's other paths lose
     messages (its default acknowledges first, and its parser drops batches with odd headers).
     """
+    lenient.install()
     broker = KafkaBroker(
         settings.kafka_bootstrap_servers.split(","),
         apply_types=False,

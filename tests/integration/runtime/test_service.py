@@ -4,7 +4,9 @@ import asyncio
 import json
 
 import asyncpg
+import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from tests.integration.runtime.conftest import READ, until, values
 
@@ -148,3 +150,30 @@ async def test_a_service_is_ready_when_all_it_needs_answers(start):
 
     await service._broker.stop()
     assert await service.readiness()["orders.kafka"]() == (False, "no answer")
+
+
+class NotUtf8(str):
+    """A header name of bytes that no text has."""
+
+    __slots__ = ()
+
+    def encode(self, *_):
+        return b"\xff\xfe"
+
+
+@pytest.mark.parametrize("codec", [0, 1], ids=["plain", "gzip"])
+async def test_a_header_name_that_is_not_utf8_holds_nobody_up(start, settings, read_all, codec):
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await producer.start()
+    batch = producer.create_batch()
+    # Only the slow writer takes such a name; another client's producer would send it as well.
+    batch._builder = _DefaultRecordBatchBuilderPy(2, codec, 0, -1, -1, 0, 100_000)
+    sent = values(3)
+    for value, headers in zip(sent, ([], [(NotUtf8(), b"x"), ("a", None)], []), strict=True):
+        batch.append(key=b"1", value=value, timestamp=1_772_000_000_000, headers=headers)
+    await (await producer.send_batch(batch, settings.topic(READ), partition=0))
+    await producer.stop()
+
+    await start()
+
+    assert await read_all(3) == sent
