@@ -14,7 +14,7 @@ from schemas.topics import CLAIMS_EVENTS
 from services.claims.domain.claim import Claim, ClaimItem
 from services.claims.domain.decision import Action, ClaimEvent
 from services.claims.domain.ids import event_id
-from services.claims.messages import TRUNCATED
+from services.claims.messages import LINES_CUT, TRUNCATED
 from services.runtime.outbox import Outgoing
 from services.runtime.records import Envelope, Original
 
@@ -66,6 +66,7 @@ def _body(
     claim = event.claim
     context = orjson.loads(surroundings.context)
     is_truncated = bool(context.pop(TRUNCATED, False))
+    context.pop(LINES_CUT, None)
     context["claims"] = [_summary(each) for each in surroundings.claims if each.deleted_at is None]
     return {
         "source": "claims",
@@ -165,6 +166,11 @@ def _cut_descriptions(context: dict[str, Any]) -> None:
         claim.pop("description", None)
 
 
+def _cut_lines(context: dict[str, Any]) -> None:
+    if context.get("order"):
+        context["order"].update({"products": [], "discounts": []})
+
+
 def _cut(name: str) -> Callable[[dict[str, Any]], None]:
     return lambda context: context.update({name: [] if name != "order" else None})
 
@@ -174,5 +180,6 @@ CUTS: Iterable[Callable[[dict[str, Any]], None]] = (
     _cut_products,
     _cut("shipments"),
     _cut("claims"),
+    _cut_lines,
     _cut("order"),
 )

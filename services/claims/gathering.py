@@ -39,7 +39,7 @@ from services.claims.domain.names import (
 )
 from services.claims.domain.order_copy import OrderCopy
 from services.claims.inbox import Inbox, Task, refusal, waited
-from services.claims.messages import order_in
+from services.claims.messages import OrderNews, order_in
 from services.claims.store import StoredOrder
 from services.runtime import waiting
 from services.runtime.postgres import Connection
@@ -121,12 +121,16 @@ async def _lock_orders(connection: Connection, inbox: Inbox, gathered: Gathered)
     touched = {order for task in inbox.tasks if (order := gathered.order_of(task))}
     touched |= {*gathered.owners.values(), *gathered.anchors.values()}
     touched |= ids_in(inbox.revisited, ORDER)
-    rows = [
-        StoredOrder(order, news.order.shop, news.order.version, news.context)
-        for order, news in newest.items()
-    ]
+    # Seldom any: first what the newest left out, so that it is there to be kept.
+    await store.save_orders(connection, [_row(news) for news in inbox.before_the_cut()])
+    rows = [_row(news) for news in newest.values()]
     rows += [StoredOrder(order) for order in touched - newest.keys()]
     return await store.save_orders(connection, rows) & newest.keys()
+
+
+def _row(news: OrderNews) -> StoredOrder:
+    order = news.order
+    return StoredOrder(order.order_id, order.shop, order.version, news.context)
 
 
 async def _call_waiting(

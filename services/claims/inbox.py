@@ -40,12 +40,20 @@ class Inbox:
 
     def newest(self) -> dict[UUID, OrderNews]:
         """The newest news of each order."""
-        versions = newest(news.order for news in self.news)
-        return {
-            news.order.order_id: news
-            for news in self.news
-            if news.order is versions[news.order.order_id]
-        }
+        return _newest(self.news)
+
+    def before_the_cut(self) -> list[OrderNews]:
+        """Of orders whose newest news were cut: the newest that still had their lines."""
+        cut = {order for order, news in self.newest().items() if news.lines_cut}
+        whole = [n for n in self.news if n.order.order_id in cut and not n.lines_cut]
+        return list(_newest(whole).values())
+
+
+def _newest(told: Sequence[OrderNews]) -> dict[UUID, OrderNews]:
+    versions = newest(news.order for news in told)
+    return {
+        news.order.order_id: news for news in told if news.order is versions[news.order.order_id]
+    }
 
 
 def read(records: Sequence[Original]) -> Inbox:

@@ -48,6 +48,7 @@ EXPONENT_MAX = 300
 KEPT = ("order", "customer", "shipments")
 """Of an event's context; its claims are ours and told anew."""
 TRUNCATED = "context_truncated"
+LINES_CUT = "lines_cut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class OrderNews:
 
     order: OrderCopy
     context: bytes
+    lines_cut: bool = False
+    """Its lines were left out for size: those known before still stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +89,14 @@ def read_news(original: Original) -> OrderNews | None:
     if version is None or not 0 < version < VERSION_MAX:
         raise _malformed("/order_version", "must be the order's version, from 1")
     about = Told(event.order_id, event.shop_slug, version, event.context_truncated)
-    return OrderNews(_order(event.context, about), _kept(body["context"], event.context_truncated))
+    lines_cut = event.context_truncated and not event.context.order.products
+    marks = {TRUNCATED: event.context_truncated, LINES_CUT: lines_cut}
+    return OrderNews(_order(event.context, about), _kept(body["context"], marks), lines_cut)
 
 
-def _kept(context: Mapping[str, Any], is_truncated: bool) -> bytes:
+def _kept(context: Mapping[str, Any], marks: dict[str, bool]) -> bytes:
     """The part of a context that is kept, as JSON that a later `order_in` can read."""
-    kept = {name: context[name] for name in KEPT if name in context} | {TRUNCATED: is_truncated}
+    kept = {name: context[name] for name in KEPT if name in context} | marks
     try:
         return orjson.dumps(kept, default=_exactly)
     except TypeError as error:  # A reader of JSON has 64 bits for a number, and so have we.
@@ -101,6 +106,7 @@ def _kept(context: Mapping[str, Any], is_truncated: bool) -> bytes:
 def order_in(kept: bytes, order_id: UUID, shop: str, version: int) -> OrderCopy:
     """The order in a snapshot that `read_news` made."""
     snapshot = orjson.loads(kept)
+    snapshot.pop(LINES_CUT, None)
     told = Told(order_id, shop, version, bool(snapshot.pop(TRUNCATED, False)))
     return _order(Context.model_validate(snapshot), told)
 

@@ -22,6 +22,7 @@ SELECT claim_id, order_id FROM claim WHERE claim_id = ANY ($1::uuid[]);
 -- name: save_orders
 -- Make and lock every order that the batch touches, in id order, and replace copies by newer ones
 -- only. Version 0 (an order that is only named) replaces nothing, but locks the row all the same.
+-- A snapshot whose lines were cut for size keeps the lines that are known.
 -- Returns the rows that are new or newer.
 -- $1 order ids (distinct), $2 shops, $3 versions, $4 contexts (pairwise)
 INSERT INTO order_copy (order_id, shop, order_version, context)
@@ -31,7 +32,11 @@ SELECT *
  ORDER BY order_id
     ON CONFLICT (order_id) DO UPDATE
    SET shop = excluded.shop, order_version = excluded.order_version,
-       context = excluded.context, updated_at = now()
+       context = CASE WHEN excluded.context @> '{"lines_cut": true}'
+                      THEN jsonb_set(excluded.context, '{order,products}',
+                                     coalesce(order_copy.context #> '{order,products}', '[]'))
+                      ELSE excluded.context END,
+       updated_at = now()
  WHERE order_copy.order_version < excluded.order_version
 RETURNING order_id;
 

@@ -298,6 +298,31 @@ async def test_a_name_too_long_to_be_looked_for_stops_nothing(apply, published):
     assert len(await published()) == 2
 
 
+@pytest.mark.parametrize("in_one_batch", [True, False])
+async def test_lines_cut_from_a_later_event_are_still_known(apply, published, in_one_batch):
+    whole = an_event("1", 1, a_parcel("1", products=[]))
+    later = json.loads(an_event("1", 2, a_parcel("1", products=[]), products=[]).value)
+    cut = a_record("orders.events", "order.updated", later | {"context_truncated": True})
+    cut_again = a_record(
+        "orders.events", "order.updated", later | {"context_truncated": True, "order_version": 3}
+    )
+    events = [cut, whole, cut_again] if in_one_batch else [whole]
+    await apply(*events)
+    if not in_one_batch:
+        await apply(cut)
+        await apply(cut_again)
+
+    await apply(
+        an_opening(ce_id="more", selected_items=[{"sku": "MUG-BLUE", "quantity": 4}]),
+        an_opening(ce_id="all", selected_items=[{"sku": "MUG-BLUE", "quantity": 3}]),
+    )
+
+    ((headers, body),) = await published()
+    assert (headers["ce_causationid"], headers["ce_orderversion"]) == (b"all", b"3")
+    assert body["context"]["order"]["products"][0]["sku"] == "MUG-BLUE"
+    assert "lines_cut" not in body["context"]
+
+
 async def test_a_batch_of_any_size_takes_the_same_statements(pool, claims):
     async def statements(numbers):
         """Orders, claims on them, claims that wait and are then called, updates, refusals."""
