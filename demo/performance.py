@@ -112,6 +112,7 @@ async def _play_live(
 
 async def _measure(groups: Groups, screen: Screen, messages: int) -> None:
     while True:
+        screen.sample()
         if screen.player.sent > PICTURE_AT * messages:
             screen.picture = screen.picture or screen.as_svg()
         for service in READS:

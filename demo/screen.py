@@ -96,14 +96,20 @@ class Screen:
             table.add_row(topic, f"{count:,}", f"{rates[topic]:,.0f}")
         return Panel(table, title="written by the services", border_style="grey50")
 
-    def _rates(self) -> Mapping[str, float]:
-        now, counts = time.monotonic(), Counter(self.watcher.counts)
-        self._past.append((now, counts))
+    def sample(self) -> None:
+        """Note the counts of this moment: rates are told over the last few seconds."""
+        now = time.monotonic()
+        self._past.append((now, Counter(self.watcher.counts)))
         while len(self._past) > 1 and now - self._past[1][0] > RATE_SECONDS:
             self._past.popleft()
+
+    def _rates(self) -> Mapping[str, float]:
+        if not self._past:
+            return Counter()
         then, before = self._past[0]
-        span = max(now - then, 0.1)
-        return {topic: (count - before[topic]) / span for topic, count in counts.items()}
+        span = max(time.monotonic() - then, 0.1)
+        counts = self.watcher.counts
+        return Counter({topic: (counts[topic] - before[topic]) / span for topic in counts})
 
     def _outcomes(self) -> Panel:
         outcomes = Counter(each["outcome"] for each in self.watcher.outcomes.values())
