@@ -48,7 +48,10 @@ def _get(host: str, port: int, path: str) -> tuple[int, dict[str, dict[str, dict
     try:
         connection.request("GET", path)
         response = connection.getresponse()
-        return response.status, orjson.loads(response.read())
+        answer = orjson.loads(response.read())
+        if not isinstance(answer, dict):
+            raise ValueError("its answer is no health report")  # noqa: TRY004 - a wrong server
+        return response.status, answer
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise CommandError(
             f"nothing healthy answers on {host}:{port} ({error}): is the service running there? "

@@ -84,7 +84,6 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._gauges = PartitionGauges(service, metrics)
         self._positions = Positions(group)
         self._placing: set[asyncio.Task[None]] = set()
-        self._last_timestamp_ms: dict[TopicPartition, int] = {}
         self.stopped: dict[TopicPartition, str] = {}
         self.assigned: frozenset[TopicPartition] = frozenset()
         self.has_joined = False
@@ -240,7 +239,8 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._metrics.batch_stage_seconds.labels(self._service, "whole").observe(seconds)
         self._metrics.batch_records.labels(self._service).observe(sum(map(len, fenced.values())))
         for partition, records in fenced.items():
-            self._last_timestamp_ms[partition] = records[-1].timestamp
+            last = records[-1]
+            self._gauges.applied(partition, last.offset + 1, last.timestamp)
 
     # Stopping, loudly.
 
@@ -276,13 +276,9 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self._locate()
         for partition in self.assigned:
             end = consumer.highwater(partition) if consumer else None
-            position = self._positions.next_offset(partition)
-            if end is None or position is None:
-                continue
-            behind = max(0, end - position)
-            last = self._last_timestamp_ms.get(partition, now_ms)
-            age = max(0, now_ms - last) / 1000 if behind else 0
-            self._gauges.set_lag(partition, messages=behind, seconds=age)
+            if end is not None:
+                position = self._positions.next_offset(partition)
+                self._gauges.measure(partition, end, position, now_ms)
 
     def is_placed(self) -> bool:
         """Whether every assigned partition has a known position or is stopped."""

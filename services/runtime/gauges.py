@@ -20,11 +20,32 @@ class PartitionGauges:
         self._service = service
         self._metrics = metrics
         self._shown: set[TopicPartition] = set()
+        self._left_off: dict[TopicPartition, int] = {}
+        self._since_ms: dict[TopicPartition, int] = {}
 
-    def set_lag(self, partition: TopicPartition, *, messages: int, seconds: float) -> None:
-        """Messages not applied yet, and the age in seconds of the oldest of them."""
+    def applied(self, partition: TopicPartition, next_offset: int, timestamp_ms: int) -> None:
+        """A batch of the partition is committed: where it ends, and how old its last record is."""
+        self._left_off[partition] = next_offset
+        self._since_ms[partition] = timestamp_ms
+
+    def measure(
+        self, partition: TopicPartition, end: int, position: int | None, now_ms: int
+    ) -> None:
+        """Set the lag: `end` is the offset of the next record to come, `position` ours.
+
+        The oldest message not applied is no older than the last one that was, nor than the
+        moment we were last seen to have applied all. A stopped partition has no position any
+        more: its lag is told from where it left off.
+        """
+        reached = self._left_off.get(partition) if position is None else position
+        if reached is None:
+            return
+        behind = max(0, end - reached)
+        if not behind or partition not in self._since_ms:
+            self._since_ms[partition] = now_ms
+        seconds = max(0, now_ms - self._since_ms[partition]) / 1000 if behind else 0
         labels = self._show(partition)
-        self._metrics.lag_messages.labels(*labels).set(messages)
+        self._metrics.lag_messages.labels(*labels).set(behind)
         self._metrics.lag_seconds.labels(*labels).set(seconds)
 
     def set_stopped(self, partition: TopicPartition) -> None:
@@ -42,6 +63,8 @@ class PartitionGauges:
             for gauge in gauges:
                 with contextlib.suppress(KeyError):
                     gauge.remove(*self._labels(partition))
+            self._left_off.pop(partition, None)
+            self._since_ms.pop(partition, None)
         self._shown.intersection_update(partitions)
 
     def _show(self, partition: TopicPartition) -> tuple[str, str, str]:

@@ -53,6 +53,7 @@ async def create_pool(settings: Settings, service: str) -> Pool:
             init=prepare,
             server_settings=server_settings(settings, service),
             max_inactive_connection_lifetime=0,
+            command_timeout=_answer_timeout_seconds(settings),
         )
     except _ROLE_ERRORS as error:
         raise RoleMissing(_role_advice(service, error)) from error
@@ -71,6 +72,7 @@ async def connect(settings: Settings, service: str, purpose: str = "lone") -> Co
             timeout=settings.database_connect_timeout_seconds,
             server_settings=server_settings(settings, service)
             | {"application_name": f"{role_of(service)}.{purpose}"},
+            command_timeout=_answer_timeout_seconds(settings),
         )
     except _ROLE_ERRORS as error:
         raise RoleMissing(_role_advice(service, error)) from error
@@ -95,7 +97,16 @@ def server_settings(settings: Settings, service: str) -> dict[str, str]:
         "tcp_keepalives_interval": "5",
         "tcp_keepalives_count": "3",
         "tcp_user_timeout": "30000",
+        # A plan made while a table was small would scan it for ever once it is large, and
+        # compiling a plan takes longer than any of our statements runs.
+        "plan_cache_mode": "force_custom_plan",
+        "jit": "off",
     }
+
+
+def _answer_timeout_seconds(settings: Settings) -> float:
+    """The server ends a slow statement itself; later than that, it is the server that is gone."""
+    return settings.database_statement_timeout_seconds + 10
 
 
 def _role_advice(service: str, error: Exception) -> str:

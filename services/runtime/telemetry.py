@@ -1,8 +1,8 @@
 """Logs and metrics: every name, unit and meaning in one place.
 
 A log entry is an event in the past tense with fields (`log.info("batch_applied", records=12)`),
-never names, addresses or bodies of customers. Bind what identifies the work with
-`structlog.contextvars.bind_contextvars(order_id=…, trace_id=…)`.
+never names, addresses or bodies of customers. An entry about an item has its `order_id`, as far as
+it is known, and its `trace_id`.
 """
 
 import logging

@@ -13,7 +13,9 @@ import pytest
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(180)]
 
-SMALL = "import sys; from pathlib import Path; from demo.main import run; "
+# A run in the background ignores Ctrl-C, and its children inherit that.
+LISTENING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+SMALL = LISTENING + "import sys; from pathlib import Path; from demo.main import run; "
 LAST_LINE = re.compile(
     r"demo: orders=\d+ shipments=\d+ scans=\d+ order_events=\d+ shipment_events=\d+ claims=\d+ "
     r"lost=0 duplicated=0 reordered=0 seconds=\d+"

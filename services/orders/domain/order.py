@@ -207,6 +207,8 @@ class ClaimCopy:
     description: str | None = None
     shipment_id: UUID | None = None
     tracking_number: str | None = None
+    carrier_reference: str | None = None
+    shipment_phase_at_creation: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
 

@@ -31,6 +31,8 @@ def record(body: Any, item: Item) -> RecordClaim:
             description=claim.description,
             shipment_id=claim.shipment_id,
             tracking_number=claim.tracking_number,
+            carrier_reference=claim.carrier_reference,
+            shipment_phase_at_creation=claim.shipment_phase_at_creation,
             created_at=claim.created_at,
             updated_at=claim.updated_at,
         ),

@@ -151,9 +151,11 @@ def test_one_folder_has_one_stack(running: LocalStack) -> None:
 
 
 _STARTER = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from deploy.stack import LocalStack
+# A run in the background ignores Ctrl-C, and its children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with LocalStack(Path(sys.argv[1])) as stack:
     stack.start()
     print(stack.kafka.pid, stack.postgres.pid, flush=True)
