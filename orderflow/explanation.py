@@ -10,49 +10,16 @@ from uuid import UUID
 import asyncpg
 
 from services.orders import store
-from services.orders.domain.arrangement import Cause
 from services.orders.domain.commands import Reference, ReferenceKind, number_key, reference_key
+from services.orders.domain.explanation import Verdict
+from services.orders.domain.explanation import explain as verdicts_on
 from services.orders.domain.identity import order_id_of
-from services.orders.domain.journey import travel
 from services.orders.domain.order import Order, Shipment
 from services.orders.domain.ownership import scans_of
 from services.orders.domain.parcel import Parcel
-from services.orders.domain.step import Rule
 from services.runtime.queries import load
 
 SQL = load(Path(__file__).parent / "sql")
-
-RULES = {
-    Rule.MOVED: "moved the parcel on",
-    Rule.REPEATED: "repeats what was known",
-    Rule.DELIVERED_STANDS: "came soon after the delivery, which stands",
-    Rule.CONTRADICTED: "contradicts the delivery: the flag says error",
-    Rule.NEW_LEG: "opens a new leg on the same number",
-    Rule.RETRACTED: "was taken back by the carrier",
-    Rule.DATA_ONLY: "tells data only, no movement",
-    Rule.UNMAPPED: "has a code that is not known: kept, moves nothing",
-    Rule.DELIVERED_FIRST: "a delivery long before any movement: set aside",
-    Rule.IN_FUTURE: "lies in the future: set aside until its time comes",
-    Rule.RETRACTION: "takes another scan back",
-    Rule.GOING_BACK: "tells of the way back",
-}
-CAUSES = {
-    Cause.RETRACTED: RULES[Rule.RETRACTED],
-    Cause.IN_FUTURE: RULES[Rule.IN_FUTURE],
-    Cause.DELIVERED_FIRST: RULES[Rule.DELIVERED_FIRST],
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A scan and what it did."""
-
-    occurred_at: datetime
-    event_name: str
-    place: str
-    phase: str | None
-    why: str
-    counts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +28,7 @@ class Explained:
 
     order_id: UUID
     order: Order | None
-    scans: dict[UUID, list[Told]]
+    scans: dict[UUID, tuple[Verdict, ...]]
     waiting: list[dict[str, Any]]
     unpublished: int
 
@@ -81,51 +48,20 @@ async def explain(
     return Explained(
         order_id=order_id,
         order=order,
-        scans=_all_told(order.shipments if order else (), parcels, now),
+        scans=_verdicts(order.shipments if order else (), parcels, now),
         waiting=[dict(row) for row in waiting],
         unpublished=await connection.fetchval(SQL["unpublished"], str(order_id).encode()),
     )
 
 
-def _all_told(
+def _verdicts(
     shipments: Sequence[Shipment], parcels: dict[str, Parcel], now: datetime
-) -> dict[UUID, list[Told]]:
+) -> dict[UUID, tuple[Verdict, ...]]:
+    """The same computation that decided the states, this time for its reasons."""
     return {
-        shipment.shipment_id: _told(parcels[shipment.number], shipment.shipment_id, now)
+        shipment.shipment_id: verdicts_on(
+            scans_of(parcels[shipment.number], shipment.shipment_id), now
+        )
         for shipment in shipments
         if shipment.number in parcels
     }
-
-
-def _told(parcel: Parcel, shipment_id: UUID, now: datetime) -> list[Told]:
-    """The same computation that decided the state, this time for its reasons."""
-    journey = travel(scans_of(parcel, shipment_id), now)
-    counted = [
-        Told(
-            step.scan.occurred_at,
-            step.scan.event_name,
-            _place(step.scan),
-            str(step.state.phase),
-            RULES[step.rule],
-            step.is_effective,
-        )
-        for step in journey.steps
-    ]
-    aside = [
-        Told(
-            one.scan.occurred_at,
-            one.scan.event_name,
-            _place(one.scan),
-            None,
-            CAUSES[one.cause],
-            counts=False,
-        )
-        for one in journey.aside
-    ]
-    return sorted(counted + aside, key=lambda told: told.occurred_at)
-
-
-def _place(scan: Any) -> str:
-    where = scan.location
-    parts = (where.city, where.country_code) if where else ()
-    return ", ".join(part for part in parts if part)

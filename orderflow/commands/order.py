@@ -8,9 +8,11 @@ from rich.table import Table
 from rich.tree import Tree
 
 from orderflow.environment import load_settings
-from orderflow.explanation import Explained, Told, explain
+from orderflow.explanation import Explained, explain
 from orderflow.terminal import Json, WrongArgument, out, print_json, run
+from services.orders.domain.explanation import Verdict
 from services.orders.domain.order import Order, Shipment
+from services.orders.domain.scans import Scan
 from services.runtime.clock import clock_of
 from services.runtime.migrate import check
 from services.runtime.postgres import connect
@@ -80,13 +82,14 @@ def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
         "delivered_at": tracking.delivered_at,
         "scans": [
             {
-                "occurred_at": told.occurred_at,
-                "event_name": told.event_name,
-                "phase": told.phase,
-                "counts": told.counts,
-                "why": told.why,
+                "occurred_at": verdict.scan.occurred_at,
+                "event_name": verdict.scan.event_name,
+                "changed": verdict.effects,
+                "decides": verdict.decides,
+                "rule": verdict.rule,
+                "why": verdict.sentence,
             }
-            for told in found.scans.get(shipment.shipment_id, [])
+            for verdict in found.scans.get(shipment.shipment_id, ())
         ],
     }
 
@@ -116,7 +119,7 @@ def _tree(order: Order, found: Explained, name: str) -> Tree:
         tree.add(f"cancelled {order.cancelled_at:%Y-%m-%d %H:%MZ}{reason}")
     for shipment in order.shipments:
         branch = tree.add(_headline(shipment))
-        scans = found.scans.get(shipment.shipment_id, [])
+        scans = found.scans.get(shipment.shipment_id, ())
         if scans:
             branch.add(_table(scans))
         elif not shipment.is_draft:
@@ -135,14 +138,21 @@ def _headline(shipment: Shipment) -> str:
     return f"{shipment.ordinal}. [bold]{what}[/]{carrier} [cyan]{tracking.phase}[/]{flag}"
 
 
-def _table(scans: list[Told]) -> Table:
+def _table(verdicts: tuple[Verdict, ...]) -> Table:
     table = Table(box=None)
-    for heading in ("occurred (UTC)", "scan", "place", "phase after"):
+    for heading in ("occurred (UTC)", "scan", "place", "decides"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("what it did")
-    for told in scans:
-        style = "" if told.counts else "dim"
-        when = f"{told.occurred_at:%Y-%m-%d %H:%M}"
-        said = map(escape, (told.event_name, told.place, told.phase or "-", told.why))
-        table.add_row(when, *said, style=style)
+    table.add_column("why")
+    for verdict in verdicts:
+        style = "" if verdict.effects else "dim"
+        when = f"{verdict.scan.occurred_at:%Y-%m-%d %H:%M}"
+        decides = ", ".join(verdict.decides) or "-"
+        said = (verdict.scan.event_name, _place(verdict.scan), decides, verdict.sentence)
+        table.add_row(when, *map(escape, said), style=style)
     return table
+
+
+def _place(scan: Scan) -> str:
+    where = scan.location
+    parts = (where.city, where.country_code) if where else ()
+    return ", ".join(part for part in parts if part)

@@ -102,7 +102,7 @@ def test_a_command_sent_ends_as_an_order_that_can_be_looked_into(
     assert outcomes == {"c-1": "applied", "c-2": "applied"}
     (shipment,) = shown["shipments"]
     assert (shown["status"], shipment["phase"]) == ("fulfilled", "in_transit")
-    assert shipment["scans"][0]["why"] == "moved the parcel on"
+    assert shipment["scans"][0]["why"] == "It moved the parcel to in_transit."
     assert [json.loads(line)["value"]["event_name"] for line in events.stdout.splitlines()] == [
         "ORDER_PLACED",
         "ORDER_FULFILLED",
