@@ -48,6 +48,8 @@ from services.runtime.telemetry import Metrics
 from services.runtime.waiting import Waiting
 
 SWEEP_ITEMS = 500
+# What the events of one item may weigh together: their snapshots are cut to stay below it.
+DECISION_MAX_BYTES = 16 * 1024 * 1024
 SQL = load(Path(__file__).parent / "sql" / "sweep.sql")
 
 
@@ -145,8 +147,10 @@ class OrdersBatch:
         """Events in the order they were decided, each item's outcome after its events."""
         for decided in docket.decided:
             item, decision = decided.asked.item, decided.decision
+            # A whole history reported at once makes hundreds of events, each with the order.
+            most = DECISION_MAX_BYTES // max(1, len(decision.events))
             snapshots = {
-                order.order_id: context.encode(order, self._settings.max_event_bytes)
+                order.order_id: context.encode(order, min(self._settings.max_event_bytes, most))
                 for order in (decision.orders if decision.events else ())
             }
             for event in decision.events:

@@ -80,12 +80,14 @@ _KNOWN_TYPES = {topic: set(types) for topic, types in _BY_TOPIC.items()}
 _KNOWN_TYPES[COMMANDS].add(contract.ORDERS_FULFILL_BULK)
 _DEFAULT_TYPE = {TRACKING: tracking_contract.TRACKING_REPORTED}
 
-BULK_MARK = b'"id"'
+# A bulk command names each of its orders by id; a tracking report dates each of its scans.
+MARKS = (b'"id"', b'"occurred_at"')
 
 
 def weigh(record: Any) -> int:
-    """How many orders a record may touch, told from its bytes: a bulk command names each by id."""
-    return max(1, (record.value or b"").count(BULK_MARK))
+    """How many orders a record may touch or events it may make, told from its bytes."""
+    value = record.value or b""
+    return max(1, *(value.count(mark) for mark in MARKS))
 
 
 def read(original: Original, now: datetime, only: int | None = None) -> tuple[Entry, ...]:

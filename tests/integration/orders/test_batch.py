@@ -222,3 +222,21 @@ async def test_a_refusal_of_a_structured_message_names_the_senders_ids(apply, pu
     ((_, _, outcome),) = await published("orders.outcomes")
     named = (outcome["command_id"], outcome["command_source"], outcome["command_type"])
     assert named == ("s-1", "/shops/s", "order.cancel")
+
+
+async def test_a_long_history_of_a_large_order_stays_within_bounds(apply, published):
+    products = [{"sku": f"S{n}", "title": "x" * 1000, "quantity": 1} for n in range(400)]
+    scans = [
+        {"event_name": "SORTED", "scan_id": f"s-{n}", "occurred_at": "2026-02-27T10:00:00Z"}
+        for n in range(400)
+    ]
+    report = {"carrier_reference": "ups", "tracking_number": "1Z1", "scans": scans}
+    await apply(an_upsert("1", trackings=["1Z1"], products=products))
+
+    await apply(a_record("tracking.reported", report, topic="carrier.tracking"))
+
+    bodies = [body for _, _, body in await published("shipments.events")][1:]
+    assert len(bodies) == 400
+    assert sum(len(json.dumps(body)) for body in bodies) < 18 * 1024 * 1024
+    assert all(body["context_truncated"] for body in bodies)
+    assert all(body["context"]["order"]["trackings"] for body in bodies)
