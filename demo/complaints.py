@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from demo.parcels import Parcel
 from demo.stories import HOME, JOURNEY
-from demo.story import Parcel, Story
+from demo.story import Story
 
 PHOTO = "https://evidence.example/photo-1.jpg"
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
+from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.live import Live
 
@@ -18,12 +20,13 @@ from demo.expectation import Totals
 from demo.groups import READS, Groups
 from demo.installation import Installation
 from demo.player import Player
-from demo.replicas import replicas, start_all, stop_all
+from demo.replicas import Replica, replicas, start_all, stop_all
 from demo.screen import Screen
 from demo.script import Script
 from demo.verdict import differences
-from demo.watcher import Watcher
+from demo.watcher import Unanswered, Watcher
 from services.analytics.report import Dimension, Figures, Selection, read_report
+from services.runtime.clock import set_clock
 
 FRAMES_PER_SECOND = 4
 LAG_SECONDS = 1.0
@@ -59,23 +62,19 @@ class Finding:
 async def perform(
     script: Script, installation: Installation, console: Console
 ) -> tuple[Finding, Screen]:
-    """Play the script through the three services, live on `console`, and judge what came of it."""
+    """Play the script through the three services, live on `console`, and judge what came of it.
+
+    Raises:
+        NotReady, Unanswered: a service did not start, or did not answer.
+    """
     started = time.monotonic()
     services = replicas(installation.folder / "logs", installation.environment)
     try:
-        async with _stage(installation) as (watcher, groups):
-            player = Player(
-                options=installation.options,
-                prefix=installation.prefix,
-                watcher=watcher,
-                groups=groups,
-                clock_file=installation.clock_file,
-            )
-            player.begin(script)
+        async with stage(installation, script.messages[0].at) as player:
             with console.status("Starting the orders, claims and analytics services"):
                 await asyncio.to_thread(start_all, services)
-            screen = Screen(script.name, watcher, player)
-            await _play_live(player, script, screen, groups, console)
+            screen = Screen(script.name, player.watcher, player)
+            await _play_live(script, screen, services, console)
         figures = await report(installation)
     finally:
         await asyncio.shield(asyncio.to_thread(stop_all, services))
@@ -86,37 +85,54 @@ async def perform(
 
 
 @asynccontextmanager
-async def _stage(installation: Installation) -> AsyncIterator[tuple[Watcher, Groups]]:
+async def stage(installation: Installation, at: datetime) -> AsyncIterator[Player]:
+    """A player with its watcher, in front of services that somebody else runs; sets the clock."""
+    set_clock(installation.clock_file, at)
     watcher = Watcher(installation.options, installation.prefix)
     await watcher.start()
     try:
         async with Groups(installation.options, installation.prefix) as groups:
-            yield watcher, groups
+            yield Player(
+                options=installation.options,
+                prefix=installation.prefix,
+                watcher=watcher,
+                groups=groups,
+                clock_file=installation.clock_file,
+                now=at,
+            )
     finally:
         await watcher.stop()
 
 
 async def _play_live(
-    player: Player, script: Script, screen: Screen, groups: Groups, console: Console
+    script: Script, screen: Screen, services: Sequence[Replica], console: Console
 ) -> None:
-    with Live(screen, console=console, refresh_per_second=FRAMES_PER_SECOND, transient=False):
-        measuring = asyncio.create_task(_measure(groups, screen, len(script.messages)))
+    with Live(screen, console=console, refresh_per_second=FRAMES_PER_SECOND):
+        measuring = asyncio.create_task(_measure(screen, len(script.messages)))
         try:
-            await player.play(script)
+            await screen.player.play(script)
+        except Unanswered as error:
+            raise Unanswered(f"{error}\n{ailments(services)}") from None
         finally:
             measuring.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            with contextlib.suppress(asyncio.CancelledError, KafkaError, OSError):
                 await measuring
         screen.lags.update(dict.fromkeys(READS, 0))
 
 
-async def _measure(groups: Groups, screen: Screen, messages: int) -> None:
+def ailments(services: Sequence[Replica]) -> str:
+    """What the replicas that are not ready say of themselves."""
+    told = [f"{each.name}: {each.health()}" for each in services if not each.is_ready()]
+    return "\n".join(told) or "every service says that it is ready"
+
+
+async def _measure(screen: Screen, messages: int) -> None:
     while True:
         screen.sample()
         if screen.player.sent > PICTURE_AT * messages:
             screen.picture = screen.picture or screen.as_svg()
         for service in READS:
-            screen.lags[service] = await groups.lag(service)
+            screen.lags[service] = await screen.player.groups.lag(service)
         await asyncio.sleep(LAG_SECONDS)
 
 

@@ -69,10 +69,6 @@ class Player:
     lost: list[Pending] = field(default_factory=list)
     waiting: list[Pending] = field(default_factory=list)
 
-    def begin(self, script: Script) -> None:
-        """Set the clock to where the script begins, before anything reads it."""
-        self._set_clock(script.messages[0].at)
-
     async def play(self, script: Script) -> None:
         """In business time: nothing is late or expired that was not so in the script.
 

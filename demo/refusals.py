@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from demo.expectation import RefusalAnswer
 from demo.letters import Body, claim, command, tracking
-from demo.script import COMMANDS, Message
+from demo.script import COMMANDS, Message, for_ever
 from demo.stories import HOME, JOURNEY
-from demo.story import Story, for_ever
+from demo.story import Story
 
 
 @dataclass(slots=True)

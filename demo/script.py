@@ -82,3 +82,19 @@ def interleave(messages: Sequence[Message], rng: random.Random) -> list[Message]
     rng.shuffle(turns)
     queues = {lane: iter(queue) for lane, queue in lanes.items()}
     return [next(queues[lane]) for lane in turns]
+
+
+def repeated(messages: Sequence[Message], every: int) -> list[Message]:
+    """The messages with each `every`-th sent twice, as a producer does that saw no answer."""
+    copies = [[message] * (2 if at % every == 0 else 1) for at, message in enumerate(messages)]
+    return [message for group in copies for message in group]
+
+
+def answered_later(message: Message) -> Message:
+    """Mark a message that waits for another one."""
+    return replace(message, is_answered_later=True)
+
+
+def for_ever(message: Message) -> Message:
+    """Mark a message that waits for what never comes."""
+    return replace(message, is_for_nobody=True)

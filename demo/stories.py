@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from demo.story import Parcel, Story, answered_later, repeated
+from demo.parcels import Parcel
+from demo.script import answered_later, repeated
+from demo.story import Story
 
 JOURNEY = ("PICKED_UP_BY_CARRIER", "ARRIVAL_AT_TRANSPORT_HUB", "OUT_FOR_DELIVERY")
 HOME = (*JOURNEY, "SUCCESSFULLY_DELIVERED")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,53 +13,10 @@ from zoneinfo import ZoneInfo
 
 from demo.expectation import ClaimAnswer, OrderAnswer, ParcelAnswer
 from demo.letters import Body, claim, command, tracking
+from demo.parcels import DELIVERED, PHASES, Parcel
 from demo.places import CARRIER_NUMBERS, CATALOGUE, Place
 from demo.script import CLAIM_ID, Message
 from schemas.identity import order_id
-
-HANDED_OVER = {"PICKED_UP_BY_CARRIER", "DROPPED_OFF"}
-DELIVERED = {
-    "SUCCESSFULLY_DELIVERED",
-    "DELIVERED_TO_NEIGHBOUR",
-    "DELIVERED_TO_LETTERBOX",
-    "COLLECTED_BY_CUSTOMER",
-}
-PHASES = {
-    "LABEL_CREATED": "order_processed",
-    "PICKED_UP_BY_CARRIER": "in_transit",
-    "DROPPED_OFF": "in_transit",
-    "ARRIVAL_AT_TRANSPORT_HUB": "in_transit",
-    "DEPARTURE_FROM_TRANSPORT_HUB": "in_transit",
-    "CARRIER_DELAY": "in_transit",
-    "WEATHER_DELAY": "in_transit",
-    "PROBLEM_RESOLVED": "in_transit",
-    "ARRIVED_AT_DELIVERY_DEPOT": "in_transit",
-    "OUT_FOR_DELIVERY": "in_delivery",
-    "RECIPIENT_NOT_HOME": "delivery_failed",
-    "FORWARDED_TO_PARCEL_SHOP": "delivery_failed",
-    "READY_FOR_COLLECTION_AT_PARCEL_SHOP": "collect",
-    "READY_FOR_COLLECTION_AT_LOCKER": "collect",
-    "UNDELIVERABLE_RETURNING": "return_transit",
-    "RETURNED_TO_SENDER": "returned",
-    "RETURN_LABEL_CREATED": "return_created",
-    "RETURN_IN_TRANSIT": "return_transit",
-    "RETURN_RECEIVED": "return_received",
-    **dict.fromkeys(DELIVERED, "delivered"),
-}
-
-
-@dataclass(slots=True)
-class Parcel:
-    """One parcel of the story and where it has come to."""
-
-    number: str
-    carrier: str
-    phase: str = "order_processed"
-    is_handed_over: bool = False
-    delivered_on: date | None = None
-    tracking_url: str | None = None
-    product_lines: int | None = None
-    told: int = 0
 
 
 @dataclass(slots=True)
@@ -302,19 +259,3 @@ class Story:
                 tracking_url=parcel.tracking_url,
                 product_lines=parcel.product_lines,
             )
-
-
-def repeated(messages: Sequence[Message], every: int) -> list[Message]:
-    """The messages with each `every`-th sent twice, as a producer does that saw no answer."""
-    copies = [[message] * (2 if at % every == 0 else 1) for at, message in enumerate(messages)]
-    return [message for group in copies for message in group]
-
-
-def answered_later(message: Message) -> Message:
-    """Mark a message that waits for another one."""
-    return replace(message, is_answered_later=True)
-
-
-def for_ever(message: Message) -> Message:
-    """Mark a message that waits for what never comes."""
-    return replace(message, is_for_nobody=True)

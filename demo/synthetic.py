@@ -13,9 +13,9 @@ from demo.expectation import Expectation
 from demo.letters import command, tracking
 from demo.places import PLACES
 from demo.refusals import MISTAKES, Mistakes, for_nobody, unreadable
-from demo.script import TRACKING, Message, Script, in_time
+from demo.script import TRACKING, Message, Script, for_ever, in_time
 from demo.stories import HOME, LIVES, Life
-from demo.story import Story, for_ever
+from demo.story import Story
 
 SHOP = "demo-shop"
 OPENS_AT = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)

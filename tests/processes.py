@@ -15,7 +15,7 @@ import asyncpg
 from demo.audit import Audit, audit
 from demo.groups import Groups
 from demo.installation import Installation, installation_of
-from demo.performance import differing_totals, report
+from demo.performance import ailments, differing_totals, report, stage
 from demo.player import Pending, Player, tell, waits
 from demo.replicas import Replica, replicas, start_all, stop_all
 from demo.script import CLAIMS, Message, Script
@@ -34,9 +34,17 @@ class System:
 
     installation: Installation
     replicas: list[Replica]
-    watcher: Watcher
-    groups: Groups
     player: Player
+
+    @property
+    def watcher(self) -> Watcher:
+        """What has been seen from outside."""
+        return self.player.watcher
+
+    @property
+    def groups(self) -> Groups:
+        """How far the services have read."""
+        return self.player.groups
 
     @property
     def _services(self) -> tuple[str, ...]:
@@ -64,9 +72,12 @@ class System:
         """Wait until every message is answered."""
         await self.watcher.until(
             lambda: all(each.is_answered(self.watcher) for each in pending),
-            lambda: tell([each for each in pending if not each.is_answered(self.watcher)]),
+            lambda: f"{self._unanswered(pending)}\n{ailments(self.replicas)}",
             seconds,
         )
+
+    def _unanswered(self, pending: Sequence[Pending]) -> str:
+        return tell([each for each in pending if not each.is_answered(self.watcher)])
 
     def outcome(self, pending: Pending, index: int = 0) -> tuple[str, str | None]:
         """What a command item became, and why."""
@@ -133,40 +144,13 @@ async def running(
     """
     installation = installation_of(addresses, folder)
     await installation.create()
-    set_clock(installation.clock_file, at)
-    wanted = [
-        replica
-        for replica in replicas(
-            folder / "logs", {**installation.environment, **(environment or {})}, copies
-        )
-        if not only or replica.service in only
-    ]
+    variables = {**installation.environment, **(environment or {})}
+    every = replicas(folder / "logs", variables, copies)
+    wanted = [replica for replica in every if not only or replica.service in only]
     try:
-        async with watching(installation, at) as (watcher, groups, player):
+        async with stage(installation, at) as player:
             await asyncio.to_thread(start_all, wanted)
-            yield System(installation, wanted, watcher, groups, player)
+            yield System(installation, wanted, player)
     finally:
         await asyncio.to_thread(stop_all, wanted)
         await installation.drop()
-
-
-@asynccontextmanager
-async def watching(
-    installation: Installation, at: datetime
-) -> AsyncIterator[tuple[Watcher, Groups, Player]]:
-    """A watcher and a player for an installation whose services somebody else runs."""
-    watcher = Watcher(installation.options, installation.prefix)
-    await watcher.start()
-    try:
-        async with Groups(installation.options, installation.prefix) as groups:
-            player = Player(
-                options=installation.options,
-                prefix=installation.prefix,
-                watcher=watcher,
-                groups=groups,
-                clock_file=installation.clock_file,
-                now=at,
-            )
-            yield watcher, groups, player
-    finally:
-        await watcher.stop()
