@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import CONSOLE_SVG_FORMAT, Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +20,8 @@ from demo.watcher import Watcher
 
 BAR_WIDTH = 22
 RATE_SECONDS = 3.0
+# A picture in a page must not fetch fonts from strangers.
+PICTURE_FORMAT = re.sub(r"@font-face {{.*?}}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 PICTURE_WIDTH = 112
 STATUS_COLOURS = {
     "placed": "yellow",
@@ -72,7 +75,7 @@ class Screen:
         """The screen as it is now, as a picture."""
         console = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True)
         console.print(self)
-        return console.export_svg(title="orderflow demo")
+        return console.export_svg(title="orderflow demo", code_format=PICTURE_FORMAT)
 
     def _head(self) -> Panel:
         seconds = time.monotonic() - self.started
