@@ -9,8 +9,9 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.columns import Columns
-from rich.console import CONSOLE_SVG_FORMAT, Console, Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
