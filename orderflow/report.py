@@ -33,6 +33,16 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+_BY_ENDING = {
+    "": Format.TABLE,
+    ".txt": Format.TABLE,
+    ".csv": Format.CSV,
+    ".json": Format.JSON,
+    ".jsonl": Format.JSON,
+    ".parquet": Format.PARQUET,
+}
+
+
 def report(
     *,
     by: Annotated[Dimension, typer.Option(help="One row for each of these.")] = Dimension.TOTAL,
@@ -78,12 +88,18 @@ def report(
 def _format(form: Format | None, file: Path | None, json: bool) -> Format:
     if json and form not in (None, Format.JSON):
         raise CommandError(f"--json and --format {form} contradict each other: keep one")
-    ending = file.suffix.lstrip(".").lower() if file else ""
-    guessed = Format(ending) if ending in set(Format) else Format.TABLE
-    chosen = Format.JSON if json else form or guessed
+    chosen = Format.JSON if json else form or _guess(file)
     if chosen is Format.PARQUET and file is None:
         raise CommandError("Parquet is no text for a terminal: name a file with --out FILE")
     return chosen
+
+
+def _guess(file: Path | None) -> Format:
+    ending = file.suffix.lower() if file else ""
+    if ending not in _BY_ENDING:
+        known = ", ".join(filter(None, _BY_ENDING))
+        raise WrongArgument(f"{ending} names no format: end the file in {known}, or add --format")
+    return _BY_ENDING[ending]
 
 
 def _day(given: datetime | None) -> date | None:

@@ -19,6 +19,7 @@ from services.runtime.environment import SettingsError
 from services.runtime.health import HttpError
 from services.runtime.migrate import MigrationError
 from services.runtime.postgres import RoleMissing
+from services.runtime.settings import NoDatabase
 from services.runtime.topics import TopicError
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line
 
 FAILED = 1
 USAGE = 2
+INTERRUPTED = 130
 
 
 class CommandError(Exception):
@@ -72,6 +74,8 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except WrongArgument as error:
             fail(str(error), USAGE)
+        except NoDatabase as error:
+            fail(f"{error}\n{_advice('DATABASE_URL')}")
         except EXPECTED as error:
             fail(str(error))
         except ModuleNotFoundError as error:
@@ -126,4 +130,4 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None

@@ -4,11 +4,15 @@ import http.client
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import typer
 
 from orderflow.commands.stack import stack_errors, stop_stack
 from orderflow.environment import load_settings, stack_folder
-from orderflow.terminal import CommandError, Json, out, print_json, run
+from orderflow.terminal import INTERRUPTED, CommandError, Json, err, out, print_json, run
 from services.runtime.migrate import migrate
 from services.runtime.settings import SERVICES, Settings
 from services.runtime.topics import create
@@ -46,12 +50,13 @@ def up(json: Json = False) -> None:
             "KAFKA_BOOTSTRAP_SERVERS or DATABASE_URL in the environment name servers: unset them "
             "to use the local stack, or use `orderflow migrate`, `topics create` and `serve`"
         )
-    with stack_errors():
-        addresses = stack.up(stack_folder(), stack.Terminal())
-    settings = load_settings()
-    run(migrate(addresses.database_url, SERVICES, settings.database_passwords()))
-    run(create(settings))
-    _start_services(settings, addresses.environment())
+    with _undone_by_ctrl_c():
+        with stack_errors():
+            addresses = stack.up(stack_folder(), stack.Terminal())
+        settings = load_settings()
+        run(migrate(addresses.database_url, SERVICES, settings.database_passwords()))
+        run(create(settings))
+        _start_services(settings, addresses.environment())
     url = f"http://127.0.0.1:{settings.http_port}"
     if json:
         print_json(addresses.environment() | {"HTTP": url})
@@ -71,18 +76,30 @@ def down(json: Json = False) -> None:
     out.print(f"down: stopped={','.join(stopped) or 'nothing'}", markup=False)
 
 
+@contextmanager
+def _undone_by_ctrl_c() -> Iterator[None]:
+    """Ctrl-C stops what this call has started; a stack that ran before is left alone."""
+    ran_before = bool(_alive())
+    try:
+        yield
+    except (KeyboardInterrupt, typer.Exit):
+        if ran_before:
+            err.print("[yellow]interrupted; `orderflow down` stops what runs[/]")
+        else:
+            stop_stack()
+            err.print("[yellow]stopped; nothing is left running[/]")
+        raise typer.Exit(INTERRUPTED) from None
+
+
 def _start_services(settings: Settings, addresses: dict[str, str]) -> None:
     from deploy import stack
 
-    folder = stack_folder()
-    state = stack.status(folder)
-    running = [one for one in state.processes if one.alive] if state else []
-    if not any(one.name == _SERVICES for one in running):
+    if _SERVICES not in _alive():
         command = [sys.executable, "-m", "orderflow", "serve", "all"]
         environment = addresses | {"HTTP_PORT": str(settings.http_port)}
         with stack_errors():
             _check_port(settings.http_port)
-            stack.add(_SERVICES, command, environment, folder)
+            stack.add(_SERVICES, command, environment, stack_folder())
     with stack.Terminal().step("Starting the services"):
         _await_ready(settings.http_port)
 
@@ -96,7 +113,7 @@ def _check_port(port: int) -> None:
 def _await_ready(port: int) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while not _is_ready(port):
-        if not _lives() or time.monotonic() > deadline:
+        if _SERVICES not in _alive() or time.monotonic() > deadline:
             log = stack_folder() / f"{_SERVICES}.log"
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
             raise CommandError(
@@ -107,11 +124,12 @@ def _await_ready(port: int) -> None:
         time.sleep(0.2)
 
 
-def _lives() -> bool:
+def _alive() -> list[str]:
+    """Names of what runs of the local stack."""
     from deploy import stack
 
     state = stack.status(stack_folder())
-    return state is not None and any(p.name == _SERVICES and p.alive for p in state.processes)
+    return [one.name for one in state.processes if one.alive] if state else []
 
 
 def _is_ready(port: int) -> bool:

@@ -14,9 +14,13 @@ from pydantic_settings import SettingsConfigDict
 from services.runtime.environment import SecretFiles, SettingsError, explain, refuse_unknown
 from services.runtime.kafka_settings import KafkaSettings
 
-__all__ = ["SERVICES", "Settings", "SettingsError"]
+__all__ = ["SERVICES", "NoDatabase", "Settings", "SettingsError"]
 
 SERVICES = ("orders", "claims", "analytics")
+
+
+class NoDatabase(SettingsError):
+    """No variable says where the database is."""
 
 
 def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
@@ -178,11 +182,11 @@ class Settings(KafkaSettings):
         return (sources["init_settings"],)
 
     def database_url_of(self, service: str) -> str:
-        """Where `service` logs in; SettingsError when neither variable is set."""
+        """Where `service` logs in; NoDatabase when neither variable is set."""
         own: SecretStr | None = getattr(self, f"{service}_database_url", None)
         chosen = own or self.database_url
         if chosen is None:
-            raise SettingsError(
+            raise NoDatabase(
                 f"no database: set DATABASE_URL (or {service.upper()}_DATABASE_URL), "
                 "for example postgresql://orderflow:…@127.0.0.1:5432/orderflow"
             )

@@ -1,5 +1,7 @@
 """What stands in the way is said in a sentence with the way out: no command shows a traceback."""
 
+from pathlib import Path
+
 import pytest
 
 from .conftest import Run
@@ -37,7 +39,7 @@ def test_a_database_without_tables(
     result = run(*command)
 
     assert result.exit_code == 1
-    assert "run `orderflow migrate`" in result.stderr
+    assert "run `orderflow migrate`" in result.stderr.lower()
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,24 @@ def test_days_the_wrong_way_round(run: Run) -> None:
 
     assert result.exit_code == 2
     assert "--from 2026-03-02 is after --to 2026-03-01" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("order", "demo-shop/1"), ("report",)])
+def test_no_database_named_and_no_stack_running(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.delenv("DATABASE_URL")
+
+    result = run(*command)
+
+    assert result.exit_code == 1
+    assert "no database: set DATABASE_URL" in result.stderr
+    assert "`orderflow up` starts a local stack" in result.stderr
+
+
+def test_an_ending_that_names_no_format(run: Run, tmp_path: Path) -> None:
+    result = run("report", "--out", str(tmp_path / "march.xlsx"))
+
+    assert result.exit_code == 2
+    assert ".xlsx names no format: end the file in .txt, .csv, .json" in result.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,10 @@
 """`orderflow up` and `down`: the whole system left running, found by other commands, stopped."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -46,6 +50,28 @@ def test_up_starts_everything_once_and_down_leaves_nothing(port: int) -> None:
     assert stopped.stdout.splitlines()[-1] == "down: stopped=services,kafka,postgres"
     assert not [one["pid"] for one in status["processes"] if psutil.pid_exists(one["pid"])]
     assert _run("stack", "status").exit_code == 1
+
+
+def _processes() -> list[dict[str, object]]:
+    return json.loads(_run("stack", "status", "--json").stdout)["processes"]
+
+
+def test_ctrl_c_while_the_services_start_leaves_nothing() -> None:
+    interrupted = subprocess.Popen(
+        [sys.executable, "-m", "orderflow", "up"], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        while len(started := _processes()) < 3 and interrupted.poll() is None:
+            time.sleep(0.05)
+        interrupted.send_signal(signal.SIGINT)
+        _, said = interrupted.communicate(timeout=60)
+        left = _processes()
+    finally:
+        _run("down")
+
+    assert [one["name"] for one in started] == ["postgres", "kafka", "services"]
+    assert (interrupted.returncode, left) == (130, [])
+    assert "stopped; nothing is left running" in said
 
 
 def test_down_without_anything_is_content() -> None:
