@@ -68,8 +68,11 @@ class PartitionGauges:
         self._shown.intersection_update(partitions)
 
     def _show(self, partition: TopicPartition) -> tuple[str, str, str]:
-        self._shown.add(partition)
-        return self._labels(partition)
+        labels = self._labels(partition)
+        if partition not in self._shown:
+            self._shown.add(partition)
+            self._metrics.partition_stopped.labels(*labels).set(0)
+        return labels
 
     def _labels(self, partition: TopicPartition) -> tuple[str, str, str]:
         return self._service, partition.topic, str(partition.partition)

@@ -66,4 +66,15 @@ def test_a_partition_that_was_lost_is_told_of_no_more():
 
     assert told(metrics.lag_messages) == {"0": 5.0}
     assert told(metrics.lag_seconds) == {"0": 2.0}
-    assert told(metrics.partition_stopped) == {}
+    assert told(metrics.partition_stopped) == {"0": 0.0}
+
+
+def test_a_partition_that_runs_says_so_and_one_that_stopped_goes_on_saying_that():
+    gauges = PartitionGauges("orders", metrics := Metrics())
+    gauges.set_stopped(ELSEWHERE)
+    for partition in (HERE, ELSEWHERE):
+        gauges.applied(partition, 0, timestamp_ms=0)
+
+        gauges.measure(partition, end=5, position=0, now_ms=2_000)
+
+    assert told(metrics.partition_stopped) == {"0": 0.0, "1": 1.0}
