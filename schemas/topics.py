@@ -61,13 +61,13 @@ class Topic:
 _REJECTED: Mapping[str, type[Message]] = {outcomes.ITEM_REJECTED: outcomes.RejectedRecord}
 
 
-def _rejected(name: str, writer: str, refused: str, sender: str) -> Topic:
+def _rejected(name: str, writer: str, refused: str, *senders: str) -> Topic:
     return Topic(
         name=name,
         meaning=f"What {writer} refused of {refused}: reason, fields, where it lay, the original",
         key="the refused message's",
         writers=(writer,),
-        readers=(sender, "operators"),
+        readers=(*senders, "operators"),
         models=_REJECTED,
         retention_ms=EVENT_RETENTION_MS,
         personal_data=True,
@@ -150,7 +150,7 @@ CATALOGUE: tuple[Topic, ...] = (
     _rejected(
         CLAIMS_REJECTED, "claims", "claims.commands, orders.events and shipments.events", "shops"
     ),
-    _rejected(ANALYTICS_REJECTED, "analytics", "the three event topics", "operators"),
+    _rejected(ANALYTICS_REJECTED, "analytics", "the three event topics"),
 )
 
 TOPICS: Mapping[str, Topic] = {topic.name: topic for topic in CATALOGUE}

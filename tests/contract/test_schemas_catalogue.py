@@ -43,6 +43,7 @@ def test_every_topic_says_all_that_must_be_known_of_it(topic) -> None:
     assert topic.meaning
     assert topic.key
     assert topic.readers
+    assert len(set(topic.readers)) == len(topic.readers)
     assert topic.models
     assert topic.partitions == 6
     assert topic.cleanup_policy == "delete"
