@@ -19,6 +19,7 @@ from aiokafka.errors import IllegalStateError
 
 from services.runtime.clock import Clock
 from services.runtime.gauges import PartitionGauges
+from services.runtime.offsets import CommittedOffsets
 from services.runtime.polls import BatchLimits, Weigh, by_partition, chunks
 from services.runtime.positions import PositionOutsideTopic, Positions
 from services.runtime.postgres import Connection, Pool
@@ -83,6 +84,7 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._committed = committed
         self._gauges = PartitionGauges(service, metrics)
         self._positions = Positions(group)
+        self._committed_offsets = CommittedOffsets()
         self._placing: set[asyncio.Task[None]] = set()
         self.stopped: dict[TopicPartition, str] = {}
         self.assigned: frozenset[TopicPartition] = frozenset()
@@ -108,6 +110,7 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self.has_joined = True
         self._positions.forget(assigned)
         self._positions.keep_only(assigned)
+        self._committed_offsets.forget()
         self._gauges.keep_only(assigned)
         self.stopped = {p: why for p, why in self.stopped.items() if p in assigned}
         for partition in self.stopped:
@@ -279,6 +282,14 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             if end is not None:
                 position = self._positions.next_offset(partition)
                 self._gauges.measure(partition, end, position, now_ms)
+
+    async def tell_kafka(self) -> None:
+        """Let the offsets that lag monitors read follow our positions."""
+        consumer = self._locate()
+        known = {p: self._positions.next_offset(p) for p in self.assigned}
+        positions = {p: offset for p, offset in known.items() if offset is not None}
+        if consumer is not None:
+            await self._committed_offsets.follow(consumer, positions)
 
     def is_placed(self) -> bool:
         """Whether every assigned partition has a known position or is stopped."""

@@ -172,6 +172,7 @@ class Service:
         assert self._pool is not None
         assert self._consumer is not None
         self._consumer.measure_lag(int(time.time() * 1000))
+        await self._consumer.tell_kafka()
         async with self._pool.acquire() as connection:
             outbox = await connection.fetchrow(OUTBOX_SQL["measure_outbox"])
             items = await waiting.count(connection)

@@ -6,6 +6,7 @@ import json
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from tests.integration.runtime.conftest import READ, until, values
@@ -177,3 +178,26 @@ async def test_a_header_name_that_is_not_utf8_holds_nobody_up(start, settings, r
     await start()
 
     assert await read_all(3) == sent
+
+
+async def test_lag_monitors_see_the_position_although_an_acknowledgement_was_lost(
+    start, publish, read_all, settings
+):
+    """As when a rebalance falls between the commit to Postgres and the one to Kafka."""
+    service = await start()
+    await publish(values(10), partition=5)
+    await read_all(10)
+    await service.stop()
+    group = settings.consumer_group("orders")
+    here = TopicPartition(settings.topic(READ), 5)
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await admin.start()
+    await admin.delete_consumer_groups([group])
+
+    await start()
+
+    async with asyncio.timeout(30):
+        committed = {}
+        while here not in committed or committed[here].offset != 10:
+            committed = await admin.list_consumer_group_offsets(group)
+    await admin.close()

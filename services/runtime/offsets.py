@@ -1,0 +1,46 @@
+"""Kafka's committed offsets, made to follow our positions: lag monitors read them, nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+COMMIT_TIMEOUT_SECONDS = 5.0  # The client itself would try for as long as the broker is away.
+
+
+class Committer(Protocol):
+    """The part of AIOKafkaConsumer used here."""
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Store offsets for the group."""
+
+
+class CommittedOffsets:
+    """Commits positions that Kafka has not been told.
+
+    The acknowledgement of a batch is lost when a rebalance falls upon it. Our own position is
+    not, but with no further message there is no further acknowledgement either, and a monitor
+    would show a lag for ever that there is not.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[TopicPartition, int] = {}
+
+    async def follow(self, consumer: Committer, positions: Mapping[TopicPartition, int]) -> None:
+        """Commit what differs from what was told before; what fails is told the next time."""
+        news = {p: offset for p, offset in positions.items() if self._told.get(p) != offset}
+        if not news:
+            return
+        try:
+            await asyncio.wait_for(consumer.commit(news), COMMIT_TIMEOUT_SECONDS)
+        except (KafkaError, IllegalStateError, TimeoutError):
+            return
+        self._told.update(news)
+
+    def forget(self) -> None:
+        """After a rebalance others may have committed: tell all again."""
+        self._told.clear()
