@@ -5,8 +5,7 @@ import json
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from tests.integration.runtime.conftest import READ, until, values
@@ -188,16 +187,19 @@ async def test_lag_monitors_see_the_position_although_an_acknowledgement_was_los
     await publish(values(10), partition=5)
     await read_all(10)
     await service.stop()
-    group = settings.consumer_group("orders")
     here = TopicPartition(settings.topic(READ), 5)
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
-    await admin.start()
-    await admin.delete_consumer_groups([group])
+    outsider = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        group_id=settings.consumer_group("orders"),
+        enable_auto_commit=False,
+    )
+    await outsider.start()
+    outsider.assign([here])
+    await outsider.commit({here: 3})
 
     await start()
 
     async with asyncio.timeout(30):
-        committed = {}
-        while here not in committed or committed[here].offset != 10:
-            committed = await admin.list_consumer_group_offsets(group)
-    await admin.close()
+        while await outsider.committed(here) != 10:
+            await asyncio.sleep(0.02)
+    await outsider.stop()
