@@ -1,5 +1,6 @@
 """`orderflow order`: one order, its parcels, their scans, and why they stand as they do."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -113,10 +114,10 @@ def _tree(order: Order, found: Explained, name: str) -> Tree:
     """What shops and carriers wrote is escaped: `[/]` in it is no markup of ours."""
     parcels = f"{len(order.fulfilled)} of {order.expected_number_of_shipments} parcels handed over"
     tree = Tree(f"[bold]{escape(name)}[/] [cyan]{order.status}[/] v{order.version}, {parcels}")
-    tree.add(f"id {order.order_id}, placed {order.placed_at:%Y-%m-%d %H:%MZ}")
+    tree.add(f"id {order.order_id}, placed {_minute(order.placed_at)}")
     if order.cancelled_at:
         reason = f": {escape(order.cancel_reason)}" if order.cancel_reason else ""
-        tree.add(f"cancelled {order.cancelled_at:%Y-%m-%d %H:%MZ}{reason}")
+        tree.add(f"cancelled {_minute(order.cancelled_at)}{reason}")
     for shipment in order.shipments:
         branch = tree.add(_headline(shipment))
         scans = found.scans.get(shipment.shipment_id, ())
@@ -127,6 +128,11 @@ def _tree(order: Order, found: Explained, name: str) -> Tree:
     for claim in order.claims:
         tree.add(escape(f"claim {claim.claim_id} {claim.status} {claim.reason or ''}"))
     return tree
+
+
+def _minute(at: datetime) -> str:
+    """In UTC: an order keeps the offset that its sender wrote."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%MZ}"
 
 
 def _headline(shipment: Shipment) -> str:

@@ -32,7 +32,9 @@ def orders(database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
     asyncio.run(
         _apply(
             database_url,
-            an_upsert("1[red]", trackings=["1Z[bold]9"]),
+            an_upsert(
+                "1[red]", trackings=["1Z[bold]9"], order_placed_at="2026-03-01T10:30:00+05:00"
+            ),
             a_record("tracking.reported", report, topic="carrier.tracking"),
             a_record("order.cancel", cancel),
         )
@@ -55,3 +57,9 @@ def test_what_looks_like_markup_is_shown_as_it_was_written(run: Run, orders: str
 
     assert shown.exit_code == 0, shown.output
     assert all(text in shown.stdout for text in (orders, "1Z[bold]9", "[/bold] no", "[/x]"))
+
+
+def test_times_are_shown_in_utc_whatever_offset_they_came_with(run: Run, orders: str) -> None:
+    shown = run("order", orders)
+
+    assert "placed 2026-03-01 05:30Z" in shown.stdout
