@@ -45,13 +45,16 @@ def up(json: Json = False) -> None:
     """
     from deploy import stack
 
-    if {"kafka_bootstrap_servers", "database_url"} & Settings.from_environment().model_fields_set:
+    given = Settings.from_environment()
+    if {"kafka_bootstrap_servers", "database_url"} & given.model_fields_set:
         raise CommandError(
             "KAFKA_BOOTSTRAP_SERVERS or DATABASE_URL in the environment name servers: unset them "
             "to use the local stack, or use `orderflow migrate`, `topics create` and `serve`"
         )
     with _undone_by_ctrl_c():
         with stack_errors():
+            if _SERVICES not in _alive():  # Before the servers, which would be left running.
+                _check_port(given.http_port)
             addresses = stack.up(stack_folder(), stack.Terminal())
         settings = load_settings()
         run(migrate(addresses.database_url, SERVICES, settings.database_passwords()))
@@ -98,7 +101,6 @@ def _start_services(settings: Settings, addresses: dict[str, str]) -> None:
         command = [sys.executable, "-m", "orderflow", "serve", "all"]
         environment = addresses | {"HTTP_PORT": str(settings.http_port)}
         with stack_errors():
-            _check_port(settings.http_port)
             stack.add(_SERVICES, command, environment, stack_folder())
     with stack.Terminal().step("Starting the services"):
         _await_ready(settings.http_port)
@@ -107,6 +109,8 @@ def _start_services(settings: Settings, addresses: dict[str, str]) -> None:
 def _check_port(port: int) -> None:
     from deploy.stack.machine import check_port
 
+    if port == 0:
+        raise CommandError("HTTP_PORT is 0, any free port: name one, so that it can be asked")
     check_port(port, "the services", "set HTTP_PORT to a free one")
 
 

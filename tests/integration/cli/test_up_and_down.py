@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -72,6 +73,26 @@ def test_ctrl_c_while_the_services_start_leaves_nothing() -> None:
     assert [one["name"] for one in started] == ["postgres", "kafka", "services"]
     assert (interrupted.returncode, left) == (130, [])
     assert "stopped; nothing is left running" in said
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        result = _run("up")
+        left = _processes()
+    _run("down")
+
+    assert (result.exit_code, left) == (1, [])
+    assert f"port {port}, where the services should listen, is taken" in result.stderr
+    assert "set HTTP_PORT to a free one" in result.stderr
+
+
+def test_up_needs_a_port_that_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PORT", "0")
+
+    result = _run("up")
+
+    assert (result.exit_code, _processes()) == (1, [])
+    assert "HTTP_PORT is 0" in result.stderr
 
 
 def test_down_without_anything_is_content() -> None:
