@@ -10,7 +10,8 @@ from asyncpg import Connection
 from services.orders.batch import SERVICE, OrdersBatch
 from services.orders.messages.incoming import CLAIM_EVENTS, COMMANDS, TRACKING, weigh
 from services.runtime.consumer import Batch
-from services.runtime.service import Service, process_metrics, serve
+from services.runtime.service import Service, process_metrics
+from services.runtime.serving import serve
 from services.runtime.settings import Settings
 from services.runtime.telemetry import configure_logging
 

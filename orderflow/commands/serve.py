@@ -45,7 +45,7 @@ def _fast_loop() -> asyncio.AbstractEventLoop:
 
 
 async def _serve(names: tuple[str, ...], settings: Settings) -> None:
-    from services.runtime.service import serve as serve_until_stopped
+    from services.runtime.serving import serve as serve_until_stopped
 
     apps = [importlib.import_module(f"services.{name}.app") for name in names]
     # After the imports: FastStream sets up loggers of its own in them.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -18,13 +17,7 @@ from services.runtime import migrate, waiting
 from services.runtime.broker import make_producer, subscribe
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.consumer import ApplyBatch, BatchConsumer
-from services.runtime.health import (
-    Check,
-    CheckResult,
-    HttpServer,
-    health_app,
-    serve_http,
-)
+from services.runtime.health import Check, CheckResult
 from services.runtime.polls import BatchLimits, Weigh, one_order
 from services.runtime.postgres import Connection, Pool, connect, create_pool
 from services.runtime.relay import SQL as OUTBOX_SQL
@@ -257,38 +250,3 @@ class Service:
 def process_metrics() -> Metrics:
     """The metrics of this process, shared by all services in it."""
     return Metrics()
-
-
-async def serve(services: Sequence[Service], settings: Settings) -> None:
-    """Run services in this process until SIGTERM or SIGINT, with one HTTP port for all."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    http = await _serve_health(services, settings)
-    starting = asyncio.ensure_future(_start_all(services))
-    waiting_for_stop = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({starting, waiting_for_stop}, return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            starting.result()
-            await waiting_for_stop
-    finally:
-        starting.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await starting
-        await asyncio.gather(*(service.stop() for service in services))
-        await http.stop()
-
-
-async def _start_all(services: Sequence[Service]) -> None:
-    await asyncio.gather(*(service.start() for service in services))
-
-
-async def _serve_health(services: Sequence[Service], settings: Settings) -> HttpServer:
-    ready = {name: check for s in services for name, check in s.readiness().items()}
-    live = {name: check for s in services for name, check in s.liveness().items()}
-    app = health_app(services[0].metrics.registry, ready, live)
-    http = await serve_http(app, settings.http_host, settings.http_port)
-    log.info("http_listening", port=http.port)
-    return http

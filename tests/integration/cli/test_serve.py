@@ -1,5 +1,6 @@
 """`orderflow serve` as a process of its own, with the commands a person would run beside it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+
+from services.runtime.migrate import migrate
 
 from .conftest import Run
 
@@ -123,6 +126,35 @@ def test_a_service_ahead_of_its_database_says_so_and_ends(
 
     assert process.wait(DEADLINE_SECONDS) == 1
     assert "schema orders is not set up: run `orderflow migrate`" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.slow
+def test_one_service_that_cannot_start_ends_them_all(
+    run: Run, topics: None, serve: Serve, empty_database_url: str
+) -> None:
+    asyncio.run(migrate(empty_database_url, ["orders", "analytics"]))
+
+    process, log = serve("all", DATABASE_URL=empty_database_url)
+
+    assert process.wait(DEADLINE_SECONDS) == 1
+    assert "schema claims is not set up: run `orderflow migrate`" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.slow
+def test_one_service_that_cannot_start_ends_the_waiting_of_the_others(
+    servers: None, serve: Serve, empty_database_url: str
+) -> None:
+    """Kafka is not there: the others would wait for it as long as it takes."""
+    asyncio.run(migrate(empty_database_url, ["orders", "analytics"]))
+
+    process, log = serve(
+        "all", DATABASE_URL=empty_database_url, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1"
+    )
+
+    assert process.wait(DEADLINE_SECONDS) == 1
+    assert "schema claims is not set up: run `orderflow migrate`" in log.read_text()
     assert "Traceback" not in log.read_text()
 
 

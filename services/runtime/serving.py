@@ -1,0 +1,58 @@
+"""Several services in one process, with one HTTP port: started together, ended together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+
+import structlog
+
+from services.runtime.health import HttpServer, health_app, serve_http
+from services.runtime.service import Service
+from services.runtime.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+async def serve(services: Sequence[Service], settings: Settings) -> None:
+    """Run services in this process until SIGTERM or SIGINT, with one HTTP port for all."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    http = await _serve_health(services, settings)
+    starting = asyncio.ensure_future(_start_all(services))
+    waiting_for_stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({starting, waiting_for_stop}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await waiting_for_stop
+    finally:
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await starting
+        await asyncio.gather(*(service.stop() for service in services))
+        await http.stop()
+
+
+async def _start_all(services: Sequence[Service]) -> None:
+    starts = [asyncio.ensure_future(service.start()) for service in services]
+    try:
+        await asyncio.gather(*starts)
+    finally:
+        # One that cannot start ends the others' attempts: they would go on beside their own stop.
+        for start in starts:
+            start.cancel()
+        await asyncio.gather(*starts, return_exceptions=True)
+
+
+async def _serve_health(services: Sequence[Service], settings: Settings) -> HttpServer:
+    ready = {name: check for s in services for name, check in s.readiness().items()}
+    live = {name: check for s in services for name, check in s.liveness().items()}
+    app = health_app(services[0].metrics.registry, ready, live)
+    http = await serve_http(app, settings.http_host, settings.http_port)
+    log.info("http_listening", port=http.port)
+    return http
