@@ -63,6 +63,7 @@ class Service:
         self._relay_task: asyncio.Task[None] | None = None
         self._consumer: BatchConsumer | None = None
         self._subscriber: Any = None
+        self._is_leaving = False
 
     # Start and stop.
 
@@ -95,6 +96,7 @@ class Service:
         log.info("service_stopped", service=self.name)
 
     async def _leave(self) -> None:
+        self._is_leaving = True
         if self._consumer:
             self._consumer.leave()
         if self._broker:
@@ -239,11 +241,13 @@ class Service:
         return is_healthy, "publishes" if is_healthy else "cannot reach Kafka or Postgres"
 
     async def _subscriber_runs(self) -> CheckResult:
-        if self._subscriber is None:
+        if self._relay_task is None:
             return True, "starting"
+        if self._is_leaving:
+            return True, "stopping"
         tasks = getattr(self._subscriber, "tasks", [])
-        ended = bool(tasks) and all(task.done() for task in tasks)
-        return not ended, "the poll loop has ended" if ended else "polls"
+        runs = any(not task.done() for task in tasks)
+        return runs, "polls" if runs else "the poll loop has ended"
 
 
 @functools.cache

@@ -152,6 +152,16 @@ async def test_a_service_is_ready_when_all_it_needs_answers(start):
     assert await service.readiness()["orders.kafka"]() == (False, "no answer")
 
 
+async def test_a_service_that_polls_no_more_is_not_alive(start):
+    service = await start()
+    is_alive = service.liveness()["orders.consuming"]
+    assert await is_alive() == (True, "polls")
+
+    await service._subscriber.stop()
+
+    assert await is_alive() == (False, "the poll loop has ended")
+
+
 class NotUtf8(str):
     """A header name of bytes that no text has."""
 
