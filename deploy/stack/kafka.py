@@ -165,7 +165,11 @@ class Kafka:
         return self._program("Kafka's storage tool", ["-Xmx256m"], arguments)
 
     def _program(self, name: str, memory: list[str], arguments: list[str]) -> Program:
+        temporary = self._folder.resolve() / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
         options = {
+            # A killed broker leaves the native libraries that it unpacked there.
+            "java.io.tmpdir": str(temporary),
             "org.slf4j.simpleLogger.showDateTime": "true",
             "org.slf4j.simpleLogger.dateTimeFormat": "yyyy-MM-dd'T'HH:mm:ss.SSS",
             "org.slf4j.simpleLogger.defaultLogLevel": "info",

@@ -96,6 +96,15 @@ async def test_servers_listen_on_the_loopback_address_only(running: LocalStack) 
         assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
 
+def test_kafka_unpacks_its_native_libraries_inside_the_folder(running: LocalStack) -> None:
+    command = psutil.Process(running.kafka.pid).cmdline()
+
+    temporary = [one.partition("=")[2] for one in command if one.startswith("-Djava.io.tmpdir=")]
+
+    assert [Path(one).is_dir() for one in temporary] == [True]
+    assert Path(temporary[0]).is_relative_to(running.folder.resolve())
+
+
 async def test_postgres_writes_through_and_takes_many_connections(running: LocalStack) -> None:
     addresses = running.addresses
 
