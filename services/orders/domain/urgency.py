@@ -27,7 +27,7 @@ def is_worth_telling(steps: Sequence[Step], index: int, now: datetime) -> bool:
         return False
     if any(later.is_effective for later in steps[index + 1 :]):
         return False
-    return all(_key(other) != key for other in steps[:index])
+    return not any(other.is_effective and _key(other) == key for other in steps[:index])
 
 
 def _is_fresh(scan: Scan, now: datetime) -> bool:
