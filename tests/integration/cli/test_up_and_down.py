@@ -53,13 +53,22 @@ def test_up_starts_everything_once_and_down_leaves_nothing(port: int) -> None:
     assert _run("stack", "status").exit_code == 1
 
 
+# `orderflow up`; a run in the background ignores Ctrl-C, and its children inherit that.
+_LISTENING_UP = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from orderflow.main import app
+app(["up"], prog_name="orderflow")
+"""
+
+
 def _processes() -> list[dict[str, object]]:
     return json.loads(_run("stack", "status", "--json").stdout)["processes"]
 
 
 def test_ctrl_c_while_the_services_start_leaves_nothing() -> None:
     interrupted = subprocess.Popen(
-        [sys.executable, "-m", "orderflow", "up"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", _LISTENING_UP], stderr=subprocess.PIPE, text=True
     )
     try:
         while len(started := _processes()) < 3 and interrupted.poll() is None:
