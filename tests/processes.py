@@ -84,9 +84,15 @@ class System:
         found = self.watcher.outcomes[pending.places[index]]
         return found["outcome"], found["reason"]
 
-    def refusal(self, pending: Pending, index: int = 0) -> Mapping[str, Any]:
-        """The record on `*.rejected` for an item."""
-        return self.watcher.refused[pending.places[index]]
+    async def refusal(self, pending: Pending, index: int = 0) -> Mapping[str, Any]:
+        """The record on `*.rejected` for an item, waited for: tracking has no outcome before it."""
+        place = pending.places[index]
+        await self.watcher.until(
+            lambda: place in self.watcher.refused,
+            lambda: f"no refusal of {place}",
+            ANSWER_SECONDS,
+        )
+        return self.watcher.refused[place]
 
     def let_pass(self, span: timedelta) -> datetime:
         """Move business time on."""

@@ -157,7 +157,7 @@ async def test_a_malformed_command_is_refused_with_the_field_and_the_reason(
 ) -> None:
     bad, sent = BAD[name], played.bad[name]
 
-    refusal = played.system.refusal(sent)
+    refusal = await played.system.refusal(sent)
 
     assert refusal["reason"] == bad.reason
     assert refusal["errors"][0]["pointer"] == bad.pointer
@@ -169,7 +169,7 @@ async def test_a_malformed_command_is_refused_with_the_field_and_the_reason(
 async def test_the_original_is_told_back_whole_or_by_its_digest(played: Played, name: str) -> None:
     value = BAD[name].value
 
-    refusal = played.system.refusal(played.bad[name])
+    refusal = await played.system.refusal(played.bad[name])
 
     assert refusal["original_size_bytes"] == len(value or b"")
     assert refusal["original_sha256"] == hashlib.sha256(value or b"").hexdigest()
@@ -201,8 +201,8 @@ async def test_one_bad_item_of_a_bulk_command_sinks_nobody(system: System) -> No
 
     became = [system.outcome(sent, index)[0] for index in range(6)]
     assert became == ["applied", "applied", "rejected", "applied", "rejected", "applied"]
-    assert system.refusal(sent, 2)["errors"][0]["pointer"] == "/items/2/id"
-    assert system.refusal(sent, 4)["errors"][0]["pointer"] == "/items/4"
+    assert (await system.refusal(sent, 2))["errors"][0]["pointer"] == "/items/2/id"
+    assert (await system.refusal(sent, 4))["errors"][0]["pointer"] == "/items/4"
 
 
 async def test_malformed_tracking_is_refused_and_the_next_scan_is_taken(system: System) -> None:
@@ -218,7 +218,7 @@ async def test_malformed_tracking_is_refused_and_the_next_scan_is_taken(system: 
         tracking("dhl", "TRACK1", [good], NOON, id_="t2"),
     )
 
-    refusal = system.refusal(refused)
+    refusal = await system.refusal(refused)
     assert refusal["topic"] == "carrier.tracking"
     assert refusal["errors"][0]["pointer"] == "/scans/0/occurred_at"
 
@@ -228,7 +228,7 @@ async def test_a_malformed_claim_command_is_refused(system: System) -> None:
 
     (refused,) = await system.send(claim(f"{SHOP}/G0", "claim.open", body, NOON, id_="c1"))
 
-    refusal = system.refusal(refused)
+    refusal = await system.refusal(refused)
     assert refusal["reason"] == "invalid_fields"
     assert refusal["errors"][0]["pointer"] == "/reason"
 

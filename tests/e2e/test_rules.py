@@ -107,7 +107,7 @@ async def test_what_breaks_a_rule_is_refused_and_changes_nothing(system: System,
     (after,) = await system.send(update(number, expected_number_of_shipments=2))
 
     assert system.outcome(refused) == ("rejected", reason)
-    assert system.refusal(refused)["reason"] == reason
+    assert (await system.refusal(refused))["reason"] == reason
     # One event for the placement, one for the update behind it: the refused one left none.
     assert system.outcome(after) == ("applied", None)
     assert system.watcher.outcomes[after.places[0]]["order_version"] == 2
@@ -179,7 +179,7 @@ async def test_a_command_is_refused_when_its_order_does_not_come_in_fifteen_minu
     await system.answered([early])
 
     assert system.outcome(early) == ("rejected", "order_not_found")
-    assert system.refusal(early)["errors"][0]["pointer"] == "/id"
+    assert (await system.refusal(early))["errors"][0]["pointer"] == "/id"
 
 
 async def test_tracking_waits_for_its_order(system: System) -> None:
@@ -202,8 +202,8 @@ async def test_tracking_of_a_number_nobody_owns_is_refused_after_sixty_days(syst
     system.let_pass(timedelta(days=2))
     await system.answered([early])
 
-    assert system.refusal(early)["topic"] == "carrier.tracking"
-    assert system.refusal(early)["reason"] == "number_not_owned"
+    assert (await system.refusal(early))["topic"] == "carrier.tracking"
+    assert (await system.refusal(early))["reason"] == "number_not_owned"
 
 
 async def test_a_claim_waits_for_its_order_and_for_the_delivery(system: System) -> None:
