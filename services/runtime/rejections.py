@@ -14,6 +14,8 @@ from uuid import uuid5
 import orjson
 from asyncpg import Connection
 
+from schemas.envelope import CloudEvent, write_headers
+from schemas.outcomes import ITEM_REJECTED
 from services.runtime.outbox import Outgoing, pack_headers
 from services.runtime.queries import load
 from services.runtime.records import (
@@ -30,7 +32,6 @@ SQL = load(Path(__file__).parent / "sql" / "rejected.sql")
 
 ORIGINAL_MAX_BYTES = 64 * 1024  # A larger original goes out by coordinates and sha256.
 HEADERS_MAX_BYTES = 16 * 1024
-REJECTED_TYPE = b"item.rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +105,20 @@ def _outgoing(rejection: Rejection, carries: bool, source: str, now: datetime) -
     original, envelope = rejection.original, rejection.envelope
     at = original.coordinates
     event_id = uuid5(ITEM_NAMESPACE, f"rejected/{at}#{rejection.index}")
-    headers = (
-        ("ce_specversion", b"1.0"),
-        ("ce_id", str(event_id).encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", REJECTED_TYPE),
-        ("ce_time", now.isoformat().encode()),
-        ("ce_causationid", (envelope.id or str(at)).encode()),
-        ("content-type", b"application/json"),
-        *((("traceparent", envelope.traceparent.encode()),) if envelope.traceparent else ()),
+    headers = CloudEvent(
+        type=ITEM_REJECTED,
+        source=source,
+        id=str(event_id),
+        time=now.isoformat(),
+        traceparent=envelope.traceparent,
+        causation_id=envelope.id or str(at),
     )
     key = (original.key or b"")[:KEY_MAX_BYTES]
     service = source.rsplit("/", 1)[-1]
     shard_by = key.decode("latin-1")
     topic = rejected_topic(at.topic, service)
     body = _body(rejection, now) | (_carried(original) if carries else {})
-    return Outgoing(topic, key, orjson.dumps(body), headers, shard_by)
+    return Outgoing(topic, key, orjson.dumps(body), tuple(write_headers(headers)), shard_by)
 
 
 def _carried(original: Original) -> dict[str, Any]:
