@@ -43,7 +43,8 @@ CREATE TABLE IF NOT EXISTS {schema}.migration (
 );
 
 -- name: grant_rows
--- Rows of the service's own schema, for tables there now and to come; the ledger to read only.
+-- Rows of the service's own schema, for tables there now and to come; the ledger to read only,
+-- the audit to add to and read only.
 GRANT USAGE ON SCHEMA {schema} TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
 GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
@@ -52,6 +53,13 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA {schema}
 ALTER DEFAULT PRIVILEGES IN SCHEMA {schema}
     GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO {role};
 REVOKE INSERT, UPDATE, DELETE ON {schema}.migration FROM {role};
+DO $$
+BEGIN
+    IF to_regclass('{schema}.operator_act') IS NOT NULL THEN
+        REVOKE UPDATE, DELETE ON {schema}.operator_act FROM {role};
+    END IF;
+END
+$$;
 
 -- name: find_ledger
 -- The ledger of a schema, or null. $1 schema
