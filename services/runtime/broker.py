@@ -65,12 +65,12 @@ def subscribe(
         fetch_max_bytes=FETCH_MAX_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_MAX_BYTES,
         fetch_max_wait_ms=IDLE_FETCH_WAIT_MS,
-        listener=consumer,
+        listener=consumer.assignment,
         parser=_raw_parser(lambda: subscriber.consumer),
         decoder=_raw_records,
         no_reply=True,
     )
-    consumer.bind(lambda: subscriber.consumer)
+    consumer.assignment.bind(lambda: subscriber.consumer)
 
     # FastStream would build a validator from the annotation, and records need none.
     async def handle(records: Any) -> None:

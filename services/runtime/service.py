@@ -18,6 +18,7 @@ from services.runtime.broker import make_producer, subscribe
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.consumer import ApplyBatch, BatchConsumer
 from services.runtime.health import Check, CheckResult
+from services.runtime.placing import Assignment
 from services.runtime.polls import BatchLimits, Weigh, one_order
 from services.runtime.postgres import Connection, Pool, connect, create_pool
 from services.runtime.relay import SQL as OUTBOX_SQL
@@ -98,7 +99,7 @@ class Service:
     async def _leave(self) -> None:
         self._is_leaving = True
         if self._consumer:
-            self._consumer.leave()
+            self._consumer.assignment.leave()
         if self._broker:
             await self._broker.stop()
         if self._relay and self._relay_task:
@@ -139,7 +140,12 @@ class Service:
     def _make_consumer(self, pool: Pool, relay: Relay) -> BatchConsumer:
         return BatchConsumer(
             service=self.name,
-            group=self._settings.consumer_group(self.name),
+            assignment=Assignment(
+                service=self.name,
+                group=self._settings.consumer_group(self.name),
+                pool=pool,
+                metrics=self.metrics,
+            ),
             topic_prefix=self._settings.kafka_topic_prefix,
             pool=pool,
             apply=self._apply,
@@ -166,8 +172,8 @@ class Service:
     async def _measure(self) -> None:
         assert self._pool is not None
         assert self._consumer is not None
-        self._consumer.measure_lag(int(time.time() * 1000))
-        await self._consumer.tell_kafka()
+        self._consumer.assignment.measure_lag(int(time.time() * 1000))
+        await self._consumer.assignment.tell_kafka()
         async with self._pool.acquire() as connection:
             outbox = await connection.fetchrow(OUTBOX_SQL["measure_outbox"])
             items = await waiting.count(connection)
@@ -224,13 +230,13 @@ class Service:
         return answers, "answers" if answers else "no answer"
 
     async def _partitions_are_placed(self) -> CheckResult:
-        consumer = self._consumer
-        if consumer is None or not consumer.has_joined:
+        assignment = self._consumer.assignment if self._consumer else None
+        if assignment is None or not assignment.has_joined:
             return False, "has not joined its consumer group yet"
-        if consumer.stopped:
-            reasons = [f"{p.topic}[{p.partition}]: {why}" for p, why in consumer.stopped.items()]
-            return False, "stopped: " + "; ".join(reasons)
-        return consumer.is_placed(), f"{len(consumer.assigned)} assigned"
+        if reasons := assignment.stops.reasons:
+            told = [f"{p.topic}[{p.partition}]: {why}" for p, why in reasons.items()]
+            return False, "stopped: " + "; ".join(told)
+        return assignment.is_placed(), f"{len(assignment.partitions)} assigned"
 
     async def _batches_go_through(self) -> CheckResult:
         is_retrying = self._consumer is not None and self._consumer.is_retrying

@@ -5,6 +5,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from services.runtime.clock import SystemClock
 from services.runtime.consumer import BatchConsumer
+from services.runtime.placing import Assignment
 from services.runtime.polls import BatchLimits, one_order
 from services.runtime.postgres import create_pool
 from services.runtime.telemetry import Metrics
@@ -29,19 +30,20 @@ async def kafka(settings):
 async def reader(settings, kafka, echo):
     """Applies what it is handed, five records a batch."""
     pool = await create_pool(settings, "orders")
+    metrics = Metrics()
     reader = BatchConsumer(
         service="orders",
-        group="a-group",
+        assignment=Assignment(service="orders", group="a-group", pool=pool, metrics=metrics),
         topic_prefix=settings.kafka_topic_prefix,
         pool=pool,
         apply=echo.apply,
         weigh=one_order,
         limits=BatchLimits(bytes_max=1_000_000, orders_max=5),
         clock=SystemClock(),
-        metrics=Metrics(),
+        metrics=metrics,
         committed=lambda: None,
     )
-    reader.bind(lambda: kafka)
+    reader.assignment.bind(lambda: kafka)
     yield reader
     pool.terminate()
 
@@ -63,7 +65,7 @@ async def test_a_poll_that_begins_beyond_the_stored_position_is_read_again_whole
     sent = values(30)
     await publish(sent, partition=0)
     kafka.assign([partition])
-    reader.assigned = frozenset([partition])
+    reader.assignment.partitions = frozenset([partition])
     kafka.seek(partition, 10)
 
     assert await read_until(kafka, reader, echo, 30) == sent
@@ -77,7 +79,7 @@ async def test_a_poll_whose_records_were_swallowed_is_read_again(
     sent = values(30)
     await publish(sent, partition=0)
     kafka.assign([partition])
-    reader.assigned = frozenset([partition])
+    reader.assignment.partitions = frozenset([partition])
     await reader.handle((await kafka.getmany(timeout_ms=5000, max_records=1))[partition])
     await kafka.getmany(timeout_ms=5000, max_records=7)
 
@@ -98,7 +100,7 @@ async def test_gaps_that_transactions_leave_in_the_log_are_passed(settings, kafk
                 await producer.send(partition.topic, value, b"1", partition=0)
     await producer.stop()
     kafka.assign([partition])
-    reader.assigned = frozenset([partition])
+    reader.assignment.partitions = frozenset([partition])
     kafka.seek(partition, 2)
 
     assert await read_until(kafka, reader, echo, 9) == sent

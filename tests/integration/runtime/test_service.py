@@ -68,7 +68,7 @@ async def test_a_bug_stops_its_partition_loudly_and_no_other(start, publish, rea
 
     assert len(await read_all(60)) == 60
     stopped = TopicPartition(service._settings.topic(READ), 0)
-    await until(lambda: stopped in service._consumer.stopped, "stopped")
+    await until(lambda: stopped in service._consumer.assignment.stops.reasons, "stopped")
     is_ready, detail = await service.readiness()["orders.partitions"]()
     assert not is_ready
     assert "ZeroDivisionError" in detail
@@ -107,8 +107,8 @@ async def test_a_position_outside_its_topic_stops_the_partition_and_names_the_wa
 
     service = await start()
 
-    await until(lambda: service._consumer.stopped, "stopped")
-    (why,) = service._consumer.stopped.values()
+    await until(lambda: service._consumer.assignment.stops.reasons, "stopped")
+    (why,) = service._consumer.assignment.stops.reasons.values()
     assert "99 is outside the topic's offsets 0..5" in why
 
 
@@ -118,7 +118,7 @@ async def test_a_replica_tells_how_far_behind_it_is(start, publish, read_all):
     await read_all(20)
 
     def lag():
-        service._consumer.measure_lag(0)
+        service._consumer.assignment.measure_lag(0)
         samples = service.metrics.lag_messages.collect()[0].samples
         return {sample.labels["partition"]: sample.value for sample in samples}
 
@@ -206,7 +206,7 @@ async def test_lag_monitors_see_the_position_although_an_acknowledgement_was_los
     monitor.assign([here])
 
     await service._subscriber.consumer.commit({here: 3})
-    service._consumer._committed_offsets.forget()
+    service._consumer.assignment._committed_offsets.forget()
 
     async with asyncio.timeout(20):
         while await monitor.committed(here) != 10:

@@ -1,0 +1,138 @@
+"""The partitions Kafka's group gives this process: each is placed at its stored position first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import IllegalStateError
+
+from services.runtime.gauges import PartitionGauges
+from services.runtime.offsets import CommittedOffsets
+from services.runtime.positions import Positions
+from services.runtime.postgres import Pool
+from services.runtime.retrying import backoff_seconds
+from services.runtime.stops import Stops
+from services.runtime.telemetry import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
+    """What this process has of its group's partitions, and where it stands in each."""
+
+    def __init__(self, *, service: str, group: str, pool: Pool, metrics: Metrics) -> None:
+        self._service = service
+        self._pool = pool
+        self._metrics = metrics
+        self._committed_offsets = CommittedOffsets()
+        self._placing: set[asyncio.Task[None]] = set()
+        self._locate: Callable[[], AIOKafkaConsumer | None] = lambda: None
+        self.gauges = PartitionGauges(service, metrics)
+        self.positions = Positions(group)
+        self.stops = Stops(self.gauges, self.consumer)
+        self.partitions: frozenset[TopicPartition] = frozenset()
+        self.has_joined = False
+
+    def bind(self, locate: Callable[[], AIOKafkaConsumer | None]) -> None:
+        """Say where the Kafka consumer is to be found; FastStream makes it when it starts."""
+        self._locate = locate
+
+    def consumer(self) -> AIOKafkaConsumer | None:
+        """The Kafka consumer, as soon as there is one."""
+        return self._locate()
+
+    # Rebalances: nothing is known of a partition until it is placed again.
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Forget where we stood; the batch in hand is still held by its fence."""
+        self.partitions -= revoked
+        self.positions.forget(revoked)
+        self._metrics.rebalances_total.labels(self._service).inc()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Place every partition at its stored position, beside the group's own work."""
+        self.partitions = frozenset(assigned)
+        self.has_joined = True
+        self.positions.forget(assigned)
+        self.positions.keep_only(assigned)
+        self._committed_offsets.forget()
+        self.gauges.keep_only(assigned)
+        self.stops.keep_only(assigned)
+        task = asyncio.create_task(self._place_assigned(self.partitions))
+        self._placing.add(task)
+        task.add_done_callback(self._placing.discard)
+
+    def leave(self) -> None:
+        """Place nothing any more: the service stops."""
+        for task in self._placing:
+            task.cancel()
+
+    async def _place_assigned(self, assigned: frozenset[TopicPartition]) -> None:
+        attempt = 0
+        while assigned == self.partitions:
+            missing = [p for p in assigned if not self.positions.is_placed(p)]
+            try:
+                await self.place(missing)
+                return
+            except Exception as error:  # noqa: BLE001 - nothing is read until this succeeds
+                log.warning("placing_failed", error=repr(error))
+                attempt += 1
+                await asyncio.sleep(backoff_seconds(attempt))
+
+    async def place(self, partitions: Sequence[TopicPartition]) -> None:
+        """Seek to the stored positions; a partition whose position is impossible is stopped."""
+        wanted = [p for p in partitions if p in self.partitions and p not in self.stops]
+        if not wanted:
+            return
+        consumer = self.consumer()
+        if consumer is None:
+            raise IllegalStateError("the Kafka consumer is not there yet")
+        async with self._pool.acquire() as connection:
+            outside = await self.positions.place(connection, consumer, wanted)
+        for error in outside:
+            self.stop(error.partition, error)
+
+    async def place_again(self, began: Mapping[TopicPartition, int]) -> None:
+        """Seek again where batches began elsewhere than we stand.
+
+        Where one began beyond the stored position, see whether the log has a gap there.
+        """
+        self.positions.forget(began)
+        await self.place(list(began))
+        consumer = self.consumer()
+        for partition, offset in began.items():
+            position = self.positions.next_offset(partition)
+            if consumer is not None and position is not None and offset > position:
+                await self.positions.look_past_gap(consumer, partition)
+
+    def stop(self, partition: TopicPartition, error: Exception) -> None:
+        """Read no more of the partition, loudly."""
+        self.positions.forget([partition])
+        self.stops.stop(partition, error)
+
+    # What operators see.
+
+    def measure_lag(self, now_ms: int) -> None:
+        """Set lag in messages and seconds of every assigned partition, from what polls told."""
+        consumer = self.consumer()
+        for partition in self.partitions:
+            end = consumer.highwater(partition) if consumer else None
+            if end is not None:
+                position = self.positions.next_offset(partition)
+                self.gauges.measure(partition, end, position, now_ms)
+
+    async def tell_kafka(self) -> None:
+        """Let the offsets that lag monitors read follow our positions."""
+        consumer = self.consumer()
+        known = {p: self.positions.next_offset(p) for p in self.partitions}
+        positions = {p: offset for p, offset in known.items() if offset is not None}
+        if consumer is not None:
+            await self._committed_offsets.follow(consumer, positions)
+
+    def is_placed(self) -> bool:
+        """Whether every assigned partition has a known position or is stopped."""
+        return all(self.positions.is_placed(p) or p in self.stops for p in self.partitions)
