@@ -32,6 +32,7 @@ from services.orders.messages.incoming import (
     Asked,
     Entry,
     alone,
+    is_of_many,
     read,
     read_item,
 )
@@ -233,31 +234,47 @@ def _rejection(decided: Decided) -> Rejection | None:
         return None
     detail = decision.detail or SENTENCES[decision.reason]
     pointer = _bulk_pointer(item) + (decision.pointer or "")
-    errors = (FieldError(pointer, detail),)
     return Rejection(
-        item.original, item.index, item.envelope, decision.reason.value, detail, errors
+        item.original,
+        item.index,
+        item.envelope,
+        decision.reason.value,
+        detail,
+        (FieldError(pointer, detail),),
+        is_of_many(item),
     )
 
 
 def _bulk_pointer(item: Item) -> str:
-    return f"/items/{item.index}" if item.envelope.type == "orders.fulfill_bulk" else ""
+    return f"/items/{item.index}" if is_of_many(item) else ""
 
 
 def _refused_outcomes(refused: Sequence[Rejection], now: datetime) -> Iterator[Outgoing]:
     """Outcomes of commands that were refused without a decision."""
     for refusal in refused:
         if refusal.original.coordinates.topic == COMMANDS:
-            item = Item(refusal.original, refusal.index, refusal.envelope, None)
-            yield outgoing.refusal_record(item, refusal.reason, refusal.detail, now)
+            yield outgoing.refusal_record(_unread(refusal), refusal.reason, refusal.detail, now)
 
 
 def _expiry(row: Waiting, entry: Entry) -> Rejection:
-    envelope = entry.item.envelope if isinstance(entry, Asked) else entry.envelope
+    item = entry.item if isinstance(entry, Asked) else _unread(entry)
     is_tracking = row.original.coordinates.topic == TRACKING
     reason = Reason.NUMBER_NOT_OWNED if is_tracking else Reason.ORDER_NOT_FOUND
     detail = f"nothing became known as {row.waits_for!r} by {row.expires_at.isoformat()}"
-    errors = (FieldError("/tracking_number" if is_tracking else "/id", detail),)
-    return Rejection(row.original, row.index, envelope, reason.value, detail, errors)
+    pointer = _bulk_pointer(item) + ("/tracking_number" if is_tracking else "/id")
+    return Rejection(
+        row.original,
+        row.index,
+        item.envelope,
+        reason.value,
+        detail,
+        (FieldError(pointer, detail),),
+        is_of_many(item),
+    )
+
+
+def _unread(refusal: Rejection) -> Item:
+    return Item(refusal.original, refusal.index, refusal.envelope, None)
 
 
 class _StopWatch:

@@ -36,7 +36,10 @@ HEADERS_MAX_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One refused item. `reason` is a code of the contract, `detail` a sentence for a person."""
+    """One refused item. `reason` is a code of the contract, `detail` a sentence for a person.
+
+    `of_many`: the items of its record were read one by one, so the others may have been applied.
+    """
 
     original: Original
     index: int
@@ -44,6 +47,7 @@ class Rejection:
     reason: str
     detail: str
     errors: tuple[FieldError, ...] = ()
+    of_many: bool = False
 
 
 async def save(
@@ -52,8 +56,8 @@ async def save(
     """Store the refused items and return their records for `*.rejected`, to be appended.
 
     `source` is the CloudEvents source of the refusing service. Business time `now` is when.
-    Of several items of one record the first keeps and tells the original, for all of them: a
-    bulk command is a megabyte and may have a thousand refused items.
+    Of several items with one original the first keeps and tells it, for all of them: a bulk
+    command is a megabyte and may have a thousand refused items.
     """
     if not rejections:
         return ()
@@ -70,17 +74,25 @@ def rejected_topic(topic: str, service: str) -> str:
     return f"{service}.rejected"
 
 
-def _marked(rejections: Sequence[Rejection]) -> Iterator[tuple[Rejection, bool]]:
-    """Each refusal, and whether it is the one that carries its record."""
-    carried: set[Coordinates] = set()
+def _marked(rejections: Sequence[Rejection]) -> Iterator[tuple[Rejection, int | None]]:
+    """Each refusal, and the index of the one that carries its original; None: it does itself.
+
+    Items of one record may have different originals: one that waited keeps itself alone.
+    """
+    carriers: dict[Coordinates, Rejection] = {}
     for rejection in rejections:
         at = rejection.original.coordinates
-        yield rejection, at not in carried
-        carried.add(at)
+        carrier = carriers.get(at)
+        if carrier is None or carrier.original != rejection.original:
+            carriers[at] = rejection
+            yield rejection, None
+        else:
+            yield rejection, carrier.index
 
 
-def _columns(rejection: Rejection, carries: bool) -> tuple[object, ...]:
+def _columns(rejection: Rejection, carried_by: int | None) -> tuple[object, ...]:
     at = rejection.original.coordinates
+    carries = carried_by is None
     return (
         item_id(rejection.original, rejection.envelope, rejection.index),
         at.topic,
@@ -94,6 +106,10 @@ def _columns(rejection: Rejection, carries: bool) -> tuple[object, ...]:
         rejection.reason,
         rejection.detail,
         orjson.dumps(_errors(rejection)).decode(),
+        rejection.envelope.id,
+        rejection.envelope.source,
+        carried_by,
+        rejection.of_many,
     )
 
 
@@ -101,7 +117,7 @@ def _errors(rejection: Rejection) -> list[dict[str, str]]:
     return [{"pointer": e.pointer, "message": e.message} for e in rejection.errors]
 
 
-def _outgoing(rejection: Rejection, carries: bool, source: str, now: datetime) -> Outgoing:
+def _outgoing(rejection: Rejection, carried_by: int | None, source: str, now: datetime) -> Outgoing:
     original, envelope = rejection.original, rejection.envelope
     at = original.coordinates
     event_id = uuid5(ITEM_NAMESPACE, f"rejected/{at}#{rejection.index}")
@@ -117,7 +133,7 @@ def _outgoing(rejection: Rejection, carries: bool, source: str, now: datetime) -
     service = source.rsplit("/", 1)[-1]
     shard_by = key.decode("latin-1")
     topic = rejected_topic(at.topic, service)
-    body = _body(rejection, now) | (_carried(original) if carries else {})
+    body = _body(rejection, now) | (_carried(original) if carried_by is None else {})
     return Outgoing(topic, key, orjson.dumps(body), tuple(write_headers(headers)), shard_by)
 
 

@@ -24,6 +24,7 @@ from services.runtime.records import (
     validate,
 )
 from services.runtime.rejections import Rejection
+from services.runtime.resending import only_items
 
 COMMANDS = "orders.commands"
 TRACKING = "carrier.tracking"
@@ -116,7 +117,7 @@ def alone(asked: Asked) -> Original:
     the whole megabyte would be more than memory and Postgres hold.
     """
     item, command = asked.item, asked.command
-    if item.envelope.type != contract.ORDERS_FULFILL_BULK or not isinstance(command, UpsertOrder):
+    if not is_of_many(item) or not isinstance(command, UpsertOrder):
         return item.original
     body = {
         "shop_slug": command.shop,
@@ -126,6 +127,11 @@ def alone(asked: Asked) -> Original:
     }
     value = json.dumps(body, ensure_ascii=False).encode()
     return replace(item.original, headers=headers_of(item.envelope), value=value)
+
+
+def is_of_many(item: Item) -> bool:
+    """Whether its record has other items, each with an outcome of its own."""
+    return item.envelope.type == contract.ORDERS_FULFILL_BULK
 
 
 def read_item(original: Original, index: int, now: datetime) -> Entry:
@@ -160,21 +166,24 @@ def _read_bulk(message: Message, only: int | None) -> Iterator[Entry]:
     """One entry per item; an envelope that is malformed refuses the message as its item 0."""
     try:
         bulk = validate(contract.OrdersFulfillBulk, message.body)
+        meant = only_items(message.original.headers, len(bulk.items))
     except Malformed as malformed:
         yield _refuse(message, 0, malformed)
         return
     for index, body in enumerate(bulk.items):
-        if only not in (None, index):
+        if index not in meant or only not in (None, index):
             continue
         item = Item(message.original, index, message.envelope, body)
         try:
             checked = validate(contract.BulkFulfillment, body, f"/items/{index}")
             yield Asked(item, orders.fulfill(bulk, checked, item))
         except Malformed as malformed:
-            yield _refuse(message, index, malformed)
+            yield _refuse(message, index, malformed, of_many=True)
 
 
-def _refuse(message: Message, index: int, malformed: Malformed) -> Rejection:
+def _refuse(
+    message: Message, index: int, malformed: Malformed, *, of_many: bool = False
+) -> Rejection:
     return Rejection(
         message.original,
         index,
@@ -182,4 +191,5 @@ def _refuse(message: Message, index: int, malformed: Malformed) -> Rejection:
         malformed.reason,
         malformed.detail,
         malformed.errors,
+        of_many,
     )
