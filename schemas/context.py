@@ -144,6 +144,16 @@ class Claim(Message):
     resolution_preference: Annotated[str | None, about("What they would like", "refund")] = None
     created_at: Annotated[AwareDatetime | None, about("Opened", WHEN)] = None
     updated_at: Annotated[AwareDatetime | None, about("Last changed", WHEN)] = None
+    sequence: Annotated[
+        int | None, about("Number of the claim event this is from; in snapshots only", 2)
+    ] = None
+    event_data: Annotated[
+        dict[str, Any] | None,
+        about(
+            "The whole `event_data` of that claim event; in snapshots only",
+            {"claim_id": CLAIM, "status": "pending"},
+        ),
+    ] = None
 
 
 class Context(Message):

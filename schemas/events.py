@@ -156,6 +156,20 @@ class ClaimEventData(Message):
     created_at: Annotated[AwareDatetime | None, about("Opened", WHEN)] = None
     updated_at: Annotated[AwareDatetime | None, about("Last changed", WHEN)] = None
     deleted_at: Annotated[AwareDatetime | None, about("Withdrawn", WHEN)] = None
+    held_items: Annotated[
+        list[dict[str, Any]] | None,
+        about(
+            "Goods it takes out of what can still be claimed",
+            [{"product": "sku/MUG-BLUE", "quantity": 1}],
+        ),
+    ] = None
+    is_granted: Annotated[bool | None, about("Accepted, and not rejected since", example=False)] = (
+        None
+    )
+    applied_commands: Annotated[
+        list[str] | None,
+        about("Digests of the last commands applied to it, oldest first", ["3f0a9c1be27d5a44"]),
+    ] = None
     history: Annotated[
         list[ClaimStep], about("Every status it had", [{"status": "pending", "at": WHEN}])
     ] = Field(default_factory=list)
@@ -197,6 +211,9 @@ class ClaimEvent(Event):
     ]
 
 
+ORDER_SNAPSHOT = "order.snapshot"
+"""Not a fact but the present state: it takes no number, and nobody is to be notified of it."""
+
 ORDER_EVENTS: Mapping[str, type[Message]] = {
     "order.placed": OrderEvent,
     "order.updated": OrderEvent,
@@ -205,6 +222,7 @@ ORDER_EVENTS: Mapping[str, type[Message]] = {
     "order.expected_shipments_changed": OrderEvent,
     "order.cancelled": OrderEvent,
     "order.analytics_updated": OrderEvent,
+    ORDER_SNAPSHOT: OrderEvent,
 }
 SHIPMENT_EVENTS: Mapping[str, type[Message]] = {
     "shipment.fulfilled": ShipmentEvent,

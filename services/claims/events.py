@@ -13,7 +13,7 @@ from schemas.envelope import CloudEvent, rfc3339, write_headers
 from schemas.topics import CLAIMS_EVENTS
 from services.claims.domain.claim import Claim, ClaimItem
 from services.claims.domain.decision import Action, ClaimEvent
-from services.claims.domain.ids import event_id
+from services.claims.domain.ids import event_id, written_digest
 from services.claims.messages import LINES_CUT, TRUNCATED
 from services.runtime.outbox import Outgoing
 from services.runtime.records import Envelope, Original
@@ -109,6 +109,9 @@ def _data(event: ClaimEvent, identity: str) -> dict[str, Any]:
         "customer_signature_image_url": evidence.customer_signature_image_url,
         "dropoff_permission": claim.dropoff_permission,
         "deleted_at": rfc3339(claim.deleted_at) if claim.deleted_at else None,
+        "held_items": [{"product": g.product, "quantity": g.quantity} for g in claim.holds],
+        "is_granted": claim.is_granted,
+        "applied_commands": [written_digest(command) for command in claim.applied],
         "history": [
             {"status": step.status, "at": rfc3339(step.at), "reason": step.reason}
             for step in claim.history

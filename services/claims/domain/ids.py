@@ -26,3 +26,17 @@ def event_id(order: UUID, sequence: int) -> UUID:
 def digest(item_id: UUID) -> int:
     """A command item's id in 64 signed bits, kept on the claims it was applied to."""
     return int.from_bytes(hashlib.sha256(item_id.bytes).digest()[:8], "big", signed=True)
+
+
+def written_digest(digest_: int) -> str:
+    """A digest as events show it: 16 hexadecimal digits, which every reader of JSON keeps."""
+    return f"{digest_ & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+
+
+def read_digest(text: str) -> int:
+    """The inverse of `written_digest`.
+
+    Raises:
+        ValueError: the text is none.
+    """
+    return int.from_bytes(bytes.fromhex(text.zfill(16)), "big", signed=True)

@@ -43,6 +43,7 @@ class EventType(StrEnum):
     ORDER_EXPECTED_SHIPMENTS_CHANGED = "order.expected_shipments_changed"
     ORDER_CANCELLED = "order.cancelled"
     ORDER_ANALYTICS_UPDATED = "order.analytics_updated"
+    ORDER_SNAPSHOT = "order.snapshot"
     SHIPMENT_FULFILLED = "shipment.fulfilled"
     SHIPMENT_UPDATED = "shipment.updated"
     SHIPMENT_RELEASED = "shipment.released"

@@ -211,6 +211,8 @@ class ClaimCopy:
     shipment_phase_at_creation: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    event_data: dict[str, Any] | None = None
+    """All that the event told, as JSON: shown in snapshots, from which claims can be rebuilt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

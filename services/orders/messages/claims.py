@@ -7,6 +7,7 @@ from typing import Any
 from schemas.events import CLAIM_EVENTS, ClaimEvent
 from services.orders.domain.commands import RecordClaim
 from services.orders.domain.order import ClaimCopy
+from services.orders.messages.orders import plain
 from services.runtime.records import Item, validate
 
 TYPES = frozenset(CLAIM_EVENTS)
@@ -35,5 +36,6 @@ def record(body: Any, item: Item) -> RecordClaim:
             shipment_phase_at_creation=claim.shipment_phase_at_creation,
             created_at=claim.created_at,
             updated_at=claim.updated_at,
+            event_data=plain(body["event_data"]),
         ),
     )

@@ -26,9 +26,12 @@ class Context:
     is_truncated: bool
 
 
-def encode(order: Order, max_bytes: int) -> Context:
-    """The snapshot of an order in at most `max_bytes` of JSON, cut as `CUTS` says if need be."""
-    snapshot = _snapshot(order)
+def encode(order: Order, max_bytes: int, *, whole_claims: bool = False) -> Context:
+    """The snapshot of an order in at most `max_bytes` of JSON, cut as `CUTS` says if need be.
+
+    With `whole_claims` each claim shows all that its event told: `order.snapshot` has it so.
+    """
+    snapshot = _snapshot(order, whole_claims=whole_claims)
     encoded = dumps(snapshot)
     is_truncated = False
     for cut in CUTS:
@@ -44,12 +47,12 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value, default=str)
 
 
-def _snapshot(order: Order) -> Json:
+def _snapshot(order: Order, *, whole_claims: bool) -> Json:
     return {
         "order": _order(order),
         "customer": _customer(order),
         "shipments": [_shipment(order, shipment) for shipment in order.shipments],
-        "claims": [_claim(claim) for claim in order.claims],
+        "claims": [_claim(claim, whole=whole_claims) for claim in order.claims],
     }
 
 
@@ -125,9 +128,10 @@ def _shipment(order: Order, shipment: Shipment) -> Json:
     }
 
 
-def _claim(claim: ClaimCopy) -> Json:
+def _claim(claim: ClaimCopy, *, whole: bool) -> Json:
     known = members(claim)
-    del known["sequence"]
+    if not whole:
+        del known["sequence"], known["event_data"]
     return known
 
 
