@@ -24,8 +24,8 @@ class ShardLeases:
     def __init__(self, connection: Connection, scope: str, shards: int) -> None:
         self._connection = connection
         self._shards = shards
-        self._shard_class = _lock_class(f"{scope}/shard")
-        self._member_class = _lock_class(f"{scope}/member")
+        self._shard_class = lock_class(f"{scope}/shard")
+        self._member_class = lock_class(f"{scope}/member")
         self.held: set[int] = set()
 
     async def join(self) -> None:
@@ -49,5 +49,6 @@ class ShardLeases:
                 self.held.add(shard)
 
 
-def _lock_class(name: str) -> int:
+def lock_class(name: str) -> int:
+    """The first number of the advisory locks of this name."""
     return zlib.crc32(name.encode()) & 0x7FFFFFFF  # Fits both integer and oid.

@@ -31,8 +31,8 @@ class Outgoing:
 class Outbox:
     """Appends records to the outbox table of the connection's schema.
 
-    `shards` is fixed for a schema: changing it while rows wait would split an order's records
-    over two shards.
+    `shards` is one number for a schema, noted there: a row that was divided by another is refused
+    (`shards.py`), because an order's records would lie in two shards.
     """
 
     def __init__(self, shards: int) -> None:
@@ -57,9 +57,10 @@ class Outbox:
             by_shard.setdefault(shard_of(record.shard_by, self._shards), []).append(record)
         await connection.copy_records_to_table(
             "outbox",
-            columns=["shard", "topics", "keys", "headers", "values", "caused_at"],
+            columns=["shard", "topics", "keys", "headers", "values", "caused_at", "shards"],
             records=[
-                (*_row(shard, records), caused_at) for shard, records in sorted(by_shard.items())
+                (*_row(shard, records), caused_at, self._shards)
+                for shard, records in sorted(by_shard.items())
             ],
         )
 

@@ -16,6 +16,7 @@ from asyncpg import Connection
 
 from services.runtime.leases import ShardLeases
 from services.runtime.outbox import unpack_headers
+from services.runtime.parts import OutboxParts
 from services.runtime.queries import load
 from services.runtime.retrying import backoff_seconds
 from services.runtime.telemetry import Metrics
@@ -74,6 +75,7 @@ class Relay:
         self._physical_topic = physical_topic
         self._metrics = metrics
         self._now = now
+        self._parts = OutboxParts()
         self._progressed = False
         self._woken = asyncio.Event()
         self._draining = False
@@ -134,6 +136,8 @@ class Relay:
                 await leases.balance()
                 self._metrics.relay_shards.labels(self._service).set(len(leases.held))
                 balanced_at = loop.time()
+            if 0 in leases.held:  # One relay of a service is enough.
+                await self._parts.tidy(connection)
             published = await self._publish_once(connection, leases, producer)
             self.healthy = True
             self._progressed = True
@@ -153,8 +157,8 @@ class Relay:
         if not rows:
             return False
         await self._send(producer, rows)
-        shards, ids = [row["shard"] for row in rows], [row["id"] for row in rows]
-        await connection.execute(SQL["delete_published"], shards, ids)
+        done = [[row[column] for row in rows] for column in ("shard", "id", "slot")]
+        await connection.execute(SQL["delete_published"], *done)
         self._measure(rows)
         return True
 

@@ -175,7 +175,9 @@ class Service:
         self._consumer.assignment.measure_lag(int(time.time() * 1000))
         await self._consumer.assignment.tell_kafka()
         async with self._pool.acquire() as connection:
-            outbox = await connection.fetchrow(OUTBOX_SQL["measure_outbox"])
+            outbox = await connection.fetchrow(
+                OUTBOX_SQL["measure_outbox"], self._settings.outbox_shards
+            )
             items = await waiting.count(connection)
         assert outbox is not None
         self.metrics.outbox_rows.labels(self.name).set(outbox["rows"])
@@ -189,6 +191,7 @@ class Service:
                 while await self._sweep_once(sweep):
                     pass
             except Exception as error:
+        self.metrics.outbox_bytes.labels(self.name).set(outbox["bytes"])
                 forget_rows(error)
                 log.warning("sweep_failed", service=self.name, exc_info=error)
 

@@ -104,7 +104,8 @@ class _Spec:
 GAUGES = (
     _Spec("lag_messages", "Messages in the topic that are not applied yet.", _PARTITION),
     _Spec("lag_seconds", "Age of the oldest message not applied yet; 0 with none.", _PARTITION),
-    _Spec("outbox_rows", "Rows committed and not yet published."),
+    _Spec("outbox_rows", "Rows committed and not yet published; counted up to 10,000 a shard."),
+    _Spec("outbox_bytes", "What the outbox takes on disk, with its dead rows and indexes."),
     _Spec("outbox_oldest_age_seconds", "Age of the oldest unpublished row; 0 with none."),
     _Spec("waiting_items", "Items kept because what they name is not there yet."),
     _Spec("partition_stopped", "1 while a partition is stopped by an error, else 0.", _PARTITION),
@@ -153,6 +154,7 @@ class Metrics:
         self.relay_shards = self._gauge("relay_shards")
         self.items_total = self._counter("items_total")
         self.relay_published_total = self._counter("relay_published_total")
+        self.outbox_bytes = self._gauge("outbox_bytes")
         self.fence_refusals_total = self._counter("fence_refusals_total")
         self.rebalances_total = self._counter("rebalances_total")
         self.transient_retries_total = self._counter("transient_retries_total")

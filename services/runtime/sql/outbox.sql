@@ -1,7 +1,8 @@
 -- name: read_outbox
--- The oldest visible rows of each held shard, in id order within the shard: as many as stay
--- within the bytes, as stored, but the oldest always. $1 shards, $2 rows and $3 bytes a shard
-SELECT o.id, o.shard, o.topics, o.keys, o.headers, o."values", o.caused_at
+-- The oldest visible rows of each held shard, in id order within the shard, whichever part they
+-- are in: as many as stay within the bytes, as stored, but the oldest always.
+-- $1 shards, $2 rows and $3 bytes a shard
+SELECT o.id, o.shard, o.slot, o.topics, o.keys, o.headers, o."values", o.caused_at, o.created_at
   FROM unnest($1::smallint[]) AS held(shard)
  CROSS JOIN LATERAL (
        SELECT oldest.*,
@@ -15,16 +16,79 @@ SELECT o.id, o.shard, o.topics, o.keys, o.headers, o."values", o.caused_at
  ORDER BY o.shard, o.id;
 
 -- name: delete_published
--- Remove rows whose every record Kafka has acknowledged. $1 shards, $2 ids (pairwise)
+-- Remove rows whose every record Kafka has acknowledged. The slot spares a look into the other
+-- parts. $1 shards, $2 ids, $3 slots (in step)
 DELETE FROM outbox
- USING unnest($1::smallint[], $2::bigint[]) AS done(shard, id)
- WHERE outbox.shard = done.shard AND outbox.id = done.id;
+ USING unnest($1::smallint[], $2::bigint[], $3::smallint[]) AS done(shard, id, slot)
+ WHERE outbox.shard = done.shard AND outbox.id = done.id AND outbox.slot = done.slot;
 
 -- name: measure_outbox
--- How many rows wait for publication, and the age in seconds of the oldest.
-SELECT count(*) AS rows,
-       coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_age_seconds
-  FROM outbox;
+-- How many rows wait for publication, counted up to 10,000 a shard: after hours without Kafka
+-- counting all would read gigabytes. The age in seconds of the oldest of each shard's first, and
+-- what the parts take on disk. $1 shards
+SELECT coalesce(sum(waiting.rows), 0)::bigint AS rows,
+       coalesce(extract(epoch FROM clock_timestamp() - min(waiting.oldest)), 0)::float8
+           AS oldest_age_seconds,
+       (SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits
+         WHERE inhparent = 'outbox'::regclass)::bigint AS bytes
+  FROM generate_series(0, $1::integer - 1) AS each(shard)
+ CROSS JOIN LATERAL (
+       SELECT (SELECT count(*)
+                 FROM (SELECT FROM outbox WHERE outbox.shard = each.shard LIMIT 10000) AS counted)
+                  AS rows,
+              (SELECT created_at FROM outbox WHERE outbox.shard = each.shard
+                ORDER BY id LIMIT 1) AS oldest
+       ) AS waiting;
+
+-- name: find_worn_parts
+-- Parts that take more bytes than $1 and are no writer's now: their rows are published, or soon
+-- will be.
+SELECT part.relname::text AS part
+  FROM pg_inherits
+  JOIN pg_class AS part ON part.oid = inhrelid
+ WHERE inhparent = 'outbox'::regclass
+   AND part.relname <> 'outbox_' || outbox_slot()
+   AND pg_total_relation_size(part.oid) > $1
+ ORDER BY part.relname;
+
+-- name: wait_briefly
+-- How long the transaction may stand in line for a lock: who reads or writes the part queues up
+-- behind it for as long. $1 duration such as 50ms
+SELECT set_config('lock_timeout', $1, true);
+
+-- name: lock_part
+-- Nobody reads or writes the part until the end of the transaction. {part} is the part's name
+LOCK TABLE ONLY {part} IN ACCESS EXCLUSIVE MODE;
+
+-- name: has_rows
+-- Whether the part, locked, holds a row that is not published. {part} is the part's name
+SELECT EXISTS (SELECT FROM ONLY {part});
+
+-- name: truncate_part
+-- New files for the part, with nothing in them; older snapshots, for whose sake dead rows are kept,
+-- are not asked. {part} is the part's name
+TRUNCATE ONLY {part};
+
+-- name: claim_shards
+-- Note the number of shards if none is noted; returns the one that is. $1 shards
+WITH noted AS (
+    INSERT INTO outbox_shards (shards) VALUES ($1)
+        ON CONFLICT (is_only_row) DO UPDATE SET shards = outbox_shards.shards
+    RETURNING shards
+)
+SELECT shards FROM noted;
+
+-- name: has_waiting_rows
+-- Whether anything waits for publication.
+SELECT EXISTS (SELECT FROM outbox);
+
+-- name: change_shards
+-- Divide what comes from now on into another number of shards. $1 shards
+UPDATE outbox_shards SET shards = $1;
+
+-- name: block_writers
+-- Nobody adds a row until the end of the transaction.
+LOCK TABLE outbox IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: try_lease
 -- Take one advisory lock of this session; false where another session holds it. $1 class, $2 key
@@ -40,3 +104,15 @@ SELECT count(*)
   FROM pg_locks
  WHERE locktype = 'advisory' AND granted AND classid = $1::integer::oid
    AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+
+-- name: find_other_shards
+-- Numbers of shards that relays alive divide by, other than ours. $1 class of the lock, $2 shards
+SELECT DISTINCT objid::bigint::integer AS shards
+  FROM pg_locks
+ WHERE locktype = 'advisory' AND granted AND classid = $1::integer::oid
+   AND objid <> $2::integer::oid
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+
+-- name: share_lease
+-- Say, for as long as this session lives, that it divides by this number. $1 class, $2 shards
+SELECT pg_try_advisory_lock_shared($1, $2);

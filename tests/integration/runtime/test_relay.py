@@ -84,8 +84,8 @@ async def test_a_backlog_is_read_in_portions_that_fit_in_memory(settings):
             await Outbox(1).append(connection, [outgoing])
         while rows := await connection.fetch(SQL["read_outbox"], [0], ROWS_A_SHARD, 1_000):
             portions.append([len(row["values"][0]) for row in rows])
-            ids = [row["id"] for row in rows]
-            await connection.execute(SQL["delete_published"], [0] * len(ids), ids)
+            done = [[row[column] for row in rows] for column in ("shard", "id", "slot")]
+            await connection.execute(SQL["delete_published"], *done)
     pool.terminate()
 
     assert portions == [[5_000], [100, 200], [5_000], [100]]

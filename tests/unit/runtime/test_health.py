@@ -77,7 +77,10 @@ async def test_metrics_are_served_as_text() -> None:
     answer = await _asked(lambda http: http.get("/metrics"))
 
     assert answer.headers["content-type"].startswith("text/plain")
-    assert "# HELP orderflow_outbox_rows Rows committed and not yet published." in answer.text
+    assert (
+        "# HELP orderflow_outbox_rows Rows committed and not yet published; counted up"
+        in answer.text
+    )
 
 
 async def test_a_taken_port_is_an_error_with_a_way_out() -> None:
