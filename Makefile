@@ -49,6 +49,7 @@ check: $(STAMP) ## style, types, imports, and whether generated files are up to 
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(RUN) -m schemas.generate --check
+	$(RUN) -m schemas.gate --check
 	$(RUN) -m orderflow.docs --check
 
 .PHONY: format

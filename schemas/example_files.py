@@ -22,14 +22,23 @@ class Example:
     headers: Mapping[str, str]
     value: Any
 
+    def members(self) -> dict[str, Any]:
+        """The example as its file holds it."""
+        return {
+            "topic": self.topic,
+            "key": self.key,
+            "headers": dict(self.headers),
+            "value": self.value,
+        }
+
     def kafka_headers(self) -> list[tuple[str, bytes]]:
         """The headers as Kafka clients take them."""
         return [(name, text.encode()) for name, text in self.headers.items()]
 
 
-def load_examples(type_: str | None = None) -> tuple[Example, ...]:
+def load_examples(type_: str | None = None, folder: Path = FOLDER) -> tuple[Example, ...]:
     """All examples, or those of one type, sorted by type and case."""
-    return tuple(_read(path) for path in sorted(FOLDER.glob(f"{type_ or '*'}/*.json")))
+    return tuple(_read(path) for path in sorted(folder.glob(f"{type_ or '*'}/*.json")))
 
 
 def _read(path: Path) -> Example:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas import asyncapi
-from schemas.commands import BulkFulfillment
+from schemas.commands import ORDERS_FULFILL_BULK, BulkFulfillment
 from schemas.model import Message
 from schemas.topics import CATALOGUE
 
@@ -23,6 +23,8 @@ COMMAND = "python -m schemas.generate"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BASE = "https://orderflow.dev/schemas"
 BULK_ITEM = "orders.fulfill_bulk.item"
+BULK_OWNER = {BULK_ITEM: ORDERS_FULFILL_BULK}
+"""Values that have a schema of their own and lie inside a message."""
 
 
 def models() -> dict[str, type[Message]]:

@@ -92,6 +92,8 @@ def test_money_weights_and_counts_say_their_unit() -> None:
 def test_the_contract_imports_nothing_of_ours() -> None:
     foreign = set()
     for path in Path(schemas.__file__).parent.rglob("*.py"):
+        if path.parent.name == "gate":
+            continue  # A tool of the checkout, which nothing that runs imports.
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom):
                 foreign.add((node.module or "").split(".")[0])
