@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, get_args
 
 import jsonschema
@@ -18,9 +19,13 @@ from pydantic import BaseModel
 
 from schemas.envelope import read_headers
 from schemas.example_files import Example, load_examples
+from schemas.gate import releases
 from schemas.generate import json_schema
 from schemas.model import Message
+from schemas.outcomes import REJECTED
 from schemas.topics import TOPICS
+from services.analytics import messages as analytics_messages
+from services.claims import messages as claims_messages
 from services.orders.domain.decision import World
 from services.orders.domain.policy import decide
 from services.orders.messages import context, outgoing
@@ -39,12 +44,12 @@ def original_of(example: Example, offset: int) -> Original:
     )
 
 
-def published() -> Iterator[tuple[str, Any]]:
-    """Topic and record of all that follows from the examples, orders first, then their tracking."""
+def published(examples: tuple[Example, ...]) -> Iterator[tuple[str, Any]]:
+    """Type and record of all that follows from examples, orders first, then their tracking."""
     orders: dict[Any, Any] = {}
     parcels: dict[Any, Any] = {}
     references: dict[Any, Any] = {}
-    sent = [e for name in ("orders.commands", "carrier.tracking") for e in _on(name)]
+    sent = [e for name in ("orders.commands", "carrier.tracking") for e in _on(name, examples)]
     for offset, example in enumerate(sent):
         for entry in read(original_of(example, offset), NOW):
             if not isinstance(entry, Asked):
@@ -71,9 +76,9 @@ def published() -> Iterator[tuple[str, Any]]:
                 )
 
 
-def _on(topic: str) -> list[Example]:
+def _on(topic: str, examples: tuple[Example, ...]) -> list[Example]:
     # Placements before what names their orders.
-    found = [e for e in load_examples() if e.topic == topic]
+    found = [e for e in examples if e.topic == topic]
     return sorted(found, key=lambda e: e.type not in {"order.place", "order.upsert"})
 
 
@@ -83,7 +88,7 @@ def _item(example: Example, offset: int, refusal: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def records() -> list[Any]:
-    return [record for _, record in published()]
+    return [record for _, record in published(load_examples())]
 
 
 def test_the_examples_lead_to_events_and_outcomes_of_most_types(records) -> None:
@@ -111,6 +116,52 @@ def test_every_published_value_fits_its_json_schema(records) -> None:
         wrong += [f"{type_} {error.json_path}: {error.message}" for error in errors]
 
     assert sorted(set(wrong)) == []
+
+
+@pytest.mark.parametrize("release", releases.load(), ids=lambda release: str(release.number))
+def test_what_follows_from_released_messages_is_readable_by_released_readers(release) -> None:
+    refused, wrong, read = [], [], 0
+    for type_, record in published(release.contract.examples):
+        of = read_headers(record.headers).type
+        value = orjson.loads(record.value)
+        if value.get("outcome") == REJECTED:
+            refused.append((type_, value["reason"]))
+        errors = jsonschema.Draft202012Validator(release.contract.schemas[of]).iter_errors(value)
+        wrong += [f"{of} {error.json_path}: {error.message}" for error in errors]
+        read += 1
+
+    assert sorted(set(wrong)) == []
+    # The one item that shows how a bad one is refused.
+    assert refused == [("orders.fulfill_bulk", "invalid_fields")]
+    assert read > 60
+
+
+@pytest.mark.parametrize("release", releases.load(), ids=lambda release: str(release.number))
+def test_released_events_are_read_by_the_services_that_follow_them(release) -> None:
+    followed = {"order.placed": 0, "shipment.scanned": 0, "claim.created": 0}
+    for offset, example in enumerate(release.contract.examples):
+        if example.topic in {"orders.events", "shipments.events"}:
+            assert claims_messages.read_news(original_of(example, offset)) is not None
+        if example.topic in {"orders.events", "shipments.events", "claims.events"}:
+            assert analytics_messages.read_news(original_of(example, offset)) is not None
+            followed[example.type] = followed.get(example.type, 0) + 1
+        if example.topic == "claims.commands":
+            claims_messages.read_command(original_of(example, offset))
+
+    assert all(followed.values())
+
+
+def test_an_event_told_again_by_newer_code_has_the_same_id() -> None:
+    """Ids made for release 1: a replay must give the same ones, or subscribers act twice."""
+    told: dict[str, list[str]] = {}
+    for _, record in published(releases.load()[0].contract.examples):
+        event = read_headers(record.headers)
+        if event.subject and event.sequence:
+            cause = f"{event.type} {event.subject} {event.causation_id}"
+            told.setdefault(cause, []).append(str(event.id))
+    frozen = json.loads(Path(__file__).with_name("event_ids.json").read_text("utf-8"))
+
+    assert {cause: ids for cause, ids in told.items() if cause in frozen} == frozen
 
 
 def test_every_published_member_is_in_the_contract(records) -> None:
