@@ -1,0 +1,1 @@
+"""The fault campaign (`make chaos`): seeded traffic, seeded faults, a checker outside."""

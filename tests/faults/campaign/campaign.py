@@ -1,0 +1,173 @@
+"""One campaign from start to report."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.faults.campaign.checker.findings import Findings
+from tests.faults.campaign.checker.ledger import Ledger
+from tests.faults.campaign.checker.reader import Reader
+from tests.faults.campaign.checker.tables import Tables
+from tests.faults.campaign.publishing import Publisher
+from tests.faults.campaign.rounds import Campaign, Round, as_json
+from tests.faults.campaign.stage import Stage, staged
+from tests.faults.campaign.traffic import Traffic
+
+FINDINGS_SHOWN = 20
+FINDINGS_KEPT = 500
+LAST_WORDS_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for."""
+
+    seed: int
+    rounds: int
+    reports: Path
+    publication: str = "at_least_once"
+    plants: tuple[str, ...] = ()
+    has_faults: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of it."""
+
+    wanted: Wanted
+    campaign: Campaign
+    seconds: float
+
+    @property
+    def findings(self) -> Findings:
+        """All that is wrong."""
+        return self.campaign.findings
+
+    @property
+    def is_clean(self) -> bool:
+        """Nothing wrong; and with exactly-once publication nothing told twice."""
+        is_repeated = self.wanted.publication == "exactly_once" and self.findings.repeats > 0
+        return self.findings.is_clean and not is_repeated
+
+    @property
+    def last_line(self) -> str:
+        """For scripts."""
+        rounds = min(len(self.campaign.played), self.wanted.rounds)
+        return (
+            f"chaos: seed={self.wanted.seed} rounds={rounds} kills={self.campaign.kills} "
+            f"messages={self.campaign.publisher.sent} {_told(self.findings.counts)}"
+        )
+
+
+async def run(wanted: Wanted, tell: Callable[[str], None]) -> Result:
+    """Run a campaign and write its report; logs are kept when something is wrong."""
+    began = time.monotonic()
+    folder = wanted.reports / f"chaos-{wanted.seed}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    environment = {}
+    if wanted.publication == "exactly_once":
+        environment["ORDERFLOW_PUBLICATION"] = wanted.publication
+    async with staged(folder, environment, wanted.plants) as stage:
+        tell(f"everything runs after {time.monotonic() - began:.0f} s; logs: {folder}")
+        campaign = await _campaign(stage, wanted, tell)
+        last_words = {name: ward.last_words() for name, ward in stage.wards.items()}
+    result = Result(wanted, campaign, time.monotonic() - began)
+    _write(result, last_words)
+    if result.is_clean:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        shutil.rmtree(folder / "servers" / "kafka" / "data", ignore_errors=True)
+        _explain(result, last_words, folder, tell)
+    return result
+
+
+async def _campaign(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -> Campaign:
+    installation = stage.installation
+    ledger = Ledger(Findings())
+    async with (
+        Reader(installation.options, installation.prefix, ledger.take) as reader,
+        Publisher(installation.options, installation.prefix) as publisher,
+    ):
+        campaign = Campaign(
+            stage=stage,
+            traffic=Traffic(wanted.seed, wanted.rounds),
+            reader=reader,
+            ledger=ledger,
+            tables=Tables(installation.database_url, installation.prefix),
+            publisher=publisher,
+            tell=lambda round_: tell(_line(round_)),
+            has_faults=wanted.has_faults,
+        )
+        await campaign.run()
+    return campaign
+
+
+def _line(round_: Round) -> str:
+    faults = "; ".join(fault.partition(" ")[2] for fault in round_.faults) or "no faults"
+    return (
+        f"round {round_.number:3} {round_.seconds:5.1f} s {round_.messages:4} messages "
+        f"{round_.kills} kills {_told(round_.counts)} | {faults}"
+    )
+
+
+def _told(counts: dict[str, int]) -> str:
+    return " ".join(f"{name}={count}" for name, count in counts.items())
+
+
+def _write(result: Result, last_words: dict[str, list[str]]) -> None:
+    campaign, wanted = result.campaign, result.wanted
+    report: dict[str, Any] = {
+        "seed": wanted.seed,
+        "publication": wanted.publication,
+        "plants": wanted.plants,
+        "is_clean": result.is_clean,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "seconds": round(result.seconds),
+        "rounds": len(campaign.played),
+        "kills": campaign.kills,
+        "messages": campaign.publisher.sent,
+        "records_read": campaign.ledger.records,
+        "counts": result.findings.counts,
+        "faults": dict(campaign.points.most_common()),
+        "played": [as_json(round_) for round_ in campaign.played],
+        "findings": [str(finding) for finding in result.findings.all[:FINDINGS_KEPT]],
+        "repeats": result.findings.repeats_examples,
+        "last_words": {} if result.is_clean else last_words,
+    }
+    path = wanted.reports / f"chaos-{wanted.seed}.json"
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _explain(
+    result: Result, last_words: dict[str, list[str]], folder: Path, tell: Callable[[str], None]
+) -> None:
+    tell(f"--- something is wrong; again with: {_command(result.wanted)}")
+    for finding in result.findings.all[:FINDINGS_SHOWN]:
+        tell(f"  {finding}")
+    if len(result.findings.all) > FINDINGS_SHOWN:
+        tell(f"  and {len(result.findings.all) - FINDINGS_SHOWN} more")
+    for name, lines in last_words.items():
+        tell(f"--- {name}")
+        for line in lines[-LAST_WORDS_SHOWN:]:
+            tell(f"  {line[:300]}")
+    report = folder.parent / f"chaos-{result.wanted.seed}.json"
+    tell(f"--- all findings: {report}; logs of replicas and servers: {folder}")
+
+
+def _command(wanted: Wanted) -> str:
+    plants = "".join(f" --plant {name}" for name in wanted.plants)
+    return (
+        f"python -m tests.faults.campaign --seed {wanted.seed} --rounds {wanted.rounds} "
+        f"--publication {wanted.publication}{plants}"
+    )

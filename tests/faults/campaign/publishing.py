@@ -1,0 +1,71 @@
+"""Publish a round's messages over some seconds, as shops and carriers would, faults or none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from aiokafka import AIOKafkaProducer
+
+from demo.script import CLAIM_ID, Message
+
+BURSTS_A_SECOND = 8
+
+
+@dataclass(slots=True)
+class Publisher:
+    """An idempotent producer that waits for Kafka however long it is away."""
+
+    options: Mapping[str, Any]
+    prefix: str
+    sent: int = 0
+    _producer: AIOKafkaProducer | None = None
+
+    async def __aenter__(self) -> Self:
+        self._producer = AIOKafkaProducer(
+            acks="all", enable_idempotence=True, request_timeout_ms=90_000, **self.options
+        )
+        await self._producer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._producer:
+            await self._producer.stop()
+
+    async def publish(
+        self, messages: Sequence[Message], seconds: float, claims: Mapping[str, str]
+    ) -> None:
+        """Send everything in turn, in bursts over `seconds`; `claims` are claim ids by opener."""
+        assert self._producer
+        bursts = max(1, round(seconds * BURSTS_A_SECOND))
+        size = 1 + len(messages) // bursts
+        sending: list[asyncio.Future[Any]] = []
+        for start in range(0, len(messages), size):
+            for message in messages[start : start + size]:
+                named = _named(message, claims)
+                if named is not None:
+                    sending.append(await self._send(named))
+            await asyncio.sleep(seconds / bursts)
+        await asyncio.gather(*sending)
+        self.sent += len(sending)
+
+    async def _send(self, message: Message) -> asyncio.Future[Any]:
+        assert self._producer
+        return await self._producer.send(
+            self.prefix + message.topic,
+            message.value,
+            message.key,
+            headers=list(message.headers),
+        )
+
+
+def _named(message: Message, claims: Mapping[str, str]) -> Message | None:
+    """With the claim's id put in; None for an act on a claim that never came to be."""
+    if not message.claim_opened_by:
+        return message
+    claim = claims.get(message.claim_opened_by)
+    if claim is None:
+        return None
+    return replace(message, value=(message.value or b"").replace(CLAIM_ID.encode(), claim.encode()))

@@ -1,0 +1,51 @@
+"""One replica of a service as the campaign runs it: as it is, but for the ways to fail in it.
+
+Production code has no hooks. The campaign's points, bugs and planted faults are patches that are
+made here, in the process, before the service starts; a name that is no longer there is an error.
+`python -m tests.faults.campaign.replica orders` runs one by hand.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+
+from tests.faults.campaign import planted, points, poison
+
+SERVICES = ("orders", "claims", "analytics")
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the campaign wants of a replica, beside its environment."""
+
+    service: str
+    name: str
+    control: str
+    """The folder of control files; empty for none."""
+    plants: tuple[str, ...] = ()
+
+
+def import_services() -> None:
+    """Import all that a replica needs, once, before any fork."""
+    for service in SERVICES:
+        importlib.import_module(f"services.{service}.app")
+    for needed in ("uvloop", "services.runtime.serving", "orderflow.commands.serve"):
+        importlib.import_module(needed)
+
+
+def live(orders: Orders) -> None:
+    """Serve until SIGTERM."""
+    from orderflow.commands.serve import Served, serve
+
+    if orders.control:
+        points.install(orders.control, orders.name)
+        poison.install(orders.control)
+    for name in orders.plants:
+        planted.plant(name)
+    serve(Served(orders.service))
+
+
+if __name__ == "__main__":
+    live(Orders(service=sys.argv[1], name=f"{sys.argv[1]}-by-hand", control=""))

@@ -1,0 +1,201 @@
+"""The campaign: round after round of traffic under faults, and after each a look at everything."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+import asyncpg
+
+from demo.groups import READS
+from tests.faults.campaign import plan
+from tests.faults.campaign.checker.answers import judge_diary, judge_script
+from tests.faults.campaign.checker.check import check
+from tests.faults.campaign.checker.findings import LOST, Findings
+from tests.faults.campaign.checker.ledger import Ledger
+from tests.faults.campaign.checker.reader import Reader
+from tests.faults.campaign.checker.tables import Tables
+from tests.faults.campaign.publishing import Publisher
+from tests.faults.campaign.stage import Stage
+from tests.faults.campaign.strikes import Striker
+from tests.faults.campaign.traffic import DIARY_SHOP, Traffic
+
+SPREAD_SECONDS = 4.0
+SETTLE_SECONDS = 60.0
+QUIET_SECONDS = 0.3
+POLL_SECONDS = 0.1
+UNREADY = "unready"
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round was."""
+
+    number: int
+    seconds: float = 0.0
+    messages: int = 0
+    kills: int = 0
+    faults: list[str] = field(default_factory=list)
+    missed: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    """Of the whole campaign so far."""
+
+
+@dataclass(slots=True)
+class Campaign:
+    """Plays rounds until all are played, or one finds something."""
+
+    stage: Stage
+    traffic: Traffic
+    reader: Reader
+    ledger: Ledger
+    tables: Tables
+    publisher: Publisher
+    tell: Callable[[Round], None]
+    has_faults: bool = True
+    played: list[Round] = field(default_factory=list)
+    points: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def findings(self) -> Findings:
+        """All that is wrong so far."""
+        return self.ledger.findings
+
+    @property
+    def kills(self) -> int:
+        """Processes killed with SIGKILL so far."""
+        return sum(each.kills for each in self.played)
+
+    async def run(self) -> None:
+        """Every round, the last ones without faults to end what is begun, and a final look."""
+        for number in range(1, self.traffic.last_round + 1):
+            await self._play(number)
+            if not self.findings.is_clean:
+                return
+        self.stage.set_clock(self.traffic.last_round, after=1)  # Waiting times run out.
+        await self._until_nothing_waits()
+        await self._look(self.traffic.last_round, is_over=True)
+
+    async def _play(self, number: int) -> None:
+        began = time.monotonic()
+        self.stage.set_clock(number)
+        messages = self.traffic.round(number)
+        faults = plan.draw(self.traffic.seed, number) if self._strikes_in(number) else ()
+        rng = random.Random(f"strikes/{self.traffic.seed}/{number}")
+        seconds = SPREAD_SECONDS if faults else 0.2
+        before = self.publisher.sent
+        struck, _ = await asyncio.gather(
+            Striker(self.stage, rng).strike(faults),
+            self.publisher.publish(messages, seconds, self.ledger.causes),
+        )
+        await self._look(number)
+        self.points += struck.done
+        done = Round(
+            number=number,
+            seconds=round(time.monotonic() - began, 1),
+            messages=self.publisher.sent - before,
+            kills=struck.kills,
+            faults=[f"{fault.at_seconds:.1f} {fault}" for fault in faults],
+            missed=dict(struck.missed),
+            counts=self.findings.counts,
+        )
+        self.played.append(done)
+        self.tell(done)
+
+    def _strikes_in(self, number: int) -> bool:
+        return self.has_faults and number <= self.traffic.rounds
+
+    # Looking.
+
+    async def _look(self, number: int, *, is_over: bool = False) -> None:
+        """Wait for quiet and judge. What is only half told yet is looked at a second time."""
+        stuck = await self._settle()
+        for text in stuck:
+            self.findings.add(LOST, "stuck", text)
+        kept = self.findings
+        for attempt in (1, 2):
+            self.ledger.findings = Findings()
+            try:
+                await self._judge(number, is_over=is_over)
+                draft = self.ledger.findings
+            finally:
+                self.ledger.findings = kept
+            if draft.is_clean:
+                break
+            if attempt == 1:
+                await self._settle()
+        kept.take_over(draft)
+        self.ledger.touched.clear()
+        for name in await self._unready():
+            kept.add(UNREADY, name, self.stage.wards[name].health())
+
+    async def _judge(self, number: int, *, is_over: bool) -> None:
+        await check(self.ledger, self.tables, everything=is_over)
+        for diary in self.traffic.diaries:
+            judge_diary(self.ledger, DIARY_SHOP, diary.number, diary.cities)
+        scripts = self.traffic.scripts if is_over else self.traffic.complete_after(number)
+        for at, script in scripts.items():
+            judge_script(self.ledger, script, f"shop-{at}", is_over=is_over)
+
+    async def _settle(self) -> list[str]:
+        """Wait until everybody has read all and published all; returns who did not in time."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while True:
+            behind = await self._behind()
+            if not behind:
+                return []
+            if time.monotonic() > deadline:
+                return behind
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _behind(self) -> list[str]:
+        """What is not yet done, as texts."""
+        if not await self.reader.has_read_all():
+            return ["the outside reader has not read all that is there"]
+        if time.monotonic() - self.reader.changed_at < QUIET_SECONDS:
+            return ["records still come in"]
+        try:
+            positions = await self.tables.positions()
+            unpublished = await self.tables.unpublished()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            return [f"Postgres does not answer: {error!r}"]
+        behind = [
+            f"{service} is at {positions.get((service, topic, partition))} of {end} in "
+            f"{topic}[{partition}]"
+            for service, topics in READS.items()
+            for (topic, partition), end in self.reader.ends.items()
+            if topic in topics and positions.get((service, topic, partition), 0) < end
+        ]
+        return behind + ([f"{unpublished} rows in outboxes"] if unpublished else [])
+
+    async def _until_nothing_waits(self) -> None:
+        """Commands that wait for nothing are refused when their time is over."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            waiting = await self.tables.waiting()
+            if not any(each.place[0] != "carrier.tracking" for each in waiting):
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _unready(self) -> list[str]:
+        """Replicas that do not turn green again."""
+        wards = self.stage.wards
+        deadline = time.monotonic() + SETTLE_SECONDS
+        waiting = list(wards)
+        while waiting and time.monotonic() < deadline:
+            ready = await asyncio.gather(
+                *(asyncio.to_thread(wards[name].is_ready) for name in waiting)
+            )
+            waiting = [name for name, is_ready in zip(waiting, ready, strict=True) if not is_ready]
+            if waiting:
+                await asyncio.sleep(POLL_SECONDS)
+        return waiting
+
+
+def as_json(round_: Round) -> dict[str, object]:
+    """For the report."""
+    return asdict(round_)

@@ -1,0 +1,99 @@
+"""Everything a campaign runs on: two servers of its own, a proxy before each, and the replicas."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from demo.installation import Installation, installation_of
+from demo.replicas import start_all, stop_all
+from deploy.stack import LocalStack
+from deploy.stack.listeners import Entrances, Listener
+from services.runtime.clock import set_clock
+from tests.faults.campaign.fleet import Nursery, Ward, wards
+from tests.faults.campaign.plan import KAFKA, POSTGRES
+from tests.faults.campaign.traffic import BEGINS_AT, ROUND_LASTS
+from tests.faults.proxy import LOOPBACK, Proxy, proxied
+
+PROXIED = "PROXIED"
+QUICK = {
+    "KAFKA_SESSION_TIMEOUT_MS": "3000",
+    "KAFKA_HEARTBEAT_INTERVAL_MS": "300",
+    "KAFKA_REBALANCE_TIMEOUT_MS": "5000",
+    "KAFKA_REQUEST_TIMEOUT_MS": "6000",
+    "ORDERFLOW_BATCH_MAX_RECORDS": "40",
+    "ORDERFLOW_METRICS_INTERVAL_SECONDS": "1",
+    "ORDERFLOW_DRAIN_TIMEOUT_SECONDS": "5",
+    "DATABASE_LOCK_TIMEOUT_SECONDS": "2",
+    "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_SECONDS": "4",
+    "DATABASE_STATEMENT_TIMEOUT_SECONDS": "8",
+    "DATABASE_CONNECT_TIMEOUT_SECONDS": "3",
+}
+"""Time-outs that fit rounds of ten seconds; small batches, so that there are many to die in."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """One installation that runs, and what can be done to it."""
+
+    stack: LocalStack
+    installation: Installation
+    wards: dict[str, Ward]
+    proxies: Mapping[str, Proxy]
+
+    def lead_proxies(self) -> None:
+        """Lead to where the servers are; one that was started again may be elsewhere."""
+        host, _, port = self.stack.kafka.address(PROXIED).partition(":")
+        self.proxies[KAFKA].lead_to(host, int(port))
+        self.proxies[POSTGRES].lead_to(LOOPBACK, self.stack.postgres.port)
+
+    def set_clock(self, number: int, *, after: float = 0) -> None:
+        """Business time of a round."""
+        at = BEGINS_AT + number * ROUND_LASTS + timedelta(hours=after)
+        set_clock(self.installation.clock_file, at)
+
+
+@asynccontextmanager
+async def staged(
+    folder: Path, environment: Mapping[str, str], plants: Sequence[str] = ()
+) -> AsyncIterator[Stage]:
+    """Start servers, proxies and replicas; all are gone afterwards, but for logs."""
+    async with contextlib.AsyncExitStack() as exits:
+        proxies = {name: await exits.enter_async_context(proxied()) for name in (KAFKA, POSTGRES)}
+        stack = LocalStack(folder / "servers", entrances=_entrance_by(proxies[KAFKA]))
+        exits.push_async_callback(asyncio.to_thread, stack.stop)
+        addresses = await asyncio.to_thread(stack.start)
+        installation = installation_of(addresses, folder / "installation")
+        stage = Stage(stack, installation, {}, proxies)
+        stage.lead_proxies()
+        await installation.create()
+        seen_by_replicas = {
+            **installation.environment,
+            "KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{proxies[KAFKA].port}",
+            "DATABASE_URL": _through(installation.database_url, proxies[POSTGRES].port),
+            **QUICK,
+            **environment,
+        }
+        nursery = exits.enter_context(Nursery(folder / "nursery.log"))
+        stage.wards |= wards(nursery, folder / "logs", seen_by_replicas, plants)
+        set_clock(installation.clock_file, BEGINS_AT)
+        fleet = list(stage.wards.values())
+        exits.push_async_callback(asyncio.to_thread, stop_all, fleet)
+        await asyncio.to_thread(start_all, fleet)
+        yield stage
+
+
+def _entrance_by(proxy: Proxy) -> Entrances:
+    """A listener whose clients are told to come by the proxy."""
+    return Entrances((Listener(PROXIED, "PLAINTEXT", advertised_port=proxy.port),))
+
+
+def _through(url: str, port: int) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{parts.username}@{LOOPBACK}:{port}").geturl()
