@@ -1,47 +1,45 @@
-"""An orders service with a bug: it fails on any record that holds POISON. For one test.
+"""Services with a bug: a decision raises on any item that says POISON, until it is mended.
 
-Run as `python -m tests.poisoned`; everything else is the service as it is.
+`plant` puts it into this process. Run as `python -m tests.poisoned`, it is an orders service with
+the bug, which is mended while the file named by POISON_MENDED_FILE is there; everything else is the
+service as it is.
 """
 
 import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-from asyncpg import Connection
-
-from services.orders.batch import SERVICE, OrdersBatch
-from services.orders.messages.incoming import CLAIM_EVENTS, COMMANDS, TRACKING, weigh
-from services.runtime.consumer import Batch
-from services.runtime.service import Service, process_metrics
+import services.orders.docket
+from services.orders.app import build
 from services.runtime.serving import serve
 from services.runtime.settings import Settings
 from services.runtime.telemetry import configure_logging
+
+POISON = "POISON"
 
 
 class Bug(Exception):
     """What a decision raises that nobody foresaw."""
 
 
-def build(settings: Settings) -> Service:
-    """The orders service around a decision that fails."""
-    metrics = process_metrics()
-    orders = OrdersBatch(settings, metrics)
+def plant(docket: ModuleType, is_mended: Callable[[], bool]) -> Callable[..., Any]:
+    """The module's `decide` with the bug in it."""
+    sound = docket.decide
 
-    async def apply(connection: Connection, batch: Batch) -> None:
-        await orders.apply(connection, batch)
-        if any(b"POISON" in (record.value or b"") for record in batch.records):
+    def decide(world: Any, command: Any, *more: Any) -> Any:
+        if POISON in repr(command) and not is_mended():
             raise Bug("a decision that fails")
+        return sound(world, command, *more)
 
-    return Service(
-        name=SERVICE,
-        settings=settings,
-        topics=[COMMANDS, TRACKING, CLAIM_EVENTS],
-        apply=apply,
-        sweep=orders.sweep,
-        weigh=weigh,
-        metrics=metrics,
-    )
+    return decide
 
 
 if __name__ == "__main__":
     found = Settings.from_environment()
     configure_logging(found)
+    mended = Path(os.environ["POISON_MENDED_FILE"])
+    setattr(services.orders.docket, "decide", plant(services.orders.docket, mended.exists))  # noqa: B010
     asyncio.run(serve([build(found)], found))

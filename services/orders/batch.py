@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from asyncpg import Connection
 
@@ -17,32 +18,32 @@ from services.orders import store
 from services.orders.docket import Decided, Docket
 from services.orders.domain.commands import (
     Reference,
-    ReferenceKind,
     canonical,
     names,
     number_key,
     reference_key,
 )
-from services.orders.domain.decision import Outcome
-from services.orders.domain.reasons import SENTENCES, Reason
+from services.orders.entrants import hint_of, keys_of, names_of
 from services.orders.messages import context, outgoing
 from services.orders.messages.incoming import (
     COMMANDS,
     TRACKING,
     Asked,
     Entry,
+    Unread,
     alone,
-    is_of_many,
-    read,
     read_item,
 )
+from services.orders.reading import arrived, tried_again
+from services.orders.refusals import expiry_of, has_outcome, refused_outcomes, rejection_of
 from services.orders.telling import SERVICE, tell
 from services.runtime import rejections, waiting
-from services.runtime.consumer import Batch
+from services.runtime.batches import Batch
 from services.runtime.outbox import Outbox, Outgoing
+from services.runtime.parking.lanes import Lanes
+from services.runtime.parking.queue import Queue
+from services.runtime.parking.values import ItemFailed, Kind, Slot
 from services.runtime.queries import load
-from services.runtime.records import FieldError, Item
-from services.runtime.rejections import Rejection
 from services.runtime.retrying import Contended
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
@@ -58,9 +59,10 @@ SQL = load(Path(__file__).parent / "sql" / "sweep.sql")
 class _Agenda:
     """What a batch asks, what already waits for it, and what was locked for both."""
 
-    asked: Sequence[Asked]
-    kept: Sequence[tuple[str, Asked]]
+    entries: Sequence[Entry]
+    kept: Sequence[tuple[Waiting, Entry]]
     stored: store.Stored
+    lanes: Lanes
 
 
 class OrdersBatch:
@@ -70,6 +72,7 @@ class OrdersBatch:
         self._settings = settings
         self._metrics = metrics
         self._outbox = Outbox(settings.outbox_shards)
+        self._queue = Queue(SERVICE, settings, metrics)
         self._waits = {
             COMMANDS: timedelta(seconds=settings.command_wait_seconds),
             TRACKING: timedelta(seconds=settings.tracking_wait_seconds),
@@ -78,39 +81,42 @@ class OrdersBatch:
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Decide every item of the batch and write what follows."""
         watch = _StopWatch(self._metrics)
-        entries = [entry for record in batch.records for entry in read(record, batch.now)]
+        entries = [*tried_again(batch), *arrived(batch)]
         watch.lap("decode")
-        agenda = await self._read(connection, entries, batch.now)
+        agenda = await self._read(connection, entries, batch)
         watch.lap("read")
-        docket = Docket.open(batch.now, agenda.stored, agenda.kept)
-        for asked in agenda.asked:
-            docket.hear(asked)
+        docket = Docket.open(batch.now, agenda.stored, agenda.kept, agenda.lanes)
+        for entry in agenda.entries:
+            docket.take(entry)
         watch.lap("decide")
-        refused = [entry for entry in entries if isinstance(entry, Rejection)]
-        await self._write(connection, batch, agenda.stored, docket, refused)
+        await self._write(connection, batch, agenda.stored, docket)
         watch.lap("write")
 
     # Read.
 
     async def _read(
-        self, connection: Connection, entries: Sequence[Entry], now: datetime
+        self, connection: Connection, entries: Sequence[Entry], batch: Batch
     ) -> _Agenda:
         """Lock what the items name, and what waits for it: two looks at the waiting, one after
         the locks, so that an item that began to wait in between is never missed.
         """
-        asked = [entry for entry in entries if isinstance(entry, Asked)]
-        references, numbers = _named(asked)
-        first = await waiting.take(connection, _keys(references))
-        called = _kept(first, now)
+        references, numbers = _named(entries)
+        first = await waiting.take(connection, keys_of(references))
+        called = _kept(first, batch.now)
         more_references, more_numbers = _named([each for _, each in called])
         references, numbers = references | more_references, numbers | more_numbers
-        keys = [*_keys(references), *map(number_key, numbers)]
+        keys = [*keys_of(references), *map(number_key, numbers)]
         second = await waiting.take(connection, keys)
         stored = await store.lock(connection, references, numbers)
         last = await waiting.take(connection, keys)
         if {row.item_id for row in last} != {row.item_id for row in second}:
             raise Contended("an item began to wait for this batch while it was read")
-        return _Agenda(asked, _kept(last, now), stored)
+        lanes = await self._queue.open(
+            connection,
+            batch,
+            lambda: names_of(references, numbers, _resolved(stored), stored.parcels),
+        )
+        return _Agenda(entries, _kept(last, batch.now), stored, lanes)
 
     # Write.
 
@@ -120,7 +126,6 @@ class OrdersBatch:
         batch: Batch,
         stored: store.Stored,
         docket: Docket,
-        refused: Sequence[Rejection],
     ) -> None:
         awaited = docket.newly_waiting()
         changes = store.Changes(
@@ -133,11 +138,14 @@ class OrdersBatch:
         await waiting.remove(connection, docket.ended_waiting)
         rows = [self._waiting_row(*each, docket.now) for each in awaited]
         docket.repeat_waiting(await waiting.save(connection, rows))
-        refusals = [*refused, *filter(None, map(_rejection, docket.decided))]
+        refused = docket.refused
+        refusals = [*refused, *filter(None, map(rejection_of, docket.decided))]
         told = await rejections.save(connection, refusals, source=outgoing.SOURCE, now=docket.now)
-        records = [*self._records(docket), *_refused_outcomes(refused, docket.now), *told]
+        records = [*self._records(docket), *refused_outcomes(refused, docket.now), *told]
         await self._outbox.append(connection, records, caused_at=batch.caused_at)
-        tell(self._metrics, docket.decided, refused)
+        await self._queue.save(connection, batch, docket.lanes)
+        if not batch.is_trial:
+            tell(self._metrics, docket.decided, refused)
 
     def _waiting_row(self, key: str, asked: Asked, now: datetime) -> Waiting:
         item = asked.item
@@ -145,24 +153,32 @@ class OrdersBatch:
         return Waiting(item.item_id, key, alone(asked), item.index, now + wait)
 
     def _records(self, docket: Docket) -> Iterator[Outgoing]:
-        """Events in the order they were decided, each item's outcome after its events."""
+        """Events in the order they were decided, each item's outcome after its events.
+
+        Raises:
+            ItemFailed: what was decided of an item cannot be written down.
+        """
         for decided in docket.decided:
-            item, decision = decided.asked.item, decided.decision
-            # A whole history reported at once makes hundreds of events, each with the order.
-            most = DECISION_MAX_BYTES // max(1, len(decision.events))
-            snapshots = {
-                order.order_id: context.encode(order, min(self._settings.max_event_bytes, most))
-                for order in (decision.orders if decision.events else ())
-            }
-            for event in decision.events:
-                yield outgoing.event_record(
-                    event, snapshots[event.order_id], item.envelope.traceparent
-                )
-            if _has_outcome(decided):
-                order = docket.orders.get(decision.order_id) if decision.order_id else None
-                yield outgoing.outcome_record(
-                    item, decided.asked.command, decision, order, docket.now
-                )
+            try:
+                yield from self._records_of(decided, docket)
+            except Exception as error:
+                item = decided.asked.item
+                slot = Slot(item.original.coordinates, item.index)
+                raise ItemFailed(slot, Kind.ENCODING) from error
+
+    def _records_of(self, decided: Decided, docket: Docket) -> Iterator[Outgoing]:
+        item, decision = decided.asked.item, decided.decision
+        # A whole history reported at once makes hundreds of events, each with the order.
+        most = DECISION_MAX_BYTES // max(1, len(decision.events))
+        snapshots = {
+            order.order_id: context.encode(order, min(self._settings.max_event_bytes, most))
+            for order in (decision.orders if decision.events else ())
+        }
+        for event in decision.events:
+            yield outgoing.event_record(event, snapshots[event.order_id], item.envelope.traceparent)
+        if has_outcome(decided):
+            order = docket.orders.get(decision.order_id) if decision.order_id else None
+            yield outgoing.outcome_record(item, decided.asked.command, decision, order, docket.now)
 
     # Sweep.
 
@@ -172,43 +188,40 @@ class OrdersBatch:
         if not rows:
             return 0
         expired = [(row, read_item(row.original, row.index, now)) for row in rows]
-        refusals = [_expiry(row, entry) for row, entry in expired]
+        refusals = [expiry_of(row, entry) for row, entry in expired]
         await waiting.remove(connection, [row.item_id for row in rows])
         numbers = [row.waits_for.removeprefix(number_key("")) for row in rows]
         await connection.execute(SQL["delete_unowned_parcels"], numbers)
         told = await rejections.save(connection, refusals, source=outgoing.SOURCE, now=now)
-        outcomes = _refused_outcomes(refusals, now)
+        outcomes = refused_outcomes(refusals, now)
         await self._outbox.append(connection, [*outcomes, *told])
         tell(self._metrics, (), refusals)
         return len(rows)
 
 
-def _named(asked: Collection[Asked]) -> tuple[set[Reference], set[str]]:
-    """All references and normalised numbers that the items name."""
-    all_names = [names(each.command) for each in asked]
-    references = {canonical(reference) for named in all_names for reference in named.references}
-    return references, {number for named in all_names for number in named.numbers}
+def _named(entries: Collection[Entry]) -> tuple[set[Reference], set[str]]:
+    """All references and normalised numbers that the items name, or seem to."""
+    references: set[Reference] = set()
+    numbers: set[str] = set()
+    for entry in entries:
+        if isinstance(entry, Asked):
+            named = names(entry.command)
+            references.update(map(canonical, named.references))
+            numbers.update(named.numbers)
+        elif isinstance(entry, Unread):
+            hint = hint_of(entry)
+            references.update(hint.references)
+            numbers.update(hint.numbers)
+    return references, numbers
 
 
-def _keys(references: Collection[Reference]) -> list[str]:
-    """What items may wait for by these references; an order's number gives away its uuid too."""
-    by_id = {
-        Reference(reference.shop, ReferenceKind.UUID, str(id_))
-        for reference in references
-        if (id_ := store.direct_id(reference))
-    }
-    return [reference_key(each) for each in {*references, *by_id}]
+def _resolved(stored: store.Stored) -> dict[Reference, UUID]:
+    return {reference: id_ for reference, id_ in stored.references.items() if id_}
 
 
-def _kept(rows: Sequence[Waiting], now: datetime) -> list[tuple[str, Asked]]:
-    """Waiting rows as items again; they were readable when they came, and are still."""
-    kept = []
-    for row in rows:
-        entry = read_item(row.original, row.index, now)
-        if isinstance(entry, Rejection):
-            raise TypeError(f"waiting item {row.item_id} can no longer be read: {entry.detail}")
-        kept.append((row.waits_for, entry))
-    return kept
+def _kept(rows: Sequence[Waiting], now: datetime) -> list[tuple[Waiting, Entry]]:
+    """Waiting rows as items again."""
+    return [(row, read_item(row.original, row.index, now)) for row in rows]
 
 
 def _awaited_references(awaited: Sequence[tuple[str, Asked]]) -> list[Reference]:
@@ -219,62 +232,6 @@ def _awaited_references(awaited: Sequence[tuple[str, Asked]]) -> list[Reference]
         for reference in map(canonical, names(asked.command).references)
         if reference_key(reference) == key
     ]
-
-
-def _has_outcome(decided: Decided) -> bool:
-    """Commands are answered, each once and when it is final; scans and claim copies are not."""
-    is_command = decided.asked.item.original.coordinates.topic == COMMANDS
-    return is_command and decided.decision.outcome is not Outcome.WAITING
-
-
-def _rejection(decided: Decided) -> Rejection | None:
-    """A refusal by a rule as a record for the sender; None for any other outcome."""
-    decision, item = decided.decision, decided.asked.item
-    if decision.outcome is not Outcome.REJECTED or decision.reason is None:
-        return None
-    detail = decision.detail or SENTENCES[decision.reason]
-    pointer = _bulk_pointer(item) + (decision.pointer or "")
-    return Rejection(
-        item.original,
-        item.index,
-        item.envelope,
-        decision.reason.value,
-        detail,
-        (FieldError(pointer, detail),),
-        is_of_many(item),
-    )
-
-
-def _bulk_pointer(item: Item) -> str:
-    return f"/items/{item.index}" if is_of_many(item) else ""
-
-
-def _refused_outcomes(refused: Sequence[Rejection], now: datetime) -> Iterator[Outgoing]:
-    """Outcomes of commands that were refused without a decision."""
-    for refusal in refused:
-        if refusal.original.coordinates.topic == COMMANDS:
-            yield outgoing.refusal_record(_unread(refusal), refusal.reason, refusal.detail, now)
-
-
-def _expiry(row: Waiting, entry: Entry) -> Rejection:
-    item = entry.item if isinstance(entry, Asked) else _unread(entry)
-    is_tracking = row.original.coordinates.topic == TRACKING
-    reason = Reason.NUMBER_NOT_OWNED if is_tracking else Reason.ORDER_NOT_FOUND
-    detail = f"nothing became known as {row.waits_for!r} by {row.expires_at.isoformat()}"
-    pointer = _bulk_pointer(item) + ("/tracking_number" if is_tracking else "/id")
-    return Rejection(
-        row.original,
-        row.index,
-        item.envelope,
-        reason.value,
-        detail,
-        (FieldError(pointer, detail),),
-        is_of_many(item),
-    )
-
-
-def _unread(refusal: Rejection) -> Item:
-    return Item(refusal.original, refusal.index, refusal.envelope, None)
 
 
 class _StopWatch:

@@ -14,9 +14,14 @@ from services.orders.domain.order import Order
 from services.orders.domain.parcel import Parcel
 from services.orders.domain.policy import decide
 from services.orders.domain.reasons import SENTENCES, Reason
-from services.orders.messages.incoming import Asked
+from services.orders.entrants import entrant_of, hint_of, names_of
+from services.orders.messages.incoming import Asked, Entry, Unread
 from services.orders.store import Stored
-from services.runtime.records import Coordinates, DecisionFailed
+from services.runtime.parking.lanes import Lanes
+from services.runtime.parking.values import Entrant, Failure, Kind, Slot
+from services.runtime.records import Coordinates
+from services.runtime.rejections import Rejection
+from services.runtime.waiting import Waiting
 
 REPEATED = Decision(
     outcome=Outcome.NO_CHANGE, reason=Reason.DUPLICATE, detail=SENTENCES[Reason.DUPLICATE]
@@ -39,6 +44,7 @@ class Docket:
     """
 
     now: datetime
+    lanes: Lanes
     orders: dict[UUID, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
     references: dict[Reference, UUID] = field(default_factory=dict)
@@ -46,6 +52,8 @@ class Docket:
     changed_parcels: dict[str, Parcel] = field(default_factory=dict)
     new_references: dict[Reference, UUID] = field(default_factory=dict)
     decided: list[Decided] = field(default_factory=list)
+    refused: list[Rejection] = field(default_factory=list)
+    """Items that ended without a decision."""
     ended_waiting: list[UUID] = field(default_factory=list)
     # Items by the key they wait for, oldest first; where each lies, by its id; and the keys of
     # those that wait in Postgres already.
@@ -54,29 +62,88 @@ class Docket:
     _kept: dict[UUID, str] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, now: datetime, stored: Stored, kept: Sequence[tuple[str, Asked]]) -> Docket:
-        """A docket on what was locked; `kept` are items that wait, by key, oldest first."""
+    def open(
+        cls,
+        now: datetime,
+        stored: Stored,
+        kept: Sequence[tuple[Waiting, Entry]],
+        lanes: Lanes,
+    ) -> Docket:
+        """A docket on what was locked; `kept` are items that wait, oldest first."""
         orders = {id_: order for id_, order in stored.orders.items() if order}
         references = {
             Reference(order.shop, ReferenceKind.ORDER_NUMBER, order.order_number): id_
             for id_, order in orders.items()
         }
         references |= {name: id_ for name, id_ in stored.references.items() if id_}
-        docket = cls(now, orders, dict(stored.parcels), references)
-        for key, asked in kept:
-            docket._await(key, asked)
-            docket._kept[asked.item.item_id] = key
+        docket = cls(now, lanes, orders, dict(stored.parcels), references)
+        for row, entry in kept:
+            if isinstance(entry, Asked):
+                docket._await(row.waits_for, entry)
+                docket._kept[entry.item.item_id] = row.waits_for
+            else:
+                docket._give_up(row, entry)
         return docket
+
+    def take(self, entry: Entry) -> None:
+        """The next item of the batch: decided, refused or parked."""
+        match entry:
+            case Asked():
+                self.hear(entry)
+            case Unread():
+                slot = Slot(entry.original.coordinates, entry.index)
+                self.lanes.begin(slot)
+                self.lanes.fail(self._unread_entrant(entry), entry.failure)
+            case Rejection():
+                self._refuse(entry)
 
     def hear(self, asked: Asked) -> None:
         """Decide an item, then whatever waited for what it made appear."""
+        self.lanes.begin(_slot(asked))
         due = deque([asked])
         while due:
             current = due.popleft()
-            decision = self._decide(current)
+            decision = self._decide_or_park(current)
+            if decision is None:
+                continue
             self._enter(current, decision)
             for key in decision.appeared:
                 due.extend(self._called(key))
+
+    def _decide_or_park(self, asked: Asked) -> Decision | None:
+        """None for an item that cannot be decided, or not yet: nothing of it was entered."""
+        if self.lanes.admits(_slot(asked), lambda: self._entrant(asked)):
+            try:
+                return self._decide(asked)
+            except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
+                self.lanes.fail(self._entrant(asked), Failure.of(Kind.DECISION, error))
+        if asked.item.item_id in self._kept and not self._waits_already(asked):
+            self.ended_waiting.append(asked.item.item_id)
+            del self._kept[asked.item.item_id]
+        return None
+
+    def _entrant(self, asked: Asked) -> Entrant:
+        return entrant_of(asked, self.references, self.parcels)
+
+    def _unread_entrant(self, unread: Unread, *more: str) -> Entrant:
+        hint = hint_of(unread)
+        names = names_of(hint.references, hint.numbers, self.references, self.parcels)
+        type_ = unread.envelope.type
+        return Entrant(unread.original, unread.index, None, type_, names.union(more))
+
+    def _refuse(self, rejection: Rejection) -> None:
+        slot = Slot(rejection.original.coordinates, rejection.index)
+        self.lanes.begin(slot)
+        if self.lanes.refuses(slot, rejection):
+            self.refused.append(rejection)
+
+    def _give_up(self, row: Waiting, entry: Rejection | Unread) -> None:
+        """What waited and can be read no more ends, or is parked; it must hold nobody up."""
+        self.ended_waiting.append(row.item_id)
+        if isinstance(entry, Rejection):
+            self.refused.append(entry)
+        else:
+            self.lanes.fail(self._unread_entrant(entry, row.waits_for), entry.failure)
 
     def _await(self, key: str, asked: Asked) -> None:
         self._waiting.setdefault(key, []).append(asked)
@@ -92,10 +159,7 @@ class Docket:
         if self._waits_already(asked):
             return REPEATED
         world = World(orders=self.orders, parcels=self.parcels, references=self.references)
-        try:
-            return decide(world, asked.command, self.now)
-        except Exception as error:
-            raise DecisionFailed(asked.item) from error
+        return decide(world, asked.command, self.now)
 
     def _waits_already(self, asked: Asked) -> bool:
         """Whether the same item, sent before, is waiting: one of them is enough."""
@@ -110,6 +174,8 @@ class Docket:
             if self.references.get(reference) != order_id:
                 self.references[reference] = self.new_references[reference] = order_id
         self.decided.append(Decided(asked, decision))
+        reason = decision.reason.value if decision.reason else None
+        self.lanes.settle(_slot(asked), decision.outcome.value, reason)
         self._settle_waiting(asked, decision)
 
     def _settle_waiting(self, asked: Asked, decision: Decision) -> None:
@@ -143,3 +209,7 @@ class Docket:
             else each
             for each in self.decided
         ]
+
+
+def _slot(asked: Asked) -> Slot:
+    return Slot(asked.item.original.coordinates, asked.item.index)

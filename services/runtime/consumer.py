@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Sequence
 
 import structlog
 from aiokafka import TopicPartition
 
+from services.runtime.batches import ApplyBatch, Batch
 from services.runtime.clock import Clock
 from services.runtime.placing import Assignment
 from services.runtime.polls import BatchLimits, Weigh, by_partition, chunks
 from services.runtime.postgres import Connection, Pool
-from services.runtime.records import ConsumedRecord, Original, original_of
+from services.runtime.records import ConsumedRecord, original_of
 from services.runtime.retrying import (
     backoff_seconds,
     is_contention,
@@ -29,26 +28,9 @@ from services.runtime.telemetry import Metrics
 
 CONTENTIONS_MAX = 50  # That often in a row another transaction cannot be the cause.
 
+__all__ = ["ApplyBatch", "Batch", "BatchConsumer"]
+
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Records for one transaction, each partition's in offset order; `now` is business time.
-
-    Their topics are the catalogue's names, without the installation's prefix.
-    """
-
-    records: tuple[Original, ...]
-    now: datetime
-
-    @property
-    def caused_at(self) -> datetime:
-        """When Kafka took the oldest of them."""
-        return min(record.timestamp for record in self.records)
-
-
-ApplyBatch = Callable[[Connection, Batch], Awaitable[None]]
 
 
 class BatchConsumer:
@@ -85,8 +67,20 @@ class BatchConsumer:
 
     async def handle(self, records: Sequence[ConsumedRecord]) -> None:
         """Apply one poll's records, in batches; returns when each partition is done or stopped."""
-        for chunk in chunks(records, self._weigh, self._limits):
+        rest = await self.assignment.hear(records)
+        alone, together = self.assignment.careful.split(rest)
+        for record in alone:
+            await self._apply_alone(record)
+        for chunk in chunks(together, self._weigh, self._limits):
             await self._apply_patiently(chunk)
+
+    async def _apply_alone(self, record: ConsumedRecord) -> None:
+        """Careful mode: it is noted that the record is tried, before it is."""
+        partition = TopicPartition(record.topic, record.partition)
+        if self._positions.continues(partition, record.offset):
+            await self.assignment.note_alone(partition, record.offset)
+        await self._apply_patiently([record])
+        self.assignment.careful.done(partition)
 
     async def _apply_patiently(self, records: Sequence[ConsumedRecord]) -> None:
         """Retry what heals by itself, in order; part the partitions of what does not."""
@@ -111,7 +105,7 @@ class BatchConsumer:
         """A bug must not hold other partitions: apply each alone, stop the one it is in."""
         partitions = by_partition(records)
         if len(partitions) == 1:
-            self.assignment.stop(next(iter(partitions)), error)
+            await self.assignment.stops.stop(next(iter(partitions)), error)
             return
         for alone in partitions.values():
             await self._apply_patiently(alone)
@@ -155,7 +149,7 @@ class BatchConsumer:
             for record in part
         )
         await self._apply(connection, Batch(records, self._clock.now()))
-        await self._positions.save(connection, {p: r[-1].offset + 1 for p, r in fenced.items()})
+        await self._positions.save(connection, {p: r[-1] for p, r in fenced.items()})
 
     def _after_commit(
         self, fenced: dict[TopicPartition, list[ConsumedRecord]], seconds: float

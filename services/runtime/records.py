@@ -13,7 +13,6 @@ from services.runtime.documents import FieldError, Malformed, decode_json, valid
 __all__ = [
     "ConsumedRecord",
     "Coordinates",
-    "DecisionFailed",
     "Envelope",
     "FieldError",
     "Item",
@@ -117,18 +116,6 @@ class Item:
     def causation_id(self) -> str:
         """The sender's id for the message, or where it lies."""
         return self.envelope.id or str(self.original.coordinates)
-
-
-class DecisionFailed(Exception):
-    """A decision raised: a bug, and which item met it. The original is the cause."""
-
-    def __init__(self, item: Item) -> None:
-        self.item = item
-        at = item.original.coordinates
-        super().__init__(
-            f"item {item.index} of {at} ({item.envelope.type}, trace {item.envelope.trace_id}) "
-            "cannot be decided; its partition waits until the code is mended"
-        )
 
 
 class ConsumedRecord(Protocol):

@@ -132,6 +132,11 @@ class Settings(KafkaSettings):
         ge=1,
         le=256,
     )
+    publication: Literal["at_least_once", "exactly_once"] = _own(
+        "PUBLICATION",
+        "at_least_once",
+        "How often an event may be read: once or more, or once by readers of committed records.",
+    )
     relay_poll_seconds: float = _own(
         "RELAY_POLL_SECONDS",
         0.05,
@@ -153,6 +158,51 @@ class Settings(KafkaSettings):
     )
     sweep_interval_seconds: float = _own(
         "SWEEP_INTERVAL_SECONDS", 5.0, "How often expired waiting items are looked for.", gt=0
+    )
+    parking_first_delay_seconds: float = _own(
+        "PARKING_FIRST_DELAY_SECONDS",
+        60.0,
+        "When a parked item is first tried again; the delay doubles with each failure.",
+        gt=0,
+    )
+    parking_longest_delay_seconds: float = _own(
+        "PARKING_LONGEST_DELAY_SECONDS",
+        3_600.0,
+        "The longest delay between two tries of a parked item.",
+        gt=0,
+    )
+    parking_interval_seconds: float = _own(
+        "PARKING_INTERVAL_SECONDS", 5.0, "How often parked items that are due are looked for.", gt=0
+    )
+    fuse_window_items: int = _own(
+        "FUSE_WINDOW_ITEMS", 2_000, "The fuse looks at this many items of a partition.", ge=10
+    )
+    fuse_parked_share: float = _own(
+        "FUSE_PARKED_SHARE",
+        0.01,
+        "More failing items than this share of the window stop their partition; 0 turns it off.",
+        ge=0,
+        le=1,
+    )
+    fuse_parked_in_a_row: int = _own(
+        "FUSE_PARKED_IN_A_ROW",
+        1_000,
+        "So many failing items in a row stop their partition, whatever the share; 0 turns it off.",
+        ge=0,
+    )
+    fuse_malformed_share: float = _own(
+        "FUSE_MALFORMED_SHARE",
+        0.05,
+        "More malformed items than this share of the window, from three sources or more and "
+        "without the worst of them, stop their partition; 0 turns it off.",
+        ge=0,
+        le=1,
+    )
+    stall_seconds: float = _own(
+        "STALL_SECONDS",
+        120.0,
+        "A partition that has records to read and is not read for so long turns liveness red.",
+        gt=0,
     )
     metrics_interval_seconds: float = _own(
         "METRICS_INTERVAL_SECONDS", 5.0, "How often lag and outbox size are measured.", gt=0

@@ -108,14 +108,23 @@ GAUGES = (
     _Spec("outbox_bytes", "What the outbox takes on disk, with its dead rows and indexes."),
     _Spec("outbox_oldest_age_seconds", "Age of the oldest unpublished row; 0 with none."),
     _Spec("waiting_items", "Items kept because what they name is not there yet."),
+    _Spec("parked_items", "Items that failed, and those that stand behind them."),
     _Spec("partition_stopped", "1 while a partition is stopped by an error, else 0.", _PARTITION),
+    _Spec("fuse_level", "Failing items against the fuse's limit; it trips above 1.", _PARTITION),
+    _Spec("bad_sources", "Senders that alone pass the limit of malformed items.", _PARTITION),
     _Spec("relay_shards", "Shards of the outbox that this process publishes."),
+    _Spec("relay_refused_shards", "Shards that stand still: Kafka refuses their next record."),
 )
 COUNTERS = (
     _Spec(
         "items_total",
         "Items finished, by outcome (applied, no_change, rejected, waiting) and reason.",
         ("service", "topic", "outcome", "reason"),
+    ),
+    _Spec(
+        "parked_total",
+        "Items parked or parked again, by kind: behind is no failure of its own.",
+        ("service", "topic", "kind"),
     ),
     _Spec("relay_published_total", "Records acknowledged by Kafka.", ("service", "topic")),
     _Spec("fence_refusals_total", "Batches refused because the stored position was another."),
@@ -148,13 +157,18 @@ class Metrics:
         self.lag_messages = self._gauge("lag_messages")
         self.lag_seconds = self._gauge("lag_seconds")
         self.outbox_rows = self._gauge("outbox_rows")
+        self.outbox_bytes = self._gauge("outbox_bytes")
         self.outbox_oldest_age_seconds = self._gauge("outbox_oldest_age_seconds")
         self.waiting_items = self._gauge("waiting_items")
+        self.parked_items = self._gauge("parked_items")
         self.partition_stopped = self._gauge("partition_stopped")
+        self.fuse_level = self._gauge("fuse_level")
+        self.bad_sources = self._gauge("bad_sources")
         self.relay_shards = self._gauge("relay_shards")
+        self.relay_refused_shards = self._gauge("relay_refused_shards")
         self.items_total = self._counter("items_total")
+        self.parked_total = self._counter("parked_total")
         self.relay_published_total = self._counter("relay_published_total")
-        self.outbox_bytes = self._gauge("outbox_bytes")
         self.fence_refusals_total = self._counter("fence_refusals_total")
         self.rebalances_total = self._counter("rebalances_total")
         self.transient_retries_total = self._counter("transient_retries_total")

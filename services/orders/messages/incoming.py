@@ -10,9 +10,11 @@ from typing import Any, TypeAlias
 
 from schemas import commands as contract
 from schemas import tracking as tracking_contract
-from services.orders.domain.commands import Command, UpsertOrder
+from services.orders.domain.commands import Command, Reference, ReferenceKind, UpsertOrder
 from services.orders.messages import claims, orders, tracking
+from services.runtime.parking.values import WHOLE, Failure, Kind
 from services.runtime.records import (
+    Envelope,
     FieldError,
     Item,
     Malformed,
@@ -39,7 +41,19 @@ class Asked:
     command: Command
 
 
-Entry: TypeAlias = Asked | Rejection
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An item whose reading raised what no message should make it raise: a bug, to be parked."""
+
+    original: Original
+    index: int
+    envelope: Envelope
+    failure: Failure
+    named: Reference | None = None
+    """The order it seems to be about, where more than the record's key tells."""
+
+
+Entry: TypeAlias = Asked | Rejection | Unread
 
 # How each type becomes a command: from the message's body, the item and the time it is read at.
 Translate: TypeAlias = Callable[[Any, Item, datetime], Command]
@@ -96,6 +110,15 @@ def read(original: Original, now: datetime, only: int | None = None) -> tuple[En
 
     `only` leaves out all items but the one with this index.
     """
+    try:
+        return _read(original, now, only)
+    except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
+        failure = Failure.of(Kind.READING, error)
+        index = WHOLE if only is None else only
+        return (Unread(original, index, readable_envelope(original), failure),)
+
+
+def _read(original: Original, now: datetime, only: int | None) -> tuple[Entry, ...]:
     try:
         message = read_message(original)
     except Malformed as malformed:
@@ -173,12 +196,30 @@ def _read_bulk(message: Message, only: int | None) -> Iterator[Entry]:
     for index, body in enumerate(bulk.items):
         if index not in meant or only not in (None, index):
             continue
-        item = Item(message.original, index, message.envelope, body)
-        try:
-            checked = validate(contract.BulkFulfillment, body, f"/items/{index}")
-            yield Asked(item, orders.fulfill(bulk, checked, item))
-        except Malformed as malformed:
-            yield _refuse(message, index, malformed, of_many=True)
+        yield _read_fulfillment(
+            message, bulk, Item(message.original, index, message.envelope, body)
+        )
+
+
+def _read_fulfillment(message: Message, bulk: contract.OrdersFulfillBulk, item: Item) -> Entry:
+    """One item of a bulk command; what is wrong with it is no other item's trouble."""
+    try:
+        checked = validate(contract.BulkFulfillment, item.body, f"/items/{item.index}")
+        return Asked(item, orders.fulfill(bulk, checked, item))
+    except Malformed as malformed:
+        return _refuse(message, item.index, malformed, of_many=True)
+    except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
+        failure = Failure.of(Kind.READING, error)
+        named = _named(bulk.shop_slug, item.body)
+        return Unread(item.original, item.index, item.envelope, failure, named)
+
+
+def _named(shop: str, body: Any) -> Reference | None:
+    said = body if isinstance(body, dict) else {}
+    id_, kind = said.get("id"), said.get("id_type", ReferenceKind.ORDER_NUMBER.value)
+    if not isinstance(id_, str) or kind not in list(ReferenceKind):
+        return None
+    return Reference(shop, ReferenceKind(kind), id_)
 
 
 def _refuse(

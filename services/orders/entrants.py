@@ -1,0 +1,96 @@
+"""An item of the orders service as the queue of parked items sees it: under all its names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from services.orders.domain.commands import (
+    Reference,
+    ReferenceKind,
+    canonical,
+    names,
+    number_key,
+    reference_key,
+)
+from services.orders.domain.parcel import Parcel, normalise_number
+from services.orders.messages.incoming import (
+    CLAIM_EVENTS,
+    TRACKING,
+    Asked,
+    Unread,
+    alone,
+)
+from services.orders.store import direct_id
+from services.runtime.parking.values import Entrant, order_name
+
+
+def entrant_of(
+    asked: Asked, known: Mapping[Reference, UUID], parcels: Mapping[str, Parcel]
+) -> Entrant:
+    """An item that can be read, with the orders that its names stand for by now."""
+    item, said = asked.item, names(asked.command)
+    references = [canonical(reference) for reference in said.references]
+    found = names_of(references, said.numbers, known, parcels)
+    cut = partial(alone, asked)
+    return Entrant(item.original, item.index, item.item_id, item.envelope.type, found, cut)
+
+
+def names_of(
+    references: Collection[Reference],
+    numbers: Collection[str],
+    known: Mapping[Reference, UUID],
+    parcels: Mapping[str, Parcel],
+) -> frozenset[str]:
+    """Every order that the references and numbers may be about, and they themselves."""
+    orders = {direct_id(reference) or known.get(reference) for reference in references}
+    orders |= {
+        owner.order_id
+        for number in numbers
+        if number in parcels
+        for owner in parcels[number].owners
+    }
+    found = {order_name(order) for order in orders if order}
+    return frozenset(found.union(keys_of(references), map(number_key, numbers)))
+
+
+def keys_of(references: Collection[Reference]) -> list[str]:
+    """What items may wait for by these references; an order's number gives away its uuid too."""
+    by_id = {
+        Reference(reference.shop, ReferenceKind.UUID, str(id_))
+        for reference in references
+        if (id_ := direct_id(reference))
+    }
+    return [reference_key(each) for each in {*references, *by_id}]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What an item that cannot be read seems to be about."""
+
+    references: tuple[Reference, ...] = ()
+    numbers: tuple[str, ...] = ()
+
+
+def hint_of(unread: Unread) -> Hint:
+    """What the record's key tells, or the item's own id."""
+    if unread.named is not None:
+        return Hint((canonical(unread.named),))
+    try:
+        key = (unread.original.key or b"").decode()
+    except UnicodeDecodeError:
+        return Hint()
+    return Hint() if "\x00" in key else _hint(unread.original.coordinates.topic, key)
+
+
+def _hint(topic: str, key: str) -> Hint:
+    if topic == CLAIM_EVENTS:
+        return Hint((canonical(Reference("", ReferenceKind.UUID, key)),))
+    first, _, second = key.partition("/")
+    if not first or not second:
+        return Hint()
+    if topic == TRACKING:
+        return Hint(numbers=(normalise_number(second),))
+    return Hint((Reference(first, ReferenceKind.ORDER_NUMBER, second),))
