@@ -14,9 +14,11 @@ from asyncpg.exceptions import ClientConfigurationError
 from rich.console import Console
 from typer.core import TyperGroup
 
+from orderflow.environment import load_settings
 from services.runtime.clock import ClockError
 from services.runtime.environment import SettingsError
 from services.runtime.health import HttpError
+from services.runtime.kafka_access import why_unusable
 from services.runtime.migrate import MigrationError
 from services.runtime.postgres import RoleMissing
 from services.runtime.settings import NoDatabase
@@ -88,7 +90,8 @@ class Commands(TyperGroup):
         except BrokenPipeError:  # `| head` has seen enough; click ends quietly.
             raise
         except KafkaError as error:
-            fail(f"Kafka cannot be used: {error}\n{_advice('KAFKA_BOOTSTRAP_SERVERS')}")
+            why = asyncio.run(why_unusable(load_settings(), error))
+            fail(f"Kafka cannot be used: {why}\n{_advice('KAFKA_BOOTSTRAP_SERVERS')}")
         except (asyncpg.PostgresError, ClientConfigurationError, OSError) as error:
             said = _trouble(error)
             if said is None:

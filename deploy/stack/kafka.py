@@ -11,12 +11,14 @@ from pathlib import Path
 
 from deploy.stack import process
 from deploy.stack.errors import ServerFailed
+from deploy.stack.listeners import Entrances
 from deploy.stack.machine import LOOPBACK, check_port, free_port, is_free
 from deploy.stack.process import Identity, Program
 
 START_SECONDS = 90
 STOP_SECONDS = 30
 FORMAT_SECONDS = 60
+TOOL_SECONDS = 60
 _TRIES = 3
 _API_METADATA = 3
 
@@ -28,13 +30,15 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}{more}
+advertised.listeners=PLAINTEXT://{host}:{port}{more_advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{more_protocols}
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
+# A group may ask to miss a dead member sooner; the default minimum is 6 s.
+group.min.session.timeout.ms=1000
 default.replication.factor=1
 min.insync.replicas=1
 offsets.topic.replication.factor=1
@@ -66,12 +70,15 @@ class Kafka:
         jars: Path,
         port: int | None = None,
         detached: bool = False,
+        entrances: Entrances | None = None,
     ) -> None:
         self._folder = folder
         self._java = java
         self._jars = jars
         self._asked_port = port
         self._detached = detached
+        self._entrances = entrances or Entrances()
+        self._more_ports: dict[str, int] = {}
         self._identity: Identity | None = None
         self.port = port or 0
 
@@ -79,6 +86,10 @@ class Kafka:
     def bootstrap_servers(self) -> str:
         """What clients connect to first."""
         return f"{LOOPBACK}:{self.port}"
+
+    def address(self, listener: str) -> str:
+        """What clients of one of the further listeners connect to first."""
+        return f"{LOOPBACK}:{self._more_ports[listener]}"
 
     @property
     def pid(self) -> int | None:
@@ -116,6 +127,10 @@ class Kafka:
             else:
                 return
 
+    def tool(self, *arguments: str) -> None:
+        """Run one of Kafka's own programs, by its class. Raises ServerFailed."""
+        process.run(self._program("Kafka's tool", ["-Xmx256m"], list(arguments)), TOOL_SECONDS)
+
     def stop(self) -> None:
         """End the broker in an orderly way."""
         if self._identity:
@@ -137,6 +152,9 @@ class Kafka:
         elif not self.port or not is_free(self.port):
             # Clients know the address by now, so a broker that comes back keeps its port.
             self.port = free_port()
+        for listener in self._entrances.listeners:
+            if not is_free(self._more_ports.setdefault(listener.name, free_port())):
+                self._more_ports[listener.name] = free_port()
 
     def _run(self) -> None:
         properties = self._write_properties()
@@ -155,13 +173,19 @@ class Kafka:
             port=self.port,
             controller_port=free_port(),
             data=self._folder.resolve() / "data",
+            more=self._entrances.addresses(LOOPBACK, self._more_ports),
+            more_advertised=self._entrances.advertised(LOOPBACK, self._more_ports),
+            more_protocols=self._entrances.protocols,
         )
-        properties.write_text(text, encoding="utf-8")
+        lines = "".join(f"{line}\n" for line in self._entrances.properties())
+        properties.touch(mode=0o600)  # It may hold passwords.
+        properties.write_text(text + lines, encoding="utf-8")
         return properties
 
     def _format(self, properties: Path) -> Program:
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         arguments = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+        arguments += self._entrances.scram_options()
         return self._program("Kafka's storage tool", ["-Xmx256m"], arguments)
 
     def _program(self, name: str, memory: list[str], arguments: list[str]) -> Program:

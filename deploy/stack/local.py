@@ -11,6 +11,7 @@ from deploy.stack import jars, java
 from deploy.stack.addresses import Addresses
 from deploy.stack.errors import AlreadyRunning
 from deploy.stack.kafka import Kafka
+from deploy.stack.listeners import Entrances
 from deploy.stack.machine import Needs, check_disk, check_memory
 from deploy.stack.postgres import Postgres
 from deploy.stack.progress import Silent, StepDisplay
@@ -32,10 +33,12 @@ class LocalStack:
         needs: Needs | None = None,
         cache: Path | None = None,
         detached: bool = False,
+        entrances: Entrances | None = None,
     ) -> None:
         self._folder = folder
         self._kafka_port = kafka_port
         self._detached = detached
+        self._entrances = entrances
         self._needs = needs or Needs()
         self._cache = cache or jars.cache_folder()
         self._lock: IO[str] | None = None
@@ -118,6 +121,7 @@ class LocalStack:
                 jars=jars.fetch(self._cache, display),
                 port=self._kafka_port,
                 detached=self._detached,
+                entrances=self._entrances,
             )
 
     def _stop_at_exit(self) -> None:

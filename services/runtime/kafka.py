@@ -1,9 +1,12 @@
 """How to reach Kafka: the same address and credentials for every client of the process."""
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from faststream.security import BaseSecurity
@@ -50,12 +53,26 @@ def ssl_context(settings: Settings) -> ssl.SSLContext | None:
     """TLS for the brokers, with the client's certificate if there is one; None without TLS."""
     if not settings.kafka_security_protocol.endswith("SSL"):
         return None
-    context = ssl.create_default_context(cafile=settings.kafka_ssl_cafile)
-    if settings.kafka_ssl_certfile:
+    authorities, certificate = settings.kafka_ssl_cafile, settings.kafka_ssl_certfile
+    with _told_as("KAFKA_SSL_CAFILE", authorities):
+        context = ssl.create_default_context(cafile=authorities)
+    if certificate:
         secret = settings.kafka_ssl_password
-        context.load_cert_chain(
-            settings.kafka_ssl_certfile,
-            settings.kafka_ssl_keyfile,
-            secret.get_secret_value() if secret else None,
-        )
+        with _told_as("KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE or KAFKA_SSL_PASSWORD", certificate):
+            context.load_cert_chain(
+                certificate,
+                settings.kafka_ssl_keyfile,
+                # Without any, OpenSSL would ask at the terminal.
+                secret.get_secret_value() if secret else "",
+            )
     return context
+
+
+@contextmanager
+def _told_as(variables: str, file: Path | None) -> Iterator[None]:
+    """Name the variable behind a file that cannot be used; waiting would not mend it."""
+    try:
+        yield
+    except OSError as error:  # ssl.SSLError is one.
+        reason = getattr(error, "reason", None) or error.strerror or str(error)
+        raise SettingsError(f"{variables}: cannot use {file}: {reason}") from error

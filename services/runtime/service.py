@@ -18,6 +18,7 @@ from services.runtime.broker import make_producer, subscribe
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.consumer import ApplyBatch, BatchConsumer
 from services.runtime.health import Check, CheckResult
+from services.runtime.kafka_access import told_plainly
 from services.runtime.placing import Assignment
 from services.runtime.polls import BatchLimits, Weigh, one_order
 from services.runtime.postgres import Connection, Pool, connect, create_pool
@@ -65,6 +66,8 @@ class Service:
         self._consumer: BatchConsumer | None = None
         self._subscriber: Any = None
         self._is_leaving = False
+        # What the start waits for, as its last try told it.
+        self._awaited = ""
 
     # Start and stop.
 
@@ -77,7 +80,7 @@ class Service:
         self._broker, self._subscriber = subscribe(
             self._settings, self.name, self._topics, self._consumer
         )
-        await self._until_up(self._broker.start)
+        await self._until_up(self._start_broker)
         self._relay_task = asyncio.create_task(self._relay.run(), name=f"{self.name}.relay")
         self._begin(self._measure_forever())
         if self._sweep:
@@ -114,9 +117,16 @@ class Service:
             except Exception as error:
                 if not is_transient(error):
                     raise
+                self._awaited = str(error)
                 log.warning("server_awaited", service=self.name, error=repr(error))
                 await asyncio.sleep(backoff_seconds(attempt))
                 attempt += 1
+
+    async def _start_broker(self) -> None:
+        assert self._broker is not None
+        async with told_plainly(self._settings):
+            await self._broker.start()
+        self._awaited = ""
 
     async def _check_schema(self) -> None:
         assert self._pool is not None
@@ -181,6 +191,7 @@ class Service:
             items = await waiting.count(connection)
         assert outbox is not None
         self.metrics.outbox_rows.labels(self.name).set(outbox["rows"])
+        self.metrics.outbox_bytes.labels(self.name).set(outbox["bytes"])
         self.metrics.outbox_oldest_age_seconds.labels(self.name).set(outbox["oldest_age_seconds"])
         self.metrics.waiting_items.labels(self.name).set(sum(items.values()))
 
@@ -191,7 +202,6 @@ class Service:
                 while await self._sweep_once(sweep):
                     pass
             except Exception as error:
-        self.metrics.outbox_bytes.labels(self.name).set(outbox["bytes"])
                 forget_rows(error)
                 log.warning("sweep_failed", service=self.name, exc_info=error)
 
@@ -222,13 +232,15 @@ class Service:
 
     async def _database_is_up(self) -> CheckResult:
         if self._pool is None:
-            return False, "not connected yet"
+            return False, self._awaited or "not connected yet"
         async with self._pool.acquire(timeout=2) as connection:
             await connection.fetchval("SELECT 1", timeout=2)
         return True, "answers"
 
     async def _kafka_is_up(self) -> CheckResult:
         """Asked itself: with nothing to read or publish nobody else would notice its absence."""
+        if self._awaited:
+            return False, self._awaited
         answers = self._broker is not None and await self._broker.ping(timeout=2)
         return answers, "answers" if answers else "no answer"
 

@@ -1,0 +1,156 @@
+"""A broker with every kind of entrance, and `orderflow` and services that come in through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from demo.replicas import Replica
+from deploy.stack import jars, java
+from deploy.stack.kafka import Kafka
+from deploy.stack.listeners import PLAIN, SCRAMS, Entrances, Listener
+from orderflow.main import app
+
+from .certificates import Authority
+
+Run = Callable[..., Result]
+Settings = Callable[..., dict[str, str]]
+Serve = Callable[[str, Mapping[str, str]], Replica]
+USERS = ("orders", "claims", "analytics", "operator", "shop", "stranger")
+
+
+def password_of(user: str) -> str:
+    """What a user of the test's broker logs in with."""
+    return f"the-secret-of-{user}"
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where certificates and the broker lie."""
+    return tmp_path_factory.mktemp("wire")
+
+
+@pytest.fixture(scope="session")
+def authority(folder: Path) -> Authority:
+    """Whom broker and clients trust."""
+    return Authority.found(folder, "ours")
+
+
+@pytest.fixture(scope="session")
+def foreign(folder: Path) -> Authority:
+    """Whom nobody trusts."""
+    return Authority.found(folder, "foreign")
+
+
+@pytest.fixture(scope="session")
+def broker(folder: Path, authority: Authority) -> Iterator[Kafka]:
+    """One broker whose certificate names 127.0.0.1 alone, and which forbids what no rule allows."""
+    entrances = Entrances(
+        listeners=(
+            Listener("LOGIN", "SASL_SSL", (PLAIN, *SCRAMS)),
+            Listener("CARD", "SSL", wants_certificate=True),
+            Listener("BARE", "SASL_PLAINTEXT", SCRAMS),
+        ),
+        certificate=authority.for_server("127.0.0.1"),
+        authorities=authority.file,
+        users={user: password_of(user) for user in USERS},
+        has_rules=True,
+    )
+    cache = jars.fetch(jars.cache_folder())
+    kafka = Kafka(folder / "kafka", java=java.find(), jars=cache, entrances=entrances)
+    kafka.start()
+    yield kafka
+    kafka.stop()
+
+
+@pytest.fixture
+def common(
+    monkeypatch: pytest.MonkeyPatch, broker: Kafka, database_url: str, topic_prefix: str
+) -> dict[str, str]:
+    """Settings of every process of a test's installation; the environment names no other server."""
+    for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return {
+        "DATABASE_URL": database_url,
+        "KAFKA_TOPIC_PREFIX": topic_prefix,
+        "KAFKA_PARTITIONS": "2",
+        "HTTP_PORT": "0",
+    }
+
+
+@pytest.fixture
+def inside(broker: Kafka, common: Mapping[str, str]) -> dict[str, str]:
+    """The plain listener, where everything is allowed."""
+    return {**common, "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
+
+
+@pytest.fixture
+def login(
+    broker: Kafka, authority: Authority, common: Mapping[str, str]
+) -> Callable[..., dict[str, str]]:
+    """Settings of `user`, by password over TLS; more of them change that."""
+
+    def settings(user: str, mechanism: str = "SCRAM-SHA-512", **more: str) -> dict[str, str]:
+        return {
+            **common,
+            "KAFKA_BOOTSTRAP_SERVERS": broker.address("LOGIN"),
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_SASL_MECHANISM": mechanism,
+            "KAFKA_SASL_USERNAME": user,
+            "KAFKA_SASL_PASSWORD": password_of(user),
+            "KAFKA_SSL_CAFILE": str(authority.file),
+            **more,
+        }
+
+    return settings
+
+
+@pytest.fixture
+def card(
+    broker: Kafka, authority: Authority, common: Mapping[str, str]
+) -> Callable[..., dict[str, str]]:
+    """Settings of `user`, by a certificate whose key is locked."""
+
+    def settings(user: str, **more: str) -> dict[str, str]:
+        certificate, key = authority.for_client(user, password_of(user))
+        return {
+            **common,
+            "KAFKA_BOOTSTRAP_SERVERS": broker.address("CARD"),
+            "KAFKA_SECURITY_PROTOCOL": "SSL",
+            "KAFKA_SSL_CAFILE": str(authority.file),
+            "KAFKA_SSL_CERTFILE": str(certificate),
+            "KAFKA_SSL_KEYFILE": str(key),
+            "KAFKA_SSL_PASSWORD": password_of(user),
+            **more,
+        }
+
+    return settings
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run `orderflow` with settings and arguments; `input` is its stdin."""
+
+    def invoke(settings: Mapping[str, str], *arguments: str, **options: str) -> Result:
+        return CliRunner().invoke(app, list(arguments), env=dict(settings), **options)
+
+    return invoke
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Start a service with settings as a process of its own."""
+    started: list[Replica] = []
+
+    def start(service: str, settings: Mapping[str, str]) -> Replica:
+        replica = Replica(service, service, tmp_path, settings)
+        started.append(replica)
+        replica.start()
+        return replica
+
+    yield start
+    for replica in started:
+        replica.kill()

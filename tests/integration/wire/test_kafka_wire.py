@@ -1,0 +1,144 @@
+"""Through TLS, client certificates and logins: a command goes in, its events come out."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from deploy.stack.kafka import Kafka
+from deploy.stack.process import wait_until
+from schemas.topics import CATALOGUE
+
+from .conftest import Run, Serve, Settings
+from .rules import GROUP, OPERATIONS, TOPIC, documented, give
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+SHOP, NUMBER = "demo-shop", "1Z999AA10123456784"
+EVENTS = ("tail", "orders.events", "--from", "beginning", "--no-follow", "--json")
+
+
+def _line(type_: str, **value: object) -> str:
+    return json.dumps({"type": type_, "value": value})
+
+
+PLACED = _line(
+    "order.place",
+    shop_slug=SHOP,
+    order={
+        "order_number": "1001",
+        "address": {"zip_code": "10115"},
+        "products": [{"sku": "cup", "title": "Cup", "quantity": 1}],
+    },
+)
+SHIPPED = _line(
+    "order.upsert",
+    shop_slug=SHOP,
+    id="1001",
+    trackings=[{"tracking_number": NUMBER, "carrier_reference": "ups"}],
+)
+DAMAGED = _line(
+    "claim.open",
+    shop_slug=SHOP,
+    id="1001",
+    tracking_number=NUMBER,
+    reason="support",
+    description="Broken.",
+)
+
+
+@pytest.fixture
+async def rules(broker: Kafka, topic_prefix: str, project_folder: Path) -> None:
+    """What the operators' page lets each user do, and nothing else."""
+    await give(broker.bootstrap_servers, topic_prefix, documented(project_folder))
+
+
+@pytest.mark.usefixtures("rules")
+def test_the_rules_of_the_page_are_enough_for_the_three_services(
+    run: Run, login: Settings, serve: Serve, common: Mapping[str, str]
+) -> None:
+    made = run(login("operator"), "topics", "create")
+    assert made.exit_code == 0, made.output
+    services = [serve(name, login(name)) for name in ("orders", "claims", "analytics")]
+    for service in services:
+        service.wait_ready()
+
+    sent = run(login("shop"), "send", "-", "--wait", input=f"{PLACED}\n{SHIPPED}\n")
+    claimed = run(login("shop"), "send", "-", input=f"{DAMAGED}\n")
+
+    assert (sent.exit_code, claimed.exit_code) == (0, 0), sent.output + claimed.output
+    followed = run(login("shop"), "tail", "claims.events", "--from", "beginning", "--max", "1")
+    assert "claim.created" in followed.stdout
+    asyncio.run(_until_analysed(common["DATABASE_URL"]))
+    refused = run(login("shop"), "tail", "carrier.tracking", "--no-follow")
+    assert refused.exit_code == 1
+    assert run(login("operator"), "topics", "check").exit_code == 0
+    for service in services:
+        service.stop()
+        assert "not authorized" not in service.log.read_text().lower(), service.log_end()
+
+
+@pytest.mark.parametrize("way", ["PLAIN", "certificate", "SCRAM without TLS"])
+def test_every_way_in_carries_a_command_and_its_event(
+    way: str,
+    run: Run,
+    login: Settings,
+    card: Settings,
+    broker: Kafka,
+    serve: Serve,
+    topic_prefix: str,
+) -> None:
+    _allow_all(broker, topic_prefix, "orders")
+    settings = {
+        "PLAIN": lambda: login("orders", "PLAIN"),
+        "certificate": lambda: card("orders"),
+        "SCRAM without TLS": lambda: login(
+            "orders",
+            "SCRAM-SHA-256",
+            KAFKA_SECURITY_PROTOCOL="SASL_PLAINTEXT",
+            KAFKA_BOOTSTRAP_SERVERS=broker.address("BARE"),
+        ),
+    }[way]()
+    assert run(settings, "topics", "create").exit_code == 0
+    service = serve("orders", settings)
+    service.wait_ready()
+
+    sent = run(settings, "send", "-", "--wait", input=PLACED)
+    read = run(settings, *EVENTS)
+
+    assert sent.exit_code == 0, sent.output
+    (event,) = [json.loads(line) for line in read.stdout.splitlines()]
+    assert event["value"]["event_name"] == "ORDER_PLACED"
+
+
+@pytest.mark.usefixtures("rules")
+def test_a_service_that_may_not_do_its_work_says_so(
+    run: Run, login: Settings, serve: Serve
+) -> None:
+    assert run(login("operator"), "topics", "create").exit_code == 0
+
+    service = serve("orders", login("claims"))
+
+    assert wait_until(lambda: "do not let claims" in service.health(), 30), service.log_end()
+    assert (service.is_live(), service.is_alive) == (True, True)
+
+
+def _allow_all(broker: Kafka, prefix: str, user: str) -> None:
+    every = [(user, number, TOPIC, t.name) for t in CATALOGUE for number in OPERATIONS.values()]
+    group = (user, OPERATIONS["Read"], GROUP, f"orderflow.{user}")
+    asyncio.run(give(broker.bootstrap_servers, prefix, [*every, group]))
+
+
+async def _until_analysed(url: str) -> None:
+    """Until the order and its claim have come to the last of the three services."""
+    ask = "SELECT (SELECT count(*) FROM analytics.{}_fact)"
+    connection = await asyncpg.connect(url)
+    try:
+        async with asyncio.timeout(30):
+            for what in ("order", "claim"):
+                while not await connection.fetchval(ask.format(what)):
+                    await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
