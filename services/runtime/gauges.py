@@ -48,9 +48,17 @@ class PartitionGauges:
         self._metrics.lag_messages.labels(*labels).set(behind)
         self._metrics.lag_seconds.labels(*labels).set(seconds)
 
-    def set_stopped(self, partition: TopicPartition) -> None:
-        """Nothing is read from the partition any more."""
-        self._metrics.partition_stopped.labels(*self._show(partition)).set(1)
+    def set_stopped(self, partition: TopicPartition, *, is_stopped: bool) -> None:
+        """Nothing is read from the partition any more, or it is again."""
+        self._metrics.partition_stopped.labels(*self._show(partition)).set(int(is_stopped))
+
+    def set_fuse(self, partition: TopicPartition, fullness: float) -> None:
+        """How near the partition's fuse is to its limit."""
+        self._metrics.fuse_level.labels(*self._show(partition)).set(fullness)
+
+    def set_bad_sources(self, partition: TopicPartition, count: int) -> None:
+        """How many senders alone send too much that is malformed."""
+        self._metrics.bad_sources.labels(*self._show(partition)).set(count)
 
     def keep_only(self, partitions: Collection[TopicPartition]) -> None:
         """Take back what was told of other partitions: somebody else has them."""
@@ -58,6 +66,8 @@ class PartitionGauges:
             self._metrics.lag_messages,
             self._metrics.lag_seconds,
             self._metrics.partition_stopped,
+            self._metrics.fuse_level,
+            self._metrics.bad_sources,
         )
         for partition in self._shown.difference(partitions):
             for gauge in gauges:

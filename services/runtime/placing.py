@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError
 
+from services.runtime.careful import CarefulMode
+from services.runtime.fuse import FuseLimits
+from services.runtime.fuses import Fuses
 from services.runtime.gauges import PartitionGauges
 from services.runtime.offsets import CommittedOffsets
 from services.runtime.positions import Positions
 from services.runtime.postgres import Pool
-from services.runtime.retrying import backoff_seconds
+from services.runtime.records import ConsumedRecord
+from services.runtime.retrying import backoff_seconds, is_transient
 from services.runtime.stops import Stops
 from services.runtime.telemetry import Metrics
+from services.runtime.topic_ids import topic_ids
+
+LET_GO_TIMEOUT_SECONDS = 2.0  # A rebalance waits for it; the next owner is only careful without.
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +31,16 @@ log = structlog.get_logger(__name__)
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     """What this process has of its group's partitions, and where it stands in each."""
 
-    def __init__(self, *, service: str, group: str, pool: Pool, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        *,
+        service: str,
+        group: str,
+        pool: Pool,
+        metrics: Metrics,
+        fuse_limits: FuseLimits,
+        careful_records: int,
+    ) -> None:
         self._service = service
         self._pool = pool
         self._metrics = metrics
@@ -32,8 +48,10 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._placing: set[asyncio.Task[None]] = set()
         self._locate: Callable[[], AIOKafkaConsumer | None] = lambda: None
         self.gauges = PartitionGauges(service, metrics)
-        self.positions = Positions(group)
-        self.stops = Stops(self.gauges, self.consumer)
+        self.positions = Positions(service, group)
+        self.stops = Stops(self.positions, self.gauges, pool, self.consumer)
+        self.careful = CarefulMode(self.positions, careful_records)
+        self.fuses = Fuses(fuse_limits, self.gauges)
         self.partitions: frozenset[TopicPartition] = frozenset()
         self.has_joined = False
 
@@ -51,6 +69,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         """Forget where we stood; the batch in hand is still held by its fence."""
         self.partitions -= revoked
         self.positions.forget(revoked)
+        await self.let_go(revoked)
         self._metrics.rebalances_total.labels(self._service).inc()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
@@ -62,9 +81,28 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._committed_offsets.forget()
         self.gauges.keep_only(assigned)
         self.stops.keep_only(assigned)
+        self.fuses.keep_only(assigned)
+        self._begin_placing()
+
+    def _begin_placing(self) -> None:
         task = asyncio.create_task(self._place_assigned(self.partitions))
         self._placing.add(task)
         task.add_done_callback(self._placing.discard)
+
+    async def let_go(self, partitions: Collection[TopicPartition]) -> None:
+        """Say that we have nothing of them in hand any more, and live."""
+        ours = {p: self.careful.ended(p) for p in partitions}
+        self.careful.forget(partitions)
+        if not ours:
+            return
+        try:
+            async with asyncio.timeout(LET_GO_TIMEOUT_SECONDS):
+                async with self._pool.acquire() as connection:
+                    await self.positions.let_go(connection, ours)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("partitions_not_let_go", error=repr(error))
 
     def leave(self) -> None:
         """Place nothing any more: the service stops."""
@@ -91,10 +129,16 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self.consumer()
         if consumer is None:
             raise IllegalStateError("the Kafka consumer is not there yet")
+        ids = await topic_ids(consumer, {p.topic for p in wanted})
         async with self._pool.acquire() as connection:
-            outside = await self.positions.place(connection, consumer, wanted)
-        for error in outside:
-            self.stop(error.partition, error)
+            placed = await self.positions.place(connection, consumer, wanted, ids)
+        self.careful.begin(placed.abandoned)
+        for partition, allowed in placed.fuse_allows.items():
+            self.fuses.begin(partition, allowed)
+        for partition, why in placed.held.items():
+            self.stops.hold(partition, why)
+        for error in placed.lost:
+            await self.stops.stop(error.partition, error)
 
     async def place_again(self, began: Mapping[TopicPartition, int]) -> None:
         """Seek again where batches began elsewhere than we stand.
@@ -106,13 +150,41 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self.consumer()
         for partition, offset in began.items():
             position = self.positions.next_offset(partition)
-            if consumer is not None and position is not None and offset > position:
+            if consumer is None or position is None:
+                continue
+            self.positions.seek_again(consumer, partition)
+            if offset > position:
                 await self.positions.look_past_gap(consumer, partition)
 
-    def stop(self, partition: TopicPartition, error: Exception) -> None:
-        """Read no more of the partition, loudly."""
-        self.positions.forget([partition])
-        self.stops.stop(partition, error)
+    async def hear(self, records: Sequence[ConsumedRecord]) -> Sequence[ConsumedRecord]:
+        """A poll without the witnesses in it; what they speak against is stopped."""
+        rest, against = self.positions.witnesses.hear(records)
+        for partition in against:
+            if error := self.positions.written_anew(partition):
+                await self.stops.stop(partition, error)
+        return rest
+
+    async def note_alone(self, partition: TopicPartition, offset: int) -> int:
+        """Note that a record is begun alone; how often it was, with this time."""
+        attempt = 0
+        while True:
+            try:
+                async with self._pool.acquire() as connection:
+                    return await self.careful.note(connection, partition, offset) or 0
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("try_not_noted", error=repr(error))
+                await asyncio.sleep(backoff_seconds(attempt))
+                attempt += 1
+
+    async def look_for_resumed(self) -> None:
+        """Go on with what operators have resumed."""
+        resumed = await self.stops.take_resumed()
+        for partition in resumed:
+            self.fuses.begin(partition)
+        if resumed:
+            self._begin_placing()
 
     # What operators see.
 

@@ -11,29 +11,29 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import UUID
 
 import asyncpg
 from aiokafka import TopicPartition
 from asyncpg import Connection
 
+from services.runtime.clock import new_id
+from services.runtime.lost import (
+    LogWrittenAnew,
+    PositionLost,
+    PositionOutsideTopic,
+    TopicMadeAnew,
+)
 from services.runtime.queries import load
+from services.runtime.records import ConsumedRecord
+from services.runtime.witnesses import Mark, Witnesses, mark_of
 
 SQL = load(Path(__file__).parent / "sql" / "positions.sql")
 LOOK_MS = 2_000
 
 
-class PositionOutsideTopic(Exception):
-    """A stored position that the topic no longer, or not yet, has: never reset silently (P8)."""
-
-    def __init__(self, partition: TopicPartition, position: int, first: int, end: int) -> None:
-        super().__init__(
-            f"{partition.topic}[{partition.partition}]: stored position {position} is outside the "
-            f"topic's offsets {first}..{end}; records were lost or the topic was made anew. "
-            "Nothing is read from this partition until an operator decides: restore the topic, "
-            "or accept the loss by setting the position row to an offset inside it "
-            "(docs/operating.md, 'A position outside its topic')."
-        )
-        self.partition = partition
+# Stops that stand until an operator resumes the partition, whoever has it.
+HELD = frozenset({"fuse", "position"})
 
 
 class Seeker(Protocol):
@@ -64,17 +64,43 @@ class _Place:
     first_there: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What placing found out."""
+
+    lost: tuple[PositionLost, ...]  # Their stored position means nothing.
+    held: Mapping[TopicPartition, str]  # Stopped before, and why.
+    abandoned: frozenset[TopicPartition]  # Their last reader never let go: it died.
+    fuse_allows: Mapping[TopicPartition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a partition is let go: its next reader must be careful; noted tries that we survived."""
+
+    is_careful: bool
+    survived: int
+
+
 class Positions:
     """The placed partitions of one consumer group in one process."""
 
-    def __init__(self, group: str) -> None:
-        self._group = group
+    def __init__(self, service: str, group: str) -> None:
+        self.group = group
+        self.reader = UUID(new_id())  # Which process this is, as the rows say it.
+        self.witnesses = Witnesses()
+        self._service = service
         self._places: dict[TopicPartition, _Place] = {}
+        self._topic_ids: dict[TopicPartition, UUID] = {}
+        # What taking a row found, until its placing has succeeded: the row tells it only once.
+        self._abandoned: set[TopicPartition] = set()
+        self._fuse_allows: dict[TopicPartition, int] = {}
 
     def forget(self, partitions: Collection[TopicPartition]) -> None:
         """After a failure or a rebalance nothing is known: place again before reading."""
         for partition in partitions:
             self._places.pop(partition, None)
+        self.witnesses.forget(partitions)
 
     def keep_only(self, partitions: Collection[TopicPartition]) -> None:
         """Forget what is no longer assigned."""
@@ -106,26 +132,100 @@ class Positions:
         connection: Connection,
         consumer: Seeker,
         partitions: Sequence[TopicPartition],
-    ) -> list[PositionOutsideTopic]:
+        topic_ids: Mapping[str, UUID],
+    ) -> Placed:
         """Seek every partition to its stored position; a new group starts at the first offset.
 
-        Returns the partitions that cannot be read: their stored position lies outside the topic.
+        What is stopped, and what has a position that means nothing, is not placed.
         """
         first = await consumer.beginning_offsets(partitions)
-        stored = await self._stored(connection, partitions, first)
+        rows = await self._take(connection, partitions, first, topic_ids)
         # Asked last: another consumer may move the position past an end that was asked before it.
         end = await consumer.end_offsets(partitions)
-        outside = []
-        for partition in partitions:
-            position = stored[partition]
-            if not first[partition] <= position <= end[partition]:
-                outside.append(
-                    PositionOutsideTopic(partition, position, first[partition], end[partition])
-                )
-                continue
+        free = [p for p in partitions if rows[p]["stopped_kind"] not in HELD]
+        doubts = {
+            p: self._outside(p, rows[p]["next_offset"], first[p], end[p])
+            or self._made_anew(p, rows[p], topic_ids)
+            for p in free
+        }
+        for partition in free:
+            if doubts[partition] is None:
+                self._seek(consumer, partition, rows[partition], first[partition])
+        return Placed(
+            tuple(doubt for doubt in doubts.values() if doubt),
+            {p: rows[p]["stopped_detail"] for p in partitions if p not in doubts},
+            *self._findings(free),
+        )
+
+    def _findings(
+        self, partitions: Sequence[TopicPartition]
+    ) -> tuple[frozenset[TopicPartition], dict[TopicPartition, int]]:
+        abandoned = self._abandoned.intersection(partitions)
+        self._abandoned -= abandoned
+        known = [p for p in partitions if p in self._fuse_allows]
+        return frozenset(abandoned), {p: self._fuse_allows.pop(p) for p in known}
+
+    def doubt(
+        self,
+        partition: TopicPartition,
+        before: int,
+        log: tuple[int, int],
+        topic_ids: Mapping[str, UUID],
+    ) -> PositionLost | None:
+        """Why a placed partition cannot be where it stands, by what the broker says of its log.
+
+        `before` is the position before the broker was asked for first offset and end: positions,
+        too, move while it answers.
+        """
+        position, was = self.next_offset(partition), self._topic_ids.get(partition)
+        if position is None:
+            return None
+        is_now = topic_ids.get(partition.topic)
+        if was and is_now and was != is_now:
+            return TopicMadeAnew(self._service, partition, position, was, is_now)
+        if position < log[0] or before > log[1]:
+            return PositionOutsideTopic(self._service, partition, position, *log)
+        return None
+
+    def written_anew(self, partition: TopicPartition) -> PositionLost | None:
+        """The witness of the partition spoke against it."""
+        position = self.next_offset(partition)
+        return None if position is None else LogWrittenAnew(self._service, partition, position)
+
+    def _outside(
+        self, partition: TopicPartition, position: int, first: int, end: int
+    ) -> PositionLost | None:
+        if first <= position <= end:
+            return None
+        return PositionOutsideTopic(self._service, partition, position, first, end)
+
+    def _made_anew(
+        self, partition: TopicPartition, row: asyncpg.Record, topic_ids: Mapping[str, UUID]
+    ) -> PositionLost | None:
+        was, is_now = row["topic_id"], topic_ids.get(partition.topic)
+        if was and is_now and was != is_now:
+            return TopicMadeAnew(self._service, partition, row["next_offset"], was, is_now)
+        if known := was or is_now:
+            self._topic_ids[partition] = known
+        return None
+
+    def _seek(
+        self, consumer: Seeker, partition: TopicPartition, row: asyncpg.Record, first: int
+    ) -> None:
+        """To the last record applied where the log still has it, else to the next one."""
+        position, last = row["next_offset"], row["last_offset"]
+        self._places[partition] = _Place(position)
+        if last is None or not first <= last < position:
             consumer.seek(partition, position)
-            self._places[partition] = _Place(position)
-        return outside
+            return
+        consumer.seek(partition, last)
+        mark = Mark(last, row["last_timestamp_ms"], row["last_crc32"])
+        self.witnesses.expect(partition, mark)
+
+    def seek_again(self, consumer: Seeker, partition: TopicPartition) -> None:
+        """To where we stand, past a witness."""
+        self.witnesses.forget([partition])
+        consumer.seek(partition, self._places[partition].next_offset)
 
     async def look_past_gap(self, consumer: Seeker, partition: TopicPartition) -> None:
         """Find the record that follows where we stand, by reading it; then seek back.
@@ -142,36 +242,66 @@ class Positions:
         if first[partition] <= place.next_offset:
             place.first_there = next((record.offset for record in found.get(partition, ())), None)
 
-    async def _stored(
+    async def _take(
         self,
         connection: Connection,
         partitions: Sequence[TopicPartition],
         first: Mapping[TopicPartition, int],
-    ) -> dict[TopicPartition, int]:
-        topics, numbers = _columns(partitions)
+        topic_ids: Mapping[str, UUID],
+    ) -> dict[TopicPartition, asyncpg.Record]:
+        """Make the rows ours; returns them as they were."""
+        columns = _columns(partitions)
+        ids = [topic_ids.get(p.topic) for p in partitions]
         starts = [first[partition] for partition in partitions]
-        await connection.execute(SQL["add_positions"], self._group, topics, numbers, starts)
-        return _by_partition(
-            await connection.fetch(SQL["read_positions"], self._group, topics, numbers)
+        async with connection.transaction():
+            await connection.execute(SQL["add_positions"], self.group, *columns, starts)
+            rows = await connection.fetch(SQL["lock_places"], self.group, *columns)
+            await connection.execute(SQL["take_places"], self.group, *columns, ids, self.reader)
+        taken = {TopicPartition(row["topic"], row["partition"]): row for row in rows}
+        for partition, row in taken.items():
+            if row["reader"] not in (None, self.reader):
+                self._abandoned.add(partition)
+            if row["fuse_allows"]:
+                self._fuse_allows[partition] = row["fuse_allows"]
+        return taken
+
+    async def let_go(self, connection: Connection, ended: Mapping[TopicPartition, Ended]) -> None:
+        """Nothing of these is in hand any more."""
+        await connection.execute(
+            SQL["let_go_places"],
+            self.group,
+            *_columns(list(ended)),
+            [each.is_careful for each in ended.values()],
+            [each.survived for each in ended.values()],
+            self.reader,
         )
 
     async def lock(
         self, connection: Connection, partitions: Sequence[TopicPartition]
     ) -> list[TopicPartition]:
         """Lock the rows of a batch's partitions; returns those that are not where we stand."""
-        rows = await connection.fetch(SQL["lock_positions"], self._group, *_columns(partitions))
-        stored = _by_partition(rows)
+        rows = await connection.fetch(SQL["lock_positions"], self.group, *_columns(partitions))
+        stored = {
+            TopicPartition(row["topic"], row["partition"]): row["next_offset"]
+            for row in rows
+            if row["stopped_kind"] not in HELD
+        }
         return [p for p in partitions if stored.get(p) != self.next_offset(p)]
 
-    async def save(self, connection: Connection, moved: Mapping[TopicPartition, int]) -> None:
-        """Store where the batch ends, in the batch's own transaction."""
-        columns = _columns(list(moved))
-        await connection.execute(SQL["move_positions"], self._group, *columns, list(moved.values()))
+    async def save(
+        self, connection: Connection, last: Mapping[TopicPartition, ConsumedRecord]
+    ) -> None:
+        """Store where the batch ends, in the batch's own transaction; by its last records."""
+        marks = [mark_of(record) for record in last.values()]
+        await connection.execute(
+            SQL["move_positions"],
+            self.group,
+            *_columns(list(last)),
+            [mark.offset for mark in marks],
+            [mark.timestamp_ms for mark in marks],
+            [mark.crc32 for mark in marks],
+        )
 
 
 def _columns(partitions: Sequence[TopicPartition]) -> tuple[list[str], list[int]]:
     return [p.topic for p in partitions], [p.partition for p in partitions]
-
-
-def _by_partition(rows: Sequence[asyncpg.Record]) -> dict[TopicPartition, int]:
-    return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}

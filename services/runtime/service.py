@@ -17,6 +17,7 @@ from services.runtime import migrate, waiting
 from services.runtime.broker import make_producer, subscribe
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.consumer import ApplyBatch, BatchConsumer
+from services.runtime.fuse import FuseLimits
 from services.runtime.health import Check, CheckResult
 from services.runtime.kafka_access import told_plainly
 from services.runtime.placing import Assignment
@@ -107,6 +108,8 @@ class Service:
             await self._broker.stop()
         if self._relay and self._relay_task:
             self._relay.drain()
+        if self._consumer:
+            await self._consumer.assignment.let_go(self._consumer.assignment.partitions)
             await self._relay_task
 
     async def _until_up(self, action: Callable[[], Awaitable[Any]]) -> Any:
@@ -156,6 +159,8 @@ class Service:
                 pool=pool,
                 metrics=self.metrics,
             ),
+                fuse_limits=self._fuse_limits(),
+                careful_records=self._settings.batch_max_records,
             topic_prefix=self._settings.kafka_topic_prefix,
             pool=pool,
             apply=self._apply,
@@ -167,6 +172,14 @@ class Service:
         )
 
     # Work beside the batches.
+    def _fuse_limits(self) -> FuseLimits:
+        return FuseLimits(
+            self._settings.fuse_window_items,
+            self._settings.fuse_parked_share,
+            self._settings.fuse_parked_in_a_row,
+            self._settings.fuse_malformed_share,
+        )
+
 
     def _begin(self, work: Any) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -185,6 +198,7 @@ class Service:
         self._consumer.assignment.measure_lag(int(time.time() * 1000))
         await self._consumer.assignment.tell_kafka()
         async with self._pool.acquire() as connection:
+        await self._consumer.assignment.look_for_resumed()
             outbox = await connection.fetchrow(
                 OUTBOX_SQL["measure_outbox"], self._settings.outbox_shards
             )

@@ -5,6 +5,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from services.runtime.clock import SystemClock
 from services.runtime.consumer import BatchConsumer
+from services.runtime.fuse import FuseLimits
 from services.runtime.placing import Assignment
 from services.runtime.polls import BatchLimits, one_order
 from services.runtime.postgres import create_pool
@@ -33,7 +34,14 @@ async def reader(settings, kafka, echo):
     metrics = Metrics()
     reader = BatchConsumer(
         service="orders",
-        assignment=Assignment(service="orders", group="a-group", pool=pool, metrics=metrics),
+        assignment=Assignment(
+            service="orders",
+            group="a-group",
+            pool=pool,
+            metrics=metrics,
+            fuse_limits=FuseLimits(2_000, 0.01, 1_000, 0.05),
+            careful_records=5,
+        ),
         topic_prefix=settings.kafka_topic_prefix,
         pool=pool,
         apply=echo.apply,

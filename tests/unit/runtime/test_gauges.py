@@ -60,7 +60,7 @@ def test_a_partition_that_was_lost_is_told_of_no_more():
     for partition in (HERE, ELSEWHERE):
         gauges.applied(partition, 0, timestamp_ms=0)
         gauges.measure(partition, end=5, position=0, now_ms=2_000)
-    gauges.set_stopped(ELSEWHERE)
+    gauges.set_stopped(ELSEWHERE, is_stopped=True)
 
     gauges.keep_only({HERE})
 
@@ -71,7 +71,7 @@ def test_a_partition_that_was_lost_is_told_of_no_more():
 
 def test_a_partition_that_runs_says_so_and_one_that_stopped_goes_on_saying_that():
     gauges = PartitionGauges("orders", metrics := Metrics())
-    gauges.set_stopped(ELSEWHERE)
+    gauges.set_stopped(ELSEWHERE, is_stopped=True)
     for partition in (HERE, ELSEWHERE):
         gauges.applied(partition, 0, timestamp_ms=0)
 
