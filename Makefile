@@ -15,6 +15,11 @@ DATA ?=
 # `make test ARGS='-k stack -x'`: anything pytest takes.
 ARGS ?=
 
+# `make chaos SEED=7 ROUNDS=100 PUBLICATION=exactly_once`: the seed draws traffic and faults.
+SEED ?= 1
+ROUNDS ?= 10
+PUBLICATION ?= at_least_once
+
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +38,10 @@ demo: $(STAMP) ## start everything, play a shop through Kafka, show it live, cou
 .PHONY: test
 test: $(STAMP) ## run all tests on a real Kafka and Postgres [ARGS='-k name']
 	@exec $(RUN) -m pytest $(ARGS)
+
+.PHONY: chaos
+chaos: $(STAMP) ## kill, freeze, cut and poison everything at random, and count [SEED= ROUNDS= PUBLICATION=]
+	@exec $(RUN) -m tests.faults.campaign --seed $(SEED) --rounds $(ROUNDS) --publication $(PUBLICATION)
 
 .PHONY: up
 up: $(STAMP) ## start Kafka, Postgres and the services, and leave them running

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.faults.campaign import points
 from tests.faults.campaign.checker.findings import Findings
 from tests.faults.campaign.checker.ledger import Ledger
 from tests.faults.campaign.checker.reader import Reader
@@ -38,6 +40,16 @@ class Wanted:
     plants: tuple[str, ...] = ()
     has_faults: bool = True
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether readers of committed records must see nothing twice."""
+        return self.publication == "exactly_once"
+
+    @property
+    def points(self) -> Sequence[str]:
+        """Where a relay can die."""
+        return points.PUBLISHING_ONCE if self.is_exact else points.PUBLISHING
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -55,7 +67,7 @@ class Result:
     @property
     def is_clean(self) -> bool:
         """Nothing wrong; and with exactly-once publication nothing told twice."""
-        is_repeated = self.wanted.publication == "exactly_once" and self.findings.repeats > 0
+        is_repeated = self.wanted.is_exact and self.findings.repeats > 0
         return self.findings.is_clean and not is_repeated
 
     @property
@@ -74,9 +86,9 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Result:
     folder = wanted.reports / f"chaos-{wanted.seed}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    environment = {}
-    if wanted.publication == "exactly_once":
-        environment["ORDERFLOW_PUBLICATION"] = wanted.publication
+    # Clients of Kafka tell a lot while it is being killed.
+    logging.basicConfig(filename=folder / "campaign.log", force=True)
+    environment = {"ORDERFLOW_PUBLICATION": wanted.publication} if wanted.is_exact else {}
     async with staged(folder, environment, wanted.plants) as stage:
         tell(f"everything runs after {time.monotonic() - began:.0f} s; logs: {folder}")
         campaign = await _campaign(stage, wanted, tell)
@@ -107,6 +119,7 @@ async def _campaign(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -
             publisher=publisher,
             tell=lambda round_: tell(_line(round_)),
             has_faults=wanted.has_faults,
+            publishing=wanted.points,
         )
         await campaign.run()
     return campaign

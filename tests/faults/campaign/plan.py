@@ -47,23 +47,29 @@ class Fault:
         return " ".join(part for part in (self.kind, self.point, self.target) if part)
 
 
-def draw(seed: int, number: int) -> tuple[Fault, ...]:
-    """The faults of round `number` (from 1), in the order of time."""
+def draw(
+    seed: int, number: int, publishing: Sequence[str] = points.PUBLISHING
+) -> tuple[Fault, ...]:
+    """The faults of round `number` (from 1), in the order of time.
+
+    `publishing` are the points that the way of publication has.
+    """
     rng = random.Random(f"faults/{seed}/{number}")
-    faults = [*_kills(rng), *_unrest(rng), *_servers(rng), *_network(rng)]
+    faults = [*_kills(rng, publishing), *_unrest(rng), *_servers(rng), *_network(rng)]
     return tuple(sorted(faults, key=lambda fault: fault.at_seconds))
 
 
-def _kills(rng: random.Random) -> Iterator[Fault]:
-    """Replicas killed: mostly at a named point, each point as often as any other."""
+def _kills(rng: random.Random, publishing: Sequence[str]) -> Iterator[Fault]:
+    """Replicas killed, mostly at a named point. Analytics publishes next to nothing."""
     for _ in range(rng.choice(KILLS_A_ROUND)):
         service = rng.choice(SERVICES)
         target = _replica(rng, service)
         if rng.random() < 0.2:
             yield Fault(KILL, target, _moment(rng))
         else:
-            wanted = points.CONSUMING if service == "analytics" else points.ALL
-            yield Fault(KILL_AT, target, _moment(rng), point=rng.choice(wanted))
+            reached = () if service == "analytics" else publishing
+            point = rng.choice((*points.CONSUMING, *reached))
+            yield Fault(KILL_AT, target, _moment(rng), point=point)
 
 
 def _unrest(rng: random.Random) -> Iterator[Fault]:

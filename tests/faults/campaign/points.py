@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,28 @@ BEFORE_TRANSACTION = "before the transaction"
 MID_BATCH = "mid-batch, before the outbox"
 INSIDE_TRANSACTION = "inside the transaction, all written"
 AFTER_COMMIT = "after commit, before the acknowledgement"
-AFTER_PRODUCE = "after produce, before delete"
 MID_PRODUCE = "mid-produce"
+AFTER_PRODUCE = "after produce, before delete"
+BEFORE_KAFKA_COMMIT = "marker written, before Kafka's commit"
+AFTER_KAFKA_COMMIT = "after Kafka's commit, before delete"
 
 CONSUMING = (BEFORE_TRANSACTION, MID_BATCH, INSIDE_TRANSACTION, AFTER_COMMIT)
-PUBLISHING = (AFTER_PRODUCE, MID_PRODUCE)
-ALL = (*CONSUMING, *PUBLISHING)
+PUBLISHING = (MID_PRODUCE, AFTER_PRODUCE)
+PUBLISHING_ONCE = (MID_PRODUCE, AFTER_PRODUCE, BEFORE_KAFKA_COMMIT, AFTER_KAFKA_COMMIT)
 
 _CONSUMER = "services.runtime.consumer:BatchConsumer"
-_PLACES: Mapping[str, tuple[str, str]] = {
-    BEFORE_TRANSACTION: (f"{_CONSUMER}._transact", "before"),
-    MID_BATCH: ("services.runtime.outbox:Outbox.append", "before"),
-    INSIDE_TRANSACTION: ("services.runtime.positions:Positions.save", "after"),
-    AFTER_COMMIT: (f"{_CONSUMER}._transact", "after"),
-    AFTER_PRODUCE: ("services.runtime.relay:Relay._send", "after"),
-}
+_ONCE = "services.runtime.publishing:ExactlyOnce"
+_PLACES: Sequence[tuple[str, str, str]] = (
+    (BEFORE_TRANSACTION, f"{_CONSUMER}._transact", "before"),
+    (MID_BATCH, "services.runtime.outbox:Outbox.append", "before"),
+    (INSIDE_TRANSACTION, "services.runtime.positions:Positions.save", "after"),
+    (AFTER_COMMIT, f"{_CONSUMER}._transact", "after"),
+    (MID_PRODUCE, "aiokafka:AIOKafkaProducer.send", "after"),
+    (AFTER_PRODUCE, "services.runtime.publishing:AtLeastOnce._send", "after"),
+    (AFTER_PRODUCE, f"{_ONCE}._send", "after"),
+    (BEFORE_KAFKA_COMMIT, f"{_ONCE}._mark", "after"),
+    (AFTER_KAFKA_COMMIT, f"{_ONCE}._commit", "after"),
+)
 
 
 def order_file(control: Path, replica: str) -> Path:
@@ -49,9 +56,8 @@ def install(control: str, replica: str) -> None:
         NameGone: a function that marks a point is no longer there.
     """
     order = order_file(Path(control), replica)
-    for point, (place, when) in _PLACES.items():
+    for point, place, when in _PLACES:
         around(place, **{when: _reaper(order, point)})
-    around("aiokafka:AIOKafkaProducer.send", after=_reaper(order, MID_PRODUCE))
 
 
 def _reaper(order: Path, point: str) -> Callable[..., None]:

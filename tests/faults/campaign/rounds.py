@@ -6,13 +6,13 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 import asyncpg
 
 from demo.groups import READS
-from tests.faults.campaign import plan
+from tests.faults.campaign import plan, points
 from tests.faults.campaign.checker.answers import judge_diary, judge_script
 from tests.faults.campaign.checker.check import check
 from tests.faults.campaign.checker.findings import LOST, Findings
@@ -57,6 +57,7 @@ class Campaign:
     publisher: Publisher
     tell: Callable[[Round], None]
     has_faults: bool = True
+    publishing: Sequence[str] = points.PUBLISHING
     played: list[Round] = field(default_factory=list)
     points: Counter[str] = field(default_factory=Counter)
 
@@ -84,7 +85,7 @@ class Campaign:
         began = time.monotonic()
         self.stage.set_clock(number)
         messages = self.traffic.round(number)
-        faults = plan.draw(self.traffic.seed, number) if self._strikes_in(number) else ()
+        faults = self._faults_of(number)
         rng = random.Random(f"strikes/{self.traffic.seed}/{number}")
         seconds = SPREAD_SECONDS if faults else 0.2
         before = self.publisher.sent
@@ -106,8 +107,10 @@ class Campaign:
         self.played.append(done)
         self.tell(done)
 
-    def _strikes_in(self, number: int) -> bool:
-        return self.has_faults and number <= self.traffic.rounds
+    def _faults_of(self, number: int) -> Sequence[plan.Fault]:
+        if not self.has_faults or number > self.traffic.rounds:
+            return ()
+        return plan.draw(self.traffic.seed, number, self.publishing)
 
     # Looking.
 

@@ -1,0 +1,98 @@
+"""The campaign itself: what it draws, that it is clean, and that it catches what is planted."""
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.faults.campaign import plan, points
+from tests.faults.campaign.patching import NameGone, patch
+from tests.faults.campaign.planted import PLANTS
+from tests.faults.campaign.traffic import Traffic
+
+COUNTS = "lost=0 duplicated=0 reordered=0 torn=0"
+SECONDS = 170
+
+
+def test_a_hundred_rounds_kill_three_hundred_times_and_at_every_point() -> None:
+    for seed in range(5):
+        drawn = [plan.draw(seed, number) for number in range(1, 101)]
+
+        assert sum(map(plan.kills_in, drawn)) >= 300
+        known = Counter(fault.point for faults in drawn for fault in faults if fault.point)
+        assert set(known) == {*points.CONSUMING, *points.PUBLISHING}
+        assert min(known.values()) >= 10
+        assert {fault.kind for faults in drawn for fault in faults} >= {
+            plan.KILL, plan.TERMINATE, plan.FREEZE, plan.STORM, plan.KILL_KAFKA,
+            plan.KILL_POSTGRES, plan.CUT, plan.LOCK_TABLE, plan.LOCK_ROWS,
+            plan.DELAY, plan.SILENCE, plan.RESET,
+        }  # fmt: skip
+
+
+def test_a_seed_draws_the_same_traffic_and_faults_again() -> None:
+    first, second = Traffic(5, 3), Traffic(5, 3)
+
+    for number in range(1, first.last_round + 1):
+        assert first.round(number) == second.round(number)
+        assert plan.draw(5, number) == plan.draw(5, number)
+    assert [diary.cities for diary in first.diaries] == [diary.cities for diary in second.diaries]
+    assert first.round(first.last_round + 1) == []
+
+
+def test_a_name_that_is_gone_is_told_and_not_passed_over() -> None:
+    with pytest.raises(NameGone, match=r"BatchConsumer\.no_such_name"):
+        patch("services.runtime.consumer:BatchConsumer.no_such_name", lambda found: found)
+
+
+def campaign(project_folder: Path, reports: Path, *arguments: str) -> tuple[int, str]:
+    """Run `make chaos` as it is run by hand: exit code and what it wrote."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.faults.campaign", "--reports", str(reports), *arguments],
+        cwd=project_folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return ran.returncode, ran.stdout
+
+
+@pytest.mark.stack
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 10)
+@pytest.mark.parametrize(("publication", "repeats"), [("at_least_once", r"\d+")])
+def test_nothing_is_lost_doubled_reordered_or_torn(
+    project_folder: Path, tmp_path: Path, publication: str, repeats: str
+) -> None:
+    code, written = campaign(
+        project_folder, tmp_path, "--seed", "11", "--rounds", "3", "--publication", publication
+    )
+
+    last = written.splitlines()[-1]
+    assert re.fullmatch(
+        rf"chaos: seed=11 rounds=3 kills=\d+ messages=\d+ {COUNTS} repeats={repeats}", last
+    ), written
+    assert code == 0
+    report = json.loads((tmp_path / "chaos-11.json").read_text())
+    assert report["kills"] >= 9
+    assert report["messages"] > 800
+
+
+@pytest.mark.stack
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 10)
+@pytest.mark.parametrize("name", ["ack_before_commit", "dedup_off"])
+def test_a_planted_bug_is_caught(project_folder: Path, tmp_path: Path, name: str) -> None:
+    code, written = campaign(
+        project_folder, tmp_path, "--seed", "11", "--rounds", "4", "--plant", name
+    )
+
+    counts = dict(re.findall(r"(\w+)=(\d+)", written.splitlines()[-1]))
+    assert all(int(counts[kind]) > 0 for kind in PLANTS[name].caught_as), written
+    assert code == 1
+    assert "something is wrong; again with: python -m tests.faults.campaign --seed 11" in written
