@@ -197,8 +197,8 @@ class Service:
         assert self._consumer is not None
         self._consumer.assignment.measure_lag(int(time.time() * 1000))
         await self._consumer.assignment.tell_kafka()
-        async with self._pool.acquire() as connection:
         await self._consumer.assignment.look_for_resumed()
+        async with self._pool.acquire() as connection:
             outbox = await connection.fetchrow(
                 OUTBOX_SQL["measure_outbox"], self._settings.outbox_shards
             )
