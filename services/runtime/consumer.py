@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from aiokafka import TopicPartition
 
-from services.runtime.batches import ApplyBatch, Batch
+from services.runtime import isolating
+from services.runtime.batches import ApplyBatch, Batch, BatchReport, Try
+from services.runtime.careful import TRIES_MAX
 from services.runtime.clock import Clock
+from services.runtime.fuse import FuseTripped
+from services.runtime.fuses import Levels, shares
+from services.runtime.parking.values import WHOLE, Failure, Kind, Slot
 from services.runtime.placing import Assignment
-from services.runtime.polls import BatchLimits, Weigh, by_partition, chunks
+from services.runtime.polls import BatchLimits, Weigh, by_partition, chunks, parts_of
 from services.runtime.postgres import Connection, Pool
-from services.runtime.records import ConsumedRecord, original_of
+from services.runtime.records import ConsumedRecord, Original, original_of
 from services.runtime.retrying import (
     backoff_seconds,
     is_contention,
     is_transient,
 )
 from services.runtime.telemetry import Metrics
+from services.runtime.transactions import transaction
 
 CONTENTIONS_MAX = 50  # That often in a row another transaction cannot be the cause.
 
@@ -62,6 +68,7 @@ class BatchConsumer:
         self.assignment = assignment
         self._positions = assignment.positions
         self.is_retrying = False
+        self._doomed: dict[Slot, Failure] = {}
 
     # One poll.
 
@@ -75,25 +82,32 @@ class BatchConsumer:
             await self._apply_patiently(chunk)
 
     async def _apply_alone(self, record: ConsumedRecord) -> None:
-        """Careful mode: it is noted that the record is tried, before it is."""
+        """Careful mode: it is noted that the record is tried, before it is.
+
+        One that has killed its process again and again is parked unread.
+        """
         partition = TopicPartition(record.topic, record.partition)
+        slot = Slot(self._original(record).coordinates, WHOLE)
         if self._positions.continues(partition, record.offset):
-            await self.assignment.note_alone(partition, record.offset)
+            tries = await self.assignment.note_alone(partition, record.offset)
+            if tries > TRIES_MAX:
+                self._doomed[slot] = Failure(Kind.CRASH, f"its process died {tries} times at it")
         await self._apply_patiently([record])
+        self._doomed.pop(slot, None)
         self.assignment.careful.done(partition)
 
     async def _apply_patiently(self, records: Sequence[ConsumedRecord]) -> None:
-        """Retry what heals by itself, in order; part the partitions of what does not."""
+        """Retry what heals by itself, in order; find the item that does not."""
         attempt = contentions = 0
         while True:
             try:
-                await self._apply_once(records)
+                await self._apply_once(records, Try())
                 self.is_retrying = False
                 return
-            except Exception as error:  # noqa: BLE001 - retried, or its partition stops loudly
+            except Exception as error:  # noqa: BLE001 - retried, parked, or its partition stops
                 contentions = contentions + 1 if is_contention(error) else 0
-                if not is_transient(error) or contentions > CONTENTIONS_MAX:
-                    await self._part(records, error)
+                is_lasting = not is_transient(error) or contentions > CONTENTIONS_MAX
+                if is_lasting and await self._part(records, error):
                     return
                 self.is_retrying = not is_contention(error)
                 self._metrics.transient_retries_total.labels(self._service).inc()
@@ -101,55 +115,94 @@ class BatchConsumer:
                 await asyncio.sleep(0 if contentions == 1 else backoff_seconds(attempt))
                 attempt += 1
 
-    async def _part(self, records: Sequence[ConsumedRecord], error: Exception) -> None:
-        """A bug must not hold other partitions: apply each alone, stop the one it is in."""
-        partitions = by_partition(records)
-        if len(partitions) == 1:
-            await self.assignment.stops.stop(next(iter(partitions)), error)
-            return
-        for alone in partitions.values():
-            await self._apply_patiently(alone)
+    async def _part(self, records: Sequence[ConsumedRecord], error: Exception) -> bool:
+        """What fails for good must hold nothing else: apply partitions alone, then halves of
+        their records, then a record without the items that fail. False where to try once more.
+        """
+        log.warning("batch_parted", records=len(records), error=type(error).__name__)
+        if isinstance(error, FuseTripped):
+            parts: Sequence[Sequence[ConsumedRecord]] = list(by_partition(records).values())
+            if len(parts) == 1:
+                await self.assignment.stops.stop(error.partition, error)
+                return True
+        else:
+            parts = parts_of(records)
+        for part in parts:
+            await self._apply_patiently(part)
+        return bool(parts) or await self._apply_without_culprits(records[0], error)
 
-    async def _apply_once(self, records: Sequence[ConsumedRecord]) -> None:
+    async def _apply_without_culprits(self, record: ConsumedRecord, error: Exception) -> bool:
+        async def run(
+            doomed: Mapping[Slot, Failure], heard_max: int | None, report: BatchReport
+        ) -> None:
+            await self._apply_once([record], Try(doomed, heard_max, report))
+
+        at = self._original(record).coordinates
+        try:
+            await isolating.apply_record(run, at, error)
+        except Exception as last:  # noqa: BLE001 - retried, or its partition stops loudly
+            if is_transient(last):
+                return False
+            partition = TopicPartition(record.topic, record.partition)
+            await self.assignment.stops.stop(partition, last)
+        return True
+
+    async def _apply_once(self, records: Sequence[ConsumedRecord], trying: Try) -> None:
         partitions = by_partition(records)
         ready = {p: r for p, r in partitions.items() if self._positions.continues(p, r[0].offset)}
         lost = [p for p in partitions if p not in ready and p not in self.assignment.stops]
         if ready:
-            lost += await self._transact(ready)
+            lost += await self._transact(ready, trying)
         if lost:
             self._metrics.fence_refusals_total.labels(self._service).inc()
             log.info("partitions_sought_again", partitions=[str(p) for p in lost])
             await self.assignment.place_again({p: partitions[p][0].offset for p in lost})
 
     async def _transact(
-        self, ready: dict[TopicPartition, list[ConsumedRecord]]
+        self, ready: dict[TopicPartition, list[ConsumedRecord]], trying: Try
     ) -> list[TopicPartition]:
         """The one transaction. Returns the partitions that stand elsewhere; they wrote nothing."""
         started = time.perf_counter()
         async with self._pool.acquire() as connection:
-            async with connection.transaction():
+            async with transaction(connection, is_trial=trying.is_trial):
                 elsewhere = await self._positions.lock(connection, sorted(ready))
                 fenced = {p: r for p, r in ready.items() if p not in elsewhere}
-                if fenced:
-                    await self._apply_fenced(connection, fenced)
+                levels = await self._apply_fenced(connection, fenced, trying) if fenced else {}
                 applied = time.perf_counter()
             committed_seconds = time.perf_counter() - applied
+        if trying.is_trial:
+            return elsewhere
         self._metrics.batch_stage_seconds.labels(self._service, "commit").observe(committed_seconds)
         self._positions.advance({p: r[-1].offset + 1 for p, r in fenced.items()})
+        self.assignment.fuses.keep(levels)
         if fenced:
             self._after_commit(fenced, time.perf_counter() - started)
         return elsewhere
 
     async def _apply_fenced(
-        self, connection: Connection, fenced: dict[TopicPartition, list[ConsumedRecord]]
-    ) -> None:
-        records = tuple(
-            original_of(record, partition.topic.removeprefix(self._topic_prefix))
-            for partition, part in fenced.items()
-            for record in part
+        self,
+        connection: Connection,
+        fenced: dict[TopicPartition, list[ConsumedRecord]],
+        trying: Try,
+    ) -> Levels:
+        """Apply, step on, and say what the fuses make of it; a fuse that trips undoes it all."""
+        records = tuple(self._original(record) for part in fenced.values() for record in part)
+        doomed = {**self._doomed, **trying.doomed}
+        batch = Batch(
+            records,
+            self._clock.now(),
+            doomed=doomed,
+            heard_max=trying.heard_max,
+            report=trying.report,
         )
-        await self._apply(connection, Batch(records, self._clock.now()))
+        await self._apply(connection, batch)
+        if trying.is_trial:
+            return {}
         await self._positions.save(connection, {p: r[-1] for p, r in fenced.items()})
+        return self.assignment.fuses.check(shares(batch.report, fenced, self._topic_prefix))
+
+    def _original(self, record: ConsumedRecord) -> Original:
+        return original_of(record, record.topic.removeprefix(self._topic_prefix))
 
     def _after_commit(
         self, fenced: dict[TopicPartition, list[ConsumedRecord]], seconds: float

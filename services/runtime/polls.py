@@ -48,6 +48,15 @@ def chunks(
     return cut
 
 
+def parts_of(records: Sequence[ConsumedRecord]) -> list[Sequence[ConsumedRecord]]:
+    """Smaller batches of the same: each partition, else two halves; none of a single record."""
+    partitions = by_partition(records)
+    if len(partitions) > 1:
+        return list(partitions.values())
+    half = len(records) // 2
+    return [records[:half], records[half:]] if half else []
+
+
 def one_order(_: Any) -> int:
     """The weight of a record that touches one order."""
     return 1

@@ -63,13 +63,13 @@ class Queue:
             return Lanes(batch)
         asked = {*names(), *(name for row in batch.retried for name in row.names)}
         own = [row.place for row in batch.retried]
-        rows = await connection.fetch(SQL["find_held_names"], list(asked), *_places(own))
+        rows = await connection.fetch(SQL["find_held_names"], list(asked), *places_as_columns(own))
         return Lanes(batch, {row["name"]: Place(row["id"], row["nth"]) for row in rows})
 
     async def save(self, connection: Connection, batch: Batch, lanes: Lanes) -> None:
         """Write what became of the queue: at most three statements, none where nothing did."""
         if lanes.ended:
-            await connection.execute(SQL["leave_parking"], *_places(lanes.ended))
+            await connection.execute(SQL["leave_parking"], *places_as_columns(lanes.ended))
         if lanes.staying:
             await connection.execute(SQL["park_again"], *self._staying(lanes.staying))
         if lanes.joining:
@@ -166,5 +166,6 @@ async def count(connection: Connection) -> int:
     return found
 
 
-def _places(places: Collection[Place]) -> tuple[list[int], list[int]]:
+def places_as_columns(places: Collection[Place]) -> tuple[list[int], list[int]]:
+    """Ids and numbers, pairwise."""
     return [place.id for place in places], [place.nth for place in places]

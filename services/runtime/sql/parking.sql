@@ -77,3 +77,83 @@ SELECT * FROM unnest($8::text[], $9::bigint[], $10::integer[])
 -- name: count_parked
 -- How many items are parked.
 SELECT count(*) FROM parked;
+
+-- name: lock_drain
+-- One drain of a schema's queue at a time: wait for the other one.
+SELECT pg_advisory_xact_lock(hashtextextended('orderflow.parking.' || current_schema(), 0));
+
+-- name: try_lock_drain
+-- The same, or false where another one is under way.
+SELECT pg_try_advisory_xact_lock(hashtextextended('orderflow.parking.' || current_schema(), 0));
+
+-- name: find_due
+-- What may be tried again by itself, in order: what has rested long enough, what stands behind
+-- nothing any more, and what stands behind those. $1 at most
+WITH due AS (
+    SELECT id, nth
+      FROM parked
+     WHERE next_try_at <= clock_timestamp()
+        OR (kind = 'behind'
+            AND NOT EXISTS (
+                SELECT
+                  FROM parked_name AS mine
+                  JOIN parked_name AS theirs USING (name)
+                 WHERE mine.id = parked.id AND mine.nth = parked.nth
+                   AND (theirs.id, theirs.nth) < (parked.id, parked.nth)))
+     ORDER BY id, nth
+     LIMIT $1
+), queued AS (
+    SELECT theirs.id, theirs.nth
+      FROM due
+      JOIN parked_name AS mine USING (id, nth)
+      JOIN parked_name AS theirs USING (name)
+      JOIN parked ON parked.id = theirs.id AND parked.nth = theirs.nth
+     WHERE (theirs.id, theirs.nth) > (due.id, due.nth) AND parked.kind = 'behind'
+     UNION
+    SELECT id, nth FROM due
+)
+SELECT id, nth FROM queued ORDER BY id, nth LIMIT $1;
+
+-- name: read_parked
+-- Rows of the queue by place, in order, each with its names. $1 ids, $2 nths (pairwise)
+SELECT parked.*,
+       ARRAY (SELECT name FROM parked_name AS its
+               WHERE its.id = parked.id AND its.nth = parked.nth) AS names
+  FROM parked
+  JOIN unnest($1::bigint[], $2::integer[]) AS wanted(id, nth)
+    ON parked.id = wanted.id AND parked.nth = wanted.nth
+ ORDER BY parked.id, parked.nth;
+
+-- name: select_parked
+-- Places that an operator means, in order; null: any. $1 ids, $2 and $3 places (pairwise), $4 topic,
+-- $5 partition, $6 offset, $7 index, $8 name, $9 kind, $10 part of the error, $11 parked before,
+-- $12 at most
+SELECT id, nth
+  FROM parked
+ WHERE ($1::bigint[] IS NULL OR id = ANY ($1))
+   AND ($2::bigint[] IS NULL
+        OR (id, nth) IN (SELECT * FROM unnest($2::bigint[], $3::integer[])))
+   AND ($4::text IS NULL OR topic = $4)
+   AND ($5::integer IS NULL OR partition = $5)
+   AND ($6::bigint IS NULL OR "offset" = $6)
+   AND ($7::integer IS NULL OR index = $7)
+   AND ($8::text IS NULL
+        OR EXISTS (SELECT FROM parked_name AS its
+                    WHERE its.name = $8 AND its.id = parked.id AND its.nth = parked.nth))
+   AND ($9::text IS NULL OR kind = $9)
+   AND ($10::text IS NULL OR strpos(lower(error), lower($10)) > 0)
+   AND ($11::timestamptz IS NULL OR parked_at < $11)
+ ORDER BY id, nth
+ LIMIT $12;
+
+-- name: read_queue
+-- The whole queue in order: places and names, to see who stands behind whom.
+SELECT parked.id, parked.nth, array_remove(array_agg(its.name), NULL) AS names
+  FROM parked
+  LEFT JOIN parked_name AS its ON its.id = parked.id AND its.nth = parked.nth
+ GROUP BY parked.id, parked.nth
+ ORDER BY parked.id, parked.nth;
+
+-- name: edit_parked
+-- An operator's value in the place of the sender's. $1 id, $2 nth, $3 value
+UPDATE parked SET value = $3 WHERE id = $1 AND nth = $2;
