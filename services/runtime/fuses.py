@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 from aiokafka import TopicPartition
 
+from services.runtime.batches import BatchReport
 from services.runtime.fuse import FuseLevel, FuseLimits, FuseTripped, Share
 from services.runtime.gauges import PartitionGauges
 
+Levels = Mapping[TopicPartition, FuseLevel]
+
 log = structlog.get_logger(__name__)
+
+
+def shares(
+    report: BatchReport, records: Mapping[TopicPartition, Sequence[object]], topic_prefix: str
+) -> dict[TopicPartition, Share]:
+    """What a batch did in each of its partitions, by its report."""
+    if not (report.parked or report.malformed):
+        return {partition: Share(len(part), 0, {}) for partition, part in records.items()}
+    return {
+        TopicPartition(topic_prefix + topic, number): Share(
+            tally.decided, tally.parked, tally.malformed
+        )
+        for (topic, number), tally in report.tallies().items()
+    }
 
 
 class Fuses:
@@ -22,7 +39,7 @@ class Fuses:
         self._levels: dict[TopicPartition, FuseLevel] = {}
         self._told: dict[TopicPartition, tuple[str, ...]] = {}
 
-    def check(self, shares: Mapping[TopicPartition, Share]) -> dict[TopicPartition, FuseLevel]:
+    def check(self, done: Mapping[TopicPartition, Share]) -> Levels:
         """The levels after a batch that is about to commit, to be kept when it has.
 
         Raises:
@@ -30,7 +47,7 @@ class Fuses:
         """
         reached = {
             partition: self._levels.get(partition, FuseLevel()).after(share, self._limits)
-            for partition, share in shares.items()
+            for partition, share in done.items()
         }
         for partition, level in reached.items():
             why = level.why_tripped(self._limits)
@@ -38,7 +55,7 @@ class Fuses:
                 raise FuseTripped(partition, why)
         return reached
 
-    def keep(self, levels: Mapping[TopicPartition, FuseLevel]) -> None:
+    def keep(self, levels: Levels) -> None:
         """The batch is committed."""
         self._levels.update(levels)
         for partition, level in levels.items():

@@ -61,13 +61,19 @@ async def echo(settings) -> Echo:
 
 
 @pytest.fixture
-async def start(settings, echo) -> AsyncIterator[Callable]:
-    """Starts replicas; all are stopped after the test."""
+async def start(start_with, echo) -> Callable:
+    """Starts replicas that repeat what they read."""
+    return lambda: start_with(echo.apply)
+
+
+@pytest.fixture
+async def start_with(settings) -> AsyncIterator[Callable]:
+    """Starts replicas around an `apply`; all are stopped after the test."""
     running: list[Service] = []
 
-    async def start_one() -> Service:
+    async def start_one(apply) -> Service:
         service = Service(
-            name="orders", settings=settings, topics=[READ], apply=echo.apply, metrics=Metrics()
+            name="orders", settings=settings, topics=[READ], apply=apply, metrics=Metrics()
         )
         running.append(service)
         await service.start()

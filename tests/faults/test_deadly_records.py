@@ -1,0 +1,104 @@
+"""A record that kills its process three times is parked unread; what stood beside it is not."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from demo.letters import command
+from demo.player import Pending
+from demo.replicas import Replica
+from demo.script import Message
+from deploy.stack import Addresses
+from tests.deadly import DEADLY
+from tests.processes import NOON, System, running
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+ORDERS = 20
+IDLE_KILLS = 4
+DEADLINE_SECONDS = 90
+
+
+def place(number: str, email: str = "a@mail.example") -> Message:
+    placement = {"order_number": number, "address": {"zip_code": "1"}, "email_id": email}
+    return command(
+        f"shop/{number}", "order.place", {"order": placement}, NOON, id_=f"place-{number}"
+    )
+
+
+def cancel(number: str) -> Message:
+    body = {"id": number, "id_type": "order_number", "reason": "changed my mind"}
+    return command(f"shop/{number}", "order.cancel", body, NOON, id_=f"cancel-{number}")
+
+
+@pytest.fixture
+async def system(
+    stack: Addresses, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[System]:
+    """One orders service that some items kill; as a static member it is back at once."""
+    folder = tmp_path_factory.mktemp("deadly")
+    quick = {
+        "KAFKA_GROUP_INSTANCE_ID": "the-only-one",
+        "ORDERFLOW_METRICS_INTERVAL_SECONDS": "0.2",
+        # Wide: what is parked is about the record that kills, not about a flood of them.
+        "ORDERFLOW_BATCH_MAX_RECORDS": "100",
+    }
+    async with running(stack, folder, copies=1, environment=quick, only=["orders"]) as system:
+        (replica,) = system.of("orders")
+        replica.stop()
+        replica.command = [sys.executable, "-m", "tests.deadly"]
+        replica.start()
+        replica.wait_ready()
+        yield system
+        replica.kill()
+
+
+async def test_exactly_three_deaths_and_all_else_goes_on(system: System) -> None:
+    (replica,) = system.of("orders")
+    messages = [place("D", f"{DEADLY}@mail.example"), cancel("D")]
+    messages += [place(f"{at}") for at in range(ORDERS)]
+    deadly, behind, *others = await system.player.publish(messages)
+
+    deaths = await _restart_until_answered(system, replica, others)
+
+    assert deaths == 3
+    assert {system.outcome(each) for each in others} == {("applied", None)}
+    parked = await system.ask(
+        'SELECT topic, partition, "offset", index, kind, value FROM orders.parked ORDER BY id'
+    )
+    assert [(row["kind"], row["index"]) for row in parked] == [("crash", -1), ("behind", 0)]
+    assert DEADLY.encode() in parked[0]["value"]
+    assert not deadly.is_answered(system.watcher)
+    assert not behind.is_answered(system.watcher)
+    assert replica.is_alive
+
+
+async def test_the_death_of_an_idle_owner_counts_against_no_record(system: System) -> None:
+    (replica,) = system.of("orders")
+    (first,) = await system.player.publish([place("first")])
+    await system.answered([first])
+
+    for _ in range(IDLE_KILLS):
+        replica.kill()
+        replica.start()
+        await asyncio.to_thread(replica.wait_ready)
+    sent = await system.player.publish([place(f"{at}") for at in range(ORDERS)])
+    await system.answered(sent)
+
+    assert {system.outcome(each) for each in sent} == {("applied", None)}
+    assert await system.ask("SELECT FROM orders.parked") == []
+    assert await system.ask("SELECT FROM orders.position WHERE tries > 0") == []
+
+
+async def _restart_until_answered(system: System, replica: Replica, sent: list[Pending]) -> int:
+    """Start it again whenever it is dead, as an orchestrator does; how often it died."""
+    deaths = 0
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not all(each.is_answered(system.watcher) for each in sent):
+            if not replica.is_alive:
+                deaths += 1
+                replica.start()
+            await asyncio.sleep(0.05)
+    return deaths
