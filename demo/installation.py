@@ -13,7 +13,6 @@ import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.stack import Addresses
-from schemas.topics import CATALOGUE
 from services.runtime import topics
 from services.runtime.migrate import migrate
 from services.runtime.settings import Settings
@@ -75,7 +74,7 @@ class Installation:
         admin = AIOKafkaAdminClient(**self.options)
         await admin.start()
         try:
-            await admin.delete_topics([self.prefix + topic.name for topic in CATALOGUE])
+            await admin.delete_topics([self.prefix + topic.name for topic in topics.INSTALLED])
         finally:
             await admin.close()
 

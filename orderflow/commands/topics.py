@@ -6,7 +6,7 @@ from rich.table import Table
 from orderflow.environment import load_settings
 from orderflow.terminal import Commands, Json, out, print_json, run
 from schemas.topics import CATALOGUE, Topic
-from services.runtime.topics import PARTITIONS_ADVICE
+from services.runtime.topics import INSTALLED, PARTITIONS_ADVICE
 from services.runtime.topics import check as compare
 from services.runtime.topics import create as make
 
@@ -29,7 +29,7 @@ def create(json: Json = False) -> None:
         return
     for name in made:
         out.print(f"created  {name}", markup=False)
-    out.print(f"topics: created={len(made)} present={len(CATALOGUE) - len(made)}")
+    out.print(f"topics: created={len(made)} present={len(INSTALLED) - len(made)}")
 
 
 @app.command()
@@ -48,7 +48,7 @@ def check(json: Json = False) -> None:
             out.print(f"{'FAIL' if difference.is_fatal else 'note'} {difference}", markup=False)
         if any("KAFKA_PARTITIONS" in difference.text for difference in differences):
             out.print(PARTITIONS_ADVICE)
-        out.print(f"topics: checked={len(CATALOGUE)} different={len(differences)}")
+        out.print(f"topics: checked={len(INSTALLED)} different={len(differences)}")
     if any(difference.is_fatal for difference in differences):
         raise typer.Exit(1)
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import ProducerClosed
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -24,6 +24,9 @@ PARTITION_FETCH_MAX_BYTES = 2 * 1024 * 1024
 IDLE_FETCH_WAIT_MS = 250
 PRODUCER_BATCH_BYTES = 256 * 1024
 PRODUCER_REQUEST_MAX_BYTES = 2 * 1024 * 1024
+ABORT_SECONDS = 1.0
+# Short, because a transaction left open holds back every reader of its partitions.
+TRANSACTION_TIMEOUT_MS = 10_000
 # Of the drain timeout, what the batch in hand may take; the rest is for publishing.
 GRACEFUL_SHARE = 0.7
 
@@ -110,13 +113,21 @@ class RelayProducer(AIOKafkaProducer):  # type: ignore[misc]
         if sending is not None:
             sending.cancel()
         await self.client.close()  # Fails what is under way, which the task waits for.
-        if sending is not None:
-            await asyncio.wait([sending])
+        while sending is not None and not sending.done():
+            # In a transaction the task may ask for its coordinator without end: cancel that too.
+            await asyncio.wait([sending], timeout=ABORT_SECONDS)
+            sending.cancel()
         self._message_accumulator.fail_all(ProducerClosed())
+        ended = self._txn_manager.wait_for_transaction_end() if self._txn_manager else None
+        if ended is not None and ended.done() and not ended.cancelled():
+            ended.exception()  # Heard of where the send failed; else asyncio would tell it again.
 
 
-def make_producer(settings: Settings) -> RelayProducer:
-    """An idempotent producer that waits for every in-sync replica."""
+def make_producer(settings: Settings, transactional_id: str | None = None) -> RelayProducer:
+    """An idempotent producer that waits for every in-sync replica.
+
+    With a transactional id it fences every other producer that has it.
+    """
     compression = settings.kafka_compression_type
     return RelayProducer(
         **client_options(settings),
@@ -126,4 +137,17 @@ def make_producer(settings: Settings) -> RelayProducer:
         max_batch_size=PRODUCER_BATCH_BYTES,
         max_request_size=PRODUCER_REQUEST_MAX_BYTES,
         compression_type=None if compression == "none" else compression,
+        transactional_id=transactional_id,
+        transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+    )
+
+
+def make_marker_reader(settings: Settings) -> AIOKafkaConsumer:
+    """A consumer of markers: no group, committed records, nothing remembered."""
+    return AIOKafkaConsumer(
+        **client_options(settings),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=IDLE_FETCH_WAIT_MS,
     )

@@ -11,14 +11,17 @@ from asyncpg import Connection
 from services.runtime.queries import load
 
 SQL = load(Path(__file__).parent / "sql" / "outbox.sql")
+# A session that says nothing for so long is ended by the server. It is heard of every second.
+SILENCE_SECONDS = 10
 
 
 class ShardLeases:
     """Advisory locks on a connection of their own, outside any pool.
 
-    A lease ends with its session, so a dead process gives its shards back by dying. Two holders
-    of one shard for a moment (a process stopped and woken) repeat events, never reorder them:
-    each sends in id order from the oldest row that is not acknowledged.
+    A lease ends with its session, so a dead process gives its shards back by dying, and a stopped
+    one by its silence. Two holders of one shard for a moment (a process stopped and woken) repeat
+    events, never reorder them: each sends in id order from the oldest row that is not
+    acknowledged.
     """
 
     def __init__(self, connection: Connection, scope: str, shards: int) -> None:
@@ -26,27 +29,41 @@ class ShardLeases:
         self._shards = shards
         self._shard_class = lock_class(f"{scope}/shard")
         self._member_class = lock_class(f"{scope}/member")
-        self.held: set[int] = set()
+        self._fair = shards
+        self.held: frozenset[int] = frozenset()
 
-    async def join(self) -> None:
+    async def join(self, silence_seconds: float = SILENCE_SECONDS) -> None:
         """Be counted among the relays; the backend's pid is unique while the session lives."""
+        await self._connection.fetchval(SQL["end_when_silent"], f"{silence_seconds * 1000:.0f}ms")
         pid = self._connection.get_server_pid()
         await self._connection.fetchval(SQL["try_lease"], self._member_class, pid)
 
     async def balance(self) -> None:
         """Hold a fair share: give back what is above it, take what is free below it."""
+        for shard in await self.find_surplus():
+            await self.release(shard)
+        await self.take_free()
+
+    async def find_surplus(self) -> frozenset[int]:
+        """Held shards above the fair share."""
         members = await self._connection.fetchval(SQL["count_members"], self._member_class)
-        fair = math.ceil(self._shards / max(1, members))
-        for shard in sorted(self.held)[fair:]:
-            await self._connection.fetchval(SQL["release_lease"], self._shard_class, shard)
-            self.held.discard(shard)
+        self._fair = math.ceil(self._shards / max(1, members))
+        return frozenset(sorted(self.held)[self._fair :])
+
+    async def release(self, shard: int) -> None:
+        """Give a shard back; nothing of it may be under way."""
+        await self._connection.fetchval(SQL["release_lease"], self._shard_class, shard)
+        self.held -= {shard}
+
+    async def take_free(self) -> None:
+        """Take free shards up to the fair share, as it was last found."""
         for shard in range(self._shards):
-            if len(self.held) >= fair:
+            if len(self.held) >= self._fair:
                 return
             if shard not in self.held and await self._connection.fetchval(
                 SQL["try_lease"], self._shard_class, shard
             ):
-                self.held.add(shard)
+                self.held |= {shard}
 
 
 def lock_class(name: str) -> int:

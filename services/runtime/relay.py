@@ -5,54 +5,51 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 import asyncpg
 import structlog
 from asyncpg import Connection
 
-from services.runtime.leases import ShardLeases
-from services.runtime.outbox import unpack_headers
+from services.runtime.lanes import Lane
+from services.runtime.leases import SILENCE_SECONDS, ShardLeases
 from services.runtime.parts import OutboxParts
+from services.runtime.publishing import Publishing
 from services.runtime.queries import load
 from services.runtime.retrying import backoff_seconds
+from services.runtime.sending import Refused
+from services.runtime.shards import share
 from services.runtime.telemetry import Metrics
 
 SQL = load(Path(__file__).parent / "sql" / "outbox.sql")
-ROWS_A_SHARD = 64
-BYTES_A_SHARD = 512 * 1024  # As Postgres stores them, compressed: several times that in memory.
 BALANCE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
 
-class Producer(Protocol):
-    """The part of AIOKafkaProducer that the relay uses."""
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How a relay reaches its servers: connections by purpose, and a way of publishing a shard.
 
-    async def start(self) -> None:
-        """Connect."""
+    `together` publishes any number of shards with one producer. Without it each shard has a
+    producer of its own, as exactly-once publication needs. `alone` publishes one shard.
+    """
 
-    async def abort(self) -> None:
-        """Disconnect; what is pending is not sent."""
-
-    async def send(
-        self, topic: str, value: bytes, key: bytes, *, headers: list[tuple[str, bytes]]
-    ) -> asyncio.Future[object]:
-        """Take a record to send; the future ends when it is acknowledged or has failed."""
-
-
-def _records(row: asyncpg.Record) -> Iterator[tuple[str, bytes, bytes, bytes]]:
-    return zip(row["topics"], row["keys"], row["headers"], row["values"], strict=True)
+    connect: Callable[[str], Awaitable[Connection]]
+    together: Callable[[Connection], Publishing] | None
+    alone: Callable[[Connection, int], Publishing]
 
 
 class Relay:
     """Publishes the shards it holds; any number of relays share one outbox.
 
-    At least once: a row is deleted only after every record in it is acknowledged, and after any
-    failure the producer is thrown away and the shard is read again from its oldest row.
+    Leases are held by a connection of their own, which is heard of every second: the server ends
+    one that fell silent, and with it the leases of a process that was stopped (trap 7). Shards
+    go together in one lane, or each in a lane of its own; so does a shard whose next record Kafka
+    refuses, that the others may go on.
     """
 
     def __init__(
@@ -61,33 +58,51 @@ class Relay:
         service: str,
         shards: int,
         poll_seconds: float,
-        connect: Callable[[], Awaitable[Connection]],
-        make_producer: Callable[[], Producer],
-        physical_topic: Callable[[str], str],
+        ways: Ways,
         metrics: Metrics,
         now: Callable[[], datetime],
     ) -> None:
         self._service = service
         self._shards = shards
         self._poll_seconds = poll_seconds
-        self._connect = connect
-        self._make_producer = make_producer
-        self._physical_topic = physical_topic
+        self._ways = ways
         self._metrics = metrics
         self._now = now
         self._parts = OutboxParts()
-        self._progressed = False
+        self._together: Lane | None = None
+        self._alone: dict[int, Lane] = {}
+        self._tasks: dict[Lane, asyncio.Task[None]] = {}
+        self._trouble = "starting"
         self._woken = asyncio.Event()
-        self._draining = False
-        self.healthy = False
+        self._is_draining = False
+
+    @property
+    def healthy(self) -> bool:
+        """Whether everything committed is published, or about to be."""
+        return not self.trouble
+
+    @property
+    def trouble(self) -> str:
+        """What keeps rows from being published; empty when nothing does."""
+        if self._trouble:
+            return self._trouble
+        lanes = list(self._tasks)
+        refused = [str(refusal) for lane in lanes for refusal in lane.refusals]
+        if refused:
+            return "Kafka refuses: " + "; ".join(refused)
+        return next((lane.trouble for lane in lanes if not lane.is_well), "")
 
     def wake(self) -> None:
         """Called after a commit in this process: there may be something to publish."""
+        if self._together:
+            self._together.wake()
         self._woken.set()
 
     def drain(self) -> None:
         """Publish what the held shards still have, then let `run` return."""
-        self._draining = True
+        self._is_draining = True
+        for lane in self._tasks:
+            lane.drain()
         self._woken.set()
 
     async def run(self) -> None:
@@ -97,98 +112,137 @@ class Relay:
             try:
                 await self._session()
                 return
-            except asyncio.CancelledError:
-                raise
             except Exception as error:  # noqa: BLE001 - unpublished rows stay, so try for ever
-                self.healthy = False
-                attempt = 0 if self._progressed else attempt + 1
-                self._metrics.transient_retries_total.labels(self._service).inc()
-                log.warning("relay_interrupted", error=repr(error), attempt=attempt)
-                if self._draining:
+                attempt = attempt + 1 if self._trouble else 0
+                self._trouble = f"{type(error).__name__}: {error}"
+                self._interrupted(error, attempt)
+                if self._is_draining:
                     return
                 await asyncio.sleep(backoff_seconds(attempt))
 
     async def _session(self) -> None:
-        self._progressed = False
-        connection = await self._connect()
+        """The life of one connection for leases."""
+        connection = await self._ways.connect("relay")
+        connection.add_termination_listener(lambda _: self._woken.set())
         try:
-            producer = self._make_producer()
-            try:
-                await producer.start()
-                leases = ShardLeases(connection, self._service, self._shards)
-                await leases.join()
-                await self._publish_until_drained(connection, leases, producer)
-            finally:
-                with contextlib.suppress(Exception):  # A broken producer may fail to close.
-                    await producer.abort()
+            leases = ShardLeases(connection, self._service, self._shards)
+            await share(connection, self._service, self._shards)
+            await leases.join(SILENCE_SECONDS)
+            if self._ways.together:
+                self._together = self._start_lane(self._ways.together, self._poll_seconds)
+            await self._keep(connection, leases)
         finally:
+            await self._end_lanes()
             connection.terminate()
             self._metrics.relay_shards.labels(self._service).set(0)
 
-    async def _publish_until_drained(
-        self, connection: Connection, leases: ShardLeases, producer: Producer
-    ) -> None:
+    async def _keep(self, connection: Connection, leases: ShardLeases) -> None:
+        """Hold a fair share of the shards, give each to a lane, and wake lanes of one shard."""
         loop = asyncio.get_running_loop()
         balanced_at = -BALANCE_SECONDS
-        while True:
+        while not self._has_drained():
             self._woken.clear()
-            if loop.time() - balanced_at >= BALANCE_SECONDS:
-                await leases.balance()
-                self._metrics.relay_shards.labels(self._service).set(len(leases.held))
+            if loop.time() - balanced_at >= BALANCE_SECONDS or connection.is_closed():
+                await self._balance(leases)
                 balanced_at = loop.time()
-            if 0 in leases.held:  # One relay of a service is enough.
-                await self._parts.tidy(connection)
-            published = await self._publish_once(connection, leases, producer)
-            self.healthy = True
-            self._progressed = True
-            if published:
-                continue
-            if self._draining:
-                return
+                if 0 in leases.held:  # One relay of a service is enough.
+                    await self._parts.tidy(connection)
+            if not self._ways.together and self._alone:
+                for row in await connection.fetch(SQL["find_pending"], sorted(self._alone)):
+                    self._alone[row["shard"]].wake()
+            pause = BALANCE_SECONDS if self._ways.together else self._poll_seconds
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+                await asyncio.wait_for(self._woken.wait(), pause)
 
-    async def _publish_once(
-        self, connection: Connection, leases: ShardLeases, producer: Producer
-    ) -> bool:
-        rows = await connection.fetch(
-            SQL["read_outbox"], sorted(leases.held), ROWS_A_SHARD, BYTES_A_SHARD
+    def _has_drained(self) -> bool:
+        return self._is_draining and all(task.done() for task in self._tasks.values())
+
+    async def _balance(self, leases: ShardLeases) -> None:
+        """Shards that others shall have are let go when the round they are in has ended."""
+        surplus = await leases.find_surplus()
+        for lane in [lane for lane, task in self._tasks.items() if task.done()]:
+            self._tasks.pop(lane).result()  # A lane ends by itself only when all is well.
+            self._alone = {shard: other for shard, other in self._alone.items() if other != lane}
+        self._place(leases.held - surplus)
+        busy = frozenset[int]().union(*(lane.shards | lane.busy for lane in self._tasks))
+        for shard in surplus - busy:
+            await leases.release(shard)
+        if not self._is_draining:
+            await leases.take_free()
+            self._place(leases.held - surplus)
+        self._trouble = ""
+        self._metrics.relay_shards.labels(self._service).set(len(leases.held))
+        refused = sum(bool(lane.refusals) for lane in self._tasks)
+        self._metrics.relay_refused_shards.labels(self._service).set(refused)
+
+    def _place(self, shards: frozenset[int]) -> None:
+        for shard, lane in self._alone.items():
+            if shard not in shards:
+                lane.let_go()
+        if self._together:
+            self._together.shards = shards - set(self._alone)
+            return
+        for shard in shards - set(self._alone):
+            self._start_alone(shard, ends_when_idle=False)
+
+    # Lanes.
+
+    def _start_alone(self, shard: int, *, ends_when_idle: bool) -> Lane:
+        lane = self._start_lane(
+            lambda connection: self._ways.alone(connection, shard),
+            None,
+            shards={shard},
+            ends_when_idle=ends_when_idle,
         )
-        if not rows:
-            return False
-        await self._send(producer, rows)
-        done = [[row[column] for row in rows] for column in ("shard", "id", "slot")]
-        await connection.execute(SQL["delete_published"], *done)
-        self._measure(rows)
-        return True
+        self._alone[shard] = lane
+        return lane
 
-    async def _send(self, producer: Producer, rows: Sequence[asyncpg.Record]) -> None:
-        """Send every record and await its acknowledgement; the first failure ends the round.
+    def _start_lane(
+        self,
+        open_publishing: Callable[[Connection], Publishing],
+        poll_seconds: float | None,
+        *,
+        shards: Sequence[int] | set[int] = (),
+        ends_when_idle: bool = False,
+    ) -> Lane:
+        lane = Lane(
+            shards,
+            connect=lambda: self._ways.connect("relay.lane"),
+            open_publishing=open_publishing,
+            published=self._measure,
+            interrupted=self._interrupted,
+            refused=self._refused,
+            poll_seconds=poll_seconds,
+            ends_when_idle=ends_when_idle,
+        )
+        if self._is_draining:
+            lane.drain()
+        task = asyncio.create_task(lane.run(), name=f"{self._service}.lane")
+        task.add_done_callback(lambda _: self._woken.set())
+        self._tasks[lane] = task
+        return lane
 
-        At once, so that nothing is sent behind a record that failed: when its batch expired and
-        the next one did not, that one would be read first.
-        """
-        pending: list[asyncio.Future[object]] = []
-        failed: list[BaseException] = []
+    async def _end_lanes(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._together, self._alone, self._tasks = None, {}, {}
 
-        def note(sent: asyncio.Future[object]) -> None:
-            if sent.cancelled():
-                failed.append(ConnectionError("a record was dropped before it was sent"))
-            elif error := sent.exception():
-                failed.append(error)
+    def _refused(self, lane: Lane, error: Refused) -> None:
+        """A shard that stands still is set apart, where the others need not wait for it."""
+        log.error("relay_refused", service=self._service, refusals=list(map(str, error.refusals)))
+        if lane is not self._together:
+            return
+        for refusal in error.refusals:
+            lane.shards -= {refusal.shard}
+            if refusal.shard not in self._alone:
+                apart = self._start_alone(refusal.shard, ends_when_idle=True)
+                apart.step_carefully([refusal])
 
-        for row in rows:
-            for topic, key, headers, value in _records(row):
-                sent = await producer.send(
-                    self._physical_topic(topic), value, key, headers=unpack_headers(headers)
-                )
-                sent.add_done_callback(note)
-                pending.append(sent)
-                if failed:
-                    raise failed[0]
-        await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
-        if failed:
-            raise failed[0]
+    def _interrupted(self, error: BaseException, attempt: int) -> None:
+        self._metrics.transient_retries_total.labels(self._service).inc()
+        log.warning("relay_interrupted", service=self._service, error=repr(error), attempt=attempt)
 
     def _measure(self, rows: Sequence[asyncpg.Record]) -> None:
         now = self._now()

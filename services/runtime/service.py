@@ -13,8 +13,8 @@ from typing import Any
 import structlog
 from faststream.kafka import KafkaBroker
 
-from services.runtime import migrate, waiting
-from services.runtime.broker import make_producer, subscribe
+from services.runtime import migrate, shards, waiting
+from services.runtime.broker import subscribe
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.consumer import ApplyBatch, BatchConsumer
 from services.runtime.fuse import FuseLimits
@@ -22,16 +22,13 @@ from services.runtime.health import Check, CheckResult
 from services.runtime.kafka_access import told_plainly
 from services.runtime.placing import Assignment
 from services.runtime.polls import BatchLimits, Weigh, one_order
-from services.runtime.postgres import Connection, Pool, connect, create_pool
+from services.runtime.postgres import Connection, Pool, create_pool
 from services.runtime.relay import SQL as OUTBOX_SQL
 from services.runtime.relay import Relay
 from services.runtime.retrying import backoff_seconds, forget_rows, is_transient
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
-
-SWEEP_ITEMS = 500
-# Decide what has waited too long; returns how many items it finished.
-Sweep = Callable[[Connection, datetime], Awaitable[int]]
+from services.runtime.ways import ways_of
 
 log = structlog.get_logger(__name__)
 
@@ -139,13 +136,12 @@ class Service:
     # Parts.
 
     def _make_relay(self) -> Relay:
+            await shards.agree(connection, self.name, self._settings.outbox_shards)
         return Relay(
             service=self.name,
             shards=self._settings.outbox_shards,
             poll_seconds=self._settings.relay_poll_seconds,
-            connect=lambda: connect(self._settings, self.name, "relay"),
-            make_producer=lambda: make_producer(self._settings),
-            physical_topic=self._settings.topic,
+            ways=ways_of(self._settings, self.name),
             metrics=self.metrics,
             now=self._wall.now,
         )
@@ -272,8 +268,8 @@ class Service:
         return not is_retrying, "a batch is being retried" if is_retrying else "nothing is retried"
 
     async def _relay_publishes(self) -> CheckResult:
-        is_healthy = self._relay is not None and self._relay.healthy
-        return is_healthy, "publishes" if is_healthy else "cannot reach Kafka or Postgres"
+        trouble = self._relay.trouble if self._relay else "not started yet"
+        return not trouble, trouble or "publishes"
 
     async def _subscriber_runs(self) -> CheckResult:
         if self._relay_task is None:

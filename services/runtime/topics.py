@@ -16,8 +16,13 @@ from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from schemas.topics import CATALOGUE, Topic
 from services.runtime.kafka import client_options
+from services.runtime.markers import MARKER_TOPIC
 from services.runtime.settings import Settings
 
+# What an installation needs: the contract, and what its services keep for themselves.
+INSTALLED: tuple[Topic, ...] = (*CATALOGUE, MARKER_TOPIC)
+# A compacted topic is cleaned from its second segment on, so segments must end.
+COMPACTION = {"segment.bytes": str(16 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.1"}
 VISIBLE_TIMEOUT_SECONDS = 30.0
 PARTITIONS_ADVICE = (
     "The number of partitions is fixed when a topic is made: with another, an order's next "
@@ -42,7 +47,7 @@ class Difference:
         return f"{self.topic}: {self.text}"
 
 
-async def create(settings: Settings, topics: Iterable[Topic] = CATALOGUE) -> list[str]:
+async def create(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list[str]:
     """Make the topics that are missing and return their physical names; safe to run again.
 
     Raises TopicError when Kafka refuses, or when one that is there has another number of
@@ -63,7 +68,7 @@ async def create(settings: Settings, topics: Iterable[Topic] = CATALOGUE) -> lis
     return missing
 
 
-async def check(settings: Settings, topics: Iterable[Topic] = CATALOGUE) -> list[Difference]:
+async def check(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list[Difference]:
     """Compare what is there with the catalogue: presence, partitions, retention, sizes."""
     wanted = {settings.topic(topic.name): topic for topic in topics}
     async with _admin(settings) as admin:
@@ -107,6 +112,7 @@ def configuration_of(topic: Topic) -> dict[str, str]:
         "retention.ms": str(topic.retention_ms),
         "cleanup.policy": topic.cleanup_policy,
         "max.message.bytes": str(topic.max_message_bytes),
+        **(COMPACTION if topic.cleanup_policy == "compact" else {}),
     }
 
 

@@ -116,3 +116,23 @@ SELECT DISTINCT objid::bigint::integer AS shards
 -- name: share_lease
 -- Say, for as long as this session lives, that it divides by this number. $1 class, $2 shards
 SELECT pg_try_advisory_lock_shared($1, $2);
+
+-- name: end_when_silent
+-- Let the server end this session when nothing is heard of it. $1 duration such as 10000ms
+SELECT set_config('idle_session_timeout', $1, false);
+
+-- name: find_pending
+-- Which of the shards have rows to publish. $1 shards
+SELECT held.shard
+  FROM unnest($1::smallint[]) AS held(shard)
+ WHERE EXISTS (SELECT FROM outbox WHERE outbox.shard = held.shard);
+
+-- name: delete_marked
+-- Remove rows that a marker says are published. $1 shard, $2 ids, $3 when they were made (in step)
+DELETE FROM outbox
+ USING unnest($2::bigint[], $3::timestamptz[]) AS done(id, created_at)
+ WHERE outbox.shard = $1 AND outbox.id = done.id AND outbox.created_at = done.created_at;
+
+-- name: commit_durably
+-- What this session deletes is on disk when it is told so: the next transaction relies on it.
+SELECT set_config('synchronous_commit', 'on', false);

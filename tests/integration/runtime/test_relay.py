@@ -7,10 +7,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.runtime.broker import make_producer
+from services.runtime.lanes import ROWS_A_SHARD, SQL
 from services.runtime.outbox import Outbox, Outgoing
 from services.runtime.postgres import create_pool
-from services.runtime.relay import ROWS_A_SHARD, SQL, Relay
-from services.runtime.telemetry import Metrics
+from services.runtime.sending import send_rows
 from tests.integration.runtime.conftest import WRITTEN
 
 
@@ -20,7 +20,7 @@ class Refusing:
     def __init__(self) -> None:
         self.sent: list[bytes] = []
 
-    async def send(self, topic, value, key, *, headers):
+    async def send(self, topic, value, key, *, partition=None, headers=None):
         future = asyncio.get_running_loop().create_future()
         self.sent.append(value)
         if len(self.sent) == 3:
@@ -29,23 +29,12 @@ class Refusing:
         return future
 
 
-def a_relay():
-    return Relay(
-        service="orders",
-        shards=1,
-        poll_seconds=1,
-        connect=lambda: None,
-        make_producer=lambda: None,
-        physical_topic=lambda name: name,
-        metrics=Metrics(),
-        now=lambda: None,
-    )
-
-
 async def test_nothing_is_sent_behind_a_record_that_failed():
     producer = Refusing()
     count = 9
     row = {
+        "id": 1,
+        "shard": 0,
         "topics": ["t"] * count,
         "keys": [b"k"] * count,
         "headers": [b"[]"] * count,
@@ -53,7 +42,7 @@ async def test_nothing_is_sent_behind_a_record_that_failed():
     }
 
     with pytest.raises(TimeoutError):
-        await a_relay()._send(producer, [row])
+        await send_rows(producer, [row], lambda name: name)
 
     assert len(producer.sent) <= 4
 
