@@ -54,6 +54,7 @@ async def migrate(
     )
     try:
         await _lock(connection)
+        await connection.execute(SQL["close_to_public"])
         applied: list[str] = []
         for service in services:
             password = (passwords or {}).get(service)

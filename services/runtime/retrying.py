@@ -22,6 +22,8 @@ TRANSIENT = (
     # asyncpg then calls its own state impossible. The next one is a new connection.
     asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
+    # A password changed there before it was here: no item's fault, and mended without a new start.
+    asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,

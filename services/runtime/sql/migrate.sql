@@ -6,6 +6,21 @@ SELECT set_config('lock_timeout', $1, false);
 -- One migration at a time works on a database; given back when the session ends.
 SELECT pg_advisory_lock(hashtextextended('orderflow migrate', 0));
 
+-- name: close_to_public
+-- What Postgres lets every login do and nobody here needs: temporary tables, and tables in the
+-- schema `public` (databases made before version 15). Only the owner of the database can say so.
+DO $$
+BEGIN
+    IF (SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database())
+    THEN
+        EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+        IF to_regnamespace('public') IS NOT NULL THEN
+            REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+        END IF;
+    END IF;
+END
+$$;
+
 -- name: find_role
 -- Whether a role is there. $1 role
 SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1);
@@ -44,14 +59,16 @@ CREATE TABLE IF NOT EXISTS {schema}.migration (
 
 -- name: grant_rows
 -- Rows of the service's own schema, for tables there now and to come; the ledger to read only,
--- the audit to add to and read only.
+-- the audit to add to and read only. Sequences are drawn from and never set: an order's numbers
+-- depend on them.
 GRANT USAGE ON SCHEMA {schema} TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
-GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
+REVOKE UPDATE ON ALL SEQUENCES IN SCHEMA {schema} FROM {role};
 ALTER DEFAULT PRIVILEGES IN SCHEMA {schema}
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role};
-ALTER DEFAULT PRIVILEGES IN SCHEMA {schema}
-    GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO {role};
+ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE, SELECT ON SEQUENCES TO {role};
+ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} REVOKE UPDATE ON SEQUENCES FROM {role};
 REVOKE INSERT, UPDATE, DELETE ON {schema}.migration FROM {role};
 DO $$
 BEGIN

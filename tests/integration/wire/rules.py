@@ -7,16 +7,19 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.admin import CreateAclsRequest
 
-from schemas.topics import CATALOGUE
-
-TOPIC, GROUP = 2, 3
-_RESOURCES = {"topic": TOPIC, "group": GROUP}
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
-_LITERAL, _ALLOW = 3, 3
-_USERS = {"shops": "shop", "operators": "operator"}
+_LITERAL, _PREFIXED, _ALLOW = 3, 4, 3
+TOPIC, GROUP = (2, _LITERAL), (3, _LITERAL)
+_RESOURCES = {
+    "topic": TOPIC,
+    "group": GROUP,
+    "transactional ids that begin with": (5, _PREFIXED),
+}
+_USERS = {"shops": "shop", "carriers": "carrier", "operators": "operator"}
+_HEADER = {"user of", "---"}
 
-# User, operation, kind of resource, name without prefix.
-Rule = tuple[str, int, int, str]
+# User, operation, kind of resource and of pattern, name without prefix.
+Rule = tuple[str, int, tuple[int, int], str]
 
 
 def documented(project_folder: Path) -> list[Rule]:
@@ -24,17 +27,19 @@ def documented(project_folder: Path) -> list[Rule]:
     page = (project_folder / "docs" / "operating.md").read_text(encoding="utf-8")
     table = page.partition("<!-- acls:begin -->")[2].partition("<!-- acls:end -->")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
-    return [rule for row in rows if row and row[1] in _known() for rule in _rules(*row)]
+    rows = [row for row in rows if row and row[0] not in _HEADER]
+    topics = {name for row in rows if row[2] == "topic" for name in _names(row[3])}
+    return [rule for row in rows for rule in _rules(row, topics)]
 
 
-def _known() -> set[str]:
-    pairs = {"Create, Describe, DescribeConfigs, Read"}
-    return pairs | set(OPERATIONS)
+def _names(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
 
 
-def _rules(user: str, operations: str, kind: str, names: str) -> Iterator[Rule]:
-    every = [topic.name for topic in CATALOGUE]
-    for name in every if names == "every topic" else re.findall(r"`([^`]+)`", names):
+def _rules(row: list[str], topics: set[str]) -> Iterator[Rule]:
+    user, operations, kind, names = row
+    user = user.partition(",")[0]  # "orders, exactly once" is the same user.
+    for name in sorted(topics) if names == "every topic above" else _names(names):
         for operation in operations.split(", "):
             yield _USERS.get(user, user), OPERATIONS[operation], _RESOURCES[kind], name
 
@@ -44,10 +49,10 @@ async def give(bootstrap_servers: str, prefix: str, rules: list[Rule]) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
     try:
-        for user, operation, kind, name in rules:
+        for user, operation, (kind, pattern), name in rules:
             answer = await admin._send_request(
                 CreateAclsRequest(
-                    kind, prefix + name, _LITERAL, f"User:{user}", "*", operation, _ALLOW
+                    kind, prefix + name, pattern, f"User:{user}", "*", operation, _ALLOW
                 )
             )
             assert [code for code, _ in answer.creation_responses] == [0], answer

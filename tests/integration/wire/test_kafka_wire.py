@@ -2,21 +2,30 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
 from deploy.stack.kafka import Kafka
 from deploy.stack.process import wait_until
-from schemas.topics import CATALOGUE
+from services.runtime.migrate import migrate
+from services.runtime.postgres import role_of
 
-from .conftest import Run, Serve, Settings
-from .rules import GROUP, OPERATIONS, TOPIC, documented, give
+from .conftest import Run, Serve, Settings, password_of
+from .rules import GROUP, OPERATIONS, TOPIC, Rule, documented, give
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 SHOP, NUMBER = "demo-shop", "1Z999AA10123456784"
+FAILURES = (
+    "not authorized",
+    "permission denied",
+    "sweep_failed",
+    "measuring_failed",
+    "interrupted",
+)
 EVENTS = ("tail", "orders.events", "--from", "beginning", "--no-follow", "--json")
 
 
@@ -56,12 +65,21 @@ async def rules(broker: Kafka, topic_prefix: str, project_folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("rules")
-def test_the_rules_of_the_page_are_enough_for_the_three_services(
+def test_rules_and_roles_are_enough_for_the_three_services(
     run: Run, login: Settings, serve: Serve, common: Mapping[str, str]
 ) -> None:
+    """Each with a user of its own in Kafka, and its own role's login in Postgres."""
+    names = ("orders", "claims", "analytics")
+    logins = asyncio.run(_let_roles_log_in(common["DATABASE_URL"], names))
+    often = {"ORDERFLOW_SWEEP_INTERVAL_SECONDS": "0.2", "ORDERFLOW_METRICS_INTERVAL_SECONDS": "0.2"}
     made = run(login("operator"), "topics", "create")
     assert made.exit_code == 0, made.output
-    services = [serve(name, login(name)) for name in ("orders", "claims", "analytics")]
+    exactly: dict[str, str] = {"ORDERFLOW_PUBLICATION": "exactly_once"}
+    ways = {"orders": exactly, "claims": {}, "analytics": exactly}
+    services = [
+        serve(name, {**login(name, **often), **ways[name], "DATABASE_URL": logins[name]})
+        for name in names
+    ]
     for service in services:
         service.wait_ready()
 
@@ -77,7 +95,9 @@ def test_the_rules_of_the_page_are_enough_for_the_three_services(
     assert run(login("operator"), "topics", "check").exit_code == 0
     for service in services:
         service.stop()
-        assert "not authorized" not in service.log.read_text().lower(), service.log_end()
+        written = service.log.read_text()
+        for failure in FAILURES:
+            assert failure not in written, f"{service.name}: {failure}"
 
 
 @pytest.mark.parametrize("way", ["PLAIN", "certificate", "SCRAM without TLS"])
@@ -89,8 +109,9 @@ def test_every_way_in_carries_a_command_and_its_event(
     broker: Kafka,
     serve: Serve,
     topic_prefix: str,
+    project_folder: Path,
 ) -> None:
-    _allow_all(broker, topic_prefix, "orders")
+    _allow_all(broker, topic_prefix, "orders", documented(project_folder))
     settings = {
         "PLAIN": lambda: login("orders", "PLAIN"),
         "certificate": lambda: card("orders"),
@@ -125,8 +146,18 @@ def test_a_service_that_may_not_do_its_work_says_so(
     assert (service.is_live(), service.is_alive) == (True, True)
 
 
-def _allow_all(broker: Kafka, prefix: str, user: str) -> None:
-    every = [(user, number, TOPIC, t.name) for t in CATALOGUE for number in OPERATIONS.values()]
+async def _let_roles_log_in(url: str, services: Sequence[str]) -> dict[str, str]:
+    """The database's address as each service's own role."""
+    await migrate(url, services, {name: password_of(name) for name in services})
+    parts = urlsplit(url)
+    place = parts.netloc.split("@")[-1]
+    own = {name: f"{role_of(name)}:{password_of(name)}@{place}" for name in services}
+    return {name: parts._replace(netloc=netloc).geturl() for name, netloc in own.items()}
+
+
+def _allow_all(broker: Kafka, prefix: str, user: str, page: list[Rule]) -> None:
+    topics = {name for _, _, kind, name in page if kind == TOPIC}
+    every = [(user, number, TOPIC, name) for name in topics for number in OPERATIONS.values()]
     group = (user, OPERATIONS["Read"], GROUP, f"orderflow.{user}")
     asyncio.run(give(broker.bootstrap_servers, prefix, [*every, group]))
 
