@@ -30,6 +30,10 @@ from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
 from services.runtime.ways import ways_of
 
+SWEEP_ITEMS = 500
+# Decide what has waited too long; returns how many items it finished.
+Sweep = Callable[[Connection, datetime], Awaitable[int]]
+
 log = structlog.get_logger(__name__)
 
 
@@ -132,11 +136,11 @@ class Service:
         assert self._pool is not None
         async with self._pool.acquire() as connection:
             await migrate.check(connection, self.name)
+            await shards.agree(connection, self.name, self._settings.outbox_shards)
 
     # Parts.
 
     def _make_relay(self) -> Relay:
-            await shards.agree(connection, self.name, self._settings.outbox_shards)
         return Relay(
             service=self.name,
             shards=self._settings.outbox_shards,
@@ -154,9 +158,9 @@ class Service:
                 group=self._settings.consumer_group(self.name),
                 pool=pool,
                 metrics=self.metrics,
-            ),
                 fuse_limits=self._fuse_limits(),
                 careful_records=self._settings.batch_max_records,
+            ),
             topic_prefix=self._settings.kafka_topic_prefix,
             pool=pool,
             apply=self._apply,
@@ -167,7 +171,6 @@ class Service:
             committed=relay.wake,
         )
 
-    # Work beside the batches.
     def _fuse_limits(self) -> FuseLimits:
         return FuseLimits(
             self._settings.fuse_window_items,
@@ -176,6 +179,7 @@ class Service:
             self._settings.fuse_malformed_share,
         )
 
+    # Work beside the batches.
 
     def _begin(self, work: Any) -> None:
         self._tasks.append(asyncio.create_task(work))
