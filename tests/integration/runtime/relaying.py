@@ -28,15 +28,15 @@ class Feed:
     def __init__(self, settings) -> None:
         self._settings = settings
         self._outbox = Outbox(settings.outbox_shards)
-        self._connection = None
+        self.connection = None
         self.written = 0
 
     async def __aenter__(self):
-        self._connection = await connect(self._settings, "orders")
+        self.connection = await connect(self._settings, "orders")
         return self
 
     async def __aexit__(self, *_):
-        self._connection.terminate()
+        self.connection.terminate()
 
     async def write(self, batches: int = 1, rounds: int = 1, padding: str = PADDING) -> None:
         """Batches of `rounds` records for each key, each in a transaction of its own."""
@@ -50,17 +50,23 @@ class Feed:
                         Outgoing(WRITTEN, name.encode(), value.encode(), (("h", b"v"),), name)
                     )
                 self.written += 1
-            async with self._connection.transaction():
-                await self._outbox.append(self._connection, records)
+            async with self.connection.transaction():
+                await self._outbox.append(self.connection, records)
 
     async def rows(self) -> int:
         """How many rows wait."""
-        return await self._connection.fetchval("SELECT count(*) FROM outbox")
+        return await self.connection.fetchval("SELECT count(*) FROM outbox")
 
     async def until_published(self, seconds: float = DEADLINE_SECONDS) -> None:
         """Wait until nothing waits."""
         async with asyncio.timeout(seconds):
             while await self.rows():
+                await asyncio.sleep(0.02)
+
+    async def until_rows(self, condition, seconds: float = DEADLINE_SECONDS) -> None:
+        """Wait until something is true of the rows that wait."""
+        async with asyncio.timeout(seconds):
+            while not condition(await self.connection.fetch("SELECT id, shard FROM outbox")):
                 await asyncio.sleep(0.02)
 
     async def write_until(self, condition, seconds: float = DEADLINE_SECONDS) -> None:
