@@ -41,6 +41,9 @@ def serve(
 def _fast_loop() -> asyncio.AbstractEventLoop:
     import uvloop
 
+    from services.runtime import closed_connections
+
+    closed_connections.install()
     return uvloop.new_event_loop()
 
 

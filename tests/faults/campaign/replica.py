@@ -7,7 +7,9 @@ made here, in the process, before the service starts; a name that is no longer t
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import signal
 import sys
 from dataclasses import dataclass
 
@@ -35,10 +37,18 @@ def import_services() -> None:
         importlib.import_module(needed)
 
 
+def tell_tasks(*_: object) -> None:
+    """Write to the log what every task of the process is waiting for."""
+    for task in asyncio.all_tasks(asyncio.get_running_loop()):
+        task.print_stack(file=sys.stderr)
+    sys.stderr.flush()
+
+
 def live(orders: Orders) -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM; SIGUSR1 asks for all tasks."""
     from orderflow.commands.serve import Served, serve
 
+    signal.signal(signal.SIGUSR1, tell_tasks)
     if orders.control:
         points.install(orders.control, orders.name)
         poison.install(orders.control)
