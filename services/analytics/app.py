@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS, SHIPMENTS_EVENTS
 from services.analytics.batch import SERVICE, EventBatches
-from services.runtime.outbox import Outbox
 from services.runtime.service import Service, process_metrics
 from services.runtime.settings import Settings
 
@@ -14,7 +13,7 @@ TOPICS = (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS)
 def build(settings: Settings) -> Service:
     """The service, ready to be run; it reads the three event topics."""
     metrics = process_metrics()
-    batches = EventBatches(Outbox(settings.outbox_shards), metrics)
+    batches = EventBatches(settings, metrics)
     return Service(
         name=SERVICE, settings=settings, topics=TOPICS, apply=batches.apply, metrics=metrics
     )

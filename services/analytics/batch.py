@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from functools import partial
 
 from asyncpg import Connection
 
 from services.analytics import store
-from services.analytics.domain.facts import News
+from services.analytics.arriving import (
+    Arrived,
+    Telling,
+    entrant_of,
+    read_batch,
+    unread_entrant,
+)
 from services.analytics.domain.folding import fold
-from services.analytics.messages import read_news
 from services.runtime import rejections, telling
-from services.runtime.consumer import Batch
+from services.runtime.batches import Batch
 from services.runtime.outbox import Outbox
-from services.runtime.records import Malformed, Original, readable_envelope
+from services.runtime.parking.lanes import Lanes
+from services.runtime.parking.queue import Queue
+from services.runtime.parking.values import Slot
 from services.runtime.rejections import Rejection
+from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
 
 SERVICE = "analytics"
@@ -24,53 +34,57 @@ SOURCE = "orderflow/analytics"
 class EventBatches:
     """Applies batches of the three event topics, a constant number of statements each."""
 
-    def __init__(self, outbox: Outbox, metrics: Metrics) -> None:
-        self._outbox = outbox
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._outbox = Outbox(settings.outbox_shards)
+        self._queue = Queue(SERVICE, settings, metrics)
         self._metrics = metrics
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Merge a batch's news into the facts, in the caller's transaction."""
         started = time.perf_counter()
-        news, refused = read_batch(batch.records)
-        facts = fold(news)
-        decoded = time.perf_counter()
-        await store.save(connection, facts)
+        arrived = read_batch(batch)
+        self._observe("decode", time.perf_counter() - started)
+        lanes = await self._queue.open(connection, batch, arrived.names)
+        tellings, refused = _admitted(arrived, lanes)
+        decided = time.perf_counter()
+        await store.save(connection, fold(each.news for each in tellings if each.news))
         outgoing = await rejections.save(connection, refused, source=SOURCE, now=batch.now)
         await self._outbox.append(connection, outgoing)
-        self._observe("decode", decoded - started)
-        self._observe("write", time.perf_counter() - decoded)
-        self._count(batch.records, refused)
-        for each in refused:
-            item = (each.original, each.envelope, each.index)
-            telling.tell(telling.REJECTED, item, service=SERVICE, reason=each.reason)
+        await self._queue.save(connection, batch, lanes)
+        self._observe("write", time.perf_counter() - decided)
+        if not batch.is_trial:
+            self._tell(tellings, refused)
 
     def _observe(self, stage: str, seconds: float) -> None:
         self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(seconds)
 
-    def _count(self, records: tuple[Original, ...], refused: list[Rejection]) -> None:
-        reasons = {rejection.original.coordinates: rejection.reason for rejection in refused}
-        for record in records:
-            reason = reasons.get(record.coordinates, "")
-            outcome = "rejected" if reason else "applied"
-            topic = record.coordinates.topic
-            self._metrics.items_total.labels(SERVICE, topic, outcome, reason).inc()
+    def _tell(self, tellings: Sequence[Telling], refused: Sequence[Rejection]) -> None:
+        for each in tellings:
+            topic = each.original.coordinates.topic
+            self._metrics.items_total.labels(SERVICE, topic, "applied", "").inc()
+        for refusal in refused:
+            topic, reason = refusal.original.coordinates.topic, refusal.reason
+            self._metrics.items_total.labels(SERVICE, topic, "rejected", reason).inc()
+            item = (refusal.original, refusal.envelope, refusal.index)
+            telling.tell(telling.REJECTED, item, service=SERVICE, reason=reason)
 
 
-def read_batch(records: tuple[Original, ...]) -> tuple[list[News], list[Rejection]]:
-    """The news of readable records, and a rejection for every other."""
-    news: list[News] = []
-    refused: list[Rejection] = []
-    for record in records:
-        try:
-            piece = read_news(record)
-        except Malformed as error:
-            refused.append(_rejection(record, error))
-            continue
-        if piece is not None:
-            news.append(piece)
-    return news, refused
-
-
-def _rejection(record: Original, error: Malformed) -> Rejection:
-    envelope = readable_envelope(record)
-    return Rejection(record, 0, envelope, error.reason, error.detail, error.errors)
+def _admitted(arrived: Arrived, lanes: Lanes) -> tuple[list[Telling], list[Rejection]]:
+    """What may be folded in and refused now: not what stands behind a parked event of its order."""
+    for unread in arrived.unread:
+        lanes.begin(Slot(unread.original.coordinates, unread.index))
+        lanes.fail(unread_entrant(unread), unread.failure)
+    tellings = []
+    for each in arrived.tellings:
+        slot = Slot(each.original.coordinates, 0)
+        lanes.begin(slot)
+        if lanes.admits(slot, partial(entrant_of, each)):
+            lanes.settle(slot, "applied")
+            tellings.append(each)
+    refused = []
+    for refusal in arrived.refused:
+        slot = Slot(refusal.original.coordinates, refusal.index)
+        lanes.begin(slot)
+        if lanes.refuses(slot, refusal):
+            refused.append(refusal)
+    return tellings, refused

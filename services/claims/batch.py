@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from itertools import groupby
 
 import structlog
 
+from schemas.topics import CLAIMS_COMMANDS
 from services.claims import store
 from services.claims.docket import Decided, Docket
-from services.claims.domain.decision import Outcome
+from services.claims.domain.decision import ClaimEvent, Outcome
 from services.claims.domain.names import ORDER, ids_in
 from services.claims.events import SOURCE, Surroundings, outgoing_event
 from services.claims.gathering import gather
 from services.claims.inbox import Inbox, read
 from services.runtime import rejections, telling, waiting
-from services.runtime.consumer import Batch
+from services.runtime.batches import Batch
 from services.runtime.outbox import Outbox, Outgoing
+from services.runtime.parking.lanes import Lanes
+from services.runtime.parking.queue import Queue
+from services.runtime.parking.values import WHOLE, ItemFailed, Kind, Parked, Slot
 from services.runtime.postgres import Connection
 from services.runtime.records import FieldError
 from services.runtime.rejections import Rejection
+from services.runtime.senders import senders_of
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
 from services.runtime.waiting import Waiting
@@ -40,43 +48,48 @@ class ClaimBatches:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._event_bytes_max = settings.max_event_bytes
         self._wait = timedelta(seconds=settings.command_wait_seconds)
+        self._senders = senders_of(settings)
         self._outbox = Outbox(settings.outbox_shards)
+        self._queue = Queue(SERVICE, settings, metrics)
         self._metrics = metrics
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Take in the news of orders and decide every command, in the caller's transaction."""
-        started = time.perf_counter()
-        inbox = read(batch.records)
-        self._observe("decode", started)
-        await self._work(connection, inbox, batch.now, batch.caused_at)
-        self._count_news(batch, inbox)
+        for part in _parts(batch):
+            started = time.perf_counter()
+            inbox = read(part, self._senders)
+            self._observe("decode", started)
+            await self._work(connection, inbox, part)
+            if not part.is_trial:
+                self._count_news(inbox)
 
-    async def sweep(self, connection: Connection, now: datetime) -> int:
+    async def sweep(self, connection: Connection, batch: Batch) -> int:
         """Refuse what has waited too long in business time; returns how many items ended.
 
         It goes the way of a batch, so that it locks in the same sequence and decides once more:
         an item is refused for the reason it waited, as things stand now.
         """
-        names = await store.find_expired(connection, now, SWEEP_ITEMS)
+        names = await store.find_expired(connection, batch.now, SWEEP_ITEMS)
         if not names:
             return 0
-        docket = await self._work(connection, Inbox(revisited=names), now, None)
+        docket = await self._work(connection, Inbox(revisited=names, doomed=batch.doomed), batch)
         await store.forget_orders(connection, ids_in(names, ORDER))
         await store.forget_anchors(connection, names)
-        return sum(each.decision.outcome is not Outcome.WAITING for each in docket.decided)
+        ended = sum(each.decision.outcome is not Outcome.WAITING for each in docket.decided)
+        return ended + len(docket.lanes.joining)
 
-    async def _work(
-        self, connection: Connection, inbox: Inbox, now: datetime, caused_at: datetime | None
-    ) -> Docket:
+    async def _work(self, connection: Connection, inbox: Inbox, batch: Batch) -> Docket:
         started = time.perf_counter()
-        gathered = await gather(connection, inbox)
+        gathered = await gather(connection, inbox, partial(self._queue.open, connection, batch))
         started = self._observe("read", started)
-        docket = Docket(now, self._wait, gathered)
+        docket = Docket(batch.now, self._wait, gathered)
         docket.run()
+        refused = _ended(gathered.lanes, inbox.refused)
         started = self._observe("decide", started)
-        await self._write(connection, docket, inbox.refused, caused_at)
+        await self._write(connection, docket, refused, batch)
         self._observe("write", started)
-        self._count(docket, inbox.refused)
+        if not batch.is_trial:
+            self._count(docket, refused)
         return docket
 
     # Write.
@@ -86,7 +99,7 @@ class ClaimBatches:
         connection: Connection,
         docket: Docket,
         malformed: Sequence[Rejection],
-        caused_at: datetime | None,
+        batch: Batch,
     ) -> None:
         await store.save_sequences(connection, docket.sequences)
         await store.save_claims(connection, docket.claims.values())
@@ -98,7 +111,8 @@ class ClaimBatches:
         ]
         told = await rejections.save(connection, refused, source=SOURCE, now=docket.now)
         records = [*self._events(docket), *told]
-        await self._outbox.append(connection, records, caused_at=caused_at)
+        await self._outbox.append(connection, records, caused_at=batch.caused_at)
+        await self._queue.save(connection, batch, docket.lanes)
 
     async def _write_waiting(self, connection: Connection, docket: Docket) -> None:
         """Items that ended wait no longer; those that now wait for something else are moved."""
@@ -117,18 +131,29 @@ class ClaimBatches:
         await waiting.save(connection, kept)
 
     def _events(self, docket: Docket) -> list[Outgoing]:
-        """Events in the order they were decided."""
+        """Events in the order they were decided.
+
+        Raises:
+            ItemFailed: what was decided of an item cannot be written down.
+        """
         return [
-            outgoing_event(
-                event,
-                Surroundings(docket.gathered.contexts[event.claim.order_id], each.claims),
-                (each.task.original, each.task.envelope),
-                now=docket.now,
-                bytes_max=self._event_bytes_max,
-            )
+            self._event(docket, each, event)
             for each in docket.decided
             if (event := each.decision.event)
         ]
+
+    def _event(self, docket: Docket, each: Decided, event: ClaimEvent) -> Outgoing:
+        task = each.task
+        try:
+            return outgoing_event(
+                event,
+                Surroundings(docket.gathered.contexts[event.claim.order_id], each.claims),
+                (task.original, task.envelope),
+                now=docket.now,
+                bytes_max=self._event_bytes_max,
+            )
+        except Exception as error:
+            raise ItemFailed(Slot(task.original.coordinates, 0), Kind.ENCODING) from error
 
     # What operators see.
 
@@ -137,14 +162,12 @@ class ClaimBatches:
         self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(now - started)
         return now
 
-    def _count_news(self, batch: Batch, inbox: Inbox) -> None:
+    def _count_news(self, inbox: Inbox) -> None:
         """Events of orders have no outcome of their own but that they were taken in."""
-        topics = Counter(record.coordinates.topic for record in batch.records)
-        topics.subtract(task.original.coordinates.topic for task in inbox.tasks)
-        topics.subtract(refused.original.coordinates.topic for refused in inbox.refused)
+        topics = Counter(telling.original.coordinates.topic for telling in inbox.tellings)
+        topics.update(slot.at.topic for slot in inbox.without_news)
         for topic, count in topics.items():
-            if count > 0:
-                self._metrics.items_total.labels(SERVICE, topic, "applied", "").inc(count)
+            self._metrics.items_total.labels(SERVICE, topic, "applied", "").inc(count)
 
     def _count(self, docket: Docket, malformed: Sequence[Rejection]) -> None:
         for each in docket.decided:
@@ -175,6 +198,32 @@ class ClaimBatches:
                 order_id=str(order) if order else None,
                 trace_id=task.envelope.trace_id,
             )
+
+
+def _parts(batch: Batch) -> Iterator[Batch]:
+    """News are written before commands are decided: retried rows of one kind at a time, so that
+    they keep their order, and each record that was parked unread alone.
+    """
+    for _, rows in groupby(batch.retried, _work_of):
+        yield replace(batch, records=(), retried=tuple(rows))
+    if batch.records or not batch.retried:
+        yield replace(batch, retried=())
+
+
+def _work_of(row: Parked) -> tuple[bool, object]:
+    is_command = row.original.coordinates.topic == CLAIMS_COMMANDS
+    return is_command, row.place if row.index == WHOLE else None
+
+
+def _ended(lanes: Lanes, refused: Sequence[Rejection]) -> list[Rejection]:
+    """Those of the refused that may end now: one that was parked may stand behind another."""
+    ended = []
+    for each in refused:
+        slot = Slot(each.original.coordinates, each.index)
+        lanes.begin(slot)
+        if lanes.refuses(slot, each):
+            ended.append(each)
+    return ended
 
 
 def _rejection(each: Decided) -> Rejection:

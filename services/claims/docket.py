@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from services.claims.domain.claim import Claim
@@ -12,8 +13,11 @@ from services.claims.domain.commands import OpenClaim
 from services.claims.domain.deciding import decide
 from services.claims.domain.decision import Decision, Outcome
 from services.claims.domain.names import claim_name
+from services.claims.entrants import entrant_of, names_of, unread_entrant
 from services.claims.gathering import Gathered
 from services.claims.inbox import Task
+from services.runtime.parking.lanes import Lanes
+from services.runtime.parking.values import Failure, Kind, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +43,20 @@ class Docket:
 
     def run(self) -> None:
         """Decide every task; what waited for a claim comes right after its opening."""
+        for unread in self.gathered.unread:
+            self.lanes.begin(Slot(unread.original.coordinates, unread.index))
+            self.lanes.fail(unread_entrant(unread), unread.failure)
         due = deque(self.gathered.tasks)
         while due:
             task = due.popleft()
             if self._is_early(task):
                 continue
-            decision = self._decide(task)
-            if decision.event:
+            decision = self._decide_or_park(task)
+            if decision and decision.event:
                 due.extendleft(reversed(self._called(decision.event.claim.claim_id)))
         for left in self.gathered.awaiting.values():  # Nothing came, but they may be late.
             for task in left:
-                self._decide(task)
+                self._decide_or_park(task)
 
     def expires_at(self, task: Task) -> datetime:
         """Until when the task may wait."""
@@ -66,8 +73,33 @@ class Docket:
     def _called(self, claim: UUID) -> list[Task]:
         return self.gathered.awaiting.pop(claim_name(claim), [])
 
-    def _decide(self, task: Task) -> Decision:
+    @property
+    def lanes(self) -> Lanes:
+        """Who may be decided."""
+        return self.gathered.lanes
+
+    def _decide_or_park(self, task: Task) -> Decision | None:
+        """None for a task that cannot be decided, or not yet: nothing of it was entered."""
         order = self.gathered.order_of(task)
+        slot = Slot(task.original.coordinates, 0)
+        entrant = partial(entrant_of, task, order)
+        if task.waits_for:
+            self.lanes.call(slot, partial(names_of, task, order))
+        else:
+            self.lanes.begin(slot)
+        if self.lanes.admits(slot, entrant):
+            try:
+                decision = self._decide(task, order)
+            except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
+                self.lanes.fail(entrant(), Failure.of(Kind.DECISION, error))
+            else:
+                self.lanes.settle(slot, decision.outcome.value, decision.reason)
+                return decision
+        if task.waits_for:
+            self.gathered.ended.append(task.command.item_id)
+        return None
+
+    def _decide(self, task: Task, order: UUID | None) -> Decision:
         state = self.gathered.states.get(order) if order else None
         decision = self._in_time(task, decide(state, task.command, self.now))
         if state and order and decision.claim:

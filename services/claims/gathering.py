@@ -19,8 +19,9 @@ claims.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 from services.claims import store
@@ -38,10 +39,13 @@ from services.claims.domain.names import (
     order_name,
 )
 from services.claims.domain.order_copy import OrderCopy
-from services.claims.inbox import Inbox, Task, refusal, waited
+from services.claims.entrants import names_of, telling_entrant, telling_names, unread_names
+from services.claims.inbox import Inbox, Task, Unread, refusal, waited
 from services.claims.messages import OrderNews, order_in
 from services.claims.store import StoredOrder
 from services.runtime import waiting
+from services.runtime.parking.lanes import Lanes
+from services.runtime.parking.values import Slot
 from services.runtime.postgres import Connection
 from services.runtime.records import Malformed
 from services.runtime.retrying import Contended
@@ -56,6 +60,7 @@ class Gathered:
     """To decide, in this order: what waited for the batch's orders, then the batch's own."""
     awaiting: dict[str, list[Task]]
     """What waits for claims that may be opened now, by name, oldest first."""
+    lanes: Lanes = field(init=False)
     states: dict[UUID, OrderClaims] = field(default_factory=dict)
     contexts: dict[UUID, bytes] = field(default_factory=dict)
     anchors: dict[str, UUID] = field(default_factory=dict)
@@ -64,7 +69,8 @@ class Gathered:
     claim_names: set[str] = field(default_factory=set)
     """Locked names of claims: whoever waits for them finds the claim itself after the commit."""
     ended: list[UUID] = field(default_factory=list)
-    """Waiting items that cannot be read any more; they are refused."""
+    """Waiting items that cannot be read any more, or are parked: they wait no longer."""
+    unread: list[Unread] = field(default_factory=list)
 
     def order_of(self, task: Task) -> UUID | None:
         """The order a task is about, if it is known."""
@@ -81,14 +87,24 @@ class Gathered:
         return state is not None and state.order.is_seen
 
 
-async def gather(connection: Connection, inbox: Inbox) -> Gathered:
+OpenLanes = Callable[[Callable[[], Collection[str]]], Awaitable[Lanes]]
+
+
+async def gather(connection: Connection, inbox: Inbox, open_lanes: OpenLanes) -> Gathered:
     """Lock and read, in the sequence the module describes.
+
+    What is parked is looked up before the orders are locked, for news are written by that very
+    statement. That is early enough: what came before on the same partition is committed, by the
+    fence, and no order is promised between partitions.
 
     Raises:
         Contended: a claim appeared between two looks; the batch must be read again.
     """
-    gathered = Gathered(list(inbox.tasks), {})
+    gathered = Gathered(list(inbox.tasks), {}, unread=list(inbox.unread))
     resolved = await _lock_names(connection, inbox, gathered)
+    await _find_owners(connection, inbox, gathered)
+    gathered.lanes = await open_lanes(lambda: _all_names(inbox, gathered))
+    _admit_news(inbox, gathered.lanes)
     renewed = await _lock_orders(connection, inbox, gathered)
     called = {name for name, order in resolved.items() if order in renewed}
     called |= {order_name(order) for order in renewed}
@@ -112,11 +128,38 @@ async def _lock_names(connection: Connection, inbox: Inbox, gathered: Gathered) 
     return resolved
 
 
-async def _lock_orders(connection: Connection, inbox: Inbox, gathered: Gathered) -> set[UUID]:
-    """Make, lock and renew the orders; returns those the news are new to."""
+async def _find_owners(connection: Connection, inbox: Inbox, gathered: Gathered) -> None:
     changes = [t.command for t in inbox.tasks if not isinstance(t.command, OpenClaim)]
     asked = {command.claim_id for command in changes} | ids_in(inbox.revisited, CLAIM)
     gathered.owners = await store.find_claims(connection, asked)
+
+
+def _all_names(inbox: Inbox, gathered: Gathered) -> set[str]:
+    """Every name of what the batch brings, and of what it may call."""
+    found = set(inbox.revisited)
+    found.update(*map(telling_names, inbox.tellings), *map(unread_names, inbox.unread))
+    for task in inbox.tasks:
+        found |= names_of(task, gathered.order_of(task))
+    return found
+
+
+def _admit_news(inbox: Inbox, lanes: Lanes) -> None:
+    """Leave out news of orders that have an earlier item parked."""
+    admitted = []
+    for telling in inbox.tellings:
+        slot = Slot(telling.original.coordinates, 0)
+        lanes.begin(slot)
+        if lanes.admits(slot, partial(telling_entrant, telling)):
+            lanes.settle(slot, "applied")
+            admitted.append(telling)
+    inbox.tellings = admitted
+    for slot in inbox.without_news:
+        lanes.begin(slot)
+        lanes.settle(slot, "applied")
+
+
+async def _lock_orders(connection: Connection, inbox: Inbox, gathered: Gathered) -> set[UUID]:
+    """Make, lock and renew the orders; returns those the news are new to."""
     newest = inbox.newest()
     touched = {order for task in inbox.tasks if (order := gathered.order_of(task))}
     touched |= {*gathered.owners.values(), *gathered.anchors.values()}
@@ -198,6 +241,12 @@ def _copy(row: StoredOrder) -> OrderCopy:
 def _tasks(rows: Sequence[Waiting], inbox: Inbox, gathered: Gathered) -> Collection[Task]:
     tasks = []
     for row in rows:
+        slot = Slot(row.original.coordinates, row.index)
+        if slot in inbox.doomed:
+            failure = inbox.doomed[slot]
+            gathered.unread.append(Unread(row.original, row.index, failure, row.waits_for))
+            gathered.ended.append(row.item_id)
+            continue
         try:
             tasks.append(waited(row))
         except Malformed as error:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from services.orders.domain.commands import (
     number_key,
     reference_key,
 )
-from services.orders.entrants import hint_of, keys_of, names_of
+from services.orders.entrants import hint_of, keys_of, names_of, waiting_entrant
 from services.orders.messages import context, outgoing
 from services.orders.messages.incoming import (
     COMMANDS,
@@ -45,6 +46,7 @@ from services.runtime.parking.queue import Queue
 from services.runtime.parking.values import ItemFailed, Kind, Slot
 from services.runtime.queries import load
 from services.runtime.retrying import Contended
+from services.runtime.senders import senders_of
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
 from services.runtime.waiting import Waiting
@@ -73,6 +75,7 @@ class OrdersBatch:
         self._metrics = metrics
         self._outbox = Outbox(settings.outbox_shards)
         self._queue = Queue(SERVICE, settings, metrics)
+        self._senders = senders_of(settings)
         self._waits = {
             COMMANDS: timedelta(seconds=settings.command_wait_seconds),
             TRACKING: timedelta(seconds=settings.tracking_wait_seconds),
@@ -81,7 +84,7 @@ class OrdersBatch:
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Decide every item of the batch and write what follows."""
         watch = _StopWatch(self._metrics)
-        entries = [*tried_again(batch), *arrived(batch)]
+        entries = [*tried_again(batch, self._senders), *arrived(batch, self._senders)]
         watch.lap("decode")
         agenda = await self._read(connection, entries, batch)
         watch.lap("read")
@@ -182,20 +185,28 @@ class OrdersBatch:
 
     # Sweep.
 
-    async def sweep(self, connection: Connection, now: datetime) -> int:
+    async def sweep(self, connection: Connection, batch: Batch) -> int:
         """Refuse what has waited too long in business time; returns how many items ended."""
-        rows = await waiting.lock_expired(connection, now, SWEEP_ITEMS)
+        rows = await waiting.lock_expired(connection, batch.now, SWEEP_ITEMS)
         if not rows:
             return 0
-        expired = [(row, read_item(row.original, row.index, now)) for row in rows]
-        refusals = [expiry_of(row, entry) for row, entry in expired]
+        lanes = Lanes(batch)
+        refusals = [
+            expiry_of(row, entry)
+            for row, entry in _kept(rows, batch.now)
+            if lanes.admits(
+                Slot(row.original.coordinates, row.index), partial(waiting_entrant, row, entry)
+            )
+        ]
         await waiting.remove(connection, [row.item_id for row in rows])
         numbers = [row.waits_for.removeprefix(number_key("")) for row in rows]
         await connection.execute(SQL["delete_unowned_parcels"], numbers)
-        told = await rejections.save(connection, refusals, source=outgoing.SOURCE, now=now)
-        outcomes = refused_outcomes(refusals, now)
-        await self._outbox.append(connection, [*outcomes, *told])
-        tell(self._metrics, (), refusals)
+        source, now = outgoing.SOURCE, batch.now
+        told = await rejections.save(connection, refusals, source=source, now=now)
+        await self._outbox.append(connection, [*refused_outcomes(refusals, now), *told])
+        await self._queue.save(connection, batch, lanes)
+        if not batch.is_trial:
+            tell(self._metrics, (), refusals)
         return len(rows)
 
 

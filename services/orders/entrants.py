@@ -20,11 +20,13 @@ from services.orders.messages.incoming import (
     CLAIM_EVENTS,
     TRACKING,
     Asked,
+    Entry,
     Unread,
     alone,
 )
 from services.orders.store import direct_id
 from services.runtime.parking.values import Entrant, order_name
+from services.runtime.waiting import Waiting
 
 
 def entrant_of(
@@ -36,6 +38,13 @@ def entrant_of(
     found = names_of(references, said.numbers, known, parcels)
     cut = partial(alone, asked)
     return Entrant(item.original, item.index, item.item_id, item.envelope.type, found, cut)
+
+
+def waiting_entrant(row: Waiting, entry: Entry) -> Entrant:
+    """An item that waited, under the name it waited for."""
+    envelope = entry.item.envelope if isinstance(entry, Asked) else entry.envelope
+    names = frozenset({row.waits_for})
+    return Entrant(row.original, row.index, row.item_id, envelope.type, names)
 
 
 def names_of(

@@ -7,32 +7,31 @@ import contextlib
 import functools
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 import structlog
 from faststream.kafka import KafkaBroker
 
 from services.runtime import migrate, shards, waiting
-from services.runtime.broker import subscribe
+from services.runtime.broker import make_surveyor, subscribe
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.consumer import ApplyBatch, BatchConsumer
 from services.runtime.fuse import FuseLimits
 from services.runtime.health import Check, CheckResult
 from services.runtime.kafka_access import told_plainly
+from services.runtime.parking import queue
+from services.runtime.parking.drains import Drains
 from services.runtime.placing import Assignment
 from services.runtime.polls import BatchLimits, Weigh, one_order
-from services.runtime.postgres import Connection, Pool, create_pool
+from services.runtime.postgres import Pool, create_pool
 from services.runtime.relay import SQL as OUTBOX_SQL
 from services.runtime.relay import Relay
-from services.runtime.retrying import backoff_seconds, forget_rows, is_transient
+from services.runtime.retrying import backoff_seconds, is_transient
 from services.runtime.settings import Settings
+from services.runtime.sweeps import Sweep, Sweeps
 from services.runtime.telemetry import Metrics
+from services.runtime.watching import LogWatch
 from services.runtime.ways import ways_of
-
-SWEEP_ITEMS = 500
-# Decide what has waited too long; returns how many items it finished.
-Sweep = Callable[[Connection, datetime], Awaitable[int]]
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +66,7 @@ class Service:
         self._relay_task: asyncio.Task[None] | None = None
         self._consumer: BatchConsumer | None = None
         self._subscriber: Any = None
+        self._watch: LogWatch | None = None
         self._is_leaving = False
         # What the start waits for, as its last try told it.
         self._awaited = ""
@@ -82,11 +82,13 @@ class Service:
         self._broker, self._subscriber = subscribe(
             self._settings, self.name, self._topics, self._consumer
         )
+        self._watch = self._make_watch(self._consumer)
         await self._until_up(self._start_broker)
         self._relay_task = asyncio.create_task(self._relay.run(), name=f"{self.name}.relay")
         self._begin(self._measure_forever())
+        self._begin(self._make_drains(self._pool, self._relay).run())
         if self._sweep:
-            self._begin(self._sweep_forever(self._sweep))
+            self._begin(self._make_sweeps(self._sweep, self._pool, self._relay).run())
         log.info("service_started", service=self.name, topics=self._topics)
 
     async def stop(self) -> None:
@@ -97,6 +99,8 @@ class Service:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        if self._watch:
+            await self._watch.close()
         if self._pool:
             self._pool.terminate()
         log.info("service_stopped", service=self.name)
@@ -107,10 +111,10 @@ class Service:
             self._consumer.assignment.leave()
         if self._broker:
             await self._broker.stop()
-        if self._relay and self._relay_task:
-            self._relay.drain()
         if self._consumer:
             await self._consumer.assignment.let_go(self._consumer.assignment.partitions)
+        if self._relay and self._relay_task:
+            self._relay.drain()
             await self._relay_task
 
     async def _until_up(self, action: Callable[[], Awaitable[Any]]) -> Any:
@@ -171,6 +175,30 @@ class Service:
             committed=relay.wake,
         )
 
+    def _make_drains(self, pool: Pool, relay: Relay) -> Drains:
+        return Drains(
+            service=self.name,
+            pool=pool,
+            apply=self._apply,
+            clock=self._clock,
+            interval_seconds=self._settings.parking_interval_seconds,
+            committed=relay.wake,
+        )
+
+    def _make_sweeps(self, sweep: Sweep, pool: Pool, relay: Relay) -> Sweeps:
+        return Sweeps(
+            service=self.name,
+            pool=pool,
+            sweep=sweep,
+            clock=self._clock,
+            interval_seconds=self._settings.sweep_interval_seconds,
+            committed=relay.wake,
+        )
+
+    def _make_watch(self, consumer: BatchConsumer) -> LogWatch:
+        surveyor = make_surveyor(self._settings)
+        return LogWatch(consumer.assignment, consumer.polls, surveyor, self._settings.stall_seconds)
+
     def _fuse_limits(self) -> FuseLimits:
         return FuseLimits(
             self._settings.fuse_window_items,
@@ -188,6 +216,8 @@ class Service:
         while True:
             await asyncio.sleep(self._settings.metrics_interval_seconds)
             try:
+                if self._watch:
+                    await self._watch.look()
                 await self._measure()
             except Exception as error:  # noqa: BLE001 - measuring must not end the service
                 log.warning("measuring_failed", service=self.name, error=repr(error))
@@ -203,30 +233,13 @@ class Service:
                 OUTBOX_SQL["measure_outbox"], self._settings.outbox_shards
             )
             items = await waiting.count(connection)
+            parked = await queue.count(connection)
         assert outbox is not None
         self.metrics.outbox_rows.labels(self.name).set(outbox["rows"])
         self.metrics.outbox_bytes.labels(self.name).set(outbox["bytes"])
         self.metrics.outbox_oldest_age_seconds.labels(self.name).set(outbox["oldest_age_seconds"])
         self.metrics.waiting_items.labels(self.name).set(sum(items.values()))
-
-    async def _sweep_forever(self, sweep: Sweep) -> None:
-        while True:
-            await asyncio.sleep(self._settings.sweep_interval_seconds)
-            try:
-                while await self._sweep_once(sweep):
-                    pass
-            except Exception as error:
-                forget_rows(error)
-                log.warning("sweep_failed", service=self.name, exc_info=error)
-
-    async def _sweep_once(self, sweep: Sweep) -> int:
-        assert self._pool is not None
-        assert self._relay is not None
-        async with self._pool.acquire() as connection, connection.transaction():
-            finished = await sweep(connection, self._clock.now())
-        if finished:
-            self._relay.wake()
-        return finished
+        self.metrics.parked_items.labels(self.name).set(parked)
 
     # Health.
 
@@ -265,11 +278,16 @@ class Service:
         if reasons := assignment.stops.reasons:
             told = [f"{p.topic}[{p.partition}]: {why}" for p, why in reasons.items()]
             return False, "stopped: " + "; ".join(told)
+        if self._watch and self._watch.missing:
+            return False, f"not there: {', '.join(self._watch.missing)}"
         return assignment.is_placed(), f"{len(assignment.partitions)} assigned"
 
     async def _batches_go_through(self) -> CheckResult:
         is_retrying = self._consumer is not None and self._consumer.is_retrying
-        return not is_retrying, "a batch is being retried" if is_retrying else "nothing is retried"
+        if is_retrying:
+            return False, "a batch is being retried"
+        trouble = self._consumer.polls.trouble if self._consumer else None
+        return not trouble, f"polls fail: {trouble}" if trouble else "nothing is retried"
 
     async def _relay_publishes(self) -> CheckResult:
         trouble = self._relay.trouble if self._relay else "not started yet"
@@ -281,8 +299,10 @@ class Service:
         if self._is_leaving:
             return True, "stopping"
         tasks = getattr(self._subscriber, "tasks", [])
-        runs = any(not task.done() for task in tasks)
-        return runs, "polls" if runs else "the poll loop has ended"
+        if not any(not task.done() for task in tasks):
+            return False, "the poll loop has ended"
+        stalled = self._watch.trouble if self._watch else None
+        return not stalled, f"stalled: {stalled}" if stalled else "polls"
 
 
 @functools.cache

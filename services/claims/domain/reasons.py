@@ -31,6 +31,7 @@ class Refusal(StrEnum):
     STATUS_NOT_ALLOWED = "status_not_allowed"
     REOPENING_NEEDS_REASON = "reopening_needs_reason"
     CLAIM_ALREADY_OPEN = "claim_already_open"
+    SOURCE_NOT_ALLOWED = "source_not_allowed"
 
 
 SENTENCES: dict[Refusal, str] = {
@@ -76,6 +77,7 @@ SENTENCES: dict[Refusal, str] = {
     Refusal.STATUS_NOT_ALLOWED: "a claim that is {status} can become {allowed}, not {wanted}",
     Refusal.REOPENING_NEEDS_REASON: "to reopen a closed claim, say why in reason_for_change",
     Refusal.CLAIM_ALREADY_OPEN: "claim {claim} is open for the same items of the same parcel",
+    Refusal.SOURCE_NOT_ALLOWED: "this ce_source may not send commands for shop {shop}",
 }
 
 

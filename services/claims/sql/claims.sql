@@ -79,9 +79,15 @@ SELECT claim_id, order_id, shop, shipment_id, reason, status, items_hash,
        deleted_at = excluded.deleted_at, details = excluded.details;
 
 -- name: find_expired
--- Names that something has waited for too long. $1 business time, $2 at most
+-- Names that something has waited for too long; not those of what is parked, which may appear
+-- yet. $1 business time, $2 at most
 SELECT DISTINCT waits_for
-  FROM (SELECT waits_for FROM waiting WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS late;
+  FROM (SELECT waits_for
+          FROM waiting
+         WHERE expires_at <= $1
+           AND NOT EXISTS (SELECT FROM parked_name WHERE parked_name.name = waiting.waits_for)
+         ORDER BY expires_at
+         LIMIT $2) AS late;
 
 -- name: forget_orders
 -- Orders that were named, that no event told of, and that nothing waits for any more; they must be

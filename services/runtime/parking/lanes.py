@@ -21,6 +21,7 @@ from services.runtime.parking.values import (
     Slot,
 )
 from services.runtime.rejections import Rejection
+from services.runtime.senders import SOURCE_NOT_ALLOWED
 
 BEHIND = Failure(Kind.BEHIND, "an earlier item that shares a name with it is parked")
 
@@ -77,6 +78,15 @@ class Lanes:
             self._is_turn_held = True
             self._stay(row, BEHIND, row.names)
 
+    def call(self, slot: Slot, names: Callable[[], frozenset[str]]) -> None:
+        """The turn of an item that waited: it stands where the row stands that called it up."""
+        if not self._rows:
+            return
+        mine = names()
+        callers = (row for row in self._rows.values() if not mine.isdisjoint(row.names))
+        self._turn = self._row_of(slot) or next(callers, None)
+        self._is_turn_held = False
+
     def admits(self, slot: Slot, describe: Callable[[], Entrant]) -> bool:
         """Whether the item is to be decided now; if not, it is parked here.
 
@@ -104,7 +114,7 @@ class Lanes:
             if not self.admits(slot, lambda: known):
                 return False
             self.settle(slot, "rejected", rejection.reason)
-        else:
+        elif rejection.reason != SOURCE_NOT_ALLOWED:  # A rule's refusal: no flood of bad input.
             self.report.malformed.append((slot, rejection.envelope.source or ""))
         return True
 

@@ -18,8 +18,15 @@ SELECT * FROM waiting WHERE waits_for = ANY ($1::text[]) ORDER BY id FOR UPDATE;
 DELETE FROM waiting WHERE item_id = ANY ($1::uuid[]);
 
 -- name: lock_expired_waiting
--- What has waited too long, as long as nobody is deciding it just now. $1 business time, $2 at most
-SELECT * FROM waiting WHERE expires_at <= $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED;
+-- What has waited too long, as long as nobody is deciding it just now. What it waits for may be
+-- parked: then it goes on waiting for that. $1 business time, $2 at most
+SELECT *
+  FROM waiting
+ WHERE expires_at <= $1
+   AND NOT EXISTS (SELECT FROM parked_name WHERE parked_name.name = waiting.waits_for)
+ ORDER BY id
+ LIMIT $2
+   FOR UPDATE SKIP LOCKED;
 
 -- name: count_waiting
 -- How many items wait, by topic.

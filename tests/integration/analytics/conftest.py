@@ -5,7 +5,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.analytics.batch import EventBatches
-from services.runtime.outbox import Outbox
 from services.runtime.postgres import connect
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
@@ -31,6 +30,6 @@ async def connection(settings) -> asyncpg.Connection:
 
 
 @pytest.fixture
-def batches():
+def batches(settings):
     """The service's batches, with metrics of their own."""
-    return EventBatches(Outbox(shards=4), Metrics(CollectorRegistry()))
+    return EventBatches(settings, Metrics(CollectorRegistry()))

@@ -141,7 +141,7 @@ def sweep(pool, claims) -> Callable:
 
     async def run(now):
         async with pool.acquire() as connection, connection.transaction():
-            return await claims.sweep(connection, now)
+            return await claims.sweep(connection, Batch((), now))
 
     return run
 

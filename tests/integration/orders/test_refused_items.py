@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.orders.messages.incoming import read_item
+from services.runtime.batches import Batch
 from services.runtime.records import Coordinates, Original
 from services.runtime.resending import ITEMS_HEADER
 from tests.integration.orders.conftest import NOW, a_record, an_upsert
@@ -27,7 +28,7 @@ def sweep(pool, orders):
 
     async def run(now):
         async with pool.acquire() as connection, connection.transaction():
-            return await orders.sweep(connection, now)
+            return await orders.sweep(connection, Batch((), now))
 
     return run
 
