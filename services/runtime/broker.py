@@ -16,7 +16,9 @@ from faststream.kafka.message import KafkaAckableMessage
 from services.runtime import lenient
 from services.runtime.consumer import BatchConsumer
 from services.runtime.kafka import broker_security, client_options
+from services.runtime.polling import PollLoop
 from services.runtime.settings import Settings
+from services.runtime.watching import Surveyor
 
 # What one fetch may bring into memory, over all partitions and per partition.
 FETCH_MAX_BYTES = 16 * 1024 * 1024
@@ -80,7 +82,25 @@ def subscribe(
         await consumer.handle(records)
 
     subscriber(handle)
+    _watch_polls(subscriber, consumer.polls)
     return broker, subscriber
+
+
+def make_surveyor(settings: Settings) -> Surveyor:
+    """Asks for the ends to which records can be read: before a transaction that is still open."""
+    return Surveyor(
+        lambda: AIOKafkaConsumer(
+            **client_options(settings),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+        )
+    )
+
+
+def _watch_polls(subscriber: Any, polls: PollLoop) -> None:
+    """FastStream logs a poll that fails and goes on; nobody else would hear of it."""
+    poll = subscriber.get_msg
+    subscriber.get_msg = lambda consumer: polls.watch(poll(consumer))
 
 
 def _raw_parser(

@@ -21,6 +21,7 @@ from services.runtime.fuse import FuseTripped
 from services.runtime.fuses import Levels, shares
 from services.runtime.parking.values import WHOLE, Failure, Kind, Slot
 from services.runtime.placing import Assignment
+from services.runtime.polling import PollLoop
 from services.runtime.polls import BatchLimits, Weigh, by_partition, chunks, parts_of
 from services.runtime.postgres import Connection, Pool
 from services.runtime.records import ConsumedRecord, Original, original_of
@@ -67,6 +68,7 @@ class BatchConsumer:
         self._committed = committed
         self.assignment = assignment
         self._positions = assignment.positions
+        self.polls = PollLoop()
         self.is_retrying = False
         self._doomed: dict[Slot, Failure] = {}
 
@@ -74,12 +76,13 @@ class BatchConsumer:
 
     async def handle(self, records: Sequence[ConsumedRecord]) -> None:
         """Apply one poll's records, in batches; returns when each partition is done or stopped."""
-        rest = await self.assignment.hear(records)
-        alone, together = self.assignment.careful.split(rest)
-        for record in alone:
-            await self._apply_alone(record)
-        for chunk in chunks(together, self._weigh, self._limits):
-            await self._apply_patiently(chunk)
+        with self.polls.applying():
+            rest = await self.assignment.hear(records)
+            alone, together = self.assignment.careful.split(rest)
+            for record in alone:
+                await self._apply_alone(record)
+            for chunk in chunks(together, self._weigh, self._limits):
+                await self._apply_patiently(chunk)
 
     async def _apply_alone(self, record: ConsumedRecord) -> None:
         """Careful mode: it is noted that the record is tried, before it is.

@@ -15,7 +15,7 @@ from services.runtime.fuse import FuseLimits
 from services.runtime.fuses import Fuses
 from services.runtime.gauges import PartitionGauges
 from services.runtime.offsets import CommittedOffsets
-from services.runtime.positions import Positions
+from services.runtime.positions import Placed, Positions
 from services.runtime.postgres import Pool
 from services.runtime.records import ConsumedRecord
 from services.runtime.retrying import backoff_seconds, is_transient
@@ -23,6 +23,8 @@ from services.runtime.stops import Stops
 from services.runtime.telemetry import Metrics
 from services.runtime.topic_ids import topic_ids
 
+DOUBT_TRIES = 3
+DOUBT_PAUSE_SECONDS = 0.5
 LET_GO_TIMEOUT_SECONDS = 2.0  # A rebalance waits for it; the next owner is only careful without.
 
 log = structlog.get_logger(__name__)
@@ -54,6 +56,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self.fuses = Fuses(fuse_limits, self.gauges)
         self.partitions: frozenset[TopicPartition] = frozenset()
         self.has_joined = False
+        self.is_joining = True
 
     def bind(self, locate: Callable[[], AIOKafkaConsumer | None]) -> None:
         """Say where the Kafka consumer is to be found; FastStream makes it when it starts."""
@@ -67,6 +70,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Forget where we stood; the batch in hand is still held by its fence."""
+        self.is_joining = True
         self.partitions -= revoked
         self.positions.forget(revoked)
         await self.let_go(revoked)
@@ -76,6 +80,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         """Place every partition at its stored position, beside the group's own work."""
         self.partitions = frozenset(assigned)
         self.has_joined = True
+        self.is_joining = False
         self.positions.forget(assigned)
         self.positions.keep_only(assigned)
         self._committed_offsets.forget()
@@ -129,9 +134,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self.consumer()
         if consumer is None:
             raise IllegalStateError("the Kafka consumer is not there yet")
-        ids = await topic_ids(consumer, {p.topic for p in wanted})
-        async with self._pool.acquire() as connection:
-            placed = await self.positions.place(connection, consumer, wanted, ids)
+        placed = await self._place_surely(consumer, wanted)
         self.careful.begin(placed.abandoned)
         for partition, allowed in placed.fuse_allows.items():
             self.fuses.begin(partition, allowed)
@@ -139,6 +142,20 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             self.stops.hold(partition, why)
         for error in placed.lost:
             await self.stops.stop(error.partition, error)
+
+    async def _place_surely(
+        self, consumer: AIOKafkaConsumer, wanted: Sequence[TopicPartition]
+    ) -> Placed:
+        """Just after a change of leaders an end may be told too low: a doubt is asked again."""
+        ids = await topic_ids(consumer, {p.topic for p in wanted})
+        tries = 0
+        while True:
+            tries += 1
+            async with self._pool.acquire() as connection:
+                placed = await self.positions.place(connection, consumer, wanted, ids)
+            if not placed.lost or tries >= DOUBT_TRIES:
+                return placed
+            await asyncio.sleep(DOUBT_PAUSE_SECONDS)
 
     async def place_again(self, began: Mapping[TopicPartition, int]) -> None:
         """Seek again where batches began elsewhere than we stand.
