@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from services.orders.messages.incoming import Entry, Unread, is_of_many, read, read_item
+from services.orders.domain.commands import ReportTracking
+from services.orders.messages.incoming import (
+    COMMANDS,
+    Asked,
+    Entry,
+    Unread,
+    is_of_many,
+    read,
+    read_item,
+)
 from services.runtime.batches import Batch
 from services.runtime.parking.values import WHOLE, Parked, Slot
-from services.runtime.records import Item, readable_envelope
+from services.runtime.records import FieldError, Item, readable_envelope
 from services.runtime.rejections import Rejection
+from services.runtime.senders import SOURCE_NOT_ALLOWED, SOURCE_POINTER, Senders
 
 
-def arrived(batch: Batch) -> Iterator[Entry]:
+def arrived(batch: Batch, senders: Senders) -> Iterator[Entry]:
     """The items of the batch's records; a record that is doomed as a whole is not read."""
     for record in batch.records:
         failure = batch.doomed and batch.doomed.get(Slot(record.coordinates, WHOLE))
         if failure:
             yield Unread(record, WHOLE, readable_envelope(record), failure)
         else:
-            yield from read(record, batch.now)
+            yield from _admitted(read(record, batch.now), senders)
 
 
-def tried_again(batch: Batch) -> Iterator[Entry]:
+def tried_again(batch: Batch, senders: Senders) -> Iterator[Entry]:
     """The parked items of the batch, in the order of the queue; dismissed ones are refusals."""
     for row in batch.retried:
         failure = batch.doomed and batch.doomed.get(row.slot)
@@ -29,10 +39,38 @@ def tried_again(batch: Batch) -> Iterator[Entry]:
             yield _dismissal(batch, row)
         elif failure and row.index == WHOLE:
             yield Unread(row.original, WHOLE, readable_envelope(row.original), failure)
-        elif row.index == WHOLE:
-            yield from read(row.original, batch.now)
+        elif row.index == WHOLE:  # Never read before, so its sender was never looked at.
+            yield from _admitted(read(row.original, batch.now), senders)
         else:
             yield read_item(row.original, row.index, batch.now)
+
+
+def _admitted(entries: Iterable[Entry], senders: Senders) -> Iterable[Entry]:
+    """The entries, commands of senders who may not speak for their shop refused: here, before
+    anything is locked, so that a stranger's message touches nothing. What was let in stays so.
+    """
+    return [_of_a_known_sender(entry, senders) for entry in entries] if senders else entries
+
+
+def _of_a_known_sender(entry: Entry, senders: Senders) -> Entry:
+    if not isinstance(entry, Asked) or isinstance(entry.command, ReportTracking):
+        return entry
+    item = entry.item
+    if item.original.coordinates.topic != COMMANDS:
+        return entry
+    detail = senders.refusal(entry.command.shop, item.envelope.source)
+    if detail is None:
+        return entry
+    errors = (FieldError(SOURCE_POINTER, detail),)
+    return Rejection(
+        item.original,
+        item.index,
+        item.envelope,
+        SOURCE_NOT_ALLOWED,
+        detail,
+        errors,
+        is_of_many(item),
+    )
 
 
 def _dismissal(batch: Batch, row: Parked) -> Rejection:

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.runtime.environment import SecretFiles, SettingsError, explain, refuse_unknown
 from services.runtime.kafka_settings import KafkaSettings
+from services.runtime.senders import Senders
 
 __all__ = ["SERVICES", "NoDatabase", "Settings", "SettingsError"]
 
@@ -103,6 +104,15 @@ class Settings(KafkaSettings):
 
     clock_file: Path | None = _own(
         "CLOCK_FILE", None, "File holding the business time (RFC 3339), for demos and replays."
+    )
+    allowed_sources: str | None = _own(
+        "ALLOWED_SOURCES",
+        None,
+        'Which `ce_source` may send commands for which shop, as JSON: `{"shop": ["source", …]}`; '
+        "`*` in a source is any text, as a shop all that are not listed. Unset: anybody for any.",
+    )
+    allowed_sources_file: Path | None = _own(
+        "ALLOWED_SOURCES_FILE", None, "File with the JSON of ORDERFLOW_ALLOWED_SOURCES, instead."
     )
     batch_max_records: int = _own(
         "BATCH_MAX_RECORDS", 500, "Most Kafka records in one batch.", ge=1, le=100_000
@@ -241,6 +251,13 @@ class Settings(KafkaSettings):
                 "for example postgresql://orderflow:…@127.0.0.1:5432/orderflow"
             )
         return chosen.get_secret_value()
+
+    @field_validator("allowed_sources")
+    @classmethod
+    def _are_lists_by_shop(cls, text: str | None) -> str | None:
+        if text is not None:
+            Senders.parse(text)
+        return text
 
     def database_passwords(self) -> Mapping[str, str]:
         """Passwords that `orderflow migrate` gives to the services' roles, by service."""

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     SHIPMENT_AMBIGUOUS = "shipment_ambiguous"
     SHIPMENT_NOT_NAMED = "shipment_not_named"
     TOO_MANY_SCANS = "too_many_scans"
+    SOURCE_NOT_ALLOWED = "source_not_allowed"
 
 
 SENTENCES: Mapping[Reason, str] = MappingProxyType(
@@ -65,6 +66,8 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "tracking_number.",
         Reason.TOO_MANY_SCANS: "The tracking number would have more than 500 scans; check that "
         "the sender does not invent scan ids.",
+        Reason.SOURCE_NOT_ALLOWED: "This ce_source may not send commands for the shop; correct it, "
+        "or ask the operators to allow it.",
     }
 )
 """The sentence for each reason: the fact and the way out."""
