@@ -19,6 +19,7 @@ from tests.faults.campaign.checker.findings import Findings
 from tests.faults.campaign.checker.ledger import Ledger
 from tests.faults.campaign.checker.reader import Reader
 from tests.faults.campaign.checker.tables import Tables
+from tests.faults.campaign.operators import Operators
 from tests.faults.campaign.publishing import Publisher
 from tests.faults.campaign.rounds import Campaign, Round, as_json
 from tests.faults.campaign.stage import Stage, staged
@@ -117,6 +118,7 @@ async def _campaign(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -
             ledger=ledger,
             tables=Tables(installation.database_url, installation.prefix),
             publisher=publisher,
+            operators=Operators(stage),
             tell=lambda round_: tell(_line(round_)),
             has_faults=wanted.has_faults,
             publishing=wanted.points,
@@ -153,6 +155,7 @@ def _write(result: Result, last_words: dict[str, list[str]]) -> None:
         "records_read": campaign.ledger.records,
         "counts": result.findings.counts,
         "faults": dict(campaign.points.most_common()),
+        "operators": dict(campaign.operators.acts),
         "played": [as_json(round_) for round_ in campaign.played],
         "findings": [str(finding) for finding in result.findings.all[:FINDINGS_KEPT]],
         "repeats": result.findings.repeats_examples,

@@ -19,6 +19,7 @@ from tests.faults.campaign.checker.findings import LOST, Findings
 from tests.faults.campaign.checker.ledger import Ledger
 from tests.faults.campaign.checker.reader import Reader
 from tests.faults.campaign.checker.tables import Tables
+from tests.faults.campaign.operators import Operators
 from tests.faults.campaign.publishing import Publisher
 from tests.faults.campaign.stage import Stage
 from tests.faults.campaign.strikes import Striker
@@ -29,6 +30,8 @@ SETTLE_SECONDS = 60.0
 QUIET_SECONDS = 0.3
 POLL_SECONDS = 0.1
 UNREADY = "unready"
+MENDED_EVERY = 4
+"""Every so many rounds the bug that poison wakes is mended for a while."""
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class Campaign:
     tables: Tables
     publisher: Publisher
     tell: Callable[[Round], None]
+    operators: Operators
     has_faults: bool = True
     publishing: Sequence[str] = points.PUBLISHING
     played: list[Round] = field(default_factory=list)
@@ -84,16 +88,23 @@ class Campaign:
     async def _play(self, number: int) -> None:
         began = time.monotonic()
         self.stage.set_clock(number)
+        poisoned = self.traffic.poisoned()
         messages = self.traffic.round(number)
+        is_mended = number % MENDED_EVERY == 0 or number > self.traffic.rounds
         faults = self._faults_of(number)
         rng = random.Random(f"strikes/{self.traffic.seed}/{number}")
         seconds = SPREAD_SECONDS if faults else 0.2
         before = self.publisher.sent
-        struck, _ = await asyncio.gather(
+        self.operators.mend(is_mended=is_mended)
+        struck, *_ = await asyncio.gather(
             Striker(self.stage, rng).strike(faults),
             self.publisher.publish(messages, seconds, self.ledger.causes),
+            self.operators.act_in_the_storm(() if is_mended else poisoned, rng),
         )
+        if is_mended:
+            await self._until_nothing_is_parked()
         await self._look(number)
+        await self.operators.act_in_peace(self.traffic.poisoned(), rng)
         self.points += struck.done
         done = Round(
             number=number,
@@ -174,6 +185,17 @@ class Campaign:
             if topic in topics and positions.get((service, topic, partition), 0) < end
         ]
         return behind + ([f"{unpublished} rows in outboxes"] if unpublished else [])
+
+    async def _until_nothing_is_parked(self) -> None:
+        """Without the bug everything heals by itself: the services try again."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        await self._settle()
+        while time.monotonic() < deadline:
+            if not await self.tables.parked():
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        for diary in self.traffic.poisoned():
+            diary.retried()
 
     async def _until_nothing_waits(self) -> None:
         """Commands that wait for nothing are refused when their time is over."""

@@ -34,6 +34,12 @@ QUICK = {
     "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_SECONDS": "4",
     "DATABASE_STATEMENT_TIMEOUT_SECONDS": "8",
     "DATABASE_CONNECT_TIMEOUT_SECONDS": "3",
+    "ORDERFLOW_PARKING_FIRST_DELAY_SECONDS": "1",
+    "ORDERFLOW_PARKING_LONGEST_DELAY_SECONDS": "3",
+    "ORDERFLOW_PARKING_INTERVAL_SECONDS": "0.5",
+    # There is more poison in the campaign than any fuse should let pass; it has tests of its own.
+    "ORDERFLOW_FUSE_PARKED_SHARE": "0",
+    "ORDERFLOW_FUSE_PARKED_IN_A_ROW": "0",
 }
 """Time-outs that fit rounds of ten seconds; small batches, so that there are many to die in."""
 
@@ -46,6 +52,11 @@ class Stage:
     installation: Installation
     wards: dict[str, Ward]
     proxies: Mapping[str, Proxy]
+
+    @property
+    def control(self) -> Path:
+        """The folder of control files, which every replica looks into."""
+        return next(iter(self.wards.values())).control
 
     def lead_proxies(self) -> None:
         """Lead to where the servers are; one that was started again may be elsewhere."""

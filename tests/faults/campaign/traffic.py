@@ -101,7 +101,7 @@ class Traffic:
 
     seed: int
     rounds: int
-    has_poison: bool = False
+    has_poison: bool = True
     scripts: dict[int, Script] = field(default_factory=dict)
     diaries: list[Diary] = field(default_factory=list)
     _due: dict[int, list[Sequence[Message]]] = field(default_factory=lambda: defaultdict(list))
@@ -145,7 +145,7 @@ class Traffic:
     def _write_diaries(self, number: int, rng: random.Random) -> None:
         self.diaries += [Diary(f"{number}-{at}", number) for at in range(DIARIES_A_ROUND)]
         live = [diary for diary in self.diaries if number - diary.since < DIARY_ROUNDS]
-        old = [message for diary in live for message in diary.sent]
+        old = [each for diary in live for each in diary.sent if not _is_poison(each)]
         for diary in live:
             lines = range(rng.randint(*LINES_A_ROUND))
             self._due[number].append(
@@ -168,10 +168,15 @@ def merge(lists: Iterable[Sequence[Message]], rng: random.Random) -> list[Messag
     return [next(iterators[at]) for at in turns]
 
 
+def _is_poison(message: Message) -> bool:
+    """Sent again after an operator ended it, poison would only be parked again."""
+    return MARK.encode() in (message.value or b"")
+
+
 def _with_repeats(messages: Sequence[Message], rng: random.Random) -> list[Message]:
     """Some messages come a second time, later: as from a producer that saw no answer."""
     places = [(float(at), message) for at, message in enumerate(messages)]
     for at, message in enumerate(messages):
-        if rng.random() < REPEATED:
+        if rng.random() < REPEATED and not _is_poison(message):
             places.append((rng.uniform(at, len(messages)), message))
     return [message for _, message in sorted(places, key=lambda place: place[0])]
