@@ -17,6 +17,7 @@ from services.claims.domain.reasons import Refusal
 from services.orders.domain.catalogue import CATALOGUE as EVENTS
 from services.orders.domain.reasons import Reason
 from services.runtime.clock import SystemClock
+from services.runtime.parking import acts
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "contract").glob("*.md"))
@@ -72,6 +73,7 @@ def test_the_event_table_is_the_catalogue_of_the_orders_service() -> None:
 def test_the_reason_table_holds_every_code_that_services_use() -> None:
     told = first_cells(page("reasons.md"))
     used = {reason.value for reason in (*Reason, *Refusal)} | malformed_codes()
+    used |= {acts.SKIPPED, acts.DISCARDED}
 
     assert set(told) == used
 
