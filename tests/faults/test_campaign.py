@@ -65,7 +65,9 @@ def campaign(project_folder: Path, reports: Path, *arguments: str) -> tuple[int,
 @pytest.mark.stack
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 10)
-@pytest.mark.parametrize(("publication", "repeats"), [("at_least_once", r"\d+")])
+@pytest.mark.parametrize(
+    ("publication", "repeats"), [("at_least_once", r"\d+"), ("exactly_once", "0")]
+)
 def test_nothing_is_lost_doubled_reordered_or_torn(
     project_folder: Path, tmp_path: Path, publication: str, repeats: str
 ) -> None:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from tests.faults.campaign import points
 from tests.faults.campaign.checker.findings import Findings
 from tests.faults.campaign.checker.ledger import Ledger
@@ -89,6 +91,7 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Result:
     folder.mkdir(parents=True)
     # Clients of Kafka tell a lot while it is being killed.
     logging.basicConfig(filename=folder / "campaign.log", force=True)
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
     environment = {"ORDERFLOW_PUBLICATION": wanted.publication} if wanted.is_exact else {}
     async with staged(folder, environment, wanted.plants) as stage:
         tell(f"everything runs after {time.monotonic() - began:.0f} s; logs: {folder}")

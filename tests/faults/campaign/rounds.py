@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -146,6 +147,8 @@ class Campaign:
         self.ledger.touched.clear()
         for name in await self._unready():
             kept.add(UNREADY, name, self.stage.wards[name].health())
+        if not kept.is_clean:
+            await self._ask_for_tasks()
 
     async def _judge(self, number: int, *, is_over: bool) -> None:
         await check(self.ledger, self.tables, everything=is_over)
@@ -205,6 +208,12 @@ class Campaign:
             if not any(each.place[0] != "carrier.tracking" for each in waiting):
                 return
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _ask_for_tasks(self) -> None:
+        """Have every replica write down what it is waiting for."""
+        for ward in self.stage.wards.values():
+            ward.send(signal.SIGUSR1)
+        await asyncio.sleep(1.0)
 
     async def _unready(self) -> list[str]:
         """Replicas that do not turn green again."""
