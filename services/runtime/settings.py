@@ -46,8 +46,9 @@ class Settings(KafkaSettings):
 
     database_url: SecretStr | None = Field(
         default=None,
-        description="`postgresql://user:password@host:5432/name`. Every service takes its own role "
-        "and schema after logging in. Also the login that migrates.",
+        description="`postgresql://user:password@host:5432/name`, with `?sslmode=verify-full"
+        "&sslrootcert=file` over a network. Every service takes its own role and schema after "
+        "logging in. Also the login that migrates.",
     )
     orders_database_url: SecretStr | None = Field(
         default=None, description="Login of the orders service, instead of DATABASE_URL."
@@ -258,6 +259,11 @@ class Settings(KafkaSettings):
         if text is not None:
             Senders.parse(text)
         return text
+
+    def database_variable_of(self, service: str) -> str:
+        """The variable that says where `service` logs in."""
+        own = getattr(self, f"{service}_database_url", None)
+        return f"{service.upper()}_DATABASE_URL" if own else "DATABASE_URL"
 
     def database_passwords(self) -> Mapping[str, str]:
         """Passwords that `orderflow migrate` gives to the services' roles, by service."""

@@ -42,7 +42,7 @@ class Authority:
 
     def for_client(self, name: str, password: str | None = None) -> tuple[Path, Path]:
         """The certificate of one called `name` and its key, locked by `password` if any."""
-        leaf = self.ca.issue_cert(f"{name}.test", common_name=name)
+        leaf = self.ca.issue_cert("client.test", common_name=name)
         certificate, key = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         certificate.write_bytes(leaf.cert_chain_pems[0].bytes())
         key.write_bytes(_key(leaf, password))
