@@ -1,0 +1,272 @@
+"""A failure that is no decision's is searched to its item; nothing else of the batch is held up."""
+
+from dataclasses import dataclass, replace
+
+import asyncpg
+import pytest
+from aiokafka import TopicPartition
+
+from services.orders.messages import outgoing, tracking
+from services.runtime.clock import SystemClock
+from services.runtime.consumer import BatchConsumer
+from services.runtime.fuse import FuseLimits
+from services.runtime.parking import acts
+from services.runtime.parking.values import WHOLE
+from services.runtime.placing import Assignment
+from services.runtime.polls import BatchLimits, one_order
+from services.runtime.sweeps import Sweeps
+from services.runtime.telemetry import Metrics
+from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
+
+OFF = FuseLimits(2_000, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Polled:
+    """A record as aiokafka hands it over."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple
+
+
+@pytest.fixture
+async def handle(pool, orders, database_url):
+    """Hands polls to a consumer that stands where each begins; one partition per topic."""
+    owner = await asyncpg.connect(database_url)
+    consumer = BatchConsumer(
+        service="orders",
+        assignment=Assignment(
+            service="orders",
+            group="a-group",
+            pool=pool,
+            metrics=Metrics(),
+            fuse_limits=OFF,
+            careful_records=5,
+        ),
+        topic_prefix="",
+        pool=pool,
+        apply=orders.apply,
+        weigh=one_order,
+        limits=BatchLimits(bytes_max=10_000_000, orders_max=10_000),
+        clock=SystemClock(),
+        metrics=Metrics(),
+        committed=lambda: None,
+    )
+
+    async def run(*records):
+        offsets: dict[TopicPartition, int] = {}
+        polled = []
+        for record in records:
+            partition = TopicPartition(record.coordinates.topic, 0)
+            offset = offsets.get(partition, 0)
+            offsets[partition] = offset + 1
+            milliseconds = int(NOW.timestamp() * 1000)
+            polled.append(
+                Polled(
+                    partition.topic,
+                    0,
+                    offset,
+                    milliseconds,
+                    record.key,
+                    record.value,
+                    record.headers,
+                )
+            )
+        for partition in offsets:
+            consumer.assignment.positions.advance({partition: 0})
+            await owner.execute(
+                "INSERT INTO orders.position (consumer_group, topic, partition, next_offset)"
+                " VALUES ('a-group', $1, 0, 0)",
+                partition.topic,
+            )
+        await consumer.handle(polled)
+        stored = await owner.fetch("SELECT topic, next_offset FROM orders.position")
+        assert {row["topic"]: row["next_offset"] for row in stored} == {
+            partition.topic: end for partition, end in offsets.items()
+        }
+        assert consumer.assignment.stops.reasons == {}
+
+    yield run
+    await owner.close()
+
+
+@pytest.fixture
+async def refuse(database_url):
+    """Makes Postgres refuse rows of a table, as nobody foresaw."""
+    connection = await asyncpg.connect(database_url)
+
+    async def refuse(table, condition):
+        await connection.execute(
+            f"ALTER TABLE orders.{table} ADD CONSTRAINT unforeseen CHECK (NOT ({condition}))"
+            " NOT VALID"
+        )
+
+    yield refuse
+    await connection.close()
+
+
+@pytest.fixture
+def parked(pool):
+    """The queue: kind, topic, offset and index of each row, in its order."""
+
+    async def read():
+        rows = await pool.fetch('SELECT kind, topic, "offset", index FROM parked ORDER BY id, nth')
+        return [tuple(row) for row in rows]
+
+    return read
+
+
+async def placed(pool):
+    """Numbers of the orders there are."""
+    rows = await pool.fetch(
+        "SELECT order_number FROM shop_order WHERE document IS NOT NULL ORDER BY order_number"
+    )
+    return [row["order_number"] for row in rows]
+
+
+async def test_a_write_that_fails_is_searched_to_its_record(handle, refuse, parked, pool):
+    await refuse("shop_order", "order_number = '0007'")
+    numbers = [f"{n:04}" for n in range(40)]
+
+    await handle(*(an_upsert(number) for number in numbers), a_cancel("0007"), a_report("1Z001"))
+
+    assert await parked() == [
+        ("write", "orders.commands", 7, 0),
+        ("behind", "orders.commands", 40, 0),
+    ]
+    assert await placed(pool) == [number for number in numbers if number != "0007"]
+    assert "unforeseen" in await pool.fetchval("SELECT error FROM parked ORDER BY id LIMIT 1")
+    assert await pool.fetchval("SELECT count(*) FROM waiting") == 1
+
+
+async def test_of_a_bulk_command_of_a_thousand_only_what_fails_is_parked(
+    handle, refuse, parked, pool
+):
+    await refuse("shop_order", "order_number IN ('300', '301', '900')")
+    items = [
+        {"id": f"{n}", "order": {"order_number": f"{n}", "address": {"zip_code": "1"}}}
+        for n in range(1000)
+    ]
+    bulk = a_record("orders.fulfill_bulk", {"shop_slug": "demo-shop", "items": items})
+
+    await handle(an_upsert("before"), bulk, an_upsert("after"))
+
+    assert await parked() == [("write", "orders.commands", 1, n) for n in (300, 301, 900)]
+    assert len(await placed(pool)) == 999
+
+
+async def test_where_too_many_of_a_record_fail_the_rest_of_it_is_parked(
+    handle, refuse, parked, pool
+):
+    await refuse("shop_order", "order_number LIKE 'bad%'")
+    numbers = [f"good-{n}" for n in range(5)] + [f"bad-{n}" for n in range(20)] + ["last"]
+    items = [{"id": n, "order": {"order_number": n, "address": {"zip_code": "1"}}} for n in numbers]
+    bulk = a_record("orders.fulfill_bulk", {"shop_slug": "demo-shop", "items": items})
+
+    await handle(bulk, an_upsert("after"))
+
+    assert [index for *_, index in await parked()] == list(range(5, 26))
+    assert len(await placed(pool)) == 6
+
+
+async def test_an_event_that_cannot_be_written_down_names_its_item(
+    handle, parked, pool, monkeypatch
+):
+    def break_on_poison(event, snapshot, traceparent):
+        if b"POISON" in snapshot.json:
+            raise TypeError("cannot be encoded")
+        return sound(event, snapshot, traceparent)
+
+    sound = outgoing.event_record
+    monkeypatch.setattr(outgoing, "event_record", break_on_poison)
+
+    await handle(an_upsert("1"), an_upsert("2", email_id="POISON@mail.example"), a_cancel("2"))
+
+    assert await parked() == [
+        ("encoding", "orders.commands", 1, 0),
+        ("behind", "orders.commands", 2, 0),
+    ]
+    assert await placed(pool) == ["1"]
+
+
+async def test_a_record_that_a_bug_cannot_read_is_parked_unread_and_holds_its_key_s_order(
+    handle, parked, pool, orders, monkeypatch
+):
+    def break_on_poison(body, item, now):
+        if body.tracking_number == "1ZPOISON":
+            raise KeyError("nobody foresaw this")
+        return sound(body, item, now)
+
+    sound = tracking.report
+    monkeypatch.setattr(tracking, "report", break_on_poison)
+    poison = replace(a_report("1ZPOISON"), key=b"ups/1Z-POISON")
+
+    await handle(an_upsert("1"), poison, a_report("1Z002"))
+    names = await pool.fetch("SELECT name FROM parked_name ORDER BY name")
+
+    assert await parked() == [("reading", "carrier.tracking", 0, WHOLE)]
+    assert [row["name"] for row in names] == ["number/1ZPOISON"]
+
+    monkeypatch.setattr(tracking, "report", sound)
+    async with pool.acquire() as connection, connection.transaction():
+        result = await acts.retry(connection, orders.apply, acts.Selection(), now=NOW)
+    assert [each.became for each in result.items] == ["waiting"]
+    assert await parked() == []
+
+
+async def test_what_waits_and_makes_the_batch_that_calls_it_fail_is_the_one_that_is_parked(
+    handle, refuse, parked, pool, apply
+):
+    await apply(a_cancel("1"))
+    await refuse("shop_order", "order_number = '1' AND document @> '{\"status\": \"cancelled\"}'")
+
+    await handle(an_upsert("1"), an_upsert("2"))
+
+    assert [kind for kind, *_ in await parked()] == ["write"]
+    assert await placed(pool) == ["1", "2"]
+    assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
+    assert await pool.fetchval("SELECT type FROM parked") == "order.cancel"
+
+
+async def test_a_waiting_item_that_cannot_be_read_any_more_is_refused_and_stops_nothing(
+    handle, parked, pool, apply
+):
+    await apply(a_cancel("1"))
+    await pool.execute("UPDATE waiting SET value = '{'")
+
+    await handle(an_upsert("1"))
+
+    assert await parked() == []
+    assert await placed(pool) == ["1"]
+    assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
+    assert await pool.fetchval("SELECT reason FROM rejected") == "not_json"
+
+
+async def test_the_sweep_steps_over_an_item_that_cannot_be_refused(
+    apply, orders, pool, refuse, parked
+):
+    await apply(*(a_cancel(f"{n}") for n in range(7)))
+    await refuse("rejected", "detail LIKE '%order_number/3%'")
+
+    class Late(SystemClock):
+        def now(self):
+            return NOW.replace(year=2030)
+
+    sweeps = Sweeps(
+        service="orders",
+        pool=pool,
+        sweep=orders.sweep,
+        clock=Late(),
+        interval_seconds=1,
+        committed=lambda: None,
+    )
+    assert await sweeps.sweep_once() == 7
+
+    assert [kind for kind, *_ in await parked()] == ["write"]
+    assert await pool.fetchval("SELECT count(*) FROM rejected") == 6
+    assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
