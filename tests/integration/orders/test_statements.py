@@ -3,8 +3,10 @@
 import pytest
 from asyncpg import Connection
 
+from services.orders import docket
 from services.runtime.consumer import Batch
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
+from tests.poisoned import plant
 
 
 def a_mixed_batch(count, start=0):
@@ -68,3 +70,22 @@ async def test_a_batch_of_a_thousand_sends_as_many_statements_as_a_batch_of_one(
     assert len(a_mixed_batch(125)) == 1000
     assert len(thousand) == len(one)
     assert len(one) <= 16
+
+
+async def test_nor_does_parking_cost_more_statements_for_more_items(
+    count_statements, orders, monkeypatch
+):
+    monkeypatch.setattr(docket, "decide", plant(docket, lambda: False))
+
+    def a_poisoned_batch(count, start):
+        numbers = [f"{n:04}" for n in range(start, start + count)]
+        poison = [an_upsert(f"p-{n}", email_id="POISON@mail.example") for n in numbers]
+        behind = [a_cancel(f"p-{n}") for n in numbers]
+        return (*a_mixed_batch(count, start), *poison, *behind)
+
+    await count_statements(a_poisoned_batch(1, 0))  # From here on something is parked.
+    one = await count_statements(a_poisoned_batch(1, 1))
+    many = await count_statements(a_poisoned_batch(100, 2))
+
+    assert len(many) == len(one)
+    assert len(one) <= 18

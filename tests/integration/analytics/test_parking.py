@@ -1,0 +1,104 @@
+"""Facts park as the other services' items do: by order, and nothing else stands still."""
+
+import asyncpg
+import pytest
+
+from services.analytics import arriving
+from services.runtime.batches import Batch
+from services.runtime.parking import acts
+from services.runtime.parking.acts import Selection
+from services.runtime.parking.values import WHOLE, Failure, ItemFailed, Kind, Slot
+from tests.unit.analytics.builders import NOON, a_claim_event, a_record, an_order_event
+
+
+def records(*events):
+    return tuple(a_record(event, offset=offset) for offset, event in enumerate(events))
+
+
+async def apply(connection, batches, batch):
+    async with connection.transaction():
+        await batches.apply(connection, batch)
+
+
+async def retry(connection, batches):
+    async with connection.transaction():
+        result = await acts.retry(connection, batches.apply, Selection(), now=NOON)
+    return [each.became for each in result.items]
+
+
+async def parked(connection):
+    rows = await connection.fetch('SELECT kind, "offset", index FROM parked ORDER BY id, nth')
+    return [tuple(row) for row in rows]
+
+
+async def facts(connection):
+    rows = await connection.fetch("SELECT order_number, version FROM order_fact ORDER BY 1")
+    return [tuple(row) for row in rows]
+
+
+@pytest.fixture
+async def owner(database_url):
+    """The owner of the tables, who may make Postgres refuse rows."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def test_an_event_that_cannot_be_written_holds_its_order_s_and_no_other(
+    connection, batches, owner
+):
+    batch = records(
+        an_order_event("1", 1),
+        an_order_event("2", 1),
+        an_order_event("1", 2),
+        a_claim_event("1", 1),
+    )
+    doomed = {Slot(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
+
+    await apply(connection, batches, Batch(batch, NOON, doomed=doomed))
+
+    assert await parked(connection) == [("write", 0, 0), ("behind", 2, 0), ("behind", 3, 0)]
+    assert await facts(connection) == [("2", 1)]
+
+    await owner.execute(
+        "ALTER TABLE analytics.order_fact ADD CONSTRAINT unforeseen"
+        " CHECK (order_number <> '1') NOT VALID"
+    )
+    assert await retry(connection, batches) == ["parked", "behind", "behind"]
+    await owner.execute("ALTER TABLE analytics.order_fact DROP CONSTRAINT unforeseen")
+    assert await retry(connection, batches) == ["applied"] * 3
+    assert await facts(connection) == [("1", 2), ("2", 1)]
+
+
+async def test_a_record_that_a_bug_cannot_read_says_which_it_is(connection, batches, monkeypatch):
+    def break_always(_):
+        raise KeyError("nobody foresaw this")
+
+    (poison,) = records(an_order_event("1", 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(arriving, "read_news", break_always)
+        with pytest.raises(ItemFailed) as raised:
+            await apply(connection, batches, Batch((poison,), NOON))
+        slot = Slot(poison.coordinates, WHOLE)
+        assert (raised.value.slot, raised.value.kind) == (slot, Kind.READING)
+
+        doomed = {slot: Failure.of(Kind.READING, raised.value)}
+        await apply(connection, batches, Batch((poison,), NOON, doomed=doomed))
+        assert await parked(connection) == [("reading", 0, WHOLE)]
+        assert await retry(connection, batches) == ["parked"]
+
+    assert await retry(connection, batches) == ["applied"]
+    assert await facts(connection) == [("1", 1)]
+
+
+async def test_what_is_skipped_is_refused(connection, batches):
+    batch = records(an_order_event("1", 1), an_order_event("1", 2))
+    doomed = {Slot(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
+    await apply(connection, batches, Batch(batch, NOON, doomed=doomed))
+
+    async with connection.transaction():
+        chosen = Selection(kind=Kind.WRITE)
+        await acts.skip(connection, batches.apply, chosen, now=NOON, detail="ticket 1")
+
+    assert await facts(connection) == [("1", 2)]
+    assert await connection.fetchval("SELECT reason FROM rejected") == "skipped_by_operator"

@@ -1,0 +1,181 @@
+"""Claims park as orders does: by order, over events and commands, in order."""
+
+import asyncpg
+import pytest
+
+import services.claims.docket
+from schemas.identity import order_id
+from services.claims import inbox
+from services.runtime.batches import Batch
+from services.runtime.parking import acts
+from services.runtime.parking.acts import Selection
+from services.runtime.parking.values import WHOLE, Failure, ItemFailed, Kind, Slot
+from tests.integration.claims.conftest import (
+    NOW,
+    SHOP,
+    a_change,
+    a_parcel,
+    an_event,
+    an_opening,
+)
+from tests.poisoned import plant
+
+
+@pytest.fixture
+def bug(monkeypatch):
+    """A bug that meets whatever says POISON, until it is mended."""
+    state = {"mended": False}
+    buggy = plant(services.claims.docket, lambda: state["mended"])
+    monkeypatch.setattr(services.claims.docket, "decide", buggy)
+    return state
+
+
+@pytest.fixture
+def retry(pool, claims):
+    """Retries everything; what became of each."""
+
+    async def run():
+        async with pool.acquire() as connection, connection.transaction():
+            result = await acts.retry(connection, claims.apply, Selection(), now=NOW)
+        return [each.became for each in result.items]
+
+    return run
+
+
+@pytest.fixture
+def parked(pool):
+    """Kind and topic of each row of the queue, in its order."""
+
+    async def read():
+        rows = await pool.fetch("SELECT kind, topic FROM parked ORDER BY id, nth")
+        return [tuple(row) for row in rows]
+
+    return read
+
+
+async def versions(pool):
+    """Versions of the orders' copies."""
+    rows = await pool.fetch("SELECT order_version FROM order_copy ORDER BY order_version")
+    return [row["order_version"] for row in rows]
+
+
+async def test_commands_and_events_of_one_order_stand_behind_its_failed_command(
+    apply, bug, retry, parked, pool, published
+):
+    await apply(an_event("1", 1), an_event("2", 1))
+    await apply(an_opening("1", description="POISON"))
+
+    await apply(an_event("1", 2), an_event("2", 2), an_opening("1"), an_opening("2"))
+
+    assert await parked() == [
+        ("decision", "claims.commands"),
+        ("behind", "shipments.events"),
+        ("behind", "claims.commands"),
+    ]
+    assert await versions(pool) == [1, 2]
+    assert len(await published()) == 1
+
+    assert await retry() == ["parked", "behind", "behind"]
+    assert await versions(pool) == [1, 2]
+    bug["mended"] = True
+    assert await retry() == ["applied", "applied", "no_change"]
+
+    assert await parked() == []
+    assert await versions(pool) == [2, 2]
+
+
+async def test_a_change_stands_behind_the_parked_opening_of_its_claim(
+    apply, bug, retry, parked, published
+):
+    opening = an_opening("1", ce_id="o-1", description="POISON")
+    await apply(an_event("1", 1), an_opening("1", ce_id="o-1"))
+    ((_, event),) = await published()
+    claim = event["event_data"]["claim_id"]
+
+    await apply(a_change(claim, description="POISON"), a_change(claim, description="later"))
+    assert await parked() == [("decision", "claims.commands"), ("behind", "claims.commands")]
+    await apply(opening)
+    assert [kind for kind, _ in await parked()] == ["decision", "behind", "behind"]
+    bug["mended"] = True
+
+    assert await retry() == ["applied", "applied", "no_change"]
+
+
+async def test_what_waited_and_fails_leaves_the_waiting(apply, bug, parked, pool, retry):
+    bug["mended"] = True
+    await apply(an_opening("1", description="POISON"))
+    assert await pool.fetchval("SELECT count(*) FROM waiting") == 1
+    bug["mended"] = False
+
+    await apply(an_event("1", 1))
+
+    assert await parked() == [("decision", "claims.commands")]
+    assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
+    bug["mended"] = True
+    assert await retry() == ["applied"]
+
+
+async def test_an_event_whose_write_fails_is_kept_with_what_stands_behind_it(
+    apply, parked, retry, pool, database_url, claims
+):
+    owner = await asyncpg.connect(database_url)
+    poison = an_event("1", 1, a_parcel("1"))
+    failure = Failure(Kind.WRITE, "refused")
+    async with pool.acquire() as connection, connection.transaction():
+        doomed = {Slot(poison.coordinates, 0): failure}
+        batch = Batch((poison, an_event("2", 1), an_opening("1")), NOW, doomed=doomed)
+        await claims.apply(connection, batch)
+    assert await parked() == [("write", "shipments.events"), ("behind", "claims.commands")]
+
+    id_ = order_id(SHOP, "1")
+    await owner.execute(
+        "ALTER TABLE claims.order_copy ADD CONSTRAINT unforeseen"
+        f" CHECK (order_id <> '{id_}') NOT VALID"
+    )
+    assert await retry() == ["parked", "behind"]
+    await owner.execute("ALTER TABLE claims.order_copy DROP CONSTRAINT unforeseen")
+    await owner.close()
+    assert await retry() == ["applied", "applied"]
+
+
+async def test_a_record_that_a_bug_cannot_read_says_which_it_is(
+    monkeypatch, claims, pool, parked, retry
+):
+    def break_always(_):
+        raise KeyError("nobody foresaw this")
+
+    poison = an_event("1", 1)
+    sound = inbox.read_news
+    monkeypatch.setattr(inbox, "read_news", break_always)
+    with pytest.raises(ItemFailed) as raised:
+        inbox.read(Batch((poison,), NOW))
+    assert (raised.value.slot, raised.value.kind) == (
+        Slot(poison.coordinates, WHOLE),
+        Kind.READING,
+    )
+
+    failure = Failure.of(raised.value.kind, raised.value)
+    async with pool.acquire() as connection, connection.transaction():
+        doomed = {raised.value.slot: failure}
+        await claims.apply(connection, Batch((poison,), NOW, doomed=doomed))
+        await claims.apply(connection, Batch((an_opening("1"),), NOW))
+    assert await parked() == [("reading", "shipments.events"), ("behind", "claims.commands")]
+
+    assert await retry() == ["parked", "behind"]
+    monkeypatch.setattr(inbox, "read_news", sound)
+    assert await retry() == ["applied", "applied"]
+
+
+async def test_a_discarded_event_is_refused(apply, bug, pool, claims, parked):
+    await apply(an_event("1", 1), an_opening("1", description="POISON"))
+    await apply(an_event("1", 2))
+
+    async with pool.acquire() as connection, connection.transaction():
+        await acts.discard(connection, claims.apply, Selection(), now=NOW, detail="ticket 9")
+
+    assert await parked() == []
+    rows = await pool.fetch("SELECT topic, reason FROM rejected ORDER BY topic")
+    assert [tuple(row) for row in rows] == [
+        ("claims.commands", "discarded_by_operator"),
+        ("shipments.events", "discarded_by_operator"),
+    ]
