@@ -14,7 +14,8 @@ from collections.abc import Collection, Sequence
 import structlog
 from aiokafka import TopicPartition
 
-from services.runtime.positions import SQL, Ended, Positions
+from services.runtime.places import Ended
+from services.runtime.positions import SQL, Positions
 from services.runtime.postgres import Connection
 from services.runtime.records import ConsumedRecord
 

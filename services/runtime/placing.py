@@ -8,14 +8,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from services.runtime.careful import CarefulMode
 from services.runtime.fuse import FuseLimits
 from services.runtime.fuses import Fuses
 from services.runtime.gauges import PartitionGauges
 from services.runtime.offsets import CommittedOffsets
-from services.runtime.positions import Placed, Positions
+from services.runtime.places import Placed
+from services.runtime.positions import Positions
 from services.runtime.postgres import Pool
 from services.runtime.records import ConsumedRecord
 from services.runtime.retrying import backoff_seconds, is_transient
@@ -57,6 +58,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self.partitions: frozenset[TopicPartition] = frozenset()
         self.has_joined = False
         self.is_joining = True
+        self.is_refused_places = False  # Kafka, not Postgres, keeps us from placing partitions.
 
     def bind(self, locate: Callable[[], AIOKafkaConsumer | None]) -> None:
         """Say where the Kafka consumer is to be found; FastStream makes it when it starts."""
@@ -120,8 +122,10 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             missing = [p for p in assigned if not self.positions.is_placed(p)]
             try:
                 await self.place(missing)
+                self.is_refused_places = False
                 return
             except Exception as error:  # noqa: BLE001 - nothing is read until this succeeds
+                self.is_refused_places = isinstance(error, KafkaError)
                 log.warning("placing_failed", error=repr(error))
                 attempt += 1
                 await asyncio.sleep(backoff_seconds(attempt))

@@ -24,6 +24,7 @@ from services.runtime.lost import (
     PositionOutsideTopic,
     TopicMadeAnew,
 )
+from services.runtime.places import Ended, Placed
 from services.runtime.queries import load
 from services.runtime.records import ConsumedRecord
 from services.runtime.witnesses import Mark, Witnesses, mark_of
@@ -62,24 +63,6 @@ class _Place:
     # The first offset that the log still has from `next_offset` on, when it is another one:
     # compaction and transaction markers leave gaps. Known only after it was looked up.
     first_there: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """What placing found out."""
-
-    lost: tuple[PositionLost, ...]  # Their stored position means nothing.
-    held: Mapping[TopicPartition, str]  # Stopped before, and why.
-    abandoned: frozenset[TopicPartition]  # Their last reader never let go: it died.
-    fuse_allows: Mapping[TopicPartition, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a partition is let go: its next reader must be careful; noted tries that we survived."""
-
-    is_careful: bool
-    survived: int
 
 
 class Positions:

@@ -59,5 +59,8 @@ class Stalls:
 
 def _told(what: TopicPartition | None, seconds: float) -> str:
     if what is None:
-        return f"its group gives it no partitions for {seconds:.0f} seconds, and Kafka answers"
+        return (
+            f"for {seconds:.0f} seconds its group gives it no partitions, or its client cannot "
+            "tell where they begin, and Kafka answers"
+        )
     return f"{what.topic}[{what.partition}] has records and is not polled for {seconds:.0f} seconds"

@@ -114,7 +114,9 @@ class LogWatch:
             if (polled := await self._polled(p)) is not None
         }
         self._stalls.look(
-            self._loop.waited_seconds(), reached, is_joining=self._assignment.is_joining
+            self._loop.waited_seconds(),
+            reached,
+            is_joining=self._assignment.is_joining or self._assignment.is_refused_places,
         )
 
     async def close(self) -> None:

@@ -73,7 +73,7 @@ def test_a_group_that_never_answers_is_a_stall():
     stalls = Stalls(100)
     for now in (0, 100):
         stalls.look(now, {}, is_joining=True)
-    assert "gives it no partitions for 100 seconds" in stalls.trouble
+    assert "for 100 seconds its group gives it no partitions" in stalls.trouble
 
     stalls.look(101, {}, is_joining=False)
     assert stalls.trouble is None
