@@ -8,6 +8,7 @@ from orderflow.commands import (
     local,
     migrate,
     order,
+    partitions,
     send,
     serve,
     settings,
@@ -36,6 +37,7 @@ app.add_typer(topics.app, name="topics")
 app.command("send")(send.send)
 app.command("tail")(tail.tail)
 app.command("order")(order.order)
+app.add_typer(partitions.app, name="partitions")
 app.command("report")(report)
 app.command("demo")(demo.demo)
 app.add_typer(stack.app, name="stack")
