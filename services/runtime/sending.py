@@ -131,7 +131,9 @@ async def send_rows(
                 raise _told(pending, failed[0])
     # Every future, also where a commit follows: a transaction with a record that failed commits
     # without it, and says nothing (trap 2).
-    await asyncio.wait([sent.future for sent in pending], return_when=asyncio.FIRST_EXCEPTION)
+    if pending:  # An operator may have taken the only record out of a row.
+        futures = [sent.future for sent in pending]
+        await asyncio.wait(futures, return_when=asyncio.FIRST_EXCEPTION)
     if failed:
         raise _told(pending, failed[0])
 

@@ -1,6 +1,7 @@
 """What Kafka refuses for ever holds its own shard and no other; the number of shards is one."""
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -97,6 +98,39 @@ async def set_limit(settings, topic, limit):
     )
     await admin.alter_configs([resource])
     await admin.close()
+
+
+@pytest.mark.parametrize("sizes", [(10, 10, MAX_BYTES + 1_000, 10), (MAX_BYTES + 1_000,)])
+async def test_the_documented_way_past_a_record_that_is_never_taken(
+    settings, database_url, small_topic, project_folder, sizes
+):
+    page = (project_folder / "docs" / "operating.md").read_text()
+    (statements,) = re.findall(r"```sql\n(BEGIN;.*?COMMIT;)\n```", page, re.DOTALL)
+    async with Feed(settings) as feed, relaying(settings) as relay:
+        records = [Outgoing(SMALL, b"k", b"x" * size, (), "0") for size in sizes]
+        await Outbox(settings.outbox_shards).append(feed.connection, records)
+        await feed.write(1)
+        await until(lambda: relay.trouble.startswith("Kafka refuses"))
+        shard, row, index = map(
+            int, re.findall(r"shard (\d+) .*row (\d+), record (\d+) ", relay.trouble)[0]
+        )
+        owner = await asyncpg.connect(database_url)
+        for documented, real in (
+            ("shard = 3", f"shard = {shard}"),
+            ("1234", str(row)),
+            ("[:2]", f"[:{index}]"),
+            ("[4:]", f"[{index + 2}:]"),
+        ):
+            assert documented in statements
+            statements = statements.replace(documented, real)
+        await owner.execute(statements)
+
+        await feed.until_published()
+        await until(lambda: relay.healthy)
+        kept = await owner.fetchval("SELECT cardinality(topics) FROM taken_out")
+        await owner.close()
+        assert kept == len(sizes)
+        assert (await read_topic(settings)).firsts == feed.expected
 
 
 @pytest.fixture
