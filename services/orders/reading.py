@@ -37,8 +37,8 @@ def tried_again(batch: Batch, senders: Senders) -> Iterator[Entry]:
         failure = batch.doomed and batch.doomed.get(row.slot)
         if row.place in batch.dismissed:
             yield _dismissal(batch, row)
-        elif failure and row.index == WHOLE:
-            yield Unread(row.original, WHOLE, readable_envelope(row.original), failure)
+        elif failure:
+            yield Unread(row.original, row.index, readable_envelope(row.original), failure)
         elif row.index == WHOLE:  # Never read before, so its sender was never looked at.
             yield from _admitted(read(row.original, batch.now), senders)
         else:

@@ -59,7 +59,7 @@ class Queue:
         `names` are all names of the batch's items; they are asked for only where anything is
         parked at all.
         """
-        if not await connection.fetchval(SQL["is_anything_parked"]):
+        if await connection.fetchval(SQL["find_first_parked"]) is None:
             return Lanes(batch)
         asked = {*names(), *(name for row in batch.retried for name in row.names)}
         own = [row.place for row in batch.retried]

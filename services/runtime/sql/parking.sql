@@ -1,6 +1,6 @@
--- name: is_anything_parked
--- Whether the queue holds anything at all: seldom, and then no name needs to be known.
-SELECT EXISTS (SELECT FROM parked);
+-- name: find_first_parked
+-- The head of the queue; seldom there is one, and without it no name needs to be known.
+SELECT id FROM parked ORDER BY id, nth LIMIT 1;
 
 -- name: find_held_names
 -- Of the names, those that parked items have, each with the first place that has it. Rows that are
