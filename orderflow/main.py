@@ -3,12 +3,15 @@
 import typer
 
 from orderflow.commands import (
+    acts,
     demo,
     health,
     local,
     migrate,
     order,
     partitions,
+    rejected,
+    republish,
     send,
     serve,
     settings,
@@ -34,10 +37,13 @@ app.command("down")(local.down)
 app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.add_typer(topics.app, name="topics")
+app.add_typer(partitions.app, name="partitions")
 app.command("send")(send.send)
 app.command("tail")(tail.tail)
 app.command("order")(order.order)
-app.add_typer(partitions.app, name="partitions")
+app.command("republish")(republish.republish)
+app.add_typer(rejected.app, name="rejected")
+app.command("acts")(acts.acts)
 app.command("report")(report)
 app.command("demo")(demo.demo)
 app.add_typer(stack.app, name="stack")

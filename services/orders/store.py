@@ -47,7 +47,7 @@ async def lock(
     named = await _lock_references(connection, references)
     owners = {owner.order_id for parcel in parcels.values() for owner in parcel.owners}
     wanted = owners | {id_ for id_ in named.values() if id_} | _direct_ids(references)
-    orders = await _lock_orders(connection, wanted)
+    orders = await lock_orders(connection, wanted)
     return Stored(orders, parcels, named)
 
 
@@ -83,9 +83,10 @@ async def _lock_references(
     }
 
 
-async def _lock_orders(
+async def lock_orders(
     connection: Connection, order_ids: Collection[UUID]
 ) -> dict[UUID, Order | None]:
+    """Lock and read orders, in id order; a None value is a placeholder."""
     rows = await connection.fetch(SQL["lock_orders"], list(order_ids))
     return {row["order_id"]: _order(row) for row in rows}
 

@@ -1,0 +1,269 @@
+"""`orderflow rejected`: what was refused, why, and how it is sent again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orderflow.acting import By, DryRun, Why, chosen_services, sign
+from orderflow.databases import opened
+from orderflow.environment import load_settings
+from orderflow.instants import HELP as INSTANT
+from orderflow.instants import instant_of
+from orderflow.refusals import choose, find_all, find_at, with_bytes
+from orderflow.refused import Bytes, Filters, Refused, order_named
+from orderflow.resend import Resend, Sent, places
+from orderflow.screens import rejected as screen
+from orderflow.terminal import (
+    CommandError,
+    Commands,
+    Json,
+    WrongArgument,
+    err,
+    out,
+    print_json,
+    run,
+)
+from schemas.topics import TOPICS
+from services.runtime.clock import clock_of
+from services.runtime.records import Original
+from services.runtime.settings import Settings
+
+app = typer.Typer(
+    cls=Commands,
+    help="What was refused, why, and how it is sent again.",
+    no_args_is_help=True,
+)
+
+Service = Annotated[str | None, typer.Option(help="Refused by this service only.")]
+Reason = Annotated[str | None, typer.Option(help="With this reason code.")]
+Topic = Annotated[str | None, typer.Option(help="From this topic.")]
+Source = Annotated[str | None, typer.Option(help="From this sender (ce_source).")]
+Key = Annotated[str | None, typer.Option(help="With exactly this Kafka key.")]
+Order = Annotated[
+    str | None, typer.Option(metavar="SHOP/NUMBER", help="About this order, by key or by content.")
+]
+Since = Annotated[str | None, typer.Option(help=f"Refused from then on. {INSTANT}")]
+Until = Annotated[str | None, typer.Option(help="Refused before then.")]
+At = Annotated[
+    str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET[#INDEX]", help="Where the refused lies.")
+]
+
+
+@app.command("list")
+def list_(  # noqa: PLR0917 - the command line passes them by name
+    service: Service = None,
+    reason: Reason = None,
+    topic: Topic = None,
+    source: Source = None,
+    key: Key = None,
+    order: Order = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    json: Json = False,
+) -> None:
+    """List refused items, newest first; an item is named `topic/partition/offset#index`.
+
+    Example: `orderflow rejected list --order demo-shop/1001 --since 2h`
+    """
+    settings = load_settings()
+    filters = _filters(settings, (reason, topic, source, key, order), (since, until))
+    found = run(find_all(settings, chosen_services(service), filters, limit + 1))
+    if json:
+        for item in found[:limit]:
+            print_json(screen.as_json(item))
+        return
+    if found:
+        screen.show_list(found[:limit])
+    more = " (there are more: --limit, --since)" if len(found) > limit else ""
+    out.print(f"rejected: shown={min(len(found), limit)}{more}")
+
+
+@app.command()
+def show(
+    at: At,
+    service: Service = None,
+    value: Annotated[
+        bool, typer.Option("--value", help="Print the original value alone, as it came.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show refused items whole: reason, fields, headers, the original.
+
+    Example: `orderflow rejected show orders.commands/3/17`
+    """
+    settings = load_settings()
+    found = run(_read(settings, at, service))
+    if value:
+        _print_value(found)
+        return
+    for item, original in found:
+        if json:
+            print_json(screen.as_json(item) | screen.original_as_json(original))
+        else:
+            screen.show(item, original)
+
+
+@app.command()
+def resend(  # noqa: PLR0917 - the command line passes them by name
+    at: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TOPIC/PARTITION/OFFSET[#INDEX]]…", help="Which; or by filter."),
+    ] = None,
+    service: Service = None,
+    reason: Reason = None,
+    topic: Topic = None,
+    source: Source = None,
+    key: Key = None,
+    order: Order = None,
+    since: Since = None,
+    until: Until = None,
+    everything: Annotated[bool, typer.Option("--all", help="Without any filter.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what was sent again before.")
+    ] = False,
+    value_file: Annotated[
+        Path | None, typer.Option(help="A corrected value for a single message, in a file.")
+    ] = None,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Send --value-file although it cannot be read.")
+    ] = False,
+    why: Why = None,
+    by: By = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Send refused items again, with their own bytes, key and headers, where they came from.
+
+    Of a bulk command only the refused items are meant. An item that was sent again already is
+    left out unless `--again` is given; sent twice, it has its effect once.
+
+    Example: `orderflow rejected resend --reason order_not_found --since 1h --why 'shop was late'`
+    """
+    settings = load_settings()
+    signature = sign(by, why, is_try=dry_run)
+    filters = _filters(settings, (reason, topic, source, key, order), (since, until))
+    if not at and not everything and service is None and filters == Filters():
+        raise WrongArgument("which? name items, or give a filter, or --all")
+    found = run(choose(settings, at or [], service, filters))
+    run_of = Resend(settings, signature, again, _corrected(value_file))
+    if run_of.value is not None:
+        _check_value(settings, found, run_of.value, unchecked)
+    told = run(_plan(settings, run_of, found) if dry_run else _send(settings, run_of, found))
+    _tell(told, found, run_of, is_try=dry_run, json=json)
+
+
+# Which items.
+
+
+def _filters(
+    settings: Settings,
+    names: tuple[str | None, str | None, str | None, str | None, str | None],
+    times: tuple[str | None, str | None],
+) -> Filters:
+    reason, topic, source, key, order = names
+    if topic is not None and topic not in TOPICS:
+        raise WrongArgument(f"no topic {topic}; there are {', '.join(TOPICS)}")
+    if key is not None and order is not None:
+        raise WrongArgument("--key and --order say the same thing twice: give one of them")
+    now = clock_of(settings).now()
+    since, until = (instant_of(text, now) for text in times)
+    return Filters(
+        topics=(topic,) if topic else None,
+        reason=reason,
+        source=source,
+        key=key,
+        order=order_named(order),
+        since=since,
+        until=until,
+    )
+
+
+# Showing.
+
+
+async def _read(settings: Settings, at: str, service: str | None) -> list[tuple[Refused, Bytes]]:
+    return await with_bytes(settings, await find_at(settings, at, service))
+
+
+def _print_value(found: Sequence[tuple[Refused, Bytes]]) -> None:
+    values = {original.value for _, original in found}
+    if len(values) > 1:
+        raise WrongArgument("its items have values of their own: name one by #index")
+    typer.get_binary_stream("stdout").write(values.pop() or b"")
+
+
+# Sending again.
+
+
+def _corrected(file: Path | None) -> bytes | None:
+    return None if file is None else file.read_bytes()
+
+
+def _check_value(
+    settings: Settings, found: Sequence[Refused], value: bytes, unchecked: bool
+) -> None:
+    """A corrected value is for one message, and its reader can read it."""
+    if len({item.coordinates for item in found}) != 1 or len({i.service for i in found}) != 1:
+        raise WrongArgument("--value-file corrects a single message: name it, and its --service")
+    if unchecked:
+        return
+    from orderflow.readability import flaws_in  # All three services: slow to import.
+
+    now = clock_of(settings).now()
+    for item, original in run(with_bytes(settings, found)):
+        corrected = Original(item.coordinates, original.key, original.headers, value, now)
+        flaws = flaws_in(item.service, corrected, item.index, now)
+        if flaws:
+            lines = "\n".join(f"{flaw.pointer or '/'}: {flaw.message}" for flaw in flaws)
+            raise CommandError(f"{item.service} could not read it; --unchecked sends it:\n{lines}")
+
+
+async def _plan(settings: Settings, what: Resend, found: Sequence[Refused]) -> list[Sent]:
+    planned: list[Sent] = []
+    for service in dict.fromkeys(item.service for item in found):
+        its = [item for item in found if item.service == service]
+        async with opened(settings, service) as connection:
+            planned += [Sent(message) async for message in what.plan(connection, its)]
+    return planned
+
+
+async def _send(settings: Settings, what: Resend, found: Sequence[Refused]) -> list[Sent]:
+    from services.runtime.broker import make_producer
+
+    told: list[Sent] = []
+    producer = make_producer(settings)
+    try:
+        await producer.start()
+        for service in dict.fromkeys(item.service for item in found):
+            its = [item for item in found if item.service == service]
+            async with opened(settings, service) as connection:
+                told += [sent async for sent in what.send(connection, producer, its)]
+    finally:
+        await producer.stop()
+    return told
+
+
+def _tell(
+    told: Sequence[Sent], found: Sequence[Refused], what: Resend, *, is_try: bool, json: bool
+) -> None:
+    failed = [sent for sent in told if sent.error]
+    items = sum(len(sent.message.items) for sent in told if not sent.error)
+    left = len(found) - sum(len(sent.message.items) for sent in told)
+    for sent in told:
+        if json:
+            print_json(screen.sent_as_json(sent, is_try=is_try))
+        elif sent.error:
+            err.print(f"failed  {places(sent.message)}: {sent.error}", markup=False)
+        else:
+            out.print(screen.sent_line(sent, is_try=is_try), markup=False)
+    if not json:
+        verb = "would_resend" if is_try else "resent"
+        out.print(
+            f"rejected: {verb}={items} failed={sum(len(s.message.items) for s in failed)} "
+            f"sent_before={left}" + ("" if what.again or not left else " (--again sends them too)")
+        )
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,154 @@
+"""`orderflow republish`: the present state of orders, told again."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from orderflow import instants
+from orderflow.acting import By, DryRun, Signature, Why, sign
+from orderflow.databases import opened
+from orderflow.environment import load_settings
+from orderflow.instants import instant_of
+from orderflow.terminal import WrongArgument, err, out, run
+from services.orders.domain.identity import order_id_of
+from services.orders.republishing import ORDERS_A_LOOK, Place, Progress, Republisher, Selection
+from services.runtime.auditing import Act
+from services.runtime.clock import SystemClock, clock_of
+from services.runtime.postgres import Connection
+from services.runtime.settings import Settings
+
+ACT = "orders.republish"
+SAYING_SECONDS = 5.0
+RATE = 500.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for on the command line."""
+
+    selection: Selection
+    after: Place
+    rate: float
+    signature: Signature
+    is_try: bool
+
+
+def republish(  # noqa: PLR0917 - the command line passes them by name
+    shop: Annotated[str | None, typer.Option(help="All orders of this shop.")] = None,
+    order: Annotated[
+        list[str] | None, typer.Option(metavar="SHOP/NUMBER", help="This order; may be repeated.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help=f"Orders changed since then. {instants.HELP}")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Orders last changed before then.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every order.")] = False,
+    rate: Annotated[float, typer.Option(min=0.1, help="Most orders a second.")] = RATE,
+    after: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Go on after this place of an earlier run.")
+    ] = None,
+    dry_run: DryRun = False,
+    by: By = None,
+    why: Why = None,
+) -> None:
+    """Publish an `order.snapshot` of the chosen orders: for subscribers that must be rebuilt.
+
+    It changes no order and is no news to anybody. It goes on beside the services, in transactions
+    of 50 orders, and waits whenever 200 rows of the outbox are not published yet. Stopped, it
+    prints the place to go on after.
+
+    Example: `orderflow republish --shop demo-shop --since 7d --why 'search index was lost'`
+    """
+    selection = _selection(shop, order or [], since, until, all_=all_)
+    signature = sign(by, why, is_try=dry_run)
+    wanted = Wanted(selection, _place(after), rate, signature, dry_run)
+    run(_republish(load_settings(), wanted))
+
+
+def _selection(
+    shop: str | None, orders: Sequence[str], since: str | None, until: str | None, *, all_: bool
+) -> Selection:
+    is_narrow = bool(shop or orders or since or until)
+    if all_ is is_narrow:
+        raise WrongArgument("say which orders: --shop, --order, --since, --until, or --all alone")
+    if orders and (shop or since or until):
+        raise WrongArgument("--order names orders by itself: leave --shop, --since and --until out")
+    now = SystemClock().now()
+    ids = tuple(map(_order_id, orders))
+    return Selection(ids, shop, instant_of(since, now), instant_of(until, now))
+
+
+def _order_id(name: str) -> UUID:
+    shop, slash, number = name.partition("/")
+    if not (shop and slash and number):
+        raise WrongArgument(f"{name!r} names no order: write SHOP/NUMBER, as in demo-shop/1001")
+    return order_id_of(shop, number)
+
+
+def _place(text: str | None) -> Place:
+    try:
+        return Place.read(text) if text else Place()
+    except ValueError:
+        raise WrongArgument(
+            f"{text!r} is no place: take it from an earlier run's after=…"
+        ) from None
+
+
+async def _republish(settings: Settings, wanted: Wanted) -> None:
+    async with opened(settings, "orders") as connection:
+        if wanted.is_try:
+            count = await _count(connection, wanted)
+            out.print(f"republish: orders={count} dry_run=yes", markup=False)
+            return
+        await _tell(settings, connection, wanted)
+
+
+async def _count(connection: Connection, wanted: Wanted) -> int:
+    count, place = 0, wanted.after
+    while found := await wanted.selection.find(connection, place, ORDERS_A_LOOK):
+        count, place = count + len(found), found[-1]
+    return count
+
+
+async def _tell(settings: Settings, connection: Connection, wanted: Wanted) -> None:
+    clock = clock_of(settings)
+    republisher = Republisher(settings, connection, rate=wanted.rate, now=clock.now)
+    progress, started, is_complete = Progress(wanted.after), time.monotonic(), False
+    said = started
+    try:
+        async for progress in republisher.run(wanted.selection, wanted.after, _act(wanted)):
+            if time.monotonic() - said > SAYING_SECONDS:
+                said = time.monotonic()
+                err.print(f"{progress.orders} orders, after {progress.place}", markup=False)
+        is_complete = True
+    except asyncio.CancelledError:
+        err.print("stopped; go on with --after and the place below", markup=False)
+        raise
+    finally:
+        out.print(_last_line(progress, time.monotonic() - started, is_complete=is_complete))
+
+
+def _act(wanted: Wanted) -> Act:
+    chosen = wanted.selection
+    detail = {
+        "orders": chosen.order_ids,
+        "shop": chosen.shop,
+        "since": chosen.since,
+        "until": chosen.until,
+        "after": str(wanted.after),
+        "rate": wanted.rate,
+    }
+    return Act(ACT, wanted.signature.actor, wanted.signature.reason, detail=detail)
+
+
+def _last_line(progress: Progress, seconds: float, *, is_complete: bool) -> str:
+    done = "yes" if is_complete else "no"
+    return (
+        f"republish: orders={progress.orders} truncated={progress.truncated} "
+        f"complete={done} after={progress.place} seconds={seconds:.1f}"
+    )

@@ -1,0 +1,33 @@
+"""Told: what was published of an order after the moment its database was restored to.
+
+Numbers that were told are not given out again, and a fact that was told is not told again: it only
+changes the state, and so steps the order's version (docs/decisions/0064).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from services.orders.domain.order import Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The highest numbers told, and digests of the ids of the events that told them."""
+
+    order_sequence: int
+    shipment_sequence: int
+    version: int
+    events: frozenset[int] = frozenset()
+
+
+def raised(order: Order, told: Told | None) -> Order:
+    """The order with counts that are not below what was told of it."""
+    if told is None or order.version > told.version:
+        return order
+    return replace(
+        order,
+        version=told.version,
+        order_sequence=max(order.order_sequence, told.order_sequence),
+        shipment_sequence=max(order.shipment_sequence, told.shipment_sequence),
+    )
