@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -25,6 +26,13 @@ USERS = ("orders", "claims", "analytics", "operator", "shop", "stranger")
 def password_of(user: str) -> str:
     """What a user of the test's broker logs in with."""
     return f"the-secret-of-{user}"
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """What a client left behind is collected in the test that left it, and not in a later one."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,11 @@ from .rules import documented, give
 
 # aiokafka leaves the transport of a connection that the broker refused to the collector.
 _LEFT = "ignore::pytest.PytestUnraisableExceptionWarning"
-pytestmark = [pytest.mark.stack, pytest.mark.filterwarnings(_LEFT)]
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.filterwarnings(_LEFT),
+    pytest.mark.usefixtures("collected"),
+]
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,10 @@ def test_rules_and_roles_are_enough_for_the_three_services(
     often = {"ORDERFLOW_SWEEP_INTERVAL_SECONDS": "0.2", "ORDERFLOW_METRICS_INTERVAL_SECONDS": "0.2"}
     made = run(login("operator"), "topics", "create")
     assert made.exit_code == 0, made.output
-    exactly: dict[str, str] = {"ORDERFLOW_PUBLICATION": "exactly_once"}
+    exactly: dict[str, str] = {
+        "ORDERFLOW_PUBLICATION": "exactly_once",
+        "ORDERFLOW_OUTBOX_SHARDS": "2",
+    }
     ways = {"orders": exactly, "claims": {}, "analytics": exactly}
     services = [
         serve(name, {**login(name, **often), **ways[name], "DATABASE_URL": logins[name]})

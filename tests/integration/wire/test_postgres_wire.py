@@ -18,7 +18,12 @@ from .conftest import Run, Serve, password_of
 
 # asyncpg leaves the transport of a connection that the server refused to the collector.
 _LEFT = "ignore::pytest.PytestUnraisableExceptionWarning"
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.filterwarnings(_LEFT)]
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(_LEFT),
+    pytest.mark.usefixtures("collected"),
+]
 Url = Callable[..., str]
 DOORS = (
     "hostssl all postgres 127.0.0.1/32 trust",
