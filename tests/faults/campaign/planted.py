@@ -26,21 +26,25 @@ def plant(name: str) -> None:
 
 
 def _ack_before_commit() -> None:
-    """The position moves in a transaction of its own, before the batch's."""
+    """The position moves in a transaction of its own, before what the batch does."""
 
     def make(found: Callable[..., Any]) -> Any:
-        async def transact(self: Any, ready: Any, *more: Any, **named: Any) -> Any:
-            moved = {p: records[-1].offset + 1 for p, records in ready.items()}
-            async with self._pool.acquire() as connection, connection.transaction():
-                if not await self._positions.lock(connection, sorted(ready)):
-                    await self._positions.save(connection, moved)
-            before = {p: records[0].offset for p, records in ready.items()}
-            self._positions.advance(moved)
+        async def transact(self: Any, *arguments: Any, **named: Any) -> Any:
+            held = []
+            apply = self._apply
+
+            async def hold(_: Any, batch: Any) -> None:
+                held.append(batch)
+
+            self._apply = hold
             try:
-                return await found(self, ready, *more, **named)
-            except BaseException:
-                self._positions.advance(before)
-                raise
+                result = await found(self, *arguments, **named)
+            finally:
+                self._apply = apply
+            for batch in held:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    await apply(connection, batch)
+            return result
 
         return transact
 

@@ -94,18 +94,20 @@ class Campaign:
         is_mended = number % MENDED_EVERY == 0 or number > self.traffic.rounds
         faults = self._faults_of(number)
         rng = random.Random(f"strikes/{self.traffic.seed}/{number}")
+        chance = random.Random(f"operators/{self.traffic.seed}/{number}")
         seconds = SPREAD_SECONDS if faults else 0.2
         before = self.publisher.sent
         self.operators.mend(is_mended=is_mended)
         struck, *_ = await asyncio.gather(
             Striker(self.stage, rng).strike(faults),
             self.publisher.publish(messages, seconds, self.ledger.causes),
-            self.operators.act_in_the_storm(() if is_mended else poisoned, rng),
+            self.operators.act_in_the_storm(() if is_mended else poisoned, chance),
         )
         if is_mended:
             await self._until_nothing_is_parked()
         await self._look(number)
-        await self.operators.act_in_peace(self.traffic.poisoned(), rng)
+        if self.findings.is_clean:  # Else it is not sure that what should be parked is.
+            await self.operators.act_in_peace(self.traffic.poisoned(), chance)
         self.points += struck.done
         done = Round(
             number=number,
@@ -139,10 +141,9 @@ class Campaign:
                 draft = self.ledger.findings
             finally:
                 self.ledger.findings = kept
-            if draft.is_clean:
+            if draft.is_clean or stuck or attempt == 2:
                 break
-            if attempt == 1:
-                await self._settle()
+            await self._settle()
         kept.take_over(draft)
         self.ledger.touched.clear()
         for name in await self._unready():

@@ -40,7 +40,10 @@ class Diary:
 
     number: str
     since: int
-    sent: list[Message] = field(default_factory=list)
+    lines: int = 0
+    repeatable: dict[str, Message] = field(default_factory=dict)
+    """What may be sent again, by city: not poison, nor what an operator ended. A refused command
+    is not remembered, so that sent again it would be decided anew, and rightly."""
     cities: list[str] = field(default_factory=list)
     poison: str | None = None
     """The city that cannot be decided, while it is so."""
@@ -54,16 +57,15 @@ class Diary:
 
     def write(self, *, is_poison: bool) -> Message:
         """The next line."""
-        city = f"{self.number}.{len(self.sent)}"
+        city = f"{MARK}.{self.number}.{self.lines}" if is_poison else f"{self.number}.{self.lines}"
+        message = self._message(city)
+        self.lines += 1
         if is_poison:
-            city = f"{MARK}.{city}"
             self.poison = city
-        elif self.poison:
-            self.behind.append(city)
-        else:
-            self.cities.append(city)
-        self.sent.append(self._message(city))
-        return self.sent[-1]
+            return message
+        (self.behind if self.poison else self.cities).append(city)
+        self.repeatable[city] = message
+        return message
 
     def retried(self) -> None:
         """The bug is mended: everything that waited is decided, in turn."""
@@ -77,6 +79,8 @@ class Diary:
 
     def discarded(self) -> None:
         """An operator ended the poison and what was behind it."""
+        for city in self.behind:
+            del self.repeatable[city]
         self._heal()
 
     def _heal(self) -> None:
@@ -86,8 +90,8 @@ class Diary:
     def _message(self, city: str) -> Message:
         at = BEGINS_AT
         address = {"zip_code": "10115", "city": city, "country_code": "DE"}
-        id_ = f"{self.key}#{len(self.sent) + 1}"
-        if not self.sent:
+        id_ = f"{self.key}#{self.lines + 1}"
+        if not self.lines:
             line = {"sku": "TEAPOT", "title": "Teapot", "quantity": 4, "price": "34.50"}
             order = {"order_number": self.number, "address": address, "products": [line]}
             return command(self.key, "order.place", {"order": order}, at, id_=id_)
@@ -145,7 +149,7 @@ class Traffic:
     def _write_diaries(self, number: int, rng: random.Random) -> None:
         self.diaries += [Diary(f"{number}-{at}", number) for at in range(DIARIES_A_ROUND)]
         live = [diary for diary in self.diaries if number - diary.since < DIARY_ROUNDS]
-        old = [each for diary in live for each in diary.sent if not _is_poison(each)]
+        old = [message for diary in live for message in diary.repeatable.values()]
         for diary in live:
             lines = range(rng.randint(*LINES_A_ROUND))
             self._due[number].append(
@@ -156,7 +160,7 @@ class Traffic:
 
     def _draws_poison(self, diary: Diary, rng: random.Random) -> bool:
         is_drawn = rng.random() < POISONED
-        return self.has_poison and is_drawn and bool(diary.sent) and not diary.poison
+        return self.has_poison and is_drawn and bool(diary.lines) and not diary.poison
 
 
 def merge(lists: Iterable[Sequence[Message]], rng: random.Random) -> list[Message]:
