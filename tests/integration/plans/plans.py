@@ -1,0 +1,238 @@
+"""Statements on full tables: rows, parameters, and what a plan reads that it should not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.runtime.queries import load
+from services.runtime.settings import SERVICES
+
+ROOT = Path(__file__).resolve().parents[3]
+ROWS = 100_000
+KEYS = 500  # A full batch names about so many orders.
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+# ------------------------------------------------------------------------------------------- rows
+BY_TYPE = {
+    "uuid": "md5('k' || n)::uuid",
+    "text": "'k' || n",
+    "bigint": "n",
+    "integer": "n",
+    "smallint": "n % 16",
+    "bytea": "convert_to('k' || n, 'UTF8')",
+    "timestamp with time zone": "timestamptz '2026-01-01' + n * interval '1 second'",
+    "date": "date '2026-01-01' + n % 365",
+    "jsonb": """'{"filler": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'""",
+    "boolean": "false",
+    "numeric": "n",
+    "text[]": "ARRAY['k' || n]",
+    "bytea[]": "ARRAY[convert_to('k' || n, 'UTF8')]",
+}
+BY_COLUMN = {
+    "shop": "'shop' || n % 100",
+    "topic": "'topic' || n % 10",
+    "partition": "n / 10 % 1000",
+    "consumer_group": "'group' || n / 10000",
+    "index": "0",
+    "nth": "0",
+    "slot": "n % 3",
+    "shards": "NULL",
+    "carried_by": "NULL",
+    "deleted_at": "NULL",
+    "stopped_kind": "NULL",
+    "stopped_detail": "NULL",
+    "stopped_at": "NULL",
+    "on_time": "'on_time'",
+    # As wide as messages are: how wide a row is decides what reading the table costs.
+    "value": "convert_to(repeat(md5(n::text), 12), 'UTF8')",
+    "values": "ARRAY[convert_to(repeat(md5(n::text), 12), 'UTF8')]",
+    "operator_act.act": "'rejected.resend'",
+    "reference.kind": "'external_id'",
+    "reference.value": "'k' || n",
+    "parked.kind": "CASE n % 10 WHEN 0 THEN 'decision' ELSE 'behind' END",
+    "claim.reason": "'damage'",
+    "claim.status": "'pending'",
+}
+# One row each, or as many as there are versions.
+SMALL = {"migration", "outbox_shards"}
+
+
+async def fill(connection: asyncpg.Connection, schema: str, tables: list[str]) -> None:
+    """100,000 rows in each table, and the statistics that autovacuum would have made of them."""
+    await connection.execute(
+        f"SET search_path = {schema}; SET synchronous_commit = off; "
+        "SET session_replication_role = replica"
+    )
+    for table in tables:
+        columns = await connection.fetch(
+            """SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute
+                WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped
+                  AND attgenerated = ''""",
+            table,
+        )
+        values = ", ".join(_value(table, column["name"], column["type"]) for column in columns)
+        names = ", ".join(f'"{column["name"]}"' for column in columns)
+        await connection.execute(
+            f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE "
+            f"SELECT {values} FROM generate_series(1, {ROWS}) AS n"
+        )
+    await connection.execute("ANALYZE " + ", ".join(tables))
+
+
+def _value(table: str, column: str, type_: str) -> str:
+    for found in (BY_COLUMN.get(f"{table}.{column}"), BY_COLUMN.get(column), BY_TYPE.get(type_)):
+        if found is not None:
+            return found
+    raise AssertionError(
+        f"say in BY_TYPE or BY_COLUMN what {table}.{column} ({type_}) is filled with"
+    )
+
+
+async def tables_of(connection: asyncpg.Connection, schema: str) -> list[str]:
+    """The tables of a schema that grow; parts of a table are filled through it."""
+    rows = await connection.fetch(
+        """SELECT relname FROM pg_class
+            WHERE relnamespace = $1::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+            ORDER BY relname""",
+        schema,
+    )
+    return [row["relname"] for row in rows if row["relname"] not in SMALL]
+
+
+# ------------------------------------------------------------------------------------- statements
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A named statement, and the service on whose tables it is tried."""
+
+    service: str
+    file: str
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.name}"
+
+    @property
+    def plannable(self) -> bool:
+        """Whether it reads or writes rows; locks and settings have no plan."""
+        first = re.sub(r"^\s*--.*$", "", self.text, flags=re.MULTILINE).split()[0]
+        return first in {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"} and "{" not in self.text
+
+
+def statements() -> Iterator[Statement]:
+    """All that services and operators run. What is shared is tried on the tables of orders."""
+    folders = {"runtime": "orders", "orderflow": "orders"} | {name: name for name in SERVICES}
+    for folder, service in folders.items():
+        top = ROOT if folder == "orderflow" else ROOT / "services"
+        for file in sorted((top / folder / "sql").glob("*.sql")):
+            if file.name != "migrate.sql":  # Run by the owner, once, before there are rows.
+                for name, text in load(file).items():
+                    yield Statement(service, f"{folder}/{file.name}", name, text)
+
+
+# ------------------------------------------------------------------------------------- parameters
+def _keys(make: Any) -> list[Any]:
+    return [make(n * ROWS // KEYS) for n in range(1, KEYS + 1)]
+
+
+def _uuid(n: int) -> UUID:
+    return UUID(hashlib.md5(f"k{n}".encode(), usedforsecurity=False).hexdigest())
+
+
+OF_TYPE: Mapping[str, Any] = {
+    "uuid": _uuid,
+    "text": lambda n: f"k{n}",
+    "varchar": lambda n: f"k{n}",
+    "int8": lambda n: n,
+    "int4": lambda n: n,
+    "int2": lambda n: n % 16,
+    "bytea": lambda n: f"k{n}".encode(),
+    "timestamptz": lambda n: BEGIN + timedelta(seconds=n),
+    "date": lambda n: date(2026, 1, 1) + timedelta(days=n % 365),
+    "jsonb": lambda n: "{}",
+    "bool": lambda n: False,
+    "numeric": Decimal,
+    "float8": float,
+}
+OF_WORD: Mapping[str, Any] = {
+    "topic": lambda n: f"topic{n % 10}",
+    "partition": lambda n: n // 10 % 1000,
+    "index": lambda n: 0,
+    "nth": lambda n: 0,
+    "shop": lambda n: f"shop{n % 100}",
+    "kind": lambda n: "external_id",
+    "slot": lambda n: n % 3,
+    "group": lambda n: f"group{n // 10000}",
+    # Little is due at a time: a sweep runs every few seconds.
+    "business time": lambda n: BEGIN + timedelta(seconds=100),
+}
+LIMITS = ("at most", "limit", "rows")
+
+
+async def parameters(connection: asyncpg.Connection, statement: Statement) -> list[Any]:
+    """A realistic value of each parameter, by its type and by what its comment calls it."""
+    prepared = await connection.prepare(statement.text)
+    words = _words(statement.text)
+    return [
+        _parameter(statement, number, type_.name, words.get(number, ""))
+        for number, type_ in enumerate(prepared.get_parameters(), 1)
+    ]
+
+
+def _words(text: str) -> Mapping[int, str]:
+    comment = " ".join(re.findall(r"^--(.*)$", text, re.MULTILINE))
+    return {int(n): word for n, word in re.findall(r"\$(\d+)\s+([a-z][\w '-]*)", comment)}
+
+
+def _parameter(statement: Statement, number: int, type_: str, word: str) -> Any:
+    is_array, base = type_.endswith("[]"), type_.removesuffix("[]")
+    named = next((make for known, make in OF_WORD.items() if word.startswith(known)), None)
+    make = named if named is not None and _fits(named(1), base) else OF_TYPE.get(base)
+    if make is None:
+        raise AssertionError(
+            f"{statement}: say in OF_TYPE or OF_WORD which values ${number} has ({type_} {word!r})"
+        )
+    if base == "int2" and is_array:
+        return list(islice(cycle(range(16)), KEYS if "id" in statement.text else 16))
+    if is_array:
+        return _keys(make)
+    return KEYS if base.startswith("int") and word.startswith(LIMITS) else make(ROWS // 2)
+
+
+def _fits(value: Any, base: str) -> bool:
+    kinds = {"text": str, "varchar": str, "timestamptz": datetime}
+    return isinstance(value, kinds.get(base, int))
+
+
+# ------------------------------------------------------------------------------------------ plans
+async def whole_tables_read(connection: asyncpg.Connection, statement: Statement) -> list[str]:
+    """What the plan of a statement reads from one end to the other, as sentences."""
+    values = await parameters(connection, statement)
+    told = await connection.fetchval(f"EXPLAIN (FORMAT JSON, VERBOSE)\n{statement.text}", *values)
+    return sorted(set(_whole(json.loads(told)[0]["Plan"], statement.service)))
+
+
+def _whole(node: Mapping[str, Any], schema: str) -> Iterator[str]:
+    kind, table = node["Node Type"], node.get("Relation Name", "")
+    if node.get("Schema") == schema and table not in SMALL:
+        if kind == "Seq Scan":
+            yield f"{kind} on {table}"
+        elif kind.startswith("Index") and "Index Cond" not in node and "Filter" in node:
+            yield f"{kind} on {table} by {node['Index Name']}, each row filtered"
+        elif kind.startswith("Index") and "Index Cond" not in node and node["Plan Rows"] >= ROWS:
+            yield f"{kind} on {table} by {node['Index Name']}, all of it"
+    for below in node.get("Plans", ()):
+        if kind != "Limit" or below["Node Type"] == "Seq Scan" or "Filter" in below:
+            yield from _whole(below, schema)

@@ -1,0 +1,126 @@
+"""No statement on the hot path reads a whole table: tried on 100,000 rows of everything.
+
+A new statement is found by itself. It is on the hot path unless it is named below with a reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+
+import asyncpg
+import pytest
+
+from services.runtime.postgres import connect
+from services.runtime.settings import SERVICES, Settings
+from tests.integration.plans.plans import fill, statements, tables_of, whole_tables_read
+
+# Filling the tables takes ten seconds of a machine with nothing else to do.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+STATEMENTS = [each for each in statements() if each.plannable]
+# What reads everything by its nature, and how often it runs.
+SPOILED = "take_waiting without its index"
+REPORT = "a report over all facts, made for a person"
+WHOLE_BY_NATURE = {
+    "runtime/outbox.sql:has_waiting_rows": "stops at the first row; asked when shards change",
+    "runtime/parking.sql:count_parked": "a gauge, every few seconds; the queue is mostly empty",
+    "runtime/parking.sql:read_queue": "an operator's list of who stands behind whom",
+    "runtime/waiting.sql:count_waiting": "a gauge, every few seconds; little waits",
+    "orderflow/order.sql:unpublished": "an operator's look at one order",
+    "analytics/report.sql:read_order_figures": REPORT,
+    "analytics/report.sql:read_order_figures_by_carrier": REPORT,
+    "analytics/report.sql:read_item_values": REPORT,
+    "analytics/report.sql:read_claim_figures": REPORT,
+}
+
+
+@pytest.fixture(scope="module")
+def reads(stack, template_database):
+    """What each statement reads whole; or the error that kept it from being tried."""
+    return asyncio.run(_explain(stack.database_url, template_database))
+
+
+async def _explain(server_url, template):
+    name = f"plans_{uuid.uuid4().hex[:8]}"
+    owner = await asyncpg.connect(server_url)
+    await owner.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+    try:
+        return await _explain_in(server_url.rsplit("/", 1)[0] + f"/{name}")
+    finally:
+        await owner.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await owner.close()
+
+
+async def _explain_in(url):
+    found = {}
+    owner = await asyncpg.connect(url)
+    for service in SERVICES:
+        # What all services have is tried in orders alone; elsewhere, only what its own
+        # statements speak of is filled.
+        spoken = " ".join(s.text for s in STATEMENTS if s.service == service)
+        tables = [t for t in await tables_of(owner, service) if re.search(rf"\b{t}\b", spoken)]
+        await fill(owner, service, tables)
+        connection = await connect(Settings(database_url=url), service)
+        for statement in STATEMENTS:
+            if statement.service == service:
+                found[str(statement)] = await _tried(connection, statement)
+        await connection.close()
+    found[SPOILED] = await _spoiled(owner, url)
+    await owner.close()
+    return found
+
+
+async def _spoiled(owner, url):
+    """The same look at a statement whose index is gone."""
+    await owner.execute("DROP INDEX orders.waiting_by_name")
+    (statement,) = [s for s in STATEMENTS if str(s) == "runtime/waiting.sql:take_waiting"]
+    connection = await connect(Settings(database_url=url), "orders")
+    found = await _tried(connection, statement)
+    await connection.close()
+    return found
+
+
+async def _tried(connection, statement):
+    try:
+        return await whole_tables_read(connection, statement)
+    except (AssertionError, asyncpg.PostgresError) as error:
+        return [f"could not be tried: {error}"]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=str)
+def test_no_statement_on_the_hot_path_reads_a_whole_table(reads, statement):
+    if str(statement) in WHOLE_BY_NATURE:
+        assert reads[str(statement)], f"take {statement} off the list: it reads no whole table"
+    else:
+        assert reads[str(statement)] == [], (
+            f"{statement} needs an index (in a new migration), or, if it is not on the hot path, "
+            "its reason in WHOLE_BY_NATURE"
+        )
+
+
+def test_a_missing_index_is_noticed(reads):
+    assert reads["runtime/waiting.sql:take_waiting"] == []
+    assert reads[SPOILED] == ["Seq Scan on waiting"]
+
+
+def test_what_is_named_is_there():
+    assert set(WHOLE_BY_NATURE) <= {str(statement) for statement in STATEMENTS}
+
+
+async def test_what_refers_to_a_row_is_found_by_it(database_url):
+    """Deleting a row looks for those that refer to it: without an index it reads all of them."""
+    connection = await asyncpg.connect(database_url)
+    rows = await connection.fetch(
+        """SELECT conrelid::regclass::text AS table, conname
+             FROM pg_constraint
+            WHERE contype = 'f'
+              AND NOT EXISTS (
+                  SELECT FROM pg_index
+                   WHERE indrelid = conrelid AND indpred IS NULL
+                     AND (indkey::smallint[])[0:cardinality(conkey) - 1] @> conkey
+                     AND indnkeyatts >= cardinality(conkey))"""
+    )
+    await connection.close()
+
+    assert [tuple(row) for row in rows] == []
