@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from schemas.context import Order, Shipment, Tracking
-from schemas.events import ClaimEvent, Event
+from schemas.context import Claim, Order, Shipment, Tracking
+from schemas.events import ClaimEvent, ClaimEventData, Event
 from schemas.topics import CLAIMS_EVENTS
 from services.analytics.domain.facts import (
     ClaimFact,
@@ -62,7 +62,7 @@ def _order_news(event: Event) -> OrderNews | None:
         if not tracking.draft and tracking.tracking_number
     )
     is_complete = not event.context_truncated or len(listed) >= fact.expected_parcels
-    return OrderNews(fact, parcels, is_complete)
+    return OrderNews(fact, parcels, is_complete, _claims_in_snapshot(event))
 
 
 def _listed_parcels(event: Event, order: Order) -> Mapping[Any, Tracking]:
@@ -134,15 +134,34 @@ def _attempts(tracking: Tracking) -> int:
     return min(max(attempts or 0, 0), PARCELS_MAX)
 
 
+def _claims_in_snapshot(event: Event) -> tuple[ClaimFact, ...]:
+    """A snapshot holds what the last event of each claim told; in other events there is less."""
+    return tuple(
+        _told_claim(event, claim, f"/context/claims/{index}")
+        for index, claim in enumerate(event.context.claims)
+        if claim.event_data is not None
+    )
+
+
+def _told_claim(event: Event, claim: Claim, pointer: str) -> ClaimFact:
+    version = _version(f"{pointer}/sequence", claim.sequence)
+    data = validate(ClaimEventData, claim.event_data, f"{pointer}/event_data")
+    return _claim_fact(event, data, version, f"{pointer}/event_data")
+
+
 def _claim_news(event: ClaimEvent) -> ClaimNews:
-    data = event.event_data
+    version = _version("/sequence", event.sequence)
+    return ClaimNews(_claim_fact(event, event.event_data, version, "/event_data"))
+
+
+def _claim_fact(event: Event, data: ClaimEventData, version: int, pointer: str) -> ClaimFact:
     opened_at = data.created_at or event.triggered_at
-    _check_instants("/event_data/created_at", opened_at)
+    _check_instants(f"{pointer}/created_at", opened_at)
     zone, country = _destination(event.context.order)
-    fact = ClaimFact(
+    return ClaimFact(
         claim_id=data.claim_id,
         order_id=event.order_id,
-        version=_version("/sequence", event.sequence),
+        version=version,
         shop=event.shop_slug,
         shipment_id=data.shipment_id,
         reason=data.reason,
@@ -153,7 +172,6 @@ def _claim_news(event: ClaimEvent) -> ClaimNews:
         opened_on=local_day(opened_at, zone),
         is_withdrawn=data.event_name.lower().endswith("withdrawn"),
     )
-    return ClaimNews(fact)
 
 
 def _destination(order: Order | None) -> tuple[Zone, str | None]:

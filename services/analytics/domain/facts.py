@@ -103,6 +103,8 @@ class OrderNews:
     parcels: tuple[ParcelFact, ...]
     is_complete: bool
     """Whether `parcels` are all of the order's; not so when its context was cut for size."""
+    claims: tuple[ClaimFact, ...] = ()
+    """Only a snapshot tells them: each as the last event of the claim told it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ def fold(news: Iterable[News]) -> Facts:
         _keep_order(facts.orders, order)
         for parcel in piece.parcels:
             _keep_newest(facts.parcels, parcel.shipment_id, parcel)
+        for claim in piece.claims:
+            _keep_newest(facts.claims, claim.claim_id, claim)
         if piece.is_complete:
             known = facts.complete_versions.get(order.order_id, 0)
             facts.complete_versions[order.order_id] = max(known, order.version)

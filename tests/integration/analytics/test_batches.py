@@ -14,7 +14,7 @@ from tests.integration.analytics.lives import (
     stored,
     without_complete_version,
 )
-from tests.unit.analytics.builders import NOON, a_record, an_order_event
+from tests.unit.analytics.builders import NOON, a_record, a_snapshot, an_order_event
 
 
 async def apply(connection, batches, *events):
@@ -52,6 +52,22 @@ async def test_events_repeated_late_and_shuffled_change_nothing(connection, batc
     assert await stored(connection) == once
     await apply(connection, batches, *reversed(events))
     assert await stored(connection) == once
+
+
+@pytest.mark.parametrize("tail", [0, 3])
+async def test_empty_tables_are_filled_from_snapshots_and_the_tail(connection, batches, tail):
+    """An order's whole life is read, then its snapshot alone, with the events before or after."""
+    lives = [list(history(str(1000 + n)))[:5] + list(history(str(1000 + n)))[6:] for n in range(3)]
+    await apply(connection, batches, *(event for life in lives for event in life))
+    live = await stored(connection)
+    for table in sorted(KEYS, reverse=True):
+        await connection.execute(f"DELETE FROM {table}")
+
+    snapshots = [a_snapshot(life[4], life[5:]) for life in lives]
+    late = [event for life in lives for event in life[:tail]]
+    await apply(connection, batches, *(life[-1] for life in lives[:tail]), *snapshots, *late)
+
+    assert await stored(connection) == live
 
 
 async def test_a_batch_takes_as_many_statements_for_1000_events_as_for_one(connection, batches):

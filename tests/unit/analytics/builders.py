@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -99,6 +100,26 @@ def a_claim_event(
         "event_id": str(event_id(order, "claims.events", sequence)),
         "sequence": sequence,
         "event_data": data | changes,
+    }
+
+
+def a_snapshot(last: dict[str, Any], claims: Iterable[dict[str, Any]] = ()) -> dict[str, Any]:
+    """The state that an order's last event told, with what the last event of each claim did."""
+    newest: dict[str, dict[str, Any]] = {}
+    for event in sorted(claims, key=lambda event: event["sequence"]):
+        data = event["event_data"]
+        newest[data["claim_id"]] = {
+            "claim_id": data["claim_id"],
+            "status": data["status"],
+            "sequence": event["sequence"],
+            "event_data": data,
+        }
+    return last | {
+        "source": "orders",
+        "ref": "orders/ORDER_SNAPSHOT",
+        "event_name": "ORDER_SNAPSHOT",
+        "triggered_at": "2026-05-01T00:00:00Z",
+        "context": last["context"] | {"claims": list(newest.values())},
     }
 
 

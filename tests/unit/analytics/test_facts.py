@@ -16,6 +16,7 @@ from tests.unit.analytics.builders import (
     a_claim_event,
     a_parcel,
     a_record,
+    a_snapshot,
     an_order_event,
     delivered,
 )
@@ -186,6 +187,31 @@ def test_an_event_that_no_fact_can_hold_is_malformed(changes, pointer):
 def test_an_order_beyond_all_bounds_is_malformed(changes):
     with pytest.raises(Malformed):
         news(an_order_event(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"sequence": None}, "/context/claims/0/sequence"),
+        ({"sequence": 0}, "/context/claims/0/sequence"),
+        ({"event_data": {"status": "x"}}, "/context/claims/0/event_data/claim_id"),
+    ],
+)
+def test_a_snapshot_whose_claim_is_not_told_whole_is_malformed(changes, pointer):
+    snapshot = a_snapshot(an_order_event(), [a_claim_event()])
+    snapshot["context"]["claims"][0] |= changes
+
+    with pytest.raises(Malformed) as caught:
+        news(snapshot)
+
+    assert caught.value.errors[0].pointer == pointer
+
+
+def test_a_claim_as_other_events_show_it_is_no_news_of_it():
+    event = a_snapshot(an_order_event(), [a_claim_event()])
+    del event["context"]["claims"][0]["event_data"], event["context"]["claims"][0]["sequence"]
+
+    assert news(event).claims == ()
 
 
 def test_words_of_later_versions_are_taken_as_they_are():

@@ -14,6 +14,7 @@ from tests.unit.analytics.builders import (
     a_claim_event,
     a_parcel,
     a_record,
+    a_snapshot,
     an_order_event,
     delivered,
     parcel_id,
@@ -81,6 +82,51 @@ def test_batches_cut_anywhere_and_merged_add_up_to_the_same_facts(drawn):
     folded = [fold(news_of(*batch)) for batch in batches]
 
     assert reduce(merge, [*folded, *folded], Facts()) == fold(news_of(*events))
+
+
+@given(histories().flatmap(lambda events: st.tuples(st.just(events), subsets(events))))
+def test_snapshots_and_any_of_what_came_before_and_after_add_up_to_the_same_facts(drawn):
+    events, (tail, again) = drawn
+    snapshots = list(snapshots_of(events))
+
+    rebuilt = fold(news_of(*tail, *snapshots, *again, *snapshots))
+
+    assert rebuilt == fold(news_of(*events, *snapshots))
+    if not any(event["context_truncated"] for event in events):
+        assert rebuilt == fold(news_of(*events))
+
+
+def subsets(events):
+    """Two of them, in any order: what is read before a snapshot and after it."""
+    some = st.lists(st.sampled_from(events), max_size=len(events))
+    return st.tuples(some, some)
+
+
+def snapshots_of(events):
+    """One of each order, as it stands in the end."""
+    for number in ("1001", "1002"):
+        own = [event for event in events if event["order_id"] == str(order_id(SHOP, number))]
+        claims = [event for event in own if event["source"] == "claims"]
+        told = [event for event in own if event["source"] != "claims"]
+        yield a_snapshot(whole(max(told, key=lambda event: event["order_version"])), claims)
+
+
+def whole(event):
+    """As it is told when nothing is cut: alone, an order has more room than among hundreds."""
+    if not event["context_truncated"]:
+        return event
+    order = event["context"]["order"] | {"sub_total_price": "9"}
+    context = event["context"] | {"order": order}
+    return event | {"context_truncated": False, "context": context}
+
+
+def test_a_claim_that_its_snapshot_is_behind_stays_as_it_was_told_last():
+    events = [a_claim_event(sequence=n, status=status) for n, status in ((1, "pending"), (2, "x"))]
+    snapshot = a_snapshot(an_order_event(), events[:1])
+
+    for told in ([*events, snapshot], [snapshot, *events], [events[1], snapshot]):
+        (claim,) = fold(news_of(*told)).claims.values()
+        assert (claim.version, claim.status) == (2, "x")
 
 
 def test_a_parcel_whose_number_moved_to_another_order_is_gone():
