@@ -77,6 +77,8 @@ class Service:
         """Connect and begin; servers that are not there yet are waited for."""
         self._pool = await self._until_up(lambda: create_pool(self._settings, self.name))
         await self._until_up(self._check_schema)
+        # Before it is ready, so that nobody finds a metric missing, or an alert resolved by that.
+        await self._until_up(self._measure_tables)
         self._relay = self._make_relay()
         self._consumer = self._make_consumer(self._pool, self._relay)
         self._broker, self._subscriber = subscribe(
@@ -213,21 +215,25 @@ class Service:
         self._tasks.append(asyncio.create_task(work))
 
     async def _measure_forever(self) -> None:
+        assert self._watch is not None
+        # Each by itself: what Kafka's absence does to the outbox is seen while Kafka is away.
+        measures = (self._measure_tables, self._watch.look, self._measure_partitions)
         while True:
             await asyncio.sleep(self._settings.metrics_interval_seconds)
-            try:
-                if self._watch:
-                    await self._watch.look()
-                await self._measure()
-            except Exception as error:  # noqa: BLE001 - measuring must not end the service
-                log.warning("measuring_failed", service=self.name, error=repr(error))
+            for measure in measures:
+                try:
+                    await measure()
+                except Exception as error:  # noqa: BLE001 - measuring must not end the service
+                    log.warning("measuring_failed", service=self.name, error=repr(error))
 
-    async def _measure(self) -> None:
-        assert self._pool is not None
+    async def _measure_partitions(self) -> None:
         assert self._consumer is not None
         self._consumer.assignment.measure_lag(int(time.time() * 1000))
         await self._consumer.assignment.tell_kafka()
         await self._consumer.assignment.look_for_resumed()
+
+    async def _measure_tables(self) -> None:
+        assert self._pool is not None
         async with self._pool.acquire() as connection:
             outbox = await connection.fetchrow(
                 OUTBOX_SQL["measure_outbox"], self._settings.outbox_shards

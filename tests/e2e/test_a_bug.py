@@ -91,13 +91,12 @@ def mend(mended: Path) -> None:
     mended.touch()
 
 
-def _parked(replica: Replica) -> float:
-    (line,) = [
-        line
-        for line in replica.metrics().splitlines()
-        if line.startswith("orderflow_parked_items{")
-    ]
-    return float(line.split()[-1])
+def _parked(replica: Replica) -> float | None:
+    """How many items are parked, as the replica tells; None where it did not answer this time."""
+    lines = replica.metrics().splitlines()
+    told = [line for line in lines if line.startswith("orderflow_parked_items{")]
+    assert len(told) <= 1, told
+    return float(told[0].split()[-1]) if told else None
 
 
 def _poisoned(healthy: Replica, mended: Path) -> Replica:

@@ -26,6 +26,13 @@ async def test_what_is_read_is_published_once_and_in_order_per_key(start, publis
     assert by_key(await read_all(500)) == by_key(sent)
 
 
+async def test_what_lies_in_the_tables_is_told_from_the_start(start, settings):
+    service = await start()
+
+    told = (service.metrics.parked_items, service.metrics.outbox_rows)
+    assert [[sample.value for sample in gauge.collect()[0].samples] for gauge in told] == [[0], [0]]
+
+
 async def test_two_replicas_share_the_work_and_lose_nothing_when_one_leaves(
     start, publish, read_all
 ):
