@@ -7,15 +7,17 @@ happen. Whatever fails on the way is undone up to its item, which stays parked.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from asyncpg import Connection
 
 from services.runtime import isolating
 from services.runtime.batches import ApplyBatch, Batch, BatchReport
 from services.runtime.parking import rows
-from services.runtime.parking.queue import SQL, places_as_columns
+from services.runtime.parking.queue import SQL
+from services.runtime.parking.selecting import Rest, Selection, select
 from services.runtime.parking.values import (
     Dismissal,
     Failure,
@@ -31,22 +33,7 @@ SKIPPED = "skipped_by_operator"
 DISCARDED = "discarded_by_operator"
 LIMIT = 500
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Which parked items are meant; what is left out matches everything."""
-
-    ids: tuple[int, ...] = ()
-    places: tuple[Place, ...] = ()
-    topic: str | None = None
-    partition: int | None = None
-    offset: int | None = None
-    index: int | None = None
-    name: str | None = None
-    """Such as `order:<uuid>`, or a key that items wait for."""
-    kind: Kind | None = None
-    error_contains: str | None = None
-    parked_before: datetime | None = None
+Meant: TypeAlias = Selection | Rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +41,10 @@ class Result:
     """What became of each item, in the order of the queue."""
 
     items: tuple[Settled, ...]
-    rest: Selection | None = None
-    """What the limit left out: act on it in another transaction (after a skip: retry it)."""
+    rest: Rest | None = None
+    """What the limit left out: to be acted on in another transaction."""
+    chosen: Collection[Place] = ()
+    """The items that were meant; the others only stood behind them."""
     before: Parked | None = None
     """An edited item as it was."""
 
@@ -68,52 +57,44 @@ class NotOne(Exception):
         self.found = found
 
 
-async def find(connection: Connection, selection: Selection, limit: int = 100) -> list[Parked]:
-    """The items that match, in the order of the queue, each head with how many stand behind it."""
-    found = await rows.read(connection, await _select(connection, selection, limit))
-    heads = [row.place for row in found if row.failure.kind is not Kind.BEHIND]
-    counts = rows.counts_behind(await rows.read_queue(connection), heads) if heads else {}
-    return [replace(row, behind=counts.get(row.place, 0)) for row in found]
-
-
 async def retry(
     connection: Connection,
     apply: ApplyBatch,
-    selection: Selection,
+    meant: Meant,
     *,
     now: datetime,
     limit: int = LIMIT,
 ) -> Result:
     """Decide the items and what stands behind them again, in order; a failure stops its queue."""
-    line = await _lock_line(connection, selection, limit)
+    line = await _lock_line(connection, meant, limit)
     return await line.tried(connection, apply, now)
 
 
 async def skip(
     connection: Connection,
     apply: ApplyBatch,
-    selection: Selection,
+    meant: Meant,
     *,
     now: datetime,
     detail: str,
     limit: int = LIMIT,
 ) -> Result:
     """Refuse the items, for their sender to read why; what stands behind them is tried again."""
-    line = await _lock_line(connection, selection, limit)
+    line = await _lock_line(connection, meant, limit)
     return await line.tried(connection, apply, now, _ends(line.chosen, SKIPPED, detail))
 
 
 async def discard(
     connection: Connection,
     apply: ApplyBatch,
-    selection: Selection,
+    meant: Meant,
     *,
     now: datetime,
     detail: str,
     limit: int = LIMIT,
 ) -> Result:
     """Refuse the items and all that stands behind them."""
-    line = await _lock_line(connection, selection, limit)
+    line = await _lock_line(connection, meant, limit)
     return await line.tried(connection, apply, now, _ends(line.places, DISCARDED, detail))
 
 
@@ -132,7 +113,7 @@ async def edit_and_retry(
         NotOne: none matches, or several.
     """
     await connection.execute(SQL["lock_drain"])
-    found = await rows.read(connection, await _select(connection, selection, 2))
+    found = await rows.read(connection, await select(connection, selection, 2))
     if len(found) != 1:
         raise NotOne(len(found))
     (before,) = found
@@ -210,7 +191,7 @@ class _Line:
 
     chosen: Collection[Place]
     places: Sequence[Place]
-    rest: Sequence[Place] = field(default=())
+    left: Sequence[Place]
 
     async def tried(
         self,
@@ -223,35 +204,23 @@ class _Line:
         if not parked:
             return Result(())
         settled = await try_again(connection, apply, parked, now=now, dismissed=dismissed)
-        rest = Selection(places=tuple(self.rest)) if self.rest else None
-        return Result(tuple(settled), rest)
+        return Result(tuple(settled), self._rest(), self.chosen)
+
+    def _rest(self) -> Rest | None:
+        if not self.left:
+            return None
+        chosen = tuple(place for place in self.left if place in self.chosen)
+        return Rest(chosen, tuple(place for place in self.left if place not in self.chosen))
 
 
-async def _lock_line(connection: Connection, selection: Selection, limit: int) -> _Line:
+async def _lock_line(connection: Connection, meant: Meant, limit: int) -> _Line:
     await connection.execute(SQL["lock_drain"])
-    chosen = set(await _select(connection, selection, None))
-    line = rows.line_of(await rows.read_queue(connection), chosen)
+    if isinstance(meant, Rest):
+        chosen, heads = set(meant.chosen), {*meant.chosen, *meant.behind}
+    else:
+        heads = chosen = set(await select(connection, meant, None))
+    line = rows.line_of(await rows.read_queue(connection), heads)
     return _Line(chosen, line[:limit], line[limit:])
-
-
-async def _select(connection: Connection, selection: Selection, limit: int | None) -> list[Place]:
-    ids, nths = places_as_columns(selection.places)
-    found = await connection.fetch(
-        SQL["select_parked"],
-        list(selection.ids) or None,
-        ids or None,
-        nths or None,
-        selection.topic,
-        selection.partition,
-        selection.offset,
-        selection.index,
-        selection.name,
-        selection.kind.value if selection.kind else None,
-        selection.error_contains,
-        selection.parked_before,
-        limit,
-    )
-    return [Place(row["id"], row["nth"]) for row in found]
 
 
 def _ends(places: Collection[Place], reason: str, detail: str) -> dict[Place, Dismissal]:

@@ -45,6 +45,17 @@ def line_of(queue: Queue, heads: Collection[Place]) -> list[Place]:
     return line
 
 
+def before(queue: Queue, place: Place) -> list[Place]:
+    """All that one stands behind, directly or behind each other, in order."""
+    names = dict(queue).get(place, frozenset[str]())
+    reached, found = set(names), []
+    for other, its in reversed([entry for entry in queue if entry[0] < place]):
+        if not reached.isdisjoint(its):
+            found.append(other)
+            reached |= its
+    return found[::-1]
+
+
 def counts_behind(queue: Queue, heads: Iterable[Place]) -> dict[Place, int]:
     """How many stand behind each of the heads."""
     return {head: len(line_of(queue, {head})) - 1 for head in heads}

@@ -126,8 +126,8 @@ SELECT parked.*,
 
 -- name: select_parked
 -- Places that an operator means, in order; null: any. $1 ids, $2 and $3 places (pairwise), $4 topic,
--- $5 partition, $6 offset, $7 index, $8 name, $9 kind, $10 part of the error, $11 parked before,
--- $12 at most
+-- $5 partition, $6 offset, $7 index, $8 key, $9 name, $10 kind, $11 part of the error, $12 parked
+-- before, $13 whether to leave out what stands behind others, $14 at most
 SELECT id, nth
   FROM parked
  WHERE ($1::bigint[] IS NULL OR id = ANY ($1))
@@ -137,14 +137,16 @@ SELECT id, nth
    AND ($5::integer IS NULL OR partition = $5)
    AND ($6::bigint IS NULL OR "offset" = $6)
    AND ($7::integer IS NULL OR index = $7)
-   AND ($8::text IS NULL
+   AND ($8::bytea IS NULL OR key = $8)
+   AND ($9::text IS NULL
         OR EXISTS (SELECT FROM parked_name AS its
-                    WHERE its.name = $8 AND its.id = parked.id AND its.nth = parked.nth))
-   AND ($9::text IS NULL OR kind = $9)
-   AND ($10::text IS NULL OR strpos(lower(error), lower($10)) > 0)
-   AND ($11::timestamptz IS NULL OR parked_at < $11)
+                    WHERE its.name = $9 AND its.id = parked.id AND its.nth = parked.nth))
+   AND ($10::text IS NULL OR kind = $10)
+   AND ($11::text IS NULL OR strpos(lower(error), lower($11)) > 0)
+   AND ($12::timestamptz IS NULL OR parked_at < $12)
+   AND NOT ($13 AND kind = 'behind')
  ORDER BY id, nth
- LIMIT $12;
+ LIMIT $14;
 
 -- name: read_queue
 -- The whole queue in order: places and names, to see who stands behind whom.

@@ -12,6 +12,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.parking import acts
 from services.runtime.parking.acts import Selection
 from services.runtime.parking.drains import Drains
+from services.runtime.parking.selecting import find, neighbours
 from services.runtime.parking.values import Kind
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
 from tests.poisoned import plant
@@ -204,11 +205,14 @@ async def test_items_are_found_by_what_is_known_of_them(apply, bug, pool):
     async with pool.acquire() as connection:
 
         async def found(**selection):
-            return [row.behind for row in await acts.find(connection, Selection(**selection))]
+            return [row.behind for row in await find(connection, Selection(**selection))]
 
         assert await found() == [2, 0, 0, 0]
         assert await found(topic=at.topic, partition=0, offset=at.offset, index=0) == [2]
         assert await found(kind=Kind.BEHIND) == [0, 0]
+        assert await found(heads_only=True) == [2, 0]
+        assert await found(key=poison.key, topic="carrier.tracking") == [0]
+        assert await found(key=b"demo-shop/none") == []
         assert await found(name="number/1Z001") == [2, 0]
         assert len(await found(name=order)) == 2
         assert len(await found(error_contains="decision that")) == 2
@@ -226,6 +230,44 @@ async def test_a_limit_leaves_a_rest_to_act_on(apply, bug, act, parked):
 
     assert (len(rest.items), rest.rest) == (3, None)
     assert await parked() == []
+
+
+async def test_a_rest_is_skipped_where_it_was_meant_and_only_tried_where_it_stood_behind(
+    apply, bug, act, parked, pool
+):
+    await apply(a_poison("1"), a_cancel("1"), a_poison("2"), a_cancel("2"), a_poison("3"))
+    heads = Selection(heads_only=True, error_contains="decision that")
+    steps = []
+
+    while heads:
+        steps.append(await act(acts.skip, heads, detail="ticket 9", limit=2))
+        heads = steps[-1].rest
+
+    assert [became(step) for step in steps] == [
+        ["rejected", "waiting"],
+        ["rejected", "waiting"],
+        ["rejected"],
+    ]
+    assert [steps[0].rest.count, steps[1].rest.count] == [3, 1]
+    reasons = await pool.fetch("SELECT DISTINCT reason FROM rejected")
+    assert [row["reason"] for row in reasons] == ["skipped_by_operator"]
+    assert await parked() == []
+
+
+async def test_who_stands_around_an_item_is_told(apply, bug, pool):
+    await apply(a_poison(trackings=["1Z001"]), a_report("1Z001"), a_cancel("1"), a_poison("2"))
+    async with pool.acquire() as connection:
+        head, report, cancel, other = [row.place for row in await find(connection, EVERYTHING)]
+
+        async def around(place, limit=9):
+            found = await neighbours(connection, place, limit)
+            return [[each.place for each in side] for side in (found.before, found.behind)]
+
+        assert await around(head) == [[], [report, cancel]]
+        assert await around(head, limit=1) == [[], [report]]
+        assert await around(report) == [[head], []]
+        assert await around(cancel) == [[head], []]
+        assert await around(other) == [[], []]
 
 
 async def test_the_service_retries_what_is_due_and_only_that(apply, bug, drains, parked, pool):
@@ -421,6 +463,6 @@ async def test_values_are_kept_as_they_came(apply, bug, pool):
     await apply(record)
 
     async with pool.acquire() as connection:
-        (row,) = await acts.find(connection, EVERYTHING)
+        (row,) = await find(connection, EVERYTHING)
     assert row.original == record
     assert (row.type, row.attempts, row.failure.kind) == ("order.cancel", 1, Kind.DECISION)
