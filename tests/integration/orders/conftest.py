@@ -12,6 +12,7 @@ from services.runtime.consumer import Batch
 from services.runtime.outbox import unpack_headers
 from services.runtime.postgres import create_pool
 from services.runtime.records import Coordinates, Original
+from services.runtime.retrying import is_transient
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
 
@@ -52,6 +53,16 @@ def a_report(number, event_name="PICKED_UP_BY_CARRIER", occurred_at="2026-03-01T
     scan = {"event_name": event_name, "occurred_at": occurred_at}
     body = {"carrier_reference": "ups", "tracking_number": number, "scans": [scan]}
     return a_record("tracking.reported", body, topic="carrier.tracking")
+
+
+async def patiently(apply, *records):
+    """As the runtime does: what another transaction was in the way of is read and decided anew."""
+    while True:
+        try:
+            return await apply(*records)
+        except Exception as error:
+            if not is_transient(error):
+                raise
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import asyncpg
 import pytest
 
 from services.runtime.consumer import Batch
-from services.runtime.retrying import is_contention
-from tests.integration.orders.conftest import NOW, a_cancel, a_report, an_upsert
+from tests.integration.orders.conftest import NOW, a_cancel, a_report, an_upsert, patiently
 
 
 @pytest.fixture
@@ -25,16 +24,6 @@ async def until_it_waits_for_a_lock(database_url):
 
     yield wait
     await connection.close()
-
-
-async def patiently(apply, *records):
-    """As the runtime does: contention is read and decided anew."""
-    while True:
-        try:
-            return await apply(*records)
-        except Exception as error:
-            if not is_contention(error):
-                raise
 
 
 @pytest.mark.parametrize("early", [True, False], ids=["waiting first", "appearing first"])
