@@ -51,7 +51,7 @@ def overlap(pool, claims, is_blocked):
                     raise
 
     async def blocked_or_done(task):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not task.done() and not await is_blocked():
                 await asyncio.sleep(0.01)
 

@@ -101,7 +101,7 @@ async def test_a_flood_stops_its_partition_within_the_limit(
 
 
 async def until_at(settings, offset):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await positions(settings))[1].next_offset != offset:
             await asyncio.sleep(0.02)
 

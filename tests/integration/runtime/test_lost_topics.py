@@ -42,7 +42,7 @@ def remake(settings, admin, outsider):
     async def do():
         (before,) = (await topic_ids(outsider, {topic})).values()
         await admin.delete_topics([topic])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (await admin.create_topics([NewTopic(topic, 6, 1)])).topic_errors[0][1]:
                 await asyncio.sleep(0.05)
             while (await topic_ids(outsider, {topic})).get(topic) in {None, before}:

@@ -124,7 +124,7 @@ async def test_relays_whose_sessions_are_ended_go_on_where_they_were(
         await feed.until_published()
         for _ in range(4):
             await feed.write(10)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while await end_sessions(database_url) < 2:
                     await feed.write()
         await until(lambda: all("relay_interrupted" in each.log for each in relays))

@@ -163,7 +163,7 @@ async def test_another_number_of_shards_is_refused_while_relays_of_the_first_run
         await agree(session, "orders", 4)
 
     await other.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await agree(session, "orders", 4)

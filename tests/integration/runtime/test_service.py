@@ -151,7 +151,7 @@ async def test_senders_choose_their_compression(start, settings, read_all):
 async def test_a_service_is_ready_when_all_it_needs_answers(start):
     service = await start()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while [name for name, check in service.readiness().items() if not (await check())[0]]:
             await asyncio.sleep(0.05)
 
@@ -215,7 +215,7 @@ async def test_lag_monitors_see_the_position_although_an_acknowledgement_was_los
     await service._subscriber.consumer.commit({here: 3})
     service._consumer.assignment._committed_offsets.forget()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await monitor.committed(here) != 10:
             await asyncio.sleep(0.02)
     await monitor.stop()

@@ -21,7 +21,7 @@ def settings(settings):
 
 async def until_live(service, *, is_live):
     """Wait until liveness says so; what it says."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             found, detail = await service.liveness()["orders.consuming"]()
             if found is is_live:
@@ -80,7 +80,7 @@ async def test_a_group_whose_rebalance_never_ends(start, publish, read_all, sett
     third.subscribe([settings.topic(READ)])
     await unwilling.start()
     joining = asyncio.create_task(third.start())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await listener.asked.wait()
 
     detail = await until_live(service, is_live=False)
@@ -130,7 +130,7 @@ async def watched(watch):
 
     async def go_on(seconds):
         begun = watch._loop.waited_seconds()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while watch._loop.waited_seconds() < begun + seconds:
                 await watch.look()
 

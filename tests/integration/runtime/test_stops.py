@@ -56,7 +56,7 @@ async def stop_by_hand(database, number, kind="fuse"):
 
 async def stored_detail(database, number, kind):
     """Why the row says that it is stopped, waited for."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             row = await database.fetchrow(
                 "SELECT stopped_kind, stopped_detail FROM orders.position WHERE partition = $1",

@@ -170,7 +170,7 @@ async def _until_analysed(url: str) -> None:
     ask = "SELECT (SELECT count(*) FROM analytics.{}_fact)"
     connection = await asyncpg.connect(url)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             for what in ("order", "claim"):
                 while not await connection.fetchval(ask.format(what)):
                     await asyncio.sleep(0.05)
