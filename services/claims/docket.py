@@ -43,6 +43,8 @@ class Docket:
 
     def run(self) -> None:
         """Decide every task; what waited for a claim comes right after its opening."""
+        self.claims.update(self.gathered.told)
+        self.sequences.update(self.gathered.sequences)
         for unread in self.gathered.unread:
             self.lanes.begin(Slot(unread.original.coordinates, unread.index))
             self.lanes.fail(unread_entrant(unread), unread.failure)

@@ -8,8 +8,8 @@ therefore lock the same row before they look at, or write, what waits:
 - An external id or order name has a row in `anchor`, made and locked by whoever comes first. Once
   the name is resolved it never changes, so it needs no lock any more.
 - A claim that is updated before it is there has a row in `anchor` too, locked by whoever opens it
-  and by whoever finds it missing, who then looks once more. The row goes when nothing waits: after
-  the commit the claim itself is there to be found.
+  or takes it out of a snapshot, and by whoever finds it missing, who then looks once more. The row
+  goes when nothing waits: after the commit the claim itself is there to be found.
 
 So either the order's transaction sees the waiting item (the claim came first and has committed),
 or the claim's transaction sees the order. All take their locks in one sequence: anchors of orders
@@ -20,11 +20,13 @@ claims.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
 from services.claims import store
+from services.claims.domain.claim import Claim
 from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decision import OrderClaims
 from services.claims.domain.ids import claim_id
@@ -42,6 +44,7 @@ from services.claims.domain.order_copy import OrderCopy
 from services.claims.entrants import names_of, telling_entrant, telling_names, unread_names
 from services.claims.inbox import Inbox, Task, Unread, refusal, waited
 from services.claims.messages import OrderNews, order_in
+from services.claims.snapshots import ToldClaim
 from services.claims.store import StoredOrder
 from services.runtime import waiting
 from services.runtime.parking.lanes import Lanes
@@ -66,6 +69,10 @@ class Gathered:
     anchors: dict[str, UUID] = field(default_factory=dict)
     owners: dict[UUID, UUID] = field(default_factory=dict)
     """The order of each claim that was there before the batch."""
+    told: dict[UUID, Claim] = field(default_factory=dict)
+    """Claims that a snapshot told and that were not known so: to be written."""
+    sequences: dict[UUID, int] = field(default_factory=dict)
+    """The number of the last event of their orders."""
     claim_names: set[str] = field(default_factory=set)
     """Locked names of claims: whoever waits for them finds the claim itself after the commit."""
     ended: list[UUID] = field(default_factory=list)
@@ -109,7 +116,7 @@ async def gather(connection: Connection, inbox: Inbox, open_lanes: OpenLanes) ->
     called = {name for name, order in resolved.items() if order in renewed}
     called |= {order_name(order) for order in renewed}
     await _call_waiting(connection, inbox, gathered, called | inbox.revisited)
-    await _read_states(connection, gathered)
+    await _read_states(connection, inbox, gathered)
     await _lock_claims(connection, inbox, gathered)
     return gathered
 
@@ -166,14 +173,21 @@ async def _lock_orders(connection: Connection, inbox: Inbox, gathered: Gathered)
     touched |= ids_in(inbox.revisited, ORDER)
     # Seldom any: first what the newest left out, so that it is there to be kept.
     await store.save_orders(connection, [_row(news) for news in inbox.before_the_cut()])
-    rows = [_row(news) for news in newest.values()]
+    told_at = inbox.all_claims_told_at()
+    rows = [_row(news, told_at.get(order)) for order, news in newest.items()]
     rows += [StoredOrder(order) for order in touched - newest.keys()]
     return await store.save_orders(connection, rows) & newest.keys()
 
 
-def _row(news: OrderNews) -> StoredOrder:
+def _row(news: OrderNews, all_claims_told_at: datetime | None = None) -> StoredOrder:
     order = news.order
-    return StoredOrder(order.order_id, order.shop, order.version, news.context)
+    return StoredOrder(
+        order.order_id,
+        order.shop,
+        order.version,
+        news.context,
+        all_claims_told_at=all_claims_told_at,
+    )
 
 
 async def _call_waiting(
@@ -206,20 +220,25 @@ async def _lock_claims(connection: Connection, inbox: Inbox, gathered: Gathered)
         if not isinstance(task.command, OpenClaim) and task.command.claim_id not in gathered.owners
     }
     missing |= ids_in(inbox.revisited, CLAIM) - gathered.owners.keys()
-    names = opening | {claim_name(claim) for claim in missing}
+    told = {claim_name(claim) for claim in gathered.told}
+    names = opening | told | {claim_name(claim) for claim in missing}
     gathered.claim_names = names
     # Never resolved: a resolved name is not locked, and these must be, every time.
     await store.save_anchors(connection, dict.fromkeys(names))
     if await store.find_claims(connection, missing):
         raise Contended("a claim was opened while its update was read")
     if names:
-        rows = await waiting.take(connection, opening | (inbox.revisited & names))
+        rows = await waiting.take(connection, opening | told | (inbox.revisited & names))
         for task in _tasks(rows, inbox, gathered):
             gathered.awaiting.setdefault(task.waits_for or "", []).append(task)
+    called = [task for name in sorted(told) for task in gathered.awaiting.pop(name, ())]
+    gathered.tasks[:0] = called
 
 
-async def _read_states(connection: Connection, gathered: Gathered) -> None:
+async def _read_states(connection: Connection, inbox: Inbox, gathered: Gathered) -> None:
+    told = inbox.told_claims()
     orders = {order for task in gathered.tasks if (order := gathered.order_of(task))}
+    orders |= told.keys()
     if not orders:
         return
     stored = await store.read_orders(connection, orders)
@@ -230,10 +249,25 @@ async def _read_states(connection: Connection, gathered: Gathered) -> None:
         gathered.states[row.order_id] = OrderClaims(
             order=_copy(row), claims=known, sequence=row.sequence
         )
+    for order, claims_told in told.items():
+        _take_in(gathered, order, claims_told)
+
+
+def _take_in(gathered: Gathered, order: UUID, told: Sequence[ToldClaim]) -> None:
+    """Put claims that were told after the last event we know of into the order's state."""
+    state = gathered.states[order]
+    unknown = {t.claim.claim_id: t.claim for t in told if t.sequence > state.sequence}
+    if unknown:
+        sequence = told[-1].sequence
+        gathered.told |= unknown
+        gathered.sequences[order] = sequence
+        gathered.owners |= dict.fromkeys(unknown, order)
+        claims = {**state.claims, **unknown}
+        gathered.states[order] = replace(state, claims=claims, sequence=sequence)
 
 
 def _copy(row: StoredOrder) -> OrderCopy:
-    if row.context is None or row.shop is None:
+    if row.context is None or row.shop is None or not row.is_whole:
         return OrderCopy(order_id=row.order_id)
     return order_in(row.context, row.order_id, row.shop, row.version)
 

@@ -11,6 +11,7 @@ from schemas.topics import CLAIMS_COMMANDS
 from services.claims.domain.commands import Command, OpenClaim
 from services.claims.domain.order_copy import newest
 from services.claims.messages import OrderNews, read_command, read_news
+from services.claims.snapshots import ToldClaim
 from services.runtime.batches import Batch
 from services.runtime.parking.values import (
     WHOLE,
@@ -87,11 +88,32 @@ class Inbox:
         """The newest news of each order."""
         return _newest(self.news)
 
+    def told_claims(self) -> dict[UUID, list[ToldClaim]]:
+        """What snapshots tell of the claims of each order, oldest first."""
+        found: dict[UUID, list[ToldClaim]] = {}
+        for news in self.news:
+            if news.claims:
+                found.setdefault(news.order.order_id, []).extend(news.claims)
+        return {order: sorted(told, key=_sequence) for order, told in found.items()}
+
+    def all_claims_told_at(self) -> dict[UUID, datetime]:
+        """When the newest event was decided that leaves out no claim of its order."""
+        found: dict[UUID, datetime] = {}
+        for news in self.news:
+            at, order = news.all_claims_told_at, news.order.order_id
+            if at is not None:
+                found[order] = max(at, found.get(order, at))
+        return found
+
     def before_the_cut(self) -> list[OrderNews]:
         """Of orders whose newest news were cut: the newest that still had their lines."""
         cut = {order for order, news in self.newest().items() if news.lines_cut}
         whole = [n for n in self.news if n.order.order_id in cut and not n.lines_cut]
         return list(_newest(whole).values())
+
+
+def _sequence(told: ToldClaim) -> int:
+    return told.sequence
 
 
 def _newest(told: Sequence[OrderNews]) -> dict[UUID, OrderNews]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,11 +20,10 @@ from schemas.claims import (
     ClaimUpdate,
     ClaimWithdraw,
 )
-from schemas.claims import ClaimItem as ItemMessage
 from schemas.context import Context, Tracking
 from schemas.enums import IdType
 from schemas.events import Event
-from services.claims.domain.claim import ClaimItem, Evidence, Reason, Resolution, Status
+from services.claims.domain.claim import Evidence, Reason, Resolution, Status
 from services.claims.domain.commands import (
     Command,
     OpenClaim,
@@ -32,6 +32,7 @@ from services.claims.domain.commands import (
     WithdrawClaim,
 )
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
+from services.claims.snapshots import ToldClaim, all_claims_told_at, item_of, told_claims
 from services.runtime.records import (
     Envelope,
     FieldError,
@@ -59,6 +60,10 @@ class OrderNews:
     context: bytes
     lines_cut: bool = False
     """Its lines were left out for size: those known before still stand."""
+    claims: tuple[ToldClaim, ...] = ()
+    """Only a snapshot tells them."""
+    all_claims_told_at: datetime | None = None
+    """When it was decided, if no claim that there was then is missing from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,14 @@ def read_news(original: Original) -> OrderNews | None:
     about = Told(event.order_id, event.shop_slug, version, event.context_truncated)
     lines_cut = event.context_truncated and not event.context.order.products
     marks = {TRUNCATED: event.context_truncated, LINES_CUT: lines_cut}
-    return OrderNews(_order(event.context, about), _kept(body["context"], marks), lines_cut)
+    order = _order(event.context, about)
+    return OrderNews(
+        order,
+        _kept(body["context"], marks),
+        lines_cut,
+        told_claims(event, order),
+        all_claims_told_at(event),
+    )
 
 
 def _kept(context: Mapping[str, Any], marks: dict[str, bool]) -> bytes:
@@ -157,7 +169,7 @@ def _open(identity: UUID, body: Any) -> OpenClaim:
         reason=Reason(said.reason),
         resolution_preference=_resolution(said.resolution_preference),
         description=said.description,
-        selected_items=tuple(_item(item) for item in said.selected_items),
+        selected_items=tuple(map(item_of, said.selected_items)),
         evidence=Evidence(
             image_urls=tuple(said.image_urls),
             optional_image_urls=tuple(said.optional_image_urls),
@@ -205,16 +217,6 @@ def _reference(said: ClaimOpen) -> OrderReference:
         except ValueError:
             raise _malformed("/id", "must be a UUID where id_type is uuid") from None
     return OrderReference(said.shop_slug, said.id_type.value, value)
-
-
-def _item(item: ItemMessage) -> ClaimItem:
-    return ClaimItem(
-        sku=item.sku,
-        title=item.title,
-        quantity=item.quantity,
-        net_price=item.net_price,
-        image_urls=tuple(item.image_urls),
-    )
 
 
 def _resolution(preference: str | None) -> Resolution | None:

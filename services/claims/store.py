@@ -30,6 +30,10 @@ class StoredOrder:
     """JSON: order, customer and shipments as the event told them."""
     sequence: int = 0
     """Number of the order's last event on `claims.events`."""
+    is_whole: bool = True
+    """False: claims of the order may be missing, as it is being rebuilt."""
+    all_claims_told_at: datetime | None = None
+    """To be written: when an event was decided that leaves out no claim of the order."""
 
 
 async def save_anchors(connection: Connection, names: Mapping[str, UUID | None]) -> None:
@@ -55,7 +59,9 @@ async def find_claims(connection: Connection, claim_ids: Collection[UUID]) -> di
 
 
 async def save_orders(connection: Connection, orders: Sequence[StoredOrder]) -> set[UUID]:
-    """Make, lock and renew the orders; returns those that are new or newer than what was there."""
+    """Make, lock and renew the orders; returns those that are new or newer than what was there,
+    or whole now, and that can be decided on.
+    """
     if not orders:
         return set()
     rows = await connection.fetch(
@@ -64,8 +70,9 @@ async def save_orders(connection: Connection, orders: Sequence[StoredOrder]) -> 
         [order.shop for order in orders],
         [order.version for order in orders],
         [order.context for order in orders],
+        [order.all_claims_told_at for order in orders],
     )
-    return {row["order_id"] for row in rows}
+    return {row["order_id"] for row in rows if row["is_whole"]}
 
 
 async def read_orders(connection: Connection, order_ids: Collection[UUID]) -> list[StoredOrder]:
@@ -78,6 +85,7 @@ async def read_orders(connection: Connection, order_ids: Collection[UUID]) -> li
             row["order_version"],
             row["context"],
             row["claim_sequence"],
+            row["is_whole"],
         )
         for row in rows
     ]

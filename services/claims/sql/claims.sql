@@ -23,26 +23,37 @@ SELECT claim_id, order_id FROM claim WHERE claim_id = ANY ($1::uuid[]);
 -- Make and lock every order that the batch touches, in id order, and replace copies by newer ones
 -- only. Version 0 (an order that is only named) replaces nothing, but locks the row all the same.
 -- A snapshot whose lines were cut for size keeps the lines that are known.
--- Returns the rows that are new or newer.
--- $1 order ids (distinct), $2 shops, $3 versions, $4 contexts (pairwise)
-INSERT INTO order_copy (order_id, shop, order_version, context)
-SELECT *
-  FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::jsonb[])
-       AS told(order_id, shop, order_version, context)
+-- Once the tables were emptied to be rebuilt, a copy is whole when an event that was decided after
+-- that told all claims of its order; and it stays so.
+-- Returns the rows that are new, newer, or whole now.
+-- $1 order ids (distinct), $2 shops, $3 versions, $4 contexts, $5 when an event that tells all
+-- claims was decided, or null (pairwise)
+INSERT INTO order_copy (order_id, shop, order_version, context, is_whole)
+SELECT order_id, shop, order_version, context,
+       coalesce(all_claims_told_at >= (SELECT began_at FROM rebuild),
+                NOT EXISTS (SELECT FROM rebuild))
+  FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::jsonb[], $5::timestamptz[])
+       AS told(order_id, shop, order_version, context, all_claims_told_at)
  ORDER BY order_id
     ON CONFLICT (order_id) DO UPDATE
-   SET shop = excluded.shop, order_version = excluded.order_version,
-       context = CASE WHEN excluded.context @> '{"lines_cut": true}'
+   SET shop = CASE WHEN order_copy.order_version < excluded.order_version
+                   THEN excluded.shop ELSE order_copy.shop END,
+       order_version = greatest(order_copy.order_version, excluded.order_version),
+       context = CASE WHEN order_copy.order_version >= excluded.order_version
+                      THEN order_copy.context
+                      WHEN excluded.context @> '{"lines_cut": true}'
                       THEN jsonb_set(excluded.context, '{order,products}',
                                      coalesce(order_copy.context #> '{order,products}', '[]'))
                       ELSE excluded.context END,
+       is_whole = order_copy.is_whole OR excluded.is_whole,
        updated_at = now()
  WHERE order_copy.order_version < excluded.order_version
-RETURNING order_id;
+    OR (excluded.is_whole AND NOT order_copy.is_whole)
+RETURNING order_id, is_whole;
 
 -- name: read_orders
 -- Orders to decide about; their rows are locked already. $1 order ids
-SELECT order_id, shop, order_version, context, claim_sequence
+SELECT order_id, shop, order_version, context, claim_sequence, is_whole
   FROM order_copy
  WHERE order_id = ANY ($1::uuid[]);
 
@@ -80,12 +91,14 @@ SELECT claim_id, order_id, shop, shipment_id, reason, status, items_hash,
 
 -- name: find_expired
 -- Names that something has waited for too long; not those of what is parked, which may appear
--- yet. $1 business time, $2 at most
+-- yet, and none on the day after a rebuild began: it may be waiting for a snapshot.
+-- $1 business time, $2 at most
 SELECT DISTINCT waits_for
   FROM (SELECT waits_for
           FROM waiting
          WHERE expires_at <= $1
            AND NOT EXISTS (SELECT FROM parked_name WHERE parked_name.name = waiting.waits_for)
+           AND NOT EXISTS (SELECT FROM rebuild WHERE began_at > $1 - interval '1 day')
          ORDER BY expires_at
          LIMIT $2) AS late;
 

@@ -1,0 +1,222 @@
+"""Emptied tables are filled from snapshots; until an order's is there, nothing is decided on it."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from tests.integration.claims.conftest import (
+    NOW,
+    a_change,
+    a_record,
+    an_event,
+    an_opening,
+)
+from tests.integration.claims.test_batches import claim_of
+
+MUGS = [{"sku": "MUG-BLUE", "quantity": 1, "net_price": "10.88"}]
+BEFORE = {"triggered_at": (NOW - timedelta(hours=1)).isoformat()}
+AFTER = {"triggered_at": (NOW + timedelta(hours=1)).isoformat()}
+
+
+@pytest.fixture
+async def rebuild(pool):
+    """Empties the tables as `orderflow rebuild` does, at NOW in business time."""
+
+    async def run():
+        await pool.execute("DELETE FROM claim")
+        await pool.execute("DELETE FROM order_copy")
+        await pool.execute("DELETE FROM anchor")
+        await pool.execute("DELETE FROM outbox")
+        await pool.execute("INSERT INTO rebuild (began_at) VALUES ($1)", NOW)
+
+    return run
+
+
+@pytest.fixture
+def tables(rows):
+    """What a rebuild must bring back, without what only says when rows were written."""
+
+    async def read():
+        copies = await rows("order_copy", "order_id")
+        for copy in copies:
+            del copy["updated_at"]
+            copy["context"] = json.loads(copy["context"] or "null")
+        claims = await rows("claim", "claim_id")
+        for claim in claims:
+            claim["details"] = json.loads(claim["details"])
+        return {"order_copy": copies, "claim": claims, "anchor": await rows("anchor", "name")}
+
+    return read
+
+
+def a_snapshot(number, version, told, **said):
+    """The order as it stands, with all that each claim's last event told."""
+    body = json.loads(an_event(number, version).value)
+    newest = {each["event_data"]["claim_id"]: each for _, each in told}
+    claims = [
+        {"claim_id": id_, "sequence": each["sequence"], "event_data": each["event_data"]}
+        for id_, each in newest.items()
+    ]
+    named = {"event_name": "ORDER_SNAPSHOT", "source": "orders", **AFTER, **said}
+    body |= named | {"context": body["context"] | {"claims": claims}}
+    return a_record("orders.events", "order.snapshot", body)
+
+
+async def lives(apply):
+    """Claims in every state: pending, granted and closed, rejected, withdrawn, about no parcel."""
+    openings = [an_opening("1", ce_id=f"o-{n}", selected_items=MUGS) for n in range(2)]
+    openings[1] = an_opening("1", ce_id="o-1", reason="return", selected_items=MUGS)
+    support = {"reason": "support", "selected_items": [], "tracking_number": None}
+    openings.append(an_opening("1", ce_id="o-2", description="Where?", **support))
+    openings.append(an_opening("1", ce_id="o-3", reason="investigation", selected_items=MUGS))
+    await apply(an_event("1", 3), *openings)
+    closed, withdrawn, rejected, _ = map(claim_of, openings)
+    await apply(
+        a_change(closed, ce_id="u-1", status="accepted", image_urls=["https://a.example/1"]),
+        a_change(closed, ce_id="u-2", status="closed", reason_for_change="sent again"),
+        a_change(rejected, ce_id="u-3", status="rejected"),
+        a_change(withdrawn, "claim.withdraw", ce_id="u-4", reason="found it"),
+    )
+    return openings
+
+
+async def test_the_tables_are_filled_as_they_were(apply, published, rebuild, tables):
+    await lives(apply)
+    before, told = await tables(), await published()
+
+    await rebuild()
+    await apply(a_snapshot("1", 3, told))
+
+    assert await tables() == before
+    assert len(before["claim"]) == 4
+    assert before["order_copy"][0]["claim_sequence"] == 8
+
+
+async def test_commands_delivered_once_more_are_known_and_goods_stay_held(
+    apply, published, rebuild, tables
+):
+    openings = await lives(apply)
+    told = await published()
+    await rebuild()
+    await apply(a_snapshot("1", 3, told))
+    before = await tables()
+
+    again = a_change(claim_of(openings[0]), ce_id="u-2", status="closed")
+    too_many = an_opening("1", ce_id="o-9", selected_items=[{"sku": "MUG-BLUE", "quantity": 2}])
+    await apply(*openings, again, too_many)
+
+    assert await tables() == before
+    assert await published() == []
+    ((_, refused),) = await published("claims.rejected")
+    assert refused["reason"] == "quantity_above_shipped"
+
+
+async def test_the_next_event_goes_on_from_the_last_number(apply, published, rebuild):
+    openings = await lives(apply)
+    told = await published()
+    await rebuild()
+
+    # The change is there first: it waits for the claim, that a snapshot brings.
+    await apply(a_change(claim_of(openings[3]), status="accepted"))
+    assert await published() == []
+    await apply(a_snapshot("1", 3, told))
+
+    ((_, event),) = await published()
+    assert (event["sequence"], event["event_data"]["status"]) == (9, "accepted")
+
+
+@pytest.mark.parametrize("first", ["claim", "event"])
+async def test_nothing_is_decided_on_an_order_whose_claims_are_not_known(
+    apply, sweep, published, rebuild, first
+):
+    await lives(apply)
+    told = await published()
+    await rebuild()
+    opening = an_opening("1", ce_id="o-9", reason="partial_damage", selected_items=MUGS)
+    tail = [opening, an_event("1", 4)] if first == "claim" else [an_event("1", 4), opening]
+
+    for record in tail:
+        await apply(record)
+    # A snapshot from before the rebuild may lack claims; one that was cut may lack them all.
+    await apply(a_snapshot("1", 4, told[:1], **BEFORE))
+    await sweep(NOW + timedelta(hours=2))
+    assert await published() == []
+
+    await apply(a_snapshot("1", 3, told))
+
+    ((_, event),) = await published()
+    assert (event["sequence"], event["order_version"]) == (9, 4)
+
+
+async def test_a_snapshot_that_lost_its_claims_for_size_makes_no_order_whole(
+    apply, published, rebuild
+):
+    await rebuild()
+    cut = json.loads(a_snapshot("1", 3, [], context_truncated=True).value)
+    cut["context"]["shipments"] = []
+
+    await apply(a_record("orders.events", "order.snapshot", cut), an_opening("1", reason="return"))
+    assert await published() == []
+
+    await apply(a_snapshot("1", 4, [], context_truncated=True))
+    assert len(await published()) == 1
+
+
+async def test_an_order_placed_since_needs_no_snapshot(apply, published, rebuild):
+    await rebuild()
+    old, new = (
+        a_record(
+            "orders.events",
+            "order.placed",
+            json.loads(an_event(number, 1).value) | {"source": "orders", "sequence": 1} | when,
+        )
+        for number, when in (("1", BEFORE), ("2", AFTER))
+    )
+
+    await apply(old, new, an_opening("1"), an_opening("2", ce_id="o-2"))
+
+    ((headers, _),) = await published()
+    assert headers["ce_causationid"] == b"o-2"
+
+
+async def test_a_snapshot_changes_nothing_of_claims_that_are_known(apply, published, tables):
+    """Also an old one, whose claims have gone on since."""
+    await lives(apply)
+    before, told = await tables(), await published()
+
+    await apply(a_snapshot("1", 3, told), a_snapshot("1", 2, told[:2], **BEFORE))
+
+    assert await tables() == before
+
+
+async def test_a_service_that_lost_its_last_events_takes_them_from_a_snapshot(
+    apply, published, pool, tables
+):
+    """Its database was restored to an earlier time, and nothing was emptied."""
+    await lives(apply)
+    before, told = await tables(), await published()
+    await pool.execute("DELETE FROM claim WHERE status = 'closed'")
+    await pool.execute("UPDATE order_copy SET claim_sequence = 4")
+
+    await apply(a_snapshot("1", 3, told))
+
+    assert await tables() == before
+
+
+async def test_what_came_before_goods_were_told_holds_what_it_selected(apply, published, rebuild):
+    await lives(apply)
+    told = await published()
+    for _, body in told:
+        for name in ("held_items", "is_granted", "applied_commands"):
+            del body["event_data"][name]
+    await rebuild()
+
+    await apply(a_snapshot("1", 3, told))
+    await apply(an_opening("1", reason="partial_damage", selected_items=MUGS))
+    await apply(an_opening("1", reason="return", selected_items=MUGS))
+
+    # One of three mugs was granted, one is claimed as not received, and one was left.
+    ((_, event),) = await published()
+    assert (event["event_data"]["reason"], event["sequence"]) == ("partial_damage", 9)
+    assert len(await published("claims.rejected")) == 1
