@@ -9,6 +9,7 @@ from orderflow.commands import (
     local,
     migrate,
     order,
+    parked,
     partitions,
     rejected,
     republish,
@@ -43,6 +44,7 @@ app.command("tail")(tail.tail)
 app.command("order")(order.order)
 app.command("republish")(republish.republish)
 app.add_typer(rejected.app, name="rejected")
+app.add_typer(parked.app, name="parked")
 app.command("acts")(acts.acts)
 app.command("report")(report)
 app.command("demo")(demo.demo)

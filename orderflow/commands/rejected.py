@@ -16,7 +16,6 @@ from orderflow.refused import Bytes, Filters, Refused, order_named
 from orderflow.resend import Resend, Sent, places
 from orderflow.screens import rejected as screen
 from orderflow.terminal import (
-    CommandError,
     Commands,
     Json,
     WrongArgument,
@@ -210,15 +209,12 @@ def _check_value(
         raise WrongArgument("--value-file corrects a single message: name it, and its --service")
     if unchecked:
         return
-    from orderflow.readability import flaws_in  # All three services: slow to import.
+    from orderflow.readability import check_readable  # All three services: slow to import.
 
     now = clock_of(settings).now()
     for item, original in run(with_bytes(settings, found)):
         corrected = Original(item.coordinates, original.key, original.headers, value, now)
-        flaws = flaws_in(item.service, corrected, item.index, now)
-        if flaws:
-            lines = "\n".join(f"{flaw.pointer or '/'}: {flaw.message}" for flaw in flaws)
-            raise CommandError(f"{item.service} could not read it; --unchecked sends it:\n{lines}")
+        check_readable(item.service, corrected, item.index, now)
 
 
 async def _plan(settings: Settings, what: Resend, found: Sequence[Refused]) -> list[Sent]:

@@ -48,11 +48,12 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Who stands around one item, nearest first."""
+    """Who stands around one item, nearest first; `behind_total` counts also those left out."""
 
     before: list[Parked]
     """The items that hold it up: those that failed themselves."""
     behind: list[Parked]
+    behind_total: int
 
 
 async def find(connection: Connection, selection: Selection, limit: int = 100) -> list[Parked]:
@@ -69,7 +70,8 @@ async def neighbours(connection: Connection, place: Place, limit: int) -> Neighb
     behind = rows.line_of(queue, {place})[1:]
     before = await rows.read(connection, rows.before(queue, place))
     heads = [row for row in reversed(before) if row.failure.kind is not Kind.BEHIND]
-    return Neighbours(heads[:limit], await rows.read(connection, behind[:limit]))
+    nearest = await rows.read(connection, behind[:limit])
+    return Neighbours(heads[:limit], nearest, len(behind))
 
 
 async def select(connection: Connection, selection: Selection, limit: int | None) -> list[Place]:

@@ -1,37 +1,14 @@
 """`orderflow partitions`: what stands still is seen, and let go on, by a named person."""
 
-import asyncio
 import json
 from collections.abc import Callable
 
-import asyncpg
 import pytest
 
-from .conftest import Run
+from .conftest import Database, Run
 
 WHY = ("--why", "the cause is mended", "--by", "ana")
 pytestmark = pytest.mark.usefixtures("topics")
-
-Database = Callable[..., list[asyncpg.Record]]
-
-
-@pytest.fixture
-def database(database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> Database:
-    """Runs a statement as the owner; the database is this test's, for the commands too."""
-    monkeypatch.setenv("DATABASE_URL", database_url)
-
-    def execute(statement: str, *arguments: object) -> list[asyncpg.Record]:
-        async def do() -> list[asyncpg.Record]:
-            connection = await asyncpg.connect(database_url)
-            try:
-                rows: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
-                return rows
-            finally:
-                await connection.close()
-
-        return asyncio.run(do())
-
-    return execute
 
 
 @pytest.fixture

@@ -4,54 +4,21 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.orders.batch import OrdersBatch
-from services.runtime.consumer import Batch
 from services.runtime.postgres import connect
 from services.runtime.records import Coordinates, Original
 from services.runtime.settings import Settings
-from services.runtime.telemetry import Metrics
 from tests.integration.orders.conftest import a_cancel, a_record, an_upsert
 
-from .conftest import Run
+from .conftest import LATE, NOW, Run
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATE = NOW + timedelta(minutes=16)
 WHY = ("--why", "the shop was late", "--by", "ana")
 pytestmark = pytest.mark.usefixtures("topics", "service")
-
-
-@pytest.fixture
-def service(database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The database of this test, for the commands too."""
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    return Settings(database_url=database_url, http_port=0)
-
-
-@pytest.fixture
-def work(service: Settings) -> Callable[..., None]:
-    """What the orders service does with records; `sweep` ends what has waited until then."""
-
-    async def do(records: tuple[Original, ...], sweep: bool) -> None:
-        batches = OrdersBatch(service, Metrics())
-        connection = await connect(service, "orders")
-        async with connection.transaction():
-            if records:
-                await batches.apply(connection, Batch(records, NOW))
-            if sweep:
-                await batches.sweep(connection, Batch((), LATE))
-        await connection.close()
-
-    def run_it(*records: Original, sweep: bool = False) -> None:
-        asyncio.run(do(records, sweep))
-
-    return run_it
 
 
 @pytest.fixture

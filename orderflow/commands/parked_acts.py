@@ -1,0 +1,246 @@
+"""`orderflow parked retry|skip|discard|edit-and-retry`: acts on parked items, by a named person."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from orderflow.acting import By, DryRun, Why, chosen_services, sign
+from orderflow.databases import opened, within_reach
+from orderflow.environment import load_settings
+from orderflow.instants import HELP as INSTANT
+from orderflow.parked import Filters, find_named
+from orderflow.parked_acts import Doing, Verb
+from orderflow.screens import parked as screen
+from orderflow.terminal import CommandError, Json, WrongArgument, out, print_json, run
+from schemas.topics import TOPICS
+from services.runtime.clock import clock_of
+from services.runtime.parking.selecting import Selection
+from services.runtime.parking.values import Kind, Parked
+from services.runtime.records import Original
+from services.runtime.settings import Settings
+
+ITEM = "PLACE|TOPIC/PARTITION/OFFSET[#INDEX]"
+
+Items = Annotated[
+    list[str] | None, typer.Argument(metavar=f"[{ITEM}]…", help="Which; or by filter.")
+]
+Service = Annotated[str | None, typer.Option(help="Parked by this service only.")]
+TopicOf = Annotated[str | None, typer.Option("--topic", help="From this topic.")]
+PartitionOf = Annotated[
+    int | None, typer.Option("--partition", min=0, help="From this partition of its topic.")
+]
+KindOf = Annotated[Kind | None, typer.Option("--kind", help="What failed.")]
+OrderOf = Annotated[
+    str | None, typer.Option("--order", metavar="SHOP/NUMBER", help="About this order.")
+]
+Name = Annotated[
+    str | None, typer.Option(help="With this name, as `show` lists them: order:…, number/….")
+]
+Key = Annotated[str | None, typer.Option(help="With exactly this Kafka key.")]
+Error = Annotated[str | None, typer.Option(help="With this text in the error.")]
+ParkedBefore = Annotated[
+    str | None, typer.Option(help=f"Parked before then, in business time. {INSTANT}")
+]
+
+Chosen = Mapping[str, Selection]
+"""What is meant, by service."""
+
+
+def _by_name_or_filter(verb: Verb, help_: str) -> Callable[..., None]:
+    """The command of an act that items are chosen for by name or by filter."""
+
+    def act(  # noqa: PLR0917 - the command line passes them by name
+        items: Items = None,
+        service: Service = None,
+        topic: TopicOf = None,
+        partition: PartitionOf = None,
+        kind: KindOf = None,
+        order: OrderOf = None,
+        name: Name = None,
+        key: Key = None,
+        error: Error = None,
+        parked_before: ParkedBefore = None,
+        everything: Annotated[bool, typer.Option("--all", help="Without any filter.")] = False,
+        why: Why = None,
+        by: By = None,
+        dry_run: DryRun = False,
+        json: Json = False,
+    ) -> None:
+        settings = load_settings()
+        doing = Doing(settings, verb, sign(by, why, is_try=dry_run), dry_run)
+        filters = Filters(topic, partition, kind, order, name, key, error, parked_before)
+        selection = filters.selection(clock_of(settings).now())
+        if items:
+            see_that_no_filter(selection)
+            chosen = run(_named(settings, items, service))
+        elif everything or service is not None or selection != Selection():
+            chosen = dict.fromkeys(within_reach(settings, chosen_services(service)), selection)
+        else:
+            raise WrongArgument("which? name items, or give a filter, or --all")
+        _do(doing, chosen, json=json)
+
+    act.__doc__ = help_
+    return act
+
+
+def edit_and_retry(  # noqa: PLR0917 - the command line passes them by name
+    item: Annotated[str, typer.Argument(metavar=ITEM, help="Which: exactly one.")],
+    service: Service = None,
+    value: Annotated[
+        Path | None, typer.Option(help="The new value, in a file; - is stdin.", allow_dash=True)
+    ] = None,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Take the value although it cannot be read.")
+    ] = False,
+    why: Why = None,
+    by: By = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Put another value in the place of an item's, and try it and what stands behind it again.
+
+    Key, headers and id stay the sender's; the sender's value stays in the audit. Without --value
+    it is opened in $EDITOR.
+
+    Example: `orderflow parked show 17 --value >v.json`, edit it, then
+    `orderflow parked edit-and-retry 17 --value v.json --why 'the shop sent it as text'`
+    """
+    settings = load_settings()
+    doing = Doing(settings, Verb.EDIT, sign(by, why, is_try=dry_run), dry_run)
+    found = run(find_named(settings, [item], service))
+    ((whose, its),) = found.items()
+    if len(its) != 1:
+        raise WrongArgument(f"{len(its)} items lie at {item}: name one by its place or #index")
+    (parked,) = its
+    doing.value = _new_value(parked, value)
+    _check_value(settings, whose, parked, doing.value, unchecked=unchecked)
+    _do(doing, {whose: Selection(places=(parked.place,))}, json=json)
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    Verb.RETRY: _by_name_or_filter(
+        Verb.RETRY,
+        """Try items again now, each queue in order and up to its next failure.
+
+        What stands behind the items is tried with them. The service does the same by itself; use
+        the release that has the mend, with the service's own settings.
+
+        Example: `orderflow parked retry --error ZeroDivisionError --why 'mended in 1.4.2'`
+        """,
+    ),
+    Verb.SKIP: _by_name_or_filter(
+        Verb.SKIP,
+        """Refuse items for good; what stands behind them is tried again.
+
+        Their sender is told, in the words of --why. An item behind another one is not skipped
+        before that one has left: order is kept.
+
+        Example: `orderflow parked skip 17 --why 'a test order, agreed with the shop'`
+        """,
+    ),
+    Verb.DISCARD: _by_name_or_filter(
+        Verb.DISCARD,
+        """Refuse items for good, with all that stands behind them.
+
+        Their senders are told, in the words of --why.
+
+        Example: `orderflow parked discard --order demo-shop/1001 --why 'a test order'`
+        """,
+    ),
+    Verb.EDIT: edit_and_retry,
+}
+
+
+# Which items, and which value.
+
+
+def see_that_no_filter(selection: Selection) -> None:
+    """Named items are meant as they are.
+
+    Raises:
+        WrongArgument: there is a filter as well.
+    """
+    if selection != Selection():
+        raise WrongArgument("name items, or give a filter: not both")
+
+
+async def _named(settings: Settings, items: Sequence[str], service: str | None) -> Chosen:
+    found = await find_named(settings, items, service)
+    return {of: Selection(places=tuple(p.place for p in its)) for of, its in found.items()}
+
+
+def _new_value(parked: Parked, file: Path | None) -> bytes:
+    if file is not None:
+        is_stdin = str(file) == "-"
+        return typer.get_binary_stream("stdin").read() if is_stdin else file.read_bytes()
+    try:
+        present = (parked.original.value or b"").decode()
+    except UnicodeDecodeError:
+        raise CommandError("its value is no text: give the new one by --value FILE") from None
+    edited = click.edit(present, extension=".json")
+    if edited is None or edited.rstrip("\n") == present.rstrip("\n"):
+        raise CommandError("the value was not changed: nothing was done")
+    return edited.rstrip("\n").encode()
+
+
+def _check_value(
+    settings: Settings, service: str, parked: Parked, value: bytes, *, unchecked: bool
+) -> None:
+    """It could have come from Kafka, and can be read: else it would be refused for good."""
+    was = parked.original
+    limit = TOPICS[was.coordinates.topic].max_message_bytes
+    if len(value) > limit:
+        raise CommandError(
+            f"it takes {len(value):,} bytes; {was.coordinates.topic} takes {limit:,}"
+        )
+    if unchecked:
+        return
+    from orderflow.readability import check_readable  # All three services: slow to import.
+
+    edited = Original(was.coordinates, was.key, was.headers, value, was.timestamp)
+    check_readable(service, edited, parked.index, clock_of(settings).now())
+
+
+# Doing it.
+
+
+def _do(doing: Doing, chosen: Chosen, *, json: bool) -> None:
+    """Act, and tell of each item as soon as it is done.
+
+    Raises:
+        CommandError: some items are still parked.
+    """
+    became: Counter[str] = Counter()
+    run(_act(doing, chosen, became, json=json))
+    if not json:
+        untried = f" untried={doing.untried}" if doing.is_try else ""
+        out.print(f"parked: {_done(doing)}={became.total()} {screen.counts(became)}{untried}")
+    said = "would fail" if doing.is_try else "failed"
+    if became["parked"]:
+        behind = f", and {became['behind']} stand behind them" if became["behind"] else ""
+        raise CommandError(f"{became['parked']} items {said} again and stay parked{behind}")
+    if became["behind"]:
+        raise CommandError(
+            f"{became['behind']} items stand behind one that stays parked: act on that one first "
+            "(`orderflow parked show` names it)"
+        )
+
+
+async def _act(doing: Doing, chosen: Chosen, became: Counter[str], *, json: bool) -> None:
+    for service, selection in chosen.items():
+        async with opened(doing.settings, service) as connection:
+            async for fate in doing.run(connection, service, selection):
+                became.update(fate.became)
+                if json:
+                    print_json(screen.fate_as_json(fate, is_try=doing.is_try))
+                else:
+                    out.print(screen.fate_line(fate, is_try=doing.is_try), markup=False)
+
+
+def _done(doing: Doing) -> str:
+    verb = doing.verb.replace("-", "_")
+    return f"would_{verb}" if doing.is_try else verb

@@ -1,0 +1,380 @@
+"""`orderflow parked retry|skip|discard|edit-and-retry`: done once, written down, or only tried."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+import services.orders.docket
+from services.runtime.outbox import pack_headers
+from services.runtime.settings import Settings
+from tests.integration.orders.conftest import a_cancel, a_record, an_upsert
+from tests.poisoned import plant
+
+from .conftest import Database, Run
+from .parking import WHY, a_poison, acted, listed, park_by_hand
+
+
+@pytest.fixture(autouse=True)
+def bug(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+    """A bug that meets whatever says POISON, until it is mended."""
+    state = {"mended": False}
+    buggy = plant(services.orders.docket, lambda: state["mended"])
+    monkeypatch.setattr(services.orders.docket, "decide", buggy)
+    return state
+
+
+@pytest.fixture
+def tables(database: Database) -> Callable[[], dict[str, list[str]]]:
+    """All rows of the orders service, as text."""
+
+    def read() -> dict[str, list[str]]:
+        found = database("SELECT tablename FROM pg_tables WHERE schemaname = 'orders'")
+        names = sorted(row["tablename"] for row in found)
+        return {
+            name: [row[0] for row in database(f"SELECT t::text FROM orders.{name} AS t ORDER BY 1")]
+            for name in names
+        }
+
+    return read
+
+
+def refusals(database: Database) -> list[tuple[str, str]]:
+    rows = database('SELECT reason, detail FROM orders.rejected ORDER BY "offset"')
+    return [(row["reason"], row["detail"]) for row in rows]
+
+
+def last_line(result: Any) -> str:
+    line: str = result.stdout.splitlines()[-1]
+    return line
+
+
+def test_a_retry_drains_the_queue_in_order_and_is_written_down(
+    run: Run, work: Callable[..., None], bug: dict[str, bool]
+) -> None:
+    poison = a_poison()
+    work(poison, a_cancel("1"))
+    bug["mended"] = True
+
+    result = run("parked", "retry", str(poison.coordinates), *WHY)
+
+    assert result.exit_code == 0, result.output
+    assert last_line(result) == (
+        "parked: retry=2 applied=2 no_change=0 rejected=0 waiting=0 parked=0 behind=0"
+    )
+    assert listed(run, "--kind", "behind") == listed(run) == []
+    head, cancel = acted(run)
+    assert (head["act"], head["actor"], head["reason"]) == ("parked.retry", "ana", "ticket 7")
+    assert (head["topic"], head["offset"], head["index"]) == (
+        "orders.commands",
+        poison.coordinates.offset,
+        0,
+    )
+    assert (head["detail"]["kind"], head["detail"]["became"]) == ("decision", "applied")
+    assert head["detail"]["error"] == "Bug: a decision that fails"
+    assert cancel["detail"]["became"] == "applied"
+
+
+def test_a_retry_stops_at_the_next_failure_and_says_so_by_its_status(
+    run: Run, work: Callable[..., None]
+) -> None:
+    work(a_poison("1"), a_cancel("1"), a_poison("2"))
+
+    result = run("parked", "retry", "--error", "a decision", *WHY)
+
+    assert result.exit_code == 1
+    assert "2 items failed again and stay parked, and 1 stand behind them" in result.stderr
+    assert "parked=2 behind=1" in last_line(result)
+    assert [item["attempts"] for item in listed(run)] == [2, 2]
+    # What was not tried has no act.
+    assert [act["detail"]["became"] for act in acted(run)] == ["parked", "parked"]
+
+
+def test_a_skip_refuses_the_item_in_the_words_of_why_and_the_rest_goes_on(
+    run: Run, work: Callable[..., None], database: Database
+) -> None:
+    work(an_upsert("1"))
+    work(a_poison(), a_cancel("1"))
+
+    result = run("parked", "skip", "--order", "demo-shop/1", "--kind", "decision", *WHY, "--json")
+
+    assert result.exit_code == 0, result.output
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(each["act"], each["became"], each["done"]) for each in told] == [
+        ("parked.skip", "rejected", True),
+        ("parked.retry", "applied", True),
+    ]
+    assert refusals(database) == [("skipped_by_operator", "ticket 7")]
+    assert [(act["act"], act["detail"].get("along_with")) for act in acted(run)] == [
+        ("parked.skip", None),
+        ("parked.retry", "parked.skip"),
+    ]
+
+
+def test_what_stands_behind_another_is_not_skipped_before_it(
+    run: Run, work: Callable[..., None]
+) -> None:
+    work(a_poison(), a_cancel("1"))
+
+    result = run("parked", "skip", "--kind", "behind", *WHY)
+
+    assert result.exit_code == 1
+    assert "1 items stand behind one that stays parked" in result.stderr
+    assert acted(run) == []
+
+
+def test_a_discard_refuses_all_that_stands_behind_as_well(
+    run: Run, work: Callable[..., None], database: Database
+) -> None:
+    work(a_poison("1"), a_cancel("1"), a_poison("2"))
+
+    result = run("parked", "discard", listed(run)[0]["place"], *WHY)
+
+    assert result.exit_code == 0, result.output
+    assert refusals(database) == [("discarded_by_operator", "ticket 7")] * 2
+    assert [act["act"] for act in acted(run)] == ["parked.discard"] * 2
+    assert len(listed(run)) == 1
+
+
+@pytest.mark.parametrize("verb", ["retry", "skip", "discard"])
+def test_a_try_tells_what_would_be_and_changes_nothing(
+    run: Run,
+    work: Callable[..., None],
+    bug: dict[str, bool],
+    database: Database,
+    service: Settings,
+    tables: Any,
+    verb: str,
+) -> None:
+    work(an_upsert("1"))
+    work(a_poison(), a_cancel("1"), a_poison("2"))
+    bug["mended"] = True
+    # As the service noted it when it started.
+    database("INSERT INTO orders.outbox_shards (shards) VALUES ($1)", service.outbox_shards)
+    before = tables()
+
+    result = run("parked", verb, "--all", "--dry-run")
+
+    assert result.exit_code == 0, result.output
+    assert "would be: " in result.stdout
+    assert last_line(result).startswith(f"parked: would_{verb}=3 ")
+    assert last_line(result).endswith("parked=0 behind=0 untried=0")
+    assert tables() == before
+
+
+def test_a_try_that_would_fail_says_so_by_its_status(run: Run, work: Callable[..., None]) -> None:
+    work(a_poison())
+
+    result = run("parked", "retry", "--all", "--dry-run")
+
+    assert result.exit_code == 1
+    assert "1 items would fail again" in result.stderr
+
+
+def test_an_edit_keeps_the_sender_s_bytes_in_the_audit(
+    run: Run, work: Callable[..., None], tmp_path: Path
+) -> None:
+    poison = a_poison()
+    work(poison, a_cancel("1"))
+    file = tmp_path / "value.json"
+    file.write_bytes(poison.value.replace(b"POISON", b"anna"))
+    at = str(poison.coordinates)
+
+    tried = run("parked", "edit-and-retry", at, "--value", str(file), "--dry-run")
+    result = run("parked", "edit-and-retry", at, "--value", str(file), *WHY)
+
+    assert last_line(tried).startswith("parked: would_edit_and_retry=2 applied=2")
+    assert result.exit_code == 0, result.output
+    assert last_line(result).startswith("parked: edit_and_retry=2 applied=2")
+    edit, along = acted(run)
+    assert (edit["act"], along["act"]) == ("parked.edit-and-retry", "parked.retry")
+    assert edit["detail"]["value_before"] == {"encoding": "utf-8", "value": poison.value.decode()}
+    assert "value_before" not in along["detail"]
+
+
+@pytest.mark.parametrize("original", [b'{"id": "\xff"}', b'{"id": "\x00"}'])
+def test_bytes_that_jsonb_cannot_hold_are_kept_as_base64(
+    run: Run, work: Callable[..., None], database: Database, original: bytes
+) -> None:
+    poison = a_poison()
+    work(poison)
+    database("UPDATE orders.parked SET value = $1", original)
+
+    value = poison.value.replace(b"POISON", b"anna").decode()
+    result = run("parked", "edit-and-retry", "1", "--value", "-", *WHY, input=value)
+
+    assert result.exit_code == 0, result.output
+    (edit,) = acted(run)
+    assert edit["detail"]["value_before"] == {
+        "encoding": "base64",
+        "value": base64.b64encode(original).decode(),
+    }
+
+
+def test_an_edit_that_stays_behind_another_item_is_written_down_too(
+    run: Run, work: Callable[..., None]
+) -> None:
+    cancel = a_cancel("1")
+    work(a_poison(), cancel)
+    value = cancel.value.replace(b"}", b', "reason": "late"}').decode()
+
+    options = ("--value", "-", *WHY)
+    result = run("parked", "edit-and-retry", str(cancel.coordinates), *options, input=value)
+
+    assert result.exit_code == 1
+    (edit,) = acted(run)
+    assert (edit["act"], edit["detail"]["became"]) == ("parked.edit-and-retry", "behind")
+    assert edit["detail"]["value_before"]["value"] == cancel.value.decode()
+
+
+def test_a_value_that_its_reader_would_refuse_is_not_taken_unless_told_to(
+    run: Run, work: Callable[..., None], database: Database
+) -> None:
+    work(a_poison())
+    edit = ("parked", "edit-and-retry", "1", "--value", "-", *WHY)
+
+    nonsense = run(*edit, input="nonsense")
+    huge = run(*edit, input='"' + "x" * 1_048_576 + '"')
+    assert (nonsense.exit_code, huge.exit_code) == (1, 1)
+    assert "orders could not read it; --unchecked sends it" in nonsense.stderr
+    assert "orders.commands takes 1,048,576" in huge.stderr
+    assert acted(run) == []
+    forced = run(*edit, "--unchecked", input="nonsense")
+
+    assert forced.exit_code == 0, forced.output
+    assert "rejected: not_json" in forced.stdout
+    assert refusals(database)[0][0] == "not_json"
+
+
+def test_without_a_value_the_editor_is_opened(
+    run: Run, work: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison = a_poison()
+    work(poison)
+
+    monkeypatch.setenv("EDITOR", "true")
+    unchanged = run("parked", "edit-and-retry", "1", *WHY)
+    monkeypatch.setenv("EDITOR", "sed -i s/POISON/anna/")
+    changed = run("parked", "edit-and-retry", "1", *WHY)
+
+    assert (unchanged.exit_code, changed.exit_code) == (1, 0), changed.output
+    assert "the value was not changed" in unchanged.stderr
+    assert [act["detail"]["became"] for act in acted(run)] == ["applied"]
+
+
+def test_a_long_queue_is_drained_in_several_transactions(
+    run: Run, work: Callable[..., None], bug: dict[str, bool], database: Database
+) -> None:
+    work(a_poison(), *(a_cancel("1") for _ in range(500)))
+    bug["mended"] = True
+
+    result = run("parked", "retry", "1", *WHY)
+
+    assert result.exit_code == 0, result.output
+    assert last_line(result).startswith("parked: retry=501 applied=2 no_change=499 ")
+    (row,) = database(
+        "SELECT count(*) AS acts, count(DISTINCT xmin::text) AS steps FROM orders.operator_act"
+    )
+    assert (row["acts"], row["steps"]) == (501, 2)
+
+
+def test_items_of_a_record_that_was_parked_unread_are_told_together(
+    run: Run, work: Callable[..., None], database: Database
+) -> None:
+    body = {"shop_slug": "demo-shop", "items": [{"id": "1"}, {"id": 2}]}
+    record = a_record("orders.fulfill_bulk", body, key=b"demo-shop")
+    work(a_poison(), an_upsert("2"))
+    database(
+        "UPDATE orders.parked SET index = -1, kind = 'crash', type = 'orders.fulfill_bulk', "
+        "value = $1, headers = $2",
+        record.value,
+        pack_headers(record.headers),
+    )
+
+    result = run("parked", "retry", "1", *WHY)
+
+    assert result.exit_code == 0, result.output
+    assert "1 waits for what it names, 1 rejected" in result.stdout
+    (act,) = acted(run)
+    assert (act["index"], act["detail"]["became"]) == (-1, {"waiting": 1, "rejected": 1})
+
+
+@pytest.mark.parametrize("whose", ["claims", "analytics"])
+def test_the_other_services_items_are_acted_on_as_well(
+    run: Run, database: Database, whose: str
+) -> None:
+    park_by_hand(database, whose, "orders.events", 7)
+
+    result = run("parked", "skip", "orders.events/0/7", *WHY)
+
+    assert result.exit_code == 0, result.output
+    (row,) = database(f"SELECT reason FROM {whose}.rejected")
+    assert row["reason"] == "skipped_by_operator"
+    assert [(act["service"], act["act"]) for act in acted(run)] == [(whose, "parked.skip")]
+
+
+def test_a_queue_that_another_transaction_holds_is_said(
+    run: Run, work: Callable[..., None], database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work(a_poison())
+    monkeypatch.setenv("DATABASE_LOCK_TIMEOUT_SECONDS", "0.1")
+    with asyncio.Runner() as other:
+        connection = other.run(_connect(database_url))
+        lock = "SELECT pg_advisory_lock(hashtextextended('orderflow.parking.orders', 0))"
+        other.run(connection.execute(lock))
+        result = run("parked", "skip", "--all", *WHY)
+        other.run(connection.close())
+
+    assert result.exit_code == 1
+    assert "locked by another transaction" in result.stderr
+    assert "DATABASE_LOCK_TIMEOUT_SECONDS=0.1" in result.stderr
+    assert len(listed(run)) == 1
+
+
+def test_another_number_of_shards_than_the_service_s_is_refused(
+    run: Run, work: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work(a_poison())
+    assert run("parked", "skip", "--all", "--dry-run").exit_code == 0
+    monkeypatch.setenv("ORDERFLOW_OUTBOX_SHARDS", "3")
+
+    result = run("parked", "skip", "--all", *WHY)
+
+    assert result.exit_code == 1
+    assert "this is not the setting that orders runs with" in result.stderr
+    assert len(listed(run)) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("skip",), 2, "say why"),
+        (("skip", *WHY), 2, "which? name items, or give a filter, or --all"),
+        (("skip", "1", "--kind", "write", *WHY), 2, "not both"),
+        (("retry", "7", *WHY), 1, "7 is not parked (any more)"),
+        (("edit-and-retry", "orders.commands/0/7", *WHY), 1, "is not parked"),
+    ],
+)
+def test_what_makes_no_sense_is_said(
+    run: Run, service: object, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    result = run("parked", *arguments)
+
+    assert result.exit_code == status, result.output
+    assert said in result.stderr.replace("\n", " ")
+
+
+def test_a_filter_that_nothing_fits_is_done_at_once(run: Run, service: object) -> None:
+    result = run("parked", "discard", "--order", "demo-shop/1", *WHY)
+
+    assert result.exit_code == 0
+    assert last_line(result).startswith("parked: discard=0 ")
+
+
+async def _connect(url: str) -> asyncpg.Connection:
+    return await asyncpg.connect(url)
