@@ -1,5 +1,7 @@
 """A bug parks what it meets and nothing else; mended, the queue drains by itself and in order."""
 
+import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -29,9 +31,9 @@ def place(number: str, email: str = "a@mail.example") -> Message:
     return command(f"shop/{number}", "order.place", body, NOON, id_=f"place-{number}")
 
 
-def cancel(number: str) -> Message:
-    body = {"id": number}
-    return command(f"shop/{number}", "order.cancel", body, NOON, id_=f"cancel-{number}")
+def cancel(number: str, reason: str = "late") -> Message:
+    body = {"id": number, "reason": reason}
+    return command(f"shop/{number}", "order.cancel", body, NOON, id_=f"cancel-{number}-{reason}")
 
 
 @pytest.fixture
@@ -87,6 +89,31 @@ async def test_a_bug_parks_its_order_s_items_and_stops_nothing(
     await system.audit()
 
 
+async def test_what_an_operator_skips_while_the_service_runs_is_published_by_it(
+    system: System,
+) -> None:
+    _, poisoned = system.of("orders")
+    await system.send(place("S"))
+    held = await system.player.publish([cancel("S", "POISON"), cancel("S")])
+    await system.watcher.until(
+        lambda: _parked(poisoned) == 2, lambda: f"{_parked(poisoned)} items are parked", 20
+    )
+    topic, partition, offset, index = held[0].places[0]
+    at = f"{topic}/{partition}/{offset}#{index}"
+
+    tried = await _operate(poisoned, "skip", at, "--dry-run")
+    done = await _operate(poisoned, "skip", at, "--why", "ticket 7", "--by", "ana")
+    await system.answered(held)
+
+    assert "parked: would_skip=2 applied=1 no_change=0 rejected=1 " in tried
+    assert "parked: skip=2 applied=1 no_change=0 rejected=1 " in done
+    assert [system.outcome(each) for each in held] == [
+        ("rejected", "skipped_by_operator"),
+        ("applied", None),
+    ]
+    await system.audit()
+
+
 def mend(mended: Path) -> None:
     mended.touch()
 
@@ -97,6 +124,20 @@ def _parked(replica: Replica) -> float | None:
     told = [line for line in lines if line.startswith("orderflow_parked_items{")]
     assert len(told) <= 1, told
     return float(told[0].split()[-1]) if told else None
+
+
+async def _operate(replica: Replica, *arguments: str) -> str:
+    """Run `orderflow parked` with the replica's settings, in a release without the bug."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "orderflow", "parked", *arguments),
+        env={**os.environ, **replica.environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    told, failed = await process.communicate()
+    assert process.returncode == 0, failed.decode()
+    return told.decode()
 
 
 def _poisoned(healthy: Replica, mended: Path) -> Replica:
