@@ -1,0 +1,293 @@
+"""Hypothesis drives the orders pipeline through what can happen to it, beside a plain model.
+
+Two processes share the partitions of a log. Postgres is real, and so is everything of the service;
+the log is in memory (`log.py`), where a poll can be handed out late, twice, or from the wrong place
+at will. What was committed is told by the stored positions; what must have become of it, by
+`model.py`.
+
+A record kills its process at most once here: of what does so three times, and is parked for it,
+`tests/integration/runtime/test_careful.py` tells.
+"""
+
+from contextlib import suppress
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from services.runtime.parking import acts
+from services.runtime.parking.acts import DISCARDED, SKIPPED, Selection
+from services.runtime.parking.values import Place
+from tests.integration.pipeline.log import Log
+from tests.integration.pipeline.messages import Message
+from tests.integration.pipeline.model import POISON, Command, Model
+from tests.integration.pipeline.process import DEATHS, UNANSWERED, Died, Process
+
+PARTITIONS = 3
+TIMESTAMP_MS = 1_772_366_400_000
+
+ORDERS = st.sampled_from("123456")
+CITIES = st.sampled_from(["Bonn", "Ulm", "Bonn", "Ulm", POISON])
+KINDS = st.sampled_from(["place", "upsert", *["update"] * 4, "cancel", "cancel", "malformed"])
+COMMANDS = st.builds(Command, KINDS, ORDERS, CITIES)
+UPSERTS = st.builds(Command, st.just("upsert"), ORDERS, CITIES)
+CONTENTS = st.one_of(
+    st.tuples(COMMANDS), st.tuples(COMMANDS), st.lists(UPSERTS, min_size=2, max_size=3)
+)
+NAMES = st.sampled_from("AB")
+OWNERS = st.tuples(*[NAMES] * PARTITIONS)
+MOSTLY = st.sampled_from([True, True, True, False])
+SELDOM = st.sampled_from([0, 0, 0, 1])
+FAULTS = st.sampled_from([None] * 6 + [UNANSWERED, *DEATHS])
+CHOICES = st.integers(0, 1_000)
+ACTS = st.sampled_from(["retry", "skip", "discard"])
+MOST = st.integers(1, 6)
+OTHER = {"A": "B", "B": "A"}
+
+
+class Pipeline(RuleBasedStateMachine):
+    """Everything that can happen, as rules."""
+
+    def __init__(self, stage):
+        super().__init__()
+        self.stage, self.run = stage, stage.run
+        stage.empty()
+        self.log = Log(PARTITIONS)
+        self.model = Model()
+        self.messages = []
+        self.items = {}
+        self.processes = {name: Process(stage, self.log) for name in "AB"}
+        self.owned = dict.fromkeys("AB", frozenset())
+        self.deadly = set()
+        self.positions = dict.fromkeys(range(PARTITIONS), 0)
+        self.is_sound = True
+
+    # Kafka.
+
+    @initialize(owners=OWNERS, contents=st.lists(CONTENTS, min_size=4, max_size=12))
+    def begin(self, owners, contents):
+        self.rebalance(owners)
+        self.publish(contents, is_named=True, elsewhere=0)
+
+    @rule(contents=st.lists(CONTENTS, min_size=1, max_size=6), is_named=MOSTLY, elsewhere=SELDOM)
+    def publish(self, contents, is_named, elsewhere):
+        """Mostly an order has one partition; a shop may also use other keys."""
+        for commands in contents:
+            ce_id = f"c-{len(self.messages)}" if is_named else None
+            self._append(Message(tuple(commands), ce_id), elsewhere)
+
+    @rule(contents=st.lists(CONTENTS, min_size=1, max_size=6), is_named=MOSTLY, elsewhere=SELDOM)
+    def publish_more(self, contents, is_named, elsewhere):
+        """A rule of its own has its own chance to be among those that an example uses."""
+        self.publish(contents, is_named, elsewhere)
+
+    @precondition(lambda self: self.messages)
+    @rule(choices=st.lists(CHOICES, min_size=1, max_size=4), elsewhere=SELDOM)
+    def repeat(self, choices, elsewhere):
+        """A sender that was not told sends again."""
+        for choice in choices:
+            self._append(self.messages[choice % len(self.messages)], elsewhere)
+
+    def _append(self, message, elsewhere):
+        number = (int(message.commands[0].order) + elsewhere) % PARTITIONS
+        record = self.log.append(
+            self.log.partitions[number], message.key, message.value, message.headers, TIMESTAMP_MS
+        )
+        self.messages.append(message)
+        self.items[number, record.offset] = message.items(number, record.offset)
+
+    @rule(number=st.integers(0, PARTITIONS - 1))
+    def leave_gap(self, number):
+        self.log.leave_gap(self.log.partitions[number])
+
+    @rule(owners=OWNERS)
+    def rebalance(self, owners):
+        """Both processes hear of it, also one that the group had given up."""
+        partitions = self.log.partitions
+        self.owned = {
+            name: frozenset(p for p in partitions if owners[p.partition] == name)
+            for name in self.processes
+        }
+        for process in self.processes.values():
+            self.run(process.let_go())
+        for name, process in self.processes.items():
+            self.run(process.take(self.owned[name]))
+
+    @rule(name=NAMES)
+    def stall(self, name):
+        """The group gives a process up and it does not hear of it: a zombie."""
+        other = OTHER[name]
+        self.owned = {name: frozenset(), other: frozenset(self.log.partitions)}
+        self.run(self.processes[other].let_go())
+        self.run(self.processes[other].take(self.owned[other]))
+
+    # Consumers.
+
+    @rule(name=NAMES, most=MOST)
+    def poll(self, name, most):
+        """Records are in a process's hand, and stay there for a while."""
+        if not self.processes[name].held:
+            self.processes[name].poll(most)
+
+    @rule(name=NAMES, most=MOST, fault=FAULTS)
+    def deliver(self, name, most, fault):
+        """What a process has in hand is applied, or its next poll; or the other's."""
+        for each in (name, OTHER[name]):
+            process = self.processes[each]
+            if not process.held:
+                process.poll(most)
+            if process.held:
+                self._handle(each, process, fault)
+                return
+
+    @rule(name=NAMES, most=MOST, fault=FAULTS)
+    def deliver_more(self, name, most, fault):
+        self.deliver(name, most, fault)
+
+    def _handle(self, name, process, fault):
+        at_risk = {(r.partition, self.positions[r.partition]) for r in process.held}
+        if fault in DEATHS and not self.deadly.isdisjoint(at_risk):
+            fault = None
+        self.is_sound = False
+        try:
+            self.run(process.handle(fault))
+        except Died:
+            self.deadly |= at_risk
+            self._begin_anew(name)
+        self._follow(process)
+
+    def _follow(self, process):
+        """Let the model have what the stored positions say was applied, in the order it was."""
+        before, self.positions = self.positions, self.run(self.stage.positions())
+        turns = {(at.partition, at.offset): turn for turn, at in enumerate(process.applied)}
+        moved = []
+        for partition, records in self.log.records.items():
+            number = partition.partition
+            assert self.positions[number] >= before[number], f"{partition} went back"
+            passed = range(before[number], self.positions[number])
+            offsets = [record.offset for record in records if record.offset in passed]
+            stepped_over = [offset for offset in offsets if (number, offset) not in turns]
+            assert not stepped_over, f"{partition} was stepped on over {stepped_over}"
+            assert offsets == sorted(offsets, key=lambda offset: turns[number, offset])
+            moved += [(number, offset) for offset in offsets]
+        for place in sorted(moved, key=turns.__getitem__):
+            for item in self.items[place]:
+                self.model.arrive(item)
+
+    @rule(name=NAMES)
+    def kill(self, name):
+        """A process dies with nothing begun; another one takes its place in the group."""
+        self._begin_anew(name)
+
+    def _begin_anew(self, name):
+        self.processes[name] = Process(self.stage, self.log)
+        self.run(self.processes[name].take(self.owned[name]))
+
+    @rule(name=NAMES, places=st.tuples(*[CHOICES] * PARTITIONS), most=MOST)
+    def misplace(self, name, places, most):
+        """Seeks that go wrong: the next poll begins too early, or past a gap."""
+        process = self.processes[name]
+        for partition in process.assignment.partitions:
+            place = places[partition.partition] % (self.log.end(partition) + 1)
+            process.cursor.seek(partition, place)
+        self.deliver(name, most, None)
+
+    # Operators, and what runs by itself.
+
+    @rule()
+    def mend_or_break(self):
+        self.model.is_mended = self.stage.is_mended = not self.model.is_mended
+
+    @precondition(lambda self: self.model.queue)
+    @rule(choice=CHOICES, act=ACTS)
+    def act_on_one(self, choice, act):
+        """On a parked item, and on what stands behind it."""
+        nth = choice % len(self.model.queue)
+        place = sorted(self.model.queue)[nth]
+        selection = Selection(places=(Place(*self.run(self.stage.places())[nth]),))
+        line = self.model.line_of(place)
+        ends = {"retry": {}, "skip": {place: SKIPPED}, "discard": dict.fromkeys(line, DISCARDED)}
+        more = {} if act == "retry" else {"detail": "not wanted"}
+        self.run(self.stage.act(getattr(acts, act), selection, **more))
+        self.model.try_again(line, ends[act])
+
+    @precondition(lambda self: self.model.queue)
+    @rule(choice=CHOICES, act=ACTS)
+    def act_on_one_more(self, choice, act):
+        self.act_on_one(choice, act)
+
+    @precondition(lambda self: self.model.queue)
+    @rule()
+    def drain(self):
+        """The service tries by itself what has rested long enough: here, all of it."""
+        self.run(self.stage.drains.drain_once())
+        self.model.try_again(list(self.model.queue))
+
+    @rule(minutes=st.integers(1, 20))
+    def pass_time(self, minutes):
+        """What waits may have waited too long."""
+        self.model.minute = self.stage.clock.minute = self.model.minute + minutes
+        self.run(self.stage.sweeps.sweep_once())
+        self.model.sweep()
+
+    @rule(
+        rows=st.integers(1, 3),
+        dies_after=st.sampled_from([None, None, 0, 1, 2]),
+        forgets_to_delete=st.booleans(),
+    )
+    def relay(self, rows, dies_after, forgets_to_delete):
+        """The relay publishes; where it dies before the rows are gone, they are repeated."""
+        with suppress(Died):
+            self.run(self.stage.publish(rows, dies_after, forgets_to_delete=forgets_to_delete))
+
+    # What must hold.
+
+    @invariant()
+    def agrees(self):
+        """Tables and topics are the model's, after every step."""
+        self.is_sound = False
+        found, model = self.run(self.stage.facts()), self.model
+        expected = {
+            "positions": self.positions,
+            "parked": [(item.at, kind) for _, (item, kind) in sorted(model.queue.items())],
+            "waiting": [item.at for item in model.waiting],
+            "outcomes": model.outcomes,
+            "refusals": model.refused,
+            "rejected": model.refused,
+            "events": {number: order.events for number, order in model.orders.items()},
+            "orders": {
+                number: (order.city, order.is_cancelled, len(order.events))
+                for number, order in model.orders.items()
+            },
+        }
+        for what, value in expected.items():
+            assert getattr(found, what) == value, f"{what}: {getattr(found, what)}, not {value}"
+        self.is_sound = True
+
+    def teardown(self):
+        """All is delivered, mended, expired and published: each item has its ending."""
+        if self.is_sound:
+            self._deliver_all()
+            self._end_all()
+            self.agrees()
+            items = [item for items in self.items.values() for item in items]
+            assert self.model.outcomes.keys() == {item.at for item in items}
+            assert not self.model.queue
+            assert not self.model.waiting
+
+    def _deliver_all(self):
+        self.rebalance("A" * PARTITIONS)
+        process = self.processes["A"]
+        for _ in range(2 * len(self.items) + 2 * PARTITIONS):
+            self.deliver("A", 5, None)
+        ends = {p.partition: self.log.last(p) for p in self.log.partitions}
+        assert self.positions == ends, f"positions {self.positions} of {ends}"
+        assert not process.held
+
+    def _end_all(self):
+        if not self.model.is_mended:
+            self.mend_or_break()
+        if self.model.queue:
+            self.drain()
+        self.pass_time(20)
+        while self.run(self.stage.publish(100)):
+            pass

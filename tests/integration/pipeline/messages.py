@@ -1,0 +1,60 @@
+"""Commands of the model as the records that say the same on the wire."""
+
+import json
+from dataclasses import dataclass
+
+from tests.integration.pipeline.log import TOPIC
+from tests.integration.pipeline.model import Command, Item
+
+SHOP = "demo-shop"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A record before it has a place: its commands, and its sender's id for it, if it has one."""
+
+    commands: tuple[Command, ...]
+    ce_id: str | None
+
+    @property
+    def key(self):
+        """The order that it, or its first item, is about."""
+        return f"{SHOP}/{self.commands[0].order}".encode()
+
+    @property
+    def headers(self):
+        """CloudEvents in binary mode."""
+        is_bulk = len(self.commands) > 1
+        kind = "orders.fulfill_bulk" if is_bulk else f"order.{self.commands[0].kind}"
+        named = [("ce_id", self.ce_id.encode())] if self.ce_id else []
+        return (("ce_type", kind.encode()), ("ce_source", f"/shops/{SHOP}".encode()), *named)
+
+    @property
+    def value(self):
+        """JSON, unless it is malformed."""
+        if self.commands[0].kind == "malformed":
+            return b"{"
+        if len(self.commands) > 1:
+            body = {"items": list(map(_body, self.commands))}
+        else:
+            body = _body(self.commands[0])
+        return json.dumps({"shop_slug": SHOP} | body).encode()
+
+    def items(self, partition, offset):
+        """What it holds, once it lies there."""
+        cause = self.ce_id or f"{TOPIC}/{partition}/{offset}"
+        return [
+            Item((partition, offset, index), (cause, index), cause, command)
+            for index, command in enumerate(self.commands)
+        ]
+
+
+def _body(command):
+    address = {"zip_code": "10115", "city": command.city}
+    order = {"order_number": command.order, "address": address}
+    return {
+        "place": {"order": order},
+        "upsert": {"id": command.order, "order": order},
+        "update": {"id": command.order, "address": address},
+        "cancel": {"id": command.order, "reason": command.city},
+    }[command.kind]

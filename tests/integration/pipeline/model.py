@@ -1,0 +1,177 @@
+"""What must become of a shop's commands, by the specification alone.
+
+Plain Python, one item after the other: no transaction, no batch, no position, nothing of ours.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+WAIT_MINUTES = 15
+REMEMBERED = 64
+POISON = "POISON"
+CREATING = ("place", "upsert")
+
+
+@dataclass(frozen=True)
+class Command:
+    """What one item asks; `malformed` asks nothing. Of a cancel, the city is why."""
+
+    kind: str
+    order: str
+    city: str = ""
+
+    @property
+    def is_poison(self):
+        """Whether deciding it raises until the bug is mended."""
+        return POISON in self.city
+
+
+@dataclass(frozen=True)
+class Item:
+    """A command, where it lies (partition, offset, index), and its sender's id for it."""
+
+    at: tuple[int, int, int]
+    id: tuple
+    cause: str
+    command: Command
+
+
+@dataclass
+class Order:
+    """One order, the events told of it, and the items it remembers."""
+
+    city: str
+    is_cancelled: bool
+    events: list
+    taken: list
+
+
+class Model:
+    """The shop's orders, what waits, what is parked, and how every item ended."""
+
+    def __init__(self):
+        self.minute = 0
+        self.is_mended = False
+        self.orders = {}
+        self.waiting = {}  # Item -> the minute it expires, oldest first.
+        self.queue = {}  # Place -> (item, kind); smaller places are earlier.
+        self.outcomes = {}  # Where an item lies -> outcome and reason.
+
+    @property
+    def refused(self):
+        """Why each item that was rejected was."""
+        return {at: why for at, (outcome, why) in self.outcomes.items() if outcome == "rejected"}
+
+    # What happens to it.
+
+    def arrive(self, item):
+        """An item is read from the log."""
+        if item.command.kind == "malformed":
+            self._end(item, "rejected", "not_json")
+        else:
+            self._turn(item, None)
+
+    def try_again(self, places, ends=None):
+        """Parked items are tried again in the order of the queue; `ends` are refused, and why."""
+        for place in sorted(places):
+            item, _ = self.queue[place]
+            if place not in (ends or {}):
+                self._turn(item, place)
+            elif self._is_held(item, place):
+                self.queue[place] = item, "behind"
+            else:
+                del self.queue[place]
+                self._end(item, "rejected", ends[place])
+
+    def sweep(self):
+        """What has waited too long ends; not while what it waits for may be parked."""
+        parked = {item.command.order for item, _ in self.queue.values()}
+        for item, expires in list(self.waiting.items()):
+            if expires <= self.minute and item.command.order not in parked:
+                del self.waiting[item]
+                self._end(item, "rejected", "order_not_found")
+
+    def line_of(self, place):
+        """A place in the queue and all that stand behind it."""
+        order = self.queue[place][0].command.order
+        return [
+            each
+            for each, (item, _) in self.queue.items()
+            if each >= place and item.command.order == order
+        ]
+
+    # The rules.
+
+    def _turn(self, item, place):
+        """Decide an item, then what waited for the order it made appear, oldest first."""
+        due = deque([(item, place)])
+        while due:
+            each, own = due.popleft()
+            was_there = each.command.order in self.orders
+            self._offer(each, own or self._place_beside(place), is_own=own is not None)
+            if not was_there and each.command.order in self.orders:
+                called = [w for w in self.waiting if w.command.order == each.command.order]
+                for waiting in called:
+                    del self.waiting[waiting]
+                due.extend((waiting, None) for waiting in called)
+
+    def _place_beside(self, place):
+        """At the end of the queue, or after what stands at the place that called it up."""
+        if place is None:
+            return max((number for number, _ in self.queue), default=0) + 1, 0
+        nths = [nth for number, nth in self.queue if number == place[0]]
+        return place[0], max([place[1], *nths]) + 1
+
+    def _offer(self, item, place, *, is_own):
+        is_repeat = any(waiting.id == item.id for waiting in self.waiting)
+        if self._is_held(item, place):
+            self.queue[place] = item, "behind"
+        elif item.command.is_poison and not self.is_mended and not is_repeat:
+            self.queue[place] = item, "decision"
+        else:
+            if is_own:
+                del self.queue[place]
+            self._decide(item, is_repeat=is_repeat)
+
+    def _is_held(self, item, place):
+        return any(
+            earlier < place and parked.command.order == item.command.order
+            for earlier, (parked, _) in self.queue.items()
+        )
+
+    def _decide(self, item, *, is_repeat):
+        command, order = item.command, self.orders.get(item.command.order)
+        if is_repeat:
+            self._end(item, "no_change", "duplicate")
+        elif order is None and command.kind not in CREATING:
+            self.waiting[item] = self.minute + WAIT_MINUTES
+        elif order is None:
+            self.orders[command.order] = Order(command.city, False, [], [])
+            self._take(item, "ORDER_PLACED")
+        elif item.id in order.taken[-REMEMBERED:]:
+            self._end(item, "no_change", "duplicate")
+        elif command.kind == "cancel":
+            is_news, order.is_cancelled = not order.is_cancelled, True
+            self._take(item, "ORDER_CANCELLED" if is_news else None)
+        elif command.city == order.city:
+            self._take(item, None)
+        elif command.kind == "place":
+            self._end(item, "rejected", "order_exists")
+        else:
+            order.city = command.city
+            self._take(item, "ORDER_UPDATED")
+
+    def _take(self, item, event):
+        """The order remembers the item; an event tells what changed, if anything did."""
+        order = self.orders[item.command.order]
+        order.taken.append(item.id)
+        if event is None:
+            self._end(item, "no_change", "no_difference")
+            return
+        number = len(order.events) + 1  # On its one topic, and so over all.
+        order.events.append((number, number, event, item.cause))
+        self._end(item, "applied", None)
+
+    def _end(self, item, outcome, reason):
+        assert item.at not in self.outcomes, f"the model ends {item} twice"
+        self.outcomes[item.at] = outcome, reason

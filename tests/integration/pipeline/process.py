@@ -1,0 +1,117 @@
+"""One orders process without its Kafka: the real consumer and assignment, and points to die at."""
+
+from contextlib import asynccontextmanager
+
+from services.orders.messages.incoming import weigh
+from services.runtime.consumer import BatchConsumer
+from services.runtime.fuse import FuseLimits
+from services.runtime.placing import Assignment
+from services.runtime.polls import BatchLimits
+from tests.integration.pipeline.log import Cursor
+
+GROUP = "orders"
+NEVER = FuseLimits(2_000, 0, 0, 0)
+CAREFUL_RECORDS = 3
+LIMITS = BatchLimits(bytes_max=1_000_000, orders_max=4)
+
+BEFORE = "before the transaction"
+BEGUN = "inside the transaction, nothing written"
+WRITTEN = "inside the transaction, all written but the position"
+STEPPED = "inside the transaction, all written"
+COMMITTED = "after the commit, before the consumer heard of it"
+UNANSWERED = "the commit's answer is lost on its way"
+DEATHS = (BEFORE, BEGUN, WRITTEN, STEPPED, COMMITTED)
+
+
+class Died(BaseException):
+    """The process is killed; nothing catches it."""
+
+
+class Process:
+    """What a replica of the orders service holds in its memory."""
+
+    def __init__(self, stage, log):
+        self._stage = stage
+        self.cursor = Cursor(log)
+        self.held = []  # Polled, and not handled yet.
+        self.applied = []  # Where the records lie of each batch that was applied, committed or not.
+        self.fault = None
+        self._has_saved = False
+        self.assignment = Assignment(
+            service="orders",
+            group=GROUP,
+            pool=self,
+            metrics=stage.metrics,
+            fuse_limits=NEVER,
+            careful_records=CAREFUL_RECORDS,
+        )
+        self.assignment.bind(lambda: self.cursor)
+        self._save, self.assignment.positions.save = self.assignment.positions.save, self.save
+        self._consumer = BatchConsumer(
+            service="orders",
+            assignment=self.assignment,
+            topic_prefix="",
+            pool=self,
+            apply=self.apply,
+            weigh=weigh,
+            limits=LIMITS,
+            clock=stage.clock,
+            metrics=stage.metrics,
+            committed=lambda: None,
+        )
+
+    async def take(self, partitions):
+        """The group gives it these partitions; returns when each is placed."""
+        await self.assignment.on_partitions_assigned(set(partitions))
+        for placing in list(self.assignment._placing):
+            await placing
+
+    async def let_go(self):
+        """The group takes all its partitions away, and it hears of it."""
+        await self.assignment.on_partitions_revoked(set(self.assignment.partitions))
+
+    def poll(self, most):
+        """Read on, and hold what came."""
+        self.held += self.cursor.poll(sorted(self.assignment.partitions), most)
+
+    async def handle(self, fault=None):
+        """Apply what it holds; raises Died where the fault is a death that is come by."""
+        records, self.held = self.held, []
+        self.applied, self.fault, self._has_saved = [], fault, False
+        try:
+            await self._consumer.handle(records)
+        finally:
+            self.fault = None
+        assert not self.assignment.stops.reasons
+
+    # The points.
+
+    def _come_by(self, point):
+        if self.fault != point:
+            return
+        self.fault = None
+        raise ConnectionResetError(point) if point == UNANSWERED else Died(point)
+
+    @asynccontextmanager
+    async def acquire(self):
+        """A connection of the stage's pool."""
+        self._come_by(BEFORE)
+        async with self._stage.pool.acquire() as connection:
+            yield connection
+        if self._has_saved:
+            self._has_saved = False
+            self._come_by(COMMITTED)
+            self._come_by(UNANSWERED)
+
+    async def apply(self, connection, batch):
+        """The orders service's own."""
+        self._come_by(BEGUN)
+        await self._stage.orders.apply(connection, batch)
+        self.applied += [record.coordinates for record in batch.records]
+        self._come_by(WRITTEN)
+
+    async def save(self, connection, last):
+        """The position, in the batch's transaction."""
+        await self._save(connection, last)
+        self._has_saved = True
+        self._come_by(STEPPED)

@@ -1,0 +1,212 @@
+"""The orders service on a real Postgres, emptied for each run of the machine, seen from outside."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from services.orders.batch import OrdersBatch
+from services.runtime.outbox import unpack_headers
+from services.runtime.parking.drains import Drains
+from services.runtime.postgres import create_pool
+from services.runtime.publishing import SQL, AtLeastOnce
+from services.runtime.settings import Settings
+from services.runtime.sweeps import Sweeps
+from services.runtime.telemetry import Metrics
+from tests.integration.pipeline.process import GROUP, Died
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+EMPTY = "".join(
+    f"DELETE FROM {table};"
+    for table in ("position", "outbox", "rejected", "waiting", "parked", "shop_order")
+)
+AT = 'json_build_array(partition, "offset", index)'
+FACTS = f"""
+SELECT (SELECT json_agg(json_build_array(partition, next_offset)) FROM position) AS positions,
+       (SELECT json_agg(json_build_array({AT}, kind) ORDER BY id, nth) FROM parked) AS parked,
+       (SELECT json_agg({AT} ORDER BY id) FROM waiting) AS waiting,
+       (SELECT json_agg(json_build_array({AT}, reason)) FROM rejected) AS rejected,
+       (SELECT json_agg(json_build_array(
+                   order_number, document->'placement'->'address'->>'city',
+                   document->>'status' = 'cancelled', version))
+          FROM shop_order WHERE document IS NOT NULL) AS orders
+"""
+
+
+class SteppedClock:
+    """Business time that the machine moves."""
+
+    minute = 0
+
+    def now(self):
+        return START + timedelta(minutes=self.minute)
+
+
+class Kafka:
+    """Takes what is published; dies after so many records."""
+
+    def __init__(self):
+        self.records = []
+        self.dies_after = None
+
+    async def send(self, topic, value, key, *, partition=None, headers=None):
+        if self.dies_after == 0:
+            raise Died("mid-produce")
+        if self.dies_after is not None:
+            self.dies_after -= 1
+        self.records.append((topic, dict(headers), value))
+        future = asyncio.get_running_loop().create_future()
+        future.set_result(None)
+        return future
+
+
+@dataclass
+class Facts:
+    """What there is: in tables, and published or about to be."""
+
+    positions: dict
+    parked: list
+    waiting: list
+    rejected: dict
+    outcomes: dict
+    refusals: dict
+    events: dict
+    orders: dict
+
+
+class Stage:
+    """Postgres, and what of the service all its processes share; one event loop for them."""
+
+    def __init__(self, database_url):
+        self.runner = asyncio.Runner()
+        self.settings = Settings(
+            database_url=database_url,
+            http_port=0,
+            parking_first_delay_seconds=1e-6,
+            parking_longest_delay_seconds=1e-6,
+        )
+        self.metrics = Metrics()
+        self.clock = SteppedClock()
+        self.kafka = Kafka()
+        self.is_mended = False
+        self.orders = OrdersBatch(self.settings, self.metrics)
+        self.pool, self._outside = self.run(self._connect(database_url))
+        shared = {
+            "service": "orders",
+            "pool": self.pool,
+            "clock": self.clock,
+            "interval_seconds": 1,
+            "committed": lambda: None,
+        }
+        self.drains = Drains(apply=self.orders.apply, **shared)
+        self.sweeps = Sweeps(sweep=self.orders.sweep, **shared)
+
+    async def _connect(self, database_url):
+        # Processes die here, Postgres does not: nothing depends on what is on its disk.
+        outside = await asyncpg.connect(database_url)
+        name = await outside.fetchval("SELECT current_database()")
+        await outside.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+        await outside.execute("SET search_path = orders; SET synchronous_commit = off")
+        return await create_pool(self.settings, "orders"), outside
+
+    def run(self, work):
+        """Do asynchronous work in the stage's loop."""
+        return self.runner.run(work)
+
+    def empty(self):
+        """As if nothing had ever happened; cheaper than another database."""
+        self.kafka = Kafka()
+        self.clock.minute = 0
+        self.is_mended = False
+        self.run(self._outside.execute(EMPTY))
+
+    def close(self):
+        self.run(self._outside.close())
+        self.pool.terminate()
+        self.runner.close()
+
+    # What the service does beside consuming.
+
+    async def act(self, what, selection, **more):
+        """An operator's act, in a transaction of its own."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            await what(connection, self.orders.apply, selection, now=self.clock.now(), **more)
+
+    async def publish(self, rows, dies_after=None, *, forgets_to_delete=False):
+        """The relay's round, in which it may die; returns how many rows it had."""
+        self.kafka.dies_after = dies_after
+        async with self.pool.acquire() as connection:
+            shards = list(range(self.settings.outbox_shards))
+            found = await connection.fetch(SQL["read_outbox"], shards, rows, 1_000_000)
+            publishing = AtLeastOnce(self.kafka, connection, lambda topic: topic)
+            if forgets_to_delete:
+                await publishing._send(found, one_by_one=False)
+            else:
+                await publishing.publish(found)
+        return len(found)
+
+    # What there is, read by nothing of the service's.
+
+    async def places(self):
+        """The queue's places, in order."""
+        rows = await self._outside.fetch("SELECT id, nth FROM parked ORDER BY id, nth")
+        return [tuple(row) for row in rows]
+
+    async def positions(self):
+        """By partition."""
+        rows = await self._outside.fetch(
+            "SELECT partition, next_offset FROM position WHERE consumer_group = $1", GROUP
+        )
+        return dict(tuple(row) for row in rows)
+
+    async def facts(self):
+        """All of it."""
+        found = await self._outside.fetchrow(FACTS)
+        tables = {name: json.loads(rows) if rows else [] for name, rows in found.items()}
+        told = self._told(await self._outside.fetch("SELECT * FROM outbox ORDER BY id"))
+        return Facts(
+            positions=dict(tables["positions"]),
+            parked=[(tuple(at), kind) for at, kind in tables["parked"]],
+            waiting=[tuple(at) for at in tables["waiting"]],
+            rejected={tuple(at): reason for at, reason in tables["rejected"]},
+            orders={number: tuple(order) for number, *order in tables["orders"]},
+            outcomes={_at(body): (body["outcome"], body["reason"]) for body in told["outcomes"]},
+            refusals={_at(body): body["reason"] for body in told["rejected"]},
+            events=_by_order(told["events"]),
+        )
+
+    def _told(self, rows):
+        """Bodies of first occurrences by the end of their topic's name, published before not yet
+        published; a repeat has to be the same to the byte.
+        """
+        records = list(self.kafka.records)
+        for row in rows:
+            for topic, headers, value in zip(
+                row["topics"], row["headers"], row["values"], strict=True
+            ):
+                records.append((topic, dict(unpack_headers(headers)), value))
+        first = {}
+        for topic, headers, value in records:
+            known = first.setdefault(headers["ce_id"], (topic, headers, value))
+            assert known == (topic, headers, value), f"{headers['ce_id']} has two meanings"
+        told = {"outcomes": [], "rejected": [], "events": []}
+        for topic, headers, value in first.values():
+            cause = headers["ce_causationid"].decode()
+            told[topic.rsplit(".")[-1]].append(json.loads(value) | {"cause": cause})
+        return told
+
+
+def _at(body):
+    return body["partition"], body["offset"], body["index"]
+
+
+def _by_order(events):
+    """Numbers, name and cause of every order's events, in the order they are told."""
+    found = {}
+    for body in events:
+        number = body["context"]["order"]["order_number"]
+        told = body["sequence"], body["order_version"], body["event_name"], body["cause"]
+        found.setdefault(number, []).append(told)
+    return found

@@ -1,0 +1,59 @@
+"""Whatever happens in whatever order: the pipeline does what the specification says.
+
+A run of it that is always the same is part of every test run. To look farther, at other examples
+each time: `PIPELINE_EXAMPLES=2000 make test ARGS='tests/integration/pipeline -k agrees'`; what
+fails is made as short as it can be, and printed as a test.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from services.orders import store
+from services.runtime.parking.lanes import Lanes
+from services.runtime.positions import Positions
+from tests.integration.pipeline.machine import Pipeline
+
+EXAMPLES = int(os.environ.get("PIPELINE_EXAMPLES", "0"))
+FIXED = settings(
+    max_examples=40,
+    stateful_step_count=30,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+LONG = settings(
+    FIXED, max_examples=max(EXAMPLES, 1), derandomize=False, phases=[Phase.generate, Phase.shrink]
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0 if EXAMPLES else 300)
+def test_the_pipeline_agrees_with_the_model(stage):
+    run_state_machine_as_test(lambda: Pipeline(stage), settings=LONG if EXAMPLES else FIXED)
+
+
+async def no_partition(*_):
+    return []
+
+
+# Each mechanism, what stands in its place once it is taken out, and what the machine then finds.
+WITHOUT = {
+    "the fence": (Positions, "lock", no_partition, "two meanings|went back"),
+    "the gap check": (Positions, "continues", lambda *_: True, "stepped on over"),
+    "the parking queue": (Lanes, "_is_held", lambda *_: False, "parked|events"),
+    "dedup": (store, "_unpack", lambda _: (), "two meanings|outcomes|events"),
+}
+
+
+@pytest.mark.parametrize("mechanism", WITHOUT)
+def test_without_it_the_model_is_contradicted(mechanism, stage, monkeypatch):
+    owner, name, instead, found = WITHOUT[mechanism]
+    monkeypatch.setattr(owner, name, instead)
+    with pytest.raises(AssertionError, match=found):
+        run_state_machine_as_test(lambda: Pipeline(stage), settings=FIXED)
