@@ -71,6 +71,16 @@ def test_what_is_wrong_is_found(entries: list[Entry], kind: str) -> None:
     assert found(*entries)[kind] > 0
 
 
+def test_a_change_that_stands_behind_a_parked_one_has_not_its_turn_yet() -> None:
+    ledger = Ledger(Findings())
+    for entry in ABC:
+        ledger.take(entry)
+
+    judge_diary(ledger, SHOP, NUMBER, ["A", "B"], behind=["C"])
+
+    assert [finding.kind for finding in ledger.findings.all] == ["reordered"]
+
+
 def outcome(offset: int, id_: str, became: str = "applied") -> Entry:
     body = {"topic": "orders.commands", "partition": 0, "offset": 5, "index": 0, "outcome": became}
     return Entry("orders.outcomes", 0, offset, "k", orjson.dumps(body), {"ce_id": id_})

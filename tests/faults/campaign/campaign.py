@@ -8,23 +8,24 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from tests.faults.campaign import points
+from tests.faults.campaign import plan, points
 from tests.faults.campaign.checker.findings import Findings
 from tests.faults.campaign.checker.ledger import Ledger
 from tests.faults.campaign.checker.reader import Reader
 from tests.faults.campaign.checker.tables import Tables
 from tests.faults.campaign.operators import Operators
+from tests.faults.campaign.plan import Fault
 from tests.faults.campaign.publishing import Publisher
 from tests.faults.campaign.rounds import Campaign, Round, as_json
-from tests.faults.campaign.stage import Stage, staged
+from tests.faults.campaign.stage import Ground, Stage, grounded, staged
 from tests.faults.campaign.traffic import Traffic
 
 FINDINGS_SHOWN = 20
@@ -41,17 +42,24 @@ class Wanted:
     reports: Path
     publication: str = "at_least_once"
     plants: tuple[str, ...] = ()
-    has_faults: bool = True
+    faults: Sequence[Sequence[Fault]] | None = None
+    """By round; None for those that the seed draws."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the services beside the usual."""
+    flags: tuple[str, ...] = ()
+    """What the command line says of plants and faults."""
 
     @property
     def is_exact(self) -> bool:
         """Whether readers of committed records must see nothing twice."""
         return self.publication == "exactly_once"
 
-    @property
-    def points(self) -> Sequence[str]:
-        """Where a relay can die."""
-        return points.PUBLISHING_ONCE if self.is_exact else points.PUBLISHING
+    def faults_of(self, number: int) -> Sequence[Fault]:
+        """What strikes in round `number`."""
+        if self.faults is not None:
+            return self.faults[number - 1]
+        publishing = points.PUBLISHING_ONCE if self.is_exact else points.PUBLISHING
+        return plan.draw(self.seed, number, publishing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,8 @@ class Result:
     wanted: Wanted
     campaign: Campaign
     seconds: float
+    last_words: Mapping[str, list[str]]
+    """The ends of the replicas' logs."""
 
     @property
     def findings(self) -> Findings:
@@ -70,8 +80,7 @@ class Result:
     @property
     def is_clean(self) -> bool:
         """Nothing wrong; and with exactly-once publication nothing told twice."""
-        is_repeated = self.wanted.is_exact and self.findings.repeats > 0
-        return self.findings.is_clean and not is_repeated
+        return self.campaign.is_clean
 
     @property
     def last_line(self) -> str:
@@ -85,26 +94,32 @@ class Result:
 
 async def run(wanted: Wanted, tell: Callable[[str], None]) -> Result:
     """Run a campaign and write its report; logs are kept when something is wrong."""
-    began = time.monotonic()
     folder = wanted.reports / f"chaos-{wanted.seed}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     # Clients of Kafka tell a lot while it is being killed.
     logging.basicConfig(filename=folder / "campaign.log", force=True)
     structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
-    environment = {"ORDERFLOW_PUBLICATION": wanted.publication} if wanted.is_exact else {}
-    async with staged(folder, environment, wanted.plants) as stage:
-        tell(f"everything runs after {time.monotonic() - began:.0f} s; logs: {folder}")
-        campaign = await _campaign(stage, wanted, tell)
-        last_words = {name: ward.last_words() for name, ward in stage.wards.items()}
-    result = Result(wanted, campaign, time.monotonic() - began)
-    _write(result, last_words)
+    async with grounded(folder) as ground:
+        result = await play(ground, folder, wanted, tell)
+    _write(result)
     if result.is_clean:
         shutil.rmtree(folder, ignore_errors=True)
     else:
         shutil.rmtree(folder / "servers" / "kafka" / "data", ignore_errors=True)
-        _explain(result, last_words, folder, tell)
+        _explain(result, folder, tell)
     return result
+
+
+async def play(ground: Ground, folder: Path, wanted: Wanted, tell: Callable[[str], None]) -> Result:
+    """Run a campaign on an installation of its own, whose logs are kept in `folder`."""
+    began = time.monotonic()
+    environment = {**wanted.environment, "ORDERFLOW_PUBLICATION": wanted.publication}
+    async with staged(ground, folder, environment, wanted.plants) as stage:
+        tell(f"everything runs after {time.monotonic() - began:.0f} s; logs: {folder}")
+        campaign = await _campaign(stage, wanted, tell)
+        last_words = {name: ward.last_words() for name, ward in stage.wards.items()}
+    return Result(wanted, campaign, time.monotonic() - began, last_words)
 
 
 async def _campaign(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -> Campaign:
@@ -123,8 +138,9 @@ async def _campaign(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -
             publisher=publisher,
             operators=Operators(stage),
             tell=lambda round_: tell(_line(round_)),
-            has_faults=wanted.has_faults,
-            publishing=wanted.points,
+            faults_of=wanted.faults_of,
+            is_exact=wanted.is_exact,
+            is_hasty=bool(wanted.plants),
         )
         await campaign.run()
     return campaign
@@ -142,7 +158,7 @@ def _told(counts: dict[str, int]) -> str:
     return " ".join(f"{name}={count}" for name, count in counts.items())
 
 
-def _write(result: Result, last_words: dict[str, list[str]]) -> None:
+def _write(result: Result) -> None:
     campaign, wanted = result.campaign, result.wanted
     report: dict[str, Any] = {
         "seed": wanted.seed,
@@ -162,21 +178,19 @@ def _write(result: Result, last_words: dict[str, list[str]]) -> None:
         "played": [as_json(round_) for round_ in campaign.played],
         "findings": [str(finding) for finding in result.findings.all[:FINDINGS_KEPT]],
         "repeats": result.findings.repeats_examples,
-        "last_words": {} if result.is_clean else last_words,
+        "last_words": {} if result.is_clean else result.last_words,
     }
     path = wanted.reports / f"chaos-{wanted.seed}.json"
     path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def _explain(
-    result: Result, last_words: dict[str, list[str]], folder: Path, tell: Callable[[str], None]
-) -> None:
+def _explain(result: Result, folder: Path, tell: Callable[[str], None]) -> None:
     tell(f"--- something is wrong; again with: {_command(result.wanted)}")
     for finding in result.findings.all[:FINDINGS_SHOWN]:
         tell(f"  {finding}")
     if len(result.findings.all) > FINDINGS_SHOWN:
         tell(f"  and {len(result.findings.all) - FINDINGS_SHOWN} more")
-    for name, lines in last_words.items():
+    for name, lines in result.last_words.items():
         tell(f"--- {name}")
         for line in lines[-LAST_WORDS_SHOWN:]:
             tell(f"  {line[:300]}")
@@ -185,8 +199,7 @@ def _explain(
 
 
 def _command(wanted: Wanted) -> str:
-    plants = "".join(f" --plant {name}" for name in wanted.plants)
     return (
         f"python -m tests.faults.campaign --seed {wanted.seed} --rounds {wanted.rounds} "
-        f"--publication {wanted.publication}{plants}"
+        f"--publication {wanted.publication} {' '.join(wanted.flags)}".rstrip()
     )

@@ -92,7 +92,7 @@ class Ward(Replica):
         assert self.nursery
         self._port = None
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
-        self.order_to_die.unlink(missing_ok=True)
+        self.order_file.unlink(missing_ok=True)
         orders = {
             "service": self.service,
             "name": self.name,
@@ -110,8 +110,8 @@ class Ward(Replica):
         )
 
     @property
-    def order_to_die(self) -> Path:
-        """The control file of the points."""
+    def order_file(self) -> Path:
+        """The control file of points and gaps."""
         return points.order_file(self.control, self.name)
 
     def send(self, number: signal.Signals) -> None:

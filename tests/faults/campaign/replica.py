@@ -13,7 +13,7 @@ import signal
 import sys
 from dataclasses import dataclass
 
-from tests.faults.campaign import planted, points, poison
+from tests.faults.campaign import gaps, planted, points, poison
 
 SERVICES = ("orders", "claims", "analytics")
 
@@ -51,6 +51,7 @@ def live(orders: Orders) -> None:
     signal.signal(signal.SIGUSR1, tell_tasks)
     if orders.control:
         points.install(orders.control, orders.name)
+        gaps.install(orders.control, orders.name)
         poison.install(orders.control)
     for name in orders.plants:
         planted.plant(name)

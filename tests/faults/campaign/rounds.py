@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 import asyncpg
 
 from demo.groups import READS
-from tests.faults.campaign import plan, points
+from tests.faults.campaign import plan
 from tests.faults.campaign.checker.answers import judge_diary, judge_script
 from tests.faults.campaign.checker.check import check
 from tests.faults.campaign.checker.findings import LOST, Findings
@@ -28,6 +28,9 @@ from tests.faults.campaign.traffic import DIARY_SHOP, Traffic
 
 SPREAD_SECONDS = 4.0
 SETTLE_SECONDS = 60.0
+"""Without any progress."""
+SETTLE_MAX_SECONDS = 150.0
+"""However much goes on: something may go round in circles."""
 QUIET_SECONDS = 0.3
 POLL_SECONDS = 0.1
 UNREADY = "unready"
@@ -61,8 +64,12 @@ class Campaign:
     publisher: Publisher
     tell: Callable[[Round], None]
     operators: Operators
-    has_faults: bool = True
-    publishing: Sequence[str] = points.PUBLISHING
+    faults_of: Callable[[int], Sequence[plan.Fault]]
+    """Of each round, by number."""
+    is_exact: bool = False
+    """Whether what is told twice is wrong too."""
+    is_hasty: bool = False
+    """Whether one finding is enough: nothing more is waited for then."""
     played: list[Round] = field(default_factory=list)
     points: Counter[str] = field(default_factory=Counter)
 
@@ -70,6 +77,11 @@ class Campaign:
     def findings(self) -> Findings:
         """All that is wrong so far."""
         return self.ledger.findings
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is wrong so far."""
+        return self.findings.is_clean and not (self.is_exact and self.findings.repeats)
 
     @property
     def kills(self) -> int:
@@ -80,7 +92,7 @@ class Campaign:
         """Every round, the last ones without faults to end what is begun, and a final look."""
         for number in range(1, self.traffic.last_round + 1):
             await self._play(number)
-            if not self.findings.is_clean:
+            if not self.is_clean:
                 return
         self.stage.set_clock(self.traffic.last_round, after=1)  # Waiting times run out.
         await self._until_nothing_waits()
@@ -92,10 +104,10 @@ class Campaign:
         poisoned = self.traffic.poisoned()
         messages = self.traffic.round(number)
         is_mended = number % MENDED_EVERY == 0 or number > self.traffic.rounds
-        faults = self._faults_of(number)
+        faults = self.faults_of(number) if number <= self.traffic.rounds else ()
         rng = random.Random(f"strikes/{self.traffic.seed}/{number}")
         chance = random.Random(f"operators/{self.traffic.seed}/{number}")
-        seconds = SPREAD_SECONDS if faults else 0.2
+        seconds = SPREAD_SECONDS if number <= self.traffic.rounds else 0.2
         before = self.publisher.sent
         self.operators.mend(is_mended=is_mended)
         struck, *_ = await asyncio.gather(
@@ -121,16 +133,13 @@ class Campaign:
         self.played.append(done)
         self.tell(done)
 
-    def _faults_of(self, number: int) -> Sequence[plan.Fault]:
-        if not self.has_faults or number > self.traffic.rounds:
-            return ()
-        return plan.draw(self.traffic.seed, number, self.publishing)
-
     # Looking.
 
     async def _look(self, number: int, *, is_over: bool = False) -> None:
         """Wait for quiet and judge. What is only half told yet is looked at a second time."""
         stuck = await self._settle()
+        if self._has_enough():
+            return
         for text in stuck:
             self.findings.add(LOST, "stuck", text)
         kept = self.findings
@@ -154,21 +163,29 @@ class Campaign:
     async def _judge(self, number: int, *, is_over: bool) -> None:
         await check(self.ledger, self.tables, everything=is_over)
         for diary in self.traffic.diaries:
-            judge_diary(self.ledger, DIARY_SHOP, diary.number, diary.cities)
+            judge_diary(self.ledger, DIARY_SHOP, diary.number, diary.cities, diary.behind)
         scripts = self.traffic.scripts if is_over else self.traffic.complete_after(number)
         for at, script in scripts.items():
             judge_script(self.ledger, script, f"shop-{at}", is_over=is_over)
 
     async def _settle(self) -> list[str]:
         """Wait until everybody has read all and published all; returns who did not in time."""
-        deadline = time.monotonic() + SETTLE_SECONDS
+        began = progressed_at = time.monotonic()
+        before: object = None
         while True:
             behind = await self._behind()
-            if not behind:
+            if not behind or self._has_enough():
                 return []
-            if time.monotonic() > deadline:
+            now, state = time.monotonic(), (behind, self.reader.changed_at)
+            if state != before:
+                progressed_at, before = now, state
+            if now - progressed_at > SETTLE_SECONDS or now - began > SETTLE_MAX_SECONDS:
                 return behind
             await asyncio.sleep(POLL_SECONDS)
+
+    def _has_enough(self) -> bool:
+        """Whether to look no further."""
+        return self.is_hasty and not self.is_clean
 
     async def _behind(self) -> list[str]:
         """What is not yet done, as texts."""

@@ -1,4 +1,8 @@
-"""Everything a campaign runs on: two servers of its own, a proxy before each, and the replicas."""
+"""Everything a campaign runs on: two servers of its own, a proxy before each, and the replicas.
+
+Servers, proxies and the nursery are the *ground*, on which one installation after the other can be
+staged.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from demo.installation import Installation, installation_of
-from demo.replicas import start_all, stop_all
-from deploy.stack import LocalStack
+from demo.replicas import start_all
+from deploy.stack import Addresses, LocalStack
 from deploy.stack.listeners import Entrances, Listener
 from services.runtime.clock import set_clock
 from tests.faults.campaign.fleet import Nursery, Ward, wards
@@ -44,25 +48,34 @@ QUICK = {
 """Time-outs that fit rounds of ten seconds; small batches, so that there are many to die in."""
 
 
-@dataclass(slots=True)
-class Stage:
-    """One installation that runs, and what can be done to it."""
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Servers that run, and where replicas come from."""
 
     stack: LocalStack
-    installation: Installation
-    wards: dict[str, Ward]
+    addresses: Addresses
     proxies: Mapping[str, Proxy]
-
-    @property
-    def control(self) -> Path:
-        """The folder of control files, which every replica looks into."""
-        return next(iter(self.wards.values())).control
+    nursery: Nursery
 
     def lead_proxies(self) -> None:
         """Lead to where the servers are; one that was started again may be elsewhere."""
         host, _, port = self.stack.kafka.address(PROXIED).partition(":")
         self.proxies[KAFKA].lead_to(host, int(port))
         self.proxies[POSTGRES].lead_to(LOOPBACK, self.stack.postgres.port)
+
+
+@dataclass(slots=True)
+class Stage:
+    """One installation that runs, and what can be done to it."""
+
+    ground: Ground
+    installation: Installation
+    wards: dict[str, Ward]
+
+    @property
+    def control(self) -> Path:
+        """The folder of control files, which every replica looks into."""
+        return next(iter(self.wards.values())).control
 
     def set_clock(self, number: int, *, after: float = 0) -> None:
         """Business time of a round."""
@@ -71,33 +84,43 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(
-    folder: Path, environment: Mapping[str, str], plants: Sequence[str] = ()
-) -> AsyncIterator[Stage]:
-    """Start servers, proxies and replicas; all are gone afterwards, but for logs."""
+async def grounded(folder: Path) -> AsyncIterator[Ground]:
+    """Start servers, proxies and the nursery; all are gone afterwards, but for logs."""
     async with contextlib.AsyncExitStack() as exits:
         proxies = {name: await exits.enter_async_context(proxied()) for name in (KAFKA, POSTGRES)}
         stack = LocalStack(folder / "servers", entrances=_entrance_by(proxies[KAFKA]))
         exits.push_async_callback(asyncio.to_thread, stack.stop)
         addresses = await asyncio.to_thread(stack.start)
-        installation = installation_of(addresses, folder / "installation")
-        stage = Stage(stack, installation, {}, proxies)
-        stage.lead_proxies()
-        await installation.create()
-        seen_by_replicas = {
-            **installation.environment,
-            "KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{proxies[KAFKA].port}",
-            "DATABASE_URL": _through(installation.database_url, proxies[POSTGRES].port),
-            **QUICK,
-            **environment,
-        }
         nursery = exits.enter_context(Nursery(folder / "nursery.log"))
-        stage.wards |= wards(nursery, folder / "logs", seen_by_replicas, plants)
-        set_clock(installation.clock_file, BEGINS_AT)
-        fleet = list(stage.wards.values())
-        exits.push_async_callback(asyncio.to_thread, stop_all, fleet)
-        await asyncio.to_thread(start_all, fleet)
+        ground = Ground(stack, addresses, proxies, nursery)
+        ground.lead_proxies()
+        yield ground
+
+
+@asynccontextmanager
+async def staged(
+    ground: Ground, folder: Path, environment: Mapping[str, str], plants: Sequence[str] = ()
+) -> AsyncIterator[Stage]:
+    """Start the replicas of an installation of their own; dead afterwards, their logs are kept."""
+    installation = installation_of(ground.addresses, folder / "installation")
+    await installation.create()
+    set_clock(installation.clock_file, BEGINS_AT)
+    seen_by_replicas = {
+        **installation.environment,
+        "KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{ground.proxies[KAFKA].port}",
+        "DATABASE_URL": _through(installation.database_url, ground.proxies[POSTGRES].port),
+        **QUICK,
+        **environment,
+    }
+    stage = Stage(
+        ground, installation, wards(ground.nursery, folder / "logs", seen_by_replicas, plants)
+    )
+    try:
+        await asyncio.to_thread(start_all, list(stage.wards.values()))
         yield stage
+    finally:
+        for ward in stage.wards.values():
+            await asyncio.to_thread(ward.kill)
 
 
 def _entrance_by(proxy: Proxy) -> Entrances:

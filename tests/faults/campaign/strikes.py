@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from tests.faults.campaign import plan
+from tests.faults.campaign import gaps, plan, points
 from tests.faults.campaign.fleet import Ward
 from tests.faults.campaign.plan import Fault
 from tests.faults.campaign.stage import Stage
 
 POINT_SECONDS = 3.0
+PATIENT_SECONDS = 10.0
+"""For what only shows at its point: to be killed elsewhere is a fault as well."""
 POLL_SECONDS = 0.02
 STORM_STEPS = 3
 
@@ -51,6 +53,8 @@ class Striker:
             plan.KILL: self._kill,
             plan.TERMINATE: self._terminate,
             plan.FREEZE: self._freeze,
+            plan.FREEZE_AT: self._freeze_at,
+            plan.GAP: self._gap,
             plan.STORM: self._storm,
             plan.KILL_KAFKA: self._kill_kafka,
             plan.KILL_POSTGRES: self._kill_postgres,
@@ -82,11 +86,18 @@ class Striker:
     async def _kill_at(self, fault: Fault) -> None:
         ward = self._stage.wards[fault.target]
         async with ward.busy:
-            ward.order_to_die.write_text(fault.point, encoding="utf-8")
-            if not await _until(lambda: not ward.is_alive, POINT_SECONDS):
-                ward.order_to_die.unlink(missing_ok=True)
-                self._struck.missed[fault.point] += 1
+            await self._order(ward, points.order(signal.SIGKILL, fault.point), fault)
             await self._dead_and_back(ward)
+
+    async def _order(self, ward: Ward, text: str, fault: Fault) -> bool:
+        """Have the replica do it; False when it did not come to where it can."""
+        ward.order_file.write_text(text, encoding="utf-8")
+        seconds = POINT_SECONDS if fault.kind == plan.KILL_AT else PATIENT_SECONDS
+        if await _until(lambda: not ward.order_file.exists(), seconds):
+            return True
+        ward.order_file.unlink(missing_ok=True)
+        self._struck.missed[fault.point or fault.kind] += 1
+        return False
 
     async def _kill(self, fault: Fault) -> None:
         ward = self._stage.wards[fault.target]
@@ -113,6 +124,19 @@ class Striker:
             await asyncio.sleep(fault.seconds)
             ward.send(signal.SIGCONT)
 
+    async def _freeze_at(self, fault: Fault) -> None:
+        ward = self._stage.wards[fault.target]
+        async with ward.busy:
+            if not await self._order(ward, points.order(signal.SIGSTOP, fault.point), fault):
+                ward.send(signal.SIGSTOP)
+            await asyncio.sleep(fault.seconds)
+            ward.send(signal.SIGCONT)
+
+    async def _gap(self, fault: Fault) -> None:
+        ward = self._stage.wards[fault.target]
+        async with ward.busy:
+            await self._order(ward, gaps.GAP, fault)
+
     async def _storm(self, fault: Fault) -> None:
         """Replicas of one service leave and come, one after the other, without a pause."""
         for ward in [each for each in self._stage.wards.values() if each.service == fault.target]:
@@ -126,17 +150,17 @@ class Striker:
 
     async def _kill_kafka(self, fault: Fault) -> None:
         async with self._servers:
-            await asyncio.to_thread(self._stage.stack.kafka.kill)
+            await asyncio.to_thread(self._stage.ground.stack.kafka.kill)
             self._struck.kills += 1
-            await asyncio.to_thread(self._stage.stack.kafka.start)
-            self._stage.lead_proxies()
+            await asyncio.to_thread(self._stage.ground.stack.kafka.start)
+            self._stage.ground.lead_proxies()
 
     async def _kill_postgres(self, fault: Fault) -> None:
         async with self._servers:
-            await asyncio.to_thread(self._stage.stack.postgres.kill)
+            await asyncio.to_thread(self._stage.ground.stack.postgres.kill)
             self._struck.kills += 1
-            await asyncio.to_thread(self._stage.stack.postgres.start)
-            self._stage.lead_proxies()
+            await asyncio.to_thread(self._stage.ground.stack.postgres.start)
+            self._stage.ground.lead_proxies()
 
     async def _cut(self, fault: Fault) -> None:
         await self._in_postgres(lambda there: there.execute(CUT, f"%{fault.target}%"))
@@ -171,14 +195,14 @@ class Striker:
     # The network.
 
     async def _delay(self, fault: Fault) -> None:
-        proxy = self._stage.proxies[fault.target]
+        proxy = self._stage.ground.proxies[fault.target]
         proxy.delay_seconds = self._rng.uniform(0.01, 0.08)
         await asyncio.sleep(fault.seconds)
         proxy.delay_seconds = 0.0
 
     async def _silence(self, fault: Fault) -> None:
         """Half-open; what was held back goes on afterwards, or every connection is broken."""
-        proxy = self._stage.proxies[fault.target]
+        proxy = self._stage.ground.proxies[fault.target]
         proxy.fall_silent()
         await asyncio.sleep(fault.seconds)
         if self._rng.random() < 0.5:
@@ -186,7 +210,7 @@ class Striker:
         proxy.speak()
 
     async def _reset(self, fault: Fault) -> None:
-        proxy = self._stage.proxies[fault.target]
+        proxy = self._stage.ground.proxies[fault.target]
         ends = time.monotonic() + fault.seconds
         while time.monotonic() < ends:
             proxy.reset()

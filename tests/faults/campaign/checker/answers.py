@@ -24,8 +24,13 @@ def judge_script(ledger: Ledger, script: Script, shop: str, *, is_over: bool) ->
             ledger.findings.add(LOST, shop, f"the right answer: {text}")
 
 
-def judge_diary(ledger: Ledger, shop: str, number: str, cities: Sequence[str]) -> None:
-    """An order must have gone to these cities, in turn, and to no other."""
+def judge_diary(
+    ledger: Ledger, shop: str, number: str, cities: Sequence[str], behind: Sequence[str] = ()
+) -> None:
+    """An order must have gone to these cities, in turn, and to no other.
+
+    The turn of those `behind` something that is parked has not come.
+    """
     order = str(order_id(shop, number))
     by_version = ledger.orders[order].cities if order in ledger.orders else {}
     told = _without_echoes([by_version[version] for version in sorted(by_version)])
@@ -36,7 +41,9 @@ def judge_diary(ledger: Ledger, shop: str, number: str, cities: Sequence[str]) -
         if city not in told:
             ledger.findings.add(LOST, subject, f"the change to {city} has no event")
     for city in dict.fromkeys(told):
-        if city not in cities:
+        if city in behind:
+            ledger.findings.add(REORDERED, subject, f"went to {city} before its turn")
+        elif city not in cities:
             ledger.findings.add(DUPLICATED, subject, f"went to {city} and should not have")
         elif told.count(city) > 1:
             ledger.findings.add(DUPLICATED, subject, f"went to {city} {told.count(city)} times")

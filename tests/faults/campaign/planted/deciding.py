@@ -1,0 +1,29 @@
+"""Bugs in how batches are decided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tests.faults.campaign.patching import patch
+
+
+def dedup_off() -> None:
+    """No order remembers which items it has applied."""
+    patch("services.orders.store:_unpack", lambda _: lambda *__: ())
+
+
+def parking_without_queue() -> None:
+    """A parked item holds nobody."""
+    patch("services.runtime.parking.lanes:Lanes._is_held", lambda _: lambda *__: False)
+
+
+def scans_as_they_come() -> None:
+    """Scans are kept, and added up, in the order of their arrival."""
+
+    def merge(parcel: Any, scans: Any) -> Any:
+        held = {scan.key: scan for scan in (*parcel.scans, *scans)}
+        return replace(parcel, scans=tuple(held.values()))
+
+    patch("services.orders.domain.tracking:merge_scans", lambda _: merge)
+    patch("services.orders.domain.arrangement:_ordered", lambda _: list)
