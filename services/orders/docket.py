@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +14,7 @@ from services.orders.domain.order import Order
 from services.orders.domain.parcel import Parcel
 from services.orders.domain.policy import decide
 from services.orders.domain.reasons import SENTENCES, Reason
+from services.orders.domain.told import Told
 from services.orders.entrants import entrant_of, hint_of, names_of
 from services.orders.messages.incoming import Asked, Entry, Unread
 from services.orders.store import Stored
@@ -48,6 +49,7 @@ class Docket:
     orders: dict[UUID, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
     references: dict[Reference, UUID] = field(default_factory=dict)
+    told: Mapping[UUID, Told] = field(default_factory=dict)
     changed_orders: dict[UUID, Order] = field(default_factory=dict)
     changed_parcels: dict[str, Parcel] = field(default_factory=dict)
     new_references: dict[Reference, UUID] = field(default_factory=dict)
@@ -76,7 +78,7 @@ class Docket:
             for id_, order in orders.items()
         }
         references |= {name: id_ for name, id_ in stored.references.items() if id_}
-        docket = cls(now, lanes, orders, dict(stored.parcels), references)
+        docket = cls(now, lanes, orders, dict(stored.parcels), references, stored.told)
         for row, entry in kept:
             if isinstance(entry, Asked):
                 docket._await(row.waits_for, entry)
@@ -158,7 +160,12 @@ class Docket:
     def _decide(self, asked: Asked) -> Decision:
         if self._waits_already(asked):
             return REPEATED
-        world = World(orders=self.orders, parcels=self.parcels, references=self.references)
+        world = World(
+            orders=self.orders,
+            parcels=self.parcels,
+            references=self.references,
+            told=self.told,
+        )
         return decide(world, asked.command, self.now)
 
     def _waits_already(self, asked: Asked) -> bool:

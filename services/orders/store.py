@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -15,12 +16,14 @@ from services.orders.domain.commands import Reference, ReferenceKind
 from services.orders.domain.identity import order_id_of
 from services.orders.domain.order import Order
 from services.orders.domain.parcel import Parcel
+from services.orders.domain.told import Told, raised
 from services.runtime.queries import load
 
 SQL = load(Path(__file__).parent / "sql")
 
 _ORDER = TypeAdapter(Order)
 _PARCEL = TypeAdapter(Parcel)
+_TOLD = TypeAdapter(Told)
 
 # Orders are found by number through their id, so only the other names have rows.
 STORED_KINDS = (ReferenceKind.EXTERNAL_ID, ReferenceKind.ORDER_NAME)
@@ -33,6 +36,7 @@ class Stored:
     orders: Mapping[UUID, Order | None] = field(default_factory=dict)
     parcels: Mapping[str, Parcel] = field(default_factory=dict)
     references: Mapping[Reference, UUID | None] = field(default_factory=dict)
+    told: Mapping[UUID, Told] = field(default_factory=dict)
 
 
 async def lock(
@@ -47,8 +51,9 @@ async def lock(
     named = await _lock_references(connection, references)
     owners = {owner.order_id for parcel in parcels.values() for owner in parcel.owners}
     wanted = owners | {id_ for id_ in named.values() if id_} | _direct_ids(references)
-    orders = await lock_orders(connection, wanted)
-    return Stored(orders, parcels, named)
+    rows = await connection.fetch(SQL["lock_orders"], list(wanted))
+    told = {row["order_id"]: _told(row["told"]) for row in rows if row["told"]}
+    return Stored({row["order_id"]: _order(row) for row in rows}, parcels, named, told)
 
 
 def direct_id(reference: Reference) -> UUID | None:
@@ -95,7 +100,14 @@ def _order(row: Record) -> Order | None:
     if row["document"] is None:
         return None
     order = _ORDER.validate_json(row["document"])
+    if row["told"]:
+        order = raised(order, _told(row["told"]))
     return replace(order, applied=_unpack(row["applied"]))
+
+
+@lru_cache(maxsize=1024)  # Read for each item of an order, and long where much was told.
+def _told(document: str) -> Told:
+    return _TOLD.validate_json(document)
 
 
 def _reference_columns(references: Iterable[Reference]) -> tuple[list[str], list[str], list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -15,6 +15,7 @@ from services.orders.domain.order import Order, OrderStatus
 from services.orders.domain.parcel import Parcel
 from services.orders.domain.reasons import Reason
 from services.orders.domain.scans import Direction, Eta, Location, Pickup, Proof
+from services.orders.domain.told import Told
 
 
 class Outcome(StrEnum):
@@ -63,6 +64,8 @@ class World:
     parcels: Mapping[str, Parcel]
     """By normalised number."""
     references: Mapping[Reference, UUID]
+    told: Mapping[UUID, Told] = field(default_factory=dict)
+    """After a restore: what was told of orders since the time they were restored to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,10 +21,11 @@ from services.orders.domain.decision import (
     Topic,
     World,
 )
-from services.orders.domain.identity import event_id_of
+from services.orders.domain.identity import digest_of, event_id_of
 from services.orders.domain.order import Order, Shipment
 from services.orders.domain.parcel import Parcel
 from services.orders.domain.reasons import SENTENCES, Reason
+from services.orders.domain.told import raised
 
 
 @dataclass(slots=True)
@@ -40,6 +41,8 @@ class Ledger:
     references: list[tuple[Reference, UUID]] = field(default_factory=list)
     appeared: list[str] = field(default_factory=list)
     _counts: dict[UUID, dict[Topic, int]] = field(default_factory=dict)
+    _versions: dict[UUID, int] = field(default_factory=dict)
+    _tells_again: bool = False
 
     def order(self, order_id: UUID) -> Order | None:
         """The order as it stands within this decision."""
@@ -69,6 +72,9 @@ class Ledger:
     ) -> None:
         """Add an event of an order that was put before; numbers it."""
         order = self.orders[order_id]
+        event_id = event_id_of(order_id, None, kind, str(self.item.item_id))
+        if self._was_told(order, event_id):
+            return
         sequence, version = self._step(order, Topic.ORDERS)
         self.events.append(
             Event(
@@ -76,7 +82,7 @@ class Ledger:
                 type=kind,
                 event_name=kind.value.replace(".", "_").upper(),
                 event_group=group,
-                event_id=event_id_of(order_id, None, kind, str(self.item.item_id)),
+                event_id=event_id,
                 order_id=order_id,
                 shop=order.shop,
                 shipment_id=None,
@@ -105,15 +111,18 @@ class Ledger:
         `cause` is the identity of the scan behind it, None when the command itself is.
         """
         order = self.orders[order_id]
-        sequence, version = self._step(order, Topic.SHIPMENTS)
         told_by = cause or str(self.item.item_id)
+        event_id = event_id_of(order_id, shipment.shipment_id, kind, told_by)
+        if self._was_told(order, event_id):
+            return
+        sequence, version = self._step(order, Topic.SHIPMENTS)
         self.events.append(
             Event(
                 topic=Topic.SHIPMENTS,
                 type=kind,
                 event_name=name,
                 event_group=group,
-                event_id=event_id_of(order_id, shipment.shipment_id, kind, told_by),
+                event_id=event_id,
                 order_id=order_id,
                 shop=order.shop,
                 shipment_id=shipment.shipment_id,
@@ -128,15 +137,30 @@ class Ledger:
 
     def _step(self, order: Order, topic: Topic) -> tuple[int, int]:
         """The next number on a topic, and of the order's version."""
-        counts = self._counts.get(order.order_id)
-        if counts is None:
-            counts = {
-                Topic.ORDERS: order.order_sequence,
-                Topic.SHIPMENTS: order.shipment_sequence,
-            }
-            self._counts[order.order_id] = counts
-        counts[topic] += 1
-        return counts[topic], sum(counts.values())
+        self._begin_counting(order)
+        self._counts[order.order_id][topic] += 1
+        self._versions[order.order_id] += 1
+        return self._counts[order.order_id][topic], self._versions[order.order_id]
+
+    def _begin_counting(self, order: Order) -> None:
+        if order.order_id in self._counts:
+            return
+        since = raised(order, self.world.told.get(order.order_id))
+        self._versions[order.order_id] = since.version
+        self._counts[order.order_id] = {
+            Topic.ORDERS: since.order_sequence,
+            Topic.SHIPMENTS: since.shipment_sequence,
+        }
+
+    def _was_told(self, order: Order, event_id: UUID) -> bool:
+        """Whether the fact was told before the orders were restored: then only the state steps."""
+        told = self.world.told.get(order.order_id)
+        if told is None or digest_of(event_id) not in told.events:
+            return False
+        self._begin_counting(order)
+        self._versions[order.order_id] += 1
+        self._tells_again = True
+        return True
 
     def _counted(self, order: Order) -> Order:
         counts = self._counts.get(order.order_id)
@@ -144,14 +168,14 @@ class Ledger:
             return order
         return replace(
             order,
-            version=sum(counts.values()),
+            version=self._versions[order.order_id],
             order_sequence=counts[Topic.ORDERS],
             shipment_sequence=counts[Topic.SHIPMENTS],
         )
 
     def decision(self, order_id: UUID | None) -> Decision:
-        """Close it: applied if there is an event to tell, else no change."""
-        is_applied = bool(self.events)
+        """Close it: applied if there is an event to tell, or one that was told; else no change."""
+        is_applied = bool(self.events) or self._tells_again
         return Decision(
             outcome=Outcome.APPLIED if is_applied else Outcome.NO_CHANGE,
             reason=None if is_applied else Reason.NO_DIFFERENCE,

@@ -217,7 +217,11 @@ class ClaimCopy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One order, whole. `version` = `order_sequence` + `shipment_sequence`: one step per event."""
+    """One order, whole.
+
+    `version` = `order_sequence` + `shipment_sequence`, one step per event; it lies above once
+    facts were decided that had been told already (`told`).
+    """
 
     order_id: UUID
     shop: str

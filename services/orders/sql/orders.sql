@@ -1,6 +1,6 @@
 -- name: lock_orders
 -- Orders by id, placeholders included, locked in id order. $1 order ids
-SELECT order_id, document, applied
+SELECT order_id, document, applied, told
   FROM shop_order
  WHERE order_id = ANY ($1::uuid[])
  ORDER BY order_id
@@ -28,4 +28,4 @@ UPDATE shop_order
 
 -- name: read_order
 -- One order, for showing. $1 order id
-SELECT order_id, document, applied FROM shop_order WHERE order_id = $1 AND document IS NOT NULL;
+SELECT order_id, document, applied, told FROM shop_order WHERE order_id = $1 AND document IS NOT NULL;
