@@ -11,6 +11,8 @@ from orderflow.commands import (
     order,
     parked,
     partitions,
+    rebuild,
+    recall,
     rejected,
     republish,
     send,
@@ -43,6 +45,8 @@ app.command("send")(send.send)
 app.command("tail")(tail.tail)
 app.command("order")(order.order)
 app.command("republish")(republish.republish)
+app.command("rebuild")(rebuild.rebuild)
+app.command("recall")(recall.recall)
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(parked.app, name="parked")
 app.command("acts")(acts.acts)

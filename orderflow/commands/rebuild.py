@@ -1,0 +1,145 @@
+"""`orderflow rebuild`: empty a service's tables, to be filled again from snapshots."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from orderflow.acting import By, DryRun, Signature, Why, sign
+from orderflow.databases import opened
+from orderflow.environment import load_settings
+from orderflow.terminal import CommandError, WrongArgument, out, run
+from schemas.topics import CLAIMS_EVENTS
+from services.analytics import rebuilding as analytics
+from services.claims import rebuilding as claims
+from services.runtime import auditing, rebuilding
+from services.runtime.auditing import Act
+from services.runtime.clock import clock_of
+from services.runtime.kafka import client_options
+from services.runtime.partitions import PartitionActs
+from services.runtime.postgres import Connection
+from services.runtime.settings import Settings
+
+ACT = "service.rebuild"
+LOOK_AGAIN_SECONDS = 0.2
+WAIT_SECONDS = 60.0
+
+Empty = Callable[[Connection, datetime], Awaitable[dict[str, int]]]
+EMPTY: Mapping[str, Empty] = {"claims": claims.empty, "analytics": analytics.empty}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for on the command line."""
+
+    service: str
+    signature: Signature
+    is_try: bool
+    wait_seconds: float
+
+
+def rebuild(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="claims or analytics.")],
+    dry_run: DryRun = False,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Most seconds to wait for what must be read before.")
+    ] = WAIT_SECONDS,
+    by: By = None,
+    why: Why = None,
+) -> None:
+    """Empty the tables of a stopped service; start it and run `orderflow republish --all` then.
+
+    For claims, orders must run: what claims has told is published and read by orders first, for
+    orders is where it comes back from. Positions stay, and what waits, is parked or was rejected.
+
+    Example: `orderflow rebuild claims --why 'restored from a backup'`
+    """
+    if service not in EMPTY:
+        raise WrongArgument(f"{service} cannot be rebuilt; {' and '.join(sorted(EMPTY))} can")
+    wanted = Wanted(service, sign(by, why, is_try=dry_run), dry_run, wait)
+    emptied = run(_rebuild(load_settings(), wanted))
+    told = " ".join(f"{table}={count}" for table, count in emptied.items())
+    tried = " dry_run=yes" if dry_run else ""
+    out.print(f"rebuild: service={service} {told}{tried}", markup=False)
+    if not dry_run:
+        out.print(
+            f"Now start {service}, then run `orderflow republish --all --why '…'`.", markup=False
+        )
+
+
+async def _rebuild(settings: Settings, wanted: Wanted) -> dict[str, int]:
+    async with opened(settings, wanted.service) as connection:
+        await _refuse_while_it_runs(connection, wanted.service)
+        if wanted.service == "claims" and not wanted.is_try:
+            await _until_all_is_with_orders(settings, connection, wanted.wait_seconds)
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await rebuilding.hold_batches(connection)
+            await _refuse_while_it_runs(connection, wanted.service)
+            emptied = await EMPTY[wanted.service](connection, clock_of(settings).now())
+            await auditing.write(connection, [_act(wanted, emptied)])
+        except BaseException:
+            await transaction.rollback()
+            raise
+        await (transaction.rollback() if wanted.is_try else transaction.commit())
+        return emptied
+
+
+def _act(wanted: Wanted, emptied: Mapping[str, int]) -> Act:
+    return Act(ACT, wanted.signature.actor, wanted.signature.reason, detail={"rows": emptied})
+
+
+async def _refuse_while_it_runs(connection: Connection, service: str) -> None:
+    running = await rebuilding.count_replicas(connection, service)
+    if running:
+        raise CommandError(f"{service} runs ({running} of it): stop every replica of it first")
+
+
+async def _until_all_is_with_orders(
+    settings: Settings, connection: Connection, wait_seconds: float
+) -> None:
+    """Publish what claims still has to tell, and wait until orders has read all that it told."""
+    deadline = time.monotonic() + wait_seconds
+    try:
+        async with asyncio.timeout(wait_seconds):
+            await rebuilding.publish_rest(connection, settings, "claims")
+    except TimeoutError:
+        raise CommandError(
+            f"after {wait_seconds:.0f} s events of claims are not published: see why Kafka does "
+            "not take them, and run this again; nothing was emptied"
+        ) from None
+    async with opened(settings, "orders") as orders:
+        while unread := await _count_unread(settings, orders):
+            if time.monotonic() > deadline:
+                raise CommandError(
+                    f"orders has not read {unread} records of {CLAIMS_EVENTS}: it must run, with "
+                    "no partition of it stopped; wait and run this again; nothing was emptied"
+                )
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        parked = await orders.fetchval(rebuilding.SQL["count_parked_of"], CLAIMS_EVENTS)
+        if parked:
+            raise CommandError(
+                f"{parked} events of claims are parked with orders: `orderflow parked list "
+                f"--service orders` shows them; end them first; nothing was emptied"
+            )
+
+
+async def _count_unread(settings: Settings, orders: Connection) -> int:
+    """Records of claims.events that orders has not applied; also of partitions it never read."""
+    topic = settings.topic(CLAIMS_EVENTS)
+    acts = PartitionActs(orders, settings.consumer_group("orders"), settings.kafka_topic_prefix)
+    stands = {s.partition: s.next_offset for s in await acts.standing()}
+    consumer = AIOKafkaConsumer(topic, **client_options(settings))
+    await consumer.start()
+    try:
+        numbers = consumer.partitions_for_topic(topic) or set()
+        ends = await consumer.end_offsets([TopicPartition(topic, number) for number in numbers])
+    finally:
+        await consumer.stop()
+    return sum(max(0, end - stands.get(partition, 0)) for partition, end in ends.items())

@@ -1,0 +1,70 @@
+"""`orderflow recall`: after a restore of orders, what Kafka has of them that they have not."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from orderflow import instants
+from orderflow.acting import By, DryRun, Signature, Why, sign
+from orderflow.databases import opened
+from orderflow.environment import load_settings
+from orderflow.instants import instant_of
+from orderflow.terminal import CommandError, out, run
+from services.orders.recalling import recall as recall_told
+from services.runtime import auditing, rebuilding
+from services.runtime.auditing import Act
+from services.runtime.clock import SystemClock
+from services.runtime.settings import Settings
+
+ACT = "orders.recall"
+
+
+def recall(
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Read the topics from then on, an hour before the time restored to at the latest; "
+            f"from their beginning unless set. {instants.HELP}"
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    by: By = None,
+    why: Why = None,
+) -> None:
+    """After the orders database was restored to an earlier time: learn what was told since.
+
+    Before orders is started. It then decides the same commands again without giving out a number
+    twice or telling a fact twice. Running it again is harmless.
+
+    Example: `orderflow recall --why 'restored the backup of 02:00'`
+    """
+    signature = sign(by, why, is_try=dry_run)
+    from_then = instant_of(since, SystemClock().now())
+    orders, events = run(_recall(load_settings(), from_then, signature, is_try=dry_run))
+    tried = " dry_run=yes" if dry_run else ""
+    out.print(f"recall: orders={orders} events={events}{tried}", markup=False)
+
+
+async def _recall(
+    settings: Settings, since: datetime | None, signature: Signature, *, is_try: bool
+) -> tuple[int, int]:
+    """How many orders the database is behind of, and by how many events."""
+    async with opened(settings, "orders") as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await rebuilding.hold_batches(connection)
+            running = await rebuilding.count_replicas(connection, "orders")
+            if running:
+                raise CommandError(f"orders runs ({running} of it): stop every replica of it first")
+            heard = await recall_told(settings, connection, since)
+            orders, events = len(heard), sum(len(each.events) for each in heard.values())
+            detail = {"since": since, "orders": orders, "events": events}
+            act = Act(ACT, signature.actor, signature.reason, detail=detail)
+            await auditing.write(connection, [act])
+        except BaseException:
+            await transaction.rollback()
+            raise
+        await (transaction.rollback() if is_try else transaction.commit())
+        return orders, events

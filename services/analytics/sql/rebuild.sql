@@ -1,0 +1,11 @@
+-- name: delete_parcels
+-- All parcels; before the orders that they name.
+DELETE FROM parcel_fact;
+
+-- name: delete_orders
+-- All orders.
+DELETE FROM order_fact;
+
+-- name: delete_claims
+-- All claims.
+DELETE FROM claim_fact;

@@ -1,0 +1,128 @@
+"""`orderflow rebuild` and `recall`: what they refuse, and that a refusal empties nothing."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from schemas.topics import CLAIMS_EVENTS
+from services.runtime.leases import lock_class
+
+from .conftest import Run
+
+WHY = ["--why", "tables were lost"]
+ORDER = "11111111-1111-1111-1111-111111111111"
+
+
+@pytest.fixture
+def database(database_url: str, run: Run, topics: None, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Claims with one order copied."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    _execute(
+        database_url,
+        "INSERT INTO claims.order_copy (order_id, shop, order_version, context)"
+        f" VALUES ('{ORDER}', 'demo-shop', 3, '{{}}')",
+    )
+    return database_url
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["rebuild", "orders", *WHY], ["rebuild", "claims"], ["recall"]],
+    ids=" ".join,
+)
+def test_what_makes_no_sense_is_refused(run: Run, database: str, wrong: list[str]) -> None:
+    assert run(*wrong).exit_code == 2
+    assert _count(database, "claims.order_copy") == 1
+
+
+def test_tables_are_emptied_once_orders_has_all_that_claims_told(run: Run, database: str) -> None:
+    done = run("rebuild", "claims", *WHY, "--by", "ada")
+
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("rebuild: service=claims claim=0 order_copy=1 anchor=0\n")
+    assert _count(database, "claims.order_copy") == 0
+    assert _count(database, "claims.rebuild") == 1
+    acts = run("acts", "--service", "claims", "--json").stdout
+    assert '"service.rebuild"' in acts
+    assert "ada" in acts
+
+
+def test_an_event_of_claims_that_orders_has_not_read_keeps_them(
+    run: Run, database: str, kafka_bootstrap_servers: str, topic_prefix: str
+) -> None:
+    asyncio.run(_tell(kafka_bootstrap_servers, topic_prefix + CLAIMS_EVENTS))
+
+    refused = run("rebuild", "claims", *WHY, "--wait", "1")
+
+    assert refused.exit_code == 1
+    assert "orders has not read 1 records of claims.events" in refused.output
+    assert _count(database, "claims.order_copy") == 1
+
+
+def test_an_event_of_claims_that_is_parked_keeps_them(run: Run, database: str) -> None:
+    _execute(
+        database,
+        'INSERT INTO orders.parked (index, topic, partition, "offset", headers, record_timestamp,'
+        " kind, error, traceback, parked_at, attempts, last_tried_at)"
+        f" VALUES (0, '{CLAIMS_EVENTS}', 0, 0, '', now(), 'decision', '', '', now(), 1, now())",
+    )
+
+    refused = run("rebuild", "claims", *WHY)
+
+    assert refused.exit_code == 1
+    assert "1 events of claims are parked with orders" in refused.output
+    assert _count(database, "claims.order_copy") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "service"), [(["rebuild", "analytics"], "analytics"), (["recall"], "orders")]
+)
+def test_a_service_that_runs_is_left_alone(
+    run: Run, database: str, command: list[str], service: str
+) -> None:
+    async def beside_a_relay() -> str:
+        relay = await asyncpg.connect(database)
+        try:
+            member = lock_class(f"{service}/member")
+            await relay.execute("SELECT pg_advisory_lock($1, 7)", member)
+            return (await asyncio.to_thread(run, *command, *WHY)).output
+        finally:
+            await relay.close()
+
+    assert f"{service} runs (1 of it): stop every replica" in asyncio.run(beside_a_relay())
+
+
+def test_recall_finds_nothing_where_nothing_was_told(run: Run, database: str) -> None:
+    told = run("recall", *WHY)
+
+    assert told.stdout == "recall: orders=0 events=0\n", told.output
+
+
+async def _tell(servers: str, topic: str) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
+        await producer.send_and_wait(topic, b"{}", ORDER.encode())
+
+
+def _execute(database_url: str, statement: str) -> None:
+    async def ask() -> None:
+        connection = await asyncpg.connect(database_url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(ask())
+
+
+def _count(database_url: str, table: str) -> int:
+    async def ask() -> int:
+        connection = await asyncpg.connect(database_url)
+        try:
+            found: int = await connection.fetchval(f"SELECT count(*) FROM {table}")
+            return found
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
