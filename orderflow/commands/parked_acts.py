@@ -219,14 +219,15 @@ def _do(doing: Doing, chosen: Chosen, *, json: bool) -> None:
     if not json:
         untried = f" untried={doing.untried}" if doing.is_try else ""
         out.print(f"parked: {_done(doing)}={became.total()} {screen.counts(became)}{untried}")
-    said = "would fail" if doing.is_try else "failed"
+    stays = "would still be parked" if doing.is_try else "still parked"
     if became["parked"]:
-        behind = f", and {became['behind']} stand behind them" if became["behind"] else ""
-        raise CommandError(f"{became['parked']} items {said} again and stay parked{behind}")
+        raise CommandError(
+            f"{stays}: {became['parked']} that failed again, {became['behind']} behind"
+        )
     if became["behind"]:
         raise CommandError(
-            f"{became['behind']} items stand behind one that stays parked: act on that one first "
-            "(`orderflow parked show` names it)"
+            f"{stays}: {became['behind']} behind an item that was not meant; act on that one "
+            "first (`orderflow parked show` names it)"
         )
 
 

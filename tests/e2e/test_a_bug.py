@@ -12,7 +12,9 @@ from demo.letters import command
 from demo.replicas import Replica
 from demo.script import Message
 from deploy.stack import Addresses
-from tests.processes import NOON, System, running
+from tests.processes import ANSWER_SECONDS, NOON, System, running
+
+pytestmark = pytest.mark.timeout(300)
 
 ORDERS = 30
 QUICK = {
@@ -69,9 +71,7 @@ async def test_a_bug_parks_its_order_s_items_and_stops_nothing(
 
     # Every other order goes on, also those of the same partition.
     await system.answered(sent)
-    await system.watcher.until(
-        lambda: _parked(poisoned) == 2, lambda: f"{_parked(poisoned)} items are parked", 20
-    )
+    await _until_parked(system, 2)
 
     assert {system.outcome(each) for each in sent} == {("applied", None)}
     assert held[0].places[0][1] in {each.places[0][1] for each in sent}, "send more orders"
@@ -83,9 +83,7 @@ async def test_a_bug_parks_its_order_s_items_and_stops_nothing(
     await system.answered(held)
 
     assert [system.outcome(each) for each in held] == [("applied", None)] * 2
-    await system.watcher.until(
-        lambda: _parked(poisoned) == 0, lambda: f"{_parked(poisoned)} items are parked", 20
-    )
+    await _until_parked(system, 0)
     await system.audit()
 
 
@@ -95,9 +93,7 @@ async def test_what_an_operator_skips_while_the_service_runs_is_published_by_it(
     _, poisoned = system.of("orders")
     await system.send(place("S"))
     held = await system.player.publish([cancel("S", "POISON"), cancel("S")])
-    await system.watcher.until(
-        lambda: _parked(poisoned) == 2, lambda: f"{_parked(poisoned)} items are parked", 20
-    )
+    await _until_parked(system, 2)
     topic, partition, offset, index = held[0].places[0]
     at = f"{topic}/{partition}/{offset}#{index}"
 
@@ -116,6 +112,15 @@ async def test_what_an_operator_skips_while_the_service_runs_is_published_by_it(
 
 def mend(mended: Path) -> None:
     mended.touch()
+
+
+async def _until_parked(system: System, count: int) -> None:
+    _, poisoned = system.of("orders")
+    await system.watcher.until(
+        lambda: _parked(poisoned) == count,
+        lambda: f"{_parked(poisoned)} items are parked",
+        ANSWER_SECONDS,
+    )
 
 
 def _parked(replica: Replica) -> float | None:

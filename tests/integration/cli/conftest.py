@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner, Result
 
+import services.orders.docket
 from deploy.stack import Addresses
 from orderflow.main import app
 from services.orders.batch import OrdersBatch
@@ -16,6 +17,7 @@ from services.runtime.postgres import connect
 from services.runtime.records import Original
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
+from tests.poisoned import plant
 
 Run = Callable[..., Result]
 Database = Callable[..., list[asyncpg.Record]]
@@ -92,3 +94,12 @@ def work(service: Settings) -> Callable[..., None]:
         asyncio.run(do(records, sweep))
 
     return run_it
+
+
+@pytest.fixture
+def bug(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+    """A bug that meets whatever says POISON, until it is mended."""
+    state = {"mended": False}
+    buggy = plant(services.orders.docket, lambda: state["mended"])
+    monkeypatch.setattr(services.orders.docket, "decide", buggy)
+    return state

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from typer.testing import Result
+
 from services.runtime.outbox import pack_headers
 from tests.integration.orders.conftest import an_upsert
 
@@ -39,3 +41,15 @@ def park_by_hand(database: Database, service: str, topic: str, offset: int) -> N
         offset,
         pack_headers(()),
     )
+
+
+def last_line(result: Result) -> str:
+    """The line that a script reads."""
+    line: str = result.stdout.splitlines()[-1]
+    return line
+
+
+def refusals(database: Database) -> list[tuple[str, str]]:
+    """Reasons and words of what the orders service refused."""
+    rows = database('SELECT reason, detail FROM orders.rejected ORDER BY "offset"')
+    return [(row["reason"], row["detail"]) for row in rows]

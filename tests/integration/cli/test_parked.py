@@ -6,19 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-import services.orders.docket
 from tests.integration.orders.conftest import a_cancel, a_report
-from tests.poisoned import plant
 
 from .conftest import NOW, Database, Run
 from .parking import WHY, a_poison, listed, park_by_hand
 
-
-@pytest.fixture(autouse=True)
-def bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bug that meets whatever says POISON."""
-    buggy = plant(services.orders.docket, lambda: False)
-    monkeypatch.setattr(services.orders.docket, "decide", buggy)
+pytestmark = pytest.mark.usefixtures("bug")
 
 
 def test_heads_are_listed_in_order_with_how_many_stand_behind(

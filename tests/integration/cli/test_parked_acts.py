@@ -1,32 +1,21 @@
-"""`orderflow parked retry|skip|discard|edit-and-retry`: done once, written down, or only tried."""
+"""`orderflow parked retry|skip|discard`: done once, written down, or only tried."""
 
 import asyncio
-import base64
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-import services.orders.docket
 from services.runtime.outbox import pack_headers
 from services.runtime.settings import Settings
 from tests.integration.orders.conftest import a_cancel, a_record, an_upsert
-from tests.poisoned import plant
 
 from .conftest import Database, Run
-from .parking import WHY, a_poison, acted, listed, park_by_hand
+from .parking import WHY, a_poison, acted, last_line, listed, park_by_hand, refusals
 
-
-@pytest.fixture(autouse=True)
-def bug(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
-    """A bug that meets whatever says POISON, until it is mended."""
-    state = {"mended": False}
-    buggy = plant(services.orders.docket, lambda: state["mended"])
-    monkeypatch.setattr(services.orders.docket, "decide", buggy)
-    return state
+pytestmark = pytest.mark.usefixtures("bug")
 
 
 @pytest.fixture
@@ -42,16 +31,6 @@ def tables(database: Database) -> Callable[[], dict[str, list[str]]]:
         }
 
     return read
-
-
-def refusals(database: Database) -> list[tuple[str, str]]:
-    rows = database('SELECT reason, detail FROM orders.rejected ORDER BY "offset"')
-    return [(row["reason"], row["detail"]) for row in rows]
-
-
-def last_line(result: Any) -> str:
-    line: str = result.stdout.splitlines()[-1]
-    return line
 
 
 def test_a_retry_drains_the_queue_in_order_and_is_written_down(
@@ -88,7 +67,7 @@ def test_a_retry_stops_at_the_next_failure_and_says_so_by_its_status(
     result = run("parked", "retry", "--error", "a decision", *WHY)
 
     assert result.exit_code == 1
-    assert "2 items failed again and stay parked, and 1 stand behind them" in result.stderr
+    assert "still parked: 2 that failed again, 1 behind" in result.stderr
     assert "parked=2 behind=1" in last_line(result)
     assert [item["attempts"] for item in listed(run)] == [2, 2]
     # What was not tried has no act.
@@ -124,7 +103,7 @@ def test_what_stands_behind_another_is_not_skipped_before_it(
     result = run("parked", "skip", "--kind", "behind", *WHY)
 
     assert result.exit_code == 1
-    assert "1 items stand behind one that stays parked" in result.stderr
+    assert "still parked: 1 behind an item that was not meant" in result.stderr
     assert acted(run) == []
 
 
@@ -173,98 +152,7 @@ def test_a_try_that_would_fail_says_so_by_its_status(run: Run, work: Callable[..
     result = run("parked", "retry", "--all", "--dry-run")
 
     assert result.exit_code == 1
-    assert "1 items would fail again" in result.stderr
-
-
-def test_an_edit_keeps_the_sender_s_bytes_in_the_audit(
-    run: Run, work: Callable[..., None], tmp_path: Path
-) -> None:
-    poison = a_poison()
-    work(poison, a_cancel("1"))
-    file = tmp_path / "value.json"
-    file.write_bytes(poison.value.replace(b"POISON", b"anna"))
-    at = str(poison.coordinates)
-
-    tried = run("parked", "edit-and-retry", at, "--value", str(file), "--dry-run")
-    result = run("parked", "edit-and-retry", at, "--value", str(file), *WHY)
-
-    assert last_line(tried).startswith("parked: would_edit_and_retry=2 applied=2")
-    assert result.exit_code == 0, result.output
-    assert last_line(result).startswith("parked: edit_and_retry=2 applied=2")
-    edit, along = acted(run)
-    assert (edit["act"], along["act"]) == ("parked.edit-and-retry", "parked.retry")
-    assert edit["detail"]["value_before"] == {"encoding": "utf-8", "value": poison.value.decode()}
-    assert "value_before" not in along["detail"]
-
-
-@pytest.mark.parametrize("original", [b'{"id": "\xff"}', b'{"id": "\x00"}'])
-def test_bytes_that_jsonb_cannot_hold_are_kept_as_base64(
-    run: Run, work: Callable[..., None], database: Database, original: bytes
-) -> None:
-    poison = a_poison()
-    work(poison)
-    database("UPDATE orders.parked SET value = $1", original)
-
-    value = poison.value.replace(b"POISON", b"anna").decode()
-    result = run("parked", "edit-and-retry", "1", "--value", "-", *WHY, input=value)
-
-    assert result.exit_code == 0, result.output
-    (edit,) = acted(run)
-    assert edit["detail"]["value_before"] == {
-        "encoding": "base64",
-        "value": base64.b64encode(original).decode(),
-    }
-
-
-def test_an_edit_that_stays_behind_another_item_is_written_down_too(
-    run: Run, work: Callable[..., None]
-) -> None:
-    cancel = a_cancel("1")
-    work(a_poison(), cancel)
-    value = cancel.value.replace(b"}", b', "reason": "late"}').decode()
-
-    options = ("--value", "-", *WHY)
-    result = run("parked", "edit-and-retry", str(cancel.coordinates), *options, input=value)
-
-    assert result.exit_code == 1
-    (edit,) = acted(run)
-    assert (edit["act"], edit["detail"]["became"]) == ("parked.edit-and-retry", "behind")
-    assert edit["detail"]["value_before"]["value"] == cancel.value.decode()
-
-
-def test_a_value_that_its_reader_would_refuse_is_not_taken_unless_told_to(
-    run: Run, work: Callable[..., None], database: Database
-) -> None:
-    work(a_poison())
-    edit = ("parked", "edit-and-retry", "1", "--value", "-", *WHY)
-
-    nonsense = run(*edit, input="nonsense")
-    huge = run(*edit, input='"' + "x" * 1_048_576 + '"')
-    assert (nonsense.exit_code, huge.exit_code) == (1, 1)
-    assert "orders could not read it; --unchecked sends it" in nonsense.stderr
-    assert "orders.commands takes 1,048,576" in huge.stderr
-    assert acted(run) == []
-    forced = run(*edit, "--unchecked", input="nonsense")
-
-    assert forced.exit_code == 0, forced.output
-    assert "rejected: not_json" in forced.stdout
-    assert refusals(database)[0][0] == "not_json"
-
-
-def test_without_a_value_the_editor_is_opened(
-    run: Run, work: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    poison = a_poison()
-    work(poison)
-
-    monkeypatch.setenv("EDITOR", "true")
-    unchanged = run("parked", "edit-and-retry", "1", *WHY)
-    monkeypatch.setenv("EDITOR", "sed -i s/POISON/anna/")
-    changed = run("parked", "edit-and-retry", "1", *WHY)
-
-    assert (unchanged.exit_code, changed.exit_code) == (1, 0), changed.output
-    assert "the value was not changed" in unchanged.stderr
-    assert [act["detail"]["became"] for act in acted(run)] == ["applied"]
+    assert "would still be parked: 1 that failed again" in result.stderr
 
 
 def test_a_long_queue_is_drained_in_several_transactions(
