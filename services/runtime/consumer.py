@@ -69,7 +69,8 @@ class BatchConsumer:
         self.assignment = assignment
         self._positions = assignment.positions
         self.polls = PollLoop()
-        self.is_retrying = False
+        # Why the batch in hand is tried again; empty when none is.
+        self.trouble = ""
         self._doomed: dict[Slot, Failure] = {}
 
     # One poll.
@@ -105,14 +106,15 @@ class BatchConsumer:
         while True:
             try:
                 await self._apply_once(records, Try())
-                self.is_retrying = False
+                self.trouble = ""
                 return
             except Exception as error:  # noqa: BLE001 - retried, parked, or its partition stops
                 contentions = contentions + 1 if is_contention(error) else 0
                 is_lasting = not is_transient(error) or contentions > CONTENTIONS_MAX
                 if is_lasting and await self._part(records, error):
+                    self.trouble = ""
                     return
-                self.is_retrying = not is_contention(error)
+                self.trouble = "" if is_contention(error) else repr(error)
                 self._metrics.transient_retries_total.labels(self._service).inc()
                 log.warning("batch_retried", error=repr(error), attempt=attempt)
                 await asyncio.sleep(0 if contentions == 1 else backoff_seconds(attempt))

@@ -267,8 +267,9 @@ class Service:
         if self._pool is None:
             return False, self._awaited or "not connected yet"
         async with self._pool.acquire(timeout=2) as connection:
-            await connection.fetchval("SELECT 1", timeout=2)
-        return True, "answers"
+            only_reads = await connection.fetchval("SHOW transaction_read_only", timeout=2) == "on"
+        # As a standby does: after a failover the address may lead to one that nobody promoted yet.
+        return not only_reads, "only reads: it is not the primary" if only_reads else "answers"
 
     async def _kafka_is_up(self) -> CheckResult:
         """Asked itself: with nothing to read or publish nobody else would notice its absence."""
@@ -289,9 +290,8 @@ class Service:
         return assignment.is_placed(), f"{len(assignment.partitions)} assigned"
 
     async def _batches_go_through(self) -> CheckResult:
-        is_retrying = self._consumer is not None and self._consumer.is_retrying
-        if is_retrying:
-            return False, "a batch is being retried"
+        if self._consumer and self._consumer.trouble:
+            return False, f"a batch is being retried: {self._consumer.trouble}"
         trouble = self._consumer.polls.trouble if self._consumer else None
         return not trouble, f"polls fail: {trouble}" if trouble else "nothing is retried"
 
