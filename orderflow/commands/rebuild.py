@@ -138,7 +138,9 @@ async def _count_unread(settings: Settings, orders: Connection) -> int:
     consumer = AIOKafkaConsumer(topic, **client_options(settings))
     await consumer.start()
     try:
-        numbers = consumer.partitions_for_topic(topic) or set()
+        numbers = consumer.partitions_for_topic(topic)
+        if not numbers:
+            raise CommandError(f"Kafka has no topic {topic}: run `orderflow topics create`")
         ends = await consumer.end_offsets([TopicPartition(topic, number) for number in numbers])
     finally:
         await consumer.stop()

@@ -23,6 +23,7 @@ from services.runtime.kafka import client_options
 from services.runtime.postgres import Connection
 from services.runtime.queries import load
 from services.runtime.settings import Settings
+from services.runtime.topics import TopicError
 
 SQL = load(Path(__file__).parent / "sql" / "recall.sql")
 ORDERS_A_STATEMENT = 1_000
@@ -96,13 +97,16 @@ async def _read(
     settings: Settings, since: datetime | None
 ) -> AsyncIterator[Sequence[ConsumerRecord]]:
     """Committed records of both topics, from a time on or from the beginning, to their ends."""
+    topics = [settings.topic(ORDERS_EVENTS), settings.topic(SHIPMENTS_EVENTS)]
     consumer = AIOKafkaConsumer(
-        **client_options(settings), enable_auto_commit=False, isolation_level="read_committed"
+        *topics,
+        **client_options(settings),
+        enable_auto_commit=False,
+        isolation_level="read_committed",
     )
-    await consumer.start()
+    await consumer.start()  # Without a group it has all partitions from now on.
     try:
-        partitions = await _partitions(consumer, settings)
-        consumer.assign(partitions)
+        partitions = [at for topic in topics for at in _partitions(consumer, topic)]
         ends = await consumer.end_offsets(partitions)
         for partition, offset in (await _begins(consumer, partitions, since, ends)).items():
             consumer.seek(partition, offset)
@@ -113,13 +117,11 @@ async def _read(
         await consumer.stop()
 
 
-async def _partitions(consumer: AIOKafkaConsumer, settings: Settings) -> list[TopicPartition]:
-    await consumer.topics()  # Only then are they known to a consumer that subscribes to nothing.
-    return [
-        TopicPartition(topic, number)
-        for topic in map(settings.topic, (ORDERS_EVENTS, SHIPMENTS_EVENTS))
-        for number in sorted(consumer.partitions_for_topic(topic) or ())
-    ]
+def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    numbers = consumer.partitions_for_topic(topic)
+    if not numbers:
+        raise TopicError(f"Kafka has no topic {topic}: run `orderflow topics create`")
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
 async def _begins(

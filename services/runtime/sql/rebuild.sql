@@ -1,6 +1,8 @@
 -- name: wait_as_long_as_it_takes
--- Emptying a large table takes minutes; the transaction is an operator's, who can end it.
-SELECT set_config('statement_timeout', '0', true);
+-- Emptying a large table takes minutes, and so does reading topics; the transaction is an operator's,
+-- who can end it.
+SELECT set_config('statement_timeout', '0', true),
+       set_config('idle_in_transaction_session_timeout', '0', true);
 
 -- name: lock_positions
 -- Whoever applies a batch locks its positions first.

@@ -1,12 +1,13 @@
 """`orderflow rebuild` and `recall`: what they refuse, and that a refusal empties nothing."""
 
 import asyncio
+import json
 
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from schemas.topics import CLAIMS_EVENTS
+from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS
 from services.runtime.leases import lock_class
 
 from .conftest import Run
@@ -52,7 +53,7 @@ def test_tables_are_emptied_once_orders_has_all_that_claims_told(run: Run, datab
 def test_an_event_of_claims_that_orders_has_not_read_keeps_them(
     run: Run, database: str, kafka_bootstrap_servers: str, topic_prefix: str
 ) -> None:
-    asyncio.run(_tell(kafka_bootstrap_servers, topic_prefix + CLAIMS_EVENTS))
+    asyncio.run(_tell(kafka_bootstrap_servers, topic_prefix + CLAIMS_EVENTS, {}))
 
     refused = run("rebuild", "claims", *WHY, "--wait", "1")
 
@@ -94,15 +95,31 @@ def test_a_service_that_runs_is_left_alone(
     assert f"{service} runs (1 of it): stop every replica" in asyncio.run(beside_a_relay())
 
 
-def test_recall_finds_nothing_where_nothing_was_told(run: Run, database: str) -> None:
-    told = run("recall", *WHY)
+def test_recall_notes_what_was_told_of_orders_that_are_not_there(
+    run: Run, database: str, kafka_bootstrap_servers: str, topic_prefix: str
+) -> None:
+    assert run("recall", *WHY).stdout == "recall: orders=0 events=0\n"
+    event = {
+        "order_id": ORDER,
+        "event_id": ORDER,
+        "shop_slug": "demo-shop",
+        "sequence": 2,
+        "order_version": 5,
+        "context": {"order": {"order_number": "1001"}},
+    }
+    asyncio.run(_tell(kafka_bootstrap_servers, topic_prefix + ORDERS_EVENTS, event))
 
-    assert told.stdout == "recall: orders=0 events=0\n", told.output
+    assert run("recall", "--dry-run").stdout == "recall: orders=1 events=1 dry_run=yes\n"
+    assert _count(database, "orders.shop_order") == 0
+    for _ in range(2):
+        assert run("recall", *WHY).stdout == "recall: orders=1 events=1\n"
+    noted = "orders.shop_order WHERE order_number = '1001' AND told @> '{\"version\": 5}'"
+    assert _count(database, noted) == 1
 
 
-async def _tell(servers: str, topic: str) -> None:
+async def _tell(servers: str, topic: str, body: object) -> None:
     async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
-        await producer.send_and_wait(topic, b"{}", ORDER.encode())
+        await producer.send_and_wait(topic, json.dumps(body).encode(), ORDER.encode())
 
 
 def _execute(database_url: str, statement: str) -> None:
