@@ -178,9 +178,25 @@ class Lanes:
         self.report.settled.append(Settled(row, "behind"))
         # What killed the process stays what only an operator tries again.
         kind = Kind.CRASH if row.failure.kind is Kind.CRASH else Kind.BEHIND
-        if kind is not row.failure.kind or names != row.names:
-            kept = Failure(kind, row.failure.error, row.failure.traceback)
+        kept = Failure(kind, row.failure.error, row.failure.traceback)
+        if self._is_passed(row, names):
+            self.ended[row.place] = row
+            entrant = Entrant(row.original, row.index, row.item_id, row.type, names)
+            self.joining.append(Joining(entrant, kept, row.place))
+        elif kind is not row.failure.kind or names != row.names:
             self.staying.append(Staying(row, kept, row.attempts, names))
+
+    def _is_passed(self, row: Parked, names: frozenset[str]) -> bool:
+        """Whether something it must stand behind has just joined after it: beside an earlier row
+        of the same id, in whose turn it was called up.
+        """
+        return any(
+            other.beside is not None
+            and other.beside.id == row.place.id
+            and other.beside < row.place
+            and not other.entrant.names.isdisjoint(names)
+            for other in self.joining
+        )
 
     def _hold(self, names: frozenset[str]) -> None:
         self._held_here |= names

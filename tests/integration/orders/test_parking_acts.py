@@ -13,7 +13,7 @@ from services.runtime.parking import acts
 from services.runtime.parking.acts import Selection
 from services.runtime.parking.drains import Drains
 from services.runtime.parking.selecting import find, neighbours
-from services.runtime.parking.values import Kind
+from services.runtime.parking.values import WHOLE, Failure, Kind, Slot
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
 from tests.poisoned import plant
 
@@ -342,6 +342,32 @@ async def test_a_called_item_that_fails_again_stands_before_what_came_after_it(
     assert [(row["kind"], row["nth"]) for row in rows] == [("decision", 1), ("behind", 0)]
     assert "POISON" in rows[0]["value"]
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
+
+
+async def test_what_is_called_by_the_first_of_a_record_s_items_comes_before_the_second(
+    apply, bug, act, pool, orders, published
+):
+    cancel = {"shop_slug": "demo-shop", "id": "1", "reason": "POISON"}
+    order = {"order_number": "1", "address": {"zip_code": "10115"}}
+    first = {"id": "1", "order": order | {"email_id": "POISON@mail.example"}}
+    items = [first, {"id": "1", "order": order | {"order_name": "#1"}}]
+    bulk = a_record("orders.fulfill_bulk", {"shop_slug": "demo-shop", "items": items})
+    killed = {Slot(bulk.coordinates, WHOLE): Failure(Kind.CRASH, "its process died")}
+    bug["mended"] = True
+    await apply(a_record("order.cancel", cancel))  # It waits for the order.
+    bug["mended"] = False
+    async with pool.acquire() as connection, connection.transaction():
+        await orders.apply(connection, Batch((bulk,), NOW, doomed=killed))
+    assert became(await act(acts.retry)) == ["parked", "behind"]
+
+    value = await pool.fetchval("SELECT value FROM parked WHERE kind = 'decision'")
+    edited = value.replace(b"POISON", b"anna")
+    result = await act(acts.edit_and_retry, Selection(kind=Kind.DECISION), value=edited)
+    assert became(result) == ["applied", "behind"]
+    bug["mended"] = True
+    await act(acts.retry)
+
+    assert await told(published) == ["ORDER_PLACED", "ORDER_CANCELLED", "ORDER_UPDATED"]
 
 
 async def test_what_waits_for_a_parked_order_does_not_expire(apply, bug, orders, pool):
