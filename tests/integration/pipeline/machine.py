@@ -4,43 +4,25 @@ Two processes share the partitions of a log. Postgres is real, and so is everyth
 the log is in memory (`log.py`), where a poll can be handed out late, twice, or from the wrong place
 at will. What was committed is told by the stored positions; what must have become of it, by
 `model.py`.
-
-A record kills its process at most once here: of what does so three times, and is parked for it,
-`tests/integration/runtime/test_careful.py` tells.
 """
 
+from collections import Counter
 from contextlib import suppress
 
-from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from services.runtime.parking import acts
 from services.runtime.parking.acts import DISCARDED, SKIPPED, Selection
-from services.runtime.parking.values import Place
+from services.runtime.parking.values import WHOLE, Place
+from tests.integration.pipeline import draws
+from tests.integration.pipeline.draws import PARTITIONS
 from tests.integration.pipeline.log import Log
 from tests.integration.pipeline.messages import Message
-from tests.integration.pipeline.model import POISON, Command, Model
-from tests.integration.pipeline.process import DEATHS, UNANSWERED, Died, Process
+from tests.integration.pipeline.model import Model, Unread
+from tests.integration.pipeline.process import Died, Process
 
-PARTITIONS = 3
 TIMESTAMP_MS = 1_772_366_400_000
-
-ORDERS = st.sampled_from("123456")
-CITIES = st.sampled_from(["Bonn", "Ulm", "Bonn", "Ulm", POISON])
-KINDS = st.sampled_from(["place", "upsert", *["update"] * 4, "cancel", "cancel", "malformed"])
-COMMANDS = st.builds(Command, KINDS, ORDERS, CITIES)
-UPSERTS = st.builds(Command, st.just("upsert"), ORDERS, CITIES)
-CONTENTS = st.one_of(
-    st.tuples(COMMANDS), st.tuples(COMMANDS), st.lists(UPSERTS, min_size=2, max_size=3)
-)
-NAMES = st.sampled_from("AB")
-OWNERS = st.tuples(*[NAMES] * PARTITIONS)
-MOSTLY = st.sampled_from([True, True, True, False])
-SELDOM = st.sampled_from([0, 0, 0, 1])
-FAULTS = st.sampled_from([None] * 6 + [UNANSWERED, *DEATHS])
-CHOICES = st.integers(0, 1_000)
-ACTS = st.sampled_from(["retry", "skip", "discard"])
-MOST = st.integers(1, 6)
+DEATHS_MIN = 2  # Alone in hand; whoever died before them may have had it in hand or not.
 OTHER = {"A": "B", "B": "A"}
 
 
@@ -49,7 +31,7 @@ class Pipeline(RuleBasedStateMachine):
 
     def __init__(self, stage):
         super().__init__()
-        self.stage, self.run = stage, stage.run
+        self.stage = stage
         stage.empty()
         self.log = Log(PARTITIONS)
         self.model = Model()
@@ -57,31 +39,36 @@ class Pipeline(RuleBasedStateMachine):
         self.items = {}
         self.processes = {name: Process(stage, self.log) for name in "AB"}
         self.owned = dict.fromkeys("AB", frozenset())
-        self.deadly = set()
+        self.deaths = Counter()
         self.positions = dict.fromkeys(range(PARTITIONS), 0)
-        self.is_sound = True
+        self.is_sound = False
+
+    def run(self, work):
+        """Do it; until the model is seen to agree again, nothing is known."""
+        self.is_sound = False
+        return self.stage.run(work)
 
     # Kafka.
 
-    @initialize(owners=OWNERS, contents=st.lists(CONTENTS, min_size=4, max_size=12))
+    @initialize(owners=draws.OWNERS, contents=draws.MANY_MESSAGES)
     def begin(self, owners, contents):
         self.rebalance(owners)
         self.publish(contents, is_named=True, elsewhere=0)
 
-    @rule(contents=st.lists(CONTENTS, min_size=1, max_size=6), is_named=MOSTLY, elsewhere=SELDOM)
+    @rule(contents=draws.MESSAGES, is_named=draws.MOSTLY, elsewhere=draws.SELDOM)
     def publish(self, contents, is_named, elsewhere):
         """Mostly an order has one partition; a shop may also use other keys."""
         for commands in contents:
             ce_id = f"c-{len(self.messages)}" if is_named else None
             self._append(Message(tuple(commands), ce_id), elsewhere)
 
-    @rule(contents=st.lists(CONTENTS, min_size=1, max_size=6), is_named=MOSTLY, elsewhere=SELDOM)
+    @rule(contents=draws.MESSAGES, is_named=draws.MOSTLY, elsewhere=draws.SELDOM)
     def publish_more(self, contents, is_named, elsewhere):
         """A rule of its own has its own chance to be among those that an example uses."""
         self.publish(contents, is_named, elsewhere)
 
     @precondition(lambda self: self.messages)
-    @rule(choices=st.lists(CHOICES, min_size=1, max_size=4), elsewhere=SELDOM)
+    @rule(choices=draws.SOME, elsewhere=draws.SELDOM)
     def repeat(self, choices, elsewhere):
         """A sender that was not told sends again."""
         for choice in choices:
@@ -95,11 +82,11 @@ class Pipeline(RuleBasedStateMachine):
         self.messages.append(message)
         self.items[number, record.offset] = message.items(number, record.offset)
 
-    @rule(number=st.integers(0, PARTITIONS - 1))
+    @rule(number=draws.NUMBERS)
     def leave_gap(self, number):
         self.log.leave_gap(self.log.partitions[number])
 
-    @rule(owners=OWNERS)
+    @rule(owners=draws.OWNERS)
     def rebalance(self, owners):
         """Both processes hear of it, also one that the group had given up."""
         partitions = self.log.partitions
@@ -112,7 +99,7 @@ class Pipeline(RuleBasedStateMachine):
         for name, process in self.processes.items():
             self.run(process.take(self.owned[name]))
 
-    @rule(name=NAMES)
+    @rule(name=draws.NAMES)
     def stall(self, name):
         """The group gives a process up and it does not hear of it: a zombie."""
         other = OTHER[name]
@@ -122,13 +109,13 @@ class Pipeline(RuleBasedStateMachine):
 
     # Consumers.
 
-    @rule(name=NAMES, most=MOST)
+    @rule(name=draws.NAMES, most=draws.MOST)
     def poll(self, name, most):
         """Records are in a process's hand, and stay there for a while."""
         if not self.processes[name].held:
             self.processes[name].poll(most)
 
-    @rule(name=NAMES, most=MOST, fault=FAULTS)
+    @rule(name=draws.NAMES, most=draws.MOST, fault=draws.FAULTS)
     def deliver(self, name, most, fault):
         """What a process has in hand is applied, or its next poll; or the other's."""
         for each in (name, OTHER[name]):
@@ -139,21 +126,32 @@ class Pipeline(RuleBasedStateMachine):
                 self._handle(each, process, fault)
                 return
 
-    @rule(name=NAMES, most=MOST, fault=FAULTS)
+    @rule(name=draws.NAMES, most=draws.MOST, fault=draws.FAULTS)
     def deliver_more(self, name, most, fault):
         self.deliver(name, most, fault)
 
+    @rule(name=draws.NAMES, most=draws.MOST, fault=draws.DEADLY, times=draws.TIMES)
+    def deliver_what_kills(self, name, most, fault, times):
+        """Whoever reads it dies of it, as long as it does."""
+        for _ in range(times):
+            self.deliver(name, most, fault)
+
     def _handle(self, name, process, fault):
-        at_risk = {(r.partition, self.positions[r.partition]) for r in process.held}
-        if fault in DEATHS and not self.deadly.isdisjoint(at_risk):
-            fault = None
-        self.is_sound = False
+        partitions = {record.partition for record in process.held}
         try:
             self.run(process.handle(fault))
         except Died:
-            self.deadly |= at_risk
+            self._follow(process)
+            self.deaths.update(self._next_of(partition) for partition in partitions)
             self._begin_anew(name)
-        self._follow(process)
+        else:
+            self._follow(process)
+
+    def _next_of(self, number):
+        """Where the partition's next record lies, at which a process has died."""
+        records = self.log.records[self.log.partitions[number]]
+        offsets = [record.offset for record in records]
+        return number, next((o for o in offsets if o >= self.positions[number]), None)
 
     def _follow(self, process):
         """Let the model have what the stored positions say was applied, in the order it was."""
@@ -169,11 +167,20 @@ class Pipeline(RuleBasedStateMachine):
             assert not stepped_over, f"{partition} was stepped on over {stepped_over}"
             assert offsets == sorted(offsets, key=lambda offset: turns[number, offset])
             moved += [(number, offset) for offset in offsets]
+        unread = self.run(self.stage.unread()) if self.deaths else ()
         for place in sorted(moved, key=turns.__getitem__):
+            if place in unread:
+                assert self.deaths[place] >= DEATHS_MIN, f"{place} killed nobody so often"
+                self.model.park_unread(self._unread(place))
+                continue
             for item in self.items[place]:
                 self.model.arrive(item)
 
-    @rule(name=NAMES)
+    def _unread(self, place):
+        items = self.items[place]
+        return Unread((*place, WHOLE), items[0].order, tuple(items))
+
+    @rule(name=draws.NAMES)
     def kill(self, name):
         """A process dies with nothing begun; another one takes its place in the group."""
         self._begin_anew(name)
@@ -182,7 +189,7 @@ class Pipeline(RuleBasedStateMachine):
         self.processes[name] = Process(self.stage, self.log)
         self.run(self.processes[name].take(self.owned[name]))
 
-    @rule(name=NAMES, places=st.tuples(*[CHOICES] * PARTITIONS), most=MOST)
+    @rule(name=draws.NAMES, places=draws.PLACES, most=draws.MOST)
     def misplace(self, name, places, most):
         """Seeks that go wrong: the next poll begins too early, or past a gap."""
         process = self.processes[name]
@@ -198,7 +205,7 @@ class Pipeline(RuleBasedStateMachine):
         self.model.is_mended = self.stage.is_mended = not self.model.is_mended
 
     @precondition(lambda self: self.model.queue)
-    @rule(choice=CHOICES, act=ACTS)
+    @rule(choice=draws.CHOICES, act=draws.ACTS)
     def act_on_one(self, choice, act):
         """On a parked item, and on what stands behind it."""
         nth = choice % len(self.model.queue)
@@ -211,7 +218,7 @@ class Pipeline(RuleBasedStateMachine):
         self.model.try_again(line, ends[act])
 
     @precondition(lambda self: self.model.queue)
-    @rule(choice=CHOICES, act=ACTS)
+    @rule(choice=draws.CHOICES, act=draws.ACTS)
     def act_on_one_more(self, choice, act):
         self.act_on_one(choice, act)
 
@@ -220,36 +227,32 @@ class Pipeline(RuleBasedStateMachine):
     def drain(self):
         """The service tries by itself what has rested long enough: here, all of it."""
         self.run(self.stage.drains.drain_once())
-        self.model.try_again(list(self.model.queue))
+        self.model.try_again(self.model.due())
 
-    @rule(minutes=st.integers(1, 20))
+    @rule(minutes=draws.MINUTES)
     def pass_time(self, minutes):
         """What waits may have waited too long."""
         self.model.minute = self.stage.clock.minute = self.model.minute + minutes
         self.run(self.stage.sweeps.sweep_once())
         self.model.sweep()
 
-    @rule(
-        rows=st.integers(1, 3),
-        dies_after=st.sampled_from([None, None, 0, 1, 2]),
-        forgets_to_delete=st.booleans(),
-    )
-    def relay(self, rows, dies_after, forgets_to_delete):
+    @rule(rows=draws.ROWS, dies_after=draws.RECORDS, deletes=draws.MOSTLY)
+    def relay(self, rows, dies_after, deletes):
         """The relay publishes; where it dies before the rows are gone, they are repeated."""
         with suppress(Died):
-            self.run(self.stage.publish(rows, dies_after, forgets_to_delete=forgets_to_delete))
+            self.run(self.stage.publish(rows, dies_after, deletes=deletes))
 
     # What must hold.
 
     @invariant()
     def agrees(self):
         """Tables and topics are the model's, after every step."""
-        self.is_sound = False
         found, model = self.run(self.stage.facts()), self.model
         expected = {
             "positions": self.positions,
             "parked": [(item.at, kind) for _, (item, kind) in sorted(model.queue.items())],
-            "waiting": [item.at for item in model.waiting],
+            # Of one order the oldest first; which order's is older is nobody's promise.
+            "waiting": sorted(((i.order, i.at) for i in model.waiting), key=lambda each: each[0]),
             "outcomes": model.outcomes,
             "refusals": model.refused,
             "rejected": model.refused,
@@ -269,25 +272,26 @@ class Pipeline(RuleBasedStateMachine):
             self._deliver_all()
             self._end_all()
             self.agrees()
-            items = [item for items in self.items.values() for item in items]
-            assert self.model.outcomes.keys() == {item.at for item in items}
+            items = {item.at for items in self.items.values() for item in items}
+            never_read = {item.at for item in self.model.never_read}
+            assert self.model.outcomes.keys() == items - never_read
             assert not self.model.queue
             assert not self.model.waiting
 
     def _deliver_all(self):
         self.rebalance("A" * PARTITIONS)
-        process = self.processes["A"]
         for _ in range(2 * len(self.items) + 2 * PARTITIONS):
             self.deliver("A", 5, None)
         ends = {p.partition: self.log.last(p) for p in self.log.partitions}
         assert self.positions == ends, f"positions {self.positions} of {ends}"
-        assert not process.held
 
     def _end_all(self):
         if not self.model.is_mended:
             self.mend_or_break()
         if self.model.queue:
             self.drain()
+            self.run(self.stage.act(acts.retry, Selection()))
+            self.model.try_again(list(self.model.queue))
         self.pass_time(20)
         while self.run(self.stage.publish(100)):
             pass

@@ -3,7 +3,6 @@
 Plain Python, one item after the other: no transaction, no batch, no position, nothing of ours.
 """
 
-from collections import deque
 from dataclasses import dataclass
 
 WAIT_MINUTES = 15
@@ -35,6 +34,20 @@ class Item:
     cause: str
     command: Command
 
+    @property
+    def order(self):
+        """The order it is about."""
+        return self.command.order
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A record that killed its process again and again; its key tells the order."""
+
+    at: tuple[int, int, int]
+    order: str
+    items: tuple[Item, ...]
+
 
 @dataclass
 class Order:
@@ -54,7 +67,10 @@ class Model:
         self.is_mended = False
         self.orders = {}
         self.waiting = {}  # Item -> the minute it expires, oldest first.
-        self.queue = {}  # Place -> (item, kind); smaller places are earlier.
+        # Place -> (item, kind). Smaller places are earlier; what comes out of (5,) while it is
+        # tried again is at (5, 1), (5, 2) and so on.
+        self.queue = {}
+        self.never_read = []  # Items of refused records, beside the first; nobody knows of them.
         self.outcomes = {}  # Where an item lies -> outcome and reason.
 
     @property
@@ -66,76 +82,87 @@ class Model:
 
     def arrive(self, item):
         """An item is read from the log."""
-        if item.command.kind == "malformed":
-            self._end(item, "rejected", "not_json")
-        else:
-            self._turn(item, None)
+        self._turn(item, self._last_place())
+
+    def park_unread(self, record):
+        """A record is read by nobody any more, until an operator has it tried again."""
+        self.queue[self._last_place()] = record, "crash"
 
     def try_again(self, places, ends=None):
         """Parked items are tried again in the order of the queue; `ends` are refused, and why."""
         for place in sorted(places):
-            item, _ = self.queue[place]
-            if place not in (ends or {}):
-                self._turn(item, place)
-            elif self._is_held(item, place):
-                self.queue[place] = item, "behind"
+            item, kind = self.queue[place]
+            if self._is_held(item, place):
+                self.queue[place] = item, "crash" if kind == "crash" else "behind"
+                continue
+            del self.queue[place]
+            items = item.items if isinstance(item, Unread) else (item,)
+            if place in (ends or {}):
+                self._end(items[0], "rejected", ends[place])
+                self.never_read += items[1:]
+            elif isinstance(item, Unread):
+                for each in items:
+                    self._turn(each, self._place_beside(place))
             else:
-                del self.queue[place]
-                self._end(item, "rejected", ends[place])
+                self._turn(item, place)
 
     def sweep(self):
         """What has waited too long ends; not while what it waits for may be parked."""
-        parked = {item.command.order for item, _ in self.queue.values()}
+        parked = {item.order for item, _ in self.queue.values()}
         for item, expires in list(self.waiting.items()):
-            if expires <= self.minute and item.command.order not in parked:
+            if expires <= self.minute and item.order not in parked:
                 del self.waiting[item]
                 self._end(item, "rejected", "order_not_found")
 
+    def due(self):
+        """What the service tries again by itself, once it has rested."""
+        return [place for place, (_, kind) in self.queue.items() if kind != "crash"]
+
     def line_of(self, place):
         """A place in the queue and all that stand behind it."""
-        order = self.queue[place][0].command.order
+        order = self.queue[place][0].order
         return [
-            each
-            for each, (item, _) in self.queue.items()
-            if each >= place and item.command.order == order
+            each for each, (item, _) in self.queue.items() if each >= place and item.order == order
         ]
 
     # The rules.
 
     def _turn(self, item, place):
-        """Decide an item, then what waited for the order it made appear, oldest first."""
-        due = deque([(item, place)])
-        while due:
-            each, own = due.popleft()
-            was_there = each.command.order in self.orders
-            self._offer(each, own or self._place_beside(place), is_own=own is not None)
-            if not was_there and each.command.order in self.orders:
-                called = [w for w in self.waiting if w.command.order == each.command.order]
-                for waiting in called:
-                    del self.waiting[waiting]
-                due.extend((waiting, None) for waiting in called)
+        """Decide an item, or park it at this place; then what waited for the order it made appear,
+        oldest first.
+        """
+        if item.command.kind == "malformed":
+            self._end(item, "rejected", "not_json")
+            return
+        was_there = item.order in self.orders
+        self._offer(item, place)
+        if not was_there and item.order in self.orders:
+            called = [waiting for waiting in self.waiting if waiting.order == item.order]
+            for waiting in called:
+                del self.waiting[waiting]
+            for waiting in called:
+                self._offer(waiting, self._place_beside(place))
+
+    def _last_place(self):
+        return (max((number for number, *_ in self.queue), default=0) + 1,)
 
     def _place_beside(self, place):
-        """At the end of the queue, or after what stands at the place that called it up."""
-        if place is None:
-            return max((number for number, _ in self.queue), default=0) + 1, 0
-        nths = [nth for number, nth in self.queue if number == place[0]]
-        return place[0], max([place[1], *nths]) + 1
+        """After the place, and after what stands beside it already."""
+        beside = [each[len(place)] for each in self.queue if each[:-1] == place]
+        return (*place, max(beside, default=0) + 1)
 
-    def _offer(self, item, place, *, is_own):
+    def _offer(self, item, place):
         is_repeat = any(waiting.id == item.id for waiting in self.waiting)
         if self._is_held(item, place):
             self.queue[place] = item, "behind"
         elif item.command.is_poison and not self.is_mended and not is_repeat:
             self.queue[place] = item, "decision"
         else:
-            if is_own:
-                del self.queue[place]
             self._decide(item, is_repeat=is_repeat)
 
     def _is_held(self, item, place):
         return any(
-            earlier < place and parked.command.order == item.command.order
+            earlier < place and parked.order == item.order
             for earlier, (parked, _) in self.queue.items()
         )
 

@@ -26,7 +26,8 @@ AT = 'json_build_array(partition, "offset", index)'
 FACTS = f"""
 SELECT (SELECT json_agg(json_build_array(partition, next_offset)) FROM position) AS positions,
        (SELECT json_agg(json_build_array({AT}, kind) ORDER BY id, nth) FROM parked) AS parked,
-       (SELECT json_agg({AT} ORDER BY id) FROM waiting) AS waiting,
+       (SELECT json_agg(json_build_array(split_part(waits_for, '/', 4), {AT})
+                        ORDER BY split_part(waits_for, '/', 4), id) FROM waiting) AS waiting,
        (SELECT json_agg(json_build_array({AT}, reason)) FROM rejected) AS rejected,
        (SELECT json_agg(json_build_array(
                    order_number, document->'placement'->'address'->>'city',
@@ -134,17 +135,17 @@ class Stage:
         async with self.pool.acquire() as connection, connection.transaction():
             await what(connection, self.orders.apply, selection, now=self.clock.now(), **more)
 
-    async def publish(self, rows, dies_after=None, *, forgets_to_delete=False):
+    async def publish(self, rows, dies_after=None, *, deletes=True):
         """The relay's round, in which it may die; returns how many rows it had."""
         self.kafka.dies_after = dies_after
         async with self.pool.acquire() as connection:
             shards = list(range(self.settings.outbox_shards))
             found = await connection.fetch(SQL["read_outbox"], shards, rows, 1_000_000)
             publishing = AtLeastOnce(self.kafka, connection, lambda topic: topic)
-            if forgets_to_delete:
-                await publishing._send(found, one_by_one=False)
-            else:
+            if deletes:
                 await publishing.publish(found)
+            else:
+                await publishing._send(found, one_by_one=False)
         return len(found)
 
     # What there is, read by nothing of the service's.
@@ -153,6 +154,11 @@ class Stage:
         """The queue's places, in order."""
         rows = await self._outside.fetch("SELECT id, nth FROM parked ORDER BY id, nth")
         return [tuple(row) for row in rows]
+
+    async def unread(self):
+        """Where the records lie that are parked unread."""
+        rows = await self._outside.fetch('SELECT partition, "offset" FROM parked WHERE index = -1')
+        return {tuple(row) for row in rows}
 
     async def positions(self):
         """By partition."""
@@ -169,7 +175,7 @@ class Stage:
         return Facts(
             positions=dict(tables["positions"]),
             parked=[(tuple(at), kind) for at, kind in tables["parked"]],
-            waiting=[tuple(at) for at in tables["waiting"]],
+            waiting=[(order, tuple(at)) for order, at in tables["waiting"]],
             rejected={tuple(at): reason for at, reason in tables["rejected"]},
             orders={number: tuple(order) for number, *order in tables["orders"]},
             outcomes={_at(body): (body["outcome"], body["reason"]) for body in told["outcomes"]},

@@ -1,0 +1,38 @@
+"""What Hypothesis draws from for the rules of the machine."""
+
+from hypothesis import strategies as st
+
+from tests.integration.pipeline.model import POISON, Command
+from tests.integration.pipeline.process import DEATHS, UNANSWERED
+
+PARTITIONS = 3
+
+ORDERS = st.sampled_from("123456")
+CITIES = st.sampled_from(["Bonn", "Ulm", "Bonn", "Ulm", POISON])
+KINDS = st.sampled_from(["place", "upsert", *["update"] * 4, "cancel", "cancel", "malformed"])
+COMMANDS = st.builds(Command, KINDS, ORDERS, CITIES)
+UPSERTS = st.builds(Command, st.just("upsert"), ORDERS, CITIES)
+CONTENTS = st.one_of(
+    st.tuples(COMMANDS), st.tuples(COMMANDS), st.lists(UPSERTS, min_size=2, max_size=3)
+)
+MESSAGES = st.lists(CONTENTS, min_size=1, max_size=6)
+MANY_MESSAGES = st.lists(CONTENTS, min_size=4, max_size=12)
+MOSTLY = st.sampled_from([True, True, True, False])
+SELDOM = st.sampled_from([0, 0, 0, 1])
+
+NAMES = st.sampled_from("AB")
+OWNERS = st.tuples(*[NAMES] * PARTITIONS)
+NUMBERS = st.integers(0, PARTITIONS - 1)
+MOST = st.integers(1, 6)
+DEADLY = st.sampled_from(DEATHS)
+FAULTS = st.sampled_from([None] * 6 + [UNANSWERED, *DEATHS])
+TIMES = st.sampled_from([1, 2, 3, 3, 4])
+
+# Any of what there is: taken modulo its number.
+CHOICES = st.integers(0, 1_000)
+SOME = st.lists(CHOICES, min_size=1, max_size=4)
+PLACES = st.tuples(*[CHOICES] * PARTITIONS)
+ACTS = st.sampled_from(["retry", "skip", "discard"])
+MINUTES = st.integers(1, 20)
+ROWS = st.integers(1, 3)
+RECORDS = st.sampled_from([None, None, 0, 1, 2])
