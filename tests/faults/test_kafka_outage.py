@@ -3,20 +3,15 @@ all is published in order, as fast as ever. Both ways of publishing.
 """
 
 import asyncio
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import asyncpg
 import psutil
 import pytest
 
 from deploy.stack import LocalStack
-from services.runtime import topics
-from services.runtime.migrate import migrate
 from services.runtime.settings import Settings
+from tests.faults.figures.ground import drain, outbox_of
 from tests.integration.runtime.relaying import Feed, RelayProcess, read_topic, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(150)]
@@ -40,43 +35,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 @pytest.fixture(params=["at_least_once", "exactly_once"])
 async def settings(servers: LocalStack, request: pytest.FixtureRequest) -> Settings:
     """A database and topics of the test's own."""
-    name = f"outage_{request.param}"
-    owner = await asyncpg.connect(servers.addresses.database_url)
-    await owner.execute(f"CREATE DATABASE {name}")
-    await owner.close()
-    url = urlsplit(servers.addresses.database_url)._replace(path=f"/{name}").geturl()
-    await migrate(url, ["orders"])
-    made = Settings(
-        database_url=url,
-        kafka_bootstrap_servers=servers.addresses.kafka_bootstrap_servers,
-        kafka_topic_prefix=f"{name}.",
+    return await outbox_of(
+        servers.addresses,
+        f"outage_{request.param}",
         outbox_shards=SHARDS,
         publication=request.param,
     )
-    await topics.create(made)
-    return made
-
-
-@dataclass(slots=True)
-class Drain:
-    """How fast a backlog went, from the first row that went."""
-
-    rows: int
-    seconds: float
-
-    @property
-    def rows_per_second(self) -> float:
-        return self.rows / self.seconds
-
-
-async def drain(feed: Feed) -> Drain:
-    waiting = await feed.rows()
-    async with asyncio.timeout(90):
-        while await feed.rows() == waiting:
-            await asyncio.sleep(0.005)
-        began = time.monotonic()
-        await feed.until_published(90)
-    return Drain(waiting, time.monotonic() - began)
 
 
 async def test_an_outage_only_grows_the_outbox_which_then_drains_at_full_speed(

@@ -1,0 +1,1 @@
+"""Figures for docs/reliability.md, measured by hand: `python -m tests.faults.figures --help`."""
