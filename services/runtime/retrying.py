@@ -30,6 +30,8 @@ TRANSIENT = (
     asyncpg.ObjectInUseError,
     asyncpg.UniqueViolationError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    # The server's own disk and files, an I/O error among them: no item's fault, whichever meets it.
+    asyncpg.PostgresSystemError,
     # After a failover the old address may lead to a server that only reads.
     asyncpg.ReadOnlySQLTransactionError,
     # A migration beside us changed a table: the driver prepares the statement anew next time.

@@ -12,6 +12,8 @@ from services.runtime.retrying import Contended, forget_rows, is_contention, is_
         ConnectionResetError(),
         asyncpg.DeadlockDetectedError(),
         asyncpg.QueryCanceledError(),
+        asyncpg.DiskFullError(),
+        asyncpg.PostgresIOError("could not read a block"),
         asyncpg.ReadOnlySQLTransactionError("a failover left us with a standby"),
         asyncpg.InvalidCachedStatementError("a migration changed the table"),
         asyncpg.UniqueViolationError(),
