@@ -42,6 +42,7 @@ class Operators:
             kafka_bootstrap_servers=stage.installation.addresses.kafka_bootstrap_servers,
             kafka_topic_prefix=stage.installation.prefix,
             clock_file=Path(stage.installation.clock_file),
+            outbox_shards=stage.outbox_shards,
         )
         self._apply = OrdersBatch(self._settings, process_metrics()).apply
         self.acts: Counter[str] = Counter()

@@ -25,12 +25,12 @@ MID_PRODUCE = "mid-produce"
 AFTER_PRODUCE = "after produce, before delete"
 BEFORE_KAFKA_COMMIT = "marker written, before Kafka's commit"
 AFTER_KAFKA_COMMIT = "after Kafka's commit, before delete"
-BEFORE_COMMANDS = "before a transaction with commands"
-COMMANDS_WRITTEN = "inside a transaction with commands, all written"
-COMMANDS_COMMITTED = "after commit of commands, before the acknowledgement"
-"""For what a batch without a command would hide: it may have nothing to tell."""
+BEFORE_PLACING = "before a transaction that places an order"
+PLACED_WRITTEN = "inside a transaction that places an order, all written"
+PLACED_COMMITTED = "after commit of a placed order, before the acknowledgement"
 
-_OF_COMMANDS = (BEFORE_COMMANDS, COMMANDS_WRITTEN, COMMANDS_COMMITTED)
+_PLACING = (BEFORE_PLACING, PLACED_WRITTEN, PLACED_COMMITTED)
+"""A batch may have nothing to tell. One that places an order has, and once only."""
 CONSUMING = (BEFORE_TRANSACTION, MID_BATCH, INSIDE_TRANSACTION, AFTER_COMMIT)
 PUBLISHING = (MID_PRODUCE, AFTER_PRODUCE)
 PUBLISHING_ONCE = (MID_PRODUCE, AFTER_PRODUCE, BEFORE_KAFKA_COMMIT, AFTER_KAFKA_COMMIT)
@@ -47,9 +47,9 @@ _PLACES: Sequence[tuple[str, str, str]] = (
     (AFTER_PRODUCE, f"{_ONCE}._send", "after"),
     (BEFORE_KAFKA_COMMIT, f"{_ONCE}._mark", "after"),
     (AFTER_KAFKA_COMMIT, f"{_ONCE}._commit", "after"),
-    (BEFORE_COMMANDS, f"{_CONSUMER}._transact", "before"),
-    (COMMANDS_WRITTEN, "services.runtime.positions:Positions.save", "after"),
-    (COMMANDS_COMMITTED, f"{_CONSUMER}._transact", "after"),
+    (BEFORE_PLACING, f"{_CONSUMER}._transact", "before"),
+    (PLACED_WRITTEN, f"{_CONSUMER}._apply_fenced", "after"),
+    (PLACED_COMMITTED, f"{_CONSUMER}._transact", "after"),
 )
 
 
@@ -74,10 +74,11 @@ def install(control: str, replica: str) -> None:
         around(place, **{when: _reaper(orders, point)})
 
 
-def _has_commands(arguments: Sequence[Any]) -> bool:
-    """Whether partitions of commands are among the arguments."""
-    keys = (key for each in arguments if isinstance(each, Mapping) for key in each)
-    return any(partition.topic.endswith("orders.commands") for partition in keys)
+def _places_order(arguments: Sequence[Any]) -> bool:
+    """Whether one of the arguments holds records by partition, and one of them an `order.place`."""
+    batches = (each for each in arguments if isinstance(each, Mapping))
+    records = (record for batch in batches for part in batch.values() for record in part)
+    return any(("ce_type", b"order.place") in record.headers for record in records)
 
 
 def _reaper(orders: Path, point: str) -> Callable[..., None]:
@@ -86,7 +87,7 @@ def _reaper(orders: Path, point: str) -> Callable[..., None]:
             act, _, wanted = orders.read_text(encoding="utf-8").partition(" ")
         except FileNotFoundError:
             return
-        if wanted == point and (point not in _OF_COMMANDS or _has_commands(arguments)):
+        if wanted == point and (point not in _PLACING or _places_order(arguments)):
             orders.unlink()
             told = {"event": "struck_at", "point": point, "signal": act}
             sys.stderr.write(f"{json.dumps(told)}\n")

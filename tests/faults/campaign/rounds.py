@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import asyncpg
@@ -111,14 +111,14 @@ class Campaign:
         before = self.publisher.sent
         self.operators.mend(is_mended=is_mended)
         struck, *_ = await asyncio.gather(
-            Striker(self.stage, rng).strike(faults),
+            Striker(self.stage, rng, self._has_read_all).strike(faults),
             self.publisher.publish(messages, seconds, self.ledger.causes),
             self.operators.act_in_the_storm(() if is_mended else poisoned, chance),
         )
         if is_mended:
             await self._until_nothing_is_parked()
         await self._look(number)
-        if self.findings.is_clean:  # Else it is not sure that what should be parked is.
+        if self.is_clean:  # Else it is not sure that what should be parked is.
             await self.operators.act_in_peace(self.traffic.poisoned(), chance)
         self.points += struck.done
         done = Round(
@@ -198,14 +198,19 @@ class Campaign:
             unpublished = await self.tables.unpublished()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             return [f"Postgres does not answer: {error!r}"]
-        behind = [
+        behind = [text for service in READS for text in self._unread(service, positions)]
+        return behind + ([f"{unpublished} rows in outboxes"] if unpublished else [])
+
+    async def _has_read_all(self, service: str) -> bool:
+        return not self._unread(service, await self.tables.positions())
+
+    def _unread(self, service: str, positions: Mapping[tuple[str, str, int], int]) -> list[str]:
+        return [
             f"{service} is at {positions.get((service, topic, partition))} of {end} in "
             f"{topic}[{partition}]"
-            for service, topics in READS.items()
             for (topic, partition), end in self.reader.ends.items()
-            if topic in topics and positions.get((service, topic, partition), 0) < end
+            if topic in READS[service] and positions.get((service, topic, partition), 0) < end
         ]
-        return behind + ([f"{unpublished} rows in outboxes"] if unpublished else [])
 
     async def _until_nothing_is_parked(self) -> None:
         """Without the bug everything heals by itself: the services try again."""

@@ -26,7 +26,9 @@ from tests.faults.campaign.traffic import BEGINS_AT, ROUND_LASTS
 from tests.faults.proxy import LOOPBACK, Proxy, proxied
 
 PROXIED = "PROXIED"
+SHARDS = "ORDERFLOW_OUTBOX_SHARDS"
 QUICK = {
+    SHARDS: "8",
     "KAFKA_SESSION_TIMEOUT_MS": "3000",
     "KAFKA_HEARTBEAT_INTERVAL_MS": "300",
     "KAFKA_REBALANCE_TIMEOUT_MS": "5000",
@@ -71,6 +73,7 @@ class Stage:
     ground: Ground
     installation: Installation
     wards: dict[str, Ward]
+    outbox_shards: int
 
     @property
     def control(self) -> Path:
@@ -112,9 +115,8 @@ async def staged(
         **QUICK,
         **environment,
     }
-    stage = Stage(
-        ground, installation, wards(ground.nursery, folder / "logs", seen_by_replicas, plants)
-    )
+    replicas = wards(ground.nursery, folder / "logs", seen_by_replicas, plants)
+    stage = Stage(ground, installation, replicas, int(seen_by_replicas[SHARDS]))
     try:
         await asyncio.to_thread(start_all, list(stage.wards.values()))
         yield stage

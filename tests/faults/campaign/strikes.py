@@ -22,6 +22,7 @@ POINT_SECONDS = 3.0
 PATIENT_SECONDS = 10.0
 """For what only shows at its point: to be killed elsewhere is a fault as well."""
 POLL_SECONDS = 0.02
+REPLACED_SECONDS = 60.0
 STORM_STEPS = 3
 
 CUT = """
@@ -41,10 +42,16 @@ class Struck:
 
 
 class Striker:
-    """Carries out the faults of one round at a time."""
+    """Carries out the faults of one round at a time; `has_read_all` is asked of a service."""
 
-    def __init__(self, stage: Stage, rng: random.Random) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        rng: random.Random,
+        has_read_all: Callable[[str], Awaitable[bool]],
+    ) -> None:
         self._stage = stage
+        self._has_read_all = has_read_all
         self._rng = rng
         self._struck = Struck()
         self._servers = asyncio.Lock()
@@ -54,6 +61,7 @@ class Striker:
             plan.TERMINATE: self._terminate,
             plan.FREEZE: self._freeze,
             plan.FREEZE_AT: self._freeze_at,
+            plan.REPLACE_AT: self._freeze_at,
             plan.GAP: self._gap,
             plan.STORM: self._storm,
             plan.KILL_KAFKA: self._kill_kafka,
@@ -130,7 +138,18 @@ class Striker:
             if not await self._order(ward, points.order(signal.SIGSTOP, fault.point), fault):
                 ward.send(signal.SIGSTOP)
             await asyncio.sleep(fault.seconds)
+            if fault.kind == plan.REPLACE_AT:
+                await self._until_replaced(ward)
             ward.send(signal.SIGCONT)
+
+    async def _until_replaced(self, ward: Ward) -> None:
+        """Until the other replica has read what this one had in hand."""
+        ends = time.monotonic() + REPLACED_SECONDS
+        while not await self._has_read_all(ward.service):
+            if time.monotonic() > ends:
+                self._struck.missed[plan.REPLACE_AT] += 1
+                return
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _gap(self, fault: Fault) -> None:
         ward = self._stage.wards[fault.target]

@@ -62,7 +62,7 @@ PLANTS: Mapping[str, Plant] = {
         "P1",
         "lost",
         NO_ENDING,
-        _deaths(points.COMMANDS_COMMITTED),
+        _deaths(points.PLACED_COMMITTED),
     ),
     "swallowed_error": Plant(
         reading.swallowed_error,
@@ -86,7 +86,7 @@ PLANTS: Mapping[str, Plant] = {
         "P1",
         "lost",
         UNTOLD,
-        _deaths(points.COMMANDS_COMMITTED),
+        _deaths(points.PLACED_COMMITTED),
     ),
     "delete_before_acknowledged": Plant(
         publishing.delete_before_acknowledged,
@@ -102,7 +102,7 @@ PLANTS: Mapping[str, Plant] = {
         "P1",
         "lost",
         UNTOLD,
-        _sleeps(points.COMMANDS_WRITTEN, 1.8, ("orders-1", 0.4), ("orders-2", 2.6)),
+        _sleeps(points.PLACED_WRITTEN, 1.8, ("orders-1", 0.4), ("orders-2", 2.6)),
         environment={"ORDERFLOW_OUTBOX_SHARDS": "1"},
     ),
     "no_fence": Plant(
@@ -111,7 +111,7 @@ PLANTS: Mapping[str, Plant] = {
         "P2",
         "duplicated",
         TOLD_TWICE,
-        _sleeps(points.BEFORE_COMMANDS, 7.5, ("orders-1", 0.4)),
+        (Fault(plan.REPLACE_AT, "orders-1", 0.4, 3.5, points.BEFORE_PLACING),),
     ),
     "dedup_off": Plant(
         deciding.dedup_off,
