@@ -49,7 +49,8 @@ def _sleeps(point: str, seconds: float, *moments: tuple[str, float]) -> tuple[Fa
 
 NO_ENDING = r"lost: .* has no ending"
 UNTOLD = (
-    r"gap: .* jumps from sequence"
+    rf"{NO_ENDING}"
+    r"|gap: .* jumps from sequence"
     r"|lost: .* has no event of version"
     r"|torn: .* orders.shop_order: version is"
 )
