@@ -66,7 +66,7 @@ BY_COLUMN = {
     "claim.status": "'pending'",
 }
 # One row each, or as many as there are versions.
-SMALL = {"migration", "outbox_shards"}
+SMALL = {"migration", "outbox_shards", "rebuild"}
 
 
 async def fill(connection: asyncpg.Connection, schema: str, tables: list[str]) -> None:

@@ -22,12 +22,19 @@ STATEMENTS = [each for each in statements() if each.plannable]
 # What reads everything by its nature, and how often it runs.
 SPOILED = "take_waiting without its index"
 REPORT = "a report over all facts, made for a person"
+REBUILD = "empties the table, once, on an operator's command"
 WHOLE_BY_NATURE = {
     "runtime/outbox.sql:has_waiting_rows": "stops at the first row; asked when shards change",
     "runtime/parking.sql:count_parked": "a gauge, every few seconds; the queue is mostly empty",
     "runtime/parking.sql:read_queue": "an operator's list of who stands behind whom",
     "runtime/waiting.sql:count_waiting": "a gauge, every few seconds; little waits",
     "orderflow/order.sql:unpublished": "an operator's look at one order",
+    "analytics/rebuild.sql:delete_orders": REBUILD,
+    "analytics/rebuild.sql:delete_parcels": REBUILD,
+    "analytics/rebuild.sql:delete_claims": REBUILD,
+    "claims/rebuild.sql:delete_order_copies": REBUILD,
+    "claims/rebuild.sql:delete_claims": REBUILD,
+    "claims/rebuild.sql:delete_anchors": REBUILD,
     "analytics/report.sql:read_order_figures": REPORT,
     "analytics/report.sql:read_order_figures_by_carrier": REPORT,
     "analytics/report.sql:read_item_values": REPORT,
