@@ -184,7 +184,9 @@ class Kafka:
 
     def _format(self, properties: Path) -> Program:
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+        # With `-t` an id that begins with a dash, one in 64, would be taken for an option.
+        cluster = f"--cluster-id={cluster_id}"
+        arguments = ["kafka.tools.StorageTool", "format", cluster, "-c", str(properties)]
         arguments += self._entrances.scram_options()
         return self._program("Kafka's storage tool", ["-Xmx256m"], arguments)
 
