@@ -16,7 +16,7 @@ from tests.integration.runtime.relaying import (
     until,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 # Before the send; records sent, marker not; marked, not committed; committed, not deleted; in a
 # takeover, before the marker is read, and before what it says is deleted.
