@@ -14,6 +14,7 @@ from orderflow.acting import By, DryRun, Why, chosen_services, readers_of, sign
 from orderflow.databases import opened, within_reach
 from orderflow.environment import load_settings
 from orderflow.terminal import CommandError, Commands, Json, WrongArgument, out, print_json, run
+from orderflow.unread import count_unread
 from schemas.topics import TOPICS
 from services.runtime.kafka import client_options
 from services.runtime.partitions import By as Signature
@@ -40,11 +41,8 @@ class Shown:
     service: str
     standing: Standing
     log: Log | None
-
-    @property
-    def lag(self) -> int | None:
-        """Records not applied yet; None where Kafka has no such partition any more."""
-        return max(0, self.log.end - self.standing.next_offset) if self.log else None
+    lag: int | None
+    """Records not applied yet; None where Kafka has no such partition any more."""
 
     @property
     def trouble(self) -> str | None:
@@ -222,7 +220,12 @@ async def _look(settings: Settings, services: Collection[str]) -> list[Shown]:
             acts = PartitionActs(connection, group, settings.kafka_topic_prefix)
             found += [(service, standing) for standing in await acts.standing()]
     logs = await _logs(settings, {standing.partition for _, standing in found})
-    return [Shown(name, standing, logs.get(standing.partition)) for name, standing in found]
+    shown = []
+    for service in dict.fromkeys(name for name, _ in found):  # Several may read one partition.
+        its = {s.partition: s for name, s in found if name == service}
+        lags = await count_unread(settings, {p: s.next_offset for p, s in its.items()})
+        shown += [Shown(service, s, logs.get(p), lags.get(p)) for p, s in its.items()]
+    return shown
 
 
 async def _logs(
