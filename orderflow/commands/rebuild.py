@@ -8,19 +8,18 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from orderflow.acting import By, DryRun, Signature, Why, sign
 from orderflow.databases import opened
 from orderflow.environment import load_settings
 from orderflow.terminal import CommandError, WrongArgument, out, run
+from orderflow.unread import count_unread, partitions_of
 from schemas.topics import CLAIMS_EVENTS
 from services.analytics import rebuilding as analytics
 from services.claims import rebuilding as claims
 from services.runtime import auditing, rebuilding
 from services.runtime.auditing import Act
 from services.runtime.clock import clock_of
-from services.runtime.kafka import client_options
 from services.runtime.partitions import PartitionActs
 from services.runtime.postgres import Connection
 from services.runtime.settings import Settings
@@ -82,6 +81,7 @@ async def _rebuild(settings: Settings, wanted: Wanted) -> dict[str, int]:
         try:
             await rebuilding.hold_batches(connection)
             await _refuse_while_it_runs(connection, wanted.service)
+            await _refuse_while_unpublished(connection, wanted)
             emptied = await EMPTY[wanted.service](connection, clock_of(settings).now())
             await auditing.write(connection, [_act(wanted, emptied)])
         except BaseException:
@@ -99,6 +99,12 @@ async def _refuse_while_it_runs(connection: Connection, service: str) -> None:
     running = await rebuilding.count_replicas(connection, service)
     if running:
         raise CommandError(f"{service} runs ({running} of it): stop every replica of it first")
+
+
+async def _refuse_while_unpublished(connection: Connection, wanted: Wanted) -> None:
+    """Somebody's act on parked items may have told something since all was seen with orders."""
+    if wanted.service == "claims" and not wanted.is_try and await rebuilding.has_unsent(connection):
+        raise CommandError("claims told something meanwhile: run this again; nothing was emptied")
 
 
 async def _until_all_is_with_orders(
@@ -135,13 +141,8 @@ async def _count_unread(settings: Settings, orders: Connection) -> int:
     topic = settings.topic(CLAIMS_EVENTS)
     acts = PartitionActs(orders, settings.consumer_group("orders"), settings.kafka_topic_prefix)
     stands = {s.partition: s.next_offset for s in await acts.standing()}
-    consumer = AIOKafkaConsumer(topic, **client_options(settings))
-    await consumer.start()
-    try:
-        numbers = consumer.partitions_for_topic(topic)
-        if not numbers:
-            raise CommandError(f"Kafka has no topic {topic}: run `orderflow topics create`")
-        ends = await consumer.end_offsets([TopicPartition(topic, number) for number in numbers])
-    finally:
-        await consumer.stop()
-    return sum(max(0, end - stands.get(partition, 0)) for partition, end in ends.items())
+    partitions = await partitions_of(settings, topic)
+    if not partitions:
+        raise CommandError(f"Kafka has no topic {topic}: run `orderflow topics create`")
+    found = await count_unread(settings, {each: stands.get(each, 0) for each in partitions})
+    return sum(found.values())

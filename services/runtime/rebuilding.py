@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.runtime.clock import SystemClock
 from services.runtime.leases import lock_class
+from services.runtime.parking.queue import SQL as PARKING_SQL
 from services.runtime.postgres import Connection
 from services.runtime.queries import load
 from services.runtime.relay import SQL as OUTBOX_SQL
@@ -29,9 +30,18 @@ async def count_replicas(connection: Connection, service: str) -> int:
 
 
 async def hold_batches(connection: Connection) -> None:
-    """No batch begins or ends until the end of the caller's transaction, however long it takes."""
+    """No batch begins or ends until the end of the caller's transaction, however long it takes;
+    nor is anything parked tried again, by a service or by an operator.
+    """
     await connection.execute(SQL["wait_as_long_as_it_takes"])
     await connection.execute(SQL["lock_positions"])
+    await connection.execute(PARKING_SQL["lock_drain"])
+
+
+async def has_unsent(connection: Connection) -> bool:
+    """Whether anything waits for publication."""
+    found: bool = await connection.fetchval(OUTBOX_SQL["has_waiting_rows"])
+    return found
 
 
 async def empty_tables(connection: Connection, statements: Mapping[str, str]) -> dict[str, int]:
@@ -54,7 +64,7 @@ async def publish_rest(connection: Connection, settings: Settings, service: str)
     )
     running = asyncio.create_task(relay.run())
     try:
-        while await connection.fetchval(OUTBOX_SQL["has_waiting_rows"]):  # noqa: ASYNC110 - the relay
+        while await has_unsent(connection):  # noqa: ASYNC110 - the relay
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
         relay.drain()
         await running
