@@ -254,8 +254,14 @@ async def _read_states(connection: Connection, inbox: Inbox, gathered: Gathered)
 
 
 def _take_in(gathered: Gathered, order: UUID, told: Sequence[ToldClaim]) -> None:
-    """Put claims that were told after the last event we know of into the order's state."""
+    """Put claims that were told after the last event we know of into the order's state.
+
+    Not while the order's copy is not whole: a snapshot older than a rebuild may tell them as they
+    were before their last change, and nothing must be decided on that.
+    """
     state = gathered.states[order]
+    if not state.order.is_seen:
+        return
     unknown = {t.claim.claim_id: t.claim for t in told if t.sequence > state.sequence}
     if unknown:
         sequence = told[-1].sequence

@@ -149,6 +149,26 @@ async def test_nothing_is_decided_on_an_order_whose_claims_are_not_known(
     assert (event["sequence"], event["order_version"]) == (9, 4)
 
 
+async def test_no_claim_is_changed_as_an_old_snapshot_tells_it(apply, published, rebuild, tables):
+    """It may be from before the claim's last change."""
+    await lives(apply)
+    told = await published()
+    (claim, *_) = [body["event_data"]["claim_id"] for _, body in told]
+    before = await tables()
+    await rebuild()
+
+    await apply(a_snapshot("1", 3, told[:1], **BEFORE))
+    await apply(a_change("claim.withdraw", claim, ce_id="w-9"))
+    assert await published() == []
+    assert (await tables())["claim"] == []
+
+    await apply(a_snapshot("1", 3, told))
+    after = await tables()
+    assert [c for c in after["claim"] if str(c["claim_id"]) != claim] == [
+        c for c in before["claim"] if str(c["claim_id"]) != claim
+    ]
+
+
 async def test_a_snapshot_that_lost_its_claims_for_size_makes_no_order_whole(
     apply, published, rebuild
 ):
