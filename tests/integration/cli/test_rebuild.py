@@ -14,6 +14,7 @@ from .conftest import Run
 
 WHY = ["--why", "tables were lost"]
 ORDER = "11111111-1111-1111-1111-111111111111"
+OTHER = "22222222-2222-2222-2222-222222222222"
 
 
 @pytest.fixture
@@ -115,6 +116,13 @@ def test_recall_notes_what_was_told_of_orders_that_are_not_there(
         assert run("recall", *WHY).stdout == "recall: orders=1 events=1\n"
     noted = "orders.shop_order WHERE order_number = '1001' AND told @> '{\"version\": 5}'"
     assert _count(database, noted) == 1
+    # Later only a part of it is read again: what was noted before stays.
+    later = event | {"event_id": OTHER, "sequence": 3, "order_version": 7}
+    asyncio.run(_tell(kafka_bootstrap_servers, topic_prefix + ORDERS_EVENTS, later))
+    _execute(database, "UPDATE orders.shop_order SET version = 6")
+    assert run("recall", *WHY).stdout == "recall: orders=1 events=1\n"
+    both = 'orders.shop_order WHERE told @> \'{"version": 7, "order_sequence": 3}\''
+    assert _count(database, f"{both} AND jsonb_array_length(told -> 'events') = 2") == 1
 
 
 async def _tell(servers: str, topic: str, body: object) -> None:
