@@ -8,7 +8,7 @@ import asyncio
 import base64
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NoReturn
@@ -26,7 +26,7 @@ from services.runtime.clock import clock_of
 from services.runtime.parking import acts
 from services.runtime.parking.acts import Meant, Result
 from services.runtime.parking.selecting import Selection
-from services.runtime.parking.values import Kind, Parked, Place, Settled
+from services.runtime.parking.values import WHOLE, Kind, Parked, Place, Settled
 from services.runtime.postgres import Connection
 from services.runtime.retrying import backoff_seconds, is_contention
 from services.runtime.settings import Settings
@@ -69,8 +69,10 @@ class Fate:
 
     @property
     def stays(self) -> bool:
-        """Whether it stands where it stood, untried."""
-        return set(self.became) == {"behind"}
+        """Whether it stands where it stood, untried. A record parked unread does not, once it was
+        read: its items stand there instead.
+        """
+        return set(self.became) == {"behind"} and self.parked.index != WHOLE
 
 
 @dataclass(slots=True)
@@ -94,19 +96,35 @@ class Doing:
         """
         apply = apply_of(service, self.settings)
         await _share_the_shards(connection, service, self.settings.outbox_shards)
+        if self.is_try:
+            for fate in await self._tried(connection, apply, service, selection):
+                yield fate
+            return
+        meant: Meant | None = selection
+        while meant is not None:
+            result = await self._step(connection, apply, service, meant)
+            for fate in self._fates(service, result):
+                yield fate
+            meant = result.rest
+
+    async def _tried(
+        self, connection: Connection, apply: ApplyBatch, service: str, selection: Selection
+    ) -> list[Fate]:
+        """What would become of the items. Told only when the transaction is over: who reads it
+        slowly, page by page, must not hold the locks of the orders meanwhile.
+        """
+        fates: list[Fate] = []
         meant: Meant | None = selection
         tried = 0
-        async with AsyncExitStack() as stack:
-            if self.is_try:
-                await stack.enter_async_context(transaction(connection, is_trial=True))
+        async with transaction(connection, is_trial=True):
             while meant is not None:
                 result = await self._step(connection, apply, service, meant)
-                for fate in self._fates(service, result):
-                    yield fate
+                fates += self._fates(service, result)
                 meant, tried = result.rest, tried + len(result.items)
-                if self.is_try and result.rest and tried >= TRIED_MAX:
+                if result.rest and tried >= TRIED_MAX:
                     self.untried += result.rest.count
-                    return
+                    break
+        return fates
 
     async def _step(
         self, connection: Connection, apply: ApplyBatch, service: str, meant: Meant

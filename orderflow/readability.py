@@ -21,7 +21,9 @@ def check_readable(service: str, original: Original, index: int, now: datetime) 
     flaws = flaws_in(service, original, index, now)
     if flaws:
         lines = "\n".join(f"{flaw.pointer or '/'}: {flaw.message}" for flaw in flaws)
-        raise CommandError(f"{service} could not read it; --unchecked sends it:\n{lines}")
+        raise CommandError(
+            f"{service} could not read it; --unchecked goes on all the same:\n{lines}"
+        )
 
 
 def flaws_in(service: str, original: Original, index: int, now: datetime) -> list[FieldError]:

@@ -77,10 +77,12 @@ def _by_name_or_filter(verb: Verb, help_: str) -> Callable[..., None]:
         if items:
             see_that_no_filter(selection)
             chosen = run(_named(settings, items, service))
-        elif everything or service is not None or selection != Selection():
+        elif everything or selection != Selection():
             chosen = dict.fromkeys(within_reach(settings, chosen_services(service)), selection)
         else:
-            raise WrongArgument("which? name items, or give a filter, or --all")
+            raise WrongArgument(
+                "which? name items, or give a filter, or --all (with --service: all of that one)"
+            )
         _do(doing, chosen, json=json)
 
     act.__doc__ = help_

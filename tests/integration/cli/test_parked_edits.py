@@ -80,7 +80,7 @@ def test_a_value_that_its_reader_would_refuse_is_not_taken_unless_told_to(
     nonsense = run(*edit, input="nonsense")
     huge = run(*edit, input='"' + "x" * 1_048_576 + '"')
     assert (nonsense.exit_code, huge.exit_code) == (1, 1)
-    assert "orders could not read it; --unchecked sends it" in nonsense.stderr
+    assert "orders could not read it; --unchecked goes on all the same" in nonsense.stderr
     assert "orders.commands takes 1,048,576" in huge.stderr
     assert acted(run) == []
     forced = run(*edit, "--unchecked", input="nonsense")
