@@ -114,9 +114,11 @@ class BatchConsumer:
                 if is_lasting and await self._part(records, error):
                     self.trouble = ""
                     return
-                self.trouble = "" if is_contention(error) else repr(error)
+                # What a bug raises may quote a message; the parked item has its text.
+                told = repr(error) if is_transient(error) else type(error).__name__
+                self.trouble = "" if is_contention(error) else told
                 self._metrics.transient_retries_total.labels(self._service).inc()
-                log.warning("batch_retried", error=repr(error), attempt=attempt)
+                log.warning("batch_retried", error=told, attempt=attempt)
                 await asyncio.sleep(0 if contentions == 1 else backoff_seconds(attempt))
                 attempt += 1
 
