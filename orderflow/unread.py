@@ -36,17 +36,6 @@ async def count_unread(
         await consumer.stop()
 
 
-async def partitions_of(settings: Settings, topic: str) -> list[TopicPartition]:
-    """The partitions that Kafka has of a topic; none where it has no such topic."""
-    consumer = AIOKafkaConsumer(topic, **client_options(settings))
-    await consumer.start()
-    try:
-        numbers = consumer.partitions_for_topic(topic) or ()
-        return [TopicPartition(topic, number) for number in sorted(numbers)]
-    finally:
-        await consumer.stop()
-
-
 async def _without_records(
     consumer: AIOKafkaConsumer,
     positions: Mapping[TopicPartition, int],

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
+from aiokafka import TopicPartition
 
 from orderflow.acting import By, DryRun, Signature, Why, sign
 from orderflow.databases import opened
 from orderflow.environment import load_settings
 from orderflow.terminal import CommandError, WrongArgument, out, run
-from orderflow.unread import count_unread, partitions_of
+from orderflow.unread import count_unread
 from schemas.topics import CLAIMS_EVENTS
 from services.analytics import rebuilding as analytics
 from services.claims import rebuilding as claims
@@ -23,6 +24,7 @@ from services.runtime.clock import clock_of
 from services.runtime.partitions import PartitionActs
 from services.runtime.postgres import Connection
 from services.runtime.settings import Settings
+from services.runtime.topics import partitions_of
 
 ACT = "service.rebuild"
 LOOK_AGAIN_SECONDS = 0.2
@@ -141,8 +143,9 @@ async def _count_unread(settings: Settings, orders: Connection) -> int:
     topic = settings.topic(CLAIMS_EVENTS)
     acts = PartitionActs(orders, settings.consumer_group("orders"), settings.kafka_topic_prefix)
     stands = {s.partition: s.next_offset for s in await acts.standing()}
-    partitions = await partitions_of(settings, topic)
-    if not partitions:
+    numbers = await partitions_of(settings, topic)
+    if not numbers:
         raise CommandError(f"Kafka has no topic {topic}: run `orderflow topics create`")
+    partitions = [TopicPartition(topic, number) for number in numbers]
     found = await count_unread(settings, {each: stands.get(each, 0) for each in partitions})
     return sum(found.values())

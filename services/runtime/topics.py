@@ -90,6 +90,13 @@ async def check(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list
     ]
 
 
+async def partitions_of(settings: Settings, topic: str) -> list[int]:
+    """The numbers of a topic's partitions, by its name in Kafka; none where it is not there."""
+    async with _admin(settings) as admin:
+        described = await _describe(admin, [topic])
+    return sorted(each["partition"] for each in described.get(topic, ()))
+
+
 @asynccontextmanager
 async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**client_options(settings))
