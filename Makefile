@@ -36,8 +36,12 @@ demo: $(STAMP) ## start everything, play a shop through Kafka, show it live, cou
 	@exec $(RUN) -m orderflow demo $(if $(DATA),--data "$(DATA)")
 
 .PHONY: test
-test: $(STAMP) ## run all tests on a real Kafka and Postgres [ARGS='-k name']
-	@exec $(RUN) -m pytest $(ARGS)
+test: $(STAMP) ## run the tests on a real Kafka and Postgres [ARGS='-k name']
+	@exec $(RUN) -m pytest $(or $(ARGS),-m "not long")
+
+.PHONY: proof
+proof: $(STAMP) ## the long tests: planted bugs, outages one by one, rebuilds and restores
+	@exec $(RUN) -m pytest -m long
 
 .PHONY: chaos
 chaos: $(STAMP) ## kill, freeze, cut and poison everything at random, and count [SEED= ROUNDS= PUBLICATION=]

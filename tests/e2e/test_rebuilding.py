@@ -24,7 +24,7 @@ from tests.e2e.aftermath import (
 )
 from tests.processes import System, running
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 SEED = 5
 SCALE = 0.03

@@ -28,7 +28,7 @@ from tests.e2e.aftermath import (
 )
 from tests.processes import ANSWER_SECONDS, NOON, System, running
 
-pytestmark = pytest.mark.timeout(880)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(880)]
 
 SEED = 3
 SCALE = 0.03

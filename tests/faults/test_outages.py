@@ -28,7 +28,7 @@ from tests.processes import running
 
 pytestmark = [
     pytest.mark.stack,
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.timeout(400),
     pytest.mark.asyncio(loop_scope="module"),
 ]

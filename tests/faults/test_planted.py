@@ -14,7 +14,7 @@ from tests.faults.campaign.stage import Ground, grounded
 
 pytestmark = [
     pytest.mark.stack,
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="module"),
 ]
