@@ -26,6 +26,7 @@ from services.runtime.telemetry import Metrics
 
 SQL = load(Path(__file__).parent / "sql" / "outbox.sql")
 BALANCE_SECONDS = 1.0
+CANCEL_AGAIN_SECONDS = 10.0  # Ending in good order takes a lane less.
 
 log = structlog.get_logger(__name__)
 
@@ -223,10 +224,17 @@ class Relay:
         return lane
 
     async def _end_lanes(self) -> None:
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Cancel them until they have ended: where a cancellation is swallowed under way, one is
+        not enough, and a relay that waited for it would publish nothing any more.
+        """
+        left = set(self._tasks.values())
+        while left:
+            for task in left:
+                task.cancel()
+            ended, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)
+            for task in ended:
+                if not task.cancelled():
+                    task.exception()  # Heard of where the lane failed.
         self._together, self._alone, self._tasks = None, {}, {}
 
     def _refused(self, lane: Lane, error: Refused) -> None:
