@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -13,7 +12,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
-from services.runtime import lenient
+from services.runtime import closing, lenient
 from services.runtime.consumer import BatchConsumer
 from services.runtime.kafka import broker_security, client_options
 from services.runtime.polling import PollLoop
@@ -26,7 +25,6 @@ PARTITION_FETCH_MAX_BYTES = 2 * 1024 * 1024
 IDLE_FETCH_WAIT_MS = 250
 PRODUCER_BATCH_BYTES = 256 * 1024
 PRODUCER_REQUEST_MAX_BYTES = 2 * 1024 * 1024
-ABORT_SECONDS = 1.0
 # Short, because a transaction left open holds back every reader of its partitions.
 TRANSACTION_TIMEOUT_MS = 10_000
 # Of the drain timeout, what the batch in hand may take; the rest is for publishing.
@@ -132,11 +130,10 @@ class RelayProducer(AIOKafkaProducer):  # type: ignore[misc]
         sending = self._sender.sender_task
         if sending is not None:
             sending.cancel()
-        await self.client.close()  # Fails what is under way, which the task waits for.
-        while sending is not None and not sending.done():
-            # In a transaction the task may ask for its coordinator without end: cancel that too.
-            await asyncio.wait([sending], timeout=ABORT_SECONDS)
-            sending.cancel()
+        await closing.close(self.client.close())  # Fails what is under way.
+        if sending is not None:
+            # It waits for that, and in a transaction may ask for its coordinator without end.
+            await closing.end(sending)
         self._message_accumulator.fail_all(ProducerClosed())
         ended = self._txn_manager.wait_for_transaction_end() if self._txn_manager else None
         if ended is not None and ended.done() and not ended.cancelled():

@@ -87,7 +87,10 @@ class Lane:
         self._careful_to = max(refusal.row for refusal in refusals)
 
     async def run(self) -> None:
-        """Publish until drained, or without shards; lost servers are waited for."""
+        """Publish until drained, or without shards; lost servers are waited for.
+
+        Unpublished rows stay, so it tries for ever.
+        """
         attempt = 0
         while True:
             try:
@@ -96,7 +99,9 @@ class Lane:
             except Refused as error:
                 attempt = self._note_refusal(error, attempt)
                 pause = 0.0 if not attempt else min(REFUSED_MAX_SECONDS, 2.0**attempt)
-            except Exception as error:  # noqa: BLE001 - unpublished rows stay, so try for ever
+            except (Exception, asyncio.CancelledError) as error:
+                if _is_cancelled():
+                    raise
                 self.is_well, self.trouble = False, f"{type(error).__name__}: {error}"
                 attempt = 0 if self._progressed else attempt + 1
                 self._interrupted(error, attempt)
@@ -161,3 +166,9 @@ class Lane:
             self._careful_to, self.refusals = 0, ()
         self._published(rows)
         return True
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody cancelled this task. aiokafka also raises the error of tasks of its own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

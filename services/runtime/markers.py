@@ -17,6 +17,7 @@ import orjson
 from aiokafka import TopicPartition
 
 from schemas.topics import DAY_MS, Topic
+from services.runtime import closing
 
 PUBLISHED = "orderflow.published"
 MARKER_TOPIC = Topic(
@@ -125,7 +126,7 @@ class Markers:
             reader.assign([place])
             value = await _last_value(reader, place, self.key(shard))
         finally:
-            await reader.stop()
+            await closing.close(reader.stop())
         return None if value is None else Published.unpack(value)
 
 

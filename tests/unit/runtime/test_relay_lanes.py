@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from services.runtime import relay
+from services.runtime.lanes import Lane
 from services.runtime.relay import Relay, Ways
 from services.runtime.telemetry import Metrics
 
@@ -35,3 +36,25 @@ async def test_a_lane_that_swallows_a_cancellation_ends_all_the_same(monkeypatch
 
     assert lane.cancelled()
     assert one._tasks == {}
+
+
+async def test_a_lane_lives_on_when_a_task_of_its_client_was_cancelled():
+    """The client raises the cancellation of its own tasks in who awaits them."""
+    errors = []
+
+    async def connect():
+        raise asyncio.CancelledError
+
+    lane = Lane(
+        [0],
+        connect=connect,
+        open_publishing=None,
+        published=None,
+        interrupted=lambda error, attempt: (errors.append(error), lane.drain()),
+        refused=None,
+        poll_seconds=None,
+    )
+
+    await lane.run()
+
+    assert [type(error) for error in errors] == [asyncio.CancelledError]
