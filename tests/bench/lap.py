@@ -1,0 +1,159 @@
+"""One lap: a contender on ground of its own, with a mix's messages already on the topics."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from demo.replicas import Replica
+from tests.bench.contenders import Contender
+from tests.bench.loading import load
+from tests.bench.probe import Probe, Progress
+from tests.bench.running import Ground, running
+from tests.bench.traffic import Letter, Mix
+from tests.bench.usage import MEBIBYTE, Usage, resident_bytes
+
+SAMPLE_SECONDS = 0.02
+# What is read before is not counted: processes start, join their group, and fill their caches.
+WARM_SHARE = 0.1
+STANDSTILL_SECONDS = 90.0
+
+
+class StoodStill(Exception):
+    """A contender did not go on; the text has how far it came, and the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """One measurement. Rates are of messages, from the moment a tenth of them was answered to the
+    moment the last could be read; CPU is of the same span, in microseconds a message.
+    """
+
+    contender: str
+    mix: str
+    messages: int
+    replicas: int
+    messages_per_s: float
+    items_per_s: float
+    cpu_us: Mapping[str, float]
+    rss_mb: float
+    outcomes: int
+    events: int
+    load_per_s: float
+
+
+@dataclass(slots=True)
+class _Samples:
+    """What was seen of a lap while it ran."""
+
+    warm: tuple[float, float, Usage] | None = None
+    last: tuple[float, float, Usage] | None = None
+    rss_mb: float = 0.0
+    progress: Progress = field(default_factory=lambda: Progress(0, 0, 0, has_rows=True))
+
+
+async def run(contender: Contender, ground: Ground, mix: Mix, *, replicas: int = 1) -> Lap:
+    """Apply what the mix needs before, then measure the mix on fresh processes.
+
+    Raises:
+        StoodStill: nothing moved for a while.
+        AssertionError: more or fewer answers than the mix has.
+    """
+    course = _Course(contender, ground, mix, replicas)
+    await course.apply_before()
+    load_per_s = await load(ground.installation, mix.letters)
+    samples = await course.apply_measured()
+    return course.lap(samples, load_per_s)
+
+
+class _Course:
+    """The parts of one lap."""
+
+    def __init__(self, contender: Contender, ground: Ground, mix: Mix, replicas: int) -> None:
+        self._contender = contender
+        self._ground = ground
+        self._mix = mix
+        self._replicas = replicas
+        self._before = Progress(0, 0, 0, has_rows=False)
+
+    async def apply_before(self) -> None:
+        """Everything the mix takes for granted."""
+        if not self._mix.before:
+            return
+        await load(self._ground.installation, self._mix.before)
+        self._before = (await self._run(self._mix.before)).progress
+
+    async def apply_measured(self) -> _Samples:
+        """The messages that count."""
+        return await self._run(self._mix.letters)
+
+    async def _run(self, letters: Sequence[Letter]) -> _Samples:
+        """Fresh processes until they are done with the messages."""
+        samples = _Samples()
+        probe = Probe(self._ground.installation, self._contender.positions)
+        async with running(self._contender, self._ground, self._replicas) as replicas, probe:
+            await self._follow(replicas, probe, letters, samples)
+        return samples
+
+    async def _follow(
+        self, replicas: list[Replica], probe: Probe, letters: Sequence[Letter], samples: _Samples
+    ) -> None:
+        count = self._counter(letters)
+        moved_at = time.monotonic()
+        while True:
+            progress = await probe.look()
+            if progress != samples.progress:
+                moved_at, samples.progress = time.monotonic(), progress
+                self._note(samples, replicas, count(progress) / len(letters))
+            if count(progress) >= len(letters) and not progress.has_rows:
+                self._note(samples, replicas, 1.0)
+                return
+            if time.monotonic() - moved_at > STANDSTILL_SECONDS:
+                raise StoodStill(f"{progress}; {replicas[0].log_end()}")
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+    def _counter(self, letters: Sequence[Letter]) -> Callable[[Progress], float]:
+        """How many messages are done: by their answers, or by positions where some have none."""
+        outcomes = sum(letter.outcomes for letter in letters)
+        before = self._before
+        if all(letter.outcomes for letter in letters):
+            return lambda seen: (seen.outcomes - before.outcomes) / outcomes * len(letters)
+        return lambda seen: seen.applied - before.applied
+
+    def _note(self, samples: _Samples, replicas: Sequence[Replica], share: float) -> None:
+        pids = [each.identity.pid for each in replicas if each.identity]
+        usage = Usage.now({"process": pids, **self._ground.server_pids})
+        samples.rss_mb = max(samples.rss_mb, *(resident_bytes(pid) / MEBIBYTE for pid in pids))
+        samples.last = (time.perf_counter(), share, usage)
+        if samples.warm is None and share >= WARM_SHARE:
+            samples.warm = samples.last
+
+    def lap(self, samples: _Samples, load_per_s: float) -> Lap:
+        """The figures of what was seen."""
+        assert samples.warm is not None
+        assert samples.last is not None
+        began, share, used = samples.warm
+        ended, _, used_last = samples.last
+        messages = len(self._mix.letters) * (1 - share)
+        items = sum(max(1, letter.outcomes) for letter in self._mix.letters)
+        progress, before = samples.progress, self._before
+        expected = sum(letter.outcomes for letter in self._mix.letters)
+        outcomes = progress.outcomes - before.outcomes
+        assert outcomes == expected, f"{self._contender.name}: {outcomes} answers for {expected}"
+        return Lap(
+            contender=self._contender.name,
+            mix=self._mix.name,
+            messages=len(self._mix.letters),
+            replicas=self._replicas,
+            messages_per_s=messages / (ended - began),
+            items_per_s=items / len(self._mix.letters) * messages / (ended - began),
+            cpu_us={
+                name: used / messages * 1e6 for name, used in used_last.since(used).seconds.items()
+            },
+            rss_mb=samples.rss_mb,
+            outcomes=outcomes,
+            events=progress.events - before.events,
+            load_per_s=load_per_s,
+        )

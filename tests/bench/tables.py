@@ -1,0 +1,69 @@
+"""The tables of a run, for a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.lap import Lap
+from tests.bench.latency import PERCENTILES, Latency
+from tests.bench.results import Race
+
+SERVERS = ("process", "kafka", "postgres")
+
+
+def race_table(race: Race) -> Table:
+    """Rates with their spread, what they are of the ceiling, and CPU by who used it."""
+    ceiling = race.rate("ceiling")
+    table = Table(title=race.title, title_justify="left")
+    table.add_column("contender")
+    table.add_column("mix")
+    for name in ("replicas", "messages", "laps", "items/s", "least", "most", "of ceiling"):
+        table.add_column(name, justify="right")
+    for name in SERVERS:
+        table.add_column(f"{name} µs", justify="right")
+    table.add_column("MB", justify="right")
+    for figure in race.figures:
+        table.add_row(
+            figure.contender,
+            figure.mix,
+            str(figure.replicas),
+            f"{figure.messages:,}",
+            str(figure.laps),
+            f"{figure.items_per_s:,.0f}",
+            f"{figure.least:,.0f}",
+            f"{figure.most:,.0f}",
+            f"{figure.items_per_s / ceiling:.2f}" if ceiling else "",
+            *(f"{figure.cpu_us[name]:,.0f}" if name in figure.cpu_us else "" for name in SERVERS),
+            f"{figure.rss_mb:.0f}",
+        )
+    return table
+
+
+def latency_table(latencies: list[tuple[float, Latency]]) -> Table:
+    """Milliseconds from when a command was due to its event read, by load."""
+    title = "latency in ms, from the moment a command was due"
+    table = Table(title=title, title_justify="left")
+    names = [f"p{each:g}" for each in PERCENTILES]
+    for name in ("load", "commands/s", "commands", *names, "generator p99"):
+        table.add_column(name, justify="right")
+    for share, latency in latencies:
+        table.add_row(
+            f"{share:.0%}",
+            f"{latency.per_s:,.0f}",
+            f"{latency.messages:,}",
+            *(f"{latency.ms[name]:,.1f}" for name in names),
+            f"{latency.generator_late_ms['p99']:,.1f}",
+        )
+    return table
+
+
+def tell_lap(console: Console, lap: Lap) -> None:
+    """One line a lap, while the run goes on."""
+    used = ", ".join(f"{name} {used:,.0f}" for name, used in lap.cpu_us.items())
+    console.print(
+        f"{lap.mix:16} {lap.contender:18} {lap.replicas} × {lap.messages:>7,} messages "
+        f"{lap.items_per_s:>9,.0f} items/s; µs CPU a message: {used}; {lap.rss_mb:.0f} MB; "
+        f"loaded at {lap.load_per_s:,.0f}/s",
+        highlight=False,
+    )
