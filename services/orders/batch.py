@@ -82,7 +82,7 @@ class OrdersBatch:
         }
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
-        """Decide every item of the batch and write what follows."""
+        """Decide every item of the batch and write what follows, stage by stage."""
         watch = _StopWatch(self._metrics)
         entries = [*tried_again(batch, self._senders), *arrived(batch, self._senders)]
         watch.lap("decode")
@@ -92,8 +92,15 @@ class OrdersBatch:
         for entry in agenda.entries:
             docket.take(entry)
         watch.lap("decide")
-        await self._write(connection, batch, agenda.stored, docket)
+        told = await self._write(connection, agenda.stored, docket)
         watch.lap("write")
+        records = [*self._records(docket), *refused_outcomes(docket.refused, docket.now), *told]
+        watch.lap("encode")
+        await self._outbox.append(connection, records, caused_at=batch.caused_at)
+        await self._queue.save(connection, batch, docket.lanes)
+        if not batch.is_trial:
+            tell(self._metrics, docket.decided, docket.refused)
+        watch.lap("outbox")
 
     # Read.
 
@@ -124,12 +131,9 @@ class OrdersBatch:
     # Write.
 
     async def _write(
-        self,
-        connection: Connection,
-        batch: Batch,
-        stored: store.Stored,
-        docket: Docket,
-    ) -> None:
+        self, connection: Connection, stored: store.Stored, docket: Docket
+    ) -> Sequence[Outgoing]:
+        """Write what changed, waits and was refused; returns the records of the refusals."""
         awaited = docket.newly_waiting()
         changes = store.Changes(
             docket.changed_orders,
@@ -141,14 +145,8 @@ class OrdersBatch:
         await waiting.remove(connection, docket.ended_waiting)
         rows = [self._waiting_row(*each, docket.now) for each in awaited]
         docket.repeat_waiting(await waiting.save(connection, rows))
-        refused = docket.refused
-        refusals = [*refused, *filter(None, map(rejection_of, docket.decided))]
-        told = await rejections.save(connection, refusals, source=outgoing.SOURCE, now=docket.now)
-        records = [*self._records(docket), *refused_outcomes(refused, docket.now), *told]
-        await self._outbox.append(connection, records, caused_at=batch.caused_at)
-        await self._queue.save(connection, batch, docket.lanes)
-        if not batch.is_trial:
-            tell(self._metrics, docket.decided, refused)
+        refusals = [*docket.refused, *filter(None, map(rejection_of, docket.decided))]
+        return await rejections.save(connection, refusals, source=outgoing.SOURCE, now=docket.now)
 
     def _waiting_row(self, key: str, asked: Asked, now: datetime) -> Waiting:
         item = asked.item

@@ -135,7 +135,8 @@ HISTOGRAMS = (
     _Spec("batch_records", "Kafka records in one batch.", buckets=_RECORD_BUCKETS),
     _Spec(
         "batch_stage_seconds",
-        "Time of one stage of one batch: decode, read, decide, write, commit; whole: all of it.",
+        "Time of one stage of one batch: decode, read, decide, write (of orders also encode and "
+        "outbox), commit; whole: all of it.",
         ("service", "stage"),
         _STAGE_BUCKETS,
     ),
