@@ -1,0 +1,29 @@
+"""The parts of the path are measured on real servers, each message in every part."""
+
+import os
+
+import pytest
+
+from tests.bench.meter import OURS, PARTS
+from tests.bench.parts import measure_parts
+from tests.bench.traffic import mix
+
+BATCH = 50
+
+
+async def test_every_part_of_the_path_costs_something_and_so_do_the_servers(stack):
+    made = mix("day", 3 * BATCH)
+    pids = {"kafka": [os.getpid()]}  # Any process will do to see that its phases are told.
+
+    parts = await measure_parts(stack, made, batch=BATCH, rounds=1, server_pids=pids)
+
+    ours = [part for part in parts if part.process == OURS]
+    assert [part.name for part in ours] == list(PARTS)
+    assert all(part.us_per_message > 0 for part in ours)
+    phases = [(part.process, part.name) for part in parts if part.process != OURS]
+    assert phases == [("kafka", "consume"), ("kafka", "apply"), ("kafka", "relay")]
+
+
+async def test_a_mix_that_one_poll_may_hold_is_refused(stack):
+    with pytest.raises(ValueError, match="take 100 or more"):
+        await measure_parts(stack, mix("upserts", BATCH), batch=BATCH)
