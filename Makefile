@@ -56,7 +56,7 @@ down: $(STAMP) ## stop what `make up` left running; data stay
 	@exec $(RUN) -m orderflow down
 
 .PHONY: check
-check: $(STAMP) ## style, types, imports, and whether generated files are up to date
+check: $(STAMP) ## style, types, imports, generated files, and what a message costs
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
@@ -64,6 +64,7 @@ check: $(STAMP) ## style, types, imports, and whether generated files are up to 
 	$(RUN) -m schemas.generate --check
 	$(RUN) -m schemas.gate --check
 	$(RUN) -m orderflow.docs --check
+	$(RUN) -m tests.bench.guard --check
 
 .PHONY: format
 format: $(STAMP) ## put the code into its form

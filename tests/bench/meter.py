@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 import asyncpg
 from asyncpg import Connection
+from prometheus_client import Histogram
 
 from services.runtime.publishing import AtLeastOnce
 from services.runtime.sending import Producer
@@ -34,7 +35,9 @@ PARTS = (
     "relay send",
     "relay delete",
 )
-"""Of our process, in the order of the path; `commit` moves the position first."""
+"""Of our process, in the order of the path; `commit` also frees what the batch held, and moves the
+position.
+"""
 
 ToTopic: TypeAlias = Callable[[str], str]
 
@@ -81,29 +84,32 @@ class Meter:
         return ours | {key: used / of * 1e6 for key, (used, of) in self.servers.items()}
 
 
-class _Marking:
-    """The histogram of stages, which also marks their ends."""
+class Marks(Protocol):
+    """What marks stand in."""
 
-    def __init__(self, histogram: Any, meter: Meter) -> None:
-        self._histogram = histogram
-        self._meter = meter
-
-    def labels(self, service: str, stage: str) -> _MarkingStage:
-        """One stage."""
-        part = AROUND if stage == "whole" else stage
-        return _MarkingStage(self._histogram.labels(service, stage), self._meter, part)
+    def end(self, part: str) -> None:
+        """What ran since the last mark was this part."""
 
 
 @dataclass(frozen=True, slots=True)
-class _MarkingStage:
-    observed: Any
-    meter: Meter
+class _Marking:
+    """Stands where the histogram of stages does: what that does depends on the time it is told."""
+
+    marks: Marks
+
+    def labels(self, _service: str, stage: str) -> _Stage:
+        """One stage."""
+        return _Stage(self.marks, AROUND if stage == "whole" else stage)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    marks: Marks
     part: str
 
-    def observe(self, seconds: float) -> None:
+    def observe(self, _seconds: float) -> None:
         """The stage has ended."""
-        self.observed.observe(seconds)
-        self.meter.end(self.part)
+        self.marks.end(self.part)
 
 
 class MarkingPublishing(AtLeastOnce):
@@ -126,10 +132,10 @@ class MarkingPublishing(AtLeastOnce):
 
 
 @contextmanager
-def marked(metrics: Metrics, meter: Meter) -> Iterator[None]:
-    """The stages of every batch are marked."""
-    histogram: Any = metrics.batch_stage_seconds
-    metrics.batch_stage_seconds = _Marking(histogram, meter)  # type: ignore[assignment]
+def marked(metrics: Metrics, marks: Marks) -> Iterator[None]:
+    """The end of each stage of a batch is a mark."""
+    histogram = metrics.batch_stage_seconds
+    metrics.batch_stage_seconds = cast("Histogram", _Marking(marks))
     try:
         yield
     finally:

@@ -1,0 +1,188 @@
+"""The orders service's path without servers: records in, records out, nothing waited for.
+
+The service's own pieces run; where Postgres stands there are tables in memory that take the same
+statements, and where Kafka stands nothing but its acknowledgements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka import ConsumerRecord
+
+from services.orders.batch import OrdersBatch
+from services.orders.messages.incoming import weigh
+from services.runtime.batches import Batch
+from services.runtime.polls import BatchLimits, by_partition, chunks
+from services.runtime.records import Original, original_of
+from services.runtime.sending import send_rows
+from services.runtime.settings import Settings
+from services.runtime.telemetry import Metrics
+from tests.bench.counting import Counter, Counts
+from tests.bench.meter import marked
+from tests.bench.traffic import Letter, Mix
+
+NOW = datetime(2026, 3, 3, 7, 0, tzinfo=UTC)
+PARTS = ("poll", "decode", "read", "decide", "write", "encode", "outbox", "relay send")
+PARTITIONS = 6
+ITEMS_MAX = 100_000  # All in one batch, however many.
+
+Row = dict[str, Any]
+
+
+def count_parts(mix: Mix) -> dict[str, Counts]:
+    """What each part does for all letters of the mix, one batch, in a process that is warm."""
+    path = _Path()
+    if mix.before:
+        path.run(mix.before, Counter())
+    rows = path.rows.copy()
+    path.run(mix.letters, Counter())  # Caches fill.
+    path.rows = rows
+    counter = Counter()
+    with counter.counting():
+        path.run(mix.letters, counter)
+    return {part: counter.parts[part] for part in PARTS}
+
+
+class _Path:
+    """The service between its servers, and what it has stored so far."""
+
+    def __init__(self) -> None:
+        self.rows = Rows()
+        self._metrics = Metrics()
+        self._settings = Settings(database_url="postgresql://nobody@nowhere/nothing", http_port=0)
+        self._orders = OrdersBatch(self._settings, self._metrics)
+        self._offset = 0
+
+    def run(self, letters: Sequence[Letter], counter: Counter) -> None:
+        """One batch from the poll to the acknowledgement, each part's end marked."""
+        # Commands first: scans that come before their parcel wait, and how many do is chance.
+        in_turn = sorted(letters, key=lambda letter: not letter.outcomes)
+        records = [self._record(letter) for letter in in_turn]
+        limits = BatchLimits(self._settings.batch_max_bytes, ITEMS_MAX)
+        counter.begin()
+        (chunk,) = chunks(records, weigh, limits)
+        originals = [self._original(each) for part in by_partition(chunk).values() for each in part]
+        counter.end("poll")
+        with marked(self._metrics, counter):
+            connection: Any = self.rows
+            _finish(self._orders.apply(connection, Batch(tuple(originals), NOW)))
+        asyncio.run(self._publish(counter))
+
+    async def _publish(self, counter: Counter) -> None:
+        producer: Any = _Acknowledging()
+        rows: Any = self.rows.outbox
+        counter.begin()
+        await send_rows(producer, rows, self._settings.topic)
+        counter.end("relay send")
+        self.rows.outbox = []
+
+    def _original(self, record: ConsumerRecord) -> Original:
+        return original_of(record, record.topic)
+
+    def _record(self, letter: Letter) -> ConsumerRecord:
+        self._offset += 1
+        return ConsumerRecord(
+            topic=letter.topic,
+            partition=zlib.crc32(letter.key) % PARTITIONS,
+            offset=self._offset,
+            timestamp=int(NOW.timestamp() * 1000),
+            timestamp_type=0,
+            key=letter.key,
+            value=letter.value,
+            checksum=None,
+            serialized_key_size=len(letter.key),
+            serialized_value_size=len(letter.value),
+            headers=letter.headers,
+        )
+
+
+def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Run what has nothing to wait for."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("it waits for a server, and there is none")
+
+
+@dataclass(slots=True)
+class Rows:
+    """The tables that a batch of orders reads and writes, without what waits or is parked."""
+
+    # By the number that the id is: comparing and hashing UUIDs would be counted.
+    orders: dict[int, Row] = field(default_factory=dict)
+    parcels: dict[str, Row] = field(default_factory=dict)
+    references: dict[tuple[str, str, str], Row] = field(default_factory=dict)
+    outbox: list[Row] = field(default_factory=list)
+
+    def copy(self) -> Rows:
+        """The same rows, to be written to apart."""
+        return Rows(dict(self.orders), dict(self.parcels), dict(self.references), [])
+
+    async def fetch(self, statement: str, *args: Any) -> list[Row]:
+        """What a reading statement finds."""
+        match _name(statement):
+            case "lock_orders":
+                return _found(self.orders, sorted(id_.int for id_ in args[0]))
+            case "lock_parcels":
+                return _found(self.parcels, sorted(args[0]))
+            case "lock_references":
+                return _found(self.references, sorted(zip(*args, strict=True)))
+            case "take_waiting":
+                return []
+        raise AssertionError(f"{_name(statement)}: say what it finds")
+
+    async def fetchval(self, statement: str, *_: Any) -> Any:
+        """Nothing is parked."""
+        assert _name(statement) == "find_first_parked"
+
+    async def execute(self, statement: str, *args: Any) -> None:
+        """Do what a writing statement does."""
+        match _name(statement):
+            case "insert_orders" | "update_orders":
+                for id_, _, _, _, document, applied in zip(*args, strict=True):
+                    row = {"order_id": id_, "document": document, "applied": applied, "told": None}
+                    self.orders[id_.int] = row
+            case "insert_parcels" | "update_parcels":
+                for number, document in zip(*args, strict=True):
+                    self.parcels[number] = {"number": number, "document": document}
+            case "insert_references" | "update_references":
+                for shop, kind, value, id_ in zip(*args, strict=True):
+                    row = {"shop": shop, "kind": kind, "value": value, "order_id": id_}
+                    self.references[shop, kind, value] = row
+            case name:
+                raise AssertionError(f"{name}: say what it writes")
+
+    async def copy_records_to_table(
+        self, table: str, *, columns: Sequence[str], records: Sequence[Sequence[Any]]
+    ) -> None:
+        """Keep the rows of the outbox."""
+        assert table == "outbox"
+        self.outbox += [dict(zip(columns, record, strict=True)) for record in records]
+
+
+def _found(table: dict[Any, Row], keys: Sequence[Any]) -> list[Row]:
+    return [table[key] for key in keys if key in table]
+
+
+def _name(statement: str) -> str:
+    """`load` leaves each statement's name on its first line."""
+    return statement.partition("\n")[0].removeprefix("-- ")
+
+
+class _Acknowledging:
+    """Takes every record at once."""
+
+    async def send(
+        self, _topic: str, _value: bytes, _key: bytes, **_options: Any
+    ) -> asyncio.Future[object]:
+        """A future that has ended."""
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done

@@ -1,0 +1,156 @@
+"""The guard of the path's cost: what it counts is always the same, and growth does not pass it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from services.orders import docket
+from services.orders.messages import outgoing
+from tests.bench import guard
+from tests.bench.counting import Counts
+from tests.bench.pure import PARTS, count_parts
+from tests.bench.traffic import MIXES, mix
+
+MIX = "day"
+MESSAGES = 40
+COUNT = f"""
+from tests.bench.pure import count_parts
+from tests.bench.traffic import mix
+print([count_parts(mix(name, {MESSAGES})) for name in ("day", "bulk")])
+"""
+
+
+def measure():
+    return guard.measure([MIX], MESSAGES)
+
+
+def against(before):
+    return list(guard.changes(before, measure()))
+
+
+@pytest.fixture(scope="module")
+def accepted():
+    """What a message costs before anything is planted."""
+    return measure()
+
+
+def test_two_runs_count_the_same():
+    assert count_parts(mix(MIX, MESSAGES)) == count_parts(mix(MIX, MESSAGES))
+
+
+def test_so_do_two_processes_whose_sets_have_different_orders():
+    def count(hash_seed):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        asked = [sys.executable, "-c", COUNT]
+        return subprocess.run(asked, env=environment, check=True, capture_output=True).stdout
+
+    assert count("1") == count("2") != b""
+
+
+def test_what_costs_the_same_passes(accepted, capsys):
+    assert guard.judge(against(accepted)) == 0
+
+    assert "guard: dearer=0 cheaper=0 of=" in capsys.readouterr().out
+
+
+def test_slower_python_is_caught_with_its_part_its_mix_and_the_way_out(
+    accepted, monkeypatch, capsys
+):
+    decide = docket.decide
+
+    def slow(*args):
+        for _ in range(1_000):
+            pass
+        return decide(*args)
+
+    monkeypatch.setattr(docket, "decide", slow)
+    found = against(accepted)
+
+    assert guard.judge(found) == 1
+    grown = [change for change in found if change.is_growth]
+    assert {(change.part, change.mix, change.measure) for change in grown} == {
+        ("decide", MIX, "instructions")
+    }
+    told = capsys.readouterr().err
+    assert f"dearer: {grown[0]}" in told
+    assert told.startswith("dearer: decide, day: ")
+    assert "python -m tests.bench.guard --write" in told
+
+
+def test_more_work_in_c_is_caught_though_python_does_next_to_nothing_more(accepted, monkeypatch):
+    dumps = outgoing.dumps
+
+    def dump_twice(value):
+        dumps(value)
+        return dumps(value)
+
+    monkeypatch.setattr(outgoing, "dumps", dump_twice)
+
+    grown = {(each.part, each.measure) for each in against(accepted) if each.is_growth}
+    assert grown == {("encode", "codec_bytes")}
+
+
+def test_what_became_cheaper_is_told_and_passes(accepted, capsys):
+    dear = {
+        part: {name: counts + counts for name, counts in by_mix.items()}
+        for part, by_mix in accepted.items()
+    }
+
+    assert guard.judge(list(guard.changes(dear, accepted))) == 0
+    assert "cheaper: decide, day: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_growth"),
+    [
+        (1_000, 1_100, False),
+        (1_000, 1_101, True),
+        (0, 11, True),  # There was nothing of it.
+        (0, 10, False),  # And next to nothing is nothing.
+        (20, 29, False),
+    ],
+)
+def test_a_tenth_and_more_than_next_to_nothing_is_growth(before, after, is_growth):
+    change = guard.Change("decode", MIX, "instructions", before, after)
+
+    assert change.is_growth is is_growth
+
+
+def test_what_is_accepted_is_written_down_and_read_back(accepted, tmp_path):
+    guard.save(accepted, tmp_path / "guard.json")
+
+    assert guard.load(tmp_path / "guard.json") == accepted
+
+
+def test_another_python_counts_something_else(accepted, tmp_path):
+    path = tmp_path / "guard.json"
+    guard.save(accepted, path)
+    told = json.loads(path.read_text()) | {"python": "3.99"}
+    path.write_text(json.dumps(told))
+
+    with pytest.raises(ValueError, match=r"counted on Python 3\.99, .* --write"):
+        guard.load(path)
+
+
+def test_every_part_of_every_mix_is_watched():
+    baseline = guard.load()
+
+    assert list(baseline) == list(PARTS)
+    assert all(list(by_mix) == list(MIXES) for by_mix in baseline.values())
+    assert all(
+        counts.instructions > 0 for by_mix in baseline.values() for counts in by_mix.values()
+    )
+
+
+def test_a_part_that_is_not_in_the_baseline_is_no_pass(accepted):
+    without = {part: costs for part, costs in accepted.items() if part != "decide"}
+
+    with pytest.raises(ValueError, match="other parts or mixes: run"):
+        against(without)
+
+
+def test_counts_are_of_one_message():
+    assert Counts(10, 4, 1).per(4) == Counts(2.5, 1.0, 0.2)
