@@ -10,16 +10,16 @@ from pathlib import Path
 
 import asyncpg
 
+from orderflow.parked_acts import apply_of
 from schemas.identity import order_id
-from services.orders.batch import OrdersBatch
 from services.runtime.clock import clock_of
 from services.runtime.parking import acts
 from services.runtime.parking.acts import Result, Selection
 from services.runtime.parking.values import Kind
 from services.runtime.postgres import connect
-from services.runtime.service import process_metrics
 from services.runtime.settings import Settings
 from tests.faults.campaign import poison
+from tests.faults.campaign.checker.tables import Kept
 from tests.faults.campaign.stage import Stage
 from tests.faults.campaign.traffic import DIARY_SHOP, Diary
 
@@ -33,7 +33,7 @@ Act = Callable[[asyncpg.Connection, Selection], Awaitable[Result]]
 
 
 class Operators:
-    """Act on what is parked in the orders service, as `orderflow parked` does."""
+    """Act on what is parked, as `orderflow parked` does."""
 
     def __init__(self, stage: Stage) -> None:
         self._mended = poison.mended_file(stage.control)
@@ -44,7 +44,7 @@ class Operators:
             clock_file=Path(stage.installation.clock_file),
             outbox_shards=stage.outbox_shards,
         )
-        self._apply = OrdersBatch(self._settings, process_metrics()).apply
+        self._apply = apply_of("orders", self._settings)
         self.acts: Counter[str] = Counter()
 
     def mend(self, *, is_mended: bool) -> None:
@@ -67,13 +67,25 @@ class Operators:
             if rng.random() < ACTED_ON / 3:
                 await self._discard(diary)
 
+    async def retry_crashes(self, parked: Sequence[Kept], poisoned: Sequence[Diary]) -> None:
+        """What processes died at is tried again: it was the strikes that killed them.
+
+        Decided here, where no bug is, poison goes on too.
+        """
+        crashes = [each for each in parked if each.kind == Kind.CRASH]
+        for service in sorted({each.service for each in crashes}):
+            await self._until_done(service, Selection(kind=Kind.CRASH), self._retrying(service))
+        for diary in poisoned:
+            if any((diary.poison or "").encode() in (each.value or b"") for each in crashes):
+                diary.retried()
+        self.acts["crashes retried"] += len(crashes)
+
+    def _retrying(self, service: str) -> Act:
+        now, apply = clock_of(self._settings).now, apply_of(service, self._settings)
+        return lambda there, which: acts.retry(there, apply, which, now=now())
+
     async def _retry(self, diary: Diary) -> None:
-        now = clock_of(self._settings).now
-        await self._do(
-            diary,
-            Kind.DECISION,
-            lambda there, which: acts.retry(there, self._apply, which, now=now()),
-        )
+        await self._do(diary, Kind.DECISION, self._retrying("orders"))
         diary.retried()
         self.acts["retried"] += 1
 
@@ -98,26 +110,30 @@ class Operators:
         self.acts["discarded"] += 1
 
     async def _do(self, diary: Diary, kind: Kind, act: Act) -> None:
-        """One act in one transaction; tried again while the database is away or locked.
+        """One act on a diary in the orders service.
 
         Raises:
             AssertionError: nothing is parked of the order, or the act does not succeed.
         """
         which = Selection(name=f"order:{order_id(DIARY_SHOP, diary.number)}", kind=kind)
-        for attempt in range(TRIES):
-            try:
-                result = await self._once(which, act)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                if attempt == TRIES - 1:
-                    raise
-                await asyncio.sleep(PAUSE_SECONDS)
-                continue
-            # After a commit whose answer was lost there is nothing left to act on.
-            assert result.items or attempt, f"nothing is parked of {diary.key}"
-            return
+        tries, result = await self._until_done("orders", which, act)
+        # After a commit whose answer was lost there is nothing left to act on.
+        assert result.items or tries > 1, f"nothing is parked of {diary.key}"
 
-    async def _once(self, which: Selection, act: Act) -> Result:
-        connection = await connect(self._settings, "orders", "operator")
+    async def _until_done(self, service: str, which: Selection, act: Act) -> tuple[int, Result]:
+        """One act in one transaction; tried again while the database is away or locked."""
+        tries = 1
+        while True:
+            try:
+                return tries, await self._once(service, which, act)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                if tries == TRIES:
+                    raise
+                tries += 1
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _once(self, service: str, which: Selection, act: Act) -> Result:
+        connection = await connect(self._settings, service, "operator")
         try:
             async with connection.transaction():
                 return await act(connection, which)

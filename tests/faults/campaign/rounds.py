@@ -115,6 +115,7 @@ class Campaign:
             self.publisher.publish(messages, seconds, self.ledger.causes),
             self.operators.act_in_the_storm(() if is_mended else poisoned, chance),
         )
+        await self._until_no_crash_is_parked()
         if is_mended:
             await self._until_nothing_is_parked()
         await self._look(number)
@@ -212,13 +213,20 @@ class Campaign:
             if topic in READS[service] and positions.get((service, topic, partition), 0) < end
         ]
 
+    async def _until_no_crash_is_parked(self) -> None:
+        """What three strikes hit at the same record is parked unread, for an operator to retry."""
+        await self._settle()
+        await self.operators.retry_crashes(await self.tables.parked(), self.traffic.poisoned())
+
     async def _until_nothing_is_parked(self) -> None:
         """Without the bug everything heals by itself: the services try again."""
         deadline = time.monotonic() + SETTLE_SECONDS
-        await self._settle()
         while time.monotonic() < deadline:
-            if not await self.tables.parked():
+            parked = await self.tables.parked()
+            if not parked:
                 break
+            # A crash that stood behind poison is the first of its line now.
+            await self.operators.retry_crashes(parked, self.traffic.poisoned())
             await asyncio.sleep(POLL_SECONDS)
         for diary in self.traffic.poisoned():
             diary.retried()
