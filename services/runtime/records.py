@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -98,7 +99,7 @@ class Message:
     body: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Item:
     """One unit of work: (message, index in it). Outcomes, dedup and waiting are per item."""
 
@@ -107,7 +108,7 @@ class Item:
     envelope: Envelope
     body: Any
 
-    @property
+    @cached_property  # Asked for several times, and a hash each time.
     def item_id(self) -> UUID:
         """What makes two deliveries the same item: (source, id, index), else where it lies."""
         return item_id(self.original, self.envelope, self.index)

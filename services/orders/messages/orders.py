@@ -204,7 +204,7 @@ def _address(address: shapes.Address) -> values.Address:
 
 def _members(model: BaseModel) -> dict[str, Any]:
     """The members of a flat model, whose names are the domain's too."""
-    return dict(model)
+    return vars(model)
 
 
 def _analytics(analytics: shapes.OrderAnalytics | None) -> values.Analytics | None:

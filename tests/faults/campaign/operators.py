@@ -27,6 +27,8 @@ ACTED_ON = 0.6
 """Share of the poisoned orders that an operator sees to in a round; the others stay."""
 TRIES = 40
 PAUSE_SECONDS = 0.5
+ENDED = ("applied", "no_change", "rejected", "waiting")
+"""What an item became that is not parked any more."""
 WHY = "the campaign's operator"
 
 Act = Callable[[asyncpg.Connection, Selection], Awaitable[Result]]
@@ -73,10 +75,15 @@ class Operators:
         Decided here, where no bug is, poison goes on too.
         """
         crashes = [each for each in parked if each.kind == Kind.CRASH]
+        decided = b""
         for service in sorted({each.service for each in crashes}):
-            await self._until_done(service, Selection(kind=Kind.CRASH), self._retrying(service))
+            which = Selection(kind=Kind.CRASH)
+            _, result = await self._until_done(service, which, self._retrying(service))
+            decided += b"".join(
+                item.parked.original.value or b"" for item in result.items if item.became in ENDED
+            )
         for diary in poisoned:
-            if any((diary.poison or "").encode() in (each.value or b"") for each in crashes):
+            if f'"{diary.poison}"'.encode() in decided:
                 diary.retried()
         self.acts["crashes retried"] += len(crashes)
 
