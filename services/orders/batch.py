@@ -111,11 +111,12 @@ class OrdersBatch:
         the locks, so that an item that began to wait in between is never missed.
         """
         references, numbers = _named(entries)
-        first = await waiting.take(connection, keys_of(references))
-        called = _kept(first, batch.now)
-        more_references, more_numbers = _named([each for _, each in called])
-        references, numbers = references | more_references, numbers | more_numbers
-        keys = [*keys_of(references), *map(number_key, numbers)]
+        keys = keys_of(references)
+        if called := _kept(await waiting.take(connection, keys), batch.now):
+            more_references, more_numbers = _named([each for _, each in called])
+            references, numbers = references | more_references, numbers | more_numbers
+            keys = keys_of(references)
+        keys = [*keys, *map(number_key, numbers)]
         second = await waiting.take(connection, keys)
         stored = await store.lock(connection, references, numbers)
         last = await waiting.take(connection, keys)

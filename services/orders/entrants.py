@@ -14,6 +14,7 @@ from services.orders.domain.commands import (
     names,
     number_key,
     reference_key,
+    uuid_key,
 )
 from services.orders.domain.parcel import Parcel, normalise_number
 from services.orders.messages.incoming import (
@@ -67,12 +68,11 @@ def names_of(
 
 def keys_of(references: Collection[Reference]) -> list[str]:
     """What items may wait for by these references; an order's number gives away its uuid too."""
-    by_id = {
-        Reference(reference.shop, ReferenceKind.UUID, str(id_))
-        for reference in references
-        if (id_ := direct_id(reference))
-    }
-    return [reference_key(each) for each in {*references, *by_id}]
+    keys = {reference_key(each): None for each in references}
+    for each in references:
+        if id_ := direct_id(each):
+            keys[uuid_key(each.shop, id_)] = None
+    return list(keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import sha1
 from typing import Any, Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -23,6 +24,7 @@ __all__ = [
     "decode_json",
     "headers_of",
     "item_id",
+    "named_uuid",
     "original_of",
     "read_message",
     "readable_envelope",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 ITEM_NAMESPACE = uuid5(NAMESPACE_URL, "https://orderflow.dev/items")
+_ITEM_NAMESPACE_BYTES = ITEM_NAMESPACE.bytes
 READ_HEADERS = frozenset(
     {
         "ce_specversion",
@@ -134,9 +137,15 @@ class ConsumedRecord(Protocol):
 def item_id(original: Original, envelope: Envelope, index: int) -> UUID:
     """Identity of an item (design 7.6). An id without a source counts within topic and key only."""
     if envelope.id is None:
-        return uuid5(ITEM_NAMESPACE, f"{original.coordinates}#{index}")
+        return named_uuid(f"{original.coordinates}#{index}")
     source = envelope.source or f"{original.coordinates.topic}/{(original.key or b'').hex()}"
-    return uuid5(ITEM_NAMESPACE, f"{source}\n{envelope.id}\n{index}")
+    return named_uuid(f"{source}\n{envelope.id}\n{index}")
+
+
+def named_uuid(name: str) -> UUID:
+    """`uuid5(ITEM_NAMESPACE, name)`, in half the time: every item and every answer has one."""
+    digest = sha1(_ITEM_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).digest()
+    return UUID(bytes=digest[:16], version=5)
 
 
 def original_of(record: ConsumedRecord, topic: str) -> Original:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid5
 
 import orjson
 from asyncpg import Connection
@@ -19,13 +18,13 @@ from schemas.outcomes import ITEM_REJECTED
 from services.runtime.outbox import Outgoing, pack_headers
 from services.runtime.queries import load
 from services.runtime.records import (
-    ITEM_NAMESPACE,
     KEY_MAX_BYTES,
     Coordinates,
     Envelope,
     FieldError,
     Original,
     item_id,
+    named_uuid,
 )
 
 SQL = load(Path(__file__).parent / "sql" / "rejected.sql")
@@ -120,7 +119,7 @@ def _errors(rejection: Rejection) -> list[dict[str, str]]:
 def _outgoing(rejection: Rejection, carried_by: int | None, source: str, now: datetime) -> Outgoing:
     original, envelope = rejection.original, rejection.envelope
     at = original.coordinates
-    event_id = uuid5(ITEM_NAMESPACE, f"rejected/{at}#{rejection.index}")
+    event_id = named_uuid(f"rejected/{at}#{rejection.index}")
     headers = CloudEvent(
         type=ITEM_REJECTED,
         source=source,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 from uuid import UUID
 
@@ -236,16 +237,28 @@ def canonical(reference: Reference) -> Reference:
     """The one spelling of a reference: UUIDs in lower case with dashes, the rest as it is."""
     if reference.kind is not ReferenceKind.UUID:
         return reference
+    spelled = _spelled(reference.value)
+    return reference if spelled == reference.value else replace(reference, value=spelled)
+
+
+# One batch spells each of its ids several times, and reading one is the dear part.
+@lru_cache(maxsize=8192)
+def _spelled(text: str) -> str:
     try:
-        return replace(reference, value=str(UUID(reference.value)))
+        return str(UUID(text))
     except ValueError:
-        return reference
+        return text
 
 
 def reference_key(reference: Reference) -> str:
     """What an item waits for when the order it names is not there yet."""
     spelled = canonical(reference)
     return f"order/{spelled.shop}/{spelled.kind}/{spelled.value}"
+
+
+def uuid_key(shop: str, order_id: UUID) -> str:
+    """The same of an order that is named by its id."""
+    return f"order/{shop}/{ReferenceKind.UUID}/{order_id}"
 
 
 def number_key(number: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from uuid import uuid5
 
 import orjson
 
@@ -16,7 +15,7 @@ from services.orders.domain.order import Order
 from services.orders.messages import context
 from services.orders.messages.context import Context, dumps
 from services.runtime.outbox import Outgoing
-from services.runtime.records import ITEM_NAMESPACE, KEY_MAX_BYTES, Item
+from services.runtime.records import KEY_MAX_BYTES, Item, named_uuid
 
 SOURCE = "orderflow/orders"
 OUTCOMES = "orders.outcomes"
@@ -119,7 +118,7 @@ def _outcome(item: Item, body: dict[str, Any], shard_by: str, now: datetime) -> 
     headers = CloudEvent(
         type=COMMAND_DECIDED,
         source=SOURCE,
-        id=str(uuid5(ITEM_NAMESPACE, f"outcome/{at}#{item.index}")),
+        id=str(named_uuid(f"outcome/{at}#{item.index}")),
         time=rfc3339(now),
         subject=str(body["order_id"]) if body.get("order_id") else None,
         traceparent=item.envelope.traceparent,
