@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 import asyncpg
 from aiokafka import errors
+from aiokafka.partitioner import murmur2
 
 from services.runtime.outbox import unpack_headers
 
@@ -24,6 +26,23 @@ _REFUSALS = (
     errors.UnsupportedForMessageFormatError,
     errors.PolicyViolationError,
 )
+
+
+class Packet(Protocol):
+    """Records of one partition, to be sent in one request: aiokafka's BatchBuilder."""
+
+    def append(
+        self,
+        *,
+        timestamp: int | None,
+        key: bytes,
+        value: bytes,
+        headers: Sequence[tuple[str, bytes]],
+    ) -> object | None:
+        """Take a record; None when it is full. The first one it takes whatever its size."""
+
+    def close(self) -> None:
+        """Take no more."""
 
 
 class Producer(Protocol):
@@ -45,6 +64,14 @@ class Producer(Protocol):
         headers: list[tuple[str, bytes]] | None = None,
     ) -> asyncio.Future[object]:
         """Take a record to send; the future ends when it is acknowledged or has failed."""
+
+    def create_batch(self) -> Packet:
+        """An empty packet."""
+
+    async def send_batch(
+        self, batch: Packet, topic: str, *, partition: int
+    ) -> asyncio.Future[object]:
+        """Take a packet to send, once the one before it is on its way."""
 
     async def partitions_for(self, topic: str) -> set[int]:
         """The numbers of a topic's partitions."""
@@ -81,19 +108,21 @@ class Refused(Exception):
         self.refusals = tuple(refusals)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Sent:
-    """A record that the producer has taken."""
+    """Records that the producer takes together, and what becomes of them."""
 
-    row: asyncpg.Record
-    index: int
-    future: asyncio.Future[object]
+    places: list[tuple[asyncpg.Record, int]] = field(default_factory=list)
+    """Rows, and which of their records."""
+    future: asyncio.Future[object] | None = None
 
-    def refusal(self) -> Refusal | None:
-        """Why it was refused, if it was."""
-        if not self.future.done() or self.future.cancelled():
-            return None
-        return _refusal_of(self.row, self.index, self.future.exception())
+    def refusals(self) -> list[Refusal]:
+        """Why they were refused, if they were."""
+        if self.future is None or not self.future.done() or self.future.cancelled():
+            return []
+        error = self.future.exception()
+        found = (_refusal_of(row, index, error) for row, index in self.places)
+        return [refusal for refusal in found if refusal]
 
 
 async def send_rows(
@@ -111,43 +140,84 @@ async def send_rows(
 
     Raises Refused, or what the producer raised.
     """
-    pending: list[_Sent] = []
-    failed: list[BaseException] = []
-
-    def note(sent: asyncio.Future[object]) -> None:
-        if sent.cancelled():
-            failed.append(ConnectionError("a record was dropped before it was sent"))
-        elif error := sent.exception():
-            failed.append(error)
-
+    sending = _Sending(producer)
     for row in rows:
         for index, topic in enumerate(row["topics"]):
-            future = await _send(producer, row, index, physical_topic(topic))
-            future.add_done_callback(note)
-            pending.append(_Sent(row, index, future))
-            if one_by_one:
-                await asyncio.wait([future])
-            if failed:
-                raise _told(pending, failed[0])
-    # Every future, also where a commit follows: a transaction with a record that failed commits
-    # without it, and says nothing (trap 2).
-    if pending:  # An operator may have taken the only record out of a row.
-        futures = [sent.future for sent in pending]
-        await asyncio.wait(futures, return_when=asyncio.FIRST_EXCEPTION)
-    if failed:
-        raise _told(pending, failed[0])
+            try:
+                await sending.add(row, index, physical_topic(topic))
+                if one_by_one:
+                    await sending.finish()
+            except Exception as error:
+                if refusal := _refusal_of(row, index, error):
+                    raise Refused([refusal]) from error
+                raise
+    await sending.finish()
 
 
-async def _send(
-    producer: Producer, row: asyncpg.Record, index: int, topic: str
-) -> asyncio.Future[object]:
-    try:
+class _Sending:
+    """Packs records by partition, each in its turn: a future a packet, not one a record."""
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+        self._open: dict[tuple[str, int], tuple[Packet, _Sent]] = {}
+        self._pending: list[_Sent] = []
+        self._failed: list[BaseException] = []
+        self._partitions: dict[str, int] = {}
+
+    async def add(self, row: asyncpg.Record, index: int, topic: str) -> None:
+        """The next record; a packet that it does not fit into any more is sent."""
+        if topic not in self._partitions:
+            self._partitions[topic] = len(await self._producer.partitions_for(topic))
+        key = row["keys"][index]
+        at = topic, (_hash_of(key) & 0x7FFFFFFF) % self._partitions[topic]
         headers = unpack_headers(row["headers"][index])
-        return await producer.send(topic, row["values"][index], row["keys"][index], headers=headers)
-    except Exception as error:
-        if refusal := _refusal_of(row, index, error):
-            raise Refused([refusal]) from error
-        raise
+        while True:
+            packet, sent = self._open.get(at) or self._begin(at)
+            value = row["values"][index]
+            if packet.append(timestamp=None, key=key, value=value, headers=headers) is not None:
+                sent.places.append((row, index))
+                return
+            await self._send(at)
+
+    async def finish(self) -> None:
+        """Send what is packed and wait for everything, or for the first failure.
+
+        Every future, also where a commit follows: a transaction with a record that failed commits
+        without it, and says nothing (trap 2).
+        """
+        for at in list(self._open):
+            await self._send(at)
+        # An operator may have taken the only record out of a row.
+        if futures := [sent.future for sent in self._pending if sent.future]:
+            await asyncio.wait(futures, return_when=asyncio.FIRST_EXCEPTION)
+        self._raise_if_failed()
+
+    def _begin(self, at: tuple[str, int]) -> tuple[Packet, _Sent]:
+        self._open[at] = self._producer.create_batch(), _Sent()
+        return self._open[at]
+
+    async def _send(self, at: tuple[str, int]) -> None:
+        packet, sent = self._open.pop(at)
+        packet.close()
+        topic, partition = at
+        sent.future = await self._producer.send_batch(packet, topic, partition=partition)
+        sent.future.add_done_callback(self._note)
+        self._pending.append(sent)
+        self._raise_if_failed()
+
+    def _note(self, future: asyncio.Future[object]) -> None:
+        if future.cancelled():
+            self._failed.append(ConnectionError("a record was dropped before it was sent"))
+        elif error := future.exception():
+            self._failed.append(error)
+
+    def _raise_if_failed(self) -> None:
+        if self._failed:
+            raise _told(self._pending, self._failed[0])
+
+
+# As the producer would choose, in pure Python: an order's events come one soon after the other.
+_hash_of = lru_cache(maxsize=16_384)(murmur2)
 
 
 def _told(pending: Sequence[_Sent], first: BaseException) -> BaseException:
@@ -156,7 +226,7 @@ def _told(pending: Sequence[_Sent], first: BaseException) -> BaseException:
         return first
     by_shard: dict[int, Refusal] = {}
     for sent in pending:
-        if refusal := sent.refusal():
+        for refusal in sent.refusals():
             by_shard.setdefault(refusal.shard, refusal)
     return Refused(list(by_shard.values()))
 

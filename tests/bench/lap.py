@@ -25,6 +25,13 @@ class StoodStill(Exception):
     """A contender did not go on; the text has how far it came, and the end of its log."""
 
 
+class TooShort(Exception):
+    """A mix was done within one look: no span of it was seen."""
+
+    def __init__(self, mix: Mix) -> None:
+        super().__init__(f"{len(mix.letters)} messages of {mix.name} were done at once: take more")
+
+
 @dataclass(frozen=True, slots=True)
 class Lap:
     """One measurement. Rates are of messages, from the moment a tenth of them was answered to the
@@ -59,6 +66,7 @@ async def run(contender: Contender, ground: Ground, mix: Mix, *, replicas: int =
 
     Raises:
         StoodStill: nothing moved for a while.
+        TooShort: there are too few messages to measure.
         AssertionError: more or fewer answers than the mix has.
     """
     course = _Course(contender, ground, mix, replicas)
@@ -136,6 +144,8 @@ class _Course:
         assert samples.last is not None
         began, share, used = samples.warm
         ended, _, used_last = samples.last
+        if ended == began:
+            raise TooShort(self._mix)
         messages = len(self._mix.letters) * (1 - share)
         items = sum(max(1, letter.outcomes) for letter in self._mix.letters)
         progress, before = samples.progress, self._before

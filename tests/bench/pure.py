@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka import ConsumerRecord
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from services.orders.batch import OrdersBatch
 from services.orders.messages.incoming import weigh
 from services.runtime.batches import Batch
+from services.runtime.broker import PRODUCER_BATCH_BYTES
 from services.runtime.polls import BatchLimits, by_partition, chunks
 from services.runtime.records import Original, original_of
 from services.runtime.sending import send_rows
@@ -177,12 +179,21 @@ def _name(statement: str) -> str:
 
 
 class _Acknowledging:
-    """Takes every record at once."""
+    """Takes everything at once."""
 
-    async def send(
-        self, _topic: str, _value: bytes, _key: bytes, **_options: Any
+    async def partitions_for(self, _topic: str) -> set[int]:
+        """As many as everywhere here."""
+        return set(range(PARTITIONS))
+
+    def create_batch(self) -> BatchBuilder:
+        """As a producer that is not transactional makes it."""
+        return BatchBuilder(PRODUCER_BATCH_BYTES, 0, is_transactional=False)
+
+    async def send_batch(
+        self, _batch: object, _topic: str, *, partition: int
     ) -> asyncio.Future[object]:
         """A future that has ended."""
+        assert partition in range(PARTITIONS)
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from services.orders.domain.commands import Item
+from services.orders.domain.frozen import replace
 from services.orders.domain.order import Order
 
 REMEMBERED = 64

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 from services.orders.domain.acceptance import accept
 from services.orders.domain.commands import UpdateOrder, UpdateShipment, number_key
 from services.orders.domain.contents import check_contents
 from services.orders.domain.drafts import check_expected, settle, with_shipment
+from services.orders.domain.frozen import replace
 from services.orders.domain.fulfilment import shipment_with
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.lookup import check_news, require

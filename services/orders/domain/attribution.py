@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from uuid import UUID
 
 from services.orders.domain.acceptance import REMEMBERED, newest, newest_time
 from services.orders.domain.commands import Item, UpsertAnalytics
+from services.orders.domain.frozen import replace
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.lookup import is_stale, require
 from services.orders.domain.order import Analytics, Order

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 from services.orders.domain.acceptance import accept
 from services.orders.domain.commands import CancelOrder
 from services.orders.domain.drafts import settle
+from services.orders.domain.frozen import replace
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.lookup import check_news, require
 from services.orders.domain.order import OrderStatus

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 from services.orders.domain.commands import RecordClaim, Reference, ReferenceKind
+from services.orders.domain.frozen import replace
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.lookup import require
 from services.orders.domain.order import ClaimCopy

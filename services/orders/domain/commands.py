@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TypeAlias
 from uuid import UUID
 
+from services.orders.domain.frozen import replace
 from services.orders.domain.identity import digest_of
 from services.orders.domain.order import Address, Analytics, ClaimCopy, Discount, Product
 from services.orders.domain.parcel import normalise_number

@@ -5,9 +5,9 @@ Always: shipments = max(asked, handed over), and those without a number are draf
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 
+from services.orders.domain.frozen import replace
 from services.orders.domain.identity import shipment_id_of
 from services.orders.domain.order import SHIPMENTS_MAX, Order, OrderStatus, Shipment
 from services.orders.domain.reasons import Reason

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 from services.orders.domain.commands import Tracking, number_key
 from services.orders.domain.drafts import lowest_draft, settle, with_shipment
+from services.orders.domain.frozen import replace
 from services.orders.domain.journey import start_of
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.order import Order, Shipment

@@ -6,7 +6,7 @@ numbered here, so that every event takes exactly one step; orders get their coun
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from services.orders.domain.decision import (
     Topic,
     World,
 )
+from services.orders.domain.frozen import replace
 from services.orders.domain.identity import digest_of, event_id_of
 from services.orders.domain.order import Order, Shipment
 from services.orders.domain.parcel import Parcel

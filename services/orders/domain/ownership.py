@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from services.orders.domain.frozen import replace
 from services.orders.domain.order import Shipment
 from services.orders.domain.parcel import Owner, Parcel
 from services.orders.domain.scans import Scan

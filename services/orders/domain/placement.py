@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from services.orders.domain.commands import (
 )
 from services.orders.domain.contents import check_contents
 from services.orders.domain.drafts import check_expected, settle
+from services.orders.domain.frozen import replace
 from services.orders.domain.fulfilment import attach_all
 from services.orders.domain.identity import order_id_of
 from services.orders.domain.ledger import Ledger

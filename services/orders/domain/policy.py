@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID
@@ -24,6 +23,7 @@ from services.orders.domain.commands import (
     names,
 )
 from services.orders.domain.decision import Decision, Outcome, World
+from services.orders.domain.frozen import replace
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.lookup import find
 from services.orders.domain.placement import place, upsert

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from services.orders.domain.catalogue import entry_of, group_of
 from services.orders.domain.decision import EventType, ShipmentFact
 from services.orders.domain.drafts import with_shipment
+from services.orders.domain.frozen import replace
 from services.orders.domain.journey import Journey, travel
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.news import tell_updated

@@ -6,8 +6,9 @@ changes the state, and so steps the order's version (docs/decisions/0071).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from services.orders.domain.frozen import replace
 from services.orders.domain.order import Order
 
 

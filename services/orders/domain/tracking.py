@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 from services.orders.domain.commands import ReportTracking, number_key
+from services.orders.domain.frozen import replace
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.ownership import owner_of
 from services.orders.domain.parcel import SCANS_MAX, Parcel, normalise_number

@@ -5,15 +5,13 @@ Never scan history. A snapshot that is too large is cut in a fixed order, and sa
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from services.orders.domain.frozen import reader_of
 from services.orders.domain.order import Analytics, ClaimCopy, Order, Shipment
 from services.orders.domain.scans import Eta
 
@@ -147,15 +145,8 @@ def eta(window: Eta | None) -> Json | None:
 def members(value: Any) -> Json:
     """A frozen value as JSON members; orjson encodes nested ones by itself."""
     kind: type = type(value)
-    names, read = _fields_of(kind)
+    names, read = reader_of(kind)
     return dict(zip(names, read(value), strict=True))
-
-
-@functools.cache  # Asking a dataclass for its fields takes longer than reading them.
-def _fields_of(kind: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    """The names of a dataclass's fields, and what reads them all; it has two at least."""
-    names = tuple(field.name for field in dataclasses.fields(kind))
-    return names, operator.attrgetter(*names)
 
 
 def _cut_contents(snapshot: Json) -> None:

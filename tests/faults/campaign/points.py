@@ -42,7 +42,7 @@ _PLACES: Sequence[tuple[str, str, str]] = (
     (MID_BATCH, "services.runtime.outbox:Outbox.append", "before"),
     (INSIDE_TRANSACTION, "services.runtime.positions:Positions.save", "after"),
     (AFTER_COMMIT, f"{_CONSUMER}._transact", "after"),
-    (MID_PRODUCE, "aiokafka:AIOKafkaProducer.send", "after"),
+    (MID_PRODUCE, "aiokafka:AIOKafkaProducer.send_batch", "after"),
     (AFTER_PRODUCE, "services.runtime.publishing:AtLeastOnce._send", "after"),
     (AFTER_PRODUCE, f"{_ONCE}._send", "after"),
     (BEFORE_KAFKA_COMMIT, f"{_ONCE}._mark", "after"),

@@ -14,15 +14,36 @@ from services.runtime.sending import send_rows
 from tests.integration.runtime.conftest import WRITTEN
 
 
+class OfOne:
+    """A packet that one record fills."""
+
+    value = None
+
+    def append(self, *, timestamp, key, value, headers):
+        if self.value is not None:
+            return None
+        self.value = value
+        return self
+
+    def close(self):
+        pass
+
+
 class Refusing:
     """A producer whose third record fails while the fourth is taken."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
 
-    async def send(self, topic, value, key, *, partition=None, headers=None):
+    async def partitions_for(self, topic):
+        return {0}
+
+    def create_batch(self):
+        return OfOne()
+
+    async def send_batch(self, batch, topic, *, partition):
         future = asyncio.get_running_loop().create_future()
-        self.sent.append(value)
+        self.sent.append(batch.value)
         if len(self.sent) == 3:
             future.set_exception(TimeoutError("no leader"))
         await asyncio.sleep(0)
