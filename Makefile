@@ -15,6 +15,8 @@ DATA ?=
 # `make test ARGS='-k stack -x'`: anything pytest takes.
 ARGS ?=
 
+# `make bench QUICK=1`: only the headline, in under three minutes.
+QUICK ?=
 # `make chaos SEED=7 ROUNDS=100 PUBLICATION=exactly_once`: the seed draws traffic and faults.
 SEED ?= 1
 ROUNDS ?= 10
@@ -46,6 +48,10 @@ proof: $(STAMP) ## the long tests: planted bugs, outages one by one, rebuilds an
 .PHONY: chaos
 chaos: $(STAMP) ## kill, freeze, cut and poison everything at random, and count [SEED= ROUNDS= PUBLICATION=]
 	@exec $(RUN) -m tests.faults.campaign --seed $(SEED) --rounds $(ROUNDS) --publication $(PUBLICATION)
+
+.PHONY: bench
+bench: $(STAMP) ## measure against the ceiling, a textbook build and faststream-outbox [QUICK=1 SEED=]
+	@exec $(RUN) -m tests.bench $(if $(QUICK),--quick) --seed $(SEED)
 
 .PHONY: up
 up: $(STAMP) ## start Kafka, Postgres and the services, and leave them running

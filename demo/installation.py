@@ -57,10 +57,14 @@ class Installation:
             "ORDERFLOW_SWEEP_INTERVAL_SECONDS": "0.5",
         }
 
-    async def create(self) -> None:
-        """Make the database with every migration, and the topics."""
+    async def create(self, like: str = "template1") -> None:
+        """Make the database with every migration and what the database `like` has, and the topics.
+
+        Nobody else may be connected to that one.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        await self._on_server(f'CREATE DATABASE "{self.name}"')
+        made = f'CREATE DATABASE "{self.name}" TEMPLATE "{like}" STRATEGY FILE_COPY'
+        await self._on_server(made)
         await migrate(self.database_url)
         settings = Settings(
             kafka_bootstrap_servers=self.addresses.kafka_bootstrap_servers,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
+import uvloop
 from rich.console import Console
 
 from deploy.stack import LocalStack, stack_for
@@ -17,19 +19,24 @@ from tests.bench.plots import draw
 from tests.bench.programme import FULL, QUICK, Programme
 from tests.bench.race import Track
 from tests.bench.results import Results, machine
-from tests.bench.tables import latency_table, race_table, tell_lap
+from tests.bench.tables import latency_table, parts_table, race_table, tell_lap
 
-COLUMNS = 150
+COLUMNS = 160
 
 
 def main(
     *,
     quick: Annotated[bool, typer.Option(help="Only the headline, in under 3 minutes.")] = False,
     seed: Annotated[int, typer.Option(help="Draws the traffic.")] = 1,
+    stores: Annotated[
+        list[int] | None, typer.Option(help="Stored orders to compare, instead of the usual.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for bench.json and plots.")] = Path("reports"),
 ) -> None:
     """Measure on real servers, print tables, write bench.json and plots; the last line is one."""
     console = Console(width=COLUMNS)
+    # Clients meet topics before their leaders are elected, and tell each try.
+    logging.disable(logging.WARNING)
     results = Results(datetime.now(UTC), quick, seed, machine())
     with tempfile.TemporaryDirectory(prefix="orderflow-bench-") as name:
         folder = Path(name)
@@ -40,7 +47,10 @@ def main(
             if isinstance(stack, LocalStack):
                 pids = {"kafka": [stack.kafka.pid or 0], "postgres": [stack.postgres.pid or 0]}
             track = Track(addresses, pids, folder, lambda lap: tell_lap(console, lap))
-            asyncio.run(Programme(track, QUICK if quick else FULL, results).run())
+            extent = QUICK if quick else FULL
+            if stores:
+                extent = replace(extent, stores=tuple(stores))
+            uvloop.run(Programme(track, extent, results).run())
     _show(console, results, out)
 
 
@@ -48,6 +58,8 @@ def _show(console: Console, results: Results, out: Path) -> None:
     for race in results.races:
         console.print(race_table(race))
     console.print(latency_table(results.latencies))
+    for mix, parts in results.parts.items():
+        console.print(parts_table(mix, parts))
     folder = out / f"bench-{results.at:%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bench.json").write_bytes(orjson.dumps(results.as_json(), option=orjson.OPT_INDENT_2))

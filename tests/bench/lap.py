@@ -49,6 +49,9 @@ class Lap:
     outcomes: int
     events: int
     load_per_s: float
+    """What the generator can do: messages it put on the topics a second, all at once."""
+    stored: int = 0
+    """Orders that the database had before, beside those of the mix."""
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from functools import partial
 
 from tests.bench.contenders import CEILING, FASTSTREAM_OUTBOX, OURS, TEXTBOOK
 from tests.bench.latency import measure
+from tests.bench.parts import measure_parts
 from tests.bench.race import Entrant, Track
 from tests.bench.results import HEADLINE_LOAD, HEADLINE_MIX, Race, Results
 from tests.bench.running import running
@@ -15,6 +16,7 @@ from tests.bench.traffic import Mix, mix
 
 SIZES_BYTES = (500, 2_000, 5_000, 20_000)
 REPLICAS = (1, 2, 4)
+PART_MESSAGES = 3_000
 OTHER_MIXES = (
     "updates",
     "fulfilments",
@@ -38,6 +40,10 @@ class Extent:
     by_replicas: int = 0
     loads: tuple[float, ...] = (HEADLINE_LOAD,)
     load_seconds: float = 6.0
+    part_rounds: int = 1
+    parts: tuple[str, ...] = (HEADLINE_MIX,)
+    stores: tuple[int, ...] = ()
+    by_store: int = 20_000
 
 
 QUICK = Extent(
@@ -52,6 +58,9 @@ FULL = Extent(
     by_replicas=20_000,
     loads=(0.2, 0.5, 0.8),
     load_seconds=20.0,
+    part_rounds=3,
+    parts=(HEADLINE_MIX, "updates", "fulfilments", "scans_new", "scans_repeated", "day"),
+    stores=(10_000, 1_000_000),
 )
 
 
@@ -65,12 +74,14 @@ class Programme:
 
     async def run(self) -> None:
         """Everything the extent has, into the results."""
-        steps: list[Callable[[], Awaitable[None]]] = [self._headline, self._latency]
+        steps: list[Callable[[], Awaitable[None]]] = [self._headline, self._latency, self._parts]
         steps += [partial(self._mix, *each) for each in self.extent.by_mix.items()]
         if self.extent.by_size:
             steps += [partial(self._size, size) for size in SIZES_BYTES]
         if self.extent.by_replicas:
             steps.append(self._scale)
+        if self.extent.stores:
+            steps.append(self._stored)
         for step in steps:
             await step()
 
@@ -99,6 +110,22 @@ class Programme:
     async def _scale(self) -> None:
         entrants = [Entrant(OURS, self.extent.by_replicas, count) for count in REPLICAS]
         await self._race("replicas", self._made(HEADLINE_MIX), entrants, 3)
+
+    async def _stored(self) -> None:
+        entrants = [Entrant(OURS, self.extent.by_store, stored=each) for each in self.extent.stores]
+        for name in (HEADLINE_MIX, "updates"):
+            await self._race(f"{name} by orders stored", self._made(name), entrants, 3)
+
+    async def _parts(self) -> None:
+        track = self.track
+        for name in self.extent.parts:
+            letters = mix(name, PART_MESSAGES, seed=self.results.seed)
+            self.results.parts[name] = await measure_parts(
+                track.addresses,
+                letters,
+                rounds=self.extent.part_rounds,
+                server_pids=track.server_pids,
+            )
 
     async def _latency(self) -> None:
         """At shares of the speed just measured."""

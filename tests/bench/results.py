@@ -15,6 +15,7 @@ import psutil
 
 from tests.bench.lap import Lap
 from tests.bench.latency import Latency
+from tests.bench.parts import Part
 from tests.bench.usage import MEBIBYTE
 
 HEADLINE_MIX = "upserts"
@@ -35,6 +36,7 @@ class Figure:
     most: float
     cpu_us: dict[str, float]
     rss_mb: float
+    stored: int
 
     @classmethod
     def of(cls, laps: Sequence[Lap]) -> Figure:
@@ -55,6 +57,7 @@ class Figure:
             max(rates),
             cpu_us,
             max(lap.rss_mb for lap in laps),
+            first.stored,
         )
 
 
@@ -67,10 +70,11 @@ class Race:
 
     @property
     def figures(self) -> list[Figure]:
-        """One for each contender and number of replicas, in the order of their first laps."""
-        groups: dict[tuple[str, str, int], list[Lap]] = {}
+        """One for each contender, number of replicas and store, in the order of first laps."""
+        groups: dict[tuple[object, ...], list[Lap]] = {}
         for lap in self.laps:
-            groups.setdefault((lap.contender, lap.mix, lap.replicas), []).append(lap)
+            group = lap.contender, lap.mix, lap.replicas, lap.stored
+            groups.setdefault(group, []).append(lap)
         return [Figure.of(laps) for laps in groups.values()]
 
     def rate(self, contender: str) -> float | None:
@@ -92,6 +96,8 @@ class Results:
     races: list[Race] = field(default_factory=list)
     latencies: list[tuple[float, Latency]] = field(default_factory=list)
     """Each with the share of full speed that it was measured at."""
+    parts: dict[str, list[Part]] = field(default_factory=dict)
+    """By mix."""
 
     def race(self, title: str) -> Race | None:
         """The race of a title."""

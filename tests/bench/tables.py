@@ -7,6 +7,7 @@ from rich.table import Table
 
 from tests.bench.lap import Lap
 from tests.bench.latency import PERCENTILES, Latency
+from tests.bench.parts import Part
 from tests.bench.results import Race
 
 SERVERS = ("process", "kafka", "postgres")
@@ -15,10 +16,21 @@ SERVERS = ("process", "kafka", "postgres")
 def race_table(race: Race) -> Table:
     """Rates with their spread, what they are of the ceiling, and CPU by who used it."""
     ceiling = race.rate("ceiling")
-    table = Table(title=race.title, title_justify="left")
+    fastest = max(lap.load_per_s for lap in race.laps)
+    caption = f"before the clock runs, the generator put up to {fastest:,.0f} messages/s on topics"
+    table = Table(title=race.title, title_justify="left", caption=caption)
     table.add_column("contender")
     table.add_column("mix")
-    for name in ("replicas", "messages", "laps", "items/s", "least", "most", "of ceiling"):
+    for name in (
+        "stored",
+        "replicas",
+        "messages",
+        "laps",
+        "items/s",
+        "least",
+        "most",
+        "of ceiling",
+    ):
         table.add_column(name, justify="right")
     for name in SERVERS:
         table.add_column(f"{name} µs", justify="right")
@@ -27,6 +39,7 @@ def race_table(race: Race) -> Table:
         table.add_row(
             figure.contender,
             figure.mix,
+            f"{figure.stored:,}" if figure.stored else "",
             str(figure.replicas),
             f"{figure.messages:,}",
             str(figure.laps),
@@ -55,6 +68,20 @@ def latency_table(latencies: list[tuple[float, Latency]]) -> Table:
             *(f"{latency.ms[name]:,.1f}" for name in names),
             f"{latency.generator_late_ms['p99']:,.1f}",
         )
+    return table
+
+
+def parts_table(mix: str, parts: list[Part]) -> Table:
+    """Microseconds of CPU a message, part by part, and their sum."""
+    title = f"{mix}: µs of CPU a message, by part"
+    table = Table(title=title, title_justify="left", show_footer=True)
+    table.add_column("process", footer="all")
+    table.add_column("part")
+    whole = sum(part.us_per_message for part in parts)
+    table.add_column("µs", justify="right", footer=f"{whole:,.0f}")
+    table.add_column("spread", justify="right")
+    for part in parts:
+        table.add_row(part.process, part.name, f"{part.us_per_message:,.1f}", f"{part.spread:.0%}")
     return table
 
 

@@ -1,0 +1,116 @@
+"""The builds that ours is compared with do the work: each command applied, answered and told."""
+
+import asyncio
+import random
+import time
+
+import asyncpg
+import pytest
+
+from demo.journal import read_all
+from schemas.events import OrderEvent
+from schemas.outcomes import OutcomeRecord
+from tests.bench.contenders import FASTSTREAM_OUTBOX, TEXTBOOK
+from tests.bench.loading import load
+from tests.bench.probe import OUTCOMES
+from tests.bench.race import Track
+from tests.bench.running import running
+from tests.bench.traffic.orders import Shop
+
+ORDERS = 30
+EVENTS = "orders.events"
+ANSWER_SECONDS = 60.0
+ROWS = """
+SELECT shop_slug || '/' || order_number AS key, version,
+       document -> 'products' -> 0 ->> 'quantity' AS pieces
+  FROM orders
+"""
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+async def ground(stack, tmp_path):
+    async with Track(stack, {}, tmp_path, print).ground() as ground:
+        yield ground
+
+
+def make_letters():
+    """Orders that are placed and at once changed, and how many pieces each then has, by key."""
+    shop = Shop("textbook-shop", 700, random.Random(1))
+    orders = [shop.order() for _ in range(ORDERS)]
+    letters = [letter for order in orders for letter in (order.upsert(), order.add_piece())]
+    pieces = {order.key: str(order.said["products"][0]["quantity"]) for order in orders}
+    return letters, pieces
+
+
+async def until_answered(installation, commands, replica):
+    """What is told once every command has an outcome and the outbox is empty."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        told = await read_all(installation.options, installation.prefix, [EVENTS, OUTCOMES])
+        answered = {each.headers["ce_causationid"] for each in told[OUTCOMES]}
+        if answered >= commands and not await rows_of(installation, "SELECT FROM outbox"):
+            return told
+        assert replica.is_alive, replica.log_end()
+        assert time.monotonic() < deadline, f"{len(told[OUTCOMES])} answers; {replica.log_end()}"
+        await asyncio.sleep(0.1)
+
+
+async def rows_of(installation, statement):
+    connection = await asyncpg.connect(installation.database_url)
+    try:
+        return await connection.fetch(statement)
+    finally:
+        await connection.close()
+
+
+def first_told(entries):
+    """Each record once, as it was told first: what is delivered at least once may repeat."""
+    return list({each.id: each for each in reversed(entries)}.values())[::-1]
+
+
+@pytest.mark.parametrize("contender", [TEXTBOOK, FASTSTREAM_OUTBOX], ids=lambda each: each.name)
+async def test_each_command_is_applied_once_answered_and_told_in_order(contender, ground):
+    letters, pieces = make_letters()
+    commands = {dict(each.headers)["ce_id"].decode(): each.key.decode() for each in letters}
+    await load(ground.installation, letters)
+
+    async with running(contender, ground, 1) as [replica]:
+        told = await until_answered(ground.installation, commands.keys(), replica)
+
+    outcomes = first_told(told[OUTCOMES])
+    assert {each.headers["ce_causationid"]: each.key for each in outcomes} == commands
+    records = [OutcomeRecord.model_validate(each.body) for each in outcomes]
+    assert [record.outcome for record in records] == ["applied"] * len(letters)
+
+    events = first_told(told[EVENTS])
+    assert {each.headers["ce_causationid"] for each in events} == commands.keys()
+    assert len(events) == len(letters)
+    versions = {}
+    for each in events:
+        event = OrderEvent.model_validate(each.body)
+        order = event.context.order
+        assert each.key == str(event.order_id)
+        versions.setdefault(f"{order.shop_slug}/{order.order_number}", []).append(event.sequence)
+    assert versions == {key: [1, 2] for key in pieces}
+
+    rows = await rows_of(ground.installation, ROWS)
+    assert {row["key"]: row["pieces"] for row in rows} == pieces
+    assert {row["version"] for row in rows} == {2}
+
+
+@pytest.mark.parametrize("contender", [TEXTBOOK, FASTSTREAM_OUTBOX], ids=lambda each: each.name)
+async def test_stopped_and_started_again_it_goes_on_where_it_was(contender, ground):
+    letters, pieces = make_letters()
+    commands = {dict(each.headers)["ce_id"].decode(): each.key.decode() for each in letters}
+
+    for part in (letters[:ORDERS], letters[ORDERS:]):
+        await load(ground.installation, part)
+        sent = {dict(each.headers)["ce_id"].decode() for each in part}
+        async with running(contender, ground, 1) as [replica]:
+            told = await until_answered(ground.installation, sent, replica)
+
+    assert {each.headers["ce_causationid"] for each in told[OUTCOMES]} == commands.keys()
+    rows = await rows_of(ground.installation, ROWS)
+    assert {row["key"]: row["pieces"] for row in rows} == pieces
