@@ -17,7 +17,7 @@ MESSAGES = 3_000
 FEW = 200
 """For what takes one message at a time."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
@@ -33,7 +33,9 @@ def causes_of(entries):
     return Counter(entry.headers["ce_causationid"] for entry in entries)
 
 
-@pytest.mark.parametrize("name", ["upserts", "bulk", "day"])
+@pytest.mark.parametrize(
+    "name", ["upserts", *(pytest.param(name, marks=pytest.mark.long) for name in ("bulk", "day"))]
+)
 async def test_every_command_is_answered_and_every_event_can_be_read(name, track):
     asked = mix(name, MESSAGES)
     async with track.ground() as ground:
@@ -52,6 +54,7 @@ async def test_every_command_is_answered_and_every_event_can_be_read(name, track
     assert len({entry.id for entry in events}) == len(events)
 
 
+@pytest.mark.long
 async def test_textbook_is_counted_as_it_can_be_read(track):
     asked = mix("upserts", FEW)
     async with track.ground() as ground:
@@ -64,6 +67,7 @@ async def test_textbook_is_counted_as_it_can_be_read(track):
     assert causes_of(told["orders.events"]) == Counter(ids_of(asked.letters))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["upserts", "fulfilments"])
 async def test_the_ceiling_publishes_what_ours_did(name, track):
     entrants = [Entrant(OURS, MESSAGES), Entrant(CEILING, MESSAGES)]
@@ -75,6 +79,7 @@ async def test_the_ceiling_publishes_what_ours_did(name, track):
     assert ours.events >= MESSAGES
 
 
+@pytest.mark.long
 async def test_an_answer_that_does_not_come_fails_the_lap(track, monkeypatch):
     monkeypatch.setattr(lap, "STANDSTILL_SECONDS", 5.0)
     asked = mix("upserts", MESSAGES)

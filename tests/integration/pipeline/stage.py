@@ -52,15 +52,36 @@ class Kafka:
         self.records = []
         self.dies_after = None
 
-    async def send(self, topic, value, key, *, partition=None, headers=None):
-        if self.dies_after == 0:
-            raise Died("mid-produce")
-        if self.dies_after is not None:
-            self.dies_after -= 1
-        self.records.append((topic, dict(headers), value))
+    async def partitions_for(self, topic):
+        return {0}
+
+    def create_batch(self):
+        return Packet()
+
+    async def send_batch(self, batch, topic, *, partition):
+        for headers, value in batch.records:
+            if self.dies_after == 0:
+                raise Died("mid-produce")
+            if self.dies_after is not None:
+                self.dies_after -= 1
+            self.records.append((topic, headers, value))
         future = asyncio.get_running_loop().create_future()
         future.set_result(None)
         return future
+
+
+class Packet:
+    """Records on their way, as many as there are."""
+
+    def __init__(self):
+        self.records = []
+
+    def append(self, *, timestamp, key, value, headers):
+        self.records.append((dict(headers), value))
+        return self
+
+    def close(self):
+        pass
 
 
 @dataclass

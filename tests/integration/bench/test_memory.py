@@ -1,0 +1,55 @@
+"""A consumer process stays under the size that is promised, whatever lies before it (design 5)."""
+
+import dataclasses
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.bench import lap
+from tests.bench.contenders import OURS
+from tests.bench.race import Track
+from tests.bench.traffic import mix
+from tests.faults.proxy import LOOPBACK, proxied
+
+RSS_MAX_MB = 150
+LARGEST_BYTES = 900_000
+"""With its headers and the answer's envelope it is just what brokers take as they are set up."""
+DELAY_SECONDS = 0.02
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def track(stack, tmp_path):
+    return Track(stack, {}, tmp_path, print)
+
+
+async def rss_of(track, asked):
+    async with track.ground() as ground:
+        return (await lap.run(OURS, ground, asked)).rss_mb
+
+
+async def test_a_backlog_of_the_largest_messages(track):
+    assert await rss_of(track, mix("upserts", 150, value_bytes=LARGEST_BYTES)) < RSS_MAX_MB
+
+
+async def test_a_backlog_of_many_small_messages(track):
+    few = await rss_of(track, mix("upserts", 5_000))
+    many = await rss_of(track, mix("upserts", 50_000))
+
+    assert many < RSS_MAX_MB
+    assert many < 1.1 * few
+
+
+async def test_bulks_of_a_thousand_items(track):
+    assert await rss_of(track, mix("bulk", 10_000)) < RSS_MAX_MB
+
+
+async def test_a_slow_database(track, stack):
+    there = urlsplit(stack.database_url)
+    async with proxied(there.hostname, there.port) as proxy:
+        proxy.delay_seconds = DELAY_SECONDS
+        here = there._replace(netloc=f"{there.username}@{LOOPBACK}:{proxy.port}")
+        track.addresses = dataclasses.replace(stack, database_url=here.geturl())
+
+        assert await rss_of(track, mix("upserts", 5_000)) < RSS_MAX_MB
