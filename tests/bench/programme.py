@@ -14,7 +14,7 @@ from tests.bench.results import HEADLINE_LOAD, HEADLINE_MIX, Race, Results
 from tests.bench.running import running
 from tests.bench.traffic import Mix, mix
 
-SIZES_BYTES = (500, 2_000, 5_000, 20_000)
+SIZES_BYTES = (500, 5_000, 20_000)
 REPLICAS = (1, 2, 4)
 PART_MESSAGES = 3_000
 OTHER_MIXES = (
@@ -43,7 +43,7 @@ class Extent:
     part_rounds: int = 1
     parts: tuple[str, ...] = (HEADLINE_MIX,)
     stores: tuple[int, ...] = ()
-    by_store: int = 20_000
+    by_store: int = 15_000
 
 
 QUICK = Extent(
@@ -51,17 +51,19 @@ QUICK = Extent(
     messages={"ours": 8_000, "ceiling": 20_000, "textbook": 400, "faststream-outbox": 400},
 )
 FULL = Extent(
-    rounds=5,
+    rounds=3,
     messages={"ours": 20_000, "ceiling": 40_000, "textbook": 1_000, "faststream-outbox": 1_000},
-    by_mix=dict.fromkeys(OTHER_MIXES, 10000) | {"bulk": 20_000},
-    by_size=5_000,
+    by_mix=dict.fromkeys(OTHER_MIXES, 6_000) | {"bulk": 10_000},
+    by_size=3_000,
     by_replicas=20_000,
     loads=(0.2, 0.5, 0.8),
-    load_seconds=20.0,
-    part_rounds=3,
-    parts=(HEADLINE_MIX, "updates", "fulfilments", "scans_new", "scans_repeated", "day"),
+    load_seconds=15.0,
+    part_rounds=2,
+    parts=(HEADLINE_MIX, "updates", "fulfilments", "scans_new", "day"),
     stores=(10_000, 1_000_000),
 )
+OTHER_ROUNDS = 2
+"""Of races beside the headline's."""
 
 
 @dataclass(slots=True)
@@ -100,21 +102,23 @@ class Programme:
 
     async def _mix(self, name: str, messages: int) -> None:
         entrants = [Entrant(each, messages) for each in (OURS, CEILING)]
-        await self._race(name, self._made(name), entrants, min(3, self.extent.rounds))
+        await self._race(name, self._made(name), entrants, OTHER_ROUNDS)
 
     async def _size(self, value_bytes: int) -> None:
         entrants = [Entrant(each, self.extent.by_size) for each in (OURS, CEILING)]
         title = f"{HEADLINE_MIX} of {value_bytes:,} bytes"
-        await self._race(title, self._made(HEADLINE_MIX, value_bytes=value_bytes), entrants, 2)
+        await self._race(
+            title, self._made(HEADLINE_MIX, value_bytes=value_bytes), entrants, OTHER_ROUNDS
+        )
 
     async def _scale(self) -> None:
         entrants = [Entrant(OURS, self.extent.by_replicas, count) for count in REPLICAS]
-        await self._race("replicas", self._made(HEADLINE_MIX), entrants, 3)
+        await self._race("replicas", self._made(HEADLINE_MIX), entrants, OTHER_ROUNDS)
 
     async def _stored(self) -> None:
         entrants = [Entrant(OURS, self.extent.by_store, stored=each) for each in self.extent.stores]
         for name in (HEADLINE_MIX, "updates"):
-            await self._race(f"{name} by orders stored", self._made(name), entrants, 3)
+            await self._race(f"{name} by orders stored", self._made(name), entrants, OTHER_ROUNDS)
 
     async def _parts(self) -> None:
         track = self.track
