@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import orjson
+import structlog
 import typer
 import uvloop
 from rich.console import Console
@@ -37,6 +38,8 @@ def main(
     console = Console(width=COLUMNS)
     # Clients meet topics before their leaders are elected, and tell each try.
     logging.disable(logging.WARNING)
+    # Parts are measured in this process, and a terminal is not where services log to.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     results = Results(datetime.now(UTC), quick, seed, machine())
     with tempfile.TemporaryDirectory(prefix="orderflow-bench-") as name:
         folder = Path(name)

@@ -55,6 +55,7 @@ def test_the_files_hold_what_is_known_of_them(script: Script) -> None:
     assert script.expectation.totals == TOTALS
 
 
+@pytest.mark.long
 async def test_a_thousand_orders_come_to_the_known_figures_and_stay_there_when_sent_again(
     system: System, script: Script
 ) -> None:

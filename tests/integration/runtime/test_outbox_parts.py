@@ -104,7 +104,8 @@ async def test_the_outbox_stays_flat_with_a_transaction_held_open(owner, work, h
     assert standing[-1] > 4 * bound, "row deletes alone must grow, or the test shows nothing"
     assert max(rotating[3:]) < bound
     await work.execute("SELECT pg_stat_force_next_flush()")  # Its own counts, told at once.
-    assert await owner.fetchval(DEAD) < 3 * BATCHES_A_PERIOD * SHARDS
+    # Each of the three parts holds a period's at most, also when somebody held one just then.
+    assert await owner.fetchval(DEAD) <= 3 * BATCHES_A_PERIOD * SHARDS
 
 
 async def test_a_row_that_waits_keeps_its_part_and_its_place(owner, work):
