@@ -66,6 +66,10 @@ class CarefulMode:
                 left[partition] -= 1
         return alone, together
 
+    def forbids(self, partition: TopicPartition) -> bool:
+        """Whether records of it would be applied unnoted: polled before the mode began, say."""
+        return partition in self._left and partition not in self._in_hand
+
     async def note(
         self, connection: Connection, partition: TopicPartition, offset: int
     ) -> int | None:

@@ -156,7 +156,7 @@ class BatchConsumer:
 
     async def _apply_once(self, records: Sequence[ConsumedRecord], trying: Try) -> None:
         partitions = by_partition(records)
-        ready = {p: r for p, r in partitions.items() if self._positions.continues(p, r[0].offset)}
+        ready = {p: r for p, r in partitions.items() if self._is_ready(p, r[0].offset)}
         lost = [p for p in partitions if p not in ready and p not in self.assignment.stops]
         if ready:
             lost += await self._transact(ready, trying)
@@ -164,6 +164,10 @@ class BatchConsumer:
             self._metrics.fence_refusals_total.labels(self._service).inc()
             log.info("partitions_sought_again", partitions=[str(p) for p in lost])
             await self.assignment.place_again({p: partitions[p][0].offset for p in lost})
+
+    def _is_ready(self, partition: TopicPartition, offset: int) -> bool:
+        is_next = self._positions.continues(partition, offset)
+        return is_next and not self.assignment.careful.forbids(partition)
 
     async def _transact(
         self, ready: dict[TopicPartition, list[ConsumedRecord]], trying: Try

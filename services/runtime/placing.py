@@ -14,6 +14,7 @@ from services.runtime.careful import CarefulMode
 from services.runtime.fuse import FuseLimits
 from services.runtime.fuses import Fuses
 from services.runtime.gauges import PartitionGauges
+from services.runtime.lost import PositionLost
 from services.runtime.offsets import CommittedOffsets
 from services.runtime.places import Placed
 from services.runtime.positions import Positions
@@ -138,18 +139,12 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self.consumer()
         if consumer is None:
             raise IllegalStateError("the Kafka consumer is not there yet")
-        placed = await self._place_surely(consumer, wanted)
-        self.careful.begin(placed.abandoned)
-        for partition, allowed in placed.fuse_allows.items():
-            self.fuses.begin(partition, allowed)
-        for partition, why in placed.held.items():
-            self.stops.hold(partition, why)
-        for error in placed.lost:
+        for error in await self._place_surely(consumer, wanted):
             await self.stops.stop(error.partition, error)
 
     async def _place_surely(
         self, consumer: AIOKafkaConsumer, wanted: Sequence[TopicPartition]
-    ) -> Placed:
+    ) -> Sequence[PositionLost]:
         """Just after a change of leaders an end may be told too low: a doubt is asked again."""
         ids = await topic_ids(consumer, {p.topic for p in wanted})
         tries = 0
@@ -157,9 +152,19 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             tries += 1
             async with self._pool.acquire() as connection:
                 placed = await self.positions.place(connection, consumer, wanted, ids)
+                # At once: what is placed is read as soon as anything else can run.
+                self._heed(placed)
             if not placed.lost or tries >= DOUBT_TRIES:
-                return placed
+                return placed.lost
             await asyncio.sleep(DOUBT_PAUSE_SECONDS)
+
+    def _heed(self, placed: Placed) -> None:
+        """How what was found is to be read."""
+        self.careful.begin(placed.abandoned)
+        for partition, allowed in placed.fuse_allows.items():
+            self.fuses.begin(partition, allowed)
+        for partition, why in placed.held.items():
+            self.stops.hold(partition, why)
 
     async def place_again(self, began: Mapping[TopicPartition, int]) -> None:
         """Seek again where batches began elsewhere than we stand.

@@ -63,7 +63,7 @@ async def test_exactly_three_deaths_and_all_else_goes_on(system: System) -> None
 
     deaths = await _restart_until_answered(system, replica, others)
 
-    assert deaths == 3
+    assert deaths == 3, replica.log_end()
     assert {system.outcome(each) for each in others} == {("applied", None)}
     parked = await system.ask(
         'SELECT topic, partition, "offset", index, kind, value FROM orders.parked ORDER BY id'

@@ -1,0 +1,91 @@
+"""Who takes a partition over from a process that died reads it carefully from the first record."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.integration.pipeline.log import Log
+from tests.integration.pipeline.messages import Message
+from tests.integration.pipeline.model import Command
+from tests.integration.pipeline.process import BEGUN, LIMITS, Died, Process
+
+TRIES = "SELECT max(tries) FROM position"
+
+
+def append(log, partition, order):
+    message = Message((Command("place", order, "Berlin"),), f"c-{order}")
+    log.append(partition, message.key, message.value, message.headers, 1_772_366_400_000)
+
+
+def begin_and_die(stage, process, partitions):
+    """Its last act is a batch that kills it."""
+    stage.run(process.take(partitions))
+    process.poll(most=10)
+    with pytest.raises(Died):
+        stage.run(process.handle(BEGUN))
+
+
+def tries(stage):
+    return stage.run(stage.pool.fetchval(TRIES))
+
+
+class Eager(Process):
+    """Its first poll is there while the connection that placed it is still being given back."""
+
+    is_eager = True
+
+    @asynccontextmanager
+    async def acquire(self):
+        async with super().acquire() as connection:
+            yield connection
+        if self.is_eager:
+            self.is_eager = False
+            self.poll(most=10)
+            await self.handle(BEGUN)
+
+
+def test_a_record_polled_as_soon_as_it_can_be_is_read_alone(stage):
+    stage.empty()
+    log = Log(1)
+    append(log, *log.partitions, "1")
+    begin_and_die(stage, Process(stage, log), log.partitions)
+
+    with pytest.raises(Died):
+        stage.run(Eager(stage, log).take(log.partitions))
+
+    assert tries(stage) == 1
+
+
+class Placing(Process):
+    """It is given a partition while it applies a chunk of a poll that has records of it."""
+
+    coming = ()
+
+    async def apply(self, connection, batch):
+        await super().apply(connection, batch)
+        coming, self.coming = self.coming, ()
+        await self.assignment.place(coming)
+
+
+def test_a_record_polled_before_its_partition_was_placed_is_read_again_alone(stage):
+    stage.empty()
+    log = Log(2)
+    known, abandoned = log.partitions
+    for number in range(LIMITS.orders_max):
+        append(log, known, f"{number}")
+    append(log, abandoned, "deadly")
+    begin_and_die(stage, Process(stage, log), [abandoned])
+
+    process = Placing(stage, log)
+    stage.run(process.take([known]))
+    process.assignment.partitions = frozenset(log.partitions)
+    process.cursor.seek(abandoned, 0)  # Where Kafka would have it read.
+    process.poll(most=10)
+    process.coming = [abandoned]
+    stage.run(process.handle())
+    assert {at.partition for at in process.applied} == {known.partition}
+
+    process.poll(most=10)
+    with pytest.raises(Died):
+        stage.run(process.handle(BEGUN))
+    assert tries(stage) == 1
