@@ -15,6 +15,7 @@ from services.claims.domain.claim import Claim, ClaimItem
 from services.claims.domain.decision import Action, ClaimEvent
 from services.claims.domain.ids import event_id, written_digest
 from services.claims.messages import LINES_CUT, TRUNCATED
+from services.runtime.documents import encode_json
 from services.runtime.outbox import Outgoing
 from services.runtime.records import Envelope, Original
 
@@ -149,13 +150,13 @@ def _item(item: ClaimItem) -> dict[str, Any]:
 
 def _within(body: dict[str, Any], bytes_max: int) -> bytes:
     """The body as JSON, its context cut step by step until it fits (docs/decisions/0024)."""
-    value = orjson.dumps(body)
+    value = encode_json(body)
     for cut in CUTS:
         if len(value) <= bytes_max:
             break
         cut(body["context"])
         body["context_truncated"] = True
-        value = orjson.dumps(body)
+        value = encode_json(body)
     return value
 
 

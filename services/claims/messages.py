@@ -33,6 +33,7 @@ from services.claims.domain.commands import (
 )
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
 from services.claims.snapshots import ToldClaim, all_claims_told_at, item_of, told_claims
+from services.runtime.documents import encode_json
 from services.runtime.records import (
     Envelope,
     FieldError,
@@ -110,7 +111,7 @@ def _kept(context: Mapping[str, Any], marks: dict[str, bool]) -> bytes:
     """The part of a context that is kept, as JSON that a later `order_in` can read."""
     kept = {name: context[name] for name in KEPT if name in context} | marks
     try:
-        return orjson.dumps(kept, default=_exactly)
+        return encode_json(kept, default=_exactly)
     except TypeError as error:  # A reader of JSON has 64 bits for a number, and so have we.
         raise _malformed("/context", f"holds a number that cannot be kept: {error}") from None
 

@@ -20,8 +20,8 @@ from services.runtime.settings import Settings
 from services.runtime.watching import Surveyor
 
 # What one fetch may bring into memory, over all partitions and per partition.
-FETCH_MAX_BYTES = 16 * 1024 * 1024
-PARTITION_FETCH_MAX_BYTES = 2 * 1024 * 1024
+FETCH_MAX_BYTES = 8 * 1024 * 1024
+PARTITION_FETCH_MAX_BYTES = 1 * 1024 * 1024
 IDLE_FETCH_WAIT_MS = 250
 PRODUCER_BATCH_BYTES = 256 * 1024
 PRODUCER_REQUEST_MAX_BYTES = 2 * 1024 * 1024

@@ -1,13 +1,14 @@
-"""Strict JSON documents: what is malformed about one, and where."""
+"""JSON documents: strictly in, with what is malformed about one and where; compactly out."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import jiter
+import orjson
 from pydantic import BaseModel, ValidationError
 
 FIELD_ERRORS_MAX = 50
@@ -65,6 +66,18 @@ def decode_json(value: bytes | None) -> Any:
         for flaw in _flaws_of(body, ""):
             raise Malformed(flaw.reason, [FieldError(flaw.pointer, flaw.message)])
     return body
+
+
+def encode_json(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
+    """Encode as JSON that takes no more memory than its length.
+
+    orjson gives away the buffer that it wrote in, four to sixteen times as large, and a batch
+    holds thousands of them. Copying costs a third of a microsecond.
+
+    Raises:
+        TypeError: for what JSON or `default` does not know, and numbers of more than 64 bits.
+    """
+    return b"".join((orjson.dumps(value, default=default), b""))
 
 
 def validate(model: type[ModelT], body: Any, pointer: str = "") -> ModelT:

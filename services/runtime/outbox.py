@@ -10,6 +10,8 @@ from datetime import datetime
 import orjson
 from asyncpg import Connection
 
+from services.runtime.documents import encode_json
+
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -82,7 +84,7 @@ def _row(shard: int, records: Sequence[Outgoing]) -> tuple[object, ...]:
 
 def pack_headers(headers: Sequence[tuple[str, bytes]]) -> bytes:
     """Headers as JSON; bytes as latin-1 text, which maps every byte to one character."""
-    return orjson.dumps([(name, value.decode("latin-1")) for name, value in headers])
+    return encode_json([(name, value.decode("latin-1")) for name, value in headers])
 
 
 def unpack_headers(packed: bytes) -> list[tuple[str, bytes]]:

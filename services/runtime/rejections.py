@@ -15,6 +15,7 @@ from asyncpg import Connection
 
 from schemas.envelope import CloudEvent, write_headers
 from schemas.outcomes import ITEM_REJECTED
+from services.runtime.documents import encode_json
 from services.runtime.outbox import Outgoing, pack_headers
 from services.runtime.queries import load
 from services.runtime.records import (
@@ -133,7 +134,7 @@ def _outgoing(rejection: Rejection, carried_by: int | None, source: str, now: da
     shard_by = key.decode("latin-1")
     topic = rejected_topic(at.topic, service)
     body = _body(rejection, now) | (_carried(original) if carried_by is None else {})
-    return Outgoing(topic, key, orjson.dumps(body), tuple(write_headers(headers)), shard_by)
+    return Outgoing(topic, key, encode_json(body), tuple(write_headers(headers)), shard_by)
 
 
 def _carried(original: Original) -> dict[str, Any]:

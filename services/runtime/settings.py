@@ -123,7 +123,7 @@ class Settings(KafkaSettings):
     )
     batch_max_orders: int = _own(
         "BATCH_MAX_ORDERS",
-        2_000,
+        1_000,
         "Most items (so at most as many orders) in one batch; one larger message is a batch alone.",
         ge=1,
     )

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from services.orders.domain.frozen import reader_of
 from services.orders.domain.order import Analytics, ClaimCopy, Order, Shipment
 from services.orders.domain.scans import Eta
+from services.runtime.documents import encode_json
 
 Json = dict[str, Any]
 
@@ -44,7 +43,7 @@ def encode(order: Order, max_bytes: int, *, whole_claims: bool = False) -> Conte
 
 def dumps(value: Any) -> bytes:
     """JSON with exact amounts: Decimals as strings, as the contract has them."""
-    return orjson.dumps(value, default=str)
+    return encode_json(value, default=str)
 
 
 def _snapshot(order: Order, *, whole_claims: bool) -> Json:

@@ -1,13 +1,14 @@
 """What a body must be to be read, and where the fault is when it is not."""
 
 import contextlib
+import tracemalloc
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.documents import Malformed, decode_json
+from services.runtime.documents import Malformed, decode_json, encode_json
 
 DEEP = b"[" * 10_000
 
@@ -50,3 +51,21 @@ def test_a_backslash_before_u0000_is_no_nul():
 def test_any_bytes_are_read_or_refused_and_nothing_else(value):
     with contextlib.suppress(Malformed):
         decode_json(value)
+
+
+def test_what_is_encoded_takes_no_more_memory_than_its_length():
+    body = {"events": ["a scan"] * 300}
+    tracemalloc.start()
+    try:
+        kept = [encode_json(body) for _ in range(100)]
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert taken < 1.2 * sum(map(len, kept))
+
+
+def test_what_json_cannot_hold_is_not_encoded():
+    with pytest.raises(TypeError):
+        encode_json({"amount": Decimal("1.0")})
+    assert encode_json({"amount": Decimal("1.0")}, default=str) == b'{"amount":"1.0"}'
