@@ -11,6 +11,7 @@ from aiokafka.errors import ProducerClosed
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
+from faststream.message import AckStatus
 
 from services.runtime import closing, lenient
 from services.runtime.consumer import BatchConsumer
@@ -22,7 +23,9 @@ from services.runtime.watching import Surveyor
 # What one fetch may bring into memory, over all partitions and per partition.
 FETCH_MAX_BYTES = 8 * 1024 * 1024
 PARTITION_FETCH_MAX_BYTES = 1 * 1024 * 1024
-IDLE_FETCH_WAIT_MS = 250
+# The client has one fetch under way, without the partitions whose records it still holds: what
+# comes to those waits until that fetch ends.
+IDLE_FETCH_WAIT_MS = 50
 PRODUCER_BATCH_BYTES = 256 * 1024
 PRODUCER_REQUEST_MAX_BYTES = 2 * 1024 * 1024
 # Short, because a transaction left open holds back every reader of its partitions.
@@ -69,7 +72,9 @@ def subscribe(
         max_partition_fetch_bytes=PARTITION_FETCH_MAX_BYTES,
         fetch_max_wait_ms=IDLE_FETCH_WAIT_MS,
         listener=consumer.assignment,
-        parser=_raw_parser(lambda: subscriber.consumer),
+        parser=_raw_parser(
+            lambda: subscriber.consumer, consumer.assignment.committed_offsets.is_due
+        ),
         decoder=_raw_records,
         no_reply=True,
     )
@@ -101,13 +106,27 @@ def _watch_polls(subscriber: Any, polls: PollLoop) -> None:
     subscriber.get_msg = lambda consumer: polls.watch(poll(consumer))
 
 
+class _Polled(KafkaAckableMessage):
+    """Records of a poll. Kafka is told of them where that is due: no batch waits for it."""
+
+    def __init__(self, records: Any, consumer: Any, is_due: Callable[[], bool]) -> None:
+        super().__init__(raw_message=records, body=b"", headers={}, consumer=consumer)
+        self._is_due = is_due
+
+    async def ack(self) -> None:
+        """Our own position stands in Postgres by now."""
+        if not self._is_due():
+            self.committed = AckStatus.ACKED
+        await super().ack()
+
+
 def _raw_parser(
-    locate: Callable[[], Any],
+    locate: Callable[[], Any], is_due: Callable[[], bool]
 ) -> Callable[[Any], Awaitable[KafkaAckableMessage]]:
     """A parser that cannot fail: the default one loses whole batches over one bad header."""
 
     async def parse(records: Any) -> KafkaAckableMessage:
-        return KafkaAckableMessage(raw_message=records, body=b"", headers={}, consumer=locate())
+        return _Polled(records, locate(), is_due)
 
     return parse
 

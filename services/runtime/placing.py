@@ -48,7 +48,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._service = service
         self._pool = pool
         self._metrics = metrics
-        self._committed_offsets = CommittedOffsets()
+        self.committed_offsets = CommittedOffsets()
         self._placing: set[asyncio.Task[None]] = set()
         self._locate: Callable[[], AIOKafkaConsumer | None] = lambda: None
         self.gauges = PartitionGauges(service, metrics)
@@ -86,7 +86,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self.is_joining = False
         self.positions.forget(assigned)
         self.positions.keep_only(assigned)
-        self._committed_offsets.forget()
+        self.committed_offsets.forget()
         self.gauges.keep_only(assigned)
         self.stops.keep_only(assigned)
         self.fuses.keep_only(assigned)
@@ -114,6 +114,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def leave(self) -> None:
         """Place nothing any more: the service stops."""
+        self.committed_offsets.is_last = True
         for task in self._placing:
             task.cancel()
 
@@ -229,7 +230,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         known = {p: self.positions.next_offset(p) for p in self.partitions}
         positions = {p: offset for p, offset in known.items() if offset is not None}
         if consumer is not None:
-            await self._committed_offsets.follow(consumer, positions)
+            await self.committed_offsets.follow(consumer, positions)
 
     def is_placed(self) -> bool:
         """Whether every assigned partition has a known position or is stopped."""

@@ -111,6 +111,7 @@ class Service:
         self._is_leaving = True
         if self._consumer:
             self._consumer.assignment.leave()
+            await self._consumer.assignment.tell_kafka()
         if self._broker:
             await self._broker.stop()
         if self._consumer:

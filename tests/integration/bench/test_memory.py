@@ -41,6 +41,10 @@ async def test_a_backlog_of_many_small_messages(track):
     assert many < 1.1 * few
 
 
+async def test_a_backlog_of_large_messages(track):
+    assert await rss_of(track, mix("upserts", 3_000, value_bytes=20_000)) < RSS_MAX_MB
+
+
 async def test_bulks_of_a_thousand_items(track):
     assert await rss_of(track, mix("bulk", 10_000)) < RSS_MAX_MB
 

@@ -213,9 +213,32 @@ async def test_lag_monitors_see_the_position_although_an_acknowledgement_was_los
     monitor.assign([here])
 
     await service._subscriber.consumer.commit({here: 3})
-    service._consumer.assignment._committed_offsets.forget()
+    service._consumer.assignment.committed_offsets.forget()
 
     async with asyncio.timeout(60):
         while await monitor.committed(here) != 10:
             await asyncio.sleep(0.02)
+    await monitor.stop()
+
+
+async def test_a_service_that_stops_has_told_kafka_where_it_stands(
+    start, publish, read_all, settings
+):
+    """Batches that follow one another within a second are not told of each by itself."""
+    service = await start()
+    for count in range(1, 6):
+        await publish(values(1), partition=5)
+        await read_all(count)
+
+    await service.stop()
+
+    here = TopicPartition(settings.topic(READ), 5)
+    monitor = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        group_id=settings.consumer_group("orders"),
+        enable_auto_commit=False,
+    )
+    await monitor.start()
+    monitor.assign([here])
+    assert await monitor.committed(here) == 5
     await monitor.stop()
