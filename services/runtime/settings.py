@@ -119,7 +119,7 @@ class Settings(KafkaSettings):
         "BATCH_MAX_RECORDS", 500, "Most Kafka records in one batch.", ge=1, le=100_000
     )
     batch_max_bytes: int = _own(
-        "BATCH_MAX_BYTES", 4_194_304, "Most bytes of values in one batch.", ge=1_024
+        "BATCH_MAX_BYTES", 2_097_152, "Most bytes of values in one batch.", ge=1_024
     )
     batch_max_orders: int = _own(
         "BATCH_MAX_ORDERS",
