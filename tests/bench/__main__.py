@@ -19,8 +19,8 @@ from deploy.stack import LocalStack, stack_for
 from tests.bench.plots import draw
 from tests.bench.programme import FULL, QUICK, Programme
 from tests.bench.race import Track
-from tests.bench.results import Results, machine
-from tests.bench.tables import latency_table, parts_table, race_table, tell_lap
+from tests.bench.results import HEADLINE_MIX, Results, machine
+from tests.bench.tables import ceiling_told, latency_table, parts_table, race_table, tell_lap
 
 COLUMNS = 160
 
@@ -60,6 +60,8 @@ def main(
 def _show(console: Console, results: Results, out: Path) -> None:
     for race in results.races:
         console.print(race_table(race))
+        if race.title == HEADLINE_MIX:
+            console.print(ceiling_told(race, results.machine["cores"]), highlight=False)
     console.print(latency_table(results.latencies))
     for mix, parts in results.parts.items():
         console.print(parts_table(mix, parts))
