@@ -7,8 +7,8 @@ to be undone item by item. What is parked behind another item is no failure of i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from aiokafka import TopicPartition
 
@@ -69,39 +69,44 @@ class Share:
 class FuseLevel:
     """The last batches of a partition, about a window of them, and the row of failures at the end.
 
-    The row counts whole batches: one decided item in a batch ends it.
+    The row counts whole batches: one decided item in a batch ends it. What the window holds is
+    carried along, not counted anew: a thousand batches of one item are a window as well.
     """
 
     batches: tuple[Share, ...] = ()
     in_a_row: int = 0
     allowed: int = 0
+    items: int = 0
+    """Items of the window."""
+    parked: int = 0
+    """Items of the window that were parked."""
+    malformed: Mapping[str, int] = field(default_factory=dict)
+    """Malformed items of the window, by source."""
 
     def after(self, share: Share, limits: FuseLimits) -> FuseLevel:
         """The level with one batch more; the oldest ones leave when the window is full without."""
         if not share.items:
             return self
-        pardoned = min(self.allowed, share.parked)
-        counted = replace(share, parked=share.parked - pardoned, decided=share.decided + pardoned)
+        counted, pardoned = share, min(self.allowed, share.parked)
+        if pardoned:
+            counted = replace(
+                share, parked=share.parked - pardoned, decided=share.decided + pardoned
+            )
         kept = (*self.batches, counted)
-        items = sum(batch.items for batch in kept)
-        while items - kept[0].items >= limits.window_items:
-            items -= kept[0].items
-            kept = kept[1:]
-        row = 0 if counted.decided else self.in_a_row + counted.parked
-        return FuseLevel(kept, row, self.allowed - pardoned)
-
-    @property
-    def parked(self) -> int:
-        """Items of the window that were parked."""
-        return sum(batch.parked for batch in self.batches)
-
-    @property
-    def malformed(self) -> Counter[str]:
-        """Malformed items of the window, by source."""
-        total: Counter[str] = Counter()
-        for batch in self.batches:
-            total.update(batch.malformed)
-        return total
+        items = self.items + counted.items
+        leaving = 0
+        while items - kept[leaving].items >= limits.window_items:
+            items -= kept[leaving].items
+            leaving += 1
+        left = kept[:leaving]
+        return FuseLevel(
+            kept[leaving:],
+            in_a_row=0 if counted.decided else self.in_a_row + counted.parked,
+            allowed=self.allowed - pardoned,
+            items=items,
+            parked=self.parked + counted.parked - sum(batch.parked for batch in left),
+            malformed=_moved(self.malformed, counted, left),
+        )
 
     def bad_sources(self, limits: FuseLimits) -> tuple[str, ...]:
         """Sources that alone send more malformed items than all together may: an alert each."""
@@ -113,14 +118,14 @@ class FuseLevel:
     def why_tripped(self, limits: FuseLimits) -> str | None:
         """The limit that is passed, in words; None while all is within."""
         if limits.parked_share and self.parked > limits.parked_max:
-            return f"{self.parked} of the last {self._items} items failed and were to be parked"
+            return f"{self.parked} of the last {self.items} items failed and were to be parked"
         if limits.parked_in_a_row and self.in_a_row >= limits.parked_in_a_row:
             return f"{self.in_a_row} items in a row failed and were to be parked"
         others = self._malformed_without_the_worst()
         sources = len(self.malformed)
         if limits.malformed_share and sources >= SOURCES_MIN and others > limits.malformed_max:
-            count = self.malformed.total()
-            return f"{count} of the last {self._items} items from {sources} sources are malformed"
+            count = sum(self.malformed.values())
+            return f"{count} of the last {self.items} items from {sources} sources are malformed"
         return None
 
     def fullness(self, limits: FuseLimits) -> float:
@@ -134,10 +139,17 @@ class FuseLevel:
             parts.append(self._malformed_without_the_worst() / limits.malformed_max)
         return max(parts)
 
-    @property
-    def _items(self) -> int:
-        return sum(batch.items for batch in self.batches)
-
     def _malformed_without_the_worst(self) -> int:
-        counts = self.malformed
-        return counts.total() - max(counts.values(), default=0)
+        counts = self.malformed.values()
+        return sum(counts) - max(counts, default=0)
+
+
+def _moved(malformed: Mapping[str, int], came: Share, left: Sequence[Share]) -> Mapping[str, int]:
+    """The window's malformed items by source after a batch came and others left it."""
+    if not came.malformed and not any(batch.malformed for batch in left):
+        return malformed
+    total = Counter(malformed)
+    total.update(came.malformed)
+    for batch in left:
+        total.subtract(batch.malformed)
+    return +total

@@ -10,10 +10,21 @@ from aiokafka import TopicPartition
 from services.runtime.batches import BatchReport
 from services.runtime.fuse import FuseLevel, FuseLimits, FuseTripped, Share
 from services.runtime.gauges import PartitionGauges
+from services.runtime.settings import Settings
 
 Levels = Mapping[TopicPartition, FuseLevel]
 
 log = structlog.get_logger(__name__)
+
+
+def limits_of(settings: Settings) -> FuseLimits:
+    """How much the operator lets fail."""
+    return FuseLimits(
+        settings.fuse_window_items,
+        settings.fuse_parked_share,
+        settings.fuse_parked_in_a_row,
+        settings.fuse_malformed_share,
+    )
 
 
 def shares(

@@ -16,7 +16,7 @@ from services.runtime import migrate, shards, waiting
 from services.runtime.broker import make_surveyor, subscribe
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.consumer import ApplyBatch, BatchConsumer
-from services.runtime.fuse import FuseLimits
+from services.runtime.fuses import limits_of
 from services.runtime.health import Check, CheckResult
 from services.runtime.kafka_access import told_plainly
 from services.runtime.parking import queue
@@ -165,7 +165,7 @@ class Service:
                 group=self._settings.consumer_group(self.name),
                 pool=pool,
                 metrics=self.metrics,
-                fuse_limits=self._fuse_limits(),
+                fuse_limits=limits_of(self._settings),
                 careful_records=self._settings.batch_max_records,
             ),
             topic_prefix=self._settings.kafka_topic_prefix,
@@ -201,14 +201,6 @@ class Service:
     def _make_watch(self, consumer: BatchConsumer) -> LogWatch:
         surveyor = make_surveyor(self._settings)
         return LogWatch(consumer.assignment, consumer.polls, surveyor, self._settings.stall_seconds)
-
-    def _fuse_limits(self) -> FuseLimits:
-        return FuseLimits(
-            self._settings.fuse_window_items,
-            self._settings.fuse_parked_share,
-            self._settings.fuse_parked_in_a_row,
-            self._settings.fuse_malformed_share,
-        )
 
     # Work beside the batches.
 

@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from services.orders.batch import OrdersBatch
-from services.orders.messages.incoming import weigh
+from services.orders.messages.incoming import COMMANDS, TRACKING, weigh
 from services.runtime.batches import Batch
 from services.runtime.broker import PRODUCER_BATCH_BYTES
+from services.runtime.fuse import Share
+from services.runtime.fuses import Fuses, limits_of, shares
+from services.runtime.gauges import PartitionGauges
 from services.runtime.polls import BatchLimits, by_partition, chunks
 from services.runtime.records import Original, original_of
 from services.runtime.sending import send_rows
@@ -30,7 +33,7 @@ from tests.bench.meter import marked
 from tests.bench.traffic import Letter, Mix
 
 NOW = datetime(2026, 3, 3, 7, 0, tzinfo=UTC)
-PARTS = ("poll", "decode", "read", "decide", "write", "encode", "outbox", "relay send")
+PARTS = ("poll", "decode", "read", "decide", "write", "encode", "outbox", "fuse", "relay send")
 PARTITIONS = 6
 ITEMS_MAX = 100_000  # All in one batch, however many.
 
@@ -59,6 +62,7 @@ class _Path:
         self._metrics = Metrics()
         self._settings = Settings(database_url="postgresql://nobody@nowhere/nothing", http_port=0)
         self._orders = OrdersBatch(self._settings, self._metrics)
+        self._fuses = _burnt_in(self._settings, self._metrics)
         self._offset = 0
 
     def run(self, letters: Sequence[Letter], counter: Counter) -> None:
@@ -73,7 +77,12 @@ class _Path:
         counter.end("poll")
         with marked(self._metrics, counter):
             connection: Any = self.rows
-            _finish(self._orders.apply(connection, Batch(tuple(originals), NOW)))
+            batch = Batch(tuple(originals), NOW)
+            _finish(self._orders.apply(connection, batch))
+        counter.begin()
+        done = shares(batch.report, by_partition(chunk), "")
+        self._fuses.keep(self._fuses.check(done))
+        counter.end("fuse")
         asyncio.run(self._publish(counter))
 
     async def _publish(self, counter: Counter) -> None:
@@ -102,6 +111,19 @@ class _Path:
             serialized_value_size=len(letter.value),
             headers=letter.headers,
         )
+
+
+def _burnt_in(settings: Settings, metrics: Metrics) -> Fuses:
+    """Fuses whose windows are full of batches of one item, as hours of little load leave them."""
+    fuses = Fuses(limits_of(settings), PartitionGauges("orders", metrics))
+    one = {
+        TopicPartition(topic, n): Share(1, 0, {})
+        for topic in (COMMANDS, TRACKING)
+        for n in range(PARTITIONS)
+    }
+    for _ in range(settings.fuse_window_items):
+        fuses.keep(fuses.check(one))
+    return fuses
 
 
 def _finish(work: Coroutine[Any, Any, None]) -> None:

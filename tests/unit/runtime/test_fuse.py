@@ -121,7 +121,8 @@ def test_the_level_says_the_same_as_counting_the_window(shares):
     parked = sum(share.parked for share in window)
 
     assert level.parked == parked
-    assert level.malformed.total() == sum(sum(s.malformed.values()) for s in window)
+    assert sum(level.malformed.values()) == sum(sum(s.malformed.values()) for s in window)
+    assert level.items == sum(share.items for share in window)
     if parked > 10:
         assert level.why_tripped(LIMITS)
     if level.why_tripped(LIMITS):
