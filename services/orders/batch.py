@@ -6,7 +6,7 @@ Inside the one transaction that the runtime begins and commits; a constant numbe
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -45,7 +45,6 @@ from services.runtime.parking.lanes import Lanes
 from services.runtime.parking.queue import Queue
 from services.runtime.parking.values import ItemFailed, Kind, Slot
 from services.runtime.queries import load
-from services.runtime.retrying import Contended
 from services.runtime.senders import senders_of
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
@@ -107,27 +106,22 @@ class OrdersBatch:
     async def _read(
         self, connection: Connection, entries: Sequence[Entry], batch: Batch
     ) -> _Agenda:
-        """Lock what the items name, and what waits for it: two looks at the waiting, one after
-        the locks, so that an item that began to wait in between is never missed.
-        """
+        """Lock what the items name and what waits for it; then what that names, if there is any."""
         references, numbers = _named(entries)
-        keys = keys_of(references)
-        if called := _kept(await waiting.take(connection, keys), batch.now):
+        locked = await _lock(connection, references, numbers, is_final=False)
+        if not locked.is_complete:
+            called = _kept(locked.waits, batch.now)
             more_references, more_numbers = _named([each for _, each in called])
             references, numbers = references | more_references, numbers | more_numbers
-            keys = keys_of(references)
-        keys = [*keys, *map(number_key, numbers)]
-        second = await waiting.take(connection, keys)
-        stored = await store.lock(connection, references, numbers)
-        last = await waiting.take(connection, keys)
-        if {row.item_id for row in last} != {row.item_id for row in second}:
-            raise Contended("an item began to wait for this batch while it was read")
+            locked = await _lock(connection, references, numbers, is_final=True)
+        stored = locked.stored
         lanes = await self._queue.open(
             connection,
             batch,
             lambda: names_of(references, numbers, _resolved(stored), stored.parcels),
+            is_any_parked=locked.is_any_parked,
         )
-        return _Agenda(entries, _kept(last, batch.now), stored, lanes)
+        return _Agenda(entries, _kept(locked.waits, batch.now), stored, lanes)
 
     # Write.
 
@@ -223,6 +217,13 @@ def _named(entries: Collection[Entry]) -> tuple[set[Reference], set[str]]:
             references.update(hint.references)
             numbers.update(hint.numbers)
     return references, numbers
+
+
+def _lock(
+    connection: Connection, references: set[Reference], numbers: set[str], *, is_final: bool
+) -> Awaitable[store.Locked]:
+    awaited = [*keys_of(references), *map(number_key, numbers)]
+    return store.lock(connection, references, numbers, awaited, is_final=is_final)
 
 
 def _resolved(stored: store.Stored) -> dict[Reference, UUID]:

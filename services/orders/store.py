@@ -18,6 +18,8 @@ from services.orders.domain.order import Order
 from services.orders.domain.parcel import Parcel
 from services.orders.domain.told import Told, raised
 from services.runtime.queries import load
+from services.runtime.retrying import Contended
+from services.runtime.waiting import Waiting, from_row
 
 SQL = load(Path(__file__).parent / "sql")
 
@@ -39,21 +41,58 @@ class Stored:
     told: Mapping[UUID, Told] = field(default_factory=dict)
 
 
-async def lock(
-    connection: Connection, references: Collection[Reference], numbers: Collection[str]
-) -> Stored:
-    """Lock and read all that the names stand for, in three statements.
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What was locked for a batch, and what waits for any of it, in the order it came."""
 
-    Numbers first, then names, then orders, each in one order, so that batches cannot deadlock.
-    The owners of the numbers are read from the locked rows, so they cannot change any more.
+    stored: Stored
+    waits: Sequence[Waiting]
+    is_any_parked: bool
+    is_complete: bool
+    """Not where something waits: it may name more, so nothing else is locked yet."""
+
+
+async def lock(
+    connection: Connection,
+    references: Collection[Reference],
+    numbers: Collection[str],
+    awaited: Collection[str],
+    *,
+    is_final: bool,
+) -> Locked:
+    """Lock and read all that the names stand for and what waits for `awaited`, in one statement.
+
+    Unless it `is_final`, it stops where anything waits.
+
+    Raises:
+        Contended: an item began to wait meanwhile; the batch must be read again.
     """
-    parcels = await _lock_parcels(connection, numbers)
-    named = await _lock_references(connection, references)
-    owners = {owner.order_id for parcel in parcels.values() for owner in parcel.owners}
-    wanted = owners | {id_ for id_ in named.values() if id_} | _direct_ids(references)
-    rows = await connection.fetch(SQL["lock_orders"], list(wanted))
-    told = {row["order_id"]: _told(row["told"]) for row in rows if row["told"]}
-    return Stored({row["order_id"]: _order(row) for row in rows}, parcels, named, told)
+    named = [r for r in references if r.kind in STORED_KINDS]
+    columns = _reference_columns(named)
+    ids = list(_direct_ids(references))
+    (row,) = await connection.fetch(
+        SQL["lock_batch"], *columns, list(numbers), ids, list(awaited), is_final
+    )
+    if row["is_contended"]:
+        raise Contended("an item began to wait for this batch while it was read")
+    waits = [from_row(each) for each in row["waits"] or ()]
+    is_complete = row["is_contended"] is not None
+    return Locked(_stored(row), waits, bool(row["is_any_parked"]), is_complete)
+
+
+def _stored(row: Record) -> Stored:
+    orders = row["stored"] or ()
+    return Stored(
+        orders={each["order_id"]: _order(each) for each in orders},
+        parcels={
+            each["number"]: _PARCEL.validate_json(each["document"]) for each in row["tracked"] or ()
+        },
+        references={
+            Reference(each["shop"], ReferenceKind(each["kind"]), each["value"]): each["order_id"]
+            for each in row["named"] or ()
+        },
+        told={each["order_id"]: _told(each["told"]) for each in orders if each["told"]},
+    )
 
 
 def direct_id(reference: Reference) -> UUID | None:
@@ -70,22 +109,6 @@ def direct_id(reference: Reference) -> UUID | None:
 
 def _direct_ids(references: Iterable[Reference]) -> set[UUID]:
     return {id_ for id_ in map(direct_id, references) if id_}
-
-
-async def _lock_parcels(connection: Connection, numbers: Collection[str]) -> dict[str, Parcel]:
-    rows = await connection.fetch(SQL["lock_parcels"], list(numbers))
-    return {row["number"]: _PARCEL.validate_json(row["document"]) for row in rows}
-
-
-async def _lock_references(
-    connection: Connection, references: Collection[Reference]
-) -> dict[Reference, UUID | None]:
-    stored = [r for r in references if r.kind in STORED_KINDS]
-    rows = await connection.fetch(SQL["lock_references"], *_reference_columns(stored))
-    return {
-        Reference(row["shop"], ReferenceKind(row["kind"]), row["value"]): row["order_id"]
-        for row in rows
-    }
 
 
 async def lock_orders(

@@ -181,6 +181,8 @@ class BatchConsumer:
                 levels = await self._apply_fenced(connection, fenced, trying) if fenced else {}
                 applied = time.perf_counter()
             committed_seconds = time.perf_counter() - applied
+            if not trying.is_trial:  # The relay need not wait until the connection is tidied up.
+                self._committed()
         if trying.is_trial:
             return elsewhere
         self._metrics.batch_stage_seconds.labels(self._service, "commit").observe(committed_seconds)
@@ -218,7 +220,6 @@ class BatchConsumer:
     def _after_commit(
         self, fenced: dict[TopicPartition, list[ConsumedRecord]], seconds: float
     ) -> None:
-        self._committed()
         self._metrics.batch_stage_seconds.labels(self._service, "whole").observe(seconds)
         self._metrics.batch_records.labels(self._service).observe(sum(map(len, fenced.values())))
         for partition, records in fenced.items():

@@ -39,7 +39,7 @@ async def save(connection: Connection, rows: Sequence[Waiting]) -> set[UUID]:
 
 async def take(connection: Connection, names: Collection[str]) -> list[Waiting]:
     """Lock and return what waits for any of `names`, in the order it came."""
-    return [_waiting(row) for row in await connection.fetch(SQL["take_waiting"], list(names))]
+    return [from_row(row) for row in await connection.fetch(SQL["take_waiting"], list(names))]
 
 
 async def remove(connection: Connection, item_ids: Collection[UUID]) -> None:
@@ -51,7 +51,7 @@ async def remove(connection: Connection, item_ids: Collection[UUID]) -> None:
 async def lock_expired(connection: Connection, now: datetime, limit: int) -> list[Waiting]:
     """Items whose time is over at business time `now`, skipping those being decided."""
     rows = await connection.fetch(SQL["lock_expired_waiting"], now, limit)
-    return [_waiting(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 async def count(connection: Connection) -> dict[str, int]:
@@ -76,7 +76,8 @@ def _columns(row: Waiting) -> tuple[object, ...]:
     )
 
 
-def _waiting(row: asyncpg.Record) -> Waiting:
+def from_row(row: asyncpg.Record) -> Waiting:
+    """A row of the table, whichever statement read it."""
     original = Original(
         Coordinates(row["topic"], row["partition"], row["offset"]),
         row["key"],

@@ -1,7 +1,3 @@
--- name: lock_parcels
--- Tracking numbers, locked in order. $1 normalised numbers
-SELECT number, document FROM parcel WHERE number = ANY ($1::text[]) ORDER BY number FOR UPDATE;
-
 -- name: insert_parcels
 -- Numbers seen for the first time, in order. A unique violation: see insert_orders.
 -- $1 numbers, $2 documents (pairwise)

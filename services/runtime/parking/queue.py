@@ -52,14 +52,21 @@ class Queue:
         )
 
     async def open(
-        self, connection: Connection, batch: Batch, names: Callable[[], Collection[str]]
+        self,
+        connection: Connection,
+        batch: Batch,
+        names: Callable[[], Collection[str]],
+        *,
+        is_any_parked: bool | None = None,
     ) -> Lanes:
         """What the batch's items must stand behind. To be asked after their rows are locked.
 
         `names` are all names of the batch's items; they are asked for only where anything is
-        parked at all.
+        parked at all. Whether it is, is asked here unless it is known from after the locks.
         """
-        if await connection.fetchval(SQL["find_first_parked"]) is None:
+        if is_any_parked is None:
+            is_any_parked = await connection.fetchval(SQL["find_first_parked"]) is not None
+        if not is_any_parked:
             return Lanes(batch)
         asked = {*names(), *(name for row in batch.retried for name in row.names)}
         own = [row.place for row in batch.retried]

@@ -69,7 +69,7 @@ async def test_a_batch_of_a_thousand_sends_as_many_statements_as_a_batch_of_one(
 
     assert len(a_mixed_batch(125)) == 1000
     assert len(thousand) == len(one)
-    assert len(one) <= 16
+    assert len(one) <= 11
 
 
 async def test_nor_does_parking_cost_more_statements_for_more_items(

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 STATEMENTS = [each for each in statements() if each.plannable]
 # What reads everything by its nature, and how often it runs.
 SPOILED = "take_waiting without its index"
+SPOILED_WITHIN = "lock_batch without its index"
 REPORT = "a report over all facts, made for a person"
 REBUILD = "empties the table, once, on an operator's command"
 WHOLE_BY_NATURE = {
@@ -73,15 +74,16 @@ async def _explain_in(url):
             if statement.service == service:
                 found[str(statement)] = await _tried(connection, statement)
         await connection.close()
-    found[SPOILED] = await _spoiled(owner, url)
+    await owner.execute("DROP INDEX orders.waiting_by_name")
+    found[SPOILED] = await _spoiled(url, "runtime/waiting.sql:take_waiting")
+    found[SPOILED_WITHIN] = await _spoiled(url, "orders/batch.sql:lock_batch")
     await owner.close()
     return found
 
 
-async def _spoiled(owner, url):
+async def _spoiled(url, name):
     """The same look at a statement whose index is gone."""
-    await owner.execute("DROP INDEX orders.waiting_by_name")
-    (statement,) = [s for s in STATEMENTS if str(s) == "runtime/waiting.sql:take_waiting"]
+    (statement,) = [each for each in STATEMENTS if str(each) == name]
     connection = await connect(Settings(database_url=url), "orders")
     found = await _tried(connection, statement)
     await connection.close()
@@ -109,6 +111,8 @@ def test_no_statement_on_the_hot_path_reads_a_whole_table(reads, statement):
 def test_a_missing_index_is_noticed(reads):
     assert reads["runtime/waiting.sql:take_waiting"] == []
     assert reads[SPOILED] == ["Seq Scan on waiting"]
+    assert reads["orders/batch.sql:lock_batch"] == []
+    assert reads[SPOILED_WITHIN] == ["Index Scan on waiting, all of it"]
 
 
 def test_what_is_named_is_there():
