@@ -16,15 +16,15 @@ from faststream.message import AckStatus
 from services.runtime import closing, lenient
 from services.runtime.consumer import BatchConsumer
 from services.runtime.kafka import broker_security, client_options
-from services.runtime.polling import PollLoop
+from services.runtime.polling import PollLoop, poll_afresh
 from services.runtime.settings import Settings
 from services.runtime.watching import Surveyor
 
 # What one fetch may bring into memory, over all partitions and per partition.
 FETCH_MAX_BYTES = 8 * 1024 * 1024
 PARTITION_FETCH_MAX_BYTES = 1 * 1024 * 1024
-# The client has one fetch under way, without the partitions whose records it still holds: what
-# comes to those waits until that fetch ends.
+# Where a batch takes longer than a tenth of a second the client fetches without the partitions
+# whose records it still holds: what comes to those waits until that fetch ends.
 IDLE_FETCH_WAIT_MS = 50
 PRODUCER_BATCH_BYTES = 256 * 1024
 PRODUCER_REQUEST_MAX_BYTES = 2 * 1024 * 1024
@@ -85,7 +85,7 @@ def subscribe(
         await consumer.handle(records)
 
     subscriber(handle)
-    _watch_polls(subscriber, consumer.polls)
+    _watch_polls(subscriber, consumer.polls, settings.batch_max_records)
     return broker, subscriber
 
 
@@ -100,10 +100,12 @@ def make_surveyor(settings: Settings) -> Surveyor:
     )
 
 
-def _watch_polls(subscriber: Any, polls: PollLoop) -> None:
+def _watch_polls(subscriber: Any, polls: PollLoop, records_max: int) -> None:
     """FastStream logs a poll that fails and goes on; nobody else would hear of it."""
     poll = subscriber.get_msg
-    subscriber.get_msg = lambda consumer: polls.watch(poll(consumer))
+    subscriber.get_msg = lambda consumer: polls.watch(
+        poll_afresh(poll, consumer, records_max=records_max)
+    )
 
 
 class _Polled(KafkaAckableMessage):

@@ -21,7 +21,7 @@ from tests.bench.traffic import Letter
 EVENTS = "orders.events"
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 100.0)
 # The first are not counted: connections, metadata, caches.
-WARM_SECONDS = 1.0
+WARM_SECONDS = 3.0
 ANSWER_SECONDS = 30.0
 CAUSE = "ce_causationid"
 
