@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from datetime import datetime, timedelta
+from operator import attrgetter
 from uuid import UUID
 
 from services.orders.domain.commands import ReportTracking, number_key
@@ -11,7 +14,7 @@ from services.orders.domain.ownership import owner_of
 from services.orders.domain.parcel import SCANS_MAX, Parcel, normalise_number
 from services.orders.domain.reasons import Reason
 from services.orders.domain.refusal import NotYet, Refused, Unchanged
-from services.orders.domain.scans import Scan
+from services.orders.domain.scans import Eta, Scan
 from services.orders.domain.settlement import recompute_owners
 
 
@@ -66,8 +69,23 @@ def merge_scans(parcel: Parcel, scans: tuple[Scan, ...]) -> Parcel:
 
 
 def _one_of(one: Scan, other: Scan) -> Scan:
+    # Carriers repeat whole histories: most often nothing but the time of hearing differs.
+    if _facts(one) == _facts(other) and _offsets(one.eta) == _offsets(other.eta):
+        return one if one.recorded_at <= other.recorded_at else other
     recorded_at = min(one.recorded_at, other.recorded_at)
     one = replace(one, recorded_at=recorded_at)
     other = replace(other, recorded_at=recorded_at)
     # Arbitrary but the same in every order of arrival, which is all that P5 asks.
     return min(one, other, key=repr)
+
+
+_facts = attrgetter(*(field.name for field in fields(Scan) if field.name != "recorded_at"))
+"""All that a telling says of a scan."""
+
+
+def _offsets(eta: Eta | None) -> tuple[timedelta | None, ...]:
+    """One instant in two zones is equal, and written differently all the same."""
+    if eta is None:
+        return ()
+    ends = (eta.earliest, eta.latest)
+    return tuple(end.utcoffset() if isinstance(end, datetime) else None for end in ends)

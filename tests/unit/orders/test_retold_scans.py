@@ -1,0 +1,62 @@
+"""One scan told twice: which telling stays does not depend on which came first."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+
+from services.orders.domain.parcel import Parcel
+from services.orders.domain.scans import Eta
+from services.orders.domain.tracking import merge_scans
+from tests.unit.orders.builders import NOON, scan
+
+LATER = NOON + timedelta(hours=3)
+BERLIN = timezone(timedelta(hours=1))
+
+
+def told(**given):
+    return scan("in_transit", scan_id="s-1", **given)
+
+
+def merged(*tellings):
+    parcel = Parcel(number="N1")
+    for telling in tellings:
+        parcel = merge_scans(parcel, (telling,))
+    (stays,) = parcel.scans
+    return stays
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param({}, {}, id="the same"),
+        pytest.param({"text": "Left the depot"}, {"text": "Departed"}, id="other words"),
+        pytest.param({"text": "Left the depot"}, {}, id="words and none"),
+        pytest.param(
+            {"eta": Eta(latest=datetime(2026, 3, 5, 12, tzinfo=UTC))},
+            {"eta": Eta(latest=datetime(2026, 3, 5, 13, tzinfo=BERLIN))},
+            id="one instant in two zones",
+        ),
+        pytest.param(
+            {"eta": Eta(latest=date(2026, 3, 5))}, {"eta": Eta(latest=date(2026, 3, 6))}, id="days"
+        ),
+    ],
+)
+def test_the_same_one_stays_whichever_came_first_and_it_was_first_heard_then(one, other):
+    first, second = told(**one, recorded_at=NOON), told(**other, recorded_at=LATER)
+
+    stays = merged(first, second)
+
+    assert repr(merged(second, first)) == repr(stays)
+    assert stays.recorded_at == NOON
+    assert repr(merged(first, second, first, second)) == repr(stays)
+
+
+def test_a_history_told_again_leaves_the_parcel_as_it_is():
+    history = tuple(scan("in_transit", NOON + timedelta(hours=n)) for n in range(20))
+    parcel = merge_scans(Parcel(number="N1"), history)
+
+    again = tuple(
+        scan("in_transit", NOON + timedelta(hours=n), recorded_at=LATER) for n in range(20)
+    )
+
+    assert merge_scans(parcel, again) == parcel
