@@ -13,6 +13,7 @@ import pytest
 from services.runtime.migrate import SERVICES_FOLDER, MigrationError, check, migrate
 from services.runtime.postgres import RoleMissing, connect, create_pool
 from services.runtime.settings import SERVICES, Settings
+from tests.integration.compression import compressed_by_lz4
 
 from .conftest import Run
 
@@ -45,6 +46,14 @@ def _write(folder: Path, service: str, name: str, sql: str) -> None:
     place = folder / service / "migrations"
     place.mkdir(parents=True, exist_ok=True)
     (place / name).write_text(sql)
+
+
+async def test_large_values_are_compressed_with_lz4_just_where_the_server_has_it(
+    database_url: str,
+) -> None:
+    is_there, columns = await compressed_by_lz4(database_url)
+
+    assert set(columns) == {is_there}
 
 
 async def test_applied_once_and_never_again(

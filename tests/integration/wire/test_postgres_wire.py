@@ -12,6 +12,7 @@ import pytest
 from deploy.stack.postgres import Doors, Postgres
 from deploy.stack.process import wait_until
 from services.runtime.settings import SERVICES
+from tests.integration.compression import compressed_by_lz4
 
 from .certificates import Authority
 from .conftest import Run, Serve, password_of
@@ -97,6 +98,14 @@ def test_services_work_over_tls_by_password_and_by_certificate(
 
     assert (sent.exit_code, shown.exit_code) == (0, 0), sent.output + shown.output
     assert asyncio.run(_connected_over_tls(url())) == {"orderflow_orders", "orderflow_claims"}
+
+
+@pytest.mark.usefixtures("migrated")
+def test_a_server_that_has_lz4_compresses_what_is_large_with_it(url: Url) -> None:
+    is_there, columns = asyncio.run(compressed_by_lz4(url()))
+
+    assert is_there, "this server is here to have it"
+    assert all(columns)
 
 
 @pytest.mark.parametrize(
