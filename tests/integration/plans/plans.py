@@ -73,7 +73,9 @@ BY_COLUMN = {
 SMALL = {"migration", "outbox_shards", "rebuild"}
 
 
-async def fill(connection: asyncpg.Connection, schema: str, tables: list[str]) -> None:
+async def fill(
+    connection: asyncpg.Connection, schema: str, tables: list[str], *, is_analysed: bool = True
+) -> None:
     """100,000 rows in each table, and the statistics that autovacuum would have made of them."""
     await connection.execute(
         f"SET search_path = {schema}; SET synchronous_commit = off; "
@@ -92,7 +94,8 @@ async def fill(connection: asyncpg.Connection, schema: str, tables: list[str]) -
             f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE "
             f"SELECT {values} FROM generate_series(1, {ROWS}) AS n"
         )
-    await connection.execute("ANALYZE " + ", ".join(tables))
+    if is_analysed:
+        await connection.execute("ANALYZE " + ", ".join(tables))
 
 
 def _value(table: str, column: str, type_: str) -> str:
