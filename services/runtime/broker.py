@@ -16,7 +16,8 @@ from faststream.message import AckStatus
 from services.runtime import closing, lenient
 from services.runtime.consumer import BatchConsumer
 from services.runtime.kafka import broker_security, client_options
-from services.runtime.polling import PollLoop, poll_afresh
+from services.runtime.offsets import CommittedOffsets
+from services.runtime.polling import FreshPolls, PollLoop
 from services.runtime.settings import Settings
 from services.runtime.watching import Surveyor
 
@@ -72,9 +73,7 @@ def subscribe(
         max_partition_fetch_bytes=PARTITION_FETCH_MAX_BYTES,
         fetch_max_wait_ms=IDLE_FETCH_WAIT_MS,
         listener=consumer.assignment,
-        parser=_raw_parser(
-            lambda: subscriber.consumer, consumer.assignment.committed_offsets.is_due
-        ),
+        parser=_raw_parser(lambda: subscriber.consumer, consumer.assignment.committed_offsets),
         decoder=_raw_records,
         no_reply=True,
     )
@@ -102,33 +101,31 @@ def make_surveyor(settings: Settings) -> Surveyor:
 
 def _watch_polls(subscriber: Any, polls: PollLoop, records_max: int) -> None:
     """FastStream logs a poll that fails and goes on; nobody else would hear of it."""
-    poll = subscriber.get_msg
-    subscriber.get_msg = lambda consumer: polls.watch(
-        poll_afresh(poll, consumer, records_max=records_max)
-    )
+    fresh = FreshPolls(subscriber.get_msg, records_max=records_max)
+    subscriber.get_msg = lambda consumer: polls.watch(fresh.poll(consumer))
 
 
 class _Polled(KafkaAckableMessage):
-    """Records of a poll. Kafka is told of them where that is due: no batch waits for it."""
+    """Records of a poll. Kafka hears of them beside the batches, and here of the last ones."""
 
-    def __init__(self, records: Any, consumer: Any, is_due: Callable[[], bool]) -> None:
+    def __init__(self, records: Any, consumer: Any, offsets: CommittedOffsets) -> None:
         super().__init__(raw_message=records, body=b"", headers={}, consumer=consumer)
-        self._is_due = is_due
+        self._offsets = offsets
 
     async def ack(self) -> None:
         """Our own position stands in Postgres by now."""
-        if not self._is_due():
+        if not self._offsets.is_last:
             self.committed = AckStatus.ACKED
         await super().ack()
 
 
 def _raw_parser(
-    locate: Callable[[], Any], is_due: Callable[[], bool]
+    locate: Callable[[], Any], offsets: CommittedOffsets
 ) -> Callable[[Any], Awaitable[KafkaAckableMessage]]:
     """A parser that cannot fail: the default one loses whole batches over one bad header."""
 
     async def parse(records: Any) -> KafkaAckableMessage:
-        return _Polled(records, locate(), is_due)
+        return _Polled(records, locate(), offsets)
 
     return parse
 

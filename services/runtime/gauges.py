@@ -1,13 +1,20 @@
-"""What a process tells of each partition: how far behind it is, and whether it is stopped."""
+"""What a process tells of its partitions and of its service's tables, beside the batches."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
+from pathlib import Path
 
 from aiokafka import TopicPartition
+from asyncpg import Connection
 
+from services.runtime import waiting
+from services.runtime.parking import queue
+from services.runtime.queries import load
 from services.runtime.telemetry import Metrics
+
+SQL = load(Path(__file__).parent / "sql" / "outbox.sql")
 
 
 class PartitionGauges:
@@ -86,3 +93,25 @@ class PartitionGauges:
 
     def _labels(self, partition: TopicPartition) -> tuple[str, str, str]:
         return self._service, partition.topic, str(partition.partition)
+
+
+class TableGauges:
+    """Gauges of what waits in a service's tables: to be published, to be named, or for a person."""
+
+    def __init__(self, service: str, metrics: Metrics, shards: int) -> None:
+        self._service = service
+        self._metrics = metrics
+        self._shards = shards
+
+    async def measure(self, connection: Connection) -> None:
+        """Count, and set the gauges."""
+        outbox = await connection.fetchrow(SQL["measure_outbox"], self._shards)
+        items = await waiting.count(connection)
+        parked = await queue.count(connection)
+        assert outbox is not None
+        metrics, service = self._metrics, self._service
+        metrics.outbox_rows.labels(service).set(outbox["rows"])
+        metrics.outbox_bytes.labels(service).set(outbox["bytes"])
+        metrics.outbox_oldest_age_seconds.labels(service).set(outbox["oldest_age_seconds"])
+        metrics.waiting_items.labels(service).set(sum(items.values()))
+        metrics.parked_items.labels(service).set(parked)

@@ -144,28 +144,40 @@ class Lane:
         while self.shards or self._poll_seconds:
             self._woken.clear()
             self.busy = self.shards
-            has_published = await self._publish_once(connection, publishing)
+            rows = await self._publish_once(connection, publishing)
             self.busy = frozenset()
             self.is_well, self._progressed = True, True
-            if has_published:
+            if rows and (self._ends or _has_more(rows)):
                 continue
             self.refusals = ()
-            if self._is_draining or self._ends_when_idle:
+            if self._ends:
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
 
-    async def _publish_once(self, connection: Connection, publishing: Publishing) -> bool:
+    @property
+    def _ends(self) -> bool:
+        """Whether it is over once nothing is left to read."""
+        return self._is_draining or self._ends_when_idle
+
+    async def _publish_once(
+        self, connection: Connection, publishing: Publishing
+    ) -> Sequence[asyncpg.Record]:
         most = 1 if self._careful_to else ROWS_A_SHARD
         rows = await connection.fetch(SQL["read_outbox"], sorted(self.busy), most, BYTES_A_SHARD)
         if not rows:
-            return False
+            return rows
         async with asyncio.timeout(ROUND_SECONDS):
             await publishing.publish(rows, one_by_one=bool(self._careful_to))
         if rows[0]["id"] >= self._careful_to:
             self._careful_to, self.refusals = 0, ()
         self._published(rows)
-        return True
+        return rows
+
+
+def _has_more(rows: Sequence[asyncpg.Record]) -> bool:
+    """Whether a shard had more than was read. What came since wakes the lane, or is polled for."""
+    return len({row["shard"] for row in rows}) > sum(bool(row["is_last"]) for row in rows)
 
 
 def _is_cancelled() -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-TELL_SECONDS = 1.0  # Between two commits after batches.
+TELL_SECONDS = 1.0
 COMMIT_TIMEOUT_SECONDS = 5.0  # The client itself would try for as long as the broker is away.
 
 
@@ -22,27 +21,16 @@ class Committer(Protocol):
 
 
 class CommittedOffsets:
-    """Commits positions that Kafka has not been told.
+    """Commits positions that Kafka has not been told, beside the batches: none waits for it.
 
-    After a batch it is told where the last time is a second ago: its answer takes ten milliseconds,
-    as long as a small batch. The rest, and what a rebalance fell upon, `follow` tells: with no
-    further message a monitor would show a lag for ever that there is not.
+    Our own position stands in Postgres. Only where the service stops is a batch acknowledged to
+    Kafka as it ends, because it may be the last.
     """
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self) -> None:
         self._told: dict[TopicPartition, int] = {}
-        self._monotonic = monotonic
-        self._due_at = monotonic()
         self.is_last = False
-        """The service stops: each batch may be the last to be told of."""
-
-    def is_due(self) -> bool:
-        """Whether Kafka is to be told after this batch; the answer is taken for done."""
-        now = self._monotonic()
-        if now < self._due_at and not self.is_last:
-            return False
-        self._due_at = now + TELL_SECONDS
-        return True
+        """The service stops."""
 
     async def follow(self, consumer: Committer, positions: Mapping[TopicPartition, int]) -> None:
         """Commit what differs from what was told before; what fails is told the next time."""

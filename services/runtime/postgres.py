@@ -15,6 +15,8 @@ from services.runtime.settings import Settings
 Connection: TypeAlias = asyncpg.Connection
 
 _JSONB_VERSION = b"\x01"
+# Of statements a connection answers before a pool replaces it: a new one has everything to prepare.
+_NO_LIMIT = 2**31
 _ROLE_ERRORS = (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError)
 
 
@@ -40,8 +42,11 @@ def role_of(service: str) -> str:
     return f"orderflow_{service}"
 
 
-async def create_pool(settings: Settings, service: str) -> Pool:
-    """A pool for `service`; connections appear as they are needed.
+async def create_pool(settings: Settings, service: str, *, size: int | None = None) -> Pool:
+    """A pool for `service` of at most `size` connections (DATABASE_POOL_SIZE unless told); they
+    appear as they are needed, stay, and keep what they have prepared.
+
+    What a borrower sets lasts for its transaction at most: nothing is reset behind it.
 
     Raises RoleMissing, DatabaseRefused, SettingsError (files of certificates), and what asyncpg
     and the socket raise when nobody answers.
@@ -52,11 +57,14 @@ async def create_pool(settings: Settings, service: str) -> Pool:
             pool = await asyncpg.create_pool(
                 url,
                 min_size=1,
-                max_size=settings.database_pool_size,
+                max_size=size or settings.database_pool_size,
                 timeout=settings.database_connect_timeout_seconds,
                 init=prepare,
+                reset=_leave_as_it_is,
                 server_settings=server_settings(settings, service),
                 max_inactive_connection_lifetime=0,
+                max_queries=_NO_LIMIT,
+                max_cached_statement_lifetime=0,
                 command_timeout=_answer_timeout_seconds(settings),
             )
     except _ROLE_ERRORS as error:
@@ -78,6 +86,7 @@ async def connect(settings: Settings, service: str, purpose: str = "lone") -> Co
                 timeout=settings.database_connect_timeout_seconds,
                 server_settings=server_settings(settings, service)
                 | {"application_name": f"{role_of(service)}.{purpose}"},
+                max_cached_statement_lifetime=0,
                 command_timeout=_answer_timeout_seconds(settings),
             )
     except _ROLE_ERRORS as error:
@@ -86,8 +95,12 @@ async def connect(settings: Settings, service: str, purpose: str = "lone") -> Co
     return connection
 
 
+async def _leave_as_it_is(_connection: Connection) -> None:
+    """An open transaction is ended before; asyncpg's RESET ALL would be a round trip a batch."""
+
+
 def server_settings(settings: Settings, service: str) -> dict[str, str]:
-    """Session parameters of a service's connection; they survive a pool's RESET ALL."""
+    """Session parameters of a service's connection."""
     return {
         "role": role_of(service),
         "search_path": service,

@@ -12,19 +12,19 @@ from typing import Any
 import structlog
 from faststream.kafka import KafkaBroker
 
-from services.runtime import migrate, shards, waiting
+from services.runtime import migrate, shards
 from services.runtime.broker import make_surveyor, subscribe
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.consumer import ApplyBatch, BatchConsumer
 from services.runtime.fuses import limits_of
+from services.runtime.gauges import TableGauges
 from services.runtime.health import Check, CheckResult
 from services.runtime.kafka_access import told_plainly
-from services.runtime.parking import queue
+from services.runtime.offsets import TELL_SECONDS
 from services.runtime.parking.drains import Drains
 from services.runtime.placing import Assignment
 from services.runtime.polls import BatchLimits, Weigh, one_order
 from services.runtime.postgres import Pool, create_pool
-from services.runtime.relay import SQL as OUTBOX_SQL
 from services.runtime.relay import Relay
 from services.runtime.retrying import backoff_seconds, is_transient
 from services.runtime.settings import Settings
@@ -61,12 +61,14 @@ class Service:
         self._wall = SystemClock()
         self._tasks: list[asyncio.Task[None]] = []
         self._pool: Pool | None = None
+        self._batches_pool: Pool | None = None
         self._broker: KafkaBroker | None = None
         self._relay: Relay | None = None
         self._relay_task: asyncio.Task[None] | None = None
         self._consumer: BatchConsumer | None = None
         self._subscriber: Any = None
         self._watch: LogWatch | None = None
+        self._tables = TableGauges(name, self.metrics, settings.outbox_shards)
         self._is_leaving = False
         # What the start waits for, as its last try told it.
         self._awaited = ""
@@ -75,12 +77,15 @@ class Service:
 
     async def start(self) -> None:
         """Connect and begin; servers that are not there yet are waited for."""
-        self._pool = await self._until_up(lambda: create_pool(self._settings, self.name))
+        # Batches have a connection of their own: whoever borrows one beside them would leave them
+        # another, on which every statement has yet to be prepared.
+        self._batches_pool = await self._until_up(self._make_pool(1))
+        self._pool = await self._until_up(self._make_pool(self._settings.database_pool_size - 1))
         await self._until_up(self._check_schema)
         # Before it is ready, so that nobody finds a metric missing, or an alert resolved by that.
         await self._until_up(self._measure_tables)
         self._relay = self._make_relay()
-        self._consumer = self._make_consumer(self._pool, self._relay)
+        self._consumer = self._make_consumer(self._pool, self._batches_pool, self._relay)
         self._broker, self._subscriber = subscribe(
             self._settings, self.name, self._topics, self._consumer
         )
@@ -88,6 +93,7 @@ class Service:
         await self._until_up(self._start_broker)
         self._relay_task = asyncio.create_task(self._relay.run(), name=f"{self.name}.relay")
         self._begin(self._measure_forever())
+        self._begin(self._tell_kafka_forever())
         self._begin(self._make_drains(self._pool, self._relay).run())
         if self._sweep:
             self._begin(self._make_sweeps(self._sweep, self._pool, self._relay).run())
@@ -103,15 +109,17 @@ class Service:
                 await task
         if self._watch:
             await self._watch.close()
-        if self._pool:
-            self._pool.terminate()
+        for pool in filter(None, (self._batches_pool, self._pool)):
+            pool.terminate()
         log.info("service_stopped", service=self.name)
 
     async def _leave(self) -> None:
         self._is_leaving = True
         if self._consumer:
             self._consumer.assignment.leave()
-            await self._consumer.assignment.tell_kafka()
+            with contextlib.suppress(TimeoutError):  # Where Kafka is away the batch comes first.
+                async with asyncio.timeout(TELL_SECONDS):
+                    await self._consumer.assignment.tell_kafka()
         if self._broker:
             await self._broker.stop()
         if self._consumer:
@@ -147,6 +155,9 @@ class Service:
 
     # Parts.
 
+    def _make_pool(self, size: int) -> Callable[[], Awaitable[Pool]]:
+        return functools.partial(create_pool, self._settings, self.name, size=size)
+
     def _make_relay(self) -> Relay:
         return Relay(
             service=self.name,
@@ -157,7 +168,7 @@ class Service:
             now=self._wall.now,
         )
 
-    def _make_consumer(self, pool: Pool, relay: Relay) -> BatchConsumer:
+    def _make_consumer(self, pool: Pool, batches_pool: Pool, relay: Relay) -> BatchConsumer:
         return BatchConsumer(
             service=self.name,
             assignment=Assignment(
@@ -169,7 +180,7 @@ class Service:
                 careful_records=self._settings.batch_max_records,
             ),
             topic_prefix=self._settings.kafka_topic_prefix,
-            pool=pool,
+            pool=batches_pool,
             apply=self._apply,
             weigh=self._weigh,
             limits=BatchLimits(self._settings.batch_max_bytes, self._settings.batch_max_orders),
@@ -219,26 +230,26 @@ class Service:
                 except Exception as error:  # noqa: BLE001 - measuring must not end the service
                     log.warning("measuring_failed", service=self.name, error=repr(error))
 
+    async def _tell_kafka_forever(self) -> None:
+        assert self._consumer is not None
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            if self._is_leaving:
+                return
+            try:
+                await self._consumer.assignment.tell_kafka()
+            except Exception as error:  # noqa: BLE001 - monitors must not end the service
+                log.warning("kafka_not_told", service=self.name, error=repr(error))
+
     async def _measure_partitions(self) -> None:
         assert self._consumer is not None
         self._consumer.assignment.measure_lag(int(time.time() * 1000))
-        await self._consumer.assignment.tell_kafka()
         await self._consumer.assignment.look_for_resumed()
 
     async def _measure_tables(self) -> None:
         assert self._pool is not None
         async with self._pool.acquire() as connection:
-            outbox = await connection.fetchrow(
-                OUTBOX_SQL["measure_outbox"], self._settings.outbox_shards
-            )
-            items = await waiting.count(connection)
-            parked = await queue.count(connection)
-        assert outbox is not None
-        self.metrics.outbox_rows.labels(self.name).set(outbox["rows"])
-        self.metrics.outbox_bytes.labels(self.name).set(outbox["bytes"])
-        self.metrics.outbox_oldest_age_seconds.labels(self.name).set(outbox["oldest_age_seconds"])
-        self.metrics.waiting_items.labels(self.name).set(sum(items.values()))
-        self.metrics.parked_items.labels(self.name).set(parked)
+            await self._tables.measure(connection)
 
     # Health.
 

@@ -70,7 +70,10 @@ class Settings(KafkaSettings):
         default=None, description="The same for the role orderflow_analytics."
     )
     database_pool_size: int = Field(
-        default=4, ge=1, le=200, description="Most connections of one service in one process."
+        default=4,
+        ge=2,
+        le=200,
+        description="Most connections of one service in one process; one of them is its batches'.",
     )
     database_connect_timeout_seconds: float = Field(
         default=10.0, gt=0, description="How long to wait for a new connection."

@@ -1,12 +1,14 @@
 -- name: read_outbox
 -- The oldest visible rows of each held shard, in id order within the shard, whichever part they
--- are in: as many as stay within the bytes, as stored, but the oldest always.
--- $1 shards, $2 rows and $3 bytes a shard
-SELECT o.id, o.shard, o.slot, o.topics, o.keys, o.headers, o."values", o.caused_at, o.created_at
+-- are in: as many as stay within the bytes, as stored, but the oldest always. The last of a shard
+-- that has no more says so. $1 shards, $2 rows and $3 bytes a shard
+SELECT o.id, o.shard, o.slot, o.topics, o.keys, o.headers, o."values", o.caused_at, o.created_at,
+       o.is_last
   FROM unnest($1::smallint[]) AS held(shard)
  CROSS JOIN LATERAL (
        SELECT oldest.*,
               row_number() OVER in_order AS number,
+              row_number() OVER in_order < $2 AND lead(oldest.id) OVER in_order IS NULL AS is_last,
               sum(pg_column_size(oldest."values")) OVER in_order AS bytes
          FROM (SELECT * FROM outbox WHERE outbox.shard = held.shard ORDER BY outbox.id LIMIT $2)
               AS oldest

@@ -216,17 +216,14 @@ async def test_a_service_reaches_its_own_rows_and_nothing_else(
         await pool.close()
 
 
-async def test_waits_are_bounded_and_outlive_the_pools_reset(database_url: str) -> None:
+async def test_every_wait_is_bounded(database_url: str) -> None:
     settings = Settings(
         database_url=database_url,
         database_lock_timeout_seconds=1.5,
         database_idle_in_transaction_timeout_seconds=7,
-        database_pool_size=1,
     )
     pool = await create_pool(settings, "orders")
     try:
-        async with pool.acquire() as connection:
-            await connection.execute("SET lock_timeout = 0")
         async with pool.acquire() as connection:
             names = ("lock_timeout", "idle_in_transaction_session_timeout", "application_name")
             found = [await connection.fetchval("SELECT current_setting($1)", n) for n in names]
@@ -234,6 +231,24 @@ async def test_waits_are_bounded_and_outlive_the_pools_reset(database_url: str) 
         await pool.close()
 
     assert found == ["1500ms", "7s", "orderflow_orders"]
+
+
+async def test_a_connection_is_lent_again_as_it_is_and_without_a_transaction(
+    database_url: str,
+) -> None:
+    pool = await create_pool(Settings(database_url=database_url), "orders", size=1)
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # asyncpg tells of it.
+    try:
+        async with pool.acquire() as connection:
+            before = connection.get_server_pid()
+            await connection.execute("BEGIN")
+            await connection.execute("SET LOCAL lock_timeout = 0")
+        async with pool.acquire() as connection:
+            assert connection.get_server_pid() == before
+            assert not connection.is_in_transaction()
+            assert await connection.fetchval("SHOW lock_timeout") == "10s"
+    finally:
+        await pool.close()
 
 
 async def test_json_goes_in_as_text_or_bytes_and_comes_out_as_it_was(database_url: str) -> None:

@@ -5,18 +5,22 @@ from itertools import chain
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
-from services.runtime.polling import poll_afresh
+from services.runtime.polling import FreshPolls
 from tests.integration.runtime.conftest import READ, values
 
 FIRST, SECOND = values(2)
+ASKS = {"records_max": 500, "held_seconds": 60, "again_ms": 10_000}
 
 
 @pytest.fixture
 async def kafka(settings, publish):
     """A consumer that holds a first record, fetched before the second was there."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers, enable_auto_commit=False
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
     )
     await consumer.start()
     partition = TopicPartition(settings.topic(READ), 0)
@@ -44,13 +48,13 @@ async def test_a_plain_poll_brings_what_was_held_alone(kafka):
 
 
 async def test_a_fresh_one_brings_what_came_since_as_well_and_after_it(kafka):
-    records = await poll_afresh(poll, kafka, records_max=500, held_seconds=60, again_ms=10_000)
+    records = await FreshPolls(poll, **ASKS).poll(kafka)
 
     assert of(records) == [FIRST, SECOND]
 
 
 async def test_a_poll_that_had_to_wait_is_fresh(kafka):
-    records = await poll_afresh(poll, kafka, records_max=500, held_seconds=0, again_ms=10_000)
+    records = await FreshPolls(poll, **ASKS | {"held_seconds": 0}).poll(kafka)
 
     assert of(records) == [FIRST]
 
@@ -59,6 +63,44 @@ async def test_where_enough_is_in_hand_nothing_more_is_asked_for(kafka):
     async def poll_many(consumer):
         return await poll(consumer) * 100
 
-    records = await poll_afresh(poll_many, kafka, records_max=500, held_seconds=60)
+    records = await FreshPolls(poll_many, **ASKS).poll(kafka)
 
     assert of(records) == [FIRST] * 100
+
+
+async def test_never_more_than_was_asked_for(kafka):
+    records = await FreshPolls(poll, **ASKS | {"records_max": 1}).poll(kafka)
+
+    assert of(records) == [FIRST]
+
+
+async def test_what_was_polled_before_a_seek_is_not_mixed_with_what_comes_after_it(kafka):
+    """As where a partition is placed beside the poll: one batch that goes back would go unseen."""
+    (partition,) = kafka.assignment()
+
+    async def poll_and_seek(consumer):
+        records = await poll(consumer)
+        consumer.seek(partition, 0)
+        return records
+
+    records = await FreshPolls(poll_and_seek, **ASKS).poll(kafka)
+
+    assert [record.offset for record in records] == [0, 1]
+
+
+async def test_an_error_comes_after_what_is_in_hand(kafka, settings):
+    """A partition that cannot be read holds up no other: what was polled of it is applied."""
+    (partition,) = kafka.assignment()
+
+    async def poll_and_go_astray(consumer):
+        records = await poll(consumer)
+        consumer.seek(partition, 1_000)
+        return records
+
+    polls = FreshPolls(poll_and_go_astray, **ASKS)
+
+    assert of(await polls.poll(kafka)) == [FIRST]
+    with pytest.raises(OffsetOutOfRangeError):
+        await polls.poll(kafka)
+    kafka.seek(partition, 1)
+    assert of(await polls.poll(kafka)) == [SECOND]

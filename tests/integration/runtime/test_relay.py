@@ -7,11 +7,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.runtime.broker import make_producer
-from services.runtime.lanes import ROWS_A_SHARD, SQL
+from services.runtime.lanes import BYTES_A_SHARD, ROWS_A_SHARD, SQL, Lane
 from services.runtime.outbox import Outbox, Outgoing
-from services.runtime.postgres import create_pool
+from services.runtime.postgres import connect, create_pool
+from services.runtime.publishing import AtLeastOnce
 from services.runtime.sending import send_rows
 from tests.integration.runtime.conftest import WRITTEN
+from tests.integration.runtime.relaying import DEADLINE_SECONDS, Feed
 
 
 class OfOne:
@@ -99,3 +101,64 @@ async def test_a_backlog_is_read_in_portions_that_fit_in_memory(settings):
     pool.terminate()
 
     assert portions == [[5_000], [100, 200], [5_000], [100]]
+
+
+@pytest.fixture
+async def lane(settings):
+    """A lane that never polls, and how often it has looked for rows."""
+    looks = []
+
+    async def open_connection():
+        connection = await connect(settings, "orders", "relay.lane")
+        connection.add_query_logger(
+            lambda told: looks.append(told.query) if "read_outbox" in told.query else None
+        )
+        return connection
+
+    lane = Lane(
+        range(settings.outbox_shards),
+        connect=open_connection,
+        open_publishing=lambda connection: AtLeastOnce(
+            make_producer(settings), connection, settings.topic
+        ),
+        published=lambda rows: None,
+        interrupted=lambda error, attempt: None,
+        refused=lambda lane, error: None,
+        poll_seconds=3_600,
+    )
+    task = asyncio.create_task(lane.run())
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not looks:
+            await asyncio.sleep(0.01)
+    yield lane, looks
+    lane.drain()
+    await asyncio.wait_for(task, DEADLINE_SECONDS)
+
+
+async def test_after_a_commit_the_outbox_is_read_once(lane, settings):
+    lane, looks = lane
+    async with Feed(settings) as feed:
+        for count in range(1, 6):
+            await feed.write()
+            lane.wake()
+            await feed.until_published()
+            assert len(looks) == 1 + count
+
+
+async def test_what_one_round_left_is_read_by_the_next_one_unasked(lane, settings):
+    lane, looks = lane
+    async with Feed(settings) as feed:
+        await feed.write(batches=2 * ROWS_A_SHARD + 1)
+        lane.wake()
+        await feed.until_published()
+    assert len(looks) > 2
+
+
+async def test_what_the_bytes_of_one_round_left_as_well(lane, settings):
+    lane, looks = lane
+    noise = random.Random(1).randbytes(BYTES_A_SHARD * 3 // 4).hex()
+    async with Feed(settings) as feed:
+        await feed.write(batches=2, padding=noise)
+        lane.wake()
+        await feed.until_published()
+    assert len(looks) > 2

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
@@ -31,6 +32,21 @@ async def test_what_lies_in_the_tables_is_told_from_the_start(start, settings):
 
     told = (service.metrics.parked_items, service.metrics.outbox_rows)
     assert [[sample.value for sample in gauge.collect()[0].samples] for gauge in told] == [[0], [0]]
+
+
+async def test_batches_go_on_while_all_else_waits_for_a_connection(
+    start, publish, read_all, settings
+):
+    service = await start()
+    sent = values(51)
+    await publish(sent[:1])
+    await read_all(1)
+    async with AsyncExitStack() as borrowed:
+        for _ in range(settings.database_pool_size - 1):
+            await borrowed.enter_async_context(service._pool.acquire())
+        await publish(sent[1:])
+
+        assert by_key(await read_all(51)) == by_key(sent)
 
 
 async def test_two_replicas_share_the_work_and_lose_nothing_when_one_leaves(
