@@ -26,6 +26,7 @@ from services.runtime.polls import BatchLimits, Weigh, by_partition, chunks, par
 from services.runtime.postgres import Connection, Pool
 from services.runtime.records import ConsumedRecord, Original, original_of
 from services.runtime.retrying import (
+    NotTried,
     backoff_seconds,
     is_contention,
     is_transient,
@@ -164,6 +165,8 @@ class BatchConsumer:
             self._metrics.fence_refusals_total.labels(self._service).inc()
             log.info("partitions_sought_again", partitions=[str(p) for p in lost])
             await self.assignment.place_again({p: partitions[p][0].offset for p in lost})
+        if trying.is_trial and (lost or not ready):
+            raise NotTried("its partition was placed anew, or stopped, before it was tried")
 
     def _is_ready(self, partition: TopicPartition, offset: int) -> bool:
         is_next = self._positions.continues(partition, offset)

@@ -174,10 +174,10 @@ async def _apply_one(connection: asyncpg.Connection, service: str, migration: Mi
                 migration.name,
                 migration.sha256,
             )
-    except asyncpg.LockNotAvailableError:
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
         raise MigrationError(
-            f"{migration.name} waited {LOCK_TIMEOUT_SECONDS} seconds for a lock in schema "
-            f"{service}: a long transaction is in its way; run `orderflow migrate` again"
+            f"{migration.name} waited up to {LOCK_TIMEOUT_SECONDS} seconds for a lock in schema "
+            f"{service}: a transaction is in its way; run `orderflow migrate` again"
         ) from None
     except asyncpg.PostgresError as error:
         raise MigrationError(f"{migration.name} failed in schema {service}: {error}") from error

@@ -44,11 +44,15 @@ class Contended(Exception):
     """Another transaction made what this one was about to make: read again and decide anew."""
 
 
+class NotTried(Exception):
+    """A trial did not come to the item, so it tells nothing of it: it is not this one's to read."""
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether trying again, unchanged, can succeed."""
     if isinstance(error, ValueError):  # asyncpg's own DataError is an InterfaceError, and a bug.
         return False
-    return isinstance(error, (*TRANSIENT, Contended))
+    return isinstance(error, (*TRANSIENT, Contended, NotTried))
 
 
 def is_contention(error: BaseException) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from services.orders.messages import outgoing, tracking
+from services.runtime.batches import Try
 from services.runtime.clock import SystemClock
 from services.runtime.consumer import BatchConsumer
 from services.runtime.fuse import FuseLimits
@@ -14,6 +15,7 @@ from services.runtime.parking import acts
 from services.runtime.parking.values import WHOLE
 from services.runtime.placing import Assignment
 from services.runtime.polls import BatchLimits, one_order
+from services.runtime.retrying import NotTried
 from services.runtime.sweeps import Sweeps
 from services.runtime.telemetry import Metrics
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
@@ -91,6 +93,7 @@ async def handle(pool, orders, database_url):
         }
         assert consumer.assignment.stops.reasons == {}
 
+    run.consumer = consumer
     yield run
     await owner.close()
 
@@ -270,3 +273,12 @@ async def test_the_sweep_steps_over_an_item_that_cannot_be_refused(
     assert [kind for kind, *_ in await parked()] == ["write"]
     assert await pool.fetchval("SELECT count(*) FROM rejected") == 6
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
+
+
+async def test_a_trial_that_did_not_come_to_the_record_clears_nobody(handle, pool):
+    """A rebalance under way: an item would be found guilty that another one's trial had cleared."""
+    record = a_record("order.cancel", {"shop_slug": "demo-shop", "ref": "1"})
+    polled = Polled("orders.commands", 0, 7, 0, record.key, record.value, record.headers)
+
+    with pytest.raises(NotTried):
+        await handle.consumer._apply_once([polled], Try(heard_max=1))

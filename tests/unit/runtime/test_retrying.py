@@ -3,7 +3,13 @@
 import asyncpg
 import pytest
 
-from services.runtime.retrying import Contended, forget_rows, is_contention, is_transient
+from services.runtime.retrying import (
+    Contended,
+    NotTried,
+    forget_rows,
+    is_contention,
+    is_transient,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +24,7 @@ from services.runtime.retrying import Contended, forget_rows, is_contention, is_
         asyncpg.InvalidCachedStatementError("a migration changed the table"),
         asyncpg.UniqueViolationError(),
         Contended(),
+        NotTried(),
     ],
 )
 def test_what_heals_by_itself_is_tried_again(error):
