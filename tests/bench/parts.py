@@ -123,7 +123,7 @@ class _Round:
             pool = await create_pool(settings, service.name)
             try:
                 relay = service._make_relay()
-                consumer = service._make_consumer(pool, relay)
+                consumer = service._make_consumer(pool, pool, relay)
                 records = await _Taking(service, consumer, meter).take(letters)
                 gc.collect()
                 gc.freeze()
