@@ -19,6 +19,7 @@ from services.runtime.careful import TRIES_MAX
 from services.runtime.clock import Clock
 from services.runtime.fuse import FuseTripped
 from services.runtime.fuses import Levels, shares
+from services.runtime.health import CheckResult
 from services.runtime.parking.values import WHOLE, Failure, Kind, Slot
 from services.runtime.placing import Assignment
 from services.runtime.polling import PollLoop
@@ -73,6 +74,13 @@ class BatchConsumer:
         # Why the batch in hand is tried again; empty when none is.
         self.trouble = ""
         self._doomed: dict[Slot, Failure] = {}
+
+    def told(self) -> CheckResult:
+        """Whether batches go through, and what keeps them."""
+        if self.trouble:
+            return False, f"a batch is being retried: {self.trouble}"
+        trouble = self.polls.trouble
+        return not trouble, f"polls fail: {trouble}" if trouble else "nothing is retried"
 
     # One poll.
 

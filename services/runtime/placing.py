@@ -14,6 +14,7 @@ from services.runtime.careful import CarefulMode
 from services.runtime.fuse import FuseLimits
 from services.runtime.fuses import Fuses
 from services.runtime.gauges import PartitionGauges
+from services.runtime.health import CheckResult
 from services.runtime.lost import PositionLost
 from services.runtime.offsets import CommittedOffsets
 from services.runtime.places import Placed
@@ -235,3 +236,14 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     def is_placed(self) -> bool:
         """Whether every assigned partition has a known position or is stopped."""
         return all(self.positions.is_placed(p) or p in self.stops for p in self.partitions)
+
+    def told(self, missing: Collection[str]) -> CheckResult:
+        """Whether all that is ours is read, and what keeps it; `missing` are topics not there."""
+        if not self.has_joined:
+            return False, "has not joined its consumer group yet"
+        if reasons := self.stops.reasons:
+            told = [f"{p.topic}[{p.partition}]: {why}" for p, why in reasons.items()]
+            return False, "stopped: " + "; ".join(told)
+        if missing:
+            return False, f"not there: {', '.join(missing)}"
+        return self.is_placed(), f"{len(self.partitions)} assigned"

@@ -29,7 +29,7 @@ from services.runtime.relay import Relay
 from services.runtime.retrying import backoff_seconds, is_transient
 from services.runtime.settings import Settings
 from services.runtime.sweeps import Sweep, Sweeps
-from services.runtime.telemetry import Metrics
+from services.runtime.telemetry import Metrics, process_metrics
 from services.runtime.watching import LogWatch
 from services.runtime.ways import ways_of
 
@@ -283,21 +283,12 @@ class Service:
         return answers, "answers" if answers else "no answer"
 
     async def _partitions_are_placed(self) -> CheckResult:
-        assignment = self._consumer.assignment if self._consumer else None
-        if assignment is None or not assignment.has_joined:
-            return False, "has not joined its consumer group yet"
-        if reasons := assignment.stops.reasons:
-            told = [f"{p.topic}[{p.partition}]: {why}" for p, why in reasons.items()]
-            return False, "stopped: " + "; ".join(told)
-        if self._watch and self._watch.missing:
-            return False, f"not there: {', '.join(self._watch.missing)}"
-        return assignment.is_placed(), f"{len(assignment.partitions)} assigned"
+        if self._consumer is None:
+            return False, "not started yet"
+        return self._consumer.assignment.told(self._watch.missing if self._watch else ())
 
     async def _batches_go_through(self) -> CheckResult:
-        if self._consumer and self._consumer.trouble:
-            return False, f"a batch is being retried: {self._consumer.trouble}"
-        trouble = self._consumer.polls.trouble if self._consumer else None
-        return not trouble, f"polls fail: {trouble}" if trouble else "nothing is retried"
+        return self._consumer.told() if self._consumer else (True, "nothing is retried")
 
     async def _relay_publishes(self) -> CheckResult:
         trouble = self._relay.trouble if self._relay else "not started yet"
@@ -313,9 +304,3 @@ class Service:
             return False, "the poll loop has ended"
         stalled = self._watch.trouble if self._watch else None
         return not stalled, f"stalled: {stalled}" if stalled else "polls"
-
-
-@functools.cache
-def process_metrics() -> Metrics:
-    """The metrics of this process, shared by all services in it."""
-    return Metrics()

@@ -5,6 +5,7 @@ never names, addresses or bodies of customers. An entry about an item has its `o
 it is known, and its `trace_id`.
 """
 
+import functools
 import logging
 import sys
 from dataclasses import dataclass
@@ -198,3 +199,9 @@ class Metrics:
 
 def _named(specs: tuple[_Spec, ...], name: str) -> _Spec:
     return next(spec for spec in specs if spec.name == name)
+
+
+@functools.cache
+def process_metrics() -> Metrics:
+    """The metrics of this process, shared by all services in it."""
+    return Metrics()
