@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from tests.bench.latency import Latency
-from tests.bench.results import Race, Results
+from tests.bench.results import Figure, Race, Results
 
 COLOURS = {"ours": "#1f77b4", "ceiling": "#bbbbbb"}
 OTHERS = "#d98b5f"
@@ -38,15 +38,17 @@ def _draw_race(race: Race, folder: Path) -> Path:
     ]
     colours = [COLOURS.get(figure.contender, OTHERS) for figure in figures]
     axis.barh(places, rates, xerr=spread, color=colours, error_kw={"capsize": 3, "lw": 1})
-    names = [
-        f"{figure.contender}, {figure.mix}" + (f" × {figure.replicas}" * (figure.replicas > 1))
-        for figure in figures
-    ]
-    axis.set_yticks(places, names)
+    axis.set_yticks(places, [_name(figure) for figure in figures])
     axis.invert_yaxis()
     axis.set_xlabel("items per second: median, with the least and most of the laps")
     axis.set_title(race.title, loc="left")
     return _save(fig, folder / f"{race.title.replace(' ', '-')}.svg")
+
+
+def _name(figure: Figure) -> str:
+    stored = f", {figure.stored:,} stored" if figure.stored else ""
+    replicas = f" × {figure.replicas}" if figure.replicas > 1 else ""
+    return f"{figure.contender}, {figure.mix}{stored}{replicas}"
 
 
 def _draw_latencies(latencies: list[tuple[float, Latency]], folder: Path) -> Path:
