@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -59,8 +60,6 @@ def subscribe(
         *(settings.topic(topic) for topic in topics),
         group_id=settings.consumer_group(service),
         batch=True,
-        max_records=settings.batch_max_records,
-        batch_timeout_ms=settings.poll_timeout_ms,
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.NACK_ON_ERROR,
         isolation_level="read_committed",
@@ -84,7 +83,7 @@ def subscribe(
         await consumer.handle(records)
 
     subscriber(handle)
-    _watch_polls(subscriber, consumer.polls, settings.batch_max_records)
+    _watch_polls(subscriber, consumer.polls, settings)
     return broker, subscriber
 
 
@@ -99,9 +98,19 @@ def make_surveyor(settings: Settings) -> Surveyor:
     )
 
 
-def _watch_polls(subscriber: Any, polls: PollLoop, records_max: int) -> None:
-    """FastStream logs a poll that fails and goes on; nobody else would hear of it."""
-    fresh = FreshPolls(subscriber.get_msg, records_max=records_max)
+def _watch_polls(subscriber: Any, polls: PollLoop, settings: Settings) -> None:
+    """FastStream logs a poll that fails and goes on; nobody else would hear of it.
+
+    Its own poll, having brought nothing, sleeps as long again, and what comes then waits for it.
+    """
+
+    async def poll(consumer: Any) -> Sequence[Any]:
+        polled = await consumer.getmany(
+            timeout_ms=settings.poll_timeout_ms, max_records=settings.batch_max_records
+        )
+        return tuple(chain.from_iterable(polled.values()))
+
+    fresh = FreshPolls(poll, records_max=settings.batch_max_records)
     subscriber.get_msg = lambda consumer: polls.watch(fresh.poll(consumer))
 
 

@@ -131,7 +131,7 @@ class Settings(KafkaSettings):
         ge=1,
     )
     poll_timeout_ms: int = _own(
-        "POLL_TIMEOUT_MS", 20, "How long one poll waits for records.", ge=1, le=5_000
+        "POLL_TIMEOUT_MS", 100, "How long a poll waits where no record comes.", ge=1, le=5_000
     )
     max_event_bytes: int = _own(
         "MAX_EVENT_BYTES",
