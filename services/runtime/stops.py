@@ -49,6 +49,7 @@ class Stops:
         self._pool = pool
         self._locate = locate
         self._stops: dict[TopicPartition, _Stop] = {}
+        self._storing = asyncio.Lock()
 
     def __contains__(self, partition: TopicPartition) -> bool:
         return partition in self._stops
@@ -128,18 +129,22 @@ class Stops:
         log.info("partition_resumed", topic=partition.topic, partition=partition.partition)
 
     async def _store_all(self) -> None:
-        """What cannot be stored now, as Postgres is away, is the next time this process looks."""
-        for partition, stop in list(self._stops.items()):
-            if stop.is_stored:
-                continue
-            try:
-                await asyncio.wait_for(self._store(partition, stop), STORE_TIMEOUT_SECONDS)
-                stop.is_stored = True
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("stop_not_stored", error=repr(error))
-                return
+        """What cannot be stored now, as Postgres is away, is the next time this process looks.
+
+        One at a time: stored twice, a stop could come after the resume that ended it.
+        """
+        async with self._storing:
+            for partition, stop in list(self._stops.items()):
+                if stop.is_stored:
+                    continue
+                try:
+                    await asyncio.wait_for(self._store(partition, stop), STORE_TIMEOUT_SECONDS)
+                    stop.is_stored = True
+                except Exception as error:
+                    if not is_transient(error):
+                        raise
+                    log.warning("stop_not_stored", error=repr(error))
+                    return
 
     async def _store(self, partition: TopicPartition, stop: _Stop) -> None:
         async with self._pool.acquire() as connection:

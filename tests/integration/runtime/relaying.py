@@ -195,6 +195,20 @@ async def until(condition, seconds=DEADLINE_SECONDS) -> None:
             await asyncio.sleep(0.02)
 
 
+async def count_sessions(database_url: str, like: str) -> int:
+    """How many of the relays' database sessions there are."""
+    owner = await asyncpg.connect(database_url)
+    try:
+        found: int = await owner.fetchval(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE application_name LIKE $1 AND datname = current_database()",
+            like,
+        )
+        return found
+    finally:
+        await owner.close()
+
+
 async def end_sessions(database_url: str, like: str = "orderflow_orders.relay%") -> int:
     """End the relays' database sessions, as an operator or a failover would."""
     owner = await asyncpg.connect(database_url)

@@ -11,6 +11,7 @@ import pytest
 from tests.integration.runtime.relaying import (
     Feed,
     RelayProcess,
+    count_sessions,
     end_sessions,
     read_topic,
     until,
@@ -122,6 +123,9 @@ async def test_relays_whose_sessions_are_ended_go_on_where_they_were(
         relays = [relay(settings), relay(settings)]
         await feed.write_until(lambda: feed.written > 10)
         await feed.until_published()
+        async with asyncio.timeout(60):  # The second one may have come later than all that.
+            while await count_sessions(database_url, "orderflow_orders.relay") < len(relays):
+                await feed.write()
         for _ in range(4):
             await feed.write(10)
             async with asyncio.timeout(60):

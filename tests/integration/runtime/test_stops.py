@@ -13,6 +13,13 @@ from services.runtime.postgres import connect
 from tests.integration.runtime.conftest import READ, until, values
 
 WHO = By("mira", "the cause is mended")
+COUNT_STOPS = """
+CREATE TABLE public.stored (at timestamptz);
+CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+$$ BEGIN INSERT INTO public.stored VALUES (now()); RETURN NULL; END $$;
+CREATE TRIGGER note AFTER UPDATE ON orders.position FOR EACH ROW
+WHEN (NEW.stopped_kind IS NOT NULL) EXECUTE FUNCTION public.note();
+"""
 
 
 @pytest.fixture
@@ -195,3 +202,21 @@ async def test_a_position_outside_its_topic_is_left_by_a_move(
     assert stopped(service) == {}
     (done,) = await acts.written()
     assert (done.act.act, done.act.offset, done.act.detail["to"]) == ("partitions.move", 99, 2)
+
+
+async def test_a_stop_is_stored_once_whoever_comes_to_it(
+    start, publish, read_all, settings, database
+):
+    """Stored again, it would undo the resume of an operator who was quick."""
+    service = await start()
+    await publish(values(1), partition=1)
+    await read_all(1)
+    await database.execute(COUNT_STOPS)
+    stops = service._consumer.assignment.stops
+
+    await asyncio.gather(
+        stops.stop(TopicPartition(settings.topic(READ), 1), RuntimeError("a bug")),
+        *(stops.take_resumed() for _ in range(3)),
+    )
+
+    assert await database.fetchval("SELECT count(*) FROM public.stored") == 1
