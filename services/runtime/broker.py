@@ -17,7 +17,7 @@ from faststream.message import AckStatus
 from services.runtime import closing, lenient
 from services.runtime.consumer import BatchConsumer
 from services.runtime.kafka import broker_security, client_options
-from services.runtime.offsets import CommittedOffsets
+from services.runtime.placing import Assignment
 from services.runtime.polling import FreshPolls, PollLoop
 from services.runtime.settings import Settings
 from services.runtime.watching import Surveyor
@@ -72,7 +72,7 @@ def subscribe(
         max_partition_fetch_bytes=PARTITION_FETCH_MAX_BYTES,
         fetch_max_wait_ms=IDLE_FETCH_WAIT_MS,
         listener=consumer.assignment,
-        parser=_raw_parser(lambda: subscriber.consumer, consumer.assignment.committed_offsets),
+        parser=_raw_parser(lambda: subscriber.consumer, consumer.assignment),
         decoder=_raw_records,
         no_reply=True,
     )
@@ -117,24 +117,25 @@ def _watch_polls(subscriber: Any, polls: PollLoop, settings: Settings) -> None:
 class _Polled(KafkaAckableMessage):
     """Records of a poll. Kafka hears of them beside the batches, and here of the last ones."""
 
-    def __init__(self, records: Any, consumer: Any, offsets: CommittedOffsets) -> None:
+    def __init__(self, records: Any, consumer: Any, assignment: Assignment) -> None:
         super().__init__(raw_message=records, body=b"", headers={}, consumer=consumer)
-        self._offsets = offsets
+        self._assignment = assignment
 
     async def ack(self) -> None:
-        """Our own position stands in Postgres by now."""
-        if not self._offsets.is_last:
-            self.committed = AckStatus.ACKED
+        """Our own position stands in Postgres by now; the client's may be past what is stopped."""
+        self.committed = AckStatus.ACKED
+        if self._assignment.is_leaving:
+            await self._assignment.tell_kafka()
         await super().ack()
 
 
 def _raw_parser(
-    locate: Callable[[], Any], offsets: CommittedOffsets
+    locate: Callable[[], Any], assignment: Assignment
 ) -> Callable[[Any], Awaitable[KafkaAckableMessage]]:
     """A parser that cannot fail: the default one loses whole batches over one bad header."""
 
     async def parse(records: Any) -> KafkaAckableMessage:
-        return _Polled(records, locate(), offsets)
+        return _Polled(records, locate(), assignment)
 
     return parse
 

@@ -23,14 +23,12 @@ class Committer(Protocol):
 class CommittedOffsets:
     """Commits positions that Kafka has not been told, beside the batches: none waits for it.
 
-    Our own position stands in Postgres. Only where the service stops is a batch acknowledged to
-    Kafka as it ends, because it may be the last.
+    Our own position stands in Postgres. Only where the service stops is Kafka told as a batch ends,
+    because it may be the last.
     """
 
     def __init__(self) -> None:
         self._told: dict[TopicPartition, int] = {}
-        self.is_last = False
-        """The service stops."""
 
     async def follow(self, consumer: Committer, positions: Mapping[TopicPartition, int]) -> None:
         """Commit what differs from what was told before; what fails is told the next time."""

@@ -59,6 +59,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self.fuses = Fuses(fuse_limits, self.gauges)
         self.partitions: frozenset[TopicPartition] = frozenset()
         self.has_joined = False
+        self.is_leaving = False
         self.is_joining = True
         self.is_refused_places = False  # Kafka, not Postgres, keeps us from placing partitions.
 
@@ -115,7 +116,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def leave(self) -> None:
         """Place nothing any more: the service stops."""
-        self.committed_offsets.is_last = True
+        self.is_leaving = True
         for task in self._placing:
             task.cancel()
 

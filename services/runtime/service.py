@@ -117,9 +117,7 @@ class Service:
         self._is_leaving = True
         if self._consumer:
             self._consumer.assignment.leave()
-            with contextlib.suppress(TimeoutError):  # Where Kafka is away the batch comes first.
-                async with asyncio.timeout(TELL_SECONDS):
-                    await self._consumer.assignment.tell_kafka()
+            await self._tell_kafka()
         if self._broker:
             await self._broker.stop()
         if self._consumer:
@@ -231,15 +229,20 @@ class Service:
                     log.warning("measuring_failed", service=self.name, error=repr(error))
 
     async def _tell_kafka_forever(self) -> None:
-        assert self._consumer is not None
         while True:
             await asyncio.sleep(TELL_SECONDS)
             if self._is_leaving:
                 return
-            try:
+            await self._tell_kafka()
+
+    async def _tell_kafka(self) -> None:
+        """Monitors alone read it: it ends nothing where it fails, and holds up no stop."""
+        assert self._consumer is not None
+        try:
+            async with asyncio.timeout(TELL_SECONDS):
                 await self._consumer.assignment.tell_kafka()
-            except Exception as error:  # noqa: BLE001 - monitors must not end the service
-                log.warning("kafka_not_told", service=self.name, error=repr(error))
+        except Exception as error:  # noqa: BLE001 - told again a second later
+            log.warning("kafka_not_told", service=self.name, error=repr(error))
 
     async def _measure_partitions(self) -> None:
         assert self._consumer is not None

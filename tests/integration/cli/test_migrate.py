@@ -247,6 +247,9 @@ async def test_a_connection_is_lent_again_as_it_is_and_without_a_transaction(
             assert connection.get_server_pid() == before
             assert not connection.is_in_transaction()
             assert await connection.fetchval("SHOW lock_timeout") == "10s"
+            await connection.execute("SET work_mem = '5MB'")
+        async with pool.acquire() as connection:  # Nothing is reset: see test_queries.py.
+            assert await connection.fetchval("SHOW work_mem") == "5MB"
     finally:
         await pool.close()
 

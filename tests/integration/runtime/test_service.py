@@ -49,6 +49,25 @@ async def test_batches_go_on_while_all_else_waits_for_a_connection(
         assert by_key(await read_all(51)) == by_key(sent)
 
 
+async def test_batches_keep_their_connection_whoever_borrows_beside_them(
+    start_with, echo, publish, read_all
+):
+    """On another one every statement would have to be prepared anew."""
+    sessions = set()
+
+    async def apply(connection, batch):
+        sessions.add(connection.get_server_pid())
+        await echo.apply(connection, batch)
+
+    service = await start_with(apply)
+    for count in range(1, 5):
+        async with service._pool.acquire():
+            await publish(values(1))
+            await read_all(count)
+
+    assert len(sessions) == 1
+
+
 async def test_two_replicas_share_the_work_and_lose_nothing_when_one_leaves(
     start, publish, read_all
 ):
@@ -248,13 +267,39 @@ async def test_a_service_that_stops_has_told_kafka_where_it_stands(
 
     await service.stop()
 
-    here = TopicPartition(settings.topic(READ), 5)
+    assert await committed(settings, TopicPartition(settings.topic(READ), 5)) == 5
+
+
+async def committed(settings, partition):
+    """What Kafka has for the group."""
     monitor = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=settings.consumer_group("orders"),
         enable_auto_commit=False,
     )
     await monitor.start()
-    monitor.assign([here])
-    assert await monitor.committed(here) == 5
+    monitor.assign([partition])
+    found = await monitor.committed(partition)
     await monitor.stop()
+    return found
+
+
+async def test_the_batch_that_was_in_hand_at_the_stop_is_told_as_well(
+    start_with, echo, publish, settings
+):
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    async def apply(connection, batch):
+        began.set()
+        await may_end.wait()
+        await echo.apply(connection, batch)
+
+    service = await start_with(apply)
+    await publish(values(1), partition=5)
+    await asyncio.wait_for(began.wait(), 40)
+    stopping = asyncio.create_task(service.stop())
+    await until(lambda: service._consumer.assignment.is_leaving, "leaving")
+    may_end.set()
+    await stopping
+
+    assert await committed(settings, TopicPartition(settings.topic(READ), 5)) == 1

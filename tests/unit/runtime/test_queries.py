@@ -1,10 +1,28 @@
 """Named statements in files."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from services.runtime.queries import QueryFileError, load
+
+SERVICES = Path(__file__).resolve().parents[3] / "services"
+# What outlives its transaction, and on which connections outside any pool.
+OF_A_SESSION = re.compile(
+    r"set_config\([^()]*,\s*false\)"
+    r"|pg_(?:try_)?advisory_lock(?:_shared)?\("
+    r"|^(?:SET (?!LOCAL)|LISTEN |CREATE TEMP)",
+    re.MULTILINE | re.IGNORECASE,
+)
+OWN_CONNECTIONS = {
+    "set_lock_timeout": "the migration's",
+    "lock_database": "the migration's",
+    "end_when_silent": "the leases'",
+    "try_lease": "the leases'",
+    "share_lease": "the leases'",
+    "commit_durably": "the relay's",
+}
 
 
 def test_statements_are_found_by_name(tmp_path: Path) -> None:
@@ -42,3 +60,15 @@ def test_a_flawed_file_is_refused(tmp_path: Path, text: str, complaint: str) -> 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(QueryFileError, match=r"nowhere\.sql: no \.sql file here"):
         load(tmp_path / "nowhere.sql")
+
+
+def test_no_statement_leaves_anything_on_a_pooled_connection() -> None:
+    """Pools reset nothing (decision 0082): the next borrower would have it."""
+    found = {
+        name
+        for file in SERVICES.glob("*/sql/*.sql")
+        for name, statement in load(file).items()
+        if OF_A_SESSION.search(statement)
+    }
+
+    assert found == set(OWN_CONNECTIONS)
