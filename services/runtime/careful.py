@@ -87,9 +87,7 @@ class CarefulMode:
         return tries
 
     def done(self, partition: TopicPartition) -> None:
-        """One record more was tried, unless it stood elsewhere; the last one ends the mode."""
-        if partition not in self._in_hand:
-            return
+        """One record more was applied, or was not ours; the last one ends the mode."""
         self._in_hand.discard(partition)
         if partition not in self._left:
             return

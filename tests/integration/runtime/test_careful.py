@@ -36,10 +36,10 @@ class Log:
 class Process:
     """One owner of the partition after the other; a new one knows nothing of the last."""
 
-    def __init__(self, connection, records=3):
+    def __init__(self, connection):
         self.connection = connection
         self.positions = Positions("orders", "a-group")
-        self.careful = CarefulMode(self.positions, records)
+        self.careful = CarefulMode(self.positions, records=3)
 
     async def take(self):
         placed = await self.positions.place(self.connection, Log(), [HERE], {})
@@ -133,34 +133,19 @@ class Applied:
     key, value, headers = b"k", b"v", ()
 
 
-async def test_so_many_records_are_tried_alone_and_then_no_more(connection):
-    await Process(connection).take()
-    process = Process(connection, records=2)
-    await process.take()
-    careful = process.careful
+def test_so_many_records_are_read_alone_and_then_no_more():
+    careful = CarefulMode(Positions("orders", "a-group"), records=2)
+    careful.begin([HERE])
     records = [Record(HERE.topic, 0, n) for n in range(3)] + [Record(HERE.topic, 1, 0)]
 
     alone, together = careful.split(records)
 
     assert [r.offset for r in alone] == [0, 1]
     assert together == records[2:]
-    await process.begin_alone()
     careful.done(HERE)
     assert careful.split(records[:3]) == ([records[0]], records[1:3])
-    await process.begin_alone()
     careful.done(HERE)
     assert careful.split(records[:3]) == ((), records[:3])
-
-
-async def test_a_record_that_stood_elsewhere_was_not_tried(connection):
-    """Polled before the partition was placed: the one that kills is still to come."""
-    await Process(connection).take()
-    process = Process(connection, records=1)
-    await process.take()
-
-    process.careful.done(HERE)
-
-    assert process.careful.forbids(HERE)
 
 
 class Record:
