@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
@@ -26,9 +25,9 @@ SQL = load(Path(__file__).parent / "sql")
 class Explained:
     """An order as found; `order` is None where there is none. `waiting` are items that name it."""
 
-    order_id: UUID
+    order_id: str
     order: Order | None
-    scans: dict[UUID, tuple[Verdict, ...]]
+    scans: dict[str, tuple[Verdict, ...]]
     waiting: list[dict[str, Any]]
     unpublished: int
 
@@ -42,7 +41,7 @@ async def explain(
     numbers = [s.number for s in order.shipments if s.number] if order else []
     parcels = await store.read_parcels(connection, numbers)
     names = [reference_key(Reference(shop, ReferenceKind.ORDER_NUMBER, number))]
-    names += [reference_key(Reference(shop, ReferenceKind.UUID, str(order_id)))]
+    names += [reference_key(Reference(shop, ReferenceKind.UUID, order_id))]
     names += [number_key(each) for each in numbers]
     waiting = await connection.fetch(SQL["waiting_for"], names)
     return Explained(
@@ -50,13 +49,13 @@ async def explain(
         order=order,
         scans=_verdicts(order.shipments if order else (), parcels, now),
         waiting=[dict(row) for row in waiting],
-        unpublished=await connection.fetchval(SQL["unpublished"], str(order_id).encode()),
+        unpublished=await connection.fetchval(SQL["unpublished"], order_id.encode()),
     )
 
 
 def _verdicts(
     shipments: Sequence[Shipment], parcels: dict[str, Parcel], now: datetime
-) -> dict[UUID, tuple[Verdict, ...]]:
+) -> dict[str, tuple[Verdict, ...]]:
     """The same computation that decided the states, this time for its reasons."""
     return {
         shipment.shipment_id: verdicts_on(

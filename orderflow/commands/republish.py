@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
@@ -83,7 +82,7 @@ def _selection(
     return Selection(ids, shop, instant_of(since, now), instant_of(until, now))
 
 
-def _order_id(name: str) -> UUID:
+def _order_id(name: str) -> str:
     shop, slash, number = name.partition("/")
     if not (shop and slash and number):
         raise WrongArgument(f"{name!r} names no order: write SHOP/NUMBER, as in demo-shop/1001")

@@ -126,8 +126,8 @@ class ClaimBatches:
                 ended.append(identity)
             if waits_for:
                 until = docket.expires_at(task)
-                kept.append(Waiting(identity, waits_for, task.original, 0, until))
-        await waiting.remove(connection, ended)
+                kept.append(Waiting(str(identity), waits_for, task.original, 0, until))
+        await waiting.remove(connection, [str(each) for each in ended])
         await waiting.save(connection, kept)
 
     def _events(self, docket: Docket) -> list[Outgoing]:

@@ -38,7 +38,7 @@ def names_of(task: Task, order: UUID | None) -> frozenset[str]:
 def entrant_of(task: Task, order: UUID | None) -> Entrant:
     """A command."""
     identity, type_ = task.command.item_id, task.envelope.type
-    return Entrant(task.original, 0, identity, type_, names_of(task, order))
+    return Entrant(task.original, 0, str(identity), type_, names_of(task, order))
 
 
 def telling_names(telling: Telling) -> frozenset[str]:

@@ -285,11 +285,11 @@ def _tasks(rows: Sequence[Waiting], inbox: Inbox, gathered: Gathered) -> Collect
         if slot in inbox.doomed:
             failure = inbox.doomed[slot]
             gathered.unread.append(Unread(row.original, row.index, failure, row.waits_for))
-            gathered.ended.append(row.item_id)
+            gathered.ended.append(UUID(row.item_id))
             continue
         try:
             tasks.append(waited(row))
         except Malformed as error:
             inbox.refused.append(refusal(row.original, error))
-            gathered.ended.append(row.item_id)
+            gathered.ended.append(UUID(row.item_id))
     return tasks

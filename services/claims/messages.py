@@ -156,7 +156,7 @@ def read_command(original: Original) -> tuple[Envelope, Command]:
         known = ", ".join(MODELS)
         said = f"{type_!r} is no claim command" if type_ else "the message names no type"
         raise Malformed("unknown_type", [FieldError("/type", f"{said}; known are {known}")])
-    identity = item_id(original, message.envelope, 0)
+    identity = UUID(item_id(original, message.envelope, 0))
     return message.envelope, _READERS[type_](identity, message.body)
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from uuid import UUID
 
 from asyncpg import Connection
 
@@ -24,6 +23,7 @@ from services.orders.domain.commands import (
     number_key,
     reference_key,
 )
+from services.orders.domain.identity import Uuid
 from services.orders.entrants import hint_of, keys_of, names_of, waiting_entrant
 from services.orders.messages import context, outgoing
 from services.orders.messages.incoming import (
@@ -226,7 +226,7 @@ def _lock(
     return store.lock(connection, references, numbers, awaited, is_final=is_final)
 
 
-def _resolved(stored: store.Stored) -> dict[Reference, UUID]:
+def _resolved(stored: store.Stored) -> dict[Reference, Uuid]:
     return {reference: id_ for reference, id_ in stored.references.items() if id_}
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from services.orders.domain.commands import Reference, ReferenceKind
 from services.orders.domain.decision import Decision, Outcome, World
+from services.orders.domain.identity import Uuid
 from services.orders.domain.order import Order
 from services.orders.domain.parcel import Parcel
 from services.orders.domain.policy import decide
@@ -29,8 +32,7 @@ REPEATED = Decision(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(Struct, frozen=True, gc=False):
     """An item and what it came to."""
 
     asked: Asked
@@ -46,22 +48,22 @@ class Docket:
 
     now: datetime
     lanes: Lanes
-    orders: dict[UUID, Order] = field(default_factory=dict)
+    orders: dict[Uuid, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
-    references: dict[Reference, UUID] = field(default_factory=dict)
-    told: Mapping[UUID, Told] = field(default_factory=dict)
-    changed_orders: dict[UUID, Order] = field(default_factory=dict)
+    references: dict[Reference, Uuid] = field(default_factory=dict)
+    told: Mapping[Uuid, Told] = field(default_factory=dict)
+    changed_orders: dict[Uuid, Order] = field(default_factory=dict)
     changed_parcels: dict[str, Parcel] = field(default_factory=dict)
-    new_references: dict[Reference, UUID] = field(default_factory=dict)
+    new_references: dict[Reference, Uuid] = field(default_factory=dict)
     decided: list[Decided] = field(default_factory=list)
     refused: list[Rejection] = field(default_factory=list)
     """Items that ended without a decision."""
-    ended_waiting: list[UUID] = field(default_factory=list)
+    ended_waiting: list[Uuid] = field(default_factory=list)
     # Items by the key they wait for, oldest first; where each lies, by its id; and the keys of
     # those that wait in Postgres already.
     _waiting: dict[str, list[Asked]] = field(default_factory=dict)
-    _places: dict[UUID, Coordinates] = field(default_factory=dict)
-    _kept: dict[UUID, str] = field(default_factory=dict)
+    _places: dict[Uuid, Coordinates] = field(default_factory=dict)
+    _kept: dict[Uuid, str] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -205,7 +207,7 @@ class Docket:
             if asked.item.item_id not in self._kept
         ]
 
-    def repeat_waiting(self, kept: Collection[UUID]) -> None:
+    def repeat_waiting(self, kept: Collection[Uuid]) -> None:
         """Those of `newly_waiting` that were not kept wait already, for something else: an item
         is known by its sender's id, so this one repeats it and ends here.
         """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from uuid import UUID
 
 from services.orders.domain.commands import (
     Reference,
@@ -16,6 +15,7 @@ from services.orders.domain.commands import (
     reference_key,
     uuid_key,
 )
+from services.orders.domain.identity import Uuid
 from services.orders.domain.parcel import Parcel, normalise_number
 from services.orders.messages.incoming import (
     CLAIM_EVENTS,
@@ -31,7 +31,7 @@ from services.runtime.waiting import Waiting
 
 
 def entrant_of(
-    asked: Asked, known: Mapping[Reference, UUID], parcels: Mapping[str, Parcel]
+    asked: Asked, known: Mapping[Reference, Uuid], parcels: Mapping[str, Parcel]
 ) -> Entrant:
     """An item that can be read, with the orders that its names stand for by now."""
     item, said = asked.item, names(asked.command)
@@ -51,7 +51,7 @@ def waiting_entrant(row: Waiting, entry: Entry) -> Entrant:
 def names_of(
     references: Collection[Reference],
     numbers: Collection[str],
-    known: Mapping[Reference, UUID],
+    known: Mapping[Reference, Uuid],
     parcels: Mapping[str, Parcel],
 ) -> frozenset[str]:
     """Every order that the references and numbers may be about, and they themselves."""

@@ -16,7 +16,7 @@ from services.orders.messages.incoming import (
 )
 from services.runtime.batches import Batch
 from services.runtime.parking.values import WHOLE, Parked, Slot
-from services.runtime.records import FieldError, Item, readable_envelope
+from services.runtime.records import FieldError, item_of, readable_envelope
 from services.runtime.rejections import Rejection
 from services.runtime.senders import SOURCE_NOT_ALLOWED, SOURCE_POINTER, Senders
 
@@ -76,7 +76,7 @@ def _of_a_known_sender(entry: Entry, senders: Senders) -> Entry:
 def _dismissal(batch: Batch, row: Parked) -> Rejection:
     end = batch.dismissed[row.place]
     envelope = readable_envelope(row.original)
-    item = Item(row.original, max(0, row.index), envelope, None)
+    item = item_of(row.original, max(0, row.index), envelope, None)
     is_one_of_many = row.index != WHOLE and is_of_many(item)
     return Rejection(
         row.original, item.index, envelope, end.reason, end.detail, of_many=is_one_of_many

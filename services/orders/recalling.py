@@ -12,13 +12,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from uuid import UUID
 
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.topics import ORDERS_EVENTS, SHIPMENTS_EVENTS
-from services.orders.domain.identity import digest_of
+from services.orders.domain.identity import Uuid, digest_of
 from services.runtime.kafka import client_options
 from services.runtime.postgres import Connection
 from services.runtime.queries import load
@@ -47,7 +46,7 @@ class Heard:
         self.version = max(self.version, int(str(event["order_version"])))
         number = int(str(event["sequence"]))
         self.sequences[topic] = max(number, self.sequences.get(topic, 0))
-        self.events.add(digest_of(UUID(str(event["event_id"]))))
+        self.events.add(digest_of(str(event["event_id"])))
 
     def as_json(self) -> str:
         """As `domain.told.Told` is stored."""
@@ -63,17 +62,17 @@ class Heard:
 
 async def recall(
     settings: Settings, connection: Connection, since: datetime | None
-) -> dict[UUID, Heard]:
+) -> dict[Uuid, Heard]:
     """Read the topics of events to their ends; returns the orders that the database is behind of.
 
     They are kept in the caller's transaction.
     """
-    heard: dict[UUID, Heard] = {}
+    heard: dict[Uuid, Heard] = {}
     async for records in _read(settings, since):
         events = [(record.topic, json.loads(record.value)) for record in records if record.value]
-        stored = await _versions(connection, {UUID(event["order_id"]) for _, event in events})
+        stored = await _versions(connection, {event["order_id"] for _, event in events})
         for topic, event in events:
-            order_id = UUID(event["order_id"])
+            order_id = event["order_id"]
             if event["order_version"] > stored.get(order_id, 0):
                 known = heard.setdefault(order_id, Heard(event["shop_slug"]))
                 known.hear(topic.removeprefix(settings.kafka_topic_prefix), event)
@@ -81,12 +80,12 @@ async def recall(
     return heard
 
 
-async def _versions(connection: Connection, order_ids: set[UUID]) -> dict[UUID, int]:
+async def _versions(connection: Connection, order_ids: set[Uuid]) -> dict[Uuid, int]:
     rows = await connection.fetch(SQL["read_versions"], list(order_ids))
-    return {row["order_id"]: row["version"] for row in rows}
+    return {str(row["order_id"]): row["version"] for row in rows}
 
 
-async def _save(connection: Connection, heard: dict[UUID, Heard]) -> None:
+async def _save(connection: Connection, heard: dict[Uuid, Heard]) -> None:
     rows = [(id_, each.shop, each.order_number, each.as_json()) for id_, each in heard.items()]
     for start in range(0, len(rows), ORDERS_A_STATEMENT):
         columns = zip(*rows[start : start + ORDERS_A_STATEMENT], strict=True)

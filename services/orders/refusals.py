@@ -11,7 +11,7 @@ from services.orders.domain.reasons import SENTENCES, Reason
 from services.orders.messages import outgoing
 from services.orders.messages.incoming import COMMANDS, TRACKING, Asked, Entry, Unread, is_of_many
 from services.runtime.outbox import Outgoing
-from services.runtime.records import FieldError, Item
+from services.runtime.records import FieldError, Item, item_of
 from services.runtime.rejections import Rejection
 from services.runtime.waiting import Waiting
 
@@ -70,4 +70,4 @@ def expiry_of(row: Waiting, entry: Entry) -> Rejection:
 
 
 def _unread(refusal: Rejection | Unread) -> Item:
-    return Item(refusal.original, refusal.index, refusal.envelope, None)
+    return item_of(refusal.original, refusal.index, refusal.envelope, None)

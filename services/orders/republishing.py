@@ -32,7 +32,7 @@ ORDERS_A_BATCH = 50
 ORDERS_A_LOOK = 5_000
 BACKLOG_ROWS = 200
 LOOK_AGAIN_SECONDS = 0.05
-FIRST = UUID(int=0)
+FIRST = str(UUID(int=0))
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 END = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -41,7 +41,7 @@ END = datetime(9999, 12, 31, tzinfo=UTC)
 class Place:
     """How far a run has come: the last order told and, where they are taken by time, its change."""
 
-    order_id: UUID = FIRST
+    order_id: str = FIRST
     changed_at: datetime = BEGINNING
 
     def __str__(self) -> str:
@@ -55,14 +55,14 @@ class Place:
             ValueError: the text is none.
         """
         changed_at, _, order_id = text.rpartition("/")
-        return cls(UUID(order_id), datetime.fromisoformat(changed_at))
+        return cls(str(UUID(order_id)), datetime.fromisoformat(changed_at))
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which orders: those named, else those of a shop, changed in [since, until), or all."""
 
-    order_ids: tuple[UUID, ...] = ()
+    order_ids: tuple[str, ...] = ()
     shop: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -71,7 +71,7 @@ class Selection:
         """The next orders after a place, none at the end."""
         statement, arguments = self._ask(after, limit)
         rows = await connection.fetch(SQL[statement], *arguments)
-        return [Place(row["order_id"], row["changed_at"]) for row in rows]
+        return [Place(str(row["order_id"]), row["changed_at"]) for row in rows]
 
     def _ask(self, after: Place, limit: int) -> tuple[str, tuple[object, ...]]:
         if self.order_ids:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from uuid import UUID
 
+import msgspec
 from asyncpg import Connection, Record
-from pydantic import TypeAdapter
 
 from services.orders.domain.commands import Reference, ReferenceKind
-from services.orders.domain.identity import order_id_of
+from services.orders.domain.frozen import replace
+from services.orders.domain.identity import Uuid, order_id_of, uuid_text
 from services.orders.domain.order import Order
 from services.orders.domain.parcel import Parcel
 from services.orders.domain.told import Told, raised
@@ -23,9 +24,17 @@ from services.runtime.waiting import Waiting, from_row
 
 SQL = load(Path(__file__).parent / "sql")
 
-_ORDER = TypeAdapter(Order)
-_PARCEL = TypeAdapter(Parcel)
-_TOLD = TypeAdapter(Told)
+
+def _day_or_moment(_: type, written: str) -> date:
+    """The only kind of value that msgspec leaves to us: see `domain.scans.DayOrMoment`."""
+    is_day = len(written) == len("2026-03-01")
+    return date.fromisoformat(written) if is_day else datetime.fromisoformat(written)
+
+
+_ORDER = msgspec.json.Decoder(Order, dec_hook=_day_or_moment)
+_PARCEL = msgspec.json.Decoder(Parcel, dec_hook=_day_or_moment)
+_TOLD = msgspec.json.Decoder(Told)
+_DOCUMENT = msgspec.json.Encoder()
 
 # Orders are found by number through their id, so only the other names have rows.
 STORED_KINDS = (ReferenceKind.EXTERNAL_ID, ReferenceKind.ORDER_NAME)
@@ -35,10 +44,10 @@ STORED_KINDS = (ReferenceKind.EXTERNAL_ID, ReferenceKind.ORDER_NAME)
 class Stored:
     """What was locked for a batch; a None value is a placeholder somebody waits on."""
 
-    orders: Mapping[UUID, Order | None] = field(default_factory=dict)
+    orders: Mapping[Uuid, Order | None] = field(default_factory=dict)
     parcels: Mapping[str, Parcel] = field(default_factory=dict)
-    references: Mapping[Reference, UUID | None] = field(default_factory=dict)
-    told: Mapping[UUID, Told] = field(default_factory=dict)
+    references: Mapping[Reference, Uuid | None] = field(default_factory=dict)
+    told: Mapping[Uuid, Told] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,46 +92,48 @@ async def lock(
 def _stored(row: Record) -> Stored:
     orders = row["stored"] or ()
     return Stored(
-        orders={each["order_id"]: _order(each) for each in orders},
-        parcels={
-            each["number"]: _PARCEL.validate_json(each["document"]) for each in row["tracked"] or ()
-        },
+        orders={str(each["order_id"]): _order(each) for each in orders},
+        parcels={each["number"]: _PARCEL.decode(each["document"]) for each in row["tracked"] or ()},
         references={
-            Reference(each["shop"], ReferenceKind(each["kind"]), each["value"]): each["order_id"]
+            _reference(each): str(each["order_id"]) if each["order_id"] else None
             for each in row["named"] or ()
         },
-        told={each["order_id"]: _told(each["told"]) for each in orders if each["told"]},
+        told={str(each["order_id"]): _told(each["told"]) for each in orders if each["told"]},
     )
 
 
-def direct_id(reference: Reference) -> UUID | None:
+def _reference(row: Record) -> Reference:
+    return Reference(row["shop"], ReferenceKind(row["kind"]), row["value"])
+
+
+def direct_id(reference: Reference) -> Uuid | None:
     """The order id that a reference contains by itself, None where a row must be asked."""
     if reference.kind is ReferenceKind.ORDER_NUMBER:
         return order_id_of(reference.shop, reference.value)
     if reference.kind is ReferenceKind.UUID:
         try:
-            return UUID(reference.value)
+            return uuid_text(reference.value)
         except ValueError:
             return None
     return None
 
 
-def _direct_ids(references: Iterable[Reference]) -> set[UUID]:
+def _direct_ids(references: Iterable[Reference]) -> set[Uuid]:
     return {id_ for id_ in map(direct_id, references) if id_}
 
 
 async def lock_orders(
-    connection: Connection, order_ids: Collection[UUID]
-) -> dict[UUID, Order | None]:
+    connection: Connection, order_ids: Collection[Uuid]
+) -> dict[Uuid, Order | None]:
     """Lock and read orders, in id order; a None value is a placeholder."""
     rows = await connection.fetch(SQL["lock_orders"], list(order_ids))
-    return {row["order_id"]: _order(row) for row in rows}
+    return {str(row["order_id"]): _order(row) for row in rows}
 
 
 def _order(row: Record) -> Order | None:
     if row["document"] is None:
         return None
-    order = _ORDER.validate_json(row["document"])
+    order = _ORDER.decode(row["document"])
     if row["told"]:
         order = raised(order, _told(row["told"]))
     return replace(order, applied=_unpack(row["applied"]))
@@ -130,7 +141,7 @@ def _order(row: Record) -> Order | None:
 
 @lru_cache(maxsize=1024)  # Read for each item of an order, and long where much was told.
 def _told(document: str) -> Told:
-    return _TOLD.validate_json(document)
+    return _TOLD.decode(document)
 
 
 def _reference_columns(references: Iterable[Reference]) -> tuple[list[str], list[str], list[str]]:
@@ -145,9 +156,9 @@ class Changes:
     `awaited` are the names that items wait for and that nothing stands for yet.
     """
 
-    orders: Mapping[UUID, Order]
+    orders: Mapping[Uuid, Order]
     parcels: Mapping[str, Parcel]
-    references: Mapping[Reference, UUID]
+    references: Mapping[Reference, Uuid]
     awaited: Collection[Reference]
 
 
@@ -202,12 +213,12 @@ def _new_row(order: Order) -> tuple[object, ...]:
     return (order.order_id, order.shop, order.order_number, order.version, document, applied)
 
 
-def _placeholder(reference: Reference, order_id: UUID) -> tuple[object, ...]:
+def _placeholder(reference: Reference, order_id: Uuid) -> tuple[object, ...]:
     return (order_id, reference.shop, reference.value, 0, None, b"")
 
 
 async def _save_references(connection: Connection, stored: Stored, changes: Changes) -> None:
-    named: dict[Reference, UUID | None] = {
+    named: dict[Reference, Uuid | None] = {
         reference: None
         for reference in changes.awaited
         if reference.kind in STORED_KINDS and reference not in stored.references
@@ -222,11 +233,11 @@ async def _save_references(connection: Connection, stored: Stored, changes: Chan
 
 
 def _dump_order(order: Order) -> bytes:
-    return _ORDER.dump_json(order, exclude={"applied"}, exclude_defaults=True)
+    return _DOCUMENT.encode(replace(order, applied=()))
 
 
 def _dump_parcel(parcel: Parcel) -> bytes:
-    return _PARCEL.dump_json(parcel, exclude_defaults=True)
+    return _DOCUMENT.encode(parcel)
 
 
 def _pack(digests: Sequence[int]) -> bytes:
@@ -237,7 +248,7 @@ def _unpack(packed: bytes) -> tuple[int, ...]:
     return struct.unpack(f">{len(packed) // 8}q", packed)
 
 
-async def read_order(connection: Connection, order_id: UUID) -> Order | None:
+async def read_order(connection: Connection, order_id: Uuid) -> Order | None:
     """One order without locking it, for showing; None where there is none."""
     row = await connection.fetchrow(SQL["read_order"], order_id)
     return _order(row) if row else None
@@ -246,4 +257,4 @@ async def read_order(connection: Connection, order_id: UUID) -> Order | None:
 async def read_parcels(connection: Connection, numbers: Collection[str]) -> dict[str, Parcel]:
     """Tracking numbers without locking them, for showing."""
     rows = await connection.fetch(SQL["read_parcels"], list(numbers))
-    return {row["number"]: _PARCEL.validate_json(row["document"]) for row in rows}
+    return {row["number"]: _PARCEL.decode(row["document"]) for row in rows}

@@ -20,7 +20,7 @@ def tell(
     *,
     service: str,
     reason: str,
-    order_id: UUID | None = None,
+    order_id: UUID | str | None = None,
 ) -> None:
     """Log `REJECTED` or `WAITS` for an item: record, envelope, index. Nothing a person wrote."""
     original, envelope, index = item

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from uuid import UUID
 
 import asyncpg
 from asyncpg import Connection
@@ -22,19 +21,19 @@ SQL = load(Path(__file__).parent / "sql" / "waiting.sql")
 class Waiting:
     """One waiting item; `waits_for` names what must appear, `expires_at` is business time."""
 
-    item_id: UUID
+    item_id: str
     waits_for: str
     original: Original
     index: int
     expires_at: datetime
 
 
-async def save(connection: Connection, rows: Sequence[Waiting]) -> set[UUID]:
+async def save(connection: Connection, rows: Sequence[Waiting]) -> set[str]:
     """Keep the items and return their ids; one that waits already is left as it is."""
     if not rows:
         return set()
     columns = map(list, zip(*map(_columns, rows), strict=True))
-    return {row["item_id"] for row in await connection.fetch(SQL["save_waiting"], *columns)}
+    return {str(row["item_id"]) for row in await connection.fetch(SQL["save_waiting"], *columns)}
 
 
 async def take(connection: Connection, names: Collection[str]) -> list[Waiting]:
@@ -42,7 +41,7 @@ async def take(connection: Connection, names: Collection[str]) -> list[Waiting]:
     return [from_row(row) for row in await connection.fetch(SQL["take_waiting"], list(names))]
 
 
-async def remove(connection: Connection, item_ids: Collection[UUID]) -> None:
+async def remove(connection: Connection, item_ids: Collection[str]) -> None:
     """Forget items that have their final outcome."""
     if item_ids:
         await connection.execute(SQL["remove_waiting"], list(item_ids))
@@ -85,4 +84,4 @@ def from_row(row: asyncpg.Record) -> Waiting:
         row["value"],
         row["record_timestamp"],
     )
-    return Waiting(row["item_id"], row["waits_for"], original, row["index"], row["expires_at"])
+    return Waiting(str(row["item_id"]), row["waits_for"], original, row["index"], row["expires_at"])

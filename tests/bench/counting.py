@@ -19,10 +19,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FrameType, SimpleNamespace
 from typing import Any
 
 import jiter
+import msgspec
 import orjson
 from pydantic import BaseModel, TypeAdapter
 
@@ -120,6 +121,19 @@ _WRITES: tuple[tuple[Any, str], ...] = ((orjson, "dumps"), (TypeAdapter, "dump_j
 _CHECKS: tuple[tuple[Any, str], ...] = ((BaseModel, "model_validate"),)
 
 
+def _bound_codecs() -> Iterator[tuple[Any, str, Any]]:
+    """Encoders and decoders of msgspec, and methods of theirs, as the services' modules hold them.
+
+    They are classes of C, whose methods cannot be replaced where they are defined.
+    """
+    for module_name, module in list(sys.modules.items()):
+        if module_name.startswith("services."):
+            for name, held in list(vars(module).items()):
+                codec = getattr(held, "__self__", held)
+                if isinstance(codec, msgspec.json.Encoder | msgspec.json.Decoder):
+                    yield module, name, held
+
+
 @contextmanager
 def _weighed_codecs(tally: list[int]) -> Iterator[None]:
     dumps, kept = orjson.dumps, []
@@ -133,12 +147,23 @@ def _weighed_codecs(tally: list[int]) -> Iterator[None]:
     def weigh_body(_found: Any, body: Any) -> int:
         return len(dumps(body, default=str))
 
+    def weighed_bound(held: Any) -> Any:
+        if isinstance(held, msgspec.json.Decoder):
+            return SimpleNamespace(decode=_weighed_call(held.decode, weigh_in, tally))
+        if isinstance(held, msgspec.json.Encoder):
+            return SimpleNamespace(encode=_weighed_call(held.encode, weigh_out, tally))
+        is_reading = isinstance(held.__self__, msgspec.json.Decoder)
+        return _weighed_call(held, weigh_in if is_reading else weigh_out, tally)
+
     weighings = ((_READS, weigh_in), (_WRITES, weigh_out), (_CHECKS, weigh_body))
     try:
         for codecs, weigh in weighings:
             for owner, name in codecs:
                 kept.append((owner, name, vars(owner)[name]))
                 setattr(owner, name, _weighed(owner, name, weigh, tally))
+        for owner, name, held in _bound_codecs():
+            kept.append((owner, name, held))
+            setattr(owner, name, weighed_bound(held))
         yield
     finally:
         for owner, name, codec in kept:
@@ -146,17 +171,22 @@ def _weighed_codecs(tally: list[int]) -> Iterator[None]:
 
 
 def _weighed(owner: Any, name: str, weigh: Callable[..., int], tally: list[int]) -> Any:
-    codec = getattr(owner, name)
     raw = vars(owner)[name]
-
-    def run(*args: Any, **options: Any) -> Any:
-        found = codec(*args, **options)
-        tally[2] += weigh(found, *args)
-        return found
 
     def run_on_class(cls: Any, /, body: Any, **options: Any) -> Any:
         found = raw.__func__(cls, body, **options)
         tally[2] += weigh(found, body)
         return found
 
-    return classmethod(run_on_class) if isinstance(raw, classmethod) else run
+    if isinstance(raw, classmethod):
+        return classmethod(run_on_class)
+    return _weighed_call(getattr(owner, name), weigh, tally)
+
+
+def _weighed_call(codec: Callable[..., Any], weigh: Callable[..., int], tally: list[int]) -> Any:
+    def run(*args: Any, **options: Any) -> Any:
+        found = codec(*args, **options)
+        tally[2] += weigh(found, *args)
+        return found
+
+    return run

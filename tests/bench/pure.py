@@ -142,8 +142,7 @@ def _finish(work: Coroutine[Any, Any, None]) -> None:
 class Rows:
     """The tables that a batch of orders reads and writes, without what waits or is parked."""
 
-    # By the number that the id is: comparing and hashing UUIDs would be counted.
-    orders: dict[int, Row] = field(default_factory=dict)
+    orders: dict[str, Row] = field(default_factory=dict)
     parcels: dict[str, Row] = field(default_factory=dict)
     references: dict[tuple[str, str, str], Row] = field(default_factory=dict)
     outbox: list[Row] = field(default_factory=list)
@@ -158,7 +157,7 @@ class Rows:
         shops, kinds, values, numbers, ids, _awaited, _is_final = args
         tracked = _found(self.parcels, sorted(numbers))
         named = _found(self.references, sorted(zip(shops, kinds, values, strict=True)))
-        found = {row["order_id"].int for row in named} | {id_.int for id_ in ids}
+        found = {row["order_id"] for row in named} | set(ids)
         found |= {id_ for row in tracked for id_ in _owners(row)}
         stored = _found(self.orders, sorted(found))
         nothing = {"waits": None, "is_contended": False, "is_any_parked": False}
@@ -170,7 +169,7 @@ class Rows:
             case "insert_orders" | "update_orders":
                 for id_, _, _, _, document, applied in zip(*args, strict=True):
                     row = {"order_id": id_, "document": document, "applied": applied, "told": None}
-                    self.orders[id_.int] = row
+                    self.orders[id_] = row
             case "insert_parcels" | "update_parcels":
                 for number, document in zip(*args, strict=True):
                     self.parcels[number] = {"number": number, "document": document}
@@ -193,9 +192,9 @@ def _found(table: dict[Any, Row], keys: Sequence[Any]) -> list[Row]:
     return [table[key] for key in keys if key in table]
 
 
-def _owners(parcel: Row) -> list[int]:
+def _owners(parcel: Row) -> list[str]:
     """Found without a codec: theirs are counted."""
-    return [int(id_.replace(b"-", b""), 16) for id_ in _ORDER_ID.findall(parcel["document"])]
+    return [id_.decode() for id_ in _ORDER_ID.findall(parcel["document"])]
 
 
 def _name(statement: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from services.orders.domain.acceptance import accept
 from services.orders.domain.commands import UpdateOrder, UpdateShipment, number_key
 from services.orders.domain.contents import check_contents
 from services.orders.domain.drafts import check_expected, settle, with_shipment
 from services.orders.domain.frozen import replace
 from services.orders.domain.fulfilment import shipment_with
+from services.orders.domain.identity import Uuid
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.lookup import check_news, require
 from services.orders.domain.order import Order, Shipment
@@ -21,7 +20,7 @@ from services.orders.domain.refusal import NotYet, Refused
 from services.orders.domain.settlement import conclude
 
 
-def update_order(ledger: Ledger, command: UpdateOrder) -> UUID:
+def update_order(ledger: Ledger, command: UpdateOrder) -> Uuid:
     """Change the address, the expected number of shipments, or both."""
     held = require(ledger, command.reference)
     check_news(held, command)
@@ -38,7 +37,7 @@ def update_order(ledger: Ledger, command: UpdateOrder) -> UUID:
     return conclude(ledger, held, accept(settle(order), command))
 
 
-def update_shipment(ledger: Ledger, command: UpdateShipment) -> UUID:
+def update_shipment(ledger: Ledger, command: UpdateShipment) -> Uuid:
     """Change the URL and the contents of one parcel. Absent skips, an empty list empties."""
     held = require(ledger, command.reference)
     check_news(held, command)
@@ -86,7 +85,7 @@ def _named(order: Order, command: UpdateShipment) -> Shipment:
     return by_number
 
 
-def _by_id(order: Order, shipment_id: UUID) -> Shipment:
+def _by_id(order: Order, shipment_id: Uuid) -> Shipment:
     for shipment in order.shipments:
         if shipment.shipment_id == shipment_id:
             return shipment

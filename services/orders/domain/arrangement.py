@@ -7,11 +7,11 @@ place in a message: carriers list history either way round, and repeat it (rules
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.orders.domain.catalogue import Phase, entry_of
+from services.orders.domain.frozen import Value
 from services.orders.domain.scans import Precision, Scan
 
 FUTURE_MAX = timedelta(hours=24)
@@ -30,8 +30,7 @@ class Cause(StrEnum):
     DELIVERED_FIRST = "delivered_first"
 
 
-@dataclass(frozen=True, slots=True)
-class SetAside:
+class SetAside(Value, frozen=True):
     """A scan that is kept but does not count, as things stand."""
 
     scan: Scan

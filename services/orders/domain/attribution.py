@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from uuid import UUID
-
 from services.orders.domain.acceptance import REMEMBERED, newest, newest_time
 from services.orders.domain.commands import Item, UpsertAnalytics
-from services.orders.domain.frozen import replace
+from services.orders.domain.frozen import fields, replace
+from services.orders.domain.identity import Uuid
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.lookup import is_stale, require
 from services.orders.domain.order import Analytics, Order
@@ -18,7 +16,7 @@ from services.orders.domain.settlement import conclude
 _KEYS = tuple(each.name for each in fields(Analytics) if each.name != "extras")
 
 
-def upsert_analytics(ledger: Ledger, command: UpsertAnalytics) -> UUID:
+def upsert_analytics(ledger: Ledger, command: UpsertAnalytics) -> Uuid:
     """Attach or change attribution after the order was placed."""
     held = require(ledger, command.reference)
     if command.item_digest in held.applied:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+from services.orders.domain.frozen import Value
 
 
 class Phase(StrEnum):
@@ -58,8 +59,7 @@ class FlagEffect(StrEnum):
     """Says that the trouble is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Value, frozen=True):
     """One line of the catalogue.
 
     `phase` is None where the event says nothing about the phase. `physical` tells a scan of the

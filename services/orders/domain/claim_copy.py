@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from services.orders.domain.commands import RecordClaim, Reference, ReferenceKind
 from services.orders.domain.frozen import replace
+from services.orders.domain.identity import Uuid
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.lookup import require
 from services.orders.domain.order import ClaimCopy
@@ -16,9 +15,9 @@ CLAIMS_MAX = 50
 """Most claims shown with one order; the newest are kept."""
 
 
-def record(ledger: Ledger, command: RecordClaim) -> UUID:
+def record(ledger: Ledger, command: RecordClaim) -> Uuid:
     """Keep the newest copy of a claim. It is no news of the order: no event, no version step."""
-    order = require(ledger, Reference(command.shop, ReferenceKind.UUID, str(command.order_id)))
+    order = require(ledger, Reference(command.shop, ReferenceKind.UUID, command.order_id))
     claim = command.claim
     held = next((each for each in order.claims if each.claim_id == claim.claim_id), None)
     if held is not None and held.sequence >= claim.sequence:
@@ -30,5 +29,5 @@ def record(ledger: Ledger, command: RecordClaim) -> UUID:
     return order.order_id
 
 
-def _sequence(claim: ClaimCopy) -> tuple[int, UUID]:
+def _sequence(claim: ClaimCopy) -> tuple[int, Uuid]:
     return claim.sequence, claim.claim_id

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from typing import TypeAlias
-from uuid import UUID
 
-from services.orders.domain.frozen import replace
-from services.orders.domain.identity import digest_of
+from services.orders.domain.frozen import Value, replace
+from services.orders.domain.identity import Uuid, digest_of, uuid_text
 from services.orders.domain.order import Address, Analytics, ClaimCopy, Discount, Product
 from services.orders.domain.parcel import normalise_number
 from services.orders.domain.scans import Scan
@@ -26,8 +24,7 @@ class ReferenceKind(StrEnum):
     UUID = "uuid"
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Value, frozen=True):
     """A name of an order within its shop."""
 
     shop: str
@@ -35,8 +32,7 @@ class Reference:
     value: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlacementFields:
+class PlacementFields(Value, frozen=True, kw_only=True):
     """What a command says of the purchase. None (also JSON null) = not said: what is stored stays.
 
     An empty tuple is said: it empties. Lists and the address replace what was there as a whole.
@@ -66,8 +62,7 @@ class PlacementFields:
     order_analytics: Analytics | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tracking:
+class Tracking(Value, frozen=True, kw_only=True):
     """A tracking number to attach. `products` None or empty on a new parcel = all of the order."""
 
     tracking_number: str
@@ -79,11 +74,10 @@ class Tracking:
     products: tuple[Product, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Value, frozen=True, kw_only=True):
     """What every command has: the item that asked, and how new its sender says it is."""
 
-    item_id: UUID
+    item_id: Uuid
     causation_id: str
     """Id of the message that caused it, for the `causationid` of its events."""
     source_version: int | None = None
@@ -97,16 +91,14 @@ class Item:
         return digest_of(self.item_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceOrder(Item):
+class PlaceOrder(Item, frozen=True, kw_only=True):
     """`order.place`: a new order."""
 
     shop: str
     order: PlacementFields
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpsertOrder(Item):
+class UpsertOrder(Item, frozen=True, kw_only=True):
     """`order.upsert`, and each item of `orders.fulfill_bulk`: create, change or fulfil an order."""
 
     shop: str
@@ -117,8 +109,7 @@ class UpsertOrder(Item):
     """Beside the order; the one inside `order` counts only when this is None."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateOrder(Item):
+class UpdateOrder(Item, frozen=True, kw_only=True):
     """`order.update`: address, expected number of shipments, or both."""
 
     shop: str
@@ -127,8 +118,7 @@ class UpdateOrder(Item):
     expected_number_of_shipments: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelOrder(Item):
+class CancelOrder(Item, frozen=True, kw_only=True):
     """`order.cancel`."""
 
     shop: str
@@ -138,8 +128,7 @@ class CancelOrder(Item):
     """None = the time of the decision."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateShipment(Item):
+class UpdateShipment(Item, frozen=True, kw_only=True):
     """`shipment.update`: URL and products of one parcel, named by id or by tracking number.
 
     `products` None skips, `()` empties, anything else replaces. The carrier only helps to name the
@@ -148,15 +137,14 @@ class UpdateShipment(Item):
 
     shop: str
     reference: Reference
-    shipment_id: UUID | None = None
+    shipment_id: Uuid | None = None
     tracking_number: str | None = None
     carrier_reference: str | None = None
     tracking_url: str | None = None
     products: tuple[Product, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpsertAnalytics(Item):
+class UpsertAnalytics(Item, frozen=True, kw_only=True):
     """`order.analytics.upsert`: attribution sent after the order."""
 
     shop: str
@@ -164,8 +152,7 @@ class UpsertAnalytics(Item):
     order_analytics: Analytics
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportTracking(Item):
+class ReportTracking(Item, frozen=True, kw_only=True):
     """`tracking.reported`: scans of one tracking number, from a carrier or an aggregator."""
 
     tracking_number: str
@@ -173,12 +160,11 @@ class ReportTracking(Item):
     scans: tuple[Scan, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordClaim(Item):
+class RecordClaim(Item, frozen=True, kw_only=True):
     """A claim event taken into the order's passive copy: no version step and no event."""
 
     shop: str
-    order_id: UUID
+    order_id: Uuid
     claim: ClaimCopy
 
 
@@ -194,8 +180,7 @@ Command: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Value, frozen=True):
     """What a command names: to be locked and read before it is decided.
 
     With the numbers' rows come their owners' orders: those must be in the `World` as well.
@@ -219,7 +204,7 @@ def names(command: Command) -> Names:
         case ReportTracking():
             return Names(numbers=(normalise_number(command.tracking_number),))
         case RecordClaim():
-            return Names((Reference(command.shop, ReferenceKind.UUID, str(command.order_id)),))
+            return Names((Reference(command.shop, ReferenceKind.UUID, command.order_id),))
         case _:
             return Names((canonical(command.reference),))
 
@@ -246,7 +231,7 @@ def canonical(reference: Reference) -> Reference:
 @lru_cache(maxsize=8192)
 def _spelled(text: str) -> str:
     try:
-        return str(UUID(text))
+        return uuid_text(text)
     except ValueError:
         return text
 
@@ -257,7 +242,7 @@ def reference_key(reference: Reference) -> str:
     return f"order/{spelled.shop}/{spelled.kind}/{spelled.value}"
 
 
-def uuid_key(shop: str, order_id: UUID) -> str:
+def uuid_key(shop: str, order_id: Uuid) -> str:
     """The same of an order that is named by its id."""
     return f"order/{shop}/{ReferenceKind.UUID}/{order_id}"
 

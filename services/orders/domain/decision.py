@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
-from uuid import UUID
+
+from msgspec import field
 
 from services.orders.domain.catalogue import Flag, Phase
 from services.orders.domain.commands import Reference
+from services.orders.domain.frozen import Value
+from services.orders.domain.identity import Uuid
 from services.orders.domain.order import Order, OrderStatus
 from services.orders.domain.parcel import Parcel
 from services.orders.domain.reasons import Reason
@@ -51,8 +53,7 @@ class EventType(StrEnum):
     SHIPMENT_SCANNED = "shipment.scanned"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(Value, frozen=True, kw_only=True):
     """What the batch has read: read-only views, as earlier items of the batch left them.
 
     It must hold, as far as they exist: the orders that the command's references name, its parcels,
@@ -60,16 +61,15 @@ class World:
     order_name references to orders; a uuid is looked up in `orders` itself.
     """
 
-    orders: Mapping[UUID, Order]
+    orders: Mapping[Uuid, Order]
     parcels: Mapping[str, Parcel]
     """By normalised number."""
-    references: Mapping[Reference, UUID]
-    told: Mapping[UUID, Told] = field(default_factory=dict)
+    references: Mapping[Reference, Uuid]
+    told: Mapping[Uuid, Told] = field(default_factory=dict)
     """After a restore: what was told of orders since the time they were restored to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderFact:
+class OrderFact(Value, frozen=True, kw_only=True):
     """What an order event tells (`event_data`), beside the envelope."""
 
     status: OrderStatus
@@ -77,14 +77,13 @@ class OrderFact:
     """None for a new order."""
     changed_fields: tuple[str, ...] = ()
     """Names of the order's public fields that differ now, in alphabetical order."""
-    shipment_ids: tuple[UUID, ...] = ()
+    shipment_ids: tuple[Uuid, ...] = ()
     """Shipments that this decision attached, released, added or removed, in order of ordinal."""
     reason: str | None = None
     """The shop's reason for a cancellation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShipmentFact:
+class ShipmentFact(Value, frozen=True, kw_only=True):
     """What a shipment event tells (`event_data`), beside the envelope."""
 
     carrier_reference: str | None
@@ -118,18 +117,17 @@ class ShipmentFact:
     tz_known: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Value, frozen=True, kw_only=True):
     """One fact, numbered. Its context is built from the `Order` of the same decision."""
 
     topic: Topic
     type: EventType
     event_name: str
     event_group: str | None
-    event_id: UUID
-    order_id: UUID
+    event_id: Uuid
+    order_id: Uuid
     shop: str
-    shipment_id: UUID | None
+    shipment_id: Uuid | None
     sequence: int
     """Number of the event among the order's on its topic, from 1, without gaps."""
     order_version: int
@@ -140,11 +138,10 @@ class Event:
     data: OrderFact | ShipmentFact
 
 
-References: TypeAlias = tuple[tuple[Reference, UUID], ...]
+References: TypeAlias = tuple[tuple[Reference, Uuid], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Value, frozen=True, kw_only=True):
     """What is to be written and published for one item.
 
     `orders` and `parcels` are the changed values, also on `no_change` (what a repeat was known by
@@ -157,7 +154,7 @@ class Decision:
     """A sentence with the fact and the way out, on a refusal."""
     pointer: str | None = None
     """JSON pointer to the member of the command's body that a refusal is about."""
-    order_id: UUID | None = None
+    order_id: Uuid | None = None
     orders: tuple[Order, ...] = ()
     parcels: tuple[Parcel, ...] = ()
     events: tuple[Event, ...] = ()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 from services.orders.domain.arrangement import Cause
+from services.orders.domain.frozen import Value
 from services.orders.domain.journey import Journey, travel
 from services.orders.domain.scans import Scan
 from services.orders.domain.step import Effect, Rule, Step
@@ -39,8 +39,7 @@ _ASIDE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Value, frozen=True):
     """What became of one scan."""
 
     scan: Scan

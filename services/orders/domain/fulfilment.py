@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from services.orders.domain.commands import Tracking, number_key
 from services.orders.domain.drafts import lowest_draft, settle, with_shipment
 from services.orders.domain.frozen import replace
+from services.orders.domain.identity import Uuid
 from services.orders.domain.journey import start_of
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.order import Order, Shipment
@@ -110,7 +109,7 @@ def _shipment_of(ledger: Ledger, owner: Owner) -> Shipment | None:
     return next((s for s in order.shipments if s.shipment_id == owner.shipment_id), None)
 
 
-def _release(ledger: Ledger, order_id: UUID, shipment: Shipment) -> None:
+def _release(ledger: Ledger, order_id: Uuid, shipment: Shipment) -> None:
     """Make a shipment a draft again: its number belongs to another order now."""
     order = ledger.order(order_id)
     if order is None:

@@ -8,19 +8,18 @@ when a scan was recorded, or at its place in a message. Rule numbers are those o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from services.orders.domain.arrangement import SetAside, arrange
 from services.orders.domain.catalogue import Phase
 from services.orders.domain.course import Course
+from services.orders.domain.frozen import Value
 from services.orders.domain.scans import Direction, Scan
 from services.orders.domain.step import Step
 from services.orders.domain.tracking_state import TrackingState
 
 
-@dataclass(frozen=True, slots=True)
-class Journey:
+class Journey(Value, frozen=True):
     """All steps in order of occurrence, and the scans that do not count."""
 
     start: TrackingState

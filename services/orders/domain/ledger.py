@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from services.orders.domain.commands import Item, Reference
 from services.orders.domain.decision import (
@@ -22,7 +21,7 @@ from services.orders.domain.decision import (
     World,
 )
 from services.orders.domain.frozen import replace
-from services.orders.domain.identity import digest_of, event_id_of
+from services.orders.domain.identity import Uuid, digest_of, event_id_of
 from services.orders.domain.order import Order, Shipment
 from services.orders.domain.parcel import Parcel
 from services.orders.domain.reasons import SENTENCES, Reason
@@ -36,16 +35,16 @@ class Ledger:
     world: World
     item: Item
     now: datetime
-    orders: dict[UUID, Order] = field(default_factory=dict)
+    orders: dict[Uuid, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
-    references: list[tuple[Reference, UUID]] = field(default_factory=list)
+    references: list[tuple[Reference, Uuid]] = field(default_factory=list)
     appeared: list[str] = field(default_factory=list)
-    _counts: dict[UUID, dict[Topic, int]] = field(default_factory=dict)
-    _versions: dict[UUID, int] = field(default_factory=dict)
+    _counts: dict[Uuid, dict[Topic, int]] = field(default_factory=dict)
+    _versions: dict[Uuid, int] = field(default_factory=dict)
     _tells_again: bool = False
 
-    def order(self, order_id: UUID) -> Order | None:
+    def order(self, order_id: Uuid) -> Order | None:
         """The order as it stands within this decision."""
         return self.orders.get(order_id) or self.world.orders.get(order_id)
 
@@ -64,7 +63,7 @@ class Ledger:
 
     def tell_order(
         self,
-        order_id: UUID,
+        order_id: Uuid,
         kind: EventType,
         fact: OrderFact,
         *,
@@ -73,7 +72,7 @@ class Ledger:
     ) -> None:
         """Add an event of an order that was put before; numbers it."""
         order = self.orders[order_id]
-        event_id = event_id_of(order_id, None, kind, str(self.item.item_id))
+        event_id = event_id_of(order_id, None, kind, self.item.item_id)
         if self._was_told(order, event_id):
             return
         sequence, version = self._step(order, Topic.ORDERS)
@@ -98,7 +97,7 @@ class Ledger:
 
     def tell_shipment(
         self,
-        order_id: UUID,
+        order_id: Uuid,
         shipment: Shipment,
         kind: EventType,
         fact: ShipmentFact,
@@ -112,7 +111,7 @@ class Ledger:
         `cause` is the identity of the scan behind it, None when the command itself is.
         """
         order = self.orders[order_id]
-        told_by = cause or str(self.item.item_id)
+        told_by = cause or self.item.item_id
         event_id = event_id_of(order_id, shipment.shipment_id, kind, told_by)
         if self._was_told(order, event_id):
             return
@@ -153,7 +152,7 @@ class Ledger:
             Topic.SHIPMENTS: since.shipment_sequence,
         }
 
-    def _was_told(self, order: Order, event_id: UUID) -> bool:
+    def _was_told(self, order: Order, event_id: Uuid) -> bool:
         """Whether the fact was told before the orders were restored: then only the state steps."""
         told = self.world.told.get(order.order_id)
         if told is None or digest_of(event_id) not in told.events:
@@ -174,7 +173,7 @@ class Ledger:
             shipment_sequence=counts[Topic.SHIPMENTS],
         )
 
-    def decision(self, order_id: UUID | None) -> Decision:
+    def decision(self, order_id: Uuid | None) -> Decision:
         """Close it: applied if there is an event to tell, or one that was told; else no change."""
         is_applied = bool(self.events) or self._tells_again
         return Decision(

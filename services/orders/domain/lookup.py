@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
 
 from services.orders.domain.commands import Item, Reference, ReferenceKind, reference_key
-from services.orders.domain.identity import order_id_of
+from services.orders.domain.identity import Uuid, order_id_of, uuid_text
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.order import Order
 from services.orders.domain.reasons import Reason
@@ -20,10 +19,10 @@ def find(ledger: Ledger, reference: Reference) -> Order | None:
     return order if order is not None and order.shop == reference.shop else None
 
 
-def _order_id(ledger: Ledger, reference: Reference) -> UUID | None:
+def _order_id(ledger: Ledger, reference: Reference) -> Uuid | None:
     if reference.kind is ReferenceKind.UUID:
         try:
-            return UUID(reference.value)
+            return uuid_text(reference.value)
         except ValueError:
             return None
     if reference.kind is ReferenceKind.ORDER_NUMBER:

@@ -18,6 +18,6 @@ def _names_of(order: Order) -> tuple[Reference, ...]:
         (ReferenceKind.ORDER_NUMBER, placement.order_number),
         (ReferenceKind.EXTERNAL_ID, placement.external_id),
         (ReferenceKind.ORDER_NAME, placement.order_name),
-        (ReferenceKind.UUID, str(order.order_id)),
+        (ReferenceKind.UUID, order.order_id),
     )
     return tuple(Reference(order.shop, kind, value) for kind, value in said if value is not None)

@@ -7,11 +7,11 @@ then the rest.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import datetime
 
 from services.orders.domain.catalogue import PRE_TRANSIT_GROUP, SHIPMENT_FULFILLED
 from services.orders.domain.decision import EventType, OrderFact, ShipmentFact
+from services.orders.domain.frozen import fields
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.order import Order, OrderStatus, Placement, Shipment
 from services.orders.domain.tracking_state import DRAFT

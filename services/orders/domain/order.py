@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
+
+from msgspec import field
 
 from services.orders.domain.catalogue import State, state_of
+from services.orders.domain.frozen import Value
+from services.orders.domain.identity import Uuid
 from services.orders.domain.scans import Direction
 from services.orders.domain.tracking_state import DRAFT, TrackingState
 
@@ -33,16 +35,14 @@ class ProductType(StrEnum):
     BUNDLE = "bundle"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(Value, frozen=True, kw_only=True):
     """A product's picture."""
 
     src: str
     alt: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaxLine:
+class TaxLine(Value, frozen=True, kw_only=True):
     """One tax on a product line."""
 
     title: str | None = None
@@ -51,8 +51,7 @@ class TaxLine:
     currency: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundledProduct:
+class BundledProduct(Value, frozen=True, kw_only=True):
     """A product inside a bundle; `quantity` is per bundle. Prices are per unit, weight in grams."""
 
     title: str | None = None
@@ -69,15 +68,13 @@ class BundledProduct:
     type: ProductType = ProductType.PRODUCT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Product(BundledProduct):
+class Product(BundledProduct, frozen=True, kw_only=True):
     """A line of an order, or a line of what is in a parcel. Money is in the order's currency."""
 
     bundled_products: tuple[BundledProduct, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discount:
+class Discount(Value, frozen=True, kw_only=True):
     """A discount on the order. `amount` is absolute, in the order's currency or per cent."""
 
     code: str
@@ -85,8 +82,7 @@ class Discount:
     type: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(Value, frozen=True, kw_only=True):
     """A delivery address. `street` is both lines combined; `country_code` has two letters."""
 
     zip_code: str | None = None
@@ -103,8 +99,7 @@ class Address:
     company: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Analytics:
+class Analytics(Value, frozen=True, kw_only=True):
     """Attribution of an order: which campaign brought it. Known keys, and whatever else came."""
 
     campaign_id: str | None = None
@@ -124,8 +119,7 @@ class Analytics:
     """Free-form keys as the shop sent them: JSON values only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Placement(Value, frozen=True, kw_only=True):
     """What the shop said of the purchase. Amounts are in `currency` (ISO 4217), weight in grams."""
 
     order_number: str
@@ -149,11 +143,10 @@ class Placement:
     external_customer_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shipment:
+class Shipment(Value, frozen=True, kw_only=True):
     """One parcel of an order: a draft until a tracking number is attached."""
 
-    shipment_id: UUID
+    shipment_id: Uuid
     ordinal: int
     """Place in the order, from 1; the shipment's id is made from it."""
     tracking_number: str | None = None
@@ -194,18 +187,17 @@ class Shipment:
         return State.ARCHIVED if self.archived else state_of(self.tracking.phase)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimCopy:
+class ClaimCopy(Value, frozen=True, kw_only=True):
     """Passive copy of a claim, kept only to show it in the context of events."""
 
-    claim_id: UUID
+    claim_id: Uuid
     sequence: int
     """The claim event's number within the order: an older copy never replaces a newer one."""
     status: str
     reason: str | None = None
     resolution_preference: str | None = None
     description: str | None = None
-    shipment_id: UUID | None = None
+    shipment_id: Uuid | None = None
     tracking_number: str | None = None
     carrier_reference: str | None = None
     shipment_phase_at_creation: str | None = None
@@ -215,15 +207,14 @@ class ClaimCopy:
     """All that the event told, as JSON: shown in snapshots, from which claims can be rebuilt."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Value, frozen=True, kw_only=True):
     """One order, whole.
 
     `version` = `order_sequence` + `shipment_sequence`, one step per event; it lies above once
     facts were decided that had been told already (`told`).
     """
 
-    order_id: UUID
+    order_id: Uuid
     shop: str
     placement: Placement
     status: OrderStatus

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from services.orders.domain.frozen import replace
+from services.orders.domain.identity import Uuid
 from services.orders.domain.order import Shipment
 from services.orders.domain.parcel import Owner, Parcel
 from services.orders.domain.scans import Scan
@@ -43,7 +43,7 @@ def owner_of(parcel: Parcel, scan: Scan) -> Owner | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def scans_of(parcel: Parcel, shipment_id: UUID) -> tuple[Scan, ...]:
+def scans_of(parcel: Parcel, shipment_id: Uuid) -> tuple[Scan, ...]:
     """The scans that belong to one shipment."""
     owned: list[Scan] = []
     for scan in parcel.scans:

@@ -6,10 +6,10 @@ after it let go, so that tracking and its order can never miss each other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
+from services.orders.domain.frozen import Value
+from services.orders.domain.identity import Uuid
 from services.orders.domain.scans import Scan
 
 SCANS_MAX = 500
@@ -18,16 +18,15 @@ SCANS_MAX = 500
 _IGNORED = str.maketrans("", "", " \t\r\n\u00a0-._/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(Value, frozen=True, kw_only=True):
     """A shipment that the number belongs to, or belonged to.
 
     Carriers reuse numbers, so ownership has a span: scans that occurred in [since, until) are the
     owner's. None leaves that end open.
     """
 
-    order_id: UUID
-    shipment_id: UUID
+    order_id: Uuid
+    shipment_id: Uuid
     shop: str
     carrier: str | None = None
     """The carrier the shop named, None when it named none: then scans of any carrier count."""
@@ -35,8 +34,7 @@ class Owner:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class Parcel(Value, frozen=True, kw_only=True):
     """Everything known of one tracking number, over all carriers and shops."""
 
     number: str

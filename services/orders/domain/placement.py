@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
-from uuid import UUID
 
 from services.orders.domain.acceptance import accept
 from services.orders.domain.attribution import merge_analytics
@@ -18,9 +16,9 @@ from services.orders.domain.commands import (
 )
 from services.orders.domain.contents import check_contents
 from services.orders.domain.drafts import check_expected, settle
-from services.orders.domain.frozen import replace
+from services.orders.domain.frozen import fields, replace
 from services.orders.domain.fulfilment import attach_all
-from services.orders.domain.identity import order_id_of
+from services.orders.domain.identity import Uuid, order_id_of, uuid_text
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.lookup import check_news, find, require
 from services.orders.domain.news import changed_fields
@@ -36,7 +34,7 @@ _MERGED = tuple(
 _EXPECTED = "/order/expected_number_of_shipments"
 
 
-def place(ledger: Ledger, command: PlaceOrder) -> UUID:
+def place(ledger: Ledger, command: PlaceOrder) -> Uuid:
     """Create an order (`order.place`). The same again is no difference, another one is refused."""
     said = command.order
     held = find(ledger, Reference(command.shop, ReferenceKind.ORDER_NUMBER, said.order_number))
@@ -58,7 +56,7 @@ def place(ledger: Ledger, command: PlaceOrder) -> UUID:
     return conclude(ledger, held, accept(held, command))
 
 
-def upsert(ledger: Ledger, command: UpsertOrder) -> UUID:
+def upsert(ledger: Ledger, command: UpsertOrder) -> Uuid:
     """Create or change an order, trackings and attribution with it (`order.upsert`)."""
     held = _target(ledger, command)
     if held is not None:
@@ -115,7 +113,7 @@ def check_consistent(
     check_references(ledger, command.shop, said)
 
 
-def _may_name(reference: Reference, said: PlacementFields, own_id: UUID, *, is_known: bool) -> bool:
+def _may_name(reference: Reference, said: PlacementFields, own_id: Uuid, *, is_known: bool) -> bool:
     """Whether a reference can be a name of the order that the command describes."""
     match reference.kind:
         case ReferenceKind.ORDER_NUMBER:
@@ -128,9 +126,9 @@ def _may_name(reference: Reference, said: PlacementFields, own_id: UUID, *, is_k
             return is_known or _is_uuid(reference.value, own_id)
 
 
-def _is_uuid(text: str, order_id: UUID) -> bool:
+def _is_uuid(text: str, order_id: Uuid) -> bool:
     try:
-        return UUID(text) == order_id
+        return uuid_text(text) == order_id
     except ValueError:
         return False
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import assert_never
-from uuid import UUID
 
 from services.orders.domain.amendment import update_order, update_shipment
 from services.orders.domain.attribution import upsert_analytics
@@ -24,6 +23,7 @@ from services.orders.domain.commands import (
 )
 from services.orders.domain.decision import Decision, Outcome, World
 from services.orders.domain.frozen import replace
+from services.orders.domain.identity import Uuid
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.lookup import find
 from services.orders.domain.placement import place, upsert
@@ -72,7 +72,7 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
     return decision
 
 
-def _carry_out(ledger: Ledger, command: Command) -> UUID | None:
+def _carry_out(ledger: Ledger, command: Command) -> Uuid | None:
     match command:
         case PlaceOrder():
             return place(ledger, command)
@@ -94,7 +94,7 @@ def _carry_out(ledger: Ledger, command: Command) -> UUID | None:
             assert_never(command)
 
 
-def _order_of(world: World, command: Command, now: datetime) -> UUID | None:
+def _order_of(world: World, command: Command, now: datetime) -> Uuid | None:
     """The order an item is about, when it changes none, for its outcome record."""
     ledger = Ledger(world=world, item=command, now=now)
     for reference in names(command).references:

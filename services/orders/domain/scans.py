@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC
 from datetime import date, datetime, time
 from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from services.orders.domain.frozen import Value
 
 
 class Precision(StrEnum):
@@ -22,8 +25,7 @@ class Direction(StrEnum):
     CUSTOMER_MERCHANT = "customer_merchant"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
+class Location(Value, frozen=True, kw_only=True):
     """Where a scan happened. Never part of a scan's identity: carriers reword places."""
 
     city: str | None = None
@@ -35,19 +37,27 @@ class Location:
     longitude: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Eta:
+if TYPE_CHECKING:
+    DayOrMoment: TypeAlias = date | datetime
+else:
+
+    class DayOrMoment(ABC):  # noqa: B024 - a date is one by registration
+        """A date, or a datetime with its zone: msgspec reads no union of the two by itself."""
+
+    DayOrMoment.register(date)
+
+
+class Eta(Value, frozen=True, kw_only=True):
     """Window of expected arrival. A day without a time stays a `date` in the destination's zone.
 
     Why: a day's ETA kept as midnight UTC is a day off west of Greenwich.
     """
 
-    earliest: datetime | date | None = None
-    latest: datetime | date | None = None
+    earliest: DayOrMoment | None = None
+    latest: DayOrMoment | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pickup:
+class Pickup(Value, frozen=True, kw_only=True):
     """Where the customer can collect the parcel."""
 
     type: str | None = None
@@ -59,16 +69,14 @@ class Pickup:
     """Last day of collection, as the carrier wrote it (ISO 8601 date or timestamp)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(Value, frozen=True, kw_only=True):
     """Proof of delivery."""
 
     signed_by: str | None = None
     image_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
+class Scan(Value, frozen=True, kw_only=True):
     """One normalised scan. Every timestamp is aware; `occurred_at` is the instant in UTC.
 
     `key` is the scan's identity within its tracking number (rule 2): see `identity.scan_key`.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from services.orders.domain.commands import ReferenceKind, reference_key
+from services.orders.domain.identity import Uuid
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.naming import new_references
 from services.orders.domain.news import tell
@@ -14,7 +13,7 @@ from services.orders.domain.parcel import Owner
 from services.orders.domain.telling import tell_scans
 
 
-def conclude(ledger: Ledger, before: Order | None, after: Order) -> UUID:
+def conclude(ledger: Ledger, before: Order | None, after: Order) -> Uuid:
     """Put the order with its events, then those of orders that lost a number to it."""
     former = tuple(ledger.orders.values())
     tell(ledger, before, after)
@@ -66,6 +65,6 @@ def _holds(order: Order, owner: Owner, number: str) -> bool:
     return shipment is not None and shipment.number == number
 
 
-def _shipment(order: Order | None, shipment_id: UUID) -> Shipment | None:
+def _shipment(order: Order | None, shipment_id: Uuid) -> Shipment | None:
     shipments = order.shipments if order is not None else ()
     return next((each for each in shipments if each.shipment_id == shipment_id), None)

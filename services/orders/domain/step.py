@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from services.orders.domain.frozen import Value
 from services.orders.domain.scans import Scan
 from services.orders.domain.tracking_state import TrackingState
 
@@ -35,8 +35,7 @@ class Rule(StrEnum):
     GOING_BACK = "going_back"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Value, frozen=True):
     """What one scan did, and the state after it."""
 
     scan: Scan

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from services.orders.domain.catalogue import entry_of, group_of
 from services.orders.domain.decision import EventType, ShipmentFact
 from services.orders.domain.drafts import with_shipment
-from services.orders.domain.frozen import replace
+from services.orders.domain.frozen import Value, replace
+from services.orders.domain.identity import Uuid
 from services.orders.domain.journey import Journey, travel
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.news import tell_updated
@@ -21,8 +20,7 @@ from services.orders.domain.tracking_state import TrackingState
 from services.orders.domain.urgency import group_of_step, is_worth_telling
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(Value, frozen=True):
     """A new scan, the state with it, and whether to notify."""
 
     scan: Scan
@@ -32,7 +30,7 @@ class _Told:
 
 
 def tell_scans(
-    ledger: Ledger, order: Order, shipment_id: UUID, known: tuple[Scan, ...], new: tuple[Scan, ...]
+    ledger: Ledger, order: Order, shipment_id: Uuid, known: tuple[Scan, ...], new: tuple[Scan, ...]
 ) -> None:
     """Recompute a shipment over `known` and `new` scans, with one event per new scan, by time.
 
@@ -97,7 +95,7 @@ def _sort_key(scan: Scan) -> tuple[datetime, int, str]:
     return scan.occurred_at, entry_of(scan.event_name).position, scan.key
 
 
-def _tell_scan(ledger: Ledger, order_id: UUID, shipment_id: UUID, told: _Told) -> None:
+def _tell_scan(ledger: Ledger, order_id: Uuid, shipment_id: Uuid, told: _Told) -> None:
     before = _shipment(ledger, order_id, shipment_id)
     after = replace(before, tracking=told.state)
     ledger.put(with_shipment(_order(ledger, order_id), after))
@@ -146,7 +144,7 @@ def _fact(ledger: Ledger, before: Shipment, after: Shipment, told: _Told) -> Shi
 
 
 def _tell_recomputed(
-    ledger: Ledger, order_id: UUID, shipment_id: UUID, known: tuple[Scan, ...]
+    ledger: Ledger, order_id: Uuid, shipment_id: Uuid, known: tuple[Scan, ...]
 ) -> None:
     before = _shipment(ledger, order_id, shipment_id)
     after = replace(before, tracking=travel(known, ledger.now).state)
@@ -158,14 +156,14 @@ def _tell_recomputed(
     tell_updated(ledger, order, before, after, ("tracking",), cause=cause)
 
 
-def _order(ledger: Ledger, order_id: UUID) -> Order:
+def _order(ledger: Ledger, order_id: Uuid) -> Order:
     order = ledger.order(order_id)
     if order is None:
         raise LookupError(f"order {order_id} is not in the ledger")
     return order
 
 
-def _shipment(ledger: Ledger, order_id: UUID, shipment_id: UUID) -> Shipment:
+def _shipment(ledger: Ledger, order_id: Uuid, shipment_id: Uuid) -> Shipment:
     for shipment in _order(ledger, order_id).shipments:
         if shipment.shipment_id == shipment_id:
             return shipment

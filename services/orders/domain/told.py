@@ -6,14 +6,11 @@ changes the state, and so steps the order's version (docs/decisions/0071).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from services.orders.domain.frozen import replace
+from services.orders.domain.frozen import Value, replace
 from services.orders.domain.order import Order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(Value, frozen=True, kw_only=True):
     """The highest numbers told, and digests of the ids of the events that told them."""
 
     order_sequence: int

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import datetime, timedelta
 from operator import attrgetter
-from uuid import UUID
 
 from services.orders.domain.commands import ReportTracking, number_key
-from services.orders.domain.frozen import replace
+from services.orders.domain.frozen import fields, replace
+from services.orders.domain.identity import Uuid
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.ownership import owner_of
 from services.orders.domain.parcel import SCANS_MAX, Parcel, normalise_number
@@ -18,7 +17,7 @@ from services.orders.domain.scans import Eta, Scan
 from services.orders.domain.settlement import recompute_owners
 
 
-def report(ledger: Ledger, command: ReportTracking) -> UUID | None:
+def report(ledger: Ledger, command: ReportTracking) -> Uuid | None:
     """Add scans to a number. Those it has change nothing; those nobody owns yet wait on the number.
 
     Returns the order that heard of them; several when they fall to several owners: the first.
@@ -44,7 +43,7 @@ def report(ledger: Ledger, command: ReportTracking) -> UUID | None:
     return _heard_by(ledger, held, merged, number)
 
 
-def _heard_by(ledger: Ledger, held: Parcel, merged: Parcel, number: str) -> UUID | None:
+def _heard_by(ledger: Ledger, held: Parcel, merged: Parcel, number: str) -> Uuid | None:
     known = {scan.key for scan in held.scans}
     new = tuple(scan for scan in merged.scans if scan.key not in known)
     owners = tuple(owner for scan in new if (owner := owner_of(merged, scan)) is not None)

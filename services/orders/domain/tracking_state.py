@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from services.orders.domain.catalogue import Flag, Phase, State, state_of
+from services.orders.domain.frozen import Value
 from services.orders.domain.scans import Direction, Eta, Pickup
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackingState:
+class TrackingState(Value, frozen=True, kw_only=True):
     """The state of one shipment's tracking: a pure function of its set of scans (P5)."""
 
     phase: Phase

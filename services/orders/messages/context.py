@@ -1,18 +1,22 @@
 """The snapshot that every event carries: the whole order, its customer, parcels and claims.
 
-Never scan history. A snapshot that is too large is cut in a fixed order, and says so.
+Never scan history. What stands in several places (the lines of the order, what a parcel's summary
+says) is encoded once and put in as bytes. A snapshot that is too large is cut in a fixed order,
+and says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.orders.domain.frozen import reader_of
-from services.orders.domain.order import Analytics, ClaimCopy, Order, Shipment
-from services.orders.domain.scans import Eta
-from services.runtime.documents import encode_json
+import msgspec
+from msgspec import Raw, Struct
+
+from services.orders.domain.frozen import Value
+from services.orders.domain.order import Analytics, ClaimCopy, Order, Placement, Product, Shipment
+from services.orders.messages.members import joined, to_json, with_all_members, writer_of
 
 Json = dict[str, Any]
 
@@ -30,122 +34,193 @@ def encode(order: Order, max_bytes: int, *, whole_claims: bool = False) -> Conte
 
     With `whole_claims` each claim shows all that its event told: `order.snapshot` has it so.
     """
-    snapshot = _snapshot(order, whole_claims=whole_claims)
-    encoded = dumps(snapshot)
-    is_truncated = False
+    encoded = _encode(order, whole_claims=whole_claims)
+    if len(encoded) <= max_bytes:
+        return Context(encoded, is_truncated=False)
+    snapshot = msgspec.json.decode(encoded)
     for cut in CUTS:
+        cut(snapshot)
+        encoded = to_json(snapshot)
         if len(encoded) <= max_bytes:
             break
-        cut(snapshot)
-        encoded, is_truncated = dumps(snapshot), True
-    return Context(encoded, is_truncated)
+    return Context(encoded, is_truncated=True)
 
 
-def dumps(value: Any) -> bytes:
-    """JSON with exact amounts: Decimals as strings, as the contract has them."""
-    return encode_json(value, default=str)
+class _Snapshot(Struct, gc=False):
+    order: Raw
+    customer: _Customer
+    shipments: Raw
+    claims: list[Any]
 
 
-def _snapshot(order: Order, *, whole_claims: bool) -> Json:
-    return {
-        "order": _order(order),
-        "customer": _customer(order),
-        "shipments": [_shipment(order, shipment) for shipment in order.shipments],
-        "claims": [_claim(claim, whole=whole_claims) for claim in order.claims],
-    }
+class _OrderStart(Struct, gc=False):
+    """What `order` says before the placement."""
+
+    uuid: str
+    shop_slug: str
 
 
-def _order(order: Order) -> Json:
-    placement = members(order.placement)
-    return {
-        "uuid": order.order_id,
-        "shop_slug": order.shop,
-        **placement,
-        "status": order.status,
-        "expected_number_of_shipments": order.expected_number_of_shipments,
-        "placed_at": order.placed_at,
-        "cancelled_at": order.cancelled_at,
-        "order_analytics": _analytics(order.order_analytics),
-        "trackings": [_tracking(shipment) for shipment in order.shipments],
-    }
+class _OrderEnd(Struct, gc=False):
+    """What `order` says after the placement."""
+
+    status: str
+    expected_number_of_shipments: int
+    placed_at: Any
+    cancelled_at: Any
+    order_analytics: Json | None
+    trackings: Raw
 
 
-def _customer(order: Order) -> Json:
-    name = (order.placement.address.name or "").strip()
+class _Customer(Struct, gc=False):
+    external_id: str | None
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+
+
+class _Tracking(Struct, gc=False):
+    """A parcel's summary: all of it in `order.trackings`, the first part of it in `shipments`."""
+
+    shipment_id: str
+    ordinal: int
+    draft: bool
+    tracking_number: str | None
+    carrier_reference: str | None
+    tracking_url: str | None
+    phase: str
+    flag: str
+    state: str
+    direction: str
+    eta: Any
+    first_scan_at: Any
+    delivered_at: Any
+
+
+class _ShipmentEnd(Struct, gc=False):
+    """What `shipments` says of a parcel after its summary."""
+
+    order_id: str
+    external_shipment_id: str | None
+    tracking_placed_at: Any
+    products: Raw
+    leg: int
+    attempts: int
+    pickup: Any
+    promised_delivery_date: Any
+    updated_at: Any
+
+
+_copy_placement = writer_of(Placement, ("products",))
+
+
+def _encode(order: Order, *, whole_claims: bool) -> bytes:
+    lines = _lines(order.placement.products)
+    trackings = [to_json(_tracking(shipment)) for shipment in order.shipments]
+    shipments = [
+        joined(tracking, to_json(_shipment_end(order, shipment, lines)))
+        for shipment, tracking in zip(order.shipments, trackings, strict=True)
+    ]
+    return to_json(
+        _Snapshot(
+            Raw(_order(order, lines, trackings)),
+            _customer(order.placement),
+            Raw(_list(shipments)),
+            [_claim(claim, whole=whole_claims) for claim in order.claims],
+        )
+    )
+
+
+def _order(order: Order, lines: Sequence[bytes], trackings: Sequence[bytes]) -> bytes:
+    placement = order.placement
+    said = _copy_placement(placement)
+    said.products = Raw(_list(lines))
+    end = _OrderEnd(
+        order.status,
+        order.expected_number_of_shipments,
+        placement.order_placed_at,
+        order.cancelled_at,
+        _analytics(order.order_analytics),
+        Raw(_list(trackings)),
+    )
+    start = _OrderStart(order.order_id, order.shop)
+    return joined(to_json(start), to_json(said), to_json(end))
+
+
+def _customer(placement: Placement) -> _Customer:
+    name = (placement.address.name or "").strip()
     first, _, last = name.rpartition(" ")
-    return {
-        "external_id": order.placement.external_customer_id,
-        "email": order.placement.email_id,
-        "first_name": (first or last) or None,
-        "last_name": last if first else None,
-    }
+    return _Customer(
+        placement.external_customer_id,
+        placement.email_id,
+        (first or last) or None,
+        last if first else None,
+    )
 
 
 def _analytics(analytics: Analytics | None) -> Json | None:
     if analytics is None:
         return None
-    known = members(analytics)
+    known = msgspec.structs.asdict(analytics)
     extras = known.pop("extras")
     return {**extras, **{name: value for name, value in known.items() if value is not None}}
 
 
-def _tracking(shipment: Shipment) -> Json:
+def _tracking(shipment: Shipment) -> _Tracking:
     tracking = shipment.tracking
-    return {
-        "shipment_id": shipment.shipment_id,
-        "ordinal": shipment.ordinal,
-        "draft": shipment.is_draft,
-        "tracking_number": shipment.tracking_number,
-        "carrier_reference": shipment.carrier,
-        "tracking_url": shipment.tracking_url,
-        "phase": tracking.phase,
-        "flag": tracking.flag,
-        "state": shipment.state,
-        "direction": tracking.direction or shipment.direction,
-        "eta": eta(tracking.eta),
-        "first_scan_at": tracking.first_scan_at,
-        "delivered_at": tracking.delivered_at,
-    }
+    return _Tracking(
+        shipment.shipment_id,
+        shipment.ordinal,
+        shipment.is_draft,
+        shipment.tracking_number,
+        shipment.carrier,
+        shipment.tracking_url,
+        tracking.phase,
+        tracking.flag,
+        shipment.state,
+        tracking.direction or shipment.direction,
+        _optional(tracking.eta),
+        tracking.first_scan_at,
+        tracking.delivered_at,
+    )
 
 
-def _shipment(order: Order, shipment: Shipment) -> Json:
+def _shipment_end(order: Order, shipment: Shipment, lines: Sequence[bytes]) -> _ShipmentEnd:
     tracking = shipment.tracking
-    everything = order.placement.products if shipment.products is None else shipment.products
-    return {
-        **_tracking(shipment),
-        "order_id": order.order_id,
-        "external_shipment_id": shipment.external_shipment_id,
-        "tracking_placed_at": shipment.tracking_placed_at,
-        "products": [
-            {**members(product), "shipment_id": shipment.shipment_id} for product in everything
-        ],
-        "leg": tracking.leg,
-        "attempts": tracking.attempts,
-        "pickup": members(tracking.pickup) if tracking.pickup else None,
-        "promised_delivery_date": order.placement.promised_delivery_date,
-        "updated_at": tracking.last_occurred_at,
-    }
+    # A parcel that nothing is said of holds everything that was bought.
+    held = lines if shipment.products is None else _lines(shipment.products)
+    # In a parcel each line names it; a line has other members, so a comma goes before.
+    end = b',"shipment_id":%b}' % to_json(shipment.shipment_id)
+    return _ShipmentEnd(
+        order.order_id,
+        shipment.external_shipment_id,
+        shipment.tracking_placed_at,
+        Raw(_list([line[:-1] + end for line in held])),
+        tracking.leg,
+        tracking.attempts,
+        _optional(tracking.pickup),
+        order.placement.promised_delivery_date,
+        tracking.last_occurred_at,
+    )
 
 
-def _claim(claim: ClaimCopy, *, whole: bool) -> Json:
-    known = members(claim)
-    if not whole:
-        del known["sequence"], known["event_data"]
+def _claim(claim: ClaimCopy, *, whole: bool) -> Any:
+    if whole:
+        return with_all_members(claim)
+    known = msgspec.structs.asdict(claim)
+    del known["sequence"], known["event_data"]
     return known
 
 
-def eta(window: Eta | None) -> Json | None:
-    """A window of arrival as the contract writes it; a day stays a day."""
-    if window is None:
-        return None
-    return {"from": window.earliest, "to": window.latest}
+def _optional(value: Value | None) -> Any:
+    return with_all_members(value) if value is not None else None
 
 
-def members(value: Any) -> Json:
-    """A frozen value as JSON members; orjson encodes nested ones by itself."""
-    kind: type = type(value)
-    names, read = reader_of(kind)
-    return dict(zip(names, read(value), strict=True))
+def _lines(products: Sequence[Product]) -> list[bytes]:
+    return [to_json(with_all_members(product)) for product in products]
+
+
+def _list(encoded: Sequence[bytes]) -> bytes:
+    return b"[%b]" % b",".join(encoded)
 
 
 def _cut_contents(snapshot: Json) -> None:
@@ -158,9 +233,7 @@ def _cut_decoration(snapshot: Json) -> None:
     """Pictures, taxes and bundle contents of the lines, and free members."""
     keep = ("line_id", "product_id", "variant_id", "sku", "title", "quantity", "price", "type")
     order = snapshot["order"]
-    order["products"] = [
-        {name: getattr(product, name) for name in keep} for product in order["products"]
-    ]
+    order["products"] = [{name: line[name] for name in keep} for line in order["products"]]
     order["segments"], order["user_agent"], order["order_analytics"] = [], None, None
 
 

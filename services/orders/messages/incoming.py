@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from schemas import commands as contract
 from schemas import tracking as tracking_contract
@@ -21,6 +24,7 @@ from services.runtime.records import (
     Message,
     Original,
     headers_of,
+    item_of,
     read_message,
     readable_envelope,
     validate,
@@ -33,8 +37,7 @@ TRACKING = "carrier.tracking"
 CLAIM_EVENTS = "claims.events"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True, gc=False):
     """An item that can be decided."""
 
     item: Item
@@ -177,7 +180,7 @@ def _known_type(message: Message) -> str:
 
 
 def _read_one(message: Message, type_: str, now: datetime) -> Entry:
-    item = Item(message.original, 0, message.envelope, message.body)
+    item = item_of(message.original, 0, message.envelope, message.body)
     topic = message.original.coordinates.topic
     try:
         return Asked(item, _BY_TOPIC[topic][type_](message.body, item, now))
@@ -197,7 +200,7 @@ def _read_bulk(message: Message, only: int | None) -> Iterator[Entry]:
         if index not in meant or only not in (None, index):
             continue
         yield _read_fulfillment(
-            message, bulk, Item(message.original, index, message.envelope, body)
+            message, bulk, item_of(message.original, index, message.envelope, body)
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, TypedDict
-from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -20,7 +19,7 @@ INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 class _Sent(TypedDict):
     """What every command takes from its item and its message."""
 
-    item_id: UUID
+    item_id: str
     causation_id: str
     source_version: int | None
     updated_at: Any
@@ -96,7 +95,7 @@ def update_shipment(message: contract.ShipmentUpdate, item: Item) -> domain.Upda
     return domain.UpdateShipment(
         shop=message.shop_slug,
         reference=_reference(message.shop_slug, message),
-        shipment_id=message.shipment_id,
+        shipment_id=str(message.shipment_id) if message.shipment_id else None,
         tracking_number=message.tracking_number,
         carrier_reference=message.carrier_reference,
         tracking_url=message.tracking_url,

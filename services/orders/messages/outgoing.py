@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-import orjson
+from msgspec import Raw, Struct
 
 from schemas.envelope import CloudEvent, rfc3339, write_headers
 from schemas.outcomes import COMMAND_DECIDED
 from services.orders.domain.commands import Command, ReferenceKind, names
-from services.orders.domain.decision import Decision, Event, OrderFact, ShipmentFact, Topic
+from services.orders.domain.decision import Decision, Event, ShipmentFact
 from services.orders.domain.order import Order
-from services.orders.messages import context
-from services.orders.messages.context import Context, dumps
+from services.orders.messages.context import Context
+from services.orders.messages.members import joined, to_json, with_all_members
 from services.runtime.outbox import Outgoing
 from services.runtime.records import KEY_MAX_BYTES, Item, named_uuid
 
@@ -21,91 +20,160 @@ SOURCE = "orderflow/orders"
 OUTCOMES = "orders.outcomes"
 BODY_VERSION = 1
 
-_SOURCES = {Topic.ORDERS: "orders", Topic.SHIPMENTS: "shipments"}
-
 
 def event_record(event: Event, snapshot: Context, traceparent: str | None) -> Outgoing:
     """One event, keyed by its order; `snapshot` is the order after the decision."""
     headers = CloudEvent(
         type=event.type.value,
         source=SOURCE,
-        id=str(event.event_id),
+        id=event.event_id,
         time=rfc3339(event.occurred_at),
-        subject=str(event.order_id),
+        subject=event.order_id,
         traceparent=traceparent,
         causation_id=event.causation_id,
         sequence=event.sequence,
         order_version=event.order_version,
     )
-    key = str(event.order_id)
+    key = event.order_id
     return Outgoing(
         event.topic.value, key.encode(), _body(event, snapshot), tuple(write_headers(headers)), key
     )
 
 
+class _EventBody(Struct, gc=False):
+    source: str
+    ref: str
+    event_name: str
+    event_group: str | None
+    version: int
+    triggered_at: datetime
+    shop_slug: str
+    event_id: str
+    order_id: str
+    sequence: int
+    order_version: int
+    event_data: Raw
+    context_truncated: bool
+    context: Raw
+
+
+class _DataStart(Struct, gc=False):
+    """What `event_data` of every event says first."""
+
+    event_id: str
+    event_name: str
+    event_group: str | None
+
+
+class _ShipmentDataStart(_DataStart, gc=False):
+    shipment_id: str | None
+
+
 def _body(event: Event, snapshot: Context) -> bytes:
-    return dumps(
-        {
-            "source": _SOURCES[event.topic],
-            "ref": _ref(event),
-            "event_name": event.event_name,
-            "event_group": event.event_group,
-            "version": BODY_VERSION,
-            "triggered_at": event.triggered_at,
-            "shop_slug": event.shop,
-            "event_id": event.event_id,
-            "order_id": event.order_id,
-            "sequence": event.sequence,
-            "order_version": event.order_version,
-            "event_data": _event_data(event),
-            "context_truncated": snapshot.is_truncated,
-            "context": orjson.Fragment(snapshot.json),
-        }
+    name, group = event.event_name, event.event_group
+    start: _DataStart
+    if isinstance(event.data, ShipmentFact):
+        source, ref = "shipments", f"shipments/{event.data.phase.value}/{name}"
+        start = _ShipmentDataStart(event.event_id, name, group, event.shipment_id)
+    else:
+        source, ref = "orders", f"orders/{name}"
+        start = _DataStart(event.event_id, name, group)
+    return to_json(
+        _EventBody(
+            source,
+            ref,
+            name,
+            group,
+            BODY_VERSION,
+            event.triggered_at,
+            event.shop,
+            event.event_id,
+            event.order_id,
+            event.sequence,
+            event.order_version,
+            Raw(joined(to_json(start), to_json(with_all_members(event.data)))),
+            snapshot.is_truncated,
+            Raw(snapshot.json),
+        )
     )
 
 
-def _ref(event: Event) -> str:
-    if isinstance(event.data, ShipmentFact):
-        return f"shipments/{event.data.phase}/{event.event_name}"
-    return f"orders/{event.event_name}"
+class _Outcome(Struct, gc=False):
+    command_id: str
+    command_source: str | None
+    index: int
+    command_type: str | None
+    outcome: str
+    reason: str | None
+    detail: str | None
+    shop_slug: str | None
+    order_id: str | None
+    order_number: str | None
+    order_version: int | None
+    topic: str
+    partition: int
+    offset: int
+    decided_at: datetime
 
 
-def _event_data(event: Event) -> dict[str, Any]:
-    common = {
-        "event_id": event.event_id,
-        "event_name": event.event_name,
-        "event_group": event.event_group,
-    }
-    match event.data:
-        case OrderFact():
-            return common | context.members(event.data)
-        case ShipmentFact():
-            told = context.members(event.data)
-            windows = {name: context.eta(told[name]) for name in ("eta", "previous_eta")}
-            return common | {"shipment_id": event.shipment_id} | told | windows
+class _Refusal(Struct, gc=False):
+    """The outcome of what could not be read: no order or shop is known of it."""
+
+    command_id: str
+    command_source: str | None
+    index: int
+    command_type: str | None
+    outcome: str
+    reason: str
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    decided_at: datetime
 
 
 def outcome_record(
     item: Item, command: Command, decision: Decision, order: Order | None, now: datetime
 ) -> Outgoing:
     """What one command item became; `order` is the order it names, after the decision."""
-    shard_by = str(decision.order_id) if decision.order_id else (item.original.key or b"").hex()
-    body = {
-        "outcome": decision.outcome.value,
-        "reason": decision.reason.value if decision.reason else None,
-        "detail": decision.detail,
-        "shop_slug": getattr(command, "shop", None),
-        "order_id": decision.order_id,
-        "order_number": order.order_number if order else _number_named(command),
-        "order_version": order.version if order else None,
-    }
-    return _outcome(item, body, shard_by, now)
+    at, envelope, order_id = item.original.coordinates, item.envelope, decision.order_id
+    body = _Outcome(
+        item.causation_id,
+        envelope.source,
+        item.index,
+        envelope.type,
+        decision.outcome.value,
+        decision.reason.value if decision.reason else None,
+        decision.detail,
+        getattr(command, "shop", None),
+        order_id,
+        order.order_number if order else _number_named(command),
+        order.version if order else None,
+        at.topic,
+        at.partition,
+        at.offset,
+        now,
+    )
+    return _record(item, to_json(body), order_id, now)
 
 
 def refusal_record(item: Item, reason: str, detail: str, now: datetime) -> Outgoing:
     """The outcome of an item that could not be read, or waited too long."""
-    body = {"outcome": "rejected", "reason": reason, "detail": detail}
-    return _outcome(item, body, (item.original.key or b"").hex(), now)
+    at, envelope = item.original.coordinates, item.envelope
+    body = _Refusal(
+        item.causation_id,
+        envelope.source,
+        item.index,
+        envelope.type,
+        "rejected",
+        reason,
+        detail,
+        at.topic,
+        at.partition,
+        at.offset,
+        now,
+    )
+    return _record(item, to_json(body), None, now)
 
 
 def _number_named(command: Command) -> str | None:
@@ -113,29 +181,19 @@ def _number_named(command: Command) -> str | None:
     return next((r.value for r in named if r.kind is ReferenceKind.ORDER_NUMBER), None)
 
 
-def _outcome(item: Item, body: dict[str, Any], shard_by: str, now: datetime) -> Outgoing:
-    at = item.original.coordinates
+def _record(item: Item, value: bytes, order_id: str | None, now: datetime) -> Outgoing:
+    """An outcome, in the order of its order's events; without one, in that of the command's key."""
+    original = item.original
     headers = CloudEvent(
         type=COMMAND_DECIDED,
         source=SOURCE,
-        id=str(named_uuid(f"outcome/{at}#{item.index}")),
+        id=named_uuid(f"outcome/{original.coordinates}#{item.index}"),
         time=rfc3339(now),
-        subject=str(body["order_id"]) if body.get("order_id") else None,
+        subject=order_id,
         traceparent=item.envelope.traceparent,
         causation_id=item.causation_id,
     )
-    value = dumps(
-        {
-            "command_id": item.causation_id,
-            "command_source": item.envelope.source,
-            "index": item.index,
-            "command_type": item.envelope.type,
-            **body,
-            "topic": at.topic,
-            "partition": at.partition,
-            "offset": at.offset,
-            "decided_at": now,
-        }
+    key = original.key or b""
+    return Outgoing(
+        OUTCOMES, key[:KEY_MAX_BYTES], value, tuple(write_headers(headers)), order_id or key.hex()
     )
-    key = (item.original.key or b"")[:KEY_MAX_BYTES]
-    return Outgoing(OUTCOMES, key, value, tuple(write_headers(headers)), shard_by)

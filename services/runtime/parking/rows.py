@@ -77,7 +77,7 @@ def _parked(row: asyncpg.Record) -> Parked:
         Place(row["id"], row["nth"]),
         original,
         row["index"],
-        row["item_id"],
+        str(row["item_id"]) if row["item_id"] else None,
         row["type"],
         Failure(Kind(row["kind"]), row["error"], row["traceback"]),
         frozenset(row["names"]),

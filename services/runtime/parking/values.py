@@ -10,6 +10,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
+from msgspec import Struct
+
 from services.runtime.records import Coordinates, Original
 from services.runtime.retrying import forget_rows
 
@@ -29,8 +31,7 @@ class Kind(StrEnum):
     BEHIND = "behind"
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True, gc=False):
     """Which item: the record it is in, and its index there."""
 
     at: Coordinates
@@ -92,7 +93,7 @@ class Entrant:
 
     original: Original
     index: int
-    item_id: UUID | None
+    item_id: str | None
     type: str | None
     names: frozenset[str]
     cut: Callable[[], Original] | None = None
@@ -116,7 +117,7 @@ class Parked:
     place: Place
     original: Original
     index: int
-    item_id: UUID | None
+    item_id: str | None
     type: str | None
     failure: Failure
     names: frozenset[str]
@@ -151,7 +152,7 @@ class Settled:
     detail: str | None = None
 
 
-def order_name(order_id: UUID) -> str:
+def order_name(order_id: str | UUID) -> str:
     """The name of an order that is known by its id."""
     return f"order:{order_id}"
 

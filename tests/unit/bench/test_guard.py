@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from services.orders import docket
-from services.orders.messages import outgoing
+from services.orders.messages import members, outgoing
 from tests.bench import guard
 from tests.bench.counting import Counts
 from tests.bench.pure import PARTS, count_parts
@@ -81,13 +81,11 @@ def test_slower_python_is_caught_with_its_part_its_mix_and_the_way_out(
 
 
 def test_more_work_in_c_is_caught_though_python_does_next_to_nothing_more(accepted, monkeypatch):
-    dumps = outgoing.dumps
+    def write_twice(value):
+        members.to_json(value)
+        return members.to_json(value)
 
-    def dump_twice(value):
-        dumps(value)
-        return dumps(value)
-
-    monkeypatch.setattr(outgoing, "dumps", dump_twice)
+    monkeypatch.setattr(outgoing, "to_json", write_twice)
 
     grown = {(each.part, each.measure) for each in against(accepted) if each.is_growth}
     assert grown == {("encode", "codec_bytes")}

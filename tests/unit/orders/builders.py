@@ -39,9 +39,9 @@ DAY = timedelta(days=1)
 class Desk:
     """Orders, parcels and references, and every event told so far. Checks each decision."""
 
-    orders: dict[UUID, Order] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
-    references: dict[Reference, UUID] = field(default_factory=dict)
+    references: dict[Reference, str] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     now: datetime = NOON
 
@@ -76,7 +76,7 @@ class Desk:
         wanted |= {owner.order_id for parcel in parcels.values() for owner in parcel.owners}
         for reference in named.references:
             if reference.kind is ReferenceKind.UUID and _is_uuid(reference.value):
-                wanted.add(UUID(reference.value))
+                wanted.add(str(UUID(reference.value)))
             if reference.kind is ReferenceKind.ORDER_NUMBER:
                 wanted.add(order_id_of(reference.shop, reference.value))
         orders = {order_id: self.orders[order_id] for order_id in wanted if order_id in self.orders}
@@ -174,7 +174,7 @@ def item(**given: Any) -> dict[str, Any]:
     """What every command has; each call is another item."""
     number = next(_counter)
     return {
-        "item_id": uuid5(NAMESPACE, f"item/{number}"),
+        "item_id": str(uuid5(NAMESPACE, f"item/{number}")),
         "causation_id": f"message-{number}",
     } | given
 

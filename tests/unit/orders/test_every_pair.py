@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from services.orders.domain.commands import Tracking
 from services.orders.domain.decision import Outcome
+from services.orders.domain.frozen import replace
 from services.orders.domain.order import Address, Analytics, Order
 from services.orders.domain.reasons import Reason
 from tests.unit.orders.builders import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from services.orders.domain.catalogue import Phase, State
 from services.orders.domain.commands import RecordClaim
 from services.orders.domain.decision import OrderFact, Outcome
+from services.orders.domain.frozen import replace
 from services.orders.domain.identity import order_id_of
 from services.orders.domain.order import Address, Analytics, ClaimCopy, OrderStatus
 from services.orders.domain.reasons import Reason
@@ -35,7 +35,7 @@ from tests.unit.orders.builders import (
     upsert,
 )
 
-CLAIM = UUID(int=7)
+CLAIM = str(UUID(int=7))
 
 
 def test_cancelling_a_placed_order_archives_its_drafts():
@@ -177,7 +177,7 @@ def test_a_draft_can_be_told_what_will_be_in_it():
     ("names", "reason", "pointer"),
     [
         ({}, Reason.SHIPMENT_NOT_NAMED, None),
-        ({"shipment_id": UUID(int=1)}, Reason.SHIPMENT_NOT_FOUND, "/shipment_id"),
+        ({"shipment_id": str(UUID(int=1))}, Reason.SHIPMENT_NOT_FOUND, "/shipment_id"),
         (
             {"tracking_number": "N1", "carrier_reference": "ups"},
             Reason.SHIPMENT_NOT_FOUND,
@@ -295,7 +295,7 @@ def test_the_same_attribution_item_again_is_a_duplicate():
     assert desk.send(command).reason is Reason.DUPLICATE
 
 
-def _claim(sequence: int, status: str = "pending", claim_id: UUID = CLAIM, number: str = "1"):
+def _claim(sequence: int, status: str = "pending", claim_id: str = CLAIM, number: str = "1"):
     return RecordClaim(
         **item(),
         shop=SHOP,
@@ -332,7 +332,7 @@ def test_the_newest_fifty_claims_are_kept():
     desk = Desk()
     desk.send(place())
     for sequence in range(1, 61):
-        desk.send(_claim(sequence, claim_id=UUID(int=sequence)))
+        desk.send(_claim(sequence, claim_id=str(UUID(int=sequence))))
 
     assert [claim.sequence for claim in desk.order().claims] == list(range(11, 61))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -10,6 +9,7 @@ import pytest
 
 from services.orders.domain.commands import PlacementFields, ReferenceKind, Tracking
 from services.orders.domain.decision import OrderFact, Outcome
+from services.orders.domain.frozen import replace
 from services.orders.domain.identity import order_id_of
 from services.orders.domain.order import Address, Analytics, Discount, OrderStatus
 from services.orders.domain.reasons import Reason

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +13,7 @@ from services.orders.domain.catalogue import CATALOGUE
 from services.orders.domain.commands import Command, Tracking
 from services.orders.domain.decision import Event, ShipmentFact
 from services.orders.domain.explanation import explain
+from services.orders.domain.frozen import replace
 from services.orders.domain.identity import order_id_of
 from services.orders.domain.journey import travel
 from services.orders.domain.order import Address, Analytics, Order, Product

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import pytest
 
 from services.orders.domain.commands import Command
 from services.orders.domain.decision import Event, Outcome, Topic
+from services.orders.domain.frozen import replace
 from services.orders.domain.identity import digest_of, order_id_of
 from services.orders.domain.order import Address
 from services.orders.domain.policy import decide

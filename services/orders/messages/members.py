@@ -1,0 +1,80 @@
+"""Domain values with all their members, as events write them.
+
+Stored documents leave out what says nothing; events have it as null or an empty list, so that a
+reader finds every member of the contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, get_args
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from services.orders.domain.frozen import Value, fields
+from services.orders.domain.scans import Eta
+
+_RENAMED: Mapping[type[Value], Mapping[str, str]] = {Eta: {"earliest": "from", "latest": "to"}}
+"""A window of arrival has other names in the contract; a day in it stays a day."""
+
+to_json = msgspec.json.Encoder().encode
+"""JSON of a value: amounts as strings, instants as RFC 3339 (UTC as Z), days as days.
+
+Raises TypeError or OverflowError for what JSON cannot say: numbers beyond 64 bits among them.
+"""
+
+
+def with_all_members(value: Value) -> Any:
+    """A copy of the value for `to_json`, which then writes members that say nothing, too."""
+    return writer_of(type(value))(value)
+
+
+@cache
+def writer_of(kind: type[Value], left_out: tuple[str, ...] = ()) -> Callable[[Value], Any]:
+    """What copies values of this class; `left_out` members are None in the copy, for others to set.
+
+    The copy's class has the same members in the same order, and is mutable.
+    """
+    names = kind.__struct_fields__
+    written = msgspec.defstruct(
+        kind.__name__, [(name, Any) for name in names], rename=_RENAMED.get(kind), gc=False
+    )
+    nested = [
+        place
+        for place, field in enumerate(fields(kind))
+        if _holds_values(field.type) and field.name not in left_out
+    ]
+    empty = [names.index(name) for name in left_out]
+    if not nested and not empty:
+        return lambda value: written(*astuple(value))
+
+    def write(value: Value) -> Struct:
+        members: list[Any] = list(astuple(value))
+        for place in nested:
+            if members[place]:
+                members[place] = _nested(members[place])
+        for place in empty:
+            members[place] = None
+        return written(*members)
+
+    return write
+
+
+def _holds_values(type_: Any) -> bool:
+    if isinstance(type_, type) and issubclass(type_, Value):
+        return True
+    return any(map(_holds_values, get_args(type_)))
+
+
+def _nested(member: Any) -> Any:
+    if isinstance(member, tuple):
+        return [with_all_members(each) for each in member]
+    return with_all_members(member)
+
+
+def joined(*objects: bytes) -> bytes:
+    """JSON objects, none of them empty, as one that has the members of all."""
+    return b"{%b}" % b",".join([each[1:-1] for each in objects])

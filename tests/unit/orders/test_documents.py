@@ -1,0 +1,35 @@
+"""Stored documents: what the version with pydantic wrote is read, and written back byte for byte.
+
+So replicas of both versions can serve beside each other.
+"""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from services.orders import store
+from services.orders.domain.scans import Eta
+from tests.unit.orders.builders import NOON
+
+DOCUMENTS = Path(__file__).parent / "documents"
+
+
+@pytest.mark.parametrize(
+    ("name", "decode", "encode"),
+    [
+        ("order", store._ORDER.decode, store._dump_order),
+        ("parcel", store._PARCEL.decode, store._dump_parcel),
+    ],
+)
+def test_documents_of_the_version_before_are_read_and_written_the_same(name, decode, encode):
+    written = (DOCUMENTS / f"{name}.json").read_bytes().strip()
+
+    assert encode(decode(written)) == written
+
+
+def test_a_day_stays_a_day_and_a_moment_a_moment():
+    parcel = store._PARCEL.decode((DOCUMENTS / "parcel.json").read_bytes())
+
+    assert parcel.scans[0].eta == Eta(earliest=date(2024, 1, 9), latest=NOON)
+    assert type(parcel.scans[0].eta.earliest) is date
