@@ -22,8 +22,9 @@ def test_the_order_id_is_what_the_page_tells_others_to_compute() -> None:
 
 
 def test_the_services_copies_agree_with_the_contract() -> None:
-    assert orders_ids.order_id_of("demo-shop", "1001") == identity.order_id("demo-shop", "1001")
-    assert orders_ids.shipment_id_of(ORDER, 2) == identity.shipment_id(ORDER, 2)
+    order, shipment = identity.order_id("demo-shop", "1001"), identity.shipment_id(ORDER, 2)
+    assert orders_ids.order_id_of("demo-shop", "1001") == str(order)
+    assert orders_ids.shipment_id_of(str(ORDER), 2) == str(shipment)
     assert claims_ids.order_id("demo-shop", "1001") == identity.order_id("demo-shop", "1001")
     assert claims_ids.claim_id(ORDER, ORDER) == identity.claim_id(ORDER, str(ORDER))
     assert claims_ids.event_id(ORDER, 3) == identity.event_id(ORDER, "claims.events", 3)

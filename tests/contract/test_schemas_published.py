@@ -30,7 +30,7 @@ from services.orders.domain.decision import World
 from services.orders.domain.policy import decide
 from services.orders.messages import context, outgoing
 from services.orders.messages.incoming import Asked, read
-from services.runtime.records import Coordinates, Item, Original
+from services.runtime.records import Coordinates, Original
 
 NOW = datetime(2026, 3, 5, 9, 3, tzinfo=UTC)
 CONTEXT_MAX_BYTES = 500_000
@@ -83,7 +83,7 @@ def _on(topic: str, examples: tuple[Example, ...]) -> list[Example]:
 
 
 def _item(example: Example, offset: int, refusal: Any) -> Any:
-    return Item(original_of(example, offset), refusal.index, refusal.envelope, None)
+    return item_of(original_of(example, offset), refusal.index, refusal.envelope, None)
 
 
 @pytest.fixture(scope="module")

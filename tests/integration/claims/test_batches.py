@@ -3,10 +3,10 @@
 import hashlib
 import itertools
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from schemas.events import ClaimEvent

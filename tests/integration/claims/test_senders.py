@@ -1,10 +1,10 @@
 """A claim command of a sender who may not speak for its shop touches nothing."""
 
 import json
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from services.claims.batch import ClaimBatches
 from services.runtime.settings import Settings

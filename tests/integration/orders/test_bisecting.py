@@ -1,10 +1,11 @@
 """A failure that is no decision's is searched to its item; nothing else of the batch is held up."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import asyncpg
 import pytest
 from aiokafka import TopicPartition
+from msgspec.structs import replace
 
 from services.orders.messages import outgoing, tracking
 from services.runtime.batches import Try

@@ -1,10 +1,10 @@
 """Refused items of bulk commands: each is kept whole, and can be meant alone when sent again."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from services.orders.messages.incoming import read_item
 from services.runtime.batches import Batch

@@ -1,9 +1,9 @@
 """A command of a sender who may not speak for its shop is refused before it touches anything."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from services.orders.batch import OrdersBatch
 from services.runtime.batches import Batch
