@@ -30,7 +30,7 @@ from services.orders.domain.decision import World
 from services.orders.domain.policy import decide
 from services.orders.messages import context, outgoing
 from services.orders.messages.incoming import Asked, read
-from services.runtime.records import Coordinates, Original
+from services.runtime.records import Coordinates, Original, item_of
 
 NOW = datetime(2026, 3, 5, 9, 3, tzinfo=UTC)
 CONTEXT_MAX_BYTES = 500_000
