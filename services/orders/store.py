@@ -181,7 +181,8 @@ async def _save_parcels(
     for statement, numbers in (("insert_parcels", new), ("update_parcels", old)):
         if numbers:
             documents = [_dump_parcel(parcels[number]) for number in numbers]
-            await connection.execute(SQL[statement], numbers, documents)
+            owners = [_owners(parcels[number]) for number in numbers]
+            await connection.execute(SQL[statement], numbers, documents, owners)
 
 
 async def _save_orders(connection: Connection, stored: Stored, changes: Changes) -> None:
@@ -238,6 +239,11 @@ def _dump_order(order: Order) -> bytes:
 
 def _dump_parcel(parcel: Parcel) -> bytes:
     return _DOCUMENT.encode(parcel)
+
+
+def _owners(parcel: Parcel) -> str:
+    """The orders that own the number, as Postgres writes an array: its own are of one length."""
+    return f"{{{','.join(str(owner.order_id) for owner in parcel.owners)}}}"
 
 
 def _pack(digests: Sequence[int]) -> bytes:

@@ -171,7 +171,7 @@ class Rows:
                     row = {"order_id": id_, "document": document, "applied": applied, "told": None}
                     self.orders[id_] = row
             case "insert_parcels" | "update_parcels":
-                for number, document in zip(*args, strict=True):
+                for number, document, _owners in zip(*args, strict=True):
                     self.parcels[number] = {"number": number, "document": document}
             case "insert_references" | "update_references":
                 for shop, kind, value, id_ in zip(*args, strict=True):

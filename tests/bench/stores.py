@@ -22,14 +22,15 @@ SHOP = "stored"
 ORDERS = """
 SELECT o.order_id, o.shop, o.order_number, o.version, o.document, o.applied, o.changed_at,
        p.number, p.document AS parcel
-  FROM orders.shop_order o
-  JOIN orders.parcel p ON p.document -> 'owners' -> 0 ->> 'order_id' = o.order_id::text
+  FROM orders.stored_order o JOIN orders.stored_parcel p ON p.owners[1] = o.order_id
 """
 ORDER_COLUMNS = (
     "order_id", "shop", "order_number", "version", "document", "applied", "changed_at",
 )  # fmt: skip
-PARCEL_COLUMNS = ("number", "document", "changed_at")
-SETTLE = ("VACUUM (ANALYZE) orders.shop_order", "VACUUM (ANALYZE) orders.parcel", "CHECKPOINT")
+PARCEL_COLUMNS = ("number", "document", "owners", "changed_at")
+SETTLE = (
+    "VACUUM (ANALYZE) orders.stored_order", "VACUUM (ANALYZE) orders.stored_parcel", "CHECKPOINT",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Sampled:
         id_, tracking = order_id(SHOP, number), f"{row['number']}X{at}"
         names = {str(self.id_): str(id_), row["number"]: tracking, self.number: number}
         kept = (row["version"], _renamed(row["document"], names), row["applied"], row["changed_at"])
-        parcel = (tracking, _renamed(row["parcel"], names), row["changed_at"])
+        parcel = (tracking, _renamed(row["parcel"], names), [id_], row["changed_at"])
         return (id_, SHOP, number, *kept), parcel
 
 
@@ -69,8 +70,10 @@ async def fill(database_url: str, sampled: Sequence[Sampled], orders: int) -> No
         for start in range(0, orders, PORTION):
             numbers = range(start, min(start + PORTION, orders))
             copies = [sampled[at % len(sampled)].copy(at) for at in numbers]
-            await _copy(connection, "shop_order", ORDER_COLUMNS, (order for order, _ in copies))
-            await _copy(connection, "parcel", PARCEL_COLUMNS, (parcel for _, parcel in copies))
+            await _copy(connection, "stored_order", ORDER_COLUMNS, (order for order, _ in copies))
+            await _copy(
+                connection, "stored_parcel", PARCEL_COLUMNS, (parcel for _, parcel in copies)
+            )
         for statement in SETTLE:
             await connection.execute(statement)
     finally:
@@ -88,7 +91,7 @@ async def _copy(
     )
 
 
-def _renamed(document: str, names: dict[str, str]) -> str:
+def _renamed(document: bytes, names: dict[str, str]) -> bytes:
     for old, new in names.items():
-        document = document.replace(old, new)
+        document = document.replace(old.encode(), new.encode())
     return document

@@ -10,7 +10,7 @@ SELECT attrelid::regclass::text AS table, attname AS column, attcompression = 'l
  WHERE (attrelid::regclass::text, attname) IN (
        ('orders.outbox', 'values'), ('orders.outbox_0', 'values'), ('orders.outbox_2', 'values'),
        ('claims.outbox_1', 'values'),
-       ('orders.shop_order', 'document'), ('orders.parcel', 'document'))"""
+       ('orders.stored_order', 'document'), ('orders.stored_parcel', 'document'))"""
 COLUMNS = 6
 
 

@@ -1,27 +1,27 @@
 -- name: read_versions
 -- The versions of those of the orders that there are, placeholders included. $1 order ids
-SELECT order_id, version FROM shop_order WHERE order_id = ANY ($1::uuid[]);
+SELECT order_id, version FROM stored_order WHERE order_id = ANY ($1::uuid[]);
 
 -- name: save_told
 -- Note what was told of orders. One that is not there any more is named, as one that somebody waits
 -- for is; what is changed by it is told again by `republish --since`. What an earlier recall noted
 -- stays noted: its facts may not have been decided again yet.
 -- $1 order ids, $2 shops, $3 order numbers, $4 told (pairwise)
-INSERT INTO shop_order (order_id, shop, order_number, version, told)
+INSERT INTO stored_order (order_id, shop, order_number, version, told)
 SELECT order_id, shop, order_number, 0, told
   FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[])
     AS heard(order_id, shop, order_number, told)
  ORDER BY order_id
     ON CONFLICT (order_id) DO UPDATE
    SET changed_at = now(),
-       told = CASE WHEN shop_order.told IS NULL THEN excluded.told ELSE jsonb_build_object(
-           'order_sequence', greatest((shop_order.told -> 'order_sequence')::bigint,
+       told = CASE WHEN stored_order.told IS NULL THEN excluded.told ELSE jsonb_build_object(
+           'order_sequence', greatest((stored_order.told -> 'order_sequence')::bigint,
                                       (excluded.told -> 'order_sequence')::bigint),
-           'shipment_sequence', greatest((shop_order.told -> 'shipment_sequence')::bigint,
+           'shipment_sequence', greatest((stored_order.told -> 'shipment_sequence')::bigint,
                                          (excluded.told -> 'shipment_sequence')::bigint),
-           'version', greatest((shop_order.told -> 'version')::bigint,
+           'version', greatest((stored_order.told -> 'version')::bigint,
                                (excluded.told -> 'version')::bigint),
            'events', (SELECT jsonb_agg(DISTINCT event)
                         FROM jsonb_array_elements(
-                             (shop_order.told -> 'events') || (excluded.told -> 'events')) AS event)
+                             (stored_order.told -> 'events') || (excluded.told -> 'events')) AS event)
        ) END;

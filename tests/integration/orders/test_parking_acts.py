@@ -471,14 +471,14 @@ async def test_a_retry_whose_write_fails_keeps_that_item_only(
 ):
     await apply(a_poison("1"), a_poison("2"), a_cancel("2"), a_poison("3"))
     bug["mended"] = True
-    await refuse("shop_order", "order_number = '2'")
+    await refuse("stored_order", "order_number = '2'")
 
     result = await act(acts.retry)
 
     assert became(result) == ["applied", "parked", "behind", "applied"]
     assert await parked() == ["write", "behind"]
     assert "unforeseen" in await pool.fetchval("SELECT error FROM parked WHERE kind = 'write'")
-    await refuse.allow("shop_order")
+    await refuse.allow("stored_order")
     assert became(await act(acts.retry)) == ["applied", "applied"]
 
 

@@ -250,5 +250,5 @@ async def a_hundred_thousand(pool, database_url):
               FROM generate_series(1, 100000) AS n
             """)
     owner = await asyncpg.connect(database_url)
-    await owner.execute("VACUUM ANALYZE orders.shop_order")
+    await owner.execute("VACUUM ANALYZE orders.stored_order")
     await owner.close()

@@ -94,7 +94,7 @@ async def _planned_while_empty(url):
     owner = await asyncpg.connect(url)
     session = await connect(Settings(database_url=url), "orders")
     await session.fetch(statement.text, *await parameters(session, statement))
-    await fill(owner, "orders", ["waiting", "parcel", "reference", "shop_order", "parked"],
+    await fill(owner, "orders", ["waiting", "stored_parcel", "reference", "stored_order", "parked"],
                is_analysed=False)  # fmt: skip
     found = await _tried(session, statement)
     await session.close()
