@@ -42,6 +42,7 @@ BY_TYPE = {
     "boolean": "false",
     "numeric": "n",
     "text[]": "ARRAY['k' || n]",
+    "uuid[]": "ARRAY[md5('k' || n)::uuid]",
     "bytea[]": "ARRAY[convert_to('k' || n, 'UTF8')]",
 }
 BY_COLUMN = {
@@ -187,6 +188,7 @@ OF_WORD: Mapping[str, Any] = {
     "kind": lambda n: "external_id",
     "slot": lambda n: n % 3,
     "final": lambda n: True,
+    "owners": lambda n: f"{{{_uuid(n)}}}",
     "group": lambda n: f"group{n // 10000}",
     # Little is due at a time: a sweep runs every few seconds.
     "business time": lambda n: BEGIN + timedelta(seconds=100),
