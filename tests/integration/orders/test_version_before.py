@@ -61,7 +61,7 @@ async def scan_before(pool, number):
         await connection.execute(
             BEFORE["update_parcels"], [number], [bytes(tracked["document"]).decode()]
         )
-        return [stored["order_id"] for stored in row["stored"] or ()]
+        return [str(stored["order_id"]) for stored in row["stored"] or ()]
 
 
 async def locked_by_us(pool, *, references=(), numbers=()):
@@ -113,7 +113,7 @@ async def test_a_placeholder_is_one_for_both(pool):
         await store.save(connection, store.Stored(), store.Changes({}, {}, {}, awaited))
         rows = await connection.fetch(BEFORE["lock_orders"], [other])
 
-    assert [(row["order_id"], row["document"]) for row in rows] == [(other, None)]
+    assert [(str(row["order_id"]), row["document"]) for row in rows] == [(other, None)]
 
 
 async def test_two_that_make_the_same_order_still_collide(pool):
@@ -159,7 +159,9 @@ def folder_before(tmp_path):
 @pytest.fixture
 async def documents(apply, pool):
     """Of an order and its parcel, as jsonb holds them: what the version before would write."""
-    await apply(an_upsert("1", trackings=["1Z1"], address={"zip_code": "40213", "city": "Düsseldorf"}))
+    await apply(
+        an_upsert("1", trackings=["1Z1"], address={"zip_code": "40213", "city": "Düsseldorf"})
+    )
     async with pool.acquire() as connection:
         order = await connection.fetchval("SELECT document FROM shop_order")
         return order, await connection.fetchval("SELECT document FROM parcel")
@@ -201,7 +203,7 @@ async def test_an_upgrade_leaves_all_that_was_stored(pool_before, empty_database
         changes = store.Changes({ID: both[ID]}, stored.parcels, {}, ())
         await store.save(connection, stored, changes)
         assert await connection.fetchval(BYTES, ID) is True
-        assert await connection.fetchval("SELECT owners FROM stored_parcel") == [ID]
+        assert await connection.fetchval("SELECT owners::text[] FROM stored_parcel") == [ID]
     ours.terminate()
 
 
