@@ -163,74 +163,68 @@ class Changes:
 
 
 async def save(connection: Connection, stored: Stored, changes: Changes) -> None:
-    """Write the changes in at most six statements, whatever their number.
+    """Write the changes in one statement, whatever their number; none where nothing changed.
 
     Raises:
         asyncpg.UniqueViolationError: another transaction made one of the new rows; try again.
     """
-    await _save_parcels(connection, stored, changes.parcels)
-    await _save_orders(connection, stored, changes)
-    await _save_references(connection, stored, changes)
+    parcels = _parcel_rows(stored, changes.parcels)
+    orders = [*_order_rows(stored, changes), *_placeholder_rows(stored, changes)]
+    names = _name_rows(stored, changes)
+    if parcels or orders or names:
+        columns = (*_columns(parcels, 4), *_columns(orders, 7), *_columns(names, 5))
+        await connection.execute(SQL["save_rows"], *columns)
 
 
-async def _save_parcels(
-    connection: Connection, stored: Stored, parcels: Mapping[str, Parcel]
-) -> None:
-    new = [number for number in parcels if number not in stored.parcels]
-    old = [number for number in parcels if number in stored.parcels]
-    for statement, numbers in (("insert_parcels", new), ("update_parcels", old)):
-        if numbers:
-            documents = [_dump_parcel(parcels[number]) for number in numbers]
-            owners = [_owners(parcels[number]) for number in numbers]
-            await connection.execute(SQL[statement], numbers, documents, owners)
+_Row = tuple[object, ...]  # First whether it is new, then its columns as `save_rows` takes them.
 
 
-async def _save_orders(connection: Connection, stored: Stored, changes: Changes) -> None:
-    new = [order for id_, order in changes.orders.items() if id_ not in stored.orders]
-    old = [order for id_, order in changes.orders.items() if id_ in stored.orders]
+def _columns(rows: Sequence[_Row], width: int) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+
+
+def _parcel_rows(stored: Stored, parcels: Mapping[str, Parcel]) -> list[_Row]:
+    return [
+        (number not in stored.parcels, number, _dump_parcel(parcel), _owners(parcel))
+        for number, parcel in parcels.items()
+    ]
+
+
+def _order_rows(stored: Stored, changes: Changes) -> list[_Row]:
+    return [
+        (
+            id_ not in stored.orders,
+            order.order_id,
+            order.shop,
+            order.order_number,
+            order.version,
+            _dump_order(order),
+            _pack(order.applied),
+        )
+        for id_, order in changes.orders.items()
+    ]
+
+
+def _placeholder_rows(stored: Stored, changes: Changes) -> list[_Row]:
     taken = {*stored.orders, *changes.orders}
     placeholders = {
-        id_: _placeholder(reference, id_)
+        id_: (True, id_, reference.shop, reference.value, 0, None, b"")
         for reference in changes.awaited
         if (id_ := direct_id(reference)) and id_ not in taken
     }
-    inserted = [*(_new_row(order) for order in new), *placeholders.values()]
-    if inserted:
-        await connection.execute(SQL["insert_orders"], *map(list, zip(*inserted, strict=True)))
-    if old:
-        await connection.execute(
-            SQL["update_orders"],
-            [order.order_id for order in old],
-            [order.shop for order in old],
-            [order.order_number for order in old],
-            [order.version for order in old],
-            [_dump_order(order) for order in old],
-            [_pack(order.applied) for order in old],
-        )
+    return list(placeholders.values())
 
 
-def _new_row(order: Order) -> tuple[object, ...]:
-    document, applied = _dump_order(order), _pack(order.applied)
-    return (order.order_id, order.shop, order.order_number, order.version, document, applied)
-
-
-def _placeholder(reference: Reference, order_id: Uuid) -> tuple[object, ...]:
-    return (order_id, reference.shop, reference.value, 0, None, b"")
-
-
-async def _save_references(connection: Connection, stored: Stored, changes: Changes) -> None:
+def _name_rows(stored: Stored, changes: Changes) -> list[_Row]:
     named: dict[Reference, Uuid | None] = {
         reference: None
         for reference in changes.awaited
         if reference.kind in STORED_KINDS and reference not in stored.references
     }
     named |= {r: id_ for r, id_ in changes.references.items() if r.kind in STORED_KINDS}
-    new = [reference for reference in named if reference not in stored.references]
-    old = [reference for reference in named if reference in stored.references]
-    for statement, references in (("insert_references", new), ("update_references", old)):
-        if references:
-            ids = [named[reference] for reference in references]
-            await connection.execute(SQL[statement], *_reference_columns(references), ids)
+    return [
+        (r not in stored.references, r.shop, str(r.kind), r.value, id_) for r, id_ in named.items()
+    ]
 
 
 def _dump_order(order: Order) -> bytes:

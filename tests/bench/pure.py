@@ -165,20 +165,15 @@ class Rows:
 
     async def execute(self, statement: str, *args: Any) -> None:
         """Do what a writing statement does."""
-        match _name(statement):
-            case "insert_orders" | "update_orders":
-                for id_, _, _, _, document, applied in zip(*args, strict=True):
-                    row = {"order_id": id_, "document": document, "applied": applied, "told": None}
-                    self.orders[id_] = row
-            case "insert_parcels" | "update_parcels":
-                for number, document, _owners in zip(*args, strict=True):
-                    self.parcels[number] = {"number": number, "document": document}
-            case "insert_references" | "update_references":
-                for shop, kind, value, id_ in zip(*args, strict=True):
-                    row = {"shop": shop, "kind": kind, "value": value, "order_id": id_}
-                    self.references[shop, kind, value] = row
-            case name:
-                raise AssertionError(f"{name}: say what it writes")
+        assert _name(statement) == "save_rows", f"{_name(statement)}: say what it writes"
+        for _, number, document, _owners in zip(*args[:4], strict=True):
+            self.parcels[number] = {"number": number, "document": document}
+        for _, id_, _, _, _, document, applied in zip(*args[4:11], strict=True):
+            row = {"order_id": id_, "document": document, "applied": applied, "told": None}
+            self.orders[id_] = row
+        for _, shop, kind, value, id_ in zip(*args[11:], strict=True):
+            row = {"shop": shop, "kind": kind, "value": value, "order_id": id_}
+            self.references[shop, kind, value] = row
 
     async def copy_records_to_table(
         self, table: str, *, columns: Sequence[str], records: Sequence[Sequence[Any]]

@@ -6,27 +6,6 @@ SELECT order_id, coalesce(document, convert_to(old_document::text, 'UTF8')) AS d
  ORDER BY order_id
    FOR UPDATE;
 
--- name: insert_orders
--- New orders and placeholders, in id order. A unique violation means that another transaction
--- made one of them just now: the batch is read and decided again.
--- $1 ids, $2 shops, $3 order numbers, $4 versions, $5 documents (null: placeholder), $6 applied
-INSERT INTO stored_order (order_id, shop, order_number, version, document, applied)
-SELECT *
-  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::bytea[])
-    AS new(order_id, shop, order_number, version, document, applied)
- ORDER BY order_id;
-
--- name: update_orders
--- Orders that were locked and decided on; shop and number differ only from a placeholder's.
--- $1 ids, $2 shops, $3 order numbers, $4 versions, $5 documents, $6 applied (pairwise)
-UPDATE stored_order
-   SET shop = changed.shop, order_number = changed.order_number, version = changed.version,
-       document = changed.document, old_document = NULL, applied = changed.applied,
-       changed_at = now()
-  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::bytea[])
-    AS changed(order_id, shop, order_number, version, document, applied)
- WHERE stored_order.order_id = changed.order_id;
-
 -- name: read_order
 -- One order, for showing. $1 order id
 SELECT order_id, coalesce(document, convert_to(old_document::text, 'UTF8')) AS document, applied, told

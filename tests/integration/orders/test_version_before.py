@@ -13,6 +13,7 @@ import pytest
 from services.orders import store
 from services.orders.domain.commands import Reference, ReferenceKind
 from services.orders.domain.identity import order_id_of
+from services.orders.domain.parcel import Parcel
 from services.runtime.migrate import SERVICES_FOLDER, migrate
 from services.runtime.postgres import create_pool
 from services.runtime.queries import load
@@ -122,7 +123,7 @@ async def test_two_that_make_the_same_order_still_collide(pool):
         await connection.execute(BEFORE["insert_orders"], *placeholder)
 
         with pytest.raises(asyncpg.UniqueViolationError):
-            await connection.execute(store.SQL["insert_orders"], *placeholder)
+            await store.save(connection, store.Stored(), store.Changes({}, {}, {}, [REFERENCE]))
         with pytest.raises(asyncpg.UniqueViolationError):
             await connection.execute(BEFORE["insert_orders"], *placeholder)
 
@@ -134,9 +135,8 @@ async def test_only_numbers_without_owners_are_swept_whoever_wrote_them(apply, p
     async with pool.acquire() as connection:
         unowned = json.dumps({"number": "OLD"})
         await connection.execute(BEFORE["insert_parcels"], ["OLD"], [unowned])
-        await connection.execute(
-            store.SQL["insert_parcels"], ["NEW"], [b'{"number": "NEW"}'], ["{}"]
-        )
+        unowned = store.Changes({}, {"NEW": Parcel(number="NEW")}, {}, ())
+        await store.save(connection, store.Stored(), unowned)
 
         everything = ["1Z1", "1Z2", "OLD", "NEW"]
         await connection.execute(statements["delete_unowned_parcels"], everything)
