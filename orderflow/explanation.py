@@ -16,9 +16,13 @@ from services.orders.domain.identity import order_id_of
 from services.orders.domain.order import Order, Shipment
 from services.orders.domain.ownership import scans_of
 from services.orders.domain.parcel import Parcel
+from services.runtime.outbox import SQL as OUTBOX_SQL
+from services.runtime.outbox import shard_of
+from services.runtime.packing import unpack
 from services.runtime.queries import load
 
 SQL = load(Path(__file__).parent / "sql")
+PACKED_ROWS_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,22 @@ async def explain(
         order=order,
         scans=_verdicts(order.shipments if order else (), parcels, now),
         waiting=[dict(row) for row in waiting],
-        unpublished=await connection.fetchval(SQL["unpublished"], order_id.encode()),
+        unpublished=await _unpublished(connection, order_id),
     )
+
+
+async def _unpublished(connection: asyncpg.Connection, order_id: str) -> int:
+    """Rows of the outbox that hold records of the order; of packed ones the shard's oldest."""
+    key = order_id.encode()
+    found: int = await connection.fetchval(SQL["unpublished"], key)
+    shards = await connection.fetchval(OUTBOX_SQL["find_shards"])
+    if shards is None:
+        return found
+    rows = await connection.fetch(
+        OUTBOX_SQL["read_packed"], shard_of(order_id, shards), PACKED_ROWS_MAX
+    )
+    unpacked = (unpack(row["packed"], row["records"], row["unpacked_bytes"]) for row in rows)
+    return found + sum(key in columns.keys for columns in unpacked)
 
 
 def _verdicts(

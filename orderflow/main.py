@@ -9,6 +9,7 @@ from orderflow.commands import (
     local,
     migrate,
     order,
+    outbox,
     parked,
     partitions,
     rebuild,
@@ -49,6 +50,7 @@ app.command("rebuild")(rebuild.rebuild)
 app.command("recall")(recall.recall)
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(parked.app, name="parked")
+app.add_typer(outbox.app, name="outbox")
 app.command("acts")(acts.acts)
 app.command("report")(report)
 app.command("demo")(demo.demo)

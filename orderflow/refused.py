@@ -13,7 +13,7 @@ import orjson
 from orderflow.acting import Spot
 from orderflow.terminal import WrongArgument
 from services.orders.domain.identity import order_id_of
-from services.runtime.outbox import unpack_headers
+from services.runtime.event_headers import unpack_headers
 from services.runtime.queries import load
 from services.runtime.records import Coordinates
 

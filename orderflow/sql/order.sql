@@ -6,5 +6,5 @@ SELECT topic, partition, "offset", index, waits_for, record_timestamp, expires_a
  ORDER BY id;
 
 -- name: unpublished
--- Rows of the outbox that hold a record with this key. $1 key
+-- Rows of the outbox in arrays that hold a record with this key. $1 key
 SELECT count(*) FROM outbox WHERE $1::bytea = ANY (keys);

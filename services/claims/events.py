@@ -9,13 +9,14 @@ from typing import Any
 
 import orjson
 
-from schemas.envelope import CloudEvent, rfc3339, write_headers
+from schemas.envelope import rfc3339
 from schemas.topics import CLAIMS_EVENTS
 from services.claims.domain.claim import Claim, ClaimItem
 from services.claims.domain.decision import Action, ClaimEvent
 from services.claims.domain.ids import event_id, written_digest
 from services.claims.messages import LINES_CUT, TRUNCATED
 from services.runtime.documents import encode_json
+from services.runtime.event_headers import headers_by_place
 from services.runtime.outbox import Outgoing
 from services.runtime.records import Envelope, Original
 
@@ -42,23 +43,21 @@ def outgoing_event(
     original, envelope = cause
     claim = event.claim
     identity = event_id(claim.order_id, event.sequence)
-    headers = write_headers(
-        CloudEvent(
-            type=f"claim.{event.action}",
-            source=SOURCE,
-            id=str(identity),
-            time=rfc3339(now),
-            subject=str(claim.order_id),
-            traceparent=envelope.traceparent,
-            causation_id=envelope.id or str(original.coordinates),
-            sequence=event.sequence,
-            order_version=event.order_version,
-        )
+    headers = headers_by_place(
+        type=f"claim.{event.action}",
+        source=SOURCE,
+        id=str(identity),
+        time=rfc3339(now),
+        subject=str(claim.order_id),
+        traceparent=envelope.traceparent,
+        causation_id=envelope.id or str(original.coordinates),
+        sequence=event.sequence,
+        order_version=event.order_version,
     )
     body = _body(event, str(identity), surroundings, now)
     value = _within(body, bytes_max)
     key = str(claim.order_id)
-    return Outgoing(CLAIMS_EVENTS, key.encode(), value, tuple(headers), key)
+    return Outgoing(CLAIMS_EVENTS, key.encode(), value, headers, key)
 
 
 def _body(

@@ -7,18 +7,18 @@ import contextlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 
-import asyncpg
 import structlog
 from asyncpg import Connection
 
+from services.runtime.outbox_rows import OutboxRow, read_rows
 from services.runtime.publishing import Publishing
 from services.runtime.queries import load
 from services.runtime.retrying import backoff_seconds
-from services.runtime.sending import Refusal, Refused
+from services.runtime.sending import Refusal, Refused, unreadable
 
 SQL = load(Path(__file__).parent / "sql" / "outbox.sql")
 ROWS_A_SHARD = 64
-BYTES_A_SHARD = 512 * 1024  # As Postgres stores them, compressed: several times that in memory.
+BYTES_A_SHARD = 1024 * 1024  # Unpacked: what the records take in memory, for a round.
 # A round that Kafka has not acknowledged by then is begun anew by another producer: a topic that
 # was deleted under us is asked for without end by one that has known it.
 ROUND_SECONDS = 60.0
@@ -42,7 +42,7 @@ class Lane:
         *,
         connect: Callable[[], Awaitable[Connection]],
         open_publishing: Callable[[Connection], Publishing],
-        published: Callable[[Sequence[asyncpg.Record]], None],
+        published: Callable[[Sequence[OutboxRow]], None],
         interrupted: Callable[[BaseException, int], None],
         refused: Callable[[Lane, Refused], None],
         poll_seconds: float | None,
@@ -162,22 +162,31 @@ class Lane:
 
     async def _publish_once(
         self, connection: Connection, publishing: Publishing
-    ) -> Sequence[asyncpg.Record]:
+    ) -> Sequence[OutboxRow]:
         most = 1 if self._careful_to else ROWS_A_SHARD
-        rows = await connection.fetch(SQL["read_outbox"], sorted(self.busy), most, BYTES_A_SHARD)
+        rows = await self._read(connection, most)
         if not rows:
             return rows
         async with asyncio.timeout(ROUND_SECONDS):
             await publishing.publish(rows, one_by_one=bool(self._careful_to))
-        if rows[0]["id"] >= self._careful_to:
+        if rows[0].id >= self._careful_to:
             self._careful_to, self.refusals = 0, ()
         self._published(rows)
         return rows
 
+    async def _read(self, connection: Connection, most: int) -> Sequence[OutboxRow]:
+        """The next rows of each shard. Raises Refused for those that cannot be read."""
+        found = await connection.fetch(SQL["read_outbox"], sorted(self.busy), most, BYTES_A_SHARD)
+        rows, failed = read_rows(found)
+        if failed:
+            first = {row["shard"]: (row, error) for row, error in reversed(failed)}
+            raise Refused([unreadable(row["shard"], row["id"], e) for row, e in first.values()])
+        return rows
 
-def _has_more(rows: Sequence[asyncpg.Record]) -> bool:
+
+def _has_more(rows: Sequence[OutboxRow]) -> bool:
     """Whether a shard had more than was read. What came since wakes the lane, or is polled for."""
-    return len({row["shard"] for row in rows}) > sum(bool(row["is_last"]) for row in rows)
+    return len({row.shard for row in rows}) > sum(row.is_last for row in rows)
 
 
 def _is_cancelled() -> bool:

@@ -28,15 +28,21 @@ class ShardLeases:
         self._connection = connection
         self._shards = shards
         self._shard_class = lock_class(f"{scope}/shard")
-        self._member_class = lock_class(f"{scope}/member")
+        self._member_class = _members(scope)
+        self._packed_class = _packed(scope)
         self._fair = shards
         self.held: frozenset[int] = frozenset()
 
     async def join(self, silence_seconds: float = SILENCE_SECONDS) -> None:
-        """Be counted among the relays; the backend's pid is unique while the session lives."""
+        """Be counted among the relays; the backend's pid is unique while the session lives.
+
+        First among those that read packed rows: a relay that is only counted is taken for one of
+        the version before.
+        """
         await self._connection.fetchval(SQL["end_when_silent"], f"{silence_seconds * 1000:.0f}ms")
         pid = self._connection.get_server_pid()
-        await self._connection.fetchval(SQL["try_lease"], self._member_class, pid)
+        for class_ in (self._packed_class, self._member_class):
+            await self._connection.fetchval(SQL["try_lease"], class_, pid)
 
     async def balance(self) -> None:
         """Hold a fair share: give back what is above it, take what is free below it."""
@@ -64,6 +70,20 @@ class ShardLeases:
                 SQL["try_lease"], self._shard_class, shard
             ):
                 self.held |= {shard}
+
+
+async def old_relays(connection: Connection, scope: str) -> int:
+    """How many relays are alive that read no packed rows, as those of the version before."""
+    found: int = await connection.fetchval(SQL["count_old_relays"], _members(scope), _packed(scope))
+    return found
+
+
+def _members(scope: str) -> int:
+    return lock_class(f"{scope}/member")
+
+
+def _packed(scope: str) -> int:
+    return lock_class(f"{scope}/packed")
 
 
 def lock_class(name: str) -> int:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-import asyncpg
 import orjson
 from aiokafka import TopicPartition
 
 from schemas.topics import DAY_MS, Topic
 from services.runtime import closing
+from services.runtime.outbox_rows import OutboxRow
 
 PUBLISHED = "orderflow.published"
 MARKER_TOPIC = Topic(
@@ -83,9 +83,9 @@ class Published:
     created_at: tuple[datetime, ...]
 
     @classmethod
-    def of(cls, rows: Sequence[asyncpg.Record]) -> Published:
+    def of(cls, rows: Sequence[OutboxRow]) -> Published:
         """The rows of a transaction."""
-        return cls(tuple(row["id"] for row in rows), tuple(row["created_at"] for row in rows))
+        return cls(tuple(row.id for row in rows), tuple(row.created_at for row in rows))
 
     def pack(self) -> bytes:
         """As the value of a marker."""

@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
+import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
-import orjson
 from asyncpg import Connection
 
-from services.runtime.documents import encode_json
+from services.runtime.event_headers import pack_headers, read_headers
+from services.runtime.leases import old_relays
+from services.runtime.packing import pack
+from services.runtime.queries import load
 
-Headers = tuple[tuple[str, bytes], ...]
+SQL = load(Path(__file__).parent / "sql" / "outbox.sql")
+# What a row holds at most, unpacked, unless one record is larger: the relay holds rows of all its
+# shards in memory.
+ROW_BYTES = 1024 * 1024
+LOOK_SECONDS = 1.0
+# A relay of the version before that was seen may come again, as after a failover of the database.
+OLD_RELAYS_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One record to publish. Records with equal `shard_by` leave in the order they were appended.
 
-    `topic` is the catalogue's name, `key` the Kafka key; `shard_by` is the order id where there
-    is one, else the key.
+    `topic` is the catalogue's name, `key` the Kafka key, `headers` as `headers_by_place` or
+    `headers_by_name` packs them; `shard_by` is the order id where there is one, else the key.
     """
 
     topic: str
     key: bytes
     value: bytes
-    headers: Headers
+    headers: bytes
     shard_by: str
 
 
 class Outbox:
-    """Appends records to the outbox table of the connection's schema.
+    """Appends records to the outbox table of the connection's schema, which is the service's name.
 
     `shards` is one number for a schema, noted there: a row that was divided by another is refused
     (`shards.py`), because an order's records would lie in two shards.
+
+    Rows are packed (`packing.py`), unless a relay of the version before is alive: that version
+    reads arrays only (decision 0094). Whether one is, is looked up once in LOOK_SECONDS.
     """
 
     def __init__(self, shards: int) -> None:
         self._shards = shards
+        self._service = ""
+        self._packs = False
+        self._look_at = 0.0
 
     async def append(
         self,
@@ -47,24 +63,36 @@ class Outbox:
         *,
         caused_at: datetime | None = None,
     ) -> None:
-        """Store the records in one statement: one wide row per shard.
+        """Store the records in one statement: for each shard one row, or several where they are
+        larger than ROW_BYTES.
 
         Must run under the locks of the orders the records tell of: ids are taken here, and per
         order their order must be the order of commits.
         """
         if not outgoing:
             return
+        if time.monotonic() >= self._look_at:
+            await self._look(connection)
         by_shard: dict[int, list[Outgoing]] = {}
         for record in outgoing:
             by_shard.setdefault(shard_of(record.shard_by, self._shards), []).append(record)
+        columns, rows = (PACKED, _packed_rows) if self._packs else (ARRAYS, _array_rows)
         await connection.copy_records_to_table(
             "outbox",
-            columns=["shard", "topics", "keys", "headers", "values", "caused_at", "shards"],
+            columns=["shard", "caused_at", "shards", *columns],
             records=[
-                (*_row(shard, records), caused_at, self._shards)
+                (shard, caused_at, self._shards, *row)
                 for shard, records in sorted(by_shard.items())
+                for row in rows(records)
             ],
         )
+
+    async def _look(self, connection: Connection) -> None:
+        if not self._service:
+            self._service = await connection.fetchval(SQL["find_service"])
+        self._packs = not await old_relays(connection, self._service)
+        pause = LOOK_SECONDS if self._packs else OLD_RELAYS_SECONDS
+        self._look_at = time.monotonic() + pause
 
 
 def shard_of(shard_by: str, shards: int) -> int:
@@ -72,21 +100,24 @@ def shard_of(shard_by: str, shards: int) -> int:
     return zlib.crc32(shard_by.encode()) % shards
 
 
-def _row(shard: int, records: Sequence[Outgoing]) -> tuple[object, ...]:
-    return (
-        shard,
+PACKED = ("packed", "records", "unpacked_bytes")
+ARRAYS = ("topics", "keys", "headers", "values", "records", "unpacked_bytes")
+
+
+def _packed_rows(records: Sequence[Outgoing]) -> Iterator[tuple[object, ...]]:
+    for packed in pack(records, ROW_BYTES):
+        yield packed.value, packed.records, packed.unpacked_bytes
+
+
+def _array_rows(records: Sequence[Outgoing]) -> Iterator[tuple[object, ...]]:
+    """One row as the version before reads it."""
+    headers = [pack_headers(read_headers(record.headers)) for record in records]
+    sizes = (len(each.key) + len(each.value) for each in records)
+    yield (
         [record.topic for record in records],
         [record.key for record in records],
-        [pack_headers(record.headers) for record in records],
+        headers,
         [record.value for record in records],
+        len(records),
+        sum(sizes) + sum(map(len, headers)),
     )
-
-
-def pack_headers(headers: Sequence[tuple[str, bytes]]) -> bytes:
-    """Headers as JSON; bytes as latin-1 text, which maps every byte to one character."""
-    return encode_json([(name, value.decode("latin-1")) for name, value in headers])
-
-
-def unpack_headers(packed: bytes) -> list[tuple[str, bytes]]:
-    """The inverse of `pack_headers`."""
-    return [(name, value.encode("latin-1")) for name, value in orjson.loads(packed)]

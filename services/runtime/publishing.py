@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import asyncpg
 from aiokafka.errors import UnknownTopicOrPartitionError
 from asyncpg import Connection
 
 from services.runtime.markers import Markers, Published
+from services.runtime.outbox_rows import OutboxRow
 from services.runtime.queries import load
 from services.runtime.sending import Producer, send_rows
 
@@ -31,17 +31,21 @@ class Publishing(Protocol):
     async def start(self) -> None:
         """Connect, and know what is published already."""
 
-    async def publish(self, rows: Sequence[asyncpg.Record], *, one_by_one: bool = False) -> None:
+    async def publish(self, rows: Sequence[OutboxRow], *, one_by_one: bool = False) -> None:
         """Publish the rows and remove them from the outbox."""
 
     async def abort(self) -> None:
         """End; nothing more is sent."""
 
 
-async def delete(connection: Connection, rows: Sequence[asyncpg.Record]) -> None:
+async def delete(connection: Connection, rows: Sequence[OutboxRow]) -> None:
     """Remove rows that Kafka has."""
-    done = [[row[column] for row in rows] for column in ("shard", "id", "slot")]
-    await connection.execute(SQL["delete_published"], *done)
+    await connection.execute(
+        SQL["delete_published"],
+        [row.shard for row in rows],
+        [row.id for row in rows],
+        [row.slot for row in rows],
+    )
 
 
 class AtLeastOnce:
@@ -58,7 +62,7 @@ class AtLeastOnce:
         """Connect."""
         await self._producer.start()
 
-    async def publish(self, rows: Sequence[asyncpg.Record], *, one_by_one: bool = False) -> None:
+    async def publish(self, rows: Sequence[OutboxRow], *, one_by_one: bool = False) -> None:
         """Send the rows, then delete them."""
         await self._send(rows, one_by_one=one_by_one)
         await self._delete(rows)
@@ -67,10 +71,10 @@ class AtLeastOnce:
         """Disconnect."""
         await self._producer.abort()
 
-    async def _send(self, rows: Sequence[asyncpg.Record], *, one_by_one: bool) -> None:
+    async def _send(self, rows: Sequence[OutboxRow], *, one_by_one: bool) -> None:
         await send_rows(self._producer, rows, self._physical_topic, one_by_one=one_by_one)
 
-    async def _delete(self, rows: Sequence[asyncpg.Record]) -> None:
+    async def _delete(self, rows: Sequence[OutboxRow]) -> None:
         await delete(self._connection, rows)
 
 
@@ -112,7 +116,7 @@ class ExactlyOnce:
         if published:
             await self._forget(published)
 
-    async def publish(self, rows: Sequence[asyncpg.Record], *, one_by_one: bool = False) -> None:
+    async def publish(self, rows: Sequence[OutboxRow], *, one_by_one: bool = False) -> None:
         """Send the rows and their marker, commit, then delete: before the next commit, durably."""
         await self._producer.begin_transaction()
         await self._send(rows, one_by_one=one_by_one)
@@ -141,10 +145,10 @@ class ExactlyOnce:
             SQL["delete_marked"], self._shard, published.ids, published.created_at
         )
 
-    async def _send(self, rows: Sequence[asyncpg.Record], *, one_by_one: bool) -> None:
+    async def _send(self, rows: Sequence[OutboxRow], *, one_by_one: bool) -> None:
         await send_rows(self._producer, rows, self._physical_topic, one_by_one=one_by_one)
 
-    async def _mark(self, rows: Sequence[asyncpg.Record]) -> None:
+    async def _mark(self, rows: Sequence[OutboxRow]) -> None:
         """After the records are acknowledged: sent beside them it costs retries (trap 5)."""
         marked = await self._producer.send(
             self._markers.topic,
@@ -157,5 +161,5 @@ class ExactlyOnce:
     async def _commit(self) -> None:
         await self._producer.commit_transaction()
 
-    async def _delete(self, rows: Sequence[asyncpg.Record]) -> None:
+    async def _delete(self, rows: Sequence[OutboxRow]) -> None:
         await delete(self._connection, rows)

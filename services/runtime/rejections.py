@@ -13,10 +13,10 @@ from typing import Any
 import orjson
 from asyncpg import Connection
 
-from schemas.envelope import CloudEvent, write_headers
 from schemas.outcomes import ITEM_REJECTED
 from services.runtime.documents import encode_json
-from services.runtime.outbox import Outgoing, pack_headers
+from services.runtime.event_headers import headers_by_place, pack_headers
+from services.runtime.outbox import Outgoing
 from services.runtime.queries import load
 from services.runtime.records import (
     KEY_MAX_BYTES,
@@ -121,7 +121,7 @@ def _outgoing(rejection: Rejection, carried_by: int | None, source: str, now: da
     original, envelope = rejection.original, rejection.envelope
     at = original.coordinates
     event_id = named_uuid(f"rejected/{at}#{rejection.index}")
-    headers = CloudEvent(
+    headers = headers_by_place(
         type=ITEM_REJECTED,
         source=source,
         id=str(event_id),
@@ -134,7 +134,7 @@ def _outgoing(rejection: Rejection, carried_by: int | None, source: str, now: da
     shard_by = key.decode("latin-1")
     topic = rejected_topic(at.topic, service)
     body = _body(rejection, now) | (_carried(original) if carried_by is None else {})
-    return Outgoing(topic, key, encode_json(body), tuple(write_headers(headers)), shard_by)
+    return Outgoing(topic, key, encode_json(body), headers, shard_by)
 
 
 def _carried(original: Original) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import asyncpg
 import structlog
 from asyncpg import Connection
 
 from services.runtime.lanes import Lane
-from services.runtime.leases import SILENCE_SECONDS, ShardLeases
+from services.runtime.leases import SILENCE_SECONDS, ShardLeases, old_relays
+from services.runtime.outbox_rows import OutboxRow
 from services.runtime.parts import OutboxParts
 from services.runtime.publishing import Publishing
 from services.runtime.queries import load
@@ -23,6 +23,7 @@ from services.runtime.retrying import backoff_seconds
 from services.runtime.sending import Refused
 from services.runtime.shards import share
 from services.runtime.telemetry import Metrics
+from services.runtime.unpacking import unpack_rows
 
 SQL = load(Path(__file__).parent / "sql" / "outbox.sql")
 BALANCE_SECONDS = 1.0
@@ -88,9 +89,10 @@ class Relay:
         if self._trouble:
             return self._trouble
         lanes = list(self._tasks)
-        refused = [str(refusal) for lane in lanes for refusal in lane.refusals]
+        refused = [refusal for lane in lanes for refusal in lane.refusals]
         if refused:
-            return "Kafka refuses: " + "; ".join(refused)
+            what = "Kafka refuses: " if all(each.topic for each in refused) else "Not published: "
+            return what + "; ".join(map(str, refused))
         return next((lane.trouble for lane in lanes if not lane.is_well), "")
 
     def wake(self) -> None:
@@ -146,6 +148,9 @@ class Relay:
             if loop.time() - balanced_at >= BALANCE_SECONDS or connection.is_closed():
                 await self._balance(leases)
                 balanced_at = loop.time()
+                if await old_relays(connection, self._service):
+                    theirs = frozenset(range(self._shards)) - leases.held
+                    await unpack_rows(connection, theirs)
                 if 0 in leases.held:  # One relay of a service is enough.
                     await self._parts.tidy(connection)
             if not self._ways.together and self._alone:
@@ -252,11 +257,11 @@ class Relay:
         self._metrics.transient_retries_total.labels(self._service).inc()
         log.warning("relay_interrupted", service=self._service, error=repr(error), attempt=attempt)
 
-    def _measure(self, rows: Sequence[asyncpg.Record]) -> None:
+    def _measure(self, rows: Sequence[OutboxRow]) -> None:
         now = self._now()
         latency = self._metrics.event_latency_seconds.labels(self._service)
         for row in rows:
-            if row["caused_at"]:
-                latency.observe((now - row["caused_at"]).total_seconds())
-            for topic, count in Counter(row["topics"]).items():
+            if row.caused_at:
+                latency.observe((now - row.caused_at).total_seconds())
+            for topic, count in Counter(row.topics).items():
                 self._metrics.relay_published_total.labels(self._service, topic).inc(count)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
-import asyncpg
 from aiokafka import errors
 from aiokafka.partitioner import murmur2
 
-from services.runtime.outbox import unpack_headers
+from services.runtime.event_headers import Unreadable, read_headers
+from services.runtime.outbox_rows import OutboxRow
 
 # What trying again, unchanged, does not heal, and what does not concern other records.
 _REFUSALS = (
@@ -25,6 +25,7 @@ _REFUSALS = (
     errors.InvalidTimestampError,
     errors.UnsupportedForMessageFormatError,
     errors.PolicyViolationError,
+    Unreadable,
 )
 
 
@@ -85,7 +86,10 @@ class Producer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A record that Kafka refuses: where it stands in the outbox, and why."""
+    """A record that Kafka refuses: where it stands in the outbox, and why.
+
+    Of a row that cannot be read no record is known: `index` is 0 and `topic` empty.
+    """
 
     shard: int
     row: int
@@ -94,10 +98,8 @@ class Refusal:
     reason: str
 
     def __str__(self) -> str:
-        return (
-            f"shard {self.shard} stands at row {self.row}, record {self.index} for {self.topic}: "
-            f"{self.reason}"
-        )
+        record = f", record {self.index} for {self.topic}" if self.topic else ""
+        return f"shard {self.shard} stands at row {self.row}{record}: {self.reason}"
 
 
 class Refused(Exception):
@@ -112,7 +114,7 @@ class Refused(Exception):
 class _Sent:
     """Records that the producer takes together, and what becomes of them."""
 
-    places: list[tuple[asyncpg.Record, int]] = field(default_factory=list)
+    places: list[tuple[OutboxRow, int]] = field(default_factory=list)
     """Rows, and which of their records."""
     future: asyncio.Future[object] | None = None
 
@@ -127,7 +129,7 @@ class _Sent:
 
 async def send_rows(
     producer: Producer,
-    rows: Sequence[asyncpg.Record],
+    rows: Sequence[OutboxRow],
     physical_topic: Callable[[str], str],
     *,
     one_by_one: bool = False,
@@ -142,7 +144,7 @@ async def send_rows(
     """
     sending = _Sending(producer)
     for row in rows:
-        for index, topic in enumerate(row["topics"]):
+        for index, topic in enumerate(row.topics):
             try:
                 await sending.add(row, index, physical_topic(topic))
                 if one_by_one:
@@ -164,16 +166,16 @@ class _Sending:
         self._failed: list[BaseException] = []
         self._partitions: dict[str, int] = {}
 
-    async def add(self, row: asyncpg.Record, index: int, topic: str) -> None:
+    async def add(self, row: OutboxRow, index: int, topic: str) -> None:
         """The next record; a packet that it does not fit into any more is sent."""
         if topic not in self._partitions:
             self._partitions[topic] = len(await self._producer.partitions_for(topic))
-        key = row["keys"][index]
+        key = row.keys[index]
         at = topic, (_hash_of(key) & 0x7FFFFFFF) % self._partitions[topic]
-        headers = unpack_headers(row["headers"][index])
+        headers = read_headers(row.headers[index])
         while True:
             packet, sent = self._open.get(at) or self._begin(at)
-            value = row["values"][index]
+            value = row.values[index]
             if packet.append(timestamp=None, key=key, value=value, headers=headers) is not None:
                 sent.places.append((row, index))
                 return
@@ -231,8 +233,15 @@ def _told(pending: Sequence[_Sent], first: BaseException) -> BaseException:
     return Refused(list(by_shard.values()))
 
 
-def _refusal_of(row: asyncpg.Record, index: int, error: BaseException | None) -> Refusal | None:
+def unreadable(shard: int, row: int, error: Unreadable) -> Refusal:
+    """A row whose records cannot be read: it stands, and its shard with it, until it can be."""
+    return Refusal(
+        shard, row, 0, "", f'{error}; see "A row that cannot be read" in docs/operating.md'
+    )
+
+
+def _refusal_of(row: OutboxRow, index: int, error: BaseException | None) -> Refusal | None:
     if not isinstance(error, _REFUSALS):
         return None
     reason = f"{type(error).__name__} {error}".strip()
-    return Refusal(row["shard"], row["id"], index, row["topics"][index], reason)
+    return Refusal(row.shard, row.id, index, row.topics[index], reason)

@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 from asyncpg import Connection
 
-from services.runtime.outbox import pack_headers, unpack_headers
+from services.runtime.event_headers import pack_headers, unpack_headers
 from services.runtime.queries import load
 from services.runtime.records import Coordinates, Original
 

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from msgspec import Raw, Struct
 
-from schemas.envelope import CloudEvent, rfc3339, write_headers
+from schemas.envelope import rfc3339
 from schemas.outcomes import COMMAND_DECIDED
 from services.orders.domain.commands import Command, ReferenceKind, names
 from services.orders.domain.decision import Decision, Event, ShipmentFact
 from services.orders.domain.order import Order
 from services.orders.messages.context import Context
 from services.orders.messages.members import joined, to_json, with_all_members
+from services.runtime.event_headers import headers_by_place
 from services.runtime.outbox import Outgoing
 from services.runtime.records import KEY_MAX_BYTES, Item, named_uuid
 
@@ -23,7 +24,7 @@ BODY_VERSION = 1
 
 def event_record(event: Event, snapshot: Context, traceparent: str | None) -> Outgoing:
     """One event, keyed by its order; `snapshot` is the order after the decision."""
-    headers = CloudEvent(
+    headers = headers_by_place(
         type=event.type.value,
         source=SOURCE,
         id=event.event_id,
@@ -35,9 +36,7 @@ def event_record(event: Event, snapshot: Context, traceparent: str | None) -> Ou
         order_version=event.order_version,
     )
     key = event.order_id
-    return Outgoing(
-        event.topic.value, key.encode(), _body(event, snapshot), tuple(write_headers(headers)), key
-    )
+    return Outgoing(event.topic.value, key.encode(), _body(event, snapshot), headers, key)
 
 
 class _EventBody(Struct, gc=False):
@@ -184,7 +183,7 @@ def _number_named(command: Command) -> str | None:
 def _record(item: Item, value: bytes, order_id: str | None, now: datetime) -> Outgoing:
     """An outcome, in the order of its order's events; without one, in that of the command's key."""
     original = item.original
-    headers = CloudEvent(
+    headers = headers_by_place(
         type=COMMAND_DECIDED,
         source=SOURCE,
         id=named_uuid(f"outcome/{original.coordinates}#{item.index}"),
@@ -194,6 +193,4 @@ def _record(item: Item, value: bytes, order_id: str | None, now: datetime) -> Ou
         causation_id=item.causation_id,
     )
     key = original.key or b""
-    return Outgoing(
-        OUTCOMES, key[:KEY_MAX_BYTES], value, tuple(write_headers(headers)), order_id or key.hex()
-    )
+    return Outgoing(OUTCOMES, key[:KEY_MAX_BYTES], value, headers, order_id or key.hex())

@@ -12,7 +12,7 @@ import structlog
 from asyncpg import Connection
 
 from services.runtime.batches import Batch
-from services.runtime.outbox import pack_headers
+from services.runtime.event_headers import pack_headers
 from services.runtime.parking.lanes import Joining, Lanes, Staying
 from services.runtime.parking.values import Failure, Kind, Place
 from services.runtime.queries import load

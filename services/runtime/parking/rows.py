@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 import asyncpg
 from asyncpg import Connection
 
-from services.runtime.outbox import unpack_headers
+from services.runtime.event_headers import unpack_headers
 from services.runtime.parking.queue import SQL, places_as_columns
 from services.runtime.parking.values import Failure, Kind, Parked, Place
 from services.runtime.records import Coordinates, Original

@@ -1,21 +1,83 @@
 -- name: read_outbox
 -- The oldest visible rows of each held shard, in id order within the shard, whichever part they
--- are in: as many as stay within the bytes, as stored, but the oldest always. The last of a shard
--- that has no more says so. $1 shards, $2 rows and $3 bytes a shard
-SELECT o.id, o.shard, o.slot, o.topics, o.keys, o.headers, o."values", o.caused_at, o.created_at,
-       o.is_last
+-- are in: as many as stay within the bytes, unpacked, but the oldest always. Of arrays that the
+-- version before wrote only the compressed size is known. The last of a shard that has no more says
+-- so. $1 shards, $2 rows and $3 bytes a shard
+SELECT o.id, o.shard, o.slot, o.packed, o.records, o.unpacked_bytes,
+       o.topics, o.keys, o.headers, o."values", o.caused_at, o.created_at, o.is_last
   FROM unnest($1::smallint[]) AS held(shard)
  CROSS JOIN LATERAL (
        SELECT oldest.*,
               row_number() OVER in_order AS number,
               row_number() OVER in_order < $2 AND lead(oldest.id) OVER in_order IS NULL AS is_last,
-              sum(pg_column_size(oldest."values")) OVER in_order AS bytes
+              sum(coalesce(oldest.unpacked_bytes, pg_column_size(oldest."values"))) OVER in_order
+                  AS bytes
          FROM (SELECT * FROM outbox WHERE outbox.shard = held.shard ORDER BY outbox.id LIMIT $2)
               AS oldest
        WINDOW in_order AS (ORDER BY oldest.id)
        ) AS o
  WHERE o.number = 1 OR o.bytes <= $3
  ORDER BY o.shard, o.id;
+
+-- name: find_service
+-- The service whose schema this connection works in.
+SELECT current_schema()::text;
+
+-- name: count_old_relays
+-- Relays alive that do not read packed rows: they hold the members' lock alone.
+-- $1 class of members, $2 class of those that read packed rows
+SELECT count(*)
+  FROM (SELECT pid
+          FROM pg_locks
+         WHERE locktype = 'advisory' AND granted
+           AND classid IN ($1::integer::oid, $2::integer::oid)
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+         GROUP BY pid
+        HAVING bool_and(classid = $1::integer::oid)) AS old;
+
+-- name: lock_packed
+-- The oldest packed rows of some shards, but for those that another process has locked.
+-- $1 shards, $2 rows a shard
+SELECT o.id, o.shard, o.slot, o.packed, o.records, o.unpacked_bytes
+  FROM unnest($1::smallint[]) AS wanted(shard)
+ CROSS JOIN LATERAL (
+       SELECT * FROM outbox
+        WHERE outbox.shard = wanted.shard AND outbox.packed IS NOT NULL
+        ORDER BY outbox.id
+        LIMIT $2
+          FOR UPDATE SKIP LOCKED
+       ) AS o
+ ORDER BY o.shard, o.id;
+
+-- name: lock_packed_row
+-- One packed row. $1 shard, $2 id
+SELECT id, shard, slot, packed, records, unpacked_bytes
+  FROM outbox
+ WHERE shard = $1 AND id = $2 AND packed IS NOT NULL
+   FOR UPDATE;
+
+-- name: unpack_row
+-- Put arrays in the place of the packed records, as the version before reads them.
+-- $1 shard, $2 id, $3 slot, $4 topics, $5 keys, $6 headers, $7 values, $8 bytes of these
+UPDATE outbox
+   SET packed = NULL, topics = $4, keys = $5, headers = $6, "values" = $7, unpacked_bytes = $8
+ WHERE shard = $1 AND id = $2 AND slot = $3;
+
+-- name: find_waiting_rows
+-- The oldest rows that wait, of all shards. $1 rows
+SELECT id, shard, slot, packed, records, unpacked_bytes, topics, keys, headers, "values",
+       caused_at, created_at, false AS is_last
+  FROM outbox
+ ORDER BY shard, id
+ LIMIT $1;
+
+-- name: read_packed
+-- The oldest packed rows of a shard. $1 shard, $2 rows
+SELECT packed, records, unpacked_bytes
+  FROM outbox
+ WHERE shard = $1 AND packed IS NOT NULL
+ ORDER BY id
+ LIMIT $2;
 
 -- name: delete_published
 -- Remove rows whose every record Kafka has acknowledged. The slot spares a look into the other
@@ -79,6 +141,10 @@ WITH noted AS (
     RETURNING shards
 )
 SELECT shards FROM noted;
+
+-- name: find_shards
+-- The number of shards that is noted, if one is.
+SELECT shards FROM outbox_shards;
 
 -- name: has_waiting_rows
 -- Whether anything waits for publication.

@@ -10,11 +10,11 @@ import pytest
 from schemas.identity import order_id, shipment_id
 from services.claims.batch import ClaimBatches
 from services.runtime.consumer import Batch
-from services.runtime.outbox import unpack_headers
 from services.runtime.postgres import create_pool
 from services.runtime.records import Coordinates, Original
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
+from tests.integration.outgoing import waiting_records
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 SHOP = "demo-shop"
@@ -152,15 +152,8 @@ def published(pool) -> Callable:
 
     async def read(topic="claims.events"):
         async with pool.acquire() as connection:
-            rows = await connection.fetch("SELECT * FROM outbox ORDER BY id")
-        return [
-            (dict(unpack_headers(headers)), json.loads(value))
-            for row in rows
-            for each, headers, value in zip(
-                row["topics"], row["headers"], row["values"], strict=True
-            )
-            if each == topic
-        ]
+            found = await waiting_records(connection)
+        return [(headers, json.loads(value)) for each, headers, value in found if each == topic]
 
     return read
 

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.runtime.outbox import pack_headers
+from services.runtime.event_headers import pack_headers
 from services.runtime.settings import Settings
 from tests.integration.orders.conftest import a_cancel, a_record, an_upsert
 

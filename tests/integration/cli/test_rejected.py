@@ -14,6 +14,7 @@ from services.runtime.postgres import connect
 from services.runtime.records import Coordinates, Original
 from services.runtime.settings import Settings
 from tests.integration.orders.conftest import a_cancel, a_record, an_upsert
+from tests.integration.outgoing import waiting_records
 
 from .conftest import LATE, NOW, Run
 
@@ -58,14 +59,9 @@ def outcomes(service: Settings) -> Callable[[], list[tuple[Any, ...]]]:
 
     async def read() -> list[tuple[Any, ...]]:
         connection = await connect(service, "orders")
-        rows = await connection.fetch("SELECT topics, values FROM outbox ORDER BY id")
+        found = await waiting_records(connection)
         await connection.close()
-        bodies = [
-            json.loads(value)
-            for row in rows
-            for topic, value in zip(row["topics"], row["values"], strict=True)
-            if topic == "orders.outcomes"
-        ]
+        bodies = [json.loads(value) for topic, _, value in found if topic == "orders.outcomes"]
         return [(b["command_id"], b["index"], b["outcome"], b["reason"]) for b in bodies]
 
     return lambda: asyncio.run(read())

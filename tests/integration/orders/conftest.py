@@ -9,12 +9,12 @@ import pytest
 
 from services.orders.batch import OrdersBatch
 from services.runtime.consumer import Batch
-from services.runtime.outbox import unpack_headers
 from services.runtime.postgres import create_pool
 from services.runtime.records import Coordinates, Original
 from services.runtime.retrying import is_transient
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
+from tests.integration.outgoing import waiting_records
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _offsets = itertools.count()
@@ -102,14 +102,11 @@ def published(pool) -> Callable:
 
     async def read(topic=None):
         async with pool.acquire() as connection:
-            rows = await connection.fetch("SELECT * FROM outbox ORDER BY id")
-        found = [
-            (each, dict(unpack_headers(headers)), json.loads(value))
-            for row in rows
-            for each, headers, value in zip(
-                row["topics"], row["headers"], row["values"], strict=True
-            )
+            found = await waiting_records(connection)
+        return [
+            (each, headers, json.loads(value))
+            for each, headers, value in found
+            if topic in (None, each)
         ]
-        return [record for record in found if topic in (None, record[0])]
 
     return read

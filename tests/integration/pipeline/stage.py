@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from services.orders.batch import OrdersBatch
-from services.runtime.outbox import unpack_headers
+from services.runtime.outbox_rows import read_rows
 from services.runtime.parking.drains import Drains
 from services.runtime.postgres import create_pool
 from services.runtime.publishing import SQL, AtLeastOnce
 from services.runtime.settings import Settings
 from services.runtime.sweeps import Sweeps
 from services.runtime.telemetry import Metrics
+from tests.integration.outgoing import waiting_records
 from tests.integration.pipeline.process import GROUP, Died
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -161,7 +162,9 @@ class Stage:
         self.kafka.dies_after = dies_after
         async with self.pool.acquire() as connection:
             shards = list(range(self.settings.outbox_shards))
-            found = await connection.fetch(SQL["read_outbox"], shards, rows, 1_000_000)
+            found, _ = read_rows(
+                await connection.fetch(SQL["read_outbox"], shards, rows, 1_000_000)
+            )
             publishing = AtLeastOnce(self.kafka, connection, lambda topic: topic)
             if deletes:
                 await publishing.publish(found)
@@ -192,7 +195,7 @@ class Stage:
         """All of it."""
         found = await self._outside.fetchrow(FACTS)
         tables = {name: json.loads(rows) if rows else [] for name, rows in found.items()}
-        told = self._told(await self._outside.fetch("SELECT * FROM outbox ORDER BY id"))
+        told = self._told(await waiting_records(self._outside))
         return Facts(
             positions=dict(tables["positions"]),
             parked=[(tuple(at), kind) for at, kind in tables["parked"]],
@@ -204,18 +207,12 @@ class Stage:
             events=_by_order(told["events"]),
         )
 
-    def _told(self, rows):
+    def _told(self, waiting):
         """Bodies of first occurrences by the end of their topic's name, published before not yet
         published; a repeat has to be the same to the byte.
         """
-        records = list(self.kafka.records)
-        for row in rows:
-            for topic, headers, value in zip(
-                row["topics"], row["headers"], row["values"], strict=True
-            ):
-                records.append((topic, dict(unpack_headers(headers)), value))
         first = {}
-        for topic, headers, value in records:
+        for topic, headers, value in [*self.kafka.records, *waiting]:
             known = first.setdefault(headers["ce_id"], (topic, headers, value))
             assert known == (topic, headers, value), f"{headers['ce_id']} has two meanings"
         told = {"outcomes": [], "rejected": [], "events": []}

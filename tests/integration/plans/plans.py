@@ -64,6 +64,7 @@ BY_COLUMN = {
     # As wide as messages are: how wide a row is decides what reading the table costs.
     "value": "convert_to(repeat(md5(n::text), 12), 'UTF8')",
     "values": "ARRAY[convert_to(repeat(md5(n::text), 12), 'UTF8')]",
+    "packed": "NULL",  # Either these or arrays.
     "operator_act.act": "'rejected.resend'",
     "reference.kind": "'external_id'",
     "reference.value": "'k' || n",

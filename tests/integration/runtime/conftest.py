@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from services.runtime import topics
+from services.runtime.event_headers import headers_by_name
 from services.runtime.outbox import Outbox, Outgoing
 from services.runtime.service import Service
 from services.runtime.settings import Settings
@@ -15,6 +16,7 @@ from services.runtime.telemetry import Metrics
 
 DEADLINE_SECONDS = 40
 READ, WRITTEN = "orders.commands", "orders.outcomes"
+NO_HEADERS = headers_by_name(())
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ class Echo:
         await self.outbox.append(
             connection,
             [
-                Outgoing(WRITTEN, record.key, record.value, (), record.key.decode())
+                Outgoing(WRITTEN, record.key, record.value, NO_HEADERS, record.key.decode())
                 for record in batch.records
             ],
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.runtime.event_headers import headers_by_name
 from services.runtime.outbox import Outbox, Outgoing
 from services.runtime.postgres import connect
 from tests.integration.runtime.conftest import WRITTEN
@@ -47,7 +48,13 @@ class Feed:
                     value = json.dumps({"key": key, "n": self.written, "padding": padding})
                     name = str(key)
                     records.append(
-                        Outgoing(WRITTEN, name.encode(), value.encode(), (("h", b"v"),), name)
+                        Outgoing(
+                            WRITTEN,
+                            name.encode(),
+                            value.encode(),
+                            headers_by_name((("h", b"v"),)),
+                            name,
+                        )
                     )
                 self.written += 1
             async with self.connection.transaction():

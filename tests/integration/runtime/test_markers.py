@@ -10,7 +10,7 @@ from services.runtime.markers import FIRST_SPAN, PUBLISHED, Markers, Published
 from services.runtime.outbox import Outbox, Outgoing
 from services.runtime.postgres import connect
 from services.runtime.publishing import ExactlyOnce
-from tests.integration.runtime.conftest import WRITTEN
+from tests.integration.runtime.conftest import NO_HEADERS, WRITTEN
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PARTITION = 0
@@ -98,7 +98,7 @@ async def test_a_new_row_is_not_taken_for_a_published_one_that_had_its_id(
 ):
     """A database restored to an earlier time gives ids again, and the marker is still there."""
     connection = await connect(settings, "orders")
-    await Outbox(1).append(connection, [Outgoing(WRITTEN, b"k", b"new", (), "k")])
+    await Outbox(1).append(connection, [Outgoing(WRITTEN, b"k", b"new", NO_HEADERS, "k")])
     row = await connection.fetchrow("SELECT id, created_at FROM outbox")
     mine = await producer("mine")
     for moment, left in ((NOON, 1), (row["created_at"], 0)):

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from datetime import UTC, datetime
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -9,10 +10,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from services.runtime.broker import make_producer
 from services.runtime.lanes import BYTES_A_SHARD, ROWS_A_SHARD, SQL, Lane
 from services.runtime.outbox import Outbox, Outgoing
+from services.runtime.outbox_rows import OutboxRow, read_rows
 from services.runtime.postgres import connect, create_pool
-from services.runtime.publishing import AtLeastOnce
+from services.runtime.publishing import AtLeastOnce, delete
 from services.runtime.sending import send_rows
-from tests.integration.runtime.conftest import WRITTEN
+from tests.integration.runtime.conftest import NO_HEADERS, WRITTEN
 from tests.integration.runtime.relaying import DEADLINE_SECONDS, Feed
 
 
@@ -55,14 +57,18 @@ class Refusing:
 async def test_nothing_is_sent_behind_a_record_that_failed():
     producer = Refusing()
     count = 9
-    row = {
-        "id": 1,
-        "shard": 0,
-        "topics": ["t"] * count,
-        "keys": [b"k"] * count,
-        "headers": [b"[]"] * count,
-        "values": [str(n).encode() for n in range(count)],
-    }
+    row = OutboxRow(
+        shard=0,
+        id=1,
+        slot=0,
+        topics=["t"] * count,
+        keys=[b"k"] * count,
+        headers=[NO_HEADERS] * count,
+        values=[str(n).encode() for n in range(count)],
+        created_at=datetime.now(UTC),
+        caused_at=None,
+        is_last=True,
+    )
 
     with pytest.raises(TimeoutError):
         await send_rows(producer, [row], lambda name: name)
@@ -92,12 +98,12 @@ async def test_a_backlog_is_read_in_portions_that_fit_in_memory(settings):
     portions = []
     async with pool.acquire() as connection:
         for size in (5_000, 100, 200, 5_000, 100):
-            outgoing = Outgoing(WRITTEN, b"k", noise[:size], (), "k")
+            outgoing = Outgoing(WRITTEN, b"k", noise[:size], NO_HEADERS, "k")
             await Outbox(1).append(connection, [outgoing])
-        while rows := await connection.fetch(SQL["read_outbox"], [0], ROWS_A_SHARD, 1_000):
-            portions.append([len(row["values"][0]) for row in rows])
-            done = [[row[column] for row in rows] for column in ("shard", "id", "slot")]
-            await connection.execute(SQL["delete_published"], *done)
+        while found := await connection.fetch(SQL["read_outbox"], [0], ROWS_A_SHARD, 1_050):
+            rows, _ = read_rows(found)
+            portions.append([len(row.values[0]) for row in rows])
+            await delete(connection, rows)
     pool.terminate()
 
     assert portions == [[5_000], [100, 200], [5_000], [100]]
@@ -156,7 +162,7 @@ async def test_what_one_round_left_is_read_by_the_next_one_unasked(lane, setting
 
 async def test_what_the_bytes_of_one_round_left_as_well(lane, settings):
     lane, looks = lane
-    noise = random.Random(1).randbytes(BYTES_A_SHARD * 3 // 4).hex()
+    noise = random.Random(1).randbytes(BYTES_A_SHARD // 3).hex()  # Kafka takes no larger.
     async with Feed(settings) as feed:
         await feed.write(batches=2, padding=noise)
         lane.wake()

@@ -16,8 +16,9 @@ from services.runtime.postgres import connect
 from services.runtime.relay import Relay
 from services.runtime.shards import ShardsDiffer, agree
 from services.runtime.telemetry import Metrics
+from services.runtime.unpacking import unpack_one
 from services.runtime.ways import ways_of
-from tests.integration.runtime.conftest import WRITTEN
+from tests.integration.runtime.conftest import NO_HEADERS, WRITTEN
 from tests.integration.runtime.relaying import Feed, read_topic, until
 
 SMALL = "orders.small"
@@ -68,7 +69,10 @@ async def test_a_record_that_kafka_refuses_holds_its_shard_alone(either, small_t
     async with Feed(either) as feed, relaying(either, metrics) as relay:
         await feed.write(3)
         await feed.until_published()
-        bad = [Outgoing(SMALL, b"k", b"x" * size, (), key) for size in (10, MAX_BYTES + 1_000, 10)]
+        bad = [
+            Outgoing(SMALL, b"k", b"x" * size, NO_HEADERS, key)
+            for size in (10, MAX_BYTES + 1_000, 10)
+        ]
         await Outbox(4).append(feed.connection, bad)
         row = await feed.connection.fetchval("SELECT max(id) FROM outbox")
         await feed.write(20)
@@ -107,7 +111,7 @@ async def test_the_documented_way_past_a_record_that_is_never_taken(
     page = (project_folder / "docs" / "operating.md").read_text()
     (statements,) = re.findall(r"```sql\n(BEGIN;.*?COMMIT;)\n```", page, re.DOTALL)
     async with Feed(settings) as feed, relaying(settings) as relay:
-        records = [Outgoing(SMALL, b"k", b"x" * size, (), "0") for size in sizes]
+        records = [Outgoing(SMALL, b"k", b"x" * size, NO_HEADERS, "0") for size in sizes]
         await Outbox(settings.outbox_shards).append(feed.connection, records)
         await feed.write(1)
         await until(lambda: relay.trouble.startswith("Kafka refuses"))
@@ -123,6 +127,7 @@ async def test_the_documented_way_past_a_record_that_is_never_taken(
         ):
             assert documented in statements
             statements = statements.replace(documented, real)
+        assert await unpack_one(feed.connection, shard, row)
         await owner.execute(statements)
 
         await feed.until_published()
@@ -143,7 +148,7 @@ async def session(settings):
 
 async def test_another_number_of_shards_is_refused_while_rows_wait(session):
     await agree(session, "orders", 8)
-    await Outbox(8).append(session, [Outgoing(WRITTEN, b"k", b"v", (), "k")])
+    await Outbox(8).append(session, [Outgoing(WRITTEN, b"k", b"v", NO_HEADERS, "k")])
 
     with pytest.raises(ShardsDiffer, match=r"rows wait in them.*ORDERFLOW_OUTBOX_SHARDS=8"):
         await agree(session, "orders", 4)
@@ -151,7 +156,7 @@ async def test_another_number_of_shards_is_refused_while_rows_wait(session):
     await session.execute("DELETE FROM outbox")
     await agree(session, "orders", 4)
     with pytest.raises(asyncpg.ObjectInUseError, match=r"has 4 shards, this process has .*=8"):
-        await Outbox(8).append(session, [Outgoing(WRITTEN, b"k", b"v", (), "k")])
+        await Outbox(8).append(session, [Outgoing(WRITTEN, b"k", b"v", NO_HEADERS, "k")])
 
 
 async def test_another_number_of_shards_is_refused_while_relays_of_the_first_run(session, settings):

@@ -65,7 +65,7 @@ def cursor_relay() -> None:
     def make_delete(delete: Callable[..., Any]) -> Any:
         async def deleted(connection: Any, rows: Sequence[Any]) -> None:
             for row in rows:
-                cursors[row["shard"]] = max(row["id"], cursors.get(row["shard"], 0))
+                cursors[row.shard] = max(row.id, cursors.get(row.shard, 0))
             await delete(connection, rows)
 
         return deleted
