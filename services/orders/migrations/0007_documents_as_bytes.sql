@@ -158,7 +158,7 @@ END
 $$;
 
 -- lock_batch for the version before, on the views: its rows are of the tables' types, which the
--- views now have. The sentences in its body are those of 0006.
+-- views now have. Its body is that of 0006.
 DROP FUNCTION lock_batch(text[], text[], text[], text[], uuid[], text[], boolean);
 CREATE FUNCTION lock_batch(
     shops text[], kinds text[], reference_values text[],  -- Names of orders, pairwise.
