@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from asyncpg import Connection
+from msgspec import Struct
 
 from services.runtime.event_headers import pack_headers, read_headers
 from services.runtime.leases import old_relays
@@ -25,8 +25,7 @@ LOOK_SECONDS = 1.0
 OLD_RELAYS_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True, gc=False):
     """One record to publish. Records with equal `shard_by` leave in the order they were appended.
 
     `topic` is the catalogue's name, `key` the Kafka key, `headers` as `headers_by_place` or

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Protocol
 
 from aiokafka import errors
-from aiokafka.partitioner import murmur2
 
 from services.runtime.event_headers import Unreadable, read_headers
 from services.runtime.outbox_rows import OutboxRow
+from services.runtime.partitioning import partition_of
 
 # What trying again, unchanged, does not heal, and what does not concern other records.
 _REFUSALS = (
@@ -142,11 +141,11 @@ async def send_rows(
 
     Raises Refused, or what the producer raised.
     """
-    sending = _Sending(producer)
+    sending = _Sending(producer, physical_topic)
     for row in rows:
         for index, topic in enumerate(row.topics):
             try:
-                await sending.add(row, index, physical_topic(topic))
+                await sending.add(row, index, topic)
                 if one_by_one:
                     await sending.finish()
             except Exception as error:
@@ -159,23 +158,26 @@ async def send_rows(
 class _Sending:
     """Packs records by partition, each in its turn: a future a packet, not one a record."""
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, producer: Producer, physical_topic: Callable[[str], str]) -> None:
         self._producer = producer
+        self._physical_topic = physical_topic
         self._open: dict[tuple[str, int], tuple[Packet, _Sent]] = {}
         self._pending: list[_Sent] = []
         self._failed: list[BaseException] = []
-        self._partitions: dict[str, int] = {}
+        self._topics: dict[str, tuple[str, int]] = {}
+        """By the catalogue's name: the topic's name in Kafka, and how many partitions it has."""
 
     async def add(self, row: OutboxRow, index: int, topic: str) -> None:
         """The next record; a packet that it does not fit into any more is sent."""
-        if topic not in self._partitions:
-            self._partitions[topic] = len(await self._producer.partitions_for(topic))
-        key = row.keys[index]
-        at = topic, (_hash_of(key) & 0x7FFFFFFF) % self._partitions[topic]
+        if topic not in self._topics:
+            name = self._physical_topic(topic)
+            self._topics[topic] = name, len(await self._producer.partitions_for(name))
+        name, partitions = self._topics[topic]
+        key, value = row.keys[index], row.values[index]
+        at = name, partition_of(key, partitions)
         headers = read_headers(row.headers[index])
         while True:
             packet, sent = self._open.get(at) or self._begin(at)
-            value = row.values[index]
             if packet.append(timestamp=None, key=key, value=value, headers=headers) is not None:
                 sent.places.append((row, index))
                 return
@@ -216,10 +218,6 @@ class _Sending:
     def _raise_if_failed(self) -> None:
         if self._failed:
             raise _told(self._pending, self._failed[0])
-
-
-# As the producer would choose, in pure Python: an order's events come one soon after the other.
-_hash_of = lru_cache(maxsize=16_384)(murmur2)
 
 
 def _told(pending: Sequence[_Sent], first: BaseException) -> BaseException:

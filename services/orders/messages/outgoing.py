@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from msgspec import Raw, Struct
 
@@ -25,7 +26,7 @@ BODY_VERSION = 1
 def event_record(event: Event, snapshot: Context, traceparent: str | None) -> Outgoing:
     """One event, keyed by its order; `snapshot` is the order after the decision."""
     headers = headers_by_place(
-        type=event.type.value,
+        type=event.type,
         source=SOURCE,
         id=event.event_id,
         time=rfc3339(event.occurred_at),
@@ -36,7 +37,7 @@ def event_record(event: Event, snapshot: Context, traceparent: str | None) -> Ou
         order_version=event.order_version,
     )
     key = event.order_id
-    return Outgoing(event.topic.value, key.encode(), _body(event, snapshot), headers, key)
+    return Outgoing(event.topic, key.encode(), _body(event, snapshot), headers, key)
 
 
 class _EventBody(Struct, gc=False):
@@ -72,7 +73,7 @@ def _body(event: Event, snapshot: Context) -> bytes:
     name, group = event.event_name, event.event_group
     start: _DataStart
     if isinstance(event.data, ShipmentFact):
-        source, ref = "shipments", f"shipments/{event.data.phase.value}/{name}"
+        source, ref = "shipments", f"shipments/{event.data.phase}/{name}"
         start = _ShipmentDataStart(event.event_id, name, group, event.shipment_id)
     else:
         source, ref = "orders", f"orders/{name}"
@@ -141,8 +142,8 @@ def outcome_record(
         envelope.source,
         item.index,
         envelope.type,
-        decision.outcome.value,
-        decision.reason.value if decision.reason else None,
+        decision.outcome,
+        decision.reason,
         decision.detail,
         getattr(command, "shop", None),
         order_id,
@@ -175,6 +176,11 @@ def refusal_record(item: Item, reason: str, detail: str, now: datetime) -> Outgo
     return _record(item, to_json(body), None, now)
 
 
+@lru_cache(maxsize=16)  # The outcomes of a batch have one time.
+def _time(now: datetime) -> str:
+    return rfc3339(now)
+
+
 def _number_named(command: Command) -> str | None:
     named = names(command).references
     return next((r.value for r in named if r.kind is ReferenceKind.ORDER_NUMBER), None)
@@ -187,7 +193,7 @@ def _record(item: Item, value: bytes, order_id: str | None, now: datetime) -> Ou
         type=COMMAND_DECIDED,
         source=SOURCE,
         id=named_uuid(f"outcome/{original.coordinates}#{item.index}"),
-        time=rfc3339(now),
+        time=_time(now),
         subject=order_id,
         traceparent=item.envelope.traceparent,
         causation_id=item.causation_id,
