@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 
 
 class KafkaSettings(BaseSettings):
@@ -83,8 +84,10 @@ class KafkaSettings(BaseSettings):
     kafka_linger_ms: int = Field(
         default=0, ge=0, le=1_000, description="How long the producer waits to fill a batch."
     )
-    kafka_compression_type: Literal["none", "gzip"] = Field(
-        default="none", description="Compression of what is published."
+    kafka_compression_type: Compression = Field(
+        default="none",
+        description="Codec of the record batches that are published; every subscriber's client "
+        "must know it.",
     )
 
     @model_validator(mode="after")
