@@ -7,31 +7,28 @@ nothing of the services, and neither does what plays it.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import asyncpg
+import orjson
 
 from demo.journal import Entry
 
 Record = tuple[str, bytes, bytes, list[tuple[str, bytes]]]
 """Topic (the catalogue's name), key, value, headers."""
 
-STATE = """
-SELECT order_id AS id, 'order' AS kind, order_id::text AS name, document::text::bytea || applied
-       AS bytes, ARRAY[]::text[] AS owners
-  FROM orders.shop_order WHERE document IS NOT NULL
-UNION ALL
-SELECT NULL, 'parcel', number, document::text::bytea,
-       ARRAY(SELECT owner ->> 'order_id' FROM jsonb_array_elements(document -> 'owners') AS owner)
-  FROM orders.parcel
-UNION ALL
-SELECT NULL, 'reference', shop || '/' || kind || '/' || value, convert_to(shop || kind || value,
-       'UTF8'), ARRAY[order_id::text]
+REFERENCES = """
+SELECT shop || '/' || kind || '/' || value AS name,
+       convert_to(shop || kind || value, 'UTF8') AS row, order_id::text AS owner
   FROM orders.reference
 """
+# The tables of documents by how they may be called: the later name is a view where both are there.
+ORDERS = ("stored_order", "shop_order")
+PARCELS = ("stored_parcel", "parcel")
 
 
 @dataclass(slots=True)
@@ -67,12 +64,7 @@ async def record(
 
     Each row is as it stands at the end; an order's names are written by its first message.
     """
-    connection = await asyncpg.connect(database_url)
-    try:
-        rows = await connection.fetch(STATE)
-    finally:
-        await connection.close()
-    state = _State.of(rows)
+    state = await _read_state(database_url)
     tape = {id_: Consequence() for id_, _, _ in sent}
     for entry in told:
         consequence = tape.get(_cause_of(entry))
@@ -84,8 +76,45 @@ async def record(
     return tape
 
 
+async def table_of(connection: asyncpg.Connection, names: Sequence[str]) -> str:
+    """The first of these names that the schema of orders has."""
+    for name in names:
+        if await connection.fetchval("SELECT to_regclass($1)", f"orders.{name}"):
+            return f"orders.{name}"
+    raise LookupError(f"the schema of orders has none of {', '.join(names)}")
+
+
+def document_of(row: Mapping[str, Any]) -> bytes:
+    """A stored document, whether its column is jsonb (text here) or bytea."""
+    document = row["document"]
+    return document.encode() if isinstance(document, str) else bytes(document)
+
+
+def owners_of(row: Mapping[str, Any]) -> list[str]:
+    """The ids of the orders that a parcel belongs to, once each."""
+    if "owners" in row.keys():  # noqa: SIM118 -- a Record without keys() asks for its values
+        return list(dict.fromkeys(map(str, row["owners"])))
+    owners = orjson.loads(row["document"])["owners"]
+    return list(dict.fromkeys(owner["order_id"] for owner in owners))
+
+
+async def _read_state(database_url: str) -> _State:
+    connection = await asyncpg.connect(database_url)
+    try:
+        orders = await connection.fetch(f"SELECT * FROM {await table_of(connection, ORDERS)}")
+        parcels = await connection.fetch(f"SELECT * FROM {await table_of(connection, PARCELS)}")
+        references = await connection.fetch(REFERENCES)
+    finally:
+        await connection.close()
+    return _State.of(orders, parcels, references)
+
+
 def _cause_of(entry: Entry) -> bytes:
     return (entry.headers.get("ce_causationid") or "").encode()
+
+
+def _id_of(kind: str, name: str) -> UUID:
+    return uuid5(NAMESPACE_URL, f"{kind}/{name}")
 
 
 @dataclass(slots=True)
@@ -98,19 +127,26 @@ class _State:
     references: dict[str, list[tuple[UUID, bytes]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rows: Iterable[asyncpg.Record]) -> _State:
+    def of(
+        cls,
+        orders: Iterable[asyncpg.Record],
+        parcels: Iterable[asyncpg.Record],
+        references: Iterable[asyncpg.Record],
+    ) -> _State:
+        """The rows of the three tables; a placeholder of an order has no document and is none."""
         state = cls()
-        for row in rows:
-            name = row["name"]
-            id_ = row["id"] or uuid5(NAMESPACE_URL, f"{row['kind']}/{name}")
-            if row["kind"] == "order":
-                state.orders[name] = (id_, row["bytes"])
-            elif row["kind"] == "parcel":
-                state.parcels[name] = (id_, row["bytes"], row["owners"])
-                for owner in row["owners"]:
-                    state.owned.setdefault(owner, []).append(name)
-            else:
-                state.references.setdefault(row["owners"][0], []).append((id_, row["bytes"]))
+        for row in orders:
+            if row["document"] is not None:
+                written = document_of(row) + row["applied"]
+                state.orders[str(row["order_id"])] = (row["order_id"], written)
+        for row in parcels:
+            name, owners = row["number"], owners_of(row)
+            state.parcels[name] = (_id_of("parcel", name), document_of(row), owners)
+            for owner in owners:
+                state.owned.setdefault(owner, []).append(name)
+        for row in references:
+            written = (_id_of("reference", row["name"]), row["row"])
+            state.references.setdefault(row["owner"], []).append(written)
         return state
 
     def note(self, consequence: Consequence, key: bytes, value: bytes) -> None:
