@@ -15,7 +15,7 @@ DATA ?=
 # `make test ARGS='-k stack -x'`: anything pytest takes.
 ARGS ?=
 
-# `make bench QUICK=1`: only the headline, in under three minutes.
+# `make bench QUICK=1`: only the headline, in laps of three seconds: about three minutes.
 QUICK ?=
 # `make chaos SEED=7 ROUNDS=100 PUBLICATION=exactly_once`: the seed draws traffic and faults.
 SEED ?= 1
@@ -50,7 +50,7 @@ chaos: $(STAMP) ## kill, freeze, cut and poison everything at random, and count 
 	@exec $(RUN) -m tests.faults.campaign --seed $(SEED) --rounds $(ROUNDS) --publication $(PUBLICATION)
 
 .PHONY: bench
-bench: $(STAMP) ## measure against the ceiling, a textbook build and faststream-outbox [QUICK=1 SEED=]
+bench: $(STAMP) ## measure against two ceilings, a textbook build and faststream-outbox [QUICK=1 SEED=]
 	@exec $(RUN) -m tests.bench $(if $(QUICK),--quick) --seed $(SEED)
 
 .PHONY: up

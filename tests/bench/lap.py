@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from demo.replicas import Replica
 from tests.bench.contenders import Contender
 from tests.bench.loading import load
+from tests.bench.placing import Group
 from tests.bench.probe import Probe, Progress
-from tests.bench.running import Ground, running
+from tests.bench.running import Ground, interpreter_of, running
 from tests.bench.traffic import Letter, Mix
 from tests.bench.usage import MEBIBYTE, Usage, resident_bytes
 
 SAMPLE_SECONDS = 0.02
-# What is read before is not counted: processes start, join their group, and fill their caches.
+# What is answered before is not counted: processes start, join their group, and fill their caches.
 WARM_SHARE = 0.1
 STANDSTILL_SECONDS = 90.0
 
@@ -26,22 +27,27 @@ class StoodStill(Exception):
 
 
 class TooShort(Exception):
-    """A mix was done within one look: no span of it was seen."""
+    """A mix was done before a span of it was seen: within one look, or before all were placed."""
 
     def __init__(self, mix: Mix) -> None:
-        super().__init__(f"{len(mix.letters)} messages of {mix.name} were done at once: take more")
+        super().__init__(
+            f"{len(mix.letters)} messages of {mix.name} were done before the clock ran: take more"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Lap:
-    """One measurement. Rates are of messages, from the moment a tenth of them was answered to the
-    moment the last could be read; CPU is of the same span, in microseconds a message.
+    """One measurement. Rates are of messages, from the moment when every replica has its partitions
+    and a tenth of the messages is answered, to the moment the last can be read; CPU is of the same
+    span, in microseconds a message.
     """
 
     contender: str
     mix: str
     messages: int
     replicas: int
+    seconds: float
+    """The span that was measured."""
     messages_per_s: float
     items_per_s: float
     cpu_us: Mapping[str, float]
@@ -50,6 +56,8 @@ class Lap:
     events: int
     load_per_s: float
     """What the generator can do: messages it put on the topics a second, all at once."""
+    interpreter: str
+    """The program that the operating system runs for its processes."""
     stored: int = 0
     """Orders that the database had before, beside those of the mix."""
 
@@ -61,6 +69,8 @@ class _Samples:
     warm: tuple[float, float, Usage] | None = None
     last: tuple[float, float, Usage] | None = None
     rss_mb: float = 0.0
+    is_placed: bool = False
+    interpreter: str = ""
     progress: Progress = field(default_factory=lambda: Progress(0, 0, 0, has_rows=True))
 
 
@@ -104,22 +114,32 @@ class _Course:
         """Fresh processes until they are done with the messages."""
         samples = _Samples()
         probe = Probe(self._ground.installation, self._contender.positions)
-        async with running(self._contender, self._ground, self._replicas) as replicas, probe:
-            await self._follow(replicas, probe, letters, samples)
+        group = Group(self._ground.installation, self._contender.group)
+        replicas = running(self._contender, self._ground, self._replicas)
+        async with probe, group, replicas as started:
+            samples.interpreter = interpreter_of(started)
+            await self._follow(started, probe, group, letters, samples)
         return samples
 
     async def _follow(
-        self, replicas: list[Replica], probe: Probe, letters: Sequence[Letter], samples: _Samples
+        self,
+        replicas: list[Replica],
+        probe: Probe,
+        group: Group,
+        letters: Sequence[Letter],
+        samples: _Samples,
     ) -> None:
         count = self._counter(letters)
         moved_at = time.monotonic()
         while True:
+            samples.is_placed = samples.is_placed or await group.is_placed(len(replicas))
             progress = await probe.look()
             if progress != samples.progress:
                 moved_at, samples.progress = time.monotonic(), progress
                 self._note(samples, replicas, count(progress) / len(letters))
             if count(progress) >= len(letters) and not progress.has_rows:
                 self._note(samples, replicas, 1.0)
+                assert all(each.is_alive for each in replicas), replicas[0].log_end()
                 return
             if time.monotonic() - moved_at > STANDSTILL_SECONDS:
                 raise StoodStill(f"{progress}; {replicas[0].log_end()}")
@@ -138,17 +158,15 @@ class _Course:
         usage = Usage.now({"process": pids, **self._ground.server_pids})
         samples.rss_mb = max(samples.rss_mb, *(resident_bytes(pid) / MEBIBYTE for pid in pids))
         samples.last = (time.perf_counter(), share, usage)
-        if samples.warm is None and share >= WARM_SHARE:
+        if samples.warm is None and samples.is_placed and share >= WARM_SHARE:
             samples.warm = samples.last
 
     def lap(self, samples: _Samples, load_per_s: float) -> Lap:
         """The figures of what was seen."""
-        assert samples.warm is not None
-        assert samples.last is not None
+        if samples.warm is None or samples.last is None or samples.warm[1] >= 1.0:
+            raise TooShort(self._mix)
         began, share, used = samples.warm
         ended, _, used_last = samples.last
-        if ended == began:
-            raise TooShort(self._mix)
         messages = len(self._mix.letters) * (1 - share)
         items = sum(max(1, letter.outcomes) for letter in self._mix.letters)
         progress, before = samples.progress, self._before
@@ -160,6 +178,7 @@ class _Course:
             mix=self._mix.name,
             messages=len(self._mix.letters),
             replicas=self._replicas,
+            seconds=ended - began,
             messages_per_s=messages / (ended - began),
             items_per_s=items / len(self._mix.letters) * messages / (ended - began),
             cpu_us={
@@ -169,4 +188,5 @@ class _Course:
             outcomes=outcomes,
             events=progress.events - before.events,
             load_per_s=load_per_s,
+            interpreter=samples.interpreter,
         )

@@ -14,7 +14,7 @@ import numpy as np
 from tests.bench.latency import Latency
 from tests.bench.results import Figure, Race, Results
 
-COLOURS = {"ours": "#1f77b4", "ceiling": "#bbbbbb"}
+COLOURS = {"ours": "#1f77b4", "ceiling": "#bbbbbb", "ceiling-strengthened": "#777777"}
 OTHERS = "#d98b5f"
 
 
@@ -51,11 +51,11 @@ def _name(figure: Figure) -> str:
     return f"{figure.contender}, {figure.mix}{stored}{replicas}"
 
 
-def _draw_latencies(latencies: list[tuple[float, Latency]], folder: Path) -> Path:
+def _draw_latencies(latencies: list[tuple[float | None, Latency]], folder: Path) -> Path:
     fig, axis = plt.subplots(figsize=(8, 4), layout="constrained")
     for share, latency in latencies:
         names = list(latency.ms)
-        label = f"{share:.0%} of full speed ({latency.per_s:,.0f}/s)"
+        label = f"{latency.per_s:,.0f}/s" + (f" ({share:.0%} of full speed)" if share else "")
         axis.plot(names, [latency.ms[name] for name in names], marker="o", label=label)
     axis.set_yscale("log")
     axis.set_ylabel("ms from due to read")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
-from tests.bench.contenders import CEILING, FASTSTREAM_OUTBOX, OURS, TEXTBOOK
-from tests.bench.latency import measure
+from demo.installation import Installation
+from tests.bench import differences
+from tests.bench.contenders import CEILINGS, FASTSTREAM_OUTBOX, OURS, TEXTBOOK, Contender
+from tests.bench.latency import WARM_SECONDS, measure
+from tests.bench.pace import Pace, paced_by_ours, paced_each
 from tests.bench.parts import measure_parts
-from tests.bench.race import Entrant, Track
+from tests.bench.race import Entrant, Track, Traffic
 from tests.bench.results import HEADLINE_LOAD, HEADLINE_MIX, Race, Results
-from tests.bench.running import running
+from tests.bench.running import ready
 from tests.bench.traffic import Mix, mix
 
 SIZES_BYTES = (500, 5_000, 20_000)
@@ -28,42 +31,53 @@ OTHER_MIXES = (
 )
 
 
+TRIAL = {"ours": 8_000, "ceiling": 8_000, "ceiling-strengthened": 8_000}
+TRIAL_OF_SLOW = 200
+"""Items of the lap that finds a contender's rate: of the fast ones, and of those one by one."""
+TRIAL_OF_OTHERS = 4_000
+"""The same in races beside the headline's."""
+MOST_ITEMS = 200_000
+MOST_ITEMS_OF_OTHERS = 60_000
+
+
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much of it. Messages are by contender, about as much as each does in ten seconds."""
+    """How much of it. Laps are by time, of at least so many seconds."""
 
     rounds: int
-    messages: dict[str, int]
-    by_mix: dict[str, int] = field(default_factory=dict)
-    """Messages of other mixes than the headline's; none where they are not measured."""
-    by_size: int = 0
-    by_replicas: int = 0
+    seconds: float
+    other_rounds: int = 2
+    """Of races beside the headline's."""
+    mixes: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+    replicas: tuple[int, ...] = ()
     loads: tuple[float, ...] = (HEADLINE_LOAD,)
+    """Shares of full speed."""
+    rates: tuple[float, ...] = ()
+    """Commands a second."""
     load_seconds: float = 6.0
+    load_messages: int = 0
+    """At least, after the first seconds, which are not counted."""
     part_rounds: int = 1
     parts: tuple[str, ...] = (HEADLINE_MIX,)
     stores: tuple[int, ...] = ()
-    by_store: int = 15_000
 
 
-QUICK = Extent(
-    rounds=2,
-    messages={"ours": 8_000, "ceiling": 20_000, "textbook": 400, "faststream-outbox": 400},
-)
+QUICK = Extent(rounds=2, seconds=3.0)
 FULL = Extent(
-    rounds=3,
-    messages={"ours": 20_000, "ceiling": 40_000, "textbook": 1_000, "faststream-outbox": 1_000},
-    by_mix=dict.fromkeys(OTHER_MIXES, 6_000) | {"bulk": 10_000},
-    by_size=3_000,
-    by_replicas=20_000,
+    rounds=5,
+    seconds=10.0,
+    mixes=OTHER_MIXES,
+    sizes=SIZES_BYTES,
+    replicas=REPLICAS,
     loads=(0.2, 0.5, 0.8),
-    load_seconds=15.0,
+    rates=(10.0, 300.0, 500.0, 1_000.0),
+    load_seconds=13.0,
+    load_messages=200,
     part_rounds=2,
     parts=(HEADLINE_MIX, "updates", "fulfilments", "scans_new", "day"),
     stores=(10_000, 1_000_000),
 )
-OTHER_ROUNDS = 2
-"""Of races beside the headline's."""
 
 
 @dataclass(slots=True)
@@ -76,49 +90,72 @@ class Programme:
 
     async def run(self) -> None:
         """Everything the extent has, into the results."""
-        steps: list[Callable[[], Awaitable[None]]] = [self._headline, self._latency, self._parts]
-        steps += [partial(self._mix, *each) for each in self.extent.by_mix.items()]
-        if self.extent.by_size:
-            steps += [partial(self._size, size) for size in SIZES_BYTES]
-        if self.extent.by_replicas:
+        steps: list[Callable[[], Awaitable[None]]] = [
+            self._headline,
+            self._latency,
+            self._parts,
+        ]
+        steps += [partial(self._mix, name) for name in self.extent.mixes]
+        steps += [partial(self._size, size) for size in self.extent.sizes]
+        if self.extent.replicas:
             steps.append(self._scale)
         if self.extent.stores:
-            steps.append(self._stored)
+            steps += [partial(self._stored, name) for name in (HEADLINE_MIX, "updates")]
         for step in steps:
             await step()
 
-    async def _race(
-        self, title: str, make: Callable[[int], Mix], entrants: list[Entrant], rounds: int
-    ) -> None:
-        self.results.races.append(Race(title, await self.track.race(make, entrants, rounds)))
+    def _traffic(self, name: str, value_bytes: int = 700) -> Traffic:
+        return Traffic(name, self.results.seed, value_bytes)
 
-    def _made(self, name: str, **asked: int) -> Callable[[int], Mix]:
-        return lambda count: mix(name, count, seed=self.results.seed, **asked)
+    async def _race(
+        self, title: str, traffic: Traffic, entrants: list[Entrant], rounds: int
+    ) -> None:
+        laps = await self.track.race(traffic, entrants, rounds)
+        self.results.races.append(Race(title, laps))
 
     async def _headline(self) -> None:
-        contenders = (OURS, CEILING, TEXTBOOK, FASTSTREAM_OUTBOX)
-        entrants = [Entrant(each, self.extent.messages[each.name]) for each in contenders]
-        await self._race(HEADLINE_MIX, self._made(HEADLINE_MIX), entrants, self.extent.rounds)
+        """Every contender with its own number of messages; what it told is read from its trial."""
+        traffic = self._traffic(HEADLINE_MIX)
+        contenders = (OURS, *CEILINGS, TEXTBOOK, FASTSTREAM_OUTBOX)
+        entrants = [Entrant(each, TRIAL.get(each.name, TRIAL_OF_SLOW)) for each in contenders]
+        pace = Pace(self.extent.seconds, TRIAL["ours"], MOST_ITEMS)
+        entrants = await paced_each(self.track, traffic, entrants, pace, self._read_records)
+        await self._race(HEADLINE_MIX, traffic, entrants, self.extent.rounds)
 
-    async def _mix(self, name: str, messages: int) -> None:
-        entrants = [Entrant(each, messages) for each in (OURS, CEILING)]
-        await self._race(name, self._made(name), entrants, OTHER_ROUNDS)
+    async def _read_records(
+        self, contender: Contender, installation: Installation, made: Mix
+    ) -> None:
+        few = made.letters[:TRIAL_OF_SLOW]
+        self.results.records.append(await differences.read(contender.name, installation, few))
 
-    async def _size(self, value_bytes: int) -> None:
-        entrants = [Entrant(each, self.extent.by_size) for each in (OURS, CEILING)]
-        title = f"{HEADLINE_MIX} of {value_bytes:,} bytes"
-        await self._race(
-            title, self._made(HEADLINE_MIX, value_bytes=value_bytes), entrants, OTHER_ROUNDS
+    async def _other(self, title: str, traffic: Traffic, entrants: list[Entrant]) -> None:
+        """All contenders with the same messages, as many as ours needs."""
+        pace = Pace(self.extent.seconds, TRIAL_OF_OTHERS, MOST_ITEMS_OF_OTHERS)
+        entrants = await paced_by_ours(self.track, traffic, entrants, pace)
+        await self._race(title, traffic, entrants, self.extent.other_rounds)
+
+    async def _mix(self, name: str) -> None:
+        await self._other(
+            name, self._traffic(name), [Entrant(each, 0) for each in (OURS, *CEILINGS)]
         )
 
-    async def _scale(self) -> None:
-        entrants = [Entrant(OURS, self.extent.by_replicas, count) for count in REPLICAS]
-        await self._race("replicas", self._made(HEADLINE_MIX), entrants, OTHER_ROUNDS)
+    async def _size(self, value_bytes: int) -> None:
+        title = f"{HEADLINE_MIX} of {value_bytes:,} bytes"
+        entrants = [Entrant(each, 0) for each in (OURS, *CEILINGS)]
+        await self._other(title, self._traffic(HEADLINE_MIX, value_bytes), entrants)
 
-    async def _stored(self) -> None:
-        entrants = [Entrant(OURS, self.extent.by_store, stored=each) for each in self.extent.stores]
-        for name in (HEADLINE_MIX, "updates"):
-            await self._race(f"{name} by orders stored", self._made(name), entrants, OTHER_ROUNDS)
+    async def _scale(self) -> None:
+        """Replicas of ours against one of each ceiling, each with its own number of messages."""
+        traffic = self._traffic(HEADLINE_MIX)
+        ours = [Entrant(OURS, TRIAL["ours"], count) for count in self.extent.replicas]
+        entrants = [*ours, *(Entrant(each, TRIAL[each.name]) for each in CEILINGS)]
+        pace = Pace(self.extent.seconds, TRIAL["ours"], MOST_ITEMS)
+        entrants = await paced_each(self.track, traffic, entrants, pace, None)
+        await self._race("replicas", traffic, entrants, self.extent.other_rounds)
+
+    async def _stored(self, name: str) -> None:
+        entrants = [Entrant(OURS, 0, stored=each) for each in self.extent.stores]
+        await self._other(f"{name} by orders stored", self._traffic(name), entrants)
 
     async def _parts(self) -> None:
         track = self.track
@@ -132,15 +169,19 @@ class Programme:
             )
 
     async def _latency(self) -> None:
-        """At shares of the speed just measured."""
+        """At shares of the speed just measured, and at fixed rates."""
         race = self.results.race(HEADLINE_MIX)
         full = race.rate(OURS.name) if race else None
         assert full is not None
-        for share in self.extent.loads:
-            per_s = share * full
-            letters = mix(
-                HEADLINE_MIX, round(per_s * self.extent.load_seconds), seed=self.results.seed
-            ).letters
-            async with self.track.ground() as ground, running(OURS, ground, 1):
+        loads: list[tuple[float | None, float]] = [
+            *((share, share * full) for share in self.extent.loads),
+            *((None, rate) for rate in self.extent.rates),
+        ]
+        for share, per_s in loads:
+            seconds = max(
+                self.extent.load_seconds, WARM_SECONDS + self.extent.load_messages / per_s
+            )
+            letters = mix(HEADLINE_MIX, round(per_s * seconds), seed=self.results.seed).letters
+            async with self.track.ground() as ground, ready(OURS, ground):
                 latency = await measure(ground.installation, letters, per_s)
             self.results.latencies.append((share, latency))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from demo.installation import Installation
 from demo.journal import read_all
 from deploy.stack import Addresses
 from tests.bench import lap, stores, tape
-from tests.bench.contenders import CEILING, OURS, Contender
+from tests.bench.contenders import OURS, Contender
 from tests.bench.lap import Lap
 from tests.bench.probe import EVENTS, OUTCOMES
 from tests.bench.running import Ground
@@ -20,14 +20,30 @@ from tests.bench.traffic import Mix, mix
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a race is about: messages of one mix, as many as asked for."""
+
+    name: str
+    seed: int = 1
+    value_bytes: int = 700
+
+    def mix(self, count: int) -> Mix:
+        """So many items of it."""
+        return mix(self.name, count, seed=self.seed, value_bytes=self.value_bytes)
+
+
+@dataclass(frozen=True, slots=True)
 class Entrant:
-    """A contender, and with how many messages: slow ones get fewer of the same."""
+    """A contender, and with how many items: slow ones get fewer of the same."""
 
     contender: Contender
-    messages: int
+    items: int
     replicas: int = 1
     stored: int = 0
     """Orders that the database has before, beside those of the mix."""
+
+
+Seen = Callable[[Contender, Installation, Mix], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -38,39 +54,63 @@ class Track:
     server_pids: Mapping[str, Sequence[int]]
     folder: Path
     told: Callable[[Lap], None]
-    _tapes: dict[str, Path] = field(default_factory=dict)
+    _tapes: dict[Traffic, tuple[int, Path]] = field(default_factory=dict)
+    """How many items each was recorded with, and where it is."""
     _stores: dict[int, str] = field(default_factory=dict)
     """Names of databases by how many orders they have."""
+    _made: tuple[Traffic, int, Mix] | None = None
+    """The last messages that were made: a race asks for the same again and again."""
     _laps: int = 0
 
     async def race(
-        self, make: Callable[[int], Mix], entrants: Sequence[Entrant], rounds: int
+        self, traffic: Traffic, entrants: Sequence[Entrant], rounds: int, seen: Seen | None = None
     ) -> list[Lap]:
         """Every entrant once a round, each round beginning with another one.
 
-        Ours runs first of all, once, and is not counted: it fills caches, and the tape.
+        `seen` is called after each lap, while its topics and its database are still there. Where a
+        tape is played that is not recorded yet, ours runs first, once, and is not counted.
         """
-        ours = next(each for each in entrants if each.contender is OURS)
-        await self._lap(replace(ours, messages=max(each.messages for each in entrants)), make)
+        await self._rehearse(traffic, entrants)
         laps = []
         for number in range(rounds):
             turned = [*entrants[number % len(entrants) :], *entrants[: number % len(entrants)]]
             for entrant in turned:
-                laps.append(await self._lap(entrant, make))
+                laps.append(await self._lap(entrant, traffic, seen))
                 self.told(laps[-1])
         return laps
 
-    async def _lap(self, entrant: Entrant, make: Callable[[int], Mix]) -> Lap:
-        letters = make(entrant.messages)
+    async def _rehearse(self, traffic: Traffic, entrants: Sequence[Entrant]) -> None:
+        items = max((each.items for each in entrants if each.contender.plays_tape), default=0)
+        recorded, _ = self._tapes.get(traffic, (0, None))
+        if items > recorded:
+
+            async def record(_: Contender, installation: Installation, mix: Mix) -> None:
+                self._tapes[traffic] = (items, await self._record(installation, mix))
+
+            await self._lap(Entrant(OURS, items), traffic, record)
+
+    async def _lap(self, entrant: Entrant, traffic: Traffic, seen: Seen | None) -> Lap:
+        letters = self._letters(traffic, entrant.items)
         contender = entrant.contender
-        if contender is CEILING:
-            path = str(self._tapes[letters.name])
-            contender = replace(contender, environment={"BENCH_TAPE": path})
+        if contender.plays_tape:
+            _, path = self._tapes[traffic]
+            contender = replace(contender, environment={"BENCH_TAPE": str(path)})
         async with self.ground(await self._store(entrant.stored)) as ground:
             done = await lap.run(contender, ground, letters, replicas=entrant.replicas)
-            if contender is OURS and letters.name not in self._tapes:
-                self._tapes[letters.name] = await self._record(ground.installation, letters)
+            if seen:
+                await seen(contender, ground.installation, letters)
         return replace(done, stored=entrant.stored)
+
+    def _letters(self, traffic: Traffic, items: int) -> Mix:
+        """The first of what was made last, where nothing has to be applied before it."""
+        if self._made:
+            made, count, letters = self._made
+            if made == traffic and count == items:
+                return letters
+            if made == traffic and count > items and not letters.before:
+                return replace(letters, letters=letters.letters[:items])
+        self._made = traffic, items, traffic.mix(items)
+        return self._made[2]
 
     async def _store(self, orders: int) -> str:
         """The database with so many orders, made when it is first asked for."""
@@ -107,6 +147,6 @@ class Track:
             for letter in (*mix.before, *mix.letters)
         ]
         entries = [entry for topic in topics for entry in told[topic]]
-        path = self.folder / f"{mix.name}.tape"
+        path = self.folder / f"{installation.name}.tape"
         tape.save(await tape.record(installation.database_url, sent, entries), path)
         return path

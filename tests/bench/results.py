@@ -6,13 +6,16 @@ import dataclasses
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Sequence
+import sys
+import sysconfig
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import psutil
 
+from tests.bench.differences import Records
 from tests.bench.lap import Lap
 from tests.bench.latency import Latency
 from tests.bench.parts import Part
@@ -31,6 +34,8 @@ class Figure:
     replicas: int
     messages: int
     laps: int
+    seconds: float
+    """The span of the shortest lap."""
     items_per_s: float
     least: float
     most: float
@@ -52,6 +57,7 @@ class Figure:
             first.replicas,
             first.messages,
             len(laps),
+            min(lap.seconds for lap in laps),
             statistics.median(rates),
             min(rates),
             max(rates),
@@ -94,8 +100,12 @@ class Results:
     seed: int
     machine: dict[str, Any]
     races: list[Race] = field(default_factory=list)
-    latencies: list[tuple[float, Latency]] = field(default_factory=list)
-    """Each with the share of full speed that it was measured at."""
+    latencies: list[tuple[float | None, Latency]] = field(default_factory=list)
+    """Each with the share of full speed that it was measured at, None for a fixed rate."""
+    records: list[Records] = field(default_factory=list)
+    """What each contender published for the same commands."""
+    counted: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Bytecode instructions and calls into C of ours a message, by mix."""
     parts: dict[str, list[Part]] = field(default_factory=dict)
     """By mix."""
 
@@ -103,17 +113,35 @@ class Results:
         """The race of a title."""
         return next((race for race in self.races if race.title == title), None)
 
+    @property
+    def rss_mb_by_mix(self) -> dict[str, float]:
+        """Most resident memory of a process of ours, by race."""
+        laps = {
+            race.title: [lap for lap in race.laps if lap.contender == "ours"] for race in self.races
+        }
+        return {title: max(lap.rss_mb for lap in each) for title, each in laps.items() if each}
+
+    @property
+    def interpreters(self) -> dict[str, set[str]]:
+        """The programs that ran each contender's processes, as the operating system told."""
+        found: dict[str, set[str]] = {}
+        for race in self.races:
+            for lap in race.laps:
+                found.setdefault(lap.contender, set()).add(lap.interpreter)
+        return found
+
     def last_line(self) -> str:
         """What a script reads (design 10)."""
         race = self.race(HEADLINE_MIX)
         assert race is not None
         ours = race.rate("ours")
         assert ours is not None
-        rss_mb = max(lap.rss_mb for lap in _of_ours(self.races))
+        rss_mb = max(self.rss_mb_by_mix.values())
         at_load = [each for share, each in self.latencies if share == HEADLINE_LOAD]
         told = {
             "commands_per_s": f"{ours:.0f}",
             "vs_ceiling": _ratio(ours, race.rate("ceiling"), 2),
+            "vs_strengthened": _ratio(ours, race.rate("ceiling-strengthened"), 2),
             "vs_textbook": _ratio(ours, race.rate("textbook"), 1),
             "vs_faststream_outbox": _ratio(ours, race.rate("faststream-outbox"), 1),
             "p99_ms": f"{at_load[0].ms['p99']:.1f}" if at_load else "not_measured",
@@ -126,11 +154,8 @@ class Results:
         found = dataclasses.asdict(self)
         for race, shown in zip(self.races, found["races"], strict=True):
             shown["figures"] = [dataclasses.asdict(figure) for figure in race.figures]
+        found["rss_mb_by_mix"] = self.rss_mb_by_mix
         return found
-
-
-def _of_ours(races: Iterable[Race]) -> list[Lap]:
-    return [lap for race in races for lap in race.laps if lap.contender == "ours"]
 
 
 def _ratio(ours: float, theirs: float | None, digits: int) -> str:
@@ -145,5 +170,17 @@ def machine() -> dict[str, Any]:
         "architecture": platform.machine(),
         "system": platform.system(),
         "python": platform.python_version(),
+        "interpreter": os.path.realpath(sys.executable),
+        "compiler": platform.python_compiler(),
+        "build": build_flags(sysconfig.get_config_var("CONFIG_ARGS") or ""),
         "load_before": [round(load, 2) for load in os.getloadavg()],
+    }
+
+
+def build_flags(configured: str) -> dict[str, bool]:
+    """Which of the flags that make an interpreter faster it was configured with."""
+    given = [each.strip("'").partition("=") for each in configured.split()]
+    return {
+        name: any(flag == option and value not in ("no", "none") for flag, _, value in given)
+        for name, option in (("pgo", "--enable-optimizations"), ("lto", "--with-lto"))
     }

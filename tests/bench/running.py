@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import psutil
+
 from demo.installation import Installation
 from demo.replicas import Replica
-from tests.bench.contenders import OURS, Contender
+from tests.bench.contenders import Contender
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Ground:
 
 @asynccontextmanager
 async def running(contender: Contender, ground: Ground, count: int) -> AsyncIterator[list[Replica]]:
-    """So many replicas, started; ours are ready, the others may not be yet."""
+    """So many replicas, started; none of them has its partitions yet."""
     installation = ground.installation
     environment = {
         "KAFKA_BOOTSTRAP_SERVERS": installation.addresses.kafka_bootstrap_servers,
@@ -34,8 +37,21 @@ async def running(contender: Contender, ground: Ground, count: int) -> AsyncIter
     try:
         for replica in replicas:
             replica.start()
-        if contender is OURS and count == 1:
-            await asyncio.to_thread(replicas[0].wait_ready)
         yield replicas
     finally:
         await asyncio.gather(*(asyncio.to_thread(replica.stop) for replica in replicas))
+
+
+@asynccontextmanager
+async def ready(contender: Contender, ground: Ground) -> AsyncIterator[Replica]:
+    """One process of a service that says when it has its partitions, and has said so."""
+    async with running(contender, ground, 1) as [replica]:
+        await asyncio.to_thread(replica.wait_ready)
+        yield replica
+
+
+def interpreter_of(replicas: Sequence[Replica]) -> str:
+    """The program that runs these processes, as the operating system tells; one for all."""
+    pids = [each.identity.pid for each in replicas if each.identity]
+    [program] = {os.path.realpath(psutil.Process(pid).exe()) for pid in pids}
+    return program

@@ -19,6 +19,7 @@ SELECT coalesce(sum(next_offset), 0)::bigint AS applied,
        EXISTS (SELECT FROM outbox) AS has_rows
   FROM position
 """
+POSITIONS_OF_STRENGTHENED = POSITIONS_OF_CEILING.replace("outbox", "packed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,11 @@ class Contender:
     name: str
     meaning: str
     arguments: tuple[str, ...]
+    group: str
+    """Its consumer group, without the prefix of an installation."""
     positions: str | None
+    plays_tape: bool = False
+    """Whether it needs what ours did with the same messages (`BENCH_TAPE`)."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def replicas(self, count: int, folder: Path, environment: Mapping[str, str]) -> list[Replica]:
@@ -54,23 +59,37 @@ OURS = Contender(
     "ours",
     "the orders service as shipped",
     ("orderflow", "serve", "orders"),
+    "orderflow.orders",
     POSITIONS_OF_OURS,
 )
 CEILING = Contender(
     "ceiling",
     "the same bytes and rows, batched, with no decisions",
     ("tests.bench.contenders.ceiling",),
+    "ceiling",
     POSITIONS_OF_CEILING,
+    plays_tape=True,
 )
+STRENGTHENED = Contender(
+    "ceiling-strengthened",
+    "the ceiling with packets, no commit to Kafka a batch, and a packed outbox",
+    ("tests.bench.contenders.ceiling_strengthened",),
+    "ceiling",
+    POSITIONS_OF_STRENGTHENED,
+    plays_tape=True,
+)
+CEILINGS = (CEILING, STRENGTHENED)
 TEXTBOOK = Contender(
     "textbook",
     "one message, one transaction, one commit, polled outbox",
     ("tests.bench.contenders.textbook",),
+    "textbook",
     None,
 )
 FASTSTREAM_OUTBOX = Contender(
     "faststream-outbox",
     "the package of that name in the same role",
     ("tests.bench.contenders.faststream_outbox",),
+    "faststream-outbox",
     None,
 )

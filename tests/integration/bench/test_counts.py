@@ -2,20 +2,21 @@
 
 import dataclasses
 from collections import Counter
-from functools import partial
 
 import pytest
 
 from demo.journal import read_all
 from tests.bench import lap
-from tests.bench.contenders import CEILING, OURS, TEXTBOOK
+from tests.bench.contenders import CEILING, CEILINGS, OURS, TEXTBOOK
 from tests.bench.probe import EVENTS, OUTCOMES
-from tests.bench.race import Entrant, Track
+from tests.bench.race import Entrant, Track, Traffic
 from tests.bench.traffic import mix
 
 MESSAGES = 3_000
 FEW = 200
 """For what takes one message at a time."""
+LARGE = 1_000
+"""Of 20 KB."""
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -69,14 +70,52 @@ async def test_textbook_is_counted_as_it_can_be_read(track):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["upserts", "fulfilments"])
-async def test_the_ceiling_publishes_what_ours_did(name, track):
-    entrants = [Entrant(OURS, MESSAGES), Entrant(CEILING, MESSAGES)]
+async def test_both_ceilings_publish_what_ours_did(name, track):
+    traffic = Traffic(name)
+    published = {}
 
-    ours, ceiling = await track.race(partial(mix, name), entrants, 1)
+    async def read_events(contender, installation, made):
+        told = await read_all(installation.options, installation.prefix, (*EVENTS, OUTCOMES))
+        published[contender.name] = Counter(
+            (topic, entry.key, entry.value, tuple(sorted(entry.headers.items())))
+            for topic, entries in told.items()
+            for entry in entries
+        )
 
-    assert (ceiling.outcomes, ceiling.events) == (ours.outcomes, ours.events)
+    entrants = [Entrant(each, MESSAGES) for each in (OURS, *CEILINGS)]
+    ours, *ceilings = await track.race(traffic, entrants, 1, read_events)
+
     assert ours.outcomes == MESSAGES
     assert ours.events >= MESSAGES
+    for lap_ in ceilings:
+        assert (lap_.outcomes, lap_.events) == (ours.outcomes, ours.events)
+    first, second = (published[each.name] for each in CEILINGS)
+    assert first == second
+    assert {topic for topic, *_ in first} >= {"orders.events", "orders.outcomes"}
+
+
+@pytest.mark.long
+async def test_a_ceiling_plays_what_came_of_the_bytes_that_it_reads(track):
+    sizes = {}
+
+    async def weigh(contender, installation, made):
+        told = await read_all(installation.options, installation.prefix, ["orders.events"])
+        events = told["orders.events"]
+        sizes[contender.name, len(made.letters[0].value)] = sum(
+            len(entry.value) for entry in events
+        ) / len(events)
+
+    for value_bytes in (700, 20_000):
+        traffic = Traffic("upserts", value_bytes=value_bytes)
+        await track.race(traffic, [Entrant(OURS, LARGE), Entrant(CEILING, LARGE)], 1, weigh)
+
+    (small_ours, small), (large_ours, large) = (
+        [size for (_, weight), size in sizes.items() if (weight > 10_000) is is_large]
+        for is_large in (False, True)
+    )
+    assert small == pytest.approx(small_ours, rel=0.05)
+    assert large == pytest.approx(large_ours, rel=0.05)
+    assert large > 5 * small
 
 
 @pytest.mark.long

@@ -1,16 +1,22 @@
-"""What a run says of the ceiling, so that nobody is flattered by a low one."""
+"""What a run says: of a low ceiling, of interpreters, and in its last line."""
+
+from datetime import UTC, datetime
+
+import pytest
 
 from tests.bench.lap import Lap
-from tests.bench.results import Race
-from tests.bench.tables import ceiling_told
+from tests.bench.latency import Latency
+from tests.bench.results import Race, Results, build_flags
+from tests.bench.tables import ceiling_told, interpreters_told, race_table
 
 
-def lap(rate, contender="ceiling"):
+def lap(rate, contender="ceiling", interpreter="/usr/bin/python3"):
     return Lap(
         contender=contender,
         mix="upserts",
         messages=40_000,
         replicas=1,
+        seconds=10.0,
         messages_per_s=rate,
         items_per_s=rate,
         cpu_us={"process": 200.0, "kafka": 40.0, "postgres": 60.0},
@@ -18,6 +24,7 @@ def lap(rate, contender="ceiling"):
         outcomes=40_000,
         events=40_000,
         load_per_s=20_000.0,
+        interpreter=interpreter,
     )
 
 
@@ -34,3 +41,70 @@ def test_a_lower_one_says_what_its_time_went_into():
 
 def test_without_a_ceiling_nothing_is_told():
     assert ceiling_told(Race("upserts", [lap(900.0, "ours")]), cores=2) is None
+
+
+RATES = {
+    "ours": 6_000.0,
+    "ceiling": 8_000.0,
+    "ceiling-strengthened": 12_000.0,
+    "textbook": 100.0,
+    "faststream-outbox": 60.0,
+}
+
+
+def results(rates, latencies=()):
+    laps = [lap(rate, contender) for contender, rate in rates.items()]
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    races = [Race("upserts", laps), Race("day", [lap(5_000.0, "ours")])]
+    return Results(at, False, 1, {}, races=races, latencies=list(latencies))
+
+
+def test_the_last_line_has_both_ceilings_and_the_latency_at_a_fifth_of_full_load():
+    def latency(p99):
+        return Latency(1_000.0, 200, {"p99": p99}, {"p99": 1.0})
+
+    run = results(RATES, [(None, latency(99.0)), (0.2, latency(21.0)), (0.5, latency(77.0))])
+
+    assert run.last_line() == (
+        "bench: commands_per_s=6000 vs_ceiling=0.75 vs_strengthened=0.50 vs_textbook=60.0 "
+        "vs_faststream_outbox=100.0 p99_ms=21.0 rss_mb=100"
+    )
+
+
+def test_what_was_not_measured_is_not_a_number():
+    assert "vs_strengthened=not_measured" in results({"ours": 6_000.0}).last_line()
+
+
+def test_memory_is_told_for_every_race():
+    assert results(RATES).rss_mb_by_mix == {"upserts": 100.0, "day": 100.0}
+
+
+def test_a_race_stands_against_both_ceilings():
+    table = race_table(results(RATES).races[0])
+    columns = {column.header: list(column.cells) for column in table.columns}
+
+    assert columns["of ceiling"][0] == "0.75"
+    assert columns["of strength."][0] == "0.50"
+    assert columns["seconds"][0] == "10.0"
+
+
+def test_another_interpreter_is_told():
+    same = {"ours": {"/usr/bin/python3"}, "ceiling": {"/usr/bin/python3"}}
+    assert interpreters_told(same).startswith("all contenders ran on /usr/bin/python3")
+
+    other = {**same, "ceiling": {"/opt/python3"}}
+    assert "ceiling on /opt/python3" in interpreters_told(other)
+
+
+@pytest.mark.parametrize(
+    ("configured", "flags"),
+    [
+        ("'--prefix=/usr' '--enable-shared'", {"pgo": False, "lto": False}),
+        ("'--enable-optimizations' '--with-lto'", {"pgo": True, "lto": True}),
+        ("'--enable-optimizations' '--with-lto=thin'", {"pgo": True, "lto": True}),
+        ("'--enable-optimizations' '--with-lto=no'", {"pgo": True, "lto": False}),
+        ("", {"pgo": False, "lto": False}),
+    ],
+)
+def test_how_an_interpreter_was_built(configured, flags):
+    assert build_flags(configured) == flags
