@@ -92,7 +92,7 @@ def _show(console: Console, results: Results, extent: Extent, out: Path) -> None
     console.print(latency_table(results.latencies))
     console.print(records_table(results.records))
     for line in differences_told(results.records):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)
     console.print(counts_table(results.counted))
     console.print(memory_table(results.rss_mb_by_mix))
     for mix, parts in results.parts.items():

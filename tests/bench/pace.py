@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tests.bench.lap import WARM_SHARE
@@ -28,18 +28,21 @@ class Pace:
     most_items: int
 
 
-async def paced_each(
-    track: Track, traffic: Traffic, entrants: Sequence[Entrant], pace: Pace, seen: Seen | None
-) -> list[Entrant]:
-    """The entrants, each with as many items as it needs by the rate of a trial lap of its own.
-
-    Every entrant has the items of its trial. Several replicas are reckoned from the rate of one.
-    """
+async def rates_of(
+    track: Track, traffic: Traffic, entrants: Sequence[Entrant], seen: Seen
+) -> dict[str, float]:
+    """Items a second by contender, from a lap of each that counts for nothing else."""
     rates = {}
     for entrant in entrants:
-        if entrant.replicas == 1:
-            [lap] = await track.race(traffic, [entrant], 1, seen)
-            rates[entrant.contender.name] = lap.items_per_s
+        [lap] = await track.race(traffic, [entrant], 1, seen)
+        rates[entrant.contender.name] = lap.items_per_s
+    return rates
+
+
+def paced(
+    entrants: Sequence[Entrant], rates: Mapping[str, float], traffic: Traffic, pace: Pace
+) -> list[Entrant]:
+    """The entrants, each with the items that it needs by its contender's rate with one replica."""
     return [
         replace(each, items=items(rates[each.contender.name], each.replicas, traffic, pace))
         for each in entrants

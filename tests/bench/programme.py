@@ -10,7 +10,7 @@ from demo.installation import Installation
 from tests.bench import differences
 from tests.bench.contenders import CEILINGS, FASTSTREAM_OUTBOX, OURS, TEXTBOOK, Contender
 from tests.bench.latency import WARM_SECONDS, measure
-from tests.bench.pace import Pace, paced_by_ours, paced_each
+from tests.bench.pace import Pace, paced, paced_by_ours, rates_of
 from tests.bench.parts import measure_parts
 from tests.bench.race import Entrant, Track, Traffic
 from tests.bench.results import HEADLINE_LOAD, HEADLINE_MIX, Race, Results
@@ -119,7 +119,8 @@ class Programme:
         contenders = (OURS, *CEILINGS, TEXTBOOK, FASTSTREAM_OUTBOX)
         entrants = [Entrant(each, TRIAL.get(each.name, TRIAL_OF_SLOW)) for each in contenders]
         pace = Pace(self.extent.seconds, TRIAL["ours"], MOST_ITEMS)
-        entrants = await paced_each(self.track, traffic, entrants, pace, self._read_records)
+        rates = await rates_of(self.track, traffic, entrants, self._read_records)
+        entrants = paced(entrants, rates, traffic, pace)
         await self._race(HEADLINE_MIX, traffic, entrants, self.extent.rounds)
 
     async def _read_records(
@@ -145,12 +146,15 @@ class Programme:
         await self._other(title, self._traffic(HEADLINE_MIX, value_bytes), entrants)
 
     async def _scale(self) -> None:
-        """Replicas of ours against one of each ceiling, each with its own number of messages."""
+        """Replicas of ours against one of each ceiling, paced by the headline's race."""
+        race = self.results.race(HEADLINE_MIX)
+        assert race is not None
         traffic = self._traffic(HEADLINE_MIX)
-        ours = [Entrant(OURS, TRIAL["ours"], count) for count in self.extent.replicas]
-        entrants = [*ours, *(Entrant(each, TRIAL[each.name]) for each in CEILINGS)]
         pace = Pace(self.extent.seconds, TRIAL["ours"], MOST_ITEMS)
-        entrants = await paced_each(self.track, traffic, entrants, pace, None)
+        ours = [Entrant(OURS, 0, count) for count in self.extent.replicas]
+        entrants = paced(ours, {OURS.name: race.rate(OURS.name) or 0.0}, traffic, pace)
+        messages = {figure.contender: figure.messages for figure in race.figures}
+        entrants += [Entrant(each, messages[each.name]) for each in CEILINGS]
         await self._race("replicas", traffic, entrants, self.extent.other_rounds)
 
     async def _stored(self, name: str) -> None:
