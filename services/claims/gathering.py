@@ -20,10 +20,12 @@ claims.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from services.claims import store
 from services.claims.domain.claim import Claim

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import TypeAdapter
+import msgspec
 
 from schemas.claims import ClaimItem as Line
 from schemas.context import Claim as Summary
@@ -28,7 +28,6 @@ from services.runtime.records import FieldError, Malformed, validate
 
 SNAPSHOT = ORDER_SNAPSHOT.replace(".", "_").upper()
 SEQUENCE_MAX = 2**62
-HELD = TypeAdapter(tuple[Held, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def _told_claim(event: Event, order: OrderCopy, summary: Summary, pointer: str) 
     )
     try:
         return ToldClaim(sequence, _claim(event, order, data, lines))
-    except ValueError as error:  # A word that no claim of ours has.
+    except (ValueError, msgspec.ValidationError) as error:  # A word that no claim of ours has.
         raise _malformed(inside, f"is no claim of ours: {error}") from None
 
 
@@ -146,7 +145,7 @@ def _holds(
 ) -> tuple[Held, ...]:
     """As told; of an event from before they were told, what it selects, or the whole parcel."""
     if data.held_items is not None:
-        return HELD.validate_python(data.held_items)
+        return msgspec.convert(data.held_items, tuple[Held, ...])
     shipment = order.shipment(data.shipment_id, None) if data.shipment_id else None
     if shipment is None or data.reason == Reason.SUPPORT:
         return ()

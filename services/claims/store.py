@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
+import msgspec
 
 from services.claims.domain.claim import Claim
 from services.runtime.postgres import Connection
 from services.runtime.queries import load
 
 SQL = load(Path(__file__).parent / "sql" / "claims.sql")
-CLAIM: TypeAdapter[Claim] = TypeAdapter(Claim)
+CLAIM = msgspec.json.Decoder(Claim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ async def read_claims(
     """Every claim of the orders, by order and id, oldest first; the orders must be locked."""
     found: dict[UUID, dict[UUID, Claim]] = {}
     for row in await connection.fetch(SQL["read_claims"], list(order_ids)):
-        claim = CLAIM.validate_json(row["details"])
+        claim = CLAIM.decode(row["details"])
         found.setdefault(row["order_id"], {})[claim.claim_id] = claim
     return found
 
@@ -145,6 +145,6 @@ def _columns(claim: Claim) -> tuple[Any, ...]:
         claim.created_at,
         claim.updated_at,
         claim.deleted_at,
-        CLAIM.dump_json(claim),
+        msgspec.json.encode(claim),
         claim.is_open,
     )

@@ -6,11 +6,12 @@ and any number of times (see `folding`). Days are local to the destination.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
 
 from services.analytics.domain.zones import Zone, local_day
 
@@ -25,8 +26,7 @@ class OnTime(StrEnum):
     """Not delivered yet, or no day was promised."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderFact:
+class OrderFact(Struct, frozen=True, kw_only=True):
     """One order. `version` is the `order_version` of the event it is from."""
 
     order_id: UUID
@@ -51,8 +51,7 @@ class OrderFact:
     expected_parcels: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParcelFact:
+class ParcelFact(Struct, frozen=True, kw_only=True):
     """One parcel with a tracking number. `version` is its order's, of the event it is from."""
 
     shipment_id: UUID
@@ -77,8 +76,7 @@ class ParcelFact:
     on_time: OnTime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimFact:
+class ClaimFact(Struct, frozen=True, kw_only=True):
     """One claim. `version` is the `sequence` of the claim event it is from."""
 
     claim_id: UUID
@@ -95,8 +93,7 @@ class ClaimFact:
     is_withdrawn: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OrderNews:
+class OrderNews(Struct, frozen=True):
     """What one event says of an order and its parcels."""
 
     order: OrderFact
@@ -107,8 +104,7 @@ class OrderNews:
     """Only a snapshot tells them: each as the last event of the claim told it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimNews:
+class ClaimNews(Struct, frozen=True):
     """What one event says of a claim."""
 
     claim: ClaimFact

@@ -7,17 +7,18 @@ facts when they are asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import UUID
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from services.analytics.domain.facts import ClaimFact, ClaimNews, News, OrderFact, ParcelFact
 
 Fact = TypeVar("Fact", ParcelFact, ClaimFact)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """Facts by id, and per order the version of the newest event that listed all its parcels.
 
     A parcel older than that version is gone from its order (its number moved to another order,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from services.analytics.domain.countries import MAIN_ZONES
 from services.analytics.domain.provinces import PROVINCE_NAMES, PROVINCE_ZONES
@@ -22,8 +23,7 @@ class ZoneSource(StrEnum):
     NONE = "none"  # no known country: UTC
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(Struct, frozen=True):
     """A zone of the tz database and how it was found."""
 
     name: str

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from services.claims.domain.ids import digest
 
@@ -43,8 +45,7 @@ class Resolution(StrEnum):
     REORDER = "reorder"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimItem:
+class ClaimItem(Struct, frozen=True, kw_only=True):
     """A line the customer selected. `net_price` is per unit, in the order's currency."""
 
     sku: str | None = None
@@ -54,8 +55,7 @@ class ClaimItem:
     image_urls: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Struct, frozen=True, kw_only=True):
     """Links to pictures; the pictures themselves are stored elsewhere and never fetched."""
 
     image_urls: tuple[str, ...] = ()
@@ -66,8 +66,7 @@ class Evidence:
 NO_EVIDENCE = Evidence()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedShipment:
+class ClaimedShipment(Struct, frozen=True, kw_only=True):
     """The parcel as it was when the claim was opened; it holds nothing about where people live."""
 
     shipment_id: UUID
@@ -76,16 +75,14 @@ class ClaimedShipment:
     phase: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Struct, frozen=True, kw_only=True):
     """Goods a claim takes out of what can still be claimed; `product` is a key of `goods`."""
 
     product: str
     quantity: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusChange:
+class StatusChange(Struct, frozen=True, kw_only=True):
     """One step of a claim's history."""
 
     status: Status
@@ -93,8 +90,7 @@ class StatusChange:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """One claim. All times are business time."""
 
     claim_id: UUID

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
+
+from msgspec import Struct
 
 from services.claims.domain.claim import (
     NO_EVIDENCE,
@@ -18,8 +19,7 @@ from services.claims.domain.claim import (
 ReferenceKind = Literal["order_number", "external_id", "order_name", "uuid"]
 
 
-@dataclass(frozen=True, slots=True)
-class OrderReference:
+class OrderReference(Struct, frozen=True):
     """How a command names an order; a `uuid` value is a UUID, its reader saw to it."""
 
     shop: str
@@ -27,8 +27,7 @@ class OrderReference:
     value: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenClaim:
+class OpenClaim(Struct, frozen=True, kw_only=True):
     """`claim.open`"""
 
     item_id: UUID
@@ -43,8 +42,7 @@ class OpenClaim:
     dropoff_permission: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateClaim:
+class UpdateClaim(Struct, frozen=True, kw_only=True):
     """`claim.update`; None leaves a member as it is, () empties a list."""
 
     item_id: UUID
@@ -59,8 +57,7 @@ class UpdateClaim:
     reason_for_change: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WithdrawClaim:
+class WithdrawClaim(Struct, frozen=True, kw_only=True):
     """`claim.withdraw`"""
 
     item_id: UUID

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from services.claims.domain.claim import Claim, Status
 from services.claims.domain.order_copy import OrderCopy
@@ -28,8 +30,7 @@ class Action(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderClaims:
+class OrderClaims(Struct, frozen=True, kw_only=True):
     """An order with all its claims: what is locked, read, decided on and written together."""
 
     order: OrderCopy
@@ -46,8 +47,7 @@ class OrderClaims:
         return replace(self, claims=claims, sequence=sequence)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimEvent:
+class ClaimEvent(Struct, frozen=True, kw_only=True):
     """One fact for `claims.events`."""
 
     action: Action
@@ -61,8 +61,7 @@ class ClaimEvent:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """What becomes of a command. Pure data: nothing is done yet."""
 
     outcome: Outcome

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 DELIVERED = "delivered"
 NOT_SEEN = 0
@@ -14,8 +15,7 @@ NOT_SEEN = 0
 _IGNORED = str.maketrans("", "", " \t\r\n\u00a0-._/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Product:
+class Product(Struct, frozen=True, kw_only=True):
     """A line of an order or of a parcel."""
 
     sku: str | None = None
@@ -24,8 +24,7 @@ class Product:
     quantity: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shipment:
+class Shipment(Struct, frozen=True, kw_only=True):
     """A parcel, or a draft of one while it has no tracking number."""
 
     shipment_id: UUID
@@ -47,8 +46,7 @@ class Shipment:
         return self.phase == DELIVERED or self.delivered_at is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderCopy:
+class OrderCopy(Struct, frozen=True, kw_only=True):
     """An order as the event numbered `version` told of it."""
 
     order_id: UUID

@@ -1,9 +1,9 @@
 """Updating and withdrawing: every status with every command."""
 
-from dataclasses import replace
 from itertools import product
 
 import pytest
+from msgspec.structs import replace
 
 from services.claims.domain.claim import (
     APPLIED_MAX,

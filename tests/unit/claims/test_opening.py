@@ -1,8 +1,7 @@
 """Opening a claim: gates, quantities, duplicates, evidence."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from services.claims.domain.claim import ClaimItem, Evidence, Held, Reason, Status
 from services.claims.domain.commands import OrderReference
