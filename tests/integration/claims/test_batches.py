@@ -342,8 +342,9 @@ async def test_a_batch_of_any_size_takes_the_same_statements(pool, claims):
             with connection.query_logger(lambda record: seen.append(record.query)):
                 async with connection.transaction():
                     await claims.apply(connection, Batch(tuple(records), NOW))
-        # Without what the driver asks of itself, once a connection.
-        return [line for query in seen if (line := query.splitlines()[0]).startswith("-- ")]
+        # Without what the driver asks of itself, once a connection, and the outbox once a second.
+        asked = [line for query in seen if (line := query.splitlines()[0]).startswith("-- ")]
+        return [line for line in asked if line not in {"-- find_service", "-- count_old_relays"}]
 
     one = await statements(["a"])
     thousand = await statements([f"b{number}" for number in range(1000)])
