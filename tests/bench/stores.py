@@ -5,93 +5,99 @@ Their rows are the service's own, multiplied under other names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
 from schemas.identity import order_id
+from tests.bench.tape import ORDERS, PARCELS, owners_of, table_of
 
 SAMPLE = 500
 """Orders, each with a parcel, that are multiplied."""
 PORTION = 50_000
 SHOP = "stored"
 
-ORDERS = """
-SELECT o.order_id, o.shop, o.order_number, o.version, o.document, o.applied, o.changed_at,
-       p.number, p.document AS parcel
-  FROM orders.stored_order o JOIN orders.stored_parcel p ON p.owners[1] = o.order_id
-"""
 ORDER_COLUMNS = (
     "order_id", "shop", "order_number", "version", "document", "applied", "changed_at",
 )  # fmt: skip
-PARCEL_COLUMNS = ("number", "document", "owners", "changed_at")
-SETTLE = (
-    "VACUUM (ANALYZE) orders.stored_order", "VACUUM (ANALYZE) orders.stored_parcel", "CHECKPOINT",
-)  # fmt: skip
+PARCEL_COLUMNS = ("number", "document", "changed_at", "owners")
+SETTLE = ("VACUUM (ANALYZE) {orders}", "VACUUM (ANALYZE) {parcels}", "CHECKPOINT")
 
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """An order as it is stored, with its parcel."""
+    """An order as it is stored, with its parcel: rows by column, as far as they are copied."""
 
-    id_: UUID
-    shop: str
-    number: str
-    row: asyncpg.Record
+    order: Mapping[str, Any]
+    parcel: Mapping[str, Any]
 
     def copy(self, at: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """The rows of an order and of a parcel, under the names of the `at`-th copy."""
-        number, row = f"{self.number}-{at}", self.row
-        id_, tracking = order_id(SHOP, number), f"{row['number']}X{at}"
-        names = {str(self.id_): str(id_), row["number"]: tracking, self.number: number}
-        kept = (row["version"], _renamed(row["document"], names), row["applied"], row["changed_at"])
-        parcel = (tracking, _renamed(row["parcel"], names), [id_], row["changed_at"])
-        return (id_, SHOP, number, *kept), parcel
+        number = f"{self.order['order_number']}-{at}"
+        id_, tracking = order_id(SHOP, number), f"{self.parcel['number']}X{at}"
+        names = {
+            str(self.order["order_id"]): str(id_),
+            self.parcel["number"]: tracking,
+            self.order["order_number"]: number,
+        }
+        changed: dict[str, Any] = {"order_id": id_, "shop": SHOP, "order_number": number}
+        changed["document"] = _renamed(self.order["document"], names)
+        order = tuple({**self.order, **changed}.values())
+        changed = {"number": tracking, "document": _renamed(self.parcel["document"], names)}
+        if "owners" in self.parcel:
+            changed["owners"] = [id_]
+        return order, tuple({**self.parcel, **changed}.values())
 
 
 async def sample(database_url: str) -> list[Sampled]:
-    """What the service stored."""
+    """What the service stored: orders that own one parcel, each with it."""
     connection = await asyncpg.connect(database_url)
     try:
-        rows = await connection.fetch(ORDERS)
+        orders = await connection.fetch(f"SELECT * FROM {await table_of(connection, ORDERS)}")
+        parcels = await connection.fetch(f"SELECT * FROM {await table_of(connection, PARCELS)}")
     finally:
         await connection.close()
-    assert rows, "the sample has no orders with parcels"
-    return [Sampled(row["order_id"], row["shop"], row["order_number"], row) for row in rows]
+    by_owner = {owners_of(row)[0]: row for row in parcels}
+    sampled = [
+        Sampled(_cut(row, ORDER_COLUMNS), _cut(by_owner[str(row["order_id"])], PARCEL_COLUMNS))
+        for row in orders
+        if str(row["order_id"]) in by_owner
+    ]
+    assert sampled, "the sample has no orders with parcels"
+    return sampled
+
+
+def _cut(row: asyncpg.Record, columns: Sequence[str]) -> Mapping[str, Any]:
+    return {name: row[name] for name in columns if name in row.keys()}  # noqa: SIM118
 
 
 async def fill(database_url: str, sampled: Sequence[Sampled], orders: int) -> None:
     """Put so many orders and their parcels there, and leave nothing for vacuum to do."""
     connection = await asyncpg.connect(database_url)
     try:
+        tables = await table_of(connection, ORDERS), await table_of(connection, PARCELS)
+        columns = list(sampled[0].order), list(sampled[0].parcel)
         for start in range(0, orders, PORTION):
             numbers = range(start, min(start + PORTION, orders))
             copies = [sampled[at % len(sampled)].copy(at) for at in numbers]
-            await _copy(connection, "stored_order", ORDER_COLUMNS, (order for order, _ in copies))
-            await _copy(
-                connection, "stored_parcel", PARCEL_COLUMNS, (parcel for _, parcel in copies)
-            )
+            for table, names, rows in zip(tables, columns, zip(*copies, strict=True), strict=True):
+                schema, _, name = table.partition(".")
+                await connection.copy_records_to_table(
+                    name, schema_name=schema, columns=names, records=rows
+                )
         for statement in SETTLE:
-            await connection.execute(statement)
+            await connection.execute(statement.format(orders=tables[0], parcels=tables[1]))
     finally:
         await connection.close()
 
 
-async def _copy(
-    connection: asyncpg.Connection,
-    table: str,
-    columns: Sequence[str],
-    rows: Iterator[tuple[Any, ...]],
-) -> None:
-    await connection.copy_records_to_table(
-        table, schema_name="orders", columns=list(columns), records=rows
-    )
-
-
-def _renamed(document: bytes, names: dict[str, str]) -> bytes:
+def _renamed(document: str | bytes, names: dict[str, str]) -> str | bytes:
+    """A document under other names, of the type that it had."""
     for old, new in names.items():
-        document = document.replace(old.encode(), new.encode())
+        if isinstance(document, str):
+            document = document.replace(old, new)
+        else:
+            document = document.replace(old.encode(), new.encode())
     return document

@@ -79,7 +79,9 @@ async def test_a_batch_takes_as_many_statements_for_1000_events_as_for_one(conne
         seen = []
         with connection.query_logger(lambda query: seen.append(query.query)):
             await apply(connection, batches, *events)
-        return len([query for query in seen if not query.startswith(("BEGIN", "COMMIT"))])
+        # Without what the outbox asks once a second.
+        apart = ("BEGIN", "COMMIT", "-- find_service", "-- count_old_relays")
+        return len([query for query in seen if not query.startswith(apart)])
 
     await statements("first", 1)  # A connection asks once how types are encoded.
 
