@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from orderflow.environment import load_settings
 from services.runtime.settings import SERVICES, Settings
+from services.runtime.supervising import Inherited, supervise
 from services.runtime.telemetry import configure_logging
 
 
@@ -23,6 +25,10 @@ class Served(StrEnum):
 
 def serve(
     service: Annotated[Served, typer.Argument(help="One service, or all three in one process.")],
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="So many processes, with one HTTP_PORT for all.")
+    ] = 1,
+    child: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Consume, decide, publish, and answer on HTTP_PORT, until SIGTERM or Ctrl-C.
 
@@ -30,12 +36,22 @@ def serve(
     finished, its events are published, and the group is left, within
     ORDERFLOW_DRAIN_TIMEOUT_SECONDS.
 
+    With --processes the command starts so many processes and answers for them on HTTP_PORT. When
+    one ends by itself the others are stopped, and the command ends with its status.
+
     Example: `HTTP_PORT=8081 LOG_FORMAT=console orderflow serve orders`
     """
     settings = load_settings()
+    if processes > 1:
+        raise typer.Exit(_supervise(settings, processes))
+    inherited = Inherited.parse(child) if child else None
+    if inherited and settings.kafka_group_instance_id:
+        # Static members of one name would put each other out of the group.
+        own = f"{settings.kafka_group_instance_id}-{inherited.number}"
+        settings = settings.model_copy(update={"kafka_group_instance_id": own})
     names = SERVICES if service is Served.ALL else (service.value,)
     with asyncio.Runner(loop_factory=_fast_loop) as runner:
-        runner.run(_serve(names, settings))
+        runner.run(_serve(names, settings, inherited))
 
 
 def _fast_loop() -> asyncio.AbstractEventLoop:
@@ -47,10 +63,34 @@ def _fast_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-async def _serve(names: tuple[str, ...], settings: Settings) -> None:
+def _supervise(settings: Settings, processes: int) -> int:
+    configure_logging(settings, process=0)
+    # As this process was started: the same interpreter, options, program and arguments.
+    program = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]
+    arguments = _without_processes(sys.argv[1:])
+
+    def command(inherited: Inherited) -> list[str]:
+        return [sys.executable, *program, *arguments, "--child", str(inherited)]
+
+    return asyncio.run(supervise(command, processes, settings))
+
+
+def _without_processes(arguments: list[str]) -> list[str]:
+    """Command-line arguments without `--processes N` and `--processes=N`."""
+    kept: list[str] = []
+    given = iter(arguments)
+    for argument in given:
+        if argument == "--processes":
+            next(given)
+        elif not argument.startswith("--processes="):
+            kept.append(argument)
+    return kept
+
+
+async def _serve(names: tuple[str, ...], settings: Settings, inherited: Inherited | None) -> None:
     from services.runtime.serving import serve as serve_until_stopped
 
     apps = [importlib.import_module(f"services.{name}.app") for name in names]
     # After the imports: FastStream sets up loggers of its own in them.
-    configure_logging(settings)
-    await serve_until_stopped([app.build(settings) for app in apps], settings)
+    configure_logging(settings, process=inherited.number if inherited else None)
+    await serve_until_stopped([app.build(settings) for app in apps], settings, inherited)

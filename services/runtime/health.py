@@ -112,6 +112,11 @@ async def serve_http(app: Starlette, host: str, port: int) -> HttpServer:
             f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; "
             "set HTTP_PORT (0 takes a free one) or HTTP_HOST"
         ) from None
+    return await serve_on(app, listener)
+
+
+async def serve_on(app: Starlette, listener: socket.socket) -> HttpServer:
+    """Serve `app` on a bound socket, in a task of the running loop."""
     server = _Server(
         uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
     )

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
+import socket
 from collections.abc import Sequence
 
 import structlog
 
-from services.runtime.health import HttpServer, health_app, serve_http
+from services.runtime.health import HttpServer, health_app, serve_http, serve_on
 from services.runtime.service import Service
 from services.runtime.settings import Settings
+from services.runtime.supervising import Inherited
 
 log = structlog.get_logger(__name__)
 
@@ -21,13 +24,20 @@ YOUNG_OBJECTS = 50_000
 free at its end, and looking through it again and again finds nothing (docs/performance.md)."""
 
 
-async def serve(services: Sequence[Service], settings: Settings) -> None:
-    """Run services in this process until SIGTERM or SIGINT, with one HTTP port for all."""
+async def serve(
+    services: Sequence[Service], settings: Settings, inherited: Inherited | None = None
+) -> None:
+    """Run services in this process until SIGTERM or SIGINT, with one HTTP port for all.
+
+    With `inherited`, as one child of a parent: on its socket, and until the parent ends as well.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    http = await _serve_health(services, settings)
+    if inherited:
+        _stop_with_parent(inherited.lifeline, stopping)
+    http = await _serve_health(services, settings, inherited)
     starting = asyncio.ensure_future(_start_all(services))
     waiting_for_stop = asyncio.create_task(stopping.wait())
     try:
@@ -42,6 +52,15 @@ async def serve(services: Sequence[Service], settings: Settings) -> None:
             await starting
         await asyncio.gather(*(service.stop() for service in services))
         await http.stop()
+
+
+def _stop_with_parent(lifeline: int, stopping: asyncio.Event) -> None:
+    def on_end() -> None:
+        asyncio.get_running_loop().remove_reader(lifeline)
+        os.close(lifeline)
+        stopping.set()
+
+    asyncio.get_running_loop().add_reader(lifeline, on_end)
 
 
 def _settle_heap() -> None:
@@ -62,10 +81,14 @@ async def _start_all(services: Sequence[Service]) -> None:
         await asyncio.gather(*starts, return_exceptions=True)
 
 
-async def _serve_health(services: Sequence[Service], settings: Settings) -> HttpServer:
+async def _serve_health(
+    services: Sequence[Service], settings: Settings, inherited: Inherited | None
+) -> HttpServer:
     ready = {name: check for s in services for name, check in s.readiness().items()}
     live = {name: check for s in services for name, check in s.liveness().items()}
     app = health_app(services[0].metrics.registry, ready, live)
+    if inherited:
+        return await serve_on(app, socket.socket(fileno=inherited.listener))
     http = await serve_http(app, settings.http_host, settings.http_port)
     log.info("http_listening", port=http.port)
     return http

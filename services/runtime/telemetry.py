@@ -21,7 +21,7 @@ from prometheus_client import (
     Histogram,
     ProcessCollector,
 )
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from services.runtime.settings import Settings
 
@@ -38,10 +38,22 @@ _SHARED: tuple[Processor, ...] = (
 _QUIET = ("aiokafka", "uvicorn.access", "uvicorn.error", "faststream", "kafka")
 
 
-def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
-    """Send every log entry, ours and the libraries', to `stream` (stderr) in one form."""
+def configure_logging(
+    settings: Settings, stream: TextIO | None = None, *, process: int | None = None
+) -> None:
+    """Send every log entry, ours and the libraries', to `stream` (stderr) in one form.
+
+    With `process`, each entry has that number: several processes write to one stream.
+    """
+
+    def numbered(_: object, __: str, entry: EventDict) -> EventDict:
+        if process is not None:
+            entry["process"] = process
+        return entry
+
+    shared = (numbered, *_SHARED)
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
@@ -49,7 +61,7 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=list(_SHARED),
+            foreign_pre_chain=list(shared),
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *_renderers(settings.log_format),

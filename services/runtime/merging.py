@@ -1,0 +1,50 @@
+"""What several processes answer about their health and metrics, as one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Answer = Mapping[str, Any]
+"""A health report: `status`, and `checks` by name, each with `ok` and `detail`."""
+
+
+def merge_health(answers: Mapping[int, Answer]) -> dict[str, Any]:
+    """One report of all: ok when each is; a check's name begins with its process's number."""
+    checks = {
+        f"{number}.{name}": check
+        for number, answer in answers.items()
+        for name, check in answer["checks"].items()
+    }
+    is_well = bool(answers) and all(answer["status"] == "ok" for answer in answers.values())
+    return {"status": "ok" if is_well else "failing", "checks": checks}
+
+
+def merge_metrics(texts: Mapping[int, str]) -> str:
+    """One Prometheus text of all: each sample gets the label `process`, each family stands once."""
+    heads: dict[str, list[str]] = {}
+    samples: dict[str, list[str]] = {}
+    for number, text in texts.items():
+        family = ""
+        for line in text.splitlines():
+            if line.startswith("#"):
+                family = line.split(" ", 3)[2]
+                if line not in heads.setdefault(family, []):
+                    heads[family].append(line)
+            elif line:
+                samples.setdefault(family, []).append(_labelled(line, number))
+    return "".join(f"{line}\n" for line in _in_families(heads, samples))
+
+
+def _labelled(sample: str, number: int) -> str:
+    name, brace, labels = sample.partition("{")
+    if brace:
+        return f'{name}{{process="{number}",{labels}'
+    name, _, value = sample.partition(" ")
+    return f'{name}{{process="{number}"}} {value}'
+
+
+def _in_families(heads: Mapping[str, list[str]], samples: Mapping[str, list[str]]) -> Iterable[str]:
+    for family, lines in heads.items():
+        yield from lines
+        yield from samples.get(family, ())
