@@ -15,15 +15,53 @@ say() {
     printf 'setup: %s\n' "$*"
 }
 
+is_new_enough() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+# Debian and Ubuntu build theirs with a profile without saying --enable-optimizations; what they say
+# is where they keep the wheels of pip.
+is_optimised() {
+    "$1" -c 'import sys, sysconfig
+said = sysconfig.get_config_var("CONFIG_ARGS") or ""
+signs = ("--enable-optimizations", "--with-wheel-pkg-dir=/usr/share/python-wheels")
+sys.exit(not any(sign in said for sign in signs))' 2>/dev/null
+}
+
+# Without them no virtual environment with pip can be made: Debian has both in python3-venv.
+can_make_venv() {
+    "$1" -c 'import ensurepip, venv' 2>/dev/null
+}
+
+# The first that was built with a profile (PGO); without one, the first that is new enough.
 find_python() {
-    local name
-    for name in ${PYTHON:-python3.11 python3.12 python3.13 python3.14 python3}; do
-        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    local name first=""
+    if [ -n "${PYTHON:-}" ]; then
+        is_new_enough "$PYTHON" || fail "PYTHON=$PYTHON is no Python 3.11 or later"
+        command -v "$PYTHON"
+        return
+    fi
+    for name in python3.11 python3.12 python3.13 python3.14 python3 \
+        /usr/bin/python3.11 /usr/bin/python3.12 /usr/bin/python3.13 /usr/bin/python3.14; do
+        is_new_enough "$name" && can_make_venv "$name" || continue
+        if is_optimised "$name"; then
             command -v "$name"
             return
         fi
+        first=${first:-$name}
     done
-    fail "no Python 3.11 or later on the PATH: install one, or name it: make setup PYTHON=/path/to/python3.11"
+    [ -n "$first" ] || fail "no Python 3.11 or later with the modules venv and ensurepip" \
+        "(on Debian and Ubuntu: apt install python3-venv):" \
+        "install one, or name it: make setup PYTHON=/path/to/python3.11"
+    command -v "$first"
+}
+
+say_how_it_was_built() {
+    if is_optimised "$1"; then
+        say "$1 was built with profile-guided optimisation"
+    else
+        say "$1 was built without profile-guided optimisation: about a quarter slower than one with it"
+    fi
 }
 
 check_disk() {
@@ -72,6 +110,7 @@ no_index="the package index could not be used (see above): connect to the networ
 python=$(find_python)
 check_disk
 say "1/4 virtual environment with $("$python" --version)"
+say_how_it_was_built "$python"
 make_venv "$python"
 say "2/4 installer"
 install_uv || fail "$no_index"
