@@ -119,7 +119,9 @@ class Programme:
         contenders = (OURS, *CEILINGS, TEXTBOOK, FASTSTREAM_OUTBOX)
         entrants = [Entrant(each, TRIAL.get(each.name, TRIAL_OF_SLOW)) for each in contenders]
         pace = Pace(self.extent.seconds, TRIAL["ours"], MOST_ITEMS)
+        names = [each.name for each in contenders]
         rates = await rates_of(self.track, traffic, entrants, self._read_records)
+        self.results.records.sort(key=lambda each: names.index(each.contender))
         entrants = paced(entrants, rates, traffic, pace)
         await self._race(HEADLINE_MIX, traffic, entrants, self.extent.rounds)
 
@@ -127,7 +129,8 @@ class Programme:
         self, contender: Contender, installation: Installation, made: Mix
     ) -> None:
         few = made.letters[:TRIAL_OF_SLOW]
-        self.results.records.append(await differences.read(contender.name, installation, few))
+        records = await differences.read(contender.name, installation, few)
+        self.results.records.append(records)
 
     async def _other(self, title: str, traffic: Traffic, entrants: list[Entrant]) -> None:
         """All contenders with the same messages, as many as ours needs."""
