@@ -59,7 +59,7 @@ async def paced_by_ours(
     """The entrants, all with as many items as ours (the first of them) needs."""
     few = min(pace.trial_items, TRIAL_BYTES // traffic.value_bytes)
     [lap] = await track.race(traffic, [replace(entrants[0], items=few, stored=0)], 1)
-    needed = items(lap.items_per_s, 1, traffic, pace)
+    needed = max(few, items(lap.items_per_s, 1, traffic, pace))
     return [replace(each, items=needed) for each in entrants]
 
 
