@@ -26,7 +26,7 @@ def race_table(race: Race) -> Table:
     fastest = max(lap.load_per_s for lap in race.laps)
     caption = f"before the clock runs, the generator put up to {fastest:,.0f} messages/s on topics"
     table = Table(title=race.title, title_justify="left", caption=caption)
-    table.add_column("contender")
+    table.add_column("contender", no_wrap=True)
     for name in (
         "stored",
         "replicas",
