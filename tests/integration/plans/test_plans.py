@@ -33,7 +33,6 @@ REPORT = "a report over all facts, made for a person"
 REBUILD = "empties the table, once, on an operator's command"
 WHOLE_BY_NATURE = {
     "runtime/outbox.sql:has_waiting_rows": "stops at the first row; asked when shards change",
-    "runtime/outbox.sql:find_waiting_rows": "an operator's look at what waits",
     "runtime/parking.sql:count_parked": "a gauge, every few seconds; the queue is mostly empty",
     "runtime/parking.sql:read_queue": "an operator's list of who stands behind whom",
     "runtime/waiting.sql:count_waiting": "a gauge, every few seconds; little waits",
