@@ -27,7 +27,8 @@ class Message(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _null_is_absent(cls, data: Any) -> Any:
+    def null_is_absent(cls, data: Any) -> Any:
+        """A decoded object without the members that are null."""
         if isinstance(data, dict) and None in data.values():
             return {name: value for name, value in data.items() if value is not None}
         return data

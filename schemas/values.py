@@ -25,7 +25,7 @@ MONEY_WHOLE_DIGITS = MONEY_DIGITS - MONEY_PLACES
 
 # No C0 or C1 control characters: they cannot be shown, and Postgres cannot hold U+0000.
 _PRINTABLE = r"[^\x00-\x1f\x7f-\x9f]"
-_NO_NUL = r"^[^\x00]*$"
+NO_NUL = r"^[^\x00]*$"
 
 _RFC3339 = re.compile(
     r"(\d{4})-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
@@ -50,6 +50,8 @@ def _moment(value: Any) -> datetime:
             found = datetime.fromisoformat(value.replace("z", "Z"))
         except ValueError as error:
             raise refused(f"is not a moment that exists: {error}") from None
+    if EARLIEST.year < found.year < LATEST.year - 1:
+        return found  # Whatever its offset: that is less than a day.
     if not EARLIEST.year <= found.year <= LATEST.year:
         raise refused(f"must be {BOUNDS}")
     aware = found if found.tzinfo else found.replace(tzinfo=UTC)
@@ -88,7 +90,7 @@ def _day_or_moment(value: Any) -> date | datetime:
     return _timestamp(value)
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
     """Refuse what Python would take for a number: true, "1_000", digits of other scripts."""
     if isinstance(value, bool):
         raise refused("must be a number, not true or false")
@@ -105,7 +107,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _plain(value: Decimal) -> Decimal:
+def plain_number(value: Decimal) -> Decimal:
     """Write 1E+2 as 100 and 0E-900 as 0.0000: the same amount, in a form any store can hold."""
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and not -MONEY_PLACES <= exponent <= 0:
@@ -131,10 +133,10 @@ def _real_number(value: Any) -> Any:
     return value
 
 
-Word = Annotated[str, StringConstraints(max_length=64, pattern=_NO_NUL)]
-Line = Annotated[str, StringConstraints(max_length=255, pattern=_NO_NUL)]
-LongLine = Annotated[str, StringConstraints(max_length=1024, pattern=_NO_NUL)]
-Paragraph = Annotated[str, StringConstraints(max_length=4000, pattern=_NO_NUL)]
+Word = Annotated[str, StringConstraints(max_length=64, pattern=NO_NUL)]
+Line = Annotated[str, StringConstraints(max_length=255, pattern=NO_NUL)]
+LongLine = Annotated[str, StringConstraints(max_length=1024, pattern=NO_NUL)]
+Paragraph = Annotated[str, StringConstraints(max_length=4000, pattern=NO_NUL)]
 Url = Annotated[
     str, StringConstraints(max_length=2048, pattern=r"^https?://[^\s\x00-\x1f\x7f-\x9f]+$")
 ]
@@ -202,15 +204,15 @@ def _amount_schema(*, signed: bool) -> dict[str, Any]:
 Money = Annotated[
     Decimal,
     Field(max_digits=MONEY_DIGITS, decimal_places=MONEY_PLACES, ge=0, allow_inf_nan=False),
-    BeforeValidator(_number),
-    AfterValidator(_plain),
+    BeforeValidator(number),
+    AfterValidator(plain_number),
     WithJsonSchema(_amount_schema(signed=False)),
 ]
 SignedMoney = Annotated[
     Decimal,
     Field(max_digits=MONEY_DIGITS, decimal_places=MONEY_PLACES, allow_inf_nan=False),
-    BeforeValidator(_number),
-    AfterValidator(_plain),
+    BeforeValidator(number),
+    AfterValidator(plain_number),
     WithJsonSchema(_amount_schema(signed=True)),
 ]
 # Some shops write a discount as a negative amount; what is taken off is the same.

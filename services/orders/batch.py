@@ -28,6 +28,7 @@ from services.orders.entrants import hint_of, keys_of, names_of, waiting_entrant
 from services.orders.messages import context, outgoing
 from services.orders.messages.incoming import (
     COMMANDS,
+    READERS,
     TRACKING,
     Asked,
     Entry,
@@ -48,6 +49,7 @@ from services.runtime.queries import load
 from services.runtime.senders import senders_of
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
+from services.runtime.twins import count_roads
 from services.runtime.waiting import Waiting
 
 SWEEP_ITEMS = 500
@@ -84,6 +86,7 @@ class OrdersBatch:
         """Decide every item of the batch and write what follows, stage by stage."""
         watch = _StopWatch(self._metrics)
         entries = [*tried_again(batch, self._senders), *arrived(batch, self._senders)]
+        count_roads(READERS, self._metrics, SERVICE)
         watch.lap("decode")
         agenda = await self._read(connection, entries, batch)
         watch.lap("read")

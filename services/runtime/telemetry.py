@@ -135,6 +135,12 @@ COUNTERS = (
         ("service", "topic", "outcome", "reason"),
     ),
     _Spec(
+        "decoded_total",
+        "Messages read (of a bulk command its items), each time, by road: fast, or contract for "
+        "those that the contract's own models had to read.",
+        ("service", "type", "road"),
+    ),
+    _Spec(
         "parked_total",
         "Items parked or parked again, by kind: behind is no failure of its own.",
         ("service", "topic", "kind"),
@@ -181,6 +187,7 @@ class Metrics:
         self.relay_shards = self._gauge("relay_shards")
         self.relay_refused_shards = self._gauge("relay_refused_shards")
         self.items_total = self._counter("items_total")
+        self.decoded_total = self._counter("decoded_total")
         self.parked_total = self._counter("parked_total")
         self.relay_published_total = self._counter("relay_published_total")
         self.fence_refusals_total = self._counter("fence_refusals_total")

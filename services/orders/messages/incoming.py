@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas import commands as contract
+from schemas import orders as shapes
 from schemas import tracking as tracking_contract
 from services.orders.domain.commands import Command, Reference, ReferenceKind, UpsertOrder
 from services.orders.messages import claims, orders, tracking
@@ -31,6 +32,7 @@ from services.runtime.records import (
 )
 from services.runtime.rejections import Rejection
 from services.runtime.resending import only_items
+from services.runtime.twins import Reader
 
 COMMANDS = "orders.commands"
 TRACKING = "carrier.tracking"
@@ -61,29 +63,42 @@ Entry: TypeAlias = Asked | Rejection | Unread
 # How each type becomes a command: from the message's body, the item and the time it is read at.
 Translate: TypeAlias = Callable[[Any, Item, datetime], Command]
 
+_PLACE = Reader(contract.OrderPlace, telling=(shapes.OrderPlacement,))
+_UPSERT = Reader(contract.OrderUpsert, telling=(shapes.OrderPlacement,))
+_UPDATE = Reader(contract.OrderUpdate)
+_CANCEL = Reader(contract.OrderCancel)
+_SHIPMENT = Reader(contract.ShipmentUpdate)
+_ANALYTICS = Reader(contract.OrderAnalyticsUpsert)
+_FULFILL = Reader(contract.BulkFulfillment, telling=(shapes.OrderPlacement,))
+_REPORT = Reader(tracking_contract.TrackingReport, telling=(tracking_contract.Scan,))
+
+READERS: Mapping[str, Reader[Any]] = {
+    contract.ORDER_PLACE: _PLACE,
+    contract.ORDER_UPSERT: _UPSERT,
+    contract.ORDER_UPDATE: _UPDATE,
+    contract.ORDER_CANCEL: _CANCEL,
+    contract.SHIPMENT_UPDATE: _SHIPMENT,
+    contract.ORDER_ANALYTICS_UPSERT: _ANALYTICS,
+    contract.ORDERS_FULFILL_BULK: _FULFILL,
+    tracking_contract.TRACKING_REPORTED: _REPORT,
+}
+"""What reads each type; of a bulk command each of its items."""
+
 _COMMANDS: Mapping[str, Translate] = {
-    contract.ORDER_PLACE: lambda body, item, _: orders.place(
-        validate(contract.OrderPlace, body), item
-    ),
-    contract.ORDER_UPSERT: lambda body, item, _: orders.upsert(
-        validate(contract.OrderUpsert, body), item
-    ),
-    contract.ORDER_UPDATE: lambda body, item, _: orders.update(
-        validate(contract.OrderUpdate, body), item
-    ),
-    contract.ORDER_CANCEL: lambda body, item, _: orders.cancel(
-        validate(contract.OrderCancel, body), item
-    ),
+    contract.ORDER_PLACE: lambda body, item, _: orders.place(_PLACE.read(body), item),
+    contract.ORDER_UPSERT: lambda body, item, _: orders.upsert(_UPSERT.read(body), item),
+    contract.ORDER_UPDATE: lambda body, item, _: orders.update(_UPDATE.read(body), item),
+    contract.ORDER_CANCEL: lambda body, item, _: orders.cancel(_CANCEL.read(body), item),
     contract.SHIPMENT_UPDATE: lambda body, item, _: orders.update_shipment(
-        validate(contract.ShipmentUpdate, body), item
+        _SHIPMENT.read(body), item
     ),
     contract.ORDER_ANALYTICS_UPSERT: lambda body, item, _: orders.upsert_analytics(
-        validate(contract.OrderAnalyticsUpsert, body), item
+        _ANALYTICS.read(body), item
     ),
 }
 _TRACKING: Mapping[str, Translate] = {
     tracking_contract.TRACKING_REPORTED: lambda body, item, now: tracking.report(
-        validate(tracking_contract.TrackingReport, body), item, now
+        _REPORT.read(body), item, now
     ),
 }
 _CLAIM_EVENTS: Mapping[str, Translate] = {
@@ -207,7 +222,7 @@ def _read_bulk(message: Message, only: int | None) -> Iterator[Entry]:
 def _read_fulfillment(message: Message, bulk: contract.OrdersFulfillBulk, item: Item) -> Entry:
     """One item of a bulk command; what is wrong with it is no other item's trouble."""
     try:
-        checked = validate(contract.BulkFulfillment, item.body, f"/items/{item.index}")
+        checked = _FULFILL.read(item.body, f"/items/{item.index}")
         return Asked(item, orders.fulfill(bulk, checked, item))
     except Malformed as malformed:
         return _refuse(message, item.index, malformed, of_many=True)

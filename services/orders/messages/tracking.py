@@ -6,8 +6,10 @@ module beside this one that ends in the same `ReportTracking`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from schemas import enums
 from schemas import tracking as contract
 from services.orders.domain import scans as domain
 from services.orders.domain.carriers import event_name_of
@@ -15,17 +17,26 @@ from services.orders.domain.commands import ReportTracking
 from services.orders.domain.identity import scan_key
 from services.orders.domain.parcel import normalise_number
 from services.runtime.records import Item
+from services.runtime.twins import unsaid
+
+_PRECISIONS: Mapping[enums.Precision, domain.Precision] = {
+    each: domain.Precision(each.value) for each in enums.Precision
+}
+_DIRECTIONS: Mapping[enums.Direction, domain.Direction] = {
+    each: domain.Direction(each.value) for each in enums.Direction
+}
 
 
 def report(message: contract.TrackingReport, item: Item, now: datetime) -> ReportTracking:
     """`tracking.reported`: the scans of one number, each with its instant and identity."""
     number = normalise_number(message.tracking_number)
+    carrier = message.carrier_reference
     return ReportTracking(
         item_id=item.item_id,
         causation_id=item.causation_id,
         tracking_number=message.tracking_number,
-        carrier_reference=message.carrier_reference,
-        scans=tuple(_scan(scan, message.carrier_reference, number, now) for scan in message.scans),
+        carrier_reference=carrier,
+        scans=tuple([_scan(scan, carrier, number, now) for scan in message.scans]),
     )
 
 
@@ -41,8 +52,8 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         occurred_at=occurred_at,
         retracts=scan.retracts,
     )
-    is_said = "precision" in scan.model_fields_set
-    precision = domain.Precision(scan.precision.value) if is_said else None
+    precision = None if "precision" in unsaid(scan) else _PRECISIONS[scan.precision]
+    eta, proof, place = scan.eta, scan.proof, scan.location
     return domain.Scan(
         key=key,
         event_name=event_name,
@@ -55,20 +66,18 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         timezone=scan.timezone,
         tz_known=tz_known,
         precision=domain.precision_of(scan.occurred_at, precision),
-        location=_location(scan.location),
-        eta=domain.Eta(earliest=scan.eta.from_, latest=scan.eta.to) if scan.eta else None,
+        location=None if place is None else _location(place),
+        eta=None if eta is None else domain.Eta(earliest=eta.from_, latest=eta.to),
         reason=scan.reason,
         attempt=scan.attempt,
-        direction=domain.Direction(scan.direction.value) if scan.direction else None,
-        pickup=_pickup(scan.pickup),
-        proof=domain.Proof(**dict(scan.proof)) if scan.proof else None,
+        direction=None if scan.direction is None else _DIRECTIONS[scan.direction],
+        pickup=None if scan.pickup is None else _pickup(scan.pickup),
+        proof=None if proof is None else _proof(proof),
         retracts=scan.retracts,
     )
 
 
-def _location(location: contract.Location | None) -> domain.Location | None:
-    if location is None:
-        return None
+def _location(location: contract.Location) -> domain.Location:
     return domain.Location(
         city=location.city,
         postal_code=location.postal_code,
@@ -83,9 +92,11 @@ def _text(degrees: object) -> str | None:
     return None if degrees is None else str(degrees)
 
 
-def _pickup(pickup: contract.Pickup | None) -> domain.Pickup | None:
-    if pickup is None:
-        return None
+def _proof(proof: contract.Proof) -> domain.Proof:
+    return domain.Proof(signed_by=proof.signed_by, image_url=proof.image_url)
+
+
+def _pickup(pickup: contract.Pickup) -> domain.Pickup:
     return domain.Pickup(
         type=pickup.type.value,
         name=pickup.name,
