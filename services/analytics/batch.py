@@ -49,7 +49,7 @@ class EventBatches:
         decided = time.perf_counter()
         await store.save(connection, fold(each.news for each in tellings if each.news))
         outgoing = await rejections.save(connection, refused, source=SOURCE, now=batch.now)
-        await self._outbox.append(connection, outgoing)
+        await self._outbox.append(connection, outgoing, step=batch.step)
         await self._queue.save(connection, batch, lanes)
         self._observe("write", time.perf_counter() - decided)
         if not batch.is_trial:

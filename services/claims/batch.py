@@ -111,7 +111,7 @@ class ClaimBatches:
         ]
         told = await rejections.save(connection, refused, source=SOURCE, now=docket.now)
         records = [*self._events(docket), *told]
-        await self._outbox.append(connection, records, caused_at=batch.caused_at)
+        await self._outbox.append(connection, records, caused_at=batch.caused_at, step=batch.step)
         await self._queue.save(connection, batch, docket.lanes)
 
     async def _write_waiting(self, connection: Connection, docket: Docket) -> None:

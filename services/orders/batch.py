@@ -98,7 +98,7 @@ class OrdersBatch:
         watch.lap("write")
         records = [*self._records(docket), *refused_outcomes(docket.refused, docket.now), *told]
         watch.lap("encode")
-        await self._outbox.append(connection, records, caused_at=batch.caused_at)
+        await self._outbox.append(connection, records, caused_at=batch.caused_at, step=batch.step)
         await self._queue.save(connection, batch, docket.lanes)
         if not batch.is_trial:
             tell(self._metrics, docket.decided, docket.refused)

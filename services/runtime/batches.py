@@ -18,6 +18,7 @@ from services.runtime.parking.values import (
 )
 from services.runtime.postgres import Connection
 from services.runtime.records import Original
+from services.runtime.steps import Step
 
 
 @dataclass(slots=True)
@@ -81,6 +82,9 @@ class Batch:
     heard_max: int | None = None
     """A trial: go only so far, and tell nobody. It is rolled back."""
     report: BatchReport = field(default_factory=BatchReport, compare=False)
+    step: Step | None = field(default=None, compare=False)
+    """Where the batch ends; None in a trial, and where nothing came from Kafka. `Outbox.append`
+    stores it with the batch's records; the consumer does where it was not."""
 
     @property
     def caused_at(self) -> datetime | None:

@@ -212,17 +212,19 @@ class BatchConsumer:
         """Apply, step on, and say what the fuses make of it; a fuse that trips undoes it all."""
         records = tuple(self._original(record) for part in fenced.values() for record in part)
         doomed = {**self._doomed, **trying.doomed}
+        step = self._positions.step({p: r[-1] for p, r in fenced.items()})
         batch = Batch(
             records,
             self._clock.now(),
             doomed=doomed,
             heard_max=trying.heard_max,
             report=trying.report,
+            step=None if trying.is_trial else step,
         )
         await self._apply(connection, batch)
         if trying.is_trial:
             return {}
-        await self._positions.save(connection, {p: r[-1] for p, r in fenced.items()})
+        await self._positions.save(connection, step)
         return self.assignment.fuses.check(shares(batch.report, fenced, self._topic_prefix))
 
     def _original(self, record: ConsumedRecord) -> Original:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from services.runtime.event_headers import pack_headers, read_headers
 from services.runtime.leases import old_relays
 from services.runtime.packing import pack
 from services.runtime.queries import load
+from services.runtime.steps import NO_STEP, Step
 
 SQL = load(Path(__file__).parent / "sql" / "outbox.sql")
 # What a row holds at most, unpacked, unless one record is larger: the relay holds rows of all its
@@ -61,9 +62,13 @@ class Outbox:
         outgoing: Sequence[Outgoing],
         *,
         caused_at: datetime | None = None,
+        step: Step | None = None,
     ) -> None:
         """Store the records in one statement: for each shard one row, or several where they are
         larger than ROW_BYTES.
+
+        The same statement stores `step`, where the batch ends, unless there are no records or an
+        old relay is alive; `step.is_stored` says whether it did.
 
         Must run under the locks of the orders the records tell of: ids are taken here, and per
         order their order must be the order of commits.
@@ -75,14 +80,44 @@ class Outbox:
         by_shard: dict[int, list[Outgoing]] = {}
         for record in outgoing:
             by_shard.setdefault(shard_of(record.shard_by, self._shards), []).append(record)
-        columns, rows = (PACKED, _packed_rows) if self._packs else (ARRAYS, _array_rows)
+        shards = sorted(by_shard.items())
+        if self._packs:
+            await self._append_packed(connection, shards, caused_at, step)
+        else:
+            await self._append_arrays(connection, shards, caused_at)
+
+    async def _append_packed(
+        self,
+        connection: Connection,
+        by_shard: Sequence[tuple[int, Sequence[Outgoing]]],
+        caused_at: datetime | None,
+        step: Step | None,
+    ) -> None:
+        rows = [
+            (shard, packed.value, packed.records, packed.unpacked_bytes)
+            for shard, records in by_shard
+            for packed in pack(records, ROW_BYTES)
+        ]
+        columns = map(list, zip(*rows, strict=True))
+        moved = NO_STEP if step is None or step.is_stored else step
+        await connection.execute(
+            SQL["append_rows"], *columns, caused_at, self._shards, moved.group, *moved.columns
+        )
+        if step is not None:
+            step.is_stored = True
+
+    async def _append_arrays(
+        self,
+        connection: Connection,
+        by_shard: Sequence[tuple[int, Sequence[Outgoing]]],
+        caused_at: datetime | None,
+    ) -> None:
         await connection.copy_records_to_table(
             "outbox",
-            columns=["shard", "caused_at", "shards", *columns],
+            columns=["shard", "caused_at", "shards", *ARRAYS],
             records=[
-                (shard, caused_at, self._shards, *row)
-                for shard, records in sorted(by_shard.items())
-                for row in rows(records)
+                (shard, caused_at, self._shards, *_as_arrays(records))
+                for shard, records in by_shard
             ],
         )
 
@@ -99,20 +134,14 @@ def shard_of(shard_by: str, shards: int) -> int:
     return zlib.crc32(shard_by.encode()) % shards
 
 
-PACKED = ("packed", "records", "unpacked_bytes")
 ARRAYS = ("topics", "keys", "headers", "values", "records", "unpacked_bytes")
 
 
-def _packed_rows(records: Sequence[Outgoing]) -> Iterator[tuple[object, ...]]:
-    for packed in pack(records, ROW_BYTES):
-        yield packed.value, packed.records, packed.unpacked_bytes
-
-
-def _array_rows(records: Sequence[Outgoing]) -> Iterator[tuple[object, ...]]:
+def _as_arrays(records: Sequence[Outgoing]) -> tuple[object, ...]:
     """One row as the version before reads it."""
     headers = [pack_headers(read_headers(record.headers)) for record in records]
     sizes = (len(each.key) + len(each.value) for each in records)
-    yield (
+    return (
         [record.topic for record in records],
         [record.key for record in records],
         headers,

@@ -27,6 +27,7 @@ from services.runtime.lost import (
 from services.runtime.places import Ended, Placed
 from services.runtime.queries import load
 from services.runtime.records import ConsumedRecord
+from services.runtime.steps import Step
 from services.runtime.witnesses import Mark, Witnesses, mark_of
 
 SQL = load(Path(__file__).parent / "sql" / "positions.sql")
@@ -271,19 +272,22 @@ class Positions:
         }
         return [p for p in partitions if stored.get(p) != self.next_offset(p)]
 
-    async def save(
-        self, connection: Connection, last: Mapping[TopicPartition, ConsumedRecord]
-    ) -> None:
-        """Store where the batch ends, in the batch's own transaction; by its last records."""
+    def step(self, last: Mapping[TopicPartition, ConsumedRecord]) -> Step:
+        """Where a batch ends, by its last records."""
         marks = [mark_of(record) for record in last.values()]
-        await connection.execute(
-            SQL["move_positions"],
-            self.group,
+        columns = (
             *_columns(list(last)),
             [mark.offset for mark in marks],
             [mark.timestamp_ms for mark in marks],
             [mark.crc32 for mark in marks],
         )
+        return Step(self.group, columns)
+
+    async def save(self, connection: Connection, step: Step) -> None:
+        """Store where the batch ends, in the batch's own transaction, unless the outbox has."""
+        if not step.is_stored:
+            await connection.execute(SQL["move_positions"], step.group, *step.columns)
+            step.is_stored = True
 
 
 def _columns(partitions: Sequence[TopicPartition]) -> tuple[list[str], list[int]]:

@@ -167,7 +167,15 @@ class Rows:
 
     async def execute(self, statement: str, *args: Any) -> None:
         """Do what a writing statement does."""
-        assert _name(statement) == "save_rows", f"{_name(statement)}: say what it writes"
+        match _name(statement):
+            case "save_rows":
+                self._save_rows(args)
+            case "append_rows":
+                self._append_rows(args)
+            case name:
+                raise AssertionError(f"{name}: say what it writes")
+
+    def _save_rows(self, args: Sequence[Any]) -> None:
         for _, number, document, _owners in zip(*args[:4], strict=True):
             self.parcels[number] = {"number": number, "document": document}
         for _, id_, _, _, _, document, applied in zip(*args[4:11], strict=True):
@@ -177,15 +185,12 @@ class Rows:
             row = {"shop": shop, "kind": kind, "value": value, "order_id": id_}
             self.references[shop, kind, value] = row
 
-    async def copy_records_to_table(
-        self, table: str, *, columns: Sequence[str], records: Sequence[Sequence[Any]]
-    ) -> None:
-        """Keep the rows of the outbox."""
-        assert table == "outbox"
-        for record in records:
-            row = dict.fromkeys(("slot", "created_at", "is_last"))
-            row |= {"id": len(self.outbox), **dict(zip(columns, record, strict=True))}
-            self.outbox.append(row)
+    def _append_rows(self, args: Sequence[Any]) -> None:
+        nothing = dict.fromkeys(("slot", "created_at", "is_last"))
+        for shard, packed, records, unpacked_bytes in zip(*args[:4], strict=True):
+            row = {"id": len(self.outbox), "shard": shard, "caused_at": args[4], "packed": packed}
+            row |= {"records": records, "unpacked_bytes": unpacked_bytes}
+            self.outbox.append(nothing | row)
 
     async def fetchval(self, statement: str, *args: Any) -> Any:
         """What the outbox asks before it packs: which service it is of, and who else relays."""

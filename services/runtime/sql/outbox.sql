@@ -1,3 +1,24 @@
+-- name: append_rows
+-- Add packed rows and, in the same round trip, step past the batch that made them. Sorted before
+-- the defaults are computed: ids rise in the order given. No positions where no batch ends.
+-- $1 shards, $2 packed, $3 records, $4 unpacked bytes (in step), $5 caused at, $6 number of shards,
+-- $7 group, $8 topics, $9 partitions, $10 offsets, $11 timestamps, $12 checksums (in step)
+WITH moved AS (
+    UPDATE position
+       SET next_offset = last.last_offset + 1, updated_at = now(), tries = 0,
+           last_offset = last.last_offset, last_timestamp_ms = last.timestamp_ms,
+           last_crc32 = last.crc32
+      FROM unnest($8::text[], $9::integer[], $10::bigint[], $11::bigint[], $12::bigint[])
+           AS last(topic, partition, last_offset, timestamp_ms, crc32)
+     WHERE position.consumer_group = $7
+       AND position.topic = last.topic AND position.partition = last.partition
+)
+INSERT INTO outbox (shard, packed, records, unpacked_bytes, caused_at, shards)
+SELECT shard, packed, records, unpacked_bytes, $5::timestamptz, $6::smallint
+  FROM unnest($1::smallint[], $2::bytea[], $3::integer[], $4::integer[])
+       WITH ORDINALITY AS added(shard, packed, records, unpacked_bytes, nth)
+ ORDER BY nth;
+
 -- name: read_outbox
 -- The oldest visible rows of each held shard, in id order within the shard, whichever part they
 -- are in: as many as stay within the bytes, unpacked, but the oldest always. Of arrays that the

@@ -85,7 +85,7 @@ async def test_a_batch_takes_as_many_statements_for_1000_events_as_for_one(conne
 
     await statements("first", 1)  # A connection asks once how types are encoded.
 
-    assert await statements("small", 1) == await statements("large", 1000) == 7
+    assert await statements("small", 1) == await statements("large", 1000) == 8
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """A batch costs a constant number of statements, whatever it holds and however much is stored."""
 
 import pytest
-from asyncpg import Connection
 
 from services.orders import docket
 from services.runtime.consumer import Batch
@@ -26,15 +25,14 @@ def a_mixed_batch(count, start=0):
 
 @pytest.fixture
 def count_statements(pool, orders):
-    """Applies a batch and lists what it sends to Postgres; COPY is sent by a method of its own."""
+    """Applies a batch and lists what it sends to Postgres."""
 
     async def run(records):
         sent = []
         async with pool.acquire() as connection:
-            counted = CountingConnection(connection, sent)
             with connection.query_logger(lambda query: sent.append(query.query)):
                 async with connection.transaction():
-                    await orders.apply(counted, Batch(records, NOW))
+                    await orders.apply(connection, Batch(records, NOW))
         return [each for each in sent if not (is_of_the_driver(each) or is_a_look(each))]
 
     return run
@@ -48,21 +46,6 @@ def is_of_the_driver(statement):
 def is_a_look(statement):
     """What the outbox asks once a second, however many batches there are."""
     return statement.startswith(("-- find_service\n", "-- count_old_relays\n"))
-
-
-class CountingConnection:
-    """A connection whose COPYs are counted; everything else is the connection's."""
-
-    def __init__(self, connection: Connection, sent: list[str]) -> None:
-        self._connection = connection
-        self._sent = sent
-
-    def __getattr__(self, name):
-        return getattr(self._connection, name)
-
-    async def copy_records_to_table(self, *args, **kwargs):
-        self._sent.append("COPY")
-        return await self._connection.copy_records_to_table(*args, **kwargs)
 
 
 async def test_a_batch_of_a_thousand_sends_as_many_statements_as_a_batch_of_one(

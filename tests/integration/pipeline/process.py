@@ -110,8 +110,8 @@ class Process:
         self.applied += [record.coordinates for record in batch.records]
         self._come_by(WRITTEN)
 
-    async def save(self, connection, last):
+    async def save(self, connection, step):
         """The position, in the batch's transaction."""
-        await self._save(connection, last)
+        await self._save(connection, step)
         self._has_saved = True
         self._come_by(STEPPED)

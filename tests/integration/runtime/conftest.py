@@ -53,6 +53,7 @@ class Echo:
                 Outgoing(WRITTEN, record.key, record.value, NO_HEADERS, record.key.decode())
                 for record in batch.records
             ],
+            step=batch.step,
         )
 
 

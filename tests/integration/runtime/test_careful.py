@@ -120,7 +120,7 @@ async def test_moving_on_clears_the_count(connection):
     await process.begin_alone()
     await connection.execute("UPDATE position SET next_offset = 0, tries = 1")
 
-    await process.positions.save(connection, {HERE: Applied()})
+    await process.positions.save(connection, process.positions.step({HERE: Applied()}))
 
     assert await connection.fetchval("SELECT tries FROM position") == 0
     assert await process.begin_alone(1) == 1

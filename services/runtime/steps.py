@@ -1,0 +1,22 @@
+"""Where a batch ends, until it is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Step:
+    """The new positions of a batch's partitions, by the last records applied.
+
+    They are stored once, in the batch's transaction: by the statement that stores the batch's first
+    outgoing records, or by a statement of their own where no record leaves.
+    """
+
+    group: str
+    columns: tuple[list[str], list[int], list[int], list[int], list[int]]
+    """Topics, partitions, offsets, timestamps in ms and checksums, in step."""
+    is_stored: bool = False
+
+
+NO_STEP = Step("", ([], [], [], [], []))

@@ -1,0 +1,76 @@
+"""What one batch sends to Postgres, from its beginning to its commit."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.integration.pipeline.log import Log
+from tests.integration.pipeline.messages import Message
+from tests.integration.pipeline.model import Command
+from tests.integration.pipeline.process import Process
+
+# What the outbox asks once a second.
+LOOKS = {"find_service", "count_old_relays"}
+
+
+class Listening(Process):
+    """Notes the names of the statements that its connections send."""
+
+    def __init__(self, stage, log):
+        super().__init__(stage, log)
+        self.sent = []
+
+    @asynccontextmanager
+    async def acquire(self):
+        async with super().acquire() as connection:
+            with connection.query_logger(lambda sent: self.sent.append(name_of(sent.query))):
+                yield connection
+
+
+def name_of(statement):
+    """As `load` writes it in the first line."""
+    return statement.splitlines()[0].removeprefix("-- ")
+
+
+@pytest.fixture
+def send(stage):
+    """Applies commands as one batch of two partitions; returns what the batch sent."""
+    stage.empty()
+    log = Log(2)
+    process = Listening(stage, log)
+    stage.run(process.take(log.partitions))
+
+    def one_batch(*commands):
+        for command in commands:
+            message = Message((command,), f"{command.kind}-{command.order}")
+            partition = log.partitions[int(command.order) % 2]
+            log.append(partition, message.key, message.value, message.headers, 1_772_366_400_000)
+        process.poll(most=10)
+        process.sent.clear()
+        stage.run(process.handle())
+        return [each for each in process.sent if each not in LOOKS]
+
+    one_batch(a_place("1"))  # What the driver asks once a connection is asked here.
+    return one_batch
+
+
+def a_place(order):
+    return Command("place", order, "Berlin")
+
+
+def test_a_batch_of_new_orders_takes_six_round_trips(send, stage):
+    trips = ["BEGIN;", "lock_positions", "lock_batch", "save_rows", "append_rows", "COMMIT;"]
+
+    assert send(a_place("2")) == trips
+    assert send(a_place("3"), a_place("4")) == trips
+
+    assert stage.run(stage.positions()) == {0: 2, 1: 2}
+    assert len(stage.run(stage.facts()).events) == 4
+
+
+def test_a_batch_of_which_nothing_is_published_stores_its_position_too(send, stage):
+    sent = send(Command("cancel", "7", "why"))
+
+    assert "append_rows" not in sent
+    assert sent[-2:] == ["move_positions", "COMMIT;"]
+    assert stage.run(stage.positions()) == {0: 0, 1: 2}
