@@ -47,6 +47,12 @@ def arrange(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[Se
     return [scan for scan in ordered if scan not in early] if early else ordered, aside
 
 
+def is_movement(scan: Scan) -> bool:
+    """Whether a scan shows the parcel on its way: it settles if deliveries before it count."""
+    entry = entry_of(scan.event_name)
+    return entry.physical and entry.phase is not Phase.DELIVERED
+
+
 def _believed(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[SetAside]]:
     believed: list[Scan] = []
     aside: list[SetAside] = []
@@ -81,13 +87,14 @@ def _ordered(scans: list[Scan]) -> list[Scan]:
     before the label of that morning (rule 11): it goes where the catalogue's order puts it among
     the scans of its day.
     """
-    exact = sorted((scan for scan in scans if scan.precision is not Precision.DAY), key=_sort_key)
-    for scan in sorted((s for s in scans if s.precision is Precision.DAY), key=_sort_key):
+    exact = sorted((scan for scan in scans if scan.precision is not Precision.DAY), key=sort_key)
+    for scan in sorted((s for s in scans if s.precision is Precision.DAY), key=sort_key):
         exact.insert(_place_in_day(exact, scan), scan)
     return exact
 
 
-def _sort_key(scan: Scan) -> tuple[datetime, int, str]:
+def sort_key(scan: Scan) -> tuple[datetime, int, str]:
+    """The order of scans whose time is an instant."""
     return scan.occurred_at, entry_of(scan.event_name).position, scan.key
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from services.orders.domain.arrangement import SetAside, arrange
+from services.orders.domain.arrangement import FUTURE_MAX, SetAside, arrange, is_movement, sort_key
 from services.orders.domain.catalogue import Phase
 from services.orders.domain.course import Course
 from services.orders.domain.frozen import Value
-from services.orders.domain.scans import Direction, Scan
+from services.orders.domain.scans import Direction, Precision, Scan
 from services.orders.domain.step import Step
 from services.orders.domain.tracking_state import TrackingState
 
@@ -45,8 +45,65 @@ def travel(
     direction: Direction = Direction.MERCHANT_CUSTOMER,
 ) -> Journey:
     """Put scans in order and add them up, believing nothing later than a day after `as_of`."""
-    ordered, aside = arrange(scans, as_of)
-    start = start_of(direction)
-    course = Course(base=direction, state_now=start)
-    steps = tuple(course.take(scan) for scan in ordered)
-    return Journey(start, steps, tuple(aside))
+    return Replay(scans, as_of, direction).journey()
+
+
+class Replay:
+    """A journey that grows by one scan at a time, and always is that of the set of its scans.
+
+    A scan that comes last of all that count is added to the sum as it stands; for any other the
+    whole set is put in order and added up again.
+    """
+
+    def __init__(
+        self,
+        scans: Iterable[Scan],
+        as_of: datetime,
+        direction: Direction = Direction.MERCHANT_CUSTOMER,
+    ) -> None:
+        self._scans = list(scans)
+        self._as_of = as_of
+        self._start = start_of(direction)
+        self._begin()
+
+    def journey(self) -> Journey:
+        """The journey of the scans so far."""
+        return Journey(self._start, tuple(self._steps), tuple(self._aside))
+
+    def add(self, scan: Scan) -> None:
+        """Add a scan whose key is new."""
+        self._scans.append(scan)
+        if self._is_last(scan):
+            self._take(scan)
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        ordered, self._aside = arrange(self._scans, self._as_of)
+        self._course = Course(base=self._start.direction, state_now=self._start)
+        self._steps: list[Step] = []
+        self._has_moved = False
+        self._has_days = any(scan.precision is Precision.DAY for scan in self._scans)
+        self._taken_back = {(scan.carrier, scan.retracts) for scan in self._scans if scan.retracts}
+        for scan in ordered:
+            self._take(scan)
+
+    def _take(self, scan: Scan) -> None:
+        self._steps.append(self._course.take(scan))
+        self._has_moved = self._has_moved or is_movement(scan)
+
+    def _is_last(self, scan: Scan) -> bool:
+        """Whether the scan goes behind all others and leaves them as they are; no where in doubt.
+
+        A scan with a day for its time is put among the others of its day. The first movement may
+        tell that deliveries before it do not count.
+        """
+        is_plain = scan.retracts is None and scan.precision is not Precision.DAY
+        if not (is_plain and self._steps) or self._has_days:
+            return False
+        if scan.occurred_at - self._as_of > FUTURE_MAX:
+            return False
+        if (scan.carrier, scan.scan_id) in self._taken_back:
+            return False
+        is_first_movement = is_movement(scan) and not self._has_moved
+        return not is_first_movement and sort_key(scan) > sort_key(self._steps[-1].scan)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from services.orders.domain.arrangement import sort_key
 from services.orders.domain.catalogue import entry_of, group_of
 from services.orders.domain.decision import EventType, ShipmentFact
 from services.orders.domain.drafts import with_shipment
 from services.orders.domain.frozen import Value, replace
 from services.orders.domain.identity import Uuid
-from services.orders.domain.journey import Journey, travel
+from services.orders.domain.journey import Journey, Replay, travel
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.news import tell_updated
 from services.orders.domain.order import Order, Shipment
@@ -66,12 +67,12 @@ def _is_appended(whole: Journey, known: tuple[Scan, ...]) -> bool:
 def _one_by_one(
     known: tuple[Scan, ...], new: tuple[Scan, ...], now: datetime, *, is_import: bool
 ) -> Iterator[_Told]:
-    so_far = list(known)
-    for scan in sorted(new, key=_sort_key):
-        so_far.append(scan)
-        journey = travel(so_far, now)
+    replay = Replay(known, now)
+    for scan in sorted(new, key=sort_key):
+        replay.add(scan)
+        journey = replay.journey()
         steps = journey.steps
-        index = next((i for i, step in enumerate(steps) if step.scan.key == scan.key), None)
+        index = _place_of(scan, steps)
         if index is None:
             state = journey.state
             yield _Told(scan, state, _group_aside(scan, state), notify=False)
@@ -91,8 +92,10 @@ def _group_aside(scan: Scan, state: TrackingState) -> str | None:
     return group_of(entry_of(scan.event_name), is_return=is_return)
 
 
-def _sort_key(scan: Scan) -> tuple[datetime, int, str]:
-    return scan.occurred_at, entry_of(scan.event_name).position, scan.key
+def _place_of(scan: Scan, steps: tuple[Step, ...]) -> int | None:
+    """Where a scan stands among the steps, most often last; None where it does not count."""
+    places = range(len(steps) - 1, -1, -1)
+    return next((place for place in places if steps[place].scan.key == scan.key), None)
 
 
 def _tell_scan(ledger: Ledger, order_id: Uuid, shipment_id: Uuid, told: _Told) -> None:
