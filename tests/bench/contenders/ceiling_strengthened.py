@@ -19,7 +19,7 @@ from typing import Any
 import asyncpg
 import cramjam
 import uvloop
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.partitioner import murmur2
 
 from tests.bench.contenders import ceiling
@@ -52,7 +52,9 @@ class StrengthenedPlayer(ceiling.Player):
         await writer.execute(PACKED)
         reader = await asyncpg.connect(self._database_url)
         topics = [self._prefix + topic for topic in ceiling.TOPICS]
-        self._consumer.subscribe(topics, listener=_Placing(self._consumer, self._database_url))
+        self._places: dict[TopicPartition, int] = {}
+        placing = _Placing(self._consumer, self._database_url, self._places)
+        self._consumer.subscribe(topics, listener=placing)
         await self._consumer.start()
         await self._producer.start()
         async with asyncio.TaskGroup() as group:
@@ -62,6 +64,7 @@ class StrengthenedPlayer(ceiling.Player):
     async def _apply_forever(self, connection: asyncpg.Connection) -> None:
         while True:
             polled = await self._consumer.getmany(timeout_ms=100, max_records=ceiling.BATCH_RECORDS)
+            polled = {at: part for at, part in polled.items() if self._is_next(at, part)}
             records = [record for part in polled.values() for record in part]
             if not records:
                 continue
@@ -74,7 +77,12 @@ class StrengthenedPlayer(ceiling.Player):
                     (at.topic, at.partition, part[-1].offset + 1) for at, part in polled.items()
                 ]
                 await connection.execute(ceiling.MOVE, *map(list, zip(*ends, strict=True)))
+            self._places |= {at: part[-1].offset + 1 for at, part in polled.items()}
             self._woken.set()
+
+    def _is_next(self, at: TopicPartition, part: Sequence[ConsumerRecord]) -> bool:
+        """Records fetched before their partition was placed are not: they come again."""
+        return at in self._places and part[0].offset >= self._places[at]
 
     async def _publish_forever(self, connection: asyncpg.Connection) -> None:
         while True:
@@ -94,12 +102,17 @@ class StrengthenedPlayer(ceiling.Player):
 class _Placing(ConsumerRebalanceListener):  # type: ignore[misc]
     """Places the consumer where Postgres says: Kafka is not told how far it is."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, database_url: str) -> None:
+    def __init__(
+        self, consumer: AIOKafkaConsumer, database_url: str, places: dict[TopicPartition, int]
+    ) -> None:
         self._consumer = consumer
         self._database_url = database_url
+        self._places = places
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Nothing is kept of a partition."""
+        """Forget where they stood."""
+        for partition in revoked:
+            self._places.pop(partition, None)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Go on after the last batch that was committed."""
@@ -108,10 +121,13 @@ class _Placing(ConsumerRebalanceListener):  # type: ignore[misc]
             rows = await connection.fetch(POSITIONS)
         finally:
             await connection.close()
-        for row in rows:
-            partition = TopicPartition(row["topic"], row["partition"])
-            if partition in assigned:
-                self._consumer.seek(partition, row["next_offset"])
+        stored = {
+            TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows
+        }
+        for partition in assigned:
+            row = stored.get(partition)
+            self._places[partition] = row["next_offset"] if row else 0
+            self._consumer.seek(partition, self._places[partition])
 
 
 class _Packets:
