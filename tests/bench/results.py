@@ -178,9 +178,14 @@ def machine() -> dict[str, Any]:
 
 
 def build_flags(configured: str) -> dict[str, bool]:
-    """Which of the flags that make an interpreter faster it was configured with."""
+    """Which of the flags that make an interpreter faster it was configured with.
+
+    Debian and Ubuntu build with a profile without saying so; their sign is where pip's wheels are.
+    """
     given = [each.strip("'").partition("=") for each in configured.split()]
+    said = {flag: value for flag, _, value in given if value not in ("no", "none")}
+    is_debians = said.get("--with-wheel-pkg-dir", "").startswith("/usr/share/python-wheels")
     return {
-        name: any(flag == option and value not in ("no", "none") for flag, _, value in given)
-        for name, option in (("pgo", "--enable-optimizations"), ("lto", "--with-lto"))
+        "pgo": "--enable-optimizations" in said or is_debians,
+        "lto": "--with-lto" in said,
     }

@@ -104,6 +104,7 @@ def test_another_interpreter_is_told():
         ("'--enable-optimizations' '--with-lto=thin'", {"pgo": True, "lto": True}),
         ("'--enable-optimizations' '--with-lto=no'", {"pgo": True, "lto": False}),
         ("", {"pgo": False, "lto": False}),
+        ("'--with-wheel-pkg-dir=/usr/share/python-wheels/'", {"pgo": True, "lto": False}),
     ],
 )
 def test_how_an_interpreter_was_built(configured, flags):
