@@ -16,6 +16,7 @@ from services.orders.domain.identity import order_id_of
 from services.orders.domain.order import Order, Shipment
 from services.orders.domain.ownership import scans_of
 from services.orders.domain.parcel import Parcel
+from services.runtime.event_headers import Unreadable
 from services.runtime.outbox import SQL as OUTBOX_SQL
 from services.runtime.outbox import shard_of
 from services.runtime.packing import unpack
@@ -58,7 +59,10 @@ async def explain(
 
 
 async def _unpublished(connection: asyncpg.Connection, order_id: str) -> int:
-    """Rows of the outbox that hold records of the order; of packed ones the shard's oldest."""
+    """Rows of the outbox that hold records of the order; of packed ones the shard's oldest.
+
+    A row that cannot be read is counted: it may hold some.
+    """
     key = order_id.encode()
     found: int = await connection.fetchval(SQL["unpublished"], key)
     shards = await connection.fetchval(OUTBOX_SQL["find_shards"])
@@ -67,8 +71,14 @@ async def _unpublished(connection: asyncpg.Connection, order_id: str) -> int:
     rows = await connection.fetch(
         OUTBOX_SQL["read_packed"], shard_of(order_id, shards), PACKED_ROWS_MAX
     )
-    unpacked = (unpack(row["packed"], row["records"], row["unpacked_bytes"]) for row in rows)
-    return found + sum(key in columns.keys for columns in unpacked)
+    return found + sum(_may_hold(row, key) for row in rows)
+
+
+def _may_hold(row: asyncpg.Record, key: bytes) -> bool:
+    try:
+        return key in unpack(row["packed"], row["records"], row["unpacked_bytes"]).keys
+    except Unreadable:
+        return True
 
 
 def _verdicts(

@@ -26,7 +26,7 @@ def merge_metrics(texts: Mapping[int, str]) -> str:
     samples: dict[str, list[str]] = {}
     for number, text in texts.items():
         family = ""
-        for line in text.splitlines():
+        for line in text.split("\n"):
             if line.startswith("#"):
                 family = line.split(" ", 3)[2]
                 if line not in heads.setdefault(family, []):

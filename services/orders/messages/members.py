@@ -23,7 +23,7 @@ _RENAMED: Mapping[type[Value], Mapping[str, str]] = {Eta: {"earliest": "from", "
 to_json = msgspec.json.Encoder().encode
 """JSON of a value: amounts as strings, instants as RFC 3339 (UTC as Z), days as days.
 
-Raises TypeError or OverflowError for what JSON cannot say: numbers beyond 64 bits among them.
+Raises TypeError for a type that JSON does not have.
 """
 
 

@@ -252,5 +252,5 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(member) for member in value]
     if isinstance(value, int) and not INTEGER_MIN <= value <= INTEGER_MAX:
-        return str(value)  # No JSON reader keeps it, and the writer of events refuses it.
+        return str(value)  # Few JSON readers keep it.
     return value if isinstance(value, (str, int, type(None))) else str(value)

@@ -3,6 +3,12 @@
 -- order or parcel next changes. The names of the tables of before become views, which show every
 -- document as jsonb to people and to services of the version before, and let those write as well.
 
+-- In the order of a batch, which begins at its positions: the migration waits for whole batches, and
+-- no batch is halfway through its functions when their tables become views.
+LOCK TABLE position IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE parcel IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE shop_order IN ACCESS EXCLUSIVE MODE;
+
 ALTER TABLE shop_order RENAME TO stored_order;
 ALTER TABLE stored_order RENAME COLUMN document TO old_document;
 ALTER TABLE stored_order ADD COLUMN document bytea;

@@ -3,6 +3,7 @@
 `version_before/` holds their statements as they were when migration 0007 came.
 """
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -216,3 +217,31 @@ async def test_a_connection_of_before_goes_on_after_one_retry(pool_before, empty
     await change_before(pool_before, "Old Town")
 
     assert await city_of(pool_before) == "Old Town"
+
+
+async def test_an_upgrade_waits_for_a_batch_of_before_and_the_batch_goes_through(
+    pool_before, empty_database_url
+):
+    """The batch holds its positions when the migration comes, and locks the rest after that."""
+    async with pool_before.acquire() as connection, connection.transaction():
+        await connection.fetch("SELECT FROM position FOR UPDATE")
+        upgrade = asyncio.create_task(migrate(empty_database_url, ["orders"]))
+        await until_someone_waits_for(empty_database_url, "position")
+
+        (row,) = (await read_before(connection, ids=[ID], numbers=["1Z1"]))["stored"]
+        columns = order_columns(row, row["document"])
+        await connection.execute(BEFORE["update_orders"], *columns)
+
+    applied = await upgrade
+    assert "orders: orders/0007_documents_as_bytes.sql" in applied
+
+
+async def until_someone_waits_for(database_url, table):
+    connection = await asyncpg.connect(database_url)
+    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass)"
+    try:
+        async with asyncio.timeout(20):
+            while not await connection.fetchval(waiting, f"orders.{table}"):
+                await asyncio.sleep(0.02)
+    finally:
+        await connection.close()
