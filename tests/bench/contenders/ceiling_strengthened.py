@@ -125,8 +125,7 @@ class _Placing(ConsumerRebalanceListener):  # type: ignore[misc]
             TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows
         }
         for partition in assigned:
-            row = stored.get(partition)
-            self._places[partition] = row["next_offset"] if row else 0
+            self._places[partition] = stored.get(partition, 0)
             self._consumer.seek(partition, self._places[partition])
 
 
