@@ -49,6 +49,7 @@ def show(
             _show(row)
         for shard, number, error in failed:
             out.print(f"shard {shard} row {number}: cannot be read: {error}", markup=False)
+        out.print(f"outbox: shown={len(rows)} unreadable={len(failed)}")
     if failed:
         raise typer.Exit(1)
 

@@ -23,7 +23,8 @@ class Value(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     Subclasses repeat `frozen=True` for the type checker; a test compares the settings of all.
     `gc=False`: a value refers only to values made before it, so no cycle can run through one.
-    `omit_defaults`: stored documents leave out what says nothing.
+    `omit_defaults`: stored documents leave out a member that is its default. msgspec compares text
+    by identity, so a default that a sender wrote out ("EUR") may be stored; it reads back the same.
     """
 
 
