@@ -64,46 +64,55 @@ class Replay:
         self._scans = list(scans)
         self._as_of = as_of
         self._start = start_of(direction)
-        self._begin()
+        self._steps: list[Step] | None = None  # Nothing is added up before it is asked for.
+        self._is_looked_through = self._has_days = self._has_moved = False
 
     def journey(self) -> Journey:
         """The journey of the scans so far."""
+        if self._steps is None:
+            self._begin()
+        assert self._steps is not None
         return Journey(self._start, tuple(self._steps), tuple(self._aside))
 
     def add(self, scan: Scan) -> None:
         """Add a scan whose key is new."""
-        self._scans.append(scan)
-        if self._is_last(scan):
-            self._take(scan)
+        if self._steps and self._is_last(scan, self._steps[-1].scan):
+            self._scans.append(scan)
+            self._steps.append(self._course.take(scan))
+            self._has_moved = self._has_moved or is_movement(scan)
         else:
+            self._scans.append(scan)
             self._begin()
 
     def _begin(self) -> None:
         ordered, self._aside = arrange(self._scans, self._as_of)
         self._course = Course(base=self._start.direction, state_now=self._start)
-        self._steps: list[Step] = []
-        self._has_moved = False
+        self._steps = [self._course.take(scan) for scan in ordered]
+        self._is_looked_through = False
+
+    def _look_through(self, steps: Iterable[Step]) -> None:
+        """What of the scans so far could make another one count otherwise than as the last."""
         self._has_days = any(scan.precision is Precision.DAY for scan in self._scans)
-        self._taken_back = {(scan.carrier, scan.retracts) for scan in self._scans if scan.retracts}
-        for scan in ordered:
-            self._take(scan)
+        self._taken_back = {
+            (scan.carrier, scan.retracts) for scan in self._scans if scan.retracts is not None
+        }
+        self._has_moved = any(is_movement(step.scan) for step in steps)
+        self._is_looked_through = True
 
-    def _take(self, scan: Scan) -> None:
-        self._steps.append(self._course.take(scan))
-        self._has_moved = self._has_moved or is_movement(scan)
-
-    def _is_last(self, scan: Scan) -> bool:
+    def _is_last(self, scan: Scan, before: Scan) -> bool:
         """Whether the scan goes behind all others and leaves them as they are; no where in doubt.
 
         A scan with a day for its time is put among the others of its day. The first movement may
         tell that deliveries before it do not count.
         """
-        is_plain = scan.retracts is None and scan.precision is not Precision.DAY
-        if not (is_plain and self._steps) or self._has_days:
+        if sort_key(scan) <= sort_key(before):
+            return False
+        if scan.retracts is not None or scan.precision is Precision.DAY:
             return False
         if scan.occurred_at - self._as_of > FUTURE_MAX:
             return False
-        if (scan.carrier, scan.scan_id) in self._taken_back:
+        if not self._is_looked_through:
+            self._look_through(self._steps or ())
+        if self._has_days or (scan.carrier, scan.scan_id) in self._taken_back:
             return False
-        is_first_movement = is_movement(scan) and not self._has_moved
-        return not is_first_movement and sort_key(scan) > sort_key(self._steps[-1].scan)
+        return self._has_moved or not is_movement(scan)
