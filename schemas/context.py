@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from schemas.model import Message, about
+from schemas.values import WholeNumber
 
 ORDER = "9d0f3a52-5d0c-5b3b-9d4e-6a6f5b6c0d11"
 SHIPMENT = "5b0e2c1e-9c0f-5d3a-8a51-0f6f2b1f8d11"
@@ -35,7 +36,9 @@ class Tracking(Message):
     """A parcel as the order's `trackings` summary shows it."""
 
     shipment_id: Annotated[UUID, about("The parcel", SHIPMENT)]
-    ordinal: Annotated[int | None, about("Its number among the order's parcels, from 1", 1)] = None
+    ordinal: Annotated[
+        WholeNumber | None, about("Its number among the order's parcels, from 1", 1)
+    ] = None
     draft: Annotated[bool, about("Not yet handed to a carrier", example=False)] = False
     tracking_number: Annotated[str | None, about("The carrier's number", NUMBER)] = None
     carrier_reference: Annotated[str | None, about("Carrier key", "ups")] = None
@@ -60,8 +63,8 @@ class Shipment(Tracking):
     products: Annotated[
         list[dict[str, Any]], about("What is in it", [{"sku": "MUG-BLUE", "quantity": 1}])
     ] = Field(default_factory=list)
-    leg: Annotated[int | None, about("1, or more if the number was used again", 1)] = None
-    attempts: Annotated[int | None, about("Delivery attempts", 0)] = None
+    leg: Annotated[WholeNumber | None, about("1, or more if the number was used again", 1)] = None
+    attempts: Annotated[WholeNumber | None, about("Delivery attempts", 0)] = None
     pickup: Annotated[dict[str, Any] | None, about("Where it waits", {"type": "shop"})] = None
     promised_delivery_date: Annotated[
         date | None, about("Day promised, at the destination", "2026-03-05")
@@ -80,7 +83,9 @@ class Order(Message):
     status: Annotated[
         str, about("placed, partially_fulfilled, fulfilled or cancelled", "fulfilled")
     ]
-    expected_number_of_shipments: Annotated[int, about("Parcels to expect", 1, unit="parcels")]
+    expected_number_of_shipments: Annotated[
+        WholeNumber, about("Parcels to expect", 1, unit="parcels")
+    ]
     order_placed_at: Annotated[AwareDatetime | None, about("When it was placed", WHEN)] = None
     placed_at: Annotated[AwareDatetime | None, about("The same, by our name", WHEN)] = None
     cancelled_at: Annotated[AwareDatetime | None, about("When it was cancelled", WHEN)] = None
@@ -145,7 +150,7 @@ class Claim(Message):
     created_at: Annotated[AwareDatetime | None, about("Opened", WHEN)] = None
     updated_at: Annotated[AwareDatetime | None, about("Last changed", WHEN)] = None
     sequence: Annotated[
-        int | None, about("Number of the claim event this is from; in snapshots only", 2)
+        WholeNumber | None, about("Number of the claim event this is from; in snapshots only", 2)
     ] = None
     event_data: Annotated[
         dict[str, Any] | None,

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, Field
 
 from schemas.context import CLAIM, NUMBER, ORDER, SHIPMENT, WHEN, Context, Eta
 from schemas.model import Message, about
+from schemas.values import WholeNumber
 
 EVENT = "1f5e8a0e-8f1c-5d9f-a0de-8a2f1a7b0c01"
 
@@ -32,14 +33,16 @@ class Event(Message):
     event_group: Annotated[
         str | None, about("Bucket for notifications; none: notify nobody", "shipment_in_transit")
     ] = None
-    version: Annotated[int, about("Version of this form", 1)] = 1
+    version: Annotated[WholeNumber, about("Version of this form", 1)] = 1
     triggered_at: Annotated[AwareDatetime, about("When it was decided", WHEN)]
     shop_slug: Annotated[str, about("The shop", "demo-shop")]
     event_id: Annotated[UUID, about("Id of the event; a repeat carries it again", EVENT)]
     order_id: Annotated[UUID, about("The order", ORDER)]
-    sequence: Annotated[int, about("Number among the order's events on this topic, from 1", 2)]
+    sequence: Annotated[
+        WholeNumber, about("Number among the order's events on this topic, from 1", 2)
+    ]
     order_version: Annotated[
-        int | None, about("The order's version, one step per event over both topics", 3)
+        WholeNumber | None, about("The order's version, one step per event over both topics", 3)
     ] = None
     context_truncated: Annotated[bool, about("The snapshot was cut to fit", example=False)] = False
     context: Annotated[
@@ -83,12 +86,12 @@ class ShipmentEventData(Message):
         about("False: the carrier named no time zone, occurred_at was read as UTC", example=True),
     ] = True
     scan_id: Annotated[str | None, about("The scan behind it", "sc-1")] = None
-    leg: Annotated[int | None, about("1, or more if the number was used again", 1)] = None
+    leg: Annotated[WholeNumber | None, about("1, or more if the number was used again", 1)] = None
     location: Annotated[dict[str, Any] | None, about("Where", {"city": "Leipzig"})] = None
     carrier_code: Annotated[str | None, about("The carrier's code", "PU")] = None
     carrier_text: Annotated[str | None, about("The carrier's words", "Picked up")] = None
     reason: Annotated[str | None, about("Why, for a failure", "consignee_not_home")] = None
-    attempt: Annotated[int | None, about("Delivery attempt", 1)] = None
+    attempt: Annotated[WholeNumber | None, about("Delivery attempt", 1)] = None
     pickup: Annotated[dict[str, Any] | None, about("Where it waits", {"type": "shop"})] = None
     proof: Annotated[dict[str, Any] | None, about("Proof", {"signed_by": "A. Example"})] = None
     phase: Annotated[str | None, about("Phase the event stands for", "in_transit")] = None

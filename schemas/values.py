@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 from pydantic.functional_validators import AfterValidator
+from pydantic_core import PydanticKnownError
 
 from schemas.model import refused
 
@@ -116,14 +117,18 @@ def plain_number(value: Decimal) -> Decimal:
 
 
 def _whole_number(value: Any) -> Any:
-    """Refuse true, and what would take all memory to write out as an integer (1e999999999)."""
+    """Refuse true, and what pydantic would write out to the last digit (1e999999999, 1e-99999999).
+
+    So every number with a point or an exponent is judged here, by its exponent first.
+    """
     if isinstance(value, bool):
         raise refused("must be a whole number, not true or false")
     if isinstance(value, Decimal):
         if not value.is_finite() or value.adjusted() > _INTEGER_DIGITS_MAX:
             raise refused("is too large a number")
-        if value.adjusted() >= 0 and value == value.to_integral_value():
-            return int(value)
+        if value and (value.adjusted() < 0 or value != value.to_integral_value()):
+            raise PydanticKnownError("int_from_float")
+        return int(value)
     return value
 
 
@@ -220,6 +225,7 @@ AbsoluteMoney = Annotated[SignedMoney, AfterValidator(abs)]
 Weight = Money
 TaxRate = SignedMoney
 
+WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 Quantity = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_whole_number)]
 # None, and more than 100, are refused by a rule with a reason code of its own, not as malformed.
 ShipmentCount = Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_whole_number)]

@@ -18,7 +18,7 @@ from schemas.commands import (
     ShipmentUpdate,
 )
 from schemas.enums import Direction, PickupType, Precision, ProductType
-from schemas.events import ShipmentEvent
+from schemas.events import OrderEvent, ShipmentEvent
 from schemas.example_files import load_examples
 from schemas.orders import OrderAnalytics, OrderDiscount, OrderPlacement, Product
 from schemas.topics import CATALOGUE, TOPICS
@@ -103,6 +103,28 @@ def test_a_quantity_that_is_none_is_refused_and_null_is_one(count) -> None:
         assert Product.model_validate({"quantity": None}).quantity == 1
     else:
         assert list(refusals(Product, {"quantity": count})) == ["quantity"]
+
+
+# pydantic would divide: 6 s for 1e-10000000, and no end was seen for 1e-999999999.
+@pytest.mark.parametrize(
+    "count",
+    [Decimal("1e-999999999"), Decimal("-1e-20000000"), Decimal(f"1.{'0' * 1_000_000}1")],
+    ids=["tiny", "negative", "long"],
+)
+def test_a_count_with_a_very_small_fraction_is_refused_at_once(count) -> None:
+    fraction = "Input should be a valid integer, got a number with a fractional part"
+    (example, *_) = load_examples("order.placed")
+
+    assert refusals(Product, {"quantity": count}) == {"quantity": fraction}
+    assert refusals(Scan, {**SCAN, "attempt": count}) == {"attempt": fraction}
+    assert refusals(OrderEvent, {**example.value, "sequence": count}) == {"sequence": fraction}
+
+
+def test_a_count_may_have_a_point_and_an_exponent() -> None:
+    said = [Decimal("2.00"), Decimal("1E+3"), Decimal(f"1.{'0' * 1_000_000}")]
+
+    assert [Product.model_validate({"quantity": each}).quantity for each in said] == [2, 1000, 1]
+    assert Scan.model_validate({**SCAN, "attempt": Decimal("0e-99999999")}).attempt == 0
 
 
 def test_more_than_a_hundred_parcels_are_left_to_the_rule_that_names_its_reason() -> None:
