@@ -81,6 +81,8 @@ class Derivation:
         while schema["type"] == "function-after":
             checks.insert(0, _check_of(schema))
             schema = schema["schema"]
+        if schema["type"] != "model":
+            raise Underivable(f"a model inside {schema['type']}")
         model: type[BaseModel] = schema["cls"]
         if model not in self.twins:
             members = [*map(self._member, *zip(*_fields_of(schema).items(), strict=True))]
