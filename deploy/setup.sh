@@ -29,15 +29,7 @@ sys.exit(not any(sign in said for sign in signs))' 2>/dev/null
 }
 
 # Without them no virtual environment with pip can be made: Debian has both in python3-venv.
-can_base_of() {
-    "$1" -c 'import os, sys; print(os.path.realpath(sys._base_executable))' 2>/dev/null
-}
-
-# One of another interpreter is made again: pip of one Python cannot be put over that of another.
-make_venv() {
-    if [ -d .venv ] && [ "$(base_of .venv/bin/python)" != "$(base_of "$1")" ]; then
-        rm -rf .venv
-    fi
+can_make_venv() {
     "$1" -c 'import ensurepip, venv' 2>/dev/null
 }
 
