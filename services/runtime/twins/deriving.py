@@ -221,7 +221,7 @@ def _default_of(schema: Schema) -> Any:
 def _field(member: Member, *, is_telling: bool) -> tuple[Any, ...]:
     """A member that may be absent may be null: then its default is filled in afterwards.
 
-    msgspec fills in the default of an absent member where it need not be told from a sent one.
+    msgspec fills in the default of an absent member where nothing asks whether it was sent.
     """
     kind, value = member.value.type, member.value
     if member.is_required:

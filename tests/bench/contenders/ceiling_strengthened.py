@@ -100,7 +100,7 @@ class StrengthenedPlayer(ceiling.Player):
 
 
 class _Placing(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Places the consumer where Postgres says: Kafka is not told how far it is."""
+    """Seeks to the positions in Postgres: no offset is committed to Kafka."""
 
     def __init__(
         self, consumer: AIOKafkaConsumer, database_url: str, places: dict[TopicPartition, int]

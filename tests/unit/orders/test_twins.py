@@ -14,7 +14,7 @@ from tests.unit.orders.mutations import NOW, mutated, original_of, valid_message
 SOURCES = valid_messages()
 
 
-def told(sent):
+def reading_of(sent):
     """What reading comes to, with the spelling of every value: 1.0 and 1.00 are not the same."""
     return [
         repr(entry.command) if isinstance(entry, Asked) else repr(entry)
@@ -26,7 +26,7 @@ def by_the_contract(sent, monkeypatch):
     """The same with pydantic alone."""
     with monkeypatch.context() as patched:
         patched.setattr(Reader, "fast_or_none", lambda *_: None)
-        return told(sent)
+        return reading_of(sent)
 
 
 def roads_taken():
@@ -40,7 +40,7 @@ def compare(messages, monkeypatch):
     found = Counter()
     for sent in messages:
         roads_taken()
-        fast = told(sent)
+        fast = reading_of(sent)
         found["fast"] += bool(roads_taken()[0])
         assert fast == by_the_contract(sent, monkeypatch), sent
         found["refused" if any("Rejection(" in each for each in fast) else "taken"] += 1
