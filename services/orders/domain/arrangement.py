@@ -53,15 +53,20 @@ def is_movement(scan: Scan) -> bool:
     return entry.physical and entry.phase is not Phase.DELIVERED
 
 
+def is_believed(scan: Scan, as_of: datetime) -> bool:
+    """Whether a scan is not so far in the future that its time must be an error."""
+    # Compared by difference: the year 9999 plus a day does not exist.
+    return scan.occurred_at - as_of <= FUTURE_MAX
+
+
 def _believed(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[SetAside]]:
     believed: list[Scan] = []
     aside: list[SetAside] = []
     for scan in scans:
-        # Compared by difference: the year 9999 plus a day does not exist.
-        if scan.occurred_at - as_of > FUTURE_MAX:
-            aside.append(SetAside(scan, Cause.IN_FUTURE))
-        else:
+        if is_believed(scan, as_of):
             believed.append(scan)
+        else:
+            aside.append(SetAside(scan, Cause.IN_FUTURE))
     return believed, aside
 
 
@@ -95,7 +100,12 @@ def _ordered(scans: list[Scan]) -> list[Scan]:
 
 def sort_key(scan: Scan) -> tuple[datetime, int, str]:
     """The order of scans whose time is an instant."""
-    return scan.occurred_at, entry_of(scan.event_name).position, scan.key
+    return *moment_of(scan), scan.key
+
+
+def moment_of(scan: Scan) -> tuple[datetime, int]:
+    """When a scan occurred, and its event's line in the catalogue."""
+    return scan.occurred_at, entry_of(scan.event_name).position
 
 
 def _place_in_day(ordered: list[Scan], scan: Scan) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from zlib import crc32
 
 from services.orders.domain.frozen import Value
 
@@ -188,6 +189,9 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
     }
 )
 """Every event name we know. The group column is the forward direction's: see `group_of`."""
+
+CHECKSUM = f"{crc32(_TABLE.encode()):08x}"
+"""Changes with the catalogue."""
 
 _RETURN_PREFIX = "return_shipment_"
 _RETURN_PHASE: Mapping[Phase, Phase] = {

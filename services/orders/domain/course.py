@@ -49,7 +49,7 @@ _TO_THE_CUSTOMER = frozenset(
 _SECOND_ATTEMPT = "SECOND_DELIVERY_ATTEMPT"
 
 
-class _Trouble(StrEnum):
+class Trouble(StrEnum):
     """Why the flag says error: what it takes to end it."""
 
     SOFT = "soft"
@@ -59,14 +59,13 @@ class _Trouble(StrEnum):
 
 @dataclass(slots=True)
 class Course:
-    """The sum so far; mutable, and never seen outside one `journey.travel`."""
+    """The sum so far; mutable, and never seen outside one replay."""
 
     base: Direction
-    state_now: TrackingState
-    phase: Phase = field(init=False)
-    direction: Direction = field(init=False)
+    phase: Phase
+    direction: Direction
     flag: Flag = Flag.NORMAL
-    trouble: _Trouble | None = None
+    trouble: Trouble | None = None
     leg: int = 1
     attempts: int = 0
     attempt_at: datetime | None = None
@@ -79,21 +78,52 @@ class Course:
     last_occurred_at: datetime | None = None
     carriers: set[str] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        self.phase = self.state_now.phase
-        self.direction = self.base
+    @classmethod
+    def resumed(
+        cls,
+        base: Direction,
+        state: TrackingState,
+        *,
+        trouble: Trouble | None,
+        attempt_at: datetime | None,
+        settled_at: datetime | None,
+        carriers: set[str],
+    ) -> Course:
+        """The sum whose state was `state`, with what the state does not show of it."""
+        return cls(
+            base=base,
+            phase=state.phase,
+            direction=state.direction,
+            flag=state.flag,
+            trouble=trouble,
+            leg=state.leg,
+            attempts=state.attempts,
+            attempt_at=attempt_at,
+            settled_at=settled_at,
+            eta=state.eta,
+            eta_original=state.eta_original,
+            pickup=state.pickup,
+            first_scan_at=state.first_scan_at,
+            delivered_at=state.delivered_at,
+            last_occurred_at=state.last_occurred_at,
+            carriers=carriers,
+        )
 
     def take(self, scan: Scan) -> Step:
-        """Add one scan."""
+        """Add one scan; returns all about it."""
+        rule, effects = self.add(scan)
+        return Step(scan, rule, effects, self.state())
+
+    def add(self, scan: Scan) -> tuple[Rule, tuple[Effect, ...]]:
+        """Add one scan; returns by which rule, and what it did."""
         entry = entry_of(scan.event_name)
-        before = (self.phase, self.leg, self.flag, self.eta)
+        before = (self.phase, self.leg, self.flag)
         rule = self._move(scan, entry)
         if rule not in (Rule.DELIVERED_STANDS, Rule.REPEATED):
             self._raise_or_clear(entry)
             self._count_attempt(scan, entry)
         self._note(scan, entry)
-        self.state_now = self._state()
-        return Step(scan, rule, self._effects(scan, rule, before), self.state_now)
+        return rule, self._effects(scan, rule, before)
 
     def _move(self, scan: Scan, entry: Entry) -> Rule:
         if entry.name == SCAN_RETRACTED:
@@ -125,14 +155,14 @@ class Course:
         if entry.name in _PICK_UPS or self._starts_return(phase):
             self._open_leg(scan, phase)
             return Rule.NEW_LEG
-        if self.trouble is _Trouble.CONTRADICTED and phase is Phase.DELIVERED:
+        if self.trouble is Trouble.CONTRADICTED and phase is Phase.DELIVERED:
             self.trouble, self.flag = None, Flag.NORMAL
             self._settle(scan, phase)
             return Rule.MOVED
         if phase not in _ON_THE_WAY:
             return Rule.REPEATED
         if self.phase is Phase.DELIVERED and phase in _ATTEMPTED and not self._is_settled(scan):
-            self.flag, self.trouble = Flag.ERROR, _Trouble.CONTRADICTED
+            self.flag, self.trouble = Flag.ERROR, Trouble.CONTRADICTED
             return Rule.CONTRADICTED
         return Rule.DELIVERED_STANDS
 
@@ -200,19 +230,19 @@ class Course:
             case FlagEffect.CLEAR:
                 self.flag, self.trouble = Flag.NORMAL, None
             case FlagEffect.LASTING_ERROR:
-                self.flag, self.trouble = Flag.ERROR, _Trouble.LASTING
+                self.flag, self.trouble = Flag.ERROR, Trouble.LASTING
             case FlagEffect.ERROR if not is_over and self.flag is not Flag.ERROR:
-                self.flag, self.trouble = Flag.ERROR, _Trouble.SOFT
+                self.flag, self.trouble = Flag.ERROR, Trouble.SOFT
             case FlagEffect.DELAY if not is_over and self._can_delay(entry):
                 self.flag, self.trouble = Flag.DELAY, None
-            case FlagEffect.NONE if entry.physical and self.trouble in (None, _Trouble.SOFT):
+            case FlagEffect.NONE if entry.physical and self.trouble in (None, Trouble.SOFT):
                 self.flag, self.trouble = Flag.NORMAL, None
             case _:
                 pass
 
     def _can_delay(self, entry: Entry) -> bool:
         """A delay never hides an error, except one that this very scan disproves."""
-        is_disproved = entry.physical and self.trouble is _Trouble.SOFT
+        is_disproved = entry.physical and self.trouble is Trouble.SOFT
         return self.flag is not Flag.ERROR or is_disproved
 
     def _count_attempt(self, scan: Scan, entry: Entry) -> None:
@@ -241,9 +271,9 @@ class Course:
             self.eta_original = self.eta_original or scan.eta
 
     def _effects(
-        self, scan: Scan, rule: Rule, before: tuple[Phase, int, Flag, Eta | None]
+        self, scan: Scan, rule: Rule, before: tuple[Phase, int, Flag]
     ) -> tuple[Effect, ...]:
-        phase, leg, flag, _ = before
+        phase, leg, flag = before
         told = (
             (Effect.PHASE, rule is Rule.MOVED or phase is not self.phase),
             (Effect.LEG, leg != self.leg),
@@ -252,7 +282,8 @@ class Course:
         )
         return tuple(effect for effect, is_so in told if is_so)
 
-    def _state(self) -> TrackingState:
+    def state(self) -> TrackingState:
+        """The state so far."""
         return TrackingState(
             phase=self.phase,
             direction=self.direction,

@@ -11,6 +11,7 @@ from datetime import datetime
 from services.orders.domain.frozen import Value
 from services.orders.domain.identity import Uuid
 from services.orders.domain.scans import Scan
+from services.orders.domain.trail import Trail
 
 SCANS_MAX = 500
 """Most scans kept for one number; a real parcel has fewer than 60."""
@@ -43,6 +44,10 @@ class Parcel(Value, frozen=True, kw_only=True):
     """A set, kept in ascending order of `Scan.key` so that equal sets are equal values."""
     owners: tuple[Owner, ...] = ()
     """In the order in which they took the number."""
+    trail: Trail | None = None
+    """None where the state must be added up from all scans. Each decision that changes the scans or
+    the owners makes it again.
+    """
 
 
 def normalise_number(text: str) -> str:

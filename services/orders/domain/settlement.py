@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from services.orders.domain.commands import ReferenceKind, reference_key
+from services.orders.domain.frozen import replace
 from services.orders.domain.identity import Uuid
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.naming import new_references
 from services.orders.domain.news import tell
 from services.orders.domain.order import Order, Shipment
-from services.orders.domain.ownership import scans_of
-from services.orders.domain.parcel import Owner
-from services.orders.domain.telling import tell_scans
+from services.orders.domain.ownership import owner_of, scans_of
+from services.orders.domain.parcel import Owner, Parcel
+from services.orders.domain.replay import extend
+from services.orders.domain.scans import Scan
+from services.orders.domain.tally import Tally
+from services.orders.domain.telling import tell_scan, tell_scans
 
 
 def conclude(ledger: Ledger, before: Order | None, after: Order) -> Uuid:
@@ -28,6 +32,29 @@ def conclude(ledger: Ledger, before: Order | None, after: Order) -> Uuid:
     return after.order_id
 
 
+def extend_owner(ledger: Ledger, before: Parcel, new: tuple[Scan, ...]) -> bool:
+    """Add new scans to the stored state of a changed parcel's owner, and tell each.
+
+    False, with nothing changed, where they must be added up with all others: see `Trail`.
+    """
+    after, trail = ledger.parcel(before.number), before.trail
+    if trail is None or len(after.owners) != 1 or not trail.continues(len(before.scans)):
+        return False
+    (owner,) = after.owners
+    shipment = _shipment(ledger.order(owner.order_id), owner.shipment_id)
+    if shipment is None or shipment.number != after.number:
+        return False
+    if any(owner_of(after, scan) is None for scan in new):
+        return False
+    tally = Tally.resumed(shipment.tracking, trail)
+    told = extend(tally, new, ledger.now)
+    for heard in told:
+        tell_scan(ledger, owner.order_id, owner.shipment_id, heard)
+    if told:
+        ledger.put_parcel(replace(after, trail=tally.trail(len(after.scans))))
+    return bool(told)
+
+
 def recompute_owners(ledger: Ledger, number: str) -> None:
     """Tell each owner of a changed parcel what its scans, or its share of them, now say.
 
@@ -35,6 +62,7 @@ def recompute_owners(ledger: Ledger, number: str) -> None:
     attached, or its carrier corrected, in this decision.
     """
     after = ledger.parcel(number)
+    tallies: list[Tally] = []
     for owner in after.owners:
         order = ledger.order(owner.order_id)
         if order is None or not _holds(order, owner, number):
@@ -43,7 +71,13 @@ def recompute_owners(ledger: Ledger, number: str) -> None:
         share = scans_of(after, owner.shipment_id)
         known = tuple(scan for scan in share if scan.key in told)
         new = tuple(scan for scan in share if scan.key not in told)
-        tell_scans(ledger, order, owner.shipment_id, known, new)
+        tally = tell_scans(ledger, order, owner.shipment_id, known, new)
+        if share:
+            tallies.append(tally)
+    is_sole = len(after.owners) == len(tallies) == 1
+    trail = tallies[0].trail(len(after.scans)) if is_sole else None
+    if trail != after.trail:
+        ledger.put_parcel(replace(after, trail=trail))
 
 
 def _told_before(ledger: Ledger, owner: Owner, number: str) -> frozenset[str]:

@@ -46,7 +46,12 @@ class Step(Value, frozen=True):
     @property
     def is_effective(self) -> bool:
         """It told something that counts: not a repeat, not contradicted, not set aside."""
-        return self.rule in _EFFECTIVE or bool(self.effects)
+        return is_effective(self.rule, self.effects)
+
+
+def is_effective(rule: Rule, effects: tuple[Effect, ...]) -> bool:
+    """Whether a step by this rule, with these effects, told something that counts."""
+    return rule in _EFFECTIVE or bool(effects)
 
 
 _EFFECTIVE = frozenset(

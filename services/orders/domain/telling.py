@@ -2,103 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
-
-from services.orders.domain.arrangement import sort_key
-from services.orders.domain.catalogue import entry_of, group_of
+from services.orders.domain.catalogue import entry_of
 from services.orders.domain.decision import EventType, ShipmentFact
 from services.orders.domain.drafts import with_shipment
-from services.orders.domain.frozen import Value, replace
+from services.orders.domain.frozen import replace
 from services.orders.domain.identity import Uuid
-from services.orders.domain.journey import Journey, Replay, travel
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.news import tell_updated
 from services.orders.domain.order import Order, Shipment
-from services.orders.domain.scans import Direction, Scan
-from services.orders.domain.step import Step
+from services.orders.domain.replay import Heard, Replay
+from services.orders.domain.scans import Scan
+from services.orders.domain.tally import Tally
 from services.orders.domain.tracking_state import TrackingState
-from services.orders.domain.urgency import group_of_step, is_worth_telling
-
-
-class _Told(Value, frozen=True):
-    """A new scan, the state with it, and whether to notify."""
-
-    scan: Scan
-    state: TrackingState
-    group: str | None
-    notify: bool
 
 
 def tell_scans(
     ledger: Ledger, order: Order, shipment_id: Uuid, known: tuple[Scan, ...], new: tuple[Scan, ...]
-) -> None:
+) -> Tally:
     """Recompute a shipment over `known` and `new` scans, with one event per new scan, by time.
 
     A state that differs without a new scan (a scan was corrected, or left for another parcel) is
-    told as an update of the shipment.
+    told as an update of the shipment. Returns the sum of all of them.
     """
-    for told in _tellings(known, new, ledger.now):
-        _tell_scan(ledger, order.order_id, shipment_id, told)
+    replay = Replay(known, ledger.now)
     if not new:
-        _tell_recomputed(ledger, order.order_id, shipment_id, known)
-
-
-def _tellings(known: tuple[Scan, ...], new: tuple[Scan, ...], now: datetime) -> Iterator[_Told]:
-    if not new:
-        return
+        _tell_recomputed(ledger, order.order_id, shipment_id, replay.tally.course.state())
+        return replay.tally
     is_import = not known and len(new) > 1
-    whole = travel((*known, *new), now)
-    if _is_appended(whole, known):
-        for index in range(len(known), len(whole.steps)):
-            yield _told(whole.steps[: index + 1], index, now, is_import=is_import)
-        return
-    yield from _one_by_one(known, new, now, is_import=is_import)
+    for heard in replay.hear(new):
+        told = replace(heard, notify=False) if is_import else heard
+        tell_scan(ledger, order.order_id, shipment_id, told)
+    return replay.tally
 
 
-def _is_appended(whole: Journey, known: tuple[Scan, ...]) -> bool:
-    """All new scans follow all known ones and all count: then each step's state is ready."""
-    if whole.aside:
-        return False
-    keys = {scan.key for scan in known}
-    return all(step.scan.key in keys for step in whole.steps[: len(known)])
-
-
-def _one_by_one(
-    known: tuple[Scan, ...], new: tuple[Scan, ...], now: datetime, *, is_import: bool
-) -> Iterator[_Told]:
-    replay = Replay(known, now)
-    for scan in sorted(new, key=sort_key):
-        replay.add(scan)
-        journey = replay.journey()
-        steps = journey.steps
-        index = _place_of(scan, steps)
-        if index is None:
-            state = journey.state
-            yield _Told(scan, state, _group_aside(scan, state), notify=False)
-        else:
-            told = _told(steps, index, now, is_import=is_import)
-            yield replace(told, state=journey.state)
-
-
-def _told(steps: tuple[Step, ...], index: int, now: datetime, *, is_import: bool) -> _Told:
-    step = steps[index]
-    notify = not is_import and is_worth_telling(steps, index, now)
-    return _Told(step.scan, step.state, group_of_step(step), notify)
-
-
-def _group_aside(scan: Scan, state: TrackingState) -> str | None:
-    is_return = state.direction is Direction.CUSTOMER_MERCHANT
-    return group_of(entry_of(scan.event_name), is_return=is_return)
-
-
-def _place_of(scan: Scan, steps: tuple[Step, ...]) -> int | None:
-    """Where a scan stands among the steps, most often last; None where it does not count."""
-    places = range(len(steps) - 1, -1, -1)
-    return next((place for place in places if steps[place].scan.key == scan.key), None)
-
-
-def _tell_scan(ledger: Ledger, order_id: Uuid, shipment_id: Uuid, told: _Told) -> None:
+def tell_scan(ledger: Ledger, order_id: Uuid, shipment_id: Uuid, told: Heard) -> None:
+    """Put the state that a shipment has with a new scan, and add the scan's event."""
     before = _shipment(ledger, order_id, shipment_id)
     after = replace(before, tracking=told.state)
     ledger.put(with_shipment(_order(ledger, order_id), after))
@@ -115,7 +53,7 @@ def _tell_scan(ledger: Ledger, order_id: Uuid, shipment_id: Uuid, told: _Told) -
     )
 
 
-def _fact(ledger: Ledger, before: Shipment, after: Shipment, told: _Told) -> ShipmentFact:
+def _fact(ledger: Ledger, before: Shipment, after: Shipment, told: Heard) -> ShipmentFact:
     scan = told.scan
     return ShipmentFact(
         carrier_reference=scan.carrier or after.carrier,
@@ -147,10 +85,10 @@ def _fact(ledger: Ledger, before: Shipment, after: Shipment, told: _Told) -> Shi
 
 
 def _tell_recomputed(
-    ledger: Ledger, order_id: Uuid, shipment_id: Uuid, known: tuple[Scan, ...]
+    ledger: Ledger, order_id: Uuid, shipment_id: Uuid, state: TrackingState
 ) -> None:
     before = _shipment(ledger, order_id, shipment_id)
-    after = replace(before, tracking=travel(known, ledger.now).state)
+    after = replace(before, tracking=state)
     if after == before:
         return
     order = with_shipment(_order(ledger, order_id), after)

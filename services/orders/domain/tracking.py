@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import datetime, timedelta
 from operator import attrgetter
 
 from services.orders.domain.commands import ReportTracking, number_key
-from services.orders.domain.frozen import fields, replace
+from services.orders.domain.frozen import Value, fields, replace
 from services.orders.domain.identity import Uuid
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.ownership import owner_of
@@ -14,7 +15,7 @@ from services.orders.domain.parcel import SCANS_MAX, Parcel, normalise_number
 from services.orders.domain.reasons import Reason
 from services.orders.domain.refusal import NotYet, Refused, Unchanged
 from services.orders.domain.scans import Eta, Scan
-from services.orders.domain.settlement import recompute_owners
+from services.orders.domain.settlement import extend_owner, recompute_owners
 
 
 def report(ledger: Ledger, command: ReportTracking) -> Uuid | None:
@@ -29,42 +30,68 @@ def report(ledger: Ledger, command: ReportTracking) -> Uuid | None:
         )
     held = ledger.parcel(number)
     merged = merge_scans(held, command.scans)
-    if len(merged.scans) > SCANS_MAX:
+    count = len(merged.parcel.scans)
+    if count > SCANS_MAX:
         raise Refused(
             Reason.TOO_MANY_SCANS,
-            f"{command.tracking_number!r} would have {len(merged.scans)} scans; at most "
-            f"{SCANS_MAX} are kept.",
+            f"{command.tracking_number!r} would have {count} scans; at most {SCANS_MAX} are kept.",
             "/scans",
         )
-    if merged == held:
+    if not merged.new and not merged.is_corrected:
         raise Unchanged(Reason.DUPLICATE)
-    ledger.put_parcel(merged)
-    recompute_owners(ledger, number)
-    return _heard_by(ledger, held, merged, number)
+    ledger.put_parcel(merged.parcel)
+    if merged.is_corrected or not extend_owner(ledger, held, merged.new):
+        recompute_owners(ledger, number)
+    return _heard_by(ledger, merged, number)
 
 
-def _heard_by(ledger: Ledger, held: Parcel, merged: Parcel, number: str) -> Uuid | None:
-    known = {scan.key for scan in held.scans}
-    new = tuple(scan for scan in merged.scans if scan.key not in known)
-    owners = tuple(owner for scan in new if (owner := owner_of(merged, scan)) is not None)
-    if new and not owners:
+def _heard_by(ledger: Ledger, merged: Merged, number: str) -> Uuid | None:
+    found = (owner_of(merged.parcel, scan) for scan in merged.new)
+    owners = tuple(owner for owner in found if owner is not None)
+    if merged.new and not owners:
+        # Only the parcel is kept, so no trail of a state that is not: time may have changed it.
+        ledger.put_parcel(merged.parcel)
         raise NotYet(Reason.NUMBER_NOT_OWNED, number_key(number))
     if owners:
         return owners[0].order_id
     return ledger.events[0].order_id if ledger.events else None
 
 
-def merge_scans(parcel: Parcel, scans: tuple[Scan, ...]) -> Parcel:
+class Merged(Value, frozen=True, kw_only=True):
+    """A parcel with more scans."""
+
+    parcel: Parcel
+    new: tuple[Scan, ...]
+    """Those whose key it had not, in ascending order of key."""
+    is_corrected: bool
+    """Whether a scan that it had differs now."""
+
+
+def merge_scans(parcel: Parcel, scans: tuple[Scan, ...]) -> Merged:
     """The parcel with more scans; the same whichever way round they come.
 
     Two tellings of one scan (same key) that differ end as one of them, always the same one. First
-    heard is when either was first heard.
+    heard is when either was first heard. Scans are looked up and inserted by key, not sorted.
     """
-    held = {scan.key: scan for scan in parcel.scans}
+    held, new, is_corrected = list(parcel.scans), dict[str, Scan](), False
     for scan in scans:
-        known = held.get(scan.key)
-        held[scan.key] = scan if known is None else _one_of(known, scan)
-    return replace(parcel, scans=tuple(held[key] for key in sorted(held)))
+        place = bisect_left(held, scan.key, key=_key_of)
+        if place == len(held) or held[place].key != scan.key:
+            held.insert(place, scan)
+            new[scan.key] = scan
+            continue
+        known = held[place]
+        held[place] = _one_of(known, scan)
+        if scan.key in new:
+            new[scan.key] = held[place]
+        else:
+            is_corrected = is_corrected or held[place] != known
+    found = tuple(new[key] for key in sorted(new))
+    changed = replace(parcel, scans=tuple(held), trail=None)
+    return Merged(parcel=changed, new=found, is_corrected=is_corrected)
+
+
+_key_of = attrgetter("key")
 
 
 def _one_of(one: Scan, other: Scan) -> Scan:

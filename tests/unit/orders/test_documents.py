@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from services.orders import store
-from services.orders.domain.scans import Eta
-from tests.unit.orders.builders import NOON
+from services.orders.domain.parcel import Parcel
+from services.orders.domain.replay import Replay
+from services.orders.domain.scans import Eta, Precision
+from tests.unit.orders.builders import HOUR, NOON, scan
 
 DOCUMENTS = Path(__file__).parent / "documents"
 
@@ -33,3 +35,16 @@ def test_a_day_stays_a_day_and_a_moment_a_moment():
 
     assert parcel.scans[0].eta == Eta(earliest=date(2024, 1, 9), latest=NOON)
     assert type(parcel.scans[0].eta.earliest) is date
+
+
+def test_a_parcels_trail_is_read_as_it_was_written():
+    scans = (
+        scan("NO_ACCESS", NOON, carrier="ups"),
+        scan("SORTED", NOON + HOUR, precision=Precision.DAY),
+        scan("SCAN_RETRACTED", NOON + HOUR, carrier=None, retracts="1"),
+    )
+    trail = Replay(scans, NOON).tally.trail(len(scans))
+    parcel = Parcel(number="N1", scans=scans, trail=trail)
+
+    assert trail is not None
+    assert store._PARCEL.decode(store._dump_parcel(parcel)) == parcel

@@ -13,7 +13,7 @@ from services.orders.domain.catalogue import CATALOGUE, SCAN_RETRACTED, entry_of
 from services.orders.domain.journey import travel
 from services.orders.domain.scans import Scan
 from services.orders.domain.step import Step
-from services.orders.domain.urgency import group_of_step
+from services.orders.domain.urgency import group_of_scan
 from tests.unit.orders.builders import DAY, NOON, Desk, attach, place, report, scan
 
 Key = tuple[int, str | None, int]
@@ -62,7 +62,7 @@ def _by_occurrence(each: Scan) -> tuple[datetime, int, str]:
 
 
 def _key(step: Step) -> Key:
-    return step.state.leg, group_of_step(step), step.state.attempts
+    return step.state.leg, group_of_scan(step.scan, step.state.direction), step.state.attempts
 
 
 def _shuffled(found: Sequence[Scan], rng: random.Random) -> tuple[list[Scan], list[datetime]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from services.orders.domain.tracking import Merged
 from tests.faults.campaign.patching import patch
 
 
@@ -24,7 +25,10 @@ def scans_as_they_come() -> None:
 
     def merge(parcel: Any, scans: Any) -> Any:
         held = {scan.key: scan for scan in (*parcel.scans, *scans)}
-        return replace(parcel, scans=tuple(held.values()))
+        new = tuple(held[key] for key in sorted(held.keys() - {scan.key for scan in parcel.scans}))
+        is_corrected = any(held[scan.key] != scan for scan in parcel.scans)
+        changed = replace(parcel, scans=tuple(held.values()), trail=None)
+        return Merged(parcel=changed, new=new, is_corrected=is_corrected)
 
     patch("services.orders.domain.tracking:merge_scans", lambda _: merge)
     patch("services.orders.domain.arrangement:_ordered", lambda _: list)

@@ -1,0 +1,66 @@
+"""What new scans tell, the slow and simple way: after each of them the whole set is added up again.
+
+`replay.Replay` must say the same of any scans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from services.orders.domain.arrangement import sort_key
+from services.orders.domain.journey import Journey, travel
+from services.orders.domain.replay import Heard
+from services.orders.domain.scans import Scan
+from services.orders.domain.step import Step
+from services.orders.domain.urgency import group_of_scan, is_fresh_scan
+
+
+def hear(known: tuple[Scan, ...], new: tuple[Scan, ...], now: datetime) -> Iterator[Heard]:
+    """Each new scan, by time, with the state of `known` and of the new ones up to it."""
+    whole = travel((*known, *new), now)
+    if _is_appended(whole, known):
+        for index in range(len(known), len(whole.steps)):
+            yield _heard(whole.steps[: index + 1], index, now)
+        return
+    so_far = list(known)
+    for scan in sorted(new, key=sort_key):
+        so_far.append(scan)
+        yield _hear_last(travel(so_far, now), scan, now)
+
+
+def _is_appended(whole: Journey, known: tuple[Scan, ...]) -> bool:
+    keys = {scan.key for scan in known}
+    return not whole.aside and all(step.scan.key in keys for step in whole.steps[: len(known)])
+
+
+def _hear_last(journey: Journey, scan: Scan, now: datetime) -> Heard:
+    index = next((at for at, step in enumerate(journey.steps) if step.scan is scan), None)
+    if index is None:
+        group = group_of_scan(scan, journey.state.direction)
+        return Heard(scan, journey.state, group, notify=False)
+    told = _heard(journey.steps, index, now)
+    return Heard(scan, journey.state, told.group, told.notify)
+
+
+def _heard(steps: Sequence[Step], index: int, now: datetime) -> Heard:
+    step = steps[index]
+    group = group_of_scan(step.scan, step.state.direction)
+    return Heard(step.scan, step.state, group, notify=_is_worth_telling(steps, index, now))
+
+
+def _is_worth_telling(steps: Sequence[Step], index: int, now: datetime) -> bool:
+    """Fresh, the newest word, and not told before (rules 4, 16 and 17)."""
+    step = steps[index]
+    key = _key(step)
+    if key is None or not step.is_effective or not is_fresh_scan(step.scan, now):
+        return False
+    if any(later.is_effective for later in steps[index + 1 :]):
+        return False
+    return not any(other.is_effective and _key(other) == key for other in steps[:index])
+
+
+def _key(step: Step) -> tuple[int, str, int] | None:
+    """One notification per leg, group and attempt; None has no group and tells nobody."""
+    group = group_of_scan(step.scan, step.state.direction)
+    return None if group is None else (step.state.leg, group, step.state.attempts)
