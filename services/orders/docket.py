@@ -111,7 +111,7 @@ class Docket:
             if decision is None:
                 continue
             self._enter(current, decision)
-            for key in decision.appeared:
+            for key in decision.appeared if self._waiting else ():
                 due.extend(self._called(key))
 
     def _decide_or_park(self, asked: Asked) -> Decision | None:

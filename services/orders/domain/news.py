@@ -8,17 +8,33 @@ then the rest.
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import compress
+from operator import attrgetter, ne
 
 from services.orders.domain.catalogue import PRE_TRANSIT_GROUP, SHIPMENT_FULFILLED
 from services.orders.domain.decision import EventType, OrderFact, ShipmentFact
-from services.orders.domain.frozen import fields
+from services.orders.domain.frozen import Value, fields
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.order import Order, OrderStatus, Placement, Shipment
 from services.orders.domain.tracking_state import DRAFT
 from services.orders.domain.urgency import is_fresh
 
-_PLACEMENT_FIELDS = tuple(each.name for each in fields(Placement))
-_SHIPMENT_FIELDS = (
+
+class _Fields:
+    """Members of a value that are compared by name; two at least."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+        self._read = attrgetter(*names)
+
+    def that_differ(self, before: Value, after: Value) -> tuple[str, ...]:
+        """The names of those that are not equal, in their order."""
+        return tuple(compress(self._names, map(ne, self._read(before), self._read(after))))
+
+
+_ORDER_FIELDS = _Fields("cancelled_at", "expected_number_of_shipments", "order_analytics", "status")
+_PLACEMENT_FIELDS = _Fields(*(each.name for each in fields(Placement)))
+_SHIPMENT_FIELDS = _Fields(
     "carrier_reference",
     "external_shipment_id",
     "products",
@@ -52,18 +68,9 @@ def tell(ledger: Ledger, before: Order | None, after: Order) -> None:
 
 def changed_fields(before: Order, after: Order) -> tuple[str, ...]:
     """Public names of what differs, in alphabetical order; shipments tell for themselves."""
-    changed: list[str] = []
+    changed = _ORDER_FIELDS.that_differ(before, after)
     if before.placement != after.placement:
-        changed.extend(
-            name
-            for name in _PLACEMENT_FIELDS
-            if getattr(before.placement, name) != getattr(after.placement, name)
-        )
-    changed.extend(
-        name
-        for name in ("cancelled_at", "expected_number_of_shipments", "order_analytics", "status")
-        if getattr(before, name) != getattr(after, name)
-    )
+        changed += _PLACEMENT_FIELDS.that_differ(before.placement, after.placement)
     return tuple(sorted(changed))
 
 
@@ -134,9 +141,7 @@ def _tell_shipment(ledger: Ledger, order: Order, before: Shipment | None, after:
     elif before is not None and after.number is None and former_number is not None:
         _tell_released(ledger, order, before, after)
     elif before is not None:
-        changed = tuple(
-            name for name in _SHIPMENT_FIELDS if getattr(before, name) != getattr(after, name)
-        )
+        changed = _SHIPMENT_FIELDS.that_differ(before, after)
         if changed:
             tell_updated(ledger, order, before, after, changed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from services.orders.domain.acceptance import accept
@@ -31,6 +32,8 @@ _MERGED = tuple(
     each.name for each in fields(Placement) if each.name not in ("order_number", "address")
 )
 
+_read_merged = attrgetter(*_MERGED)
+
 _EXPECTED = "/order/expected_number_of_shipments"
 
 
@@ -58,12 +61,13 @@ def place(ledger: Ledger, command: PlaceOrder) -> Uuid:
 
 def upsert(ledger: Ledger, command: UpsertOrder) -> Uuid:
     """Create or change an order, trackings and attribution with it (`order.upsert`)."""
-    held = _target(ledger, command)
+    said = command.order
+    named = find(ledger, command.reference)
+    held = named or _numbered(ledger, command.shop, said)
     if held is not None:
         check_news(held, command)
-    said = command.order
     if said is not None:
-        check_consistent(ledger, command, said, held)
+        check_consistent(ledger, command, said, held, is_known=named is not None)
         check_expected(said.expected_number_of_shipments, _EXPECTED)
         check_still_open(held, said.expected_number_of_shipments, _EXPECTED)
         said = _with_external_id(said, command.reference)
@@ -83,19 +87,22 @@ def upsert(ledger: Ledger, command: UpsertOrder) -> Uuid:
     return conclude(ledger, held, accept(order, command))
 
 
-def _target(ledger: Ledger, command: UpsertOrder) -> Order | None:
-    """The order the command is about: by its reference, else by the number inside it."""
-    named = find(ledger, command.reference)
-    if named is not None or command.order is None:
-        return named
-    number = command.order.order_number
-    return find(ledger, Reference(command.shop, ReferenceKind.ORDER_NUMBER, number))
+def _numbered(ledger: Ledger, shop: str, said: PlacementFields | None) -> Order | None:
+    """The order by the number inside the command, where its reference names none."""
+    if said is None:
+        return None
+    return find(ledger, Reference(shop, ReferenceKind.ORDER_NUMBER, said.order_number))
 
 
 def check_consistent(
-    ledger: Ledger, command: UpsertOrder, said: PlacementFields, held: Order | None
+    ledger: Ledger,
+    command: UpsertOrder,
+    said: PlacementFields,
+    held: Order | None,
+    *,
+    is_known: bool,
 ) -> None:
-    """Refuse a command whose references name two orders."""
+    """Refuse a command whose references name two orders; `is_known`: its own names one."""
     reference = command.reference
     own_id = order_id_of(command.shop, said.order_number)
     if held is not None and held.order_id != own_id:
@@ -104,7 +111,7 @@ def check_consistent(
             f"command's order_number is {said.order_number!r}.",
             "/order/order_number",
         )
-    if not _may_name(reference, said, own_id, is_known=find(ledger, reference) is not None):
+    if not _may_name(reference, said, own_id, is_known=is_known):
         raise _conflict(
             f"{reference.kind} {reference.value!r} does not name the order in the command "
             f"({said.order_number!r}).",
@@ -137,6 +144,8 @@ def check_references(ledger: Ledger, shop: str, said: PlacementFields) -> None:
     """Refuse an external id or order name that another order has."""
     own_id = order_id_of(shop, said.order_number)
     for reference in references_of(shop, said):
+        if reference.kind is ReferenceKind.ORDER_NUMBER:
+            continue
         other = find(ledger, reference)
         if other is not None and other.order_id != own_id:
             raise _conflict(
@@ -203,7 +212,8 @@ def merge_placement(held: Placement, said: PlacementFields) -> Placement:
 
 def _said(said: PlacementFields, held: Address) -> dict[str, Any]:
     """Fields of a placement that are said, by name; the address merged with the held one."""
-    told = {name: value for name in _MERGED if (value := getattr(said, name)) is not None}
+    values = zip(_MERGED, _read_merged(said), strict=True)
+    told = {name: value for name, value in values if value is not None}
     if said.address is not None:
         told["address"] = merge_address(held, said.address)
     return told

@@ -62,6 +62,8 @@ def recompute_owners(ledger: Ledger, number: str) -> None:
     attached, or its carrier corrected, in this decision.
     """
     after = ledger.parcel(number)
+    if not after.scans:
+        return
     tallies: list[Tally] = []
     for owner in after.owners:
         order = ledger.order(owner.order_id)
