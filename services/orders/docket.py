@@ -64,6 +64,15 @@ class Docket:
     _waiting: dict[str, list[Asked]] = field(default_factory=dict)
     _places: dict[Uuid, Coordinates] = field(default_factory=dict)
     _kept: dict[Uuid, str] = field(default_factory=dict)
+    _world: World = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._world = World(
+            orders=self.orders,
+            parcels=self.parcels,
+            references=self.references,
+            told=self.told,
+        )
 
     @classmethod
     def open(
@@ -162,13 +171,7 @@ class Docket:
     def _decide(self, asked: Asked) -> Decision:
         if self._waits_already(asked):
             return REPEATED
-        world = World(
-            orders=self.orders,
-            parcels=self.parcels,
-            references=self.references,
-            told=self.told,
-        )
-        return decide(world, asked.command, self.now)
+        return decide(self._world, asked.command, self.now)
 
     def _waits_already(self, asked: Asked) -> bool:
         """Whether the same item, sent before, is waiting: one of them is enough."""

@@ -18,12 +18,13 @@ def check_contents(order: Order, pointer: str | None = None) -> None:
     Only explicit lists count: a parcel without one holds "all products", which says nothing of
     quantities. An order without products has nothing to be held against.
     """
-    if not order.placement.products:
+    packed = list(_packed(order))
+    if not packed or not order.placement.products:
         return
     remaining = [(line, quantity) for line, quantity in _lines(order.placement.products)]
     left = [quantity for _, quantity in remaining]
     lines = [line for line, _ in remaining]
-    claims = [(_matches(lines, product, pointer), product) for product in _packed(order)]
+    claims = [(_matches(lines, product, pointer), product) for product in packed]
     # Products that fit one line first: one that fits several takes what they leave.
     for matches, product in sorted(claims, key=lambda claim: len(claim[0])):
         _take(left, matches, product, pointer)

@@ -5,8 +5,6 @@ Always: shipments = max(asked, handed over), and those without a number are draf
 
 from __future__ import annotations
 
-from itertools import islice
-
 from services.orders.domain.frozen import replace
 from services.orders.domain.identity import shipment_id_of
 from services.orders.domain.order import SHIPMENTS_MAX, Order, OrderStatus, Shipment
@@ -35,7 +33,7 @@ def check_expected(expected: int | None, pointer: str) -> None:
 
 def settle(order: Order) -> Order:
     """Bring expected number, drafts and status in line with what was asked and handed over."""
-    handed_over = sum(1 for shipment in order.shipments if not shipment.is_draft)
+    handed_over = sum([shipment.number is not None for shipment in order.shipments])
     expected = max(order.expected_asked, handed_over)
     is_cancelled = order.status is OrderStatus.CANCELLED
     return replace(
@@ -55,16 +53,17 @@ def _status(handed_over: int, expected: int) -> OrderStatus:
 def _filled(order: Order, expected: int, *, archived: bool) -> tuple[Shipment, ...]:
     """Drop surplus drafts, highest ordinal first, or add missing ones at the lowest free."""
     kept = [_marked(shipment, archived=archived) for shipment in order.shipments]
-    for shipment in reversed(order.shipments):
-        if len(kept) <= expected:
-            break
-        if shipment.is_draft:
-            kept = [other for other in kept if other.ordinal != shipment.ordinal]
-    taken = {shipment.ordinal for shipment in kept}
-    free = (ordinal for ordinal in range(1, expected + 1) if ordinal not in taken)
-    missing = islice(free, max(0, expected - len(kept)))
-    kept.extend(draft(order, ordinal, archived=archived) for ordinal in missing)
-    return tuple(sorted(kept, key=_ordinal))
+    if len(kept) > expected:
+        drafts = [shipment.ordinal for shipment in kept if shipment.is_draft]
+        dropped = drafts[-(len(kept) - expected) :]
+        return tuple([shipment for shipment in kept if shipment.ordinal not in dropped])
+    if len(kept) < expected:
+        taken = {shipment.ordinal for shipment in kept}
+        free = [ordinal for ordinal in range(1, expected + 1) if ordinal not in taken]
+        missing = free[: expected - len(kept)]
+        kept += [draft(order, ordinal, archived=archived) for ordinal in missing]
+        kept.sort(key=_ordinal)
+    return tuple(kept)
 
 
 def draft(order: Order, ordinal: int, *, archived: bool = False) -> Shipment:

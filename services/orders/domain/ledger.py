@@ -27,6 +27,8 @@ from services.orders.domain.parcel import Parcel
 from services.orders.domain.reasons import SENTENCES, Reason
 from services.orders.domain.told import raised
 
+_NAMES = {kind: kind.value.replace(".", "_").upper() for kind in EventType}
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -80,7 +82,7 @@ class Ledger:
             Event(
                 topic=Topic.ORDERS,
                 type=kind,
-                event_name=kind.value.replace(".", "_").upper(),
+                event_name=_NAMES[kind],
                 event_group=group,
                 event_id=event_id,
                 order_id=order_id,

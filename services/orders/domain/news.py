@@ -52,7 +52,10 @@ _ALONE: dict[tuple[str, ...], EventType] = {
     ("expected_number_of_shipments",): EventType.ORDER_EXPECTED_SHIPMENTS_CHANGED,
     ("order_analytics",): EventType.ORDER_ANALYTICS_UPDATED,
 }
-_CANCELLED_GROUP = "shipment_order_cancelled"
+_GROUPS = {
+    EventType.ORDER_PLACED: PRE_TRANSIT_GROUP,
+    EventType.ORDER_CANCELLED: "shipment_order_cancelled",
+}
 
 
 def tell(ledger: Ledger, before: Order | None, after: Order) -> None:
@@ -61,6 +64,8 @@ def tell(ledger: Ledger, before: Order | None, after: Order) -> None:
     changed = changed_fields(before, after) if before is not None else ()
     if before is None or changed:
         _tell_order(ledger, before, after, changed)
+    if before is not None and before.shipments == after.shipments:
+        return
     former = {s.shipment_id: s for s in before.shipments} if before is not None else {}
     for shipment in after.shipments:
         _tell_shipment(ledger, after, former.get(shipment.shipment_id), shipment)
@@ -104,7 +109,11 @@ def _order_event(before: Order | None, after: Order, changed: tuple[str, ...]) -
 
 def _moved(before: Order | None, after: Order) -> tuple[Shipment, ...]:
     """Shipments that got or lost a number, appeared, vanished or were archived, by ordinal."""
-    former = {s.shipment_id: s for s in before.shipments} if before is not None else {}
+    if before is None:
+        return after.shipments
+    if before.shipments == after.shipments:
+        return ()
+    former = {s.shipment_id: s for s in before.shipments}
     present = {s.shipment_id: s for s in after.shipments}
     moved = [s for s in present.values() if _standing(former.get(s.shipment_id)) != _standing(s)]
     gone = [s for s in former.values() if s.shipment_id not in present]
@@ -125,13 +134,7 @@ def _occurred_at(ledger: Ledger, kind: EventType, order: Order) -> datetime:
 
 def _group(kind: EventType, order: Order) -> str | None:
     """Only what customers are told of an order before any parcel speaks for itself."""
-    if order.fulfilled:
-        return None
-    groups = {
-        EventType.ORDER_PLACED: PRE_TRANSIT_GROUP,
-        EventType.ORDER_CANCELLED: _CANCELLED_GROUP,
-    }
-    return groups.get(kind)
+    return None if order.fulfilled else _GROUPS.get(kind)
 
 
 def _tell_shipment(ledger: Ledger, order: Order, before: Shipment | None, after: Shipment) -> None:

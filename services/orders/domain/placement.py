@@ -63,7 +63,7 @@ def upsert(ledger: Ledger, command: UpsertOrder) -> Uuid:
     """Create or change an order, trackings and attribution with it (`order.upsert`)."""
     said = command.order
     named = find(ledger, command.reference)
-    held = named or _numbered(ledger, command.shop, said)
+    held = named or _numbered(ledger, command, said)
     if held is not None:
         check_news(held, command)
     if said is not None:
@@ -87,11 +87,12 @@ def upsert(ledger: Ledger, command: UpsertOrder) -> Uuid:
     return conclude(ledger, held, accept(order, command))
 
 
-def _numbered(ledger: Ledger, shop: str, said: PlacementFields | None) -> Order | None:
+def _numbered(ledger: Ledger, command: UpsertOrder, said: PlacementFields | None) -> Order | None:
     """The order by the number inside the command, where its reference names none."""
     if said is None:
         return None
-    return find(ledger, Reference(shop, ReferenceKind.ORDER_NUMBER, said.order_number))
+    number = Reference(command.shop, ReferenceKind.ORDER_NUMBER, said.order_number)
+    return find(ledger, number) if number != command.reference else None
 
 
 def check_consistent(
