@@ -7,6 +7,7 @@ of parked, waiting and rejected items keep headers, and rows of the outbox that 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from struct import Struct, error
 
 import orjson
@@ -109,7 +110,7 @@ def read_headers(packed: bytes) -> list[tuple[str, bytes]]:
     if form == BY_PLACE:
         values = packed[1:].split(b"\0")
         if len(values) == len(PLACES):
-            return [each for each in zip(PLACES, values, strict=True) if each[1]]
+            return [*compress(zip(PLACES, values, strict=True), values)]
         raise Unreadable(f"headers by place have {len(values)} values, not {len(PLACES)}")
     try:
         if form == BY_NAME:
