@@ -1,0 +1,256 @@
+"""Events and outcomes as a plain encoder writes them: one dict a record, nothing is spliced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import uuid5
+
+from msgspec.structs import asdict
+
+from schemas.envelope import CloudEvent, rfc3339, write_headers
+from services.orders.domain.commands import Command, ReferenceKind, names
+from services.orders.domain.decision import Decision, Event, ShipmentFact, World
+from services.orders.domain.frozen import Value
+from services.orders.domain.order import ClaimCopy, Order, Shipment
+from services.orders.domain.policy import decide
+from services.orders.domain.scans import Eta
+from services.orders.messages import context, outgoing
+from services.orders.messages.incoming import COMMANDS, Asked, Entry, read
+from services.runtime.outbox import Outgoing
+from services.runtime.records import ITEM_NAMESPACE, Item, Original, item_of
+
+Json = dict[str, Any]
+CONTEXT_MAX_BYTES = 10_000_000
+"""Nothing is cut: what is cut has tests of its own."""
+
+
+def pairs_of(originals: Sequence[Original], now: datetime) -> Iterator[tuple[Outgoing, Outgoing]]:
+    """What follows from messages, each record beside the plain encoder's; those that wait end."""
+    orders: dict[Any, Any] = {}
+    parcels: dict[Any, Any] = {}
+    references: dict[Any, Any] = {}
+    world = World(orders=orders, parcels=parcels, references=references)
+    for entry in (entry for original in originals for entry in read(original, now)):
+        if not isinstance(entry, Asked):
+            yield _refusal(entry, now)
+            continue
+        decision = decide(world, entry.command, now)
+        orders.update({order.order_id: order for order in decision.orders})
+        parcels.update({parcel.number: parcel for parcel in decision.parcels})
+        references.update(dict(decision.references))
+        yield from _answers(entry, decision, orders, now)
+
+
+def _answers(
+    asked: Asked, decision: Decision, orders: dict[Any, Order], now: datetime
+) -> Iterator[tuple[Outgoing, Outgoing]]:
+    item, command = asked.item, asked.command
+    for event in decision.events:
+        order, trace = orders[event.order_id], item.envelope.traceparent
+        snapshot = context.encode(order, CONTEXT_MAX_BYTES)
+        yield outgoing.event_record(event, snapshot, trace), _event(event, order, trace)
+    if item.original.coordinates.topic == COMMANDS and decision.waits_for is None:
+        named = orders.get(decision.order_id)
+        found = outgoing.outcome_record(item, command, decision, named, now)
+        yield found, _outcome(item, command, decision, named, now)
+
+
+def _refusal(entry: Entry, now: datetime) -> tuple[Outgoing, Outgoing]:
+    item = item_of(entry.original, entry.index, entry.envelope, None)
+    found = outgoing.refusal_record(item, entry.reason, entry.detail, now)
+    body = {**_asked(item), "outcome": "rejected", "reason": entry.reason, "detail": entry.detail}
+    return found, _decided(item, {**body, **_place(item, now)}, None, now)
+
+
+def _record(topic: str, key: bytes, body: Json, headers: CloudEvent, shard_by: str) -> Outgoing:
+    """A record whose value and headers are not encoded."""
+    written: Any = [each for each in write_headers(headers) if each[1]]
+    return Outgoing(topic, key, plain(body), written, shard_by)
+
+
+def _event(event: Event, order: Order, traceparent: str | None) -> Outgoing:
+    data, of_shipment = event.data, isinstance(event.data, ShipmentFact)
+    source = "shipments" if of_shipment else "orders"
+    ref = f"shipments/{data.phase}" if isinstance(data, ShipmentFact) else "orders"
+    said = {
+        "event_id": event.event_id,
+        "event_name": event.event_name,
+        "event_group": event.event_group,
+    }
+    body = {
+        "source": source,
+        "ref": f"{ref}/{event.event_name}",
+        "event_name": event.event_name,
+        "event_group": event.event_group,
+        "version": 1,
+        "triggered_at": event.triggered_at,
+        "shop_slug": event.shop,
+        "event_id": event.event_id,
+        "order_id": event.order_id,
+        "sequence": event.sequence,
+        "order_version": event.order_version,
+        "event_data": {
+            **said,
+            **({"shipment_id": event.shipment_id} if of_shipment else {}),
+            **asdict(data),
+        },
+        "context_truncated": False,
+        "context": _snapshot(order),
+    }
+    headers = CloudEvent(
+        type=event.type.value,
+        source="orderflow/orders",
+        id=event.event_id,
+        time=rfc3339(event.occurred_at),
+        subject=event.order_id,
+        traceparent=traceparent,
+        causation_id=event.causation_id,
+        sequence=event.sequence,
+        order_version=event.order_version,
+    )
+    return _record(event.topic.value, event.order_id.encode(), body, headers, event.order_id)
+
+
+def _snapshot(order: Order) -> Json:
+    placement, said = order.placement, order.order_analytics
+    first, _, last = (placement.address.name or "").strip().rpartition(" ")
+    analytics = None
+    if said is not None:
+        known = {key: value for key, value in asdict(said).items() if value is not None}
+        analytics = {**known.pop("extras"), **known}
+    return {
+        "order": {
+            "uuid": order.order_id,
+            "shop_slug": order.shop,
+            **asdict(placement),
+            "status": order.status,
+            "expected_number_of_shipments": order.expected_number_of_shipments,
+            "placed_at": placement.order_placed_at,
+            "cancelled_at": order.cancelled_at,
+            "order_analytics": analytics,
+            "trackings": [_tracking(shipment) for shipment in order.shipments],
+        },
+        "customer": {
+            "external_id": placement.external_customer_id,
+            "email": placement.email_id,
+            "first_name": first or last or None,
+            "last_name": last if first else None,
+        },
+        "shipments": [_shipment(order, shipment) for shipment in order.shipments],
+        "claims": [_claim(claim) for claim in order.claims],
+    }
+
+
+def _tracking(shipment: Shipment) -> Json:
+    tracking = shipment.tracking
+    return {
+        "shipment_id": shipment.shipment_id,
+        "ordinal": shipment.ordinal,
+        "draft": shipment.is_draft,
+        "tracking_number": shipment.tracking_number,
+        "carrier_reference": shipment.carrier,
+        "tracking_url": shipment.tracking_url,
+        "phase": tracking.phase,
+        "flag": tracking.flag,
+        "state": shipment.state,
+        "direction": tracking.direction,
+        "eta": tracking.eta,
+        "first_scan_at": tracking.first_scan_at,
+        "delivered_at": tracking.delivered_at,
+    }
+
+
+def _shipment(order: Order, shipment: Shipment) -> Json:
+    tracking = shipment.tracking
+    held = order.placement.products if shipment.products is None else shipment.products
+    return {
+        **_tracking(shipment),
+        "order_id": order.order_id,
+        "external_shipment_id": shipment.external_shipment_id,
+        "tracking_placed_at": shipment.tracking_placed_at,
+        "products": [{**asdict(line), "shipment_id": shipment.shipment_id} for line in held],
+        "leg": tracking.leg,
+        "attempts": tracking.attempts,
+        "pickup": tracking.pickup,
+        "promised_delivery_date": order.placement.promised_delivery_date,
+        "updated_at": tracking.last_occurred_at,
+    }
+
+
+def _claim(claim: ClaimCopy) -> Json:
+    hidden = ("sequence", "event_data")
+    return {name: value for name, value in asdict(claim).items() if name not in hidden}
+
+
+def _outcome(
+    item: Item, command: Command, decision: Decision, order: Order | None, now: datetime
+) -> Outgoing:
+    numbers = [r.value for r in names(command).references if r.kind is ReferenceKind.ORDER_NUMBER]
+    body = {
+        **_asked(item),
+        "outcome": decision.outcome,
+        "reason": decision.reason,
+        "detail": decision.detail,
+        "shop_slug": getattr(command, "shop", None),
+        "order_id": decision.order_id,
+        "order_number": order.order_number if order else next(iter(numbers), None),
+        "order_version": order.version if order else None,
+        **_place(item, now),
+    }
+    return _decided(item, body, decision.order_id, now)
+
+
+def _asked(item: Item) -> Json:
+    return {
+        "command_id": item.causation_id,
+        "command_source": item.envelope.source,
+        "index": item.index,
+        "command_type": item.envelope.type,
+    }
+
+
+def _place(item: Item, now: datetime) -> Json:
+    return {**asdict(item.original.coordinates), "decided_at": now}
+
+
+def _decided(item: Item, body: Json, order_id: str | None, now: datetime) -> Outgoing:
+    key = item.original.key or b""
+    at = item.original.coordinates
+    name = f"outcome/{at.topic}/{at.partition}/{at.offset}#{item.index}"
+    headers = CloudEvent(
+        type="command.decided",
+        source="orderflow/orders",
+        id=str(uuid5(ITEM_NAMESPACE, name)),
+        time=rfc3339(now),
+        subject=order_id,
+        traceparent=item.envelope.traceparent,
+        causation_id=item.causation_id,
+    )
+    return _record("orders.outcomes", key, body, headers, order_id or key.hex())
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: every member, amounts and instants as text."""
+    match value:
+        case Eta():
+            return {"from": plain(value.earliest), "to": plain(value.latest)}
+        case Value():
+            return plain(asdict(value))
+        case dict():
+            return {key: plain(member) for key, member in value.items()}
+        case tuple() | list():
+            return [plain(each) for each in value]
+        case Enum():
+            return value.value
+        case datetime():
+            return rfc3339(value)
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return str(value)
+        case _:
+            return value
