@@ -15,8 +15,14 @@ import msgspec
 from msgspec import Raw, Struct
 
 from services.orders.domain.frozen import Value
-from services.orders.domain.order import Analytics, ClaimCopy, Order, Placement, Product, Shipment
-from services.orders.messages.members import joined, to_json, with_all_members, writer_of
+from services.orders.domain.order import Analytics, ClaimCopy, Order, Placement, Shipment
+from services.orders.messages.members import (
+    joined,
+    lines_of,
+    to_json,
+    with_all_members,
+    writer_of,
+)
 
 Json = dict[str, Any]
 
@@ -114,7 +120,7 @@ _copy_placement = writer_of(Placement, ("products",))
 
 
 def _encode(order: Order, *, whole_claims: bool) -> bytes:
-    lines = _lines(order.placement.products)
+    lines = lines_of(order.placement.products)
     trackings = [to_json(_tracking(shipment)) for shipment in order.shipments]
     shipments = [
         joined(tracking, to_json(_shipment_end(order, shipment, lines)))
@@ -130,10 +136,10 @@ def _encode(order: Order, *, whole_claims: bool) -> bytes:
     )
 
 
-def _order(order: Order, lines: Sequence[bytes], trackings: Sequence[bytes]) -> bytes:
+def _order(order: Order, lines: bytes, trackings: Sequence[bytes]) -> bytes:
     placement = order.placement
     said = _copy_placement(placement)
-    said.products = Raw(_list(lines))
+    said.products = Raw(b"[%b]" % lines[:-1].replace(b"\n", b","))
     end = _OrderEnd(
         order.status,
         order.expected_number_of_shipments,
@@ -184,17 +190,17 @@ def _tracking(shipment: Shipment) -> _Tracking:
     )
 
 
-def _shipment_end(order: Order, shipment: Shipment, lines: Sequence[bytes]) -> _ShipmentEnd:
+def _shipment_end(order: Order, shipment: Shipment, lines: bytes) -> _ShipmentEnd:
     tracking = shipment.tracking
     # A parcel that nothing is said of holds everything that was bought.
-    held = lines if shipment.products is None else _lines(shipment.products)
+    held = lines if shipment.products is None else lines_of(shipment.products)
     # In a parcel each line names it; a line has other members, so a comma goes before.
-    end = b',"shipment_id":%b}' % to_json(shipment.shipment_id)
+    end = b',"shipment_id":%b},' % to_json(shipment.shipment_id)
     return _ShipmentEnd(
         order.order_id,
         shipment.external_shipment_id,
         shipment.tracking_placed_at,
-        Raw(_list([line[:-1] + end for line in held])),
+        Raw(b"[%b]" % held.replace(b"}\n", end)[:-1]),
         tracking.leg,
         tracking.attempts,
         _optional(tracking.pickup),
@@ -213,10 +219,6 @@ def _claim(claim: ClaimCopy, *, whole: bool) -> Any:
 
 def _optional(value: Value | None) -> Any:
     return with_all_members(value) if value is not None else None
-
-
-def _lines(products: Sequence[Product]) -> list[bytes]:
-    return [to_json(with_all_members(product)) for product in products]
 
 
 def _list(encoded: Sequence[bytes]) -> bytes:

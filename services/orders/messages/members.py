@@ -6,9 +6,11 @@ reader finds every member of the contract.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Any, get_args
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, reduce
+from operator import or_
+from types import GenericAlias, NoneType
+from typing import Any, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +22,8 @@ from services.orders.domain.scans import Eta
 _RENAMED: Mapping[type[Value], Mapping[str, str]] = {Eta: {"earliest": "from", "latest": "to"}}
 """A window of arrival has other names in the contract; a day in it stays a day."""
 
-to_json = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+to_json = _encoder.encode
 """JSON of a value: amounts as strings, instants as RFC 3339 (UTC as Z), days as days.
 
 Raises TypeError for a type that JSON does not have.
@@ -32,16 +35,48 @@ def with_all_members(value: Value) -> Any:
     return writer_of(type(value))(value)
 
 
+def lines_of(values: Sequence[Value]) -> bytes:
+    """JSON of values of one class with all their members, a newline after each and nowhere else.
+
+    One call into C copies all values and another encodes them: a third of the time that one value
+    after the other takes.
+    """
+    if not values:
+        return b""
+    copies = msgspec.convert(values, _many_written(type(values[0])), from_attributes=True)
+    return _encoder.encode_lines(copies)
+
+
+@cache
+def _many_written(kind: type[Value]) -> Any:
+    return GenericAlias(list, _written(kind))
+
+
+@cache
+def _written(kind: type[Value]) -> type[Struct]:
+    """A class with the same members in the same order, mutable and without defaults."""
+    members = [(field.name, _type_written(field.type)) for field in fields(kind)]
+    return msgspec.defstruct(kind.__name__, members, rename=_RENAMED.get(kind), gc=False)
+
+
+def _type_written(type_: Any) -> Any:
+    """Values of the domain as what is written of them, tuples of them as lists; the rest as is."""
+    if isinstance(type_, type) and issubclass(type_, Value):
+        return _written(type_)
+    if type_ is NoneType or not _holds_values(type_):
+        return type_ if type_ is NoneType else Any
+    nested = [_type_written(each) for each in get_args(type_) if each is not Ellipsis]
+    return GenericAlias(list, nested[0]) if get_origin(type_) is tuple else reduce(or_, nested)
+
+
 @cache
 def writer_of(kind: type[Value], left_out: tuple[str, ...] = ()) -> Callable[[Value], Any]:
     """What copies values of this class; `left_out` members are None in the copy, for others to set.
 
     The copy's class has the same members in the same order, and is mutable.
     """
+    written = _written(kind)
     names = kind.__struct_fields__
-    written = msgspec.defstruct(
-        kind.__name__, [(name, Any) for name in names], rename=_RENAMED.get(kind), gc=False
-    )
     nested = [
         place
         for place, field in enumerate(fields(kind))
