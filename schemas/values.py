@@ -116,7 +116,7 @@ def plain_number(value: Decimal) -> Decimal:
     return value or abs(value)
 
 
-def _whole_number(value: Any) -> Any:
+def whole_number(value: Any) -> Any:
     """Refuse true, and what pydantic would write out to the last digit (1e999999999, 1e-99999999).
 
     So every number with a point or an exponent is judged here, by its exponent first.
@@ -225,14 +225,14 @@ AbsoluteMoney = Annotated[SignedMoney, AfterValidator(abs)]
 Weight = Money
 TaxRate = SignedMoney
 
-WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
-Quantity = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_whole_number)]
+WholeNumber = Annotated[int, BeforeValidator(whole_number)]
+Quantity = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(whole_number)]
 # None, and more than 100, are refused by a rule with a reason code of its own, not as malformed.
-ShipmentCount = Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_whole_number)]
+ShipmentCount = Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(whole_number)]
 SourceVersion = Annotated[
-    int, Field(ge=0, le=9_223_372_036_854_775_807), BeforeValidator(_whole_number)
+    int, Field(ge=0, le=9_223_372_036_854_775_807), BeforeValidator(whole_number)
 ]
-Attempt = Annotated[int, Field(ge=0, le=100), BeforeValidator(_whole_number)]
+Attempt = Annotated[int, Field(ge=0, le=100), BeforeValidator(whole_number)]
 Latitude = Annotated[
     float, Field(ge=-90, le=90, allow_inf_nan=False), BeforeValidator(_real_number)
 ]

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypedDict
 
+import msgspec
+
 from schemas import commands as contract
 from schemas import enums
 from schemas import orders as shapes
@@ -20,9 +22,7 @@ INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 _KINDS: Mapping[enums.IdType, domain.ReferenceKind] = {
     each: domain.ReferenceKind(each.value) for each in enums.IdType
 }
-_PRODUCT_TYPES: Mapping[enums.ProductType, values.ProductType] = {
-    each: values.ProductType(each.value) for each in enums.ProductType
-}
+_PRODUCTS = tuple[values.Product, ...]
 _ANALYTICS = tuple(shapes.OrderAnalytics.model_fields)
 
 
@@ -170,53 +170,11 @@ def _tracking(tracking: shapes.OrderTracking) -> domain.Tracking:
 
 
 def _products(products: Iterable[shapes.Product]) -> tuple[values.Product, ...]:
-    return tuple([_product(each) for each in products])
+    """Lines with all that is in them, which have the same members under the same names.
 
-
-def _product(product: shapes.Product) -> values.Product:
-    return values.Product(
-        title=product.title,
-        sku=product.sku,
-        size=product.size,
-        line_id=product.line_id,
-        product_id=product.product_id,
-        variant_id=product.variant_id,
-        quantity=product.quantity,
-        price=product.price,
-        weight=product.weight,
-        images=_images(product.images),
-        tax_lines=_tax_lines(product.tax_lines),
-        type=_PRODUCT_TYPES[product.type],
-        bundled_products=tuple([_bundled(each) for each in product.bundled_products]),
-    )
-
-
-def _bundled(product: shapes.BundledProduct) -> values.BundledProduct:
-    return values.BundledProduct(
-        title=product.title,
-        sku=product.sku,
-        size=product.size,
-        line_id=product.line_id,
-        product_id=product.product_id,
-        variant_id=product.variant_id,
-        quantity=product.quantity,
-        price=product.price,
-        weight=product.weight,
-        images=_images(product.images),
-        tax_lines=_tax_lines(product.tax_lines),
-    )
-
-
-def _images(images: Iterable[shapes.Image]) -> tuple[values.Image, ...]:
-    return tuple([values.Image(src=each.src, alt=each.alt) for each in images])
-
-
-def _tax_lines(taxes: Iterable[shapes.TaxLine]) -> tuple[values.TaxLine, ...]:
-    return tuple([_tax_line(each) for each in taxes])
-
-
-def _tax_line(tax: shapes.TaxLine) -> values.TaxLine:
-    return values.TaxLine(title=tax.title, rate=tax.rate, price=tax.price, currency=tax.currency)
+    One call into C copies them all: an order of 20,000 bytes has 77 lines.
+    """
+    return msgspec.convert(products, _PRODUCTS, from_attributes=True)
 
 
 def _discounts(discounts: Iterable[shapes.OrderDiscount]) -> tuple[values.Discount, ...]:

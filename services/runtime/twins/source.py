@@ -66,6 +66,7 @@ def _finishing(member: Member, names: dict[str, Any], bit: int) -> Iterator[str]
     name = member.name
     if member.value.read:
         names[f"read_{name}"] = member.value.read
+        names |= {key.format(name=name): each for key, each in member.value.names.items()}
     reading = [*_reading(name, member.value)]
     if member.is_filled:
         names[f"default_{name}"] = member.default
@@ -87,7 +88,9 @@ def _finishing(member: Member, names: dict[str, Any], bit: int) -> Iterator[str]
 def _reading(name: str, value: Value) -> Iterator[str]:
     if value.read is None:
         return
-    if not value.is_list:
+    if value.usual:
+        yield f"said.{name} = {value.usual.format(name=name)} else read_{name}(value)"
+    elif not value.is_list:
         yield f"said.{name} = read_{name}(value)" if value.is_changing else f"read_{name}(value)"
     elif value.is_changing:
         yield f"said.{name} = tuple([read_{name}(item) for item in value])"
