@@ -56,11 +56,7 @@ def decode_json(value: bytes | None) -> Any:
         raise Malformed("body_empty", errors)
     try:
         body = jiter.from_json(
-            value,
-            allow_inf_nan=False,
-            catch_duplicate_keys=True,
-            float_mode="decimal",
-            cache_mode="keys",  # Looking for values too takes longer than making them.
+            value, allow_inf_nan=False, catch_duplicate_keys=True, float_mode="decimal"
         )
     except ValueError as error:
         raise _unreadable(value, str(error)) from error

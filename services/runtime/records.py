@@ -109,6 +109,7 @@ class Item(Struct, frozen=True, gc=False):
     index: int
     envelope: Envelope
     body: Any
+    """Its part of a message with several items; None where the message is the item."""
     item_id: str
     """A UUID: what makes two deliveries the same item."""
 
@@ -131,7 +132,7 @@ class ConsumedRecord(Protocol):
 
 
 def item_of(original: Original, index: int, envelope: Envelope, body: Any) -> Item:
-    """The item with this index of a message; `body` is its own part of the message's body."""
+    """The item with this index of a message; `body` as `Item` has it."""
     return Item(original, index, envelope, body, item_id(original, envelope, index))
 
 
