@@ -36,7 +36,7 @@ _DECIMAL = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
 _INTEGER_DIGITS_MAX = 18
 
 
-def _moment(value: Any) -> datetime:
+def moment(value: Any) -> datetime:
     """Read an RFC 3339 timestamp, offset optional; numbers are refused, their unit is a guess."""
     if isinstance(value, datetime):
         found = value
@@ -61,14 +61,16 @@ def _moment(value: Any) -> datetime:
     return found
 
 
-def _timestamp(value: Any) -> datetime:
-    found = _moment(value)
+def timestamp(value: Any) -> datetime:
+    """Read an RFC 3339 timestamp with its offset."""
+    found = moment(value)
     if found.tzinfo is None:
         raise refused("must end in an offset from UTC, like +01:00 or Z")
     return found
 
 
-def _calendar_date(value: Any) -> date:
+def calendar_date(value: Any) -> date:
+    """Read a day, without a time."""
     if isinstance(value, date) and not isinstance(value, datetime):
         found = value
     else:
@@ -83,12 +85,13 @@ def _calendar_date(value: Any) -> date:
     return found
 
 
-def _day_or_moment(value: Any) -> date | datetime:
+def day_or_moment(value: Any) -> date | datetime:
+    """Read a day, or else a timestamp with its offset."""
     if isinstance(value, str) and _CALENDAR_DATE.fullmatch(value):
-        return _calendar_date(value)
+        return calendar_date(value)
     if isinstance(value, date) and not isinstance(value, datetime):
-        return _calendar_date(value)
-    return _timestamp(value)
+        return calendar_date(value)
+    return timestamp(value)
 
 
 def number(value: Any) -> Any:
@@ -181,18 +184,18 @@ _DATE_SCHEMA = {"type": "string", "format": "date"}
 
 Timestamp = Annotated[
     datetime,
-    BeforeValidator(_timestamp),
+    BeforeValidator(timestamp),
     WithJsonSchema(_DATE_TIME_SCHEMA),
 ]
 LocalOrTimestamp = Annotated[
     datetime,
-    BeforeValidator(_moment),
+    BeforeValidator(moment),
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d"}),
 ]
-CalendarDate = Annotated[date, BeforeValidator(_calendar_date), WithJsonSchema(_DATE_SCHEMA)]
+CalendarDate = Annotated[date, BeforeValidator(calendar_date), WithJsonSchema(_DATE_SCHEMA)]
 DayOrTimestamp = Annotated[
     date | datetime,
-    BeforeValidator(_day_or_moment),
+    BeforeValidator(day_or_moment),
     PlainSerializer(lambda value: value.isoformat(), return_type=str, when_used="json"),
     WithJsonSchema({"anyOf": [_DATE_SCHEMA, _DATE_TIME_SCHEMA]}),
 ]
