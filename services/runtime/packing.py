@@ -71,14 +71,14 @@ def pack(records: Sequence[Packable], bytes_max: int) -> Iterator[Packed]:
     count = size = 0
     for record in records:
         topic, key, headers, value = record.topic.encode(), record.key, record.headers, record.value
-        lengths = _LENGTHS.pack(len(topic), len(key), len(headers), len(value))
-        whole = b"".join((lengths, topic, key, headers, value))
-        if count and size + len(whole) > bytes_max:
+        lengths = len(topic), len(key), len(headers), len(value)
+        whole = _LENGTHS.size + sum(lengths)
+        if count and size + whole > bytes_max:
             yield _packed(parts, count, size)
             parts, count, size = [], 0, 0
-        parts.append(whole)
+        parts += (_LENGTHS.pack(*lengths), topic, key, headers, value)
         count += 1
-        size += len(whole)
+        size += whole
     if count:
         yield _packed(parts, count, size)
 
