@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from operator import attrgetter
 
 from services.orders.domain.commands import ReportTracking, number_key
-from services.orders.domain.frozen import Value, fields, replace
+from services.orders.domain.frozen import Value, replace
 from services.orders.domain.identity import Uuid
 from services.orders.domain.ledger import Ledger
 from services.orders.domain.ownership import owner_of
@@ -85,7 +85,7 @@ def merge_scans(parcel: Parcel, scans: tuple[Scan, ...]) -> Merged:
         if scan.key in new:
             new[scan.key] = held[place]
         else:
-            is_corrected = is_corrected or held[place] != known
+            is_corrected = is_corrected or (held[place] is not known and held[place] != known)
     found = tuple(new[key] for key in sorted(new))
     changed = replace(parcel, scans=tuple(held), trail=None)
     return Merged(parcel=changed, new=found, is_corrected=is_corrected)
@@ -96,7 +96,8 @@ _key_of = attrgetter("key")
 
 def _one_of(one: Scan, other: Scan) -> Scan:
     # Carriers repeat whole histories: most often nothing but the time of hearing differs.
-    if _facts(one) == _facts(other) and _offsets(one.eta) == _offsets(other.eta):
+    is_repeated = replace(other, recorded_at=one.recorded_at) == one
+    if is_repeated and _offsets(one.eta) == _offsets(other.eta):
         return one if one.recorded_at <= other.recorded_at else other
     recorded_at = min(one.recorded_at, other.recorded_at)
     one = replace(one, recorded_at=recorded_at)
@@ -105,13 +106,12 @@ def _one_of(one: Scan, other: Scan) -> Scan:
     return min(one, other, key=repr)
 
 
-_facts = attrgetter(*(field.name for field in fields(Scan) if field.name != "recorded_at"))
-"""All that a telling says of a scan."""
-
-
 def _offsets(eta: Eta | None) -> tuple[timedelta | None, ...]:
     """One instant in two zones is equal, and written differently all the same."""
     if eta is None:
         return ()
-    ends = (eta.earliest, eta.latest)
-    return tuple(end.utcoffset() if isinstance(end, datetime) else None for end in ends)
+    return _offset(eta.earliest), _offset(eta.latest)
+
+
+def _offset(end: date | None) -> timedelta | None:
+    return end.utcoffset() if isinstance(end, datetime) else None
