@@ -144,10 +144,10 @@ class Lane:
         while self.shards or self._poll_seconds:
             self._woken.clear()
             self.busy = self.shards
-            rows = await self._publish_once(connection, publishing)
+            has_more = await self._publish_once(connection, publishing)
             self.busy = frozenset()
             self.is_well, self._progressed = True, True
-            if rows and (self._ends or _has_more(rows)):
+            if has_more:
                 continue
             self.refusals = ()
             if self._ends:
@@ -160,19 +160,21 @@ class Lane:
         """Whether it is over once nothing is left to read."""
         return self._is_draining or self._ends_when_idle
 
-    async def _publish_once(
-        self, connection: Connection, publishing: Publishing
-    ) -> Sequence[OutboxRow]:
+    async def _publish_once(self, connection: Connection, publishing: Publishing) -> bool:
+        """Publish one round; whether to look for another at once.
+
+        The rows end here: a round has megabytes, and the next one would be read beside them.
+        """
         most = 1 if self._careful_to else ROWS_A_SHARD
         rows = await self._read(connection, most)
         if not rows:
-            return rows
+            return False
         async with asyncio.timeout(ROUND_SECONDS):
             await publishing.publish(rows, one_by_one=bool(self._careful_to))
         if rows[0].id >= self._careful_to:
             self._careful_to, self.refusals = 0, ()
         self._published(rows)
-        return rows
+        return self._ends or _has_more(rows)
 
     async def _read(self, connection: Connection, most: int) -> Sequence[OutboxRow]:
         """The next rows of each shard. Raises Refused for those that cannot be read."""
