@@ -22,8 +22,8 @@ from services.orders.domain.scans import Eta
 _RENAMED: Mapping[type[Value], Mapping[str, str]] = {Eta: {"earliest": "from", "latest": "to"}}
 """A window of arrival has other names in the contract; a day in it stays a day."""
 
-_encoder = msgspec.json.Encoder()
-to_json = _encoder.encode
+_to_lines = msgspec.json.Encoder().encode_lines
+to_json = msgspec.json.Encoder().encode
 """JSON of a value: amounts as strings, instants as RFC 3339 (UTC as Z), days as days.
 
 Raises TypeError for a type that JSON does not have.
@@ -44,7 +44,7 @@ def lines_of(values: Sequence[Value]) -> bytes:
     if not values:
         return b""
     copies = msgspec.convert(values, _many_written(type(values[0])), from_attributes=True)
-    return _encoder.encode_lines(copies)
+    return _to_lines(copies)
 
 
 @cache

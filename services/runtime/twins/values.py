@@ -150,7 +150,7 @@ def _whole(schema: Schema, definitions: tuple[Any, ...]) -> Value | None:
 
 # Years well within the contract's bounds, so that no offset leads out of them.
 _DAY = r"(?:19[89]\d|20[0-8]\d)-\d\d-\d\d"
-_MOMENT = _DAY + r"T\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)"
+_MOMENT = _DAY + r"T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)"
 _is_day = re.compile(_DAY, re.ASCII).fullmatch
 _is_moment = re.compile(_MOMENT, re.ASCII).fullmatch
 _TIMES: Mapping[Any, bool] = {
