@@ -17,8 +17,8 @@ from typer.core import TyperGroup
 from orderflow.environment import load_settings
 from services.runtime.clock import ClockError
 from services.runtime.environment import SettingsError
-from services.runtime.health import HttpError
 from services.runtime.kafka_access import why_unusable
+from services.runtime.listening import HttpError
 from services.runtime.migrate import MigrationError
 from services.runtime.postgres import RoleMissing
 from services.runtime.settings import NoDatabase

@@ -4,13 +4,14 @@ import asyncio
 import importlib
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from orderflow.environment import load_settings
+from services.runtime.listening import listen
 from services.runtime.settings import SERVICES, Settings
-from services.runtime.supervising import Inherited, supervise
+from services.runtime.supervising import Inherited, Plan, become
 from services.runtime.telemetry import configure_logging
 
 
@@ -43,7 +44,7 @@ def serve(
     """
     settings = load_settings()
     if processes > 1:
-        raise typer.Exit(_supervise(settings, processes))
+        _supervise(settings, processes)
     inherited = Inherited.parse(child) if child else None
     if inherited and settings.kafka_group_instance_id:
         # Static members of one name would put each other out of the group.
@@ -63,16 +64,27 @@ def _fast_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def _supervise(settings: Settings, processes: int) -> int:
-    configure_logging(settings, process=0)
-    # As this process was started: the same interpreter, options, program and arguments.
-    program = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]
-    arguments = _without_processes(sys.argv[1:])
+def _supervise(settings: Settings, processes: int) -> NoReturn:
+    """Turn into the parent of so many processes; HttpError when HTTP_PORT cannot be had."""
+    options, program = _interpreter()
+    listener = listen(settings.http_host, settings.http_port)
+    plan = Plan(
+        processes=processes,
+        command=[sys.executable, *options, *program, *_without_processes(sys.argv[1:])],
+        listener=listener.detach(),
+        drain_seconds=settings.drain_timeout_seconds,
+        log_format=settings.log_format,
+        log_level=settings.log_level,
+    )
+    # A script's folder is where Python looks first, not the working folder as with -m.
+    become(options if program[0] == "-m" else ["-P", *options], plan)
 
-    def command(inherited: Inherited) -> list[str]:
-        return [sys.executable, *program, *arguments, "--child", str(inherited)]
 
-    return asyncio.run(supervise(command, processes, settings))
+def _interpreter() -> tuple[list[str], list[str]]:
+    """How this process was started: the interpreter's options, and the program it runs."""
+    before = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]
+    words = 2 if before[-2:-1] in (["-m"], ["-c"]) else 1
+    return before[:-words], before[-words:]
 
 
 def _without_processes(arguments: list[str]) -> list[str]:

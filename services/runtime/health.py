@@ -7,7 +7,6 @@
 
 import asyncio
 import contextlib
-import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,15 +19,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from services.runtime.listening import listen
+
 # Whether the thing is well, and a sentence about it.
 CheckResult = tuple[bool, str]
 Check = Callable[[], Awaitable[CheckResult]]
 
 CHECK_TIMEOUT_SECONDS = 3.0
-
-
-class HttpError(Exception):
-    """The HTTP port cannot be opened; the text says which setting to change."""
 
 
 def health_app(
@@ -104,15 +101,7 @@ class HttpServer:
 
 async def serve_http(app: Starlette, host: str, port: int) -> HttpServer:
     """Serve `app` in a task of the running loop; HttpError when the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise HttpError(
-            f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; "
-            "set HTTP_PORT (0 takes a free one) or HTTP_HOST"
-        ) from None
-    return await serve_on(app, listener)
+    return await serve_on(app, listen(host, port))
 
 
 async def serve_on(app: Starlette, listener: socket.socket) -> HttpServer:

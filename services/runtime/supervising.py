@@ -2,35 +2,31 @@
 
 Each child listens on a port of 127.0.0.1 that the parent bound for it, and reads from a pipe that
 closes when the parent ends, however it ends: no child outlives the parent.
+
+`orderflow serve --processes` turns into this program (`become`), which imports nothing but the
+standard library: what the command line has imported is gone from memory with it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import NoReturn
 
-import orjson
-import structlog
-from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from services.runtime import plain_logging
+from services.runtime.fronting import Backend, front
 
-from services.runtime.health import serve_http
-from services.runtime.merging import merge_health, merge_metrics
-from services.runtime.settings import Settings
-
-ASK_SECONDS = 4.0
-"""Above what a child's own checks may take, below what `orderflow health` waits."""
 KILL_MARGIN_SECONDS = 5.0
 """What a child gets to end beyond its drain timeout."""
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger("services.runtime.supervising")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,65 +49,65 @@ class Inherited:
         return cls(number, listener, lifeline)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a parent needs to know; its only argument, as JSON."""
+
+    processes: int
+    command: Sequence[str]
+    """Starts a child, with `--child` and an `Inherited` behind it."""
+    listener: int
+    """File descriptor of a socket that listens on HTTP_PORT."""
+    drain_seconds: float
+    log_format: str
+    log_level: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Child:
-    number: int
-    port: int
     process: asyncio.subprocess.Process
+    backend: Backend
 
-    async def ask(self, path: str) -> bytes:
-        """The body of the answer to a GET."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        try:
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-            whole = await reader.read(-1)
-            return whole.partition(b"\r\n\r\n")[2]
-        finally:
-            writer.close()
-
-    async def health(self, path: str) -> dict[str, object]:
-        """Its report; one of our own where it does not answer."""
-        try:
-            async with asyncio.timeout(ASK_SECONDS):
-                answer: dict[str, object] = orjson.loads(await self.ask(path))
-                return answer
-        except (OSError, TimeoutError, ValueError) as error:
-            check = {"ok": False, "detail": f"does not answer: {type(error).__name__} {error}"}
-            return {"status": "failing", "checks": {"process": check}}
-
-    async def metrics(self) -> str:
-        """Its metrics; nothing where it does not answer."""
-        try:
-            async with asyncio.timeout(ASK_SECONDS):
-                return (await self.ask("/metrics")).decode()
-        except (OSError, TimeoutError) as error:
-            log.warning("metrics_missing", process=self.number, error=repr(error))
-            return ""
+    @property
+    def number(self) -> int:
+        return self.backend.number
 
 
-async def supervise(
-    command: Callable[[Inherited], Sequence[str]], count: int, settings: Settings
-) -> int:
-    """Run `count` children until SIGTERM or SIGINT, or until one ends by itself.
+def become(options: Sequence[str], plan: Plan) -> NoReturn:
+    """Replace the program of this process by the parent's; the process id stays.
+
+    `options` are the interpreter's. The listener's descriptor is passed on. OSError when the
+    program cannot be started.
+    """
+    os.set_inheritable(plan.listener, True)  # noqa: FBT003 - it takes no keywords
+    program = ("-m", "services.runtime.supervising", json.dumps(asdict(plan)))
+    os.execv(sys.executable, [sys.executable, *options, *program])  # noqa: S606
+
+
+async def supervise(plan: Plan) -> int:
+    """Run the children until SIGTERM or SIGINT, or until one ends by itself.
 
     Either way all are asked to stop, and killed when they take longer than the drain timeout and
     five seconds. Returns the exit status: 0 when stopped in good order, else that of the first
     child that did not end well (128 and the signal's number where a signal ended it; 1 for a child
-    that ended by itself with 0). HttpError when HTTP_PORT cannot be had.
+    that ended by itself with 0).
     """
     stopping = asyncio.Event()
     for asked in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(asked, stopping.set)
+    listener = socket.socket(fileno=plan.listener)
+    listener.set_inheritable(False)
     children: list[_Child] = []
-    http = await serve_http(_app(children), settings.http_host, settings.http_port)
-    log.info("http_listening", port=http.port, processes=count)
     lifeline, held = os.pipe()
+    http: asyncio.Server | None = None
     try:
-        for number in range(1, count + 1):
-            child = await _start(command, number, lifeline)
+        for number in range(1, plan.processes + 1):
+            child = await _start(plan.command, number, lifeline)
             children.append(child)  # At once: a failure further on must not leave it behind.
+        http = await front([child.backend for child in children], listener)
+        _tell("http_listening", port=listener.getsockname()[1], processes=plan.processes)
         status = await _until_one_ends(children, stopping)
-        others = await _stop(children, settings.drain_timeout_seconds + KILL_MARGIN_SECONDS)
+        others = await _stop(children, plan.drain_seconds + KILL_MARGIN_SECONDS)
         return status or others
     finally:
         for child in children:
@@ -119,23 +115,24 @@ async def supervise(
                 child.process.kill()
         os.close(held)
         os.close(lifeline)
-        await http.stop()
+        if http:
+            http.close()
 
 
-async def _start(
-    command: Callable[[Inherited], Sequence[str]], number: int, lifeline: int
-) -> _Child:
+async def _start(command: Sequence[str], number: int, lifeline: int) -> _Child:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         inherited = Inherited(number, listener.fileno(), lifeline)
         process = await asyncio.create_subprocess_exec(
-            *command(inherited),
+            *command,
+            "--child",
+            str(inherited),
             stdin=asyncio.subprocess.DEVNULL,
             pass_fds=(inherited.listener, inherited.lifeline),
             process_group=0,  # Ctrl-C in a terminal is for the parent, which passes it on.
         )
-        log.info("process_started", process=number, pid=process.pid)
-        return _Child(number, listener.getsockname()[1], process)
+        _tell("process_started", of=number, pid=process.pid)
+        return _Child(process, Backend(number, listener.getsockname()[1]))
 
 
 async def _until_one_ends(children: Sequence[_Child], stopping: asyncio.Event) -> int:
@@ -149,7 +146,7 @@ async def _until_one_ends(children: Sequence[_Child], stopping: asyncio.Event) -
         return 0
     ended = next(child for child in children if child.process.returncode is not None)
     code = ended.process.returncode
-    log.error("process_ended", process=ended.number, pid=ended.process.pid, status=code)
+    _tell("process_ended", logging.ERROR, of=ended.number, pid=ended.process.pid, status=code)
     return _status(code) or 1
 
 
@@ -163,7 +160,7 @@ async def _stop(children: Sequence[_Child], seconds: float) -> int:
     if late:
         for child in children:
             if child.process.returncode is None:
-                log.error("process_killed", process=child.number, pid=child.process.pid)
+                _tell("process_killed", logging.ERROR, of=child.number, pid=child.process.pid)
                 child.process.kill()
         await asyncio.wait(late)
     codes = [child.process.returncode for child in children]
@@ -175,23 +172,16 @@ def _status(code: int | None) -> int:
     return 0 if code is None else (code if code >= 0 else 128 - code)
 
 
-def _app(children: Sequence[_Child]) -> Starlette:
-    async def on_health(request: Request) -> Response:
-        answers = await asyncio.gather(*(child.health(request.url.path) for child in children))
-        numbers = (child.number for child in children)
-        merged = merge_health(dict(zip(numbers, answers, strict=True)))
-        return JSONResponse(merged, status_code=200 if merged["status"] == "ok" else 503)
+def _tell(event: str, level: int = logging.INFO, **fields: object) -> None:
+    log.log(level, event, extra={"fields": fields})
 
-    async def on_metrics(_: Request) -> Response:
-        texts = await asyncio.gather(*(child.metrics() for child in children))
-        numbers = (child.number for child in children)
-        merged = merge_metrics(dict(zip(numbers, texts, strict=True)))
-        return Response(merged, media_type=CONTENT_TYPE_LATEST)
 
-    return Starlette(
-        routes=[
-            Route("/health/live", on_health),
-            Route("/health/ready", on_health),
-            Route("/metrics", on_metrics),
-        ]
-    )
+def main() -> int:
+    """Be the parent; the exit status."""
+    plan = Plan(**json.loads(sys.argv[1]))
+    plain_logging.configure(plan.log_format, plan.log_level, process=0)
+    return asyncio.run(supervise(plan))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

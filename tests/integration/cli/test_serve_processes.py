@@ -15,6 +15,7 @@ import pytest
 from .conftest import Run
 
 DEADLINE_SECONDS = 60
+PARENT_MAX_BYTES = 40 * 1024 * 1024
 
 
 def _until(is_so: Callable[[], object], log: Path) -> None:
@@ -38,8 +39,15 @@ class Fleet:
             )
         _until(lambda: self.entries("http_listening"), log)
         self.port = str(self.entries("http_listening")[0]["port"])
-        _until(lambda: run("health", "--port", self.port).exit_code == 0, log)
+        self.lives: list[int] = []
+        _until(lambda: self._is_ready(run), log)
         self.children = psutil.Process(self.parent.pid).children()
+
+    def _is_ready(self, run: Run) -> bool:
+        """Whether it is ready; whether it was alive meanwhile is kept."""
+        ready = run("health", "--port", self.port).exit_code
+        self.lives.append(run("health", "--live", "--port", self.port).exit_code)
+        return ready == 0
 
     def entries(self, event: str) -> list[dict[str, object]]:
         """What the log has of one event."""
@@ -77,7 +85,10 @@ def test_one_port_answers_for_both_and_sigterm_stops_both(fleet: Fleet, run: Run
     metrics = httpx.get(f"http://127.0.0.1:{fleet.port}/metrics").text
 
     assert {name.partition(".")[0] for name in checks} == {"1", "2"}
+    assert set(fleet.lives) == {0}, "alive from the first answer on"
     assert len(fleet.children) == 2
+    # It reads no message: none of what it takes to be a service is in its memory.
+    assert psutil.Process(fleet.parent.pid).memory_info().rss < PARENT_MAX_BYTES
     shards = [line for line in metrics.splitlines() if line.startswith("orderflow_relay_shards{")]
     assert {'process="1"' in line for line in shards} == {True, False}
     assert metrics.count("# TYPE orderflow_relay_shards gauge") == 1

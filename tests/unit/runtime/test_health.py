@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from services.runtime.health import Check, CheckResult, HttpError, health_app, serve_http
+from services.runtime.health import Check, CheckResult, health_app, serve_http
+from services.runtime.listening import HttpError
 from services.runtime.telemetry import Metrics
 
 

@@ -1,0 +1,138 @@
+"""The parent of several processes: what its port answers while they start, and when one is silent.
+
+The children are small programs: one that never listens, and one that answers once. They are real
+processes under the real parent.
+"""
+
+import asyncio
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from services.runtime.fronting import LIVE, METRICS, READY, silent
+from services.runtime.listening import listen
+from services.runtime.supervising import Inherited, Plan
+
+DEADLINE_SECONDS = 30
+CHILD = """
+import os, socket, sys
+number, listener, lifeline = map(int, sys.argv[-1].split(","))
+if "answer" in sys.argv:
+    ports = socket.socket(fileno=listener)
+    ports.listen()
+    connection, _ = ports.accept()
+    connection.recv(1000)
+    body = b'{"status": "ok", "checks": {"orders.consuming": {"ok": true, "detail": "polls"}}}'
+    connection.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n" + body)
+    connection.close()
+    ports.close()
+os.read(lifeline, 1)
+"""
+
+
+class Parent:
+    """A parent of one child, and what its port says."""
+
+    def __init__(self, *arguments: str) -> None:
+        with listen("127.0.0.1", 0) as listener:
+            listener.set_inheritable(True)
+            self.port = listener.getsockname()[1]
+            plan = Plan(
+                processes=1,
+                command=[sys.executable, "-c", CHILD, *arguments],
+                listener=listener.fileno(),
+                drain_seconds=1.0,
+                log_format="json",
+                log_level="INFO",
+            )
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "services.runtime.supervising", json.dumps(asdict(plan))],
+                pass_fds=(listener.fileno(),),
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+
+    def ask(self, path: str, method: str = "GET") -> tuple[int, str]:
+        """Status and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_SECONDS)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def check(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Status, and the checks of a health report."""
+        status, body = self.ask(path)
+        return status, json.loads(body)["checks"]
+
+
+@contextmanager
+def parent(*arguments: str) -> Iterator[Parent]:
+    started = Parent(*arguments)
+    try:
+        yield started
+    finally:
+        started.process.terminate()
+        _, told = started.process.communicate(timeout=DEADLINE_SECONDS)
+        assert started.process.returncode == 0, told
+
+
+def test_while_a_process_starts_its_parent_is_alive_and_not_ready() -> None:
+    with parent() as asked:
+        live, ready = asked.check(LIVE), asked.check(READY)
+
+    assert live == (200, {"1.process": {"ok": True, "detail": "starting"}})
+    assert ready[0] == 503
+    assert ready[1]["1.process"]["detail"].startswith("has not started yet: ConnectionRefused")
+
+
+def test_a_process_that_has_answered_and_does_no_more_is_not_alive() -> None:
+    with parent("answer") as asked:
+        status, checks = asked.check(LIVE)
+        while "1.orders.consuming" not in checks:  # Its start; bounded by the test's timeout.
+            assert status == 200
+            status, checks = asked.check(LIVE)
+        after, silence = asked.check(LIVE)
+
+    assert (status, after) == (200, 503)
+    assert silence["1.process"]["detail"].startswith("does not answer: ConnectionRefused")
+
+
+def test_other_requests_are_refused_and_hold_up_nothing() -> None:
+    with parent() as asked:
+        assert asked.ask("/elsewhere") == (404, "")
+        assert asked.ask(LIVE, "POST")[0] == 405
+        assert asked.ask(f"{LIVE}?now", "HEAD") == (200, "")
+        assert asked.ask(METRICS) == (200, "")
+        assert asyncio.run(_answer_to(asked.port, b"nonsense\r\n\r\n")).startswith(b"HTTP/1.1 405")
+        assert asyncio.run(_answer_to(asked.port, b"x" * 100_000)) == b""
+        assert asked.check(LIVE)[0] == 200
+
+
+async def _answer_to(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(request)
+        return await reader.read(-1)
+    except ConnectionResetError:  # Closed with some of the request unread.
+        return b""
+    finally:
+        writer.close()
+
+
+def test_one_that_starts_for_too_long_is_not_alive() -> None:
+    late = silent(LIVE, "refused", starts=False)
+
+    assert late["status"] == "failing"
+    assert late["checks"]["process"] == {"ok": False, "detail": "does not answer: refused"}
+
+
+def test_what_a_child_inherits_can_be_read_again() -> None:
+    assert Inherited.parse(str(Inherited(3, 7, 9))) == Inherited(3, 7, 9)
