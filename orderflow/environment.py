@@ -20,8 +20,8 @@ def stack_folder() -> Path:
 
 
 def load_settings() -> Settings:
-    """Settings from the environment; when it names neither Kafka nor a database and a local stack
-    runs, its addresses. SettingsError when a variable is wrong.
+    """Settings from the environment; when it names neither Kafka nor a database and the servers of
+    a local stack run, their addresses. SettingsError when a variable is wrong.
     """
     settings = Settings.from_environment()
     named = {"kafka_bootstrap_servers", "database_url"} & settings.model_fields_set
@@ -35,7 +35,7 @@ def _of_local_stack() -> dict[str, str | SecretStr]:
     from deploy.stack import status
 
     state = status(folder)
-    if state is None or not state.is_up:
+    if state is None or not state.has_servers:
         return {}
     return {
         "kafka_bootstrap_servers": state.addresses.kafka_bootstrap_servers,

@@ -27,6 +27,7 @@ from deploy.stack.progress import Silent, StepDisplay
 FOLDER = Path(".orderflow")
 """Where the stack of `make up` lives, seen from the project's folder."""
 _STATE = "stack.json"
+_SERVERS = frozenset({"postgres", "kafka"})
 STOP_SECONDS = 60
 
 
@@ -60,6 +61,11 @@ class State:
         """Whether every process of it lives."""
         return bool(self.processes) and all(one.alive for one in self.processes)
 
+    @property
+    def has_servers(self) -> bool:
+        """Whether Kafka and Postgres live: they can be used whatever else has ended."""
+        return {one.name for one in self.processes if one.alive} >= _SERVERS
+
 
 def up(
     folder: Path = FOLDER,
@@ -70,12 +76,12 @@ def up(
 ) -> Addresses:
     """Start Kafka and Postgres so that they outlive this process, and say where they are.
 
-    A stack that runs already is left as it is; one of which a part has died is brought up again, at
-    the same addresses where their ports are still free. Raises StackError.
+    Servers that run already are left as they are; where one of them has died all is brought up
+    again, at the same addresses where their ports are still free. Raises StackError.
     """
     with _alone(folder):
         before = status(folder)
-        if before is not None and before.is_up:
+        if before is not None and before.has_servers:
             return before.addresses
         if before is not None:
             _stop_all(before, Silent())
@@ -179,7 +185,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _need(folder: Path) -> State:
     state = status(folder)
-    if state is None or not state.is_up:
+    if state is None or not state.has_servers:
         raise NotRunning(f"no stack runs in {folder}: start it with `make up`")
     return state
 

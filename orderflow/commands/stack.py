@@ -57,18 +57,18 @@ def status(json: Json = False) -> None:
         state = stack.status(stack_folder())
     processes = state.processes if state else ()
     is_up = state is not None and state.is_up
+    addresses = state.addresses.environment() if state and state.has_servers else {}
     if json:
         found = [
             {"name": one.name, "pid": one.pid, "alive": one.alive, "log": one.log}
             for one in processes
         ]
-        addresses = state.addresses.environment() if state and is_up else {}
         print_json({"up": is_up, "processes": found, "addresses": addresses})
     else:
         for one in processes:
             mark = "runs" if one.alive else "DEAD"
             out.print(f"{mark}  {one.name:<10} pid={one.pid} log={one.log}", markup=False)
-        for name, value in (state.addresses.environment() if state and is_up else {}).items():
+        for name, value in addresses.items():
             out.print(f"export {name}={value}", markup=False)
         out.print(f"stack: {'up' if is_up else 'down'}")
     if not is_up:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -53,6 +54,31 @@ def test_up_starts_everything_once_and_down_leaves_nothing(port: int) -> None:
     assert _run("stack", "status").exit_code == 1
 
 
+def test_the_servers_are_found_and_left_alone_when_the_services_have_died() -> None:
+    try:
+        assert _run("up").exit_code == 0
+        before = {one["name"]: one["pid"] for one in _processes()}
+        services = psutil.Process(before["services"])
+        services.kill()
+        psutil.wait_procs([services], timeout=60)
+
+        status = _run("stack", "status", "--json")
+        waiting = _run("outbox", "show", "orders")
+        ready = _run("health")
+        again = _run("up")
+        after = {one["name"]: one["pid"] for one in _processes()}
+    finally:
+        _run("down")
+
+    assert (status.exit_code, ready.exit_code) == (1, 1), "the services are gone"
+    assert json.loads(status.stdout)["addresses"].keys() >= {"DATABASE_URL"}
+    assert waiting.exit_code == 0, waiting.output
+    assert again.exit_code == 0, again.output
+    servers = ("postgres", "kafka")
+    assert [after[name] for name in servers] == [before[name] for name in servers]
+    assert after["services"] != before["services"]
+
+
 # `orderflow up`; a run in the background ignores Ctrl-C, and its children inherit that.
 _LISTENING_UP = """
 import signal
@@ -62,7 +88,7 @@ app(["up"], prog_name="orderflow")
 """
 
 
-def _processes() -> list[dict[str, object]]:
+def _processes() -> list[dict[str, Any]]:
     return json.loads(_run("stack", "status", "--json").stdout)["processes"]
 
 
