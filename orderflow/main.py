@@ -1,59 +1,85 @@
 """The command `orderflow`: every command by name."""
 
+import importlib
+from typing import Any
+
 import typer
 
-from orderflow.commands import (
-    acts,
-    demo,
-    health,
-    local,
-    migrate,
-    order,
-    outbox,
-    parked,
-    partitions,
-    rebuild,
-    recall,
-    rejected,
-    republish,
-    send,
-    serve,
-    settings,
-    stack,
-    tail,
-    topics,
-)
-from orderflow.report import report
-from orderflow.terminal import Commands
+from orderflow.terminal import INTERRUPTED, Commands
+
+COMMANDS = {
+    "up": "orderflow.commands.local:up",
+    "down": "orderflow.commands.local:down",
+    "serve": "orderflow.commands.serve:serve",
+    "migrate": "orderflow.commands.migrate:migrate",
+    "topics": "orderflow.commands.topics:app",
+    "partitions": "orderflow.commands.partitions:app",
+    "send": "orderflow.commands.send:send",
+    "tail": "orderflow.commands.tail:tail",
+    "order": "orderflow.commands.order:order",
+    "republish": "orderflow.commands.republish:republish",
+    "rebuild": "orderflow.commands.rebuild:rebuild",
+    "recall": "orderflow.commands.recall:recall",
+    "rejected": "orderflow.commands.rejected:app",
+    "parked": "orderflow.commands.parked:app",
+    "outbox": "orderflow.commands.outbox:app",
+    "acts": "orderflow.commands.acts:acts",
+    "report": "orderflow.report:report",
+    "demo": "orderflow.commands.demo:demo",
+    "stack": "orderflow.commands.stack:app",
+    "settings": "orderflow.commands.settings:settings",
+    "health": "orderflow.commands.health:health",
+}
+"""The module and the name of each command: a function, or an app with commands of its own."""
+
+
+class _AllCommands(Commands):
+    """Commands that are imported when they are used.
+
+    All of them are most of a second of CPU, which a health check and a process that is to serve
+    would pay too.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click gives it
+        """The names, as they are listed in the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of a name; None when there is none."""
+        # For a name that is not one, typer looks through the loaded ones for what was meant.
+        for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
+            if name not in self.commands:
+                self.commands[name] = _load(name)
+        return super().get_command(ctx, cmd_name)
+
+
+def _load(name: str) -> Any:
+    module, _, attribute = COMMANDS[name].partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except KeyboardInterrupt:  # It takes up to a second; Ctrl-C in it is no error either.
+        raise typer.Exit(INTERRUPTED) from None
+    one = typer.Typer(rich_markup_mode="markdown")
+    one.callback()(_nothing)
+    if isinstance(found, typer.Typer):
+        one.add_typer(found, name=name)
+    else:
+        one.command(name)(found)
+    group: Any = typer.main.get_command(one)
+    return group.commands[name]
+
+
+def _nothing() -> None:
+    """Makes an app of one command a group, as typer wants it."""
+
 
 app = typer.Typer(
     name="orderflow",
-    cls=Commands,
+    cls=_AllCommands,
     help="Orders and tracking from Kafka, into Postgres, and out again as events.",
     epilog="Start here: `orderflow up`, then what it prints. Settings: `orderflow settings`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-
-app.command("up")(local.up)
-app.command("down")(local.down)
-app.command("serve")(serve.serve)
-app.command("migrate")(migrate.migrate)
-app.add_typer(topics.app, name="topics")
-app.add_typer(partitions.app, name="partitions")
-app.command("send")(send.send)
-app.command("tail")(tail.tail)
-app.command("order")(order.order)
-app.command("republish")(republish.republish)
-app.command("rebuild")(rebuild.rebuild)
-app.command("recall")(recall.recall)
-app.add_typer(rejected.app, name="rejected")
-app.add_typer(parked.app, name="parked")
-app.add_typer(outbox.app, name="outbox")
-app.command("acts")(acts.acts)
-app.command("report")(report)
-app.command("demo")(demo.demo)
-app.add_typer(stack.app, name="stack")
-app.command("settings")(settings.settings)
-app.command("health")(health.health)
+app.callback()(_nothing)

@@ -6,23 +6,10 @@ import sys
 from collections.abc import Coroutine
 from typing import Annotated, Any, NoReturn, TypeVar
 
-import asyncpg
 import orjson
 import typer
-from aiokafka.errors import KafkaError
-from asyncpg.exceptions import ClientConfigurationError
 from rich.console import Console
 from typer.core import TyperGroup
-
-from orderflow.environment import load_settings
-from services.runtime.clock import ClockError
-from services.runtime.environment import SettingsError
-from services.runtime.kafka_access import why_unusable
-from services.runtime.listening import HttpError
-from services.runtime.migrate import MigrationError
-from services.runtime.postgres import RoleMissing
-from services.runtime.settings import NoDatabase
-from services.runtime.topics import TopicError
 
 T = TypeVar("T")
 
@@ -41,24 +28,7 @@ class WrongArgument(CommandError):
     """What was asked for makes no sense; ends with status 2, as typer's own usage errors do."""
 
 
-EXPECTED = (
-    CommandError,
-    SettingsError,
-    MigrationError,
-    RoleMissing,
-    TopicError,
-    HttpError,
-    ClockError,
-)
-
 _PIPE_COLUMNS = 160
-
-_UNREACHABLE = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-)
 
 # Without a handler, Python prints the client's warnings between a command's own lines.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
@@ -76,43 +46,17 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except WrongArgument as error:
             fail(str(error), USAGE)
-        except NoDatabase as error:
-            fail(f"{error}\n{_advice('DATABASE_URL')}")
-        except EXPECTED as error:
+        except CommandError as error:
             fail(str(error))
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in ("deploy", "demo"):
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise  # `| head` has seen enough; click ends quietly.
+        except Exception as error:
+            from orderflow.failing import sentence_of
+
+            sentence = sentence_of(error)
+            if sentence is None:
                 raise
-            fail(
-                "this command needs a checkout of the project: what is installed here holds the "
-                "services alone; name servers by KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL instead"
-            )
-        except BrokenPipeError:  # `| head` has seen enough; click ends quietly.
-            raise
-        except KafkaError as error:
-            why = asyncio.run(why_unusable(load_settings(), error))
-            fail(f"Kafka cannot be used: {why}\n{_advice('KAFKA_BOOTSTRAP_SERVERS')}")
-        except (asyncpg.PostgresError, ClientConfigurationError, OSError) as error:
-            said = _trouble(error)
-            if said is None:
-                raise
-            fail(said)
-
-
-def _trouble(error: Exception) -> str | None:
-    """What a file or the database is in the way with; None for what is our own mistake."""
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    if isinstance(error, ClientConfigurationError):
-        return f"the database's address is wrong: {error}\n{_advice('DATABASE_URL')}"
-    if isinstance(error, _UNREACHABLE):
-        why = str(error) or "no answer in time"
-        return f"the database cannot be reached: {why}\n{_advice('DATABASE_URL')}"
-    return None
-
-
-def _advice(variable: str) -> str:
-    return f"See {variable} in `orderflow settings`; `orderflow up` starts a local stack."
+            fail(sentence)
 
 
 def fail(message: str, status: int = FAILED) -> NoReturn:

@@ -12,7 +12,6 @@ from orderflow.environment import load_settings
 from services.runtime.listening import listen
 from services.runtime.settings import SERVICES, Settings
 from services.runtime.supervising import Inherited, Plan, become
-from services.runtime.telemetry import configure_logging
 
 
 class Served(StrEnum):
@@ -101,6 +100,7 @@ def _without_processes(arguments: list[str]) -> list[str]:
 
 async def _serve(names: tuple[str, ...], settings: Settings, inherited: Inherited | None) -> None:
     from services.runtime.serving import serve as serve_until_stopped
+    from services.runtime.telemetry import configure_logging
 
     apps = [importlib.import_module(f"services.{name}.app") for name in names]
     # After the imports: FastStream sets up loggers of its own in them.

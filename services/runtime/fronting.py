@@ -93,7 +93,7 @@ async def front(backends: Sequence[Backend], listener: socket.socket) -> asyncio
             writer.write(await _respond(backends, head))
             await writer.drain()
         except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError) as error:
-            # It went away, or what it sent is no request: there is nobody to answer.
+            # The client went away, or what came is no request: no answer can be given.
             log.debug("request_dropped", extra={"fields": {"error": repr(error)}})
         finally:
             writer.close()

@@ -53,5 +53,5 @@ class _Plain(_Json):
 
     def format(self, record: logging.LogRecord) -> str:
         entry = self._entry(record)
-        told = " ".join(f"{entry.pop(name)}" for name in ("timestamp", "level", "event"))
-        return " ".join([told, *(f"{name}={value}" for name, value in entry.items())])
+        words = " ".join(f"{entry.pop(name)}" for name in ("timestamp", "level", "event"))
+        return " ".join([words, *(f"{name}={value}" for name, value in entry.items())])

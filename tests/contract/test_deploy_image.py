@@ -177,7 +177,12 @@ def test_the_installed_commands_need_neither_the_stack_nor_the_demo(
 ) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
-    program = "import sys, orderflow.main, services.orders.app; print(*sys.modules)"
+    program = (
+        "import importlib, sys, orderflow.main, services.orders.app\n"
+        "for place in orderflow.main.COMMANDS.values():\n"
+        "    importlib.import_module(place.partition(':')[0])\n"
+        "print(*sys.modules)"
+    )
 
     answer = subprocess.run(
         [sys.executable, "-P", "-c", program],

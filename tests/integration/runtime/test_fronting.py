@@ -26,11 +26,11 @@ if "answer" in sys.argv:
     ports = socket.socket(fileno=listener)
     ports.listen()
     connection, _ = ports.accept()
+    ports.close()  # Before the answer: nothing listens once it is read.
     connection.recv(1000)
     body = b'{"status": "ok", "checks": {"orders.consuming": {"ok": true, "detail": "polls"}}}'
     connection.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n" + body)
     connection.close()
-    ports.close()
 os.read(lifeline, 1)
 """
 
@@ -80,8 +80,8 @@ def parent(*arguments: str) -> Iterator[Parent]:
         yield started
     finally:
         started.process.terminate()
-        _, told = started.process.communicate(timeout=DEADLINE_SECONDS)
-        assert started.process.returncode == 0, told
+        _, output = started.process.communicate(timeout=DEADLINE_SECONDS)
+        assert started.process.returncode == 0, output
 
 
 def test_while_a_process_starts_its_parent_is_alive_and_not_ready() -> None:
