@@ -52,6 +52,7 @@ class Lap:
     items_per_s: float
     cpu_us: Mapping[str, float]
     rss_mb: float
+    """The most that one process was."""
     outcomes: int
     events: int
     load_per_s: float
@@ -131,8 +132,9 @@ class _Course:
     ) -> None:
         count = self._counter(letters)
         moved_at = time.monotonic()
+        members = len(replicas) * self._contender.processes
         while True:
-            samples.is_placed = samples.is_placed or await group.is_placed(len(replicas))
+            samples.is_placed = samples.is_placed or await group.is_placed(members)
             progress = await probe.look()
             if progress != samples.progress:
                 moved_at, samples.progress = time.monotonic(), progress

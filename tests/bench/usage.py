@@ -24,8 +24,13 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident memory of one process."""
-    return int(psutil.Process(pid).memory_info().rss)
+    """Resident memory of the largest of a process and its children."""
+    root = psutil.Process(pid)
+    largest = root.memory_info().rss
+    for child in root.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # It ended.
+            largest = max(largest, child.memory_info().rss)
+    return int(largest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ class Contender:
     plays_tape: bool = False
     """Whether it needs what ours did with the same messages (`BENCH_TAPE`)."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    processes: int = 1
+    """Members of its consumer group that one command starts."""
 
     def replicas(self, count: int, folder: Path, environment: Mapping[str, str]) -> list[Replica]:
         """Processes of it, not started."""

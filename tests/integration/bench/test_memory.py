@@ -15,6 +15,8 @@ RSS_MAX_MB = 150
 LARGEST_BYTES = 900_000
 """With its headers and the answer's envelope it is just what brokers take as they are set up."""
 DELAY_SECONDS = 0.02
+PAIR = dataclasses.replace(OURS, arguments=(*OURS.arguments, "--processes", "2"), processes=2)
+"""Two processes under one command."""
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -24,9 +26,9 @@ def track(stack, tmp_path):
     return Track(stack, {}, tmp_path, print)
 
 
-async def rss_of(track, asked):
+async def rss_of(track, asked, contender=OURS):
     async with track.ground() as ground:
-        return (await lap.run(OURS, ground, asked)).rss_mb
+        return (await lap.run(contender, ground, asked)).rss_mb
 
 
 async def test_a_backlog_of_the_largest_messages(track):
@@ -47,6 +49,20 @@ async def test_a_backlog_of_large_messages(track):
 
 async def test_bulks_of_a_thousand_items(track):
     assert await rss_of(track, mix("bulk", 10_000)) < RSS_MAX_MB
+
+
+@pytest.mark.parametrize(
+    ("count", "value_bytes"), [(60_000, 700), (12_000, 5_000), (6_000, 20_000)]
+)
+async def test_each_of_two_processes_under_one_command(track, count, value_bytes):
+    asked = mix("upserts", count, value_bytes=value_bytes)
+
+    assert await rss_of(track, asked, PAIR) < RSS_MAX_MB
+
+
+@pytest.mark.parametrize("name", ["bulk", "scans_new"])
+async def test_each_of_two_processes_with_other_mixes(track, name):
+    assert await rss_of(track, mix(name, 20_000), PAIR) < RSS_MAX_MB
 
 
 async def test_a_slow_database(track, stack):
