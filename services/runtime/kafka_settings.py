@@ -68,7 +68,9 @@ class KafkaSettings(BaseSettings):
         description="A replica silent for longer loses its partitions.",
     )
     kafka_heartbeat_interval_ms: int = Field(
-        default=2_000, ge=100, description="How often a replica says it is there."
+        default=500,
+        ge=100,
+        description="How often a replica says it is there; it notices a rebalance no sooner.",
     )
     kafka_rebalance_timeout_ms: int = Field(
         default=30_000,
