@@ -25,6 +25,7 @@ ASK_SECONDS = 4.0
 START_SECONDS = 120.0
 """So long a process that has not answered yet counts as one that starts."""
 REQUEST_SECONDS = 5.0
+"""What a client gets for sending its request's head, and for taking what was answered."""
 REQUEST_MAX_BYTES = 16 * 1024
 _JSON = "application/json"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -91,7 +92,8 @@ async def front(backends: Sequence[Backend], listener: socket.socket) -> asyncio
             async with asyncio.timeout(REQUEST_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
             writer.write(await _respond(backends, head))
-            await writer.drain()
+            async with asyncio.timeout(REQUEST_SECONDS):
+                await writer.drain()
         except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError) as error:
             # The client went away, or what came is no request: no answer can be given.
             log.debug("request_dropped", extra={"fields": {"error": repr(error)}})
