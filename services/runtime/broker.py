@@ -18,7 +18,7 @@ from services.runtime import closing, lenient
 from services.runtime.consumer import BatchConsumer
 from services.runtime.kafka import broker_security, client_options
 from services.runtime.placing import Assignment
-from services.runtime.polling import FreshPolls, PollLoop
+from services.runtime.polling import FreshPolls
 from services.runtime.settings import Settings
 from services.runtime.watching import Surveyor
 
@@ -83,7 +83,7 @@ def subscribe(
         await consumer.handle(records)
 
     subscriber(handle)
-    _watch_polls(subscriber, consumer.polls, settings)
+    _watch_polls(subscriber, consumer, settings)
     return broker, subscriber
 
 
@@ -98,20 +98,24 @@ def make_surveyor(settings: Settings) -> Surveyor:
     )
 
 
-def _watch_polls(subscriber: Any, polls: PollLoop, settings: Settings) -> None:
+def _watch_polls(subscriber: Any, consumer: BatchConsumer, settings: Settings) -> None:
     """FastStream logs a poll that fails and goes on; nobody else would hear of it.
 
     Its own poll, having brought nothing, sleeps as long again, and what comes then waits for it.
     """
 
-    async def poll(consumer: Any) -> Sequence[Any]:
-        polled = await consumer.getmany(
+    async def poll(client: Any) -> Sequence[Any]:
+        polled = await client.getmany(
             timeout_ms=settings.poll_timeout_ms, max_records=settings.batch_max_records
         )
         return tuple(chain.from_iterable(polled.values()))
 
-    fresh = FreshPolls(poll, records_max=settings.batch_max_records)
-    subscriber.get_msg = lambda consumer: polls.watch(fresh.poll(consumer))
+    stops = consumer.assignment.stops
+    fresh = FreshPolls(
+        poll, records_max=settings.batch_max_records, is_stopped=lambda each: each in stops
+    )
+    consumer.polls.bind(fresh.fetch_ahead)
+    subscriber.get_msg = lambda client: consumer.polls.watch(fresh.poll(client))
 
 
 class _Polled(KafkaAckableMessage):

@@ -172,6 +172,7 @@ class BatchConsumer:
         if lost:
             self._metrics.fence_refusals_total.labels(self._service).inc()
             log.info("partitions_sought_again", partitions=[str(p) for p in lost])
+            self.polls.fetch_ahead()  # To look past a gap it is polled.
             await self.assignment.place_again({p: partitions[p][0].offset for p in lost})
         if trying.is_trial and (lost or not ready):
             raise NotTried("its partition was placed anew, or stopped, before it was tried")
@@ -190,6 +191,7 @@ class BatchConsumer:
                 elsewhere = await self._positions.lock(connection, sorted(ready))
                 fenced = {p: r for p, r in ready.items() if p not in elsewhere}
                 levels = await self._apply_fenced(connection, fenced, trying) if fenced else {}
+                self.polls.fetch_ahead()  # What has come is fetched while this is committed.
                 applied = time.perf_counter()
             committed_seconds = time.perf_counter() - applied
             if not trying.is_trial:  # The relay need not wait until the connection is tidied up.

@@ -14,8 +14,10 @@ T = TypeVar("T")
 
 # A poll that took longer waited for a fetch, so what it brought is fresh.
 HELD_SECONDS = 0.001
-# With that many in hand the others may wait for the next batch.
+# With that many in hand the others may wait for the next batch, and are fetched during this one.
 HELD_MAX = 100
+# What was fetched for a poll is fresh where the fetch began no longer before it.
+FRESH_SECONDS = 0.003
 # A fetch is answered in 2 to 6 ms where the cores are busy; without its answer what came meanwhile
 # waits for one batch more.
 FETCH_AGAIN_MS = 10
@@ -31,6 +33,15 @@ class PollLoop:
         self._applying_since: float | None = None
         self._failed_at: float | None = None
         self._failure = ""
+        self._fetch_ahead: Callable[[], None] = _do_nothing
+
+    def bind(self, fetch_ahead: Callable[[], None]) -> None:
+        """Say how to begin to fetch before the next poll."""
+        self._fetch_ahead = fetch_ahead
+
+    def fetch_ahead(self) -> None:
+        """Begin to fetch: the batch in hand is about to end."""
+        self._fetch_ahead()
 
     @contextmanager
     def applying(self) -> Iterator[None]:
@@ -66,11 +77,13 @@ class PollLoop:
 
 
 class FreshPolls:
-    """What the consumer holds, and what has come since it was fetched (decision 0080).
+    """Polls that bring what has come up to now, by one fetch a batch where batches are small.
 
     aiokafka (0.14) fetches when a poll has emptied it, and not again while it holds what that
-    brought: where batches are small, what came in the first moment of the batch before. A poll
-    that took longer than `held_seconds` had nothing held.
+    brought: the records of the first moment after the poll. So after a small poll the partitions
+    are paused. They are fetched from when the batch commits (`fetch_ahead`), or with the next poll
+    at the latest (decision 0108). What was fetched longer than FRESH_SECONDS ago is taken together
+    with what a second poll brings (decision 0080).
     """
 
     def __init__(
@@ -78,14 +91,29 @@ class FreshPolls:
         poll: Callable[[Any], Awaitable[Sequence[Any]]],
         *,
         records_max: int,
+        is_stopped: Callable[[TopicPartition], bool] = lambda _: False,
         held_seconds: float = HELD_SECONDS,
+        fresh_seconds: float = FRESH_SECONDS,
         again_ms: int = FETCH_AGAIN_MS,
     ) -> None:
+        """`is_stopped` says which partitions were paused to stay so while polls had paused all."""
         self._poll = poll
         self._records_max = records_max
+        self._few = min(HELD_MAX, records_max)
+        self._is_stopped = is_stopped
         self._held_seconds = held_seconds
+        self._fresh_seconds = fresh_seconds
         self._again_ms = again_ms
         self._failure: Exception | None = None
+        self._resume: Callable[[], None] | None = None
+        self._fetched_since: float | None = None
+        """Since when it is fetched for the next poll; None: since the one before."""
+
+    def fetch_ahead(self) -> None:
+        """Fetch again, where the last poll paused that; else it is done already."""
+        if self._resume is not None:
+            self._resume()
+            self._resume, self._fetched_since = None, time.monotonic()
 
     async def poll(self, consumer: Any) -> Sequence[Any]:
         """The next records, each partition's in its order.
@@ -96,14 +124,24 @@ class FreshPolls:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+        self.fetch_ahead()
         began = time.monotonic()
-        held = await self._poll(consumer)
-        took_seconds = time.monotonic() - began
-        if (
-            not 0 < len(held) < min(HELD_MAX, self._records_max)
-            or took_seconds > self._held_seconds
-        ):
-            return held
+        records = await self._poll(consumer)
+        if 0 < len(records) < self._few and self._is_old(began):
+            records = await self._with_what_came_since(consumer, records)
+        self._fetched_since = None
+        if 0 < len(records) < self._few:
+            self._pause(consumer)
+        return records
+
+    def _is_old(self, polled_at: float) -> bool:
+        """Whether more may have come since what a poll brought was fetched."""
+        if time.monotonic() - polled_at > self._held_seconds:
+            return False
+        since = self._fetched_since
+        return since is None or polled_at - since > self._fresh_seconds
+
+    async def _with_what_came_since(self, consumer: Any, held: Sequence[Any]) -> Sequence[Any]:
         most = self._records_max - len(held)
         try:
             since = await consumer.getmany(timeout_ms=self._again_ms, max_records=most)
@@ -111,6 +149,21 @@ class FreshPolls:
             self._failure = error
             return held
         return (*_not_begun_anew(held, since), *chain.from_iterable(since.values()))
+
+    def _pause(self, consumer: Any) -> None:
+        """Let nothing be fetched until `fetch_ahead`; what others have paused stays theirs."""
+        paused = consumer.assignment() - consumer.paused()
+        consumer.pause(*paused)
+
+        def resume() -> None:
+            still = paused & consumer.assignment()
+            consumer.resume(*(each for each in still if not self._is_stopped(each)))
+
+        self._resume = resume
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def _not_begun_anew(

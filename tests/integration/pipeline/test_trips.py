@@ -11,6 +11,7 @@ from tests.integration.pipeline.process import Process
 
 # What the outbox asks once a second.
 LOOKS = {"find_service", "count_old_relays"}
+FETCHES = "(Kafka is fetched from again)"
 
 
 class Listening(Process):
@@ -18,7 +19,9 @@ class Listening(Process):
 
     def __init__(self, stage, log):
         super().__init__(stage, log)
+        self.log = log
         self.sent = []
+        self._consumer.polls.bind(lambda: self.sent.append(FETCHES))
 
     @asynccontextmanager
     async def acquire(self):
@@ -33,11 +36,16 @@ def name_of(statement):
 
 
 @pytest.fixture
-def send(stage):
-    """Applies commands as one batch of two partitions; returns what the batch sent."""
+def process(stage):
+    """A process that listens to itself."""
     stage.empty()
-    log = Log(2)
-    process = Listening(stage, log)
+    return Listening(stage, Log(2))
+
+
+@pytest.fixture
+def send(stage, process):
+    """Applies commands as one batch of two partitions; returns the statements that it sent."""
+    log = process.log
     stage.run(process.take(log.partitions))
 
     def one_batch(*commands):
@@ -48,7 +56,7 @@ def send(stage):
         process.poll(most=10)
         process.sent.clear()
         stage.run(process.handle())
-        return [each for each in process.sent if each not in LOOKS]
+        return [each for each in process.sent if each not in {*LOOKS, FETCHES}]
 
     one_batch(a_place("1"))  # What the driver asks once a connection is asked here.
     return one_batch
@@ -74,3 +82,10 @@ def test_a_batch_of_which_nothing_is_published_stores_its_position_too(send, sta
     assert "append_rows" not in sent
     assert sent[-2:] == ["move_positions", "COMMIT;"]
     assert stage.run(stage.positions()) == {0: 0, 1: 2}
+
+
+def test_kafka_is_fetched_from_again_beside_the_commit(send, process):
+    send(a_place("2"))
+
+    assert process.sent.count(FETCHES) == 1
+    assert process.sent.index(FETCHES) < process.sent.index("COMMIT;")

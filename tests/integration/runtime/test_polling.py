@@ -6,11 +6,12 @@ from itertools import chain
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.protocol.fetch import FetchRequest
 
 from services.runtime.polling import FreshPolls
 from tests.integration.runtime.conftest import READ, values
 
-FIRST, SECOND = values(2)
+FIRST, SECOND, THIRD = values(3)
 ASKS = {"records_max": 500, "held_seconds": 60, "again_ms": 10_000}
 
 
@@ -27,12 +28,18 @@ async def kafka(settings, publish):
     consumer.assign([partition])
     consumer.seek(partition, 0)
     await publish([FIRST], partition=0)
-    async with asyncio.timeout(30):
-        while partition not in consumer._fetcher._records:
-            await asyncio.sleep(0.01)
+    await until_held(consumer)
     await publish([SECOND], partition=0)
     yield consumer
     await consumer.stop()
+
+
+async def until_held(consumer):
+    """Wait until the consumer has fetched something of its one partition."""
+    (partition,) = consumer.assignment()
+    async with asyncio.timeout(30):
+        while partition not in consumer._fetcher._records:
+            await asyncio.sleep(0.01)
 
 
 async def poll(consumer):
@@ -104,3 +111,86 @@ async def test_an_error_comes_after_what_is_in_hand(kafka, settings):
         await polls.poll(kafka)
     kafka.seek(partition, 1)
     assert of(await polls.poll(kafka)) == [SECOND]
+
+
+# Where batches are small, nothing is fetched while one is applied.
+
+
+@pytest.fixture
+async def fetches(kafka):
+    """The fetch requests that the consumer has sent."""
+    found, send = [], kafka._client.send
+
+    async def send_noted(node, request, **options):
+        if isinstance(request, FetchRequest):
+            found.append(request)
+        return await send(node, request, **options)
+
+    kafka._client.send = send_noted
+    return found
+
+
+async def test_a_small_batch_costs_one_fetch_that_brings_what_came_during_it(
+    kafka, publish, fetches
+):
+    polls = FreshPolls(poll, records_max=500, held_seconds=0)
+    assert of(await polls.poll(kafka)) == [FIRST]
+    polls.fetch_ahead()
+    assert of(await polls.poll(kafka)) == [SECOND]
+
+    for _ in range(5):
+        await publish([FIRST], partition=0)
+        await publish([THIRD], partition=0)
+        polls.fetch_ahead()
+        assert of(await polls.poll(kafka)) == [FIRST, THIRD]
+
+    assert len(fetches) == 6
+
+
+async def test_without_a_batch_the_next_poll_fetches(kafka):
+    polls = FreshPolls(poll, records_max=500, held_seconds=0)
+
+    assert of(await polls.poll(kafka)) == [FIRST]
+    assert kafka.paused() == kafka.assignment()
+    assert of(await polls.poll(kafka)) == [SECOND]
+
+
+async def test_what_was_fetched_long_ago_is_taken_with_what_came_since(kafka, publish):
+    polls = FreshPolls(poll, **ASKS | {"fresh_seconds": 0})
+    assert of(await polls.poll(kafka)) == [FIRST, SECOND]
+    await publish([THIRD], partition=0)
+    polls.fetch_ahead()
+    await until_held(kafka)
+    await publish([FIRST], partition=0)
+
+    assert of(await polls.poll(kafka)) == [THIRD, FIRST]
+
+
+async def test_a_backlog_is_fetched_during_the_batch(kafka):
+    polls = FreshPolls(poll, records_max=1)
+
+    assert of(await polls.poll(kafka)) == [FIRST]
+    assert not kafka.paused()
+    await until_held(kafka)
+
+
+async def test_a_partition_that_was_stopped_meanwhile_stays_paused(kafka):
+    (partition,) = kafka.assignment()
+    stopped = set()
+    polls = FreshPolls(poll, records_max=500, held_seconds=0, is_stopped=stopped.__contains__)
+    await polls.poll(kafka)
+
+    stopped.add(partition)
+    polls.fetch_ahead()
+
+    assert kafka.paused() == {partition}
+
+
+async def test_a_partition_that_was_taken_away_meanwhile_is_left_alone(kafka, settings):
+    polls = FreshPolls(poll, records_max=500, held_seconds=0)
+    await polls.poll(kafka)
+
+    kafka.assign([TopicPartition(settings.topic(READ), 1)])
+    polls.fetch_ahead()
+
+    assert not kafka.paused()
