@@ -129,6 +129,7 @@ class Lane:
         self._progressed = False
         connection = await self._connect()
         try:
+            await connection.fetchrow(SQL["plan_by_index"])
             publishing = self._open_publishing(connection)
             try:
                 async with asyncio.timeout(ROUND_SECONDS):

@@ -49,7 +49,9 @@ async def delete(connection: Connection, rows: Sequence[OutboxRow]) -> None:
 
 
 class AtLeastOnce:
-    """Records, each acknowledged, then the rows go. Who dies between the two repeats them."""
+    """Records, each acknowledged, then the rows go. A process that dies between the two repeats
+    them, and so does a Postgres that dies soon after: no deletion waits for the disk.
+    """
 
     def __init__(
         self, producer: Producer, connection: Connection, physical_topic: Callable[[str], str]
@@ -59,7 +61,8 @@ class AtLeastOnce:
         self._physical_topic = physical_topic
 
     async def start(self) -> None:
-        """Connect."""
+        """Connect; what this session deletes waits for no disk."""
+        await self._connection.fetchval(SQL["commit_at_once"])
         await self._producer.start()
 
     async def publish(self, rows: Sequence[OutboxRow], *, one_by_one: bool = False) -> None:
@@ -111,6 +114,7 @@ class ExactlyOnce:
         The producer's start fences the one before and ends its open transaction. A broker that is
         starting refuses it with an error that is waited out (trap 9).
         """
+        await self._connection.fetchval(SQL["commit_durably"])
         await self._producer.start()
         published = await self._recall()
         if published:

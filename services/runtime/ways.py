@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
 from asyncpg import Connection
 
@@ -10,21 +10,14 @@ from services.runtime.broker import make_marker_reader, make_producer
 from services.runtime.markers import PUBLISHED, Markers
 from services.runtime.postgres import connect
 from services.runtime.publishing import AtLeastOnce, ExactlyOnce, Publishing
-from services.runtime.queries import load
 from services.runtime.relay import Ways
 from services.runtime.settings import Settings
-
-SQL = load(Path(__file__).parent / "sql" / "outbox.sql")
 
 
 def ways_of(settings: Settings, service: str) -> Ways:
     """At least once or exactly once (ORDERFLOW_PUBLICATION)."""
+    open_connection = partial(connect, settings, service)
     markers = Markers(service, settings.topic(PUBLISHED), lambda: make_marker_reader(settings))
-
-    async def open_connection(purpose: str) -> Connection:
-        connection = await connect(settings, service, purpose)
-        await connection.fetchval(SQL["commit_durably"])
-        return connection
 
     def at_least_once(connection: Connection, _shard: int = 0) -> Publishing:
         return AtLeastOnce(make_producer(settings), connection, settings.topic)

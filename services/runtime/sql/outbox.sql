@@ -223,5 +223,19 @@ DELETE FROM outbox
  WHERE outbox.shard = $1 AND outbox.id = done.id AND outbox.created_at = done.created_at;
 
 -- name: commit_durably
--- What this session deletes is on disk when it is told so: the next transaction relies on it.
+-- A transaction of this session ends when it is on disk: what is published next relies on it.
 SELECT set_config('synchronous_commit', 'on', false);
+
+-- name: commit_at_once
+-- No transaction of this session waits for the disk. A server that dies may bring rows back that
+-- were deleted up to three times its wal_writer_delay before; they are published once more.
+SELECT set_config('synchronous_commit', 'off', false);
+
+-- name: plan_by_index
+-- A statement of this session is planned once, for any parameters: by index and nested loops, as
+-- is right for an outbox that is empty and for one of millions of rows, whatever statistics say.
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false),
+       set_config('enable_seqscan', 'off', false),
+       set_config('enable_bitmapscan', 'off', false),
+       set_config('enable_hashjoin', 'off', false),
+       set_config('enable_mergejoin', 'off', false);

@@ -236,25 +236,34 @@ def _fits(value: Any, base: str) -> bool:
 # ------------------------------------------------------------------------------------------ plans
 async def whole_tables_read(connection: asyncpg.Connection, statement: Statement) -> list[str]:
     """What the plan of a statement reads from one end to the other, as sentences."""
-    values = await parameters(connection, statement)
     if statement.is_call:
-        return await _whole_tables_read_within(connection, statement, values)
+        return await _whole_tables_read_within(connection, statement)
+    values = await parameters(connection, statement)
     told = await connection.fetchval(f"EXPLAIN (FORMAT JSON, VERBOSE)\n{statement.text}", *values)
     return sorted(set(_whole(json.loads(told)[0]["Plan"], statement.service)))
 
 
-async def _whole_tables_read_within(
-    connection: asyncpg.Connection, statement: Statement, values: Sequence[Any]
-) -> list[str]:
-    """What the called function really read, by the server's own count of this transaction."""
+async def rows_read_within(
+    connection: asyncpg.Connection, schema: str, statement: str, values: Sequence[Any]
+) -> list[asyncpg.Record]:
+    """What a statement really read, table by table, by the server's count; it is undone."""
     undone = connection.transaction()
     await undone.start()
     try:
-        await connection.fetch(statement.text, *values)
-        rows = await connection.fetch(READ_SO_FAR, statement.service)
+        await connection.fetch(statement, *values)
+        rows = await connection.fetch(READ_SO_FAR, schema)
     finally:
         await undone.rollback()
-    read = {row["relname"]: row for row in rows if row["seq_scan"] or row["idx_scan"]}
+    return [row for row in rows if row["seq_scan"] or row["idx_scan"]]
+
+
+async def _whole_tables_read_within(
+    connection: asyncpg.Connection, statement: Statement
+) -> list[str]:
+    """What the called function really read, by the server's own count of this transaction."""
+    values = await parameters(connection, statement)
+    rows = await rows_read_within(connection, statement.service, statement.text, values)
+    read = {row["relname"]: row for row in rows}
     if len(read) < TABLES_WITHIN[statement.name]:
         raise AssertionError(f"{statement}: it read {sorted(read)} only; the others were not tried")
     told = [f"Seq Scan on {table}" for table, row in read.items() if row["seq_scan"]]

@@ -8,15 +8,19 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from pathlib import Path
 
 import asyncpg
 import pytest
 
+from services import runtime
 from services.runtime.postgres import connect
+from services.runtime.queries import load
 from services.runtime.settings import SERVICES, Settings
 from tests.integration.plans.plans import (
     fill,
     parameters,
+    rows_read_within,
     statements,
     tables_of,
     whole_tables_read,
@@ -28,6 +32,16 @@ STATEMENTS = [each for each in statements() if each.plannable]
 # What reads everything by its nature, and how often it runs.
 SPOILED = "take_waiting without its index"
 LOCK_BATCH = "orders/batch.sql:lock_batch"
+OUTBOX = Path(runtime.__file__).parent / "sql" / "outbox.sql"
+RELAY_SQL = load(OUTBOX)
+LANE_ROWS = 64
+# A round of the relay: 16 shards to read, and rows to delete as `fill` numbers them.
+OF_LANES = {
+    "read_outbox": (list(range(16)), LANE_ROWS, 1024 * 1024),
+    "delete_published": tuple(
+        list(column) for column in zip(*((n % 16, n, n % 3) for n in range(1, 501)), strict=True)
+    ),
+}
 SPOILED_WITHIN = "lock_batch without its index"
 REPORT = "a report over all facts, made for a person"
 REBUILD = "empties the table, once, on an operator's command"
@@ -102,6 +116,23 @@ async def _planned_while_empty(url):
     return found
 
 
+async def _planned_by_a_lane(url):
+    """What the relay's statements read, planned on an outbox that was empty, once it is full."""
+    owner = await asyncpg.connect(url)
+    session = await connect(Settings(database_url=url), "orders", "relay.lane")
+    await session.fetchrow(RELAY_SQL["plan_by_index"])
+    for name, values in OF_LANES.items():
+        await session.fetch(RELAY_SQL[name], *values)
+    await fill(owner, "orders", ["outbox"], is_analysed=False)
+    found = {
+        name: await rows_read_within(session, "orders", RELAY_SQL[name], values)
+        for name, values in OF_LANES.items()
+    }
+    await session.close()
+    await owner.close()
+    return found
+
+
 async def _spoiled(url, name):
     """The same look at a statement whose index is gone."""
     (statement,) = [each for each in STATEMENTS if str(each) == name]
@@ -144,6 +175,16 @@ def test_plans_made_on_empty_tables_hold_while_they_grow(stack, template_databas
     look = _in_a_copy(_planned_while_empty, stack.database_url, template_database)
 
     assert asyncio.run(look) == []
+
+
+def test_a_lanes_plans_hold_while_the_outbox_grows(stack, template_database):
+    found = asyncio.run(_in_a_copy(_planned_by_a_lane, stack.database_url, template_database))
+
+    for name, asked in (("read_outbox", 16 * LANE_ROWS), ("delete_published", 500)):
+        tables = found[name]
+        assert {row["relname"] for row in tables} == {"outbox_0", "outbox_1", "outbox_2"}
+        assert not any(row["seq_scan"] for row in tables)
+        assert asked <= sum(row["idx_tup_fetch"] for row in tables) < 2 * asked
 
 
 async def test_what_refers_to_a_row_is_found_by_it(database_url):

@@ -14,6 +14,7 @@ from services.runtime.outbox_rows import OutboxRow, read_rows
 from services.runtime.postgres import connect, create_pool
 from services.runtime.publishing import AtLeastOnce, delete
 from services.runtime.sending import send_rows
+from services.runtime.ways import ways_of
 from tests.integration.runtime.conftest import NO_HEADERS, WRITTEN
 from tests.integration.runtime.relaying import DEADLINE_SECONDS, Feed
 
@@ -168,3 +169,20 @@ async def test_what_the_bytes_of_one_round_left_as_well(lane, settings):
         lane.wake()
         await feed.until_published()
     assert len(looks) > 2
+
+
+@pytest.mark.parametrize(
+    ("publication", "waits"), [("at_least_once", "off"), ("exactly_once", "on")]
+)
+async def test_only_exactly_once_waits_for_the_disk_when_it_deletes(settings, publication, waits):
+    settings = settings.model_copy(update={"publication": publication})
+    ways = ways_of(settings, "orders")
+    connection = await ways.connect("relay.lane")
+    await connection.execute("SET synchronous_commit = local")
+    publishing = ways.alone(connection, 0)
+    try:
+        await publishing.start()
+        assert await connection.fetchval("SHOW synchronous_commit") == waits
+    finally:
+        await publishing.abort()
+        connection.terminate()

@@ -21,7 +21,9 @@ OWN_CONNECTIONS = {
     "end_when_silent": "the leases'",
     "try_lease": "the leases'",
     "share_lease": "the leases'",
-    "commit_durably": "the relay's",
+    "commit_durably": "the lanes'",
+    "commit_at_once": "the lanes'",
+    "plan_by_index": "the lanes'",
 }
 
 
