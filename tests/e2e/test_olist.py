@@ -1,9 +1,7 @@
 """A thousand real orders of 2016 to 2018, against figures worked out from their files alone."""
 
-import os
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +10,7 @@ from demo.expectation import Totals
 from demo.olist import read_script
 from demo.script import Script
 from deploy.stack import Addresses
+from tests.olist import olist_folder
 from tests.processes import System, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -31,15 +30,8 @@ TOTALS = Totals(
 
 @pytest.fixture(scope="module")
 def script() -> Script:
-    """The files' script; they lie beside the checkout, never in it."""
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data" / "olist-1000"
-    folder = Path(os.environ.get("ORDERFLOW_TEST_OLIST_DIR") or beside)
-    if not folder.is_dir():
-        missing = f"{folder} is not there: set ORDERFLOW_TEST_OLIST_DIR to the sample's folder"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return read_script(folder)
+    """The files' script."""
+    return read_script(olist_folder())
 
 
 @pytest.fixture

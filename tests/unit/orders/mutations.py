@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from demo.script import Script
 from demo.synthetic import synthetic_script
 from schemas import commands, tracking
 from schemas.example_files import load_examples
@@ -65,6 +66,7 @@ _MARK = "\u2603mark\u2603"
 # No members of a message, though a twin has them under these names; and one of no model.
 _FOREIGN = ("unsaid_", "from__by_name", "unknown")
 
+_TOPICS = (COMMANDS, TRACKING)
 _Object = tuple[dict[str, Any], type[BaseModel]]
 Sent = tuple[str, str, bytes]
 """Topic, type and value."""
@@ -85,22 +87,41 @@ _MODELS: dict[str, type[BaseModel]] = {
 
 def valid_messages() -> list[Sent]:
     """The contract's examples, the benchmark's traffic and the synthetic shop's, each once."""
-    topics = (COMMANDS, TRACKING)
-    found = [
+    return list(dict.fromkeys([*example_messages(), *bench_messages(), *synthetic_messages()]))
+
+
+def example_messages() -> list[Sent]:
+    """The contract's examples of what the orders service reads."""
+    return [
         (each.topic, each.type, json.dumps(each.value).encode())
         for each in load_examples()
-        if each.topic in topics
+        if each.topic in _TOPICS
     ]
-    for name in MIXES:
-        found += [
-            (letter.topic, dict(letter.headers)["ce_type"].decode(), letter.value)
-            for letter in mix(name, 10).letters
-        ]
-    for message in synthetic_script(seed=5, scale=0.1).messages:
-        type_ = dict(message.headers).get("ce_type", b"").decode()
-        if message.topic in topics and type_ and message.value:
-            found.append((message.topic, type_, message.value))
-    return list(dict.fromkeys(found))
+
+
+def bench_messages() -> list[Sent]:
+    """Some of each of the benchmark's mixes."""
+    return [
+        (letter.topic, dict(letter.headers)["ce_type"].decode(), letter.value)
+        for name in MIXES
+        for letter in mix(name, 10).letters
+    ]
+
+
+def synthetic_messages() -> list[Sent]:
+    """A small synthetic shop's, with what the demo sends to be refused."""
+    return messages_of(synthetic_script(seed=5, scale=0.1))
+
+
+def messages_of(script: Script) -> list[Sent]:
+    """What the orders service reads of a script, as far as its type is said."""
+    return [
+        (message.topic, type_, message.value)
+        for message in script.messages
+        if (type_ := dict(message.headers).get("ce_type", b"").decode())
+        and message.topic in _TOPICS
+        and message.value
+    ]
 
 
 def mutated(seed: int, count: int, sources: Sequence[Sent]) -> Iterator[Sent]:
