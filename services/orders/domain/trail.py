@@ -10,9 +10,10 @@ from services.orders.domain.course import Trouble
 from services.orders.domain.frozen import Value
 
 RULES = f"1/{CHECKSUM}"
-"""By which rules a trail was made. Raise the number with any change to what scans add up to (the
-modules `course`, `arrangement`, `step`, `tally`): trails of other rules are not continued. The
-catalogue's checksum changes by itself.
+"""By which rules a trail was made: trails of other rules are not continued.
+
+Raise the number with any change to what scans add up to; `tests/unit/orders/test_rules_number.py`
+fails until it is raised. The catalogue's checksum changes by itself.
 """
 
 Moment: TypeAlias = tuple[datetime, int]
