@@ -70,6 +70,7 @@ SHIPMENTS = [
     event("a", 2, 4, "PICKED_UP_BY_CARRIER"),
     event("a", 3, 6, "SUCCESSFULLY_DELIVERED"),
 ]
+ORDER_IDS = ("a", "b", "c", "d")
 ONCE = {
     ("orders.events", "a"): ["ORDER_PLACED", "ORDER_FULFILLED", "ORDER_UPDATED"],
     ("orders.events", "b"): ["ORDER_PLACED"],
@@ -174,17 +175,22 @@ def _count(database: Path) -> int:
 
 
 async def _everything_again(published: Published, database: Path, group: str) -> None:
-    """Deliver all events once more, ended by one with a cut snapshot for each topic and order."""
+    """Deliver all events once more, ended by one with a cut snapshot for each topic and order.
+
+    The end of an order lies behind its other events, on their partition.
+    """
     async with AIOKafkaProducer(bootstrap_servers=published.servers) as producer:
         for topic in published.topics:
-            for order in ("a", "b"):
+            for order in ORDER_IDS:
                 sequence = 1 + max((e["sequence"] for e in _of(topic, order)), default=0)
                 end = event(order, sequence, 99, "END") | {"context": {"order": None}}
                 body = json.dumps(end).encode()
                 await producer.send_and_wait(topic, body, order.encode())
 
+    ends = len(published.topics) * len(ORDER_IDS)
+
     def has_read_to_the_end() -> bool:
-        return len(rows(database, "SELECT 1 FROM to_do WHERE what = 'END'")) == 4
+        return len(rows(database, "SELECT 1 FROM to_do WHERE what = 'END'")) == ends
 
     await run_until(published, database, group, has_read_to_the_end)
     connection = sqlite3.connect(database)
