@@ -15,6 +15,9 @@ DATA ?=
 # `make test ARGS='-k stack -x'`: anything pytest takes.
 ARGS ?=
 
+# `make versions VERSIONS=3.13 ARGS='-m "not long"'`: which Pythons (all), and what of the tests.
+VERSIONS ?=
+
 # `make bench QUICK=1`: only the headline, in laps of three seconds: about three minutes.
 QUICK ?=
 # `make chaos SEED=7 ROUNDS=100 PUBLICATION=exactly_once`: the seed draws traffic and faults.
@@ -27,9 +30,12 @@ help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(STAMP) ## install what is pinned in requirements.lock into .venv (needs Python 3.11)
+setup: $(STAMP) ## install what is pinned in requirements.lock into .venv (needs Python 3.11 or later) [PYTHON=]
 
-$(STAMP): requirements.lock requirements-tls.lock requirements.in pyproject.toml deploy/setup.sh
+# With another Python on the command line the environment is looked at, whatever its age.
+.PHONY: again
+$(STAMP): requirements.lock requirements-tls.lock requirements.in pyproject.toml deploy/setup.sh \
+		$(if $(findstring command,$(origin PYTHON)),again)
 	@PYTHON="$(PYTHON)" deploy/setup.sh
 	@touch $@
 
@@ -44,6 +50,10 @@ test: $(STAMP) ## run the tests on a real Kafka and Postgres [ARGS='-k name']
 .PHONY: proof
 proof: $(STAMP) ## the long tests: planted bugs, outages one by one, rebuilds and restores
 	@exec $(RUN) -m pytest -m long
+
+.PHONY: versions
+versions: $(STAMP) ## run tests on each Python from 3.11 to 3.14 that is here [VERSIONS=3.13 ARGS='-k name']
+	@exec $(RUN) -m tests.versions $(VERSIONS) $(if $(ARGS),-- $(ARGS))
 
 .PHONY: chaos
 chaos: $(STAMP) ## kill, freeze, cut and poison everything at random, and count [SEED= ROUNDS= PUBLICATION=]

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Makes .venv from requirements.lock: exactly what is pinned there, checked by hash. Needs Python
 # 3.11 or later and a package index; run by `make setup`, which leaves it out when nothing changed.
+# PYTHON names the interpreter, VENV another folder for the environment (`make versions` uses both).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 NEEDED_MB=1800
+venv=${VENV:-.venv}
 
 fail() {
     printf 'setup: %s\n' "$*" >&2
@@ -78,37 +80,37 @@ base_of() {
 
 # One of another interpreter is made again: pip of one Python cannot be put over that of another.
 make_venv() {
-    if [ -d .venv ] && [ "$(base_of .venv/bin/python)" != "$(base_of "$1")" ]; then
-        rm -rf .venv
+    if [ -d "$venv" ] && [ "$(base_of "$venv/bin/python")" != "$(base_of "$1")" ]; then
+        rm -rf "$venv"
     fi
-    "$1" -m venv .venv || fail "$1 cannot make virtual environments: install its venv module" \
+    "$1" -m venv "$venv" || fail "$1 cannot make virtual environments: install its venv module" \
         "(on Debian and Ubuntu: apt install python3-venv)"
 }
 
 # uv installs in seconds what takes pip a minute. It comes from the same lock, by the same hashes.
 install_uv() {
-    awk '/^[a-z]/ { wanted = /^uv==/ } wanted' requirements.lock > .venv/uv.lock
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
-        --require-hashes -r .venv/uv.lock
+    awk '/^[a-z]/ { wanted = /^uv==/ } wanted' requirements.lock > "$venv/uv.lock"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --require-hashes -r "$venv/uv.lock"
 }
 
 install_all() {
     # A machine may have told only pip where its index is; then pip does it.
-    VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --require-hashes -r requirements.lock ||
-        .venv/bin/python -m pip install --disable-pip-version-check \
+    VIRTUAL_ENV="$(realpath "$venv")" "$venv/bin/uv" pip install --require-hashes -r requirements.lock ||
+        "$venv/bin/python" -m pip install --disable-pip-version-check \
             --require-hashes -r requirements.lock
 }
 
 # Has builds for fewer machines than the rest, and only tests of TLS need it.
 install_postgres_with_tls() {
-    VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet --require-hashes \
+    VIRTUAL_ENV="$(realpath "$venv")" "$venv/bin/uv" pip install --quiet --require-hashes \
         -r requirements-tls.lock 2>/dev/null ||
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
             --require-hashes -r requirements-tls.lock 2>/dev/null
 }
 
 install_ourselves() {
-    VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet --offline \
+    VIRTUAL_ENV="$(realpath "$venv")" "$venv/bin/uv" pip install --quiet --offline \
         --no-deps --no-build-isolation --editable .
 }
 

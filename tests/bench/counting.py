@@ -73,6 +73,8 @@ class Counter:
         try:
             with _weighed_codecs(self._tally):
                 sys.setprofile(_profile(self._tally))
+                # Python 3.12 reports instructions only if a frame asked for them before settrace.
+                sys._getframe().f_trace_opcodes = True
                 sys.settrace(_trace(self._tally))
                 try:
                     yield

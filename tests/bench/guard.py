@@ -106,16 +106,23 @@ def load(path: Path = BASELINE) -> Costs:
     Raises:
         ValueError: it was counted on another Python, whose instructions are others.
     """
-    told = json.loads(path.read_text("utf-8"))
-    if told["python"] != _python():
+    python, costs = accepted(path)
+    if python != _python():
         raise ValueError(
-            f"{path.name} was counted on Python {told['python']}, and this is {_python()}: use the "
-            f"Python that requirements.lock is for, or run {COMMAND} --write"
+            f"{path.name} was counted on Python {python}, and this is {_python()}: run "
+            f"make setup PYTHON=python{python}, or accept its counts with {COMMAND} --write"
         )
-    return {
+    return costs
+
+
+def accepted(path: Path = BASELINE) -> tuple[str, Costs]:
+    """The Python that was counted on, and what was accepted."""
+    told = json.loads(path.read_text("utf-8"))
+    costs = {
         part: {name: Counts(*counts) for name, counts in by_mix.items()}
         for part, by_mix in told["parts"].items()
     }
+    return told["python"], costs
 
 
 def save(costs: Costs, path: Path = BASELINE) -> None:

@@ -1,0 +1,1 @@
+"""The tests on every supported Python that is here: `python -m tests.versions`."""
