@@ -79,7 +79,7 @@ def _order_fact(event: Event, order: Order, version: int) -> OrderFact:
         cancelled_at = event.triggered_at
     _check_instants("/context/order", placed_at, cancelled_at)
     return OrderFact(
-        order_id=event.order_id,
+        order_id=str(event.order_id),
         version=version,
         shop=event.shop_slug,
         order_number=order.order_number,
@@ -102,7 +102,7 @@ def _parcel_fact(order: OrderFact, tracking: Tracking, pointer: str) -> ParcelFa
     _check_instants(pointer, tracking.first_scan_at, tracking.delivered_at)
     delivered_on = day_of(tracking.delivered_at, order.zone)
     return ParcelFact(
-        shipment_id=tracking.shipment_id,
+        shipment_id=str(tracking.shipment_id),
         order_id=order.order_id,
         version=order.version,
         shop=order.shop,
@@ -159,11 +159,11 @@ def _claim_fact(event: Event, data: ClaimEventData, version: int, pointer: str) 
     _check_instants(f"{pointer}/created_at", opened_at)
     zone, country = _destination(event.context.order)
     return ClaimFact(
-        claim_id=data.claim_id,
-        order_id=event.order_id,
+        claim_id=str(data.claim_id),
+        order_id=str(event.order_id),
         version=version,
         shop=event.shop_slug,
-        shipment_id=data.shipment_id,
+        shipment_id=str(data.shipment_id) if data.shipment_id else None,
         reason=data.reason,
         status=data.status,
         resolution_preference=data.resolution_preference,

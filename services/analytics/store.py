@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from uuid import UUID
 
 from asyncpg import Connection
 
-from services.analytics.domain.facts import ClaimFact, OrderFact, ParcelFact
+from services.analytics.domain.facts import ClaimFact, OrderFact, ParcelFact, Uuid
 from services.analytics.domain.folding import Facts
 from services.runtime.queries import load
 
@@ -35,7 +34,7 @@ async def _save_orders(connection: Connection, facts: Facts) -> None:
     await _drop_vanished(connection, facts.complete_versions)
 
 
-async def _drop_vanished(connection: Connection, order_ids: Collection[UUID]) -> None:
+async def _drop_vanished(connection: Connection, order_ids: Collection[Uuid]) -> None:
     if order_ids:
         await connection.execute(SQL["drop_vanished_parcels"], list(order_ids))
 

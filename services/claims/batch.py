@@ -126,8 +126,8 @@ class ClaimBatches:
                 ended.append(identity)
             if waits_for:
                 until = docket.expires_at(task)
-                kept.append(Waiting(str(identity), waits_for, task.original, 0, until))
-        await waiting.remove(connection, [str(each) for each in ended])
+                kept.append(Waiting(identity, waits_for, task.original, 0, until))
+        await waiting.remove(connection, ended)
         await waiting.save(connection, kept)
 
     def _events(self, docket: Docket) -> list[Outgoing]:
@@ -195,7 +195,7 @@ class ClaimBatches:
                 "claim_command_changed_nothing",
                 reason=reason,
                 detail=decision.detail,
-                order_id=str(order) if order else None,
+                order_id=order,
                 trace_id=task.envelope.trace_id,
             )
 

@@ -6,12 +6,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from uuid import UUID
 
 from services.claims.domain.claim import Claim
 from services.claims.domain.commands import OpenClaim
 from services.claims.domain.deciding import decide
 from services.claims.domain.decision import Decision, Outcome
+from services.claims.domain.ids import Uuid
 from services.claims.domain.names import claim_name
 from services.claims.entrants import entrant_of, names_of, unread_entrant
 from services.claims.gathering import Gathered
@@ -37,9 +37,9 @@ class Docket:
     wait: timedelta
     gathered: Gathered
     decided: list[Decided] = field(default_factory=list)
-    claims: dict[UUID, Claim] = field(default_factory=dict)
+    claims: dict[Uuid, Claim] = field(default_factory=dict)
     """Changed claims, as they are in the end."""
-    sequences: dict[UUID, int] = field(default_factory=dict)
+    sequences: dict[Uuid, int] = field(default_factory=dict)
 
     def run(self) -> None:
         """Decide every task; what waited for a claim comes right after its opening."""
@@ -72,7 +72,7 @@ class Docket:
         self.gathered.awaiting.setdefault(claim_name(command.claim_id), []).append(task)
         return True
 
-    def _called(self, claim: UUID) -> list[Task]:
+    def _called(self, claim: Uuid) -> list[Task]:
         return self.gathered.awaiting.pop(claim_name(claim), [])
 
     @property
@@ -101,7 +101,7 @@ class Docket:
             self.gathered.ended.append(task.command.item_id)
         return None
 
-    def _decide(self, task: Task, order: UUID | None) -> Decision:
+    def _decide(self, task: Task, order: Uuid | None) -> Decision:
         state = self.gathered.states.get(order) if order else None
         decision = self._in_time(task, decide(state, task.command, self.now))
         if state and order and decision.claim:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from schemas.topics import CLAIMS_COMMANDS
 from services.claims.domain.commands import OpenClaim
-from services.claims.domain.ids import claim_id, order_id
+from services.claims.domain.ids import Uuid, claim_id, order_id
 from services.claims.domain.names import (
     ORDER,
     anchor_name,
@@ -21,7 +21,7 @@ from services.runtime.parking.values import Entrant
 from services.runtime.records import Original, readable_envelope
 
 
-def names_of(task: Task, order: UUID | None) -> frozenset[str]:
+def names_of(task: Task, order: Uuid | None) -> frozenset[str]:
     """The order a task is about, where it is known, and what the task calls it and its claim."""
     command = task.command
     found = {task.waits_for} if task.waits_for else set()
@@ -35,10 +35,10 @@ def names_of(task: Task, order: UUID | None) -> frozenset[str]:
     return frozenset(found.union(_order_names(order)))
 
 
-def entrant_of(task: Task, order: UUID | None) -> Entrant:
+def entrant_of(task: Task, order: Uuid | None) -> Entrant:
     """A command."""
     identity, type_ = task.command.item_id, task.envelope.type
-    return Entrant(task.original, 0, str(identity), type_, names_of(task, order))
+    return Entrant(task.original, 0, identity, type_, names_of(task, order))
 
 
 def telling_names(telling: Telling) -> frozenset[str]:
@@ -58,7 +58,7 @@ def unread_names(unread: Unread) -> frozenset[str]:
     if unread.waits_for:
         found.add(unread.waits_for)
         if unread.waits_for.startswith(ORDER):
-            found.update(_order_names(UUID(unread.waits_for.removeprefix(ORDER))))
+            found.update(_order_names(unread.waits_for.removeprefix(ORDER)))
     return frozenset(found)
 
 
@@ -68,16 +68,16 @@ def unread_entrant(unread: Unread) -> Entrant:
     return Entrant(unread.original, unread.index, None, type_, unread_names(unread))
 
 
-def _order_names(order: UUID | None) -> tuple[str, ...]:
+def _order_names(order: Uuid | None) -> tuple[str, ...]:
     return (values.order_name(order), order_name(order)) if order else ()
 
 
-def _keyed_order(original: Original) -> UUID | None:
+def _keyed_order(original: Original) -> Uuid | None:
     try:
         key = (original.key or b"").decode()
         if original.coordinates.topic == CLAIMS_COMMANDS:
             shop, _, number = key.partition("/")
             return order_id(shop, number) if shop and number else None
-        return UUID(key)
+        return str(UUID(key))
     except ValueError:  # Also what is not UTF-8.
         return None

@@ -46,17 +46,17 @@ def outgoing_event(
     headers = headers_by_place(
         type=f"claim.{event.action}",
         source=SOURCE,
-        id=str(identity),
+        id=identity,
         time=rfc3339(now),
-        subject=str(claim.order_id),
+        subject=claim.order_id,
         traceparent=envelope.traceparent,
         causation_id=envelope.id or str(original.coordinates),
         sequence=event.sequence,
         order_version=event.order_version,
     )
-    body = _body(event, str(identity), surroundings, now)
+    body = _body(event, identity, surroundings, now)
     value = _within(body, bytes_max)
-    key = str(claim.order_id)
+    key = claim.order_id
     return Outgoing(CLAIMS_EVENTS, key.encode(), value, headers, key)
 
 
@@ -77,7 +77,7 @@ def _body(
         "triggered_at": rfc3339(now),
         "shop_slug": claim.shop,
         "event_id": identity,
-        "order_id": str(claim.order_id),
+        "order_id": claim.order_id,
         "sequence": event.sequence,
         "order_version": event.order_version,
         "event_data": _data(event, identity),
@@ -123,8 +123,8 @@ def _summary(claim: Claim) -> dict[str, Any]:
     """A claim as contexts show it."""
     shipment = claim.shipment
     return {
-        "claim_id": str(claim.claim_id),
-        "shipment_id": str(shipment.shipment_id) if shipment else None,
+        "claim_id": claim.claim_id,
+        "shipment_id": shipment.shipment_id if shipment else None,
         "tracking_number": shipment.tracking_number if shipment else None,
         "carrier_reference": shipment.carrier_reference if shipment else None,
         "shipment_phase_at_creation": shipment.phase if shipment else None,

@@ -23,7 +23,6 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -31,7 +30,7 @@ from services.claims import store
 from services.claims.domain.claim import Claim
 from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decision import OrderClaims
-from services.claims.domain.ids import claim_id
+from services.claims.domain.ids import Uuid, claim_id
 from services.claims.domain.names import (
     CLAIM,
     ORDER,
@@ -66,31 +65,31 @@ class Gathered:
     awaiting: dict[str, list[Task]]
     """What waits for claims that may be opened now, by name, oldest first."""
     lanes: Lanes = field(init=False)
-    states: dict[UUID, OrderClaims] = field(default_factory=dict)
-    contexts: dict[UUID, bytes] = field(default_factory=dict)
-    anchors: dict[str, UUID] = field(default_factory=dict)
-    owners: dict[UUID, UUID] = field(default_factory=dict)
+    states: dict[Uuid, OrderClaims] = field(default_factory=dict)
+    contexts: dict[Uuid, bytes] = field(default_factory=dict)
+    anchors: dict[str, Uuid] = field(default_factory=dict)
+    owners: dict[Uuid, Uuid] = field(default_factory=dict)
     """The order of each claim that was there before the batch."""
-    told: dict[UUID, Claim] = field(default_factory=dict)
+    told: dict[Uuid, Claim] = field(default_factory=dict)
     """Claims that a snapshot told and that were not known so: to be written."""
-    sequences: dict[UUID, int] = field(default_factory=dict)
+    sequences: dict[Uuid, int] = field(default_factory=dict)
     """The number of the last event of their orders."""
     claim_names: set[str] = field(default_factory=set)
     """Locked names of claims: whoever waits for them finds the claim itself after the commit."""
-    ended: list[UUID] = field(default_factory=list)
+    ended: list[Uuid] = field(default_factory=list)
     """Waiting items that cannot be read any more, or are parked: they wait no longer."""
     unread: list[Unread] = field(default_factory=list)
 
-    def order_of(self, task: Task) -> UUID | None:
+    def order_of(self, task: Task) -> Uuid | None:
         """The order a task is about, if it is known."""
         command = task.command
         if not isinstance(command, OpenClaim):
             return self.owners.get(command.claim_id)
         if task.waits_for and task.waits_for.startswith(ORDER):
-            return UUID(task.waits_for.removeprefix(ORDER))
+            return task.waits_for.removeprefix(ORDER)
         return known_id(command.order) or self.anchors.get(anchor_name(command.order))
 
-    def is_seen(self, order: UUID) -> bool:
+    def is_seen(self, order: Uuid) -> bool:
         """Whether any event told of the order."""
         state = self.states.get(order)
         return state is not None and state.order.is_seen
@@ -123,7 +122,7 @@ async def gather(connection: Connection, inbox: Inbox, open_lanes: OpenLanes) ->
     return gathered
 
 
-async def _lock_names(connection: Connection, inbox: Inbox, gathered: Gathered) -> dict[str, UUID]:
+async def _lock_names(connection: Connection, inbox: Inbox, gathered: Gathered) -> dict[str, Uuid]:
     """Lock the names of orders; returns those the news resolve."""
     resolved = {name: news.order.order_id for news in inbox.news for name in anchors_of(news.order)}
     wanted = {
@@ -167,7 +166,7 @@ def _admit_news(inbox: Inbox, lanes: Lanes) -> None:
         lanes.settle(slot, "applied")
 
 
-async def _lock_orders(connection: Connection, inbox: Inbox, gathered: Gathered) -> set[UUID]:
+async def _lock_orders(connection: Connection, inbox: Inbox, gathered: Gathered) -> set[Uuid]:
     """Make, lock and renew the orders; returns those the news are new to."""
     newest = inbox.newest()
     touched = {order for task in inbox.tasks if (order := gathered.order_of(task))}
@@ -255,7 +254,7 @@ async def _read_states(connection: Connection, inbox: Inbox, gathered: Gathered)
         _take_in(gathered, order, claims_told)
 
 
-def _take_in(gathered: Gathered, order: UUID, told: Sequence[ToldClaim]) -> None:
+def _take_in(gathered: Gathered, order: Uuid, told: Sequence[ToldClaim]) -> None:
     """Put claims that were told after the last event we know of into the order's state.
 
     Not while the order's copy is not whole: a snapshot older than a rebuild may tell them as they
@@ -287,11 +286,11 @@ def _tasks(rows: Sequence[Waiting], inbox: Inbox, gathered: Gathered) -> Collect
         if slot in inbox.doomed:
             failure = inbox.doomed[slot]
             gathered.unread.append(Unread(row.original, row.index, failure, row.waits_for))
-            gathered.ended.append(UUID(row.item_id))
+            gathered.ended.append(row.item_id)
             continue
         try:
             tasks.append(waited(row))
         except Malformed as error:
             inbox.refused.append(refusal(row.original, error))
-            gathered.ended.append(UUID(row.item_id))
+            gathered.ended.append(row.item_id)
     return tasks

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from schemas.topics import CLAIMS_COMMANDS
 from services.claims.domain.commands import Command, OpenClaim
+from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import newest
 from services.claims.messages import OrderNews, read_command, read_news
 from services.claims.snapshots import ToldClaim
@@ -84,21 +84,21 @@ class Inbox:
         """What the records tell of orders."""
         return [telling.news for telling in self.tellings]
 
-    def newest(self) -> dict[UUID, OrderNews]:
+    def newest(self) -> dict[Uuid, OrderNews]:
         """The newest news of each order."""
         return _newest(self.news)
 
-    def told_claims(self) -> dict[UUID, list[ToldClaim]]:
+    def told_claims(self) -> dict[Uuid, list[ToldClaim]]:
         """What snapshots tell of the claims of each order, oldest first."""
-        found: dict[UUID, list[ToldClaim]] = {}
+        found: dict[Uuid, list[ToldClaim]] = {}
         for news in self.news:
             if news.claims:
                 found.setdefault(news.order.order_id, []).extend(news.claims)
         return {order: sorted(told, key=_sequence) for order, told in found.items()}
 
-    def all_claims_told_at(self) -> dict[UUID, datetime]:
+    def all_claims_told_at(self) -> dict[Uuid, datetime]:
         """When the newest event was decided that leaves out no claim of its order."""
-        found: dict[UUID, datetime] = {}
+        found: dict[Uuid, datetime] = {}
         for news in self.news:
             at, order = news.all_claims_told_at, news.order.order_id
             if at is not None:
@@ -116,7 +116,7 @@ def _sequence(told: ToldClaim) -> int:
     return told.sequence
 
 
-def _newest(told: Sequence[OrderNews]) -> dict[UUID, OrderNews]:
+def _newest(told: Sequence[OrderNews]) -> dict[Uuid, OrderNews]:
     versions = newest(news.order for news in told)
     return {
         news.order.order_id: news for news in told if news.order is versions[news.order.order_id]

@@ -31,6 +31,7 @@ from services.claims.domain.commands import (
     UpdateClaim,
     WithdrawClaim,
 )
+from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
 from services.claims.snapshots import ToldClaim, all_claims_told_at, item_of, told_claims
 from services.runtime.documents import encode_json
@@ -71,7 +72,7 @@ class OrderNews:
 class Told:
     """What an event says of its order outside the context."""
 
-    order_id: UUID
+    order_id: Uuid
     shop: str
     version: int
     is_truncated: bool
@@ -94,7 +95,7 @@ def read_news(original: Original) -> OrderNews | None:
     version = event.order_version
     if version is None or not 0 < version < VERSION_MAX:
         raise _malformed("/order_version", "must be the order's version, from 1")
-    about = Told(event.order_id, event.shop_slug, version, event.context_truncated)
+    about = Told(str(event.order_id), event.shop_slug, version, event.context_truncated)
     lines_cut = event.context_truncated and not event.context.order.products
     marks = {TRUNCATED: event.context_truncated, LINES_CUT: lines_cut}
     order = _order(event.context, about)
@@ -116,7 +117,7 @@ def _kept(context: Mapping[str, Any], marks: dict[str, bool]) -> bytes:
         raise _malformed("/context", f"holds a number that cannot be kept: {error}") from None
 
 
-def order_in(kept: bytes, order_id: UUID, shop: str, version: int) -> OrderCopy:
+def order_in(kept: bytes, order_id: Uuid, shop: str, version: int) -> OrderCopy:
     """The order in a snapshot that `read_news` made."""
     snapshot = orjson.loads(kept)
     snapshot.pop(LINES_CUT, None)
@@ -156,16 +157,16 @@ def read_command(original: Original) -> tuple[Envelope, Command]:
         known = ", ".join(MODELS)
         said = f"{type_!r} is no claim command" if type_ else "the message names no type"
         raise Malformed("unknown_type", [FieldError("/type", f"{said}; known are {known}")])
-    identity = UUID(item_id(original, message.envelope, 0))
+    identity = item_id(original, message.envelope, 0)
     return message.envelope, _READERS[type_](identity, message.body)
 
 
-def _open(identity: UUID, body: Any) -> OpenClaim:
+def _open(identity: Uuid, body: Any) -> OpenClaim:
     said = validate(ClaimOpen, body)
     return OpenClaim(
         item_id=identity,
         order=_reference(said),
-        shipment_id=said.shipment_id,
+        shipment_id=str(said.shipment_id) if said.shipment_id else None,
         tracking_number=said.tracking_number,
         reason=Reason(said.reason),
         resolution_preference=_resolution(said.resolution_preference),
@@ -180,12 +181,12 @@ def _open(identity: UUID, body: Any) -> OpenClaim:
     )
 
 
-def _update(identity: UUID, body: Any) -> UpdateClaim:
+def _update(identity: Uuid, body: Any) -> UpdateClaim:
     said = validate(ClaimUpdate, body)
     return UpdateClaim(
         item_id=identity,
         shop=said.shop_slug,
-        claim_id=said.claim_id,
+        claim_id=str(said.claim_id),
         status=Status(said.status) if said.status else None,
         resolution_preference=_resolution(said.resolution_preference),
         description=said.description,
@@ -196,14 +197,14 @@ def _update(identity: UUID, body: Any) -> UpdateClaim:
     )
 
 
-def _withdraw(identity: UUID, body: Any) -> WithdrawClaim:
+def _withdraw(identity: Uuid, body: Any) -> WithdrawClaim:
     said = validate(ClaimWithdraw, body)
     return WithdrawClaim(
-        item_id=identity, shop=said.shop_slug, claim_id=said.claim_id, reason=said.reason
+        item_id=identity, shop=said.shop_slug, claim_id=str(said.claim_id), reason=said.reason
     )
 
 
-_READERS: Mapping[str, Callable[[UUID, Any], Command]] = {
+_READERS: Mapping[str, Callable[[Uuid, Any], Command]] = {
     CLAIM_OPEN: _open,
     CLAIM_UPDATE: _update,
     CLAIM_WITHDRAW: _withdraw,
@@ -234,7 +235,7 @@ def _shipment(tracking: Tracking, *, is_cut: bool) -> Shipment:
     if is_cut and not told:
         told = None
     return Shipment(
-        shipment_id=tracking.shipment_id,
+        shipment_id=str(tracking.shipment_id),
         tracking_number=None if tracking.draft else tracking.tracking_number,
         carrier_reference=tracking.carrier_reference,
         phase=tracking.phase,

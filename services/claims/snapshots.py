@@ -90,8 +90,8 @@ def _claim(
         for step in data.history
     )
     return Claim(
-        claim_id=data.claim_id,
-        order_id=event.order_id,
+        claim_id=str(data.claim_id),
+        order_id=order.order_id,
         order_number=data.order_number or order.order_number,
         shop=event.shop_slug,
         shipment=_shipment(data),
@@ -133,7 +133,7 @@ def _shipment(data: ClaimEventData) -> ClaimedShipment | None:
     if data.shipment_id is None:
         return None
     return ClaimedShipment(
-        shipment_id=data.shipment_id,
+        shipment_id=str(data.shipment_id),
         tracking_number=data.tracking_number,
         carrier_reference=data.carrier_reference,
         phase=data.shipment_phase_at_creation,
@@ -146,7 +146,7 @@ def _holds(
     """As told; of an event from before they were told, what it selects, or the whole parcel."""
     if data.held_items is not None:
         return msgspec.convert(data.held_items, tuple[Held, ...])
-    shipment = order.shipment(data.shipment_id, None) if data.shipment_id else None
+    shipment = order.shipment(str(data.shipment_id), None) if data.shipment_id else None
     if shipment is None or data.reason == Reason.SUPPORT:
         return ()
     selected = [Product(sku=n.sku, title=n.title, quantity=n.quantity) for n in lines]

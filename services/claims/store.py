@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
 from services.claims.domain.claim import Claim
+from services.claims.domain.ids import Uuid
 from services.runtime.postgres import Connection
 from services.runtime.queries import load
 
@@ -23,7 +23,7 @@ CLAIM = msgspec.json.Decoder(Claim)
 class StoredOrder:
     """A row of order copies. Version 0: only named so far, `shop` and `context` are None."""
 
-    order_id: UUID
+    order_id: Uuid
     shop: str | None = None
     version: int = 0
     context: bytes | None = None
@@ -36,29 +36,29 @@ class StoredOrder:
     """To be written: when an event was decided that leaves out no claim of the order."""
 
 
-async def save_anchors(connection: Connection, names: Mapping[str, UUID | None]) -> None:
+async def save_anchors(connection: Connection, names: Mapping[str, Uuid | None]) -> None:
     """Make and lock the names, resolving those whose order is known."""
     if names:
         await connection.execute(SQL["save_anchors"], list(names), list(names.values()))
 
 
-async def read_anchors(connection: Connection, names: Collection[str]) -> dict[str, UUID]:
+async def read_anchors(connection: Connection, names: Collection[str]) -> dict[str, Uuid]:
     """The orders behind those of the names that are resolved."""
     if not names:
         return {}
     rows = await connection.fetch(SQL["read_anchors"], list(names))
-    return {row["name"]: row["order_id"] for row in rows}
+    return {row["name"]: str(row["order_id"]) for row in rows}
 
 
-async def find_claims(connection: Connection, claim_ids: Collection[UUID]) -> dict[UUID, UUID]:
+async def find_claims(connection: Connection, claim_ids: Collection[Uuid]) -> dict[Uuid, Uuid]:
     """The order of each claim there is."""
     if not claim_ids:
         return {}
     rows = await connection.fetch(SQL["find_claims"], list(claim_ids))
-    return {row["claim_id"]: row["order_id"] for row in rows}
+    return {str(row["claim_id"]): str(row["order_id"]) for row in rows}
 
 
-async def save_orders(connection: Connection, orders: Sequence[StoredOrder]) -> set[UUID]:
+async def save_orders(connection: Connection, orders: Sequence[StoredOrder]) -> set[Uuid]:
     """Make, lock and renew the orders; returns those that are new or newer than what was there,
     or whole now, and that can be decided on.
     """
@@ -72,15 +72,15 @@ async def save_orders(connection: Connection, orders: Sequence[StoredOrder]) -> 
         [order.context for order in orders],
         [order.all_claims_told_at for order in orders],
     )
-    return {row["order_id"] for row in rows if row["is_whole"]}
+    return {str(row["order_id"]) for row in rows if row["is_whole"]}
 
 
-async def read_orders(connection: Connection, order_ids: Collection[UUID]) -> list[StoredOrder]:
+async def read_orders(connection: Connection, order_ids: Collection[Uuid]) -> list[StoredOrder]:
     """The orders as they are now; they must be locked."""
     rows = await connection.fetch(SQL["read_orders"], list(order_ids))
     return [
         StoredOrder(
-            row["order_id"],
+            str(row["order_id"]),
             row["shop"],
             row["order_version"],
             row["context"],
@@ -92,17 +92,17 @@ async def read_orders(connection: Connection, order_ids: Collection[UUID]) -> li
 
 
 async def read_claims(
-    connection: Connection, order_ids: Collection[UUID]
-) -> dict[UUID, dict[UUID, Claim]]:
+    connection: Connection, order_ids: Collection[Uuid]
+) -> dict[Uuid, dict[Uuid, Claim]]:
     """Every claim of the orders, by order and id, oldest first; the orders must be locked."""
-    found: dict[UUID, dict[UUID, Claim]] = {}
+    found: dict[Uuid, dict[Uuid, Claim]] = {}
     for row in await connection.fetch(SQL["read_claims"], list(order_ids)):
         claim = CLAIM.decode(row["details"])
-        found.setdefault(row["order_id"], {})[claim.claim_id] = claim
+        found.setdefault(str(row["order_id"]), {})[claim.claim_id] = claim
     return found
 
 
-async def save_sequences(connection: Connection, sequences: Mapping[UUID, int]) -> None:
+async def save_sequences(connection: Connection, sequences: Mapping[Uuid, int]) -> None:
     """Store the number of each order's last claim event."""
     if sequences:
         await connection.execute(SQL["save_sequences"], list(sequences), list(sequences.values()))
@@ -121,7 +121,7 @@ async def find_expired(connection: Connection, now: datetime, limit: int) -> set
     return {row["waits_for"] for row in rows}
 
 
-async def forget_orders(connection: Connection, order_ids: Collection[UUID]) -> None:
+async def forget_orders(connection: Connection, order_ids: Collection[Uuid]) -> None:
     """Forget those of the locked orders that no event told of and nothing waits for."""
     if order_ids:
         await connection.execute(SQL["forget_orders"], list(order_ids))

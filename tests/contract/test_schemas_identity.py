@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from uuid import UUID, uuid5
 
 import pytest
@@ -25,9 +26,22 @@ def test_the_services_copies_agree_with_the_contract() -> None:
     order, shipment = identity.order_id("demo-shop", "1001"), identity.shipment_id(ORDER, 2)
     assert orders_ids.order_id_of("demo-shop", "1001") == str(order)
     assert orders_ids.shipment_id_of(str(ORDER), 2) == str(shipment)
-    assert claims_ids.order_id("demo-shop", "1001") == identity.order_id("demo-shop", "1001")
-    assert claims_ids.claim_id(ORDER, ORDER) == identity.claim_id(ORDER, str(ORDER))
-    assert claims_ids.event_id(ORDER, 3) == identity.event_id(ORDER, "claims.events", 3)
+    claim, event = (
+        identity.claim_id(ORDER, str(ORDER)),
+        identity.event_id(ORDER, "claims.events", 3),
+    )
+    assert claims_ids.order_id("demo-shop", "1001") == str(order)
+    assert claims_ids.claim_id(str(ORDER), str(ORDER)) == str(claim)
+    assert claims_ids.event_id(str(ORDER), 3) == str(event)
+
+
+def test_the_claims_services_ids_are_uuids_of_version_5() -> None:
+    for number in map(str, range(500)):
+        found = claims_ids.order_id("größe", number)
+        assert found == str(identity.order_id("größe", number)) == str(UUID(found))
+        assert claims_ids.digest(found) == claims_ids.read_digest(
+            sha256(UUID(found).bytes).hexdigest()[:16]
+        )
 
 
 def test_headers_are_read_as_they_were_written() -> None:

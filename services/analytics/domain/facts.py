@@ -9,11 +9,14 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from uuid import UUID
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from services.analytics.domain.zones import Zone, local_day
+
+Uuid: TypeAlias = str
+"""A UUID as text: lower case, with dashes, as `str(UUID)` spells it."""
 
 
 class OnTime(StrEnum):
@@ -29,7 +32,7 @@ class OnTime(StrEnum):
 class OrderFact(Struct, frozen=True, kw_only=True):
     """One order. `version` is the `order_version` of the event it is from."""
 
-    order_id: UUID
+    order_id: Uuid
     version: int
     shop: str
     order_number: str
@@ -54,8 +57,8 @@ class OrderFact(Struct, frozen=True, kw_only=True):
 class ParcelFact(Struct, frozen=True, kw_only=True):
     """One parcel with a tracking number. `version` is its order's, of the event it is from."""
 
-    shipment_id: UUID
-    order_id: UUID
+    shipment_id: Uuid
+    order_id: Uuid
     version: int
     shop: str
     carrier: str | None
@@ -79,11 +82,11 @@ class ParcelFact(Struct, frozen=True, kw_only=True):
 class ClaimFact(Struct, frozen=True, kw_only=True):
     """One claim. `version` is the `sequence` of the claim event it is from."""
 
-    claim_id: UUID
-    order_id: UUID
+    claim_id: Uuid
+    order_id: Uuid
     version: int
     shop: str
-    shipment_id: UUID | None
+    shipment_id: Uuid | None
     reason: str
     status: str
     resolution_preference: str | None

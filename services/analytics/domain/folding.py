@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TypeVar
-from uuid import UUID
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from services.analytics.domain.facts import ClaimFact, ClaimNews, News, OrderFact, ParcelFact
+from services.analytics.domain.facts import (
+    ClaimFact,
+    ClaimNews,
+    News,
+    OrderFact,
+    ParcelFact,
+    Uuid,
+)
 
 Fact = TypeVar("Fact", ParcelFact, ClaimFact)
 
@@ -25,10 +31,10 @@ class Facts(Struct, frozen=True):
     or a draft was dropped).
     """
 
-    orders: dict[UUID, OrderFact] = field(default_factory=dict)
-    complete_versions: dict[UUID, int] = field(default_factory=dict)
-    parcels: dict[UUID, ParcelFact] = field(default_factory=dict)
-    claims: dict[UUID, ClaimFact] = field(default_factory=dict)
+    orders: dict[Uuid, OrderFact] = field(default_factory=dict)
+    complete_versions: dict[Uuid, int] = field(default_factory=dict)
+    parcels: dict[Uuid, ParcelFact] = field(default_factory=dict)
+    claims: dict[Uuid, ClaimFact] = field(default_factory=dict)
 
 
 def fold(news: Iterable[News]) -> Facts:
@@ -70,7 +76,7 @@ def merge(stored: Facts, fresh: Facts) -> Facts:
     return _without_vanished(merged)
 
 
-def _keep_order(known: dict[UUID, OrderFact], fact: OrderFact) -> None:
+def _keep_order(known: dict[Uuid, OrderFact], fact: OrderFact) -> None:
     """The newest of all members but the value of the items: of it, the newest that was told."""
     present = known.get(fact.order_id, fact)
     newest = fact if fact.version > present.version else present
@@ -80,7 +86,7 @@ def _keep_order(known: dict[UUID, OrderFact], fact: OrderFact) -> None:
     )
 
 
-def _keep_newest(known: dict[UUID, Fact], key: UUID, fact: Fact) -> None:
+def _keep_newest(known: dict[Uuid, Fact], key: Uuid, fact: Fact) -> None:
     present = known.get(key)
     if present is None or fact.version > present.version:
         known[key] = fact

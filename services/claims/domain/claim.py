@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.claims.domain.ids import digest
+from services.claims.domain.ids import Uuid, digest
 
 APPLIED_MAX = 64
 """How many command items a claim remembers as applied."""
@@ -69,7 +68,7 @@ NO_EVIDENCE = Evidence()
 class ClaimedShipment(Struct, frozen=True, kw_only=True):
     """The parcel as it was when the claim was opened; it holds nothing about where people live."""
 
-    shipment_id: UUID
+    shipment_id: Uuid
     tracking_number: str | None = None
     carrier_reference: str | None = None
     phase: str | None = None
@@ -93,8 +92,8 @@ class StatusChange(Struct, frozen=True, kw_only=True):
 class Claim(Struct, frozen=True, kw_only=True):
     """One claim. All times are business time."""
 
-    claim_id: UUID
-    order_id: UUID
+    claim_id: Uuid
+    order_id: Uuid
     order_number: str
     shop: str
     shipment: ClaimedShipment | None = None
@@ -122,11 +121,11 @@ class Claim(Struct, frozen=True, kw_only=True):
     applied: tuple[int, ...] = ()
     """Digests of the last command items applied, oldest first."""
 
-    def remembering(self, item_id: UUID) -> Claim:
+    def remembering(self, item_id: Uuid) -> Claim:
         """With the item noted, also where it changed nothing: repeated later it must not either."""
         return replace(self, applied=(*self.applied, digest(item_id))[-APPLIED_MAX:])
 
-    def has_met(self, item_id: UUID) -> bool:
+    def has_met(self, item_id: Uuid) -> bool:
         """Whether the item is among the last that were applied to it."""
         return digest(item_id) in self.applied
 

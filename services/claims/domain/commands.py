@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Literal
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -15,12 +14,13 @@ from services.claims.domain.claim import (
     Resolution,
     Status,
 )
+from services.claims.domain.ids import Uuid
 
 ReferenceKind = Literal["order_number", "external_id", "order_name", "uuid"]
 
 
 class OrderReference(Struct, frozen=True):
-    """How a command names an order; a `uuid` value is a UUID, its reader saw to it."""
+    """How a command names an order; a `uuid` value is a `Uuid`, its reader saw to it."""
 
     shop: str
     kind: ReferenceKind
@@ -30,9 +30,9 @@ class OrderReference(Struct, frozen=True):
 class OpenClaim(Struct, frozen=True, kw_only=True):
     """`claim.open`"""
 
-    item_id: UUID
+    item_id: Uuid
     order: OrderReference
-    shipment_id: UUID | None = None
+    shipment_id: Uuid | None = None
     tracking_number: str | None = None
     reason: Reason
     resolution_preference: Resolution | None = None
@@ -45,9 +45,9 @@ class OpenClaim(Struct, frozen=True, kw_only=True):
 class UpdateClaim(Struct, frozen=True, kw_only=True):
     """`claim.update`; None leaves a member as it is, () empties a list."""
 
-    item_id: UUID
+    item_id: Uuid
     shop: str
-    claim_id: UUID
+    claim_id: Uuid
     status: Status | None = None
     resolution_preference: Resolution | None = None
     description: str | None = None
@@ -60,9 +60,9 @@ class UpdateClaim(Struct, frozen=True, kw_only=True):
 class WithdrawClaim(Struct, frozen=True, kw_only=True):
     """`claim.withdraw`"""
 
-    item_id: UUID
+    item_id: Uuid
     shop: str
-    claim_id: UUID
+    claim_id: Uuid
     reason: str | None = None
 
 

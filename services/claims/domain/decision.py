@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from uuid import UUID
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from services.claims.domain.claim import Claim, Status
+from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import OrderCopy
 
 
@@ -34,7 +34,7 @@ class OrderClaims(Struct, frozen=True, kw_only=True):
     """An order with all its claims: what is locked, read, decided on and written together."""
 
     order: OrderCopy
-    claims: Mapping[UUID, Claim] = field(default_factory=dict)
+    claims: Mapping[Uuid, Claim] = field(default_factory=dict)
     sequence: int = 0
     """Number of the order's last event on `claims.events`; 0 before the first."""
 

@@ -10,9 +10,9 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from uuid import UUID
 
 from services.claims.domain.claim import Claim, ClaimItem, Held
+from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
 from services.claims.domain.reasons import Refusal, Refused
 
@@ -134,7 +134,7 @@ def _held(claims: Iterable[Claim]) -> Counter[str]:
     return counted
 
 
-def _shipment_id(claim: Claim) -> UUID | None:
+def _shipment_id(claim: Claim) -> Uuid | None:
     return claim.shipment.shipment_id if claim.shipment else None
 
 

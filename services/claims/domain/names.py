@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from services.claims.domain.commands import OrderReference
-from services.claims.domain.ids import order_id
+from services.claims.domain.ids import Uuid, order_id
 from services.claims.domain.order_copy import OrderCopy
 
 ORDER = "order/"
@@ -14,12 +12,12 @@ ANCHOR_MAX = 512
 """Longest name of an anchor in characters: more than any command can say, and indexable."""
 
 
-def order_name(order: UUID) -> str:
+def order_name(order: Uuid) -> str:
     """The name of an order whose id is known; its own row is its anchor."""
     return f"{ORDER}{order}"
 
 
-def claim_name(claim: UUID) -> str:
+def claim_name(claim: Uuid) -> str:
     """The name of a claim."""
     return f"{CLAIM}{claim}"
 
@@ -29,12 +27,12 @@ def anchor_name(reference: OrderReference) -> str:
     return f"{reference.kind}/{reference.shop}/{reference.value}"
 
 
-def known_id(reference: OrderReference) -> UUID | None:
+def known_id(reference: OrderReference) -> Uuid | None:
     """The order's id where the reference tells it: by number, or by id. None: it must be found."""
     if reference.kind == "order_number":
         return order_id(reference.shop, reference.value)
     if reference.kind == "uuid":
-        return UUID(reference.value)
+        return reference.value
     return None
 
 
@@ -49,6 +47,6 @@ def anchors_of(copy: OrderCopy) -> list[str]:
     return [name for name in names if len(name) <= ANCHOR_MAX]
 
 
-def ids_in(names: set[str], prefix: str) -> set[UUID]:
+def ids_in(names: set[str], prefix: str) -> set[Uuid]:
     """The ids behind the names of one kind (`ORDER` or `CLAIM`)."""
-    return {UUID(name.removeprefix(prefix)) for name in names if name.startswith(prefix)}
+    return {name.removeprefix(prefix) for name in names if name.startswith(prefix)}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from uuid import UUID
 
 from services.claims.domain import evidence, goods, size
 from services.claims.domain.claim import Claim, ClaimedShipment, Reason, Status, StatusChange
 from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderClaims, Outcome
-from services.claims.domain.ids import claim_id, digest
+from services.claims.domain.ids import Uuid, claim_id, digest
 from services.claims.domain.names import order_name
 from services.claims.domain.order_copy import OrderCopy, Shipment
 from services.claims.domain.reasons import NotYet, Refusal, Refused
@@ -71,7 +70,7 @@ def check_left(wanted: Counter[str], state: OrderClaims, shipment: Shipment) -> 
             )
 
 
-def _duplicate(known: UUID, claim: Claim | None = None) -> Decision:
+def _duplicate(known: Uuid, claim: Claim | None = None) -> Decision:
     detail = f"claim {known} was opened for this already"
     return Decision(outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail, claim=claim)
 
@@ -96,7 +95,7 @@ def _shipment(order: OrderCopy, command: OpenClaim) -> Shipment | None:
     later = order_name(order.order_id)
     shipment = order.shipment(command.shipment_id, command.tracking_number)
     if shipment is None:
-        names = " and ".join(str(n) for n in (command.shipment_id, command.tracking_number) if n)
+        names = " and ".join(n for n in (command.shipment_id, command.tracking_number) if n)
         facts = {"order": order.order_number, "shipment": names}
         raise NotYet(later, Refusal.SHIPMENT_NOT_FOUND, pointer, **facts)
     _check_phase(shipment, command, later, pointer)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from uuid import UUID
 
 from msgspec import Struct
+
+from services.claims.domain.ids import Uuid
 
 DELIVERED = "delivered"
 NOT_SEEN = 0
@@ -27,7 +28,7 @@ class Product(Struct, frozen=True, kw_only=True):
 class Shipment(Struct, frozen=True, kw_only=True):
     """A parcel, or a draft of one while it has no tracking number."""
 
-    shipment_id: UUID
+    shipment_id: Uuid
     tracking_number: str | None = None
     carrier_reference: str | None = None
     phase: str | None = None
@@ -49,7 +50,7 @@ class Shipment(Struct, frozen=True, kw_only=True):
 class OrderCopy(Struct, frozen=True, kw_only=True):
     """An order as the event numbered `version` told of it."""
 
-    order_id: UUID
+    order_id: Uuid
     shop: str = ""
     order_number: str = ""
     external_id: str | None = None
@@ -64,7 +65,7 @@ class OrderCopy(Struct, frozen=True, kw_only=True):
         """At least one event told of it."""
         return self.version > NOT_SEEN
 
-    def shipment(self, shipment_id: UUID | None, tracking_number: str | None) -> Shipment | None:
+    def shipment(self, shipment_id: Uuid | None, tracking_number: str | None) -> Shipment | None:
         """The parcel that both references, where given, name; None when there is none such."""
         number = normalise_number(tracking_number) if tracking_number else None
         for shipment in self.shipments:
@@ -82,9 +83,9 @@ def normalise_number(text: str) -> str:
     return text.translate(_IGNORED).upper() or text.strip()
 
 
-def newest(copies: Iterable[OrderCopy]) -> dict[UUID, OrderCopy]:
+def newest(copies: Iterable[OrderCopy]) -> dict[Uuid, OrderCopy]:
     """One copy per order, that of the greatest version, whatever order they come in."""
-    found: dict[UUID, OrderCopy] = {}
+    found: dict[Uuid, OrderCopy] = {}
     for copy in copies:
         known = found.get(copy.order_id)
         if known is None or copy.version > known.version:

@@ -1,5 +1,7 @@
 """Lives of orders as events, and what the fact tables hold or should hold after them."""
 
+from uuid import UUID
+
 from services.analytics.domain.folding import fold
 from services.analytics.messages import read_news
 from services.analytics.store import _claim_row, _order_row, _parcel_row
@@ -19,7 +21,8 @@ async def stored(connection):
     """All facts as the tables hold them."""
     return {
         table: [
-            tuple(row) for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY {key}")
+            tuple(str(value) if isinstance(value, UUID) else value for value in row)
+            for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY {key}")
         ]
         for table, key in KEYS.items()
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import orjson
 
@@ -131,6 +130,6 @@ def a_record(body: Any, topic: str | None = None, offset: int = 0) -> Original:
     return Original(at, b"key", (), value, NOON)
 
 
-def parcel_id(number: str, ordinal: int = 1) -> UUID:
+def parcel_id(number: str, ordinal: int = 1) -> str:
     """The id of an order's parcel."""
-    return shipment_id(order_id(SHOP, number), ordinal)
+    return str(shipment_id(order_id(SHOP, number), ordinal))

@@ -246,4 +246,4 @@ def test_every_example_of_the_contract_is_news(example):
         "sequence" if example["topic"] == "claims.events" else "order_version"
     ]
     fact = told.claim if isinstance(told, ClaimNews) else told.order
-    assert (fact.version, str(fact.order_id)) == (version, example["value"]["order_id"])
+    assert (fact.version, fact.order_id) == (version, example["value"]["order_id"])

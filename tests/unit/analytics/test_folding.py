@@ -177,4 +177,4 @@ def test_a_late_event_changes_nothing():
 
     facts = fold(news_of(newer, older))
 
-    assert facts.orders[order_id(SHOP, "1001")].status == "cancelled"
+    assert facts.orders[str(order_id(SHOP, "1001"))].status == "cancelled"

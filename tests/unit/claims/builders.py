@@ -1,7 +1,7 @@
 """Orders, parcels, claims and commands with everything but what a test is about filled in."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import NAMESPACE_OID, UUID, uuid5
+from uuid import NAMESPACE_OID, uuid5
 
 from services.claims.domain.claim import Claim, ClaimedShipment, ClaimItem, Reason, Status
 from services.claims.domain.commands import OpenClaim, OrderReference, UpdateClaim, WithdrawClaim
@@ -17,8 +17,8 @@ MUG = Product(sku="MUG-BLUE", variant_id="v-1", title="Blue mug", quantity=3)
 TEE = Product(sku="TEE-M", title="T-shirt", quantity=2)
 
 
-def an_id(text: object) -> UUID:
-    return uuid5(NAMESPACE_OID, str(text))
+def an_id(text: object) -> str:
+    return str(uuid5(NAMESPACE_OID, str(text)))
 
 
 def a_shipment(number: int = 1, **changes) -> Shipment:
