@@ -115,7 +115,7 @@ class Derivation:
         schema, is_required, default = field["schema"], True, None
         if schema["type"] == "default":
             only(schema, "schema", "default", "default_factory", "default_factory_takes_data")
-            is_required, default = False, _default_of(schema)
+            is_required, default = _default_of(schema)
             schema = schema["schema"]
         if schema["type"] == "nullable":
             only(schema, "schema")
@@ -207,15 +207,18 @@ def _names_in(codes: Iterable[Any]) -> frozenset[str]:
     return found
 
 
-def _default_of(schema: Schema) -> Any:
+def _default_of(schema: Schema) -> tuple[bool, Any]:
+    """Whether the twin requires the member, and else its default.
+
+    It does where pydantic makes the default for each message: without the member, the model reads.
+    """
     if "default_factory" in schema:
         takes_others = schema.get("default_factory_takes_data")
-        if schema["default_factory"] is not list or takes_others:
-            raise Underivable("a default that is made for each message")
-        return ()
+        is_empty_list = schema["default_factory"] is list and not takes_others
+        return not is_empty_list, ()
     if not isinstance(schema["default"], _UNCHANGING):
         raise Underivable(f"a default that can change: {schema['default']!r}")
-    return schema["default"]
+    return False, schema["default"]
 
 
 def _field(member: Member, *, is_telling: bool) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from schemas.model import Message, refused
-from schemas.values import Money, Word, number, plain_number
+from schemas.values import Money, Quantity, Word, number, plain_number
 from services.runtime.documents import Malformed
 from services.runtime.telemetry import Metrics
 from services.runtime.twins import Reader, Underivable, count_roads, unsaid
@@ -189,9 +189,9 @@ class Rewrites(Message):
 
 
 class ChangingDefault(Message):
-    """Makes a default for each message."""
+    """Has a default that one message could change for the next."""
 
-    names: dict[str, str] = Field(default_factory=dict)
+    names: dict[str, str] = Field(default={"a": "b"})
 
 
 class Wrapped(Message):
@@ -231,6 +231,41 @@ def test_inside_another_model_pydantic_reads_it(model):
     assert twin is not None
     assert isinstance(twin.held, model)
     assert twin.held == model.model_validate(body["held"])
+
+
+def test_without_a_member_whose_default_is_made_for_each_message_the_model_reads():
+    class Holder(Message):
+        part: Part = Field(default_factory=lambda: Part(name="a"))
+
+    reader = Reader(Holder)
+
+    for body in ({}, {"part": None}):
+        assert reader.fast_or_none(body) is None
+        assert reader.read(body) == Holder(part=Part(name="a"))
+    twin = reader.fast_or_none({"part": {"name": "b"}})
+    assert twin is not None
+    assert twin.part.name == "b"
+
+
+def test_a_twin_takes_one_spelling_of_what_pydantic_takes_in_several():
+    class Loose(Message):
+        done: bool
+        count: Quantity
+        more: dict[str, Any]
+
+    body = {"done": True, "count": 100_000, "more": {"a": None, "b": {"c": []}}}
+    reader = Reader(Loose)
+
+    twin, model = reader.fast_or_none(body), Loose.model_validate(body)
+    assert twin is not None
+    assert (twin.done, twin.count, twin.more) == (model.done, model.count, model.more)
+    for other in ({"done": "yes"}, {"count": Decimal("1.0")}):
+        assert reader.fast_or_none(body | other) is None
+        assert isinstance(reader.read(body | other), Loose)
+    for wrong in ({"done": 2}, {"count": 0}, {"count": 100_001}, {"count": True}, {"more": []}):
+        assert reader.fast_or_none(body | wrong) is None
+        with pytest.raises(Malformed):
+            reader.read(body | wrong)
 
 
 def test_a_member_with_a_check_of_its_own_is_read_by_that():
