@@ -17,6 +17,7 @@ from services.analytics.arriving import (
     unread_entrant,
 )
 from services.analytics.domain.folding import fold
+from services.analytics.messages import READERS
 from services.runtime import rejections, telling
 from services.runtime.batches import Batch
 from services.runtime.outbox import Outbox
@@ -26,6 +27,7 @@ from services.runtime.parking.values import Slot
 from services.runtime.rejections import Rejection
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
+from services.runtime.twins import count_roads
 
 SERVICE = "analytics"
 SOURCE = "orderflow/analytics"
@@ -43,6 +45,7 @@ class EventBatches:
         """Merge a batch's news into the facts, in the caller's transaction."""
         started = time.perf_counter()
         arrived = read_batch(batch)
+        count_roads(READERS, self._metrics, SERVICE)
         self._observe("decode", time.perf_counter() - started)
         lanes = await self._queue.open(connection, batch, arrived.names)
         tellings, refused = _admitted(arrived, lanes)

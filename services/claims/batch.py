@@ -20,6 +20,7 @@ from services.claims.domain.names import ORDER, ids_in
 from services.claims.events import SOURCE, Surroundings, outgoing_event
 from services.claims.gathering import gather
 from services.claims.inbox import Inbox, read
+from services.claims.messages import READERS
 from services.runtime import rejections, telling, waiting
 from services.runtime.batches import Batch
 from services.runtime.outbox import Outbox, Outgoing
@@ -32,6 +33,7 @@ from services.runtime.rejections import Rejection
 from services.runtime.senders import senders_of
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics
+from services.runtime.twins import count_roads
 from services.runtime.waiting import Waiting
 
 SERVICE = "claims"
@@ -58,6 +60,7 @@ class ClaimBatches:
         for part in _parts(batch):
             started = time.perf_counter()
             inbox = read(part, self._senders)
+            count_roads(READERS, self._metrics, SERVICE)
             self._observe("decode", started)
             await self._work(connection, inbox, part)
             if not part.is_trial:

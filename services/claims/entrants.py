@@ -49,7 +49,8 @@ def telling_names(telling: Telling) -> frozenset[str]:
 
 def telling_entrant(telling: Telling) -> Entrant:
     """An event of an order."""
-    return Entrant(telling.original, 0, None, telling.type, telling_names(telling))
+    type_ = readable_envelope(telling.original).type
+    return Entrant(telling.original, 0, None, type_, telling_names(telling))
 
 
 def unread_names(unread: Unread) -> frozenset[str]:

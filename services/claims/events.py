@@ -14,7 +14,7 @@ from schemas.topics import CLAIMS_EVENTS
 from services.claims.domain.claim import Claim, ClaimItem
 from services.claims.domain.decision import Action, ClaimEvent
 from services.claims.domain.ids import event_id, written_digest
-from services.claims.messages import LINES_CUT, TRUNCATED
+from services.claims.kept import LINES_CUT, TRUNCATED
 from services.runtime.documents import encode_json
 from services.runtime.event_headers import headers_by_place
 from services.runtime.outbox import Outgoing

@@ -44,7 +44,8 @@ from services.claims.domain.names import (
 from services.claims.domain.order_copy import OrderCopy
 from services.claims.entrants import names_of, telling_entrant, telling_names, unread_names
 from services.claims.inbox import Inbox, Task, Unread, refusal, waited
-from services.claims.messages import OrderNews, order_in
+from services.claims.kept import order_in
+from services.claims.messages import OrderNews
 from services.claims.snapshots import ToldClaim
 from services.claims.store import StoredOrder
 from services.runtime import waiting

@@ -51,7 +51,6 @@ class Telling:
     """One record's news of an order."""
 
     original: Original
-    type: str | None
     news: OrderNews
 
 
@@ -190,7 +189,7 @@ def _put(inbox: Inbox, record: Original, senders: Senders) -> None:
         return
     news = read_news(record)
     if news:
-        inbox.tellings.append(Telling(record, readable_envelope(record).type, news))
+        inbox.tellings.append(Telling(record, news))
     else:
         inbox.without_news.append(Slot(record.coordinates, 0))
 

@@ -51,8 +51,13 @@ def all_claims_told_at(event: Event) -> datetime | None:
     return event.triggered_at if is_first else None
 
 
+def tells_claims(event: Event) -> bool:
+    """Whether the event tells any claim whole: snapshots do, other events have summaries."""
+    return any(summary.event_data is not None for summary in event.context.claims)
+
+
 def told_claims(event: Event, order: OrderCopy) -> tuple[ToldClaim, ...]:
-    """The claims that the event tells whole: those of a snapshot; other events have summaries.
+    """The claims that the event tells whole.
 
     Raises:
         Malformed: a claim that our own events cannot have told so.

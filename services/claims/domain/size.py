@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from services.claims.domain.claim import ClaimItem, Evidence
 from services.claims.domain.reasons import Refusal, Refused
@@ -15,7 +16,7 @@ BYTES_MAX = 512 * 1024
 def check(description: str | None, items: Sequence[ClaimItem], evidence: Evidence) -> None:
     """Raise Refused when the texts together could make the claim's events too large to send."""
     texts = (description or "", *_of_items(items), *_of_evidence(evidence))
-    size = sum(len(json.dumps(text, ensure_ascii=False).encode()) for text in texts)
+    size = sum(map(len, map(msgspec.json.encode, texts)))
     if size > BYTES_MAX:
         raise Refused(Refusal.CLAIM_TOO_LARGE, size=size, limit=BYTES_MAX)
 

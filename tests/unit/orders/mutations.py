@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -85,55 +85,65 @@ _MODELS: dict[str, type[BaseModel]] = {
 }
 
 
-def valid_messages() -> list[Sent]:
+def valid_messages(topics: Collection[str] = _TOPICS) -> list[Sent]:
     """The contract's examples, the benchmark's traffic and the synthetic shop's, each once."""
-    return list(dict.fromkeys([*example_messages(), *bench_messages(), *synthetic_messages()]))
+    found = [*example_messages(topics), *bench_messages(topics), *synthetic_messages(topics)]
+    return list(dict.fromkeys(found))
 
 
-def example_messages() -> list[Sent]:
-    """The contract's examples of what the orders service reads."""
+def example_messages(topics: Collection[str] = _TOPICS) -> list[Sent]:
+    """The contract's examples on these topics."""
     return [
         (each.topic, each.type, json.dumps(each.value).encode())
         for each in load_examples()
-        if each.topic in _TOPICS
+        if each.topic in topics
     ]
 
 
-def bench_messages() -> list[Sent]:
+def bench_messages(topics: Collection[str] = _TOPICS) -> list[Sent]:
     """Some of each of the benchmark's mixes."""
     return [
         (letter.topic, dict(letter.headers)["ce_type"].decode(), letter.value)
         for name in MIXES
         for letter in mix(name, 10).letters
+        if letter.topic in topics
     ]
 
 
-def synthetic_messages() -> list[Sent]:
+def synthetic_messages(topics: Collection[str] = _TOPICS) -> list[Sent]:
     """A small synthetic shop's, with what the demo sends to be refused."""
-    return messages_of(synthetic_script(seed=5, scale=0.1))
+    return messages_of(synthetic_script(seed=5, scale=0.1), topics)
 
 
-def messages_of(script: Script) -> list[Sent]:
-    """What the orders service reads of a script, as far as its type is said."""
+def messages_of(script: Script, topics: Collection[str] = _TOPICS) -> list[Sent]:
+    """What a script has on these topics, as far as its type is said."""
     return [
         (message.topic, type_, message.value)
         for message in script.messages
         if (type_ := dict(message.headers).get("ce_type", b"").decode())
-        and message.topic in _TOPICS
+        and message.topic in topics
         and message.value
     ]
 
 
-def mutated(seed: int, count: int, sources: Sequence[Sent]) -> Iterator[Sent]:
-    """So many messages, each a valid one with one to three changes of its tree or bytes."""
+def mutated(
+    seed: int,
+    count: int,
+    sources: Sequence[Sent],
+    models: Mapping[str, type[BaseModel]] = _MODELS,
+) -> Iterator[Sent]:
+    """So many messages, each a valid one with one to three changes of its tree or bytes.
+
+    `models` are the contract's, by type; messages of other types are left out.
+    """
     rng = random.Random(seed)
     readable = [(topic, type_, _tree(value)) for topic, type_, value in sources]
-    readable = [each for each in readable if isinstance(each[2], dict) and each[1] in _MODELS]
+    readable = [each for each in readable if isinstance(each[2], dict) and each[1] in models]
     for _ in range(count):
         topic, type_, tree = rng.choice(readable)
         body = copy.deepcopy(tree)
         for _ in range(rng.choice((0, 1, 1, 1, 2, 3))):
-            _change(body, _MODELS[type_], rng)
+            _change(body, models[type_], rng)
         yield topic, type_, _written(body, rng)
 
 

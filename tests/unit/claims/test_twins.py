@@ -1,0 +1,67 @@
+"""Events of orders and claim commands: the twins and the contract's models say the same of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.claims import MODELS
+from schemas.events import Event
+from schemas.topics import CLAIMS_COMMANDS, ORDERS_EVENTS, SHIPMENTS_EVENTS
+from services.claims.kept import order_in
+from services.claims.messages import READERS, read_command, read_news
+from services.runtime.records import Malformed
+from tests.unit.orders.mutations import mutated, original_of, valid_messages
+from tests.unit.two_roads import compare, published_events, share_of_fast
+
+COMMANDS = valid_messages([CLAIMS_COMMANDS])
+EVENTS = [*valid_messages([ORDERS_EVENTS, SHIPMENTS_EVENTS]), *published_events("fulfilments")]
+SOURCES = [*COMMANDS, *EVENTS]
+ALL_MODELS = MODELS | dict.fromkeys({type_ for _, type_, _ in EVENTS}, Event)
+
+
+def reading_of(sent):
+    """The command, or the news and the whole order that is read back later; or the refusal."""
+    original = original_of(sent)
+    try:
+        if original.coordinates.topic == CLAIMS_COMMANDS:
+            return [repr(read_command(original)[1])]
+        news = read_news(original)
+    except Malformed as error:
+        return [repr(error)]
+    if news is None:
+        return ["nothing"]
+    order = news.order
+    return [repr(news), repr(order_in(news.context, order.order_id, order.shop, order.version))]
+
+
+def test_twins_exist_for_all_that_the_claims_service_reads():
+    assert not any(reader.left for reader in READERS.values())
+
+
+def test_valid_messages_are_read_the_same_and_nearly_all_by_twins(monkeypatch):
+    found = compare(SOURCES, reading_of, READERS, monkeypatch)
+
+    assert found["taken"] > 60
+    for sources in (COMMANDS, EVENTS):
+        assert share_of_fast(sources, reading_of, READERS) > 0.95
+
+
+@pytest.mark.parametrize("sources", [COMMANDS, EVENTS], ids=["commands", "events"])
+def test_mutated_messages_are_read_or_refused_the_same(sources, monkeypatch):
+    messages = mutated(15, 2_000, sources, ALL_MODELS)
+
+    found = compare(messages, reading_of, READERS, monkeypatch)
+
+    assert found["fast"] > 400
+    assert found["refused"] > 200
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("sources", [COMMANDS, EVENTS], ids=["commands", "events"])
+def test_many_mutated_messages_are_read_or_refused_the_same(sources, monkeypatch):
+    messages = mutated(1_500, 50_000, sources, ALL_MODELS)
+
+    found = compare(messages, reading_of, READERS, monkeypatch)
+
+    assert found["fast"] > 10_000
