@@ -188,6 +188,7 @@ def _row(news: OrderNews, all_claims_told_at: datetime | None = None) -> StoredO
         order.shop,
         order.version,
         news.context,
+        news.lines_cut,
         all_claims_told_at=all_claims_told_at,
     )
 
@@ -247,7 +248,7 @@ async def _read_states(connection: Connection, inbox: Inbox, gathered: Gathered)
     claims = await store.read_claims(connection, orders)
     for row in stored:
         known = claims.get(row.order_id, {})
-        gathered.contexts[row.order_id] = row.context or b"{}"
+        gathered.contexts[row.order_id] = row.document or b"{}"
         gathered.states[row.order_id] = OrderClaims(
             order=_copy(row), claims=known, sequence=row.sequence
         )
@@ -275,9 +276,9 @@ def _take_in(gathered: Gathered, order: Uuid, told: Sequence[ToldClaim]) -> None
 
 
 def _copy(row: StoredOrder) -> OrderCopy:
-    if row.context is None or row.shop is None or not row.is_whole:
+    if row.document is None or row.shop is None or not row.is_whole:
         return OrderCopy(order_id=row.order_id)
-    return order_in(row.context, row.order_id, row.shop, row.version)
+    return order_in(row.document, row.order_id, row.shop, row.version)
 
 
 def _tasks(rows: Sequence[Waiting], inbox: Inbox, gathered: Gathered) -> Collection[Task]:

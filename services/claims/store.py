@@ -21,13 +21,15 @@ CLAIM = msgspec.json.Decoder(Claim)
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """A row of order copies. Version 0: only named so far, `shop` and `context` are None."""
+    """A row of order copies. Version 0: only named so far, `shop` and `document` are None."""
 
     order_id: Uuid
     shop: str | None = None
     version: int = 0
-    context: bytes | None = None
-    """JSON: order, customer and shipments as the event told them."""
+    document: bytes | None = None
+    """JSON: order, customer and shipments as the event told them (`kept.py`)."""
+    lines_cut: bool = False
+    """To be written: the event left out the order's lines, and those known before still stand."""
     sequence: int = 0
     """Number of the order's last event on `claims.events`."""
     is_whole: bool = True
@@ -69,7 +71,8 @@ async def save_orders(connection: Connection, orders: Sequence[StoredOrder]) -> 
         [order.order_id for order in orders],
         [order.shop for order in orders],
         [order.version for order in orders],
-        [order.context for order in orders],
+        [order.document for order in orders],
+        [order.lines_cut for order in orders],
         [order.all_claims_told_at for order in orders],
     )
     return {str(row["order_id"]) for row in rows if row["is_whole"]}
@@ -83,9 +86,9 @@ async def read_orders(connection: Connection, order_ids: Collection[Uuid]) -> li
             str(row["order_id"]),
             row["shop"],
             row["order_version"],
-            row["context"],
-            row["claim_sequence"],
-            row["is_whole"],
+            row["document"],
+            sequence=row["claim_sequence"],
+            is_whole=row["is_whole"],
         )
         for row in rows
     ]

@@ -73,7 +73,7 @@ async def tables(system: System, keys: Mapping[str, str]) -> dict[str, dict[Any,
 
 def _read(row: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in row.items() if name not in AUDIT_COLUMNS}
-    for name in {"context", "details"} & found.keys():
+    for name in {"context", "details", "document"} & found.keys():
         found[name] = json.loads(found[name] or "null")
     return found
 

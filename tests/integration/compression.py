@@ -10,8 +10,9 @@ SELECT attrelid::regclass::text AS table, attname AS column, attcompression = 'l
  WHERE (attrelid::regclass::text, attname) IN (
        ('orders.outbox', 'values'), ('orders.outbox_0', 'values'), ('orders.outbox_2', 'values'),
        ('claims.outbox_1', 'values'),
-       ('orders.stored_order', 'document'), ('orders.stored_parcel', 'document'))"""
-COLUMNS = 6
+       ('orders.stored_order', 'document'), ('orders.stored_parcel', 'document'),
+       ('claims.order_copy', 'document'))"""
+COLUMNS = 7
 
 
 async def compressed_by_lz4(database_url: str) -> tuple[bool, list[bool]]:

@@ -103,7 +103,7 @@ async def test_only_a_greater_version_replaces_the_copy(apply, rows, order):
         await apply(events[position])
     await apply(*events)
 
-    (copy,) = await rows("order_copy", "order_id")
+    (copy,) = await rows("readable_order_copy", "order_id")
     assert copy["order_version"] == 3
     assert json.loads(copy["context"])["order"]["status"] == "s3"
 

@@ -38,7 +38,7 @@ def tables(rows):
     """What a rebuild must bring back, without what only says when rows were written."""
 
     async def read():
-        copies = await rows("order_copy", "order_id")
+        copies = await rows("readable_order_copy", "order_id")
         for copy in copies:
             del copy["updated_at"]
             copy["context"] = json.loads(copy["context"] or "null")

@@ -69,6 +69,7 @@ BY_COLUMN = {
     "reference.kind": "'external_id'",
     "reference.value": "'k' || n",
     "parked.kind": "CASE n % 10 WHEN 0 THEN 'decision' ELSE 'behind' END",
+    "order_copy.context": "NULL",  # Either this or a document.
     "claim.reason": "'damage'",
     "claim.status": "'pending'",
 }

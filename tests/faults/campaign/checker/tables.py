@@ -20,7 +20,7 @@ SELECT order_id::text, version, document::text
 COPIES = """
 SELECT order_id::text, order_version, claim_sequence
   FROM claims.order_copy
- WHERE context IS NOT NULL AND ($1::uuid[] IS NULL OR order_id = ANY ($1))
+ WHERE order_version > 0 AND ($1::uuid[] IS NULL OR order_id = ANY ($1))
 """
 CLAIMS = """
 SELECT claim_id::text, order_id::text, status, deleted_at IS NOT NULL AS is_withdrawn
