@@ -14,7 +14,7 @@ from schemas.topics import CLAIMS_EVENTS
 from services.claims.domain.claim import Claim, ClaimItem
 from services.claims.domain.decision import Action, ClaimEvent
 from services.claims.domain.ids import event_id, written_digest
-from services.claims.kept import LINES_CUT, TRUNCATED
+from services.claims.kept import parts_of
 from services.runtime.documents import encode_json
 from services.runtime.event_headers import headers_by_place
 from services.runtime.outbox import Outgoing
@@ -64,9 +64,7 @@ def _body(
     event: ClaimEvent, identity: str, surroundings: Surroundings, now: datetime
 ) -> dict[str, Any]:
     claim = event.claim
-    context = orjson.loads(surroundings.context)
-    is_truncated = bool(context.pop(TRUNCATED, False))
-    context.pop(LINES_CUT, None)
+    context, is_truncated = parts_of(surroundings.context)
     context["claims"] = [_summary(each) for each in surroundings.claims if each.deleted_at is None]
     return {
         "source": "claims",
@@ -150,12 +148,14 @@ def _item(item: ClaimItem) -> dict[str, Any]:
 def _within(body: dict[str, Any], bytes_max: int) -> bytes:
     """The body as JSON, its context cut step by step until it fits (docs/decisions/0024)."""
     value = encode_json(body)
+    if len(value) <= bytes_max:
+        return value
+    body |= {"context": orjson.loads(encode_json(body["context"])), "context_truncated": True}
     for cut in CUTS:
+        cut(body["context"])
+        value = encode_json(body)
         if len(value) <= bytes_max:
             break
-        cut(body["context"])
-        body["context_truncated"] = True
-        value = encode_json(body)
     return value
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from schemas.context import Context, Tracking
@@ -39,6 +41,18 @@ class Told:
     is_truncated: bool
 
 
+class _Parts(Struct):
+    """The members of a kept snapshot as JSON, of no bytes where there is none."""
+
+    order: Raw = Raw()
+    customer: Raw = Raw()
+    shipments: Raw = Raw()
+    context_truncated: bool = False
+
+
+_PARTS = Decoder(_Parts)
+
+
 def keep(context: Mapping[str, Any], *, is_truncated: bool, lines_cut: bool) -> bytes:
     """The part of an event's decoded context that is kept, as JSON that `order_in` can read.
 
@@ -52,6 +66,17 @@ def keep(context: Mapping[str, Any], *, is_truncated: bool, lines_cut: bool) -> 
     except TypeError as error:  # A reader of JSON has 64 bits for a number, and so have we.
         message = f"holds a number that cannot be kept: {error}"
         raise Malformed("invalid_fields", [FieldError("/context", message)]) from None
+
+
+def parts_of(kept: bytes) -> tuple[dict[str, Any], bool]:
+    """What events show of a kept snapshot, each member as JSON that orjson puts in as it is.
+
+    And whether the snapshot was cut before it came.
+    """
+    found = _PARTS.decode(kept)
+    written = {name: bytes(getattr(found, name)) for name in KEPT}
+    parts = {name: orjson.Fragment(json) for name, json in written.items() if json}
+    return parts, found.context_truncated
 
 
 def order_in(kept: bytes, order_id: Uuid, shop: str, version: int) -> OrderCopy:
