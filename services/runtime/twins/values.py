@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache, lru_cache
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -34,6 +35,8 @@ from schemas.values import (
 
 Schema = Mapping[str, Any]
 Read = Callable[[Any], Any]
+
+AMOUNTS_KEPT = 2048
 
 # Members of a schema that do not change what is accepted.
 SILENT = frozenset({"type", "metadata", "ref", "serialization"})
@@ -142,13 +145,27 @@ def _amount(schema: Schema, definitions: tuple[Any, ...]) -> Value | None:
     only(bounds, "max_digits", "decimal_places", "ge", "allow_inf_nan")
     places = bounds["decimal_places"]
     whole = bounds["max_digits"] - places
-    is_usual = re.compile(rf"\d{{1,{whole}}}(?:\.\d{{1,{places}}})?", re.ASCII).fullmatch
     by_the_contract = by_contract(schema, definitions)
-
     _prove(Decimal, by_the_contract, _amounts(whole, places))
-    usual = "Decimal(value) if type(value) is str and is_usual_{name}(value)"
-    names = {"Decimal": Decimal, "is_usual_{name}": is_usual}
+    usual = "found if type(value) is str and (found := amount_{name}(value)) is not None"
+    names = {"amount_{name}": _reader_of_amounts(whole, places)}
     return Value(Any, by_the_contract, usual=usual, names=names)
+
+
+@cache
+def _reader_of_amounts(whole: int, places: int) -> Callable[[str], Decimal | None]:
+    """Reads an amount of digits with a point; None for every other spelling.
+
+    It remembers amounts: prices and tax rates stand in many orders, and one value of 104 bytes
+    serves them all.
+    """
+    is_usual = re.compile(rf"\d{{1,{whole}}}(?:\.\d{{1,{places}}})?", re.ASCII).fullmatch
+
+    @lru_cache(maxsize=AMOUNTS_KEPT)
+    def read(text: str) -> Decimal | None:
+        return Decimal(text) if is_usual(text) else None
+
+    return read
 
 
 def _amounts(whole: int, places: int) -> tuple[str, ...]:
