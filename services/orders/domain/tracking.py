@@ -114,4 +114,4 @@ def _offsets(eta: Eta | None) -> tuple[timedelta | None, ...]:
 
 
 def _offset(end: date | None) -> timedelta | None:
-    return end.utcoffset() if isinstance(end, datetime) else None
+    return end.utcoffset() if end is not None and isinstance(end, datetime) else None
