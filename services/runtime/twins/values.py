@@ -147,7 +147,9 @@ def _amount(schema: Schema, definitions: tuple[Any, ...]) -> Value | None:
     whole = bounds["max_digits"] - places
     by_the_contract = by_contract(schema, definitions)
     _prove(Decimal, by_the_contract, _amounts(whole, places))
-    usual = "found if type(value) is str and (found := amount_{name}(value)) is not None"
+    # No longer than amounts are, so that what is remembered stays small.
+    is_short = f"type(value) is str and len(value) <= {whole + 1 + places}"
+    usual = f"found if {is_short} and (found := amount_{{name}}(value)) is not None"
     names = {"amount_{name}": _reader_of_amounts(whole, places)}
     return Value(Any, by_the_contract, usual=usual, names=names)
 

@@ -20,7 +20,19 @@ from pydantic import (
 )
 
 from schemas.model import Message, refused
-from schemas.values import Money, Quantity, Word, number, plain_number
+from schemas.values import (
+    AbsoluteMoney,
+    CalendarDate,
+    DayOrTimestamp,
+    LocalOrTimestamp,
+    Money,
+    Quantity,
+    SignedMoney,
+    Timestamp,
+    Word,
+    number,
+    plain_number,
+)
 from services.runtime.documents import Malformed
 from services.runtime.telemetry import Metrics
 from services.runtime.twins import Reader, Underivable, count_roads, unsaid
@@ -304,3 +316,47 @@ def test_an_amount_with_one_more_check_is_read_by_the_contract():
 
     assert twin is not None
     assert twin.amount == Decimal(3)
+
+
+class Quick(Message):
+    """Members whose usual spellings a twin reads in its own source."""
+
+    money: Money | None = None
+    signed: SignedMoney | None = None
+    absolute: AbsoluteMoney | None = None
+    count: Quantity | None = None
+    at: Timestamp | None = None
+    local: LocalOrTimestamp | None = None
+    day: CalendarDate | None = None
+    end: DayOrTimestamp | None = None
+
+
+QUICK = Reader(Quick)
+SPELLINGS = (
+    *("0", "0.00", "-0", "12.95", "-12.95", "007.5", "9999999999.9999", "10000000000", "1.23456"),
+    *("1e3", "1_000", " 5", "5 ", "5\n", "+5", "٣", "NaN", "", ".5", "5.", "9" * 400),
+    *(0, 1, -1, 100_000, 100_001, True, False, 2**70, Decimal("1.50"), Decimal("2.0"), [], {}),
+    *("1970-01-01", "1979-12-31", "1980-01-01", "2026-02-30", "2024-02-29", "2089-12-31"),
+    *("2090-01-01", "2100-01-02", "2026-3-2", "20260302", "٢026-03-02", "2026-03-02\n"),
+    *("1980-01-01T00:00:00+14:00", "2026-03-02T07:00:01Z", "2026-03-02t07:00:01z"),
+    *("2026-03-02T07:00:01", "2026-03-02 07:00:01Z", "2026-03-02T07:00:01.1234567Z"),
+    *("2026-03-02T07:00:01.5+01:00", "2026-03-02T24:00:00Z", "2026-03-02T07:00:01+14:60"),
+    *("2026-03-02T07:00:01+0100", "2026-02-30T07:00:01Z", "2026-03-02T07:00:01Z\n"),
+)
+
+
+@pytest.mark.parametrize("member", Quick.model_fields)
+def test_quick_members_are_read_as_by_the_contract_however_they_are_spelled(member):
+    """Read twice, as the first reading may be remembered."""
+    taken = 0
+    for spelling in SPELLINGS * 2:
+        said = QUICK.fast_or_none({member: spelling})
+        try:
+            by_contract = getattr(Quick.model_validate({member: spelling}), member)
+        except ValueError:
+            assert said is None, spelling
+            continue
+        if said is not None:  # Else the model reads it.
+            assert repr(getattr(said, member)) == repr(by_contract), spelling
+            taken += 1
+    assert taken >= 4
