@@ -24,7 +24,7 @@ from services.runtime.watching import Surveyor
 
 # What one fetch may bring into memory, over all partitions and per partition.
 FETCH_MAX_BYTES = 8 * 1024 * 1024
-PARTITION_FETCH_MAX_BYTES = 1 * 1024 * 1024
+PARTITION_FETCH_MAX_BYTES = 512 * 1024
 # Where a batch takes longer than a tenth of a second the client fetches without the partitions
 # whose records it still holds: what comes to those waits until that fetch ends.
 IDLE_FETCH_WAIT_MS = 50
