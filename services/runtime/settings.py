@@ -119,7 +119,7 @@ class Settings(KafkaSettings):
         "ALLOWED_SOURCES_FILE", None, "File with the JSON of ORDERFLOW_ALLOWED_SOURCES, instead."
     )
     batch_max_records: int = _own(
-        "BATCH_MAX_RECORDS", 500, "Most Kafka records in one batch.", ge=1, le=100_000
+        "BATCH_MAX_RECORDS", 1_000, "Most Kafka records in one batch.", ge=1, le=100_000
     )
     batch_max_bytes: int = _own(
         "BATCH_MAX_BYTES", 2_097_152, "Most bytes of values in one batch.", ge=1_024
