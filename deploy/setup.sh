@@ -80,6 +80,9 @@ base_of() {
 
 # One of another interpreter is made again: pip of one Python cannot be put over that of another.
 make_venv() {
+    if [ -d "$venv" ] && [ ! -f "$venv/pyvenv.cfg" ] && [ -n "$(ls -A "$venv")" ]; then
+        fail "$venv is no virtual environment: name another folder in VENV"
+    fi
     if [ -d "$venv" ] && [ "$(base_of "$venv/bin/python")" != "$(base_of "$1")" ]; then
         rm -rf "$venv"
     fi

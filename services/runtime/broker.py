@@ -22,9 +22,10 @@ from services.runtime.polling import FreshPolls
 from services.runtime.settings import Settings
 from services.runtime.watching import Surveyor
 
-# What one fetch may bring into memory, over all partitions and per partition.
-FETCH_MAX_BYTES = 8 * 1024 * 1024
-PARTITION_FETCH_MAX_BYTES = 512 * 1024
+# What one fetch may bring into memory, over all partitions and per partition: of each at least one
+# of the largest messages, as Kafka lifts the bound for the first partition of a fetch only.
+FETCH_MAX_BYTES = 4 * 1024 * 1024
+PARTITION_FETCH_MAX_BYTES = 1024 * 1024
 # Where a batch takes longer than a tenth of a second the client fetches without the partitions
 # whose records it still holds: what comes to those waits until that fetch ends.
 IDLE_FETCH_WAIT_MS = 50

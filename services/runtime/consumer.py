@@ -118,6 +118,7 @@ class BatchConsumer:
                 self.trouble = ""
                 return
             except Exception as error:  # noqa: BLE001 - retried, parked, or its partition stops
+                self.polls.fetch_ahead()  # Lag is what fetches tell, and a retry may take long.
                 contentions = contentions + 1 if is_contention(error) else 0
                 is_lasting = not is_transient(error) or contentions > CONTENTIONS_MAX
                 if is_lasting and await self._part(records, error):

@@ -46,11 +46,12 @@ class Backend:
         """Its report; one of ours where it does not answer."""
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                answer: Answer = json.loads(await self._ask(path))
+                body = await self._ask(path)
+            self.has_answered |= bool(body)
+            answer: Answer = json.loads(body)
         except (OSError, TimeoutError, ValueError) as error:
             starts = not self.has_answered and time.monotonic() - self.started < START_SECONDS
             return silent(path, f"{type(error).__name__} {error}", starts=starts)
-        self.has_answered = True
         return answer
 
     async def metrics(self) -> str:
@@ -92,15 +93,28 @@ async def front(backends: Sequence[Backend], listener: socket.socket) -> asyncio
             async with asyncio.timeout(REQUEST_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
             writer.write(await _respond(backends, head))
-            async with asyncio.timeout(REQUEST_SECONDS):
-                await writer.drain()
         except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError) as error:
             # The client went away, or what came is no request: no answer can be given.
             log.debug("request_dropped", extra={"fields": {"error": repr(error)}})
+        except Exception:
+            log.exception(
+                "request_failed"
+            )  # A process answered with something else than it should.
+            writer.write(_response(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b""))
         finally:
-            writer.close()
+            await _close(writer)
 
     return await asyncio.start_server(on_connection, sock=listener, limit=REQUEST_MAX_BYTES)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close once the client has taken all; drop what a client that reads nothing leaves."""
+    writer.close()
+    try:
+        async with asyncio.timeout(REQUEST_SECONDS):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
 
 
 async def _respond(backends: Sequence[Backend], head: bytes) -> bytes:

@@ -16,6 +16,8 @@ T = TypeVar("T")
 HELD_SECONDS = 0.001
 # With that many in hand the others may wait for the next batch, and are fetched during this one.
 HELD_MAX = 100
+# Few records of more bytes than this are a long batch: the next is fetched beside it.
+SMALL_BYTES = 256 * 1024
 # What was fetched for a poll is fresh where the fetch began no longer before it.
 FRESH_SECONDS = 0.003
 # A fetch is answered in 2 to 6 ms where the cores are busy; without its answer what came meanwhile
@@ -130,9 +132,15 @@ class FreshPolls:
         if 0 < len(records) < self._few and self._is_old(began):
             records = await self._with_what_came_since(consumer, records)
         self._fetched_since = None
-        if 0 < len(records) < self._few:
+        if self._is_small(records):
             self._pause(consumer)
         return records
+
+    def _is_small(self, records: Sequence[Any]) -> bool:
+        """Whether a batch of them is so short that nothing need be fetched beside it."""
+        if not 0 < len(records) < self._few:
+            return False
+        return sum(len(record.value or b"") for record in records) < SMALL_BYTES
 
     def _is_old(self, polled_at: float) -> bool:
         """Whether more may have come since what a poll brought was fetched."""

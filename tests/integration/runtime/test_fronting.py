@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+import pytest
+
+from services.runtime import fronting
 from services.runtime.fronting import LIVE, METRICS, READY, silent
 from services.runtime.listening import listen
 from services.runtime.supervising import Inherited, Plan
@@ -125,6 +128,57 @@ async def _answer_to(port: int, request: bytes) -> bytes:
         return b""
     finally:
         writer.close()
+
+
+async def _answer_much(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Metrics of more bytes than the sockets of both ends hold."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n# HELP much Much.\n# TYPE much gauge\n")
+    writer.writelines(b'much{line="%d"} 1\n' % line for line in range(500_000))
+    await writer.drain()
+    writer.close()
+
+
+async def _write_until_refused(writer: asyncio.StreamWriter) -> None:
+    """Raises ConnectionError as soon as the other end has let go of the connection."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+
+async def test_a_client_that_reads_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fronting, "REQUEST_SECONDS", 0.5)
+    process = await asyncio.start_server(_answer_much, "127.0.0.1", 0)
+    listener = listen("127.0.0.1", 0)
+    backend = fronting.Backend(1, process.sockets[0].getsockname()[1])
+    async with await fronting.front([backend], listener), process:
+        reader, writer = await asyncio.open_connection(*listener.getsockname(), limit=1)
+        writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
+
+        assert await reader.read(12) == b"HTTP/1.1 200"
+        with pytest.raises(ConnectionError):
+            await _write_until_refused(writer)
+
+
+async def test_a_process_that_answers_nonsense_gives_an_error_and_has_started() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 500 No\r\n\r\n" + (b"\xff" if METRICS.encode() in head else b"No"))
+        writer.close()
+
+    process = await asyncio.start_server(answer, "127.0.0.1", 0)
+    listener = listen("127.0.0.1", 0)
+    backend = fronting.Backend(1, process.sockets[0].getsockname()[1])
+    async with await fronting.front([backend], listener), process:
+        port = listener.getsockname()[1]
+        live = await _answer_to(port, f"GET {LIVE} HTTP/1.1\r\n\r\n".encode())
+        metrics = await _answer_to(port, f"GET {METRICS} HTTP/1.1\r\n\r\n".encode())
+
+    assert live.startswith(b"HTTP/1.1 503")
+    assert metrics.startswith(b"HTTP/1.1 500")
+    assert backend.has_answered
 
 
 def test_one_that_starts_for_too_long_is_not_alive() -> None:
