@@ -55,7 +55,7 @@ def outgoing_event(
         order_version=event.order_version,
     )
     body = _body(event, identity, surroundings, now)
-    value = _within(body, bytes_max)
+    value = within(body, bytes_max)
     key = claim.order_id
     return Outgoing(CLAIMS_EVENTS, key.encode(), value, headers, key)
 
@@ -145,12 +145,17 @@ def _item(item: ClaimItem) -> dict[str, Any]:
     }
 
 
-def _within(body: dict[str, Any], bytes_max: int) -> bytes:
+def within(body: dict[str, Any], bytes_max: int) -> bytes:
     """The body as JSON, its context cut step by step until it fits (docs/decisions/0024)."""
     value = encode_json(body)
     if len(value) <= bytes_max:
         return value
-    body |= {"context": orjson.loads(encode_json(body["context"])), "context_truncated": True}
+    # What Postgres spelled may fit as it is, spelled without spaces.
+    body |= {"context": orjson.loads(encode_json(body["context"]))}
+    value = encode_json(body)
+    if len(value) <= bytes_max:
+        return value
+    body |= {"context_truncated": True}
     for cut in CUTS:
         cut(body["context"])
         value = encode_json(body)

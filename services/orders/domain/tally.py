@@ -13,7 +13,7 @@ from services.orders.domain.arrangement import (
     is_movement,
     moment_of,
 )
-from services.orders.domain.course import Course
+from services.orders.domain.course import Course, Trouble
 from services.orders.domain.frozen import Value
 from services.orders.domain.journey import course_of
 from services.orders.domain.scans import Direction, Precision, Scan
@@ -54,7 +54,7 @@ class Tally:
         course = Course.resumed(
             Direction.MERCHANT_CUSTOMER,
             state,
-            trouble=trail.trouble,
+            trouble=Trouble(trail.trouble) if trail.trouble else None,
             attempt_at=trail.attempt_at,
             settled_at=trail.settled_at,
             carriers=set(trail.carriers),

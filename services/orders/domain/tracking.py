@@ -48,7 +48,7 @@ def report(ledger: Ledger, command: ReportTracking) -> Uuid | None:
 def _heard_by(ledger: Ledger, merged: Merged, number: str) -> Uuid | None:
     found = (owner_of(merged.parcel, scan) for scan in merged.new)
     owners = tuple(owner for owner in found if owner is not None)
-    if merged.new and not owners:
+    if merged.new and not owners and not merged.is_corrected:
         # Only the parcel is kept, so no trail of a state that is not: time may have changed it.
         ledger.put_parcel(merged.parcel)
         raise NotYet(Reason.NUMBER_NOT_OWNED, number_key(number))

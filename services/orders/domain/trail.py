@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import TypeAlias
 
 from services.orders.domain.catalogue import CHECKSUM
-from services.orders.domain.course import Trouble
 from services.orders.domain.frozen import Value
 
 RULES = f"1/{CHECKSUM}"
 """By which rules a trail was made: trails of other rules are not continued.
 
 Raise the number with any change to what scans add up to; `tests/unit/orders/test_rules_number.py`
-fails until it is raised. The catalogue's checksum changes by itself.
+fails until it is raised. The catalogue's checksum changes by itself. Members of `Trail` are only
+added, with a default: replicas of the version before read the trails of this one, to leave them.
 """
 
 Moment: TypeAlias = tuple[datetime, int]
@@ -29,7 +29,8 @@ class Trail(Value, frozen=True, kw_only=True):
     rules: str
     scans: int
     """How many scans the parcel has; with another number the trail is not its own."""
-    trouble: Trouble | None = None
+    trouble: str | None = None
+    """A `Trouble`; as text, since the version after may know others."""
     attempt_at: datetime | None = None
     settled_at: datetime | None = None
     carriers: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from tests.bench.traffic import mix
 MESSAGES = 3_000
 FEW = 200
 """For what takes one message at a time."""
-LARGE = 1_000
+LARGE = 4_000
 """Of 20 KB."""
 
 pytestmark = pytest.mark.timeout(180)

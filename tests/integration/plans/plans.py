@@ -247,7 +247,11 @@ async def whole_tables_read(connection: asyncpg.Connection, statement: Statement
 async def rows_read_within(
     connection: asyncpg.Connection, schema: str, statement: str, values: Sequence[Any]
 ) -> list[asyncpg.Record]:
-    """What a statement really read, table by table, by the server's count; it is undone."""
+    """What a statement really read, table by table, by the server's count; it is undone.
+
+    What the session read before is handed over first: until then it is counted with the next.
+    """
+    await connection.execute("SELECT pg_stat_force_next_flush()")
     undone = connection.transaction()
     await undone.start()
     try:

@@ -6,6 +6,7 @@ from decimal import Decimal
 import orjson
 import pytest
 
+from services.claims.events import within
 from services.claims.kept import keep, parts_of
 
 CONTEXT = {
@@ -41,3 +42,20 @@ def test_a_copy_as_the_version_before_stored_it_is_shown_alike():
 
 def test_nothing_is_shown_of_an_order_without_an_event():
     assert parts_of(b"{}") == ({}, False)
+
+
+def test_a_context_spelled_with_spaces_is_cut_only_where_it_does_not_fit_without():
+    lines = [{"sku": "A", "quantity": 1}] * 400
+    kept = keep(
+        {**CONTEXT, "shipments": [{"products": lines}]}, is_truncated=False, lines_cut=False
+    )
+    spelled = json.dumps(json.loads(kept)).encode()
+    bytes_max = len(kept) + 200
+    assert len(spelled) > bytes_max
+    parts, _ = parts_of(spelled)
+
+    value = within({"context": parts, "context_truncated": False}, bytes_max)
+
+    shown = json.loads(value)
+    assert shown["context_truncated"] is False
+    assert len(shown["context"]["shipments"][0]["products"]) == 400

@@ -3,6 +3,7 @@
 So replicas of both versions can serve beside each other.
 """
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -48,3 +49,15 @@ def test_a_parcels_trail_is_read_as_it_was_written():
 
     assert trail is not None
     assert store._PARCEL.decode(store._dump_parcel(parcel)) == parcel
+
+
+def test_a_trail_of_the_version_after_is_read_and_not_continued():
+    document = {
+        "number": "N1",
+        "trail": {"rules": "2/0", "scans": 0, "trouble": "held", "seen": [1], "day_line": -1},
+    }
+
+    trail = store._PARCEL.decode(json.dumps(document)).trail
+
+    assert trail is not None
+    assert not trail.continues(0)

@@ -4,10 +4,12 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
+from services.orders.domain.catalogue import Flag
+from services.orders.domain.decision import Outcome
 from services.orders.domain.parcel import Parcel
 from services.orders.domain.scans import Eta
 from services.orders.domain.tracking import merge_scans
-from tests.unit.orders.builders import NOON, scan
+from tests.unit.orders.builders import NOON, Desk, attach, place, report, scan
 
 LATER = NOON + timedelta(hours=3)
 BERLIN = timezone(timedelta(hours=1))
@@ -60,3 +62,22 @@ def test_a_history_told_again_leaves_the_parcel_as_it_is():
     )
 
     assert merge_scans(parcel, again).parcel == parcel
+
+
+def test_a_correction_counts_though_a_scan_of_no_owner_comes_with_it():
+    desk = Desk(now=NOON + timedelta(days=2))
+    desk.send(place())
+    desk.send(attach("N1", carrier="dhl"))
+    desk.send(report(scan("SORTED", NOON, scan_id="1")))
+
+    decision = desk.send(
+        report(
+            scan("DAMAGED", NOON, scan_id="1"),
+            scan("SORTED", LATER, scan_id="9", carrier="ups"),
+            carrier=None,
+        )
+    )
+
+    assert decision.outcome is Outcome.APPLIED
+    assert desk.shipment().tracking.flag is Flag.ERROR
+    assert len(desk.parcels["N1"].scans) == 2
