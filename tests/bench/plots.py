@@ -58,9 +58,10 @@ def _draw_latencies(latencies: list[tuple[float | None, Latency]], folder: Path)
         label = f"{latency.per_s:,.0f}/s" + (f" ({share:.0%} of full speed)" if share else "")
         axis.plot(names, [latency.ms[name] for name in names], marker="o", label=label)
     axis.set_yscale("log")
+    axis.yaxis.set_major_formatter("{x:g}")
     axis.set_ylabel("ms from due to read")
     axis.grid(axis="y", alpha=0.3)
-    axis.legend()
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # Beside the lines, not over them.
     axis.set_title("latency, open loop", loc="left")
     return _save(fig, folder / "latency.svg")
 
