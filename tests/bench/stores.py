@@ -14,7 +14,7 @@ import asyncpg
 from schemas.identity import order_id
 from tests.bench.tape import ORDERS, PARCELS, owners_of, table_of
 
-SAMPLE = 500
+SAMPLE = 4_000
 """Orders, each with a parcel, that are multiplied."""
 PORTION = 50_000
 SHOP = "stored"

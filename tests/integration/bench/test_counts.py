@@ -138,3 +138,10 @@ async def test_an_answer_too_many_fails_the_lap(track):
     async with track.ground() as ground:
         with pytest.raises(AssertionError, match=f"{MESSAGES} answers for {MESSAGES - 1}"):
             await lap.run(OURS, ground, overanswered)
+
+
+@pytest.mark.long
+async def test_a_race_runs_on_a_database_that_holds_orders(track):
+    laps = await track.race(Traffic("updates"), [Entrant(OURS, MESSAGES, stored=10_000)], 1)
+
+    assert [done.stored for done in laps] == [10_000]
