@@ -14,7 +14,7 @@ from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from schemas.context import Context, Tracking
-from schemas.context import Shipment as ToldShipment
+from schemas.context import Shipment as SentShipment
 from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
 from services.runtime.documents import encode_json
@@ -24,15 +24,15 @@ from services.runtime.twins import Reader, unsaid
 EXPONENT_MAX = 300
 """Of numbers in a context, either way; beyond lies what a double cannot hold."""
 KEPT = ("order", "customer", "shipments")
-"""Of an event's context; its claims are ours and told anew."""
+"""Of an event's context; claims add their own."""
 TRUNCATED = "context_truncated"
 LINES_CUT = "lines_cut"
 
-_CONTEXT = Reader(Context, telling=(ToldShipment,))
+_CONTEXT = Reader(Context, telling=(SentShipment,))
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Subject:
     """What an event says of its order outside the context."""
 
     order_id: Uuid
@@ -83,52 +83,52 @@ def order_in(kept: bytes, order_id: Uuid, shop: str, version: int) -> OrderCopy:
     """The order in a snapshot that `keep` made."""
     snapshot = orjson.loads(kept)
     snapshot.pop(LINES_CUT, None)
-    told = Told(order_id, shop, version, bool(snapshot.pop(TRUNCATED, False)))
-    return whole_order(_CONTEXT.fast_or_none(snapshot) or Context.model_validate(snapshot), told)
+    subject = Subject(order_id, shop, version, bool(snapshot.pop(TRUNCATED, False)))
+    return whole_order(_CONTEXT.fast_or_none(snapshot) or Context.model_validate(snapshot), subject)
 
 
-def named_order(context: Context, told: Told) -> OrderCopy:
+def named_order(context: Context, subject: Subject) -> OrderCopy:
     """The order with what names it alone: all that most news are asked for."""
     order = context.order
     assert order is not None, "a context without its order is never kept"
     return OrderCopy(
-        order_id=told.order_id,
-        shop=told.shop,
+        order_id=subject.order_id,
+        shop=subject.shop,
         order_number=order.order_number,
         external_id=order.external_id,
         order_name=order.order_name,
-        version=told.version,
+        version=subject.version,
         status=order.status,
     )
 
 
-def whole_order(context: Context, told: Told) -> OrderCopy:
+def whole_order(context: Context, subject: Subject) -> OrderCopy:
     """The order with its products and shipments."""
     order = context.order
     assert order is not None, "a context without its order is never kept"
     listed: dict[UUID, Tracking] = {tracking.shipment_id: tracking for tracking in order.trackings}
     listed |= {shipment.shipment_id: shipment for shipment in context.shipments}
     return replace(
-        named_order(context, told),
+        named_order(context, subject),
         products=_products(order.products),
         shipments=tuple(
-            _shipment(tracking, is_cut=told.is_truncated) for tracking in listed.values()
+            _shipment(tracking, is_cut=subject.is_truncated) for tracking in listed.values()
         ),
     )
 
 
 def _shipment(tracking: Tracking, *, is_cut: bool) -> Shipment:
-    """A parcel; one whose products were not told, or cut from a large order, holds the order's."""
-    told = getattr(tracking, "products", None)  # A summary tells none.
-    if told is not None and not told and (is_cut or "products" in unsaid(tracking)):
-        told = None
+    """A parcel; if its products were left out, or cut from a large order, it holds the order's."""
+    products = getattr(tracking, "products", None)  # A summary has none.
+    if products is not None and not products and (is_cut or "products" in unsaid(tracking)):
+        products = None
     return Shipment(
         shipment_id=str(tracking.shipment_id),
         tracking_number=None if tracking.draft else tracking.tracking_number,
         carrier_reference=tracking.carrier_reference,
         phase=tracking.phase,
         delivered_at=tracking.delivered_at,
-        products=None if told is None else _products(told),
+        products=None if products is None else _products(products),
     )
 
 

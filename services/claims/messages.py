@@ -17,7 +17,7 @@ from schemas.claims import (
     ClaimUpdate,
     ClaimWithdraw,
 )
-from schemas.context import Shipment as ToldShipment
+from schemas.context import Shipment as SentShipment
 from schemas.enums import IdType
 from schemas.events import Event
 from services.claims.domain.claim import Evidence, Reason, Resolution, Status
@@ -30,7 +30,7 @@ from services.claims.domain.commands import (
 )
 from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import OrderCopy
-from services.claims.kept import Told, keep, named_order, whole_order
+from services.claims.kept import Subject, keep, named_order, whole_order
 from services.claims.snapshots import (
     ToldClaim,
     all_claims_told_at,
@@ -50,7 +50,7 @@ from services.runtime.twins import Reader
 
 VERSION_MAX = 2**62
 
-_EVENT = Reader(Event, telling=(ToldShipment,))
+_EVENT = Reader(Event, telling=(SentShipment,))
 _OPEN = Reader(ClaimOpen)
 _UPDATE = Reader(ClaimUpdate)
 _WITHDRAW = Reader(ClaimWithdraw)
@@ -96,7 +96,7 @@ def read_news(original: Original) -> OrderNews | None:
     version = event.order_version
     if version is None or not 0 < version < VERSION_MAX:
         raise _malformed("/order_version", "must be the order's version, from 1")
-    about = Told(str(event.order_id), event.shop_slug, version, event.context_truncated)
+    about = Subject(str(event.order_id), event.shop_slug, version, event.context_truncated)
     lines_cut = event.context_truncated and not event.context.order.products
     kept = keep(body["context"], is_truncated=event.context_truncated, lines_cut=lines_cut)
     told_at = all_claims_told_at(event)

@@ -63,7 +63,7 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
             detail=SENTENCES[missing.reason],
             waits_for=missing.waits_for,
             order_id=_order_of(world, command, now),
-            # Scans of a number that nobody owns are kept on it; nothing else has changed.
+            # Scans of a number without an owner are kept on it; nothing else has changed.
             parcels=tuple(ledger.parcels.values()),
         )
     decision = ledger.decision(order_id)

@@ -84,12 +84,12 @@ class Replay:
 
 def extend(tally: Tally, new: tuple[Scan, ...], now: datetime) -> list[Heard]:
     """Add scans to a tally, by time; none, and the tally is of no use, if one is not the next."""
-    told: list[Heard] = []
+    added: list[Heard] = []
     for scan in sorted(new, key=sort_key):
         if not tally.is_next(scan, now):
             return []
-        told.append(heard(scan, tally.take(scan), tally, now))
-    return told
+        added.append(heard(scan, tally.take(scan), tally, now))
+    return added
 
 
 def heard(scan: Scan, taken: Taken | None, tally: Tally, now: datetime) -> Heard:

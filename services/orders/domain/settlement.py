@@ -33,7 +33,7 @@ def conclude(ledger: Ledger, before: Order | None, after: Order) -> Uuid:
 
 
 def extend_owner(ledger: Ledger, before: Parcel, new: tuple[Scan, ...]) -> bool:
-    """Add new scans to the stored state of a changed parcel's owner, and tell each.
+    """Add new scans to the stored state of a changed parcel's owner, with an event for each.
 
     False, with nothing changed, where they must be added up with all others: see `Trail`.
     """
@@ -47,12 +47,12 @@ def extend_owner(ledger: Ledger, before: Parcel, new: tuple[Scan, ...]) -> bool:
     if any(owner_of(after, scan) is None for scan in new):
         return False
     tally = Tally.resumed(shipment.tracking, trail)
-    told = extend(tally, new, ledger.now)
-    for heard in told:
+    added = extend(tally, new, ledger.now)
+    for heard in added:
         tell_scan(ledger, owner.order_id, owner.shipment_id, heard)
-    if told:
+    if added:
         ledger.put_parcel(replace(after, trail=tally.trail(len(after.scans))))
-    return bool(told)
+    return bool(added)
 
 
 def recompute_owners(ledger: Ledger, number: str) -> None:

@@ -50,7 +50,7 @@ class Step(Value, frozen=True):
 
 
 def is_effective(rule: Rule, effects: tuple[Effect, ...]) -> bool:
-    """Whether a step by this rule, with these effects, told something that counts."""
+    """Whether a step by this rule, with these effects, showed something that counts."""
     return rule in _EFFECTIVE or bool(effects)
 
 

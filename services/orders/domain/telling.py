@@ -22,7 +22,7 @@ def tell_scans(
     """Recompute a shipment over `known` and `new` scans, with one event per new scan, by time.
 
     A state that differs without a new scan (a scan was corrected, or left for another parcel) is
-    told as an update of the shipment. Returns the sum of all of them.
+    published as an update of the shipment. Returns the sum of all of them.
     """
     replay = Replay(known, ledger.now)
     if not new:
@@ -30,31 +30,31 @@ def tell_scans(
         return replay.tally
     is_import = not known and len(new) > 1
     for heard in replay.hear(new):
-        told = replace(heard, notify=False) if is_import else heard
-        tell_scan(ledger, order.order_id, shipment_id, told)
+        shown = replace(heard, notify=False) if is_import else heard
+        tell_scan(ledger, order.order_id, shipment_id, shown)
     return replay.tally
 
 
-def tell_scan(ledger: Ledger, order_id: Uuid, shipment_id: Uuid, told: Heard) -> None:
+def tell_scan(ledger: Ledger, order_id: Uuid, shipment_id: Uuid, heard: Heard) -> None:
     """Put the state that a shipment has with a new scan, and add the scan's event."""
     before = _shipment(ledger, order_id, shipment_id)
-    after = replace(before, tracking=told.state)
+    after = replace(before, tracking=heard.state)
     ledger.put(with_shipment(_order(ledger, order_id), after))
     # After a reassignment the same scan is a new fact of this shipment, with a new id.
-    cause = f"{told.scan.key}/{after.generation}" if after.generation else told.scan.key
+    cause = f"{heard.scan.key}/{after.generation}" if after.generation else heard.scan.key
     ledger.tell_shipment(
         order_id,
         after,
         EventType.SHIPMENT_SCANNED,
-        _fact(ledger, before, after, told),
-        name=entry_of(told.scan.event_name).name,
-        group=told.group,
+        _fact(ledger, before, after, heard),
+        name=entry_of(heard.scan.event_name).name,
+        group=heard.group,
         cause=cause,
     )
 
 
-def _fact(ledger: Ledger, before: Shipment, after: Shipment, told: Heard) -> ShipmentFact:
-    scan = told.scan
+def _fact(ledger: Ledger, before: Shipment, after: Shipment, heard: Heard) -> ShipmentFact:
+    scan = heard.scan
     return ShipmentFact(
         carrier_reference=scan.carrier or after.carrier,
         tracking_number=after.tracking_number,
@@ -71,7 +71,7 @@ def _fact(ledger: Ledger, before: Shipment, after: Shipment, told: Heard) -> Shi
         updated_at=ledger.now,
         recorded_at=scan.recorded_at,
         occurred_at=scan.occurred_at,
-        notify=told.notify,
+        notify=heard.notify,
         scan_id=scan.scan_id,
         carrier_code=scan.code,
         carrier_text=scan.text,

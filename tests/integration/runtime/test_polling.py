@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.protocol.fetch import FetchRequest
 
+from services.runtime import polling
 from services.runtime.polling import FreshPolls
 from tests.integration.runtime.conftest import READ, values
 
@@ -168,6 +169,15 @@ async def test_what_was_fetched_long_ago_is_taken_with_what_came_since(kafka, pu
 
 async def test_a_backlog_is_fetched_during_the_batch(kafka):
     polls = FreshPolls(poll, records_max=1)
+
+    assert of(await polls.poll(kafka)) == [FIRST]
+    assert not kafka.paused()
+    await until_held(kafka)
+
+
+async def test_few_records_of_many_bytes_are_no_small_batch(kafka, monkeypatch):
+    monkeypatch.setattr(polling, "SMALL_BYTES", len(FIRST))
+    polls = FreshPolls(poll, records_max=500, held_seconds=0)
 
     assert of(await polls.poll(kafka)) == [FIRST]
     assert not kafka.paused()

@@ -94,6 +94,30 @@ async def test_a_poll_whose_records_were_swallowed_is_read_again(
     assert await read_until(kafka, reader, echo, 30) == sent
 
 
+async def test_while_a_batch_is_tried_again_what_has_come_is_fetched(
+    settings, kafka, reader, echo, publish, monkeypatch
+):
+    """Else lag, which fetches tell, would stand still as long as Postgres is away."""
+    partition, steps, sent = TopicPartition(settings.topic(READ), 0), [], values(2)
+    await publish(sent[:1], partition=0)
+    kafka.assign([partition])
+    reader.assignment.partitions = frozenset([partition])
+    await read_until(kafka, reader, echo, 1)
+
+    async def fail_once(connection, batch):
+        steps.append("applied")
+        if steps == ["applied"]:
+            raise ConnectionResetError("Postgres went away")
+        await echo.apply(connection, batch)
+
+    monkeypatch.setattr(reader, "_apply", fail_once)
+    reader.polls.bind(lambda: steps.append("fetches"))
+    await publish(sent[1:], partition=0)
+
+    assert await read_until(kafka, reader, echo, 2) == sent
+    assert steps == ["applied", "fetches", "applied", "fetches"]
+
+
 async def test_gaps_that_transactions_leave_in_the_log_are_passed(settings, kafka, reader, echo):
     partition = TopicPartition(settings.topic(READ), 0)
     producer = AIOKafkaProducer(
