@@ -57,11 +57,11 @@ versions: $(STAMP) ## run tests on each Python from 3.11 to 3.14 that is here [V
 
 .PHONY: chaos
 chaos: $(STAMP) ## kill, freeze, cut and poison everything at random, and count [SEED= ROUNDS= PUBLICATION=]
-	@exec $(RUN) -m tests.faults.campaign --seed $(SEED) --rounds $(ROUNDS) --publication $(PUBLICATION)
+	@exec $(RUN) -m chaos --seed $(SEED) --rounds $(ROUNDS) --publication $(PUBLICATION)
 
 .PHONY: bench
 bench: $(STAMP) ## measure against two ceilings, a textbook build and faststream-outbox [QUICK=1 SEED=]
-	@exec $(RUN) -m tests.bench $(if $(QUICK),--quick) --seed $(SEED)
+	@exec $(RUN) -m bench $(if $(QUICK),--quick) --seed $(SEED)
 
 .PHONY: up
 up: $(STAMP) ## start Kafka, Postgres and the services, and leave them running
@@ -80,7 +80,7 @@ check: $(STAMP) ## style, types, imports, generated files, and what a message co
 	$(RUN) -m schemas.generate --check
 	$(RUN) -m schemas.gate --check
 	$(RUN) -m orderflow.docs --check
-	$(RUN) -m tests.bench.guard --check
+	$(RUN) -m bench.guard --check
 
 .PHONY: format
 format: $(STAMP) ## put the code into its form

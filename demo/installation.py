@@ -13,9 +13,9 @@ import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.stack import Addresses
-from services.runtime import topics
-from services.runtime.migrate import migrate
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.kafka import topics
+from services.runtime.postgres.migrate import migrate
 
 
 @dataclass(frozen=True, slots=True)

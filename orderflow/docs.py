@@ -1,7 +1,7 @@
 """The generated tables of docs/operating.md: `python -m orderflow.docs`, with --check in CI.
 
-Settings come from the descriptions in services/runtime/settings.py, metrics from
-services/runtime/telemetry.py. Everything outside the markers is written by hand.
+Settings come from the descriptions in services/runtime/config/settings.py, metrics from
+services/runtime/observability/metrics.py. Everything outside the markers is written by hand.
 """
 
 import argparse
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from services.runtime.environment import allowed, is_secret, variable
-from services.runtime.settings import Settings
-from services.runtime.telemetry import COUNTERS, GAUGES, HISTOGRAMS
+from services.runtime.config.environment import allowed, is_secret, variable
+from services.runtime.config.settings import Settings
+from services.runtime.observability.metrics import COUNTERS, GAUGES, HISTOGRAMS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "operating.md"
 

@@ -9,15 +9,15 @@ import asyncpg
 from aiokafka.errors import KafkaError
 from asyncpg.exceptions import ClientConfigurationError
 
-from orderflow.environment import load_settings
+from orderflow.console.environment import load_settings
 from services.runtime.clock import ClockError
-from services.runtime.environment import SettingsError
-from services.runtime.kafka_access import why_unusable
-from services.runtime.listening import HttpError
-from services.runtime.migrate import MigrationError
-from services.runtime.postgres import RoleMissing
-from services.runtime.settings import NoDatabase
-from services.runtime.topics import TopicError
+from services.runtime.config.environment import SettingsError
+from services.runtime.config.settings import NoDatabase
+from services.runtime.kafka.diagnosis import why_unusable
+from services.runtime.kafka.topics import TopicError
+from services.runtime.postgres.connections import RoleMissing
+from services.runtime.postgres.migrate import MigrationError
+from services.runtime.processes.listener import HttpError
 
 _EXPECTED = (SettingsError, MigrationError, RoleMissing, TopicError, HttpError, ClockError)
 _UNREACHABLE = (

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from orderflow.terminal import INTERRUPTED, Commands
+from orderflow.console.terminal import INTERRUPTED, Commands
 
 COMMANDS = {
     "up": "orderflow.commands.local:up",
@@ -24,7 +24,7 @@ COMMANDS = {
     "parked": "orderflow.commands.parked:app",
     "outbox": "orderflow.commands.outbox:app",
     "acts": "orderflow.commands.acts:acts",
-    "report": "orderflow.report:report",
+    "report": "orderflow.commands.report:report",
     "demo": "orderflow.commands.demo:demo",
     "stack": "orderflow.commands.stack:app",
     "settings": "orderflow.commands.settings:settings",

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from deploy.stack import Addresses, Terminal, stack_for
-from services.runtime.migrate import migrate
+from services.runtime.postgres.migrate import migrate
 
 SERVICES = ("orders", "claims", "analytics")
 _numbers = itertools.count(1)

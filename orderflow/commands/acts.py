@@ -5,18 +5,18 @@ from typing import Annotated
 
 import typer
 
-from orderflow.acting import chosen_services, spot_of
-from orderflow.databases import opened, within_reach
-from orderflow.environment import load_settings
-from orderflow.instants import HELP as INSTANT
-from orderflow.instants import instant_of
-from orderflow.screens import acts as screen
-from orderflow.terminal import Json, WrongArgument, out, print_json, run
+from orderflow.console import audit_table as screen
+from orderflow.console.audit_options import chosen_services, spot_of
+from orderflow.console.databases import opened, within_reach
+from orderflow.console.environment import load_settings
+from orderflow.console.instants import HELP as INSTANT
+from orderflow.console.instants import instant_of
+from orderflow.console.terminal import Json, WrongArgument, out, print_json, run
 from schemas.topics import TOPICS
-from services.runtime import auditing
-from services.runtime.auditing import Selection
 from services.runtime.clock import SystemClock
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.operations import audit
+from services.runtime.operations.audit import Selection
 
 
 def acts(  # noqa: PLR0917 - the command line passes them by name
@@ -75,5 +75,5 @@ async def _read(settings: Settings, service: str | None, selection: Selection) -
     found: list[screen.Told] = []
     for name in within_reach(settings, chosen_services(service)):
         async with opened(settings, name) as connection:
-            found += [(name, each) for each in await auditing.read(connection, selection)]
+            found += [(name, each) for each in await audit.read(connection, selection)]
     return sorted(found, key=lambda told: told[1].at, reverse=True)[: selection.limit]

@@ -6,8 +6,8 @@ from typing import Annotated
 import orjson
 import typer
 
-from orderflow.environment import load_settings
-from orderflow.terminal import CommandError, Json, out, print_json
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import CommandError, Json, out, print_json
 
 _TIMEOUT_SECONDS = 5
 

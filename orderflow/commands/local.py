@@ -11,11 +11,19 @@ from pathlib import Path
 import typer
 
 from orderflow.commands.stack import stack_errors, stop_stack
-from orderflow.environment import load_settings, stack_folder
-from orderflow.terminal import INTERRUPTED, CommandError, Json, err, out, print_json, run
-from services.runtime.migrate import migrate
-from services.runtime.settings import SERVICES, Settings
-from services.runtime.topics import create
+from orderflow.console.environment import load_settings, stack_folder
+from orderflow.console.terminal import (
+    INTERRUPTED,
+    CommandError,
+    Json,
+    err,
+    out,
+    print_json,
+    run,
+)
+from services.runtime.config.settings import SERVICES, Settings
+from services.runtime.kafka.topics import create
+from services.runtime.postgres.migrate import migrate
 
 _SERVICES = "services"
 _READY_SECONDS = 60

@@ -4,10 +4,17 @@ from typing import Annotated
 
 import typer
 
-from orderflow.environment import load_settings
-from orderflow.terminal import CommandError, Json, WrongArgument, out, print_json, run
-from services.runtime.migrate import migrate as bring_up_to_date
-from services.runtime.settings import SERVICES
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import (
+    CommandError,
+    Json,
+    WrongArgument,
+    out,
+    print_json,
+    run,
+)
+from services.runtime.config.settings import SERVICES
+from services.runtime.postgres.migrate import migrate as bring_up_to_date
 
 
 def migrate(

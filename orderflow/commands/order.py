@@ -8,16 +8,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from orderflow.environment import load_settings
-from orderflow.explanation import Explained, explain
-from orderflow.terminal import Json, WrongArgument, out, print_json, run
-from services.orders.domain.explanation import Verdict
-from services.orders.domain.order import Order, Shipment
-from services.orders.domain.scans import Scan
+from orderflow.console.environment import load_settings
+from orderflow.console.explain_order import Explained, explain
+from orderflow.console.terminal import Json, WrongArgument, out, print_json, run
+from services.orders.domain.model.order import Order, Shipment
+from services.orders.domain.tracking.explanation import Verdict
+from services.orders.domain.tracking.scan import Scan
 from services.runtime.clock import clock_of
-from services.runtime.migrate import check
-from services.runtime.postgres import connect
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.postgres.connections import connect
+from services.runtime.postgres.migrate import check
 
 
 def order(

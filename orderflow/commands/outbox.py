@@ -5,17 +5,25 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from orderflow.acting import By, Why, sign
-from orderflow.databases import opened
-from orderflow.environment import load_settings
-from orderflow.terminal import CommandError, Commands, Json, WrongArgument, out, print_json, run
-from services.runtime import auditing
-from services.runtime.auditing import Act
-from services.runtime.event_headers import Unreadable, read_headers
-from services.runtime.outbox_rows import OutboxRow, read_rows
-from services.runtime.queries import load
-from services.runtime.settings import SERVICES, Settings
-from services.runtime.unpacking import SQL_FILE, unpack_one
+from orderflow.console.audit_options import By, Why, sign
+from orderflow.console.databases import opened
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import (
+    CommandError,
+    Commands,
+    Json,
+    WrongArgument,
+    out,
+    print_json,
+    run,
+)
+from services.runtime.config.settings import SERVICES, Settings
+from services.runtime.messages.headers import Unreadable, read_headers
+from services.runtime.operations import audit
+from services.runtime.operations.audit import Act
+from services.runtime.outbox.rows import OutboxRow, read_rows
+from services.runtime.outbox.unpacking import SQL_FILE, unpack_one
+from services.runtime.postgres.queries import load
 
 SQL = load(SQL_FILE)
 ACT = "outbox.unpack"
@@ -96,7 +104,7 @@ async def _unpack(settings: Settings, service: str, shard: int, row: int, act: A
         except Unreadable as error:
             raise CommandError(f"row {row} of shard {shard} cannot be read: {error}") from None
         if is_done:
-            await auditing.write(connection, [act])
+            await audit.write(connection, [act])
         return is_done
 
 

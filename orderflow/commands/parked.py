@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from orderflow.acting import chosen_services
 from orderflow.commands import parked_acts
 from orderflow.commands.parked_acts import (
     Error,
@@ -18,8 +17,11 @@ from orderflow.commands.parked_acts import (
     Service,
     TopicOf,
 )
-from orderflow.environment import load_settings
-from orderflow.parked import (
+from orderflow.console.audit_options import chosen_services
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import Commands, Json, WrongArgument, out, print_json, run
+from orderflow.parked import screen
+from orderflow.parked.find import (
     Filters,
     Held,
     count_all,
@@ -27,11 +29,9 @@ from orderflow.parked import (
     find_named,
     look_around,
 )
-from orderflow.screens import parked as screen
-from orderflow.terminal import Commands, Json, WrongArgument, out, print_json, run
 from services.runtime.clock import clock_of
-from services.runtime.parking.selecting import Neighbours, Selection
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.parking.selection import Neighbours, Selection
 
 app = typer.Typer(
     cls=Commands,

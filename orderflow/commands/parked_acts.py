@@ -8,20 +8,27 @@ from typing import Annotated
 import click
 import typer
 
-from orderflow.acting import By, DryRun, Why, chosen_services, sign
-from orderflow.databases import opened, within_reach
-from orderflow.environment import load_settings
-from orderflow.instants import HELP as INSTANT
-from orderflow.parked import Filters, find_named
-from orderflow.parked_acts import Doing, Verb
-from orderflow.screens import parked as screen
-from orderflow.terminal import CommandError, Json, WrongArgument, out, print_json, run
+from orderflow.console.audit_options import By, DryRun, Why, chosen_services, sign
+from orderflow.console.databases import opened, within_reach
+from orderflow.console.environment import load_settings
+from orderflow.console.instants import HELP as INSTANT
+from orderflow.console.terminal import (
+    CommandError,
+    Json,
+    WrongArgument,
+    out,
+    print_json,
+    run,
+)
+from orderflow.parked import screen
+from orderflow.parked.act import Doing, Verb
+from orderflow.parked.find import Filters, find_named
 from schemas.topics import TOPICS
+from services.runtime.batch.items import Kind, Parked
 from services.runtime.clock import clock_of
-from services.runtime.parking.selecting import Selection
-from services.runtime.parking.values import Kind, Parked
-from services.runtime.records import Original
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.messages.records import Original
+from services.runtime.parking.selection import Selection
 
 ITEM = "PLACE|TOPIC/PARTITION/OFFSET[#INDEX]"
 
@@ -201,7 +208,7 @@ def _check_value(
         )
     if unchecked:
         return
-    from orderflow.readability import check_readable  # All three services: slow to import.
+    from orderflow.parked.validate_value import check_readable
 
     edited = Original(was.coordinates, was.key, was.headers, value, was.timestamp)
     check_readable(service, edited, parked.index, clock_of(settings).now())

@@ -10,16 +10,37 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.markup import escape
 from rich.table import Table
 
-from orderflow.acting import By, DryRun, Why, chosen_services, readers_of, sign
-from orderflow.databases import opened, within_reach
-from orderflow.environment import load_settings
-from orderflow.terminal import CommandError, Commands, Json, WrongArgument, out, print_json, run
-from orderflow.unread import count_unread
+from orderflow.console.audit_options import (
+    By,
+    DryRun,
+    Why,
+    chosen_services,
+    readers_of,
+    sign,
+)
+from orderflow.console.databases import opened, within_reach
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import (
+    CommandError,
+    Commands,
+    Json,
+    WrongArgument,
+    out,
+    print_json,
+    run,
+)
+from orderflow.console.unread import count_unread
 from schemas.topics import TOPICS
-from services.runtime.kafka import client_options
-from services.runtime.partitions import By as Signature
-from services.runtime.partitions import Log, Move, PartitionActs, PartitionRefused, Standing
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.kafka.clients import client_options
+from services.runtime.operations.partition_admin import By as Signature
+from services.runtime.operations.partition_admin import (
+    Log,
+    Move,
+    PartitionActs,
+    PartitionRefused,
+    Standing,
+)
 
 T = TypeVar("T")
 

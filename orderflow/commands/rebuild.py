@@ -10,21 +10,22 @@ from typing import Annotated
 import typer
 from aiokafka import TopicPartition
 
-from orderflow.acting import By, DryRun, Signature, Why, sign
-from orderflow.databases import opened
-from orderflow.environment import load_settings
-from orderflow.terminal import CommandError, WrongArgument, out, run
-from orderflow.unread import count_unread
+from orderflow.console.audit_options import By, DryRun, Signature, Why, sign
+from orderflow.console.databases import opened
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import CommandError, WrongArgument, out, run
+from orderflow.console.unread import count_unread
 from schemas.topics import CLAIMS_EVENTS
-from services.analytics import rebuilding as analytics
-from services.claims import rebuilding as claims
-from services.runtime import auditing, rebuilding
-from services.runtime.auditing import Act
+from services.analytics.operations import rebuild as analytics
+from services.claims.operations import rebuild as claims
 from services.runtime.clock import clock_of
-from services.runtime.partitions import PartitionActs
-from services.runtime.postgres import Connection
-from services.runtime.settings import Settings
-from services.runtime.topics import partitions_of
+from services.runtime.config.settings import Settings
+from services.runtime.kafka.topics import partitions_of
+from services.runtime.operations import audit
+from services.runtime.operations import rebuild as rebuilding
+from services.runtime.operations.audit import Act
+from services.runtime.operations.partition_admin import PartitionActs
+from services.runtime.postgres.connections import Connection
 
 ACT = "service.rebuild"
 LOOK_AGAIN_SECONDS = 0.2
@@ -85,7 +86,7 @@ async def _rebuild(settings: Settings, wanted: Wanted) -> dict[str, int]:
             await _refuse_while_it_runs(connection, wanted.service)
             await _refuse_while_unpublished(connection, wanted)
             emptied = await EMPTY[wanted.service](connection, clock_of(settings).now())
-            await auditing.write(connection, [_act(wanted, emptied)])
+            await audit.write(connection, [_act(wanted, emptied)])
         except BaseException:
             await transaction.rollback()
             raise

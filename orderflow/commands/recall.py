@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
-from orderflow import instants
-from orderflow.acting import By, DryRun, Signature, Why, sign
-from orderflow.databases import opened
-from orderflow.environment import load_settings
-from orderflow.instants import instant_of
-from orderflow.terminal import CommandError, out, run
-from services.orders.recalling import recall as recall_told
-from services.runtime import auditing, rebuilding
-from services.runtime.auditing import Act
+from orderflow.console import instants
+from orderflow.console.audit_options import By, DryRun, Signature, Why, sign
+from orderflow.console.databases import opened
+from orderflow.console.environment import load_settings
+from orderflow.console.instants import instant_of
+from orderflow.console.terminal import CommandError, out, run
+from services.orders.operations.recall import recall as recall_told
 from services.runtime.clock import SystemClock
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.operations import audit, rebuild
+from services.runtime.operations.audit import Act
 
 ACT = "orders.recall"
 
@@ -54,15 +54,15 @@ async def _recall(
         transaction = connection.transaction()
         await transaction.start()
         try:
-            await rebuilding.hold_batches(connection)
-            running = await rebuilding.count_replicas(connection, "orders")
+            await rebuild.hold_batches(connection)
+            running = await rebuild.count_replicas(connection, "orders")
             if running:
                 raise CommandError(f"orders runs ({running} of it): stop every replica of it first")
             heard = await recall_told(settings, connection, since)
             orders, events = len(heard), sum(len(each.events) for each in heard.values())
             detail = {"since": since, "orders": orders, "events": events}
             act = Act(ACT, signature.actor, signature.reason, detail=detail)
-            await auditing.write(connection, [act])
+            await audit.write(connection, [act])
         except BaseException:
             await transaction.rollback()
             raise

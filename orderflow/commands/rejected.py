@@ -6,16 +6,12 @@ from typing import Annotated
 
 import typer
 
-from orderflow.acting import By, DryRun, Why, chosen_services, sign
-from orderflow.databases import opened
-from orderflow.environment import load_settings
-from orderflow.instants import HELP as INSTANT
-from orderflow.instants import instant_of
-from orderflow.refusals import choose, find_all, find_at, with_bytes
-from orderflow.refused import Bytes, Filters, Refused, order_named
-from orderflow.resend import Resend, Sent, places
-from orderflow.screens import rejected as screen
-from orderflow.terminal import (
+from orderflow.console.audit_options import By, DryRun, Why, chosen_services, sign
+from orderflow.console.databases import opened
+from orderflow.console.environment import load_settings
+from orderflow.console.instants import HELP as INSTANT
+from orderflow.console.instants import instant_of
+from orderflow.console.terminal import (
     Commands,
     Json,
     WrongArgument,
@@ -24,10 +20,14 @@ from orderflow.terminal import (
     print_json,
     run,
 )
+from orderflow.rejected import screen
+from orderflow.rejected.find import choose, find_all, find_at, with_bytes
+from orderflow.rejected.query import Bytes, Filters, Refused, order_named
+from orderflow.rejected.resend import Resend, Sent, places
 from schemas.topics import TOPICS
 from services.runtime.clock import clock_of
-from services.runtime.records import Original
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.messages.records import Original
 
 app = typer.Typer(
     cls=Commands,
@@ -209,7 +209,7 @@ def _check_value(
         raise WrongArgument("--value-file corrects a single message: name it, and its --service")
     if unchecked:
         return
-    from orderflow.readability import check_readable  # All three services: slow to import.
+    from orderflow.parked.validate_value import check_readable
 
     now = clock_of(settings).now()
     for item, original in run(with_bytes(settings, found)):
@@ -227,7 +227,7 @@ async def _plan(settings: Settings, what: Resend, found: Sequence[Refused]) -> l
 
 
 async def _send(settings: Settings, what: Resend, found: Sequence[Refused]) -> list[Sent]:
-    from services.runtime.broker import make_producer
+    from services.runtime.kafka.clients import make_producer
 
     told: list[Sent] = []
     producer = make_producer(settings)

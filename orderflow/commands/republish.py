@@ -8,18 +8,24 @@ from typing import Annotated
 
 import typer
 
-from orderflow import instants
-from orderflow.acting import By, DryRun, Signature, Why, sign
-from orderflow.databases import opened
-from orderflow.environment import load_settings
-from orderflow.instants import instant_of
-from orderflow.terminal import WrongArgument, err, out, run
-from services.orders.domain.identity import order_id_of
-from services.orders.republishing import ORDERS_A_LOOK, Place, Progress, Republisher, Selection
-from services.runtime.auditing import Act
+from orderflow.console import instants
+from orderflow.console.audit_options import By, DryRun, Signature, Why, sign
+from orderflow.console.databases import opened
+from orderflow.console.environment import load_settings
+from orderflow.console.instants import instant_of
+from orderflow.console.terminal import WrongArgument, err, out, run
+from services.orders.domain.model.ids import order_id_of
+from services.orders.operations.republish import (
+    ORDERS_A_LOOK,
+    Place,
+    Progress,
+    Republisher,
+    Selection,
+)
 from services.runtime.clock import SystemClock, clock_of
-from services.runtime.postgres import Connection
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.operations.audit import Act
+from services.runtime.postgres.connections import Connection
 
 ACT = "orders.republish"
 SAYING_SECONDS = 5.0

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from orderflow.environment import load_settings
-from orderflow.lines import Flaw, Prepared, prepare
-from orderflow.outcomes import Outcomes
-from orderflow.terminal import CommandError, Json, err, out, print_json, run
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import CommandError, Json, err, out, print_json, run
+from orderflow.send.outcomes import Outcomes
+from orderflow.send.prepare import Flaw, Prepared, prepare
 from services.runtime.clock import clock_of
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
 
 _FLAWS_SHOWN = 20
 
@@ -85,7 +85,7 @@ async def _send(
     settings: Settings, messages: list[Prepared], wait_seconds: float | None, json: bool
 ) -> int:
     """Publish, print, and with `wait_seconds` collect outcomes; returns how many were not good."""
-    from services.runtime.broker import make_producer
+    from services.runtime.kafka.clients import make_producer
 
     commands = [message for message in messages if message.topic == "orders.commands"]
     outcomes = Outcomes(settings, {message.id: message.items for message in commands})

@@ -8,10 +8,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from orderflow.environment import load_settings
-from services.runtime.listening import listen
-from services.runtime.settings import SERVICES, Settings
-from services.runtime.supervising import Inherited, Plan, become
+from orderflow.console.environment import load_settings
+from services.runtime.config.settings import SERVICES, Settings
+from services.runtime.processes.listener import listen
+from services.runtime.processes.supervisor import Inherited, Plan, become
 
 
 class Served(StrEnum):
@@ -57,7 +57,7 @@ def serve(
 def _fast_loop() -> asyncio.AbstractEventLoop:
     import uvloop
 
-    from services.runtime import closed_connections
+    from services.runtime.kafka.compat import closed_connections
 
     closed_connections.install()
     return uvloop.new_event_loop()
@@ -99,8 +99,8 @@ def _without_processes(arguments: list[str]) -> list[str]:
 
 
 async def _serve(names: tuple[str, ...], settings: Settings, inherited: Inherited | None) -> None:
-    from services.runtime.serving import serve as serve_until_stopped
-    from services.runtime.telemetry import configure_logging
+    from services.runtime.observability.logging import configure_logging
+    from services.runtime.serve import serve as serve_until_stopped
 
     apps = [importlib.import_module(f"services.{name}.app") for name in names]
     # After the imports: FastStream sets up loggers of its own in them.

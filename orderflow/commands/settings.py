@@ -6,10 +6,10 @@ import re
 from pydantic import SecretStr
 from rich.table import Table
 
-from orderflow.environment import load_settings
-from orderflow.terminal import Json, out, print_json
-from services.runtime.environment import variable
-from services.runtime.settings import Settings
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import Json, out, print_json
+from services.runtime.config.environment import variable
+from services.runtime.config.settings import Settings
 
 _PASSWORD_IN_URL = re.compile(r"(?<=://)(?P<user>[^:@/]*):[^@/]*@")
 

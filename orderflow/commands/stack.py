@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import typer
 
-from orderflow.environment import stack_folder
-from orderflow.terminal import CommandError, Commands, Json, out, print_json
+from orderflow.console.environment import stack_folder
+from orderflow.console.terminal import CommandError, Commands, Json, out, print_json
 
 app = typer.Typer(
     cls=Commands,

@@ -9,12 +9,12 @@ import typer
 from aiokafka import AIOKafkaConsumer
 from rich.text import Text
 
-from orderflow.environment import load_settings
-from orderflow.reading import Record, assign_all, records
-from orderflow.terminal import Json, WrongArgument, out, print_json, run
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import Json, WrongArgument, out, print_json, run
+from orderflow.console.topic_reader import Record, assign_all, records
 from schemas.topics import TOPICS
-from services.runtime.kafka import client_options
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.kafka.clients import client_options
 
 
 class Start(StrEnum):

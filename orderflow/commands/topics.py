@@ -3,12 +3,12 @@
 import typer
 from rich.table import Table
 
-from orderflow.environment import load_settings
-from orderflow.terminal import Commands, Json, out, print_json, run
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import Commands, Json, out, print_json, run
 from schemas.topics import CATALOGUE, Topic
-from services.runtime.topics import INSTALLED, PARTITIONS_ADVICE
-from services.runtime.topics import check as compare
-from services.runtime.topics import create as make
+from services.runtime.kafka.topics import INSTALLED, PARTITIONS_ADVICE
+from services.runtime.kafka.topics import check as compare
+from services.runtime.kafka.topics import create as make
 
 app = typer.Typer(cls=Commands, help="Make and compare the Kafka topics.", no_args_is_help=True)
 

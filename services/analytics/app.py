@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS, SHIPMENTS_EVENTS
-from services.analytics.batch import SERVICE, EventBatches
+from services.analytics.handler import SERVICE, EventBatches
+from services.runtime.config.settings import Settings
+from services.runtime.observability.metrics import process_metrics
 from services.runtime.service import Service
-from services.runtime.settings import Settings
-from services.runtime.telemetry import process_metrics
 
 TOPICS = (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS)
 

@@ -22,8 +22,14 @@ from services.analytics.domain.facts import (
     value_of_items,
 )
 from services.analytics.domain.zones import Zone, local_day, zone_of
-from services.runtime.records import FieldError, Malformed, Original, read_message, validate
-from services.runtime.twins import Reader
+from services.runtime.messages.records import (
+    FieldError,
+    Malformed,
+    Original,
+    read_message,
+    validate,
+)
+from services.runtime.messages.twins import Reader
 
 CURRENCY_DEFAULT = "EUR"  # Karla's, where an order names none (domain reference 2.1).
 YEARS = range(1900, 2200)

@@ -12,7 +12,7 @@ from typing import Any
 
 from asyncpg import Connection, Record
 
-from services.runtime.queries import load
+from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "sql" / "report.sql")
 

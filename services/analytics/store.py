@@ -9,7 +9,7 @@ from asyncpg import Connection
 
 from services.analytics.domain.facts import ClaimFact, OrderFact, ParcelFact, Uuid
 from services.analytics.domain.folding import Facts
-from services.runtime.queries import load
+from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "sql" / "facts.sql")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from schemas.topics import CLAIMS_COMMANDS, ORDERS_EVENTS, SHIPMENTS_EVENTS
-from services.claims.batch import SERVICE, ClaimBatches
+from services.claims.handler import SERVICE, ClaimBatches
+from services.runtime.config.settings import Settings
+from services.runtime.observability.metrics import process_metrics
 from services.runtime.service import Service
-from services.runtime.settings import Settings
-from services.runtime.telemetry import process_metrics
 
 TOPICS = (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_COMMANDS)
 

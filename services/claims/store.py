@@ -12,8 +12,8 @@ import msgspec
 
 from services.claims.domain.claim import Claim
 from services.claims.domain.ids import Uuid
-from services.runtime.postgres import Connection
-from services.runtime.queries import load
+from services.runtime.postgres.connections import Connection
+from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "sql" / "claims.sql")
 CLAIM = msgspec.json.Decoder(Claim)

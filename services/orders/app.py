@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from services.orders.batch import OrdersBatch
-from services.orders.messages.incoming import CLAIM_EVENTS, COMMANDS, TRACKING, weigh
-from services.orders.telling import SERVICE
+from services.orders.handler import OrdersBatch
+from services.orders.messages.decode import CLAIM_EVENTS, COMMANDS, TRACKING, weigh
+from services.orders.outcomes import SERVICE
+from services.runtime.config.settings import Settings
+from services.runtime.observability.metrics import process_metrics
 from services.runtime.service import Service
-from services.runtime.settings import Settings
-from services.runtime.telemetry import process_metrics
 
 
 def build(settings: Settings) -> Service:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
 
 
 class ClockError(Exception):

@@ -14,11 +14,9 @@ import orjson
 from asyncpg import Connection
 
 from schemas.outcomes import ITEM_REJECTED
-from services.runtime.documents import encode_json
-from services.runtime.event_headers import headers_by_place, pack_headers
-from services.runtime.outbox import Outgoing
-from services.runtime.queries import load
-from services.runtime.records import (
+from services.runtime.messages.headers import headers_by_place, pack_headers
+from services.runtime.messages.json_codec import encode_json
+from services.runtime.messages.records import (
     KEY_MAX_BYTES,
     Coordinates,
     Envelope,
@@ -27,8 +25,10 @@ from services.runtime.records import (
     item_id,
     named_uuid,
 )
+from services.runtime.outbox.outbox import Outgoing
+from services.runtime.postgres.queries import load
 
-SQL = load(Path(__file__).parent / "sql" / "rejected.sql")
+SQL = load(Path(__file__).parent / "rejections.sql")
 
 ORIGINAL_MAX_BYTES = 64 * 1024  # A larger original goes out by coordinates and sha256.
 HEADERS_MAX_BYTES = 16 * 1024

@@ -12,26 +12,28 @@ from typing import Any
 import structlog
 from faststream.kafka import KafkaBroker
 
-from services.runtime import migrate, shards
-from services.runtime.broker import make_surveyor, subscribe
 from services.runtime.clock import SystemClock, clock_of
-from services.runtime.consumer import ApplyBatch, BatchConsumer
-from services.runtime.fuses import limits_of
-from services.runtime.gauges import TableGauges
-from services.runtime.health import Check, CheckResult
-from services.runtime.kafka_access import told_plainly
-from services.runtime.offsets import TELL_SECONDS
-from services.runtime.parking.drains import Drains
-from services.runtime.placing import Assignment
-from services.runtime.polls import BatchLimits, Weigh, one_order
-from services.runtime.postgres import Pool, create_pool
-from services.runtime.relay import Relay
-from services.runtime.retrying import backoff_seconds, is_transient
-from services.runtime.settings import Settings
-from services.runtime.sweeps import Sweep, Sweeps
-from services.runtime.telemetry import Metrics, process_metrics
-from services.runtime.watching import LogWatch
-from services.runtime.ways import ways_of
+from services.runtime.config.settings import Settings
+from services.runtime.consumer.chunking import BatchLimits, Weigh, one_order
+from services.runtime.consumer.consumer import ApplyBatch, BatchConsumer
+from services.runtime.consumer.stall_monitor import LogWatch
+from services.runtime.consumer.subscriber import subscribe
+from services.runtime.kafka.clients import make_surveyor
+from services.runtime.kafka.diagnosis import told_plainly
+from services.runtime.observability.health import Check, CheckResult
+from services.runtime.observability.metrics import Metrics, process_metrics
+from services.runtime.outbox import shard_count
+from services.runtime.outbox.relay import Relay
+from services.runtime.outbox.wiring import ways_of
+from services.runtime.parking.retry_loop import Drains
+from services.runtime.partitions.assignment import Assignment
+from services.runtime.partitions.circuit_breaker import limits_of
+from services.runtime.partitions.committed_offsets import TELL_SECONDS
+from services.runtime.postgres import migrate
+from services.runtime.postgres.connections import Pool, create_pool
+from services.runtime.retry import backoff_seconds, is_transient
+from services.runtime.table_gauges import TableGauges
+from services.runtime.waiting.expiry import Sweep, Sweeps
 
 log = structlog.get_logger(__name__)
 
@@ -149,7 +151,7 @@ class Service:
         assert self._pool is not None
         async with self._pool.acquire() as connection:
             await migrate.check(connection, self.name)
-            await shards.agree(connection, self.name, self._settings.outbox_shards)
+            await shard_count.agree(connection, self.name, self._settings.outbox_shards)
 
     # Parts.
 

@@ -11,8 +11,8 @@ import yaml
 from compose_pydantic import ComposeSpecification
 from pydantic import ValidationError
 
-from services.runtime.environment import is_secret, variable
-from services.runtime.settings import Settings
+from services.runtime.config.environment import is_secret, variable
+from services.runtime.config.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text("utf-8"))

@@ -10,7 +10,7 @@ import pytest
 from schemas import identity
 from schemas.envelope import CloudEvent, read_headers, write_headers
 from services.claims.domain import ids as claims_ids
-from services.orders.domain import identity as orders_ids
+from services.orders.domain.model import ids as orders_ids
 
 ORDER = UUID("7ce7c1e0-0000-5000-8000-000000000001")
 

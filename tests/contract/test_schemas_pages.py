@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from orderflow.lines import prepare
+from orderflow.send.prepare import prepare
 from schemas.enums import CARRIERS
 from schemas.envelope import OUTGOING_HEADERS
 from schemas.topics import CATALOGUE
 from services.claims.domain.reasons import Refusal
-from services.orders.domain.catalogue import CATALOGUE as EVENTS
-from services.orders.domain.reasons import Reason
+from services.orders.domain.model.reasons import Reason
+from services.orders.domain.tracking.catalogue import CATALOGUE as EVENTS
 from services.runtime.clock import SystemClock
-from services.runtime.parking import acts
+from services.runtime.parking import operations
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "contract").glob("*.md"))
@@ -73,7 +73,7 @@ def test_the_event_table_is_the_catalogue_of_the_orders_service() -> None:
 def test_the_reason_table_holds_every_code_that_services_use() -> None:
     told = first_cells(page("reasons.md"))
     used = {reason.value for reason in (*Reason, *Refusal)} | malformed_codes()
-    used |= {acts.SKIPPED, acts.DISCARDED}
+    used |= {operations.SKIPPED, operations.DISCARDED}
 
     assert set(told) == used
 

@@ -25,13 +25,14 @@ from schemas.model import Message
 from schemas.outcomes import REJECTED
 from schemas.topics import TOPICS
 from services.analytics import messages as analytics_messages
-from services.claims import messages as claims_messages
-from services.orders.domain.decision import World
-from services.orders.domain.policy import decide
-from services.orders.messages import context, outgoing
-from services.orders.messages.incoming import Asked, read
-from services.runtime.event_headers import read_headers as unpacked
-from services.runtime.records import Coordinates, Original, item_of
+from services.claims.messages import decode as claims_messages
+from services.orders.domain.decide import decide
+from services.orders.domain.model.decision import World
+from services.orders.messages import encode
+from services.orders.messages import snapshot as context
+from services.orders.messages.decode import Asked, read
+from services.runtime.messages.headers import read_headers as unpacked
+from services.runtime.messages.records import Coordinates, Original, item_of
 
 NOW = datetime(2026, 3, 5, 9, 3, tzinfo=UTC)
 CONTEXT_MAX_BYTES = 500_000
@@ -56,7 +57,7 @@ def published(examples: tuple[Example, ...]) -> Iterator[tuple[str, Any]]:
             if not isinstance(entry, Asked):
                 yield (
                     example.type,
-                    outgoing.refusal_record(
+                    encode.refusal_record(
                         _item(example, offset, entry), entry.reason, entry.detail, NOW
                     ),
                 )
@@ -68,12 +69,12 @@ def published(examples: tuple[Example, ...]) -> Iterator[tuple[str, Any]]:
             references.update(dict(decision.references))
             for event in decision.events:
                 snapshot = context.encode(orders[event.order_id], CONTEXT_MAX_BYTES)
-                yield example.type, outgoing.event_record(event, snapshot, None)
+                yield example.type, encode.event_record(event, snapshot, None)
             if example.topic == "orders.commands" and decision.waits_for is None:
                 order = orders.get(decision.order_id)
                 yield (
                     example.type,
-                    outgoing.outcome_record(entry.item, entry.command, decision, order, NOW),
+                    encode.outcome_record(entry.item, entry.command, decision, order, NOW),
                 )
 
 

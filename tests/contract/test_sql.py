@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.postgres import connect
-from services.runtime.queries import load
-from services.runtime.settings import SERVICES, Settings
+from services.runtime.config.settings import SERVICES, Settings
+from services.runtime.postgres.connections import connect
+from services.runtime.postgres.queries import load
 
 ROOT = Path(__file__).resolve().parents[2]
 # Run by the owner of the database before there is a schema.
@@ -15,7 +15,8 @@ OF_THE_OWNER = {"migrate.sql"}
 
 def files_of(folder):
     """The .sql files of a package."""
-    return sorted((ROOT / "services" / folder / "sql").glob("*.sql"))
+    found = (ROOT / "services" / folder).rglob("*.sql")
+    return sorted(path for path in found if path.parent.name != "migrations")
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -151,5 +151,5 @@ def _poisoned(healthy: Replica, mended: Path) -> Replica:
         name="orders-poisoned",
         folder=healthy.folder,
         environment=healthy.environment | {"POISON_MENDED_FILE": str(mended)},
-        command=[sys.executable, "-m", "tests.poisoned"],
+        command=[sys.executable, "-m", "tests.e2e.poisoned"],
     )

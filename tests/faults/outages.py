@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from chaos.proxy import LOOPBACK, Proxy, proxied
+from chaos.stage import PROXIED, QUICK
 from demo.expectation import Expectation
 from demo.places import PLACES
 from demo.replicas import SERVICES, Replica
@@ -21,8 +23,6 @@ from demo.story import Story
 from demo.synthetic import OPENS_AT, synthetic_script
 from deploy.stack import Addresses, LocalStack
 from deploy.stack.listeners import Entrances, Listener
-from tests.faults.campaign.stage import PROXIED, QUICK
-from tests.faults.proxy import LOOPBACK, Proxy, proxied
 from tests.processes import System
 
 SCALE = 0.05

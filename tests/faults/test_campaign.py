@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import plan, points
-from tests.faults.campaign.patching import NameGone, patch
-from tests.faults.campaign.traffic import Traffic
+from chaos import plan, points
+from chaos.patching import NameGone, patch
+from chaos.traffic import Traffic
 
 COUNTS = "lost=0 duplicated=0 reordered=0 torn=0"
 SECONDS = 400
@@ -44,13 +44,13 @@ def test_a_seed_draws_the_same_traffic_and_faults_again() -> None:
 
 def test_a_name_that_is_gone_is_told_and_not_passed_over() -> None:
     with pytest.raises(NameGone, match=r"BatchConsumer\.no_such_name"):
-        patch("services.runtime.consumer:BatchConsumer.no_such_name", lambda found: found)
+        patch("services.runtime.consumer.consumer:BatchConsumer.no_such_name", lambda found: found)
 
 
 def campaign(project_folder: Path, reports: Path, *arguments: str) -> tuple[int, str]:
     """Run `make chaos` as it is run by hand: exit code and what it wrote."""
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.faults.campaign", "--reports", str(reports), *arguments],
+        [sys.executable, "-m", "chaos", "--reports", str(reports), *arguments],
         cwd=project_folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -95,7 +95,7 @@ def test_what_is_found_is_told_with_the_way_to_see_it_again(
 
     assert code == 1
     again = "--seed 1 --rounds 1 --publication at_least_once --plant shards_at_random"
-    assert f"again with: python -m tests.faults.campaign {again}" in written
+    assert f"again with: python -m chaos {again}" in written
     assert "  reordered: " in written
     report = json.loads((tmp_path / "chaos-1.json").read_text())
     assert report["findings"]

@@ -7,11 +7,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from chaos.checker.answers import judge_diary
+from chaos.checker.findings import Findings
+from chaos.checker.ledger import Ledger
 from demo.journal import Entry
 from schemas.identity import order_id
-from tests.faults.campaign.checker.answers import judge_diary
-from tests.faults.campaign.checker.findings import Findings
-from tests.faults.campaign.checker.ledger import Ledger
 
 SHOP, NUMBER = "diary", "1"
 ORDER = str(order_id(SHOP, NUMBER))
@@ -101,8 +101,8 @@ def test_an_item_that_ended_twice_is_found_and_one_told_twice_is_a_repeat() -> N
 
 def test_the_checker_knows_nothing_of_the_services(project_folder: Path) -> None:
     modules = [
-        f"tests.faults.campaign.checker.{path.stem}"
-        for path in (project_folder / "tests/faults/campaign/checker").glob("*.py")
+        f"chaos.checker.{path.stem}"
+        for path in (project_folder / "chaos/checker").glob("*.py")
         if path.stem != "__init__"
     ]
     assert len(modules) > 5

@@ -11,7 +11,7 @@ from demo.player import Pending
 from demo.replicas import Replica
 from demo.script import Message
 from deploy.stack import Addresses
-from tests.deadly import DEADLY
+from tests.faults.deadly import DEADLY
 from tests.processes import NOON, System, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -48,7 +48,7 @@ async def system(
     async with running(stack, folder, copies=1, environment=quick, only=["orders"]) as system:
         (replica,) = system.of("orders")
         replica.stop()
-        replica.command = [sys.executable, "-m", "tests.deadly"]
+        replica.command = [sys.executable, "-m", "tests.faults.deadly"]
         replica.start()
         replica.wait_ready()
         yield system

@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from deploy.stack import LocalStack
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
 from tests.faults.figures.ground import drain, outbox_of
-from tests.integration.runtime.relaying import Feed, RelayProcess, read_topic, until
+from tests.integration.runtime.outbox.relaying import Feed, RelayProcess, read_topic, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(150)]
 

@@ -16,11 +16,11 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from chaos.proxy import LOOPBACK
+from chaos.strikes import CUT
 from demo.replicas import SERVICES, Replica
 from deploy.stack import Addresses
-from tests.faults.campaign.strikes import CUT
 from tests.faults.outages import ENVIRONMENT, NOBODY_LISTENS, Scene, Servers, served
-from tests.faults.proxy import LOOPBACK
 from tests.faults.small_disk import SmallDisk
 from tests.faults.standby import follow
 from tests.faults.strangers import come_and_go, rebalances

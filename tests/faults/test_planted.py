@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.faults.campaign import plan
-from tests.faults.campaign.campaign import Result, Wanted, play
-from tests.faults.campaign.planted import PLANTS, Plant
-from tests.faults.campaign.stage import Ground, grounded
+from chaos import plan
+from chaos.campaign import Result, Wanted, play
+from chaos.planted import PLANTS, Plant
+from chaos.stage import Ground, grounded
 
 pytestmark = [
     pytest.mark.stack,

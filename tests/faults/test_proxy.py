@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.faults.proxy import LOOPBACK, Proxy, proxied
+from chaos.proxy import LOOPBACK, Proxy, proxied
 
 DEADLINE_SECONDS = 10
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.runtime.event_headers import read_headers
-from services.runtime.outbox_rows import read_row
+from services.runtime.messages.headers import read_headers
+from services.runtime.outbox.rows import read_row
 
 ALL = "SELECT *, false AS is_last FROM outbox ORDER BY id"
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from services.runtime.event_headers import read_headers
-from services.runtime.twins import Reader
-from tests.bench.counting import Counter as Instructions
-from tests.bench.pure import _Path
-from tests.bench.traffic import mix
+from bench.counting import Counter as Instructions
+from bench.pure import _Path
+from bench.traffic import mix
+from services.runtime.messages.headers import read_headers
+from services.runtime.messages.twins import Reader
 from tests.unit.orders.mutations import Sent
 
 Reading = Callable[[Sent], list[str]]
@@ -65,7 +65,7 @@ def published_events(*mixes: str) -> list[Sent]:
         path, letters = _Path(), mix(name, 20)
         for part in (letters.before, letters.letters):
             with pytest.MonkeyPatch.context() as patched:
-                patched.setattr("tests.bench.pure.send_rows", _keeping(found))
+                patched.setattr("bench.pure.send_rows", _keeping(found))
                 path.run(part, Instructions())
     return found
 

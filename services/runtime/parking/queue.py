@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import structlog
 from asyncpg import Connection
 
-from services.runtime.batches import Batch
-from services.runtime.event_headers import pack_headers
-from services.runtime.parking.lanes import Joining, Lanes, Staying
-from services.runtime.parking.values import Failure, Kind, Place
-from services.runtime.queries import load
-from services.runtime.settings import Settings
-from services.runtime.telemetry import Metrics
+from services.runtime.batch.batch import Batch
+from services.runtime.batch.items import Failure, Kind, Parked, Place
+from services.runtime.config.settings import Settings
+from services.runtime.messages.headers import pack_headers, unpack_headers
+from services.runtime.messages.records import Coordinates, Original
+from services.runtime.observability.metrics import Metrics
+from services.runtime.parking.gate import Joining, Lanes, Staying
+from services.runtime.postgres.queries import load
 
-SQL = load(Path(__file__).parents[1] / "sql" / "parking.sql")
+SQL = load(Path(__file__).parent / "parking.sql")
 DOUBLINGS_MAX = 32
 
 log = structlog.get_logger(__name__)
@@ -176,3 +178,79 @@ async def count(connection: Connection) -> int:
 def places_as_columns(places: Collection[Place]) -> tuple[list[int], list[int]]:
     """Ids and numbers, pairwise."""
     return [place.id for place in places], [place.nth for place in places]
+
+
+Line = Sequence[tuple[Place, frozenset[str]]]
+
+
+async def read(connection: Connection, places: Collection[Place]) -> list[Parked]:
+    """The rows at these places, in the order of the queue; those that are gone are left out."""
+    if not places:
+        return []
+    rows = await connection.fetch(SQL["read_parked"], *places_as_columns(places))
+    return [_parked(row) for row in rows]
+
+
+async def find_due(connection: Connection, limit: int) -> list[Place]:
+    """What may be tried again by itself now, in order, with what stands behind it."""
+    return _places(await connection.fetch(SQL["find_due"], limit))
+
+
+async def read_queue(connection: Connection) -> Line:
+    """Every place with its names, in order."""
+    rows = await connection.fetch(SQL["read_queue"])
+    return [(Place(row["id"], row["nth"]), frozenset(row["names"])) for row in rows]
+
+
+def line_of(queue: Line, heads: Collection[Place]) -> list[Place]:
+    """The heads and all that stand behind them, directly or behind each other, in order."""
+    line: list[Place] = []
+    reached: set[str] = set()
+    for place, names in queue:
+        if place in heads or not reached.isdisjoint(names):
+            line.append(place)
+            reached |= names
+    return line
+
+
+def before(queue: Line, place: Place) -> list[Place]:
+    """All that one stands behind, directly or behind each other, in order."""
+    names = dict(queue).get(place, frozenset[str]())
+    reached, found = set(names), []
+    for other, its in reversed([entry for entry in queue if entry[0] < place]):
+        if not reached.isdisjoint(its):
+            found.append(other)
+            reached |= its
+    return found[::-1]
+
+
+def counts_behind(queue: Line, heads: Iterable[Place]) -> dict[Place, int]:
+    """How many stand behind each of the heads."""
+    return {head: len(line_of(queue, {head})) - 1 for head in heads}
+
+
+def _places(rows: Sequence[asyncpg.Record]) -> list[Place]:
+    return [Place(row["id"], row["nth"]) for row in rows]
+
+
+def _parked(row: asyncpg.Record) -> Parked:
+    original = Original(
+        Coordinates(row["topic"], row["partition"], row["offset"]),
+        row["key"],
+        tuple(unpack_headers(row["headers"])),
+        row["value"],
+        row["record_timestamp"],
+    )
+    return Parked(
+        Place(row["id"], row["nth"]),
+        original,
+        row["index"],
+        str(row["item_id"]) if row["item_id"] else None,
+        row["type"],
+        Failure(Kind(row["kind"]), row["error"], row["traceback"]),
+        frozenset(row["names"]),
+        row["parked_at"],
+        row["attempts"],
+        row["last_tried_at"],
+        row["next_try_at"],
+    )

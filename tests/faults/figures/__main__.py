@@ -21,7 +21,7 @@ import asyncpg
 
 from deploy.stack import LocalStack
 from tests.faults.figures.ground import drain, outbox_of
-from tests.integration.runtime.relaying import KEYS, Feed, RelayProcess, read_topic
+from tests.integration.runtime.outbox.relaying import KEYS, Feed, RelayProcess, read_topic
 
 ROUNDS = 20
 EVENTS_A_BATCH = ROUNDS * KEYS

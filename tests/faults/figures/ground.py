@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from deploy.stack import Addresses
-from services.runtime import topics
-from services.runtime.migrate import migrate
-from services.runtime.settings import Settings
-from tests.integration.runtime.relaying import Feed
+from services.runtime.config.settings import Settings
+from services.runtime.kafka import topics
+from services.runtime.postgres.migrate import migrate
+from tests.integration.runtime.outbox.relaying import Feed
 
 
 async def outbox_of(addresses: Addresses, name: str, **settings: object) -> Settings:

@@ -4,10 +4,10 @@ import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.analytics.batch import EventBatches
-from services.runtime.postgres import connect
-from services.runtime.settings import Settings
-from services.runtime.telemetry import Metrics
+from services.analytics.handler import EventBatches
+from services.runtime.config.settings import Settings
+from services.runtime.observability.metrics import Metrics
+from services.runtime.postgres.connections import connect
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import asyncpg
 import pytest
 
-from services.analytics import arriving
-from services.runtime.batches import Batch
-from services.runtime.parking import acts
-from services.runtime.parking.acts import Selection
-from services.runtime.parking.values import WHOLE, Failure, ItemFailed, Kind, Slot
+from services.analytics import intake
+from services.runtime.batch.batch import Batch
+from services.runtime.batch.items import WHOLE, Failure, ItemFailed, Kind, Slot
+from services.runtime.parking import operations
+from services.runtime.parking.operations import Selection
 from tests.unit.analytics.builders import NOON, a_claim_event, a_record, an_order_event
 
 
@@ -22,7 +22,7 @@ async def apply(connection, batches, batch):
 
 async def retry(connection, batches):
     async with connection.transaction():
-        result = await acts.retry(connection, batches.apply, Selection(), now=NOON)
+        result = await operations.retry(connection, batches.apply, Selection(), now=NOON)
     return [each.became for each in result.items]
 
 
@@ -76,7 +76,7 @@ async def test_a_record_that_a_bug_cannot_read_says_which_it_is(connection, batc
 
     (poison,) = records(an_order_event("1", 1))
     with monkeypatch.context() as patch:
-        patch.setattr(arriving, "read_news", break_always)
+        patch.setattr(intake, "read_news", break_always)
         with pytest.raises(ItemFailed) as raised:
             await apply(connection, batches, Batch((poison,), NOON))
         slot = Slot(poison.coordinates, WHOLE)
@@ -98,7 +98,7 @@ async def test_what_is_skipped_is_refused(connection, batches):
 
     async with connection.transaction():
         chosen = Selection(kind=Kind.WRITE)
-        await acts.skip(connection, batches.apply, chosen, now=NOON, detail="ticket 1")
+        await operations.skip(connection, batches.apply, chosen, now=NOON, detail="ticket 1")
 
     assert await facts(connection) == [("1", 2)]
     assert await connection.fetchval("SELECT reason FROM rejected") == "skipped_by_operator"

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from orderflow.main import app
 from orderflow.reporting.columns import columns_of
 from services.analytics.report import Dimension, Figures, Selection, Spread, read_report
-from services.runtime.consumer import Batch
+from services.runtime.consumer.consumer import Batch
 from tests.unit.analytics.builders import (
     NOON,
     a_claim_event,

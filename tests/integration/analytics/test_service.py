@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from services.analytics.app import build
-from services.runtime import topics
+from services.runtime.kafka import topics
 from tests.integration.analytics.lives import (
     expected_rows,
     history,

@@ -7,15 +7,15 @@ import time
 import asyncpg
 import pytest
 
+from bench.contenders import FASTSTREAM_OUTBOX, TEXTBOOK
+from bench.loading import load
+from bench.probe import OUTCOMES
+from bench.race import Track
+from bench.running import running
+from bench.traffic.orders import Shop
 from demo.journal import read_all
 from schemas.events import OrderEvent
 from schemas.outcomes import OutcomeRecord
-from tests.bench.contenders import FASTSTREAM_OUTBOX, TEXTBOOK
-from tests.bench.loading import load
-from tests.bench.probe import OUTCOMES
-from tests.bench.race import Track
-from tests.bench.running import running
-from tests.bench.traffic.orders import Shop
 
 ORDERS = 30
 EVENTS = "orders.events"

@@ -5,12 +5,12 @@ from collections import Counter
 
 import pytest
 
+from bench import lap
+from bench.contenders import CEILING, CEILINGS, OURS, TEXTBOOK
+from bench.probe import EVENTS, OUTCOMES
+from bench.race import Entrant, Track, Traffic
+from bench.traffic import mix
 from demo.journal import read_all
-from tests.bench import lap
-from tests.bench.contenders import CEILING, CEILINGS, OURS, TEXTBOOK
-from tests.bench.probe import EVENTS, OUTCOMES
-from tests.bench.race import Entrant, Track, Traffic
-from tests.bench.traffic import mix
 
 MESSAGES = 3_000
 FEW = 200

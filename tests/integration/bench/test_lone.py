@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.bench.lone import BESIDE, KAFKA, STATEMENT, STEPS, TRANSACTION, WHOLE, measure, table
-from tests.bench.race import Track
-from tests.bench.traffic import mix
+from bench.lone import BESIDE, KAFKA, STATEMENT, STEPS, TRANSACTION, WHOLE, measure, table
+from bench.race import Track
+from bench.traffic import mix
 
 WARM, COUNTED = 2, 5
 

@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.bench import lap
-from tests.bench.contenders import OURS
-from tests.bench.race import Track
-from tests.bench.traffic import mix
-from tests.faults.proxy import LOOPBACK, proxied
+from bench import lap
+from bench.contenders import OURS
+from bench.race import Track
+from bench.traffic import mix
+from chaos.proxy import LOOPBACK, proxied
 
 RSS_MAX_MB = 150
 LARGEST_BYTES = 900_000

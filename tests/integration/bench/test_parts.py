@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from tests.bench.meter import OURS, PARTS
-from tests.bench.parts import measure_parts
-from tests.bench.traffic import mix
+from bench.meter import OURS, PARTS
+from bench.parts import measure_parts
+from bench.traffic import mix
 
 BATCH = 50
 

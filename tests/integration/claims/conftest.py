@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.identity import order_id, shipment_id
-from services.claims.batch import ClaimBatches
-from services.runtime.consumer import Batch
-from services.runtime.postgres import create_pool
-from services.runtime.records import Coordinates, Original
-from services.runtime.settings import Settings
-from services.runtime.telemetry import Metrics
+from services.claims.handler import ClaimBatches
+from services.runtime.config.settings import Settings
+from services.runtime.consumer.consumer import Batch
+from services.runtime.messages.records import Coordinates, Original
+from services.runtime.observability.metrics import Metrics
+from services.runtime.postgres.connections import create_pool
 from tests.integration.outgoing import waiting_records
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)

@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 from schemas.events import ClaimEvent
 from schemas.identity import claim_id, order_id
 from schemas.outcomes import RejectedRecord
-from services.claims.batch import ClaimBatches
-from services.runtime.consumer import Batch
-from services.runtime.records import Envelope, item_id
-from services.runtime.telemetry import Metrics
+from services.claims.handler import ClaimBatches
+from services.runtime.consumer.consumer import Batch
+from services.runtime.messages.records import Envelope, item_id
+from services.runtime.observability.metrics import Metrics
 from tests.integration.claims.conftest import (
     NOW,
     SHOP,

@@ -5,8 +5,8 @@ import asyncio
 import asyncpg
 import pytest
 
-from services.runtime.consumer import Batch
-from services.runtime.retrying import is_transient
+from services.runtime.consumer.consumer import Batch
+from services.runtime.retry import is_transient
 from tests.integration.claims.conftest import NOW, a_change, an_event, an_opening
 from tests.integration.claims.test_batches import claim_of
 

@@ -3,13 +3,14 @@
 import asyncpg
 import pytest
 
-import services.claims.docket
+import services.claims.unit_of_work
 from schemas.identity import order_id
-from services.claims import inbox
-from services.runtime.batches import Batch
-from services.runtime.parking import acts
-from services.runtime.parking.acts import Selection
-from services.runtime.parking.values import WHOLE, Failure, ItemFailed, Kind, Slot
+from services.claims import intake
+from services.runtime.batch.batch import Batch
+from services.runtime.batch.items import WHOLE, Failure, ItemFailed, Kind, Slot
+from services.runtime.parking import operations
+from services.runtime.parking.operations import Selection
+from tests.e2e.poisoned import plant
 from tests.integration.claims.conftest import (
     NOW,
     SHOP,
@@ -18,15 +19,14 @@ from tests.integration.claims.conftest import (
     an_event,
     an_opening,
 )
-from tests.poisoned import plant
 
 
 @pytest.fixture
 def bug(monkeypatch):
     """A bug that meets whatever says POISON, until it is mended."""
     state = {"mended": False}
-    buggy = plant(services.claims.docket, lambda: state["mended"])
-    monkeypatch.setattr(services.claims.docket, "decide", buggy)
+    buggy = plant(services.claims.unit_of_work, lambda: state["mended"])
+    monkeypatch.setattr(services.claims.unit_of_work, "decide", buggy)
     return state
 
 
@@ -36,7 +36,7 @@ def retry(pool, claims):
 
     async def run():
         async with pool.acquire() as connection, connection.transaction():
-            result = await acts.retry(connection, claims.apply, Selection(), now=NOW)
+            result = await operations.retry(connection, claims.apply, Selection(), now=NOW)
         return [each.became for each in result.items]
 
     return run
@@ -145,10 +145,10 @@ async def test_a_record_that_a_bug_cannot_read_says_which_it_is(
         raise KeyError("nobody foresaw this")
 
     poison = an_event("1", 1)
-    sound = inbox.read_news
-    monkeypatch.setattr(inbox, "read_news", break_always)
+    sound = intake.read_news
+    monkeypatch.setattr(intake, "read_news", break_always)
     with pytest.raises(ItemFailed) as raised:
-        inbox.read(Batch((poison,), NOW))
+        intake.read(Batch((poison,), NOW))
     assert (raised.value.slot, raised.value.kind) == (
         Slot(poison.coordinates, WHOLE),
         Kind.READING,
@@ -162,7 +162,7 @@ async def test_a_record_that_a_bug_cannot_read_says_which_it_is(
     assert await parked() == [("reading", "shipments.events"), ("behind", "claims.commands")]
 
     assert await retry() == ["parked", "behind"]
-    monkeypatch.setattr(inbox, "read_news", sound)
+    monkeypatch.setattr(intake, "read_news", sound)
     assert await retry() == ["applied", "applied"]
 
 
@@ -171,7 +171,7 @@ async def test_a_discarded_event_is_refused(apply, bug, pool, claims, parked):
     await apply(an_event("1", 2))
 
     async with pool.acquire() as connection, connection.transaction():
-        await acts.discard(connection, claims.apply, Selection(), now=NOW, detail="ticket 9")
+        await operations.discard(connection, claims.apply, Selection(), now=NOW, detail="ticket 9")
 
     assert await parked() == []
     rows = await pool.fetch("SELECT topic, reason FROM rejected ORDER BY topic")

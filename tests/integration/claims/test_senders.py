@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
-from services.claims.batch import ClaimBatches
-from services.runtime.settings import Settings
-from services.runtime.telemetry import Metrics
+from services.claims.handler import ClaimBatches
+from services.runtime.config.settings import Settings
+from services.runtime.observability.metrics import Metrics
 
 from .conftest import SHOP, a_change, an_event, an_opening
 

@@ -12,9 +12,9 @@ from schemas.envelope import CloudEvent, write_headers
 from schemas.identity import claim_id, order_id
 from services.claims.app import build as build_claims
 from services.orders.app import build as build_orders
-from services.runtime import topics
-from services.runtime.records import ITEM_NAMESPACE
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.kafka import topics
+from services.runtime.messages.records import ITEM_NAMESPACE
 
 DEADLINE_SECONDS = 60
 SHOP = "demo-shop"

@@ -11,12 +11,12 @@ import pytest
 
 from services.claims import store
 from services.claims.domain.ids import order_id
-from services.claims.messages import read_news
+from services.claims.messages.decode import read_news
 from services.claims.store import StoredOrder
-from services.runtime.migrate import SERVICES_FOLDER, migrate
-from services.runtime.postgres import create_pool
-from services.runtime.queries import load
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.postgres.connections import create_pool
+from services.runtime.postgres.migrate import SERVICES_FOLDER, migrate
+from services.runtime.postgres.queries import load
 from tests.integration.claims.conftest import (
     NOW,
     SHOP,

@@ -8,16 +8,16 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner, Result
 
-import services.orders.docket
+import services.orders.unit_of_work
 from deploy.stack import Addresses
 from orderflow.main import app
-from services.orders.batch import OrdersBatch
-from services.runtime.batches import Batch
-from services.runtime.postgres import connect
-from services.runtime.records import Original
-from services.runtime.settings import Settings
-from services.runtime.telemetry import Metrics
-from tests.poisoned import plant
+from services.orders.handler import OrdersBatch
+from services.runtime.batch.batch import Batch
+from services.runtime.config.settings import Settings
+from services.runtime.messages.records import Original
+from services.runtime.observability.metrics import Metrics
+from services.runtime.postgres.connections import connect
+from tests.e2e.poisoned import plant
 
 Run = Callable[..., Result]
 Database = Callable[..., list[asyncpg.Record]]
@@ -100,6 +100,6 @@ def work(service: Settings) -> Callable[..., None]:
 def bug(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
     """A bug that meets whatever says POISON, until it is mended."""
     state = {"mended": False}
-    buggy = plant(services.orders.docket, lambda: state["mended"])
-    monkeypatch.setattr(services.orders.docket, "decide", buggy)
+    buggy = plant(services.orders.unit_of_work, lambda: state["mended"])
+    monkeypatch.setattr(services.orders.unit_of_work, "decide", buggy)
     return state

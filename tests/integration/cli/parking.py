@@ -5,7 +5,7 @@ from typing import Any
 
 from typer.testing import Result
 
-from services.runtime.event_headers import pack_headers
+from services.runtime.messages.headers import pack_headers
 from tests.integration.orders.conftest import an_upsert
 
 from .conftest import Database, Run

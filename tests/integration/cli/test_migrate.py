@@ -10,9 +10,14 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from services.runtime.migrate import SERVICES_FOLDER, MigrationError, check, migrate
-from services.runtime.postgres import RoleMissing, connect, create_pool
-from services.runtime.settings import SERVICES, Settings
+from services.runtime.config.settings import SERVICES, Settings
+from services.runtime.postgres.connections import RoleMissing, connect, create_pool
+from services.runtime.postgres.migrate import (
+    SERVICES_FOLDER,
+    MigrationError,
+    check,
+    migrate,
+)
 from tests.integration.compression import compressed_by_lz4
 
 from .conftest import Run

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from services.orders.batch import OrdersBatch
-from services.runtime.consumer import Batch
-from services.runtime.postgres import create_pool
-from services.runtime.records import Original
-from services.runtime.settings import Settings
-from services.runtime.telemetry import Metrics
+from services.orders.handler import OrdersBatch
+from services.runtime.config.settings import Settings
+from services.runtime.consumer.consumer import Batch
+from services.runtime.messages.records import Original
+from services.runtime.observability.metrics import Metrics
+from services.runtime.postgres.connections import create_pool
 from tests.integration.orders.conftest import a_record, an_upsert
 
 from .conftest import Run

@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.runtime.event_headers import pack_headers
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.messages.headers import pack_headers
 from tests.integration.orders.conftest import a_cancel, a_record, an_upsert
 
 from .conftest import Database, Run

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.event_headers import pack_headers
+from services.runtime.messages.headers import pack_headers
 from tests.integration.orders.conftest import a_cancel
 
 from .conftest import Database, Run

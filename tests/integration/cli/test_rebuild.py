@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS
-from services.runtime.leases import lock_class
+from services.runtime.outbox.leases import lock_class
 
 from .conftest import Run
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.runtime.postgres import connect
-from services.runtime.records import Coordinates, Original
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
+from services.runtime.messages.records import Coordinates, Original
+from services.runtime.postgres.connections import connect
 from tests.integration.orders.conftest import a_cancel, a_record, an_upsert
 from tests.integration.outgoing import waiting_records
 

@@ -13,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from services.runtime.migrate import migrate
+from services.runtime.postgres.migrate import migrate
 
 from .conftest import Run
 

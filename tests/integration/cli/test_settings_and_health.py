@@ -7,8 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.runtime.health import CheckResult, HttpServer, health_app, serve_http
-from services.runtime.telemetry import Metrics
+from services.runtime.observability.health import (
+    CheckResult,
+    HttpServer,
+    health_app,
+    serve_http,
+)
+from services.runtime.observability.metrics import Metrics
 
 from .conftest import Run
 

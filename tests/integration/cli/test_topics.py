@@ -8,8 +8,8 @@ import pytest
 from typer.testing import Result
 
 from schemas.topics import CATALOGUE
-from services.runtime.settings import Settings
-from services.runtime.topics import INSTALLED, check, create
+from services.runtime.config.settings import Settings
+from services.runtime.kafka.topics import INSTALLED, check, create
 
 from .conftest import Run
 

@@ -3,10 +3,10 @@
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
-from orderflow.unread import count_unread
+from orderflow.console.unread import count_unread
 from schemas.topics import CLAIMS_EVENTS
-from services.runtime.settings import Settings
-from services.runtime.topics import partitions_of
+from services.runtime.config.settings import Settings
+from services.runtime.kafka.topics import partitions_of
 
 RECORDS = 3
 

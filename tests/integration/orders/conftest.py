@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.orders.batch import OrdersBatch
-from services.runtime.consumer import Batch
-from services.runtime.postgres import create_pool
-from services.runtime.records import Coordinates, Original
-from services.runtime.retrying import is_transient
-from services.runtime.settings import Settings
-from services.runtime.telemetry import Metrics
+from services.orders.handler import OrdersBatch
+from services.runtime.config.settings import Settings
+from services.runtime.consumer.consumer import Batch
+from services.runtime.messages.records import Coordinates, Original
+from services.runtime.observability.metrics import Metrics
+from services.runtime.postgres.connections import create_pool
+from services.runtime.retry import is_transient
 from tests.integration.outgoing import waiting_records
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -129,9 +129,9 @@ async def test_events_of_many_orders_keep_their_own_order_in_the_outbox(apply, p
 
 
 async def test_a_snapshot_that_is_too_large_is_cut_and_says_so(pool, settings, published):
-    from services.orders.batch import OrdersBatch
-    from services.runtime.consumer import Batch
-    from services.runtime.telemetry import Metrics
+    from services.orders.handler import OrdersBatch
+    from services.runtime.consumer.consumer import Batch
+    from services.runtime.observability.metrics import Metrics
     from tests.integration.orders.conftest import NOW
 
     bounded = settings.model_copy(update={"max_event_bytes": 10_000})

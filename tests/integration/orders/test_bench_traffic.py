@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from services.runtime.records import Coordinates, Original
-from tests.bench.traffic import MIXES, mix
+from bench.traffic import MIXES, mix
+from services.runtime.messages.records import Coordinates, Original
 from tests.integration.orders.conftest import NOW
 
 COUNT = 120

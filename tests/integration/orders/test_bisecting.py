@@ -7,18 +7,19 @@ import pytest
 from aiokafka import TopicPartition
 from msgspec.structs import replace
 
-from services.orders.messages import outgoing, tracking
-from services.runtime.batches import Try
+from services.orders.messages import encode
+from services.orders.messages.carriers import standard
+from services.runtime.batch.batch import Try
+from services.runtime.batch.items import WHOLE
 from services.runtime.clock import SystemClock
-from services.runtime.consumer import BatchConsumer
-from services.runtime.fuse import FuseLimits
-from services.runtime.parking import acts
-from services.runtime.parking.values import WHOLE
-from services.runtime.placing import Assignment
-from services.runtime.polls import BatchLimits, one_order
-from services.runtime.retrying import NotTried
-from services.runtime.sweeps import Sweeps
-from services.runtime.telemetry import Metrics
+from services.runtime.consumer.chunking import BatchLimits, one_order
+from services.runtime.consumer.consumer import BatchConsumer
+from services.runtime.observability.metrics import Metrics
+from services.runtime.parking import operations
+from services.runtime.partitions.assignment import Assignment
+from services.runtime.partitions.circuit_breaker import FuseLimits
+from services.runtime.retry import NotTried
+from services.runtime.waiting.expiry import Sweeps
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
 
 OFF = FuseLimits(2_000, 0, 0, 0)
@@ -186,8 +187,8 @@ async def test_an_event_that_cannot_be_written_down_names_its_item(
             raise TypeError("cannot be encoded")
         return sound(event, snapshot, traceparent)
 
-    sound = outgoing.event_record
-    monkeypatch.setattr(outgoing, "event_record", break_on_poison)
+    sound = encode.event_record
+    monkeypatch.setattr(encode, "event_record", break_on_poison)
 
     await handle(an_upsert("1"), an_upsert("2", email_id="POISON@mail.example"), a_cancel("2"))
 
@@ -206,8 +207,8 @@ async def test_a_record_that_a_bug_cannot_read_is_parked_unread_and_holds_its_ke
             raise KeyError("nobody foresaw this")
         return sound(body, item, now)
 
-    sound = tracking.report
-    monkeypatch.setattr(tracking, "report", break_on_poison)
+    sound = standard.report
+    monkeypatch.setattr(standard, "report", break_on_poison)
     poison = replace(a_report("1ZPOISON"), key=b"ups/1Z-POISON")
 
     await handle(an_upsert("1"), poison, a_report("1Z002"))
@@ -216,9 +217,9 @@ async def test_a_record_that_a_bug_cannot_read_is_parked_unread_and_holds_its_ke
     assert await parked() == [("reading", "carrier.tracking", 0, WHOLE)]
     assert [row["name"] for row in names] == ["number/1ZPOISON"]
 
-    monkeypatch.setattr(tracking, "report", sound)
+    monkeypatch.setattr(standard, "report", sound)
     async with pool.acquire() as connection, connection.transaction():
-        result = await acts.retry(connection, orders.apply, acts.Selection(), now=NOW)
+        result = await operations.retry(connection, orders.apply, operations.Selection(), now=NOW)
     assert [each.became for each in result.items] == ["waiting"]
     assert await parked() == []
 

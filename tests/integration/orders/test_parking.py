@@ -2,17 +2,17 @@
 
 import pytest
 
-import services.orders.docket
+import services.orders.unit_of_work
+from tests.e2e.poisoned import plant
 from tests.integration.orders.conftest import a_cancel, a_record, a_report, an_upsert
-from tests.poisoned import plant
 
 
 @pytest.fixture
 def bug(monkeypatch):
     """A bug that meets whatever says POISON, until it is mended."""
     state = {"mended": False}
-    buggy = plant(services.orders.docket, lambda: state["mended"])
-    monkeypatch.setattr(services.orders.docket, "decide", buggy)
+    buggy = plant(services.orders.unit_of_work, lambda: state["mended"])
+    monkeypatch.setattr(services.orders.unit_of_work, "decide", buggy)
     return state
 
 
@@ -63,7 +63,7 @@ async def test_what_fails_is_parked_and_later_items_of_its_order_stand_behind_it
     }
     row = await pool.fetchrow("SELECT * FROM parked ORDER BY id LIMIT 1")
     assert "a decision that fails" in row["error"]
-    assert "services/orders/docket.py" in row["traceback"]
+    assert "services/orders/unit_of_work.py" in row["traceback"]
     assert (row["value"], row["key"]) == (poison.value, poison.key)
 
 

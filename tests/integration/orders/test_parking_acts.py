@@ -6,16 +6,16 @@ import json
 import asyncpg
 import pytest
 
-import services.orders.docket
-from services.runtime.batches import Batch
+import services.orders.unit_of_work
+from services.runtime.batch.batch import Batch
+from services.runtime.batch.items import WHOLE, Failure, Kind, Slot
 from services.runtime.clock import SystemClock
-from services.runtime.parking import acts
-from services.runtime.parking.acts import Selection
-from services.runtime.parking.drains import Drains
-from services.runtime.parking.selecting import find, neighbours
-from services.runtime.parking.values import WHOLE, Failure, Kind, Slot
+from services.runtime.parking import operations
+from services.runtime.parking.operations import Selection
+from services.runtime.parking.retry_loop import Drains
+from services.runtime.parking.selection import find, neighbours
+from tests.e2e.poisoned import plant
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
-from tests.poisoned import plant
 
 EVERYTHING = Selection()
 
@@ -24,8 +24,8 @@ EVERYTHING = Selection()
 def bug(monkeypatch):
     """A bug that meets whatever says POISON, until it is mended."""
     state = {"mended": False}
-    buggy = plant(services.orders.docket, lambda: state["mended"])
-    monkeypatch.setattr(services.orders.docket, "decide", buggy)
+    buggy = plant(services.orders.unit_of_work, lambda: state["mended"])
+    monkeypatch.setattr(services.orders.unit_of_work, "decide", buggy)
     return state
 
 
@@ -84,7 +84,7 @@ async def test_a_retry_decides_the_queue_in_order(apply, bug, act, parked, publi
     await apply(a_poison(trackings=["1Z001"]), a_report("1Z001"), a_cancel("1"))
     bug["mended"] = True
 
-    result = await act(acts.retry)
+    result = await act(operations.retry)
 
     assert became(result) == ["applied", "applied", "applied"]
     assert await parked() == []
@@ -104,7 +104,7 @@ async def test_a_retry_decides_the_queue_in_order(apply, bug, act, parked, publi
 async def test_a_retry_stops_at_the_next_failure_and_others_leave(apply, bug, act, parked, pool):
     await apply(a_poison("1"), a_cancel("1"), a_poison("2"), a_cancel("2"))
 
-    again = await act(acts.retry, Selection(offset=None, name=None, kind=Kind.DECISION))
+    again = await act(operations.retry, Selection(offset=None, name=None, kind=Kind.DECISION))
     assert became(again) == ["parked", "behind", "parked", "behind"]
     first = await pool.fetchrow("SELECT * FROM parked ORDER BY id LIMIT 1")
     assert (first["attempts"], first["kind"]) == (2, "decision")
@@ -113,7 +113,7 @@ async def test_a_retry_stops_at_the_next_failure_and_others_leave(apply, bug, ac
         "UPDATE parked SET value = replace(convert_from(value, 'utf8'), 'POISON', 'a')::bytea"
         " WHERE id = (SELECT min(id) FROM parked)"
     )
-    some = await act(acts.retry)
+    some = await act(operations.retry)
 
     assert became(some) == ["applied", "applied", "parked", "behind"]
     assert await parked() == ["decision", "behind"]
@@ -123,7 +123,7 @@ async def test_the_second_failure_of_a_queue_stops_it(apply, bug, act, parked, p
     body = {"shop_slug": "demo-shop", "id": "1", "reason": "POISON"}
     await apply(a_poison(), a_record("order.cancel", body), a_cancel("1"))
 
-    skipped = await act(acts.skip, Selection(kind=Kind.DECISION), detail="not wanted")
+    skipped = await act(operations.skip, Selection(kind=Kind.DECISION), detail="not wanted")
 
     # The order was never placed: what stood behind the head is decided without it.
     assert became(skipped) == ["rejected", "parked", "behind"]
@@ -136,7 +136,7 @@ async def test_a_skip_refuses_the_head_and_lets_the_queue_go_on(
     await apply(an_upsert("1"))
     await apply(a_poison(), a_cancel("1"))
 
-    result = await act(acts.skip, Selection(kind=Kind.DECISION), detail="ticket 7")
+    result = await act(operations.skip, Selection(kind=Kind.DECISION), detail="ticket 7")
 
     assert became(result) == ["rejected", "applied"]
     assert await parked() == []
@@ -151,7 +151,7 @@ async def test_a_skip_refuses_the_head_and_lets_the_queue_go_on(
 async def test_a_skip_of_what_stands_behind_changes_nothing(apply, bug, act, parked, pool):
     await apply(a_poison(), a_cancel("1"))
 
-    result = await act(acts.skip, Selection(kind=Kind.BEHIND), detail="no")
+    result = await act(operations.skip, Selection(kind=Kind.BEHIND), detail="no")
 
     assert became(result) == ["behind"]
     assert await parked() == ["decision", "behind"]
@@ -161,7 +161,7 @@ async def test_a_discard_refuses_all_that_stands_behind_too(apply, bug, act, par
     await apply(a_poison("1"), a_cancel("1"), a_poison("2"))
     (head, *_) = await pool.fetch("SELECT id FROM parked ORDER BY id")
 
-    result = await act(acts.discard, Selection(ids=(head["id"],)), detail="ticket 8")
+    result = await act(operations.discard, Selection(ids=(head["id"],)), detail="ticket 8")
 
     assert became(result) == ["rejected", "rejected"]
     assert await parked() == ["decision"]
@@ -174,7 +174,7 @@ async def test_an_edited_item_is_tried_with_the_new_value(apply, bug, act, parke
     await apply(poison, a_cancel("1"))
 
     result = await act(
-        acts.edit_and_retry,
+        operations.edit_and_retry,
         Selection(kind=Kind.DECISION),
         value=poison.value.replace(b"POISON", b"anna"),
     )
@@ -190,7 +190,7 @@ async def test_a_dry_run_tells_the_same_and_changes_nothing(apply, bug, orders, 
     async with pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
-        result = await acts.retry(connection, orders.apply, EVERYTHING, now=NOW)
+        result = await operations.retry(connection, orders.apply, EVERYTHING, now=NOW)
         await transaction.rollback()
 
     assert became(result) == ["applied", "applied"]
@@ -224,9 +224,9 @@ async def test_a_limit_leaves_a_rest_to_act_on(apply, bug, act, parked):
     await apply(a_poison(), *(a_cancel("1") for _ in range(4)))
     bug["mended"] = True
 
-    first = await act(acts.retry, limit=2)
+    first = await act(operations.retry, limit=2)
     assert len(first.items) == 2
-    rest = await act(acts.retry, first.rest)
+    rest = await act(operations.retry, first.rest)
 
     assert (len(rest.items), rest.rest) == (3, None)
     assert await parked() == []
@@ -240,7 +240,7 @@ async def test_a_rest_is_skipped_where_it_was_meant_and_only_tried_where_it_stoo
     steps = []
 
     while heads:
-        steps.append(await act(acts.skip, heads, detail="ticket 9", limit=2))
+        steps.append(await act(operations.skip, heads, detail="ticket 9", limit=2))
         heads = steps[-1].rest
 
     assert [became(step) for step in steps] == [
@@ -316,7 +316,7 @@ async def test_one_drain_at_a_time(apply, bug, drains, pool, orders, parked):
     await due_now(pool)
     bug["mended"] = True
     async with pool.acquire() as connection, connection.transaction():
-        await acts.retry(connection, orders.apply, Selection(kind=Kind.CRASH), now=NOW)
+        await operations.retry(connection, orders.apply, Selection(kind=Kind.CRASH), now=NOW)
         assert await drains.drain_once() == 0
     assert await drains.drain_once() == 1
 
@@ -333,7 +333,7 @@ async def test_a_called_item_that_fails_again_stands_before_what_came_after_it(
     assert await parked() == ["decision", "behind"]
 
     edited = poison.value.replace(b"POISON", b"anna")
-    result = await act(acts.edit_and_retry, Selection(kind=Kind.DECISION), value=edited)
+    result = await act(operations.edit_and_retry, Selection(kind=Kind.DECISION), value=edited)
 
     assert became(result) == ["applied", "behind"]
     rows = await pool.fetch(
@@ -358,14 +358,14 @@ async def test_what_is_called_by_the_first_of_a_record_s_items_comes_before_the_
     bug["mended"] = False
     async with pool.acquire() as connection, connection.transaction():
         await orders.apply(connection, Batch((bulk,), NOW, doomed=killed))
-    assert became(await act(acts.retry)) == ["parked", "behind"]
+    assert became(await act(operations.retry)) == ["parked", "behind"]
 
     value = await pool.fetchval("SELECT value FROM parked WHERE kind = 'decision'")
     edited = value.replace(b"POISON", b"anna")
-    result = await act(acts.edit_and_retry, Selection(kind=Kind.DECISION), value=edited)
+    result = await act(operations.edit_and_retry, Selection(kind=Kind.DECISION), value=edited)
     assert became(result) == ["applied", "behind"]
     bug["mended"] = True
-    await act(acts.retry)
+    await act(operations.retry)
 
     assert await told(published) == ["ORDER_PLACED", "ORDER_CANCELLED", "ORDER_UPDATED"]
 
@@ -413,7 +413,7 @@ async def test_a_batch_that_meets_a_retry_comes_after_it(
     async with pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
-        await acts.retry(connection, orders.apply, EVERYTHING, now=NOW)
+        await operations.retry(connection, orders.apply, EVERYTHING, now=NOW)
         other = asyncio.create_task(apply(a_cancel("1")))
         await until_it_waits_for_a_lock()
         await transaction.commit()
@@ -433,7 +433,7 @@ async def test_a_retry_that_meets_a_batch_leaves_what_the_batch_parked_to_the_ne
         transaction = connection.transaction()
         await transaction.start()
         await orders.apply(connection, Batch((a_cancel("1"),), NOW))
-        other = asyncio.create_task(act(acts.retry))
+        other = asyncio.create_task(act(operations.retry))
         await until_it_waits_for_a_lock()
         await transaction.commit()
     assert became(await other) == ["applied"]
@@ -473,13 +473,13 @@ async def test_a_retry_whose_write_fails_keeps_that_item_only(
     bug["mended"] = True
     await refuse("stored_order", "order_number = '2'")
 
-    result = await act(acts.retry)
+    result = await act(operations.retry)
 
     assert became(result) == ["applied", "parked", "behind", "applied"]
     assert await parked() == ["write", "behind"]
     assert "unforeseen" in await pool.fetchval("SELECT error FROM parked WHERE kind = 'write'")
     await refuse.allow("stored_order")
-    assert became(await act(acts.retry)) == ["applied", "applied"]
+    assert became(await act(operations.retry)) == ["applied", "applied"]
 
 
 async def test_values_are_kept_as_they_came(apply, bug, pool):

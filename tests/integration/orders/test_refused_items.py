@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from services.orders.messages.incoming import read_item
-from services.runtime.batches import Batch
-from services.runtime.records import Coordinates, Original
-from services.runtime.resending import ITEMS_HEADER
+from services.orders.messages.decode import read_item
+from services.runtime.batch.batch import Batch
+from services.runtime.messages.item_subset import ITEMS_HEADER
+from services.runtime.messages.records import Coordinates, Original
 from tests.integration.orders.conftest import NOW, a_record, an_upsert
 
 LATE = NOW + timedelta(minutes=16)

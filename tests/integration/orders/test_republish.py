@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from schemas.identity import order_id
-from services.orders.republishing import (
+from services.orders.operations.republish import (
     BEGINNING,
     END,
     FIRST,
@@ -19,8 +19,8 @@ from services.orders.republishing import (
     Republisher,
     Selection,
 )
-from services.runtime import auditing
-from services.runtime.auditing import Act
+from services.runtime.operations import audit
+from services.runtime.operations.audit import Act
 from tests.integration.orders.conftest import NOW, a_record, a_report, an_upsert
 
 ACT = Act("orders.republish", "ada", "the index was lost")
@@ -182,7 +182,7 @@ async def test_the_act_is_written_down_once_with_the_first_batch(apply, pool, re
     await republish(Selection(shop="nobody"))
 
     async with pool.acquire() as connection:
-        (found,) = await auditing.read(connection, auditing.Selection())
+        (found,) = await audit.read(connection, audit.Selection())
     assert replace(found.act, detail={}) == ACT
 
 

@@ -5,10 +5,10 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from services.orders.batch import OrdersBatch
-from services.runtime.batches import Batch
-from services.runtime.settings import Settings
-from services.runtime.telemetry import Metrics
+from services.orders.handler import OrdersBatch
+from services.runtime.batch.batch import Batch
+from services.runtime.config.settings import Settings
+from services.runtime.observability.metrics import Metrics
 
 from .conftest import NOW, a_record, a_report, an_upsert
 

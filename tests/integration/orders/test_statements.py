@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.orders import docket
-from services.runtime.consumer import Batch
+from services.orders import unit_of_work
+from services.runtime.consumer.consumer import Batch
+from tests.e2e.poisoned import plant
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
-from tests.poisoned import plant
 
 
 def a_mixed_batch(count, start=0):
@@ -63,7 +63,7 @@ async def test_a_batch_of_a_thousand_sends_as_many_statements_as_a_batch_of_one(
 async def test_nor_does_parking_cost_more_statements_for_more_items(
     count_statements, orders, monkeypatch
 ):
-    monkeypatch.setattr(docket, "decide", plant(docket, lambda: False))
+    monkeypatch.setattr(unit_of_work, "decide", plant(unit_of_work, lambda: False))
 
     def a_poisoned_batch(count, start):
         numbers = [f"{n:04}" for n in range(start, start + count)]

@@ -12,14 +12,14 @@ import asyncpg
 import pytest
 
 from services.orders import store
-from services.orders.domain.commands import Reference, ReferenceKind
-from services.orders.domain.identity import order_id_of
-from services.orders.domain.parcel import Parcel
-from services.runtime.migrate import SERVICES_FOLDER, migrate
-from services.runtime.postgres import create_pool
-from services.runtime.queries import load
-from services.runtime.retrying import is_transient
-from services.runtime.settings import Settings
+from services.orders.domain.model.ids import order_id_of
+from services.orders.domain.model.parcel import Parcel
+from services.orders.domain.model.references import Reference, ReferenceKind
+from services.runtime.config.settings import Settings
+from services.runtime.postgres.connections import create_pool
+from services.runtime.postgres.migrate import SERVICES_FOLDER, migrate
+from services.runtime.postgres.queries import load
+from services.runtime.retry import is_transient
 from tests.integration.orders.conftest import a_report, an_upsert
 
 BEFORE = load(Path(__file__).parent / "version_before")

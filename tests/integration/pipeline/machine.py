@@ -11,9 +11,9 @@ from contextlib import suppress
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.runtime.parking import acts
-from services.runtime.parking.acts import DISCARDED, SKIPPED, Selection
-from services.runtime.parking.values import WHOLE, Place
+from services.runtime.batch.items import WHOLE, Place
+from services.runtime.parking import operations
+from services.runtime.parking.operations import DISCARDED, SKIPPED, Selection
 from tests.integration.pipeline import draws
 from tests.integration.pipeline.draws import PARTITIONS
 from tests.integration.pipeline.log import Log
@@ -214,7 +214,7 @@ class Pipeline(RuleBasedStateMachine):
         line = self.model.line_of(place)
         ends = {"retry": {}, "skip": {place: SKIPPED}, "discard": dict.fromkeys(line, DISCARDED)}
         more = {} if act == "retry" else {"detail": "not wanted"}
-        self.run(self.stage.act(getattr(acts, act), selection, **more))
+        self.run(self.stage.act(getattr(operations, act), selection, **more))
         self.model.try_again(line, ends[act])
 
     @precondition(lambda self: self.model.queue)
@@ -290,7 +290,7 @@ class Pipeline(RuleBasedStateMachine):
             self.mend_or_break()
         if self.model.queue:
             self.drain()
-            self.run(self.stage.act(acts.retry, Selection()))
+            self.run(self.stage.act(operations.retry, Selection()))
             self.model.try_again(list(self.model.queue))
         self.pass_time(20)
         while self.run(self.stage.publish(100)):

@@ -2,11 +2,11 @@
 
 from contextlib import asynccontextmanager
 
-from services.orders.messages.incoming import weigh
-from services.runtime.consumer import BatchConsumer
-from services.runtime.fuse import FuseLimits
-from services.runtime.placing import Assignment
-from services.runtime.polls import BatchLimits
+from services.orders.messages.decode import weigh
+from services.runtime.consumer.chunking import BatchLimits
+from services.runtime.consumer.consumer import BatchConsumer
+from services.runtime.partitions.assignment import Assignment
+from services.runtime.partitions.circuit_breaker import FuseLimits
 from tests.integration.pipeline.log import Cursor
 
 GROUP = "orders"

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from services.orders.batch import OrdersBatch
-from services.runtime.outbox_rows import read_rows
-from services.runtime.parking.drains import Drains
-from services.runtime.postgres import create_pool
-from services.runtime.publishing import SQL, AtLeastOnce
-from services.runtime.settings import Settings
-from services.runtime.sweeps import Sweeps
-from services.runtime.telemetry import Metrics
+from services.orders.handler import OrdersBatch
+from services.runtime.config.settings import Settings
+from services.runtime.observability.metrics import Metrics
+from services.runtime.outbox.delivery import SQL, AtLeastOnce
+from services.runtime.outbox.rows import read_rows
+from services.runtime.parking.retry_loop import Drains
+from services.runtime.postgres.connections import create_pool
+from services.runtime.waiting.expiry import Sweeps
 from tests.integration.outgoing import waiting_records
 from tests.integration.pipeline.process import GROUP, Died
 

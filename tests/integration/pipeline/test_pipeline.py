@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from services.orders import store
-from services.runtime.parking.lanes import Lanes
-from services.runtime.positions import Positions
+from services.runtime.parking.gate import Lanes
+from services.runtime.partitions.positions import Positions
 from tests.integration.pipeline.machine import Pipeline
 
 EXAMPLES = int(os.environ.get("PIPELINE_EXAMPLES", "0"))

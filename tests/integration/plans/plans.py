@@ -16,8 +16,8 @@ from uuid import UUID
 
 import asyncpg
 
-from services.runtime.queries import load
-from services.runtime.settings import SERVICES
+from services.runtime.config.settings import SERVICES
+from services.runtime.postgres.queries import load
 
 ROOT = Path(__file__).resolve().parents[3]
 ROWS = 100_000
@@ -152,8 +152,9 @@ def statements() -> Iterator[Statement]:
     folders = {"runtime": "orders", "orderflow": "orders"} | {name: name for name in SERVICES}
     for folder, service in folders.items():
         top = ROOT if folder == "orderflow" else ROOT / "services"
-        for file in sorted((top / folder / "sql").glob("*.sql")):
-            if file.name != "migrate.sql":  # Run by the owner, once, before there are rows.
+        for file in sorted((top / folder).rglob("*.sql")):
+            # Migrations are run by the owner, once, before there are rows.
+            if file.name != "migrate.sql" and file.parent.name != "migrations":
                 for name, text in load(file).items():
                     yield Statement(service, f"{folder}/{file.name}", name, text)
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from services.runtime import topics
-from services.runtime.event_headers import headers_by_name
-from services.runtime.outbox import Outbox, Outgoing
+from services.runtime.config.settings import Settings
+from services.runtime.kafka import topics
+from services.runtime.messages.headers import headers_by_name
+from services.runtime.observability.metrics import Metrics
+from services.runtime.outbox.outbox import Outbox, Outgoing
 from services.runtime.service import Service
-from services.runtime.settings import Settings
-from services.runtime.telemetry import Metrics
 
 DEADLINE_SECONDS = 40
 READ, WRITTEN = "orders.commands", "orders.outcomes"

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.stack.postgres import Doors, Postgres
 from deploy.stack.process import wait_until
-from services.runtime.settings import SERVICES
+from services.runtime.config.settings import SERVICES
 from tests.integration.compression import compressed_by_lz4
 
 from .certificates import Authority

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from schemas.identity import claim_id, event_id, order_id, shipment_id
-from services.runtime.records import Coordinates, Original
+from services.runtime.messages.records import Coordinates, Original
 
 SHOP = "demo-shop"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

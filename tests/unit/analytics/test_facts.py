@@ -11,7 +11,7 @@ import schemas
 from services.analytics.domain.facts import ClaimNews, OnTime, judge_on_time, value_of_items
 from services.analytics.domain.zones import ZoneSource
 from services.analytics.messages import read_news
-from services.runtime.records import Malformed
+from services.runtime.messages.records import Malformed
 from tests.unit.analytics.builders import (
     a_claim_event,
     a_parcel,

@@ -7,7 +7,7 @@ import pytest
 from schemas.events import ClaimEvent, Event
 from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS, SHIPMENTS_EVENTS
 from services.analytics.messages import READERS, read_news
-from services.runtime.records import Malformed
+from services.runtime.messages.records import Malformed
 from tests.unit.orders.mutations import mutated, original_of, valid_messages
 from tests.unit.two_roads import compare, published_events, share_of_fast
 

@@ -7,18 +7,18 @@ import sys
 
 import pytest
 
-from services.orders import docket
-from services.orders.messages import members, outgoing
-from tests.bench import guard
-from tests.bench.counting import Counts
-from tests.bench.pure import PARTS, count_parts
-from tests.bench.traffic import MIXES, mix
+from bench import guard
+from bench.counting import Counts
+from bench.pure import PARTS, count_parts
+from bench.traffic import MIXES, mix
+from services.orders import unit_of_work
+from services.orders.messages import encode, members
 
 MIX = "day"
 MESSAGES = 40
 COUNT = f"""
-from tests.bench.pure import count_parts
-from tests.bench.traffic import mix
+from bench.pure import count_parts
+from bench.traffic import mix
 print([count_parts(mix(name, {MESSAGES})) for name in ("day", "bulk")])
 """
 
@@ -59,14 +59,14 @@ def test_what_costs_the_same_passes(accepted, capsys):
 def test_slower_python_is_caught_with_its_part_its_mix_and_the_way_out(
     accepted, monkeypatch, capsys
 ):
-    decide = docket.decide
+    decide = unit_of_work.decide
 
     def slow(*args):
         for _ in range(1_000):
             pass
         return decide(*args)
 
-    monkeypatch.setattr(docket, "decide", slow)
+    monkeypatch.setattr(unit_of_work, "decide", slow)
     found = against(accepted)
 
     assert guard.judge(found) == 1
@@ -77,7 +77,7 @@ def test_slower_python_is_caught_with_its_part_its_mix_and_the_way_out(
     told = capsys.readouterr().err
     assert f"dearer: {grown[0]}" in told
     assert told.startswith("dearer: decide, day: ")
-    assert "python -m tests.bench.guard --write" in told
+    assert "python -m bench.guard --write" in told
 
 
 def test_more_work_in_c_is_caught_though_python_does_next_to_nothing_more(accepted, monkeypatch):
@@ -85,7 +85,7 @@ def test_more_work_in_c_is_caught_though_python_does_next_to_nothing_more(accept
         members.to_json(value)
         return members.to_json(value)
 
-    monkeypatch.setattr(outgoing, "to_json", write_twice)
+    monkeypatch.setattr(encode, "to_json", write_twice)
 
     grown = {(each.part, each.measure) for each in against(accepted) if each.is_growth}
     assert grown == {("encode", "codec_bytes")}

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
+from bench.contenders.ceiling_strengthened import pack, unpack
+from bench.differences import differences, records_of
+from bench.pace import JOIN_SECONDS, MARGIN, MOST_BYTES, Pace, items
+from bench.placing import is_stable
+from bench.race import Traffic
+from bench.stores import Sampled
+from bench.tape import Consequence, document_of, owners_of
 from demo.journal import Entry
-from tests.bench.contenders.ceiling_strengthened import pack, unpack
-from tests.bench.differences import differences, records_of
-from tests.bench.pace import JOIN_SECONDS, MARGIN, MOST_BYTES, Pace, items
-from tests.bench.placing import is_stable
-from tests.bench.race import Traffic
-from tests.bench.stores import Sampled
-from tests.bench.tape import Consequence, document_of, owners_of
 
 PACE = Pace(seconds=10.0, trial_items=100, most_items=200_000)
 ONE_TOPIC = b"\x00\x01\x00\x00\x00\x01\x00\x01t"

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.bench.lap import Lap
-from tests.bench.latency import Latency
-from tests.bench.results import Race, Results, build_flags
-from tests.bench.tables import ceiling_told, interpreters_told, race_table
+from bench.lap import Lap
+from bench.latency import Latency
+from bench.results import Race, Results, build_flags
+from bench.tables import ceiling_told, interpreters_told, race_table
 
 
 def lap(rate, contender="ceiling", interpreter="/usr/bin/python3"):

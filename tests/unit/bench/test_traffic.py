@@ -8,14 +8,14 @@ from collections import Counter
 
 import pytest
 
+from bench.traffic import MIXES, mix
 from schemas import commands, tracking
-from tests.bench.traffic import MIXES, mix
 
 MODELS = {**commands.MODELS, **tracking.MODELS}
 COUNT = 120
 DIGEST = """
 import hashlib
-from tests.bench.traffic import MIXES, mix
+from bench.traffic import MIXES, mix
 told = repr([mix(name, 120, seed=7) for name in MIXES])
 print(hashlib.sha256(told.encode()).hexdigest())
 """

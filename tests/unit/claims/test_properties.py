@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.claims.domain.claim import Reason, Status
-from services.claims.domain.deciding import decide
+from services.claims.domain.decide import decide
 from services.claims.domain.decision import Outcome
 from services.claims.domain.goods import contents, quantities
 from services.claims.domain.order_copy import newest

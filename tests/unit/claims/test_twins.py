@@ -7,9 +7,9 @@ import pytest
 from schemas.claims import MODELS
 from schemas.events import Event
 from schemas.topics import CLAIMS_COMMANDS, ORDERS_EVENTS, SHIPMENTS_EVENTS
-from services.claims.kept import order_in
-from services.claims.messages import READERS, read_command, read_news
-from services.runtime.records import Malformed
+from services.claims.messages.decode import READERS, read_command, read_news
+from services.claims.messages.order_document import order_in
+from services.runtime.messages.records import Malformed
 from tests.unit.orders.mutations import mutated, original_of, valid_messages
 from tests.unit.two_roads import compare, published_events, share_of_fast
 

@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from services.orders.domain.commands import (
+from services.orders.domain.decide import decide
+from services.orders.domain.model.commands import (
     CancelOrder,
     Command,
     PlacementFields,
     PlaceOrder,
-    Reference,
-    ReferenceKind,
     ReportTracking,
     Tracking,
     UpdateOrder,
@@ -22,12 +21,12 @@ from services.orders.domain.commands import (
     UpsertOrder,
     names,
 )
-from services.orders.domain.decision import Decision, Event, Outcome, Topic, World
-from services.orders.domain.identity import NAMESPACE, order_id_of, scan_key
-from services.orders.domain.order import Address, Order, Product, Shipment
-from services.orders.domain.parcel import Parcel, normalise_number
-from services.orders.domain.policy import decide
-from services.orders.domain.scans import Precision, Scan
+from services.orders.domain.model.decision import Decision, Event, Outcome, Topic, World
+from services.orders.domain.model.ids import NAMESPACE, order_id_of, scan_key
+from services.orders.domain.model.order import Address, Order, Product, Shipment
+from services.orders.domain.model.parcel import Parcel, normalise_number
+from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.tracking.scan import Precision, Scan
 
 NOON = datetime(2024, 1, 5, 12, tzinfo=UTC)
 SHOP = "shop"

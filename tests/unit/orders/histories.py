@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from services.orders.domain.commands import Command
-from services.orders.domain.scans import Precision, Scan
+from services.orders.domain.model.commands import Command
+from services.orders.domain.tracking.scan import Precision, Scan
 from tests.unit.orders.builders import HOUR, NOON, attach, report, scan
 from tests.unit.orders.test_properties import ETAS
 

@@ -11,13 +11,13 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from bench.traffic import MIXES, mix
 from demo.script import Script
 from demo.synthetic import synthetic_script
 from schemas import commands, tracking
 from schemas.example_files import load_examples
-from services.orders.messages.incoming import COMMANDS, TRACKING
-from services.runtime.records import Coordinates, Original
-from tests.bench.traffic import MIXES, mix
+from services.orders.messages.decode import COMMANDS, TRACKING
+from services.runtime.messages.records import Coordinates, Original
 
 NOW = datetime(2026, 3, 5, 9, 3, tzinfo=UTC)
 

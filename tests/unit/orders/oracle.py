@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from services.orders.domain.arrangement import sort_key
-from services.orders.domain.journey import Journey, travel
-from services.orders.domain.replay import Heard
-from services.orders.domain.scans import Scan
-from services.orders.domain.step import Step
-from services.orders.domain.urgency import group_of_scan, is_fresh_scan
+from services.orders.domain.tracking.extend import Heard
+from services.orders.domain.tracking.notifications import group_of_scan, is_fresh_scan
+from services.orders.domain.tracking.ordering import sort_key
+from services.orders.domain.tracking.replay import Journey, travel
+from services.orders.domain.tracking.scan import Scan
+from services.orders.domain.tracking.state import Step
 
 
 def hear(known: tuple[Scan, ...], new: tuple[Scan, ...], now: datetime) -> Iterator[Heard]:

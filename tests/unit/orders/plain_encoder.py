@@ -12,16 +12,18 @@ from uuid import uuid5
 from msgspec.structs import asdict
 
 from schemas.envelope import CloudEvent, rfc3339, write_headers
-from services.orders.domain.commands import Command, ReferenceKind, names
-from services.orders.domain.decision import Decision, Event, ShipmentFact, World
-from services.orders.domain.frozen import Value
-from services.orders.domain.order import ClaimCopy, Order, Shipment
-from services.orders.domain.policy import decide
-from services.orders.domain.scans import Eta
-from services.orders.messages import context, outgoing
-from services.orders.messages.incoming import COMMANDS, Asked, Entry, read
-from services.runtime.outbox import Outgoing
-from services.runtime.records import ITEM_NAMESPACE, Item, Original, item_of
+from services.orders.domain.decide import decide
+from services.orders.domain.model.commands import Command, names
+from services.orders.domain.model.copying import Value
+from services.orders.domain.model.decision import Decision, Event, ShipmentFact, World
+from services.orders.domain.model.order import ClaimCopy, Order, Shipment
+from services.orders.domain.model.references import ReferenceKind
+from services.orders.domain.tracking.scan import Eta
+from services.orders.messages import encode
+from services.orders.messages import snapshot as context
+from services.orders.messages.decode import COMMANDS, Asked, Entry, read
+from services.runtime.messages.records import ITEM_NAMESPACE, Item, Original, item_of
+from services.runtime.outbox.outbox import Outgoing
 
 Json = dict[str, Any]
 CONTEXT_MAX_BYTES = 10_000_000
@@ -52,16 +54,16 @@ def _answers(
     for event in decision.events:
         order, trace = orders[event.order_id], item.envelope.traceparent
         snapshot = context.encode(order, CONTEXT_MAX_BYTES)
-        yield outgoing.event_record(event, snapshot, trace), _event(event, order, trace)
+        yield encode.event_record(event, snapshot, trace), _event(event, order, trace)
     if item.original.coordinates.topic == COMMANDS and decision.waits_for is None:
         named = orders.get(decision.order_id)
-        found = outgoing.outcome_record(item, command, decision, named, now)
+        found = encode.outcome_record(item, command, decision, named, now)
         yield found, _outcome(item, command, decision, named, now)
 
 
 def _refusal(entry: Entry, now: datetime) -> tuple[Outgoing, Outgoing]:
     item = item_of(entry.original, entry.index, entry.envelope, None)
-    found = outgoing.refusal_record(item, entry.reason, entry.detail, now)
+    found = encode.refusal_record(item, entry.reason, entry.detail, now)
     body = {**_asked(item), "outcome": "rejected", "reason": entry.reason, "detail": entry.detail}
     return found, _decided(item, {**body, **_place(item, now)}, None, now)
 

@@ -18,12 +18,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from services.orders.domain import trail
-from services.orders.domain.catalogue import CATALOGUE
-from services.orders.domain.frozen import replace
-from services.orders.domain.replay import Replay
-from services.orders.domain.scans import Direction, Eta, Pickup, Precision, Scan
-from services.orders.domain.tracking_state import TrackingState
+from services.orders.domain.model.copying import replace
+from services.orders.domain.tracking import resume_point
+from services.orders.domain.tracking.catalogue import CATALOGUE
+from services.orders.domain.tracking.extend import Replay
+from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Precision, Scan
+from services.orders.domain.tracking.state import TrackingState
 from tests.unit.orders.builders import DAY, HOUR, NOON, Desk, attach, place, report, scan
 
 COMMAND = "python -m tests.unit.orders.sums --write"
@@ -144,7 +144,7 @@ def _reported_sums(histories: Sequence[History]) -> Iterator[bytes]:
             yield _stored(desk.shipment().tracking, desk.parcels["N1"].trail)
 
 
-def _stored(state: TrackingState, kept: trail.Trail | None) -> bytes:
+def _stored(state: TrackingState, kept: resume_point.Trail | None) -> bytes:
     """As JSON with its members sorted, so that their order in the code does not matter."""
     kept = kept and replace(kept, rules="")
     return msgspec.json.encode((state, kept), order="sorted")
@@ -189,8 +189,11 @@ def sums_now() -> Digests:
 
 def problem(recorded: Mapping[str, Any], sums: Digests, histories: Digests) -> str | None:
     """What is to be done before `sums` agree with the record, None if they do."""
-    if recorded["rules"] != trail.RULES:
-        return f"The rules are {trail.RULES} now, {recorded['rules']} in the record. Run: {COMMAND}"
+    if recorded["rules"] != resume_point.RULES:
+        return (
+            f"The rules are {resume_point.RULES} now, {recorded['rules']} in the record. "
+            f"Run: {COMMAND}"
+        )
     if recorded["histories"] != histories:
         return (
             "The histories of sums.py changed, so their sums say nothing of the rules. Without a "
@@ -201,7 +204,7 @@ def problem(recorded: Mapping[str, Any], sums: Digests, histories: Digests) -> s
         return (
             f"Scans add up to something else than before ({', '.join(changed)}), and stored trails "
             "are still read as if they did not. If that is meant, raise the number in RULES "
-            f"(services/orders/domain/trail.py), then run: {COMMAND}"
+            f"(services/orders/domain/tracking/resume_point.py), then run: {COMMAND}"
         )
     return None
 
@@ -215,11 +218,14 @@ def load() -> dict[str, Any]:
 def write() -> int:
     """Record the sums; not those of changed rules under their old number. Returns the status."""
     sums, histories = sums_now(), histories_now()
-    is_same = RECORD.exists() and (load()["rules"], load()["histories"]) == (trail.RULES, histories)
+    is_same = RECORD.exists() and (load()["rules"], load()["histories"]) == (
+        resume_point.RULES,
+        histories,
+    )
     if is_same and (found := problem(load(), sums, histories)):
         sys.stderr.write(f"sums: {found}\n")
         return 1
-    record = {"rules": trail.RULES, "histories": histories, "sums": sums}
+    record = {"rules": resume_point.RULES, "histories": histories, "sums": sums}
     RECORD.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     sys.stdout.write(f"sums: written={RECORD}\n")
     return 0

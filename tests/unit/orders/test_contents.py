@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from services.orders.domain.commands import Tracking
-from services.orders.domain.decision import Outcome
-from services.orders.domain.order import BundledProduct, Product
-from services.orders.domain.reasons import Reason
+from services.orders.domain.model.commands import Tracking
+from services.orders.domain.model.decision import Outcome
+from services.orders.domain.model.order import BundledProduct, Product
+from services.orders.domain.model.reasons import Reason
 from tests.unit.orders.builders import (
     Desk,
     attach,

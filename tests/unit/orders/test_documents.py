@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from services.orders import store
-from services.orders.domain.parcel import Parcel
-from services.orders.domain.replay import Replay
-from services.orders.domain.scans import Eta, Precision
+from services.orders.domain.model.parcel import Parcel
+from services.orders.domain.tracking.extend import Replay
+from services.orders.domain.tracking.scan import Eta, Precision
 from tests.unit.orders.builders import HOUR, NOON, scan
 
 DOCUMENTS = Path(__file__).parent / "documents"

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from services.orders.domain.catalogue import Phase
-from services.orders.domain.commands import Tracking
-from services.orders.domain.decision import OrderFact, Outcome
-from services.orders.domain.identity import order_id_of
-from services.orders.domain.order import OrderStatus
-from services.orders.domain.parcel import normalise_number
-from services.orders.domain.reasons import Reason
+from services.orders.domain.model.commands import Tracking
+from services.orders.domain.model.decision import OrderFact, Outcome
+from services.orders.domain.model.ids import order_id_of
+from services.orders.domain.model.order import OrderStatus
+from services.orders.domain.model.parcel import normalise_number
+from services.orders.domain.model.reasons import Reason
+from services.orders.domain.tracking.catalogue import Phase
 from tests.unit.orders.builders import (
     DAY,
     HOUR,

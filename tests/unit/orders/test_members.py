@@ -8,7 +8,13 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from services.orders.domain.order import BundledProduct, Image, Product, ProductType, TaxLine
+from services.orders.domain.model.order import (
+    BundledProduct,
+    Image,
+    Product,
+    ProductType,
+    TaxLine,
+)
 from services.orders.messages.members import lines_of, to_json, with_all_members
 
 PART = BundledProduct(sku="part", quantity=3, images=(Image(src="https://shop.example/p"),))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from services.orders.domain.catalogue import Phase
-from services.orders.domain.commands import Tracking
-from services.orders.domain.decision import Outcome
-from services.orders.domain.order import OrderStatus
-from services.orders.domain.reasons import Reason
+from services.orders.domain.model.commands import Tracking
+from services.orders.domain.model.decision import Outcome
+from services.orders.domain.model.order import OrderStatus
+from services.orders.domain.model.reasons import Reason
+from services.orders.domain.tracking.catalogue import Phase
 from tests.unit.orders.builders import (
     DAY,
     HOUR,

@@ -9,15 +9,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.orders.domain.catalogue import CATALOGUE
-from services.orders.domain.commands import Command, Tracking
-from services.orders.domain.decision import Event, ShipmentFact
-from services.orders.domain.explanation import explain
-from services.orders.domain.frozen import replace
-from services.orders.domain.identity import order_id_of
-from services.orders.domain.journey import travel
-from services.orders.domain.order import Address, Analytics, Order, Product
-from services.orders.domain.scans import Direction, Eta, Precision, Scan
+from services.orders.domain.model.commands import Command, Tracking
+from services.orders.domain.model.copying import replace
+from services.orders.domain.model.decision import Event, ShipmentFact
+from services.orders.domain.model.ids import order_id_of
+from services.orders.domain.model.order import Address, Analytics, Order, Product
+from services.orders.domain.tracking.catalogue import CATALOGUE
+from services.orders.domain.tracking.explanation import explain
+from services.orders.domain.tracking.replay import travel
+from services.orders.domain.tracking.scan import Direction, Eta, Precision, Scan
 from tests.unit.orders.builders import (
     DAY,
     HOUR,

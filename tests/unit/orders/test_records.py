@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bench.traffic import MIXES, mix
 from demo.synthetic import synthetic_script
 from schemas.example_files import load_examples
-from services.orders.messages.incoming import COMMANDS, TRACKING
-from services.runtime.event_headers import read_headers
-from services.runtime.records import Coordinates, Original
-from tests.bench.traffic import MIXES, mix
+from services.orders.messages.decode import COMMANDS, TRACKING
+from services.runtime.messages.headers import read_headers
+from services.runtime.messages.records import Coordinates, Original
 from tests.unit.orders.plain_encoder import pairs_of
 
 NOW = datetime(2026, 3, 5, 9, 3, tzinfo=UTC)

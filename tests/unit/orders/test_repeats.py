@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.orders.domain.decision import Outcome
-from services.orders.domain.order import Address
-from services.orders.domain.reasons import Reason
+from services.orders.domain.model.decision import Outcome
+from services.orders.domain.model.order import Address
+from services.orders.domain.model.reasons import Reason
 from tests.unit.orders.builders import (
     DAY,
     NOON,

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from services.orders.domain.catalogue import Flag, Phase
-from services.orders.domain.decision import Outcome
-from services.orders.domain.reasons import Reason
-from services.orders.domain.scans import (
+from services.orders.domain.model.decision import Outcome
+from services.orders.domain.model.reasons import Reason
+from services.orders.domain.tracking.catalogue import Flag, Phase
+from services.orders.domain.tracking.scan import (
     Direction,
     Eta,
     Location,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from demo.olist import read_script
-from services.orders.messages.incoming import READERS, Asked, read
+from services.orders.messages.decode import READERS, Asked, read
 from tests.olist import olist_folder
 from tests.unit.orders.mutations import (
     NOW,

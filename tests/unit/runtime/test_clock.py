@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.runtime.clock import ClockError, FileClock, SystemClock, clock_of, set_clock
-from services.runtime.settings import Settings
+from services.runtime.config.settings import Settings
 
 NOON_IN_SAO_PAULO = datetime(2018, 5, 4, 12, tzinfo=timezone(timedelta(hours=-3)))
 

@@ -3,16 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from services.runtime.batches import Batch
-from services.runtime.parking.values import (
-    Entrant,
-    Failure,
-    Kind,
-    Parked,
-    Place,
-    Slot,
-)
-from services.runtime.records import Coordinates, Original
+from services.runtime.batch.batch import Batch
+from services.runtime.batch.items import Entrant, Failure, Kind, Parked, Place, Slot
+from services.runtime.messages.records import Coordinates, Original
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BUG = Failure(Kind.DECISION, "a bug")

@@ -1,0 +1,205 @@
+"""One campaign from start to report."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from chaos import plan, points
+from chaos.checker.findings import Findings
+from chaos.checker.ledger import Ledger
+from chaos.checker.reader import Reader
+from chaos.checker.tables import Tables
+from chaos.operators import Operators
+from chaos.plan import Fault
+from chaos.publishing import Publisher
+from chaos.rounds import Campaign, Round, as_json
+from chaos.stage import Ground, Stage, grounded, staged
+from chaos.traffic import Traffic
+
+FINDINGS_SHOWN = 20
+FINDINGS_KEPT = 500
+LAST_WORDS_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for."""
+
+    seed: int
+    rounds: int
+    reports: Path
+    publication: str = "at_least_once"
+    plants: tuple[str, ...] = ()
+    faults: Sequence[Sequence[Fault]] | None = None
+    """By round; None for those that the seed draws."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the services beside the usual."""
+    flags: tuple[str, ...] = ()
+    """What the command line says of plants and faults."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether readers of committed records must see nothing twice."""
+        return self.publication == "exactly_once"
+
+    def faults_of(self, number: int) -> Sequence[Fault]:
+        """What strikes in round `number`."""
+        if self.faults is not None:
+            return self.faults[number - 1]
+        publishing = points.PUBLISHING_ONCE if self.is_exact else points.PUBLISHING
+        return plan.draw(self.seed, number, publishing)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of it."""
+
+    wanted: Wanted
+    campaign: Campaign
+    seconds: float
+    last_words: Mapping[str, list[str]]
+    """The ends of the replicas' logs."""
+
+    @property
+    def findings(self) -> Findings:
+        """All that is wrong."""
+        return self.campaign.findings
+
+    @property
+    def is_clean(self) -> bool:
+        """Nothing wrong; and with exactly-once publication nothing told twice."""
+        return self.campaign.is_clean
+
+    @property
+    def last_line(self) -> str:
+        """For scripts."""
+        rounds = min(len(self.campaign.played), self.wanted.rounds)
+        return (
+            f"chaos: seed={self.wanted.seed} rounds={rounds} kills={self.campaign.kills} "
+            f"messages={self.campaign.publisher.sent} {_told(self.findings.counts)}"
+        )
+
+
+async def run(wanted: Wanted, tell: Callable[[str], None]) -> Result:
+    """Run a campaign and write its report; logs are kept when something is wrong."""
+    folder = wanted.reports / f"chaos-{wanted.seed}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    # Clients of Kafka tell a lot while it is being killed.
+    logging.basicConfig(filename=folder / "campaign.log", force=True)
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
+    async with grounded(folder) as ground:
+        result = await play(ground, folder, wanted, tell)
+    _write(result)
+    if result.is_clean:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        shutil.rmtree(folder / "servers" / "kafka" / "data", ignore_errors=True)
+        _explain(result, folder, tell)
+    return result
+
+
+async def play(ground: Ground, folder: Path, wanted: Wanted, tell: Callable[[str], None]) -> Result:
+    """Run a campaign on an installation of its own, whose logs are kept in `folder`."""
+    began = time.monotonic()
+    environment = {**wanted.environment, "ORDERFLOW_PUBLICATION": wanted.publication}
+    async with staged(ground, folder, environment, wanted.plants) as stage:
+        tell(f"everything runs after {time.monotonic() - began:.0f} s; logs: {folder}")
+        campaign = await _campaign(stage, wanted, tell)
+        last_words = {name: ward.last_words() for name, ward in stage.wards.items()}
+    return Result(wanted, campaign, time.monotonic() - began, last_words)
+
+
+async def _campaign(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -> Campaign:
+    installation = stage.installation
+    ledger = Ledger(Findings())
+    async with (
+        Reader(installation.options, installation.prefix, ledger.take) as reader,
+        Publisher(installation.options, installation.prefix) as publisher,
+    ):
+        campaign = Campaign(
+            stage=stage,
+            traffic=Traffic(wanted.seed, wanted.rounds),
+            reader=reader,
+            ledger=ledger,
+            tables=Tables(installation.database_url, installation.prefix),
+            publisher=publisher,
+            operators=Operators(stage),
+            tell=lambda round_: tell(_line(round_)),
+            faults_of=wanted.faults_of,
+            is_exact=wanted.is_exact,
+            is_hasty=bool(wanted.plants),
+        )
+        await campaign.run()
+    return campaign
+
+
+def _line(round_: Round) -> str:
+    faults = "; ".join(fault.partition(" ")[2] for fault in round_.faults) or "no faults"
+    return (
+        f"round {round_.number:3} {round_.seconds:5.1f} s {round_.messages:4} messages "
+        f"{round_.kills} kills {_told(round_.counts)} | {faults}"
+    )
+
+
+def _told(counts: dict[str, int]) -> str:
+    return " ".join(f"{name}={count}" for name, count in counts.items())
+
+
+def _write(result: Result) -> None:
+    campaign, wanted = result.campaign, result.wanted
+    report: dict[str, Any] = {
+        "seed": wanted.seed,
+        "publication": wanted.publication,
+        "plants": wanted.plants,
+        "is_clean": result.is_clean,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "seconds": round(result.seconds),
+        "rounds": len(campaign.played),
+        "kills": campaign.kills,
+        "messages": campaign.publisher.sent,
+        "records_read": campaign.ledger.records,
+        "counts": result.findings.counts,
+        "faults": dict(campaign.points.most_common()),
+        "operators": dict(campaign.operators.acts),
+        "played": [as_json(round_) for round_ in campaign.played],
+        "findings": [str(finding) for finding in result.findings.all[:FINDINGS_KEPT]],
+        "repeats": result.findings.repeats_examples,
+        "last_words": {} if result.is_clean else result.last_words,
+    }
+    path = wanted.reports / f"chaos-{wanted.seed}.json"
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _explain(result: Result, folder: Path, tell: Callable[[str], None]) -> None:
+    tell(f"--- something is wrong; again with: {_command(result.wanted)}")
+    for finding in result.findings.all[:FINDINGS_SHOWN]:
+        tell(f"  {finding}")
+    if len(result.findings.all) > FINDINGS_SHOWN:
+        tell(f"  and {len(result.findings.all) - FINDINGS_SHOWN} more")
+    for name, lines in result.last_words.items():
+        tell(f"--- {name}")
+        for line in lines[-LAST_WORDS_SHOWN:]:
+            tell(f"  {line[:300]}")
+    report = folder.parent / f"chaos-{result.wanted.seed}.json"
+    tell(f"--- all findings: {report}; logs of replicas and servers: {folder}")
+
+
+def _command(wanted: Wanted) -> str:
+    return (
+        f"python -m chaos --seed {wanted.seed} --rounds {wanted.rounds} "
+        f"--publication {wanted.publication} {' '.join(wanted.flags)}".rstrip()
+    )

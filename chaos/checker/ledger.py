@@ -1,0 +1,237 @@
+"""Everything that topics have told so far, taken in record by record and never read again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaos.checker.findings import DUPLICATED, GAP, REORDERED, Findings
+from demo.audit import items_in
+from demo.facts import Fact, facts_in, instant, plain_number
+from demo.journal import Entry
+
+COMMANDS = "orders.commands"
+TRACKING = "carrier.tracking"
+CLAIMS = "claims.commands"
+OUTCOMES = "orders.outcomes"
+ORDER_EVENTS = "orders.events"
+SHIPMENT_EVENTS = "shipments.events"
+CLAIM_EVENTS = "claims.events"
+INCOMING = (COMMANDS, TRACKING, CLAIMS)
+
+Place = tuple[str, int, int, int]
+"""Topic, partition, offset, index: one item of one message."""
+
+
+@dataclass(slots=True)
+class Telling:
+    """What one order's events told, by topic and altogether."""
+
+    last: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Highest sequence by topic."""
+    versions: dict[int, str] = field(default_factory=dict)
+    """Event ids by `order_version`."""
+    last_version: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    partitions: dict[str, int] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """Of the event with the highest version."""
+    cities: dict[int, str | None] = field(default_factory=dict)
+    """By version: where the order went."""
+
+    @property
+    def version(self) -> int:
+        """The highest that any event told."""
+        return max(self.versions, default=0)
+
+    @property
+    def key(self) -> str:
+        """`shop/number`, once the order has told of itself."""
+        order = self.context.get("order") or {}
+        return f"{order.get('shop_slug')}/{order.get('order_number')}"
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The topics as seen from outside."""
+
+    findings: Findings
+    orders: dict[str, Telling] = field(default_factory=lambda: defaultdict(Telling))
+    ids: dict[str, str] = field(default_factory=dict)
+    """Ids of the items that came in, by place as text; for the report."""
+    items: dict[Place, str] = field(default_factory=dict)
+    """Command items without a final outcome so far, and their ids."""
+    outcomes: dict[Place, tuple[str, str]] = field(default_factory=dict)
+    refused: dict[Place, tuple[str, str]] = field(default_factory=dict)
+    refusals: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Reasons by topic and `id#index`."""
+    scans: dict[Fact, Place] = field(default_factory=dict)
+    """Scans without an event so far, and the first message that told them."""
+    told: set[Fact] = field(default_factory=set)
+    owned: set[str] = field(default_factory=set)
+    """Numbers that belong to an order."""
+    claim_items: dict[Place, str] = field(default_factory=dict)
+    """Claim commands without an answer so far."""
+    answered: set[str] = field(default_factory=set)
+    """Ids of claim commands that an event or a refusal names."""
+    claims: dict[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
+    """Last sequence and state of each claim."""
+    causes: dict[str, str] = field(default_factory=dict)
+    """The claim that a command opened, by the command's id."""
+    shipments: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    """Orders that told something since somebody last cleared this."""
+    incoming: int = 0
+    records: int = 0
+    _seen: dict[tuple[str, str], tuple[object, ...]] = field(default_factory=dict)
+    _facts: dict[object, str] = field(default_factory=dict)
+
+    def take(self, entry: Entry) -> None:
+        """Take in one record."""
+        self.records += 1
+        if entry.topic in INCOMING:
+            self._take_incoming(entry)
+        elif entry.topic == OUTCOMES:
+            self._take_answer(entry, self.outcomes, "outcome")
+        elif entry.topic.endswith(".rejected"):
+            self._take_answer(entry, self.refused, "reason")
+            self._take_refusal(entry)
+        else:
+            self._take_event(entry)
+
+    # What came in.
+
+    def _take_incoming(self, entry: Entry) -> None:
+        self.incoming += 1
+        at = (entry.topic, entry.partition, entry.offset)
+        if entry.topic == COMMANDS:
+            for index in range(items_in(entry)):
+                if (place := (*at, index)) not in self.outcomes:
+                    self.items[place] = entry.id
+        elif entry.topic == CLAIMS:
+            if entry.id not in self.answered:
+                self.claim_items[(*at, 0)] = entry.id
+        else:
+            for fact in facts_in(entry.value):
+                if fact not in self.told:
+                    self.scans.setdefault(fact, (*at, 0))
+
+    # What was answered.
+
+    def _take_answer(
+        self, entry: Entry, answers: dict[Place, tuple[str, str]], member: str
+    ) -> None:
+        body = entry.body
+        place = (body["topic"], body["partition"], body["offset"], body["index"])
+        answer = (body[member], entry.id)
+        if place not in answers:
+            answers[place] = answer
+        elif answers[place] == answer:
+            self.findings.repeat(f"{entry.topic}: {entry.id}")
+        else:
+            text = f"was told {answers[place]} and {answer} on {entry.topic}"
+            self.findings.add(DUPLICATED, place, text)
+        self.items.pop(place, None)
+
+    def _take_refusal(self, entry: Entry) -> None:
+        body = entry.body
+        place = (body["topic"], body["partition"], body["offset"], body["index"])
+        id_ = body.get("ce_id") or ""
+        self.refusals[(body["topic"], f"{id_}#{body['index']}")].add(body["reason"])
+        if body["topic"] == CLAIMS:
+            self.claim_items.pop(place, None)
+            self._answer_claim(id_)
+
+    # What happened.
+
+    def _take_event(self, entry: Entry) -> None:
+        topic, order = entry.topic, entry.key
+        sequence = int(entry.headers["ce_sequence"])
+        version = int(entry.headers["ce_orderversion"])
+        identity = (order, sequence, version)
+        known = self._seen.setdefault((topic, entry.id), identity)
+        telling = self.orders[order]
+        if known is not identity:
+            self.findings.repeat(f"{topic}: order {order} sequence {sequence} id {entry.id}")
+            if known != identity:
+                self.findings.add(DUPLICATED, order, f"{topic}: id {entry.id} names two events")
+            return
+        self.touched.add(order)
+        self._check_order(entry, telling, sequence, version)
+        self._check_fact(entry)
+        self._remember(entry, telling, version)
+
+    def _check_order(self, entry: Entry, telling: Telling, sequence: int, version: int) -> None:
+        """On its topic an order's events count up by one, on one partition."""
+        topic, order, last = entry.topic, entry.key, telling.last[entry.topic]
+        at = f"{topic}[{entry.partition}]@{entry.offset}"
+        if sequence <= last:
+            self.findings.add(REORDERED, order, f"{at} has sequence {sequence} after {last}")
+        elif sequence > last + 1:
+            self.findings.add(GAP, order, f"{at} jumps from sequence {last} to {sequence}")
+        telling.last[topic] = max(last, sequence)
+        if telling.partitions.setdefault(topic, entry.partition) != entry.partition:
+            self.findings.add(REORDERED, order, f"{topic}: lies on two partitions")
+        if topic == CLAIM_EVENTS:  # Their version is the order's as claims knew it: no counter.
+            return
+        if version <= telling.last_version[topic] and sequence > last:
+            before = telling.last_version[topic]
+            self.findings.add(REORDERED, order, f"{at} has version {version} after {before}")
+        telling.last_version[topic] = max(version, telling.last_version[topic])
+        if telling.versions.setdefault(version, entry.id) != entry.id:
+            self.findings.add(DUPLICATED, order, f"two events of version {version}")
+
+    def _check_fact(self, entry: Entry) -> None:
+        fact = _fact_of(entry)
+        known = self._facts.setdefault(fact, entry.id)
+        if known != entry.id:
+            text = f"{entry.topic}: {fact} stands there as {known} and as {entry.id}"
+            self.findings.add(DUPLICATED, entry.key, text)
+
+    def _remember(self, entry: Entry, telling: Telling, version: int) -> None:
+        body = entry.body
+        data = body["event_data"]
+        if entry.topic == CLAIM_EVENTS:
+            self._remember_claim(entry, data)
+            return
+        if version == telling.version:
+            telling.context = body["context"]
+            for shipment in body["context"]["shipments"]:
+                if shipment.get("tracking_number"):
+                    self.shipments[plain_number(shipment["tracking_number"])] = shipment
+        if entry.topic == ORDER_EVENTS:
+            order = body["context"].get("order") or {}
+            telling.cities[version] = (order.get("address") or {}).get("city")
+        number = plain_number(data.get("tracking_number") or "")
+        self.owned.add(number)
+        if entry.headers["ce_type"] == "shipment.scanned":
+            fact = (number, data["event_name"], instant(data["occurred_at"]))
+            self.told.add(fact)
+            self.scans.pop(fact, None)
+
+    def _answer_claim(self, id_: str) -> None:
+        """A claim command and its repeats are one item: what waits is answered once for all."""
+        self.answered.add(id_)
+        for place in [at for at, known in self.claim_items.items() if known == id_]:
+            del self.claim_items[place]
+
+    def _remember_claim(self, entry: Entry, data: Mapping[str, Any]) -> None:
+        cause, sequence = entry.headers.get("ce_causationid", ""), int(entry.headers["ce_sequence"])
+        self._answer_claim(cause)
+        self.causes.setdefault(cause, data["claim_id"])
+        if sequence > self.claims.get(data["claim_id"], (0, {}))[0]:
+            self.claims[data["claim_id"]] = (sequence, {**data, "order_id": entry.key})
+
+
+def _fact_of(entry: Entry) -> object:
+    """What an event says happened, without the ids and numbers given to the telling of it."""
+    body, type_ = entry.body, entry.headers["ce_type"]
+    data = body["event_data"]
+    if type_ == "order.placed":
+        return type_, entry.key
+    if type_ == "shipment.scanned":
+        name = data.get("scan_id") or data["event_name"]
+        return type_, data["shipment_id"], name, data["event_name"], data["occurred_at"]
+    subject = data.get("shipment_id") or data.get("claim_id")
+    return type_, entry.key, subject, entry.headers["ce_causationid"], data.get("status")

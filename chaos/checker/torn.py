@@ -1,0 +1,103 @@
+"""State without its event, or an event without its state: tables against the last that was told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from chaos.checker import tables as sources
+from chaos.checker.findings import TORN
+from chaos.checker.ledger import CLAIM_EVENTS, ORDER_EVENTS, SHIPMENT_EVENTS, Ledger
+from chaos.checker.tables import Tables, document
+
+
+async def compare(ledger: Ledger, tables: Tables, orders: Collection[str] | None) -> None:
+    """Compare what is stored of `orders` (None: of all) with what their events told."""
+    told = set(ledger.orders if orders is None else orders)
+    await _orders(ledger, tables, orders, told)
+    await _copies(ledger, tables, orders, told)
+    await _claims(ledger, tables, orders)
+    await _facts(ledger, tables, orders, told)
+
+
+async def _orders(
+    ledger: Ledger, tables: Tables, orders: Collection[str] | None, told: set[str]
+) -> None:
+    stored = {row["order_id"]: row for row in await tables.rows(sources.ORDERS, orders)}
+    for order, row in stored.items():
+        telling, body = ledger.orders[order], document(row)
+        shown = telling.context.get("order") or {}
+        address = (body["placement"].get("address") or {}).get("city")
+        pairs = {
+            "version": (row["version"], telling.version),
+            "events on orders.events": (body["order_sequence"], telling.last[ORDER_EVENTS]),
+            "events on shipments.events": (
+                body["shipment_sequence"],
+                telling.last[SHIPMENT_EVENTS],
+            ),
+            "status": (body["status"], shown.get("status")),
+            "city": (address, (shown.get("address") or {}).get("city")),
+        }
+        _unequal(ledger, order, "orders.shop_order", pairs)
+    for order in sorted(told - set(stored)):
+        if ledger.orders[order].version:
+            ledger.findings.add(TORN, order, "has events and no row in orders.shop_order")
+
+
+async def _copies(
+    ledger: Ledger, tables: Tables, orders: Collection[str] | None, told: set[str]
+) -> None:
+    stored = {row["order_id"]: row for row in await tables.rows(sources.COPIES, orders)}
+    for order in sorted(told | set(stored)):
+        telling, row = ledger.orders[order], stored.get(order, {})
+        pairs = {
+            "version": (row.get("order_version", 0), telling.version),
+            "events on claims.events": (row.get("claim_sequence", 0), telling.last[CLAIM_EVENTS]),
+        }
+        _unequal(ledger, order, "claims.order_copy", pairs)
+
+
+async def _claims(ledger: Ledger, tables: Tables, orders: Collection[str] | None) -> None:
+    stored = await tables.rows(sources.CLAIMS, orders)
+    facts = {row["claim_id"]: row for row in await tables.rows(sources.CLAIM_FACTS, orders)}
+    for row in stored:
+        _, state = ledger.claims.get(row["claim_id"], (0, {}))
+        fact = facts.get(row["claim_id"], {})
+        subject = f"claim {row['claim_id']} of {row['order_id']}"
+        pairs = {"status": (row["status"], state.get("status"))}
+        _unequal(ledger, subject, "claims.claim", pairs)
+        pairs = {"status": (fact.get("status"), state.get("status"))}
+        _unequal(ledger, subject, "analytics.claim_fact", pairs)
+    for claim in set(facts) - {row["claim_id"] for row in stored}:
+        ledger.findings.add(TORN, f"claim {claim}", "is in analytics and not in claims")
+
+
+async def _facts(
+    ledger: Ledger, tables: Tables, orders: Collection[str] | None, told: set[str]
+) -> None:
+    stored = {row["order_id"]: row for row in await tables.rows(sources.ORDER_FACTS, orders)}
+    phases = {row["shipment_id"]: row for row in await tables.rows(sources.PARCEL_FACTS, orders)}
+    for order in sorted(told | set(stored)):
+        telling, row = ledger.orders[order], stored.get(order, {})
+        if not telling.version:
+            continue
+        shown = telling.context.get("order") or {}
+        pairs = {
+            "version": (row.get("version"), telling.version),
+            "status": (row.get("status"), shown.get("status")),
+            "parcels": (row.get("expected_parcels"), shown.get("expected_number_of_shipments")),
+        }
+        _unequal(ledger, order, "analytics.order_fact", pairs)
+        for parcel in telling.context.get("shipments") or ():
+            if parcel.get("tracking_number"):
+                found = phases.get(parcel["shipment_id"], {}).get("phase")
+                pairs = {"phase": (found, parcel["phase"])}
+                _unequal(ledger, f"{order}/{parcel['shipment_id']}", "analytics.parcel_fact", pairs)
+
+
+def _unequal(
+    ledger: Ledger, subject: str, table: str, pairs: dict[str, tuple[object, object]]
+) -> None:
+    for name, (stored, told) in pairs.items():
+        if stored != told:
+            text = f"{table}: {name} is {stored} in the table and {told} by the events"
+            ledger.findings.add(TORN, subject, text)

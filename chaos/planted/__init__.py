@@ -1,0 +1,166 @@
+"""Bugs to prove the checker with: each makes a replica worse in one way, and must be caught.
+
+A bug alone may show nothing: each comes with the faults that bring it out, in every round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from chaos import plan, points
+from chaos.plan import Fault
+from chaos.planted import deciding, publishing, reading
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """One bug: how it is planted, and as what the checker must catch it.
+
+    `finding` is a pattern of what must be found, so that it is caught for what it is.
+    """
+
+    sow: Callable[[], None]
+    meaning: str
+    promise: str
+    caught_as: str
+    finding: str
+    faults: tuple[Fault, ...] = ()
+    publication: str = "at_least_once"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    rounds: int = 2
+
+
+def plant(name: str) -> None:
+    """Plant a bug in this process."""
+    PLANTS[name].sow()
+
+
+def _deaths(point: str) -> tuple[Fault, ...]:
+    """Both replicas of the orders service die at the point, one of them twice."""
+    moments = (("orders-1", 0.3), ("orders-2", 1.3), ("orders-1", 2.3))
+    return tuple(Fault(plan.KILL_AT, name, at, point=point) for name, at in moments)
+
+
+def _sleeps(point: str, seconds: float, *moments: tuple[str, float]) -> tuple[Fault, ...]:
+    """Replicas fall asleep at the point."""
+    return tuple(Fault(plan.FREEZE_AT, name, at, seconds, point) for name, at in moments)
+
+
+NO_ENDING = r"lost: .* has no ending"
+UNTOLD = (
+    rf"{NO_ENDING}"
+    r"|gap: .* jumps from sequence"
+    r"|lost: .* has no event of version"
+    r"|torn: .* orders.shop_order: version is"
+)
+TOLD_TWICE = r"duplicated: .*( was told \('applied', .* and \('no_change', | names two events)"
+
+PLANTS: Mapping[str, Plant] = {
+    "ack_before_commit": Plant(
+        reading.ack_before_commit,
+        "the position is stored before the batch's transaction",
+        "P1",
+        "lost",
+        NO_ENDING,
+        _deaths(points.PLACED_COMMITTED),
+    ),
+    "swallowed_error": Plant(
+        reading.swallowed_error,
+        "a batch that cannot be written is logged and stepped over",
+        "P1",
+        "lost",
+        NO_ENDING,
+        tuple(Fault(plan.LOCK_TABLE, "orders.outbox", at, 2.6) for at in (0.3, 3.1)),
+    ),
+    "gap_accepted": Plant(
+        reading.gap_accepted,
+        "a batch that begins beyond the position is applied",
+        "P1",
+        "lost",
+        NO_ENDING,
+        tuple(Fault(plan.GAP, f"orders-{at % 2 + 1}", 0.3 + 0.5 * at) for at in range(6)),
+    ),
+    "publish_outside_transaction": Plant(
+        publishing.outside_transaction,
+        "events go into the outbox when the batch's transaction is over",
+        "P1",
+        "lost",
+        UNTOLD,
+        _deaths(points.PLACED_COMMITTED),
+    ),
+    "delete_before_acknowledged": Plant(
+        publishing.delete_before_acknowledged,
+        "rows leave the outbox before Kafka has them",
+        "P1",
+        "lost",
+        UNTOLD,
+        _deaths(points.MID_PRODUCE),
+    ),
+    "cursor_relay": Plant(
+        publishing.cursor_relay,
+        "the relay goes on from the highest id that it has seen",
+        "P1",
+        "lost",
+        UNTOLD,
+        _sleeps(points.PLACED_WRITTEN, 1.8, ("orders-1", 0.4), ("orders-2", 2.6)),
+        environment={"ORDERFLOW_OUTBOX_SHARDS": "1"},
+    ),
+    "no_fence": Plant(
+        reading.no_fence,
+        "a batch is applied whatever the stored position says",
+        "P2",
+        "duplicated",
+        TOLD_TWICE,
+        (Fault(plan.REPLACE_AT, "orders-1", 0.4, 3.5, points.BEFORE_PLACING),),
+    ),
+    "dedup_off": Plant(
+        deciding.dedup_off,
+        "no item is known to have been applied",
+        "P2",
+        "duplicated",
+        r"duplicated: .*( names two events| two events of version | stands there as )",
+    ),
+    "shards_at_random": Plant(
+        publishing.shards_at_random,
+        "the records of one order lie in several shards",
+        "P3",
+        "reordered",
+        r"reordered: .* has sequence \d+ after \d+",
+    ),
+    "two_relays_on_one_shard": Plant(
+        publishing.two_relays_on_one_shard,
+        "every relay holds every shard, under transactional ids that do not fence each other",
+        "P3",
+        "repeats",
+        r"(orders|shipments|claims)\.",
+        (Fault(plan.DELAY, plan.KAFKA, 0.2, 4.0),),
+        "exactly_once",
+        {"ORDERFLOW_OUTBOX_SHARDS": "2"},
+    ),
+    "marker_not_asked": Plant(
+        publishing.marker_not_asked,
+        "who takes a shard over does not ask what was published last",
+        "P3",
+        "repeats",
+        r"(orders|shipments|claims)\.",
+        _deaths(points.AFTER_KAFKA_COMMIT),
+        "exactly_once",
+        {"ORDERFLOW_OUTBOX_SHARDS": "2"},
+    ),
+    "parking_without_queue": Plant(
+        deciding.parking_without_queue,
+        "what comes after a parked item is applied before it",
+        "P4",
+        "reordered",
+        r"reordered: diary/.* before its turn",
+    ),
+    "scans_as_they_come": Plant(
+        deciding.scans_as_they_come,
+        "scans are added up in the order in which they arrived",
+        "P5",
+        "lost",
+        r"lost: shop-1: the right answer: ",
+        rounds=1,
+    ),
+}

@@ -1,0 +1,34 @@
+"""Bugs in how batches are decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from chaos.patching import patch
+from services.orders.domain.rules.report_scans import Merged
+
+
+def dedup_off() -> None:
+    """No order remembers which items it has applied."""
+    patch("services.orders.store:_unpack", lambda _: lambda *__: ())
+
+
+def parking_without_queue() -> None:
+    """A parked item holds nobody."""
+    patch("services.runtime.parking.gate:Lanes._is_held", lambda _: lambda *__: False)
+
+
+def scans_as_they_come() -> None:
+    """Scans are kept, and added up, in the order of their arrival."""
+
+    def merge(parcel: Any, scans: Any) -> Any:
+        held = {scan.key: scan for scan in (*parcel.scans, *scans)}
+        new = tuple(held[key] for key in sorted(held.keys() - {scan.key for scan in parcel.scans}))
+        is_corrected = any(held[scan.key] != scan for scan in parcel.scans)
+        changed = replace(parcel, scans=tuple(held.values()), trail=None)
+        return Merged(parcel=changed, new=new, is_corrected=is_corrected)
+
+    patch("services.orders.domain.rules.report_scans:merge_scans", lambda _: merge)
+    patch("services.orders.domain.tracking.ordering:_ordered", lambda _: list)

@@ -1,0 +1,97 @@
+"""Named points in a service at which it can be told to die by SIGKILL, or to freeze by SIGSTOP.
+
+The order is a file `<replica>.order` in the control folder that holds the signal and the point's
+name. Whoever reaches the point takes the file away, writes what it does to its log, and signals
+itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from chaos.patching import around
+
+BEFORE_TRANSACTION = "before the transaction"
+MID_BATCH = "mid-batch, before the outbox"
+INSIDE_TRANSACTION = "inside the transaction, all written"
+AFTER_COMMIT = "after commit, before the acknowledgement"
+MID_PRODUCE = "mid-produce"
+AFTER_PRODUCE = "after produce, before delete"
+BEFORE_KAFKA_COMMIT = "marker written, before Kafka's commit"
+AFTER_KAFKA_COMMIT = "after Kafka's commit, before delete"
+BEFORE_PLACING = "before a transaction that places an order"
+PLACED_WRITTEN = "inside a transaction that places an order, all written"
+PLACED_COMMITTED = "after commit of a placed order, before the acknowledgement"
+
+_PLACING = (BEFORE_PLACING, PLACED_WRITTEN, PLACED_COMMITTED)
+"""A batch may have nothing to tell. One that places an order has, and once only."""
+CONSUMING = (BEFORE_TRANSACTION, MID_BATCH, INSIDE_TRANSACTION, AFTER_COMMIT)
+PUBLISHING = (MID_PRODUCE, AFTER_PRODUCE)
+PUBLISHING_ONCE = (MID_PRODUCE, AFTER_PRODUCE, BEFORE_KAFKA_COMMIT, AFTER_KAFKA_COMMIT)
+
+_CONSUMER = "services.runtime.consumer.consumer:BatchConsumer"
+_ONCE = "services.runtime.outbox.delivery:ExactlyOnce"
+_PLACES: Sequence[tuple[str, str, str]] = (
+    (BEFORE_TRANSACTION, f"{_CONSUMER}._transact", "before"),
+    (MID_BATCH, "services.runtime.outbox.outbox:Outbox.append", "before"),
+    (INSIDE_TRANSACTION, "services.runtime.partitions.positions:Positions.save", "after"),
+    (AFTER_COMMIT, f"{_CONSUMER}._transact", "after"),
+    (MID_PRODUCE, "aiokafka:AIOKafkaProducer.send_batch", "after"),
+    (AFTER_PRODUCE, "services.runtime.outbox.delivery:AtLeastOnce._send", "after"),
+    (AFTER_PRODUCE, f"{_ONCE}._send", "after"),
+    (BEFORE_KAFKA_COMMIT, f"{_ONCE}._mark", "after"),
+    (AFTER_KAFKA_COMMIT, f"{_ONCE}._commit", "after"),
+    (BEFORE_PLACING, f"{_CONSUMER}._transact", "before"),
+    (PLACED_WRITTEN, f"{_CONSUMER}._apply_fenced", "after"),
+    (PLACED_COMMITTED, f"{_CONSUMER}._transact", "after"),
+)
+
+
+def order_file(control: Path, replica: str) -> Path:
+    """Where a replica finds its order."""
+    return control / f"{replica}.order"
+
+
+def order(act: signal.Signals, point: str) -> str:
+    """What the order says."""
+    return f"{act.name} {point}"
+
+
+def install(control: str, replica: str) -> None:
+    """Make every point look for the order.
+
+    Raises:
+        NameGone: a function that marks a point is no longer there.
+    """
+    orders = order_file(Path(control), replica)
+    for point, place, when in _PLACES:
+        around(place, **{when: _reaper(orders, point)})
+
+
+def _places_order(arguments: Sequence[Any]) -> bool:
+    """Whether one of the arguments holds records by partition, and one of them an `order.place`."""
+    batches = (each for each in arguments if isinstance(each, Mapping))
+    records = (record for batch in batches for part in batch.values() for record in part)
+    return any(("ce_type", b"order.place") in record.headers for record in records)
+
+
+def _reaper(orders: Path, point: str) -> Callable[..., None]:
+    def look(*arguments: Any, **_: Any) -> None:
+        try:
+            act, _, wanted = orders.read_text(encoding="utf-8").partition(" ")
+        except FileNotFoundError:
+            return
+        if wanted == point and (point not in _PLACING or _places_order(arguments)):
+            orders.unlink()
+            told = {"event": "struck_at", "point": point, "signal": act}
+            sys.stderr.write(f"{json.dumps(told)}\n")
+            sys.stderr.flush()
+            os.kill(os.getpid(), signal.Signals[act])
+
+    return look

@@ -1,0 +1,96 @@
+"""What every act of an operator shares: who, why, which item, and whether it is only a try."""
+
+import getpass
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from orderflow.console.terminal import CommandError, WrongArgument
+from schemas.topics import TOPICS
+from services.runtime.config.settings import SERVICES
+from services.runtime.messages.records import Coordinates
+
+By = Annotated[
+    str | None, typer.Option("--by", help="Who does it, for the audit; your login name unless set.")
+]
+Why = Annotated[
+    str | None, typer.Option("--why", help="Why, for the audit; needed unless --dry-run.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would happen, and do none of it.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who does something, and why."""
+
+    actor: str
+    reason: str
+
+
+def sign(by: str | None, why: str | None, *, is_try: bool) -> Signature:
+    """The signature of an act.
+
+    Raises:
+        WrongArgument: no reason is given for what is to be done in earnest.
+    """
+    if not (why and why.strip()) and not is_try:
+        raise WrongArgument("say why, for the audit: --why '…' (or see what it does by --dry-run)")
+    return Signature((by or "").strip() or _login_name(), (why or "a try").strip())
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # A container's user may have no name.
+        raise CommandError("this login has no name: say who does it by --by") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A record by where it lies, or one item of it; `index` None: the record's items, all."""
+
+    coordinates: Coordinates
+    index: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.coordinates}" + ("" if self.index is None else f"#{self.index}")
+
+
+def spot_of(text: str) -> Spot:
+    """Read `topic/partition/offset`, with `#index` or `/index` for one item.
+
+    Raises:
+        WrongArgument: it is none.
+    """
+    parts = text.replace("#", "/").split("/")
+    if parts[0] not in TOPICS:
+        raise WrongArgument(f"{text}: no topic {parts[0]}; there are {', '.join(TOPICS)}")
+    try:
+        partition, offset, *index = (int(part) for part in parts[1:])
+        (item,) = index or (None,)
+    except ValueError:
+        raise WrongArgument(
+            f"{text!r} names no item: write topic/partition/offset, with #index for one of many"
+        ) from None
+    return Spot(Coordinates(parts[0], partition, offset), item)
+
+
+def readers_of(topic: str) -> list[str]:
+    """The services that read a topic of the catalogue."""
+    return [service for service in SERVICES if service in TOPICS[topic].readers]
+
+
+def chosen_services(service: str | None) -> list[str]:
+    """One service, or all of them.
+
+    Raises:
+        WrongArgument: there is no such service.
+    """
+    if service is None:
+        return list(SERVICES)
+    if service not in SERVICES:
+        raise WrongArgument(f"no service {service}; there are {', '.join(SERVICES)}")
+    return [service]

@@ -1,0 +1,98 @@
+"""One order explained: its state, its parcels, their scans, and why each did what it did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from services.orders import store
+from services.orders.domain.model.ids import order_id_of
+from services.orders.domain.model.order import Order, Shipment
+from services.orders.domain.model.parcel import Parcel, scans_of
+from services.orders.domain.model.references import (
+    Reference,
+    ReferenceKind,
+    number_key,
+    reference_key,
+)
+from services.orders.domain.tracking.explanation import Verdict
+from services.orders.domain.tracking.explanation import explain as verdicts_on
+from services.runtime.messages.headers import Unreadable
+from services.runtime.outbox.outbox import SQL as OUTBOX_SQL
+from services.runtime.outbox.outbox import shard_of
+from services.runtime.outbox.packing import unpack
+from services.runtime.postgres.queries import load
+
+SQL = load(Path(__file__).parent / "explain_order.sql")
+PACKED_ROWS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An order as found; `order` is None where there is none. `waiting` are items that name it."""
+
+    order_id: str
+    order: Order | None
+    scans: dict[str, tuple[Verdict, ...]]
+    waiting: list[dict[str, Any]]
+    unpublished: int
+
+
+async def explain(
+    connection: asyncpg.Connection, shop: str, number: str, now: datetime
+) -> Explained:
+    """Read one order by its shop and number, with its parcels, and say why it stands as it does."""
+    order_id = order_id_of(shop, number)
+    order = await store.read_order(connection, order_id)
+    numbers = [s.number for s in order.shipments if s.number] if order else []
+    parcels = await store.read_parcels(connection, numbers)
+    names = [reference_key(Reference(shop, ReferenceKind.ORDER_NUMBER, number))]
+    names += [reference_key(Reference(shop, ReferenceKind.UUID, order_id))]
+    names += [number_key(each) for each in numbers]
+    waiting = await connection.fetch(SQL["waiting_for"], names)
+    return Explained(
+        order_id=order_id,
+        order=order,
+        scans=_verdicts(order.shipments if order else (), parcels, now),
+        waiting=[dict(row) for row in waiting],
+        unpublished=await _unpublished(connection, order_id),
+    )
+
+
+async def _unpublished(connection: asyncpg.Connection, order_id: str) -> int:
+    """Rows of the outbox that hold records of the order; of packed ones the shard's oldest.
+
+    A row that cannot be read is counted: it may hold some.
+    """
+    key = order_id.encode()
+    found: int = await connection.fetchval(SQL["unpublished"], key)
+    shards = await connection.fetchval(OUTBOX_SQL["find_shards"])
+    if shards is None:
+        return found
+    rows = await connection.fetch(
+        OUTBOX_SQL["read_packed"], shard_of(order_id, shards), PACKED_ROWS_MAX
+    )
+    return found + sum(_may_hold(row, key) for row in rows)
+
+
+def _may_hold(row: asyncpg.Record, key: bytes) -> bool:
+    try:
+        return key in unpack(row["packed"], row["records"], row["unpacked_bytes"]).keys
+    except Unreadable:
+        return True
+
+
+def _verdicts(
+    shipments: Sequence[Shipment], parcels: dict[str, Parcel], now: datetime
+) -> dict[str, tuple[Verdict, ...]]:
+    """The same computation that decided the states, this time for its reasons."""
+    return {
+        shipment.shipment_id: verdicts_on(
+            scans_of(parcels[shipment.number], shipment.shipment_id), now
+        )
+        for shipment in shipments
+        if shipment.number in parcels
+    }

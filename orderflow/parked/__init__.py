@@ -1,0 +1,1 @@
+"""Parked items: find, show, act on."""

@@ -1,0 +1,1 @@
+"""Rejected items: find, show, send again."""

@@ -1,1 +1,0 @@
-"""What commands print of what they found, one module for each."""

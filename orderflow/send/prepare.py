@@ -1,0 +1,193 @@
+"""Messages written as JSON lines: read, checked against the contract, made ready to publish.
+
+One line is `{"type": "order.upsert", "value": {…}}`, with `key`, `id`, `source`, `topic`, `time`,
+`subject` and `headers` (texts by name) if they should be other than they would be. `data` is as
+good a name as `value`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any
+
+import orjson
+
+from schemas import claims, commands, tracking
+from schemas.topics import TOPICS
+from services.runtime.clock import new_id
+from services.runtime.messages.json_codec import (
+    FieldError,
+    Malformed,
+    decode_json,
+    validate,
+)
+
+SOURCE = "orderflow-send"
+BY_TOPIC: Mapping[str, Mapping[str, Any]] = {
+    "orders.commands": commands.MODELS,
+    "carrier.tracking": tracking.MODELS,
+    "claims.commands": claims.MODELS,
+}
+TOPIC_OF = {kind: topic for topic, models in BY_TOPIC.items() for kind in models}
+MEMBERS = ("type", "value", "data", "key", "id", "source", "topic", "time", "subject", "headers")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message ready for Kafka; `topic` is the catalogue's name, `items` how many it holds."""
+
+    line: int
+    topic: str
+    type: str
+    key: str
+    id: str
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with a line; `pointer` lies in the message's value, or in the line itself."""
+
+    line: int
+    pointer: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.pointer or '/'}: {self.message}"
+
+
+def prepare(
+    lines: Iterable[bytes], now: datetime, *, is_checked: bool = True
+) -> tuple[list[Prepared], list[Flaw]]:
+    """Read JSON lines (empty ones are skipped); with `is_checked` each must fit the contract."""
+    good: list[Prepared] = []
+    flaws: list[Flaw] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            good.append(_prepared(number, line, now, is_checked))
+        except Malformed as malformed:
+            flaws += [Flaw(number, e.pointer, e.message) for e in malformed.errors]
+    return good, flaws
+
+
+def _prepared(number: int, line: bytes, now: datetime, is_checked: bool) -> Prepared:
+    members = decode_json(line.strip())
+    kind, topic, value = _read(members)
+    if is_checked:
+        model = BY_TOPIC[topic].get(kind)
+        if model is None:
+            raise _malformed("/topic", f"{topic} takes no {kind}")
+        validate(model, value)
+        _check_bulk(kind, value)
+    identifier = str(members.get("id") or new_id())
+    return Prepared(
+        line=number,
+        topic=topic,
+        type=kind,
+        key=str(members.get("key") or default_key(kind, value)),
+        id=identifier,
+        value=_encoded(value, topic),
+        headers=_headers(members, kind, identifier, now),
+        items=len(value["items"]) if _is_bulk(kind, value) else 1,
+    )
+
+
+def _read(members: Any) -> tuple[str, str, Any]:
+    """Type, topic and value of a line, or Malformed with what it lacks."""
+    if not isinstance(members, dict):
+        raise _malformed("", 'a line is an object: {"type": "order.upsert", "value": {…}}')
+    strange = sorted(set(members) - set(MEMBERS))
+    if strange:
+        raise _malformed(f"/{strange[0]}", f"unknown; a line has {', '.join(MEMBERS)}")
+    kind, value = members.get("type"), members.get("value", members.get("data"))
+    if not isinstance(kind, str):
+        raise _malformed("/type", f"missing; one of {', '.join(TOPIC_OF)}")
+    if not isinstance(value, dict):
+        raise _malformed("/value", "missing; the message itself, an object")
+    topic = members.get("topic") or TOPIC_OF.get(kind)
+    if topic is None:
+        near = get_close_matches(kind, TOPIC_OF, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(TOPIC_OF)}"
+        raise _malformed("/type", f"no type {kind!r}; {hint}")
+    if not isinstance(topic, str) or topic not in BY_TOPIC:
+        raise _malformed("/topic", f"{topic!r} is no topic to send to; {', '.join(BY_TOPIC)} are")
+    return kind, topic, value
+
+
+def _check_bulk(kind: str, value: Mapping[str, Any]) -> None:
+    """The contract lets a bulk command through with bad items in it; a person wants to know now."""
+    if _is_bulk(kind, value):
+        for index, item in enumerate(value["items"]):
+            validate(commands.BulkFulfillment, item, f"/items/{index}")
+
+
+def _is_bulk(kind: str, value: Mapping[str, Any]) -> bool:
+    return kind == commands.ORDERS_FULFILL_BULK and isinstance(value.get("items"), list)
+
+
+def default_key(kind: str, value: Mapping[str, Any]) -> str:
+    """The key the contract asks for: `{carrier}/{number}` for tracking, else `{shop}/{order}`.
+
+    A bulk command has the shop alone.
+    """
+    if TOPIC_OF.get(kind) == "carrier.tracking":
+        return f"{value.get('carrier_reference') or 'unknown'}/{value.get('tracking_number')}"
+    order = value.get("order")
+    placed = order.get("order_number") if isinstance(order, dict) else None
+    number = placed or value.get("id") or value.get("order_number") or value.get("claim_id")
+    shop = str(value.get("shop_slug") or "unknown")
+    return f"{shop}/{number}" if number else shop
+
+
+def _headers(
+    members: Mapping[str, Any], kind: str, identifier: str, now: datetime
+) -> tuple[tuple[str, bytes], ...]:
+    own = members.get("headers") or {}
+    if not isinstance(own, dict) or not all(isinstance(text, str) for text in own.values()):
+        raise _malformed("/headers", 'texts by name, such as {"x-batch": "7"}')
+    standard = {
+        "ce_specversion": "1.0",
+        "ce_id": identifier,
+        "ce_source": str(members.get("source") or SOURCE),
+        "ce_type": kind,
+        "ce_time": str(members.get("time") or now.isoformat()),
+        "content-type": "application/json",
+        "traceparent": _traceparent(),
+    }
+    if members.get("subject"):
+        standard["ce_subject"] = str(members["subject"])
+    return tuple((name, text.encode()) for name, text in (standard | own).items())
+
+
+def _encoded(value: Mapping[str, Any], topic: str) -> bytes:
+    """The value as it is published; what Kafka would not take is told of by its line."""
+    try:
+        encoded = orjson.dumps(value, default=_number)
+    except TypeError as error:
+        raise _malformed("/value", f"holds a number too large to send: {error}") from None
+    limit = TOPICS[topic].max_message_bytes
+    if len(encoded) > limit:
+        raise _malformed("/value", f"takes {len(encoded):,} bytes; {topic} takes {limit:,}")
+    return encoded
+
+
+def _traceparent() -> str:
+    """A new trace (W3C Trace Context), so that the events of this message can be found by it."""
+    return f"00-{new_id().replace('-', '')}-{new_id().replace('-', '')[:16]}-01"
+
+
+def _number(value: object) -> orjson.Fragment:
+    """Decimals as they were written: a float would change an amount."""
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _malformed(pointer: str, message: str) -> Malformed:
+    return Malformed("line", [FieldError(pointer, message)])

@@ -1,0 +1,22 @@
+"""Emptying the facts, to be filled again from snapshots (docs/decisions/0070)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from services.runtime.operations.rebuild import empty_tables
+from services.runtime.postgres.connections import Connection
+from services.runtime.postgres.queries import load
+
+SQL = load(Path(__file__).parent / "rebuild.sql")
+TABLES = {
+    "parcel_fact": "delete_parcels",
+    "order_fact": "delete_orders",
+    "claim_fact": "delete_claims",
+}
+
+
+async def empty(connection: Connection, now: datetime) -> dict[str, int]:  # noqa: ARG001 - as claims
+    """Empty them in the caller's transaction; returns rows by table."""
+    return await empty_tables(connection, {table: SQL[name] for table, name in TABLES.items()})

@@ -1,0 +1,157 @@
+"""Updating and withdrawing a claim: which status follows which, and what a change may touch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from services.claims.domain import limits, size
+from services.claims.domain.claim import (
+    HISTORY_MAX,
+    Claim,
+    Status,
+    StatusChange,
+)
+from services.claims.domain.commands import UpdateClaim, WithdrawClaim
+from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderClaims, Outcome
+from services.claims.domain.open_claim import check_left, open_twin
+from services.claims.domain.reasons import Refusal, Refused
+
+UNCHANGED = "unchanged"
+ALREADY_WITHDRAWN = "already_withdrawn"
+
+NEXT: dict[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.ACCEPTED, Status.REJECTED, Status.CLOSED}),
+    Status.ACCEPTED: frozenset({Status.CLOSED}),
+    Status.REJECTED: frozenset({Status.CLOSED}),
+    Status.CLOSED: frozenset({Status.PENDING}),
+}
+"""Which status may follow which; back to pending only with a reason."""
+
+
+def decide_update(
+    state: OrderClaims, claim: Claim, command: UpdateClaim, now: datetime
+) -> Decision:
+    """Change the claim, or say why not.
+
+    Raises:
+        Refused: a rule is broken.
+    """
+    if claim.deleted_at is not None:
+        raise Refused(Refusal.CLAIM_WITHDRAWN, "/claim_id", claim=claim.claim_id)
+    changed = _with_status(state, _with_fields(claim, command), command, now)
+    fields = _changed_fields(claim, changed)
+    if claim.status is Status.CLOSED and changed.status is Status.CLOSED and fields:
+        raise Refused(Refusal.CLAIM_CLOSED, "/claim_id", claim=claim.claim_id)
+    limits.check(changed.evidence, changed.selected_items)
+    size.check(changed.description, changed.selected_items, changed.evidence)
+    if not fields:
+        remembered = claim.remembering(command.item_id)
+        return Decision(outcome=Outcome.NO_CHANGE, reason=UNCHANGED, claim=remembered)
+    changed = replace(changed, updated_at=now).remembering(command.item_id)
+    why = command.reason_for_change
+    return _happened(Action.UPDATED, state, claim, changed, fields=fields, why=why)
+
+
+def decide_withdrawal(
+    state: OrderClaims, claim: Claim, command: WithdrawClaim, now: datetime
+) -> Decision:
+    """Take the claim back for good; its goods can be claimed again.
+
+    Raises:
+        Refused: the claim is closed: what it led to has happened.
+    """
+    if claim.deleted_at is not None:
+        remembered = claim.remembering(command.item_id)
+        return Decision(outcome=Outcome.NO_CHANGE, reason=ALREADY_WITHDRAWN, claim=remembered)
+    if claim.status is Status.CLOSED:
+        raise Refused(Refusal.CLAIM_CLOSED, "/claim_id", claim=claim.claim_id)
+    gone = replace(claim, deleted_at=now, updated_at=now, withdrawal_reason=command.reason)
+    changed = gone.remembering(command.item_id)
+    fields = ("deleted_at",)
+    return _happened(Action.WITHDRAWN, state, claim, changed, fields=fields, why=command.reason)
+
+
+def _with_fields(claim: Claim, command: UpdateClaim) -> Claim:
+    links = _given(
+        image_urls=command.image_urls,
+        optional_image_urls=command.optional_image_urls,
+        customer_signature_image_url=command.customer_signature_image_url,
+    )
+    fields = _given(
+        resolution_preference=command.resolution_preference, description=command.description
+    )
+    return replace(claim, evidence=replace(claim.evidence, **links), **fields)
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _with_status(state: OrderClaims, claim: Claim, command: UpdateClaim, now: datetime) -> Claim:
+    wanted = command.status
+    if wanted is None or wanted is claim.status:
+        return claim
+    _check_step(claim, wanted, command.reason_for_change)
+    if wanted is Status.PENDING:
+        _check_reopening(state, claim)
+    step = StatusChange(status=wanted, at=now, reason=command.reason_for_change)
+    granted = wanted is Status.ACCEPTED or (claim.is_granted and wanted is not Status.REJECTED)
+    history = (*claim.history, step)[-HISTORY_MAX:]
+    return replace(claim, status=wanted, is_granted=granted, history=history)
+
+
+def _check_step(claim: Claim, wanted: Status, why: str | None) -> None:
+    allowed = NEXT[claim.status]
+    if wanted not in allowed:
+        facts = {"status": claim.status, "wanted": wanted, "allowed": ", ".join(sorted(allowed))}
+        raise Refused(Refusal.STATUS_NOT_ALLOWED, "/status", **facts)
+    if wanted is Status.PENDING and not (why and why.strip()):
+        raise Refused(Refusal.REOPENING_NEEDS_REASON, "/reason_for_change")
+
+
+def _check_reopening(state: OrderClaims, claim: Claim) -> None:
+    """While the claim was closed, others may have taken its goods or its place."""
+    twin = open_twin(state, claim.reason, claim.shipment, claim.items_hash)
+    if twin:
+        raise Refused(Refusal.CLAIM_ALREADY_OPEN, "/status", claim=twin.claim_id)
+    if claim.is_holding or claim.shipment is None:
+        return
+    shipment = state.order.shipment(claim.shipment.shipment_id, None)
+    if shipment:
+        wanted = Counter({goods.product: goods.quantity for goods in claim.holds})
+        check_left(wanted, state, shipment)
+
+
+def _changed_fields(before: Claim, after: Claim) -> tuple[str, ...]:
+    names = ("status", "resolution_preference", "description")
+    links = ("image_urls", "optional_image_urls", "customer_signature_image_url")
+    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+    return (
+        *changed,
+        *(n for n in links if getattr(before.evidence, n) != getattr(after.evidence, n)),
+    )
+
+
+def _happened(
+    action: Action,
+    state: OrderClaims,
+    before: Claim,
+    after: Claim,
+    *,
+    fields: tuple[str, ...],
+    why: str | None,
+) -> Decision:
+    event = ClaimEvent(
+        action=action,
+        claim=after,
+        sequence=state.sequence + 1,
+        order_version=state.order.version,
+        previous_status=before.status,
+        changed_fields=fields,
+        reason=why,
+    )
+    return Decision(outcome=Outcome.APPLIED, claim=after, event=event)

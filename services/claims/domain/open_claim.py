@@ -1,0 +1,189 @@
+"""Opening a claim: what must be there, what is never allowed, and what makes two the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+from services.claims.domain import goods, limits, size
+from services.claims.domain.claim import Claim, ClaimedShipment, Reason, Status, StatusChange
+from services.claims.domain.commands import OpenClaim
+from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderClaims, Outcome
+from services.claims.domain.ids import Uuid, claim_id, digest
+from services.claims.domain.order_copy import OrderCopy, Shipment
+from services.claims.domain.reasons import NotYet, Refusal, Refused
+from services.claims.domain.references import order_name
+
+DUPLICATE = "duplicate"
+
+
+def decide_opening(state: OrderClaims, command: OpenClaim, now: datetime) -> Decision:
+    """Open the claim, or say why not.
+
+    Raises:
+        NotYet: the order, the parcel, its number or its delivery is not known yet.
+        Refused: a rule is broken.
+    """
+    order = state.order
+    identity = claim_id(order.order_id, command.item_id)
+    for known in state.claims.values():  # Also one that it named again; open still or not.
+        if known.claim_id == identity or known.has_met(command.item_id):
+            return _duplicate(known.claim_id)
+    _check_order(order, command)
+    shipment = _shipment(order, command)
+    twin = open_twin(state, command.reason, shipment, goods.selection_hash(command.selected_items))
+    if twin:
+        return _duplicate(twin.claim_id, claim=twin.remembering(command.item_id))
+    limits.check(command.evidence, command.selected_items)
+    size.check(command.description, command.selected_items, command.evidence)
+    claimed = _claimed_goods(state, shipment, command)
+    return _opened(state, command, shipment, claimed, now)
+
+
+def open_twin(
+    state: OrderClaims, reason: Reason, shipment: Shipment | ClaimedShipment | None, items_hash: str
+) -> Claim | None:
+    """An open claim for the same reason and items of the same parcel."""
+    shipment_id = shipment.shipment_id if shipment else None
+    for claim in state.claims.values():
+        same_parcel = (claim.shipment.shipment_id if claim.shipment else None) == shipment_id
+        same_problem = claim.reason is reason and claim.items_hash == items_hash
+        if claim.is_open and same_parcel and same_problem:
+            return claim
+    return None
+
+
+def check_left(wanted: Counter[str], state: OrderClaims, shipment: Shipment) -> None:
+    """Raise Refused when more is wanted of a product than can still be claimed."""
+    left = goods.left_to_claim(state.order, shipment, state.claims.values())
+    shipped = goods.quantities(goods.contents(state.order, shipment))
+    for key, count in wanted.items():
+        if count > left[key]:
+            item = key.split("/", 1)[1]
+            raise Refused(
+                Refusal.QUANTITY_ABOVE_SHIPPED,
+                "/selected_items",
+                wanted=count,
+                item=item,
+                left=left[key],
+                shipped=shipped[key],
+            )
+
+
+def _duplicate(known: Uuid, claim: Claim | None = None) -> Decision:
+    detail = f"claim {known} was opened for this already"
+    return Decision(outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail, claim=claim)
+
+
+def _check_order(order: OrderCopy, command: OpenClaim) -> None:
+    reference = command.order
+    facts = {"shop": reference.shop, "kind": reference.kind, "value": reference.value}
+    if not order.is_seen:
+        raise NotYet(order_name(order.order_id), Refusal.ORDER_NOT_FOUND, "/id", **facts)
+    if order.shop != reference.shop:  # Known by its UUID, and none of this shop's.
+        raise Refused(Refusal.ORDER_NOT_FOUND, "/id", **facts)
+
+
+def _shipment(order: OrderCopy, command: OpenClaim) -> Shipment | None:
+    """The parcel the claim is about; None for a support claim that names none."""
+    pointer = "/shipment_id" if command.shipment_id else "/tracking_number"
+    named = command.shipment_id or command.tracking_number
+    if named is None:
+        if command.reason is Reason.SUPPORT and not command.selected_items:
+            return None
+        raise Refused(Refusal.SHIPMENT_NOT_NAMED, "/shipment_id")
+    later = order_name(order.order_id)
+    shipment = order.shipment(command.shipment_id, command.tracking_number)
+    if shipment is None:
+        names = " and ".join(n for n in (command.shipment_id, command.tracking_number) if n)
+        facts = {"order": order.order_number, "shipment": names}
+        raise NotYet(later, Refusal.SHIPMENT_NOT_FOUND, pointer, **facts)
+    _check_phase(shipment, command, later, pointer)
+    return shipment
+
+
+def _check_phase(shipment: Shipment, command: OpenClaim, later: str, pointer: str) -> None:
+    about_goods = command.reason is not Reason.SUPPORT or bool(command.selected_items)
+    if about_goods and not shipment.is_shipped:
+        raise NotYet(later, Refusal.NOT_SHIPPED, pointer, shipment=shipment.shipment_id)
+    if command.reason is Reason.INVESTIGATION and not shipment.is_delivered:
+        facts = {"shipment": shipment.shipment_id, "phase": shipment.phase}
+        raise NotYet(later, Refusal.NOT_DELIVERED, "/reason", **facts)
+
+
+def _claimed_goods(
+    state: OrderClaims, shipment: Shipment | None, command: OpenClaim
+) -> Counter[str]:
+    """What the claim holds: the selected items, or all that is left of the whole parcel.
+
+    Support moves neither goods nor money: its items must have been in the parcel, and stay free.
+    """
+    if shipment is None:
+        return Counter()
+    products = goods.contents(state.order, shipment)
+    wanted = goods.match(command.selected_items, products, shipment)
+    if command.reason is Reason.SUPPORT:
+        check_left(wanted, OrderClaims(order=state.order), shipment)
+        return Counter()
+    if wanted:
+        check_left(wanted, state, shipment)
+        return wanted
+    return _whole_parcel(state, shipment, command)
+
+
+def _whole_parcel(state: OrderClaims, shipment: Shipment, command: OpenClaim) -> Counter[str]:
+    if command.reason is Reason.PARTIAL_DAMAGE:
+        raise Refused(Refusal.ITEMS_NOT_SELECTED, "/selected_items")
+    left = goods.left_to_claim(state.order, shipment, state.claims.values())
+    if left and not left.total():
+        raise Refused(
+            Refusal.NOTHING_LEFT_TO_CLAIM, "/selected_items", shipment=shipment.shipment_id
+        )
+    return left
+
+
+def _opened(
+    state: OrderClaims,
+    command: OpenClaim,
+    shipment: Shipment | None,
+    claimed: Counter[str],
+    now: datetime,
+) -> Decision:
+    order = state.order
+    claim = Claim(
+        claim_id=claim_id(order.order_id, command.item_id),
+        order_id=order.order_id,
+        order_number=order.order_number,
+        shop=order.shop,
+        shipment=_snapshot(shipment),
+        reason=command.reason,
+        resolution_preference=command.resolution_preference,
+        description=command.description,
+        selected_items=command.selected_items,
+        items_hash=goods.selection_hash(command.selected_items),
+        holds=goods.held(claimed),
+        evidence=command.evidence,
+        dropoff_permission=command.dropoff_permission,
+        history=(StatusChange(status=Status.PENDING, at=now),),
+        created_at=now,
+        updated_at=now,
+        applied=(digest(command.item_id),),
+    )
+    event = ClaimEvent(
+        action=Action.CREATED,
+        claim=claim,
+        sequence=state.sequence + 1,
+        order_version=order.version,
+    )
+    return Decision(outcome=Outcome.APPLIED, claim=claim, event=event)
+
+
+def _snapshot(shipment: Shipment | None) -> ClaimedShipment | None:
+    if shipment is None:
+        return None
+    return ClaimedShipment(
+        shipment_id=shipment.shipment_id,
+        tracking_number=shipment.tracking_number,
+        carrier_reference=shipment.carrier_reference,
+        phase=shipment.phase,
+    )

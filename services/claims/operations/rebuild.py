@@ -1,0 +1,19 @@
+"""Emptying the tables of claims, to be filled again from snapshots (docs/decisions/0070)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from services.runtime.operations.rebuild import empty_tables
+from services.runtime.postgres.connections import Connection
+from services.runtime.postgres.queries import load
+
+SQL = load(Path(__file__).parent / "rebuild.sql")
+TABLES = {"claim": "delete_claims", "order_copy": "delete_order_copies", "anchor": "delete_anchors"}
+
+
+async def empty(connection: Connection, now: datetime) -> dict[str, int]:
+    """Empty them in the caller's transaction, at business time `now`; returns rows by table."""
+    await connection.execute(SQL["begin_rebuild"], now)
+    return await empty_tables(connection, {table: SQL[name] for table, name in TABLES.items()})

@@ -1,0 +1,102 @@
+"""The one entrance: `decide` what a command leads to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.model.commands import (
+    CancelOrder,
+    Command,
+    PlaceOrder,
+    RecordClaim,
+    ReportTracking,
+    UpdateOrder,
+    UpdateShipment,
+    UpsertAnalytics,
+    UpsertOrder,
+    names,
+)
+from services.orders.domain.model.copying import replace
+from services.orders.domain.model.decision import Decision, Outcome, World
+from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.reasons import SENTENCES, NotYet, Refused, Unchanged
+from services.orders.domain.rules.acceptance import find
+from services.orders.domain.rules.analytics import upsert_analytics
+from services.orders.domain.rules.place_order import place, upsert
+from services.orders.domain.rules.record_claim import record
+from services.orders.domain.rules.report_scans import report
+from services.orders.domain.rules.update_order import cancel, update_order, update_shipment
+
+
+def decide(world: World, command: Command, now: datetime) -> Decision:
+    """Decide `command` on what was read. Pure; refuses by its outcome, never by an exception.
+
+    `now` is the business time (aware). Nothing of `world` is changed: the caller applies the
+    decision's orders, parcels and references before it decides the next item.
+    """
+    ledger = Ledger(world=world, item=command, now=now)
+    try:
+        order_id = _carry_out(ledger, command)
+    except Unchanged as unchanged:
+        return Decision(
+            outcome=Outcome.NO_CHANGE,
+            reason=unchanged.reason,
+            detail=SENTENCES[unchanged.reason],
+            order_id=_order_of(world, command, now),
+        )
+    except Refused as refused:
+        return Decision(
+            outcome=Outcome.REJECTED,
+            reason=refused.reason,
+            detail=refused.detail,
+            pointer=refused.pointer,
+            order_id=_order_of(world, command, now),
+        )
+    except NotYet as missing:
+        return Decision(
+            outcome=Outcome.WAITING,
+            reason=missing.reason,
+            detail=SENTENCES[missing.reason],
+            waits_for=missing.waits_for,
+            order_id=_order_of(world, command, now),
+            # Scans of a number without an owner are kept on it; nothing else has changed.
+            parcels=tuple(ledger.parcels.values()),
+        )
+    decision = ledger.decision(order_id)
+    if isinstance(command, RecordClaim):
+        return replace(decision, outcome=Outcome.APPLIED, reason=None, detail=None)
+    return decision
+
+
+def _carry_out(ledger: Ledger, command: Command) -> Uuid | None:
+    match command:
+        case PlaceOrder():
+            return place(ledger, command)
+        case UpsertOrder():
+            return upsert(ledger, command)
+        case UpdateOrder():
+            return update_order(ledger, command)
+        case CancelOrder():
+            return cancel(ledger, command)
+        case UpdateShipment():
+            return update_shipment(ledger, command)
+        case UpsertAnalytics():
+            return upsert_analytics(ledger, command)
+        case ReportTracking():
+            return report(ledger, command)
+        case RecordClaim():
+            return record(ledger, command)
+        case _:
+            assert_never(command)
+
+
+def _order_of(world: World, command: Command, now: datetime) -> Uuid | None:
+    """The order an item is about, when it changes none, for its outcome record."""
+    ledger = Ledger(world=world, item=command, now=now)
+    for reference in names(command).references:
+        order = find(ledger, reference)
+        if order is not None:
+            return order.order_id
+    return None

@@ -1,0 +1,210 @@
+"""Commands: what the outside asks of orders, one frozen value per kind."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TypeAlias
+
+from services.orders.domain.model.copying import Value
+from services.orders.domain.model.ids import Uuid, digest_of
+from services.orders.domain.model.order import (
+    Address,
+    Analytics,
+    ClaimCopy,
+    Discount,
+    Product,
+)
+from services.orders.domain.model.parcel import normalise_number
+from services.orders.domain.model.references import Reference, ReferenceKind, canonical
+from services.orders.domain.tracking.scan import Scan
+
+
+class PlacementFields(Value, frozen=True, kw_only=True):
+    """What a command says of the purchase. None (also JSON null) = not said: what is stored stays.
+
+    An empty tuple is said: it empties. Lists and the address replace what was there as a whole.
+    """
+
+    order_number: str
+    external_id: str | None = None
+    order_name: str | None = None
+    order_placed_at: datetime | None = None
+    """None on creation = the time of the decision."""
+    promised_delivery_date: date | None = None
+    currency: str | None = None
+    """None on creation = EUR, as Karla has it."""
+    total_order_price: Decimal | None = None
+    shipping_price: Decimal | None = None
+    sub_total_price: Decimal | None = None
+    discount_price: Decimal | None = None
+    products: tuple[Product, ...] | None = None
+    discounts: tuple[Discount, ...] | None = None
+    email_id: str | None = None
+    address: Address | None = None
+    segments: tuple[str, ...] | None = None
+    weight: Decimal | None = None
+    user_agent: str | None = None
+    external_customer_id: str | None = None
+    expected_number_of_shipments: int | None = None
+    order_analytics: Analytics | None = None
+
+
+class Tracking(Value, frozen=True, kw_only=True):
+    """A tracking number to attach. `products` None or empty on a new parcel = all of the order."""
+
+    tracking_number: str
+    carrier_reference: str | None = None
+    tracking_url: str | None = None
+    tracking_placed_at: datetime | None = None
+    """None = the time of the decision."""
+    external_shipment_id: str | None = None
+    products: tuple[Product, ...] | None = None
+
+
+class Item(Value, frozen=True, kw_only=True):
+    """What every command has: the item that asked, and how new its sender says it is."""
+
+    item_id: Uuid
+    causation_id: str
+    """Id of the message that caused it, for the `causationid` of its events."""
+    source_version: int | None = None
+    """The shop's own version of the order; guards against older news."""
+    updated_at: datetime | None = None
+    """The same by the shop's time of change, for shops without versions."""
+
+    @property
+    def item_digest(self) -> int:
+        """Short form of `item_id`, kept on the order to know a repeat."""
+        return digest_of(self.item_id)
+
+
+class PlaceOrder(Item, frozen=True, kw_only=True):
+    """`order.place`: a new order."""
+
+    shop: str
+    order: PlacementFields
+
+
+class UpsertOrder(Item, frozen=True, kw_only=True):
+    """`order.upsert`, and each item of `orders.fulfill_bulk`: create, change or fulfil an order."""
+
+    shop: str
+    reference: Reference
+    order: PlacementFields | None = None
+    trackings: tuple[Tracking, ...] = ()
+    order_analytics: Analytics | None = None
+    """Beside the order; the one inside `order` counts only when this is None."""
+
+
+class UpdateOrder(Item, frozen=True, kw_only=True):
+    """`order.update`: address, expected number of shipments, or both."""
+
+    shop: str
+    reference: Reference
+    address: Address | None = None
+    expected_number_of_shipments: int | None = None
+
+
+class CancelOrder(Item, frozen=True, kw_only=True):
+    """`order.cancel`."""
+
+    shop: str
+    reference: Reference
+    reason: str | None = None
+    cancelled_at: datetime | None = None
+    """None = the time of the decision."""
+
+
+class UpdateShipment(Item, frozen=True, kw_only=True):
+    """`shipment.update`: URL and products of one parcel, named by id or by tracking number.
+
+    `products` None skips, `()` empties, anything else replaces. The carrier only helps to name the
+    parcel; to correct a carrier send the tracking in an upsert.
+    """
+
+    shop: str
+    reference: Reference
+    shipment_id: Uuid | None = None
+    tracking_number: str | None = None
+    carrier_reference: str | None = None
+    tracking_url: str | None = None
+    products: tuple[Product, ...] | None = None
+
+
+class UpsertAnalytics(Item, frozen=True, kw_only=True):
+    """`order.analytics.upsert`: attribution sent after the order."""
+
+    shop: str
+    reference: Reference
+    order_analytics: Analytics
+
+
+class ReportTracking(Item, frozen=True, kw_only=True):
+    """`tracking.reported`: scans of one tracking number, from a carrier or an aggregator."""
+
+    tracking_number: str
+    carrier_reference: str | None = None
+    scans: tuple[Scan, ...] = ()
+
+
+class RecordClaim(Item, frozen=True, kw_only=True):
+    """A claim event taken into the order's passive copy: no version step and no event."""
+
+    shop: str
+    order_id: Uuid
+    claim: ClaimCopy
+
+
+Command: TypeAlias = (
+    PlaceOrder
+    | UpsertOrder
+    | UpdateOrder
+    | CancelOrder
+    | UpdateShipment
+    | UpsertAnalytics
+    | ReportTracking
+    | RecordClaim
+)
+
+
+class Names(Value, frozen=True):
+    """What a command names: to be locked and read before it is decided.
+
+    With the numbers' rows come their owners' orders: those must be in the `World` as well.
+    """
+
+    references: tuple[Reference, ...] = ()
+    numbers: tuple[str, ...] = ()
+    """Normalised tracking numbers."""
+
+
+def names(command: Command) -> Names:
+    """Every order reference and normalised tracking number that deciding `command` looks at."""
+    match command:
+        case PlaceOrder():
+            return Names(references_of(command.shop, command.order))
+        case UpsertOrder():
+            own = references_of(command.shop, command.order) if command.order else ()
+            asked = tuple(dict.fromkeys((canonical(command.reference), *own)))
+            numbers = (normalise_number(each.tracking_number) for each in command.trackings)
+            return Names(asked, tuple(dict.fromkeys(numbers)))
+        case ReportTracking():
+            return Names(numbers=(normalise_number(command.tracking_number),))
+        case RecordClaim():
+            return Names((Reference(command.shop, ReferenceKind.UUID, command.order_id),))
+        case _:
+            return Names((canonical(command.reference),))
+
+
+def references_of(shop: str, order: PlacementFields) -> tuple[Reference, ...]:
+    """The references that an order's fields give it."""
+    said = (
+        (ReferenceKind.ORDER_NUMBER, order.order_number),
+        (ReferenceKind.EXTERNAL_ID, order.external_id),
+        (ReferenceKind.ORDER_NAME, order.order_name),
+    )
+    return tuple(Reference(shop, kind, value) for kind, value in said if value is not None)
+
+
+# One batch spells each of its ids several times, and reading one is the dear part.

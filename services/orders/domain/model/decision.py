@@ -1,0 +1,167 @@
+"""Decision: what a command leads to. `World` is what was read for it, `Event` a fact it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from msgspec import field
+
+from services.orders.domain.model.copying import Value
+from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.order import Order, OrderStatus
+from services.orders.domain.model.parcel import Parcel
+from services.orders.domain.model.published import Told
+from services.orders.domain.model.reasons import Reason
+from services.orders.domain.model.references import Reference
+from services.orders.domain.tracking.catalogue import Flag, Phase
+from services.orders.domain.tracking.scan import Direction, Eta, Location, Pickup, Proof
+
+
+class Outcome(StrEnum):
+    """How an item ends. `WAITING` is the only one that is not final."""
+
+    APPLIED = "applied"
+    NO_CHANGE = "no_change"
+    REJECTED = "rejected"
+    WAITING = "waiting"
+
+
+class Topic(StrEnum):
+    """Topics of events, by their logical names."""
+
+    ORDERS = "orders.events"
+    SHIPMENTS = "shipments.events"
+
+
+class EventType(StrEnum):
+    """Types of events (CloudEvents `ce_type`)."""
+
+    ORDER_PLACED = "order.placed"
+    ORDER_UPDATED = "order.updated"
+    ORDER_PARTIALLY_FULFILLED = "order.partially_fulfilled"
+    ORDER_FULFILLED = "order.fulfilled"
+    ORDER_EXPECTED_SHIPMENTS_CHANGED = "order.expected_shipments_changed"
+    ORDER_CANCELLED = "order.cancelled"
+    ORDER_ANALYTICS_UPDATED = "order.analytics_updated"
+    ORDER_SNAPSHOT = "order.snapshot"
+    SHIPMENT_FULFILLED = "shipment.fulfilled"
+    SHIPMENT_UPDATED = "shipment.updated"
+    SHIPMENT_RELEASED = "shipment.released"
+    SHIPMENT_SCANNED = "shipment.scanned"
+
+
+class World(Value, frozen=True, kw_only=True):
+    """What the batch has read: read-only views, as earlier items of the batch left them.
+
+    It must hold, as far as they exist: the orders that the command's references name, its parcels,
+    and the orders of those parcels' owners. `references` maps order_number, external_id and
+    order_name references to orders; a uuid is looked up in `orders` itself.
+    """
+
+    orders: Mapping[Uuid, Order]
+    parcels: Mapping[str, Parcel]
+    """By normalised number."""
+    references: Mapping[Reference, Uuid]
+    told: Mapping[Uuid, Told] = field(default_factory=dict)
+    """After a restore: what was told of orders since the time they were restored to."""
+
+
+class OrderFact(Value, frozen=True, kw_only=True):
+    """What an order event tells (`event_data`), beside the envelope."""
+
+    status: OrderStatus
+    previous_status: OrderStatus | None = None
+    """None for a new order."""
+    changed_fields: tuple[str, ...] = ()
+    """Names of the order's public fields that differ now, in alphabetical order."""
+    shipment_ids: tuple[Uuid, ...] = ()
+    """Shipments that this decision attached, released, added or removed, in order of ordinal."""
+    reason: str | None = None
+    """The shop's reason for a cancellation."""
+
+
+class ShipmentFact(Value, frozen=True, kw_only=True):
+    """What a shipment event tells (`event_data`), beside the envelope."""
+
+    carrier_reference: str | None
+    tracking_number: str | None
+    tracking_url: str | None
+    direction: Direction
+    phase: Phase
+    """The phase the event's name stands for; the shipment's own is `shipment_phase`."""
+    shipment_phase: Phase
+    previous_phase: Phase | None
+    flag: Flag
+    previous_flag: Flag | None
+    eta: Eta | None
+    previous_eta: Eta | None
+    leg: int
+    updated_at: datetime
+    recorded_at: datetime
+    occurred_at: datetime
+    changed_fields: tuple[str, ...] = ()
+    """Only on `shipment.updated`."""
+    notify: bool = False
+    """Whether a customer should hear of it (rules 16 and 17)."""
+    scan_id: str | None = None
+    carrier_code: str | None = None
+    carrier_text: str | None = None
+    location: Location | None = None
+    reason: str | None = None
+    attempt: int | None = None
+    pickup: Pickup | None = None
+    proof: Proof | None = None
+    tz_known: bool = True
+
+
+class Event(Value, frozen=True, kw_only=True):
+    """One fact, numbered. Its context is built from the `Order` of the same decision."""
+
+    topic: Topic
+    type: EventType
+    event_name: str
+    event_group: str | None
+    event_id: Uuid
+    order_id: Uuid
+    shop: str
+    shipment_id: Uuid | None
+    sequence: int
+    """Number of the event among the order's on its topic, from 1, without gaps."""
+    order_version: int
+    """Number of the event among the order's on all topics, from 1, without gaps."""
+    occurred_at: datetime
+    triggered_at: datetime
+    causation_id: str
+    data: OrderFact | ShipmentFact
+
+
+References: TypeAlias = tuple[tuple[Reference, Uuid], ...]
+
+
+class Decision(Value, frozen=True, kw_only=True):
+    """What is to be written and published for one item.
+
+    `orders` and `parcels` are the changed values, also on `no_change` (what a repeat was known by
+    advances). Apply them to the world before deciding the next item.
+    """
+
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str | None = None
+    """A sentence with the fact and the way out, on a refusal."""
+    pointer: str | None = None
+    """JSON pointer to the member of the command's body that a refusal is about."""
+    order_id: Uuid | None = None
+    orders: tuple[Order, ...] = ()
+    parcels: tuple[Parcel, ...] = ()
+    events: tuple[Event, ...] = ()
+    """In the order in which they happened; numbers per order and topic are ascending."""
+    references: References = ()
+    """New references to store (order_number, external_id, order_name; a uuid needs no storing)."""
+    waits_for: str | None = None
+    """On `waiting`: the key whose appearance should bring the item back."""
+    appeared: tuple[str, ...] = ()
+    """Keys that exist from now on: waiting items with one of them are to be decided again."""

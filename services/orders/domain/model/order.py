@@ -1,0 +1,277 @@
+"""Order and its shipments: everything the orders service knows of one purchase, as one value."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from msgspec import field
+
+from services.orders.domain.model.copying import Value, replace
+from services.orders.domain.model.ids import Uuid
+from services.orders.domain.tracking.catalogue import State, state_of
+from services.orders.domain.tracking.scan import Direction
+from services.orders.domain.tracking.state import DRAFT, TrackingState
+
+SHIPMENTS_MAX = 100
+"""Most shipments one order can have (Karla's `expected_number_of_shipments`)."""
+
+
+class OrderStatus(StrEnum):
+    """Where an order is. `completed` (all parcels delivered) is derived, never stored."""
+
+    PLACED = "placed"
+    PARTIALLY_FULFILLED = "partially_fulfilled"
+    FULFILLED = "fulfilled"
+    CANCELLED = "cancelled"
+
+
+class ProductType(StrEnum):
+    """A single product, or a bundle of several."""
+
+    PRODUCT = "product"
+    BUNDLE = "bundle"
+
+
+class Image(Value, frozen=True, kw_only=True):
+    """A product's picture."""
+
+    src: str
+    alt: str | None = None
+
+
+class TaxLine(Value, frozen=True, kw_only=True):
+    """One tax on a product line."""
+
+    title: str | None = None
+    rate: Decimal | None = None
+    price: Decimal | None = None
+    currency: str | None = None
+
+
+class BundledProduct(Value, frozen=True, kw_only=True):
+    """A product inside a bundle; `quantity` is per bundle. Prices are per unit, weight in grams."""
+
+    title: str | None = None
+    sku: str | None = None
+    size: str | None = None
+    line_id: str | None = None
+    product_id: str | None = None
+    variant_id: str | None = None
+    quantity: int = 1
+    price: Decimal | None = None
+    weight: Decimal | None = None
+    images: tuple[Image, ...] = ()
+    tax_lines: tuple[TaxLine, ...] = ()
+    type: ProductType = ProductType.PRODUCT
+
+
+class Product(BundledProduct, frozen=True, kw_only=True):
+    """A line of an order, or a line of what is in a parcel. Money is in the order's currency."""
+
+    bundled_products: tuple[BundledProduct, ...] = ()
+
+
+class Discount(Value, frozen=True, kw_only=True):
+    """A discount on the order. `amount` is absolute, in the order's currency or per cent."""
+
+    code: str
+    amount: Decimal | None = None
+    type: str | None = None
+
+
+class Address(Value, frozen=True, kw_only=True):
+    """A delivery address. `street` is both lines combined; `country_code` has two letters."""
+
+    zip_code: str | None = None
+    address_line_1: str | None = None
+    address_line_2: str | None = None
+    street: str | None = None
+    city: str | None = None
+    province: str | None = None
+    province_code: str | None = None
+    country: str | None = None
+    country_code: str | None = None
+    name: str | None = None
+    phone: str | None = None
+    company: str | None = None
+
+
+class Analytics(Value, frozen=True, kw_only=True):
+    """Attribution of an order: which campaign brought it. Known keys, and whatever else came."""
+
+    campaign_id: str | None = None
+    campaign_code: str | None = None
+    source: str | None = None
+    medium: str | None = None
+    content: str | None = None
+    term: str | None = None
+    affiliate_code: str | None = None
+    product_sku: str | None = None
+    channel: str | None = None
+    clicked_at: datetime | None = None
+    session_id: str | None = None
+    method: str | None = None
+    confidence: str | None = None
+    extras: dict[str, Any] = field(default_factory=dict)
+    """Free-form keys as the shop sent them: JSON values only."""
+
+
+class Placement(Value, frozen=True, kw_only=True):
+    """What the shop said of the purchase. Amounts are in `currency` (ISO 4217), weight in grams."""
+
+    order_number: str
+    external_id: str | None = None
+    order_name: str | None = None
+    order_placed_at: datetime
+    promised_delivery_date: date | None = None
+    """The day promised to the customer, in the destination's time zone."""
+    currency: str = "EUR"
+    total_order_price: Decimal | None = None
+    shipping_price: Decimal | None = None
+    sub_total_price: Decimal | None = None
+    discount_price: Decimal | None = None
+    products: tuple[Product, ...] = ()
+    discounts: tuple[Discount, ...] = ()
+    email_id: str | None = None
+    address: Address = Address()
+    segments: tuple[str, ...] = ()
+    weight: Decimal | None = None
+    user_agent: str | None = None
+    external_customer_id: str | None = None
+
+
+class Shipment(Value, frozen=True, kw_only=True):
+    """One parcel of an order: a draft until a tracking number is attached."""
+
+    shipment_id: Uuid
+    ordinal: int
+    """Place in the order, from 1; the shipment's id is made from it."""
+    tracking_number: str | None = None
+    """As the shop wrote it; None on a draft."""
+    number: str | None = None
+    """The same number normalised: the key of its `Parcel`."""
+    carrier_reference: str | None = None
+    """The carrier the shop named. See `carrier` for the one in use."""
+    tracking_url: str | None = None
+    tracking_placed_at: datetime | None = None
+    external_shipment_id: str | None = None
+    products: tuple[Product, ...] | None = None
+    """What is inside; None means all products of the order, `()` none."""
+    archived: bool = False
+    """A draft of a cancelled order: nothing is expected of it any more."""
+    generation: int = 0
+    """How many reassignments the order had seen when the number was attached (see `Order`)."""
+    tracking: TrackingState = DRAFT
+
+    @property
+    def is_draft(self) -> bool:
+        """No tracking number yet."""
+        return self.number is None
+
+    @property
+    def direction(self) -> Direction:
+        """Which way it travels: a return may follow on the same number."""
+        return self.tracking.direction
+
+    @property
+    def carrier(self) -> str | None:
+        """The carrier the shop named, else the only one that reported scans."""
+        return self.carrier_reference or self.tracking.carrier
+
+    @property
+    def state(self) -> State:
+        """Grouping for a user interface."""
+        return State.ARCHIVED if self.archived else state_of(self.tracking.phase)
+
+
+class ClaimCopy(Value, frozen=True, kw_only=True):
+    """Passive copy of a claim, kept only to show it in the context of events."""
+
+    claim_id: Uuid
+    sequence: int
+    """The claim event's number within the order: an older copy never replaces a newer one."""
+    status: str
+    reason: str | None = None
+    resolution_preference: str | None = None
+    description: str | None = None
+    shipment_id: Uuid | None = None
+    tracking_number: str | None = None
+    carrier_reference: str | None = None
+    shipment_phase_at_creation: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    event_data: dict[str, Any] | None = None
+    """All that the event told, as JSON: shown in snapshots, from which claims can be rebuilt."""
+
+
+class Order(Value, frozen=True, kw_only=True):
+    """One order, whole.
+
+    `version` = `order_sequence` + `shipment_sequence`, one step per event; it lies above once
+    facts were decided that had been told already (`told`).
+    """
+
+    order_id: Uuid
+    shop: str
+    placement: Placement
+    status: OrderStatus
+    version: int
+    order_sequence: int
+    """Number of the last event on `orders.events`; 0 before the first."""
+    shipment_sequence: int
+    """Number of the last event on `shipments.events`; 0 before the first."""
+    expected_number_of_shipments: int
+    """In force: never below the number of parcels handed over."""
+    expected_asked: int
+    """As the shop asked; the one in force falls back to it when a parcel is taken away."""
+    shipments: tuple[Shipment, ...] = ()
+    """In ascending order of `ordinal`."""
+    order_analytics: Analytics | None = None
+    cancelled_at: datetime | None = None
+    cancel_reason: str | None = None
+    source_version: int | None = None
+    """Newest version of the order in the shop's own counting that was applied."""
+    updated_at: datetime | None = None
+    """Newest change in the shop's own time that was applied."""
+    analytics_source_version: int | None = None
+    analytics_updated_at: datetime | None = None
+    reassignments: int = 0
+    """How often a number left the order or changed carrier: keeps event ids apart afterwards."""
+    claims: tuple[ClaimCopy, ...] = ()
+    applied: tuple[int, ...] = ()
+    """Digests of the last 64 items applied, oldest first (signed 64-bit)."""
+
+    @property
+    def order_number(self) -> str:
+        """The shop's number of the order."""
+        return self.placement.order_number
+
+    @property
+    def placed_at(self) -> datetime:
+        """When the customer placed it."""
+        return self.placement.order_placed_at
+
+    @property
+    def fulfilled(self) -> tuple[Shipment, ...]:
+        """Shipments that have a tracking number."""
+        return tuple(shipment for shipment in self.shipments if not shipment.is_draft)
+
+    @property
+    def is_completed(self) -> bool:
+        """Every expected parcel is delivered."""
+        return len(self.fulfilled) >= self.expected_number_of_shipments and all(
+            shipment.state is State.DELIVERED for shipment in self.fulfilled
+        )
+
+
+def with_shipment(order: Order, changed: Shipment) -> Order:
+    """The order with one shipment replaced, or added, by ordinal."""
+    others = [each for each in order.shipments if each.ordinal != changed.ordinal]
+    return replace(order, shipments=tuple(sorted((*others, changed), key=_ordinal)))
+
+
+def _ordinal(shipment: Shipment) -> int:
+    return shipment.ordinal

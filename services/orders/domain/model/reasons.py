@@ -1,0 +1,100 @@
+"""Reasons: why an item changed nothing, was refused, or waits; a sentence each for its sender."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Reason(StrEnum):
+    """Codes as they stand in outcomes and rejections. Never renamed once published."""
+
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    NO_DIFFERENCE = "no_difference"
+    ORDER_NOT_FOUND = "order_not_found"
+    NUMBER_NOT_OWNED = "number_not_owned"
+    ORDER_EXISTS = "order_exists"
+    REFERENCE_CONFLICT = "reference_conflict"
+    TOO_MANY_SHIPMENTS = "too_many_shipments"
+    TOO_FEW_SHIPMENTS = "too_few_shipments"
+    QUANTITY_ABOVE_ORDERED = "quantity_above_ordered"
+    PRODUCT_UNKNOWN = "product_unknown"
+    TRACKING_NUMBER_IN_USE = "tracking_number_in_use"
+    TRACKING_NUMBER_EMPTY = "tracking_number_empty"
+    ORDER_CANCELLED = "order_cancelled"
+    SHIPMENT_NOT_FOUND = "shipment_not_found"
+    SHIPMENT_AMBIGUOUS = "shipment_ambiguous"
+    SHIPMENT_NOT_NAMED = "shipment_not_named"
+    TOO_MANY_SCANS = "too_many_scans"
+    SOURCE_NOT_ALLOWED = "source_not_allowed"
+
+
+SENTENCES: Mapping[Reason, str] = MappingProxyType(
+    {
+        Reason.DUPLICATE: "This item was applied before; nothing changed.",
+        Reason.STALE: "The order already holds something newer than this command's "
+        "source_version or updated_at; nothing changed.",
+        Reason.NO_DIFFERENCE: "The order already is as the command wants it; nothing changed.",
+        Reason.ORDER_NOT_FOUND: "No order with this reference has been seen; the item waits for "
+        "one, and is rejected when none appears in time.",
+        Reason.NUMBER_NOT_OWNED: "No order has this tracking number yet; the scans are kept for "
+        "the one that will.",
+        Reason.ORDER_EXISTS: "An order with this number exists and differs; send order.upsert to "
+        "change it.",
+        Reason.REFERENCE_CONFLICT: "The references in the command name different orders; correct "
+        "the one that is wrong.",
+        Reason.TOO_MANY_SHIPMENTS: "An order can have at most 100 shipments; split the order.",
+        Reason.TOO_FEW_SHIPMENTS: "An order expects at least one shipment; cancel the order if "
+        "nothing will be sent.",
+        Reason.QUANTITY_ABOVE_ORDERED: "The parcels of the order would hold more of a product "
+        "than was ordered; correct the quantities, or the order first.",
+        Reason.PRODUCT_UNKNOWN: "A product in the parcel is not in the order by line_id, "
+        "variant_id, sku or title; correct it, or add it to the order first.",
+        Reason.TRACKING_NUMBER_IN_USE: "Another shop's parcel is under way with this tracking "
+        "number; check the number, and name its carrier.",
+        Reason.TRACKING_NUMBER_EMPTY: "A tracking number is empty; leave the tracking out until "
+        "there is one.",
+        Reason.ORDER_CANCELLED: "The order is cancelled and expects no more shipments; place a "
+        "new order.",
+        Reason.SHIPMENT_NOT_FOUND: "The order has no such shipment; name one of its shipment ids "
+        "or tracking numbers.",
+        Reason.SHIPMENT_AMBIGUOUS: "The command's shipment_id and tracking_number name different "
+        "shipments; correct the one that is wrong.",
+        Reason.SHIPMENT_NOT_NAMED: "The command names no shipment; add shipment_id or "
+        "tracking_number.",
+        Reason.TOO_MANY_SCANS: "The tracking number would have more than 500 scans; check that "
+        "the sender does not invent scan ids.",
+        Reason.SOURCE_NOT_ALLOWED: "This ce_source may not send commands for the shop; correct it, "
+        "or ask the operators to allow it.",
+    }
+)
+"""The sentence for each reason: the fact and the way out."""
+
+
+class Refused(Exception):
+    """A rule says no. `detail` states the fact; `pointer` the member of the body it is about."""
+
+    def __init__(self, reason: Reason, detail: str, pointer: str | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.pointer = pointer
+
+
+class NotYet(Exception):
+    """What the command names is not there yet."""
+
+    def __init__(self, reason: Reason, waits_for: str) -> None:
+        super().__init__(waits_for)
+        self.reason = reason
+        self.waits_for = waits_for
+
+
+class Unchanged(Exception):
+    """There is nothing to do."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason

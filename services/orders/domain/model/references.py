@@ -1,0 +1,85 @@
+"""Naming: by which references an order can be found."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import lru_cache
+from operator import attrgetter
+
+from services.orders.domain.model.copying import Value, replace
+from services.orders.domain.model.ids import Uuid, uuid_text
+from services.orders.domain.model.order import (
+    Order,
+)
+
+
+def new_references(before: Order | None, after: Order) -> tuple[Reference, ...]:
+    """The names that `after` has and `before` had not."""
+    if before is not None and _said(before) == _said(after):
+        return ()
+    held = set(_names_of(before)) if before is not None else set()
+    return tuple(reference for reference in _names_of(after) if reference not in held)
+
+
+_said = attrgetter("placement.order_number", "placement.external_id", "placement.order_name")
+"""All that an order's names are made of, beside its id."""
+
+
+def _names_of(order: Order) -> tuple[Reference, ...]:
+    placement = order.placement
+    said = (
+        (ReferenceKind.ORDER_NUMBER, placement.order_number),
+        (ReferenceKind.EXTERNAL_ID, placement.external_id),
+        (ReferenceKind.ORDER_NAME, placement.order_name),
+        (ReferenceKind.UUID, order.order_id),
+    )
+    return tuple(Reference(order.shop, kind, value) for kind, value in said if value is not None)
+
+
+class ReferenceKind(StrEnum):
+    """How a command names an order."""
+
+    ORDER_NUMBER = "order_number"
+    EXTERNAL_ID = "external_id"
+    ORDER_NAME = "order_name"
+    UUID = "uuid"
+
+
+class Reference(Value, frozen=True):
+    """A name of an order within its shop."""
+
+    shop: str
+    kind: ReferenceKind
+    value: str
+
+
+def canonical(reference: Reference) -> Reference:
+    """The one spelling of a reference: UUIDs in lower case with dashes, the rest as it is."""
+    if reference.kind is not ReferenceKind.UUID:
+        return reference
+    spelled = _spelled(reference.value)
+    return reference if spelled == reference.value else replace(reference, value=spelled)
+
+
+@lru_cache(maxsize=8192)
+def _spelled(text: str) -> str:
+    try:
+        return uuid_text(text)
+    except ValueError:
+        return text
+
+
+def reference_key(reference: Reference) -> str:
+    """What an item waits for when the order it names is not there yet."""
+    spelled = canonical(reference)
+    return f"order/{spelled.shop}/{spelled.kind}/{spelled.value}"
+
+
+def uuid_key(shop: str, order_id: Uuid) -> str:
+    """The same of an order that is named by its id."""
+    return f"order/{shop}/{ReferenceKind.UUID}/{order_id}"
+
+
+def number_key(number: str) -> str:
+    """What tracking waits for when nobody owns its (normalised) number yet."""
+    return f"number/{number}"

@@ -1,0 +1,84 @@
+"""Lookup: which order a command means, and whether it is too late to tell it anything."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.model.commands import Item
+from services.orders.domain.model.copying import replace
+from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
+from services.orders.domain.model.order import Order
+from services.orders.domain.model.reasons import NotYet, Reason, Unchanged
+from services.orders.domain.model.references import Reference, ReferenceKind, reference_key
+
+
+def find(ledger: Ledger, reference: Reference) -> Order | None:
+    """The order a reference names, within its own shop only."""
+    order_id = _order_id(ledger, reference)
+    order = ledger.order(order_id) if order_id is not None else None
+    return order if order is not None and order.shop == reference.shop else None
+
+
+def _order_id(ledger: Ledger, reference: Reference) -> Uuid | None:
+    if reference.kind is ReferenceKind.UUID:
+        try:
+            return uuid_text(reference.value)
+        except ValueError:
+            return None
+    if reference.kind is ReferenceKind.ORDER_NUMBER:
+        return order_id_of(reference.shop, reference.value)
+    return ledger.world.references.get(reference)
+
+
+def require(ledger: Ledger, reference: Reference) -> Order:
+    """The order a reference names, or the command waits for it."""
+    order = find(ledger, reference)
+    if order is None:
+        raise NotYet(Reason.ORDER_NOT_FOUND, reference_key(reference))
+    return order
+
+
+def check_news(order: Order, item: Item) -> None:
+    """Stop at a repeat, and at news older than what the order holds."""
+    if item.item_digest in order.applied:
+        raise Unchanged(Reason.DUPLICATE)
+    if is_stale(item, order.source_version, order.updated_at):
+        raise Unchanged(Reason.STALE)
+
+
+def is_stale(item: Item, version: int | None, updated_at: datetime | None) -> bool:
+    """Strictly older by the shop's version; where one side has none, by the shop's time."""
+    if item.source_version is not None and version is not None:
+        return item.source_version < version
+    if item.updated_at is not None and updated_at is not None:
+        return item.updated_at < updated_at
+    return False
+
+
+REMEMBERED = 64
+"""Items remembered on an order; farther back the shop's versions guard."""
+
+
+def accept(order: Order, item: Item) -> Order:
+    """Remember an item, and how new its sender said it is."""
+    return replace(
+        order,
+        applied=(*order.applied, item.item_digest)[-REMEMBERED:],
+        source_version=newest(order.source_version, item.source_version),
+        updated_at=newest_time(order.updated_at, item.updated_at),
+    )
+
+
+def newest(held: int | None, said: int | None) -> int | None:
+    """The higher version; guards never go back."""
+    if held is None or said is None:
+        return said if held is None else held
+    return max(held, said)
+
+
+def newest_time(held: datetime | None, said: datetime | None) -> datetime | None:
+    """The later time; guards never go back."""
+    if held is None or said is None:
+        return said if held is None else held
+    return max(held, said)

@@ -1,0 +1,49 @@
+"""Attribution: which campaign brought the order. It comes on its own, with guards of its own."""
+
+from __future__ import annotations
+
+from services.orders.domain.events.conclude import conclude
+from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.model.commands import Item, UpsertAnalytics
+from services.orders.domain.model.copying import fields, replace
+from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.order import Analytics, Order
+from services.orders.domain.model.reasons import Reason, Unchanged
+from services.orders.domain.rules.acceptance import (
+    REMEMBERED,
+    is_stale,
+    newest,
+    newest_time,
+    require,
+)
+
+_KEYS = tuple(each.name for each in fields(Analytics) if each.name != "extras")
+
+
+def upsert_analytics(ledger: Ledger, command: UpsertAnalytics) -> Uuid:
+    """Attach or change attribution after the order was placed."""
+    held = require(ledger, command.reference)
+    if command.item_digest in held.applied:
+        raise Unchanged(Reason.DUPLICATE)
+    if is_stale(command, held.analytics_source_version, held.analytics_updated_at):
+        raise Unchanged(Reason.STALE)
+    changed = merge_analytics(held, command, command.order_analytics)
+    applied = (*held.applied, command.item_digest)[-REMEMBERED:]
+    return conclude(ledger, held, replace(changed, applied=applied))
+
+
+def merge_analytics(order: Order, item: Item, said: Analytics | None) -> Order:
+    """Keys that are said replace, the others stay; attribution older than the held is left out."""
+    if said is None or is_stale(item, order.analytics_source_version, order.analytics_updated_at):
+        return order
+    return replace(
+        order,
+        order_analytics=_merged(order.order_analytics or Analytics(), said),
+        analytics_source_version=newest(order.analytics_source_version, item.source_version),
+        analytics_updated_at=newest_time(order.analytics_updated_at, item.updated_at),
+    )
+
+
+def _merged(held: Analytics, said: Analytics) -> Analytics:
+    changes = {name: value for name in _KEYS if (value := getattr(said, name)) is not None}
+    return replace(held, **changes, extras={**held.extras, **said.extras})

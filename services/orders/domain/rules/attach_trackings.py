@@ -1,0 +1,148 @@
+"""Fulfilment: attaching tracking numbers to shipments, and taking them away again."""
+
+from __future__ import annotations
+
+from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.model.commands import Tracking
+from services.orders.domain.model.copying import replace
+from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.order import Order, Shipment, with_shipment
+from services.orders.domain.model.parcel import (
+    Owner,
+    add_owner,
+    current_owners,
+    normalise_number,
+    recycled_since,
+    replace_owner,
+    same_carrier,
+)
+from services.orders.domain.model.reasons import Reason, Refused
+from services.orders.domain.model.references import number_key
+from services.orders.domain.rules.shipment_count import lowest_draft, settle
+from services.orders.domain.tracking.replay import start_of
+from services.orders.domain.tracking.scan import Direction
+from services.orders.domain.tracking.state import DRAFT
+
+
+def attach_all(ledger: Ledger, order: Order, trackings: tuple[Tracking, ...]) -> Order:
+    """Attach tracking numbers, in the order given; returns the order, its drafts not settled.
+
+    Parcels and former owners are changed in the ledger.
+    """
+    for index, tracking in enumerate(trackings):
+        number = normalise_number(tracking.tracking_number)
+        pointer = f"/trackings/{index}/tracking_number"
+        if not number:
+            raise Refused(Reason.TRACKING_NUMBER_EMPTY, "The tracking number is empty.", pointer)
+        held = shipment_with(order, number)
+        if held is not None:
+            order = _update(ledger, order, held, tracking)
+        else:
+            order = _attach(ledger, order, number, tracking, pointer)
+    return order
+
+
+def shipment_with(order: Order, number: str) -> Shipment | None:
+    """The order's shipment with a normalised number."""
+    return next((each for each in order.shipments if each.number == number), None)
+
+
+def _attach(ledger: Ledger, order: Order, number: str, tracking: Tracking, pointer: str) -> Order:
+    taken = lowest_draft(order)
+    placed_at = tracking.tracking_placed_at or ledger.now
+    attached = replace(
+        taken,
+        tracking_number=tracking.tracking_number.strip(),
+        number=number,
+        carrier_reference=tracking.carrier_reference,
+        tracking_url=tracking.tracking_url,
+        tracking_placed_at=placed_at,
+        external_shipment_id=tracking.external_shipment_id,
+        products=tracking.products or taken.products or None,
+        archived=False,
+        generation=order.reassignments,
+        tracking=start_of(Direction.MERCHANT_CUSTOMER),
+    )
+    owner = Owner(
+        order_id=order.order_id,
+        shipment_id=attached.shipment_id,
+        shop=order.shop,
+        carrier=tracking.carrier_reference,
+    )
+    _take_number(ledger, number, owner, attached, pointer)
+    ledger.appeared.append(number_key(number))
+    return with_shipment(order, attached)
+
+
+def _take_number(
+    ledger: Ledger, number: str, owner: Owner, attached: Shipment, pointer: str
+) -> None:
+    """Make `owner` the number's owner: beside others, after a finished one, or instead of one."""
+    parcel = ledger.parcel(number)
+    for former in current_owners(parcel, owner.carrier):
+        shipment = _shipment_of(ledger, former)
+        if shipment is None:
+            parcel = replace_owner(parcel, former, ())
+        elif not same_carrier(shipment.carrier, owner.carrier):
+            continue
+        elif shipment.tracking.is_finished:
+            since = recycled_since(attached.tracking_placed_at or ledger.now, shipment)
+            parcel = replace_owner(parcel, former, (replace(former, until=since),))
+            owner = replace(owner, since=since)
+        elif former.shop == owner.shop:
+            parcel = replace_owner(parcel, former, ())
+            owner = replace(owner, since=former.since)
+            _release(ledger, former.order_id, shipment)
+        else:
+            raise Refused(
+                Reason.TRACKING_NUMBER_IN_USE,
+                f"Tracking number {attached.tracking_number!r} is on another shop's parcel that "
+                "is still under way.",
+                pointer,
+            )
+    ledger.put_parcel(add_owner(parcel, owner))
+
+
+def _shipment_of(ledger: Ledger, owner: Owner) -> Shipment | None:
+    order = ledger.order(owner.order_id)
+    if order is None:
+        return None
+    return next((s for s in order.shipments if s.shipment_id == owner.shipment_id), None)
+
+
+def _release(ledger: Ledger, order_id: Uuid, shipment: Shipment) -> None:
+    """Make a shipment a draft again: its number belongs to another order now."""
+    order = ledger.order(order_id)
+    if order is None:
+        return
+    bare = Shipment(shipment_id=shipment.shipment_id, ordinal=shipment.ordinal, tracking=DRAFT)
+    released = replace(with_shipment(order, bare), reassignments=order.reassignments + 1)
+    ledger.put(settle(released))
+
+
+def _update(ledger: Ledger, order: Order, held: Shipment, tracking: Tracking) -> Order:
+    """The same number again: what is said replaces, what is not stays. Never a second parcel."""
+    changed = replace(
+        held,
+        tracking_url=tracking.tracking_url or held.tracking_url,
+        tracking_placed_at=tracking.tracking_placed_at or held.tracking_placed_at,
+        external_shipment_id=tracking.external_shipment_id or held.external_shipment_id,
+        products=tracking.products or held.products,
+    )
+    carrier = tracking.carrier_reference
+    if carrier is None or carrier == held.carrier_reference:
+        return with_shipment(order, changed)
+    return _correct_carrier(ledger, order, changed, carrier)
+
+
+def _correct_carrier(ledger: Ledger, order: Order, held: Shipment, carrier: str) -> Order:
+    """The shop names a carrier it had not, or another one: the parcel stays the same."""
+    parcel = ledger.parcel(held.number or "")
+    for owner in parcel.owners:
+        if owner.order_id == order.order_id and owner.shipment_id == held.shipment_id:
+            parcel = replace_owner(parcel, owner, (replace(owner, carrier=carrier),))
+    ledger.put_parcel(parcel)
+    is_correction = held.carrier_reference is not None
+    order = replace(order, reassignments=order.reassignments + is_correction)
+    generation = order.reassignments if is_correction else held.generation
+    return with_shipment(order, replace(held, carrier_reference=carrier, generation=generation))

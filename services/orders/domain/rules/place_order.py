@@ -1,0 +1,225 @@
+"""Placement: creating orders, and changing what the shop said of them."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+from services.orders.domain.events.conclude import conclude
+from services.orders.domain.events.order_events import changed_fields
+from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.model.commands import (
+    PlacementFields,
+    PlaceOrder,
+    UpsertOrder,
+    references_of,
+)
+from services.orders.domain.model.copying import fields, replace
+from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
+from services.orders.domain.model.order import Address, Order, OrderStatus, Placement
+from services.orders.domain.model.reasons import Reason, Refused
+from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.rules.acceptance import accept, check_news, find, require
+from services.orders.domain.rules.analytics import merge_analytics
+from services.orders.domain.rules.attach_trackings import attach_all
+from services.orders.domain.rules.parcel_contents import check_contents
+from services.orders.domain.rules.shipment_count import check_expected, settle
+
+_MERGED = tuple(
+    each.name for each in fields(Placement) if each.name not in ("order_number", "address")
+)
+
+_read_merged = attrgetter(*_MERGED)
+
+_EXPECTED = "/order/expected_number_of_shipments"
+
+
+def place(ledger: Ledger, command: PlaceOrder) -> Uuid:
+    """Create an order (`order.place`). The same again is no difference, another one is refused."""
+    said = command.order
+    held = find(ledger, Reference(command.shop, ReferenceKind.ORDER_NUMBER, said.order_number))
+    if held is not None:
+        check_news(held, command)
+    check_references(ledger, command.shop, said)
+    check_expected(said.expected_number_of_shipments, _EXPECTED)
+    if held is None:
+        placed = _new_order(ledger, command.shop, said)
+        placed = merge_analytics(placed, command, said.order_analytics)
+        return conclude(ledger, None, accept(settle(placed), command))
+    changed = merge_analytics(_merged(held, said), command, said.order_analytics)
+    if changed_fields(held, settle(changed)):
+        raise Refused(
+            Reason.ORDER_EXISTS,
+            f"Order {said.order_number!r} exists and differs; send order.upsert to change it.",
+            "/order/order_number",
+        )
+    return conclude(ledger, held, accept(held, command))
+
+
+def upsert(ledger: Ledger, command: UpsertOrder) -> Uuid:
+    """Create or change an order, trackings and attribution with it (`order.upsert`)."""
+    said = command.order
+    named = find(ledger, command.reference)
+    held = named or _numbered(ledger, command, said)
+    if held is not None:
+        check_news(held, command)
+    if said is not None:
+        check_consistent(ledger, command, said, held, is_known=named is not None)
+        check_expected(said.expected_number_of_shipments, _EXPECTED)
+        check_still_open(held, said.expected_number_of_shipments, _EXPECTED)
+        said = _with_external_id(said, command.reference)
+    if held is None:
+        if said is None:
+            require(ledger, command.reference)
+            raise AssertionError("unreachable: require found an order that find did not")
+        order = _new_order(ledger, command.shop, said)
+    else:
+        order = _merged(held, said) if said is not None else held
+    order = attach_all(ledger, order, command.trackings)
+    analytics = command.order_analytics or (said.order_analytics if said is not None else None)
+    order = merge_analytics(order, command, analytics)
+    order = settle(order)
+    if command.trackings or (said is not None and said.products is not None):
+        check_contents(order, "/trackings" if command.trackings else "/order/products")
+    return conclude(ledger, held, accept(order, command))
+
+
+def _numbered(ledger: Ledger, command: UpsertOrder, said: PlacementFields | None) -> Order | None:
+    """The order by the number inside the command, where its reference names none."""
+    if said is None:
+        return None
+    number = Reference(command.shop, ReferenceKind.ORDER_NUMBER, said.order_number)
+    return find(ledger, number) if number != command.reference else None
+
+
+def check_consistent(
+    ledger: Ledger,
+    command: UpsertOrder,
+    said: PlacementFields,
+    held: Order | None,
+    *,
+    is_known: bool,
+) -> None:
+    """Refuse a command whose references name two orders; `is_known`: its own names one."""
+    reference = command.reference
+    own_id = order_id_of(command.shop, said.order_number)
+    if held is not None and held.order_id != own_id:
+        raise _conflict(
+            f"{reference.kind} {reference.value!r} is order {held.order_number!r}, but the "
+            f"command's order_number is {said.order_number!r}.",
+            "/order/order_number",
+        )
+    if not _may_name(reference, said, own_id, is_known=is_known):
+        raise _conflict(
+            f"{reference.kind} {reference.value!r} does not name the order in the command "
+            f"({said.order_number!r}).",
+            "/id",
+        )
+    check_references(ledger, command.shop, said)
+
+
+def _may_name(reference: Reference, said: PlacementFields, own_id: Uuid, *, is_known: bool) -> bool:
+    """Whether a reference can be a name of the order that the command describes."""
+    match reference.kind:
+        case ReferenceKind.ORDER_NUMBER:
+            return reference.value == said.order_number
+        case ReferenceKind.EXTERNAL_ID:
+            return is_known or said.external_id in (None, reference.value)
+        case ReferenceKind.ORDER_NAME:
+            return is_known or said.order_name in (None, reference.value)
+        case ReferenceKind.UUID:
+            return is_known or _is_uuid(reference.value, own_id)
+
+
+def _is_uuid(text: str, order_id: Uuid) -> bool:
+    try:
+        return uuid_text(text) == order_id
+    except ValueError:
+        return False
+
+
+def check_references(ledger: Ledger, shop: str, said: PlacementFields) -> None:
+    """Refuse an external id or order name that another order has."""
+    own_id = order_id_of(shop, said.order_number)
+    for reference in references_of(shop, said):
+        if reference.kind is ReferenceKind.ORDER_NUMBER:
+            continue
+        other = find(ledger, reference)
+        if other is not None and other.order_id != own_id:
+            raise _conflict(
+                f"{reference.kind} {reference.value!r} belongs to order "
+                f"{other.order_number!r} already.",
+                f"/order/{reference.kind}",
+            )
+
+
+def _conflict(detail: str, pointer: str) -> Refused:
+    return Refused(Reason.REFERENCE_CONFLICT, detail, pointer)
+
+
+def _with_external_id(said: PlacementFields, reference: Reference) -> PlacementFields:
+    """A reference that the order inside leaves out counts as said."""
+    if reference.kind is ReferenceKind.EXTERNAL_ID and said.external_id is None:
+        return replace(said, external_id=reference.value)
+    if reference.kind is ReferenceKind.ORDER_NAME and said.order_name is None:
+        return replace(said, order_name=reference.value)
+    return said
+
+
+def _new_order(ledger: Ledger, shop: str, said: PlacementFields) -> Order:
+    order_id = order_id_of(shop, said.order_number)
+    placed_at = said.order_placed_at or ledger.now
+    expected = said.expected_number_of_shipments or 1
+    return Order(
+        order_id=order_id,
+        shop=shop,
+        placement=Placement(
+            **{"order_placed_at": placed_at} | _said(said, Address()),
+            order_number=said.order_number,
+        ),
+        status=OrderStatus.PLACED,
+        version=0,
+        order_sequence=0,
+        shipment_sequence=0,
+        expected_number_of_shipments=expected,
+        expected_asked=expected,
+    )
+
+
+def _merged(order: Order, said: PlacementFields) -> Order:
+    expected = said.expected_number_of_shipments or order.expected_asked
+    return replace(order, placement=merge_placement(order.placement, said), expected_asked=expected)
+
+
+def check_still_open(order: Order | None, expected: int | None, pointer: str) -> None:
+    """Refuse to expect more shipments of a cancelled order; None was not said."""
+    if order is None or expected is None or order.status is not OrderStatus.CANCELLED:
+        return
+    if expected > order.expected_number_of_shipments:
+        raise Refused(
+            Reason.ORDER_CANCELLED,
+            f"Order {order.order_number!r} is cancelled; it cannot expect {expected} shipments.",
+            pointer,
+        )
+
+
+def merge_placement(held: Placement, said: PlacementFields) -> Placement:
+    """What is said replaces; what is not said stays. Lists and the address replace as a whole."""
+    return replace(held, **_said(said, held.address))
+
+
+def _said(said: PlacementFields, held: Address) -> dict[str, Any]:
+    """Fields of a placement that are said, by name; the address merged with the held one."""
+    values = zip(_MERGED, _read_merged(said), strict=True)
+    told = {name: value for name, value in values if value is not None}
+    if said.address is not None:
+        told["address"] = merge_address(held, said.address)
+    return told
+
+
+def merge_address(held: Address, said: Address) -> Address:
+    """A new address replaces the old one whole: half of each is a place that does not exist.
+
+    Only the postal code, which an order must have, stays when it is not said.
+    """
+    return said if said.zip_code is not None else replace(said, zip_code=held.zip_code)

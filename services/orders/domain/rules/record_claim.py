@@ -1,0 +1,33 @@
+"""Claim copies: claims as the claims service tells them, kept to be shown in an order's context."""
+
+from __future__ import annotations
+
+from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.model.commands import RecordClaim
+from services.orders.domain.model.copying import replace
+from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.order import ClaimCopy
+from services.orders.domain.model.reasons import Reason, Unchanged
+from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.rules.acceptance import require
+
+CLAIMS_MAX = 50
+"""Most claims shown with one order; the newest are kept."""
+
+
+def record(ledger: Ledger, command: RecordClaim) -> Uuid:
+    """Keep the newest copy of a claim. It is no news of the order: no event, no version step."""
+    order = require(ledger, Reference(command.shop, ReferenceKind.UUID, command.order_id))
+    claim = command.claim
+    held = next((each for each in order.claims if each.claim_id == claim.claim_id), None)
+    if held is not None and held.sequence >= claim.sequence:
+        is_same = held.sequence == claim.sequence
+        raise Unchanged(Reason.DUPLICATE if is_same else Reason.STALE)
+    others = (each for each in order.claims if each.claim_id != claim.claim_id)
+    claims = sorted((*others, claim), key=_sequence)[-CLAIMS_MAX:]
+    ledger.put(replace(order, claims=tuple(claims)))
+    return order.order_id
+
+
+def _sequence(claim: ClaimCopy) -> tuple[int, Uuid]:
+    return claim.sequence, claim.claim_id

@@ -1,0 +1,92 @@
+"""Drafts: how many shipments an order has, and what status that makes (domain reference, 4.1).
+
+Always: shipments = max(asked, handed over), and those without a number are drafts.
+"""
+
+from __future__ import annotations
+
+from services.orders.domain.model.copying import replace
+from services.orders.domain.model.ids import shipment_id_of
+from services.orders.domain.model.order import SHIPMENTS_MAX, Order, OrderStatus, Shipment, _ordinal
+from services.orders.domain.model.reasons import Reason, Refused
+
+
+def check_expected(expected: int | None, pointer: str) -> None:
+    """Refuse an expected number of shipments that no order can have; None was not said."""
+    if expected is None:
+        return
+    if expected > SHIPMENTS_MAX:
+        raise Refused(
+            Reason.TOO_MANY_SHIPMENTS,
+            f"{expected} shipments are expected; an order has at most {SHIPMENTS_MAX}.",
+            pointer,
+        )
+    if expected < 1:
+        raise Refused(
+            Reason.TOO_FEW_SHIPMENTS,
+            f"{expected} shipments are expected; an order has at least one. To send nothing, "
+            "cancel the order.",
+            pointer,
+        )
+
+
+def settle(order: Order) -> Order:
+    """Bring expected number, drafts and status in line with what was asked and handed over."""
+    handed_over = sum([shipment.number is not None for shipment in order.shipments])
+    expected = max(order.expected_asked, handed_over)
+    is_cancelled = order.status is OrderStatus.CANCELLED
+    return replace(
+        order,
+        expected_number_of_shipments=expected,
+        shipments=_filled(order, expected, archived=is_cancelled),
+        status=order.status if is_cancelled else _status(handed_over, expected),
+    )
+
+
+def _status(handed_over: int, expected: int) -> OrderStatus:
+    if handed_over == 0:
+        return OrderStatus.PLACED
+    return OrderStatus.FULFILLED if handed_over >= expected else OrderStatus.PARTIALLY_FULFILLED
+
+
+def _filled(order: Order, expected: int, *, archived: bool) -> tuple[Shipment, ...]:
+    """Drop surplus drafts, highest ordinal first, or add missing ones at the lowest free."""
+    kept = [_marked(shipment, archived=archived) for shipment in order.shipments]
+    if len(kept) > expected:
+        drafts = [shipment.ordinal for shipment in kept if shipment.is_draft]
+        dropped = drafts[-(len(kept) - expected) :]
+        return tuple([shipment for shipment in kept if shipment.ordinal not in dropped])
+    if len(kept) < expected:
+        taken = {shipment.ordinal for shipment in kept}
+        free = [ordinal for ordinal in range(1, expected + 1) if ordinal not in taken]
+        missing = free[: expected - len(kept)]
+        kept += [draft(order, ordinal, archived=archived) for ordinal in missing]
+        kept.sort(key=_ordinal)
+    return tuple(kept)
+
+
+def draft(order: Order, ordinal: int, *, archived: bool = False) -> Shipment:
+    """A shipment without a number: the order's n-th, with the id that goes with it."""
+    return Shipment(
+        shipment_id=shipment_id_of(order.order_id, ordinal), ordinal=ordinal, archived=archived
+    )
+
+
+def _marked(shipment: Shipment, *, archived: bool) -> Shipment:
+    is_archived = archived and shipment.is_draft
+    return shipment if shipment.archived == is_archived else replace(shipment, archived=is_archived)
+
+
+def lowest_draft(order: Order) -> Shipment:
+    """The draft that the next tracking number takes, or a new shipment beyond the expected."""
+    for shipment in order.shipments:
+        if shipment.is_draft:
+            return shipment
+    if len(order.shipments) >= SHIPMENTS_MAX:
+        raise Refused(
+            Reason.TOO_MANY_SHIPMENTS,
+            f"The order has {SHIPMENTS_MAX} parcels already, the most an order can have.",
+            "/trackings",
+        )
+    taken = {shipment.ordinal for shipment in order.shipments}
+    return draft(order, next(n for n in range(1, SHIPMENTS_MAX + 1) if n not in taken))

@@ -1,0 +1,109 @@
+"""Amendment: the narrow changes, `order.update` and `shipment.update`."""
+
+from __future__ import annotations
+
+from services.orders.domain.events.conclude import conclude
+from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.model.commands import CancelOrder, UpdateOrder, UpdateShipment
+from services.orders.domain.model.copying import replace
+from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.order import Order, OrderStatus, Shipment, with_shipment
+from services.orders.domain.model.parcel import normalise_number, same_carrier
+from services.orders.domain.model.reasons import NotYet, Reason, Refused
+from services.orders.domain.model.references import number_key
+from services.orders.domain.rules.acceptance import accept, check_news, require
+from services.orders.domain.rules.attach_trackings import shipment_with
+from services.orders.domain.rules.parcel_contents import check_contents
+from services.orders.domain.rules.place_order import check_still_open, merge_address
+from services.orders.domain.rules.shipment_count import check_expected, settle
+
+
+def update_order(ledger: Ledger, command: UpdateOrder) -> Uuid:
+    """Change the address, the expected number of shipments, or both."""
+    held = require(ledger, command.reference)
+    check_news(held, command)
+    expected = command.expected_number_of_shipments
+    pointer = "/expected_number_of_shipments"
+    check_expected(expected, pointer)
+    order = held
+    check_still_open(held, expected, pointer)
+    if expected is not None:
+        order = replace(order, expected_asked=expected)
+    if command.address is not None:
+        address = merge_address(held.placement.address, command.address)
+        order = replace(order, placement=replace(held.placement, address=address))
+    return conclude(ledger, held, accept(settle(order), command))
+
+
+def update_shipment(ledger: Ledger, command: UpdateShipment) -> Uuid:
+    """Change the URL and the contents of one parcel. Absent skips, an empty list empties."""
+    held = require(ledger, command.reference)
+    check_news(held, command)
+    shipment = _named(held, command)
+    url, products = command.tracking_url, command.products
+    changed = replace(
+        shipment,
+        tracking_url=shipment.tracking_url if url is None else url,
+        products=shipment.products if products is None else products,
+    )
+    order = with_shipment(held, changed)
+    if command.products:
+        check_contents(order, "/products")
+    return conclude(ledger, held, accept(order, command))
+
+
+def _named(order: Order, command: UpdateShipment) -> Shipment:
+    """The one shipment that every name in the command fits."""
+    by_id = _by_id(order, command.shipment_id) if command.shipment_id is not None else None
+    if command.tracking_number is None:
+        if by_id is None:
+            raise Refused(
+                Reason.SHIPMENT_NOT_NAMED,
+                "The command names no shipment: add shipment_id or tracking_number.",
+            )
+        return by_id
+    number = normalise_number(command.tracking_number)
+    by_number = shipment_with(order, number)
+    if by_number is None:
+        raise NotYet(Reason.SHIPMENT_NOT_FOUND, number_key(number))
+    if not same_carrier(by_number.carrier, command.carrier_reference):
+        raise Refused(
+            Reason.SHIPMENT_NOT_FOUND,
+            f"{command.tracking_number!r} is with {by_number.carrier!r}, not with "
+            f"{command.carrier_reference!r}.",
+            "/carrier_reference",
+        )
+    if by_id is not None and by_id.shipment_id != by_number.shipment_id:
+        raise Refused(
+            Reason.SHIPMENT_AMBIGUOUS,
+            f"{command.tracking_number!r} is on shipment {by_number.shipment_id}, not on "
+            f"{by_id.shipment_id}.",
+            "/shipment_id",
+        )
+    return by_number
+
+
+def _by_id(order: Order, shipment_id: Uuid) -> Shipment:
+    for shipment in order.shipments:
+        if shipment.shipment_id == shipment_id:
+            return shipment
+    raise Refused(
+        Reason.SHIPMENT_NOT_FOUND,
+        f"Order {order.order_number!r} has no shipment {shipment_id}.",
+        "/shipment_id",
+    )
+
+
+def cancel(ledger: Ledger, command: CancelOrder) -> Uuid:
+    """Cancel an order, whatever of it is sent already. Drafts are archived; twice is once."""
+    held = require(ledger, command.reference)
+    check_news(held, command)
+    if held.status is OrderStatus.CANCELLED:
+        return conclude(ledger, held, accept(held, command))
+    cancelled = replace(
+        held,
+        status=OrderStatus.CANCELLED,
+        cancelled_at=command.cancelled_at or ledger.now,
+        cancel_reason=command.reason,
+    )
+    return conclude(ledger, held, accept(settle(cancelled), command))

@@ -1,0 +1,1 @@
+"""Scans: how they add up to a shipment's state."""

@@ -1,0 +1,81 @@
+"""Explanation: which scan set a parcel's phase, flag and ETA, and why others did not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from services.orders.domain.model.copying import Value
+from services.orders.domain.tracking.ordering import Cause
+from services.orders.domain.tracking.replay import Journey, travel
+from services.orders.domain.tracking.scan import Scan
+from services.orders.domain.tracking.state import Effect, Rule, Step
+
+SENTENCES: Mapping[Rule, str] = MappingProxyType(
+    {
+        Rule.MOVED: "It moved the parcel to {phase}.",
+        Rule.REPEATED: "The end of the journey was reported before; it is kept as history.",
+        Rule.DELIVERED_STANDS: "The parcel had arrived; a scan of the way there changes nothing.",
+        Rule.CONTRADICTED: "Another delivery attempt more than 12 hours after a delivery: both "
+        "cannot be true, so the parcel stays delivered with an error flag.",
+        Rule.NEW_LEG: "The parcel set out again on the same number: leg {leg} begins.",
+        Rule.RETRACTED: "The carrier took this scan back.",
+        Rule.RETRACTION: "It takes an earlier scan back, and says nothing else.",
+        Rule.DATA_ONLY: "It is a message about the parcel's data, which never moves the parcel.",
+        Rule.UNMAPPED: "Its code is not known to us, so the parcel stays where it was.",
+        Rule.DELIVERED_FIRST: "A delivery more than 12 hours before the first movement is a clock "
+        "error; it counts again if an earlier movement turns up.",
+        Rule.IN_FUTURE: "It lies more than 24 hours in the future; it counts when its time comes.",
+        Rule.GOING_BACK: "The parcel is on its way back; this scan is of that way.",
+    }
+)
+"""What to tell an operator of each rule; `{phase}` and `{leg}` are the state's after the scan."""
+
+_ASIDE = {
+    Cause.RETRACTED: Rule.RETRACTED,
+    Cause.IN_FUTURE: Rule.IN_FUTURE,
+    Cause.DELIVERED_FIRST: Rule.DELIVERED_FIRST,
+}
+
+
+class Verdict(Value, frozen=True):
+    """What became of one scan."""
+
+    scan: Scan
+    effects: tuple[Effect, ...]
+    """What it changed at its time."""
+    decides: tuple[Effect, ...]
+    """What of today's state stands because of it: the last scan to change that."""
+    rule: Rule
+    sentence: str
+
+
+def explain(scans: Iterable[Scan], as_of: datetime) -> tuple[Verdict, ...]:
+    """A verdict on every scan: those that count in order of occurrence, then those set aside."""
+    journey = travel(scans, as_of)
+    deciding = _deciding(journey)
+    counted = [
+        Verdict(
+            step.scan,
+            step.effects,
+            tuple(effect for effect, index in deciding.items() if index == at),
+            step.rule,
+            _sentence(step),
+        )
+        for at, step in enumerate(journey.steps)
+    ]
+    left_out = [
+        Verdict(aside.scan, (), (), rule := _ASIDE[aside.cause], SENTENCES[rule])
+        for aside in sorted(journey.aside, key=lambda each: (each.scan.occurred_at, each.scan.key))
+    ]
+    return (*counted, *left_out)
+
+
+def _deciding(journey: Journey) -> dict[Effect, int]:
+    """The index of the last step with each effect."""
+    return {effect: at for at, step in enumerate(journey.steps) for effect in step.effects}
+
+
+def _sentence(step: Step) -> str:
+    return SENTENCES[step.rule].format(phase=step.state.phase, leg=step.state.leg)

@@ -1,0 +1,144 @@
+"""Arrangement: which scans count, and in which order they are taken to have happened.
+
+Nothing here depends on the order in which scans arrived, on when they were recorded, or on their
+place in a message: carriers list history either way round, and repeat it (rules 1 and 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.orders.domain.model.copying import Value
+from services.orders.domain.tracking.catalogue import Phase, entry_of
+from services.orders.domain.tracking.scan import Precision, Scan
+
+FUTURE_MAX = timedelta(hours=24)
+"""A scan later than this after the time of recomputing is a carrier's clock error, so far."""
+DELIVERED_FIRST_MAX = timedelta(hours=12)
+"""A delivery this much before every other movement is a clock error too."""
+_DAY = timedelta(days=1)
+_ON_THE_WAY = frozenset({Phase.IN_TRANSIT, Phase.IN_DELIVERY, Phase.DELIVERY_FAILED, Phase.COLLECT})
+
+
+class Cause(StrEnum):
+    """Why a scan does not count."""
+
+    RETRACTED = "retracted"
+    IN_FUTURE = "in_future"
+    DELIVERED_FIRST = "delivered_first"
+
+
+class SetAside(Value, frozen=True):
+    """A scan that is kept but does not count, as things stand."""
+
+    scan: Scan
+    cause: Cause
+
+
+def arrange(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[SetAside]]:
+    """Sort the scans that count, oldest first; the others come back with the reason."""
+    believed, aside = _believed(scans, as_of)
+    counted = _not_retracted(believed, aside)
+    ordered = _ordered(counted)
+    early = _delivered_first(ordered)
+    aside.extend(SetAside(scan, Cause.DELIVERED_FIRST) for scan in early)
+    return [scan for scan in ordered if scan not in early] if early else ordered, aside
+
+
+def is_movement(scan: Scan) -> bool:
+    """Whether a scan shows the parcel on its way: it settles if deliveries before it count."""
+    entry = entry_of(scan.event_name)
+    return entry.physical and entry.phase is not Phase.DELIVERED
+
+
+def is_believed(scan: Scan, as_of: datetime) -> bool:
+    """Whether a scan is not so far in the future that its time must be an error."""
+    # Compared by difference: the year 9999 plus a day does not exist.
+    return scan.occurred_at - as_of <= FUTURE_MAX
+
+
+def _believed(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[SetAside]]:
+    believed: list[Scan] = []
+    aside: list[SetAside] = []
+    for scan in scans:
+        if is_believed(scan, as_of):
+            believed.append(scan)
+        else:
+            aside.append(SetAside(scan, Cause.IN_FUTURE))
+    return believed, aside
+
+
+def _not_retracted(scans: list[Scan], aside: list[SetAside]) -> list[Scan]:
+    """Drop what was taken back (rule 7). A retraction itself cannot be taken back."""
+    taken_back = {(scan.carrier, scan.retracts) for scan in scans if scan.retracts is not None}
+    if not taken_back:
+        return scans
+    counted: list[Scan] = []
+    for scan in scans:
+        is_gone = scan.retracts is None and (scan.carrier, scan.scan_id) in taken_back
+        if is_gone and scan.scan_id is not None:
+            aside.append(SetAside(scan, Cause.RETRACTED))
+        else:
+            counted.append(scan)
+    return counted
+
+
+def _ordered(scans: list[Scan]) -> list[Scan]:
+    """By instant; at one instant by the catalogue's order, which is the usual course of things.
+
+    A scan of day precision stands at the midnight that begins its day, which would put a pick-up
+    before the label of that morning (rule 11): it goes where the catalogue's order puts it among
+    the scans of its day.
+    """
+    exact = sorted((scan for scan in scans if scan.precision is not Precision.DAY), key=sort_key)
+    for scan in sorted((s for s in scans if s.precision is Precision.DAY), key=sort_key):
+        exact.insert(_place_in_day(exact, scan), scan)
+    return exact
+
+
+def sort_key(scan: Scan) -> tuple[datetime, int, str]:
+    """The order of scans whose time is an instant."""
+    return *moment_of(scan), scan.key
+
+
+def moment_of(scan: Scan) -> tuple[datetime, int]:
+    """When a scan occurred, and its event's line in the catalogue."""
+    return scan.occurred_at, entry_of(scan.event_name).position
+
+
+def _place_in_day(ordered: list[Scan], scan: Scan) -> int:
+    position = entry_of(scan.event_name).position
+    place = 0
+    for index, other in enumerate(ordered):
+        after_midnight = other.occurred_at - scan.occurred_at
+        if after_midnight >= _DAY:
+            break
+        is_same_day = after_midnight >= timedelta(0)
+        if is_same_day and entry_of(other.event_name).position > position:
+            break
+        place = index + 1
+    return place
+
+
+def _delivered_first(ordered: list[Scan]) -> list[Scan]:
+    """Deliveries long before anything moved (rule 19).
+
+    A delivery that stands alone is believed: some carriers report nothing else.
+    """
+    early: list[Scan] = []
+    for scan in ordered:
+        entry = entry_of(scan.event_name)
+        if not entry.physical:
+            continue
+        if entry.phase is Phase.DELIVERED:
+            early.append(scan)
+            continue
+        is_long_after = bool(early) and _is_long_after(scan, early[-1])
+        return early if is_long_after and entry.phase in _ON_THE_WAY else []
+    return []
+
+
+def _is_long_after(scan: Scan, delivery: Scan) -> bool:
+    return scan.occurred_at - delivery.occurred_at > DELIVERED_FIRST_MAX

@@ -1,0 +1,54 @@
+"""Trail: what a shipment's state does not show of its scans, and the next scan needs (0099)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeAlias
+
+from services.orders.domain.model.copying import Value
+from services.orders.domain.tracking.catalogue import CHECKSUM
+
+RULES = f"1/{CHECKSUM}"
+"""By which rules a trail was made: trails of other rules are not continued.
+
+Raise the number with any change to what scans add up to:
+`tests/unit/orders/tracking/test_rules_number.py` fails until it is raised. The catalogue's
+checksum changes by itself. Members of `Trail` are only added, with a default: replicas of the
+version before read the trails of this one, to leave them.
+"""
+
+Moment: TypeAlias = tuple[datetime, int]
+"""When a scan occurred, and its event's line in the catalogue."""
+
+
+class Trail(Value, frozen=True, kw_only=True):
+    """What is kept with a parcel so that a scan behind all others is added to the stored state.
+
+    Only of a parcel with one owner, whose shipment holds the state, and with no scan in the future.
+    """
+
+    rules: str
+    scans: int
+    """How many scans the parcel has; with another number the trail is not its own."""
+    trouble: str | None = None
+    """A `Trouble`; as text, since the version after may know others."""
+    attempt_at: datetime | None = None
+    settled_at: datetime | None = None
+    carriers: tuple[str, ...] = ()
+    """Of the owner's scans, in alphabetical order."""
+    has_moved: bool = False
+    """Whether a scan shows the parcel on its way, so that deliveries before it are settled."""
+    last: Moment | None = None
+    """The last scan whose time is an instant."""
+    last_day: Moment | None = None
+    """The last scan that has a day for its time."""
+    day_line: int = -1
+    """The highest line in the catalogue of a scan that has a day for its time."""
+    taken_back: tuple[tuple[str | None, str], ...] = ()
+    """Carrier and id of each scan that another takes back, always in the same order."""
+    heard: tuple[str, ...] = ()
+    """Notification groups of this leg and attempt, in alphabetical order."""
+
+    def continues(self, scans: int) -> bool:
+        """Whether it is the trail of a parcel with that many scans, by the rules of now."""
+        return self.scans == scans and self.rules == RULES

@@ -1,0 +1,160 @@
+"""Tally: scans added up one after the other, and what tells if the next one follows them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.orders.domain.model.copying import Value
+from services.orders.domain.tracking.notifications import group_of_scan
+from services.orders.domain.tracking.ordering import (
+    Cause,
+    SetAside,
+    is_believed,
+    is_movement,
+    moment_of,
+)
+from services.orders.domain.tracking.replay import course_of
+from services.orders.domain.tracking.resume_point import RULES, Moment, Trail
+from services.orders.domain.tracking.scan import Direction, Precision, Scan
+from services.orders.domain.tracking.state import TrackingState, is_effective
+from services.orders.domain.tracking.state_machine import Course, Trouble
+
+_DAY = timedelta(days=1)
+
+
+class Taken(Value, frozen=True):
+    """What adding a scan showed, as far as notifications need it."""
+
+    group: str | None
+    is_effective: bool
+    is_news: bool
+    """Effective, and the first of its group on this leg and attempt."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """The sum of the scans so far; mutable, and lives no longer than one decision."""
+
+    course: Course = field(default_factory=lambda: course_of(Direction.MERCHANT_CUSTOMER))
+    has_moved: bool = False
+    last: Moment | None = None
+    last_day: Moment | None = None
+    day_line: int = -1
+    taken_back: set[tuple[str | None, str]] = field(default_factory=set)
+    heard: set[str] = field(default_factory=set)
+    has_future: bool = False
+    """Whether a scan is set aside that will count when its time comes."""
+
+    @classmethod
+    def resumed(cls, state: TrackingState, trail: Trail) -> Tally:
+        """The tally that `trail` was made of, whose state was `state`."""
+        course = Course.resumed(
+            Direction.MERCHANT_CUSTOMER,
+            state,
+            trouble=Trouble(trail.trouble) if trail.trouble else None,
+            attempt_at=trail.attempt_at,
+            settled_at=trail.settled_at,
+            carriers=set(trail.carriers),
+        )
+        return cls(
+            course=course,
+            has_moved=trail.has_moved,
+            last=trail.last,
+            last_day=trail.last_day,
+            day_line=trail.day_line,
+            taken_back=set(trail.taken_back),
+            heard=set(trail.heard),
+        )
+
+    def trail(self, scans: int) -> Trail | None:
+        """The trail to keep with a parcel of so many scans; None where time changes the sum."""
+        if self.has_future:
+            return None
+        return Trail(
+            rules=RULES,
+            scans=scans,
+            trouble=self.course.trouble,
+            attempt_at=self.course.attempt_at,
+            settled_at=self.course.settled_at,
+            carriers=tuple(sorted(self.course.carriers)),
+            has_moved=self.has_moved,
+            last=self.last,
+            last_day=self.last_day,
+            day_line=self.day_line,
+            taken_back=tuple(sorted(self.taken_back, key=repr)),
+            heard=tuple(sorted(self.heard)),
+        )
+
+    def leave(self, aside: Iterable[SetAside]) -> None:
+        """Note scans that do not count."""
+        for each in aside:
+            if each.cause is Cause.IN_FUTURE:
+                self.has_future = True
+            elif each.cause is Cause.DELIVERED_FIRST:
+                self._note(each.scan)
+
+    def take(self, scan: Scan) -> Taken:
+        """Add the scan that comes next by time."""
+        course = self.course
+        before = (course.leg, course.attempts)
+        effective = is_effective(*course.add(scan))
+        if before != (course.leg, course.attempts):
+            self.heard.clear()
+        group = group_of_scan(scan, course.direction)
+        is_news = effective and group is not None and group not in self.heard
+        if is_news and group is not None:
+            self.heard.add(group)
+        self.has_moved = self.has_moved or is_movement(scan)
+        self._note(scan)
+        return Taken(group, effective, is_news)
+
+    def _note(self, scan: Scan) -> None:
+        moment = moment_of(scan)
+        if scan.precision is Precision.DAY:
+            self.last_day = max(self.last_day or moment, moment)
+            self.day_line = max(self.day_line, moment[1])
+        else:
+            self.last = max(self.last or moment, moment)
+        if scan.retracts is not None:
+            self.taken_back.add((scan.carrier, scan.retracts))
+
+    def omits(self, scan: Scan, as_of: datetime) -> bool:
+        """Whether a new scan does not count, and leaves all others as they are."""
+        if not is_believed(scan, as_of):
+            return True
+        return scan.retracts is None and self._is_taken_back(scan)
+
+    def is_next(self, scan: Scan, as_of: datetime) -> bool:
+        """Whether a new scan counts, goes behind all others and leaves them as they are.
+
+        No where in doubt: then the set is to be put in order again.
+        """
+        if scan.retracts is not None or self.omits(scan, as_of):
+            return False
+        # The first movement may tell that deliveries before it do not count.
+        has_deliveries = not self.has_moved and self.course.first_scan_at is not None
+        if has_deliveries and is_movement(scan):
+            return False
+        is_day = scan.precision is Precision.DAY
+        return self._is_last_day(scan) if is_day else self._is_last(scan)
+
+    def _is_taken_back(self, scan: Scan) -> bool:
+        return scan.scan_id is not None and (scan.carrier, scan.scan_id) in self.taken_back
+
+    def _is_last_day(self, scan: Scan) -> bool:
+        """A scan that has a day for its time is put among the others of its day, if there are."""
+        moment = moment_of(scan)
+        if self.last is not None and self.last[0] >= moment[0]:
+            return False
+        return self.last_day is None or self.last_day < moment
+
+    def _is_last(self, scan: Scan) -> bool:
+        """A scan of the same day with a day for its time stays before it, if its line is lower."""
+        moment = moment_of(scan)
+        if self.last is not None and self.last >= moment:
+            return False
+        if self.last_day is None or moment[0] - self.last_day[0] >= _DAY:
+            return True
+        return moment[0] >= self.last_day[0] and moment[1] > self.day_line

@@ -1,0 +1,117 @@
+"""Scan: one thing a carrier says happened to a parcel, in our normal form (domain reference, 5)."""
+
+from __future__ import annotations
+
+from abc import ABC
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from services.orders.domain.model.copying import Value
+
+
+class Precision(StrEnum):
+    """How exactly a carrier knows the time of a scan."""
+
+    SECOND = "second"
+    MINUTE = "minute"
+    DAY = "day"
+
+
+class Direction(StrEnum):
+    """Which way a parcel travels."""
+
+    MERCHANT_CUSTOMER = "merchant_customer"
+    CUSTOMER_MERCHANT = "customer_merchant"
+
+
+class Location(Value, frozen=True, kw_only=True):
+    """Where a scan happened. Never part of a scan's identity: carriers reword places."""
+
+    city: str | None = None
+    postal_code: str | None = None
+    province: str | None = None
+    country_code: str | None = None
+    latitude: str | None = None
+    """Decimal degrees as text, so that the figure is kept exactly as it came."""
+    longitude: str | None = None
+
+
+if TYPE_CHECKING:
+    DayOrMoment: TypeAlias = date | datetime
+else:
+
+    class DayOrMoment(ABC):  # noqa: B024 - a date is one by registration
+        """A date, or a datetime with its zone: msgspec reads no union of the two by itself."""
+
+    DayOrMoment.register(date)
+
+
+class Eta(Value, frozen=True, kw_only=True):
+    """Window of expected arrival. A day without a time stays a `date` in the destination's zone.
+
+    Why: a day's ETA kept as midnight UTC is a day off west of Greenwich.
+    """
+
+    earliest: DayOrMoment | None = None
+    latest: DayOrMoment | None = None
+
+
+class Pickup(Value, frozen=True, kw_only=True):
+    """Where the customer can collect the parcel."""
+
+    type: str | None = None
+    name: str | None = None
+    address: str | None = None
+    url: str | None = None
+    opening_hours: str | None = None
+    date_to: str | None = None
+    """Last day of collection, as the carrier wrote it (ISO 8601 date or timestamp)."""
+
+
+class Proof(Value, frozen=True, kw_only=True):
+    """Proof of delivery."""
+
+    signed_by: str | None = None
+    image_url: str | None = None
+
+
+class Scan(Value, frozen=True, kw_only=True):
+    """One normalised scan. Every timestamp is aware; `occurred_at` is the instant in UTC.
+
+    `key` is the scan's identity within its tracking number (rule 2): see `identity.scan_key`.
+    A scan of day precision has `occurred_at` at the local midnight that begins its day.
+    """
+
+    key: str
+    event_name: str
+    """A name of the catalogue, `UNMAPPED` when the carrier's code is not known to us."""
+    occurred_at: datetime
+    recorded_at: datetime
+    """When we first heard of it. Never decides a state, only whether to notify."""
+    carrier: str | None = None
+    scan_id: str | None = None
+    code: str | None = None
+    text: str | None = None
+    timezone: str | None = None
+    tz_known: bool = True
+    precision: Precision = Precision.SECOND
+    location: Location | None = None
+    eta: Eta | None = None
+    reason: str | None = None
+    attempt: int | None = None
+    direction: Direction | None = None
+    pickup: Pickup | None = None
+    proof: Proof | None = None
+    retracts: str | None = None
+    """The `scan_id` (of the same carrier) that this scan takes back."""
+
+
+def precision_of(told: datetime, said: Precision | None) -> Precision:
+    """How exact a time is: as the carrier said, else a day at midnight and a second elsewhen.
+
+    `told` is the time as the carrier wrote it, in its own zone (rule 11).
+    """
+    if said is not None:
+        return said
+    return Precision.DAY if told.time() == time(0) else Precision.SECOND

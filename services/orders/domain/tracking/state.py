@@ -1,0 +1,101 @@
+"""TrackingState: what a parcel's scans add up to. See `journey.py` for how."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from services.orders.domain.model.copying import Value
+from services.orders.domain.tracking.catalogue import Flag, Phase, State, state_of
+from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Scan
+
+
+class TrackingState(Value, frozen=True, kw_only=True):
+    """The state of one shipment's tracking: a pure function of its set of scans (P5)."""
+
+    phase: Phase
+    direction: Direction = Direction.MERCHANT_CUSTOMER
+    """Which way the parcel travels on this leg."""
+    flag: Flag = Flag.NORMAL
+    leg: int = 1
+    """From 1; a pick-up after the end of a journey opens the next (rule 6)."""
+    attempts: int = 0
+    """Failed delivery attempts on this leg."""
+    eta: Eta | None = None
+    """The newest by the time the carrier gave it, of this leg."""
+    eta_original: Eta | None = None
+    """The first of this leg."""
+    first_scan_at: datetime | None = None
+    """First physical scan."""
+    delivered_at: datetime | None = None
+    """Last delivery to the customer; stays when a return leg follows."""
+    last_occurred_at: datetime | None = None
+    pickup: Pickup | None = None
+    """Where to collect it, as last reported on this leg."""
+    carrier: str | None = None
+    """The carrier of the scans, if only one reported."""
+
+    @property
+    def state(self) -> State:
+        """Grouping for a user interface."""
+        return state_of(self.phase)
+
+    @property
+    def is_finished(self) -> bool:
+        """The journey is over: its number may be given to another parcel."""
+        return self.phase in FINISHED
+
+
+FINISHED = frozenset({Phase.DELIVERED, Phase.RETURNED, Phase.RETURN_RECEIVED})
+DRAFT = TrackingState(phase=Phase.ORDER_CREATED)
+"""A shipment without a tracking number."""
+
+
+class Effect(StrEnum):
+    """What a scan did to the state."""
+
+    PHASE = "phase"
+    LEG = "leg"
+    FLAG = "flag"
+    ETA = "eta"
+
+
+class Rule(StrEnum):
+    """Why a scan did what it did, by the reference's numbers."""
+
+    MOVED = "moved"
+    REPEATED = "4"
+    DELIVERED_STANDS = "5"
+    CONTRADICTED = "5b"
+    NEW_LEG = "6"
+    RETRACTED = "7"
+    DATA_ONLY = "13"
+    UNMAPPED = "15"
+    DELIVERED_FIRST = "19a"
+    IN_FUTURE = "19b"
+    RETRACTION = "7b"
+    GOING_BACK = "going_back"
+
+
+class Step(Value, frozen=True):
+    """What one scan did, and the state after it."""
+
+    scan: Scan
+    rule: Rule
+    effects: tuple[Effect, ...]
+    state: TrackingState
+
+    @property
+    def is_effective(self) -> bool:
+        """It told something that counts: not a repeat, not contradicted, not set aside."""
+        return is_effective(self.rule, self.effects)
+
+
+def is_effective(rule: Rule, effects: tuple[Effect, ...]) -> bool:
+    """Whether a step by this rule, with these effects, showed something that counts."""
+    return rule in _EFFECTIVE or bool(effects)
+
+
+_EFFECTIVE = frozenset(
+    {Rule.MOVED, Rule.NEW_LEG, Rule.CONTRADICTED, Rule.DATA_ONLY, Rule.GOING_BACK}
+)

@@ -1,0 +1,299 @@
+"""Course: one scan after the other, added up (rules 4 to 7 and 12 to 15 of the reference, 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.orders.domain.tracking.catalogue import (
+    SCAN_RETRACTED,
+    UNMAPPED,
+    Entry,
+    Flag,
+    FlagEffect,
+    Phase,
+    entry_of,
+)
+from services.orders.domain.tracking.catalogue import return_phase as on_return
+from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Scan
+from services.orders.domain.tracking.state import FINISHED, Effect, Rule, Step, TrackingState
+
+SETTLED_FOR = timedelta(hours=12)
+"""How long a delivery (or an arrival at a shop) survives a scan that says otherwise (rule 5)."""
+ONE_ATTEMPT_WITHIN = timedelta(hours=1)
+"""Attempt scans this close together are one attempt told twice (rule 4)."""
+
+_PICK_UPS = frozenset({"DROPPED_OFF", "PICKED_UP_BY_CARRIER"})
+_ON_THE_WAY = frozenset({Phase.IN_TRANSIT, Phase.IN_DELIVERY, Phase.DELIVERY_FAILED, Phase.COLLECT})
+_ATTEMPTED = frozenset({Phase.IN_DELIVERY, Phase.DELIVERY_FAILED})
+_GOING_BACK = frozenset({Phase.RETURN_TRANSIT, Phase.RETURN_FAILED})
+_RETURNS = frozenset(
+    {
+        Phase.RETURN_CREATED,
+        Phase.RETURN_TRANSIT,
+        Phase.RETURN_FAILED,
+        Phase.RETURN_RECEIVED,
+        Phase.RETURNED,
+    }
+)
+_TO_THE_CUSTOMER = frozenset(
+    {
+        "COLLECTED_BY_CUSTOMER",
+        "DELIVERED_TO_NEIGHBOUR",
+        "DELIVERED_TO_LETTERBOX",
+        "DELIVERED_TO_SAFE_PLACE",
+    }
+)
+_SECOND_ATTEMPT = "SECOND_DELIVERY_ATTEMPT"
+
+
+class Trouble(StrEnum):
+    """Why the flag says error: what it takes to end it."""
+
+    SOFT = "soft"
+    LASTING = "lasting"
+    CONTRADICTED = "contradicted"
+
+
+@dataclass(slots=True)
+class Course:
+    """The sum so far; mutable, and never seen outside one replay."""
+
+    base: Direction
+    phase: Phase
+    direction: Direction
+    flag: Flag = Flag.NORMAL
+    trouble: Trouble | None = None
+    leg: int = 1
+    attempts: int = 0
+    attempt_at: datetime | None = None
+    settled_at: datetime | None = None
+    eta: Eta | None = None
+    eta_original: Eta | None = None
+    pickup: Pickup | None = None
+    first_scan_at: datetime | None = None
+    delivered_at: datetime | None = None
+    last_occurred_at: datetime | None = None
+    carriers: set[str] = field(default_factory=set)
+
+    @classmethod
+    def resumed(
+        cls,
+        base: Direction,
+        state: TrackingState,
+        *,
+        trouble: Trouble | None,
+        attempt_at: datetime | None,
+        settled_at: datetime | None,
+        carriers: set[str],
+    ) -> Course:
+        """The sum whose state was `state`, with what the state does not show of it."""
+        return cls(
+            base=base,
+            phase=state.phase,
+            direction=state.direction,
+            flag=state.flag,
+            trouble=trouble,
+            leg=state.leg,
+            attempts=state.attempts,
+            attempt_at=attempt_at,
+            settled_at=settled_at,
+            eta=state.eta,
+            eta_original=state.eta_original,
+            pickup=state.pickup,
+            first_scan_at=state.first_scan_at,
+            delivered_at=state.delivered_at,
+            last_occurred_at=state.last_occurred_at,
+            carriers=carriers,
+        )
+
+    def take(self, scan: Scan) -> Step:
+        """Add one scan; returns all about it."""
+        rule, effects = self.add(scan)
+        return Step(scan, rule, effects, self.state())
+
+    def add(self, scan: Scan) -> tuple[Rule, tuple[Effect, ...]]:
+        """Add one scan; returns by which rule, and what it did."""
+        entry = entry_of(scan.event_name)
+        before = (self.phase, self.leg, self.flag)
+        rule = self._move(scan, entry)
+        if rule not in (Rule.DELIVERED_STANDS, Rule.REPEATED):
+            self._raise_or_clear(entry)
+            self._count_attempt(scan, entry)
+        self._note(scan, entry)
+        return rule, self._effects(scan, rule, before)
+
+    def _move(self, scan: Scan, entry: Entry) -> Rule:
+        if entry.name == SCAN_RETRACTED:
+            return Rule.RETRACTION
+        if entry.name == UNMAPPED:
+            return Rule.UNMAPPED
+        is_finished = self.phase in FINISHED
+        if entry.phase is Phase.RETURN_CREATED:
+            return self._announce_return(scan, is_finished=is_finished)
+        if not entry.physical or entry.phase is None:
+            return Rule.DATA_ONLY
+        if is_finished:
+            return self._move_finished(scan, entry, entry.phase)
+        return self._move_under_way(scan, entry, entry.phase)
+
+    def _announce_return(self, scan: Scan, *, is_finished: bool) -> Rule:
+        """A return label moves nothing, but tells which way a parcel that waits will travel."""
+        if is_finished:
+            self._open_leg(scan, Phase.RETURN_CREATED)
+            return Rule.NEW_LEG
+        if self.first_scan_at is not None:
+            return Rule.DATA_ONLY
+        self.direction = scan.direction or Direction.CUSTOMER_MERCHANT
+        if self._is_return():
+            self.phase = Phase.RETURN_CREATED
+        return Rule.MOVED
+
+    def _move_finished(self, scan: Scan, entry: Entry, phase: Phase) -> Rule:
+        if entry.name in _PICK_UPS or self._starts_return(phase):
+            self._open_leg(scan, phase)
+            return Rule.NEW_LEG
+        if self.trouble is Trouble.CONTRADICTED and phase is Phase.DELIVERED:
+            self.trouble, self.flag = None, Flag.NORMAL
+            self._settle(scan, phase)
+            return Rule.MOVED
+        if phase not in _ON_THE_WAY:
+            return Rule.REPEATED
+        if self.phase is Phase.DELIVERED and phase in _ATTEMPTED and not self._is_settled(scan):
+            self.flag, self.trouble = Flag.ERROR, Trouble.CONTRADICTED
+            return Rule.CONTRADICTED
+        return Rule.DELIVERED_STANDS
+
+    def _starts_return(self, phase: Phase) -> bool:
+        return self.phase is Phase.DELIVERED and phase in _RETURNS
+
+    def _move_under_way(self, scan: Scan, entry: Entry, phase: Phase) -> Rule:
+        self._turn(scan, phase)
+        if self.phase in _GOING_BACK and phase not in _RETURNS:
+            return self._move_going_back(scan, entry, phase)
+        if self._is_return():
+            self._settle(scan, on_return(phase))
+            return Rule.MOVED
+        at_shop = self.phase is Phase.COLLECT and phase in _ON_THE_WAY
+        if at_shop and phase is not Phase.COLLECT and self._is_settled(scan):
+            return Rule.DELIVERED_STANDS
+        self._settle(scan, phase)
+        return Rule.MOVED
+
+    def _move_going_back(self, scan: Scan, entry: Entry, phase: Phase) -> Rule:
+        if phase is not Phase.DELIVERED:
+            self.phase = Phase.RETURN_TRANSIT
+            return Rule.GOING_BACK
+        if self._is_return():
+            self._settle(scan, Phase.RETURN_RECEIVED)
+        else:
+            is_customer = entry.name in _TO_THE_CUSTOMER
+            self._settle(scan, Phase.DELIVERED if is_customer else Phase.RETURNED)
+        return Rule.MOVED
+
+    def _turn(self, scan: Scan, phase: Phase) -> None:
+        """Take over the direction a scan names, or that a return implies before any movement."""
+        if scan.direction is not None:
+            self.direction = scan.direction
+        elif phase in _RETURNS and self.first_scan_at is None:
+            self.direction = Direction.CUSTOMER_MERCHANT
+
+    def _is_return(self) -> bool:
+        return self.direction is Direction.CUSTOMER_MERCHANT
+
+    def _settle(self, scan: Scan, phase: Phase) -> None:
+        if phase is not self.phase or self.settled_at is None:
+            self.settled_at = scan.occurred_at
+        self.phase = phase
+        if phase is Phase.DELIVERED:
+            self.settled_at = self.delivered_at = scan.occurred_at
+
+    def _is_settled(self, scan: Scan) -> bool:
+        since = self.settled_at
+        return since is not None and scan.occurred_at - since <= SETTLED_FOR
+
+    def _open_leg(self, scan: Scan, phase: Phase) -> None:
+        self.leg += 1
+        self.attempts, self.attempt_at, self.settled_at = 0, None, None
+        self.eta = self.eta_original = self.pickup = self.trouble = None
+        self.flag = Flag.NORMAL
+        is_return = phase in _RETURNS
+        implied = Direction.CUSTOMER_MERCHANT if is_return else self.base
+        self.direction = scan.direction or implied
+        self._settle(scan, on_return(phase) if self._is_return() else phase)
+
+    def _raise_or_clear(self, entry: Entry) -> None:
+        is_over = self.phase in FINISHED
+        match entry.flag:
+            case FlagEffect.CLEAR:
+                self.flag, self.trouble = Flag.NORMAL, None
+            case FlagEffect.LASTING_ERROR:
+                self.flag, self.trouble = Flag.ERROR, Trouble.LASTING
+            case FlagEffect.ERROR if not is_over and self.flag is not Flag.ERROR:
+                self.flag, self.trouble = Flag.ERROR, Trouble.SOFT
+            case FlagEffect.DELAY if not is_over and self._can_delay(entry):
+                self.flag, self.trouble = Flag.DELAY, None
+            case FlagEffect.NONE if entry.physical and self.trouble in (None, Trouble.SOFT):
+                self.flag, self.trouble = Flag.NORMAL, None
+            case _:
+                pass
+
+    def _can_delay(self, entry: Entry) -> bool:
+        """A delay never hides an error, except one that this very scan disproves."""
+        is_disproved = entry.physical and self.trouble is Trouble.SOFT
+        return self.flag is not Flag.ERROR or is_disproved
+
+    def _count_attempt(self, scan: Scan, entry: Entry) -> None:
+        if entry.name == _SECOND_ATTEMPT:
+            self.attempts = max(self.attempts, 1)
+        if not entry.is_attempt:
+            return
+        last = self.attempt_at
+        if last is None or scan.occurred_at - last > ONE_ATTEMPT_WITHIN:
+            self.attempts += 1
+            self.attempt_at = scan.occurred_at
+        self.attempts = max(self.attempts, scan.attempt or 0)
+
+    def _note(self, scan: Scan, entry: Entry) -> None:
+        """Keep what a scan tells beside its movement."""
+        if entry.physical and self.first_scan_at is None:
+            self.first_scan_at = scan.occurred_at
+        if self.last_occurred_at is None or scan.occurred_at > self.last_occurred_at:
+            self.last_occurred_at = scan.occurred_at
+        if scan.carrier is not None:
+            self.carriers.add(scan.carrier)
+        if scan.pickup is not None:
+            self.pickup = scan.pickup
+        if scan.eta is not None:
+            self.eta = scan.eta
+            self.eta_original = self.eta_original or scan.eta
+
+    def _effects(
+        self, scan: Scan, rule: Rule, before: tuple[Phase, int, Flag]
+    ) -> tuple[Effect, ...]:
+        phase, leg, flag = before
+        told = (
+            (Effect.PHASE, rule is Rule.MOVED or phase is not self.phase),
+            (Effect.LEG, leg != self.leg),
+            (Effect.FLAG, flag is not self.flag),
+            (Effect.ETA, scan.eta is not None),
+        )
+        return tuple(effect for effect, is_so in told if is_so)
+
+    def state(self) -> TrackingState:
+        """The state so far."""
+        return TrackingState(
+            phase=self.phase,
+            direction=self.direction,
+            flag=self.flag,
+            leg=self.leg,
+            attempts=self.attempts,
+            eta=self.eta,
+            eta_original=self.eta_original,
+            first_scan_at=self.first_scan_at,
+            delivered_at=self.delivered_at,
+            last_occurred_at=self.last_occurred_at,
+            pickup=self.pickup,
+            carrier=next(iter(self.carriers)) if len(self.carriers) == 1 else None,
+        )

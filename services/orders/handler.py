@@ -1,0 +1,269 @@
+"""One batch of the orders service: read all it touches, decide each item, write all that changed.
+
+Inside the one transaction that the runtime begins and commits; a constant number of statements.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from asyncpg import Connection
+
+from services.orders import store
+from services.orders.domain.model.commands import names
+from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.references import (
+    Reference,
+    canonical,
+    number_key,
+    reference_key,
+)
+from services.orders.intake import arrived, tried_again
+from services.orders.messages import encode, snapshot
+from services.orders.messages.decode import (
+    COMMANDS,
+    READERS,
+    TRACKING,
+    Asked,
+    Entry,
+    Unread,
+    alone,
+    read_item,
+)
+from services.orders.outcomes import (
+    SERVICE,
+    expiry_of,
+    has_outcome,
+    refused_outcomes,
+    rejection_of,
+    tell,
+)
+from services.orders.parking_keys import hint_of, keys_of, names_of, waiting_entrant
+from services.orders.unit_of_work import Decided, Docket
+from services.runtime import rejections
+from services.runtime.batch.batch import Batch
+from services.runtime.batch.items import ItemFailed, Kind, Slot
+from services.runtime.config.settings import Settings
+from services.runtime.config.source_lists import senders_of
+from services.runtime.messages.twins import count_roads
+from services.runtime.observability.metrics import Metrics
+from services.runtime.outbox.outbox import Outbox, Outgoing
+from services.runtime.parking.gate import Lanes
+from services.runtime.parking.queue import Queue
+from services.runtime.postgres.queries import load
+from services.runtime.waiting import store as waiting
+from services.runtime.waiting.store import Waiting
+
+SWEEP_ITEMS = 500
+# What the events of one item may weigh together: their snapshots are cut to stay below it.
+DECISION_MAX_BYTES = 16 * 1024 * 1024
+SQL = load(Path(__file__).parent / "sql" / "sweep.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class _Agenda:
+    """What a batch asks, what already waits for it, and what was locked for both."""
+
+    entries: Sequence[Entry]
+    kept: Sequence[tuple[Waiting, Entry]]
+    stored: store.Stored
+    lanes: Lanes
+
+
+class OrdersBatch:
+    """Applies batches and sweeps; holds only what is the same for all of them."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._outbox = Outbox(settings.outbox_shards)
+        self._queue = Queue(SERVICE, settings, metrics)
+        self._senders = senders_of(settings)
+        self._waits = {
+            COMMANDS: timedelta(seconds=settings.command_wait_seconds),
+            TRACKING: timedelta(seconds=settings.tracking_wait_seconds),
+        }
+
+    async def apply(self, connection: Connection, batch: Batch) -> None:
+        """Decide every item of the batch and write what follows, stage by stage."""
+        watch = _StopWatch(self._metrics)
+        entries = [*tried_again(batch, self._senders), *arrived(batch, self._senders)]
+        count_roads(READERS, self._metrics, SERVICE)
+        watch.lap("decode")
+        agenda = await self._read(connection, entries, batch)
+        watch.lap("read")
+        docket = Docket.open(batch.now, agenda.stored, agenda.kept, agenda.lanes)
+        for entry in agenda.entries:
+            docket.take(entry)
+        watch.lap("decide")
+        told = await self._write(connection, agenda.stored, docket)
+        watch.lap("write")
+        records = [*self._records(docket), *refused_outcomes(docket.refused, docket.now), *told]
+        watch.lap("encode")
+        await self._outbox.append(connection, records, caused_at=batch.caused_at, step=batch.step)
+        await self._queue.save(connection, batch, docket.lanes)
+        if not batch.is_trial:
+            tell(self._metrics, docket.decided, docket.refused)
+        watch.lap("outbox")
+
+    # Read.
+
+    async def _read(
+        self, connection: Connection, entries: Sequence[Entry], batch: Batch
+    ) -> _Agenda:
+        """Lock what the items name and what waits for it; then what that names, if there is any."""
+        references, numbers = _named(entries)
+        locked = await _lock(connection, references, numbers, is_final=False)
+        if not locked.is_complete:
+            called = _kept(locked.waits, batch.now)
+            more_references, more_numbers = _named([each for _, each in called])
+            references, numbers = references | more_references, numbers | more_numbers
+            locked = await _lock(connection, references, numbers, is_final=True)
+        stored = locked.stored
+        lanes = await self._queue.open(
+            connection,
+            batch,
+            lambda: names_of(references, numbers, _resolved(stored), stored.parcels),
+            is_any_parked=locked.is_any_parked,
+        )
+        return _Agenda(entries, _kept(locked.waits, batch.now), stored, lanes)
+
+    # Write.
+
+    async def _write(
+        self, connection: Connection, stored: store.Stored, docket: Docket
+    ) -> Sequence[Outgoing]:
+        """Write what changed, waits and was refused; returns the records of the refusals."""
+        awaited = docket.newly_waiting()
+        changes = store.Changes(
+            docket.changed_orders,
+            docket.changed_parcels,
+            docket.new_references,
+            _awaited_references(awaited),
+        )
+        await store.save(connection, stored, changes)
+        await waiting.remove(connection, docket.ended_waiting)
+        rows = [self._waiting_row(*each, docket.now) for each in awaited]
+        docket.repeat_waiting(await waiting.save(connection, rows))
+        refusals = [*docket.refused, *filter(None, map(rejection_of, docket.decided))]
+        return await rejections.save(connection, refusals, source=encode.SOURCE, now=docket.now)
+
+    def _waiting_row(self, key: str, asked: Asked, now: datetime) -> Waiting:
+        item = asked.item
+        wait = self._waits.get(item.original.coordinates.topic, self._waits[TRACKING])
+        return Waiting(item.item_id, key, alone(asked), item.index, now + wait)
+
+    def _records(self, docket: Docket) -> Iterator[Outgoing]:
+        """Events in the order they were decided, each item's outcome after its events.
+
+        Raises:
+            ItemFailed: what was decided of an item cannot be written down.
+        """
+        for decided in docket.decided:
+            try:
+                yield from self._records_of(decided, docket)
+            except Exception as error:
+                item = decided.asked.item
+                slot = Slot(item.original.coordinates, item.index)
+                raise ItemFailed(slot, Kind.ENCODING) from error
+
+    def _records_of(self, decided: Decided, docket: Docket) -> Iterator[Outgoing]:
+        item, decision = decided.asked.item, decided.decision
+        # A whole history reported at once makes hundreds of events, each with the order.
+        most = DECISION_MAX_BYTES // max(1, len(decision.events))
+        snapshots = {
+            order.order_id: snapshot.encode(order, min(self._settings.max_event_bytes, most))
+            for order in (decision.orders if decision.events else ())
+        }
+        for event in decision.events:
+            yield encode.event_record(event, snapshots[event.order_id], item.envelope.traceparent)
+        if has_outcome(decided):
+            order = docket.orders.get(decision.order_id) if decision.order_id else None
+            yield encode.outcome_record(item, decided.asked.command, decision, order, docket.now)
+
+    # Sweep.
+
+    async def sweep(self, connection: Connection, batch: Batch) -> int:
+        """Refuse what has waited too long in business time; returns how many items ended."""
+        rows = await waiting.lock_expired(connection, batch.now, SWEEP_ITEMS)
+        if not rows:
+            return 0
+        lanes = Lanes(batch)
+        refusals = [
+            expiry_of(row, entry)
+            for row, entry in _kept(rows, batch.now)
+            if lanes.admits(
+                Slot(row.original.coordinates, row.index), partial(waiting_entrant, row, entry)
+            )
+        ]
+        await waiting.remove(connection, [row.item_id for row in rows])
+        numbers = [row.waits_for.removeprefix(number_key("")) for row in rows]
+        await connection.execute(SQL["delete_unowned_parcels"], numbers)
+        source, now = encode.SOURCE, batch.now
+        told = await rejections.save(connection, refusals, source=source, now=now)
+        await self._outbox.append(connection, [*refused_outcomes(refusals, now), *told])
+        await self._queue.save(connection, batch, lanes)
+        if not batch.is_trial:
+            tell(self._metrics, (), refusals)
+        return len(rows)
+
+
+def _named(entries: Collection[Entry]) -> tuple[set[Reference], set[str]]:
+    """All references and normalised numbers that the items name, or seem to."""
+    references: set[Reference] = set()
+    numbers: set[str] = set()
+    for entry in entries:
+        if isinstance(entry, Asked):
+            named = names(entry.command)
+            references.update(map(canonical, named.references))
+            numbers.update(named.numbers)
+        elif isinstance(entry, Unread):
+            hint = hint_of(entry)
+            references.update(hint.references)
+            numbers.update(hint.numbers)
+    return references, numbers
+
+
+def _lock(
+    connection: Connection, references: set[Reference], numbers: set[str], *, is_final: bool
+) -> Awaitable[store.Locked]:
+    awaited = [*keys_of(references), *map(number_key, numbers)]
+    return store.lock(connection, references, numbers, awaited, is_final=is_final)
+
+
+def _resolved(stored: store.Stored) -> dict[Reference, Uuid]:
+    return {reference: id_ for reference, id_ in stored.references.items() if id_}
+
+
+def _kept(rows: Sequence[Waiting], now: datetime) -> list[tuple[Waiting, Entry]]:
+    """Waiting rows as items again."""
+    return [(row, read_item(row.original, row.index, now)) for row in rows]
+
+
+def _awaited_references(awaited: Sequence[tuple[str, Asked]]) -> list[Reference]:
+    """The references that newly waiting commands need an anchor for."""
+    return [
+        reference
+        for key, asked in awaited
+        for reference in map(canonical, names(asked.command).references)
+        if reference_key(reference) == key
+    ]
+
+
+class _StopWatch:
+    """Times the stages of one batch."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._since = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """The stage that ends now."""
+        now = time.perf_counter()
+        self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(now - self._since)
+        self._since = now

@@ -1,0 +1,87 @@
+"""What a batch brings, as entries: records that came, and parked items that are tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from services.orders.domain.model.commands import ReportTracking
+from services.orders.messages.decode import (
+    COMMANDS,
+    Asked,
+    Entry,
+    Unread,
+    is_of_many,
+    read,
+    read_item,
+)
+from services.runtime.batch.batch import Batch
+from services.runtime.batch.items import WHOLE, Parked, Slot
+from services.runtime.config.allowed_sources import (
+    SOURCE_NOT_ALLOWED,
+    SOURCE_POINTER,
+    Senders,
+)
+from services.runtime.messages.records import FieldError, item_of, readable_envelope
+from services.runtime.rejections import Rejection
+
+
+def arrived(batch: Batch, senders: Senders) -> Iterator[Entry]:
+    """The items of the batch's records; a record that is doomed as a whole is not read."""
+    for record in batch.records:
+        failure = batch.doomed and batch.doomed.get(Slot(record.coordinates, WHOLE))
+        if failure:
+            yield Unread(record, WHOLE, readable_envelope(record), failure)
+        else:
+            yield from _admitted(read(record, batch.now), senders)
+
+
+def tried_again(batch: Batch, senders: Senders) -> Iterator[Entry]:
+    """The parked items of the batch, in the order of the queue; dismissed ones are refusals."""
+    for row in batch.retried:
+        failure = batch.doomed and batch.doomed.get(row.slot)
+        if row.place in batch.dismissed:
+            yield _dismissal(batch, row)
+        elif failure:
+            yield Unread(row.original, row.index, readable_envelope(row.original), failure)
+        elif row.index == WHOLE:  # Never read before, so its sender was never looked at.
+            yield from _admitted(read(row.original, batch.now), senders)
+        else:
+            yield read_item(row.original, row.index, batch.now)
+
+
+def _admitted(entries: Iterable[Entry], senders: Senders) -> Iterable[Entry]:
+    """The entries, commands of senders who may not speak for their shop refused: here, before
+    anything is locked, so that a stranger's message touches nothing. What was let in stays so.
+    """
+    return [_of_a_known_sender(entry, senders) for entry in entries] if senders else entries
+
+
+def _of_a_known_sender(entry: Entry, senders: Senders) -> Entry:
+    if not isinstance(entry, Asked) or isinstance(entry.command, ReportTracking):
+        return entry
+    item = entry.item
+    if item.original.coordinates.topic != COMMANDS:
+        return entry
+    detail = senders.refusal(entry.command.shop, item.envelope.source)
+    if detail is None:
+        return entry
+    errors = (FieldError(SOURCE_POINTER, detail),)
+    return Rejection(
+        item.original,
+        item.index,
+        item.envelope,
+        SOURCE_NOT_ALLOWED,
+        detail,
+        errors,
+        is_of_many(item),
+    )
+
+
+def _dismissal(batch: Batch, row: Parked) -> Rejection:
+    end = batch.dismissed[row.place]
+    envelope = readable_envelope(row.original)
+    item = item_of(row.original, max(0, row.index), envelope, None)
+    is_one_of_many = row.index != WHOLE and is_of_many(item)
+    return Rejection(
+        row.original, item.index, envelope, end.reason, end.detail, of_many=is_one_of_many
+    )

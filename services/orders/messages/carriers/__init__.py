@@ -1,0 +1,1 @@
+"""Tracking messages: one module per dialect, and code maps."""

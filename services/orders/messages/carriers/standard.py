@@ -1,0 +1,107 @@
+"""Scans of the contract's own form as scans of the domain.
+
+Other forms (aggregators', carriers') become further types on `carrier.tracking`: each gets a
+module beside this one that ends in the same `ReportTracking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from schemas import enums
+from schemas import tracking as contract
+from services.orders.domain.model.commands import ReportTracking
+from services.orders.domain.model.ids import scan_key
+from services.orders.domain.model.parcel import normalise_number
+from services.orders.domain.tracking import scan as domain
+from services.orders.messages.carriers.codes import event_name_of
+from services.runtime.messages.records import Item
+from services.runtime.messages.twins import unsaid
+
+_PRECISIONS: Mapping[enums.Precision, domain.Precision] = {
+    each: domain.Precision(each.value) for each in enums.Precision
+}
+_DIRECTIONS: Mapping[enums.Direction, domain.Direction] = {
+    each: domain.Direction(each.value) for each in enums.Direction
+}
+
+
+def report(message: contract.TrackingReport, item: Item, now: datetime) -> ReportTracking:
+    """`tracking.reported`: the scans of one number, each with its instant and identity."""
+    number = normalise_number(message.tracking_number)
+    carrier = message.carrier_reference
+    return ReportTracking(
+        item_id=item.item_id,
+        causation_id=item.causation_id,
+        tracking_number=message.tracking_number,
+        carrier_reference=carrier,
+        scans=tuple([_scan(scan, carrier, number, now) for scan in message.scans]),
+    )
+
+
+def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) -> domain.Scan:
+    occurred_at, tz_known = contract.instant_of(scan)
+    event_name = event_name_of(carrier, scan.event_name, scan.code, scan.retracts)
+    key = scan_key(
+        number=number,
+        carrier=carrier,
+        scan_id=scan.scan_id,
+        event_name=event_name,
+        code=scan.code,
+        occurred_at=occurred_at,
+        retracts=scan.retracts,
+    )
+    precision = None if "precision" in unsaid(scan) else _PRECISIONS[scan.precision]
+    eta, proof, place = scan.eta, scan.proof, scan.location
+    return domain.Scan(
+        key=key,
+        event_name=event_name,
+        occurred_at=occurred_at,
+        recorded_at=now,
+        carrier=carrier,
+        scan_id=scan.scan_id,
+        code=scan.code,
+        text=scan.text,
+        timezone=scan.timezone,
+        tz_known=tz_known,
+        precision=domain.precision_of(scan.occurred_at, precision),
+        location=None if place is None else _location(place),
+        eta=None if eta is None else domain.Eta(earliest=eta.from_, latest=eta.to),
+        reason=scan.reason,
+        attempt=scan.attempt,
+        direction=None if scan.direction is None else _DIRECTIONS[scan.direction],
+        pickup=None if scan.pickup is None else _pickup(scan.pickup),
+        proof=None if proof is None else _proof(proof),
+        retracts=scan.retracts,
+    )
+
+
+def _location(location: contract.Location) -> domain.Location:
+    return domain.Location(
+        city=location.city,
+        postal_code=location.postal_code,
+        province=location.province,
+        country_code=location.country_code,
+        latitude=_text(location.latitude),
+        longitude=_text(location.longitude),
+    )
+
+
+def _text(degrees: object) -> str | None:
+    return None if degrees is None else str(degrees)
+
+
+def _proof(proof: contract.Proof) -> domain.Proof:
+    return domain.Proof(signed_by=proof.signed_by, image_url=proof.image_url)
+
+
+def _pickup(pickup: contract.Pickup) -> domain.Pickup:
+    return domain.Pickup(
+        type=pickup.type.value,
+        name=pickup.name,
+        address=pickup.address,
+        url=pickup.url,
+        opening_hours=pickup.opening_hours,
+        date_to=pickup.date_to.isoformat() if pickup.date_to else None,
+    )

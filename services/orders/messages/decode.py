@@ -1,0 +1,258 @@
+"""From a Kafka record to the items it holds: each a domain command, or refused with its reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from schemas import commands as contract
+from schemas import orders as shapes
+from schemas import tracking as tracking_contract
+from services.orders.domain.model.commands import Command, UpsertOrder
+from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.messages import claim_events, order_commands
+from services.orders.messages.carriers import standard
+from services.runtime.batch.items import WHOLE, Failure, Kind
+from services.runtime.messages.item_subset import only_items
+from services.runtime.messages.records import (
+    Envelope,
+    FieldError,
+    Item,
+    Malformed,
+    Message,
+    Original,
+    headers_of,
+    item_of,
+    read_message,
+    readable_envelope,
+    validate,
+)
+from services.runtime.messages.twins import Reader
+from services.runtime.rejections import Rejection
+
+COMMANDS = "orders.commands"
+TRACKING = "carrier.tracking"
+CLAIM_EVENTS = "claims.events"
+
+
+class Asked(Struct, frozen=True, gc=False):
+    """An item that can be decided."""
+
+    item: Item
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An item whose reading raised what no message should make it raise: a bug, to be parked."""
+
+    original: Original
+    index: int
+    envelope: Envelope
+    failure: Failure
+    named: Reference | None = None
+    """The order it seems to be about, where more than the record's key tells."""
+
+
+Entry: TypeAlias = Asked | Rejection | Unread
+
+# How each type becomes a command: from the message's body, the item and the time it is read at.
+Translate: TypeAlias = Callable[[Any, Item, datetime], Command]
+
+_PLACE = Reader(contract.OrderPlace, telling=(shapes.OrderPlacement,))
+_UPSERT = Reader(contract.OrderUpsert, telling=(shapes.OrderPlacement,))
+_UPDATE = Reader(contract.OrderUpdate)
+_CANCEL = Reader(contract.OrderCancel)
+_SHIPMENT = Reader(contract.ShipmentUpdate)
+_ANALYTICS = Reader(contract.OrderAnalyticsUpsert)
+_FULFILL = Reader(contract.BulkFulfillment, telling=(shapes.OrderPlacement,))
+_REPORT = Reader(tracking_contract.TrackingReport, telling=(tracking_contract.Scan,))
+
+READERS: Mapping[str, Reader[Any]] = {
+    contract.ORDER_PLACE: _PLACE,
+    contract.ORDER_UPSERT: _UPSERT,
+    contract.ORDER_UPDATE: _UPDATE,
+    contract.ORDER_CANCEL: _CANCEL,
+    contract.SHIPMENT_UPDATE: _SHIPMENT,
+    contract.ORDER_ANALYTICS_UPSERT: _ANALYTICS,
+    contract.ORDERS_FULFILL_BULK: _FULFILL,
+    tracking_contract.TRACKING_REPORTED: _REPORT,
+}
+"""What reads each type; of a bulk command each of its items."""
+
+_COMMANDS: Mapping[str, Translate] = {
+    contract.ORDER_PLACE: lambda body, item, _: order_commands.place(_PLACE.read(body), item),
+    contract.ORDER_UPSERT: lambda body, item, _: order_commands.upsert(_UPSERT.read(body), item),
+    contract.ORDER_UPDATE: lambda body, item, _: order_commands.update(_UPDATE.read(body), item),
+    contract.ORDER_CANCEL: lambda body, item, _: order_commands.cancel(_CANCEL.read(body), item),
+    contract.SHIPMENT_UPDATE: lambda body, item, _: order_commands.update_shipment(
+        _SHIPMENT.read(body), item
+    ),
+    contract.ORDER_ANALYTICS_UPSERT: lambda body, item, _: order_commands.upsert_analytics(
+        _ANALYTICS.read(body), item
+    ),
+}
+_TRACKING: Mapping[str, Translate] = {
+    tracking_contract.TRACKING_REPORTED: lambda body, item, now: standard.report(
+        _REPORT.read(body), item, now
+    ),
+}
+_CLAIM_EVENTS: Mapping[str, Translate] = {
+    type_: lambda body, item, _: claim_events.record(body, item) for type_ in claim_events.TYPES
+}
+_BY_TOPIC: Mapping[str, Mapping[str, Translate]] = {
+    COMMANDS: _COMMANDS,
+    TRACKING: _TRACKING,
+    CLAIM_EVENTS: _CLAIM_EVENTS,
+}
+_KNOWN_TYPES = {topic: set(types) for topic, types in _BY_TOPIC.items()}
+_KNOWN_TYPES[COMMANDS].add(contract.ORDERS_FULFILL_BULK)
+_DEFAULT_TYPE = {TRACKING: tracking_contract.TRACKING_REPORTED}
+
+# A bulk command names each of its orders by id; a tracking report dates each of its scans.
+MARKS = (b'"id"', b'"occurred_at"')
+
+
+def weigh(record: Any) -> int:
+    """How many orders a record may touch or events it may make, told from its bytes."""
+    value = record.value or b""
+    return max(1, *(value.count(mark) for mark in MARKS))
+
+
+def read(original: Original, now: datetime, only: int | None = None) -> tuple[Entry, ...]:
+    """The items of one record, in order; whatever is malformed is refused and never raises.
+
+    `only` leaves out all items but the one with this index.
+    """
+    try:
+        return _read(original, now, only)
+    except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
+        failure = Failure.of(Kind.READING, error)
+        index = WHOLE if only is None else only
+        return (Unread(original, index, readable_envelope(original), failure),)
+
+
+def _read(original: Original, now: datetime, only: int | None) -> tuple[Entry, ...]:
+    try:
+        message = read_message(original)
+    except Malformed as malformed:
+        unread = Message(original, readable_envelope(original), None)
+        return (_refuse(unread, 0, malformed),)
+    try:
+        type_ = _known_type(message)
+    except Malformed as malformed:
+        return (_refuse(message, 0, malformed),)
+    if type_ == contract.ORDERS_FULFILL_BULK:
+        return tuple(_read_bulk(message, only))
+    return (_read_one(message, type_, now),)
+
+
+def alone(asked: Asked) -> Original:
+    """The record with this item as the only one in it: `read_item` finds the same item there.
+
+    What waits is kept item by item, and a bulk command may have a thousand that wait: each with
+    the whole megabyte would be more than memory and Postgres hold.
+    """
+    item, command = asked.item, asked.command
+    if not is_of_many(item) or not isinstance(command, UpsertOrder):
+        return item.original
+    body = {
+        "shop_slug": command.shop,
+        "source_version": command.source_version,
+        "updated_at": command.updated_at.isoformat() if command.updated_at else None,
+        "items": [*[None] * item.index, order_commands.plain(item.body)],
+    }
+    value = json.dumps(body, ensure_ascii=False).encode()
+    return replace(item.original, headers=headers_of(item.envelope), value=value)
+
+
+def is_of_many(item: Item) -> bool:
+    """Whether its record has other items, each with an outcome of its own."""
+    return item.envelope.type == contract.ORDERS_FULFILL_BULK
+
+
+def read_item(original: Original, index: int, now: datetime) -> Entry:
+    """One item of a record again, as when it first came: for what waited."""
+    (entry,) = read(original, now, index)
+    return entry
+
+
+def _known_type(message: Message) -> str:
+    topic = message.original.coordinates.topic
+    type_ = message.envelope.type or _DEFAULT_TYPE.get(topic)
+    if type_ is None:
+        errors = [FieldError("/type", "no type: send the header ce_type")]
+        raise Malformed("type_missing", errors)
+    if type_ not in _KNOWN_TYPES[topic]:
+        known = ", ".join(sorted(_KNOWN_TYPES[topic]))
+        errors = [FieldError("/type", f"{type_!r} is not known on {topic}; known: {known}")]
+        raise Malformed("unknown_type", errors)
+    return type_
+
+
+def _read_one(message: Message, type_: str, now: datetime) -> Entry:
+    # Without the body: decoded it is five times as large as sent, and the item lives as long as the
+    # batch. Only items of many are written out again.
+    item = item_of(message.original, 0, message.envelope, None)
+    topic = message.original.coordinates.topic
+    try:
+        return Asked(item, _BY_TOPIC[topic][type_](message.body, item, now))
+    except Malformed as malformed:
+        return _refuse(message, 0, malformed)
+
+
+def _read_bulk(message: Message, only: int | None) -> Iterator[Entry]:
+    """One entry per item; an envelope that is malformed refuses the message as its item 0."""
+    try:
+        bulk = validate(contract.OrdersFulfillBulk, message.body)
+        meant = only_items(message.original.headers, len(bulk.items))
+    except Malformed as malformed:
+        yield _refuse(message, 0, malformed)
+        return
+    for index, body in enumerate(bulk.items):
+        if index not in meant or only not in (None, index):
+            continue
+        yield _read_fulfillment(
+            message, bulk, item_of(message.original, index, message.envelope, body)
+        )
+
+
+def _read_fulfillment(message: Message, bulk: contract.OrdersFulfillBulk, item: Item) -> Entry:
+    """One item of a bulk command; what is wrong with it is no other item's trouble."""
+    try:
+        checked = _FULFILL.read(item.body, f"/items/{item.index}")
+        return Asked(item, order_commands.fulfill(bulk, checked, item))
+    except Malformed as malformed:
+        return _refuse(message, item.index, malformed, of_many=True)
+    except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
+        failure = Failure.of(Kind.READING, error)
+        named = _named(bulk.shop_slug, item.body)
+        return Unread(item.original, item.index, item.envelope, failure, named)
+
+
+def _named(shop: str, body: Any) -> Reference | None:
+    said = body if isinstance(body, dict) else {}
+    id_, kind = said.get("id"), said.get("id_type", ReferenceKind.ORDER_NUMBER.value)
+    if not isinstance(id_, str) or kind not in list(ReferenceKind):
+        return None
+    return Reference(shop, ReferenceKind(kind), id_)
+
+
+def _refuse(
+    message: Message, index: int, malformed: Malformed, *, of_many: bool = False
+) -> Rejection:
+    return Rejection(
+        message.original,
+        index,
+        message.envelope,
+        malformed.reason,
+        malformed.detail,
+        malformed.errors,
+        of_many,
+    )

@@ -1,0 +1,203 @@
+"""Events and outcomes as Kafka records: Karla's body, CloudEvents headers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+
+from msgspec import Raw, Struct
+
+from schemas.envelope import rfc3339
+from schemas.outcomes import COMMAND_DECIDED
+from services.orders.domain.model.commands import Command, names
+from services.orders.domain.model.decision import Decision, Event, ShipmentFact
+from services.orders.domain.model.order import Order
+from services.orders.domain.model.references import ReferenceKind
+from services.orders.messages.members import joined, to_json, with_all_members
+from services.orders.messages.snapshot import Context
+from services.runtime.messages.headers import headers_by_place
+from services.runtime.messages.records import KEY_MAX_BYTES, Item, named_uuid
+from services.runtime.outbox.outbox import Outgoing
+
+SOURCE = "orderflow/orders"
+OUTCOMES = "orders.outcomes"
+BODY_VERSION = 1
+
+
+def event_record(event: Event, snapshot: Context, traceparent: str | None) -> Outgoing:
+    """One event, keyed by its order; `snapshot` is the order after the decision."""
+    headers = headers_by_place(
+        type=event.type,
+        source=SOURCE,
+        id=event.event_id,
+        time=rfc3339(event.occurred_at),
+        subject=event.order_id,
+        traceparent=traceparent,
+        causation_id=event.causation_id,
+        sequence=event.sequence,
+        order_version=event.order_version,
+    )
+    key = event.order_id
+    return Outgoing(event.topic, key.encode(), _body(event, snapshot), headers, key)
+
+
+class _EventBody(Struct, gc=False):
+    source: str
+    ref: str
+    event_name: str
+    event_group: str | None
+    version: int
+    triggered_at: datetime
+    shop_slug: str
+    event_id: str
+    order_id: str
+    sequence: int
+    order_version: int
+    event_data: Raw
+    context_truncated: bool
+    context: Raw
+
+
+class _DataStart(Struct, gc=False):
+    """What `event_data` of every event says first."""
+
+    event_id: str
+    event_name: str
+    event_group: str | None
+
+
+class _ShipmentDataStart(_DataStart, gc=False):
+    shipment_id: str | None
+
+
+def _body(event: Event, snapshot: Context) -> bytes:
+    name, group = event.event_name, event.event_group
+    start: _DataStart
+    if isinstance(event.data, ShipmentFact):
+        source, ref = "shipments", f"shipments/{event.data.phase}/{name}"
+        start = _ShipmentDataStart(event.event_id, name, group, event.shipment_id)
+    else:
+        source, ref = "orders", f"orders/{name}"
+        start = _DataStart(event.event_id, name, group)
+    return to_json(
+        _EventBody(
+            source,
+            ref,
+            name,
+            group,
+            BODY_VERSION,
+            event.triggered_at,
+            event.shop,
+            event.event_id,
+            event.order_id,
+            event.sequence,
+            event.order_version,
+            Raw(joined(to_json(start), to_json(with_all_members(event.data)))),
+            snapshot.is_truncated,
+            Raw(snapshot.json),
+        )
+    )
+
+
+class _Outcome(Struct, gc=False):
+    command_id: str
+    command_source: str | None
+    index: int
+    command_type: str | None
+    outcome: str
+    reason: str | None
+    detail: str | None
+    shop_slug: str | None
+    order_id: str | None
+    order_number: str | None
+    order_version: int | None
+    topic: str
+    partition: int
+    offset: int
+    decided_at: datetime
+
+
+class _Refusal(Struct, gc=False):
+    """The outcome of what could not be read: no order or shop is known of it."""
+
+    command_id: str
+    command_source: str | None
+    index: int
+    command_type: str | None
+    outcome: str
+    reason: str
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    decided_at: datetime
+
+
+def outcome_record(
+    item: Item, command: Command, decision: Decision, order: Order | None, now: datetime
+) -> Outgoing:
+    """What one command item became; `order` is the order it names, after the decision."""
+    at, envelope, order_id = item.original.coordinates, item.envelope, decision.order_id
+    body = _Outcome(
+        item.causation_id,
+        envelope.source,
+        item.index,
+        envelope.type,
+        decision.outcome,
+        decision.reason,
+        decision.detail,
+        getattr(command, "shop", None),
+        order_id,
+        order.order_number if order else _number_named(command),
+        order.version if order else None,
+        at.topic,
+        at.partition,
+        at.offset,
+        now,
+    )
+    return _record(item, to_json(body), order_id, now)
+
+
+def refusal_record(item: Item, reason: str, detail: str, now: datetime) -> Outgoing:
+    """The outcome of an item that could not be read, or waited too long."""
+    at, envelope = item.original.coordinates, item.envelope
+    body = _Refusal(
+        item.causation_id,
+        envelope.source,
+        item.index,
+        envelope.type,
+        "rejected",
+        reason,
+        detail,
+        at.topic,
+        at.partition,
+        at.offset,
+        now,
+    )
+    return _record(item, to_json(body), None, now)
+
+
+@lru_cache(maxsize=16)  # The outcomes of a batch have one time.
+def _time(now: datetime) -> str:
+    return rfc3339(now)
+
+
+def _number_named(command: Command) -> str | None:
+    named = names(command).references
+    return next((r.value for r in named if r.kind is ReferenceKind.ORDER_NUMBER), None)
+
+
+def _record(item: Item, value: bytes, order_id: str | None, now: datetime) -> Outgoing:
+    """An outcome, in the order of its order's events; without one, in that of the command's key."""
+    original = item.original
+    headers = headers_by_place(
+        type=COMMAND_DECIDED,
+        source=SOURCE,
+        id=named_uuid(f"outcome/{original.coordinates}#{item.index}"),
+        time=_time(now),
+        subject=order_id,
+        traceparent=item.envelope.traceparent,
+        causation_id=item.causation_id,
+    )
+    key = original.key or b""
+    return Outgoing(OUTCOMES, key[:KEY_MAX_BYTES], value, headers, order_id or key.hex())

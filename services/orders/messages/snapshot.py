@@ -1,0 +1,277 @@
+"""The snapshot that every event carries: the whole order, its customer, parcels and claims.
+
+Never scan history. What stands in several places (the lines of the order, what a parcel's summary
+says) is encoded once and put in as bytes. A snapshot that is too large is cut in a fixed order,
+and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from services.orders.domain.model.copying import Value
+from services.orders.domain.model.order import (
+    Analytics,
+    ClaimCopy,
+    Order,
+    Placement,
+    Shipment,
+)
+from services.orders.messages.members import (
+    joined,
+    lines_of,
+    to_json,
+    with_all_members,
+    writer_of,
+)
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """An encoded snapshot; `is_truncated` when something was left out to keep it in bounds."""
+
+    json: bytes
+    is_truncated: bool
+
+
+def encode(order: Order, max_bytes: int, *, whole_claims: bool = False) -> Context:
+    """The snapshot of an order in at most `max_bytes` of JSON, cut as `CUTS` says if need be.
+
+    With `whole_claims` each claim shows all that its event told: `order.snapshot` has it so.
+    """
+    encoded = _encode(order, whole_claims=whole_claims)
+    if len(encoded) <= max_bytes:
+        return Context(encoded, is_truncated=False)
+    snapshot = msgspec.json.decode(encoded)
+    for cut in CUTS:
+        cut(snapshot)
+        encoded = to_json(snapshot)
+        if len(encoded) <= max_bytes:
+            break
+    return Context(encoded, is_truncated=True)
+
+
+class _Snapshot(Struct, gc=False):
+    order: Raw
+    customer: _Customer
+    shipments: Raw
+    claims: list[Any]
+
+
+class _OrderStart(Struct, gc=False):
+    """What `order` says before the placement."""
+
+    uuid: str
+    shop_slug: str
+
+
+class _OrderEnd(Struct, gc=False):
+    """What `order` says after the placement."""
+
+    status: str
+    expected_number_of_shipments: int
+    placed_at: Any
+    cancelled_at: Any
+    order_analytics: Json | None
+    trackings: Raw
+
+
+class _Customer(Struct, gc=False):
+    external_id: str | None
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+
+
+class _Tracking(Struct, gc=False):
+    """A parcel's summary: all of it in `order.trackings`, the first part of it in `shipments`."""
+
+    shipment_id: str
+    ordinal: int
+    draft: bool
+    tracking_number: str | None
+    carrier_reference: str | None
+    tracking_url: str | None
+    phase: str
+    flag: str
+    state: str
+    direction: str
+    eta: Any
+    first_scan_at: Any
+    delivered_at: Any
+
+
+class _ShipmentEnd(Struct, gc=False):
+    """What `shipments` says of a parcel after its summary."""
+
+    order_id: str
+    external_shipment_id: str | None
+    tracking_placed_at: Any
+    products: Raw
+    leg: int
+    attempts: int
+    pickup: Any
+    promised_delivery_date: Any
+    updated_at: Any
+
+
+_copy_placement = writer_of(Placement, ("products",))
+
+
+def _encode(order: Order, *, whole_claims: bool) -> bytes:
+    lines = lines_of(order.placement.products)
+    trackings = [to_json(_tracking(shipment)) for shipment in order.shipments]
+    shipments = [
+        joined(tracking, to_json(_shipment_end(order, shipment, lines)))
+        for shipment, tracking in zip(order.shipments, trackings, strict=True)
+    ]
+    return to_json(
+        _Snapshot(
+            Raw(_order(order, lines, trackings)),
+            _customer(order.placement),
+            Raw(_list(shipments)),
+            [_claim(claim, whole=whole_claims) for claim in order.claims],
+        )
+    )
+
+
+def _order(order: Order, lines: bytes, trackings: Sequence[bytes]) -> bytes:
+    placement = order.placement
+    said = _copy_placement(placement)
+    said.products = Raw(b"[%b]" % lines[:-1].replace(b"\n", b","))
+    end = _OrderEnd(
+        order.status,
+        order.expected_number_of_shipments,
+        placement.order_placed_at,
+        order.cancelled_at,
+        _analytics(order.order_analytics),
+        Raw(_list(trackings)),
+    )
+    start = _OrderStart(order.order_id, order.shop)
+    return joined(to_json(start), to_json(said), to_json(end))
+
+
+def _customer(placement: Placement) -> _Customer:
+    name = (placement.address.name or "").strip()
+    first, _, last = name.rpartition(" ")
+    return _Customer(
+        placement.external_customer_id,
+        placement.email_id,
+        (first or last) or None,
+        last if first else None,
+    )
+
+
+def _analytics(analytics: Analytics | None) -> Json | None:
+    if analytics is None:
+        return None
+    known = msgspec.structs.asdict(analytics)
+    extras = known.pop("extras")
+    return {**extras, **{name: value for name, value in known.items() if value is not None}}
+
+
+def _tracking(shipment: Shipment) -> _Tracking:
+    tracking = shipment.tracking
+    return _Tracking(
+        shipment.shipment_id,
+        shipment.ordinal,
+        shipment.is_draft,
+        shipment.tracking_number,
+        shipment.carrier,
+        shipment.tracking_url,
+        tracking.phase,
+        tracking.flag,
+        shipment.state,
+        tracking.direction or shipment.direction,
+        _optional(tracking.eta),
+        tracking.first_scan_at,
+        tracking.delivered_at,
+    )
+
+
+def _shipment_end(order: Order, shipment: Shipment, lines: bytes) -> _ShipmentEnd:
+    tracking = shipment.tracking
+    # A parcel that nothing is said of holds everything that was bought.
+    held = lines if shipment.products is None else lines_of(shipment.products)
+    # In a parcel each line names it; a line has other members, so a comma goes before.
+    end = b',"shipment_id":%b},' % to_json(shipment.shipment_id)
+    return _ShipmentEnd(
+        order.order_id,
+        shipment.external_shipment_id,
+        shipment.tracking_placed_at,
+        Raw(b"[%b]" % held.replace(b"}\n", end)[:-1]),
+        tracking.leg,
+        tracking.attempts,
+        _optional(tracking.pickup),
+        order.placement.promised_delivery_date,
+        tracking.last_occurred_at,
+    )
+
+
+def _claim(claim: ClaimCopy, *, whole: bool) -> Any:
+    if whole:
+        return with_all_members(claim)
+    known = msgspec.structs.asdict(claim)
+    del known["sequence"], known["event_data"]
+    return known
+
+
+def _optional(value: Value | None) -> Any:
+    return with_all_members(value) if value is not None else None
+
+
+def _list(encoded: Sequence[bytes]) -> bytes:
+    return b"[%b]" % b",".join(encoded)
+
+
+def _cut_contents(snapshot: Json) -> None:
+    """What is in each parcel; the order still says what was bought."""
+    for shipment in snapshot["shipments"]:
+        shipment["products"] = []
+
+
+def _cut_decoration(snapshot: Json) -> None:
+    """Pictures, taxes and bundle contents of the lines, and free members."""
+    keep = ("line_id", "product_id", "variant_id", "sku", "title", "quantity", "price", "type")
+    order = snapshot["order"]
+    order["products"] = [{name: line[name] for name in keep} for line in order["products"]]
+    order["segments"], order["user_agent"], order["order_analytics"] = [], None, None
+
+
+def _cut_shipments(snapshot: Json) -> None:
+    """The fuller parcels; their summaries in `order.trackings` stay."""
+    snapshot["shipments"] = []
+
+
+def _cut_claims(snapshot: Json) -> None:
+    """Claims; they are on claims.events."""
+    snapshot["claims"] = []
+
+
+def _cut_lines(snapshot: Json) -> None:
+    """The order's lines and discounts."""
+    snapshot["order"]["products"], snapshot["order"]["discounts"] = [], []
+
+
+def _cut_urls(snapshot: Json) -> None:
+    """The addresses of tracking pages."""
+    for tracking in snapshot["order"]["trackings"]:
+        tracking["tracking_url"] = None
+
+
+CUTS: tuple[Callable[[Json], None], ...] = (
+    _cut_contents,
+    _cut_decoration,
+    _cut_shipments,
+    _cut_claims,
+    _cut_lines,
+    _cut_urls,
+)
+"""What goes first when a snapshot is too large; the last of them leaves it well below any bound."""

@@ -1,0 +1,165 @@
+"""Republishing: the present state of chosen orders, told again as `order.snapshot` events.
+
+An operator's act, in batches that are a transaction each: the orders' rows are locked as for any
+decision and the snapshots go through the outbox, so they lie in the topic where they belong among
+the orders' events. Nothing of the orders changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from services.orders import store
+from services.orders.domain.events.snapshot import snapshot_of
+from services.orders.domain.model.order import Order
+from services.orders.messages import snapshot as context
+from services.orders.messages.encode import event_record
+from services.runtime.config.settings import Settings
+from services.runtime.operations import audit
+from services.runtime.operations.audit import Act
+from services.runtime.outbox.outbox import Outbox, Outgoing
+from services.runtime.postgres.connections import Connection
+from services.runtime.postgres.queries import load
+
+SQL = load(Path(__file__).parent / "republish.sql")
+ORDERS_A_BATCH = 50
+ORDERS_A_LOOK = 5_000
+BACKLOG_ROWS = 200
+LOOK_AGAIN_SECONDS = 0.05
+FIRST = str(UUID(int=0))
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+END = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a run has come: the last order told and, where they are taken by time, its change."""
+
+    order_id: str = FIRST
+    changed_at: datetime = BEGINNING
+
+    def __str__(self) -> str:
+        return f"{self.changed_at.isoformat()}/{self.order_id}"
+
+    @classmethod
+    def read(cls, text: str) -> Place:
+        """The inverse of `str`.
+
+        Raises:
+            ValueError: the text is none.
+        """
+        changed_at, _, order_id = text.rpartition("/")
+        return cls(str(UUID(order_id)), datetime.fromisoformat(changed_at))
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which orders: those named, else those of a shop, changed in [since, until), or all."""
+
+    order_ids: tuple[str, ...] = ()
+    shop: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    async def find(self, connection: Connection, after: Place, limit: int) -> list[Place]:
+        """The next orders after a place, none at the end."""
+        statement, arguments = self._ask(after, limit)
+        rows = await connection.fetch(SQL[statement], *arguments)
+        return [Place(str(row["order_id"]), row["changed_at"]) for row in rows]
+
+    def _ask(self, after: Place, limit: int) -> tuple[str, tuple[object, ...]]:
+        if self.order_ids:
+            return "find_chosen", (list(self.order_ids), after.order_id, limit)
+        if self.since or self.until:
+            since, until = self.since or BEGINNING, self.until or END
+            place = (after.changed_at, after.order_id)
+            return "find_changed", (since, until, self.shop, *place, limit)
+        if self.shop is not None:
+            return "find_of_shop", (self.shop, after.order_id, limit)
+        return "find_all", (after.order_id, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a run has told so far; `truncated` snapshots were cut to fit a message."""
+
+    place: Place
+    orders: int = 0
+    truncated: int = 0
+
+
+class Republisher:
+    """Tells orders again, at most `rate` a second, and never far ahead of the relay."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        connection: Connection,
+        *,
+        rate: float,
+        now: Callable[[], datetime],
+        backlog_rows: int = BACKLOG_ROWS,
+    ) -> None:
+        self._outbox = Outbox(settings.outbox_shards)
+        self._event_bytes_max = settings.max_event_bytes
+        self._connection = connection
+        self._rate = rate
+        self._now = now
+        self._backlog_rows = backlog_rows
+
+    async def run(self, selection: Selection, after: Place, act: Act) -> AsyncIterator[Progress]:
+        """Tell all chosen orders from after a place on; yields after each committed batch.
+
+        The act is written down in the transaction of the first.
+        """
+        progress, started = Progress(after), time.monotonic()
+        while found := await selection.find(self._connection, progress.place, ORDERS_A_LOOK):
+            for start in range(0, len(found), self._batch_size()):
+                places = found[start : start + self._batch_size()]
+                await self._until_published()
+                acts = [] if progress.orders else [act]
+                progress = await self._tell(places, acts, progress)
+                yield progress
+                ahead = progress.orders / self._rate - (time.monotonic() - started)
+                await asyncio.sleep(max(0.0, ahead))
+
+    def _batch_size(self) -> int:
+        return max(1, min(ORDERS_A_BATCH, round(self._rate)))
+
+    async def _until_published(self) -> None:
+        """Wait while the relay has enough to do: events of what happens now must not queue up."""
+        while await self._backlog() >= self._backlog_rows:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def _backlog(self) -> int:
+        found: int = await self._connection.fetchval(SQL["count_backlog"], self._backlog_rows)
+        return found
+
+    async def _tell(
+        self, places: Sequence[Place], acts: Sequence[Act], before: Progress
+    ) -> Progress:
+        now = self._now()
+        async with self._connection.transaction():
+            locked = await store.lock_orders(self._connection, [p.order_id for p in places])
+            orders = [order for order in locked.values() if order is not None]
+            snapshots = [
+                context.encode(o, self._event_bytes_max, whole_claims=True) for o in orders
+            ]
+            records = [self._record(*each, now) for each in zip(orders, snapshots, strict=True)]
+            await self._outbox.append(self._connection, records)
+            await audit.write(self._connection, acts)
+        return replace(
+            before,
+            place=places[-1],
+            orders=before.orders + len(orders),
+            truncated=before.truncated + sum(each.is_truncated for each in snapshots),
+        )
+
+    def _record(self, order: Order, snapshot: context.Context, now: datetime) -> Outgoing:
+        return event_record(snapshot_of(order, now), snapshot, None)

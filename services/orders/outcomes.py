@@ -1,0 +1,107 @@
+"""How items end that change nothing: refused by a rule, unread, or after too long a wait."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from services.orders.domain.model.decision import Outcome
+from services.orders.domain.model.reasons import SENTENCES, Reason
+from services.orders.messages import encode
+from services.orders.messages.decode import (
+    COMMANDS,
+    TRACKING,
+    Asked,
+    Entry,
+    Unread,
+    is_of_many,
+)
+from services.orders.unit_of_work import Decided
+from services.runtime.messages.records import FieldError, Item, item_of
+from services.runtime.observability import item_log
+from services.runtime.observability.metrics import Metrics
+from services.runtime.outbox.outbox import Outgoing
+from services.runtime.rejections import Rejection
+from services.runtime.waiting.store import Waiting
+
+
+def has_outcome(decided: Decided) -> bool:
+    """Commands are answered, each once and when it is final; scans and claim copies are not."""
+    is_command = decided.asked.item.original.coordinates.topic == COMMANDS
+    return is_command and decided.decision.outcome is not Outcome.WAITING
+
+
+def rejection_of(decided: Decided) -> Rejection | None:
+    """A refusal by a rule as a record for the sender; None for any other outcome."""
+    decision, item = decided.decision, decided.asked.item
+    if decision.outcome is not Outcome.REJECTED or decision.reason is None:
+        return None
+    detail = decision.detail or SENTENCES[decision.reason]
+    pointer = _bulk_pointer(item) + (decision.pointer or "")
+    return Rejection(
+        item.original,
+        item.index,
+        item.envelope,
+        decision.reason.value,
+        detail,
+        (FieldError(pointer, detail),),
+        is_of_many(item),
+    )
+
+
+def _bulk_pointer(item: Item) -> str:
+    return f"/items/{item.index}" if is_of_many(item) else ""
+
+
+def refused_outcomes(refused: Sequence[Rejection], now: datetime) -> Iterator[Outgoing]:
+    """Outcomes of commands that were refused without a decision."""
+    for refusal in refused:
+        if refusal.original.coordinates.topic == COMMANDS:
+            yield encode.refusal_record(_unread(refusal), refusal.reason, refusal.detail, now)
+
+
+def expiry_of(row: Waiting, entry: Entry) -> Rejection:
+    """The end of what has waited too long."""
+    item = entry.item if isinstance(entry, Asked) else _unread(entry)
+    is_tracking = row.original.coordinates.topic == TRACKING
+    reason = Reason.NUMBER_NOT_OWNED if is_tracking else Reason.ORDER_NOT_FOUND
+    detail = f"nothing became known as {row.waits_for!r} by {row.expires_at.isoformat()}"
+    pointer = _bulk_pointer(item) + ("/tracking_number" if is_tracking else "/id")
+    return Rejection(
+        row.original,
+        row.index,
+        item.envelope,
+        reason.value,
+        detail,
+        (FieldError(pointer, detail),),
+        is_of_many(item),
+    )
+
+
+def _unread(refusal: Rejection | Unread) -> Item:
+    return item_of(refusal.original, refusal.index, refusal.envelope, None)
+
+
+SERVICE = "orders"
+
+# What somebody may ask about; the rest is in the events and outcomes themselves.
+_LOGGED = {Outcome.REJECTED: item_log.REJECTED, Outcome.WAITING: item_log.WAITS}
+
+
+def tell(metrics: Metrics, decided: Sequence[Decided], refused: Sequence[Rejection]) -> None:
+    """Count and log the items of one batch. Before the commit: a retried batch is told twice."""
+    ended: Counter[tuple[str, str, str]] = Counter()
+    for each in decided:
+        item, decision = each.asked.item, each.decision
+        reason = decision.reason.value if decision.reason else ""
+        ended[item.original.coordinates.topic, decision.outcome.value, reason] += 1
+        if decision.outcome in _LOGGED:
+            event, asked = _LOGGED[decision.outcome], (item.original, item.envelope, item.index)
+            item_log.tell(event, asked, service=SERVICE, reason=reason, order_id=decision.order_id)
+    for rejection in refused:
+        ended[rejection.original.coordinates.topic, "rejected", rejection.reason] += 1
+        what = (rejection.original, rejection.envelope, rejection.index)
+        item_log.tell(item_log.REJECTED, what, service=SERVICE, reason=rejection.reason)
+    for labels, count in ended.items():
+        metrics.items_total.labels(SERVICE, *labels).inc(count)

@@ -1,0 +1,1 @@
+"""A batch of items, and how a failing batch is bisected."""

@@ -1,0 +1,161 @@
+"""What is parked, why, and where it stands in the queue."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from uuid import UUID
+
+from msgspec import Struct
+
+from services.runtime.messages.records import Coordinates, Original
+from services.runtime.retry import forget_rows
+
+WHOLE = -1  # The index of a record that is parked unread.
+ERROR_MAX_CHARACTERS = 2_000
+TRACEBACK_MAX_CHARACTERS = 20_000
+
+
+class Kind(StrEnum):
+    """Why an item is parked. Only `BEHIND` is not its own failure."""
+
+    DECISION = "decision"
+    WRITE = "write"
+    ENCODING = "encoding"
+    READING = "reading"
+    CRASH = "crash"
+    BEHIND = "behind"
+
+
+class Slot(Struct, frozen=True, gc=False):
+    """Which item: the record it is in, and its index there."""
+
+    at: Coordinates
+    index: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where an item stands in the queue: smaller is earlier."""
+
+    id: int
+    nth: int
+
+    def __str__(self) -> str:
+        return f"{self.id}.{self.nth}" if self.nth else f"{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an item could not be decided or written, for an operator."""
+
+    kind: Kind
+    error: str
+    traceback: str = ""
+
+    @classmethod
+    def of(cls, kind: Kind, error: BaseException) -> Failure:
+        """The failure an exception tells of, in texts that Postgres can hold."""
+        forget_rows(error)
+        told = "".join(traceback.format_exception(error))
+        what = f"{type(error).__name__}: {error}"
+        return cls(
+            kind, _plain(what)[:ERROR_MAX_CHARACTERS], _plain(told)[-TRACEBACK_MAX_CHARACTERS:]
+        )
+
+
+NOTHING_DOOMED: Mapping[Slot, Failure] = MappingProxyType({})
+
+
+class ItemFailed(Exception):
+    """Work on one item raised after its decision; says which, so that nobody need search for it.
+
+    The original error is the cause.
+    """
+
+    def __init__(self, slot: Slot, kind: Kind) -> None:
+        super().__init__(f"item {slot.index} of {slot.at} fails ({kind})")
+        self.slot = slot
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """An item as the queue sees it, before it has a place there.
+
+    `names` say which orders it is about: `order:<uuid>` for each it names or resolves to, and the
+    references, numbers and other keys it names them by.
+    """
+
+    original: Original
+    index: int
+    item_id: str | None
+    type: str | None
+    names: frozenset[str]
+    cut: Callable[[], Original] | None = None
+    """Makes the record with this item as the only one in it, where there are others."""
+
+    @property
+    def slot(self) -> Slot:
+        """Which item it is."""
+        return Slot(self.original.coordinates, self.index)
+
+    @property
+    def kept(self) -> Original:
+        """What is stored of it."""
+        return self.cut() if self.cut else self.original
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One row of the queue. `parked_at` is business time, the other times are the wall clock's."""
+
+    place: Place
+    original: Original
+    index: int
+    item_id: str | None
+    type: str | None
+    failure: Failure
+    names: frozenset[str]
+    parked_at: datetime
+    attempts: int
+    last_tried_at: datetime
+    next_try_at: datetime | None
+    behind: int = 0
+    """How many stand behind it, where that was asked."""
+
+    @property
+    def slot(self) -> Slot:
+        """Which item it is."""
+        return Slot(self.original.coordinates, self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissal:
+    """An operator's end for a parked item: a reason code of the contract, and why in words."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a parked item that was tried again."""
+
+    parked: Parked
+    became: str
+    """applied, no_change, rejected or waiting; parked: failed again; behind: was not tried."""
+    detail: str | None = None
+
+
+def order_name(order_id: str | UUID) -> str:
+    """The name of an order that is known by its id."""
+    return f"order:{order_id}"
+
+
+def _plain(text: str) -> str:
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

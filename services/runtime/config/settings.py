@@ -1,0 +1,298 @@
+"""Settings of every process: one frozen value, read once from the environment.
+
+The same descriptions make the table in docs/operating.md (`python -m orderflow.docs`).
+Durations and sizes carry their unit in the name.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.runtime.config.allowed_sources import Senders
+from services.runtime.config.environment import (
+    SecretFiles,
+    SettingsError,
+    explain,
+    refuse_unknown,
+)
+from services.runtime.config.kafka_settings import KafkaSettings
+
+__all__ = ["SERVICES", "NoDatabase", "Settings", "SettingsError"]
+
+SERVICES = ("orders", "claims", "analytics")
+
+
+class NoDatabase(SettingsError):
+    """No variable says where the database is."""
+
+
+def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
+    """A field of ours: its variable carries the prefix ORDERFLOW_."""
+    return Field(
+        default=default,
+        validation_alias=f"ORDERFLOW_{name}",
+        description=description,
+        **limits,
+    )
+
+
+class Settings(KafkaSettings):
+    """What a process needs to know from outside; `Settings(...)` never looks at the environment."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="`postgresql://user:password@host:5432/name`, with `?sslmode=verify-full"
+        "&sslrootcert=file` over a network. Every service takes its own role and schema after "
+        "logging in. Also the login that migrates.",
+    )
+    orders_database_url: SecretStr | None = Field(
+        default=None, description="Login of the orders service, instead of DATABASE_URL."
+    )
+    claims_database_url: SecretStr | None = Field(
+        default=None, description="Login of the claims service, instead of DATABASE_URL."
+    )
+    analytics_database_url: SecretStr | None = Field(
+        default=None, description="Login of the analytics service, instead of DATABASE_URL."
+    )
+    orders_database_password: SecretStr | None = Field(
+        default=None,
+        description="Given to `orderflow migrate`: lets the role orderflow_orders log in with it.",
+    )
+    claims_database_password: SecretStr | None = Field(
+        default=None, description="The same for the role orderflow_claims."
+    )
+    analytics_database_password: SecretStr | None = Field(
+        default=None, description="The same for the role orderflow_analytics."
+    )
+    database_pool_size: int = Field(
+        default=4,
+        ge=2,
+        le=200,
+        description="Most connections of one service in one process; one of them is its batches'.",
+    )
+    database_connect_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="How long to wait for a new connection."
+    )
+    database_lock_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="How long a statement may wait for a lock."
+    )
+    database_idle_in_transaction_timeout_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="A transaction left idle for longer is ended, so that a stopped process "
+        "cannot hold a partition for ever.",
+    )
+    database_statement_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="How long one statement may run."
+    )
+
+    http_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address for health and metrics; a container needs 0.0.0.0.",
+    )
+    http_port: int = Field(
+        default=8080, ge=0, le=65535, description="Port for health and metrics; 0 takes a free one."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        default="INFO", description="Least important entry to write."
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="One JSON object a line, or coloured text for a terminal."
+    )
+
+    clock_file: Path | None = _own(
+        "CLOCK_FILE", None, "File holding the business time (RFC 3339), for demos and replays."
+    )
+    allowed_sources: str | None = _own(
+        "ALLOWED_SOURCES",
+        None,
+        'Which `ce_source` may send commands for which shop, as JSON: `{"shop": ["source", …]}`; '
+        "`*` in a source is any text, as a shop all that are not listed. Unset: anybody for any.",
+    )
+    allowed_sources_file: Path | None = _own(
+        "ALLOWED_SOURCES_FILE", None, "File with the JSON of ORDERFLOW_ALLOWED_SOURCES, instead."
+    )
+    batch_max_records: int = _own(
+        "BATCH_MAX_RECORDS", 1_000, "Most Kafka records in one batch.", ge=1, le=100_000
+    )
+    batch_max_bytes: int = _own(
+        "BATCH_MAX_BYTES", 2_097_152, "Most bytes of values in one batch.", ge=1_024
+    )
+    batch_max_orders: int = _own(
+        "BATCH_MAX_ORDERS",
+        1_000,
+        "Most items (so at most as many orders) in one batch; one larger message is a batch alone.",
+        ge=1,
+    )
+    poll_timeout_ms: int = _own(
+        "POLL_TIMEOUT_MS", 100, "How long a poll waits where no record comes.", ge=1, le=5_000
+    )
+    max_event_bytes: int = _own(
+        "MAX_EVENT_BYTES",
+        921_600,
+        "An outgoing event's `context` is cut to stay below this.",
+        ge=4_096,
+    )
+    outbox_shards: int = _own(
+        "OUTBOX_SHARDS",
+        8,
+        "Shards of the outbox, shared out among replicas; the same number for all of them.",
+        ge=1,
+        le=256,
+    )
+    publication: Literal["at_least_once", "exactly_once"] = _own(
+        "PUBLICATION",
+        "at_least_once",
+        "How often an event may be read: once or more, or once by readers of committed records.",
+    )
+    relay_poll_seconds: float = _own(
+        "RELAY_POLL_SECONDS",
+        0.05,
+        "How often the relay looks unasked: what other replicas wrote.",
+        gt=0,
+        le=60,
+    )
+    command_wait_seconds: float = _own(
+        "COMMAND_WAIT_SECONDS",
+        900.0,
+        "How long a command waits for its order, in business time.",
+        ge=0,
+    )
+    tracking_wait_seconds: float = _own(
+        "TRACKING_WAIT_SECONDS",
+        5_184_000.0,
+        "How long tracking waits for its number, in business time (60 days).",
+        ge=0,
+    )
+    sweep_interval_seconds: float = _own(
+        "SWEEP_INTERVAL_SECONDS", 5.0, "How often expired waiting items are looked for.", gt=0
+    )
+    parking_first_delay_seconds: float = _own(
+        "PARKING_FIRST_DELAY_SECONDS",
+        60.0,
+        "When a parked item is first tried again; the delay doubles with each failure.",
+        gt=0,
+    )
+    parking_longest_delay_seconds: float = _own(
+        "PARKING_LONGEST_DELAY_SECONDS",
+        3_600.0,
+        "The longest delay between two tries of a parked item.",
+        gt=0,
+    )
+    parking_interval_seconds: float = _own(
+        "PARKING_INTERVAL_SECONDS", 5.0, "How often parked items that are due are looked for.", gt=0
+    )
+    fuse_window_items: int = _own(
+        "FUSE_WINDOW_ITEMS", 2_000, "The fuse looks at this many items of a partition.", ge=10
+    )
+    fuse_parked_share: float = _own(
+        "FUSE_PARKED_SHARE",
+        0.01,
+        "More failing items than this share of the window stop their partition; 0 turns it off.",
+        ge=0,
+        le=1,
+    )
+    fuse_parked_in_a_row: int = _own(
+        "FUSE_PARKED_IN_A_ROW",
+        1_000,
+        "So many failing items in a row stop their partition, whatever the share; 0 turns it off.",
+        ge=0,
+    )
+    fuse_malformed_share: float = _own(
+        "FUSE_MALFORMED_SHARE",
+        0.05,
+        "More malformed items than this share of the window, from three sources or more and "
+        "without the worst of them, stop their partition; 0 turns it off.",
+        ge=0,
+        le=1,
+    )
+    stall_seconds: float = _own(
+        "STALL_SECONDS",
+        120.0,
+        "A partition that has records to read and is not read for so long turns liveness red.",
+        gt=0,
+    )
+    metrics_interval_seconds: float = _own(
+        "METRICS_INTERVAL_SECONDS", 5.0, "How often lag and outbox size are measured.", gt=0
+    )
+    drain_timeout_seconds: float = _own(
+        "DRAIN_TIMEOUT_SECONDS",
+        20.0,
+        "On SIGTERM: how long to finish the batch and publish; below the container's grace period.",
+        gt=0,
+    )
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Settings from environment variables, and from `<NAME>_FILE` for secrets.
+
+        Raises SettingsError: every wrong variable by name, with what is allowed.
+        """
+        refuse_unknown(cls)
+        try:
+            return _EnvironmentSettings()
+        except ValidationError as error:
+            raise SettingsError(explain(cls, error)) from None
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
+        """Arguments only: a value built by hand must not change with the machine it runs on."""
+        return (sources["init_settings"],)
+
+    def database_url_of(self, service: str) -> str:
+        """Where `service` logs in; NoDatabase when neither variable is set."""
+        own: SecretStr | None = getattr(self, f"{service}_database_url", None)
+        chosen = own or self.database_url
+        if chosen is None:
+            raise NoDatabase(
+                f"no database: set DATABASE_URL (or {service.upper()}_DATABASE_URL), "
+                "for example postgresql://orderflow:…@127.0.0.1:5432/orderflow"
+            )
+        return chosen.get_secret_value()
+
+    @field_validator("allowed_sources")
+    @classmethod
+    def _are_lists_by_shop(cls, text: str | None) -> str | None:
+        if text is not None:
+            Senders.parse(text)
+        return text
+
+    def database_variable_of(self, service: str) -> str:
+        """The variable that says where `service` logs in."""
+        own = getattr(self, f"{service}_database_url", None)
+        return f"{service.upper()}_DATABASE_URL" if own else "DATABASE_URL"
+
+    def database_passwords(self) -> Mapping[str, str]:
+        """Passwords that `orderflow migrate` gives to the services' roles, by service."""
+        given = {name: getattr(self, f"{name}_database_password") for name in SERVICES}
+        return {name: secret.get_secret_value() for name, secret in given.items() if secret}
+
+    def topic(self, name: str) -> str:
+        """The physical name of a topic of the catalogue."""
+        return self.kafka_topic_prefix + name
+
+    def consumer_group(self, service: str) -> str:
+        """The Kafka consumer group of a service."""
+        return f"{self.kafka_topic_prefix}orderflow.{service}"
+
+
+class _EnvironmentSettings(Settings):
+    """The same, filled from the environment."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True)
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
+        """Variables, and files for secrets."""
+        return (sources["env_settings"], SecretFiles(cls))

@@ -1,0 +1,1 @@
+"""Kafka records in, one batch and one transaction at a time."""

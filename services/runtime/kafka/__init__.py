@@ -1,0 +1,1 @@
+"""Kafka clients, topics, and what goes wrong with them."""

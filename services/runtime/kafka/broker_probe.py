@@ -1,0 +1,71 @@
+"""Asks the broker which topics and records it has, over a separate connection.
+
+Requests on one connection are answered in their order: behind a fetch that never returns, no other
+request would be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.runtime.kafka.compat.topic_ids import topic_ids
+
+ASK_TIMEOUT_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the broker has: ids of topics, first offset and end of partitions that are there."""
+
+    topic_ids: Mapping[str, UUID]
+    logs: Mapping[TopicPartition, tuple[int, int]]
+
+
+class Surveyor:
+    """Asks the broker, with a consumer that reads nothing."""
+
+    def __init__(self, make_consumer: Callable[[], AIOKafkaConsumer]) -> None:
+        self._make_consumer = make_consumer
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def ask(
+        self, topics: Collection[str], partitions: Collection[TopicPartition]
+    ) -> Survey | None:
+        """What the broker says; None when it does not answer."""
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_SECONDS):
+                return await self._ask(topics, partitions)
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.info("survey_failed", error=repr(error))
+            await self.close()
+            return None
+
+    async def _ask(self, topics: Collection[str], partitions: Collection[TopicPartition]) -> Survey:
+        if self._consumer is None:
+            consumer = self._make_consumer()
+            try:
+                await consumer.start()
+            except BaseException:
+                await consumer.stop()
+                raise
+            self._consumer = consumer
+        ids = await topic_ids(self._consumer, topics)
+        there = [p for p in partitions if p.topic in ids]
+        first = await self._consumer.beginning_offsets(there)
+        end = await self._consumer.end_offsets(there)
+        return Survey(ids, {p: (first[p], end[p]) for p in there})
+
+    async def close(self) -> None:
+        """Disconnect; the next question connects again."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.stop()

@@ -1,0 +1,131 @@
+"""How to reach Kafka: the same address and credentials for every client of the process."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaConsumer
+
+from services.runtime.config.settings import Settings, SettingsError
+from services.runtime.kafka.broker_probe import Surveyor
+from services.runtime.kafka.compat.abortable_producer import RelayProducer
+
+if TYPE_CHECKING:
+    from faststream.security import BaseSecurity
+
+# Where a batch takes longer than a tenth of a second the client fetches without the partitions
+# whose records it still holds: what comes to those waits until that fetch ends.
+IDLE_FETCH_WAIT_MS = 50
+PRODUCER_BATCH_BYTES = 256 * 1024
+PRODUCER_REQUEST_MAX_BYTES = 2 * 1024 * 1024
+# Short, because a transaction left open holds back every reader of its partitions.
+TRANSACTION_TIMEOUT_MS = 10_000
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments for aiokafka's consumer, producer and admin client."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
+        "security_protocol": settings.kafka_security_protocol,
+        "request_timeout_ms": settings.kafka_request_timeout_ms,
+    }
+    if settings.kafka_sasl_password and settings.kafka_security_protocol.startswith("SASL_"):
+        options |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": settings.kafka_sasl_password.get_secret_value(),
+        }
+    context = ssl_context(settings)
+    return options | ({"ssl_context": context} if context else {})
+
+
+def broker_security(settings: Settings) -> "BaseSecurity":
+    """The same credentials for FastStream's KafkaBroker(security=…)."""
+    from faststream import security
+
+    context = ssl_context(settings)
+    if not settings.kafka_security_protocol.startswith("SASL_") or not settings.kafka_sasl_password:
+        return security.BaseSecurity(ssl_context=context, use_ssl=context is not None)
+    kinds = {
+        "PLAIN": security.SASLPlaintext,
+        "SCRAM-SHA-256": security.SASLScram256,
+        "SCRAM-SHA-512": security.SASLScram512,
+    }
+    return kinds[settings.kafka_sasl_mechanism](
+        username=settings.kafka_sasl_username or "",
+        password=settings.kafka_sasl_password.get_secret_value(),
+        ssl_context=context,
+        use_ssl=context is not None,
+    )
+
+
+def ssl_context(settings: Settings) -> ssl.SSLContext | None:
+    """TLS for the brokers, with the client's certificate if there is one; None without TLS."""
+    if not settings.kafka_security_protocol.endswith("SSL"):
+        return None
+    authorities, certificate = settings.kafka_ssl_cafile, settings.kafka_ssl_certfile
+    with _told_as("KAFKA_SSL_CAFILE", authorities):
+        context = ssl.create_default_context(cafile=authorities)
+    if certificate:
+        secret = settings.kafka_ssl_password
+        with _told_as("KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE or KAFKA_SSL_PASSWORD", certificate):
+            context.load_cert_chain(
+                certificate,
+                settings.kafka_ssl_keyfile,
+                # Without any, OpenSSL would ask at the terminal.
+                secret.get_secret_value() if secret else "",
+            )
+    return context
+
+
+@contextmanager
+def _told_as(variables: str, file: Path | None) -> Iterator[None]:
+    """Name the variable behind a file that cannot be used; waiting would not mend it."""
+    try:
+        yield
+    except OSError as error:  # ssl.SSLError is one.
+        reason = getattr(error, "reason", None) or error.strerror or str(error)
+        raise SettingsError(f"{variables}: cannot use {file}: {reason}") from error
+
+
+def make_surveyor(settings: Settings) -> Surveyor:
+    """Asks for the ends to which records can be read: before a transaction that is still open."""
+    return Surveyor(
+        lambda: AIOKafkaConsumer(
+            **client_options(settings),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+        )
+    )
+
+
+def make_producer(settings: Settings, transactional_id: str | None = None) -> RelayProducer:
+    """An idempotent producer that waits for every in-sync replica.
+
+    With a transactional id it fences every other producer that has it.
+    """
+    compression = settings.kafka_compression_type
+    return RelayProducer(
+        **client_options(settings),
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=settings.kafka_linger_ms,
+        max_batch_size=PRODUCER_BATCH_BYTES,
+        max_request_size=PRODUCER_REQUEST_MAX_BYTES,
+        compression_type=None if compression == "none" else compression,
+        transactional_id=transactional_id,
+        transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+    )
+
+
+def make_marker_reader(settings: Settings) -> AIOKafkaConsumer:
+    """A consumer of markers: no group, committed records, nothing remembered."""
+    return AIOKafkaConsumer(
+        **client_options(settings),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=IDLE_FETCH_WAIT_MS,
+    )

@@ -1,0 +1,1 @@
+"""What aiokafka lacks or gets wrong, one file each."""

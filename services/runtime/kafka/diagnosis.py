@@ -1,0 +1,150 @@
+"""Why Kafka cannot be used: the sentence that the client's own error hides, with the way out.
+
+aiokafka says "Unable to bootstrap" whatever was wrong. One connection of our own to each broker
+tells a wrong password from a wrong certificate, a wrong name and a port that speaks otherwise.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import errors
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.protocol.metadata import MetadataRequest
+
+from services.runtime.config.settings import Settings
+from services.runtime.kafka.clients import client_options
+
+TRY_TIMEOUT_MS = 5_000
+# OpenSSL's verdicts on a certificate.
+_OTHER_NAME = {62, 64}
+_NOT_YET_OR_NO_MORE = {9, 10}
+_UNKNOWN_SIGNER = {18, 19, 20, 21}
+
+_NOT_ALLOWED = (
+    errors.TopicAuthorizationFailedError,
+    errors.GroupAuthorizationFailedError,
+    errors.ClusterAuthorizationFailedError,
+    errors.TransactionalIdAuthorizationFailed,
+)
+
+
+class KafkaUnusable(errors.KafkaError):  # type: ignore[misc]
+    """Kafka cannot be used; the text says what to look at. Heals when that is mended."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@asynccontextmanager
+async def told_plainly(settings: Settings) -> AsyncIterator[None]:
+    """Raise KafkaUnusable, with the reason, for a client that cannot connect in this block."""
+    try:
+        yield
+    except errors.KafkaError as error:
+        raise KafkaUnusable(await why_unusable(settings, error)) from error
+
+
+async def why_unusable(settings: Settings, error: errors.KafkaError) -> str:
+    """What keeps the clients from working, broker by broker; `error` itself when none is at fault.
+
+    Never holds a secret.
+    """
+    if isinstance(error, _NOT_ALLOWED):
+        user = settings.kafka_sasl_username or "this client"
+        return (
+            f"{error}: Kafka's rules (ACLs) do not let {user} do this; see Security in the manual"
+        )
+    if not isinstance(error, errors.KafkaConnectionError):
+        return str(error)
+    asked = [(host, port) for host, port, _ in collect_hosts(settings.kafka_bootstrap_servers)]
+    seen: dict[tuple[str, int], str] = {}
+    while pending := [address for address in asked if address not in seen]:
+        for host, port in pending:
+            seen[host, port], told = await _try(settings, host, port)
+            asked += told
+    return "; ".join(filter(None, seen.values())) or str(error)
+
+
+async def _try(settings: Settings, host: str, port: int) -> tuple[str, list[tuple[str, int]]]:
+    """What is wrong with one broker (nothing: empty), and which others it names."""
+    options: dict[str, Any] = client_options(settings) | {"request_timeout_ms": TRY_TIMEOUT_MS}
+    del options["bootstrap_servers"]
+    try:
+        connection = await create_conn(host, port, **options)
+        try:
+            # A broker shuts whoever has not logged in out only at the first real question.
+            answer = await connection.send(MetadataRequest([]))
+        finally:
+            connection.close()
+    except (TimeoutError, OSError, errors.KafkaError) as error:
+        return f"{host}:{port}: {trouble(settings, host, error)}", []
+    return "", [(broker[1], broker[2]) for broker in answer.brokers]
+
+
+def trouble(settings: Settings, host: str, error: BaseException) -> str:
+    """What an error of one connection says to whoever set the settings."""
+    if isinstance(error, errors.SaslAuthenticationFailed):
+        return (
+            f"refuses the login of {settings.kafka_sasl_username}: check KAFKA_SASL_USERNAME and "
+            "KAFKA_SASL_PASSWORD, and that this user has a password for "
+            f"{settings.kafka_sasl_mechanism}"
+        )
+    if isinstance(error, errors.UnsupportedSaslMechanismError):
+        return f"takes no logins by {settings.kafka_sasl_mechanism}: set KAFKA_SASL_MECHANISM"
+    for each in _chain(error):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return _of_their_certificate(settings, host, each)
+        if isinstance(each, ssl.SSLError) and "CERTIFICATE" in (each.reason or ""):
+            return _of_our_certificate(settings)
+        if isinstance(each, ssl.SSLError) and "UNKNOWN_CA" in (each.reason or ""):
+            return _of_our_certificate(settings)
+    return _of_the_wire(settings, error)
+
+
+def _of_their_certificate(
+    settings: Settings, host: str, error: ssl.SSLCertVerificationError
+) -> str:
+    if error.verify_code in _OTHER_NAME:
+        return (
+            f"shows a certificate that is not for {host}: use the name that is in it, in "
+            "KAFKA_BOOTSTRAP_SERVERS and in what the broker advertises"
+        )
+    if error.verify_code in _UNKNOWN_SIGNER:
+        trusted = settings.kafka_ssl_cafile or "the system's authorities (it is not set)"
+        return (
+            "shows a certificate that no trusted authority signed: set KAFKA_SSL_CAFILE to the "
+            f"authority of the brokers; now it is {trusted}"
+        )
+    if error.verify_code in _NOT_YET_OR_NO_MORE:
+        return "shows a certificate that is not valid today: renew it, or set this machine's clock"
+    return f"shows a certificate that cannot be trusted: {error.verify_message}"
+
+
+def _of_our_certificate(settings: Settings) -> str:
+    if settings.kafka_ssl_certfile is None:
+        return "wants a certificate of the client: set KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE"
+    return (
+        f"does not accept our certificate, {settings.kafka_ssl_certfile}: set KAFKA_SSL_CERTFILE "
+        "to one that is valid and signed by an authority which the brokers trust"
+    )
+
+
+def _of_the_wire(settings: Settings, error: BaseException) -> str:
+    """Somebody answered and hung up, or nobody answered."""
+    ended = (errors.KafkaConnectionError, ConnectionResetError, ssl.SSLError)
+    if isinstance(error, ended):
+        return (
+            "ended the connection: set KAFKA_SECURITY_PROTOCOL to what this port speaks; now it is "
+            f"{settings.kafka_security_protocol}"
+        )
+    return f"cannot be reached: {str(error) or 'no answer in time'}"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

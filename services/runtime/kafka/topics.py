@@ -1,0 +1,204 @@
+"""Kafka topics as the catalogue (schemas/topics.py) wants them: make what is missing, compare.
+
+Nothing that exists is ever changed: the number of partitions must not, and the rest is the
+operator's to decide.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
+
+from schemas.topics import CATALOGUE, DAY_MS, Topic
+from services.runtime.config.settings import Settings
+from services.runtime.kafka.clients import client_options
+
+PUBLISHED = "orderflow.published"
+MARKER_TOPIC = Topic(
+    name=PUBLISHED,
+    meaning="What exactly-once publication has published last, for the relays alone",
+    key="{service}/{shard of the outbox}",
+    writers=("orders", "claims", "analytics"),
+    readers=("orders", "claims", "analytics"),
+    models={},
+    retention_ms=7 * DAY_MS,
+    personal_data=False,
+    cleanup_policy="compact",
+)
+# What an installation needs: the contract, and what its services keep for themselves.
+INSTALLED: tuple[Topic, ...] = (*CATALOGUE, MARKER_TOPIC)
+# A compacted topic is cleaned from its second segment on, so segments must end.
+COMPACTION = {"segment.bytes": str(16 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.1"}
+VISIBLE_TIMEOUT_SECONDS = 30.0
+PARTITIONS_ADVICE = (
+    "The number of partitions is fixed when a topic is made: with another, an order's next "
+    "messages go to another partition and may overtake the ones before. Set KAFKA_PARTITIONS to "
+    "what is there, or take a new KAFKA_TOPIC_PREFIX."
+)
+
+
+class TopicError(Exception):
+    """Topics that services cannot run on; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where a topic is not as the catalogue says; `is_fatal` when order or data depend on it."""
+
+    topic: str
+    text: str
+    is_fatal: bool
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.text}"
+
+
+async def create(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list[str]:
+    """Make the topics that are missing and return their physical names; safe to run again.
+
+    Raises TopicError when Kafka refuses, or when one that is there has another number of
+    partitions; KafkaError when it cannot be reached.
+    """
+    wanted = {settings.topic(topic.name): topic for topic in topics}
+    async with _admin(settings) as admin:
+        present = set(await admin.list_topics())
+        missing = [name for name in wanted if name not in present]
+        if missing:
+            made = [_new_topic(settings, name, wanted[name]) for name in missing]
+            answer = await admin.create_topics(made)
+            _refuse_failures(answer.topic_errors)
+        described = await _visible(admin, list(wanted))
+    fatal = [d for d in _partition_differences(settings, described) if d.is_fatal]
+    if fatal:
+        raise TopicError("\n".join([*map(str, fatal), PARTITIONS_ADVICE]))
+    return missing
+
+
+async def check(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list[Difference]:
+    """Compare what is there with the catalogue: presence, partitions, retention, sizes."""
+    wanted = {settings.topic(topic.name): topic for topic in topics}
+    async with _admin(settings) as admin:
+        present = set(await admin.list_topics())
+        missing = [
+            Difference(name, "is missing; run `orderflow topics create`", is_fatal=True)
+            for name in wanted
+            if name not in present
+        ]
+        there = [name for name in wanted if name in present]
+        if not there:
+            return missing
+        described = await _describe(admin, there)
+        configured = await _configurations(admin, there)
+    return [
+        *missing,
+        *_partition_differences(settings, described),
+        *_configuration_differences(wanted, configured),
+    ]
+
+
+async def partitions_of(settings: Settings, topic: str) -> list[int]:
+    """The numbers of a topic's partitions, by its name in Kafka; none where it is not there."""
+    async with _admin(settings) as admin:
+        described = await _describe(admin, [topic])
+    return sorted(each["partition"] for each in described.get(topic, ()))
+
+
+@asynccontextmanager
+async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+def _new_topic(settings: Settings, name: str, topic: Topic) -> NewTopic:
+    replicas = settings.kafka_replication_factor
+    configuration = configuration_of(topic) | {"min.insync.replicas": str(max(1, replicas - 1))}
+    return NewTopic(name, settings.kafka_partitions, replicas, topic_configs=configuration)
+
+
+def configuration_of(topic: Topic) -> dict[str, str]:
+    """The settings of a topic in Kafka's words."""
+    return {
+        "retention.ms": str(topic.retention_ms),
+        "cleanup.policy": topic.cleanup_policy,
+        "max.message.bytes": str(topic.max_message_bytes),
+        **(COMPACTION if topic.cleanup_policy == "compact" else {}),
+    }
+
+
+def _refuse_failures(errors: Iterable[tuple[Any, ...]]) -> None:
+    """A topic somebody else made in the same moment is as good as one made here."""
+    failures = [
+        f"{name}: {for_code(code).__name__} {' '.join(str(part) for part in rest if part)}".strip()
+        for name, code, *rest in errors
+        if for_code(code) not in (NoError, TopicAlreadyExistsError)
+    ]
+    if failures:
+        raise TopicError(
+            "Kafka refused to make topics (KAFKA_REPLICATION_FACTOR must not exceed its brokers):\n"
+            + "\n".join(failures)
+        )
+
+
+async def _describe(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, list[Any]]:
+    """Partitions of each topic that has a leader for all of them."""
+    found = await admin.describe_topics(names)
+    return {
+        topic["topic"]: topic["partitions"]
+        for topic in found
+        if topic["partitions"] and all(p["leader"] >= 0 for p in topic["partitions"])
+    }
+
+
+async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, list[Any]]:
+    """As above, once every broker asked knows them all: a new topic takes a moment."""
+    deadline = asyncio.get_running_loop().time() + VISIBLE_TIMEOUT_SECONDS
+    while len(described := await _describe(admin, names)) < len(names):
+        if asyncio.get_running_loop().time() > deadline:
+            lost = sorted(set(names) - set(described))
+            raise TopicError(f"no leader for {', '.join(lost)} after {VISIBLE_TIMEOUT_SECONDS:g} s")
+        await asyncio.sleep(0.1)
+    return described
+
+
+def _partition_differences(settings: Settings, described: dict[str, list[Any]]) -> list[Difference]:
+    return [
+        Difference(
+            name,
+            f"has {len(partitions)} partitions, KAFKA_PARTITIONS says {settings.kafka_partitions}",
+            is_fatal=True,
+        )
+        for name, partitions in described.items()
+        if len(partitions) != settings.kafka_partitions
+    ]
+
+
+async def _configurations(
+    admin: AIOKafkaAdminClient, names: list[str]
+) -> dict[str, dict[str, str | None]]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    answers = await admin.describe_configs(resources)
+    return {
+        name: {entry[0]: entry[1] for entry in entries}
+        for answer in answers
+        for _code, _message, _type, name, entries in answer.resources
+    }
+
+
+def _configuration_differences(
+    wanted: dict[str, Topic], configured: dict[str, dict[str, str | None]]
+) -> list[Difference]:
+    return [
+        Difference(name, f"{key} is {values.get(key)}, the catalogue says {value}", is_fatal=False)
+        for name, values in configured.items()
+        for key, value in configuration_of(wanted[name]).items()
+        if values.get(key) != value
+    ]

@@ -1,0 +1,1 @@
+"""Records, their headers and their JSON."""

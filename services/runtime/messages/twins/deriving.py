@@ -1,0 +1,233 @@
+"""From a pydantic model of the contract to its twin, and the function that finishes one.
+
+pydantic's core schema of a model says exactly what pydantic does with it, so the twin is derived
+from that. Whatever is in it and not known here is left to pydantic: a member by pydantic's own
+validator of it, a nested model as a pydantic model inside the twin.
+
+msgspec converts a decoded body into the twin, which checks structure, types and lengths. Then a
+generated function (see `source.py`) reads in place the values that need more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, defstruct
+from pydantic import BaseModel
+
+from schemas.model import Message
+from services.runtime.messages.twins.source import Member, finisher
+from services.runtime.messages.twins.unsaid import UNSAID
+from services.runtime.messages.twins.values import (
+    Read,
+    Schema,
+    Underivable,
+    Value,
+    by_contract,
+    only,
+    value_of,
+)
+
+_CONFIG = {"title", "extra_fields_behavior", "validate_by_alias", "validate_by_name", "frozen"}
+_UNCHANGING = (type(None), bool, int, str, Decimal, Enum)
+# What a model's own check may not use: a twin has none of it, or would answer otherwise.
+_OF_MODELS = frozenset(dir(BaseModel)) | {"isinstance", "type", "vars", "getattr", "hasattr"}
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """The Struct of a model, and what finishes a converted one: None if there is nothing to do."""
+
+    struct: type[Struct]
+    finish: Read | None
+    source: str
+
+
+class Derivation:
+    """Derives twins, one for each model; `telling` models' twins keep which members were sent."""
+
+    def __init__(self, telling: Collection[type[BaseModel]] = ()) -> None:
+        self._telling = telling
+        self._definitions: dict[str, Any] = {}
+        self.twins: dict[type[BaseModel], Twin] = {}
+        self.left: dict[str, str] = {}
+        """Models that no twin could be derived from, with the reason; pydantic reads them."""
+
+    def twin_of(self, model: type[BaseModel]) -> Twin:
+        """The twin of a model.
+
+        Raises:
+            Underivable: the model holds what only pydantic can judge.
+        """
+        schema: Any = model.__pydantic_core_schema__
+        if schema["type"] == "definitions":
+            self._definitions |= {each["ref"]: each for each in schema["definitions"]}
+            schema = schema["schema"]
+        return self._twin(self._resolved(schema))
+
+    def _resolved(self, schema: Schema) -> Schema:
+        if schema["type"] != "definition-ref":
+            return schema
+        only(schema, "schema_ref")
+        found: Schema = self._definitions[schema["schema_ref"]]
+        return found
+
+    def _twin(self, schema: Schema) -> Twin:
+        checks: list[Read] = []
+        while schema["type"] == "function-after":
+            checks.insert(0, _check_of(schema))
+            schema = schema["schema"]
+        if schema["type"] != "model":
+            raise Underivable(f"a model inside {schema['type']}")
+        model: type[BaseModel] = schema["cls"]
+        if model not in self.twins:
+            members = [*map(self._member, *zip(*_fields_of(schema).items(), strict=True))]
+            self.twins[model] = self._built(model, members, checks, schema.get("config", {}))
+        return self.twins[model]
+
+    def _built(
+        self, model: type[BaseModel], members: list[Member], checks: list[Read], config: Schema
+    ) -> Twin:
+        """The Struct; a name that must not come in a message has the type None there."""
+        is_telling = model in self._telling
+        fields: list[Any] = [_field(each, is_telling=is_telling) for each in members]
+        renamed = {each.name: each.key for each in members if each.key != each.name}
+        if config.get("validate_by_name"):
+            # pydantic reads the member by its other name, too: then it reads the whole message.
+            fields += [(f"{name}_by_name", None, None) for name in renamed]
+            renamed |= {f"{name}_by_name": name for name in list(renamed)}
+        if is_telling:
+            fields.append((UNSAID, None, None))
+        struct = defstruct(
+            model.__name__, fields, rename=renamed or None, kw_only=True, gc=False, eq=False
+        )
+        return Twin(struct, *finisher(model.__name__, members, checks, is_telling=is_telling))
+
+    def _member(self, name: str, field: Schema) -> Member:
+        only(field, "schema", "validation_alias", "serialization_alias", "frozen")
+        key = field.get("validation_alias", name)
+        if not isinstance(key, str):
+            raise Underivable(f"{name}: read under several names")
+        schema, is_required, default = field["schema"], True, None
+        if schema["type"] == "default":
+            only(schema, "schema", "default", "default_factory", "default_factory_takes_data")
+            is_required, default = _default_of(schema)
+            schema = schema["schema"]
+        if schema["type"] == "nullable":
+            only(schema, "schema")
+            schema = schema["schema"]
+        return Member(name, key, self._value(schema), is_required, default)
+
+    def _value(self, schema: Schema) -> Value:
+        schema = self._resolved(schema)
+        if schema["type"] == "list":
+            only(schema, "items_schema", "min_length", "max_length")
+            item = self._value(schema.get("items_schema", {"type": "any"}))
+            if item.is_list:
+                return Value(Any, self._by_contract(schema))
+            bounds = {name: schema[name] for name in ("min_length", "max_length") if name in schema}
+            many = tuple[item.type, ...]  # type: ignore[name-defined]
+            kind = Annotated[many, Meta(**bounds)] if bounds else many
+            return Value(kind, item.read, item.is_changing, is_list=True)
+        if _is_model(schema):
+            return self._nested(schema)
+        return value_of(schema, tuple(self._definitions.values()))
+
+    def _nested(self, schema: Schema) -> Value:
+        try:
+            twin = self._twin(schema)
+        except Underivable as reason:
+            self.left[_model_in(schema)["cls"].__name__] = str(reason)
+            return Value(Any, self._by_contract(schema))
+        return Value(twin.struct, twin.finish, is_changing=False)
+
+    def _by_contract(self, schema: Schema) -> Read:
+        return by_contract(schema, tuple(self._definitions.values()))
+
+
+def _model_in(schema: Schema) -> Schema:
+    while schema["type"] == "function-after":
+        schema = schema["schema"]
+    return schema
+
+
+def _is_model(schema: Schema) -> bool:
+    return bool(_model_in(schema)["type"] == "model")
+
+
+def _fields_of(schema: Schema) -> dict[str, Schema]:
+    """The fields of a plain `Message`: it drops null and ignores what it does not know."""
+    only(schema, "cls", "config", "schema", "custom_init", "root_model", "frozen")
+    config, inner = schema.get("config", {}), schema["schema"]
+    is_plain = not (schema["custom_init"] or schema["root_model"])
+    stripped = {name: held for name, held in config.items() if held is not False}
+    if not is_plain or stripped.keys() - _CONFIG:
+        raise Underivable(f"a model with the settings {', '.join(sorted(stripped))}")
+    if config.get("extra_fields_behavior", "ignore") != "ignore":
+        raise Underivable("a model that keeps members it does not know")
+    if config.get("validate_by_alias") is False:
+        raise Underivable("a model that is read by names that are no aliases")
+    if inner["type"] != "function-before" or not _drops_null(inner["function"]):
+        raise Underivable("a model whose null is not the same as absent")
+    only(inner, "function", "schema")
+    only(inner["schema"], "fields", "model_name", "computed_fields")
+    if inner["schema"].get("computed_fields"):
+        raise Underivable("a model with computed members")
+    fields: dict[str, Schema] = inner["schema"]["fields"]
+    return fields
+
+
+def _drops_null(function: Schema) -> bool:
+    known: Any = Message.null_is_absent
+    found = getattr(function["function"], "__func__", None)
+    return bool(function["type"] == "no-info") and found is known.__func__
+
+
+def _check_of(schema: Schema) -> Read:
+    """The contract's own check of a finished model; it reads members, so a twin serves as well."""
+    only(schema, "function", "schema")
+    function: Any = schema["function"]["function"]
+    used = _names_in([function.__code__]) & _OF_MODELS if hasattr(function, "__code__") else {"?"}
+    if schema["function"]["type"] != "no-info" or used:
+        raise Underivable(f"a check that needs a pydantic model: {', '.join(sorted(used))}")
+    check: Read = function
+    return check
+
+
+def _names_in(codes: Iterable[Any]) -> frozenset[str]:
+    """Every global and attribute that code and the functions inside it name."""
+    found: frozenset[str] = frozenset()
+    for code in codes:
+        inner = [each for each in code.co_consts if hasattr(each, "co_names")]
+        found |= frozenset(code.co_names) | _names_in(inner)
+    return found
+
+
+def _default_of(schema: Schema) -> tuple[bool, Any]:
+    """Whether the twin requires the member, and else its default.
+
+    It does where pydantic makes the default for each message: without the member, the model reads.
+    """
+    if "default_factory" in schema:
+        takes_others = schema.get("default_factory_takes_data")
+        is_empty_list = schema["default_factory"] is list and not takes_others
+        return not is_empty_list, ()
+    if not isinstance(schema["default"], _UNCHANGING):
+        raise Underivable(f"a default that can change: {schema['default']!r}")
+    return False, schema["default"]
+
+
+def _field(member: Member, *, is_telling: bool) -> tuple[Any, ...]:
+    """A member that may be absent may be null: then its default is filled in afterwards.
+
+    msgspec fills in the default of an absent member where nothing asks whether it was sent.
+    """
+    kind, value = member.value.type, member.value
+    if member.is_required:
+        return (member.name, kind)
+    is_final = not is_telling and (value.read is None or value.is_list)
+    return (member.name, kind if kind is Any else kind | None, member.default if is_final else None)

@@ -1,0 +1,113 @@
+"""Health and metrics over HTTP: what an orchestrator and a monitor ask a process.
+
+`/health/live`: the process works (never whether a database or broker does).
+`/health/ready`: it can do its job now; each check says what is wrong.
+`/metrics`: Prometheus text.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from services.runtime.processes.listener import listen
+
+# Whether the thing is well, and a sentence about it.
+CheckResult = tuple[bool, str]
+Check = Callable[[], Awaitable[CheckResult]]
+
+CHECK_TIMEOUT_SECONDS = 3.0
+
+
+def health_app(
+    registry: CollectorRegistry,
+    ready: Mapping[str, Check],
+    live: Mapping[str, Check] | None = None,
+    check_timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
+) -> Starlette:
+    """The application: 200 when every check is well, else 503 with the reasons."""
+
+    async def on_live(_: Request) -> Response:
+        return await _answer(live or {}, check_timeout_seconds)
+
+    async def on_ready(_: Request) -> Response:
+        return await _answer(ready, check_timeout_seconds)
+
+    async def on_metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(
+        routes=[
+            Route("/health/live", on_live),
+            Route("/health/ready", on_ready),
+            Route("/metrics", on_metrics),
+        ]
+    )
+
+
+async def _answer(checks: Mapping[str, Check], timeout_seconds: float) -> JSONResponse:
+    results = await asyncio.gather(*(_ask(check, timeout_seconds) for check in checks.values()))
+    is_well = all(ok for ok, _ in results)
+    body: dict[str, Any] = {
+        "status": "ok" if is_well else "failing",
+        "checks": {
+            name: {"ok": ok, "detail": detail}
+            for name, (ok, detail) in zip(checks, results, strict=True)
+        },
+    }
+    return JSONResponse(body, status_code=200 if is_well else 503)
+
+
+async def _ask(check: Check, timeout_seconds: float) -> CheckResult:
+    try:
+        return await asyncio.wait_for(check(), timeout_seconds)
+    except TimeoutError:
+        return False, f"no answer within {timeout_seconds:g} seconds"
+    except Exception as error:  # noqa: BLE001 - a failing check is an answer, not a crash
+        return False, f"{type(error).__name__}: {error}"
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that leaves signals to the process it runs in."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signals: the service decides what SIGTERM means."""
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class HttpServer:
+    """A running server; `port` is the bound one, also when 0 was asked for."""
+
+    port: int
+    _server: _Server
+    _task: "asyncio.Task[None]"
+
+    async def stop(self) -> None:
+        """Close the port and wait until the server is gone."""
+        self._server.should_exit = True
+        await self._task
+
+
+async def serve_http(app: Starlette, host: str, port: int) -> HttpServer:
+    """Serve `app` in a task of the running loop; HttpError when the address cannot be had."""
+    return await serve_on(app, listen(host, port))
+
+
+async def serve_on(app: Starlette, listener: socket.socket) -> HttpServer:
+    """Serve `app` on a bound socket, in a task of the running loop."""
+    server = _Server(
+        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
+    )
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    return HttpServer(int(listener.getsockname()[1]), server, task)

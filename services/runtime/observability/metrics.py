@@ -1,0 +1,141 @@
+"""Metrics: every name, unit and meaning in one place."""
+
+import functools
+from dataclasses import dataclass
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+)
+
+_PARTITION = ("service", "topic", "partition")
+_SERVICE = ("service",)
+_STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+_LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300)
+_RECORD_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spec:
+    """One metric: its name without the prefix, what it says with its unit, and its labels."""
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...] = _SERVICE
+    buckets: tuple[float, ...] = ()
+
+
+GAUGES = (
+    _Spec("lag_messages", "Messages in the topic that are not applied yet.", _PARTITION),
+    _Spec("lag_seconds", "Age of the oldest message not applied yet; 0 with none.", _PARTITION),
+    _Spec("outbox_rows", "Rows committed and not yet published; counted up to 10,000 a shard."),
+    _Spec("outbox_bytes", "What the outbox takes on disk, with its dead rows and indexes."),
+    _Spec("outbox_oldest_age_seconds", "Age of the oldest unpublished row; 0 with none."),
+    _Spec("waiting_items", "Items kept because what they name is not there yet."),
+    _Spec("parked_items", "Items that failed, and those that stand behind them."),
+    _Spec("partition_stopped", "1 while a partition is stopped by an error, else 0.", _PARTITION),
+    _Spec("fuse_level", "Failing items against the fuse's limit; it trips above 1.", _PARTITION),
+    _Spec("bad_sources", "Senders that alone pass the limit of malformed items.", _PARTITION),
+    _Spec("relay_shards", "Shards of the outbox that this process publishes."),
+    _Spec("relay_refused_shards", "Shards that stand still: Kafka refuses their next record."),
+)
+COUNTERS = (
+    _Spec(
+        "items_total",
+        "Items finished, by outcome (applied, no_change, rejected, waiting) and reason.",
+        ("service", "topic", "outcome", "reason"),
+    ),
+    _Spec(
+        "decoded_total",
+        "Messages read (of a bulk command its items), each time, by road: fast, or contract for "
+        "those that the contract's own models had to read.",
+        ("service", "type", "road"),
+    ),
+    _Spec(
+        "parked_total",
+        "Items parked or parked again, by kind: behind is no failure of its own.",
+        ("service", "topic", "kind"),
+    ),
+    _Spec("relay_published_total", "Records acknowledged by Kafka.", ("service", "topic")),
+    _Spec("fence_refusals_total", "Batches refused because the stored position was another."),
+    _Spec("rebalances_total", "Times partitions were given to or taken from this process."),
+    _Spec("transient_retries_total", "Tries repeated after a fault expected to pass."),
+)
+HISTOGRAMS = (
+    _Spec("batch_records", "Kafka records in one batch.", buckets=_RECORD_BUCKETS),
+    _Spec(
+        "batch_stage_seconds",
+        "Time of one stage of one batch: decode, read, decide, write (of orders also encode and "
+        "outbox), commit; whole: all of it.",
+        ("service", "stage"),
+        _STAGE_BUCKETS,
+    ),
+    _Spec(
+        "event_latency_seconds",
+        "From the timestamp of a record to the acknowledgement of the event it caused.",
+        buckets=_LATENCY_BUCKETS,
+    ),
+)
+
+
+class Metrics:
+    """The metrics of a process under the prefix `orderflow_`, with its memory, CPU and files."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.lag_messages = self._gauge("lag_messages")
+        self.lag_seconds = self._gauge("lag_seconds")
+        self.outbox_rows = self._gauge("outbox_rows")
+        self.outbox_bytes = self._gauge("outbox_bytes")
+        self.outbox_oldest_age_seconds = self._gauge("outbox_oldest_age_seconds")
+        self.waiting_items = self._gauge("waiting_items")
+        self.parked_items = self._gauge("parked_items")
+        self.partition_stopped = self._gauge("partition_stopped")
+        self.fuse_level = self._gauge("fuse_level")
+        self.bad_sources = self._gauge("bad_sources")
+        self.relay_shards = self._gauge("relay_shards")
+        self.relay_refused_shards = self._gauge("relay_refused_shards")
+        self.items_total = self._counter("items_total")
+        self.decoded_total = self._counter("decoded_total")
+        self.parked_total = self._counter("parked_total")
+        self.relay_published_total = self._counter("relay_published_total")
+        self.fence_refusals_total = self._counter("fence_refusals_total")
+        self.rebalances_total = self._counter("rebalances_total")
+        self.transient_retries_total = self._counter("transient_retries_total")
+        self.batch_records = self._histogram("batch_records")
+        self.batch_stage_seconds = self._histogram("batch_stage_seconds")
+        self.event_latency_seconds = self._histogram("event_latency_seconds")
+
+    def _gauge(self, name: str) -> Gauge:
+        spec = _named(GAUGES, name)
+        return Gauge(f"orderflow_{name}", spec.meaning, spec.labels, registry=self.registry)
+
+    def _counter(self, name: str) -> Counter:
+        spec = _named(COUNTERS, name)
+        return Counter(f"orderflow_{name}", spec.meaning, spec.labels, registry=self.registry)
+
+    def _histogram(self, name: str) -> Histogram:
+        spec = _named(HISTOGRAMS, name)
+        return Histogram(
+            f"orderflow_{name}",
+            spec.meaning,
+            spec.labels,
+            buckets=spec.buckets,
+            registry=self.registry,
+        )
+
+
+def _named(specs: tuple[_Spec, ...], name: str) -> _Spec:
+    return next(spec for spec in specs if spec.name == name)
+
+
+@functools.cache
+def process_metrics() -> Metrics:
+    """The metrics of this process, shared by all services in it."""
+    return Metrics()

@@ -1,0 +1,1 @@
+"""Operators' actions on what all services share, and their audit."""

@@ -1,0 +1,72 @@
+"""What emptying the tables of a service needs, whichever it is: nobody at work, nothing unsent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from services.runtime.clock import SystemClock
+from services.runtime.config.settings import Settings
+from services.runtime.observability.metrics import Metrics
+from services.runtime.outbox.leases import lock_class
+from services.runtime.outbox.relay import SQL as OUTBOX_SQL
+from services.runtime.outbox.relay import Relay
+from services.runtime.outbox.wiring import ways_of
+from services.runtime.parking.queue import SQL as PARKING_SQL
+from services.runtime.postgres.connections import Connection
+from services.runtime.postgres.queries import load
+
+SQL = load(Path(__file__).parent / "rebuild.sql")
+LOOK_AGAIN_SECONDS = 0.1
+
+
+async def count_replicas(connection: Connection, service: str) -> int:
+    """How many processes of the service run, as their relays say."""
+    found: int = await connection.fetchval(
+        OUTBOX_SQL["count_members"], lock_class(f"{service}/member")
+    )
+    return found
+
+
+async def hold_batches(connection: Connection) -> None:
+    """No batch begins or ends until the end of the caller's transaction, however long it takes;
+    nor is anything parked tried again, by a service or by an operator.
+    """
+    await connection.execute(SQL["wait_as_long_as_it_takes"])
+    await connection.execute(SQL["lock_positions"])
+    await connection.execute(PARKING_SQL["lock_drain"])
+
+
+async def has_unsent(connection: Connection) -> bool:
+    """Whether anything waits for publication."""
+    found: bool = await connection.fetchval(OUTBOX_SQL["has_waiting_rows"])
+    return found
+
+
+async def empty_tables(connection: Connection, statements: Mapping[str, str]) -> dict[str, int]:
+    """Run the deletions in their order; returns how many rows each took."""
+    return {
+        table: int((await connection.execute(statement)).split()[-1])
+        for table, statement in statements.items()
+    }
+
+
+async def publish_rest(connection: Connection, settings: Settings, service: str) -> None:
+    """Publish what the outbox of a stopped service holds; returns when it is empty."""
+    relay = Relay(
+        service=service,
+        shards=settings.outbox_shards,
+        poll_seconds=settings.relay_poll_seconds,
+        ways=ways_of(settings, service),
+        metrics=Metrics(),
+        now=SystemClock().now,
+    )
+    running = asyncio.create_task(relay.run())
+    try:
+        while await has_unsent(connection):  # noqa: ASYNC110 - the relay
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        relay.drain()
+        await running
+    finally:
+        running.cancel()

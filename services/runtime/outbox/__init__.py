@@ -1,0 +1,1 @@
+"""The transactional outbox: rows in Postgres, and the relay that publishes them."""

@@ -1,0 +1,151 @@
+"""The outbox: records that leave in the transaction that decided them, and are published after."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from asyncpg import Connection
+from msgspec import Struct
+
+from services.runtime.messages.headers import pack_headers, read_headers
+from services.runtime.outbox.leases import old_relays
+from services.runtime.outbox.packing import pack
+from services.runtime.partitions.position_step import NO_STEP, Step
+from services.runtime.postgres.queries import load
+
+SQL = load(Path(__file__).parent / "outbox.sql")
+# What a row holds at most, unpacked, unless one record is larger: the relay holds rows of all its
+# shards in memory.
+ROW_BYTES = 1024 * 1024
+LOOK_SECONDS = 1.0
+# A relay of the version before that was seen may come again, as after a failover of the database.
+OLD_RELAYS_SECONDS = 10.0
+
+
+class Outgoing(Struct, frozen=True, gc=False):
+    """One record to publish. Records with equal `shard_by` leave in the order they were appended.
+
+    `topic` is the catalogue's name, `key` the Kafka key, `headers` as `headers_by_place` or
+    `headers_by_name` packs them; `shard_by` is the order id where there is one, else the key.
+    """
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: bytes
+    shard_by: str
+
+
+class Outbox:
+    """Appends records to the outbox table of the connection's schema, which is the service's name.
+
+    `shards` is one number for a schema, noted there: a row that was divided by another is refused
+    (`shards.py`), because an order's records would lie in two shards.
+
+    Rows are packed (`packing.py`), unless a relay of the version before is alive: that version
+    reads arrays only (decision 0094). Whether one is, is looked up once in LOOK_SECONDS.
+    """
+
+    def __init__(self, shards: int) -> None:
+        self._shards = shards
+        self._service = ""
+        self._packs = False
+        self._look_at = 0.0
+
+    async def append(
+        self,
+        connection: Connection,
+        outgoing: Sequence[Outgoing],
+        *,
+        caused_at: datetime | None = None,
+        step: Step | None = None,
+    ) -> None:
+        """Store the records in one statement: for each shard one row, or several where they are
+        larger than ROW_BYTES.
+
+        The same statement stores `step`, where the batch ends, unless there are no records or an
+        old relay is alive; `step.is_stored` says whether it did.
+
+        Must run under the locks of the orders the records tell of: ids are taken here, and per
+        order their order must be the order of commits.
+        """
+        if not outgoing:
+            return
+        if time.monotonic() >= self._look_at:
+            await self._look(connection)
+        by_shard: dict[int, list[Outgoing]] = {}
+        for record in outgoing:
+            by_shard.setdefault(shard_of(record.shard_by, self._shards), []).append(record)
+        shards = sorted(by_shard.items())
+        if self._packs:
+            await self._append_packed(connection, shards, caused_at, step)
+        else:
+            await self._append_arrays(connection, shards, caused_at)
+
+    async def _append_packed(
+        self,
+        connection: Connection,
+        by_shard: Sequence[tuple[int, Sequence[Outgoing]]],
+        caused_at: datetime | None,
+        step: Step | None,
+    ) -> None:
+        rows = [
+            (shard, packed.value, packed.records, packed.unpacked_bytes)
+            for shard, records in by_shard
+            for packed in pack(records, ROW_BYTES)
+        ]
+        columns = map(list, zip(*rows, strict=True))
+        moved = NO_STEP if step is None or step.is_stored else step
+        await connection.execute(
+            SQL["append_rows"], *columns, caused_at, self._shards, moved.group, *moved.columns
+        )
+        if step is not None:
+            step.is_stored = True
+
+    async def _append_arrays(
+        self,
+        connection: Connection,
+        by_shard: Sequence[tuple[int, Sequence[Outgoing]]],
+        caused_at: datetime | None,
+    ) -> None:
+        await connection.copy_records_to_table(
+            "outbox",
+            columns=["shard", "caused_at", "shards", *ARRAYS],
+            records=[
+                (shard, caused_at, self._shards, *_as_arrays(records))
+                for shard, records in by_shard
+            ],
+        )
+
+    async def _look(self, connection: Connection) -> None:
+        if not self._service:
+            self._service = await connection.fetchval(SQL["find_service"])
+        self._packs = not await old_relays(connection, self._service)
+        pause = LOOK_SECONDS if self._packs else OLD_RELAYS_SECONDS
+        self._look_at = time.monotonic() + pause
+
+
+def shard_of(shard_by: str, shards: int) -> int:
+    """The shard of an order id or key: stable over processes and releases."""
+    return zlib.crc32(shard_by.encode()) % shards
+
+
+ARRAYS = ("topics", "keys", "headers", "values", "records", "unpacked_bytes")
+
+
+def _as_arrays(records: Sequence[Outgoing]) -> tuple[object, ...]:
+    """One row as the version before reads it."""
+    headers = [pack_headers(read_headers(record.headers)) for record in records]
+    sizes = (len(each.key) + len(each.value) for each in records)
+    return (
+        [record.topic for record in records],
+        [record.key for record in records],
+        headers,
+        [record.value for record in records],
+        len(records),
+        sum(sizes) + sum(map(len, headers)),
+    )

@@ -1,0 +1,67 @@
+"""The running service's own retries: what has rested long enough, and what stands behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from services.runtime.batch.batch import ApplyBatch
+from services.runtime.clock import Clock
+from services.runtime.parking import queue as rows
+from services.runtime.parking.operations import try_again
+from services.runtime.parking.queue import SQL
+from services.runtime.postgres.connections import Pool
+from services.runtime.retry import forget_rows
+
+CHUNK_ITEMS = 200
+STAYING = ("parked", "behind")
+
+log = structlog.get_logger(__name__)
+
+
+class Drains:
+    """Tries what is due, in bounded transactions; one drain of a schema at a time."""
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        pool: Pool,
+        apply: ApplyBatch,
+        clock: Clock,
+        interval_seconds: float,
+        committed: Callable[[], None],
+    ) -> None:
+        self._service = service
+        self._pool = pool
+        self._apply = apply
+        self._clock = clock
+        self._interval_seconds = interval_seconds
+        self._committed = committed
+
+    async def run(self) -> None:
+        """Look for what is due, for ever."""
+        while True:
+            await asyncio.sleep(self._interval_seconds)
+            try:
+                while await self.drain_once():
+                    pass
+            except Exception as error:
+                forget_rows(error)
+                log.warning("drain_failed", service=self._service, exc_info=error)
+
+    async def drain_once(self) -> int:
+        """Try one chunk of what is due; returns how many items left the queue."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            if not await connection.fetchval(SQL["try_lock_drain"]):
+                return 0
+            due = await rows.read(connection, await rows.find_due(connection, CHUNK_ITEMS))
+            if not due:
+                return 0
+            settled = await try_again(connection, self._apply, due, now=self._clock.now())
+        left = sum(each.became not in STAYING for each in settled)
+        log.info("parked_items_retried", service=self._service, tried=len(due), left=left)
+        self._committed()
+        return left

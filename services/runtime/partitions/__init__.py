@@ -1,0 +1,1 @@
+"""The state of each assigned partition: stored position, identity of the log, stops."""

@@ -1,0 +1,1 @@
+"""Connections, statements in files, migrations and roles."""

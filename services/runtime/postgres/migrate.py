@@ -1,0 +1,183 @@
+"""Bring a database to the version of this code: roles, schemas, grants, migration files.
+
+Each service gets its own schema and a role that may read and change rows there and nowhere else.
+Files of `runtime/migrations` are applied in every schema, then the service's own, in name order,
+each in a transaction of its own. A ledger (`migration` in each schema) holds what was applied,
+with its SHA-256; an advisory lock lets one run at a time work on a database.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from services.runtime.config.settings import SERVICES
+from services.runtime.postgres.connections import role_of
+from services.runtime.postgres.diagnosis import told_plainly
+from services.runtime.postgres.queries import load
+from services.runtime.postgres.roles import ensure_role
+
+SQL = load(Path(__file__).parent / "migrate.sql")
+SERVICES_FOLDER = Path(__file__).resolve().parents[2]
+LOCK_WAIT_SECONDS = 120
+LOCK_TIMEOUT_SECONDS = 10
+
+
+class MigrationError(Exception):
+    """A database not at the wanted version, and not to be brought there; says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: `name` is `runtime/0001_x.sql` or `orders/0001_x.sql`."""
+
+    name: str
+    sql: str
+    sha256: str
+
+
+async def migrate(
+    database_url: str,
+    services: Collection[str] = SERVICES,
+    passwords: Mapping[str, str] | None = None,
+    folder: Path = SERVICES_FOLDER,
+) -> list[str]:
+    """Bring `services` up to date and return what was applied, as `orders: runtime/0001_x.sql`.
+
+    The login needs CREATEROLE and CREATE on the database (or superuser). `passwords` by service
+    let its role log in; a role without one can only be taken on by this login. Safe to run twice
+    and at the same time. Raises MigrationError; a failing file leaves the ones before it applied.
+    """
+    with told_plainly(database_url, "DATABASE_URL"):
+        connection = await asyncpg.connect(
+            database_url, server_settings={"application_name": "orderflow_migrate"}
+        )
+    try:
+        await _lock(connection)
+        await connection.execute(SQL["close_to_public"])
+        applied: list[str] = []
+        for service in services:
+            password = (passwords or {}).get(service)
+            await _create_room(connection, service, password)
+            names = await _apply(connection, service, migrations_of(service, folder))
+            applied += [f"{service}: {name}" for name in names]
+        return applied
+    finally:
+        await connection.close()
+
+
+async def check(
+    connection: asyncpg.Connection, service: str, folder: Path = SERVICES_FOLDER
+) -> None:
+    """Raise MigrationError unless `service`'s schema holds every migration of this code.
+
+    A schema that is further on is fine: during an upgrade old code meets it.
+    """
+    if await connection.fetchval(SQL["find_ledger"], service) is None:
+        raise MigrationError(f"schema {service} is not set up: run `orderflow migrate`")
+    applied = await _ledger(connection, service)
+    missing = [m.name for m in migrations_of(service, folder) if m.name not in applied]
+    if missing:
+        raise MigrationError(
+            f"schema {service} lacks {', '.join(missing)}: run `orderflow migrate` of this version"
+        )
+
+
+def migrations_of(service: str, folder: Path = SERVICES_FOLDER) -> list[Migration]:
+    """The migrations of one schema in the order they are applied."""
+    files = [
+        (f"{owner}/{file.name}", file)
+        for owner in ("runtime", service)
+        for file in sorted((folder / owner / "migrations").glob("*.sql"))
+    ]
+    return [_read(name, file) for name, file in files]
+
+
+def _read(name: str, file: Path) -> Migration:
+    sql = file.read_text(encoding="utf-8")
+    return Migration(name, sql, hashlib.sha256(sql.encode()).hexdigest())
+
+
+async def _lock(connection: asyncpg.Connection) -> None:
+    await connection.execute(SQL["set_lock_timeout"], f"{LOCK_WAIT_SECONDS}s")
+    try:
+        await connection.fetchval(SQL["lock_database"])
+    except asyncpg.LockNotAvailableError:
+        raise MigrationError(
+            f"another `orderflow migrate` has worked on this database for {LOCK_WAIT_SECONDS} "
+            "seconds: see it end (application_name orderflow_migrate in pg_stat_activity), then "
+            "run this again"
+        ) from None
+    await connection.execute(SQL["set_lock_timeout"], f"{LOCK_TIMEOUT_SECONDS}s")
+
+
+async def _create_room(connection: asyncpg.Connection, service: str, password: str | None) -> None:
+    """The role, its schema, the ledger, and rights on rows there, for tables to come as well."""
+    role = role_of(service)
+    try:
+        await ensure_role(connection, role, password)
+        async with connection.transaction():
+            for name in ("create_schema", "create_ledger", "grant_rows"):
+                await connection.execute(
+                    SQL[name].replace("{schema}", service).replace("{role}", role)
+                )
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(
+            f"the login of DATABASE_URL may not create role {role} or schema {service} ({error}): "
+            "give it CREATEROLE, and CREATE on the database"
+        ) from None
+
+
+async def _ledger(connection: asyncpg.Connection, service: str) -> dict[str, str]:
+    rows = await connection.fetch(SQL["read_ledger"].replace("{schema}", service))
+    return {row["name"]: row["sha256"] for row in rows}
+
+
+async def _apply(
+    connection: asyncpg.Connection, service: str, migrations: Sequence[Migration]
+) -> list[str]:
+    applied = await _ledger(connection, service)
+    for migration in migrations:
+        if applied.get(migration.name, migration.sha256) != migration.sha256:
+            raise MigrationError(
+                f"{migration.name} was changed after it was applied to schema {service}: "
+                "put the file back as it was, and write the change as a new file"
+            )
+    wanted = [migration for migration in migrations if migration.name not in applied]
+    _refuse_gaps(service, wanted, applied)
+    for migration in wanted:
+        await _apply_one(connection, service, migration)
+    return [migration.name for migration in wanted]
+
+
+def _refuse_gaps(service: str, wanted: Sequence[Migration], applied: Collection[str]) -> None:
+    for migration in wanted:
+        owner = migration.name.split("/")[0]
+        later = [name for name in applied if name.split("/")[0] == owner and name > migration.name]
+        if later:
+            raise MigrationError(
+                f"{migration.name} sorts before {min(later)}, which schema {service} already has: "
+                "give it a higher number"
+            )
+
+
+async def _apply_one(connection: asyncpg.Connection, service: str, migration: Migration) -> None:
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+            await connection.execute(f"SET LOCAL search_path = {service}")
+            await connection.execute(migration.sql)
+            await connection.execute(
+                SQL["note_migration"].replace("{schema}", service),
+                migration.name,
+                migration.sha256,
+            )
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+        raise MigrationError(
+            f"{migration.name} waited up to {LOCK_TIMEOUT_SECONDS} seconds for a lock in schema "
+            f"{service}: a transaction is in its way; run `orderflow migrate` again"
+        ) from None
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"{migration.name} failed in schema {service}: {error}") from error

@@ -1,0 +1,49 @@
+"""Database roles of the services: made once for a whole server, by whoever migrates first."""
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+
+from services.runtime.postgres.queries import load
+
+SQL = load(Path(__file__).parent / "migrate.sql")
+
+_TRIES = 20
+# Roles are shared by all databases of a server, and the advisory lock of a migration is not:
+# two databases migrated at once may make the same role in the same instant.
+_RACES = (
+    asyncpg.DuplicateObjectError,
+    asyncpg.UniqueViolationError,
+    asyncpg.InternalServerError,  # "tuple concurrently updated"
+)
+
+
+async def ensure_role(connection: asyncpg.Connection, role: str, password: str | None) -> None:
+    """Make `role` if absent, let this login take it on, and give it `password` if there is one.
+
+    Without a password the role is NOLOGIN (one that could log in already stays so).
+    Raises InsufficientPrivilegeError when the login may not.
+    """
+    for attempt in range(_TRIES):
+        try:
+            async with connection.transaction():
+                await _ensure(connection, role, password)
+            return
+        except _RACES:
+            if attempt == _TRIES - 1:
+                raise
+            await asyncio.sleep(0.05 * (attempt + 1))
+
+
+async def _ensure(connection: asyncpg.Connection, role: str, password: str | None) -> None:
+    if not await connection.fetchval(SQL["find_role"], role):
+        await connection.execute(SQL["create_role"].replace("{role}", role))
+    if not await connection.fetchval(SQL["is_member"], role):
+        await connection.execute(SQL["take_on_role"].replace("{role}", role))
+    if password is not None:
+        # ALTER ROLE takes no parameters; the server quotes the literal.
+        quoted = await connection.fetchval(SQL["quote_literal"], password)
+        await connection.execute(
+            SQL["set_password"].replace("{role}", role).replace("{password}", quoted)
+        )

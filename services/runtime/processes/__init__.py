@@ -1,0 +1,1 @@
+"""Several processes of one service behind one HTTP port."""

@@ -1,6 +1,0 @@
-"""What all contenders of the benchmark are given: seeded mixes of letters, the same every time."""
-
-from tests.bench.traffic.letters import Letter, Mix
-from tests.bench.traffic.mixes import MIXES, mix
-
-__all__ = ["MIXES", "Letter", "Mix", "mix"]

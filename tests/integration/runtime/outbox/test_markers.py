@@ -1,0 +1,121 @@
+"""Markers of exactly-once publication: the last one is found, whatever lies around it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.runtime.kafka.clients import make_marker_reader, make_producer
+from services.runtime.kafka.topics import PUBLISHED
+from services.runtime.outbox.delivery import ExactlyOnce
+from services.runtime.outbox.markers import FIRST_SPAN, Markers, Published
+from services.runtime.outbox.outbox import Outbox, Outgoing
+from services.runtime.postgres.connections import connect
+from tests.integration.runtime.conftest import NO_HEADERS, WRITTEN
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+PARTITION = 0
+
+
+@pytest.fixture
+def markers(settings):
+    """Where the relays of orders would look."""
+    return Markers("orders", settings.topic(PUBLISHED), lambda: make_marker_reader(settings))
+
+
+@pytest.fixture
+async def producer(settings):
+    """Starts transactional producers; all are thrown away after the test."""
+    started = []
+
+    async def start(name):
+        made = make_producer(settings, f"{settings.kafka_topic_prefix}{name}")
+        started.append(made)
+        await made.start()
+        return made
+
+    yield start
+    for made in started:
+        await made.abort()
+
+
+def published(*ids):
+    """A marker of rows made at noon."""
+    return Published(ids, (NOON,) * len(ids))
+
+
+async def put(producer, markers, shard, what):
+    """Send a marker within the producer's transaction."""
+    sent = await producer.send(markers.topic, what.pack(), markers.key(shard), partition=PARTITION)
+    await sent
+
+
+def test_a_marker_is_read_as_it_was_written():
+    what = Published((3, 7), (NOON, NOON + timedelta(microseconds=1)))
+
+    assert Published.unpack(what.pack()) == what
+
+
+async def test_a_shard_without_a_marker_has_none(markers):
+    assert await markers.last(0, PARTITION) is None
+
+
+async def test_the_last_marker_is_found_behind_many_of_others_and_aborted_ones(markers, producer):
+    mine, other = await producer("mine"), await producer("other")
+    for ids in ((1, 2), (3,)):
+        await mine.begin_transaction()
+        await put(mine, markers, 0, published(*ids))
+        await mine.commit_transaction()
+    for number in range(FIRST_SPAN):
+        await other.begin_transaction()
+        await put(other, markers, 6, published(number))
+        await other.commit_transaction()
+    await mine.begin_transaction()
+    await put(mine, markers, 0, published(4))
+    await mine.abort_transaction()
+
+    assert await markers.last(0, PARTITION) == published(3)
+
+
+async def test_a_marker_behind_another_shards_open_transaction_is_waited_for(markers, producer):
+    """What is stable ends before it: read to there, it would be missed, and its rows repeated."""
+    mine, other = await producer("mine"), await producer("other")
+    await other.begin_transaction()
+    await put(other, markers, 6, published(1))
+    await mine.begin_transaction()
+    await put(mine, markers, 0, published(5))
+    await mine.commit_transaction()
+
+    asked = asyncio.create_task(markers.last(0, PARTITION))
+    done, _ = await asyncio.wait([asked], timeout=1)
+    assert not done
+    await other.commit_transaction()
+
+    assert await asyncio.wait_for(asked, 20) == published(5)
+
+
+async def test_a_new_row_is_not_taken_for_a_published_one_that_had_its_id(
+    settings, markers, producer
+):
+    """A database restored to an earlier time gives ids again, and the marker is still there."""
+    connection = await connect(settings, "orders")
+    await Outbox(1).append(connection, [Outgoing(WRITTEN, b"k", b"new", NO_HEADERS, "k")])
+    row = await connection.fetchrow("SELECT id, created_at FROM outbox")
+    mine = await producer("mine")
+    for moment, left in ((NOON, 1), (row["created_at"], 0)):
+        await mine.begin_transaction()
+        await put(mine, markers, 0, Published((row["id"],), (moment,)))
+        await mine.commit_transaction()
+        taking_over = ExactlyOnce(
+            make_producer(settings, f"{settings.kafka_topic_prefix}taker"),
+            connection,
+            settings.topic,
+            markers=markers,
+            shard=0,
+        )
+
+        await taking_over.start()
+        await taking_over.abort()
+
+        assert await connection.fetchval("SELECT count(*) FROM outbox") == left
+    await connection.close()

@@ -1,0 +1,247 @@
+"""A service's database role, logged in as itself: what it needs, and every way to more refused.
+
+That all it needs is allowed is shown by services that run under these roles
+(tests/integration/wire); here is what none of them needs.
+"""
+
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from services.runtime.config.settings import SERVICES
+from services.runtime.postgres.connections import role_of
+from services.runtime.postgres.migrate import migrate
+
+DENIED = "42501"
+OTHERS = {"orders": "claims", "claims": "analytics", "analytics": "orders"}
+TABLES = """
+    SELECT c.relname
+      FROM pg_class AS c
+     WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('r', 'p')
+     ORDER BY c.relname
+"""
+
+
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+async def login(database_url: str, service: str) -> AsyncIterator[asyncpg.Connection]:
+    """The role logged in itself: not taken on by a login that could step back out of it."""
+    await migrate(database_url, [service], {service: "the-secret-of-a-role"})
+    own = urlsplit(database_url)
+    netloc = f"{role_of(service)}:the-secret-of-a-role@{own.netloc.split('@')[-1]}"
+    connection = await asyncpg.connect(own._replace(netloc=netloc).geturl())
+    assert await connection.fetchval("SELECT session_user") == role_of(service)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Whoever migrated."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def _answer(connection: asyncpg.Connection, attempt: str) -> str:
+    """The SQLSTATE of an attempt, and 00000 when it succeeds; nothing of it stays."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await connection.execute(attempt)
+    except asyncpg.PostgresError as error:
+        return error.sqlstate or ""
+    else:
+        return "00000"
+    finally:
+        await transaction.rollback()
+
+
+REFUSED = [
+    # Other services.
+    "SELECT * FROM {other}.position",
+    "INSERT INTO {other}.position DEFAULT VALUES",
+    "UPDATE {other}.position SET next_offset = 0",
+    "DELETE FROM {other}.position",
+    "SELECT * FROM {other}.migration",
+    "SELECT nextval('{other}.outbox_id')",
+    "SELECT {other}.outbox_slot()",
+    # The shape of its own schema.
+    "CREATE TABLE {own}.mine (x int)",
+    "CREATE TABLE public.mine (x int)",
+    "CREATE TEMPORARY TABLE mine (x int)",
+    "CREATE VIEW {own}.mine AS SELECT 1",
+    "CREATE SEQUENCE {own}.mine",
+    "CREATE TYPE {own}.mine AS (x int)",
+    "CREATE FUNCTION {own}.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE OR REPLACE FUNCTION {own}.outbox_slot() RETURNS smallint LANGUAGE sql AS 'SELECT 0'",
+    "CREATE SCHEMA mine",
+    "CREATE INDEX ON {own}.position (topic)",
+    "CREATE TRIGGER mine AFTER INSERT ON {own}.position EXECUTE FUNCTION pg_catalog.now()",
+    "CREATE RULE mine AS ON DELETE TO {own}.position DO INSTEAD NOTHING",
+    "ALTER TABLE {own}.position ADD COLUMN mine int",
+    "ALTER TABLE {own}.position OWNER TO CURRENT_USER",
+    "ALTER TABLE {own}.position DISABLE TRIGGER ALL",
+    "ALTER FUNCTION {own}.outbox_slot() OWNER TO CURRENT_USER",
+    "ALTER SCHEMA {own} RENAME TO mine",
+    "DROP TABLE {own}.position",
+    "DROP SCHEMA {own} CASCADE",
+    "DROP FUNCTION {own}.outbox_slot() CASCADE",
+    "TRUNCATE {own}.position",
+    "TRUNCATE {own}.outbox",
+    "SELECT setval('{own}.outbox_id', 1)",
+    # What was applied, and what people did.
+    "INSERT INTO {own}.migration (name, sha256) VALUES ('mine', '')",
+    "UPDATE {own}.migration SET sha256 = ''",
+    "DELETE FROM {own}.migration",
+    "UPDATE {own}.operator_act SET actor = 'somebody else'",
+    "DELETE FROM {own}.operator_act",
+    "TRUNCATE {own}.operator_act",
+    # Somebody else.
+    "SET ROLE orderflow_{other}",
+    "SET ROLE {owner}",
+    "SET SESSION AUTHORIZATION {owner}",
+    "GRANT orderflow_{other} TO CURRENT_USER",
+    "CREATE ROLE mine",
+    "ALTER ROLE CURRENT_USER SUPERUSER",
+    "ALTER ROLE CURRENT_USER CREATEROLE",
+    "ALTER ROLE CURRENT_USER BYPASSRLS",
+    "ALTER ROLE orderflow_{other} PASSWORD 'mine'",
+    "SELECT rolpassword FROM pg_authid",
+    "SELECT passwd FROM pg_shadow",
+    "SELECT pg_terminate_backend({owner_pid})",
+    "SELECT pg_cancel_backend({owner_pid})",
+    # The database and the server.
+    "ALTER DATABASE {database} SET search_path = public",
+    "CREATE PUBLICATION mine",
+    "CREATE SUBSCRIPTION mine CONNECTION '' PUBLICATION mine WITH (connect = false)",
+    "CREATE FOREIGN DATA WRAPPER mine",
+    "CREATE EVENT TRIGGER mine ON ddl_command_end EXECUTE FUNCTION pg_catalog.now()",
+    "SELECT pg_create_physical_replication_slot('mine')",
+    "SELECT pg_reload_conf()",
+    "SELECT pg_switch_wal()",
+    "SET session_replication_role = replica",
+    "SET log_statement = 'none'",
+    "SET session_preload_libraries = 'mine'",
+    "SET temp_file_limit = -1",
+    # The machine.
+    "COPY {own}.position TO PROGRAM 'true'",
+    "COPY {own}.position FROM PROGRAM 'true'",
+    "COPY {own}.position TO '/tmp/mine'",
+    "COPY {own}.position FROM '/etc/passwd'",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT pg_ls_dir('/')",
+    "SELECT lo_import('/etc/passwd')",
+]
+# Postgres refuses these to everyone inside a transaction, before it looks at rights: tried outside.
+REFUSED_OUTSIDE = [
+    "CREATE DATABASE mine",
+    "ALTER SYSTEM SET fsync = off",
+    "DROP DATABASE {database}",
+]
+# Postgres answers these with a warning; what counts is what everybody may do afterwards.
+WITHOUT_EFFECT = {
+    "GRANT SELECT ON {own}.position TO PUBLIC": (
+        "SELECT has_table_privilege('public', '{own}.position', 'SELECT')"
+    ),
+    "GRANT USAGE ON SCHEMA {own} TO PUBLIC": (
+        "SELECT has_schema_privilege('public', '{own}', 'USAGE')"
+    ),
+    "GRANT TEMPORARY ON DATABASE {database} TO PUBLIC": (
+        "SELECT has_database_privilege('public', current_database(), 'TEMPORARY')"
+    ),
+}
+ALLOWED = [
+    "SELECT * FROM {own}.migration",
+    "SELECT nextval('{own}.outbox_id')",
+    "TRUNCATE ONLY {own}.outbox_0",
+    "LOCK TABLE ONLY {own}.outbox_1 IN ACCESS EXCLUSIVE MODE",
+    "INSERT INTO {own}.operator_act (actor, reason, act, detail) VALUES ('a', 'b', 'c', '{{}}')",
+    "SELECT pg_try_advisory_lock(1, 1)",
+]
+
+
+async def test_a_role_can_do_nothing_beyond_its_rows(
+    login: asyncpg.Connection, owner: asyncpg.Connection, service: str
+) -> None:
+    words = {
+        "own": service,
+        "other": OTHERS[service],
+        "owner": await owner.fetchval("SELECT quote_ident(current_user)"),
+        "owner_pid": await owner.fetchval("SELECT pg_backend_pid()"),
+        "database": await owner.fetchval("SELECT quote_ident(current_database())"),
+    }
+
+    answers = {text: await _answer(login, text.format(**words)) for text in REFUSED}
+    for text in REFUSED_OUTSIDE:
+        with pytest.raises(asyncpg.PostgresError) as refused:
+            await login.execute(text.format(**words))
+        answers[text] = refused.value.sqlstate or ""
+    for text, asked in WITHOUT_EFFECT.items():
+        await login.execute(text.format(**words))
+        if await owner.fetchval(asked.format(**words)):
+            answers[text] = "granted"
+    allowed = {text: await _answer(login, text.format(**words)) for text in ALLOWED}
+
+    assert {text: state for text, state in answers.items() if state != DENIED} == {}
+    assert {text: state for text, state in allowed.items() if state != "00000"} == {}
+
+
+async def test_the_rights_on_each_table_are_those_on_rows(
+    login: asyncpg.Connection, owner: asyncpg.Connection, service: str
+) -> None:
+    """Every table, also ones to come: what a migration grants beyond rows has to be named here."""
+    tables = [row["relname"] for row in await owner.fetch(TABLES, service)]
+    expected = {table: {"SELECT", "INSERT", "UPDATE", "DELETE"} for table in tables}
+    expected["migration"] = {"SELECT"}
+    expected["operator_act"] = {"SELECT", "INSERT"}
+    for part in ("outbox_0", "outbox_1", "outbox_2"):
+        expected[part] = expected["outbox"] | {"TRUNCATE"}
+    every = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+
+    has = {
+        table: {
+            right
+            for right in every
+            if await login.fetchval(
+                "SELECT has_table_privilege($1, $2)", f"{service}.{table}", right
+            )
+        }
+        for table in expected
+    }
+
+    assert has == expected
+    for other in set(SERVICES) - {service}:
+        assert not await login.fetchval("SELECT has_schema_privilege($1, 'USAGE')", other)
+
+
+async def test_a_database_of_an_older_version_is_closed_by_the_next_migration(
+    empty_database_url: str,
+) -> None:
+    """Sequences could be set, anybody made temporary tables, and (before 15) tables in public."""
+    owner = await asyncpg.connect(empty_database_url)
+    try:
+        await migrate(empty_database_url, ["analytics"])
+        await owner.execute(
+            "GRANT UPDATE ON ALL SEQUENCES IN SCHEMA analytics TO orderflow_analytics;"
+            "GRANT CREATE ON SCHEMA public TO PUBLIC"
+        )
+        await owner.execute(f"GRANT TEMPORARY ON DATABASE {owner._params.database} TO PUBLIC")
+
+        await migrate(empty_database_url, ["analytics"])
+
+        await owner.execute("SET ROLE orderflow_analytics")
+        for attempt in (
+            "SELECT setval('analytics.outbox_id', 1)",
+            "CREATE TEMPORARY TABLE mine (x int)",
+            "CREATE TABLE public.mine (x int)",
+        ):
+            assert (attempt, await _answer(owner, attempt)) == (attempt, DENIED)
+    finally:
+        await owner.close()

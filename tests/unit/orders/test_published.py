@@ -1,0 +1,111 @@
+"""Deciding again what was told before a restore: no number twice, no fact twice, nothing lost."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from services.orders.domain.decide import decide
+from services.orders.domain.model.commands import Command
+from services.orders.domain.model.copying import replace
+from services.orders.domain.model.decision import Event, Outcome, Topic
+from services.orders.domain.model.ids import digest_of, order_id_of
+from services.orders.domain.model.order import Address
+from services.orders.domain.model.published import Told, raised
+from tests.unit.orders.builders import HOUR, NOON, SHOP, Desk, attach, place, report, scan, update
+
+ID = order_id_of(SHOP, "1")
+FIRST = [place(), attach("N1")]
+LOST = [
+    report(scan("PICKED_UP_BY_CARRIER", NOON)),
+    report(scan("SUCCESSFULLY_DELIVERED", NOON + HOUR)),
+    update(address=Address(zip_code="2")),
+]
+
+
+def told_by(events: list[Event]) -> Told:
+    """What the topics have of the order."""
+    numbers = {
+        topic: max((e.sequence for e in events if e.topic is topic), default=0) for topic in Topic
+    }
+    return Told(
+        order_sequence=numbers[Topic.ORDERS],
+        shipment_sequence=numbers[Topic.SHIPMENTS],
+        version=max(event.order_version for event in events),
+        events=frozenset(digest_of(event.event_id) for event in events),
+    )
+
+
+def a_life() -> tuple[Desk, Desk, Told]:
+    """A desk that lived on, the same one as it was restored to, and what was told in between."""
+    live = Desk()
+    for command in FIRST:
+        live.send(command)
+    restored = live.copy()
+    for command in LOST:
+        live.send(command)
+    return live, restored, told_by(live.events[len(restored.events) :])
+
+
+def again(desk: Desk, told: Told, *commands: Command) -> list[Event]:
+    """Decide commands on a restored desk, as the service does; returns what is told."""
+    events: list[Event] = []
+    for command in commands:
+        desk.orders = {id_: raised(order, told) for id_, order in desk.orders.items()}
+        decision = decide(replace(desk.seen_by(command), told={ID: told}), command, desk.now)
+        assert decision.outcome is Outcome.APPLIED
+        desk.orders |= {order.order_id: order for order in decision.orders}
+        desk.parcels |= {parcel.number: parcel for parcel in decision.parcels}
+        desk.references |= dict(decision.references)
+        events += decision.events
+    return events
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_facts_that_were_told_are_not_told_again_in_whatever_order_they_come(order):
+    live, restored, told = a_life()
+
+    events = again(restored, told, *(LOST[position] for position in order))
+
+    was, now = live.order(), restored.order()
+    assert events == []
+    assert now.version > was.version
+    assert (now.order_sequence, now.shipment_sequence) == (
+        was.order_sequence,
+        was.shipment_sequence,
+    )
+    assert (now.placement, now.shipments) == (was.placement, was.shipments)
+
+
+def test_an_order_that_is_not_there_any_more_is_placed_silently():
+    live, _, _ = a_life()
+    told = told_by(live.events)
+    empty = Desk()
+
+    assert again(empty, told, *FIRST, *LOST) == []
+
+    assert empty.order().version > live.order().version
+    assert empty.order().order_sequence == live.order().order_sequence
+
+
+def test_a_fact_that_was_not_told_takes_the_next_number():
+    live, restored, told = a_life()
+    news = update(address=Address(zip_code="3"))
+
+    # It comes first now: what was told under the next version was another state.
+    (event, *others) = again(restored, told, news, *LOST[:2])
+
+    assert others == []
+    assert event.sequence == live.order().order_sequence + 1
+    assert event.order_version == live.order().version + 2
+    assert restored.order().version == event.order_version + 2
+
+
+def test_an_order_of_which_nothing_comes_again_is_above_the_version_that_was_told():
+    live, restored, told = a_life()
+
+    order = raised(restored.order(), told)
+
+    assert order.version == live.order().version + 1
+    assert raised(order, told) == order

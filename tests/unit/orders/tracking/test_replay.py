@@ -1,0 +1,403 @@
+"""What scans add up to: every phase against every event, and the reference's rules one by one."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from services.orders.domain.tracking.catalogue import CATALOGUE, Flag, Phase, State
+from services.orders.domain.tracking.replay import travel
+from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Precision, Scan
+from services.orders.domain.tracking.state import TrackingState
+from tests.unit.orders.builders import DAY, HOUR, NOON, scan
+
+MINUTE = timedelta(minutes=1)
+LATER = NOON + 30 * DAY
+
+
+def state_of(*scans: Scan, as_of: datetime = LATER) -> TrackingState:
+    return travel(scans, as_of).state
+
+
+def course(*names: str, start: datetime = NOON, every: timedelta = HOUR) -> list[Scan]:
+    """Scans one after the other."""
+    return [scan(name, start + index * every) for index, name in enumerate(names)]
+
+
+# How each phase is reached, an hour a scan.
+WAYS = {
+    "order_processed": (),
+    "in_transit": ("PICKED_UP_BY_CARRIER",),
+    "in_delivery": ("PICKED_UP_BY_CARRIER", "OUT_FOR_DELIVERY"),
+    "delivery_failed": ("PICKED_UP_BY_CARRIER", "OUT_FOR_DELIVERY", "RECIPIENT_NOT_HOME"),
+    "collect": ("PICKED_UP_BY_CARRIER", "READY_FOR_COLLECTION_AT_PARCEL_SHOP"),
+    "delivered": ("PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED"),
+    "return_created": ("RETURN_LABEL_CREATED",),
+    "return_transit": ("PICKED_UP_BY_CARRIER", "REFUSED"),
+    "return_failed": ("RETURN_LABEL_CREATED", "RETURN_IN_TRANSIT", "RETURN_FAILED"),
+    "return_received": ("RETURN_LABEL_CREATED", "RETURN_IN_TRANSIT", "RETURN_RECEIVED"),
+    "returned": ("PICKED_UP_BY_CARRIER", "REFUSED", "RETURNED_TO_SENDER"),
+}
+PHASES = tuple(WAYS)
+
+PICK_UPS = "DROPPED_OFF PICKED_UP_BY_CARRIER"
+ON_THE_ROAD = """ARRIVAL_AT_TRANSPORT_HUB DEPARTURE_FROM_TRANSPORT_HUB SORTED LEFT_ORIGIN_COUNTRY
+ ARRIVED_IN_DESTINATION_COUNTRY CUSTOMS_CLEARANCE_STARTED CUSTOMS_CLEARANCE_COMPLETED
+ HELD_BY_CUSTOMS MISROUTED HELD_AT_DEPOT HANDED_TO_PARTNER_CARRIER REDIRECTED_BY_CARRIER
+ ARRIVED_AT_DELIVERY_DEPOT DAMAGED REPACKED DISPOSED CONFISCATED"""
+ON_THE_VAN = "OUT_FOR_DELIVERY DELIVERY_ATTEMPTED SECOND_DELIVERY_ATTEMPT"
+FAILED = """RECIPIENT_NOT_HOME BUSINESS_CLOSED NO_ACCESS IDENTIFICATION_FAILED COD_NOT_PAID
+ ADDRESS_ISSUE RECIPIENT_MOVED FORWARDED_TO_PARCEL_SHOP"""
+AT_SHOP = "READY_FOR_COLLECTION_AT_PARCEL_SHOP READY_FOR_COLLECTION_AT_LOCKER"
+TO_CUSTOMER = """COLLECTED_BY_CUSTOMER DELIVERED_TO_NEIGHBOUR DELIVERED_TO_LETTERBOX
+ DELIVERED_TO_SAFE_PLACE"""
+DELIVERED = """SUCCESSFULLY_DELIVERED DELIVERED_TO_RECEPTION DELIVERED_DAMAGED
+ DELIVERED_INCOMPLETE"""
+TURNED_BACK = "REFUSED NOT_COLLECTED UNDELIVERABLE_RETURNING RETURN_IN_TRANSIT"
+# Messages about data: they move nothing, ever.
+DATA = """ORDER_CREATED ORDER_IN_PROCESSING ORDER_CANCELLED LABEL_CREATED
+ ELECTRONIC_ADVICE_RECEIVED AWAITING_HANDOVER CARRIER_PICKUP_FAILED NOT_YET_RECEIVED_BY_CARRIER
+ CUSTOMS_DOCUMENTS_MISSING DUTIES_UNPAID CARRIER_DELAY WEATHER_DELAY PROBLEM_RESOLVED
+ REDIRECTED_BY_CUSTOMER DELIVERY_DATE_CHANGED_BY_CUSTOMER DELIVERY_SCHEDULED UNDER_INVESTIGATION
+ LOST CUSTOMER_NOTIFIED COLLECTION_REMINDER PROOF_OF_DELIVERY_AVAILABLE ETA_CHANGED SCAN_RETRACTED
+ TRACKING_EXPIRED UNMAPPED"""
+
+OP, IT, ID, DF, CO, DE, RC, RT, RF, RR, RE = (Phase(phase) for phase in PHASES)
+# One column per phase of PHASES; the event comes an hour after the phase was reached.
+TABLE = {
+    # A pick-up after the end opens a new leg; one at a shop an hour after arrival is late news.
+    PICK_UPS: (IT, IT, IT, IT, CO, IT, RT, RT, RT, IT, IT),
+    ON_THE_ROAD: (IT, IT, IT, IT, CO, DE, RT, RT, RT, RR, RE),
+    ON_THE_VAN: (ID, ID, ID, ID, CO, DE, RT, RT, RT, RR, RE),
+    FAILED: (DF, DF, DF, DF, CO, DE, RF, RT, RT, RR, RE),
+    AT_SHOP: (CO, CO, CO, CO, CO, DE, RT, RT, RT, RR, RE),
+    TO_CUSTOMER: (DE, DE, DE, DE, DE, DE, RR, DE, RR, RR, RE),
+    DELIVERED: (DE, DE, DE, DE, DE, DE, RR, RE, RR, RR, RE),
+    TURNED_BACK: (RT, RT, RT, RT, RT, RT, RT, RT, RT, RR, RE),
+    "RETURNED_TO_SENDER": (RE, RE, RE, RE, RE, RE, RE, RE, RE, RR, RE),
+    "RETURN_LABEL_CREATED": (RC, IT, ID, DF, CO, RC, RC, RT, RF, RC, RC),
+    "RETURN_RECEIVED": (RR, RR, RR, RR, RR, RR, RR, RR, RR, RR, RE),
+    "RETURN_FAILED": (RF, RF, RF, RF, RF, RF, RF, RF, RF, RR, RE),
+    DATA: PHASES,
+}
+PAIRS = [
+    (start, name, Phase(after))
+    for names, row in TABLE.items()
+    for name in names.split()
+    for start, after in zip(PHASES, row, strict=True)
+]
+
+
+def test_the_table_names_every_event_once():
+    names = [name for line in TABLE for name in line.split()]
+
+    assert sorted(names) == sorted(CATALOGUE)
+
+
+@pytest.mark.parametrize(("start", "name", "after"), PAIRS)
+def test_every_event_in_every_phase(start, name, after):
+    way = course(*WAYS[start])
+    assert state_of(*way).phase == start
+
+    assert state_of(*way, scan(name, NOON + len(way) * HOUR)).phase is after
+
+
+def test_no_scan_means_the_carrier_has_nothing_yet():
+    state = state_of()
+
+    assert state == TrackingState(phase=Phase.ORDER_PROCESSED)
+    assert (state.state, state.is_finished) == (State.PENDING, False)
+
+
+def test_rule_8_list_direction_does_not_matter():
+    way = course("PICKED_UP_BY_CARRIER", "SORTED", "OUT_FOR_DELIVERY", "SUCCESSFULLY_DELIVERED")
+
+    assert state_of(*way) == state_of(*reversed(way))
+
+
+def test_rule_8_scans_of_one_instant_are_taken_in_the_usual_course():
+    names = ("LABEL_CREATED", "PICKED_UP_BY_CARRIER", "OUT_FOR_DELIVERY", "SUCCESSFULLY_DELIVERED")
+    at_once = [scan(name) for name in names]
+
+    for order in itertools.permutations(at_once):
+        assert state_of(*order).phase is Phase.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("late", "flag"),
+    [
+        ("SORTED", Flag.NORMAL),
+        ("OUT_FOR_DELIVERY", Flag.NORMAL),
+        ("RECIPIENT_NOT_HOME", Flag.NORMAL),
+    ],
+)
+def test_rule_5_delivered_survives_a_scan_of_the_way_within_12_hours(late, flag):
+    way = course("PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED")
+
+    state = state_of(*way, scan(late, NOON + HOUR + 12 * HOUR))
+
+    assert (state.phase, state.flag, state.attempts) == (Phase.DELIVERED, flag, 0)
+    assert state.delivered_at == NOON + HOUR
+
+
+def test_rule_5_a_new_attempt_after_12_hours_contradicts_the_delivery():
+    way = course("PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED")
+    stray = scan("SORTED", NOON + DAY)
+    attempt = scan("OUT_FOR_DELIVERY", NOON + 2 * DAY)
+    signature = scan("SUCCESSFULLY_DELIVERED", NOON + 2 * DAY + HOUR)
+
+    assert state_of(*way, stray).flag is Flag.NORMAL
+    contradicted = state_of(*way, stray, attempt)
+    assert (contradicted.phase, contradicted.flag) == (Phase.DELIVERED, Flag.ERROR)
+    settled = state_of(*way, stray, attempt, signature)
+    assert (settled.phase, settled.flag) == (Phase.DELIVERED, Flag.NORMAL)
+    assert settled.delivered_at == signature.occurred_at
+
+
+def test_a_delivery_told_twice_happened_the_first_time():
+    way = course("PICKED_UP_BY_CARRIER", "DELIVERED_TO_NEIGHBOUR", "SUCCESSFULLY_DELIVERED")
+
+    assert state_of(*way).delivered_at == NOON + HOUR
+
+
+def test_arrival_at_a_shop_survives_12_hours_too_and_not_longer():
+    way = course("PICKED_UP_BY_CARRIER", "READY_FOR_COLLECTION_AT_LOCKER")
+
+    assert state_of(*way, scan("SORTED", NOON + 13 * HOUR)).phase is Phase.COLLECT
+    assert state_of(*way, scan("OUT_FOR_DELIVERY", NOON + 14 * HOUR)).phase is Phase.IN_DELIVERY
+
+
+def test_rule_6_a_pick_up_after_delivery_opens_a_leg():
+    way = course(
+        "PICKED_UP_BY_CARRIER", "RECIPIENT_NOT_HOME", "SUCCESSFULLY_DELIVERED", "DROPPED_OFF"
+    )
+
+    back = state_of(*way)
+    again = state_of(*way, scan("SUCCESSFULLY_DELIVERED", NOON + DAY))
+
+    assert (back.phase, back.leg, back.attempts) == (Phase.IN_TRANSIT, 2, 0)
+    assert back.delivered_at == NOON + 2 * HOUR
+    assert (again.phase, again.leg) == (Phase.DELIVERED, 2)
+    assert again.delivered_at == NOON + DAY
+
+
+def test_rule_6_a_new_leg_has_an_eta_and_a_pickup_point_of_its_own():
+    first = Eta(latest=date(2024, 1, 9))
+    way = [
+        scan("PICKED_UP_BY_CARRIER", NOON, eta=first, pickup=Pickup(name="Kiosk")),
+        scan("SUCCESSFULLY_DELIVERED", NOON + HOUR),
+        scan("DROPPED_OFF", NOON + DAY),
+    ]
+
+    state = state_of(*way)
+
+    assert (state.eta, state.eta_original, state.pickup) == (None, None, None)
+
+
+def test_a_return_on_the_same_number_travels_the_other_way():
+    way = course(
+        "PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED", "RETURN_IN_TRANSIT", "RETURN_RECEIVED"
+    )
+
+    state = state_of(*way)
+
+    assert (state.phase, state.leg) == (Phase.RETURN_RECEIVED, 2)
+    assert state.direction is Direction.CUSTOMER_MERCHANT
+    assert state.delivered_at == NOON + HOUR
+    assert state.state is State.RETURNED
+
+
+def test_a_direction_that_the_carrier_names_is_believed():
+    back = Direction.CUSTOMER_MERCHANT
+
+    state = state_of(
+        scan("DROPPED_OFF", NOON, direction=back),
+        scan("SUCCESSFULLY_DELIVERED", NOON + DAY, direction=back),
+    )
+
+    assert (state.phase, state.direction) == (Phase.RETURN_RECEIVED, back)
+    assert state.delivered_at is None
+
+
+def test_a_refused_parcel_delivered_is_back_with_its_sender_unless_the_customer_took_it():
+    way = course("PICKED_UP_BY_CARRIER", "REFUSED", "SORTED")
+
+    home = state_of(*way, scan("SUCCESSFULLY_DELIVERED", NOON + DAY))
+    taken = state_of(*way, scan("COLLECTED_BY_CUSTOMER", NOON + DAY))
+
+    assert (home.phase, home.delivered_at) == (Phase.RETURNED, None)
+    assert (taken.phase, taken.delivered_at) == (Phase.DELIVERED, NOON + DAY)
+
+
+def test_rule_7_a_retraction_takes_a_scan_back():
+    way = [
+        scan("PICKED_UP_BY_CARRIER", NOON, scan_id="1"),
+        scan("SUCCESSFULLY_DELIVERED", NOON + HOUR, scan_id="2"),
+    ]
+    back = scan("SCAN_RETRACTED", NOON + 2 * HOUR, scan_id="3", retracts="2")
+    elsewhere = scan("SCAN_RETRACTED", NOON + HOUR, carrier="ups", retracts="2")
+
+    assert state_of(*way, elsewhere).phase is Phase.DELIVERED
+    for order in itertools.permutations([*way, back]):
+        state = state_of(*order)
+        assert (state.phase, state.delivered_at) == (Phase.IN_TRANSIT, None)
+        assert state.last_occurred_at == NOON + 2 * HOUR
+
+
+def test_rule_7_a_retraction_cannot_be_retracted_and_does_not_loop():
+    way = [
+        scan("PICKED_UP_BY_CARRIER", NOON, scan_id="1"),
+        scan("SCAN_RETRACTED", NOON + HOUR, scan_id="2", retracts="1"),
+        scan("SCAN_RETRACTED", NOON + HOUR, scan_id="3", retracts="2"),
+        scan("SCAN_RETRACTED", NOON + HOUR, scan_id="4", retracts="4"),
+    ]
+
+    assert state_of(*way).phase is Phase.ORDER_PROCESSED
+
+
+def test_rule_11_a_scan_of_a_day_stands_in_the_usual_course_of_its_day():
+    midnight = datetime(2023, 8, 15, tzinfo=UTC)
+    label = scan("LABEL_CREATED", midnight + 10 * HOUR)
+    pick_up = scan("PICKED_UP_BY_CARRIER", midnight, precision=Precision.DAY)
+    hub = scan("ARRIVAL_AT_TRANSPORT_HUB", midnight + 20 * HOUR)
+    delivered = scan("SUCCESSFULLY_DELIVERED", midnight + 23 * HOUR)
+
+    for order in itertools.permutations([label, pick_up, hub, delivered]):
+        steps = travel(order, LATER).steps
+        assert [step.scan for step in steps] == [label, pick_up, hub, delivered]
+        assert steps[-1].state.leg == 1
+
+
+def test_rule_11_a_scan_of_another_day_keeps_to_its_day():
+    midnight = datetime(2023, 8, 15, tzinfo=UTC)
+    yesterday = scan("OUT_FOR_DELIVERY", midnight - HOUR)
+    pick_up = scan("PICKED_UP_BY_CARRIER", midnight, precision=Precision.DAY)
+    tomorrow = scan("LABEL_CREATED", midnight + DAY)
+
+    steps = travel([tomorrow, pick_up, yesterday], LATER).steps
+
+    assert [step.scan for step in steps] == [yesterday, pick_up, tomorrow]
+
+
+def test_rule_12_a_label_does_not_promote_and_a_physical_scan_does():
+    label, pick_up = course("LABEL_CREATED", "PICKED_UP_BY_CARRIER")
+
+    assert (state_of(label).phase, state_of(label).first_scan_at) == (Phase.ORDER_PROCESSED, None)
+    assert state_of(label, pick_up).first_scan_at == NOON + HOUR
+
+
+def test_rule_14_arrival_at_a_parcel_shop_is_not_delivered():
+    state = state_of(scan("READY_FOR_COLLECTION_AT_PARCEL_SHOP"))
+
+    assert (state.phase, state.delivered_at) == (Phase.COLLECT, None)
+
+
+def test_rule_15_an_unknown_event_keeps_phase_and_flag():
+    way = course("PICKED_UP_BY_CARRIER", "CARRIER_DELAY", "WORDS_WE_DO_NOT_KNOW")
+
+    assert (state_of(*way).phase, state_of(*way).flag) == (Phase.IN_TRANSIT, Flag.DELAY)
+
+
+def test_rule_19_a_delivery_long_before_everything_else_is_a_clock_error():
+    wrong = scan("SUCCESSFULLY_DELIVERED", datetime(1, 1, 1, tzinfo=UTC))
+    way = course("PICKED_UP_BY_CARRIER", "SORTED")
+
+    assert state_of(wrong).phase is Phase.DELIVERED
+    state = state_of(wrong, *way)
+    assert (state.phase, state.leg, state.delivered_at) == (Phase.IN_TRANSIT, 1, None)
+    # Minutes before the rest it is the driver's clock: rule 5.
+    close = scan("SUCCESSFULLY_DELIVERED", NOON - MINUTE)
+    assert state_of(close, scan("OUT_FOR_DELIVERY")).phase is Phase.DELIVERED
+
+
+def test_rule_19_the_future_does_not_count_until_it_comes():
+    way = course("PICKED_UP_BY_CARRIER")
+    early = scan("SUCCESSFULLY_DELIVERED", NOON + 2 * DAY)
+
+    assert state_of(*way, early, as_of=NOON).phase is Phase.IN_TRANSIT
+    assert state_of(*way, early, as_of=NOON + DAY).phase is Phase.DELIVERED
+
+
+def test_the_first_and_last_days_of_the_calendar_are_survived():
+    first = scan("PICKED_UP_BY_CARRIER", datetime.min.replace(tzinfo=UTC), precision=Precision.DAY)
+    last = scan("SUCCESSFULLY_DELIVERED", datetime.max.replace(tzinfo=UTC), precision=Precision.DAY)
+
+    assert state_of(first, last).phase is Phase.IN_TRANSIT
+    assert state_of(first, last, as_of=last.occurred_at).phase is Phase.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("names", "flag"),
+    [
+        ("CARRIER_DELAY", Flag.DELAY),
+        ("HELD_BY_CUSTOMS", Flag.DELAY),
+        ("HELD_BY_CUSTOMS CUSTOMS_CLEARANCE_COMPLETED", Flag.NORMAL),
+        ("CARRIER_DELAY CUSTOMER_NOTIFIED", Flag.DELAY),
+        ("CARRIER_DELAY SORTED", Flag.NORMAL),
+        ("CARRIER_DELAY PROBLEM_RESOLVED", Flag.NORMAL),
+        ("LOST", Flag.ERROR),
+        ("LOST CARRIER_DELAY", Flag.ERROR),
+        ("LOST CUSTOMER_NOTIFIED", Flag.ERROR),
+        ("LOST SORTED", Flag.NORMAL),
+        ("LOST MISROUTED", Flag.DELAY),
+        ("TRACKING_EXPIRED", Flag.ERROR),
+        ("TRACKING_EXPIRED OUT_FOR_DELIVERY", Flag.NORMAL),
+        ("DAMAGED", Flag.ERROR),
+        ("DAMAGED SORTED", Flag.ERROR),
+        ("DAMAGED MISROUTED", Flag.ERROR),
+        ("DAMAGED REPACKED", Flag.NORMAL),
+        ("DAMAGED PROBLEM_RESOLVED", Flag.NORMAL),
+        ("DAMAGED SUCCESSFULLY_DELIVERED", Flag.ERROR),
+        ("DISPOSED", Flag.ERROR),
+        ("CONFISCATED", Flag.ERROR),
+        ("CARRIER_DELAY SUCCESSFULLY_DELIVERED", Flag.NORMAL),
+        ("SUCCESSFULLY_DELIVERED CARRIER_DELAY", Flag.NORMAL),
+        ("SUCCESSFULLY_DELIVERED LOST", Flag.NORMAL),
+        ("SUCCESSFULLY_DELIVERED TRACKING_EXPIRED", Flag.NORMAL),
+        ("DELIVERED_DAMAGED", Flag.ERROR),
+        ("DELIVERED_INCOMPLETE", Flag.ERROR),
+        ("SUCCESSFULLY_DELIVERED DAMAGED", Flag.NORMAL),
+        ("DAMAGED SUCCESSFULLY_DELIVERED DROPPED_OFF", Flag.NORMAL),
+        ("UNMAPPED", Flag.NORMAL),
+        ("LOST UNMAPPED", Flag.ERROR),
+    ],
+)
+def test_the_flag(names, flag):
+    assert state_of(*course("PICKED_UP_BY_CARRIER", *names.split())).flag is flag
+
+
+def test_attempts_close_together_are_one_and_a_number_is_believed():
+    way = [
+        scan("OUT_FOR_DELIVERY"),
+        scan("DELIVERY_ATTEMPTED", NOON + HOUR),
+        scan("RECIPIENT_NOT_HOME", NOON + HOUR),
+        scan("RECIPIENT_NOT_HOME", NOON + HOUR + 32 * MINUTE),
+        scan("RECIPIENT_NOT_HOME", NOON + DAY),
+    ]
+
+    assert state_of(*way).attempts == 2
+    assert state_of(*way, scan("NO_ACCESS", NOON + DAY, attempt=3)).attempts == 3
+    assert state_of(scan("SECOND_DELIVERY_ATTEMPT")).attempts == 1
+
+
+def test_the_newest_eta_counts_and_the_first_is_kept():
+    day, window = date(2024, 1, 9), Eta(earliest=NOON + DAY, latest=NOON + 2 * DAY)
+    way = [
+        scan("LABEL_CREATED", NOON, eta=Eta(latest=day)),
+        scan("ETA_CHANGED", NOON + HOUR, eta=window),
+        scan("SORTED", NOON + 2 * HOUR),
+    ]
+
+    for order in itertools.permutations(way):
+        state = state_of(*order)
+        assert (state.eta_original, state.eta) == (Eta(latest=day), window)
+
+
+def test_the_carrier_is_adopted_only_when_one_reported():
+    dhl, ups = scan("SORTED", carrier="dhl"), scan("SORTED", NOON + HOUR, carrier="ups")
+
+    assert state_of(dhl).carrier == "dhl"
+    assert state_of(dhl, ups).carrier is None
+    assert state_of(scan("SORTED", carrier=None)).carrier is None

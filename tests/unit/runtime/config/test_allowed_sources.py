@@ -1,0 +1,103 @@
+"""Who may speak for which shop: the lists, what they let in, and what is wrong with a list."""
+
+from pathlib import Path
+
+import pytest
+
+from services.runtime.config.allowed_sources import ANYBODY, Senders
+from services.runtime.config.settings import Settings, SettingsError
+from services.runtime.config.source_lists import senders_of
+
+LISTS = """{
+    "demo-shop": ["/shops/demo-shop", "https://erp.example/*/orders", "urn:x:[a]?"],
+    "closed-shop": [],
+    "open-shop": ["*"],
+    "*": ["/agency"]
+}"""
+WITHOUT_DEFAULT = '{"demo-shop": ["/shops/demo-shop"]}'
+
+
+@pytest.mark.parametrize(
+    ("shop", "source", "is_allowed"),
+    [
+        ("demo-shop", "/shops/demo-shop", True),
+        ("demo-shop", "/shops/demo-shop/", False),
+        ("demo-shop", "/shops/demo-sho", False),
+        ("demo-shop", "x/shops/demo-shop", False),
+        ("demo-shop", "/SHOPS/demo-shop", False),
+        ("demo-shop", "/agency", False),  # A shop with a list does not go by that of `*`.
+        ("demo-shop", "https://erp.example/eu/orders", True),
+        ("demo-shop", "https://erp.example/eu/west/orders", True),
+        ("demo-shop", "https://erp.example//orders", True),
+        ("demo-shop", "https://erp.example/eu/orders/1", False),
+        ("demo-shop", "https://erpXexample/eu/orders", False),  # A dot is a dot.
+        ("demo-shop", "urn:x:[a]?", True),  # Only `*` has a meaning of its own.
+        ("demo-shop", "urn:x:ab", False),
+        ("demo-shop", None, False),
+        ("demo-shop", "", False),
+        ("closed-shop", "/shops/closed-shop", False),
+        ("closed-shop", "/agency", False),
+        ("open-shop", "/anybody", True),
+        ("open-shop", "two\nlines", True),
+        ("open-shop", None, False),  # Nobody is not anybody.
+        ("another", "/agency", True),
+        ("another", "/shops/another", False),
+        ("another", None, False),
+    ],
+)
+def test_a_list_lets_in_whom_it_names(shop: str, source: str | None, is_allowed: bool) -> None:
+    refusal = Senders.parse(LISTS).refusal(shop, source)
+
+    assert (refusal is None) == is_allowed
+    if refusal:
+        assert shop in refusal
+        assert (source or "ce_source") in refusal
+
+
+@pytest.mark.parametrize("source", ["/shops/another", None])
+def test_a_shop_without_a_list_is_open_unless_the_star_says_otherwise(source: str | None) -> None:
+    assert Senders.parse(WITHOUT_DEFAULT).refusal("another", source) is None
+    assert ANYBODY.refusal("another", source) is None
+    assert not ANYBODY
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is no JSON"),
+        ("{'demo-shop': []}", "is no JSON"),
+        ("[]", "must be a JSON object of lists"),
+        ('{"demo-shop": "/shops/demo-shop"}', "must be a JSON object of lists"),
+        ('{"demo-shop": [1]}', "must be a JSON object of lists"),
+        ('{"demo-shop": [""]}', "must be a JSON object of lists"),
+        ('{"demo-shop": [], "demo-shop": ["*"]}', "names a shop twice"),
+    ],
+)
+def test_a_wrong_list_stops_the_start_and_says_how_it_is_written(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "sources.json"
+    file.write_text(text)
+
+    with pytest.raises(SettingsError, match=said) as of_file:
+        senders_of(Settings(allowed_sources_file=file))
+
+    assert "ORDERFLOW_ALLOWED_SOURCES_FILE" in str(of_file.value)
+    if text:  # An empty variable is as good as none.
+        monkeypatch.setenv("ORDERFLOW_ALLOWED_SOURCES", text)
+        with pytest.raises(SettingsError, match=f"ORDERFLOW_ALLOWED_SOURCES: .*{said}"):
+            Settings.from_environment()
+
+
+def test_the_lists_come_from_a_variable_or_from_a_file_and_not_from_both(tmp_path: Path) -> None:
+    file = tmp_path / "sources.json"
+    file.write_text(WITHOUT_DEFAULT)
+
+    said = senders_of(Settings(allowed_sources=WITHOUT_DEFAULT))
+    read = senders_of(Settings(allowed_sources_file=file))
+
+    assert said == read == Senders.parse(WITHOUT_DEFAULT)
+    with pytest.raises(SettingsError, match="both set"):
+        senders_of(Settings(allowed_sources=WITHOUT_DEFAULT, allowed_sources_file=file))
+    with pytest.raises(SettingsError, match=r"cannot read .*gone\.json: No such file"):
+        senders_of(Settings(allowed_sources_file=tmp_path / "gone.json"))

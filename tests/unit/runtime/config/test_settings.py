@@ -1,0 +1,154 @@
+"""Settings: where values come from, and what a wrong one is answered with."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from services.runtime.config.settings import SERVICES, Settings, SettingsError
+
+DECLARATIONS = ("settings.py", "kafka_settings.py")
+READ_BY_SERVICE_NAME = [
+    f"{service}_database_{kind}" for service in SERVICES for kind in ("url", "password")
+]
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_TOPIC_PREFIX", "HTTP_PORT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka-1:9092,kafka-2:9092")
+    monkeypatch.setenv("ORDERFLOW_BATCH_MAX_RECORDS", "7")
+    monkeypatch.setenv("ORDERS_DATABASE_URL", "postgresql://o:secret@db/orderflow")
+
+    settings = Settings.from_environment()
+
+    assert settings.kafka_bootstrap_servers == "kafka-1:9092,kafka-2:9092"
+    assert settings.batch_max_records == 7
+    assert settings.database_url_of("orders") == "postgresql://o:secret@db/orderflow"
+    assert "secret" not in repr(settings)
+
+
+def test_settings_built_by_hand_ignore_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PORT", "9999")
+    monkeypatch.setenv("ORDERFLOW_BATCH_MAX_RECORDS", "7")
+
+    assert (Settings().http_port, Settings(batch_max_records=3).batch_max_records) == (8080, 3)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().http_port = 1  # type: ignore[misc]
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PORT", "")
+
+    assert Settings.from_environment().http_port == 8080
+
+
+def test_secrets_may_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://o:hidden@db/orderflow\n")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(secret))
+
+    settings = Settings.from_environment()
+
+    assert settings.database_url_of("claims") == "postgresql://o:hidden@db/orderflow"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(None, "DATABASE_URL_FILE: cannot read"), ("  \n", "is empty")],
+)
+def test_an_unusable_secret_file_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, complaint: str
+) -> None:
+    secret = tmp_path / "url"
+    if content is not None:
+        secret.write_text(content)
+    monkeypatch.setenv("DATABASE_URL_FILE", str(secret))
+
+    with pytest.raises(SettingsError, match=complaint):
+        Settings.from_environment()
+
+
+def test_a_secret_given_twice_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://a@b/c")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
+
+    with pytest.raises(SettingsError, match="both set: keep one"):
+        Settings.from_environment()
+
+
+def test_a_misspelt_variable_is_an_error_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERFLOW_BATCH_MAX_RECORD", "7")
+
+    with pytest.raises(SettingsError, match="did you mean ORDERFLOW_BATCH_MAX_RECORDS"):
+        Settings.from_environment()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ORDERFLOW_STACK", "ORDERFLOW_ORDERS_SERVICE_HOST", "ORDERFLOW_ORDERS_PORT_8080_TCP_ADDR"],
+)
+def test_variables_of_tools_and_of_kubernetes_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "docker")
+
+    Settings.from_environment()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("HTTP_PORT", "99999", "whole number, at least 0, at most 65,535"),
+        ("LOG_LEVEL", "loud", "DEBUG or INFO or WARNING"),
+        ("ORDERFLOW_BATCH_MAX_RECORDS", "many", "whole number, at least 1"),
+        ("KAFKA_TOPIC_PREFIX", "a b", "matching"),
+    ],
+)
+def test_a_wrong_value_names_its_variable_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment()
+
+    assert str(raised.value).startswith(f"{name}: ")
+    assert allowed in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_sasl_without_credentials_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+
+    with pytest.raises(SettingsError, match="needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"):
+        Settings.from_environment()
+
+
+def test_a_missing_database_is_an_error_only_where_one_is_needed() -> None:
+    with pytest.raises(SettingsError, match=r"set DATABASE_URL \(or CLAIMS_DATABASE_URL"):
+        Settings().database_url_of("claims")
+
+
+def test_a_prefix_goes_before_topics_and_groups() -> None:
+    settings = Settings(kafka_topic_prefix="staging.")
+
+    assert settings.topic("orders.events") == "staging.orders.events"
+    assert settings.consumer_group("orders") == "staging.orderflow.orders"
+
+
+def test_every_setting_is_read_by_something() -> None:
+    project = Path(__file__).resolve().parents[4]
+    files = [f for name in ("services", "orderflow") for f in (project / name).rglob("*.py")]
+    code = "\n".join(f.read_text() for f in files if f.name not in DECLARATIONS)
+
+    unread = [name for name in Settings.model_fields if f".{name}" not in code]
+
+    assert sorted(unread) == sorted(READ_BY_SERVICE_NAME)

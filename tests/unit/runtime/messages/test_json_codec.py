@@ -1,0 +1,71 @@
+"""What a body must be to be read, and where the fault is when it is not."""
+
+import contextlib
+import tracemalloc
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.runtime.messages.json_codec import Malformed, decode_json, encode_json
+
+DEEP = b"[" * 10_000
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "pointer"),
+    [
+        (None, "body_empty", ""),
+        (b"", "body_empty", ""),
+        (b"null", "body_null", ""),
+        (b"{", "not_json", ""),
+        (b"hello", "not_json", ""),
+        (DEEP, "not_json", ""),
+        (b'{"a":' + DEEP, "not_json", ""),
+        (b'{"a":"\xff"}', "not_utf8", ""),
+        (b'{"a":{"b":[1,NaN]}}', "number_not_finite", "/a/b/1"),
+        (b'{"a":-Infinity}', "number_not_finite", "/a"),
+        (b'{"a":["\\ud800"]}', "lone_surrogate", "/a/0"),
+        (b'{"a":{"x/y":"\\u0000"}}', "nul_character", "/a/x~1y"),
+        (b'{"a":1,"b":{"c":1,"c":2}}', "duplicate_key", "/b/c"),
+        (b'{"a":[{"c":1},{"c":1,"c":2}]}', "duplicate_key", "/a/1/c"),
+    ],
+)
+def test_a_body_that_is_not_plain_json_is_refused_with_its_place(value, reason, pointer):
+    with pytest.raises(Malformed) as refused:
+        decode_json(value)
+
+    assert (refused.value.reason, refused.value.errors[0].pointer) == (reason, pointer)
+
+
+def test_amounts_keep_every_digit():
+    assert decode_json(b'{"a":12.340,"b":1e400}') == {"a": Decimal("12.340"), "b": Decimal("1e400")}
+
+
+def test_a_backslash_before_u0000_is_no_nul():
+    assert decode_json(rb'{"a":"\\u0000"}') == {"a": "\\u0000"}
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused_and_nothing_else(value):
+    with contextlib.suppress(Malformed):
+        decode_json(value)
+
+
+def test_what_is_encoded_takes_no_more_memory_than_its_length():
+    body = {"events": ["a scan"] * 300}
+    tracemalloc.start()
+    try:
+        kept = [encode_json(body) for _ in range(100)]
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert taken < 1.2 * sum(map(len, kept))
+
+
+def test_what_json_cannot_hold_is_not_encoded():
+    with pytest.raises(TypeError):
+        encode_json({"amount": Decimal("1.0")})
+    assert encode_json({"amount": Decimal("1.0")}, default=str) == b'{"amount":"1.0"}'

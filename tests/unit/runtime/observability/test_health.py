@@ -1,0 +1,94 @@
+"""Health and metrics over HTTP, on a real port of this machine."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+
+from services.runtime.observability.health import Check, CheckResult, health_app, serve_http
+from services.runtime.observability.metrics import Metrics
+from services.runtime.processes.listener import HttpError
+
+
+def _says(ok: bool, detail: str) -> Check:
+    async def check() -> CheckResult:
+        return ok, detail
+
+    return check
+
+
+async def _raises() -> CheckResult:
+    raise ConnectionError("refused")
+
+
+async def _asked(
+    ask: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]], **checks: Check
+) -> httpx.Response:
+    app = health_app(Metrics().registry, checks, check_timeout_seconds=0.5)
+    server = await serve_http(app, "127.0.0.1", 0)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
+            return await ask(client)
+    finally:
+        await server.stop()
+
+
+async def test_ready_when_every_check_is_well() -> None:
+    answer = await _asked(lambda http: http.get("/health/ready"), database=_says(True, "answers"))
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ok",
+        "checks": {"database": {"ok": True, "detail": "answers"}},
+    }
+
+
+async def test_not_ready_says_which_check_and_why() -> None:
+    answer = await _asked(
+        lambda http: http.get("/health/ready"), database=_raises, relay=_says(True, "publishes")
+    )
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"] == {
+        "database": {"ok": False, "detail": "ConnectionError: refused"},
+        "relay": {"ok": True, "detail": "publishes"},
+    }
+
+
+async def test_a_check_that_hangs_is_an_answer_too() -> None:
+    never = asyncio.Event()
+
+    async def hangs() -> CheckResult:
+        await never.wait()
+        return True, ""
+
+    answer = await _asked(lambda http: http.get("/health/ready"), database=hangs)
+
+    assert answer.json()["checks"]["database"]["detail"] == "no answer within 0.5 seconds"
+
+
+async def test_alive_however_ill_the_database_is() -> None:
+    answer = await _asked(lambda http: http.get("/health/live"), database=_raises)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
+async def test_metrics_are_served_as_text() -> None:
+    answer = await _asked(lambda http: http.get("/metrics"))
+
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert (
+        "# HELP orderflow_outbox_rows Rows committed and not yet published; counted up"
+        in answer.text
+    )
+
+
+async def test_a_taken_port_is_an_error_with_a_way_out() -> None:
+    app = health_app(Metrics().registry, {})
+    server = await serve_http(app, "127.0.0.1", 0)
+    try:
+        with pytest.raises(HttpError, match="set HTTP_PORT"):
+            await serve_http(app, "127.0.0.1", server.port)
+    finally:
+        await server.stop()

@@ -1,0 +1,44 @@
+"""What several processes answer, as one answer."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.runtime.processes.merge import merge_health, merge_metrics
+
+WELL = {"status": "ok", "checks": {"orders.database": {"ok": True, "detail": "answers"}}}
+ILL = {"status": "failing", "checks": {"orders.database": {"ok": False, "detail": "away"}}}
+TEXT = """# HELP rows Rows.
+# TYPE rows gauge
+rows{service="a {b} c"} 3.0
+# HELP seconds Time.
+# TYPE seconds gauge
+seconds 1.5
+"""
+
+
+def test_all_are_well_only_when_each_is():
+    assert merge_health({1: WELL, 2: WELL})["status"] == "ok"
+    merged = merge_health({1: WELL, 2: ILL})
+
+    assert merged["status"] == "failing"
+    assert merged["checks"] == {
+        "1.orders.database": {"ok": True, "detail": "answers"},
+        "2.orders.database": {"ok": False, "detail": "away"},
+    }
+
+
+def test_before_any_process_is_there_nothing_is_well():
+    assert merge_health({}) == {"status": "failing", "checks": {}}
+
+
+def test_each_family_stands_once_with_all_samples_labelled():
+    merged = merge_metrics({1: TEXT, 2: TEXT})
+
+    families = list(text_string_to_metric_families(merged))
+    assert [family.name for family in families] == ["rows", "seconds"]
+    found = [(s.name, s.labels, s.value) for family in families for s in family.samples]
+    assert found == [
+        ("rows", {"process": "1", "service": "a {b} c"}, 3.0),
+        ("rows", {"process": "2", "service": "a {b} c"}, 3.0),
+        ("seconds", {"process": "1"}, 1.5),
+        ("seconds", {"process": "2"}, 1.5),
+    ]
