@@ -15,9 +15,9 @@ from services.runtime.config.environment import SettingsError
 from services.runtime.config.settings import NoDatabase
 from services.runtime.kafka.diagnosis import why_unusable
 from services.runtime.kafka.topics import TopicError
+from services.runtime.observability.listener import HttpError
 from services.runtime.postgres.connections import RoleMissing
 from services.runtime.postgres.migrate import MigrationError
-from services.runtime.processes.listener import HttpError
 
 _EXPECTED = (SettingsError, MigrationError, RoleMissing, TopicError, HttpError, ClockError)
 _UNREACHABLE = (

@@ -10,7 +10,7 @@ import typer
 
 from orderflow.console.environment import load_settings
 from services.runtime.config.settings import SERVICES, Settings
-from services.runtime.processes.listener import listen
+from services.runtime.observability.listener import listen
 from services.runtime.processes.supervisor import Inherited, Plan, become
 
 

@@ -22,13 +22,13 @@ from services.runtime import rejections
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import Slot
 from services.runtime.config.settings import Settings
-from services.runtime.messages.twins import count_roads
 from services.runtime.observability import item_log
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.outbox import Outbox
 from services.runtime.parking.gate import Lanes
 from services.runtime.parking.queue import Queue
 from services.runtime.rejections import Rejection
+from services.runtime.twins import count_roads
 
 SERVICE = "analytics"
 SOURCE = "orderflow/analytics"

@@ -29,7 +29,7 @@ from services.runtime.messages.records import (
     read_message,
     validate,
 )
-from services.runtime.messages.twins import Reader
+from services.runtime.twins import Reader
 
 CURRENCY_DEFAULT = "EUR"  # Karla's, where an order names none (domain reference 2.1).
 YEARS = range(1900, 2200)

@@ -27,7 +27,6 @@ from services.runtime.batch.items import WHOLE, ItemFailed, Kind, Parked, Slot
 from services.runtime.config.settings import Settings
 from services.runtime.config.source_lists import senders_of
 from services.runtime.messages.records import FieldError
-from services.runtime.messages.twins import count_roads
 from services.runtime.observability import item_log as telling
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.outbox import Outbox, Outgoing
@@ -35,6 +34,7 @@ from services.runtime.parking.gate import Lanes
 from services.runtime.parking.queue import Queue
 from services.runtime.postgres.connections import Connection
 from services.runtime.rejections import Rejection
+from services.runtime.twins import count_roads
 from services.runtime.waiting import store as waiting
 from services.runtime.waiting.store import Waiting
 

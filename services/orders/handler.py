@@ -50,12 +50,12 @@ from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import ItemFailed, Kind, Slot
 from services.runtime.config.settings import Settings
 from services.runtime.config.source_lists import senders_of
-from services.runtime.messages.twins import count_roads
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.outbox import Outbox, Outgoing
 from services.runtime.parking.gate import Lanes
 from services.runtime.parking.queue import Queue
 from services.runtime.postgres.queries import load
+from services.runtime.twins import count_roads
 from services.runtime.waiting import store as waiting
 from services.runtime.waiting.store import Waiting
 

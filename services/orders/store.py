@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 from asyncpg import Connection, Record
 
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.published import Told, raised
 from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.value import replace
 from services.runtime.postgres.queries import load
 from services.runtime.retry import Contended
 from services.runtime.waiting.store import Waiting, from_row

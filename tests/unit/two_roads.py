@@ -12,7 +12,7 @@ from bench.counting import Counter as Instructions
 from bench.pure import _Path
 from bench.traffic import mix
 from services.runtime.messages.headers import read_headers
-from services.runtime.messages.twins import Reader
+from services.runtime.twins import Reader
 from tests.unit.orders.mutations import Sent
 
 Reading = Callable[[Sent], list[str]]

@@ -46,7 +46,7 @@ from services.runtime.messages.records import (
     item_id,
     read_message,
 )
-from services.runtime.messages.twins import Reader
+from services.runtime.twins import Reader
 
 VERSION_MAX = 2**62
 

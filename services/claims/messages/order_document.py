@@ -19,7 +19,7 @@ from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
 from services.runtime.messages.json_codec import encode_json
 from services.runtime.messages.records import FieldError, Malformed
-from services.runtime.messages.twins import Reader, unsaid
+from services.runtime.twins import Reader, unsaid
 
 EXPONENT_MAX = 300
 """Of numbers in a context, either way; beyond lies what a double cannot hold."""

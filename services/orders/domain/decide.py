@@ -18,7 +18,6 @@ from services.orders.domain.model.commands import (
     UpsertOrder,
     names,
 )
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.decision import Decision, Outcome, World
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.reasons import SENTENCES, NotYet, Refused, Unchanged
@@ -28,6 +27,7 @@ from services.orders.domain.rules.place_order import place, upsert
 from services.orders.domain.rules.record_claim import record
 from services.orders.domain.rules.report_scans import report
 from services.orders.domain.rules.update_order import cancel, update_order, update_shipment
+from services.orders.domain.value import replace
 
 
 def decide(world: World, command: Command, now: datetime) -> Decision:

@@ -33,8 +33,8 @@ from services.runtime.messages.records import (
     readable_envelope,
     validate,
 )
-from services.runtime.messages.twins import Reader
 from services.runtime.rejections import Rejection
+from services.runtime.twins import Reader
 
 COMMANDS = "orders.commands"
 TRACKING = "carrier.tracking"

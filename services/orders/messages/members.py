@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from services.orders.domain.model.copying import Value, fields
 from services.orders.domain.tracking.scan import Eta
+from services.orders.domain.value import Value, fields
 
 _RENAMED: Mapping[type[Value], Mapping[str, str]] = {Eta: {"earliest": "from", "latest": "to"}}
 """A window of arrival has other names in the contract; a day in it stays a day."""

@@ -15,7 +15,7 @@ from services.orders.domain.model import commands as domain
 from services.orders.domain.model import order as values
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.runtime.messages.records import Item
-from services.runtime.messages.twins import unsaid
+from services.runtime.twins import unsaid
 
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 

@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from services.orders.domain.model.copying import Value
 from services.orders.domain.model.order import (
     Analytics,
     ClaimCopy,
@@ -22,6 +21,7 @@ from services.orders.domain.model.order import (
     Placement,
     Shipment,
 )
+from services.orders.domain.value import Value
 from services.orders.messages.members import (
     joined,
     lines_of,

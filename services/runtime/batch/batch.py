@@ -16,8 +16,8 @@ from services.runtime.batch.items import (
     Settled,
     Slot,
 )
+from services.runtime.batch.position_step import Step
 from services.runtime.messages.records import Original
-from services.runtime.partitions.position_step import Step
 from services.runtime.postgres.connections import Connection
 
 

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from services.runtime.processes.listener import listen
+from services.runtime.observability.listener import listen
 
 # Whether the thing is well, and a sentence about it.
 CheckResult = tuple[bool, str]

@@ -11,10 +11,10 @@ from pathlib import Path
 from asyncpg import Connection
 from msgspec import Struct
 
+from services.runtime.batch.position_step import NO_STEP, Step
 from services.runtime.messages.headers import pack_headers, read_headers
 from services.runtime.outbox.leases import old_relays
 from services.runtime.outbox.packing import pack
-from services.runtime.partitions.position_step import NO_STEP, Step
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "outbox.sql")

@@ -17,6 +17,7 @@ import asyncpg
 from aiokafka import TopicPartition
 from asyncpg import Connection
 
+from services.runtime.batch.position_step import Step
 from services.runtime.clock import new_id
 from services.runtime.messages.records import ConsumedRecord
 from services.runtime.partitions.log_identity import (
@@ -28,7 +29,6 @@ from services.runtime.partitions.log_identity import (
     Witnesses,
     mark_of,
 )
-from services.runtime.partitions.position_step import Step
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "positions.sql")

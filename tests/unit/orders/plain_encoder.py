@@ -14,11 +14,11 @@ from msgspec.structs import asdict
 from schemas.envelope import CloudEvent, rfc3339, write_headers
 from services.orders.domain.decide import decide
 from services.orders.domain.model.commands import Command, names
-from services.orders.domain.model.copying import Value
 from services.orders.domain.model.decision import Decision, Event, ShipmentFact, World
 from services.orders.domain.model.order import ClaimCopy, Order, Shipment
 from services.orders.domain.model.references import ReferenceKind
 from services.orders.domain.tracking.scan import Eta
+from services.orders.domain.value import Value
 from services.orders.messages import encode
 from services.orders.messages import snapshot as context
 from services.orders.messages.decode import COMMANDS, Asked, Entry, read

@@ -18,12 +18,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from services.orders.domain.model.copying import replace
 from services.orders.domain.tracking import resume_point
 from services.orders.domain.tracking.catalogue import CATALOGUE
 from services.orders.domain.tracking.extend import Replay
 from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Precision, Scan
 from services.orders.domain.tracking.state import TrackingState
+from services.orders.domain.value import replace
 from tests.unit.orders.builders import DAY, HOUR, NOON, Desk, attach, place, report, scan
 
 COMMAND = "python -m tests.unit.orders.sums --write"

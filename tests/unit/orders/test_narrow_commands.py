@@ -7,12 +7,12 @@ from uuid import UUID
 import pytest
 
 from services.orders.domain.model.commands import RecordClaim
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.decision import OrderFact, Outcome
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import Address, Analytics, ClaimCopy, OrderStatus
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.tracking.catalogue import Phase, State
+from services.orders.domain.value import replace
 from tests.unit.orders.builders import (
     DAY,
     HOUR,

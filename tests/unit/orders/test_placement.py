@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 
 from services.orders.domain.model.commands import PlacementFields, Tracking
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.decision import OrderFact, Outcome
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import Address, Analytics, Discount, OrderStatus
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.references import ReferenceKind
+from services.orders.domain.value import replace
 from tests.unit.orders.builders import (
     HOUR,
     NOON,

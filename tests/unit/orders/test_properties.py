@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.orders.domain.model.commands import Command, Tracking
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.decision import Event, ShipmentFact
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import Address, Analytics, Order, Product
@@ -18,6 +17,7 @@ from services.orders.domain.tracking.catalogue import CATALOGUE
 from services.orders.domain.tracking.explanation import explain
 from services.orders.domain.tracking.replay import travel
 from services.orders.domain.tracking.scan import Direction, Eta, Precision, Scan
+from services.orders.domain.value import replace
 from tests.unit.orders.builders import (
     DAY,
     HOUR,

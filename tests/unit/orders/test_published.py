@@ -8,11 +8,11 @@ import pytest
 
 from services.orders.domain.decide import decide
 from services.orders.domain.model.commands import Command
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.decision import Event, Outcome, Topic
 from services.orders.domain.model.ids import digest_of, order_id_of
 from services.orders.domain.model.order import Address
 from services.orders.domain.model.published import Told, raised
+from services.orders.domain.value import replace
 from tests.unit.orders.builders import HOUR, NOON, SHOP, Desk, attach, place, report, scan, update
 
 ID = order_id_of(SHOP, "1")

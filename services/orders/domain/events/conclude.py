@@ -5,7 +5,6 @@ from __future__ import annotations
 from services.orders.domain.events.order_events import tell
 from services.orders.domain.events.recorder import Ledger
 from services.orders.domain.events.scan_events import tell_scan, tell_scans
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.parcel import Owner, Parcel, owner_of, scans_of
@@ -13,6 +12,7 @@ from services.orders.domain.model.references import ReferenceKind, new_reference
 from services.orders.domain.tracking.extend import extend
 from services.orders.domain.tracking.running_total import Tally
 from services.orders.domain.tracking.scan import Scan
+from services.orders.domain.value import replace
 
 
 def conclude(ledger: Ledger, before: Order | None, after: Order) -> Uuid:

@@ -12,12 +12,12 @@ from itertools import compress
 from operator import attrgetter, ne
 
 from services.orders.domain.events.recorder import Ledger
-from services.orders.domain.model.copying import Value, fields
 from services.orders.domain.model.decision import EventType, OrderFact, ShipmentFact
 from services.orders.domain.model.order import Order, OrderStatus, Placement, Shipment
 from services.orders.domain.tracking.catalogue import PRE_TRANSIT_GROUP, SHIPMENT_FULFILLED
 from services.orders.domain.tracking.notifications import is_fresh
 from services.orders.domain.tracking.state import DRAFT
+from services.orders.domain.value import Value, fields
 
 
 class _Fields:

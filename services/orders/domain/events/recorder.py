@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.orders.domain.model.commands import Item
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.decision import (
     Decision,
     Event,
@@ -27,6 +26,7 @@ from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.published import raised
 from services.orders.domain.model.reasons import SENTENCES, Reason
 from services.orders.domain.model.references import Reference
+from services.orders.domain.value import replace
 
 _NAMES = {kind: kind.value.replace(".", "_").upper() for kind in EventType}
 

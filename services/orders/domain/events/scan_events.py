@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from services.orders.domain.events.order_events import tell_updated
 from services.orders.domain.events.recorder import Ledger
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.decision import EventType, ShipmentFact
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment, with_shipment
@@ -13,6 +12,7 @@ from services.orders.domain.tracking.extend import Heard, Replay
 from services.orders.domain.tracking.running_total import Tally
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import TrackingState
+from services.orders.domain.value import replace
 
 
 def tell_scans(

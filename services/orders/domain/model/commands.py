@@ -6,7 +6,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeAlias
 
-from services.orders.domain.model.copying import Value
 from services.orders.domain.model.ids import Uuid, digest_of
 from services.orders.domain.model.order import (
     Address,
@@ -18,6 +17,7 @@ from services.orders.domain.model.order import (
 from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.model.references import Reference, ReferenceKind, canonical
 from services.orders.domain.tracking.scan import Scan
+from services.orders.domain.value import Value
 
 
 class PlacementFields(Value, frozen=True, kw_only=True):

@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 from msgspec import field
 
-from services.orders.domain.model.copying import Value
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, OrderStatus
 from services.orders.domain.model.parcel import Parcel
@@ -18,6 +17,7 @@ from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.references import Reference
 from services.orders.domain.tracking.catalogue import Flag, Phase
 from services.orders.domain.tracking.scan import Direction, Eta, Location, Pickup, Proof
+from services.orders.domain.value import Value
 
 
 class Outcome(StrEnum):

@@ -9,11 +9,11 @@ from typing import Any
 
 from msgspec import field
 
-from services.orders.domain.model.copying import Value, replace
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.tracking.catalogue import State, state_of
 from services.orders.domain.tracking.scan import Direction
 from services.orders.domain.tracking.state import DRAFT, TrackingState
+from services.orders.domain.value import Value, replace
 
 SHIPMENTS_MAX = 100
 """Most shipments one order can have (Karla's `expected_number_of_shipments`)."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from services.orders.domain.model.copying import Value, replace
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Shipment
 from services.orders.domain.tracking.resume_point import Trail
 from services.orders.domain.tracking.scan import Scan
+from services.orders.domain.value import Value, replace
 
 SCANS_MAX = 500
 """Most scans kept for one number; a real parcel has fewer than 60."""

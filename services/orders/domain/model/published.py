@@ -6,8 +6,8 @@ changes the state, and so steps the order's version (docs/decisions/0071).
 
 from __future__ import annotations
 
-from services.orders.domain.model.copying import Value, replace
 from services.orders.domain.model.order import Order
+from services.orders.domain.value import Value, replace
 
 
 class Told(Value, frozen=True, kw_only=True):

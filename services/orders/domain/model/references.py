@@ -6,11 +6,11 @@ from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
 
-from services.orders.domain.model.copying import Value, replace
 from services.orders.domain.model.ids import Uuid, uuid_text
 from services.orders.domain.model.order import (
     Order,
 )
+from services.orders.domain.value import Value, replace
 
 
 def new_references(before: Order | None, after: Order) -> tuple[Reference, ...]:

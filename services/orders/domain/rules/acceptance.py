@@ -6,11 +6,11 @@ from datetime import datetime
 
 from services.orders.domain.events.recorder import Ledger
 from services.orders.domain.model.commands import Item
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.reasons import NotYet, Reason, Unchanged
 from services.orders.domain.model.references import Reference, ReferenceKind, reference_key
+from services.orders.domain.value import replace
 
 
 def find(ledger: Ledger, reference: Reference) -> Order | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from services.orders.domain.events.conclude import conclude
 from services.orders.domain.events.recorder import Ledger
 from services.orders.domain.model.commands import Item, UpsertAnalytics
-from services.orders.domain.model.copying import fields, replace
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Analytics, Order
 from services.orders.domain.model.reasons import Reason, Unchanged
@@ -16,6 +15,7 @@ from services.orders.domain.rules.acceptance import (
     newest_time,
     require,
 )
+from services.orders.domain.value import fields, replace
 
 _KEYS = tuple(each.name for each in fields(Analytics) if each.name != "extras")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from services.orders.domain.events.recorder import Ledger
 from services.orders.domain.model.commands import Tracking
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment, with_shipment
 from services.orders.domain.model.parcel import (
@@ -22,6 +21,7 @@ from services.orders.domain.rules.shipment_count import lowest_draft, settle
 from services.orders.domain.tracking.replay import start_of
 from services.orders.domain.tracking.scan import Direction
 from services.orders.domain.tracking.state import DRAFT
+from services.orders.domain.value import replace
 
 
 def attach_all(ledger: Ledger, order: Order, trackings: tuple[Tracking, ...]) -> Order:

@@ -14,7 +14,6 @@ from services.orders.domain.model.commands import (
     UpsertOrder,
     references_of,
 )
-from services.orders.domain.model.copying import fields, replace
 from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
 from services.orders.domain.model.order import Address, Order, OrderStatus, Placement
 from services.orders.domain.model.reasons import Reason, Refused
@@ -24,6 +23,7 @@ from services.orders.domain.rules.analytics import merge_analytics
 from services.orders.domain.rules.attach_trackings import attach_all
 from services.orders.domain.rules.parcel_contents import check_contents
 from services.orders.domain.rules.shipment_count import check_expected, settle
+from services.orders.domain.value import fields, replace
 
 _MERGED = tuple(
     each.name for each in fields(Placement) if each.name not in ("order_number", "address")

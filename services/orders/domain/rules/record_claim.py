@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from services.orders.domain.events.recorder import Ledger
 from services.orders.domain.model.commands import RecordClaim
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import ClaimCopy
 from services.orders.domain.model.reasons import Reason, Unchanged
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.rules.acceptance import require
+from services.orders.domain.value import replace
 
 CLAIMS_MAX = 50
 """Most claims shown with one order; the newest are kept."""

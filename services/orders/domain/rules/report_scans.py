@@ -9,12 +9,12 @@ from operator import attrgetter
 from services.orders.domain.events.conclude import extend_owner, recompute_owners
 from services.orders.domain.events.recorder import Ledger
 from services.orders.domain.model.commands import ReportTracking
-from services.orders.domain.model.copying import Value, replace
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.parcel import SCANS_MAX, Parcel, normalise_number, owner_of
 from services.orders.domain.model.reasons import NotYet, Reason, Refused, Unchanged
 from services.orders.domain.model.references import number_key
 from services.orders.domain.tracking.scan import Eta, Scan
+from services.orders.domain.value import Value, replace
 
 
 def report(ledger: Ledger, command: ReportTracking) -> Uuid | None:

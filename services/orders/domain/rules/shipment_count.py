@@ -5,10 +5,10 @@ Always: shipments = max(asked, handed over), and those without a number are draf
 
 from __future__ import annotations
 
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.ids import shipment_id_of
 from services.orders.domain.model.order import SHIPMENTS_MAX, Order, OrderStatus, Shipment, _ordinal
 from services.orders.domain.model.reasons import Reason, Refused
+from services.orders.domain.value import replace
 
 
 def check_expected(expected: int | None, pointer: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from services.orders.domain.events.conclude import conclude
 from services.orders.domain.events.recorder import Ledger
 from services.orders.domain.model.commands import CancelOrder, UpdateOrder, UpdateShipment
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, OrderStatus, Shipment, with_shipment
 from services.orders.domain.model.parcel import normalise_number, same_carrier
@@ -16,6 +15,7 @@ from services.orders.domain.rules.attach_trackings import shipment_with
 from services.orders.domain.rules.parcel_contents import check_contents
 from services.orders.domain.rules.place_order import check_still_open, merge_address
 from services.orders.domain.rules.shipment_count import check_expected, settle
+from services.orders.domain.value import replace
 
 
 def update_order(ledger: Ledger, command: UpdateOrder) -> Uuid:

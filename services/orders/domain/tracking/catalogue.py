@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from zlib import crc32
 
-from services.orders.domain.model.copying import Value
+from services.orders.domain.value import Value
 
 
 class Phase(StrEnum):

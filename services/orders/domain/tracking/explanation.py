@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from services.orders.domain.model.copying import Value
 from services.orders.domain.tracking.ordering import Cause
 from services.orders.domain.tracking.replay import Journey, travel
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import Effect, Rule, Step
+from services.orders.domain.value import Value
 
 SENTENCES: Mapping[Rule, str] = MappingProxyType(
     {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from services.orders.domain.model.copying import Value
 from services.orders.domain.tracking.notifications import group_of_scan, is_fresh_scan
 from services.orders.domain.tracking.ordering import arrange, is_believed, sort_key
 from services.orders.domain.tracking.running_total import Taken, Tally
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import TrackingState
+from services.orders.domain.value import Value
 
 
 class Heard(Value, frozen=True):

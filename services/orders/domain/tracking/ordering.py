@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.orders.domain.model.copying import Value
 from services.orders.domain.tracking.catalogue import Phase, entry_of
 from services.orders.domain.tracking.scan import Precision, Scan
+from services.orders.domain.value import Value
 
 FUTURE_MAX = timedelta(hours=24)
 """A scan later than this after the time of recomputing is a carrier's clock error, so far."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from services.orders.domain.model.copying import Value
 from services.orders.domain.tracking.catalogue import Phase
 from services.orders.domain.tracking.ordering import SetAside, arrange
 from services.orders.domain.tracking.scan import Direction, Scan
 from services.orders.domain.tracking.state import Step, TrackingState
 from services.orders.domain.tracking.state_machine import Course
+from services.orders.domain.value import Value
 
 
 class Journey(Value, frozen=True):

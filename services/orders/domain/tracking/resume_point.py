@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypeAlias
 
-from services.orders.domain.model.copying import Value
 from services.orders.domain.tracking.catalogue import CHECKSUM
+from services.orders.domain.value import Value
 
 RULES = f"1/{CHECKSUM}"
 """By which rules a trail was made: trails of other rules are not continued.

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.orders.domain.model.copying import Value
 from services.orders.domain.tracking.notifications import group_of_scan
 from services.orders.domain.tracking.ordering import (
     Cause,
@@ -20,6 +19,7 @@ from services.orders.domain.tracking.resume_point import RULES, Moment, Trail
 from services.orders.domain.tracking.scan import Direction, Precision, Scan
 from services.orders.domain.tracking.state import TrackingState, is_effective
 from services.orders.domain.tracking.state_machine import Course, Trouble
+from services.orders.domain.value import Value
 
 _DAY = timedelta(days=1)
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from services.orders.domain.model.copying import Value
+from services.orders.domain.value import Value
 
 
 class Precision(StrEnum):

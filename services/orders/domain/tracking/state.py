@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from services.orders.domain.model.copying import Value
 from services.orders.domain.tracking.catalogue import Flag, Phase, State, state_of
 from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Scan
+from services.orders.domain.value import Value
 
 
 class TrackingState(Value, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.tracking import scan as domain
 from services.orders.messages.carriers.codes import event_name_of
 from services.runtime.messages.records import Item
-from services.runtime.messages.twins import unsaid
+from services.runtime.twins import unsaid
 
 _PRECISIONS: Mapping[enums.Precision, domain.Precision] = {
     each: domain.Precision(each.value) for each in enums.Precision

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from services.runtime.observability.listener import listen
 from services.runtime.processes import front
 from services.runtime.processes.front import LIVE, METRICS, READY, silent
-from services.runtime.processes.listener import listen
 from services.runtime.processes.supervisor import Inherited, Plan
 
 DEADLINE_SECONDS = 30

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from services.orders.domain.model.commands import Tracking
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.decision import Outcome
 from services.orders.domain.model.order import Address, Analytics, Order
 from services.orders.domain.model.reasons import Reason
+from services.orders.domain.value import replace
 from tests.unit.orders.builders import (
     NOON,
     Desk,

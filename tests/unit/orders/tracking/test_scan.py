@@ -8,7 +8,6 @@ from decimal import Decimal
 import pytest
 
 from services.orders import store
-from services.orders.domain.model.copying import replace
 from services.orders.domain.model.ids import digest_of, event_id_of, scan_key
 from services.orders.domain.model.order import Analytics
 from services.orders.domain.model.reasons import SENTENCES, Reason
@@ -23,6 +22,7 @@ from services.orders.domain.tracking.scan import (
     precision_of,
 )
 from services.orders.domain.tracking.state import Effect, Rule
+from services.orders.domain.value import replace
 from services.orders.messages.carriers.codes import event_name_of
 from tests.unit.orders.builders import (
     DAY,

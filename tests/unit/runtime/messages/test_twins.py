@@ -34,8 +34,8 @@ from schemas.values import (
     plain_number,
 )
 from services.runtime.messages.json_codec import Malformed
-from services.runtime.messages.twins import Reader, Underivable, count_roads, unsaid
 from services.runtime.observability.metrics import Metrics
+from services.runtime.twins import Reader, Underivable, count_roads, unsaid
 
 
 class Colour(StrEnum):

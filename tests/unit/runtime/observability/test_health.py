@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from services.runtime.observability.health import Check, CheckResult, health_app, serve_http
+from services.runtime.observability.listener import HttpError
 from services.runtime.observability.metrics import Metrics
-from services.runtime.processes.listener import HttpError
 
 
 def _says(ok: bool, detail: str) -> Check:

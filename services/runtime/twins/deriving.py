@@ -20,9 +20,9 @@ from msgspec import Meta, Struct, defstruct
 from pydantic import BaseModel
 
 from schemas.model import Message
-from services.runtime.messages.twins.source import Member, finisher
-from services.runtime.messages.twins.unsaid import UNSAID
-from services.runtime.messages.twins.values import (
+from services.runtime.twins.source import Member, finisher
+from services.runtime.twins.unsaid import UNSAID
+from services.runtime.twins.values import (
     Read,
     Schema,
     Underivable,

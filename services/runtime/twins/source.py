@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.runtime.messages.twins.unsaid import UNSAID
-from services.runtime.messages.twins.values import Read, Value
+from services.runtime.twins.unsaid import UNSAID
+from services.runtime.twins.values import Read, Value
 
 
 @dataclass(frozen=True, slots=True)

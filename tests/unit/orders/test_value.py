@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from services.orders import domain
-from services.orders.domain.model.copying import Value, fields, replace
 from services.orders.domain.model.order import Address
+from services.orders.domain.value import Value, fields, replace
 
 TEXTS = st.none() | st.text(max_size=5)
 CHANGES = st.dictionaries(st.sampled_from([field.name for field in fields(Address)]), TEXTS)

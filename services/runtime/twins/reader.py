@@ -9,8 +9,8 @@ from msgspec import ValidationError, convert
 from pydantic import BaseModel
 
 from services.runtime.messages.json_codec import ModelT, validate
-from services.runtime.messages.twins.deriving import Derivation
 from services.runtime.observability.metrics import Metrics
+from services.runtime.twins.deriving import Derivation
 
 
 class Reader(Generic[ModelT]):

@@ -5,8 +5,8 @@ values. It accepts a subset of what the model accepts; the model reads all else,
 says what is wrong with a message.
 """
 
-from services.runtime.messages.twins.reader import Reader, count_roads
-from services.runtime.messages.twins.unsaid import unsaid
-from services.runtime.messages.twins.values import Underivable
+from services.runtime.twins.reader import Reader, count_roads
+from services.runtime.twins.unsaid import unsaid
+from services.runtime.twins.values import Underivable
 
 __all__ = ["Reader", "Underivable", "count_roads", "unsaid"]
