@@ -36,7 +36,7 @@ from services.runtime.consumer.subscriber import subscribe
 from services.runtime.kafka.clients import make_producer
 from services.runtime.messages.records import ConsumedRecord
 from services.runtime.outbox.relay import Relay
-from services.runtime.outbox.shard_publisher import Lane
+from services.runtime.outbox.shard_publisher import ShardPublisher
 from services.runtime.outbox.wiring import ways_of
 from services.runtime.postgres.connections import Connection, create_pool
 from services.runtime.service import Service
@@ -170,7 +170,7 @@ async def _publish(relay: Relay, settings: Settings, meter: Meter, messages: int
     ways = ways_of(settings, SERVICE)
     connection = await ways.connect("relay.lane")
     publishing = MarkingPublishing(meter, make_producer(settings), connection, settings.topic)
-    lane = Lane(
+    lane = ShardPublisher(
         range(settings.outbox_shards),
         connect=lambda: ways.connect("relay.lane"),
         open_publishing=lambda _: publishing,

@@ -27,7 +27,7 @@ from services.runtime.messages.headers import read_headers
 from services.runtime.observability.metrics import process_metrics
 from services.runtime.outbox.delivery import AtLeastOnce
 from services.runtime.outbox.relay import Relay
-from services.runtime.outbox.shard_publisher import Lane
+from services.runtime.outbox.shard_publisher import ShardPublisher
 
 FILE = "BENCH_TRACE"
 
@@ -92,7 +92,7 @@ class _Stamps:
 def _stamp(stamps: _Stamps) -> None:
     """Put stamps around the service's methods and its driver's."""
     handle, wake = BatchConsumer.handle, Relay.wake
-    read, send = Lane._read, AtLeastOnce._send
+    read, send = ShardPublisher._read, AtLeastOnce._send
 
     async def handle_stamped(consumer: BatchConsumer, records: Any) -> None:
         stamps.begin(records)
@@ -102,7 +102,7 @@ def _stamp(stamps: _Stamps) -> None:
         stamps.end("commit")
         wake(relay)
 
-    async def read_stamped(lane: Lane, connection: Any, most: int) -> Any:
+    async def read_stamped(lane: ShardPublisher, connection: Any, most: int) -> Any:
         began = time.perf_counter()
         rows = await read(lane, connection, most)
         stamps.look(began)
@@ -114,7 +114,7 @@ def _stamp(stamps: _Stamps) -> None:
 
     BatchConsumer.handle = handle_stamped  # type: ignore[method-assign]
     Relay.wake = wake_stamped  # type: ignore[method-assign]
-    Lane._read = read_stamped  # type: ignore[method-assign]
+    ShardPublisher._read = read_stamped  # type: ignore[method-assign]
     AtLeastOnce._send = send_stamped  # type: ignore[method-assign]
     for name in ("connect", "create_pool"):
         made = functools.partial(getattr(asyncpg, name), connection_class=_connection(stamps))

@@ -17,7 +17,7 @@ def dedup_off() -> None:
 
 def parking_without_queue() -> None:
     """A parked item holds nobody."""
-    patch("services.runtime.parking.gate:Lanes._is_held", lambda _: lambda *__: False)
+    patch("services.runtime.parking.gate:ParkingGate._is_held", lambda _: lambda *__: False)
 
 
 def scans_as_they_come() -> None:

@@ -79,7 +79,7 @@ def cursor_relay() -> None:
         return published
 
     patch(f"{_PUBLISHING}:delete", make_delete)
-    patch("services.runtime.outbox.shard_publisher:Lane._publish_once", make_publish)
+    patch("services.runtime.outbox.shard_publisher:ShardPublisher._publish_once", make_publish)
 
 
 def shards_at_random() -> None:

@@ -20,7 +20,7 @@ from orderflow.console.audit_options import Signature
 from orderflow.console.originals import value_as_json
 from orderflow.console.terminal import CommandError
 from services.runtime.batch.batch import ApplyBatch
-from services.runtime.batch.items import WHOLE, Kind, Parked, Place, Settled
+from services.runtime.batch.items import WHOLE, Kind, Parked, QueuePosition, RetryResult
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import Metrics
@@ -177,8 +177,8 @@ class Doing:
 
     def _fates(self, service: str, result: Result) -> Iterator[Fate]:
         """One for each item, in the order of the queue."""
-        became: dict[Place, Counter[str]] = {}
-        last: dict[Place, Settled] = {}
+        became: dict[QueuePosition, Counter[str]] = {}
+        last: dict[QueuePosition, RetryResult] = {}
         for each in result.items:
             place = each.parked.place
             became.setdefault(place, Counter())[each.became] += 1

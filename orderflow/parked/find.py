@@ -12,7 +12,7 @@ from orderflow.console.terminal import CommandError, WrongArgument
 from orderflow.rejected.query import order_named
 from schemas.topics import TOPICS
 from services.orders.domain.model.ids import order_id_of
-from services.runtime.batch.items import WHOLE, Kind, Parked, Place, order_name
+from services.runtime.batch.items import WHOLE, Kind, Parked, QueuePosition, order_name
 from services.runtime.config.settings import Settings
 from services.runtime.parking import queue
 from services.runtime.parking import selection as selecting
@@ -101,7 +101,7 @@ async def find_named(
         CommandError: one is not parked.
         WrongArgument: a name is none, or means items of several services.
     """
-    found: dict[str, dict[Place, Parked]] = {}
+    found: dict[str, dict[QueuePosition, Parked]] = {}
     for text in names:
         for held in await _find_one(settings, text, service):
             found.setdefault(held.service, {})[held.parked.place] = held.parked
@@ -129,7 +129,7 @@ async def _find_one(settings: Settings, text: str, service: str | None) -> list[
 def _meant_by(text: str) -> tuple[Selection, list[str]]:
     """What a place, or where a record lies, selects, and the services that may have it."""
     if place := _PLACE.fullmatch(text):
-        at = Place(int(place["id"]), int(place["nth"] or 0))
+        at = QueuePosition(int(place["id"]), int(place["nth"] or 0))
         return Selection(places=(at,)), chosen_services(None)
     if "/" not in text:
         raise WrongArgument(

@@ -20,12 +20,12 @@ from services.analytics.intake import (
 from services.analytics.messages import READERS
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import Slot
+from services.runtime.batch.items import ItemRef
 from services.runtime.config.settings import Settings
 from services.runtime.observability import item_log
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.outbox import Outbox
-from services.runtime.parking.gate import Lanes
+from services.runtime.parking.gate import ParkingGate
 from services.runtime.parking.queue import Queue
 from services.runtime.rejections import Rejection
 from services.runtime.twins import count_roads
@@ -73,21 +73,21 @@ class EventBatches:
             item_log.tell(item_log.REJECTED, item, service=SERVICE, reason=reason)
 
 
-def _admitted(arrived: Arrived, lanes: Lanes) -> tuple[list[Telling], list[Rejection]]:
+def _admitted(arrived: Arrived, lanes: ParkingGate) -> tuple[list[Telling], list[Rejection]]:
     """What may be folded in and refused now: not what stands behind a parked event of its order."""
     for unread in arrived.unread:
-        lanes.begin(Slot(unread.original.coordinates, unread.index))
+        lanes.begin(ItemRef(unread.original.coordinates, unread.index))
         lanes.fail(unread_entrant(unread), unread.failure)
     tellings = []
     for each in arrived.tellings:
-        slot = Slot(each.original.coordinates, 0)
+        slot = ItemRef(each.original.coordinates, 0)
         lanes.begin(slot)
         if lanes.admits(slot, partial(entrant_of, each)):
             lanes.settle(slot, "applied")
             tellings.append(each)
     refused = []
     for refusal in arrived.refused:
-        slot = Slot(refusal.original.coordinates, refusal.index)
+        slot = ItemRef(refusal.original.coordinates, refusal.index)
         lanes.begin(slot)
         if lanes.refuses(slot, refusal):
             refused.append(refusal)

@@ -10,11 +10,11 @@ from services.analytics.messages import read_news
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import (
     WHOLE,
-    Entrant,
     Failure,
     ItemFailed,
+    ItemRef,
     Kind,
-    Slot,
+    ParkingCandidate,
     order_name,
 )
 from services.runtime.messages.records import Malformed, Original, readable_envelope
@@ -71,16 +71,16 @@ def read_batch(batch: Batch) -> Arrived:
     return arrived
 
 
-def entrant_of(telling: Telling) -> Entrant:
+def entrant_of(telling: Telling) -> ParkingCandidate:
     """An event as the queue of parked items sees it."""
     type_ = readable_envelope(telling.original).type
-    return Entrant(telling.original, 0, None, type_, names_of(telling))
+    return ParkingCandidate(telling.original, 0, None, type_, names_of(telling))
 
 
-def unread_entrant(unread: Unread) -> Entrant:
+def unread_entrant(unread: Unread) -> ParkingCandidate:
     """A record that is parked unread, under the order that its key names."""
     type_ = readable_envelope(unread.original).type
-    return Entrant(unread.original, unread.index, None, type_, key_names(unread))
+    return ParkingCandidate(unread.original, unread.index, None, type_, key_names(unread))
 
 
 def names_of(telling: Telling) -> frozenset[str]:
@@ -101,7 +101,7 @@ def key_names(unread: Unread) -> frozenset[str]:
 
 
 def _read(arrived: Arrived, batch: Batch, record: Original, index: int) -> None:
-    slot = Slot(record.coordinates, index)
+    slot = ItemRef(record.coordinates, index)
     if slot in batch.doomed:
         arrived.unread.append(Unread(record, index, batch.doomed[slot]))
         return

@@ -16,21 +16,21 @@ from schemas.topics import CLAIMS_COMMANDS
 from services.claims import store
 from services.claims.domain.decision import ClaimEvent, Outcome
 from services.claims.domain.references import ORDER, ids_in
-from services.claims.intake import Inbox, read
+from services.claims.intake import Intake, read
 from services.claims.loading import gather
 from services.claims.messages.decode import READERS
 from services.claims.messages.encode import SOURCE, Surroundings, outgoing_event
-from services.claims.unit_of_work import Decided, Docket
+from services.claims.unit_of_work import Decided, UnitOfWork
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import WHOLE, ItemFailed, Kind, Parked, Slot
+from services.runtime.batch.items import WHOLE, ItemFailed, ItemRef, Kind, Parked
 from services.runtime.config.settings import Settings
-from services.runtime.config.source_lists import senders_of
+from services.runtime.config.source_lists import allowed_sources_of
 from services.runtime.messages.records import FieldError
 from services.runtime.observability import item_log as telling
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.outbox import Outbox, Outgoing
-from services.runtime.parking.gate import Lanes
+from services.runtime.parking.gate import ParkingGate
 from services.runtime.parking.queue import Queue
 from services.runtime.postgres.connections import Connection
 from services.runtime.rejections import Rejection
@@ -52,7 +52,7 @@ class ClaimBatches:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._event_bytes_max = settings.max_event_bytes
         self._wait = timedelta(seconds=settings.command_wait_seconds)
-        self._senders = senders_of(settings)
+        self._senders = allowed_sources_of(settings)
         self._outbox = Outbox(settings.outbox_shards)
         self._queue = Queue(SERVICE, settings, metrics)
         self._metrics = metrics
@@ -77,17 +77,17 @@ class ClaimBatches:
         names = await store.find_expired(connection, batch.now, SWEEP_ITEMS)
         if not names:
             return 0
-        docket = await self._work(connection, Inbox(revisited=names, doomed=batch.doomed), batch)
+        docket = await self._work(connection, Intake(revisited=names, doomed=batch.doomed), batch)
         await store.forget_orders(connection, ids_in(names, ORDER))
         await store.forget_anchors(connection, names)
         ended = sum(each.decision.outcome is not Outcome.WAITING for each in docket.decided)
         return ended + len(docket.lanes.joining)
 
-    async def _work(self, connection: Connection, inbox: Inbox, batch: Batch) -> Docket:
+    async def _work(self, connection: Connection, inbox: Intake, batch: Batch) -> UnitOfWork:
         started = time.perf_counter()
         gathered = await gather(connection, inbox, partial(self._queue.open, connection, batch))
         started = self._observe("read", started)
-        docket = Docket(batch.now, self._wait, gathered)
+        docket = UnitOfWork(batch.now, self._wait, gathered)
         docket.run()
         refused = _ended(gathered.lanes, inbox.refused)
         started = self._observe("decide", started)
@@ -102,7 +102,7 @@ class ClaimBatches:
     async def _write(
         self,
         connection: Connection,
-        docket: Docket,
+        docket: UnitOfWork,
         malformed: Sequence[Rejection],
         batch: Batch,
     ) -> None:
@@ -119,7 +119,7 @@ class ClaimBatches:
         await self._outbox.append(connection, records, caused_at=batch.caused_at, step=batch.step)
         await self._queue.save(connection, batch, docket.lanes)
 
-    async def _write_waiting(self, connection: Connection, docket: Docket) -> None:
+    async def _write_waiting(self, connection: Connection, docket: UnitOfWork) -> None:
         """Items that ended wait no longer; those that now wait for something else are moved."""
         ended, kept = list(docket.gathered.ended), []
         for each in docket.decided:
@@ -135,7 +135,7 @@ class ClaimBatches:
         await waiting.remove(connection, ended)
         await waiting.save(connection, kept)
 
-    def _events(self, docket: Docket) -> list[Outgoing]:
+    def _events(self, docket: UnitOfWork) -> list[Outgoing]:
         """Events in the order they were decided.
 
         Raises:
@@ -147,7 +147,7 @@ class ClaimBatches:
             if (event := each.decision.event)
         ]
 
-    def _event(self, docket: Docket, each: Decided, event: ClaimEvent) -> Outgoing:
+    def _event(self, docket: UnitOfWork, each: Decided, event: ClaimEvent) -> Outgoing:
         task = each.task
         try:
             return outgoing_event(
@@ -158,7 +158,7 @@ class ClaimBatches:
                 bytes_max=self._event_bytes_max,
             )
         except Exception as error:
-            raise ItemFailed(Slot(task.original.coordinates, 0), Kind.ENCODING) from error
+            raise ItemFailed(ItemRef(task.original.coordinates, 0), Kind.ENCODING) from error
 
     # What operators see.
 
@@ -167,14 +167,14 @@ class ClaimBatches:
         self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(now - started)
         return now
 
-    def _count_news(self, inbox: Inbox) -> None:
+    def _count_news(self, inbox: Intake) -> None:
         """Events of orders have no outcome of their own but that they were taken in."""
         topics = Counter(telling.original.coordinates.topic for telling in inbox.tellings)
         topics.update(slot.at.topic for slot in inbox.without_news)
         for topic, count in topics.items():
             self._metrics.items_total.labels(SERVICE, topic, "applied", "").inc(count)
 
-    def _count(self, docket: Docket, malformed: Sequence[Rejection]) -> None:
+    def _count(self, docket: UnitOfWork, malformed: Sequence[Rejection]) -> None:
         for each in docket.decided:
             decision, topic = each.decision, each.task.original.coordinates.topic
             if decision.outcome is Outcome.WAITING and each.task.waits_for:
@@ -188,7 +188,7 @@ class ClaimBatches:
             topic = refused.original.coordinates.topic
             self._metrics.items_total.labels(SERVICE, topic, "rejected", refused.reason).inc()
 
-    def _log(self, docket: Docket, each: Decided) -> None:
+    def _log(self, docket: UnitOfWork, each: Decided) -> None:
         decision, task = each.decision, each.task
         order, reason = docket.gathered.order_of(task), decision.reason or ""
         if decision.outcome in _LOGGED:
@@ -220,11 +220,11 @@ def _work_of(row: Parked) -> tuple[bool, object]:
     return is_command, row.place if row.index == WHOLE else None
 
 
-def _ended(lanes: Lanes, refused: Sequence[Rejection]) -> list[Rejection]:
+def _ended(lanes: ParkingGate, refused: Sequence[Rejection]) -> list[Rejection]:
     """Those of the refused that may end now: one that was parked may stand behind another."""
     ended = []
     for each in refused:
-        slot = Slot(each.original.coordinates, each.index)
+        slot = ItemRef(each.original.coordinates, each.index)
         lanes.begin(slot)
         if lanes.refuses(slot, each):
             ended.append(each)

@@ -18,15 +18,15 @@ from services.runtime.batch.items import (
     Dismissal,
     Failure,
     ItemFailed,
+    ItemRef,
     Kind,
     Parked,
-    Slot,
 )
 from services.runtime.config.allowed_sources import (
     ANYBODY,
     SOURCE_NOT_ALLOWED,
     SOURCE_POINTER,
-    Senders,
+    AllowedSources,
 )
 from services.runtime.messages.records import (
     Envelope,
@@ -70,7 +70,7 @@ class Unread:
 
 
 @dataclass(slots=True)
-class Inbox:
+class Intake:
     """What is to be done, in the order it came."""
 
     tellings: list[Telling] = field(default_factory=list)
@@ -79,8 +79,8 @@ class Inbox:
     revisited: set[str] = field(default_factory=set)
     """Names whose waiting items are looked at again although nothing is new: they may be late."""
     unread: list[Unread] = field(default_factory=list)
-    doomed: Mapping[Slot, Failure] = field(default_factory=dict)
-    without_news: list[Slot] = field(default_factory=list)
+    doomed: Mapping[ItemRef, Failure] = field(default_factory=dict)
+    without_news: list[ItemRef] = field(default_factory=list)
     """Records that were read and ask for nothing."""
 
     @property
@@ -127,14 +127,14 @@ def _newest(told: Sequence[OrderNews]) -> dict[Uuid, OrderNews]:
     }
 
 
-def read(batch: Batch, senders: Senders = ANYBODY) -> Inbox:
+def read(batch: Batch, senders: AllowedSources = ANYBODY) -> Intake:
     """Sort what a batch brings; malformed records, and commands of senders who may not speak for
     their shop, are set aside for their senders.
 
     Raises:
         ItemFailed: a record cannot be read for a reason that is not its sender's.
     """
-    inbox = Inbox(doomed=batch.doomed)
+    inbox = Intake(doomed=batch.doomed)
     for row in batch.retried:
         if row.place in batch.dismissed:
             inbox.refused.append(_dismissal(row, batch.dismissed[row.place]))
@@ -145,8 +145,8 @@ def read(batch: Batch, senders: Senders = ANYBODY) -> Inbox:
     return inbox
 
 
-def _read(inbox: Inbox, record: Original, index: int, senders: Senders) -> None:
-    slot = Slot(record.coordinates, index)
+def _read(inbox: Intake, record: Original, index: int, senders: AllowedSources) -> None:
+    slot = ItemRef(record.coordinates, index)
     if slot in inbox.doomed:
         inbox.unread.append(Unread(record, index, inbox.doomed[slot]))
         return
@@ -182,11 +182,11 @@ def waited(row: Waiting) -> Task:
     except Malformed:
         raise
     except Exception as error:
-        raise ItemFailed(Slot(row.original.coordinates, row.index), Kind.READING) from error
+        raise ItemFailed(ItemRef(row.original.coordinates, row.index), Kind.READING) from error
     return Task(row.original, envelope, command, row.waits_for, row.expires_at)
 
 
-def _put(inbox: Inbox, record: Original, senders: Senders) -> None:
+def _put(inbox: Intake, record: Original, senders: AllowedSources) -> None:
     if record.coordinates.topic == CLAIMS_COMMANDS:
         envelope, command = read_command(record)
         _admit(envelope, command, senders)
@@ -196,10 +196,10 @@ def _put(inbox: Inbox, record: Original, senders: Senders) -> None:
     if news:
         inbox.tellings.append(Telling(record, news))
     else:
-        inbox.without_news.append(Slot(record.coordinates, 0))
+        inbox.without_news.append(ItemRef(record.coordinates, 0))
 
 
-def _admit(envelope: Envelope, command: Command, senders: Senders) -> None:
+def _admit(envelope: Envelope, command: Command, senders: AllowedSources) -> None:
     """Before anything is locked, so that a stranger's command touches nothing."""
     shop = command.order.shop if isinstance(command, OpenClaim) else command.shop
     detail = senders.refusal(shop, envelope.source)

@@ -42,7 +42,7 @@ from services.claims.domain.references import (
     known_id,
     order_name,
 )
-from services.claims.intake import Inbox, Task, Unread, refusal, waited
+from services.claims.intake import Intake, Task, Unread, refusal, waited
 from services.claims.messages.decode import OrderNews
 from services.claims.messages.order_document import order_in
 from services.claims.messages.snapshots import ToldClaim
@@ -53,9 +53,9 @@ from services.claims.parking_keys import (
     unread_names,
 )
 from services.claims.store import StoredOrder
-from services.runtime.batch.items import Slot
+from services.runtime.batch.items import ItemRef
 from services.runtime.messages.records import Malformed
-from services.runtime.parking.gate import Lanes
+from services.runtime.parking.gate import ParkingGate
 from services.runtime.postgres.connections import Connection
 from services.runtime.retry import Contended
 from services.runtime.waiting import store as waiting
@@ -70,7 +70,7 @@ class Gathered:
     """To decide, in this order: what waited for the batch's orders, then the batch's own."""
     awaiting: dict[str, list[Task]]
     """What waits for claims that may be opened now, by name, oldest first."""
-    lanes: Lanes = field(init=False)
+    lanes: ParkingGate = field(init=False)
     states: dict[Uuid, OrderClaims] = field(default_factory=dict)
     contexts: dict[Uuid, bytes] = field(default_factory=dict)
     anchors: dict[str, Uuid] = field(default_factory=dict)
@@ -101,10 +101,10 @@ class Gathered:
         return state is not None and state.order.is_seen
 
 
-OpenLanes = Callable[[Callable[[], Collection[str]]], Awaitable[Lanes]]
+OpenLanes = Callable[[Callable[[], Collection[str]]], Awaitable[ParkingGate]]
 
 
-async def gather(connection: Connection, inbox: Inbox, open_lanes: OpenLanes) -> Gathered:
+async def gather(connection: Connection, inbox: Intake, open_lanes: OpenLanes) -> Gathered:
     """Lock and read, in the sequence the module describes.
 
     What is parked is looked up before the orders are locked, for news are written by that very
@@ -128,7 +128,7 @@ async def gather(connection: Connection, inbox: Inbox, open_lanes: OpenLanes) ->
     return gathered
 
 
-async def _lock_names(connection: Connection, inbox: Inbox, gathered: Gathered) -> dict[str, Uuid]:
+async def _lock_names(connection: Connection, inbox: Intake, gathered: Gathered) -> dict[str, Uuid]:
     """Lock the names of orders; returns those the news resolve."""
     resolved = {name: news.order.order_id for news in inbox.news for name in anchors_of(news.order)}
     wanted = {
@@ -142,13 +142,13 @@ async def _lock_names(connection: Connection, inbox: Inbox, gathered: Gathered) 
     return resolved
 
 
-async def _find_owners(connection: Connection, inbox: Inbox, gathered: Gathered) -> None:
+async def _find_owners(connection: Connection, inbox: Intake, gathered: Gathered) -> None:
     changes = [t.command for t in inbox.tasks if not isinstance(t.command, OpenClaim)]
     asked = {command.claim_id for command in changes} | ids_in(inbox.revisited, CLAIM)
     gathered.owners = await store.find_claims(connection, asked)
 
 
-def _all_names(inbox: Inbox, gathered: Gathered) -> set[str]:
+def _all_names(inbox: Intake, gathered: Gathered) -> set[str]:
     """Every name of what the batch brings, and of what it may call."""
     found = set(inbox.revisited)
     found.update(*map(telling_names, inbox.tellings), *map(unread_names, inbox.unread))
@@ -157,11 +157,11 @@ def _all_names(inbox: Inbox, gathered: Gathered) -> set[str]:
     return found
 
 
-def _admit_news(inbox: Inbox, lanes: Lanes) -> None:
+def _admit_news(inbox: Intake, lanes: ParkingGate) -> None:
     """Leave out news of orders that have an earlier item parked."""
     admitted = []
     for telling in inbox.tellings:
-        slot = Slot(telling.original.coordinates, 0)
+        slot = ItemRef(telling.original.coordinates, 0)
         lanes.begin(slot)
         if lanes.admits(slot, partial(telling_entrant, telling)):
             lanes.settle(slot, "applied")
@@ -172,7 +172,7 @@ def _admit_news(inbox: Inbox, lanes: Lanes) -> None:
         lanes.settle(slot, "applied")
 
 
-async def _lock_orders(connection: Connection, inbox: Inbox, gathered: Gathered) -> set[Uuid]:
+async def _lock_orders(connection: Connection, inbox: Intake, gathered: Gathered) -> set[Uuid]:
     """Make, lock and renew the orders; returns those the news are new to."""
     newest = inbox.newest()
     touched = {order for task in inbox.tasks if (order := gathered.order_of(task))}
@@ -199,7 +199,7 @@ def _row(news: OrderNews, all_claims_told_at: datetime | None = None) -> StoredO
 
 
 async def _call_waiting(
-    connection: Connection, inbox: Inbox, gathered: Gathered, names: set[str]
+    connection: Connection, inbox: Intake, gathered: Gathered, names: set[str]
 ) -> None:
     """Put what waited for the names before the batch's own tasks."""
     known = {claim_name(claim) for claim in gathered.owners}
@@ -213,7 +213,7 @@ async def _call_waiting(
     gathered.tasks[:0] = _tasks(rows, inbox, gathered)
 
 
-async def _lock_claims(connection: Connection, inbox: Inbox, gathered: Gathered) -> None:
+async def _lock_claims(connection: Connection, inbox: Intake, gathered: Gathered) -> None:
     """Lock the names of claims that may be opened and of those that are missing."""
     opening = {
         claim_name(claim_id(order, task.command.item_id))
@@ -243,7 +243,7 @@ async def _lock_claims(connection: Connection, inbox: Inbox, gathered: Gathered)
     gathered.tasks[:0] = called
 
 
-async def _read_states(connection: Connection, inbox: Inbox, gathered: Gathered) -> None:
+async def _read_states(connection: Connection, inbox: Intake, gathered: Gathered) -> None:
     told = inbox.told_claims()
     orders = {order for task in gathered.tasks if (order := gathered.order_of(task))}
     orders |= told.keys()
@@ -286,10 +286,10 @@ def _copy(row: StoredOrder) -> OrderCopy:
     return order_in(row.document, row.order_id, row.shop, row.version)
 
 
-def _tasks(rows: Sequence[Waiting], inbox: Inbox, gathered: Gathered) -> Collection[Task]:
+def _tasks(rows: Sequence[Waiting], inbox: Intake, gathered: Gathered) -> Collection[Task]:
     tasks = []
     for row in rows:
-        slot = Slot(row.original.coordinates, row.index)
+        slot = ItemRef(row.original.coordinates, row.index)
         if slot in inbox.doomed:
             failure = inbox.doomed[slot]
             gathered.unread.append(Unread(row.original, row.index, failure, row.waits_for))

@@ -17,7 +17,7 @@ from services.claims.domain.references import (
 )
 from services.claims.intake import Task, Telling, Unread
 from services.runtime.batch import items
-from services.runtime.batch.items import Entrant
+from services.runtime.batch.items import ParkingCandidate
 from services.runtime.messages.records import Original, readable_envelope
 
 
@@ -35,10 +35,10 @@ def names_of(task: Task, order: Uuid | None) -> frozenset[str]:
     return frozenset(found.union(_order_names(order)))
 
 
-def entrant_of(task: Task, order: Uuid | None) -> Entrant:
+def entrant_of(task: Task, order: Uuid | None) -> ParkingCandidate:
     """A command."""
     identity, type_ = task.command.item_id, task.envelope.type
-    return Entrant(task.original, 0, identity, type_, names_of(task, order))
+    return ParkingCandidate(task.original, 0, identity, type_, names_of(task, order))
 
 
 def telling_names(telling: Telling) -> frozenset[str]:
@@ -47,10 +47,10 @@ def telling_names(telling: Telling) -> frozenset[str]:
     return frozenset([*_order_names(order.order_id), *anchors_of(order)])
 
 
-def telling_entrant(telling: Telling) -> Entrant:
+def telling_entrant(telling: Telling) -> ParkingCandidate:
     """An event of an order."""
     type_ = readable_envelope(telling.original).type
-    return Entrant(telling.original, 0, None, type_, telling_names(telling))
+    return ParkingCandidate(telling.original, 0, None, type_, telling_names(telling))
 
 
 def unread_names(unread: Unread) -> frozenset[str]:
@@ -63,10 +63,10 @@ def unread_names(unread: Unread) -> frozenset[str]:
     return frozenset(found)
 
 
-def unread_entrant(unread: Unread) -> Entrant:
+def unread_entrant(unread: Unread) -> ParkingCandidate:
     """What is parked without being read."""
     type_ = readable_envelope(unread.original).type
-    return Entrant(unread.original, unread.index, None, type_, unread_names(unread))
+    return ParkingCandidate(unread.original, unread.index, None, type_, unread_names(unread))
 
 
 def _order_names(order: Uuid | None) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from services.claims.domain.references import claim_name
 from services.claims.intake import Task
 from services.claims.loading import Gathered
 from services.claims.parking_keys import entrant_of, names_of, unread_entrant
-from services.runtime.batch.items import Failure, Kind, Slot
-from services.runtime.parking.gate import Lanes
+from services.runtime.batch.items import Failure, ItemRef, Kind
+from services.runtime.parking.gate import ParkingGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Decided:
 
 
 @dataclass(slots=True)
-class Docket:
+class UnitOfWork:
     """Decides in order and keeps what is to be written."""
 
     now: datetime
@@ -46,7 +46,7 @@ class Docket:
         self.claims.update(self.gathered.told)
         self.sequences.update(self.gathered.sequences)
         for unread in self.gathered.unread:
-            self.lanes.begin(Slot(unread.original.coordinates, unread.index))
+            self.lanes.begin(ItemRef(unread.original.coordinates, unread.index))
             self.lanes.fail(unread_entrant(unread), unread.failure)
         due = deque(self.gathered.tasks)
         while due:
@@ -76,14 +76,14 @@ class Docket:
         return self.gathered.awaiting.pop(claim_name(claim), [])
 
     @property
-    def lanes(self) -> Lanes:
+    def lanes(self) -> ParkingGate:
         """Who may be decided."""
         return self.gathered.lanes
 
     def _decide_or_park(self, task: Task) -> Decision | None:
         """None for a task that cannot be decided, or not yet: nothing of it was entered."""
         order = self.gathered.order_of(task)
-        slot = Slot(task.original.coordinates, 0)
+        slot = ItemRef(task.original.coordinates, 0)
         entrant = partial(entrant_of, task, order)
         if task.waits_for:
             self.lanes.call(slot, partial(names_of, task, order))

@@ -44,15 +44,15 @@ from services.orders.outcomes import (
     tell,
 )
 from services.orders.parking_keys import hint_of, keys_of, names_of, waiting_entrant
-from services.orders.unit_of_work import Decided, Docket
+from services.orders.unit_of_work import Decided, UnitOfWork
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import ItemFailed, Kind, Slot
+from services.runtime.batch.items import ItemFailed, ItemRef, Kind
 from services.runtime.config.settings import Settings
-from services.runtime.config.source_lists import senders_of
+from services.runtime.config.source_lists import allowed_sources_of
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.outbox import Outbox, Outgoing
-from services.runtime.parking.gate import Lanes
+from services.runtime.parking.gate import ParkingGate
 from services.runtime.parking.queue import Queue
 from services.runtime.postgres.queries import load
 from services.runtime.twins import count_roads
@@ -72,7 +72,7 @@ class _Agenda:
     entries: Sequence[Entry]
     kept: Sequence[tuple[Waiting, Entry]]
     stored: store.Stored
-    lanes: Lanes
+    lanes: ParkingGate
 
 
 class OrdersBatch:
@@ -83,7 +83,7 @@ class OrdersBatch:
         self._metrics = metrics
         self._outbox = Outbox(settings.outbox_shards)
         self._queue = Queue(SERVICE, settings, metrics)
-        self._senders = senders_of(settings)
+        self._senders = allowed_sources_of(settings)
         self._waits = {
             COMMANDS: timedelta(seconds=settings.command_wait_seconds),
             TRACKING: timedelta(seconds=settings.tracking_wait_seconds),
@@ -97,7 +97,7 @@ class OrdersBatch:
         watch.lap("decode")
         agenda = await self._read(connection, entries, batch)
         watch.lap("read")
-        docket = Docket.open(batch.now, agenda.stored, agenda.kept, agenda.lanes)
+        docket = UnitOfWork.open(batch.now, agenda.stored, agenda.kept, agenda.lanes)
         for entry in agenda.entries:
             docket.take(entry)
         watch.lap("decide")
@@ -136,7 +136,7 @@ class OrdersBatch:
     # Write.
 
     async def _write(
-        self, connection: Connection, stored: store.Stored, docket: Docket
+        self, connection: Connection, stored: store.Stored, docket: UnitOfWork
     ) -> Sequence[Outgoing]:
         """Write what changed, waits and was refused; returns the records of the refusals."""
         awaited = docket.newly_waiting()
@@ -158,7 +158,7 @@ class OrdersBatch:
         wait = self._waits.get(item.original.coordinates.topic, self._waits[TRACKING])
         return Waiting(item.item_id, key, alone(asked), item.index, now + wait)
 
-    def _records(self, docket: Docket) -> Iterator[Outgoing]:
+    def _records(self, docket: UnitOfWork) -> Iterator[Outgoing]:
         """Events in the order they were decided, each item's outcome after its events.
 
         Raises:
@@ -169,10 +169,10 @@ class OrdersBatch:
                 yield from self._records_of(decided, docket)
             except Exception as error:
                 item = decided.asked.item
-                slot = Slot(item.original.coordinates, item.index)
+                slot = ItemRef(item.original.coordinates, item.index)
                 raise ItemFailed(slot, Kind.ENCODING) from error
 
-    def _records_of(self, decided: Decided, docket: Docket) -> Iterator[Outgoing]:
+    def _records_of(self, decided: Decided, docket: UnitOfWork) -> Iterator[Outgoing]:
         item, decision = decided.asked.item, decided.decision
         # A whole history reported at once makes hundreds of events, each with the order.
         most = DECISION_MAX_BYTES // max(1, len(decision.events))
@@ -193,12 +193,12 @@ class OrdersBatch:
         rows = await waiting.lock_expired(connection, batch.now, SWEEP_ITEMS)
         if not rows:
             return 0
-        lanes = Lanes(batch)
+        lanes = ParkingGate(batch)
         refusals = [
             expiry_of(row, entry)
             for row, entry in _kept(rows, batch.now)
             if lanes.admits(
-                Slot(row.original.coordinates, row.index), partial(waiting_entrant, row, entry)
+                ItemRef(row.original.coordinates, row.index), partial(waiting_entrant, row, entry)
             )
         ]
         await waiting.remove(connection, [row.item_id for row in rows])

@@ -15,27 +15,27 @@ from services.orders.messages.decode import (
     read_item,
 )
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import WHOLE, Parked, Slot
+from services.runtime.batch.items import WHOLE, ItemRef, Parked
 from services.runtime.config.allowed_sources import (
     SOURCE_NOT_ALLOWED,
     SOURCE_POINTER,
-    Senders,
+    AllowedSources,
 )
 from services.runtime.messages.records import FieldError, item_of, readable_envelope
 from services.runtime.rejections import Rejection
 
 
-def arrived(batch: Batch, senders: Senders) -> Iterator[Entry]:
+def arrived(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
     """The items of the batch's records; a record that is doomed as a whole is not read."""
     for record in batch.records:
-        failure = batch.doomed and batch.doomed.get(Slot(record.coordinates, WHOLE))
+        failure = batch.doomed and batch.doomed.get(ItemRef(record.coordinates, WHOLE))
         if failure:
             yield Unread(record, WHOLE, readable_envelope(record), failure)
         else:
             yield from _admitted(read(record, batch.now), senders)
 
 
-def tried_again(batch: Batch, senders: Senders) -> Iterator[Entry]:
+def tried_again(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
     """The parked items of the batch, in the order of the queue; dismissed ones are refusals."""
     for row in batch.retried:
         failure = batch.doomed and batch.doomed.get(row.slot)
@@ -49,14 +49,14 @@ def tried_again(batch: Batch, senders: Senders) -> Iterator[Entry]:
             yield read_item(row.original, row.index, batch.now)
 
 
-def _admitted(entries: Iterable[Entry], senders: Senders) -> Iterable[Entry]:
+def _admitted(entries: Iterable[Entry], senders: AllowedSources) -> Iterable[Entry]:
     """The entries, commands of senders who may not speak for their shop refused: here, before
     anything is locked, so that a stranger's message touches nothing. What was let in stays so.
     """
     return [_of_a_known_sender(entry, senders) for entry in entries] if senders else entries
 
 
-def _of_a_known_sender(entry: Entry, senders: Senders) -> Entry:
+def _of_a_known_sender(entry: Entry, senders: AllowedSources) -> Entry:
     if not isinstance(entry, Asked) or isinstance(entry.command, ReportTracking):
         return entry
     item = entry.item

@@ -26,26 +26,26 @@ from services.orders.messages.decode import (
     alone,
 )
 from services.orders.store import direct_id
-from services.runtime.batch.items import Entrant, order_name
+from services.runtime.batch.items import ParkingCandidate, order_name
 from services.runtime.waiting.store import Waiting
 
 
 def entrant_of(
     asked: Asked, known: Mapping[Reference, Uuid], parcels: Mapping[str, Parcel]
-) -> Entrant:
+) -> ParkingCandidate:
     """An item that can be read, with the orders that its names stand for by now."""
     item, said = asked.item, names(asked.command)
     references = [canonical(reference) for reference in said.references]
     found = names_of(references, said.numbers, known, parcels)
     cut = partial(alone, asked)
-    return Entrant(item.original, item.index, item.item_id, item.envelope.type, found, cut)
+    return ParkingCandidate(item.original, item.index, item.item_id, item.envelope.type, found, cut)
 
 
-def waiting_entrant(row: Waiting, entry: Entry) -> Entrant:
+def waiting_entrant(row: Waiting, entry: Entry) -> ParkingCandidate:
     """An item that waited, under the name it waited for."""
     envelope = entry.item.envelope if isinstance(entry, Asked) else entry.envelope
     names = frozenset({row.waits_for})
-    return Entrant(row.original, row.index, row.item_id, envelope.type, names)
+    return ParkingCandidate(row.original, row.index, row.item_id, envelope.type, names)
 
 
 def names_of(

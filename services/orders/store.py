@@ -15,7 +15,7 @@ from asyncpg import Connection, Record
 from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.parcel import Parcel
-from services.orders.domain.model.published import Told, raised
+from services.orders.domain.model.published import Published, raised
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.value import replace
 from services.runtime.postgres.queries import load
@@ -33,7 +33,7 @@ def _day_or_moment(_: type, written: str) -> date:
 
 _ORDER = msgspec.json.Decoder(Order, dec_hook=_day_or_moment)
 _PARCEL = msgspec.json.Decoder(Parcel, dec_hook=_day_or_moment)
-_TOLD = msgspec.json.Decoder(Told)
+_TOLD = msgspec.json.Decoder(Published)
 _DOCUMENT = msgspec.json.Encoder()
 
 # Orders are found by number through their id, so only the other names have rows.
@@ -47,7 +47,7 @@ class Stored:
     orders: Mapping[Uuid, Order | None] = field(default_factory=dict)
     parcels: Mapping[str, Parcel] = field(default_factory=dict)
     references: Mapping[Reference, Uuid | None] = field(default_factory=dict)
-    told: Mapping[Uuid, Told] = field(default_factory=dict)
+    told: Mapping[Uuid, Published] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _order(row: Record) -> Order | None:
 
 
 @lru_cache(maxsize=1024)  # Read for each item of an order, and long where much was told.
-def _told(document: str) -> Told:
+def _told(document: str) -> Published:
     return _TOLD.decode(document)
 
 

@@ -15,15 +15,15 @@ from services.orders.domain.model.decision import Decision, Outcome, World
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.parcel import Parcel
-from services.orders.domain.model.published import Told
+from services.orders.domain.model.published import Published
 from services.orders.domain.model.reasons import SENTENCES, Reason
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.messages.decode import Asked, Entry, Unread
 from services.orders.parking_keys import entrant_of, hint_of, names_of
 from services.orders.store import Stored
-from services.runtime.batch.items import Entrant, Failure, Kind, Slot
+from services.runtime.batch.items import Failure, ItemRef, Kind, ParkingCandidate
 from services.runtime.messages.records import Coordinates
-from services.runtime.parking.gate import Lanes
+from services.runtime.parking.gate import ParkingGate
 from services.runtime.rejections import Rejection
 from services.runtime.waiting.store import Waiting
 
@@ -40,18 +40,18 @@ class Decided(Struct, frozen=True, gc=False):
 
 
 @dataclass(slots=True)
-class Docket:
+class UnitOfWork:
     """Decides items in order and keeps what is to be written.
 
     The world is mutable here and nowhere else: decisions read it, `_enter` puts their results in.
     """
 
     now: datetime
-    lanes: Lanes
+    lanes: ParkingGate
     orders: dict[Uuid, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
     references: dict[Reference, Uuid] = field(default_factory=dict)
-    told: Mapping[Uuid, Told] = field(default_factory=dict)
+    told: Mapping[Uuid, Published] = field(default_factory=dict)
     changed_orders: dict[Uuid, Order] = field(default_factory=dict)
     changed_parcels: dict[str, Parcel] = field(default_factory=dict)
     new_references: dict[Reference, Uuid] = field(default_factory=dict)
@@ -80,8 +80,8 @@ class Docket:
         now: datetime,
         stored: Stored,
         kept: Sequence[tuple[Waiting, Entry]],
-        lanes: Lanes,
-    ) -> Docket:
+        lanes: ParkingGate,
+    ) -> UnitOfWork:
         """A docket on what was locked; `kept` are items that wait, oldest first."""
         orders = {id_: order for id_, order in stored.orders.items() if order}
         references = {
@@ -104,7 +104,7 @@ class Docket:
             case Asked():
                 self.hear(entry)
             case Unread():
-                slot = Slot(entry.original.coordinates, entry.index)
+                slot = ItemRef(entry.original.coordinates, entry.index)
                 self.lanes.begin(slot)
                 self.lanes.fail(self._unread_entrant(entry), entry.failure)
             case Rejection():
@@ -135,17 +135,17 @@ class Docket:
             del self._kept[asked.item.item_id]
         return None
 
-    def _entrant(self, asked: Asked) -> Entrant:
+    def _entrant(self, asked: Asked) -> ParkingCandidate:
         return entrant_of(asked, self.references, self.parcels)
 
-    def _unread_entrant(self, unread: Unread, *more: str) -> Entrant:
+    def _unread_entrant(self, unread: Unread, *more: str) -> ParkingCandidate:
         hint = hint_of(unread)
         names = names_of(hint.references, hint.numbers, self.references, self.parcels)
         type_ = unread.envelope.type
-        return Entrant(unread.original, unread.index, None, type_, names.union(more))
+        return ParkingCandidate(unread.original, unread.index, None, type_, names.union(more))
 
     def _refuse(self, rejection: Rejection) -> None:
-        slot = Slot(rejection.original.coordinates, rejection.index)
+        slot = ItemRef(rejection.original.coordinates, rejection.index)
         self.lanes.begin(slot)
         if self.lanes.refuses(slot, rejection):
             self.refused.append(rejection)
@@ -223,5 +223,5 @@ class Docket:
         ]
 
 
-def _slot(asked: Asked) -> Slot:
-    return Slot(asked.item.original.coordinates, asked.item.index)
+def _slot(asked: Asked) -> ItemRef:
+    return ItemRef(asked.item.original.coordinates, asked.item.index)

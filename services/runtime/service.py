@@ -18,14 +18,14 @@ from services.runtime.consumer.chunking import BatchLimits, Weigh, one_order
 from services.runtime.consumer.consumer import ApplyBatch, BatchConsumer
 from services.runtime.consumer.stall_monitor import LogWatch
 from services.runtime.consumer.subscriber import subscribe
-from services.runtime.kafka.clients import make_surveyor
-from services.runtime.kafka.diagnosis import told_plainly
+from services.runtime.kafka.clients import make_broker_probe
+from services.runtime.kafka.diagnosis import translate_errors
 from services.runtime.observability.health import Check, CheckResult
 from services.runtime.observability.metrics import Metrics, process_metrics
 from services.runtime.outbox import shard_count
 from services.runtime.outbox.relay import Relay
 from services.runtime.outbox.wiring import ways_of
-from services.runtime.parking.retry_loop import Drains
+from services.runtime.parking.retry_loop import RetryLoop
 from services.runtime.partitions.assignment import Assignment
 from services.runtime.partitions.circuit_breaker import limits_of
 from services.runtime.partitions.committed_offsets import TELL_SECONDS
@@ -33,7 +33,7 @@ from services.runtime.postgres import migrate
 from services.runtime.postgres.connections import Pool, create_pool
 from services.runtime.retry import backoff_seconds, is_transient
 from services.runtime.table_gauges import TableGauges
-from services.runtime.waiting.expiry import Sweep, Sweeps
+from services.runtime.waiting.expiry import ExpiryLoop, Sweep
 
 log = structlog.get_logger(__name__)
 
@@ -143,7 +143,7 @@ class Service:
 
     async def _start_broker(self) -> None:
         assert self._broker is not None
-        async with told_plainly(self._settings):
+        async with translate_errors(self._settings):
             await self._broker.start()
         self._awaited = ""
 
@@ -189,8 +189,8 @@ class Service:
             committed=relay.wake,
         )
 
-    def _make_drains(self, pool: Pool, relay: Relay) -> Drains:
-        return Drains(
+    def _make_drains(self, pool: Pool, relay: Relay) -> RetryLoop:
+        return RetryLoop(
             service=self.name,
             pool=pool,
             apply=self._apply,
@@ -199,8 +199,8 @@ class Service:
             committed=relay.wake,
         )
 
-    def _make_sweeps(self, sweep: Sweep, pool: Pool, relay: Relay) -> Sweeps:
-        return Sweeps(
+    def _make_sweeps(self, sweep: Sweep, pool: Pool, relay: Relay) -> ExpiryLoop:
+        return ExpiryLoop(
             service=self.name,
             pool=pool,
             sweep=sweep,
@@ -210,7 +210,7 @@ class Service:
         )
 
     def _make_watch(self, consumer: BatchConsumer) -> LogWatch:
-        surveyor = make_surveyor(self._settings)
+        surveyor = make_broker_probe(self._settings)
         return LogWatch(consumer.assignment, consumer.polls, surveyor, self._settings.stall_seconds)
 
     # Work beside the batches.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import (
     CancelOrder,
     Command,
@@ -36,7 +36,7 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
     `now` is the business time (aware). Nothing of `world` is changed: the caller applies the
     decision's orders, parcels and references before it decides the next item.
     """
-    ledger = Ledger(world=world, item=command, now=now)
+    ledger = Recorder(world=world, item=command, now=now)
     try:
         order_id = _carry_out(ledger, command)
     except Unchanged as unchanged:
@@ -70,7 +70,7 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
     return decision
 
 
-def _carry_out(ledger: Ledger, command: Command) -> Uuid | None:
+def _carry_out(ledger: Recorder, command: Command) -> Uuid | None:
     match command:
         case PlaceOrder():
             return place(ledger, command)
@@ -94,7 +94,7 @@ def _carry_out(ledger: Ledger, command: Command) -> Uuid | None:
 
 def _order_of(world: World, command: Command, now: datetime) -> Uuid | None:
     """The order an item is about, when it changes none, for its outcome record."""
-    ledger = Ledger(world=world, item=command, now=now)
+    ledger = Recorder(world=world, item=command, now=now)
     for reference in names(command).references:
         order = find(ledger, reference)
         if order is not None:

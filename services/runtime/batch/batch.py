@@ -10,11 +10,11 @@ from datetime import datetime
 from services.runtime.batch.items import (
     Dismissal,
     Failure,
+    ItemRef,
     Kind,
     Parked,
-    Place,
-    Settled,
-    Slot,
+    QueuePosition,
+    RetryResult,
 )
 from services.runtime.batch.position_step import Step
 from services.runtime.messages.records import Original
@@ -37,19 +37,19 @@ class Tally:
 class BatchReport:
     """What `apply` tells of a batch, item by item; true once it is committed."""
 
-    heard: list[Slot] = field(default_factory=list)
+    heard: list[ItemRef] = field(default_factory=list)
     """Items whose decision was begun, in that order."""
-    parked: list[tuple[Slot, Kind]] = field(default_factory=list)
-    malformed: list[tuple[Slot, str]] = field(default_factory=list)
+    parked: list[tuple[ItemRef, Kind]] = field(default_factory=list)
+    malformed: list[tuple[ItemRef, str]] = field(default_factory=list)
     """Items that could not be read, each with its `ce_source`."""
-    settled: list[Settled] = field(default_factory=list)
+    settled: list[RetryResult] = field(default_factory=list)
     """What became of `Batch.retried`."""
 
     def tallies(self) -> dict[tuple[str, int], Tally]:
         """Counts by topic (the catalogue's name) and partition."""
         found: dict[tuple[str, int], Tally] = {}
 
-        def of(slot: Slot) -> Tally:
+        def of(slot: ItemRef) -> Tally:
             return found.setdefault((slot.at.topic, slot.at.partition), Tally())
 
         failed = {slot for slot, kind in self.parked if kind is not Kind.BEHIND}
@@ -73,11 +73,11 @@ class Batch:
 
     records: tuple[Original, ...]
     now: datetime
-    doomed: Mapping[Slot, Failure] = field(default_factory=dict)
+    doomed: Mapping[ItemRef, Failure] = field(default_factory=dict)
     """Items known to fail: parked with these failures instead of being decided."""
     retried: tuple[Parked, ...] = ()
     """Parked items to decide again, before the records and in the order of the queue."""
-    dismissed: Mapping[Place, Dismissal] = field(default_factory=dict)
+    dismissed: Mapping[QueuePosition, Dismissal] = field(default_factory=dict)
     """Those of `retried` that an operator ends: refused without a decision."""
     heard_max: int | None = None
     """A trial: go only so far, and tell nobody. It is rolled back."""
@@ -101,7 +101,7 @@ class Batch:
 class Try:
     """One try at applying records: which of their items are doomed, and how far a trial goes."""
 
-    doomed: Mapping[Slot, Failure] = field(default_factory=dict)
+    doomed: Mapping[ItemRef, Failure] = field(default_factory=dict)
     heard_max: int | None = None
     report: BatchReport = field(default_factory=BatchReport)
 

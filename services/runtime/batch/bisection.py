@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 
 from services.runtime.batch.batch import BatchReport
-from services.runtime.batch.items import WHOLE, Failure, ItemFailed, Kind, Slot
+from services.runtime.batch.items import WHOLE, Failure, ItemFailed, ItemRef, Kind
 from services.runtime.messages.records import Coordinates
 from services.runtime.retry import is_contention, is_transient
 
@@ -30,7 +30,7 @@ class Run(Protocol):
     """One try of the work, in a transaction of its own; with `heard_max` it is rolled back."""
 
     async def __call__(
-        self, doomed: Mapping[Slot, Failure], heard_max: int | None, report: BatchReport
+        self, doomed: Mapping[ItemRef, Failure], heard_max: int | None, report: BatchReport
     ) -> None:
         """Apply without the doomed items; raises what the work raises."""
 
@@ -48,14 +48,14 @@ def blames_items(cause: BaseException) -> Blames:
     return lambda error: not is_transient(error) or (endless and is_contention(error))
 
 
-async def apply_without_culprits(run: Run, cause: Exception) -> Mapping[Slot, Failure]:
+async def apply_without_culprits(run: Run, cause: Exception) -> Mapping[ItemRef, Failure]:
     """Apply what can be applied after `cause` was raised, and park the rest; returns the culprits.
 
     Raises:
         NoItemFails: see there; nothing is applied.
         Exception: a fault expected to pass; nothing is applied, try again.
     """
-    doomed: dict[Slot, Failure] = {}
+    doomed: dict[ItemRef, Failure] = {}
     blames = blames_items(cause)
     while True:
         report = BatchReport()
@@ -77,7 +77,7 @@ async def apply_record(run: Run, at: Coordinates, cause: Exception) -> None:
     try:
         await apply_without_culprits(run, cause)
     except NoItemFails:
-        await run({Slot(at, WHOLE): Failure.of(Kind.WRITE, cause)}, None, BatchReport())
+        await run({ItemRef(at, WHOLE): Failure.of(Kind.WRITE, cause)}, None, BatchReport())
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class _Trials:
     """Tries of the first so many items, without those that are doomed already."""
 
     run: Run
-    doomed: Mapping[Slot, Failure]
+    doomed: Mapping[ItemRef, Failure]
     blames: Blames
 
     async def failure_of(self, count: int) -> Exception | None:
@@ -100,8 +100,8 @@ class _Trials:
 
 
 async def _culprits(
-    trials: _Trials, error: Exception, heard: Sequence[Slot]
-) -> Mapping[Slot, Failure]:
+    trials: _Trials, error: Exception, heard: Sequence[ItemRef]
+) -> Mapping[ItemRef, Failure]:
     """The first item that fails; all from there on where too many have failed before it."""
     if isinstance(error, ItemFailed):
         return {error.slot: _failure(error)}

@@ -31,7 +31,7 @@ class Kind(StrEnum):
     BEHIND = "behind"
 
 
-class Slot(Struct, frozen=True, gc=False):
+class ItemRef(Struct, frozen=True, gc=False):
     """Which item: the record it is in, and its index there."""
 
     at: Coordinates
@@ -39,7 +39,7 @@ class Slot(Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class QueuePosition:
     """Where an item stands in the queue: smaller is earlier."""
 
     id: int
@@ -68,7 +68,7 @@ class Failure:
         )
 
 
-NOTHING_DOOMED: Mapping[Slot, Failure] = MappingProxyType({})
+NOTHING_DOOMED: Mapping[ItemRef, Failure] = MappingProxyType({})
 
 
 class ItemFailed(Exception):
@@ -77,14 +77,14 @@ class ItemFailed(Exception):
     The original error is the cause.
     """
 
-    def __init__(self, slot: Slot, kind: Kind) -> None:
+    def __init__(self, slot: ItemRef, kind: Kind) -> None:
         super().__init__(f"item {slot.index} of {slot.at} fails ({kind})")
         self.slot = slot
         self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
-class Entrant:
+class ParkingCandidate:
     """An item as the queue sees it, before it has a place there.
 
     `names` say which orders it is about: `order:<uuid>` for each it names or resolves to, and the
@@ -100,9 +100,9 @@ class Entrant:
     """Makes the record with this item as the only one in it, where there are others."""
 
     @property
-    def slot(self) -> Slot:
+    def slot(self) -> ItemRef:
         """Which item it is."""
-        return Slot(self.original.coordinates, self.index)
+        return ItemRef(self.original.coordinates, self.index)
 
     @property
     def kept(self) -> Original:
@@ -114,7 +114,7 @@ class Entrant:
 class Parked:
     """One row of the queue. `parked_at` is business time, the other times are the wall clock's."""
 
-    place: Place
+    place: QueuePosition
     original: Original
     index: int
     item_id: str | None
@@ -129,9 +129,9 @@ class Parked:
     """How many stand behind it, where that was asked."""
 
     @property
-    def slot(self) -> Slot:
+    def slot(self) -> ItemRef:
         """Which item it is."""
-        return Slot(self.original.coordinates, self.index)
+        return ItemRef(self.original.coordinates, self.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Dismissal:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class RetryResult:
     """What became of a parked item that was tried again."""
 
     parked: Parked

@@ -17,13 +17,13 @@ _FORM = 'a JSON object of lists, such as {"demo-shop": ["/shops/demo-shop", "/er
 
 
 @dataclass(frozen=True, slots=True)
-class Senders:
+class AllowedSources:
     """Patterns of sources by shop; a shop without a list goes by that of `*`, or is open to all."""
 
     by_shop: Mapping[str, tuple[re.Pattern[str], ...]] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, text: str) -> Senders:
+    def parse(cls, text: str) -> AllowedSources:
         """From JSON: `*` in a source stands for any text, as a shop for all that are not listed.
 
         Raises:
@@ -56,7 +56,7 @@ class Senders:
         )
 
 
-ANYBODY = Senders()
+ANYBODY = AllowedSources()
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.runtime.config.allowed_sources import Senders
+from services.runtime.config.allowed_sources import AllowedSources
 from services.runtime.config.environment import (
     SecretFiles,
     SettingsError,
@@ -265,7 +265,7 @@ class Settings(KafkaSettings):
     @classmethod
     def _are_lists_by_shop(cls, text: str | None) -> str | None:
         if text is not None:
-            Senders.parse(text)
+            AllowedSources.parse(text)
         return text
 
     def database_variable_of(self, service: str) -> str:

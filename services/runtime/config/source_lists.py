@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from services.runtime.config.allowed_sources import ANYBODY, Senders
+from services.runtime.config.allowed_sources import ANYBODY, AllowedSources
 from services.runtime.config.environment import SettingsError
 from services.runtime.config.settings import Settings
 
 
-def senders_of(settings: Settings) -> Senders:
+def allowed_sources_of(settings: Settings) -> AllowedSources:
     """Who may send commands for which shop.
 
     Raises:
@@ -15,13 +15,15 @@ def senders_of(settings: Settings) -> Senders:
     """
     file = settings.allowed_sources_file
     if file is None:
-        return Senders.parse(settings.allowed_sources) if settings.allowed_sources else ANYBODY
+        return (
+            AllowedSources.parse(settings.allowed_sources) if settings.allowed_sources else ANYBODY
+        )
     if settings.allowed_sources:
         raise SettingsError(
             "ORDERFLOW_ALLOWED_SOURCES and ORDERFLOW_ALLOWED_SOURCES_FILE are both set: keep one"
         )
     try:
-        return Senders.parse(file.read_text(encoding="utf-8"))
+        return AllowedSources.parse(file.read_text(encoding="utf-8"))
     except OSError as error:
         told = f"cannot read {file}: {error.strerror}"
     except ValueError as error:  # UnicodeDecodeError is one.

@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 
 from services.runtime.batch import bisection
 from services.runtime.batch.batch import ApplyBatch, Batch, BatchReport, Try
-from services.runtime.batch.items import WHOLE, Failure, Kind, Slot
+from services.runtime.batch.items import WHOLE, Failure, ItemRef, Kind
 from services.runtime.clock import Clock
 from services.runtime.consumer.chunking import (
     BatchLimits,
@@ -24,7 +24,7 @@ from services.runtime.consumer.chunking import (
     chunks,
     parts_of,
 )
-from services.runtime.consumer.poll import PollLoop
+from services.runtime.consumer.poll import PollMonitor
 from services.runtime.messages.records import ConsumedRecord, Original, original_of
 from services.runtime.observability.health import CheckResult
 from services.runtime.observability.metrics import Metrics
@@ -69,10 +69,10 @@ class BatchConsumer:
         self._committed = committed
         self.assignment = assignment
         self._positions = assignment.positions
-        self.polls = PollLoop()
+        self.polls = PollMonitor()
         # Why the batch in hand is tried again; empty when none is.
         self.trouble = ""
-        self._doomed: dict[Slot, Failure] = {}
+        self._doomed: dict[ItemRef, Failure] = {}
 
     def told(self) -> CheckResult:
         """Whether batches go through, and what keeps them."""
@@ -99,7 +99,7 @@ class BatchConsumer:
         One that has killed its process again and again is parked unread.
         """
         partition = TopicPartition(record.topic, record.partition)
-        slot = Slot(self._original(record).coordinates, WHOLE)
+        slot = ItemRef(self._original(record).coordinates, WHOLE)
         if self._positions.continues(partition, record.offset):
             tries = await self.assignment.note_alone(partition, record.offset)
             if tries > TRIES_MAX:
@@ -149,7 +149,7 @@ class BatchConsumer:
 
     async def _apply_without_culprits(self, record: ConsumedRecord, error: Exception) -> bool:
         async def run(
-            doomed: Mapping[Slot, Failure], heard_max: int | None, report: BatchReport
+            doomed: Mapping[ItemRef, Failure], heard_max: int | None, report: BatchReport
         ) -> None:
             await self._apply_once([record], Try(doomed, heard_max, report))
 

@@ -26,7 +26,7 @@ FETCH_AGAIN_MS = 10
 TROUBLE_SECONDS = 30.0  # Between two polls that fail the client may answer with nothing.
 
 
-class PollLoop:
+class PollMonitor:
     """Fed by the loop itself; a time that only counts what it did not spend applying records."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

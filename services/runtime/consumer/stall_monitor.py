@@ -11,8 +11,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from services.runtime.consumer.poll import PollLoop
-from services.runtime.kafka.broker_probe import Survey, Surveyor
+from services.runtime.consumer.poll import PollMonitor
+from services.runtime.kafka.broker_probe import BrokerProbe, BrokerSnapshot
 from services.runtime.partitions.assignment import Assignment
 
 POSITION_TIMEOUT_SECONDS = 0.5
@@ -24,7 +24,7 @@ class LogWatch:
     """Stops what is no longer the log that was read; says what stands still."""
 
     def __init__(
-        self, assignment: Assignment, loop: PollLoop, surveyor: Surveyor, stall_seconds: float
+        self, assignment: Assignment, loop: PollMonitor, surveyor: BrokerProbe, stall_seconds: float
     ) -> None:
         self._assignment = assignment
         self._loop = loop
@@ -78,7 +78,9 @@ class LogWatch:
             log.error("topic_made_anew", topics=sorted(topic_ids))
             await consumer._client.force_metadata_update()  # noqa: SLF001 - has no public name
 
-    async def _stop_lost(self, placed: Mapping[TopicPartition, int], survey: Survey) -> None:
+    async def _stop_lost(
+        self, placed: Mapping[TopicPartition, int], survey: BrokerSnapshot
+    ) -> None:
         """What is doubted twice: just after a change of leaders an end may be told too low."""
         positions = self._assignment.positions
         doubts = {

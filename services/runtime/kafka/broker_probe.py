@@ -23,14 +23,14 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class BrokerSnapshot:
     """What the broker has: ids of topics, first offset and end of partitions that are there."""
 
     topic_ids: Mapping[str, UUID]
     logs: Mapping[TopicPartition, tuple[int, int]]
 
 
-class Surveyor:
+class BrokerProbe:
     """Asks the broker, with a consumer that reads nothing."""
 
     def __init__(self, make_consumer: Callable[[], AIOKafkaConsumer]) -> None:
@@ -39,7 +39,7 @@ class Surveyor:
 
     async def ask(
         self, topics: Collection[str], partitions: Collection[TopicPartition]
-    ) -> Survey | None:
+    ) -> BrokerSnapshot | None:
         """What the broker says; None when it does not answer."""
         try:
             async with asyncio.timeout(ASK_TIMEOUT_SECONDS):
@@ -49,7 +49,9 @@ class Surveyor:
             await self.close()
             return None
 
-    async def _ask(self, topics: Collection[str], partitions: Collection[TopicPartition]) -> Survey:
+    async def _ask(
+        self, topics: Collection[str], partitions: Collection[TopicPartition]
+    ) -> BrokerSnapshot:
         if self._consumer is None:
             consumer = self._make_consumer()
             try:
@@ -62,7 +64,7 @@ class Surveyor:
         there = [p for p in partitions if p.topic in ids]
         first = await self._consumer.beginning_offsets(there)
         end = await self._consumer.end_offsets(there)
-        return Survey(ids, {p: (first[p], end[p]) for p in there})
+        return BrokerSnapshot(ids, {p: (first[p], end[p]) for p in there})
 
     async def close(self) -> None:
         """Disconnect; the next question connects again."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaConsumer
 
 from services.runtime.config.settings import Settings, SettingsError
-from services.runtime.kafka.broker_probe import Surveyor
+from services.runtime.kafka.broker_probe import BrokerProbe
 from services.runtime.kafka.compat.abortable_producer import RelayProducer
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ def _told_as(variables: str, file: Path | None) -> Iterator[None]:
         raise SettingsError(f"{variables}: cannot use {file}: {reason}") from error
 
 
-def make_surveyor(settings: Settings) -> Surveyor:
+def make_broker_probe(settings: Settings) -> BrokerProbe:
     """Asks for the ends to which records can be read: before a transaction that is still open."""
-    return Surveyor(
+    return BrokerProbe(
         lambda: AIOKafkaConsumer(
             **client_options(settings),
             isolation_level="read_committed",

@@ -40,7 +40,7 @@ class KafkaUnusable(errors.KafkaError):  # type: ignore[misc]
 
 
 @asynccontextmanager
-async def told_plainly(settings: Settings) -> AsyncIterator[None]:
+async def translate_errors(settings: Settings) -> AsyncIterator[None]:
     """Raise KafkaUnusable, with the reason, for a client that cannot connect in this block."""
     try:
         yield

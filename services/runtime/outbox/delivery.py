@@ -25,7 +25,7 @@ class MarkerTopicMissing(Exception):
     """Exactly once has nowhere to put its markers; the text has the way out."""
 
 
-class Publishing(Protocol):
+class Delivery(Protocol):
     """One producer's life."""
 
     async def start(self) -> None:

@@ -14,13 +14,13 @@ import structlog
 from asyncpg import Connection
 
 from services.runtime.observability.metrics import Metrics
-from services.runtime.outbox.delivery import Publishing
+from services.runtime.outbox.delivery import Delivery
 from services.runtime.outbox.leases import SILENCE_SECONDS, ShardLeases, old_relays
 from services.runtime.outbox.record_sender import Refused
 from services.runtime.outbox.rows import OutboxRow
-from services.runtime.outbox.segments import OutboxParts
+from services.runtime.outbox.segments import OutboxSegments
 from services.runtime.outbox.shard_count import share
-from services.runtime.outbox.shard_publisher import Lane
+from services.runtime.outbox.shard_publisher import ShardPublisher
 from services.runtime.outbox.unpacking import unpack_rows
 from services.runtime.postgres.queries import load
 from services.runtime.retry import backoff_seconds
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class PublisherFactory:
     """How a relay reaches its servers: connections by purpose, and a way of publishing a shard.
 
     `together` publishes any number of shards with one producer. Without it each shard has a
@@ -41,8 +41,8 @@ class Ways:
     """
 
     connect: Callable[[str], Awaitable[Connection]]
-    together: Callable[[Connection], Publishing] | None
-    alone: Callable[[Connection, int], Publishing]
+    together: Callable[[Connection], Delivery] | None
+    alone: Callable[[Connection, int], Delivery]
 
 
 class Relay:
@@ -60,7 +60,7 @@ class Relay:
         service: str,
         shards: int,
         poll_seconds: float,
-        ways: Ways,
+        ways: PublisherFactory,
         metrics: Metrics,
         now: Callable[[], datetime],
     ) -> None:
@@ -70,10 +70,10 @@ class Relay:
         self._ways = ways
         self._metrics = metrics
         self._now = now
-        self._parts = OutboxParts()
-        self._together: Lane | None = None
-        self._alone: dict[int, Lane] = {}
-        self._tasks: dict[Lane, asyncio.Task[None]] = {}
+        self._parts = OutboxSegments()
+        self._together: ShardPublisher | None = None
+        self._alone: dict[int, ShardPublisher] = {}
+        self._tasks: dict[ShardPublisher, asyncio.Task[None]] = {}
         self._trouble = "starting"
         self._woken = asyncio.Event()
         self._is_draining = False
@@ -193,7 +193,7 @@ class Relay:
 
     # Lanes.
 
-    def _start_alone(self, shard: int, *, ends_when_idle: bool) -> Lane:
+    def _start_alone(self, shard: int, *, ends_when_idle: bool) -> ShardPublisher:
         lane = self._start_lane(
             lambda connection: self._ways.alone(connection, shard),
             None,
@@ -205,13 +205,13 @@ class Relay:
 
     def _start_lane(
         self,
-        open_publishing: Callable[[Connection], Publishing],
+        open_publishing: Callable[[Connection], Delivery],
         poll_seconds: float | None,
         *,
         shards: Sequence[int] | set[int] = (),
         ends_when_idle: bool = False,
-    ) -> Lane:
-        lane = Lane(
+    ) -> ShardPublisher:
+        lane = ShardPublisher(
             shards,
             connect=lambda: self._ways.connect("relay.lane"),
             open_publishing=open_publishing,
@@ -242,7 +242,7 @@ class Relay:
                     task.exception()  # Heard of where the lane failed.
         self._together, self._alone, self._tasks = None, {}, {}
 
-    def _refused(self, lane: Lane, error: Refused) -> None:
+    def _refused(self, lane: ShardPublisher, error: Refused) -> None:
         """A shard that stands still is set apart, where the others need not wait for it."""
         log.error("relay_refused", service=self._service, refusals=list(map(str, error.refusals)))
         if lane is not self._together:

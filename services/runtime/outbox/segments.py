@@ -25,7 +25,7 @@ PATIENCE_MAX_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 
-class OutboxParts:
+class OutboxSegments:
     """Truncates the parts at rest; nobody else may, but it is safe if somebody does."""
 
     def __init__(self, worn_bytes: int = WORN_BYTES) -> None:

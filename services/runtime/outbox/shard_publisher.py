@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 from asyncpg import Connection
 
-from services.runtime.outbox.delivery import Publishing
+from services.runtime.outbox.delivery import Delivery
 from services.runtime.outbox.record_sender import Refusal, Refused, unreadable
 from services.runtime.outbox.rows import OutboxRow, read_rows
 from services.runtime.postgres.queries import load
@@ -28,7 +28,7 @@ REFUSED_MAX_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 
-class Lane:
+class ShardPublisher:
     """Publishes its shards in id order for as long as `run` runs; failures are tried again.
 
     `shards` may be changed at any time and holds from the next round; `busy` are those of the
@@ -41,10 +41,10 @@ class Lane:
         shards: Collection[int],
         *,
         connect: Callable[[], Awaitable[Connection]],
-        open_publishing: Callable[[Connection], Publishing],
+        open_publishing: Callable[[Connection], Delivery],
         published: Callable[[Sequence[OutboxRow]], None],
         interrupted: Callable[[BaseException, int], None],
-        refused: Callable[[Lane, Refused], None],
+        refused: Callable[[ShardPublisher, Refused], None],
         poll_seconds: float | None,
         ends_when_idle: bool = False,
     ) -> None:
@@ -141,7 +141,7 @@ class Lane:
         finally:
             connection.terminate()
 
-    async def _publish_until_drained(self, connection: Connection, publishing: Publishing) -> None:
+    async def _publish_until_drained(self, connection: Connection, publishing: Delivery) -> None:
         while self.shards or self._poll_seconds:
             self._woken.clear()
             self.busy = self.shards
@@ -161,7 +161,7 @@ class Lane:
         """Whether it is over once nothing is left to read."""
         return self._is_draining or self._ends_when_idle
 
-    async def _publish_once(self, connection: Connection, publishing: Publishing) -> bool:
+    async def _publish_once(self, connection: Connection, publishing: Delivery) -> bool:
         """Publish one round; whether to look for another at once.
 
         The rows end here: a round has megabytes, and the next one would be read beside them.

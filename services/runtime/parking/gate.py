@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import (
     WHOLE,
-    Entrant,
     Failure,
+    ItemRef,
     Kind,
     Parked,
-    Place,
-    Settled,
-    Slot,
+    ParkingCandidate,
+    QueuePosition,
+    RetryResult,
 )
 from services.runtime.config.allowed_sources import SOURCE_NOT_ALLOWED
 from services.runtime.rejections import Rejection
@@ -30,9 +30,9 @@ BEHIND = Failure(Kind.BEHIND, "an earlier item that shares a name with it is par
 class Joining:
     """An item that joins the queue: at its end, or beside the row in whose turn it came up."""
 
-    entrant: Entrant
+    entrant: ParkingCandidate
     failure: Failure
-    beside: Place | None = None
+    beside: QueuePosition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,17 @@ class Staying:
     names: frozenset[str]
 
 
-class Lanes:
+class ParkingGate:
     """What is held by names during one batch, and what the batch adds to that and takes away.
 
     `held` are names of parked items outside the batch, each with the first place that has it.
     """
 
-    def __init__(self, batch: Batch, held: Mapping[str, Place] | None = None) -> None:
+    def __init__(self, batch: Batch, held: Mapping[str, QueuePosition] | None = None) -> None:
         self.report = batch.report
         self.joining: list[Joining] = []
         self.staying: list[Staying] = []
-        self.ended: dict[Place, Parked] = {}
+        self.ended: dict[QueuePosition, Parked] = {}
         self._held = held or {}
         self._held_here: set[str] = set()
         self._doomed = batch.doomed
@@ -65,7 +65,7 @@ class Lanes:
         self._is_turn_held = False
         self._is_quiet = not (self._held or self._doomed or self._rows)
 
-    def begin(self, slot: Slot) -> None:
+    def begin(self, slot: ItemRef) -> None:
         """An item's turn begins; what it calls up stands where it stands."""
         if not self._rows:
             return
@@ -78,7 +78,7 @@ class Lanes:
             self._is_turn_held = True
             self._stay(row, BEHIND, row.names)
 
-    def call(self, slot: Slot, names: Callable[[], frozenset[str]]) -> None:
+    def call(self, slot: ItemRef, names: Callable[[], frozenset[str]]) -> None:
         """The turn of an item that waited: it stands where the row stands that called it up."""
         if not self._rows:
             return
@@ -87,7 +87,7 @@ class Lanes:
         self._turn = self._row_of(slot) or next(callers, None)
         self._is_turn_held = False
 
-    def admits(self, slot: Slot, describe: Callable[[], Entrant]) -> bool:
+    def admits(self, slot: ItemRef, describe: Callable[[], ParkingCandidate]) -> bool:
         """Whether the item is to be decided now; if not, it is parked here.
 
         `describe` is asked only where anything is parked or doomed: names cost something.
@@ -99,18 +99,18 @@ class Lanes:
         self.report.heard.append(slot)
         return True
 
-    def fail(self, entrant: Entrant, failure: Failure) -> None:
+    def fail(self, entrant: ParkingCandidate, failure: Failure) -> None:
         """Park an item that cannot be read or decided; what shares a name stands behind it."""
         if self._is_turn_held:
             return
         is_held = failure.kind is not Kind.CRASH and self._is_held(self._names(entrant))
         self._park(entrant, BEHIND if is_held else failure)
 
-    def refuses(self, slot: Slot, rejection: Rejection) -> bool:
+    def refuses(self, slot: ItemRef, rejection: Rejection) -> bool:
         """Whether an item that is refused undecided may end now; one behind another may not."""
         if self._rows and self._row_of(slot) is not None:
             original, type_ = rejection.original, rejection.envelope.type
-            known = Entrant(original, rejection.index, None, type_, frozenset())
+            known = ParkingCandidate(original, rejection.index, None, type_, frozenset())
             if not self.admits(slot, lambda: known):
                 return False
             self.settle(slot, "rejected", rejection.reason)
@@ -118,14 +118,14 @@ class Lanes:
             self.report.malformed.append((slot, rejection.envelope.source or ""))
         return True
 
-    def settle(self, slot: Slot, became: str, detail: str | None = None) -> None:
+    def settle(self, slot: ItemRef, became: str, detail: str | None = None) -> None:
         """An item has its outcome, or waits: if it was parked, it is so no longer."""
         row = self._row_of(slot) if self._rows else None
         if row is not None:
             self.ended[row.place] = row
-            self.report.settled.append(Settled(row, became, detail))
+            self.report.settled.append(RetryResult(row, became, detail))
 
-    def _may_pass(self, slot: Slot, entrant: Entrant) -> bool:
+    def _may_pass(self, slot: ItemRef, entrant: ParkingCandidate) -> bool:
         if self._is_turn_held:
             return False
         if self._is_held(self._names(entrant)):
@@ -136,10 +136,10 @@ class Lanes:
             self._park(entrant, failure)
         return failure is None
 
-    def _row_of(self, slot: Slot) -> Parked | None:
-        return self._rows.get(slot) or self._rows.get(Slot(slot.at, WHOLE))
+    def _row_of(self, slot: ItemRef) -> Parked | None:
+        return self._rows.get(slot) or self._rows.get(ItemRef(slot.at, WHOLE))
 
-    def _names(self, entrant: Entrant) -> frozenset[str]:
+    def _names(self, entrant: ParkingCandidate) -> frozenset[str]:
         """Names once given stay, whatever they resolve to by now."""
         row = self._rows.get(entrant.slot)
         return entrant.names | row.names if row is not None else entrant.names
@@ -153,7 +153,7 @@ class Lanes:
         place = self._turn.place
         return any(name in self._held and self._held[name] < place for name in names)
 
-    def _park(self, entrant: Entrant, failure: Failure) -> None:
+    def _park(self, entrant: ParkingCandidate, failure: Failure) -> None:
         row, names = self._turn, self._names(entrant)
         if row is not None and row.slot == entrant.slot:
             self._stay(row, failure, names)
@@ -161,27 +161,27 @@ class Lanes:
             self._join(row, entrant, failure)
         self.report.parked.append((entrant.slot, failure.kind))
 
-    def _join(self, row: Parked | None, entrant: Entrant, failure: Failure) -> None:
+    def _join(self, row: Parked | None, entrant: ParkingCandidate, failure: Failure) -> None:
         self._hold(entrant.names)
         self.joining.append(Joining(entrant, failure, row.place if row else None))
         if row is not None and row.slot.at == entrant.original.coordinates:
             self.ended[row.place] = row
             became = "behind" if failure.kind is Kind.BEHIND else "parked"
-            self.report.settled.append(Settled(row, became, failure.error))
+            self.report.settled.append(RetryResult(row, became, failure.error))
 
     def _stay(self, row: Parked, failure: Failure, names: frozenset[str]) -> None:
         self._hold(names)
         if failure.kind is not Kind.BEHIND:
             self.staying.append(Staying(row, failure, row.attempts + 1, names))
-            self.report.settled.append(Settled(row, "parked", failure.error))
+            self.report.settled.append(RetryResult(row, "parked", failure.error))
             return
-        self.report.settled.append(Settled(row, "behind"))
+        self.report.settled.append(RetryResult(row, "behind"))
         # What killed the process stays what only an operator tries again.
         kind = Kind.CRASH if row.failure.kind is Kind.CRASH else Kind.BEHIND
         kept = Failure(kind, row.failure.error, row.failure.traceback)
         if self._is_passed(row, names):
             self.ended[row.place] = row
-            entrant = Entrant(row.original, row.index, row.item_id, row.type, names)
+            entrant = ParkingCandidate(row.original, row.index, row.item_id, row.type, names)
             self.joining.append(Joining(entrant, kept, row.place))
         elif kind is not row.failure.kind or names != row.names:
             self.staying.append(Staying(row, kept, row.attempts, names))

@@ -18,11 +18,11 @@ from services.runtime.batch.batch import ApplyBatch, Batch, BatchReport
 from services.runtime.batch.items import (
     Dismissal,
     Failure,
+    ItemRef,
     Kind,
     Parked,
-    Place,
-    Settled,
-    Slot,
+    QueuePosition,
+    RetryResult,
 )
 from services.runtime.parking import queue as rows
 from services.runtime.parking.queue import SQL
@@ -40,10 +40,10 @@ Meant: TypeAlias = Selection | Rest
 class Result:
     """What became of each item, in the order of the queue."""
 
-    items: tuple[Settled, ...]
+    items: tuple[RetryResult, ...]
     rest: Rest | None = None
     """What the limit left out: to be acted on in another transaction."""
-    chosen: Collection[Place] = ()
+    chosen: Collection[QueuePosition] = ()
     """The items that were meant; the others only stood behind them."""
     before: Parked | None = None
     """An edited item as it was."""
@@ -128,8 +128,8 @@ async def try_again(
     parked: Sequence[Parked],
     *,
     now: datetime,
-    dismissed: Mapping[Place, Dismissal] | None = None,
-) -> list[Settled]:
+    dismissed: Mapping[QueuePosition, Dismissal] | None = None,
+) -> list[RetryResult]:
     """Apply rows of the queue, in its order, and say what became of each.
 
     What fails to be written is found and stays parked. Runs in savepoints of the transaction.
@@ -137,7 +137,7 @@ async def try_again(
     reports: list[BatchReport] = []
 
     async def run(
-        doomed: Mapping[Slot, Failure], heard_max: int | None, report: BatchReport
+        doomed: Mapping[ItemRef, Failure], heard_max: int | None, report: BatchReport
     ) -> None:
         batch = Batch(
             (),
@@ -163,7 +163,7 @@ async def try_again(
             half = len(parked) // 2
             if not half:
                 return await _keep(connection, apply, parked, now, error)
-            settled: list[Settled] = []
+            settled: list[RetryResult] = []
             for part in (parked[:half], parked[half:]):
                 settled += await try_again(connection, apply, part, now=now, dismissed=dismissed)
             return settled
@@ -176,7 +176,7 @@ async def _keep(
     parked: Sequence[Parked],
     now: datetime,
     error: Exception,
-) -> list[Settled]:
+) -> list[RetryResult]:
     """A row that fails before it can be decided stays parked."""
     failure = {parked[0].slot: Failure.of(Kind.WRITE, error)}
     batch = Batch((), now, doomed=failure, retried=tuple(parked))
@@ -189,16 +189,16 @@ async def _keep(
 class _Line:
     """What was chosen, and what is to be tried with it: the chosen and those behind, in order."""
 
-    chosen: Collection[Place]
-    places: Sequence[Place]
-    left: Sequence[Place]
+    chosen: Collection[QueuePosition]
+    places: Sequence[QueuePosition]
+    left: Sequence[QueuePosition]
 
     async def tried(
         self,
         connection: Connection,
         apply: ApplyBatch,
         now: datetime,
-        dismissed: Mapping[Place, Dismissal] | None = None,
+        dismissed: Mapping[QueuePosition, Dismissal] | None = None,
     ) -> Result:
         parked = await rows.read(connection, self.places)
         if not parked:
@@ -223,5 +223,7 @@ async def _lock_line(connection: Connection, meant: Meant, limit: int) -> _Line:
     return _Line(chosen, line[:limit], line[limit:])
 
 
-def _ends(places: Collection[Place], reason: str, detail: str) -> dict[Place, Dismissal]:
+def _ends(
+    places: Collection[QueuePosition], reason: str, detail: str
+) -> dict[QueuePosition, Dismissal]:
     return {place: Dismissal(reason, detail) for place in places}

@@ -13,12 +13,12 @@ import structlog
 from asyncpg import Connection
 
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import Failure, Kind, Parked, Place
+from services.runtime.batch.items import Failure, Kind, Parked, QueuePosition
 from services.runtime.config.settings import Settings
 from services.runtime.messages.headers import pack_headers, unpack_headers
 from services.runtime.messages.records import Coordinates, Original
 from services.runtime.observability.metrics import Metrics
-from services.runtime.parking.gate import Joining, Lanes, Staying
+from services.runtime.parking.gate import Joining, ParkingGate, Staying
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "parking.sql")
@@ -60,7 +60,7 @@ class Queue:
         names: Callable[[], Collection[str]],
         *,
         is_any_parked: bool | None = None,
-    ) -> Lanes:
+    ) -> ParkingGate:
         """What the batch's items must stand behind. To be asked after their rows are locked.
 
         `names` are all names of the batch's items; they are asked for only where anything is
@@ -69,13 +69,15 @@ class Queue:
         if is_any_parked is None:
             is_any_parked = await connection.fetchval(SQL["find_first_parked"]) is not None
         if not is_any_parked:
-            return Lanes(batch)
+            return ParkingGate(batch)
         asked = {*names(), *(name for row in batch.retried for name in row.names)}
         own = [row.place for row in batch.retried]
         rows = await connection.fetch(SQL["find_held_names"], list(asked), *places_as_columns(own))
-        return Lanes(batch, {row["name"]: Place(row["id"], row["nth"]) for row in rows})
+        return ParkingGate(
+            batch, {row["name"]: QueuePosition(row["id"], row["nth"]) for row in rows}
+        )
 
-    async def save(self, connection: Connection, batch: Batch, lanes: Lanes) -> None:
+    async def save(self, connection: Connection, batch: Batch, lanes: ParkingGate) -> None:
         """Write what became of the queue: at most three statements, none where nothing did."""
         if lanes.ended:
             await connection.execute(SQL["leave_parking"], *places_as_columns(lanes.ended))
@@ -147,7 +149,7 @@ class Queue:
         columns = [list(column) for column in zip(*rows, strict=True)]
         return (*columns, *([one[at] for one in new] for at in range(3)))
 
-    def _tell(self, lanes: Lanes) -> None:
+    def _tell(self, lanes: ParkingGate) -> None:
         """Count and log what was parked. Before the commit: a retried batch is told twice."""
         parked: Counter[tuple[str, str]] = Counter()
         for slot, kind in lanes.report.parked:
@@ -175,15 +177,15 @@ async def count(connection: Connection) -> int:
     return found
 
 
-def places_as_columns(places: Collection[Place]) -> tuple[list[int], list[int]]:
+def places_as_columns(places: Collection[QueuePosition]) -> tuple[list[int], list[int]]:
     """Ids and numbers, pairwise."""
     return [place.id for place in places], [place.nth for place in places]
 
 
-Line = Sequence[tuple[Place, frozenset[str]]]
+Line = Sequence[tuple[QueuePosition, frozenset[str]]]
 
 
-async def read(connection: Connection, places: Collection[Place]) -> list[Parked]:
+async def read(connection: Connection, places: Collection[QueuePosition]) -> list[Parked]:
     """The rows at these places, in the order of the queue; those that are gone are left out."""
     if not places:
         return []
@@ -191,7 +193,7 @@ async def read(connection: Connection, places: Collection[Place]) -> list[Parked
     return [_parked(row) for row in rows]
 
 
-async def find_due(connection: Connection, limit: int) -> list[Place]:
+async def find_due(connection: Connection, limit: int) -> list[QueuePosition]:
     """What may be tried again by itself now, in order, with what stands behind it."""
     return _places(await connection.fetch(SQL["find_due"], limit))
 
@@ -199,12 +201,12 @@ async def find_due(connection: Connection, limit: int) -> list[Place]:
 async def read_queue(connection: Connection) -> Line:
     """Every place with its names, in order."""
     rows = await connection.fetch(SQL["read_queue"])
-    return [(Place(row["id"], row["nth"]), frozenset(row["names"])) for row in rows]
+    return [(QueuePosition(row["id"], row["nth"]), frozenset(row["names"])) for row in rows]
 
 
-def line_of(queue: Line, heads: Collection[Place]) -> list[Place]:
+def line_of(queue: Line, heads: Collection[QueuePosition]) -> list[QueuePosition]:
     """The heads and all that stand behind them, directly or behind each other, in order."""
-    line: list[Place] = []
+    line: list[QueuePosition] = []
     reached: set[str] = set()
     for place, names in queue:
         if place in heads or not reached.isdisjoint(names):
@@ -213,7 +215,7 @@ def line_of(queue: Line, heads: Collection[Place]) -> list[Place]:
     return line
 
 
-def before(queue: Line, place: Place) -> list[Place]:
+def before(queue: Line, place: QueuePosition) -> list[QueuePosition]:
     """All that one stands behind, directly or behind each other, in order."""
     names = dict(queue).get(place, frozenset[str]())
     reached, found = set(names), []
@@ -224,13 +226,13 @@ def before(queue: Line, place: Place) -> list[Place]:
     return found[::-1]
 
 
-def counts_behind(queue: Line, heads: Iterable[Place]) -> dict[Place, int]:
+def counts_behind(queue: Line, heads: Iterable[QueuePosition]) -> dict[QueuePosition, int]:
     """How many stand behind each of the heads."""
     return {head: len(line_of(queue, {head})) - 1 for head in heads}
 
 
-def _places(rows: Sequence[asyncpg.Record]) -> list[Place]:
-    return [Place(row["id"], row["nth"]) for row in rows]
+def _places(rows: Sequence[asyncpg.Record]) -> list[QueuePosition]:
+    return [QueuePosition(row["id"], row["nth"]) for row in rows]
 
 
 def _parked(row: asyncpg.Record) -> Parked:
@@ -242,7 +244,7 @@ def _parked(row: asyncpg.Record) -> Parked:
         row["record_timestamp"],
     )
     return Parked(
-        Place(row["id"], row["nth"]),
+        QueuePosition(row["id"], row["nth"]),
         original,
         row["index"],
         str(row["item_id"]) if row["item_id"] else None,

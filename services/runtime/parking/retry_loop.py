@@ -21,7 +21,7 @@ STAYING = ("parked", "behind")
 log = structlog.get_logger(__name__)
 
 
-class Drains:
+class RetryLoop:
     """Tries what is due, in bounded transactions; one drain of a schema at a time."""
 
     def __init__(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from asyncpg import Connection
 
-from services.runtime.batch.items import Kind, Parked, Place
+from services.runtime.batch.items import Kind, Parked, QueuePosition
 from services.runtime.parking import queue as rows
 from services.runtime.parking.queue import SQL, places_as_columns
 
@@ -17,7 +17,7 @@ class Selection:
     """Which parked items are meant; what is left out matches everything."""
 
     ids: tuple[int, ...] = ()
-    places: tuple[Place, ...] = ()
+    places: tuple[QueuePosition, ...] = ()
     topic: str | None = None
     partition: int | None = None
     offset: int | None = None
@@ -36,8 +36,8 @@ class Selection:
 class Rest:
     """What an act's limit left out, for the same act in another transaction."""
 
-    chosen: tuple[Place, ...]
-    behind: tuple[Place, ...]
+    chosen: tuple[QueuePosition, ...]
+    behind: tuple[QueuePosition, ...]
     """What is only tried, as it stands behind the chosen."""
 
     @property
@@ -64,7 +64,7 @@ async def find(connection: Connection, selection: Selection, limit: int = 100) -
     return [replace(row, behind=counts.get(row.place, 0)) for row in found]
 
 
-async def neighbours(connection: Connection, place: Place, limit: int) -> Neighbours:
+async def neighbours(connection: Connection, place: QueuePosition, limit: int) -> Neighbours:
     """What one item stands behind, and what stands behind it; at most so many of each."""
     queue = await rows.read_queue(connection)
     behind = rows.line_of(queue, {place})[1:]
@@ -74,7 +74,9 @@ async def neighbours(connection: Connection, place: Place, limit: int) -> Neighb
     return Neighbours(heads[:limit], nearest, len(behind))
 
 
-async def select(connection: Connection, selection: Selection, limit: int | None) -> list[Place]:
+async def select(
+    connection: Connection, selection: Selection, limit: int | None
+) -> list[QueuePosition]:
     """The places that match, in the order of the queue."""
     ids, nths = places_as_columns(selection.places)
     found = await connection.fetch(
@@ -94,4 +96,4 @@ async def select(connection: Connection, selection: Selection, limit: int | None
         selection.heads_only,
         limit,
     )
-    return [Place(row["id"], row["nth"]) for row in found]
+    return [QueuePosition(row["id"], row["nth"]) for row in found]

@@ -16,11 +16,11 @@ from services.runtime.observability.health import CheckResult
 from services.runtime.observability.metrics import Metrics
 from services.runtime.partitions.circuit_breaker import FuseLimits, Fuses
 from services.runtime.partitions.committed_offsets import CommittedOffsets
-from services.runtime.partitions.crash_guard import CarefulMode
+from services.runtime.partitions.crash_guard import CrashGuard
 from services.runtime.partitions.gauges import PartitionGauges
 from services.runtime.partitions.log_identity import PositionLost
-from services.runtime.partitions.positions import Placed, Positions
-from services.runtime.partitions.stopped import Stops
+from services.runtime.partitions.positions import Positions, SeekResult
+from services.runtime.partitions.stopped import StoppedPartitions
 from services.runtime.postgres.connections import Pool
 from services.runtime.retry import backoff_seconds, is_transient
 
@@ -52,8 +52,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._locate: Callable[[], AIOKafkaConsumer | None] = lambda: None
         self.gauges = PartitionGauges(service, metrics)
         self.positions = Positions(service, group)
-        self.stops = Stops(self.positions, self.gauges, pool, self.consumer)
-        self.careful = CarefulMode(self.positions, careful_records)
+        self.stops = StoppedPartitions(self.positions, self.gauges, pool, self.consumer)
+        self.careful = CrashGuard(self.positions, careful_records)
         self.fuses = Fuses(fuse_limits, self.gauges)
         self.partitions: frozenset[TopicPartition] = frozenset()
         self.has_joined = False
@@ -159,7 +159,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
                 return placed.lost
             await asyncio.sleep(DOUBT_PAUSE_SECONDS)
 
-    def _heed(self, placed: Placed) -> None:
+    def _heed(self, placed: SeekResult) -> None:
         """How what was found is to be read."""
         self.careful.begin(placed.abandoned)
         for partition, allowed in placed.fuse_allows.items():

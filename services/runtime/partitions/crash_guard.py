@@ -23,7 +23,7 @@ TRIES_MAX = 2
 log = structlog.get_logger(__name__)
 
 
-class CarefulMode:
+class CrashGuard:
     """The partitions of this process that are read record by record, and for how long still."""
 
     def __init__(self, positions: Positions, records: int) -> None:

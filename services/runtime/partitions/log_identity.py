@@ -13,7 +13,7 @@ from services.runtime.messages.records import ConsumedRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class RecordFingerprint:
     """What tells one record from another one at its offset."""
 
     offset: int
@@ -21,10 +21,10 @@ class Mark:
     crc32: int
 
 
-def mark_of(record: ConsumedRecord) -> Mark:
+def fingerprint_of(record: ConsumedRecord) -> RecordFingerprint:
     """The mark of a record."""
     crc32 = zlib.crc32(record.value or b"", zlib.crc32(record.key or b""))
-    return Mark(record.offset, record.timestamp, crc32)
+    return RecordFingerprint(record.offset, record.timestamp, crc32)
 
 
 class Witnesses:
@@ -35,9 +35,9 @@ class Witnesses:
     """
 
     def __init__(self) -> None:
-        self._awaited: dict[TopicPartition, Mark] = {}
+        self._awaited: dict[TopicPartition, RecordFingerprint] = {}
 
-    def expect(self, partition: TopicPartition, mark: Mark) -> None:
+    def expect(self, partition: TopicPartition, mark: RecordFingerprint) -> None:
         """The partition was sought to this record."""
         self._awaited[partition] = mark
 
@@ -63,7 +63,7 @@ class Witnesses:
             mark = self._awaited.pop(partition, None)
             if mark is None or record.offset != mark.offset:
                 rest.append(record)
-            elif mark_of(record) != mark:
+            elif fingerprint_of(record) != mark:
                 against.append(partition)
         return rest, against
 
@@ -84,7 +84,7 @@ class PositionLost(Exception):
         self.position = position
 
 
-class PositionOutsideTopic(PositionLost):
+class OffsetOutOfRange(PositionLost):
     """The topic no longer, or not yet, has the stored position."""
 
     def __init__(
@@ -99,7 +99,7 @@ class PositionOutsideTopic(PositionLost):
         )
 
 
-class TopicMadeAnew(PositionLost):
+class TopicRecreated(PositionLost):
     """The topic has the stored position, but is another topic of the same name."""
 
     def __init__(
@@ -114,7 +114,7 @@ class TopicMadeAnew(PositionLost):
         )
 
 
-class LogWrittenAnew(PositionLost):
+class LogTruncated(PositionLost):
     """The topic has the stored position, but not the records that were applied before it."""
 
     def __init__(self, service: str, partition: TopicPartition, position: int) -> None:

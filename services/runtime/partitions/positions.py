@@ -21,13 +21,13 @@ from services.runtime.batch.position_step import Step
 from services.runtime.clock import new_id
 from services.runtime.messages.records import ConsumedRecord
 from services.runtime.partitions.log_identity import (
-    LogWrittenAnew,
-    Mark,
+    LogTruncated,
+    OffsetOutOfRange,
     PositionLost,
-    PositionOutsideTopic,
-    TopicMadeAnew,
+    RecordFingerprint,
+    TopicRecreated,
     Witnesses,
-    mark_of,
+    fingerprint_of,
 )
 from services.runtime.postgres.queries import load
 
@@ -118,7 +118,7 @@ class Positions:
         consumer: Seeker,
         partitions: Sequence[TopicPartition],
         topic_ids: Mapping[str, UUID],
-    ) -> Placed:
+    ) -> SeekResult:
         """Seek every partition to its stored position; a new group starts at the first offset.
 
         What is stopped, and what has a position that means nothing, is not placed.
@@ -136,7 +136,7 @@ class Positions:
         for partition in free:
             if doubts[partition] is None:
                 self._seek(consumer, partition, rows[partition], first[partition])
-        return Placed(
+        return SeekResult(
             tuple(doubt for doubt in doubts.values() if doubt),
             {p: rows[p]["stopped_detail"] for p in partitions if p not in doubts},
             *self._findings(free),
@@ -167,29 +167,29 @@ class Positions:
             return None
         is_now = topic_ids.get(partition.topic)
         if was and is_now and was != is_now:
-            return TopicMadeAnew(self._service, partition, position, was, is_now)
+            return TopicRecreated(self._service, partition, position, was, is_now)
         if position < log[0] or before > log[1]:
-            return PositionOutsideTopic(self._service, partition, position, *log)
+            return OffsetOutOfRange(self._service, partition, position, *log)
         return None
 
     def written_anew(self, partition: TopicPartition) -> PositionLost | None:
         """The witness of the partition spoke against it."""
         position = self.next_offset(partition)
-        return None if position is None else LogWrittenAnew(self._service, partition, position)
+        return None if position is None else LogTruncated(self._service, partition, position)
 
     def _outside(
         self, partition: TopicPartition, position: int, first: int, end: int
     ) -> PositionLost | None:
         if first <= position <= end:
             return None
-        return PositionOutsideTopic(self._service, partition, position, first, end)
+        return OffsetOutOfRange(self._service, partition, position, first, end)
 
     def _made_anew(
         self, partition: TopicPartition, row: asyncpg.Record, topic_ids: Mapping[str, UUID]
     ) -> PositionLost | None:
         was, is_now = row["topic_id"], topic_ids.get(partition.topic)
         if was and is_now and was != is_now:
-            return TopicMadeAnew(self._service, partition, row["next_offset"], was, is_now)
+            return TopicRecreated(self._service, partition, row["next_offset"], was, is_now)
         if known := was or is_now:
             self._topic_ids[partition] = known
         return None
@@ -204,7 +204,7 @@ class Positions:
             consumer.seek(partition, position)
             return
         consumer.seek(partition, last)
-        mark = Mark(last, row["last_timestamp_ms"], row["last_crc32"])
+        mark = RecordFingerprint(last, row["last_timestamp_ms"], row["last_crc32"])
         self.witnesses.expect(partition, mark)
 
     def seek_again(self, consumer: Seeker, partition: TopicPartition) -> None:
@@ -275,7 +275,7 @@ class Positions:
 
     def step(self, last: Mapping[TopicPartition, ConsumedRecord]) -> Step:
         """Where a batch ends, by its last records."""
-        marks = [mark_of(record) for record in last.values()]
+        marks = [fingerprint_of(record) for record in last.values()]
         columns = (
             *_columns(list(last)),
             [mark.offset for mark in marks],
@@ -296,7 +296,7 @@ def _columns(partitions: Sequence[TopicPartition]) -> tuple[list[str], list[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class SeekResult:
     """What placing found out."""
 
     lost: tuple[PositionLost, ...]  # Their stored position means nothing.

@@ -34,7 +34,7 @@ class _Stop:
     is_stored: bool
 
 
-class Stops:
+class StoppedPartitions:
     """The stopped partitions of one consumer; nothing of them is skipped."""
 
     def __init__(

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, cast
 import asyncpg
 
 from services.runtime.config.settings import Settings
-from services.runtime.postgres.diagnosis import told_plainly
+from services.runtime.postgres.diagnosis import translate_errors
 
 Connection: TypeAlias = asyncpg.Connection
 
@@ -54,7 +54,7 @@ async def create_pool(settings: Settings, service: str, *, size: int | None = No
     """
     url = settings.database_url_of(service)
     try:
-        with told_plainly(url, settings.database_variable_of(service)):
+        with translate_errors(url, settings.database_variable_of(service)):
             pool = await asyncpg.create_pool(
                 url,
                 min_size=1,
@@ -81,7 +81,7 @@ async def connect(settings: Settings, service: str, purpose: str = "lone") -> Co
     """
     url = settings.database_url_of(service)
     try:
-        with told_plainly(url, settings.database_variable_of(service)):
+        with translate_errors(url, settings.database_variable_of(service)):
             connection = await asyncpg.connect(
                 url,
                 timeout=settings.database_connect_timeout_seconds,

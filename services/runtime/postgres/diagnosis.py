@@ -21,7 +21,7 @@ class DatabaseRefused(ConnectionError):
 
 
 @contextmanager
-def told_plainly(url: str, variable: str) -> Iterator[None]:
+def translate_errors(url: str, variable: str) -> Iterator[None]:
     """Connect in this block to `url`, which stands in `variable`; the text never holds a secret.
 
     Raises:

@@ -15,7 +15,7 @@ import asyncpg
 
 from services.runtime.config.settings import SERVICES
 from services.runtime.postgres.connections import role_of
-from services.runtime.postgres.diagnosis import told_plainly
+from services.runtime.postgres.diagnosis import translate_errors
 from services.runtime.postgres.queries import load
 from services.runtime.postgres.roles import ensure_role
 
@@ -50,7 +50,7 @@ async def migrate(
     let its role log in; a role without one can only be taken on by this login. Safe to run twice
     and at the same time. Raises MigrationError; a failing file leaves the ones before it applied.
     """
-    with told_plainly(database_url, "DATABASE_URL"):
+    with translate_errors(database_url, "DATABASE_URL"):
         connection = await asyncpg.connect(
             database_url, server_settings={"application_name": "orderflow_migrate"}
         )

@@ -9,7 +9,7 @@ import structlog
 
 from services.runtime.batch.batch import Batch, BatchReport
 from services.runtime.batch.bisection import apply_without_culprits
-from services.runtime.batch.items import Failure, Slot
+from services.runtime.batch.items import Failure, ItemRef
 from services.runtime.clock import Clock
 from services.runtime.postgres.connections import Connection, Pool, transaction
 from services.runtime.retry import forget_rows, is_transient
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 Sweep = Callable[[Connection, Batch], Awaitable[int]]
 
 
-class Sweeps:
+class ExpiryLoop:
     """Sweeps from time to time, in bounded transactions."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Sweeps:
         ended = 0
 
         async def run(
-            doomed: Mapping[Slot, Failure], heard_max: int | None, report: BatchReport
+            doomed: Mapping[ItemRef, Failure], heard_max: int | None, report: BatchReport
         ) -> None:
             nonlocal ended
             now = self._clock.now()

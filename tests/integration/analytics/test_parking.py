@@ -5,7 +5,7 @@ import pytest
 
 from services.analytics import intake
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import WHOLE, Failure, ItemFailed, Kind, Slot
+from services.runtime.batch.items import WHOLE, Failure, ItemFailed, ItemRef, Kind
 from services.runtime.parking import operations
 from services.runtime.parking.operations import Selection
 from tests.unit.analytics.builders import NOON, a_claim_event, a_record, an_order_event
@@ -53,7 +53,7 @@ async def test_an_event_that_cannot_be_written_holds_its_order_s_and_no_other(
         an_order_event("1", 2),
         a_claim_event("1", 1),
     )
-    doomed = {Slot(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
+    doomed = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
 
     await apply(connection, batches, Batch(batch, NOON, doomed=doomed))
 
@@ -79,7 +79,7 @@ async def test_a_record_that_a_bug_cannot_read_says_which_it_is(connection, batc
         patch.setattr(intake, "read_news", break_always)
         with pytest.raises(ItemFailed) as raised:
             await apply(connection, batches, Batch((poison,), NOON))
-        slot = Slot(poison.coordinates, WHOLE)
+        slot = ItemRef(poison.coordinates, WHOLE)
         assert (raised.value.slot, raised.value.kind) == (slot, Kind.READING)
 
         doomed = {slot: Failure.of(Kind.READING, raised.value)}
@@ -93,7 +93,7 @@ async def test_a_record_that_a_bug_cannot_read_says_which_it_is(connection, batc
 
 async def test_what_is_skipped_is_refused(connection, batches):
     batch = records(an_order_event("1", 1), an_order_event("1", 2))
-    doomed = {Slot(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
+    doomed = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
     await apply(connection, batches, Batch(batch, NOON, doomed=doomed))
 
     async with connection.transaction():

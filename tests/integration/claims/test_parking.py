@@ -7,7 +7,7 @@ import services.claims.unit_of_work
 from schemas.identity import order_id
 from services.claims import intake
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import WHOLE, Failure, ItemFailed, Kind, Slot
+from services.runtime.batch.items import WHOLE, Failure, ItemFailed, ItemRef, Kind
 from services.runtime.parking import operations
 from services.runtime.parking.operations import Selection
 from tests.e2e.poisoned import plant
@@ -122,7 +122,7 @@ async def test_an_event_whose_write_fails_is_kept_with_what_stands_behind_it(
     poison = an_event("1", 1, a_parcel("1"))
     failure = Failure(Kind.WRITE, "refused")
     async with pool.acquire() as connection, connection.transaction():
-        doomed = {Slot(poison.coordinates, 0): failure}
+        doomed = {ItemRef(poison.coordinates, 0): failure}
         batch = Batch((poison, an_event("2", 1), an_opening("1")), NOW, doomed=doomed)
         await claims.apply(connection, batch)
     assert await parked() == [("write", "shipments.events"), ("behind", "claims.commands")]
@@ -150,7 +150,7 @@ async def test_a_record_that_a_bug_cannot_read_says_which_it_is(
     with pytest.raises(ItemFailed) as raised:
         intake.read(Batch((poison,), NOW))
     assert (raised.value.slot, raised.value.kind) == (
-        Slot(poison.coordinates, WHOLE),
+        ItemRef(poison.coordinates, WHOLE),
         Kind.READING,
     )
 

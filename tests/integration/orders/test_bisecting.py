@@ -19,7 +19,7 @@ from services.runtime.parking import operations
 from services.runtime.partitions.assignment import Assignment
 from services.runtime.partitions.circuit_breaker import FuseLimits
 from services.runtime.retry import NotTried
-from services.runtime.waiting.expiry import Sweeps
+from services.runtime.waiting.expiry import ExpiryLoop
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
 
 OFF = FuseLimits(2_000, 0, 0, 0)
@@ -263,7 +263,7 @@ async def test_the_sweep_steps_over_an_item_that_cannot_be_refused(
         def now(self):
             return NOW.replace(year=2030)
 
-    sweeps = Sweeps(
+    sweeps = ExpiryLoop(
         service="orders",
         pool=pool,
         sweep=orders.sweep,

@@ -8,11 +8,11 @@ import pytest
 
 import services.orders.unit_of_work
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import WHOLE, Failure, Kind, Slot
+from services.runtime.batch.items import WHOLE, Failure, ItemRef, Kind
 from services.runtime.clock import SystemClock
 from services.runtime.parking import operations
 from services.runtime.parking.operations import Selection
-from services.runtime.parking.retry_loop import Drains
+from services.runtime.parking.retry_loop import RetryLoop
 from services.runtime.parking.selection import find, neighbours
 from tests.e2e.poisoned import plant
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
@@ -43,7 +43,7 @@ def act(pool, orders):
 @pytest.fixture
 def drains(pool, orders):
     """The service's own retries."""
-    return Drains(
+    return RetryLoop(
         service="orders",
         pool=pool,
         apply=orders.apply,
@@ -352,7 +352,7 @@ async def test_what_is_called_by_the_first_of_a_record_s_items_comes_before_the_
     first = {"id": "1", "order": order | {"email_id": "POISON@mail.example"}}
     items = [first, {"id": "1", "order": order | {"order_name": "#1"}}]
     bulk = a_record("orders.fulfill_bulk", {"shop_slug": "demo-shop", "items": items})
-    killed = {Slot(bulk.coordinates, WHOLE): Failure(Kind.CRASH, "its process died")}
+    killed = {ItemRef(bulk.coordinates, WHOLE): Failure(Kind.CRASH, "its process died")}
     bug["mended"] = True
     await apply(a_record("order.cancel", cancel))  # It waits for the order.
     bug["mended"] = False

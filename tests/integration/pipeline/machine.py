@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.runtime.batch.items import WHOLE, Place
+from services.runtime.batch.items import WHOLE, QueuePosition
 from services.runtime.parking import operations
 from services.runtime.parking.operations import DISCARDED, SKIPPED, Selection
 from tests.integration.pipeline import draws
@@ -210,7 +210,7 @@ class Pipeline(RuleBasedStateMachine):
         """On a parked item, and on what stands behind it."""
         nth = choice % len(self.model.queue)
         place = sorted(self.model.queue)[nth]
-        selection = Selection(places=(Place(*self.run(self.stage.places())[nth]),))
+        selection = Selection(places=(QueuePosition(*self.run(self.stage.places())[nth]),))
         line = self.model.line_of(place)
         ends = {"retry": {}, "skip": {place: SKIPPED}, "discard": dict.fromkeys(line, DISCARDED)}
         more = {} if act == "retry" else {"detail": "not wanted"}

@@ -12,9 +12,9 @@ from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.delivery import SQL, AtLeastOnce
 from services.runtime.outbox.rows import read_rows
-from services.runtime.parking.retry_loop import Drains
+from services.runtime.parking.retry_loop import RetryLoop
 from services.runtime.postgres.connections import create_pool
-from services.runtime.waiting.expiry import Sweeps
+from services.runtime.waiting.expiry import ExpiryLoop
 from tests.integration.outgoing import waiting_records
 from tests.integration.pipeline.process import GROUP, Died
 
@@ -123,8 +123,8 @@ class Stage:
             "interval_seconds": 1,
             "committed": lambda: None,
         }
-        self.drains = Drains(apply=self.orders.apply, **shared)
-        self.sweeps = Sweeps(sweep=self.orders.sweep, **shared)
+        self.drains = RetryLoop(apply=self.orders.apply, **shared)
+        self.sweeps = ExpiryLoop(sweep=self.orders.sweep, **shared)
 
     async def _connect(self, database_url):
         # Processes die here, Postgres does not: nothing depends on what is on its disk.

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from services.orders import store
-from services.runtime.parking.gate import Lanes
+from services.runtime.parking.gate import ParkingGate
 from services.runtime.partitions.positions import Positions
 from tests.integration.pipeline.machine import Pipeline
 
@@ -51,7 +51,7 @@ def allow_gaps(positions, partition, first_offset):
 WITHOUT = {
     "the fence": (Positions, "lock", no_partition, "two meanings|went back"),
     "the gap check": (Positions, "continues", allow_gaps, "stepped on over"),
-    "the parking queue": (Lanes, "_is_held", lambda *_: False, "parked|events"),
+    "the parking queue": (ParkingGate, "_is_held", lambda *_: False, "parked|events"),
     "dedup": (store, "_unpack", lambda _: (), "two meanings|outcomes|events"),
 }
 

@@ -144,7 +144,7 @@ def _reported_sums(histories: Sequence[History]) -> Iterator[bytes]:
             yield _stored(desk.shipment().tracking, desk.parcels["N1"].trail)
 
 
-def _stored(state: TrackingState, kept: resume_point.Trail | None) -> bytes:
+def _stored(state: TrackingState, kept: resume_point.ResumePoint | None) -> bytes:
     """As JSON with its members sorted, so that their order in the code does not matter."""
     kept = kept and replace(kept, rules="")
     return msgspec.json.encode((state, kept), order="sorted")

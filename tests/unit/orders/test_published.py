@@ -11,7 +11,7 @@ from services.orders.domain.model.commands import Command
 from services.orders.domain.model.decision import Event, Outcome, Topic
 from services.orders.domain.model.ids import digest_of, order_id_of
 from services.orders.domain.model.order import Address
-from services.orders.domain.model.published import Told, raised
+from services.orders.domain.model.published import Published, raised
 from services.orders.domain.value import replace
 from tests.unit.orders.builders import HOUR, NOON, SHOP, Desk, attach, place, report, scan, update
 
@@ -24,12 +24,12 @@ LOST = [
 ]
 
 
-def told_by(events: list[Event]) -> Told:
+def told_by(events: list[Event]) -> Published:
     """What the topics have of the order."""
     numbers = {
         topic: max((e.sequence for e in events if e.topic is topic), default=0) for topic in Topic
     }
-    return Told(
+    return Published(
         order_sequence=numbers[Topic.ORDERS],
         shipment_sequence=numbers[Topic.SHIPMENTS],
         version=max(event.order_version for event in events),
@@ -37,7 +37,7 @@ def told_by(events: list[Event]) -> Told:
     )
 
 
-def a_life() -> tuple[Desk, Desk, Told]:
+def a_life() -> tuple[Desk, Desk, Published]:
     """A desk that lived on, the same one as it was restored to, and what was told in between."""
     live = Desk()
     for command in FIRST:
@@ -48,7 +48,7 @@ def a_life() -> tuple[Desk, Desk, Told]:
     return live, restored, told_by(live.events[len(restored.events) :])
 
 
-def again(desk: Desk, told: Told, *commands: Command) -> list[Event]:
+def again(desk: Desk, told: Published, *commands: Command) -> list[Event]:
     """Decide commands on a restored desk, as the service does; returns what is told."""
     events: list[Event] = []
     for command in commands:

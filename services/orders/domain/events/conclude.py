@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from services.orders.domain.events.order_events import tell
-from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.events.scan_events import tell_scan, tell_scans
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.parcel import Owner, Parcel, owner_of, scans_of
 from services.orders.domain.model.references import ReferenceKind, new_references, reference_key
 from services.orders.domain.tracking.extend import extend
-from services.orders.domain.tracking.running_total import Tally
+from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import replace
 
 
-def conclude(ledger: Ledger, before: Order | None, after: Order) -> Uuid:
+def conclude(ledger: Recorder, before: Order | None, after: Order) -> Uuid:
     """Put the order with its events, then those of orders that lost a number to it."""
     former = tuple(ledger.orders.values())
     tell(ledger, before, after)
@@ -30,7 +30,7 @@ def conclude(ledger: Ledger, before: Order | None, after: Order) -> Uuid:
     return after.order_id
 
 
-def extend_owner(ledger: Ledger, before: Parcel, new: tuple[Scan, ...]) -> bool:
+def extend_owner(ledger: Recorder, before: Parcel, new: tuple[Scan, ...]) -> bool:
     """Add new scans to the stored state of a changed parcel's owner, with an event for each.
 
     False, with nothing changed, where they must be added up with all others: see `Trail`.
@@ -44,7 +44,7 @@ def extend_owner(ledger: Ledger, before: Parcel, new: tuple[Scan, ...]) -> bool:
         return False
     if any(owner_of(after, scan) is None for scan in new):
         return False
-    tally = Tally.resumed(shipment.tracking, trail)
+    tally = RunningTotal.resumed(shipment.tracking, trail)
     added = extend(tally, new, ledger.now)
     for heard in added:
         tell_scan(ledger, owner.order_id, owner.shipment_id, heard)
@@ -53,7 +53,7 @@ def extend_owner(ledger: Ledger, before: Parcel, new: tuple[Scan, ...]) -> bool:
     return bool(added)
 
 
-def recompute_owners(ledger: Ledger, number: str) -> None:
+def recompute_owners(ledger: Recorder, number: str) -> None:
     """Tell each owner of a changed parcel what its scans, or its share of them, now say.
 
     New to an owner are scans that are new to the parcel, and all of its share when the number was
@@ -62,7 +62,7 @@ def recompute_owners(ledger: Ledger, number: str) -> None:
     after = ledger.parcel(number)
     if not after.scans:
         return
-    tallies: list[Tally] = []
+    tallies: list[RunningTotal] = []
     for owner in after.owners:
         order = ledger.order(owner.order_id)
         if order is None or not _holds(order, owner, number):
@@ -80,7 +80,7 @@ def recompute_owners(ledger: Ledger, number: str) -> None:
         ledger.put_parcel(replace(after, trail=trail))
 
 
-def _told_before(ledger: Ledger, owner: Owner, number: str) -> frozenset[str]:
+def _told_before(ledger: Recorder, owner: Owner, number: str) -> frozenset[str]:
     """Keys of the scans that make no event on this owner: it was told them, or they only moved."""
     parcel = ledger.world.parcels.get(number)
     if parcel is None:

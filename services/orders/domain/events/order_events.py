@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import compress
 from operator import attrgetter, ne
 
-from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.decision import EventType, OrderFact, ShipmentFact
 from services.orders.domain.model.order import Order, OrderStatus, Placement, Shipment
 from services.orders.domain.tracking.catalogue import PRE_TRANSIT_GROUP, SHIPMENT_FULFILLED
@@ -58,7 +58,7 @@ _GROUPS = {
 }
 
 
-def tell(ledger: Ledger, before: Order | None, after: Order) -> None:
+def tell(ledger: Recorder, before: Order | None, after: Order) -> None:
     """Put `after` and add the events that tell how it differs from `before`, scans excepted."""
     ledger.put(after)
     changed = changed_fields(before, after) if before is not None else ()
@@ -80,7 +80,7 @@ def changed_fields(before: Order, after: Order) -> tuple[str, ...]:
 
 
 def _tell_order(
-    ledger: Ledger, before: Order | None, after: Order, changed: tuple[str, ...]
+    ledger: Recorder, before: Order | None, after: Order, changed: tuple[str, ...]
 ) -> None:
     kind = _order_event(before, after, changed)
     is_cancelled = kind is EventType.ORDER_CANCELLED
@@ -124,7 +124,7 @@ def _standing(shipment: Shipment | None) -> tuple[str | None, bool] | None:
     return (shipment.number, shipment.archived) if shipment is not None else None
 
 
-def _occurred_at(ledger: Ledger, kind: EventType, order: Order) -> datetime:
+def _occurred_at(ledger: Recorder, kind: EventType, order: Order) -> datetime:
     if kind is EventType.ORDER_PLACED:
         return order.placed_at
     if kind is EventType.ORDER_CANCELLED and order.cancelled_at is not None:
@@ -137,7 +137,9 @@ def _group(kind: EventType, order: Order) -> str | None:
     return None if order.fulfilled else _GROUPS.get(kind)
 
 
-def _tell_shipment(ledger: Ledger, order: Order, before: Shipment | None, after: Shipment) -> None:
+def _tell_shipment(
+    ledger: Recorder, order: Order, before: Shipment | None, after: Shipment
+) -> None:
     former_number = before.number if before is not None else None
     if after.number is not None and former_number is None:
         _tell_fulfilled(ledger, order, before, after)
@@ -149,7 +151,9 @@ def _tell_shipment(ledger: Ledger, order: Order, before: Shipment | None, after:
             tell_updated(ledger, order, before, after, changed)
 
 
-def _tell_fulfilled(ledger: Ledger, order: Order, before: Shipment | None, after: Shipment) -> None:
+def _tell_fulfilled(
+    ledger: Recorder, order: Order, before: Shipment | None, after: Shipment
+) -> None:
     placed_at = after.tracking_placed_at or ledger.now
     previous = before.tracking if before is not None else DRAFT
     ledger.tell_shipment(
@@ -179,7 +183,7 @@ def _tell_fulfilled(ledger: Ledger, order: Order, before: Shipment | None, after
     )
 
 
-def _tell_released(ledger: Ledger, order: Order, before: Shipment, after: Shipment) -> None:
+def _tell_released(ledger: Recorder, order: Order, before: Shipment, after: Shipment) -> None:
     ledger.tell_shipment(
         order.order_id,
         after,
@@ -207,7 +211,7 @@ def _tell_released(ledger: Ledger, order: Order, before: Shipment, after: Shipme
 
 
 def tell_updated(
-    ledger: Ledger,
+    ledger: Recorder,
     order: Order,
     before: Shipment,
     after: Shipment,

@@ -32,7 +32,7 @@ _NAMES = {kind: kind.value.replace(".", "_").upper() for kind in EventType}
 
 
 @dataclass(slots=True)
-class Ledger:
+class Recorder:
     """The changes of one decision."""
 
     world: World

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from services.orders.domain.events.order_events import tell_updated
-from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.decision import EventType, ShipmentFact
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment, with_shipment
 from services.orders.domain.tracking.catalogue import entry_of
 from services.orders.domain.tracking.extend import Heard, Replay
-from services.orders.domain.tracking.running_total import Tally
+from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import TrackingState
 from services.orders.domain.value import replace
 
 
 def tell_scans(
-    ledger: Ledger, order: Order, shipment_id: Uuid, known: tuple[Scan, ...], new: tuple[Scan, ...]
-) -> Tally:
+    ledger: Recorder,
+    order: Order,
+    shipment_id: Uuid,
+    known: tuple[Scan, ...],
+    new: tuple[Scan, ...],
+) -> RunningTotal:
     """Recompute a shipment over `known` and `new` scans, with one event per new scan, by time.
 
     A state that differs without a new scan (a scan was corrected, or left for another parcel) is
@@ -34,7 +38,7 @@ def tell_scans(
     return replay.tally
 
 
-def tell_scan(ledger: Ledger, order_id: Uuid, shipment_id: Uuid, heard: Heard) -> None:
+def tell_scan(ledger: Recorder, order_id: Uuid, shipment_id: Uuid, heard: Heard) -> None:
     """Put the state that a shipment has with a new scan, and add the scan's event."""
     before = _shipment(ledger, order_id, shipment_id)
     after = replace(before, tracking=heard.state)
@@ -52,7 +56,7 @@ def tell_scan(ledger: Ledger, order_id: Uuid, shipment_id: Uuid, heard: Heard) -
     )
 
 
-def _fact(ledger: Ledger, before: Shipment, after: Shipment, heard: Heard) -> ShipmentFact:
+def _fact(ledger: Recorder, before: Shipment, after: Shipment, heard: Heard) -> ShipmentFact:
     scan = heard.scan
     return ShipmentFact(
         carrier_reference=scan.carrier or after.carrier,
@@ -84,7 +88,7 @@ def _fact(ledger: Ledger, before: Shipment, after: Shipment, heard: Heard) -> Sh
 
 
 def _tell_recomputed(
-    ledger: Ledger, order_id: Uuid, shipment_id: Uuid, state: TrackingState
+    ledger: Recorder, order_id: Uuid, shipment_id: Uuid, state: TrackingState
 ) -> None:
     before = _shipment(ledger, order_id, shipment_id)
     after = replace(before, tracking=state)
@@ -96,14 +100,14 @@ def _tell_recomputed(
     tell_updated(ledger, order, before, after, ("tracking",), cause=cause)
 
 
-def _order(ledger: Ledger, order_id: Uuid) -> Order:
+def _order(ledger: Recorder, order_id: Uuid) -> Order:
     order = ledger.order(order_id)
     if order is None:
         raise LookupError(f"order {order_id} is not in the ledger")
     return order
 
 
-def _shipment(ledger: Ledger, order_id: Uuid, shipment_id: Uuid) -> Shipment:
+def _shipment(ledger: Recorder, order_id: Uuid, shipment_id: Uuid) -> Shipment:
     for shipment in _order(ledger, order_id).shipments:
         if shipment.shipment_id == shipment_id:
             return shipment

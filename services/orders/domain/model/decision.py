@@ -12,7 +12,7 @@ from msgspec import field
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, OrderStatus
 from services.orders.domain.model.parcel import Parcel
-from services.orders.domain.model.published import Told
+from services.orders.domain.model.published import Published
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.references import Reference
 from services.orders.domain.tracking.catalogue import Flag, Phase
@@ -65,7 +65,7 @@ class World(Value, frozen=True, kw_only=True):
     parcels: Mapping[str, Parcel]
     """By normalised number."""
     references: Mapping[Reference, Uuid]
-    told: Mapping[Uuid, Told] = field(default_factory=dict)
+    told: Mapping[Uuid, Published] = field(default_factory=dict)
     """After a restore: what was told of orders since the time they were restored to."""
 
 

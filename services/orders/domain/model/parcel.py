@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Shipment
-from services.orders.domain.tracking.resume_point import Trail
+from services.orders.domain.tracking.resume_point import ResumePoint
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import Value, replace
 
@@ -46,7 +46,7 @@ class Parcel(Value, frozen=True, kw_only=True):
     """A set, kept in ascending order of `Scan.key` so that equal sets are equal values."""
     owners: tuple[Owner, ...] = ()
     """In the order in which they took the number."""
-    trail: Trail | None = None
+    trail: ResumePoint | None = None
     """None where the state must be added up from all scans. Each decision that changes the scans or
     the owners makes it again.
     """

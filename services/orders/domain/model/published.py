@@ -10,7 +10,7 @@ from services.orders.domain.model.order import Order
 from services.orders.domain.value import Value, replace
 
 
-class Told(Value, frozen=True, kw_only=True):
+class Published(Value, frozen=True, kw_only=True):
     """The highest numbers told, and digests of the ids of the events that told them."""
 
     order_sequence: int
@@ -19,7 +19,7 @@ class Told(Value, frozen=True, kw_only=True):
     events: frozenset[int] = frozenset()
 
 
-def raised(order: Order, told: Told | None) -> Order:
+def raised(order: Order, told: Published | None) -> Order:
     """The order with counts that are not below what was told of it, and a version above it.
 
     Above, for another state may have been told under that very version.

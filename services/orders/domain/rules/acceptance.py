@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import Item
 from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
 from services.orders.domain.model.order import Order
@@ -13,14 +13,14 @@ from services.orders.domain.model.references import Reference, ReferenceKind, re
 from services.orders.domain.value import replace
 
 
-def find(ledger: Ledger, reference: Reference) -> Order | None:
+def find(ledger: Recorder, reference: Reference) -> Order | None:
     """The order a reference names, within its own shop only."""
     order_id = _order_id(ledger, reference)
     order = ledger.order(order_id) if order_id is not None else None
     return order if order is not None and order.shop == reference.shop else None
 
 
-def _order_id(ledger: Ledger, reference: Reference) -> Uuid | None:
+def _order_id(ledger: Recorder, reference: Reference) -> Uuid | None:
     if reference.kind is ReferenceKind.UUID:
         try:
             return uuid_text(reference.value)
@@ -31,7 +31,7 @@ def _order_id(ledger: Ledger, reference: Reference) -> Uuid | None:
     return ledger.world.references.get(reference)
 
 
-def require(ledger: Ledger, reference: Reference) -> Order:
+def require(ledger: Recorder, reference: Reference) -> Order:
     """The order a reference names, or the command waits for it."""
     order = find(ledger, reference)
     if order is None:

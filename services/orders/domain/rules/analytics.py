@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.orders.domain.events.conclude import conclude
-from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import Item, UpsertAnalytics
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Analytics, Order
@@ -20,7 +20,7 @@ from services.orders.domain.value import fields, replace
 _KEYS = tuple(each.name for each in fields(Analytics) if each.name != "extras")
 
 
-def upsert_analytics(ledger: Ledger, command: UpsertAnalytics) -> Uuid:
+def upsert_analytics(ledger: Recorder, command: UpsertAnalytics) -> Uuid:
     """Attach or change attribution after the order was placed."""
     held = require(ledger, command.reference)
     if command.item_digest in held.applied:

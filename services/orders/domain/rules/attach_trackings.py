@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import Tracking
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment, with_shipment
@@ -24,7 +24,7 @@ from services.orders.domain.tracking.state import DRAFT
 from services.orders.domain.value import replace
 
 
-def attach_all(ledger: Ledger, order: Order, trackings: tuple[Tracking, ...]) -> Order:
+def attach_all(ledger: Recorder, order: Order, trackings: tuple[Tracking, ...]) -> Order:
     """Attach tracking numbers, in the order given; returns the order, its drafts not settled.
 
     Parcels and former owners are changed in the ledger.
@@ -47,7 +47,7 @@ def shipment_with(order: Order, number: str) -> Shipment | None:
     return next((each for each in order.shipments if each.number == number), None)
 
 
-def _attach(ledger: Ledger, order: Order, number: str, tracking: Tracking, pointer: str) -> Order:
+def _attach(ledger: Recorder, order: Order, number: str, tracking: Tracking, pointer: str) -> Order:
     taken = lowest_draft(order)
     placed_at = tracking.tracking_placed_at or ledger.now
     attached = replace(
@@ -75,7 +75,7 @@ def _attach(ledger: Ledger, order: Order, number: str, tracking: Tracking, point
 
 
 def _take_number(
-    ledger: Ledger, number: str, owner: Owner, attached: Shipment, pointer: str
+    ledger: Recorder, number: str, owner: Owner, attached: Shipment, pointer: str
 ) -> None:
     """Make `owner` the number's owner: beside others, after a finished one, or instead of one."""
     parcel = ledger.parcel(number)
@@ -103,14 +103,14 @@ def _take_number(
     ledger.put_parcel(add_owner(parcel, owner))
 
 
-def _shipment_of(ledger: Ledger, owner: Owner) -> Shipment | None:
+def _shipment_of(ledger: Recorder, owner: Owner) -> Shipment | None:
     order = ledger.order(owner.order_id)
     if order is None:
         return None
     return next((s for s in order.shipments if s.shipment_id == owner.shipment_id), None)
 
 
-def _release(ledger: Ledger, order_id: Uuid, shipment: Shipment) -> None:
+def _release(ledger: Recorder, order_id: Uuid, shipment: Shipment) -> None:
     """Make a shipment a draft again: its number belongs to another order now."""
     order = ledger.order(order_id)
     if order is None:
@@ -120,7 +120,7 @@ def _release(ledger: Ledger, order_id: Uuid, shipment: Shipment) -> None:
     ledger.put(settle(released))
 
 
-def _update(ledger: Ledger, order: Order, held: Shipment, tracking: Tracking) -> Order:
+def _update(ledger: Recorder, order: Order, held: Shipment, tracking: Tracking) -> Order:
     """The same number again: what is said replaces, what is not stays. Never a second parcel."""
     changed = replace(
         held,
@@ -135,7 +135,7 @@ def _update(ledger: Ledger, order: Order, held: Shipment, tracking: Tracking) ->
     return _correct_carrier(ledger, order, changed, carrier)
 
 
-def _correct_carrier(ledger: Ledger, order: Order, held: Shipment, carrier: str) -> Order:
+def _correct_carrier(ledger: Recorder, order: Order, held: Shipment, carrier: str) -> Order:
     """The shop names a carrier it had not, or another one: the parcel stays the same."""
     parcel = ledger.parcel(held.number or "")
     for owner in parcel.owners:

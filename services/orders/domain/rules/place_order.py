@@ -7,7 +7,7 @@ from typing import Any
 
 from services.orders.domain.events.conclude import conclude
 from services.orders.domain.events.order_events import changed_fields
-from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import (
     PlacementFields,
     PlaceOrder,
@@ -34,7 +34,7 @@ _read_merged = attrgetter(*_MERGED)
 _EXPECTED = "/order/expected_number_of_shipments"
 
 
-def place(ledger: Ledger, command: PlaceOrder) -> Uuid:
+def place(ledger: Recorder, command: PlaceOrder) -> Uuid:
     """Create an order (`order.place`). The same again is no difference, another one is refused."""
     said = command.order
     held = find(ledger, Reference(command.shop, ReferenceKind.ORDER_NUMBER, said.order_number))
@@ -56,7 +56,7 @@ def place(ledger: Ledger, command: PlaceOrder) -> Uuid:
     return conclude(ledger, held, accept(held, command))
 
 
-def upsert(ledger: Ledger, command: UpsertOrder) -> Uuid:
+def upsert(ledger: Recorder, command: UpsertOrder) -> Uuid:
     """Create or change an order, trackings and attribution with it (`order.upsert`)."""
     said = command.order
     named = find(ledger, command.reference)
@@ -84,7 +84,7 @@ def upsert(ledger: Ledger, command: UpsertOrder) -> Uuid:
     return conclude(ledger, held, accept(order, command))
 
 
-def _numbered(ledger: Ledger, command: UpsertOrder, said: PlacementFields | None) -> Order | None:
+def _numbered(ledger: Recorder, command: UpsertOrder, said: PlacementFields | None) -> Order | None:
     """The order by the number inside the command, where its reference names none."""
     if said is None:
         return None
@@ -93,7 +93,7 @@ def _numbered(ledger: Ledger, command: UpsertOrder, said: PlacementFields | None
 
 
 def check_consistent(
-    ledger: Ledger,
+    ledger: Recorder,
     command: UpsertOrder,
     said: PlacementFields,
     held: Order | None,
@@ -138,7 +138,7 @@ def _is_uuid(text: str, order_id: Uuid) -> bool:
         return False
 
 
-def check_references(ledger: Ledger, shop: str, said: PlacementFields) -> None:
+def check_references(ledger: Recorder, shop: str, said: PlacementFields) -> None:
     """Refuse an external id or order name that another order has."""
     own_id = order_id_of(shop, said.order_number)
     for reference in references_of(shop, said):
@@ -166,7 +166,7 @@ def _with_external_id(said: PlacementFields, reference: Reference) -> PlacementF
     return said
 
 
-def _new_order(ledger: Ledger, shop: str, said: PlacementFields) -> Order:
+def _new_order(ledger: Recorder, shop: str, said: PlacementFields) -> Order:
     order_id = order_id_of(shop, said.order_number)
     placed_at = said.order_placed_at or ledger.now
     expected = said.expected_number_of_shipments or 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import RecordClaim
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import ClaimCopy
@@ -15,7 +15,7 @@ CLAIMS_MAX = 50
 """Most claims shown with one order; the newest are kept."""
 
 
-def record(ledger: Ledger, command: RecordClaim) -> Uuid:
+def record(ledger: Recorder, command: RecordClaim) -> Uuid:
     """Keep the newest copy of a claim. It is no news of the order: no event, no version step."""
     order = require(ledger, Reference(command.shop, ReferenceKind.UUID, command.order_id))
     claim = command.claim

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from operator import attrgetter
 
 from services.orders.domain.events.conclude import extend_owner, recompute_owners
-from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.parcel import SCANS_MAX, Parcel, normalise_number, owner_of
@@ -17,7 +17,7 @@ from services.orders.domain.tracking.scan import Eta, Scan
 from services.orders.domain.value import Value, replace
 
 
-def report(ledger: Ledger, command: ReportTracking) -> Uuid | None:
+def report(ledger: Recorder, command: ReportTracking) -> Uuid | None:
     """Add scans to a number. Those it has change nothing; those nobody owns yet wait on the number.
 
     Returns the order that heard of them; several when they fall to several owners: the first.
@@ -44,7 +44,7 @@ def report(ledger: Ledger, command: ReportTracking) -> Uuid | None:
     return _heard_by(ledger, merged, number)
 
 
-def _heard_by(ledger: Ledger, merged: Merged, number: str) -> Uuid | None:
+def _heard_by(ledger: Recorder, merged: Merged, number: str) -> Uuid | None:
     found = (owner_of(merged.parcel, scan) for scan in merged.new)
     owners = tuple(owner for owner in found if owner is not None)
     if merged.new and not owners and not merged.is_corrected:

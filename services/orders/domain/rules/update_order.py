@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.orders.domain.events.conclude import conclude
-from services.orders.domain.events.recorder import Ledger
+from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import CancelOrder, UpdateOrder, UpdateShipment
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, OrderStatus, Shipment, with_shipment
@@ -18,7 +18,7 @@ from services.orders.domain.rules.shipment_count import check_expected, settle
 from services.orders.domain.value import replace
 
 
-def update_order(ledger: Ledger, command: UpdateOrder) -> Uuid:
+def update_order(ledger: Recorder, command: UpdateOrder) -> Uuid:
     """Change the address, the expected number of shipments, or both."""
     held = require(ledger, command.reference)
     check_news(held, command)
@@ -35,7 +35,7 @@ def update_order(ledger: Ledger, command: UpdateOrder) -> Uuid:
     return conclude(ledger, held, accept(settle(order), command))
 
 
-def update_shipment(ledger: Ledger, command: UpdateShipment) -> Uuid:
+def update_shipment(ledger: Recorder, command: UpdateShipment) -> Uuid:
     """Change the URL and the contents of one parcel. Absent skips, an empty list empties."""
     held = require(ledger, command.reference)
     check_news(held, command)
@@ -94,7 +94,7 @@ def _by_id(order: Order, shipment_id: Uuid) -> Shipment:
     )
 
 
-def cancel(ledger: Ledger, command: CancelOrder) -> Uuid:
+def cancel(ledger: Recorder, command: CancelOrder) -> Uuid:
     """Cancel an order, whatever of it is sent already. Drafts are archived; twice is once."""
     held = require(ledger, command.reference)
     check_news(held, command)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.orders.domain.tracking.notifications import group_of_scan, is_fresh_scan
 from services.orders.domain.tracking.ordering import arrange, is_believed, sort_key
-from services.orders.domain.tracking.running_total import Taken, Tally
+from services.orders.domain.tracking.running_total import RunningTotal, Taken
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import TrackingState
 from services.orders.domain.value import Value
@@ -32,10 +32,10 @@ class Replay:
     def __init__(self, scans: Iterable[Scan], as_of: datetime) -> None:
         self._scans = list(scans)
         self._as_of = as_of
-        self._tally = None if self._scans else Tally()
+        self._tally = None if self._scans else RunningTotal()
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> RunningTotal:
         """The sum so far."""
         if self._tally is None:
             self._tally, _ = self._add_up(None)
@@ -67,10 +67,10 @@ class Replay:
         self._tally = tally
         return heard(scan, taken, tally, self._as_of)
 
-    def _add_up(self, new: Scan | None) -> tuple[Tally, Taken | None]:
+    def _add_up(self, new: Scan | None) -> tuple[RunningTotal, Taken | None]:
         """The sum of all scans, and what `new` did if it counts: news only as the last word."""
         ordered, aside = arrange(self._scans, self._as_of)
-        tally = Tally()
+        tally = RunningTotal()
         tally.leave(aside)
         found = None
         for scan in ordered:
@@ -82,7 +82,7 @@ class Replay:
         return tally, found
 
 
-def extend(tally: Tally, new: tuple[Scan, ...], now: datetime) -> list[Heard]:
+def extend(tally: RunningTotal, new: tuple[Scan, ...], now: datetime) -> list[Heard]:
     """Add scans to a tally, by time; none, and the tally is of no use, if one is not the next."""
     added: list[Heard] = []
     for scan in sorted(new, key=sort_key):
@@ -92,7 +92,7 @@ def extend(tally: Tally, new: tuple[Scan, ...], now: datetime) -> list[Heard]:
     return added
 
 
-def heard(scan: Scan, taken: Taken | None, tally: Tally, now: datetime) -> Heard:
+def heard(scan: Scan, taken: Taken | None, tally: RunningTotal, now: datetime) -> Heard:
     """What is to be said of a scan that was added to `tally`; `taken` is None if it was omitted."""
     state = tally.course.state()
     if taken is None:

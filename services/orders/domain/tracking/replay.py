@@ -14,7 +14,7 @@ from services.orders.domain.tracking.catalogue import Phase
 from services.orders.domain.tracking.ordering import SetAside, arrange
 from services.orders.domain.tracking.scan import Direction, Scan
 from services.orders.domain.tracking.state import Step, TrackingState
-from services.orders.domain.tracking.state_machine import Course
+from services.orders.domain.tracking.state_machine import StateMachine
 from services.orders.domain.value import Value
 
 
@@ -38,10 +38,10 @@ def start_of(direction: Direction) -> TrackingState:
     return TrackingState(phase=phase, direction=direction)
 
 
-def course_of(direction: Direction) -> Course:
+def course_of(direction: Direction) -> StateMachine:
     """The sum of no scan."""
     start = start_of(direction)
-    return Course(base=direction, phase=start.phase, direction=direction)
+    return StateMachine(base=direction, phase=start.phase, direction=direction)
 
 
 def travel(

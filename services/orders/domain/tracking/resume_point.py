@@ -13,7 +13,7 @@ RULES = f"1/{CHECKSUM}"
 
 Raise the number with any change to what scans add up to:
 `tests/unit/orders/tracking/test_rules_number.py` fails until it is raised. The catalogue's
-checksum changes by itself. Members of `Trail` are only added, with a default: replicas of the
+checksum changes by itself. Members of `ResumePoint` are only added, with a default: replicas of the
 version before read the trails of this one, to leave them.
 """
 
@@ -21,7 +21,7 @@ Moment: TypeAlias = tuple[datetime, int]
 """When a scan occurred, and its event's line in the catalogue."""
 
 
-class Trail(Value, frozen=True, kw_only=True):
+class ResumePoint(Value, frozen=True, kw_only=True):
     """What is kept with a parcel so that a scan behind all others is added to the stored state.
 
     Only of a parcel with one owner, whose shipment holds the state, and with no scan in the future.

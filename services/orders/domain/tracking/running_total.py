@@ -15,10 +15,10 @@ from services.orders.domain.tracking.ordering import (
     moment_of,
 )
 from services.orders.domain.tracking.replay import course_of
-from services.orders.domain.tracking.resume_point import RULES, Moment, Trail
+from services.orders.domain.tracking.resume_point import RULES, Moment, ResumePoint
 from services.orders.domain.tracking.scan import Direction, Precision, Scan
 from services.orders.domain.tracking.state import TrackingState, is_effective
-from services.orders.domain.tracking.state_machine import Course, Trouble
+from services.orders.domain.tracking.state_machine import StateMachine, Trouble
 from services.orders.domain.value import Value
 
 _DAY = timedelta(days=1)
@@ -34,10 +34,10 @@ class Taken(Value, frozen=True):
 
 
 @dataclass(slots=True)
-class Tally:
+class RunningTotal:
     """The sum of the scans so far; mutable, and lives no longer than one decision."""
 
-    course: Course = field(default_factory=lambda: course_of(Direction.MERCHANT_CUSTOMER))
+    course: StateMachine = field(default_factory=lambda: course_of(Direction.MERCHANT_CUSTOMER))
     has_moved: bool = False
     last: Moment | None = None
     last_day: Moment | None = None
@@ -48,9 +48,9 @@ class Tally:
     """Whether a scan is set aside that will count when its time comes."""
 
     @classmethod
-    def resumed(cls, state: TrackingState, trail: Trail) -> Tally:
+    def resumed(cls, state: TrackingState, trail: ResumePoint) -> RunningTotal:
         """The tally that `trail` was made of, whose state was `state`."""
-        course = Course.resumed(
+        course = StateMachine.resumed(
             Direction.MERCHANT_CUSTOMER,
             state,
             trouble=Trouble(trail.trouble) if trail.trouble else None,
@@ -68,11 +68,11 @@ class Tally:
             heard=set(trail.heard),
         )
 
-    def trail(self, scans: int) -> Trail | None:
+    def trail(self, scans: int) -> ResumePoint | None:
         """The trail to keep with a parcel of so many scans; None where time changes the sum."""
         if self.has_future:
             return None
-        return Trail(
+        return ResumePoint(
             rules=RULES,
             scans=scans,
             trouble=self.course.trouble,

@@ -57,7 +57,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(slots=True)
-class Course:
+class StateMachine:
     """The sum so far; mutable, and never seen outside one replay."""
 
     base: Direction
@@ -87,7 +87,7 @@ class Course:
         attempt_at: datetime | None,
         settled_at: datetime | None,
         carriers: set[str],
-    ) -> Course:
+    ) -> StateMachine:
         """The sum whose state was `state`, with what the state does not show of it."""
         return cls(
             base=base,

@@ -12,7 +12,7 @@ from services.runtime.outbox.delivery import AtLeastOnce, delete
 from services.runtime.outbox.outbox import Outbox, Outgoing
 from services.runtime.outbox.record_sender import send_rows
 from services.runtime.outbox.rows import OutboxRow, read_rows
-from services.runtime.outbox.shard_publisher import BYTES_A_SHARD, ROWS_A_SHARD, SQL, Lane
+from services.runtime.outbox.shard_publisher import BYTES_A_SHARD, ROWS_A_SHARD, SQL, ShardPublisher
 from services.runtime.outbox.wiring import ways_of
 from services.runtime.postgres.connections import connect, create_pool
 from tests.integration.runtime.conftest import NO_HEADERS, WRITTEN
@@ -122,7 +122,7 @@ async def lane(settings):
         )
         return connection
 
-    lane = Lane(
+    lane = ShardPublisher(
         range(settings.outbox_shards),
         connect=open_connection,
         open_publishing=lambda connection: AtLeastOnce(

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from services.runtime.outbox.outbox import Outbox, Outgoing
-from services.runtime.outbox.segments import OutboxParts
+from services.runtime.outbox.segments import OutboxSegments
 from services.runtime.outbox.shard_publisher import BYTES_A_SHARD, ROWS_A_SHARD, SQL
 from services.runtime.postgres.connections import connect
 from services.runtime.postgres.migrate import SERVICES_FOLDER, migrate
@@ -80,7 +80,7 @@ async def publish_all(connection):
 async def steady_load(owner, work, *, rotating):
     """Write and publish for some periods; what the outbox takes at the end of each."""
     noise, sizes = random.Random(5), []
-    parts = OutboxParts(WORN_BYTES)
+    parts = OutboxSegments(WORN_BYTES)
     for period in range(PERIODS):
         if rotating:
             await owner.execute("UPDATE orders.turn SET slot = $1", period % 3)
@@ -115,17 +115,17 @@ async def test_a_row_that_waits_keeps_its_part_and_its_place(owner, work):
         await owner.execute("UPDATE orders.turn SET slot = $1", slot)
         await Outbox(SHARDS).append(work, a_batch(noise))
 
-    assert await OutboxParts(worn_bytes=0).tidy(work) == []
+    assert await OutboxSegments(worn_bytes=0).tidy(work) == []
     found = await publish_all(work)
 
     assert found == sorted(found)
     assert len(found) == 5 * len({shard for shard, _ in found})
-    assert await OutboxParts(worn_bytes=0).tidy(work) == ["outbox_0", "outbox_2"]
+    assert await OutboxSegments(worn_bytes=0).tidy(work) == ["outbox_0", "outbox_2"]
 
 
 async def test_a_part_that_somebody_reads_is_left_for_later(owner, work, held_open):
     await held_open.fetchval("SELECT count(*) FROM orders.outbox_0")
-    parts = OutboxParts(worn_bytes=0)
+    parts = OutboxSegments(worn_bytes=0)
 
     await owner.execute(SLOT)
     await owner.execute("UPDATE orders.turn SET slot = 1")
@@ -143,7 +143,7 @@ async def test_a_writer_whose_transaction_is_open_is_never_truncated_away(
     async with writer.transaction():
         await Outbox(SHARDS).append(writer, a_batch(random.Random(9)))
         await owner.execute("UPDATE orders.turn SET slot = 1")
-        assert "outbox_0" not in await OutboxParts(worn_bytes=0).tidy(work)
+        assert "outbox_0" not in await OutboxSegments(worn_bytes=0).tidy(work)
     await writer.close()
 
     assert len(await publish_all(work)) > 0

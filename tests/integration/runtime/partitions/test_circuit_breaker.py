@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiokafka import TopicPartition
 
-from services.runtime.batch.items import Kind, Slot
+from services.runtime.batch.items import ItemRef, Kind
 from services.runtime.operations.partition_admin import By, PartitionActs
 from services.runtime.postgres.connections import connect
 from tests.integration.runtime.conftest import READ, until, values
@@ -29,7 +29,7 @@ class Failing:
 
     async def apply(self, connection, batch):
         for record in batch.records:
-            slot = Slot(record.coordinates, 0)
+            slot = ItemRef(record.coordinates, 0)
             sender = self.sender_of_malformed(record)
             if sender:
                 batch.report.malformed.append((slot, sender))

@@ -3,7 +3,7 @@
 import pytest
 from aiokafka import TopicPartition
 
-from services.runtime.partitions.crash_guard import TRIES_MAX, CarefulMode
+from services.runtime.partitions.crash_guard import TRIES_MAX, CrashGuard
 from services.runtime.partitions.positions import Positions
 from services.runtime.postgres.connections import connect
 
@@ -39,7 +39,7 @@ class Process:
     def __init__(self, connection):
         self.connection = connection
         self.positions = Positions("orders", "a-group")
-        self.careful = CarefulMode(self.positions, records=3)
+        self.careful = CrashGuard(self.positions, records=3)
 
     async def take(self):
         placed = await self.positions.place(self.connection, Log(), [HERE], {})
@@ -134,7 +134,7 @@ class Applied:
 
 
 def test_so_many_records_are_read_alone_and_then_no_more():
-    careful = CarefulMode(Positions("orders", "a-group"), records=2)
+    careful = CrashGuard(Positions("orders", "a-group"), records=2)
     careful.begin([HERE])
     records = [Record(HERE.topic, 0, n) for n in range(3)] + [Record(HERE.topic, 1, 0)]
 

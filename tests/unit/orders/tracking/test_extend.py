@@ -18,9 +18,9 @@ from services.orders.domain.model.decision import World
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.tracking.extend import Replay, extend
 from services.orders.domain.tracking.replay import travel
-from services.orders.domain.tracking.running_total import Tally
+from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Precision, Scan
-from services.orders.domain.tracking.state_machine import Course
+from services.orders.domain.tracking.state_machine import StateMachine
 from tests.unit.orders import oracle
 from tests.unit.orders.builders import DAY, HOUR, NOON, Desk, attach, place, report, scan
 from tests.unit.orders.histories import histories, lives
@@ -59,7 +59,7 @@ def test_p5_a_stored_state_with_its_trail_goes_on_as_if_it_were_added_up(found, 
         assert any(aside.cause == "in_future" for aside in travel(known, now).aside)
         return
     then = now + later * HOUR
-    tally = Tally.resumed(stored.course.state(), trail)
+    tally = RunningTotal.resumed(stored.course.state(), trail)
 
     told = extend(tally, new, then)
 
@@ -175,8 +175,10 @@ def test_the_newest_scan_is_added_to_the_state_only_where_that_is_the_same(comma
 def taken(monkeypatch):
     """The scans that were added up."""
     scans: list[Scan] = []
-    add = Course.add
-    monkeypatch.setattr(Course, "add", lambda self, each: scans.append(each) or add(self, each))
+    add = StateMachine.add
+    monkeypatch.setattr(
+        StateMachine, "add", lambda self, each: scans.append(each) or add(self, each)
+    )
     return scans
 
 

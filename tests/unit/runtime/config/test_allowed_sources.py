@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.config.allowed_sources import ANYBODY, Senders
+from services.runtime.config.allowed_sources import ANYBODY, AllowedSources
 from services.runtime.config.settings import Settings, SettingsError
-from services.runtime.config.source_lists import senders_of
+from services.runtime.config.source_lists import allowed_sources_of
 
 LISTS = """{
     "demo-shop": ["/shops/demo-shop", "https://erp.example/*/orders", "urn:x:[a]?"],
@@ -46,7 +46,7 @@ WITHOUT_DEFAULT = '{"demo-shop": ["/shops/demo-shop"]}'
     ],
 )
 def test_a_list_lets_in_whom_it_names(shop: str, source: str | None, is_allowed: bool) -> None:
-    refusal = Senders.parse(LISTS).refusal(shop, source)
+    refusal = AllowedSources.parse(LISTS).refusal(shop, source)
 
     assert (refusal is None) == is_allowed
     if refusal:
@@ -56,7 +56,7 @@ def test_a_list_lets_in_whom_it_names(shop: str, source: str | None, is_allowed:
 
 @pytest.mark.parametrize("source", ["/shops/another", None])
 def test_a_shop_without_a_list_is_open_unless_the_star_says_otherwise(source: str | None) -> None:
-    assert Senders.parse(WITHOUT_DEFAULT).refusal("another", source) is None
+    assert AllowedSources.parse(WITHOUT_DEFAULT).refusal("another", source) is None
     assert ANYBODY.refusal("another", source) is None
     assert not ANYBODY
 
@@ -80,7 +80,7 @@ def test_a_wrong_list_stops_the_start_and_says_how_it_is_written(
     file.write_text(text)
 
     with pytest.raises(SettingsError, match=said) as of_file:
-        senders_of(Settings(allowed_sources_file=file))
+        allowed_sources_of(Settings(allowed_sources_file=file))
 
     assert "ORDERFLOW_ALLOWED_SOURCES_FILE" in str(of_file.value)
     if text:  # An empty variable is as good as none.
@@ -93,11 +93,11 @@ def test_the_lists_come_from_a_variable_or_from_a_file_and_not_from_both(tmp_pat
     file = tmp_path / "sources.json"
     file.write_text(WITHOUT_DEFAULT)
 
-    said = senders_of(Settings(allowed_sources=WITHOUT_DEFAULT))
-    read = senders_of(Settings(allowed_sources_file=file))
+    said = allowed_sources_of(Settings(allowed_sources=WITHOUT_DEFAULT))
+    read = allowed_sources_of(Settings(allowed_sources_file=file))
 
-    assert said == read == Senders.parse(WITHOUT_DEFAULT)
+    assert said == read == AllowedSources.parse(WITHOUT_DEFAULT)
     with pytest.raises(SettingsError, match="both set"):
-        senders_of(Settings(allowed_sources=WITHOUT_DEFAULT, allowed_sources_file=file))
+        allowed_sources_of(Settings(allowed_sources=WITHOUT_DEFAULT, allowed_sources_file=file))
     with pytest.raises(SettingsError, match=r"cannot read .*gone\.json: No such file"):
-        senders_of(Settings(allowed_sources_file=tmp_path / "gone.json"))
+        allowed_sources_of(Settings(allowed_sources_file=tmp_path / "gone.json"))

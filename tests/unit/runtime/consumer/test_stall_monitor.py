@@ -3,7 +3,7 @@
 import pytest
 from aiokafka import TopicPartition
 
-from services.runtime.consumer.poll import TROUBLE_SECONDS, PollLoop
+from services.runtime.consumer.poll import TROUBLE_SECONDS, PollMonitor
 from services.runtime.consumer.stall_monitor import Reach, Stalls
 
 HERE, THERE = TopicPartition("orders.commands", 0), TopicPartition("orders.commands", 1)
@@ -89,7 +89,7 @@ class Time:
 
 
 def test_time_spent_applying_is_no_waiting():
-    loop = PollLoop(time := Time())
+    loop = PollMonitor(time := Time())
     time.now = 10
     with loop.applying():
         time.now = 70
@@ -100,7 +100,7 @@ def test_time_spent_applying_is_no_waiting():
 
 
 async def test_a_poll_that_fails_is_told_for_a_while():
-    loop = PollLoop(time := Time())
+    loop = PollMonitor(time := Time())
 
     async def poll():
         raise PermissionError("not your topic")

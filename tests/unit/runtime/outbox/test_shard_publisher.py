@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox import relay
-from services.runtime.outbox.relay import Relay, Ways
-from services.runtime.outbox.shard_publisher import Lane
+from services.runtime.outbox.relay import PublisherFactory, Relay
+from services.runtime.outbox.shard_publisher import ShardPublisher
 
 
 async def swallow_one_cancellation():
@@ -23,7 +23,7 @@ async def test_a_lane_that_swallows_a_cancellation_ends_all_the_same(monkeypatch
         service="orders",
         shards=2,
         poll_seconds=1.0,
-        ways=Ways(connect=None, together=None, alone=None),
+        ways=PublisherFactory(connect=None, together=None, alone=None),
         metrics=Metrics(),
         now=lambda: datetime(2026, 3, 1, tzinfo=UTC),
     )
@@ -45,7 +45,7 @@ async def test_a_lane_lives_on_when_a_task_of_its_client_was_cancelled():
     async def connect():
         raise asyncio.CancelledError
 
-    lane = Lane(
+    lane = ShardPublisher(
         [0],
         connect=connect,
         open_publishing=None,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.runtime.batch.items import WHOLE, Failure, Kind, Place
+from services.runtime.batch.items import WHOLE, Failure, Kind, QueuePosition
 from services.runtime.messages.records import Envelope
-from services.runtime.parking.gate import Lanes
+from services.runtime.parking.gate import ParkingGate
 from services.runtime.rejections import Rejection
 from tests.unit.runtime.parking.builders import (
     BUG,
@@ -20,7 +20,7 @@ class Run:
 
     def __init__(self, held=None, **batch):
         self.batch = a_batch(**batch)
-        self.lanes = Lanes(self.batch, held)
+        self.lanes = ParkingGate(self.batch, held)
 
     def offer(self, slot, names, *, fails=False):
         """Whether the item was decided; a failing one is parked, as a docket does."""
@@ -39,7 +39,7 @@ class Run:
 
 
 def test_with_nothing_parked_names_are_never_asked_for():
-    lanes = Lanes(a_batch())
+    lanes = ParkingGate(a_batch())
 
     assert lanes.admits(a_slot(1), lambda: pytest.fail("names cost something"))
     assert lanes.report.heard == [a_slot(1)]
@@ -75,7 +75,7 @@ def test_what_came_before_the_failure_is_untouched():
 
 @pytest.mark.parametrize(("names", "is_decided"), [("A", False), ("AB", False), ("B", True)])
 def test_new_items_stand_behind_what_is_stored(names, is_decided):
-    run = Run(held={"A": Place(9, 0)})
+    run = Run(held={"A": QueuePosition(9, 0)})
 
     assert run.offer(a_slot(1), names) is is_decided
 
@@ -91,7 +91,7 @@ def test_a_doomed_item_is_parked_with_its_failure_and_never_heard():
 
 
 def test_a_doomed_item_behind_another_is_behind():
-    run = Run(held={"A": Place(1, 0)}, doomed={a_slot(1): Failure(Kind.WRITE, "refused")})
+    run = Run(held={"A": QueuePosition(1, 0)}, doomed={a_slot(1): Failure(Kind.WRITE, "refused")})
 
     run.offer(a_slot(1), "A")
 
@@ -99,7 +99,7 @@ def test_a_doomed_item_behind_another_is_behind():
 
 
 def test_a_crash_stays_a_crash_behind_another():
-    run = Run(held={"A": Place(1, 0)})
+    run = Run(held={"A": QueuePosition(1, 0)})
     slot = a_slot(1, WHOLE)
     run.lanes.begin(slot)
 
@@ -114,8 +114,8 @@ def test_a_crash_stays_a_crash_behind_another():
 def test_a_retried_item_looks_only_at_what_stands_before_it():
     row = a_row(5, a_slot(1), "A")
 
-    assert Run(held={"A": Place(6, 0)}, retried=(row,)).offer(a_slot(1), "A")
-    assert not Run(held={"A": Place(4, 0)}, retried=(row,)).offer(a_slot(1), "A")
+    assert Run(held={"A": QueuePosition(6, 0)}, retried=(row,)).offer(a_slot(1), "A")
+    assert not Run(held={"A": QueuePosition(4, 0)}, retried=(row,)).offer(a_slot(1), "A")
 
 
 def test_a_retried_item_that_is_decided_leaves_and_frees_the_next():
@@ -136,14 +136,14 @@ def test_a_retried_item_that_fails_stays_and_holds_the_next():
     assert not run.offer(a_slot(2), "A")
 
     (staying,) = run.lanes.staying
-    assert (staying.parked.place, staying.attempts) == (Place(1, 0), 2)
+    assert (staying.parked.place, staying.attempts) == (QueuePosition(1, 0), 2)
     assert run.lanes.joining == []
     assert [each.became for each in run.batch.report.settled] == ["parked", "behind"]
 
 
 def test_names_once_given_stay():
     row = a_row(2, a_slot(1), "A")
-    run = Run(held={"A": Place(1, 0)}, retried=(row,))
+    run = Run(held={"A": QueuePosition(1, 0)}, retried=(row,))
 
     assert not run.offer(a_slot(1), "B")
 
@@ -158,7 +158,7 @@ def test_names_found_since_are_added():
 
 
 def test_a_failed_item_found_behind_another_rests_until_that_is_gone():
-    run = Run(held={"A": Place(1, 0)}, retried=(a_row(2, a_slot(1), "A"),))
+    run = Run(held={"A": QueuePosition(1, 0)}, retried=(a_row(2, a_slot(1), "A"),))
 
     run.offer(a_slot(1), "A")
 
@@ -168,7 +168,7 @@ def test_a_failed_item_found_behind_another_rests_until_that_is_gone():
 
 def test_a_crashed_record_behind_another_stays_for_the_operator():
     row = a_row(2, a_slot(1, WHOLE), "A", Kind.CRASH)
-    run = Run(held={"A": Place(1, 0)}, retried=(row,))
+    run = Run(held={"A": QueuePosition(1, 0)}, retried=(row,))
 
     assert not run.offer(a_slot(1, 0), "A")
     assert not run.offer(a_slot(1, 1), "B")
@@ -220,7 +220,7 @@ def a_refusal(slot, reason="invalid_fields"):
 
 
 def test_malformed_items_end_at_once_and_are_told_by_source():
-    run = Run(held={"A": Place(1, 0)})
+    run = Run(held={"A": QueuePosition(1, 0)})
 
     run.lanes.begin(a_slot(1))
     assert run.lanes.refuses(a_slot(1), a_refusal(a_slot(1)))
@@ -231,7 +231,7 @@ def test_malformed_items_end_at_once_and_are_told_by_source():
 @pytest.mark.parametrize(("before", "ends"), [(1, False), (9, True)])
 def test_a_dismissed_item_ends_in_its_turn(before, ends):
     row = a_row(5, a_slot(1), "A")
-    run = Run(held={"A": Place(before, 0)}, retried=(row,))
+    run = Run(held={"A": QueuePosition(before, 0)}, retried=(row,))
 
     run.lanes.begin(row.slot)
     assert run.lanes.refuses(row.slot, a_refusal(row.slot, "skipped_by_operator")) is ends

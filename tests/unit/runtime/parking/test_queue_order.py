@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.runtime.batch.items import Kind, Place
-from services.runtime.parking.gate import Lanes
+from services.runtime.batch.items import Kind, QueuePosition
+from services.runtime.parking.gate import ParkingGate
 from tests.unit.runtime.parking.builders import BUG, a_batch, a_row, a_slot, an_entrant
 
 NAMES = "ABCDE"
@@ -32,7 +32,7 @@ class Pipeline:
 
     def arrive(self, items):
         """A batch of new items, and which of them were delayed though nothing held them."""
-        lanes = Lanes(a_batch(), self._held({}))
+        lanes = ParkingGate(a_batch(), self._held({}))
         for names, failures in items:
             slot = a_slot(len(self.arrived))
             self.arrived[slot], self.failures[slot] = names, failures
@@ -43,7 +43,7 @@ class Pipeline:
         """Some of the queue again, in its order."""
         places = sorted(self.queue)
         rows = tuple(self.queue[p] for n, p in enumerate(places) if n in chosen)
-        lanes = Lanes(a_batch(retried=rows), self._held({row.place for row in rows}))
+        lanes = ParkingGate(a_batch(retried=rows), self._held({row.place for row in rows}))
         for row in rows:
             self._offer(lanes, row.slot)
         self._keep(lanes)
@@ -88,7 +88,7 @@ class Pipeline:
         for place in lanes.ended:
             del self.queue[place]
         for joining in lanes.joining:
-            place = Place(next(self._ids), 0)
+            place = QueuePosition(next(self._ids), 0)
             slot, names = joining.entrant.slot, joining.entrant.names
             self.queue[place] = a_row(place, slot, names, joining.failure.kind)
         for staying in lanes.staying:
