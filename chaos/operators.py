@@ -20,7 +20,8 @@ from services.runtime.batch.items import Kind
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.parking import operations
-from services.runtime.parking.operations import Result, Selection
+from services.runtime.parking.keys import parking_key
+from services.runtime.parking.operations import ParkedSelection, Result
 from services.runtime.postgres.connections import connect
 
 ACTED_ON = 0.6
@@ -31,7 +32,7 @@ ENDED = ("applied", "no_change", "rejected", "waiting")
 """What an item became that is not parked any more."""
 WHY = "the campaign's operator"
 
-Act = Callable[[asyncpg.Connection, Selection], Awaitable[Result]]
+Act = Callable[[asyncpg.Connection, ParkedSelection], Awaitable[Result]]
 
 
 class Operators:
@@ -77,7 +78,7 @@ class Operators:
         crashes = [each for each in parked if each.kind == Kind.CRASH]
         decided = b""
         for service in sorted({each.service for each in crashes}):
-            which = Selection(kind=Kind.CRASH)
+            which = ParkedSelection(kind=Kind.CRASH)
             _, result = await self._until_done(service, which, self._retrying(service))
             decided += b"".join(
                 item.parked.original.value or b"" for item in result.items if item.became in ENDED
@@ -124,12 +125,16 @@ class Operators:
         Raises:
             AssertionError: nothing is parked of the order, or the act does not succeed.
         """
-        which = Selection(name=f"order:{order_id(DIARY_SHOP, diary.number)}", kind=kind)
+        which = ParkedSelection(
+            parking_key=parking_key(order_id(DIARY_SHOP, diary.number)), kind=kind
+        )
         tries, result = await self._until_done("orders", which, act)
         # After a commit whose answer was lost there is nothing left to act on.
         assert result.items or tries > 1, f"nothing is parked of {diary.key}"
 
-    async def _until_done(self, service: str, which: Selection, act: Act) -> tuple[int, Result]:
+    async def _until_done(
+        self, service: str, which: ParkedSelection, act: Act
+    ) -> tuple[int, Result]:
         """One act in one transaction; tried again while the database is away or locked."""
         tries = 1
         while True:
@@ -141,7 +146,7 @@ class Operators:
                 tries += 1
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _once(self, service: str, which: Selection, act: Act) -> Result:
+    async def _once(self, service: str, which: ParkedSelection, act: Act) -> Result:
         connection = await connect(self._settings, service, "operator")
         try:
             async with connection.transaction():

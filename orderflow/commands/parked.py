@@ -31,7 +31,7 @@ from orderflow.parked.find import (
 )
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
-from services.runtime.parking.selection import Neighbours, Selection
+from services.runtime.parking.selection import Neighbours, ParkedSelection
 
 app = typer.Typer(
     cls=Commands,
@@ -104,7 +104,11 @@ def show(
 
 
 async def _look(
-    settings: Settings, names: list[str], service: str | None, selection: Selection, limit: int
+    settings: Settings,
+    names: list[str],
+    service: str | None,
+    selection: ParkedSelection,
+    limit: int,
 ) -> tuple[list[Held], int]:
     """What is listed, and how many items are parked at all."""
     services = chosen_services(service)
@@ -113,8 +117,8 @@ async def _look(
         named = await find_named(settings, names, service)
         found = [Held(of, each) for of, its in named.items() for each in its]
     else:
-        if selection == Selection():
-            selection = Selection(heads_only=True)
+        if selection == ParkedSelection():
+            selection = ParkedSelection(heads_only=True)
         found = await find_all(settings, services, selection, limit)
     return found, await count_all(settings, services)
 

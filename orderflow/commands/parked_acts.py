@@ -28,7 +28,7 @@ from services.runtime.batch.items import Kind, Parked
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.messages.records import Original
-from services.runtime.parking.selection import Selection
+from services.runtime.parking.selection import ParkedSelection
 
 ITEM = "PLACE|TOPIC/PARTITION/OFFSET[#INDEX]"
 
@@ -53,7 +53,7 @@ ParkedBefore = Annotated[
     str | None, typer.Option(help=f"Parked before then, in business time. {INSTANT}")
 ]
 
-Chosen = Mapping[str, Selection]
+Chosen = Mapping[str, ParkedSelection]
 """What is meant, by service."""
 
 
@@ -84,7 +84,7 @@ def _by_name_or_filter(verb: Verb, help_: str) -> Callable[..., None]:
         if items:
             see_that_no_filter(selection)
             chosen = run(_named(settings, items, service))
-        elif everything or selection != Selection():
+        elif everything or selection != ParkedSelection():
             chosen = dict.fromkeys(within_reach(settings, chosen_services(service)), selection)
         else:
             raise WrongArgument(
@@ -127,7 +127,7 @@ def edit_and_retry(  # noqa: PLR0917 - the command line passes them by name
     (parked,) = its
     doing.value = _new_value(parked, value)
     _check_value(settings, whose, parked, doing.value, unchecked=unchecked)
-    _do(doing, {whose: Selection(places=(parked.place,))}, json=json)
+    _do(doing, {whose: ParkedSelection(positions=(parked.position,))}, json=json)
 
 
 COMMANDS: Mapping[str, Callable[..., None]] = {
@@ -167,19 +167,21 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
 # Which items, and which value.
 
 
-def see_that_no_filter(selection: Selection) -> None:
+def see_that_no_filter(selection: ParkedSelection) -> None:
     """Named items are meant as they are.
 
     Raises:
         WrongArgument: there is a filter as well.
     """
-    if selection != Selection():
+    if selection != ParkedSelection():
         raise WrongArgument("name items, or give a filter: not both")
 
 
 async def _named(settings: Settings, items: Sequence[str], service: str | None) -> Chosen:
     found = await find_named(settings, items, service)
-    return {of: Selection(places=tuple(p.place for p in its)) for of, its in found.items()}
+    return {
+        of: ParkedSelection(positions=tuple(p.position for p in its)) for of, its in found.items()
+    }
 
 
 def _new_value(parked: Parked, file: Path | None) -> bytes:

@@ -28,8 +28,8 @@ from services.runtime.operations import audit
 from services.runtime.operations.audit import Act
 from services.runtime.outbox import shard_count
 from services.runtime.parking import operations
-from services.runtime.parking.operations import Meant, Result
-from services.runtime.parking.selection import Selection
+from services.runtime.parking.operations import Result, Target
+from services.runtime.parking.selection import ParkedSelection
 from services.runtime.postgres.connections import Connection, transaction
 from services.runtime.retry import backoff_seconds, is_contention
 
@@ -87,7 +87,7 @@ class Doing:
     untried: int = 0
 
     async def run(
-        self, connection: Connection, service: str, selection: Selection
+        self, connection: Connection, service: str, selection: ParkedSelection
     ) -> AsyncIterator[Fate]:
         """Act on one service's items, step by step; what was told is done.
 
@@ -100,45 +100,45 @@ class Doing:
             for fate in await self._tried(connection, apply, service, selection):
                 yield fate
             return
-        meant: Meant | None = selection
-        while meant is not None:
-            result = await self._step(connection, apply, service, meant)
+        target: Target | None = selection
+        while target is not None:
+            result = await self._step(connection, apply, service, target)
             for fate in self._fates(service, result):
                 yield fate
-            meant = result.rest
+            target = result.remainder
 
     async def _tried(
-        self, connection: Connection, apply: ApplyBatch, service: str, selection: Selection
+        self, connection: Connection, apply: ApplyBatch, service: str, selection: ParkedSelection
     ) -> list[Fate]:
         """What would become of the items. Told only when the transaction is over: who reads it
         slowly, page by page, must not hold the locks of the orders meanwhile.
         """
         fates: list[Fate] = []
-        meant: Meant | None = selection
+        target: Target | None = selection
         tried = 0
         async with transaction(connection, is_trial=True):
-            while meant is not None:
-                result = await self._step(connection, apply, service, meant)
+            while target is not None:
+                result = await self._step(connection, apply, service, target)
                 fates += self._fates(service, result)
-                meant, tried = result.rest, tried + len(result.items)
-                if result.rest and tried >= TRIED_MAX:
-                    self.untried += result.rest.count
+                target, tried = result.remainder, tried + len(result.items)
+                if result.remainder and tried >= TRIED_MAX:
+                    self.untried += result.remainder.count
                     break
         return fates
 
     async def _step(
-        self, connection: Connection, apply: ApplyBatch, service: str, meant: Meant
+        self, connection: Connection, apply: ApplyBatch, service: str, target: Target
     ) -> Result:
         """One transaction, begun anew where another one was in its way."""
         for attempt in range(TRIES):
             try:
                 with _unlogged():
                     async with connection.transaction():
-                        result = await self._act(connection, apply, meant)
+                        result = await self._act(connection, apply, target)
                         if not self.is_try:
                             await audit.write(connection, list(self._acts(service, result)))
                     return result
-            except operations.NotOne:
+            except operations.NotOneItem:
                 raise CommandError("the item is parked no longer: nothing was done") from None
             except asyncpg.LockNotAvailableError:
                 self._give_up()
@@ -158,20 +158,20 @@ class Doing:
             "done: try again"
         ) from None
 
-    async def _act(self, connection: Connection, apply: ApplyBatch, meant: Meant) -> Result:
+    async def _act(self, connection: Connection, apply: ApplyBatch, target: Target) -> Result:
         now, why = clock_of(self.settings).now(), self.signature.reason
         match self.verb:
             case Verb.SKIP:
-                return await operations.skip(connection, apply, meant, now=now, detail=why)
+                return await operations.skip(connection, apply, target, now=now, detail=why)
             case Verb.DISCARD:
-                return await operations.discard(connection, apply, meant, now=now, detail=why)
-            case Verb.EDIT if isinstance(meant, Selection):
+                return await operations.discard(connection, apply, target, now=now, detail=why)
+            case Verb.EDIT if isinstance(target, ParkedSelection):
                 value = self.value or b""
                 return await operations.edit_and_retry(
-                    connection, apply, meant, now=now, value=value
+                    connection, apply, target, now=now, value=value
                 )
             case _:
-                return await operations.retry(connection, apply, meant, now=now)
+                return await operations.retry(connection, apply, target, now=now)
 
     # What became of them, and who did it.
 
@@ -180,20 +180,20 @@ class Doing:
         became: dict[QueuePosition, Counter[str]] = {}
         last: dict[QueuePosition, RetryResult] = {}
         for each in result.items:
-            place = each.parked.place
-            became.setdefault(place, Counter())[each.became] += 1
-            last[place] = each
-        for place, each in last.items():
-            is_meant = self.verb is Verb.DISCARD or place in result.chosen
+            position = each.parked.position
+            became.setdefault(position, Counter())[each.became] += 1
+            last[position] = each
+        for position, each in last.items():
+            is_meant = self.verb is Verb.DISCARD or position in result.chosen
             act = self.verb.act if is_meant else Verb.RETRY.act
-            yield Fate(service, act, each.parked, became[place], each.detail)
+            yield Fate(service, act, each.parked, became[position], each.detail)
 
     def _acts(self, service: str, result: Result) -> Iterator[Act]:
         """What was tried or ended, item by item; an item that stays as it is has no act."""
         before = result.before
         for fate in self._fates(service, result):
             at, parked = fate.parked.original.coordinates, fate.parked
-            is_edited = before is not None and before.place == parked.place
+            is_edited = before is not None and before.position == parked.position
             if fate.stays and not is_edited:
                 continue
             detail = _detail(fate, self.verb)
@@ -254,7 +254,7 @@ def _detail(fate: Fate, verb: Verb) -> dict[str, Any]:
     """What can be read nowhere else once the item has left the queue."""
     failure = fate.parked.failure
     told: dict[str, Any] = {
-        "place": str(fate.parked.place),
+        "place": str(fate.parked.position),
         "kind": failure.kind,
         "became": fate.outcome,
         "detail": fate.detail,

@@ -12,11 +12,12 @@ from orderflow.console.terminal import CommandError, WrongArgument
 from orderflow.rejected.query import order_named
 from schemas.topics import TOPICS
 from services.orders.domain.model.ids import order_id_of
-from services.runtime.batch.items import WHOLE, Kind, Parked, QueuePosition, order_name
+from services.runtime.batch.items import WHOLE, Kind, Parked, QueuePosition
 from services.runtime.config.settings import Settings
 from services.runtime.parking import queue
 from services.runtime.parking import selection as selecting
-from services.runtime.parking.selection import Neighbours, Selection
+from services.runtime.parking.keys import parking_key
+from services.runtime.parking.selection import Neighbours, ParkedSelection
 
 ITEMS_MAX = 1_000
 NEIGHBOURS_SHOWN = 20
@@ -44,7 +45,7 @@ class Filters:
     error: str | None
     parked_before: str | None
 
-    def selection(self, now: datetime) -> Selection:
+    def selection(self, now: datetime) -> ParkedSelection:
         """The items that are meant.
 
         Raises:
@@ -55,11 +56,13 @@ class Filters:
         shop_and_number = order_named(self.order)
         if shop_and_number and self.name:
             raise WrongArgument("--order stands for a --name: give one of them")
-        return Selection(
+        return ParkedSelection(
             topic=self.topic,
             partition=self.partition,
             kind=self.kind,
-            name=order_name(order_id_of(*shop_and_number)) if shop_and_number else self.name,
+            parking_key=parking_key(order_id_of(*shop_and_number))
+            if shop_and_number
+            else self.name,
             key=None if self.key is None else self.key.encode(),
             error_contains=self.error,
             parked_before=instant_of(self.parked_before, now),
@@ -72,7 +75,7 @@ def spot_named(parked: Parked) -> Spot:
 
 
 async def find_all(
-    settings: Settings, services: Sequence[str], selection: Selection, limit: int
+    settings: Settings, services: Sequence[str], selection: ParkedSelection, limit: int
 ) -> list[Held]:
     """Parked items of the services that have a database here, each service's in queue order."""
     found: list[Held] = []
@@ -104,14 +107,14 @@ async def find_named(
     found: dict[str, dict[QueuePosition, Parked]] = {}
     for text in names:
         for held in await _find_one(settings, text, service):
-            found.setdefault(held.service, {})[held.parked.place] = held.parked
+            found.setdefault(held.service, {})[held.parked.position] = held.parked
     return {of: list(its.values()) for of, its in found.items()}
 
 
 async def look_around(settings: Settings, held: Held) -> Neighbours:
     """What an item stands behind, and what stands behind it."""
     async with opened(settings, held.service) as connection:
-        return await selecting.neighbours(connection, held.parked.place, NEIGHBOURS_SHOWN)
+        return await selecting.neighbours(connection, held.parked.position, NEIGHBOURS_SHOWN)
 
 
 async def _find_one(settings: Settings, text: str, service: str | None) -> list[Held]:
@@ -126,18 +129,18 @@ async def _find_one(settings: Settings, text: str, service: str | None) -> list[
     return found
 
 
-def _meant_by(text: str) -> tuple[Selection, list[str]]:
+def _meant_by(text: str) -> tuple[ParkedSelection, list[str]]:
     """What a place, or where a record lies, selects, and the services that may have it."""
     if place := _PLACE.fullmatch(text):
         at = QueuePosition(int(place["id"]), int(place["nth"] or 0))
-        return Selection(places=(at,)), chosen_services(None)
+        return ParkedSelection(positions=(at,)), chosen_services(None)
     if "/" not in text:
         raise WrongArgument(
             f"{text!r} names no item: write its place, such as 17, or topic/partition/offset#index"
         )
     spot = spot_of(text)
     at_ = spot.coordinates
-    selection = Selection(
+    selection = ParkedSelection(
         topic=at_.topic, partition=at_.partition, offset=at_.offset, index=spot.index
     )
     return selection, readers_of(at_.topic)

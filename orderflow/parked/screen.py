@@ -43,7 +43,7 @@ def show_list(items: Sequence[Held]) -> None:
 def _cells(held: Held) -> tuple[str, ...]:
     parked = held.parked
     return (
-        str(parked.place),
+        str(parked.position),
         held.service,
         str(spot_named(parked)),
         parked.type or "-",
@@ -64,7 +64,9 @@ def show(held: Held, around: Neighbours) -> None:
     """One parked item whole, and who stands around it."""
     parked, original = held.parked, held.parked.original
     envelope = readable_envelope(original)
-    out.print(f"[bold]{parked.place}[/] {escape(str(spot_named(parked)))} parked by {held.service}")
+    out.print(
+        f"[bold]{parked.position}[/] {escape(str(spot_named(parked)))} parked by {held.service}"
+    )
     lines = {
         "kind": f"{parked.failure.kind}: {parked.failure.error}",
         "parked": f"{_second(parked.parked_at)}Z, business time",
@@ -75,8 +77,8 @@ def show(held: Held, around: Neighbours) -> None:
         "sender": envelope.source or "-",
         "id": envelope.id or "- (known by where it lay)",
         "item": f"{parked.item_id or '-'}",
-        "names": ", ".join(sorted(parked.names)) or "-",
-        "after": ", ".join(map(_named, around.before)) or "nothing",
+        "names": ", ".join(sorted(parked.keys)) or "-",
+        "after": ", ".join(map(_named, around.ahead)) or "nothing",
     }
     for name, text in lines.items():
         out.print(f"  [dim]{name:<9}[/]{escape(text)}")
@@ -92,7 +94,7 @@ def show(held: Held, around: Neighbours) -> None:
 
 
 def _named(parked: Parked) -> str:
-    return f"{parked.place} ({spot_named(parked)})"
+    return f"{parked.position} ({spot_named(parked)})"
 
 
 def as_json(held: Held) -> dict[str, Any]:
@@ -100,7 +102,7 @@ def as_json(held: Held) -> dict[str, Any]:
     parked, at = held.parked, held.parked.original.coordinates
     return {
         "service": held.service,
-        "place": str(parked.place),
+        "place": str(parked.position),
         "topic": at.topic,
         "partition": at.partition,
         "offset": at.offset,
@@ -123,10 +125,10 @@ def whole_as_json(held: Held, around: Neighbours) -> dict[str, Any]:
     original = held.parked.original
     return as_json(held) | {
         "behind": around.behind_total,
-        "names": sorted(held.parked.names),
+        "names": sorted(held.parked.keys),
         "traceback": held.parked.failure.traceback,
-        "before_it": [str(each.place) for each in around.before],
-        "behind_it": [str(each.place) for each in around.behind],
+        "before_it": [str(each.position) for each in around.ahead],
+        "behind_it": [str(each.position) for each in around.behind],
         "original_headers": headers_as_json(original.headers),
         "original": value_as_json(original.value),
     }
@@ -145,7 +147,7 @@ def fate_line(fate: Fate, *, is_try: bool) -> str:
     detail = f": {fate.detail}" if fate.detail else ""
     verb = "would be: " if is_try else ""
     said = f"{verb}{', '.join(words)}{detail}"
-    return f"{parked.place}  {spot_named(parked)}  {parked.type or '-'}  {said}"
+    return f"{parked.position}  {spot_named(parked)}  {parked.type or '-'}  {said}"
 
 
 def fate_as_json(fate: Fate, *, is_try: bool) -> dict[str, Any]:
@@ -153,7 +155,7 @@ def fate_as_json(fate: Fate, *, is_try: bool) -> dict[str, Any]:
     at = fate.parked.original.coordinates
     return {
         "service": fate.service,
-        "place": str(fate.parked.place),
+        "place": str(fate.parked.position),
         "topic": at.topic,
         "partition": at.partition,
         "offset": at.offset,

@@ -11,11 +11,11 @@ from asyncpg import Connection
 from services.analytics import store
 from services.analytics.domain.folding import fold
 from services.analytics.intake import (
-    Arrived,
-    Telling,
-    entrant_of,
+    Intake,
+    ReadEvent,
+    event_candidate,
     read_batch,
-    unread_entrant,
+    unread_candidate,
 )
 from services.analytics.messages import READERS
 from services.runtime import rejections
@@ -43,27 +43,27 @@ class EventBatches:
         self._metrics = metrics
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
-        """Merge a batch's news into the facts, in the caller's transaction."""
+        """Merge the news of a batch into the facts, in the caller's transaction."""
         started = time.perf_counter()
-        arrived = read_batch(batch)
+        intake = read_batch(batch)
         count_roads(READERS, self._metrics, SERVICE)
         self._observe("decode", time.perf_counter() - started)
-        lanes = await self._queue.open(connection, batch, arrived.names)
-        tellings, refused = _admitted(arrived, lanes)
+        gate = await self._queue.open_gate(connection, batch, intake.parking_keys)
+        events, refused = _pass(intake, gate)
         decided = time.perf_counter()
-        await store.save(connection, fold(each.news for each in tellings if each.news))
+        await store.save(connection, fold(each.news for each in events if each.news))
         outgoing = await rejections.save(connection, refused, source=SOURCE, now=batch.now)
         await self._outbox.append(connection, outgoing, step=batch.step)
-        await self._queue.save(connection, batch, lanes)
+        await self._queue.save(connection, batch, gate)
         self._observe("write", time.perf_counter() - decided)
         if not batch.is_trial:
-            self._tell(tellings, refused)
+            self._count_and_log(events, refused)
 
     def _observe(self, stage: str, seconds: float) -> None:
         self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(seconds)
 
-    def _tell(self, tellings: Sequence[Telling], refused: Sequence[Rejection]) -> None:
-        for each in tellings:
+    def _count_and_log(self, events: Sequence[ReadEvent], refused: Sequence[Rejection]) -> None:
+        for each in events:
             topic = each.original.coordinates.topic
             self._metrics.items_total.labels(SERVICE, topic, "applied", "").inc()
         for refusal in refused:
@@ -73,22 +73,15 @@ class EventBatches:
             item_log.tell(item_log.REJECTED, item, service=SERVICE, reason=reason)
 
 
-def _admitted(arrived: Arrived, lanes: ParkingGate) -> tuple[list[Telling], list[Rejection]]:
-    """What may be folded in and refused now: not what stands behind a parked event of its order."""
-    for unread in arrived.unread:
-        lanes.begin(ItemRef(unread.original.coordinates, unread.index))
-        lanes.fail(unread_entrant(unread), unread.failure)
-    tellings = []
-    for each in arrived.tellings:
-        slot = ItemRef(each.original.coordinates, 0)
-        lanes.begin(slot)
-        if lanes.admits(slot, partial(entrant_of, each)):
-            lanes.settle(slot, "applied")
-            tellings.append(each)
-    refused = []
-    for refusal in arrived.refused:
-        slot = ItemRef(refusal.original.coordinates, refusal.index)
-        lanes.begin(slot)
-        if lanes.refuses(slot, refusal):
-            refused.append(refusal)
-    return tellings, refused
+def _pass(intake: Intake, gate: ParkingGate) -> tuple[list[ReadEvent], list[Rejection]]:
+    """The events to fold in and the records to refuse now, without those that are parked."""
+    for unread in intake.unread:
+        gate.park(unread_candidate(unread), unread.failure)
+    events = []
+    for each in intake.events:
+        ref = ItemRef(each.original.coordinates, 0)
+        with gate.turn(ref, partial(event_candidate, each)) as turn:
+            if not turn.blocked:
+                turn.done("applied")
+                events.append(each)
+    return events, [each for each in intake.refused if gate.refuse(each)]

@@ -1,4 +1,4 @@
-"""What a batch brings: news, what is refused for its sender, and what is parked."""
+"""What a batch holds: events that were read, refused records, and records known to fail."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from services.runtime.batch.items import (
     ItemRef,
     Kind,
     ParkingCandidate,
-    order_name,
 )
 from services.runtime.messages.records import Malformed, Original, readable_envelope
+from services.runtime.parking.keys import parking_keys
 from services.runtime.rejections import Rejection
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """One record and what it says; None: nothing that is kept."""
+class ReadEvent:
+    """One event that was read; `news` is None where it says nothing that is kept."""
 
     original: Original
     news: News | None
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """A record that is known to fail, and is parked without being read."""
+class UnreadEvent:
+    """A record that is known to fail; it is parked without being read."""
 
     original: Original
     index: int
@@ -39,77 +39,76 @@ class Unread:
 
 
 @dataclass(slots=True)
-class Arrived:
-    """A batch's records, sorted."""
+class Intake:
+    """The records of a batch by what is to be done with them."""
 
-    tellings: list[Telling] = field(default_factory=list)
+    events: list[ReadEvent] = field(default_factory=list)
     refused: list[Rejection] = field(default_factory=list)
-    unread: list[Unread] = field(default_factory=list)
+    unread: list[UnreadEvent] = field(default_factory=list)
 
-    def names(self) -> set[str]:
-        """Every order that they are about."""
-        named = [*map(names_of, self.tellings), *map(key_names, self.unread)]
-        return set().union(*named)
+    def parking_keys(self) -> set[str]:
+        """The parking keys of every order that the records are about."""
+        return set().union(*map(event_keys, self.events), *map(unread_keys, self.unread))
 
 
-def read_batch(batch: Batch) -> Arrived:
-    """Sort what a batch brings.
+def read_batch(batch: Batch) -> Intake:
+    """Sort the records of a batch.
 
     Raises:
         ItemFailed: a record cannot be read for a reason that is not its sender's.
     """
-    arrived = Arrived()
+    intake = Intake()
     for row in batch.retried:
-        if row.place in batch.dismissed:
-            end = batch.dismissed[row.place]
+        if row.position in batch.dismissed:
+            end = batch.dismissed[row.position]
             envelope = readable_envelope(row.original)
-            arrived.refused.append(Rejection(row.original, 0, envelope, end.reason, end.detail))
+            intake.refused.append(Rejection(row.original, 0, envelope, end.reason, end.detail))
         else:
-            _read(arrived, batch, row.original, row.index)
+            _read(intake, batch, row.original, row.index)
     for record in batch.records:
-        _read(arrived, batch, record, WHOLE)
-    return arrived
+        _read(intake, batch, record, WHOLE)
+    return intake
 
 
-def entrant_of(telling: Telling) -> ParkingCandidate:
-    """An event as the queue of parked items sees it."""
-    type_ = readable_envelope(telling.original).type
-    return ParkingCandidate(telling.original, 0, None, type_, names_of(telling))
+def event_candidate(event: ReadEvent) -> ParkingCandidate:
+    """An event that was read, with the key of its order."""
+    type_ = readable_envelope(event.original).type
+    return ParkingCandidate(event.original, 0, None, type_, event_keys(event))
 
 
-def unread_entrant(unread: Unread) -> ParkingCandidate:
-    """A record that is parked unread, under the order that its key names."""
+def unread_candidate(unread: UnreadEvent) -> ParkingCandidate:
+    """A record that is parked unread, with the key of the order that the record's key names."""
     type_ = readable_envelope(unread.original).type
-    return ParkingCandidate(unread.original, unread.index, None, type_, key_names(unread))
+    return ParkingCandidate(unread.original, unread.index, None, type_, unread_keys(unread))
 
 
-def names_of(telling: Telling) -> frozenset[str]:
-    """The order an event is about."""
-    news = telling.news
+def event_keys(event: ReadEvent) -> frozenset[str]:
+    """The parking key of the order that an event is about; none where nothing of it is kept."""
+    news = event.news
     if news is None:
         return frozenset()
     about = news.claim if isinstance(news, ClaimNews) else news.order
-    return frozenset({order_name(about.order_id)})
+    return parking_keys([about.order_id])
 
 
-def key_names(unread: Unread) -> frozenset[str]:
-    """The order that the key of a record names."""
+def unread_keys(unread: UnreadEvent) -> frozenset[str]:
+    """The parking key of the order that the key of a record names; none where it names none."""
     try:
-        return frozenset({order_name(UUID((unread.original.key or b"").decode()))})
-    except ValueError:  # Also what is not UTF-8.
+        return parking_keys([UUID((unread.original.key or b"").decode())])
+    except ValueError:  # Also raised for what is not UTF-8.
         return frozenset()
 
 
-def _read(arrived: Arrived, batch: Batch, record: Original, index: int) -> None:
-    slot = ItemRef(record.coordinates, index)
-    if slot in batch.doomed:
-        arrived.unread.append(Unread(record, index, batch.doomed[slot]))
+def _read(intake: Intake, batch: Batch, record: Original, index: int) -> None:
+    ref = ItemRef(record.coordinates, index)
+    if ref in batch.doomed:
+        intake.unread.append(UnreadEvent(record, index, batch.doomed[ref]))
         return
     try:
-        arrived.tellings.append(Telling(record, read_news(record)))
+        intake.events.append(ReadEvent(record, read_news(record)))
     except Malformed as error:
         envelope = readable_envelope(record)
         refusal = Rejection(record, 0, envelope, error.reason, error.detail, error.errors)
-        arrived.refused.append(refusal)
+        intake.refused.append(refusal)
     except Exception as error:
-        raise ItemFailed(slot, Kind.READING) from error
+        raise ItemFailed(ref, Kind.READING) from error

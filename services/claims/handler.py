@@ -17,7 +17,7 @@ from services.claims import store
 from services.claims.domain.decision import ClaimEvent, Outcome
 from services.claims.domain.references import ORDER, ids_in
 from services.claims.intake import Intake, read
-from services.claims.loading import gather
+from services.claims.loading import load
 from services.claims.messages.decode import READERS
 from services.claims.messages.encode import SOURCE, Surroundings, outgoing_event
 from services.claims.unit_of_work import Decided, UnitOfWork
@@ -30,7 +30,6 @@ from services.runtime.messages.records import FieldError
 from services.runtime.observability import item_log as telling
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.outbox import Outbox, Outgoing
-from services.runtime.parking.gate import ParkingGate
 from services.runtime.parking.queue import Queue
 from services.runtime.postgres.connections import Connection
 from services.runtime.rejections import Rejection
@@ -61,12 +60,12 @@ class ClaimBatches:
         """Take in the news of orders and decide every command, in the caller's transaction."""
         for part in _parts(batch):
             started = time.perf_counter()
-            inbox = read(part, self._senders)
+            intake = read(part, self._senders)
             count_roads(READERS, self._metrics, SERVICE)
             self._observe("decode", started)
-            await self._work(connection, inbox, part)
+            await self._work(connection, intake, part)
             if not part.is_trial:
-                self._count_news(inbox)
+                self._count_news(intake)
 
     async def sweep(self, connection: Connection, batch: Batch) -> int:
         """Refuse what has waited too long in business time; returns how many items ended.
@@ -74,55 +73,56 @@ class ClaimBatches:
         It goes the way of a batch, so that it locks in the same sequence and decides once more:
         an item is refused for the reason it waited, as things stand now.
         """
-        names = await store.find_expired(connection, batch.now, SWEEP_ITEMS)
-        if not names:
+        keys = await store.find_expired(connection, batch.now, SWEEP_ITEMS)
+        if not keys:
             return 0
-        docket = await self._work(connection, Intake(revisited=names, doomed=batch.doomed), batch)
-        await store.forget_orders(connection, ids_in(names, ORDER))
-        await store.forget_anchors(connection, names)
-        ended = sum(each.decision.outcome is not Outcome.WAITING for each in docket.decided)
-        return ended + len(docket.lanes.joining)
+        unit = await self._work(connection, Intake(revisited=keys, doomed=batch.doomed), batch)
+        await store.forget_orders(connection, ids_in(keys, ORDER))
+        await store.forget_anchors(connection, keys)
+        ended = sum(each.decision.outcome is not Outcome.WAITING for each in unit.decided)
+        return ended + len(unit.gate.newly_parked)
 
-    async def _work(self, connection: Connection, inbox: Intake, batch: Batch) -> UnitOfWork:
+    async def _work(self, connection: Connection, intake: Intake, batch: Batch) -> UnitOfWork:
         started = time.perf_counter()
-        gathered = await gather(connection, inbox, partial(self._queue.open, connection, batch))
+        open_gate = partial(self._queue.open_gate, connection, batch)
+        loaded = await load(connection, intake, open_gate)
         started = self._observe("read", started)
-        docket = UnitOfWork(batch.now, self._wait, gathered)
-        docket.run()
-        refused = _ended(gathered.lanes, inbox.refused)
+        unit = UnitOfWork(batch.now, self._wait, loaded)
+        unit.run()
+        refused = [each for each in intake.refused if loaded.gate.refuse(each)]
         started = self._observe("decide", started)
-        await self._write(connection, docket, refused, batch)
+        await self._write(connection, unit, refused, batch)
         self._observe("write", started)
         if not batch.is_trial:
-            self._count(docket, refused)
-        return docket
+            self._count(unit, refused)
+        return unit
 
     # Write.
 
     async def _write(
         self,
         connection: Connection,
-        docket: UnitOfWork,
+        unit: UnitOfWork,
         malformed: Sequence[Rejection],
         batch: Batch,
     ) -> None:
-        await store.save_sequences(connection, docket.sequences)
-        await store.save_claims(connection, docket.claims.values())
-        await self._write_waiting(connection, docket)
-        await store.forget_anchors(connection, docket.gathered.claim_names)
+        await store.save_sequences(connection, unit.sequences)
+        await store.save_claims(connection, unit.claims.values())
+        await self._write_waiting(connection, unit)
+        await store.forget_anchors(connection, unit.loaded.claim_keys)
         refused = [
             *malformed,
-            *(_rejection(d) for d in docket.decided if d.decision.outcome is Outcome.REJECTED),
+            *(_rejection(d) for d in unit.decided if d.decision.outcome is Outcome.REJECTED),
         ]
-        told = await rejections.save(connection, refused, source=SOURCE, now=docket.now)
-        records = [*self._events(docket), *told]
+        told = await rejections.save(connection, refused, source=SOURCE, now=unit.now)
+        records = [*self._events(unit), *told]
         await self._outbox.append(connection, records, caused_at=batch.caused_at, step=batch.step)
-        await self._queue.save(connection, batch, docket.lanes)
+        await self._queue.save(connection, batch, unit.gate)
 
-    async def _write_waiting(self, connection: Connection, docket: UnitOfWork) -> None:
+    async def _write_waiting(self, connection: Connection, unit: UnitOfWork) -> None:
         """Items that ended wait no longer; those that now wait for something else are moved."""
-        ended, kept = list(docket.gathered.ended), []
-        for each in docket.decided:
+        ended, kept = list(unit.loaded.ended), []
+        for each in unit.decided:
             task, waits_for = each.task, each.decision.waits_for
             if task.waits_for == waits_for:
                 continue
@@ -130,31 +130,31 @@ class ClaimBatches:
             if task.waits_for:
                 ended.append(identity)
             if waits_for:
-                until = docket.expires_at(task)
+                until = unit.expires_at(task)
                 kept.append(Waiting(identity, waits_for, task.original, 0, until))
         await waiting.remove(connection, ended)
         await waiting.save(connection, kept)
 
-    def _events(self, docket: UnitOfWork) -> list[Outgoing]:
+    def _events(self, unit: UnitOfWork) -> list[Outgoing]:
         """Events in the order they were decided.
 
         Raises:
             ItemFailed: what was decided of an item cannot be written down.
         """
         return [
-            self._event(docket, each, event)
-            for each in docket.decided
+            self._event(unit, each, event)
+            for each in unit.decided
             if (event := each.decision.event)
         ]
 
-    def _event(self, docket: UnitOfWork, each: Decided, event: ClaimEvent) -> Outgoing:
+    def _event(self, unit: UnitOfWork, each: Decided, event: ClaimEvent) -> Outgoing:
         task = each.task
         try:
             return outgoing_event(
                 event,
-                Surroundings(docket.gathered.contexts[event.claim.order_id], each.claims),
+                Surroundings(unit.loaded.contexts[event.claim.order_id], each.claims),
                 (task.original, task.envelope),
-                now=docket.now,
+                now=unit.now,
                 bytes_max=self._event_bytes_max,
             )
         except Exception as error:
@@ -167,30 +167,30 @@ class ClaimBatches:
         self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(now - started)
         return now
 
-    def _count_news(self, inbox: Intake) -> None:
+    def _count_news(self, intake: Intake) -> None:
         """Events of orders have no outcome of their own but that they were taken in."""
-        topics = Counter(telling.original.coordinates.topic for telling in inbox.tellings)
-        topics.update(slot.at.topic for slot in inbox.without_news)
+        topics = Counter(event.original.coordinates.topic for event in intake.events)
+        topics.update(ref.at.topic for ref in intake.without_news)
         for topic, count in topics.items():
             self._metrics.items_total.labels(SERVICE, topic, "applied", "").inc(count)
 
-    def _count(self, docket: UnitOfWork, malformed: Sequence[Rejection]) -> None:
-        for each in docket.decided:
+    def _count(self, unit: UnitOfWork, malformed: Sequence[Rejection]) -> None:
+        for each in unit.decided:
             decision, topic = each.decision, each.task.original.coordinates.topic
             if decision.outcome is Outcome.WAITING and each.task.waits_for:
                 continue  # Counted when it began to wait.
             reason = decision.reason or ""
             self._metrics.items_total.labels(SERVICE, topic, decision.outcome, reason).inc()
-            self._log(docket, each)
+            self._log(unit, each)
         for refused in malformed:
             item = (refused.original, refused.envelope, refused.index)
             telling.tell(telling.REJECTED, item, service=SERVICE, reason=refused.reason)
             topic = refused.original.coordinates.topic
             self._metrics.items_total.labels(SERVICE, topic, "rejected", refused.reason).inc()
 
-    def _log(self, docket: UnitOfWork, each: Decided) -> None:
+    def _log(self, unit: UnitOfWork, each: Decided) -> None:
         decision, task = each.decision, each.task
-        order, reason = docket.gathered.order_of(task), decision.reason or ""
+        order, reason = unit.loaded.order_of(task), decision.reason or ""
         if decision.outcome in _LOGGED:
             item = (task.original, task.envelope, 0)
             event = _LOGGED[decision.outcome]
@@ -217,18 +217,7 @@ def _parts(batch: Batch) -> Iterator[Batch]:
 
 def _work_of(row: Parked) -> tuple[bool, object]:
     is_command = row.original.coordinates.topic == CLAIMS_COMMANDS
-    return is_command, row.place if row.index == WHOLE else None
-
-
-def _ended(lanes: ParkingGate, refused: Sequence[Rejection]) -> list[Rejection]:
-    """Those of the refused that may end now: one that was parked may stand behind another."""
-    ended = []
-    for each in refused:
-        slot = ItemRef(each.original.coordinates, each.index)
-        lanes.begin(slot)
-        if lanes.refuses(slot, each):
-            ended.append(each)
-    return ended
+    return is_command, row.position if row.index == WHOLE else None
 
 
 def _rejection(each: Decided) -> Rejection:

@@ -1,4 +1,4 @@
-"""What a batch brings: news of orders, commands to decide, and what cannot be read."""
+"""What a batch holds: events of orders, commands to decide, and items that cannot be read."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ class Task:
     envelope: Envelope
     command: Command
     waits_for: str | None = None
-    """What it has waited for; None for an item of the batch."""
+    """The key it has waited for; None for an item of the batch."""
     expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """One record's news of an order."""
+class OrderEvent:
+    """One event of an order, read."""
 
     original: Original
     news: OrderNews
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """A record or a waiting item that is known to fail, and is parked without being read."""
+class UnreadItem:
+    """A record or a waiting item that is known to fail; it is parked without being read."""
 
     original: Original
     index: int
@@ -71,37 +71,37 @@ class Unread:
 
 @dataclass(slots=True)
 class Intake:
-    """What is to be done, in the order it came."""
+    """The items of a batch by what is to be done with them, each list in the order they came."""
 
-    tellings: list[Telling] = field(default_factory=list)
+    events: list[OrderEvent] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
     refused: list[Rejection] = field(default_factory=list)
     revisited: set[str] = field(default_factory=set)
-    """Names whose waiting items are looked at again although nothing is new: they may be late."""
-    unread: list[Unread] = field(default_factory=list)
+    """Keys whose waiting items are decided again without news: their time may be over."""
+    unread: list[UnreadItem] = field(default_factory=list)
     doomed: Mapping[ItemRef, Failure] = field(default_factory=dict)
     without_news: list[ItemRef] = field(default_factory=list)
-    """Records that were read and ask for nothing."""
+    """Records that were read and say nothing that this service keeps."""
 
     @property
     def news(self) -> list[OrderNews]:
-        """What the records tell of orders."""
-        return [telling.news for telling in self.tellings]
+        """What the events say of orders."""
+        return [event.news for event in self.events]
 
     def newest(self) -> dict[Uuid, OrderNews]:
         """The newest news of each order."""
         return _newest(self.news)
 
-    def told_claims(self) -> dict[Uuid, list[ToldClaim]]:
-        """What snapshots tell of the claims of each order, oldest first."""
+    def snapshot_claims(self) -> dict[Uuid, list[ToldClaim]]:
+        """The claims in snapshots, by order, oldest first."""
         found: dict[Uuid, list[ToldClaim]] = {}
         for news in self.news:
             if news.claims:
                 found.setdefault(news.order.order_id, []).extend(news.claims)
-        return {order: sorted(told, key=_sequence) for order, told in found.items()}
+        return {order: sorted(claims, key=_sequence) for order, claims in found.items()}
 
     def all_claims_told_at(self) -> dict[Uuid, datetime]:
-        """When the newest event was decided that leaves out no claim of its order."""
+        """By order: when the newest event was decided that leaves out no claim of the order."""
         found: dict[Uuid, datetime] = {}
         for news in self.news:
             at, order = news.all_claims_told_at, news.order.order_id
@@ -110,53 +110,53 @@ class Intake:
         return found
 
     def before_the_cut(self) -> list[OrderNews]:
-        """Of orders whose newest news were cut: the newest that still had their lines."""
+        """For orders whose newest news have no lines: the newest news that have them."""
         cut = {order for order, news in self.newest().items() if news.lines_cut}
         whole = [n for n in self.news if n.order.order_id in cut and not n.lines_cut]
         return list(_newest(whole).values())
 
 
-def _sequence(told: ToldClaim) -> int:
-    return told.sequence
+def _sequence(claim: ToldClaim) -> int:
+    return claim.sequence
 
 
-def _newest(told: Sequence[OrderNews]) -> dict[Uuid, OrderNews]:
-    versions = newest(news.order for news in told)
+def _newest(events: Sequence[OrderNews]) -> dict[Uuid, OrderNews]:
+    versions = newest(news.order for news in events)
     return {
-        news.order.order_id: news for news in told if news.order is versions[news.order.order_id]
+        news.order.order_id: news for news in events if news.order is versions[news.order.order_id]
     }
 
 
 def read(batch: Batch, senders: AllowedSources = ANYBODY) -> Intake:
-    """Sort what a batch brings; malformed records, and commands of senders who may not speak for
-    their shop, are set aside for their senders.
+    """Sort the items of a batch. Refused: malformed records, and commands of senders who may not
+    write for the shop.
 
     Raises:
         ItemFailed: a record cannot be read for a reason that is not its sender's.
     """
-    inbox = Intake(doomed=batch.doomed)
+    intake = Intake(doomed=batch.doomed)
     for row in batch.retried:
-        if row.place in batch.dismissed:
-            inbox.refused.append(_dismissal(row, batch.dismissed[row.place]))
+        if row.position in batch.dismissed:
+            intake.refused.append(_dismissal(row, batch.dismissed[row.position]))
         else:
-            _read(inbox, row.original, row.index, senders)
+            _read(intake, row.original, row.index, senders)
     for record in batch.records:
-        _read(inbox, record, WHOLE, senders)
-    return inbox
+        _read(intake, record, WHOLE, senders)
+    return intake
 
 
-def _read(inbox: Intake, record: Original, index: int, senders: AllowedSources) -> None:
-    slot = ItemRef(record.coordinates, index)
-    if slot in inbox.doomed:
-        inbox.unread.append(Unread(record, index, inbox.doomed[slot]))
+def _read(intake: Intake, record: Original, index: int, senders: AllowedSources) -> None:
+    ref = ItemRef(record.coordinates, index)
+    if ref in intake.doomed:
+        intake.unread.append(UnreadItem(record, index, intake.doomed[ref]))
         return
     try:
-        # An item that was read before was let in then; what is whole never was.
-        _put(inbox, record, senders if index == WHOLE else ANYBODY)
+        # The sender of an item that was read before was checked then; a whole record's was not.
+        _put(intake, record, senders if index == WHOLE else ANYBODY)
     except Malformed as error:
-        inbox.refused.append(refusal(record, error))
+        intake.refused.append(refusal(record, error))
     except Exception as error:
-        raise ItemFailed(slot, Kind.READING) from error
+        raise ItemFailed(ref, Kind.READING) from error
 
 
 def _dismissal(row: Parked, end: Dismissal) -> Rejection:
@@ -165,13 +165,13 @@ def _dismissal(row: Parked, end: Dismissal) -> Rejection:
 
 
 def refusal(original: Original, error: Malformed) -> Rejection:
-    """A message that cannot be read, as its sender is told."""
+    """The refusal of a message that cannot be read."""
     envelope = readable_envelope(original)
     return Rejection(original, 0, envelope, error.reason, error.detail, error.errors)
 
 
 def waited(row: Waiting) -> Task:
-    """A waiting item, to be decided again.
+    """The task of a waiting row, to be decided again.
 
     Raises:
         Malformed: it was readable when it came, but not to this version of the contract.
@@ -186,21 +186,25 @@ def waited(row: Waiting) -> Task:
     return Task(row.original, envelope, command, row.waits_for, row.expires_at)
 
 
-def _put(inbox: Intake, record: Original, senders: AllowedSources) -> None:
+def _put(intake: Intake, record: Original, senders: AllowedSources) -> None:
     if record.coordinates.topic == CLAIMS_COMMANDS:
         envelope, command = read_command(record)
         _admit(envelope, command, senders)
-        inbox.tasks.append(Task(record, envelope, command))
+        intake.tasks.append(Task(record, envelope, command))
         return
     news = read_news(record)
     if news:
-        inbox.tellings.append(Telling(record, news))
+        intake.events.append(OrderEvent(record, news))
     else:
-        inbox.without_news.append(ItemRef(record.coordinates, 0))
+        intake.without_news.append(ItemRef(record.coordinates, 0))
 
 
 def _admit(envelope: Envelope, command: Command, senders: AllowedSources) -> None:
-    """Before anything is locked, so that a stranger's command touches nothing."""
+    """Check the sender before anything is locked, so that a refused command touches nothing.
+
+    Raises:
+        Malformed: the sender may not write for the shop.
+    """
     shop = command.order.shop if isinstance(command, OpenClaim) else command.shop
     detail = senders.refusal(shop, envelope.source)
     if detail:

@@ -4,16 +4,17 @@ A claim and its order must never miss each other, whichever transaction comes fi
 therefore lock the same row before they look at, or write, what waits:
 
 - An order whose id is known (by number or uuid) is its own anchor: a claim that names it makes the
-  row at version 0 and locks it; the order's event locks it with the very upsert that fills it.
-- An external id or order name has a row in `anchor`, made and locked by whoever comes first. Once
-  the name is resolved it never changes, so it needs no lock any more.
-- A claim that is updated before it is there has a row in `anchor` too, locked by whoever opens it
-  or takes it out of a snapshot, and by whoever finds it missing, who then looks once more. The row
-  goes when nothing waits: after the commit the claim itself is there to be found.
+  row at version 0 and locks it; the order's event locks it with the upsert that fills it.
+- An external id or order name has a row in `anchor`, made and locked by the transaction that comes
+  first. Once the key is resolved it never changes, so it needs no lock any more.
+- A claim that is updated before it is there has a row in `anchor` too. It is locked by the
+  transaction that opens the claim or takes it out of a snapshot, and by the one that finds it
+  missing and then reads once more. The row goes when nothing waits: after the commit the claim
+  itself is found.
 
 So either the order's transaction sees the waiting item (the claim came first and has committed),
 or the claim's transaction sees the order. All take their locks in one sequence: anchors of orders
-by name, orders by id, items that wait for orders, anchors of claims by name, items that wait for
+by key, orders by id, items that wait for orders, anchors of claims by key, items that wait for
 claims.
 """
 
@@ -35,22 +36,22 @@ from services.claims.domain.order_copy import OrderCopy
 from services.claims.domain.references import (
     CLAIM,
     ORDER,
-    anchor_name,
+    anchor_key,
     anchors_of,
-    claim_name,
+    claim_key,
     ids_in,
     known_id,
-    order_name,
+    order_key,
 )
-from services.claims.intake import Intake, Task, Unread, refusal, waited
+from services.claims.intake import Intake, Task, UnreadItem, refusal, waited
 from services.claims.messages.decode import OrderNews
 from services.claims.messages.order_document import order_in
 from services.claims.messages.snapshots import ToldClaim
 from services.claims.parking_keys import (
-    names_of,
-    telling_entrant,
-    telling_names,
-    unread_names,
+    event_candidate,
+    event_keys,
+    task_keys,
+    unread_keys,
 )
 from services.claims.store import StoredOrder
 from services.runtime.batch.items import ItemRef
@@ -63,28 +64,28 @@ from services.runtime.waiting.store import Waiting
 
 
 @dataclass(slots=True)
-class Gathered:
-    """All that a batch's decisions meet; every order in it is locked."""
+class Loaded:
+    """All that the decisions of a batch read; every order in it is locked."""
 
     tasks: list[Task]
     """To decide, in this order: what waited for the batch's orders, then the batch's own."""
     awaiting: dict[str, list[Task]]
-    """What waits for claims that may be opened now, by name, oldest first."""
-    lanes: ParkingGate = field(init=False)
+    """Tasks that wait for claims that may be opened now, by key, oldest first."""
+    gate: ParkingGate = field(init=False)
     states: dict[Uuid, OrderClaims] = field(default_factory=dict)
     contexts: dict[Uuid, bytes] = field(default_factory=dict)
     anchors: dict[str, Uuid] = field(default_factory=dict)
     owners: dict[Uuid, Uuid] = field(default_factory=dict)
     """The order of each claim that was there before the batch."""
-    told: dict[Uuid, Claim] = field(default_factory=dict)
-    """Claims that a snapshot told and that were not known so: to be written."""
+    snapshot_claims: dict[Uuid, Claim] = field(default_factory=dict)
+    """Claims in a snapshot that are newer than what is stored: to be written."""
     sequences: dict[Uuid, int] = field(default_factory=dict)
     """The number of the last event of their orders."""
-    claim_names: set[str] = field(default_factory=set)
-    """Locked names of claims: whoever waits for them finds the claim itself after the commit."""
+    claim_keys: set[str] = field(default_factory=set)
+    """Locked keys of claims: a transaction that waits for one finds the claim after the commit."""
     ended: list[Uuid] = field(default_factory=list)
-    """Waiting items that cannot be read any more, or are parked: they wait no longer."""
-    unread: list[Unread] = field(default_factory=list)
+    """Waiting items that can no longer be read, or are parked: they wait no longer."""
+    unread: list[UnreadItem] = field(default_factory=list)
 
     def order_of(self, task: Task) -> Uuid | None:
         """The order a task is about, if it is known."""
@@ -93,94 +94,93 @@ class Gathered:
             return self.owners.get(command.claim_id)
         if task.waits_for and task.waits_for.startswith(ORDER):
             return task.waits_for.removeprefix(ORDER)
-        return known_id(command.order) or self.anchors.get(anchor_name(command.order))
+        return known_id(command.order) or self.anchors.get(anchor_key(command.order))
 
     def is_seen(self, order: Uuid) -> bool:
-        """Whether any event told of the order."""
+        """Whether any event of the order was read."""
         state = self.states.get(order)
         return state is not None and state.order.is_seen
 
 
-OpenLanes = Callable[[Callable[[], Collection[str]]], Awaitable[ParkingGate]]
+OpenGate = Callable[[Callable[[], Collection[str]]], Awaitable[ParkingGate]]
 
 
-async def gather(connection: Connection, inbox: Intake, open_lanes: OpenLanes) -> Gathered:
-    """Lock and read, in the sequence the module describes.
+async def load(connection: Connection, intake: Intake, open_gate: OpenGate) -> Loaded:
+    """Lock and read, in the sequence that the module describes.
 
-    What is parked is looked up before the orders are locked, for news are written by that very
-    statement. That is early enough: what came before on the same partition is committed, by the
-    fence, and no order is promised between partitions.
+    Parked items are read before the orders are locked, because the statement that locks the orders
+    also writes the news. That is early enough: what came before on the same partition is committed,
+    by the fence, and no order is promised between partitions.
 
     Raises:
-        Contended: a claim appeared between two looks; the batch must be read again.
+        Contended: a claim appeared between two reads; the batch must be read again.
     """
-    gathered = Gathered(list(inbox.tasks), {}, unread=list(inbox.unread))
-    resolved = await _lock_names(connection, inbox, gathered)
-    await _find_owners(connection, inbox, gathered)
-    gathered.lanes = await open_lanes(lambda: _all_names(inbox, gathered))
-    _admit_news(inbox, gathered.lanes)
-    renewed = await _lock_orders(connection, inbox, gathered)
-    called = {name for name, order in resolved.items() if order in renewed}
-    called |= {order_name(order) for order in renewed}
-    await _call_waiting(connection, inbox, gathered, called | inbox.revisited)
-    await _read_states(connection, inbox, gathered)
-    await _lock_claims(connection, inbox, gathered)
-    return gathered
+    loaded = Loaded(list(intake.tasks), {}, unread=list(intake.unread))
+    resolved = await _lock_anchors(connection, intake, loaded)
+    await _find_owners(connection, intake, loaded)
+    loaded.gate = await open_gate(lambda: _all_keys(intake, loaded))
+    _pass_events(intake, loaded.gate)
+    renewed = await _lock_orders(connection, intake, loaded)
+    appeared = {key for key, order in resolved.items() if order in renewed}
+    appeared |= {order_key(order) for order in renewed}
+    await _wake(connection, intake, loaded, appeared | intake.revisited)
+    await _read_states(connection, intake, loaded)
+    await _lock_claims(connection, intake, loaded)
+    return loaded
 
 
-async def _lock_names(connection: Connection, inbox: Intake, gathered: Gathered) -> dict[str, Uuid]:
-    """Lock the names of orders; returns those the news resolve."""
-    resolved = {name: news.order.order_id for news in inbox.news for name in anchors_of(news.order)}
+async def _lock_anchors(connection: Connection, intake: Intake, loaded: Loaded) -> dict[str, Uuid]:
+    """Lock the anchors of orders; returns the orders of those that the news resolve."""
+    resolved = {key: news.order.order_id for news in intake.news for key in anchors_of(news.order)}
     wanted = {
-        anchor_name(task.command.order)
-        for task in inbox.tasks
+        anchor_key(task.command.order)
+        for task in intake.tasks
         if isinstance(task.command, OpenClaim) and known_id(task.command.order) is None
     }
-    wanted |= {name for name in inbox.revisited if not name.startswith((ORDER, CLAIM))}
+    wanted |= {key for key in intake.revisited if not key.startswith((ORDER, CLAIM))}
     await store.save_anchors(connection, {**dict.fromkeys(wanted), **resolved})
-    gathered.anchors = await store.read_anchors(connection, wanted)
+    loaded.anchors = await store.read_anchors(connection, wanted)
     return resolved
 
 
-async def _find_owners(connection: Connection, inbox: Intake, gathered: Gathered) -> None:
-    changes = [t.command for t in inbox.tasks if not isinstance(t.command, OpenClaim)]
-    asked = {command.claim_id for command in changes} | ids_in(inbox.revisited, CLAIM)
-    gathered.owners = await store.find_claims(connection, asked)
+async def _find_owners(connection: Connection, intake: Intake, loaded: Loaded) -> None:
+    changes = [t.command for t in intake.tasks if not isinstance(t.command, OpenClaim)]
+    asked = {command.claim_id for command in changes} | ids_in(intake.revisited, CLAIM)
+    loaded.owners = await store.find_claims(connection, asked)
 
 
-def _all_names(inbox: Intake, gathered: Gathered) -> set[str]:
-    """Every name of what the batch brings, and of what it may call."""
-    found = set(inbox.revisited)
-    found.update(*map(telling_names, inbox.tellings), *map(unread_names, inbox.unread))
-    for task in inbox.tasks:
-        found |= names_of(task, gathered.order_of(task))
+def _all_keys(intake: Intake, loaded: Loaded) -> set[str]:
+    """Every parking key of the items of the batch, and of those that it may wake."""
+    found = set(intake.revisited)
+    found.update(*map(event_keys, intake.events), *map(unread_keys, intake.unread))
+    for task in intake.tasks:
+        found |= task_keys(task, loaded.order_of(task))
     return found
 
 
-def _admit_news(inbox: Intake, lanes: ParkingGate) -> None:
-    """Leave out news of orders that have an earlier item parked."""
-    admitted = []
-    for telling in inbox.tellings:
-        slot = ItemRef(telling.original.coordinates, 0)
-        lanes.begin(slot)
-        if lanes.admits(slot, partial(telling_entrant, telling)):
-            lanes.settle(slot, "applied")
-            admitted.append(telling)
-    inbox.tellings = admitted
-    for slot in inbox.without_news:
-        lanes.begin(slot)
-        lanes.settle(slot, "applied")
+def _pass_events(intake: Intake, gate: ParkingGate) -> None:
+    """Leave out events of orders that have an earlier item parked."""
+    passed = []
+    for event in intake.events:
+        ref = ItemRef(event.original.coordinates, 0)
+        with gate.turn(ref, partial(event_candidate, event)) as turn:
+            if not turn.blocked:
+                turn.done("applied")
+                passed.append(event)
+    intake.events = passed
+    for ref in intake.without_news:
+        gate.end(ref, "applied")
 
 
-async def _lock_orders(connection: Connection, inbox: Intake, gathered: Gathered) -> set[Uuid]:
-    """Make, lock and renew the orders; returns those the news are new to."""
-    newest = inbox.newest()
-    touched = {order for task in inbox.tasks if (order := gathered.order_of(task))}
-    touched |= {*gathered.owners.values(), *gathered.anchors.values()}
-    touched |= ids_in(inbox.revisited, ORDER)
-    # Seldom any: first what the newest left out, so that it is there to be kept.
-    await store.save_orders(connection, [_row(news) for news in inbox.before_the_cut()])
-    told_at = inbox.all_claims_told_at()
+async def _lock_orders(connection: Connection, intake: Intake, loaded: Loaded) -> set[Uuid]:
+    """Make, lock and renew the orders; returns those for which the news are new."""
+    newest = intake.newest()
+    touched = {order for task in intake.tasks if (order := loaded.order_of(task))}
+    touched |= {*loaded.owners.values(), *loaded.anchors.values()}
+    touched |= ids_in(intake.revisited, ORDER)
+    # Seldom any: news that had lines which the newest news left out come first, to be kept.
+    await store.save_orders(connection, [_row(news) for news in intake.before_the_cut()])
+    told_at = intake.all_claims_told_at()
     rows = [_row(news, told_at.get(order)) for order, news in newest.items()]
     rows += [StoredOrder(order) for order in touched - newest.keys()]
     return await store.save_orders(connection, rows) & newest.keys()
@@ -198,86 +198,84 @@ def _row(news: OrderNews, all_claims_told_at: datetime | None = None) -> StoredO
     )
 
 
-async def _call_waiting(
-    connection: Connection, inbox: Intake, gathered: Gathered, names: set[str]
-) -> None:
-    """Put what waited for the names before the batch's own tasks."""
-    known = {claim_name(claim) for claim in gathered.owners}
-    names = {name for name in names if not name.startswith(CLAIM) or name in known}
-    if not names:
+async def _wake(connection: Connection, intake: Intake, loaded: Loaded, keys: set[str]) -> None:
+    """Put the items that waited for the keys before the batch's own tasks."""
+    known = {claim_key(claim) for claim in loaded.owners}
+    keys = {key for key in keys if not key.startswith(CLAIM) or key in known}
+    if not keys:
         return
-    rows = await waiting.take(connection, names)
-    gathered.anchors |= await store.read_anchors(
+    rows = await waiting.lock(connection, keys)
+    loaded.anchors |= await store.read_anchors(
         connection, {row.waits_for for row in rows if not row.waits_for.startswith((ORDER, CLAIM))}
     )
-    gathered.tasks[:0] = _tasks(rows, inbox, gathered)
+    loaded.tasks[:0] = _tasks(rows, intake, loaded)
 
 
-async def _lock_claims(connection: Connection, inbox: Intake, gathered: Gathered) -> None:
-    """Lock the names of claims that may be opened and of those that are missing."""
+async def _lock_claims(connection: Connection, intake: Intake, loaded: Loaded) -> None:
+    """Lock the keys of claims that may be opened and of those that are missing."""
     opening = {
-        claim_name(claim_id(order, task.command.item_id))
-        for task in gathered.tasks
+        claim_key(claim_id(order, task.command.item_id))
+        for task in loaded.tasks
         if isinstance(task.command, OpenClaim)
-        and (order := gathered.order_of(task))
-        and gathered.is_seen(order)
+        and (order := loaded.order_of(task))
+        and loaded.is_seen(order)
     }
     missing = {
         task.command.claim_id
-        for task in gathered.tasks
-        if not isinstance(task.command, OpenClaim) and task.command.claim_id not in gathered.owners
+        for task in loaded.tasks
+        if not isinstance(task.command, OpenClaim) and task.command.claim_id not in loaded.owners
     }
-    missing |= ids_in(inbox.revisited, CLAIM) - gathered.owners.keys()
-    told = {claim_name(claim) for claim in gathered.told}
-    names = opening | told | {claim_name(claim) for claim in missing}
-    gathered.claim_names = names
-    # Never resolved: a resolved name is not locked, and these must be, every time.
-    await store.save_anchors(connection, dict.fromkeys(names))
+    missing |= ids_in(intake.revisited, CLAIM) - loaded.owners.keys()
+    in_snapshots = {claim_key(claim) for claim in loaded.snapshot_claims}
+    keys = opening | in_snapshots | {claim_key(claim) for claim in missing}
+    loaded.claim_keys = keys
+    # Never resolved: a resolved anchor is not locked, and these must be, every time.
+    await store.save_anchors(connection, dict.fromkeys(keys))
     if await store.find_claims(connection, missing):
         raise Contended("a claim was opened while its update was read")
-    if names:
-        rows = await waiting.take(connection, opening | told | (inbox.revisited & names))
-        for task in _tasks(rows, inbox, gathered):
-            gathered.awaiting.setdefault(task.waits_for or "", []).append(task)
-    called = [task for name in sorted(told) for task in gathered.awaiting.pop(name, ())]
-    gathered.tasks[:0] = called
+    if keys:
+        rows = await waiting.lock(connection, opening | in_snapshots | (intake.revisited & keys))
+        for task in _tasks(rows, intake, loaded):
+            loaded.awaiting.setdefault(task.waits_for or "", []).append(task)
+    woken = [task for key in sorted(in_snapshots) for task in loaded.awaiting.pop(key, ())]
+    loaded.tasks[:0] = woken
 
 
-async def _read_states(connection: Connection, inbox: Intake, gathered: Gathered) -> None:
-    told = inbox.told_claims()
-    orders = {order for task in gathered.tasks if (order := gathered.order_of(task))}
-    orders |= told.keys()
+async def _read_states(connection: Connection, intake: Intake, loaded: Loaded) -> None:
+    snapshots = intake.snapshot_claims()
+    orders = {order for task in loaded.tasks if (order := loaded.order_of(task))}
+    orders |= snapshots.keys()
     if not orders:
         return
     stored = await store.read_orders(connection, orders)
     claims = await store.read_claims(connection, orders)
     for row in stored:
         known = claims.get(row.order_id, {})
-        gathered.contexts[row.order_id] = row.document or b"{}"
-        gathered.states[row.order_id] = OrderClaims(
+        loaded.contexts[row.order_id] = row.document or b"{}"
+        loaded.states[row.order_id] = OrderClaims(
             order=_copy(row), claims=known, sequence=row.sequence
         )
-    for order, claims_told in told.items():
-        _take_in(gathered, order, claims_told)
+    for order, in_snapshot in snapshots.items():
+        _take_in(loaded, order, in_snapshot)
 
 
-def _take_in(gathered: Gathered, order: Uuid, told: Sequence[ToldClaim]) -> None:
-    """Put claims that were told after the last event we know of into the order's state.
+def _take_in(loaded: Loaded, order: Uuid, in_snapshot: Sequence[ToldClaim]) -> None:
+    """Put claims of a snapshot that are newer than the last known event into the order's state.
 
-    Not while the order's copy is not whole: a snapshot older than a rebuild may tell them as they
+    Not while the order's copy is not whole: a snapshot older than a rebuild may hold claims as they
     were before their last change, and nothing must be decided on that.
     """
-    state = gathered.states[order]
+    state = loaded.states[order]
     if not state.order.is_seen:
         return
-    unknown = {t.claim.claim_id: t.claim for t in told if t.sequence > state.sequence}
+    unknown = {e.claim.claim_id: e.claim for e in in_snapshot if e.sequence > state.sequence}
     if unknown:
-        sequence = told[-1].sequence
-        gathered.told |= unknown
-        gathered.sequences[order] = sequence
-        gathered.owners |= dict.fromkeys(unknown, order)
+        sequence = in_snapshot[-1].sequence
+        loaded.snapshot_claims |= unknown
+        loaded.sequences[order] = sequence
+        loaded.owners |= dict.fromkeys(unknown, order)
         claims = {**state.claims, **unknown}
-        gathered.states[order] = replace(state, claims=claims, sequence=sequence)
+        loaded.states[order] = replace(state, claims=claims, sequence=sequence)
 
 
 def _copy(row: StoredOrder) -> OrderCopy:
@@ -286,18 +284,18 @@ def _copy(row: StoredOrder) -> OrderCopy:
     return order_in(row.document, row.order_id, row.shop, row.version)
 
 
-def _tasks(rows: Sequence[Waiting], inbox: Intake, gathered: Gathered) -> Collection[Task]:
+def _tasks(rows: Sequence[Waiting], intake: Intake, loaded: Loaded) -> Collection[Task]:
     tasks = []
     for row in rows:
-        slot = ItemRef(row.original.coordinates, row.index)
-        if slot in inbox.doomed:
-            failure = inbox.doomed[slot]
-            gathered.unread.append(Unread(row.original, row.index, failure, row.waits_for))
-            gathered.ended.append(row.item_id)
+        ref = ItemRef(row.original.coordinates, row.index)
+        if ref in intake.doomed:
+            failure = intake.doomed[ref]
+            loaded.unread.append(UnreadItem(row.original, row.index, failure, row.waits_for))
+            loaded.ended.append(row.item_id)
             continue
         try:
             tasks.append(waited(row))
         except Malformed as error:
-            inbox.refused.append(refusal(row.original, error))
-            gathered.ended.append(row.item_id)
+            intake.refused.append(refusal(row.original, error))
+            loaded.ended.append(row.item_id)
     return tasks

@@ -1,7 +1,8 @@
-"""What the claims service parks, under all the names it goes by."""
+"""Parking keys of the claims service: what its items are about, for the queue of parked items."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from schemas.topics import CLAIMS_COMMANDS
@@ -9,76 +10,75 @@ from services.claims.domain.commands import OpenClaim
 from services.claims.domain.ids import Uuid, claim_id, order_id
 from services.claims.domain.references import (
     ORDER,
-    anchor_name,
+    anchor_key,
     anchors_of,
-    claim_name,
+    claim_key,
     known_id,
-    order_name,
+    order_key,
 )
-from services.claims.intake import Task, Telling, Unread
-from services.runtime.batch import items
+from services.claims.intake import OrderEvent, Task, UnreadItem
 from services.runtime.batch.items import ParkingCandidate
 from services.runtime.messages.records import Original, readable_envelope
+from services.runtime.parking.keys import parking_keys
 
 
-def names_of(task: Task, order: Uuid | None) -> frozenset[str]:
-    """The order a task is about, where it is known, and what the task calls it and its claim."""
+def task_candidate(task: Task, order: Uuid | None) -> ParkingCandidate:
+    """A command, with its keys; `order` is the order it is about, if that is known."""
+    identity, type_ = task.command.item_id, task.envelope.type
+    return ParkingCandidate(task.original, 0, identity, type_, task_keys(task, order))
+
+
+def event_candidate(event: OrderEvent) -> ParkingCandidate:
+    """An event of an order, with its keys."""
+    type_ = readable_envelope(event.original).type
+    return ParkingCandidate(event.original, 0, None, type_, event_keys(event))
+
+
+def unread_candidate(unread: UnreadItem) -> ParkingCandidate:
+    """An item that is parked without being read, with its keys."""
+    type_ = readable_envelope(unread.original).type
+    return ParkingCandidate(unread.original, unread.index, None, type_, unread_keys(unread))
+
+
+def task_keys(task: Task, order: Uuid | None) -> frozenset[str]:
+    """The keys of a command: of its order, if known, of its claim, and of what it waited for."""
     command = task.command
-    found = {task.waits_for} if task.waits_for else set()
+    waited_for = {task.waits_for} if task.waits_for else set()
     if isinstance(command, OpenClaim):
         if known_id(command.order) is None:
-            found.add(anchor_name(command.order))
+            waited_for.add(anchor_key(command.order))
         if order:
-            found.add(claim_name(claim_id(order, command.item_id)))
+            waited_for.add(claim_key(claim_id(order, command.item_id)))
     else:
-        found.add(claim_name(command.claim_id))
-    return frozenset(found.union(_order_names(order)))
+        waited_for.add(claim_key(command.claim_id))
+    return _keys([order] if order else [], waited_for)
 
 
-def entrant_of(task: Task, order: Uuid | None) -> ParkingCandidate:
-    """A command."""
-    identity, type_ = task.command.item_id, task.envelope.type
-    return ParkingCandidate(task.original, 0, identity, type_, names_of(task, order))
+def event_keys(event: OrderEvent) -> frozenset[str]:
+    """The keys of an event: of its order, and of its external id and name."""
+    order = event.news.order
+    return _keys([order.order_id], anchors_of(order))
 
 
-def telling_names(telling: Telling) -> frozenset[str]:
-    """The order an event is about, and what else it is called."""
-    order = telling.news.order
-    return frozenset([*_order_names(order.order_id), *anchors_of(order)])
+def unread_keys(unread: UnreadItem) -> frozenset[str]:
+    """The keys that the record's own key gives, and that of what the item waited for."""
+    orders = {order} if (order := _keyed_order(unread.original)) else set()
+    waited_for = {unread.waits_for} if unread.waits_for else set()
+    orders |= {key.removeprefix(ORDER) for key in waited_for if key.startswith(ORDER)}
+    return _keys(orders, waited_for)
 
 
-def telling_entrant(telling: Telling) -> ParkingCandidate:
-    """An event of an order."""
-    type_ = readable_envelope(telling.original).type
-    return ParkingCandidate(telling.original, 0, None, type_, telling_names(telling))
-
-
-def unread_names(unread: Unread) -> frozenset[str]:
-    """What the record's key tells, and what the item has waited for."""
-    found = set(_order_names(_keyed_order(unread.original)))
-    if unread.waits_for:
-        found.add(unread.waits_for)
-        if unread.waits_for.startswith(ORDER):
-            found.update(_order_names(unread.waits_for.removeprefix(ORDER)))
-    return frozenset(found)
-
-
-def unread_entrant(unread: Unread) -> ParkingCandidate:
-    """What is parked without being read."""
-    type_ = readable_envelope(unread.original).type
-    return ParkingCandidate(unread.original, unread.index, None, type_, unread_names(unread))
-
-
-def _order_names(order: Uuid | None) -> tuple[str, ...]:
-    return (items.order_name(order), order_name(order)) if order else ()
+def _keys(orders: Collection[Uuid], waited_for: Collection[str]) -> frozenset[str]:
+    return parking_keys(orders, {*map(order_key, orders), *waited_for})
 
 
 def _keyed_order(original: Original) -> Uuid | None:
+    """The order that the key of a record names; None: it names none."""
     try:
         key = (original.key or b"").decode()
         if original.coordinates.topic == CLAIMS_COMMANDS:
             shop, _, number = key.partition("/")
             return order_id(shop, number) if shop and number else None
         return str(UUID(key))
-    except ValueError:  # Also what is not UTF-8.
+    except ValueError:  # Also raised for what is not UTF-8.
         return None

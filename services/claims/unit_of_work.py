@@ -1,4 +1,4 @@
-"""The docket of one batch: each command decided in its turn, on what the ones before it left."""
+"""The unit of work of one batch: commands are decided in order, each on the results before it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decide import decide
 from services.claims.domain.decision import Decision, Outcome
 from services.claims.domain.ids import Uuid
-from services.claims.domain.references import claim_name
+from services.claims.domain.references import claim_key
 from services.claims.intake import Task
-from services.claims.loading import Gathered
-from services.claims.parking_keys import entrant_of, names_of, unread_entrant
+from services.claims.loading import Loaded
+from services.claims.parking_keys import task_candidate, unread_candidate
 from services.runtime.batch.items import Failure, ItemRef, Kind
 from services.runtime.parking.gate import ParkingGate
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A task, what became of it, and the order's claims after it."""
+    """A task, its decision, and the claims of its order after it."""
 
     task: Task
     decision: Decision
@@ -31,83 +31,80 @@ class Decided:
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """Decides in order and keeps what is to be written."""
+    """Decides tasks in order and keeps what is to be written."""
 
     now: datetime
     wait: timedelta
-    gathered: Gathered
+    loaded: Loaded
     decided: list[Decided] = field(default_factory=list)
     claims: dict[Uuid, Claim] = field(default_factory=dict)
-    """Changed claims, as they are in the end."""
+    """Changed claims, as the last decision left them."""
     sequences: dict[Uuid, int] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Decide every task; what waited for a claim comes right after its opening."""
-        self.claims.update(self.gathered.told)
-        self.sequences.update(self.gathered.sequences)
-        for unread in self.gathered.unread:
-            self.lanes.begin(ItemRef(unread.original.coordinates, unread.index))
-            self.lanes.fail(unread_entrant(unread), unread.failure)
-        due = deque(self.gathered.tasks)
+        """Decide every task; those that waited for a claim come right after it is opened."""
+        self.claims.update(self.loaded.snapshot_claims)
+        self.sequences.update(self.loaded.sequences)
+        for unread in self.loaded.unread:
+            self.gate.park(unread_candidate(unread), unread.failure)
+        due = deque(self.loaded.tasks)
         while due:
             task = due.popleft()
             if self._is_early(task):
                 continue
             decision = self._decide_or_park(task)
             if decision and decision.event:
-                due.extendleft(reversed(self._called(decision.event.claim.claim_id)))
-        for left in self.gathered.awaiting.values():  # Nothing came, but they may be late.
-            for task in left:
+                due.extendleft(reversed(self._woken_by(decision.event.claim.claim_id)))
+        for waiting in self.loaded.awaiting.values():  # Not opened, but their time may be over.
+            for task in waiting:
                 self._decide_or_park(task)
 
     def expires_at(self, task: Task) -> datetime:
-        """Until when the task may wait."""
+        """Until when the task may wait, in business time."""
         return task.expires_at or self.now + self.wait
 
     def _is_early(self, task: Task) -> bool:
-        """Set a change of a claim that is not there aside: this batch may open the claim yet."""
+        """Put back a change of a claim that is missing: this batch may still open the claim."""
         command = task.command
-        if isinstance(command, OpenClaim) or command.claim_id in self.gathered.owners:
+        if isinstance(command, OpenClaim) or command.claim_id in self.loaded.owners:
             return False
-        self.gathered.awaiting.setdefault(claim_name(command.claim_id), []).append(task)
+        self.loaded.awaiting.setdefault(claim_key(command.claim_id), []).append(task)
         return True
 
-    def _called(self, claim: Uuid) -> list[Task]:
-        return self.gathered.awaiting.pop(claim_name(claim), [])
+    def _woken_by(self, claim: Uuid) -> list[Task]:
+        return self.loaded.awaiting.pop(claim_key(claim), [])
 
     @property
-    def lanes(self) -> ParkingGate:
-        """Who may be decided."""
-        return self.gathered.lanes
+    def gate(self) -> ParkingGate:
+        """The parking gate of the batch."""
+        return self.loaded.gate
 
     def _decide_or_park(self, task: Task) -> Decision | None:
-        """None for a task that cannot be decided, or not yet: nothing of it was entered."""
-        order = self.gathered.order_of(task)
-        slot = ItemRef(task.original.coordinates, 0)
-        entrant = partial(entrant_of, task, order)
+        """Decide a task; None if it is parked, or was already."""
+        order = self.loaded.order_of(task)
+        ref = ItemRef(task.original.coordinates, 0)
+        describe = partial(task_candidate, task, order)
+        waker = self.gate.waker_of(ref, describe) if task.waits_for else None
+        with self.gate.turn(ref, describe, waker) as turn:
+            if not turn.blocked:
+                try:
+                    decision = self._decide(task, order)
+                except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
+                    turn.fail(Failure.of(Kind.DECISION, error))
+                else:
+                    turn.done(decision.outcome, decision.reason)
+                    return decision
         if task.waits_for:
-            self.lanes.call(slot, partial(names_of, task, order))
-        else:
-            self.lanes.begin(slot)
-        if self.lanes.admits(slot, entrant):
-            try:
-                decision = self._decide(task, order)
-            except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
-                self.lanes.fail(entrant(), Failure.of(Kind.DECISION, error))
-            else:
-                self.lanes.settle(slot, decision.outcome.value, decision.reason)
-                return decision
-        if task.waits_for:
-            self.gathered.ended.append(task.command.item_id)
+            self.loaded.ended.append(task.command.item_id)
         return None
 
     def _decide(self, task: Task, order: Uuid | None) -> Decision:
-        state = self.gathered.states.get(order) if order else None
+        state = self.loaded.states.get(order) if order else None
         decision = self._in_time(task, decide(state, task.command, self.now))
         if state and order and decision.claim:
             state = state.after(decision)
-            self.gathered.states[order] = state
-            self.gathered.owners[decision.claim.claim_id] = order
+            self.loaded.states[order] = state
+            self.loaded.owners[decision.claim.claim_id] = order
             self.claims[decision.claim.claim_id] = decision.claim
         if state and order and decision.event:
             self.sequences[order] = decision.event.sequence
@@ -116,7 +113,7 @@ class UnitOfWork:
         return decision
 
     def _in_time(self, task: Task, decision: Decision) -> Decision:
-        """What has waited too long is refused, for the reason it waited."""
+        """The decision; a task that has waited too long is refused for the reason it waited."""
         if decision.outcome is Outcome.WAITING and self.expires_at(task) <= self.now:
             return Decision(
                 outcome=Outcome.REJECTED,

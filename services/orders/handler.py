@@ -23,7 +23,7 @@ from services.orders.domain.model.references import (
     number_key,
     reference_key,
 )
-from services.orders.intake import arrived, tried_again
+from services.orders.intake import read_records, read_retried
 from services.orders.messages import encode, snapshot
 from services.orders.messages.decode import (
     COMMANDS,
@@ -43,7 +43,7 @@ from services.orders.outcomes import (
     rejection_of,
     tell,
 )
-from services.orders.parking_keys import hint_of, keys_of, names_of, waiting_entrant
+from services.orders.parking_keys import hint_of, keys_of, waiting_candidate, waiting_keys
 from services.orders.unit_of_work import Decided, UnitOfWork
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
@@ -66,13 +66,13 @@ SQL = load(Path(__file__).parent / "sql" / "sweep.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class _Agenda:
-    """What a batch asks, what already waits for it, and what was locked for both."""
+class _Loaded:
+    """The entries of a batch, the items that wait for what it may bring, and what was locked."""
 
     entries: Sequence[Entry]
-    kept: Sequence[tuple[Waiting, Entry]]
+    waits: Sequence[tuple[Waiting, Entry]]
     stored: store.Stored
-    lanes: ParkingGate
+    gate: ParkingGate
 
 
 class OrdersBatch:
@@ -92,87 +92,94 @@ class OrdersBatch:
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Decide every item of the batch and write what follows, stage by stage."""
         watch = _StopWatch(self._metrics)
-        entries = [*tried_again(batch, self._senders), *arrived(batch, self._senders)]
+        entries = [*read_retried(batch, self._senders), *read_records(batch, self._senders)]
         count_roads(READERS, self._metrics, SERVICE)
         watch.lap("decode")
-        agenda = await self._read(connection, entries, batch)
+        loaded = await self._read(connection, entries, batch)
         watch.lap("read")
-        docket = UnitOfWork.open(batch.now, agenda.stored, agenda.kept, agenda.lanes)
-        for entry in agenda.entries:
-            docket.take(entry)
+        unit = UnitOfWork.open(batch.now, loaded.stored, loaded.waits, loaded.gate)
+        for entry in loaded.entries:
+            unit.take(entry)
         watch.lap("decide")
-        told = await self._write(connection, agenda.stored, docket)
+        decided = await self._write(connection, loaded.stored, unit)
+        refusals = await self._write_refusals(connection, unit, decided)
         watch.lap("write")
-        records = [*self._records(docket), *refused_outcomes(docket.refused, docket.now), *told]
+        outcomes = refused_outcomes(unit.refused, unit.now)
+        records = [*self._records(unit, decided), *outcomes, *refusals]
         watch.lap("encode")
         await self._outbox.append(connection, records, caused_at=batch.caused_at, step=batch.step)
-        await self._queue.save(connection, batch, docket.lanes)
+        await self._queue.save(connection, batch, unit.gate)
         if not batch.is_trial:
-            tell(self._metrics, docket.decided, docket.refused)
+            tell(self._metrics, decided, unit.refused)
         watch.lap("outbox")
 
     # Read.
 
     async def _read(
         self, connection: Connection, entries: Sequence[Entry], batch: Batch
-    ) -> _Agenda:
-        """Lock what the items name and what waits for it; then what that names, if there is any."""
+    ) -> _Loaded:
+        """Lock what the items name and what waits for it, then what the waiting items name."""
         references, numbers = _named(entries)
         locked = await _lock(connection, references, numbers, is_final=False)
         if not locked.is_complete:
-            called = _kept(locked.waits, batch.now)
-            more_references, more_numbers = _named([each for _, each in called])
+            waits = _read_waits(locked.waits, batch.now)
+            more_references, more_numbers = _named([each for _, each in waits])
             references, numbers = references | more_references, numbers | more_numbers
             locked = await _lock(connection, references, numbers, is_final=True)
         stored = locked.stored
-        lanes = await self._queue.open(
+        gate = await self._queue.open_gate(
             connection,
             batch,
-            lambda: names_of(references, numbers, _resolved(stored), stored.parcels),
+            lambda: keys_of(references, numbers, _resolved(stored), stored.parcels),
             is_any_parked=locked.is_any_parked,
         )
-        return _Agenda(entries, _kept(locked.waits, batch.now), stored, lanes)
+        return _Loaded(entries, _read_waits(locked.waits, batch.now), stored, gate)
 
     # Write.
 
     async def _write(
-        self, connection: Connection, stored: store.Stored, docket: UnitOfWork
-    ) -> Sequence[Outgoing]:
-        """Write what changed, waits and was refused; returns the records of the refusals."""
-        awaited = docket.newly_waiting()
+        self, connection: Connection, stored: store.Stored, unit: UnitOfWork
+    ) -> Sequence[Decided]:
+        """Write what changed and what waits; returns the final decisions."""
+        new_waits = unit.new_waits()
         changes = store.Changes(
-            docket.changed_orders,
-            docket.changed_parcels,
-            docket.new_references,
-            _awaited_references(awaited),
+            unit.changed_orders,
+            unit.changed_parcels,
+            unit.new_references,
+            _awaited_references(new_waits),
         )
         await store.save(connection, stored, changes)
-        await waiting.remove(connection, docket.ended_waiting)
-        rows = [self._waiting_row(*each, docket.now) for each in awaited]
-        docket.repeat_waiting(await waiting.save(connection, rows))
-        refusals = [*docket.refused, *filter(None, map(rejection_of, docket.decided))]
-        return await rejections.save(connection, refusals, source=encode.SOURCE, now=docket.now)
+        await waiting.remove(connection, unit.ended_waiting)
+        rows = [self._waiting_row(*each, unit.now) for each in new_waits]
+        return unit.conclude(await waiting.save(connection, rows))
+
+    async def _write_refusals(
+        self, connection: Connection, unit: UnitOfWork, decided: Sequence[Decided]
+    ) -> Sequence[Outgoing]:
+        """Write the refused items; returns their records for the topics of refusals."""
+        refusals = [*unit.refused, *filter(None, map(rejection_of, decided))]
+        return await rejections.save(connection, refusals, source=encode.SOURCE, now=unit.now)
 
     def _waiting_row(self, key: str, asked: Asked, now: datetime) -> Waiting:
         item = asked.item
         wait = self._waits.get(item.original.coordinates.topic, self._waits[TRACKING])
         return Waiting(item.item_id, key, alone(asked), item.index, now + wait)
 
-    def _records(self, docket: UnitOfWork) -> Iterator[Outgoing]:
+    def _records(self, unit: UnitOfWork, decided: Sequence[Decided]) -> Iterator[Outgoing]:
         """Events in the order they were decided, each item's outcome after its events.
 
         Raises:
             ItemFailed: what was decided of an item cannot be written down.
         """
-        for decided in docket.decided:
+        for each in decided:
             try:
-                yield from self._records_of(decided, docket)
+                yield from self._records_of(each, unit)
             except Exception as error:
-                item = decided.asked.item
-                slot = ItemRef(item.original.coordinates, item.index)
-                raise ItemFailed(slot, Kind.ENCODING) from error
+                item = each.asked.item
+                ref = ItemRef(item.original.coordinates, item.index)
+                raise ItemFailed(ref, Kind.ENCODING) from error
 
-    def _records_of(self, decided: Decided, docket: UnitOfWork) -> Iterator[Outgoing]:
+    def _records_of(self, decided: Decided, unit: UnitOfWork) -> Iterator[Outgoing]:
         item, decision = decided.asked.item, decided.decision
         # A whole history reported at once makes hundreds of events, each with the order.
         most = DECISION_MAX_BYTES // max(1, len(decision.events))
@@ -183,8 +190,8 @@ class OrdersBatch:
         for event in decision.events:
             yield encode.event_record(event, snapshots[event.order_id], item.envelope.traceparent)
         if has_outcome(decided):
-            order = docket.orders.get(decision.order_id) if decision.order_id else None
-            yield encode.outcome_record(item, decided.asked.command, decision, order, docket.now)
+            order = unit.orders.get(decision.order_id) if decision.order_id else None
+            yield encode.outcome_record(item, decided.asked.command, decision, order, unit.now)
 
     # Sweep.
 
@@ -193,21 +200,21 @@ class OrdersBatch:
         rows = await waiting.lock_expired(connection, batch.now, SWEEP_ITEMS)
         if not rows:
             return 0
-        lanes = ParkingGate(batch)
-        refusals = [
-            expiry_of(row, entry)
-            for row, entry in _kept(rows, batch.now)
-            if lanes.admits(
-                ItemRef(row.original.coordinates, row.index), partial(waiting_entrant, row, entry)
-            )
-        ]
+        gate = ParkingGate(batch)
+        refusals = []
+        for row, entry in _read_waits(rows, batch.now):
+            ref = ItemRef(row.original.coordinates, row.index)
+            with gate.turn(ref, partial(waiting_candidate, row, entry)) as turn:
+                if not turn.blocked:
+                    refusals.append(expiry_of(row, entry))
+                    turn.done("rejected")
         await waiting.remove(connection, [row.item_id for row in rows])
         numbers = [row.waits_for.removeprefix(number_key("")) for row in rows]
         await connection.execute(SQL["delete_unowned_parcels"], numbers)
         source, now = encode.SOURCE, batch.now
         told = await rejections.save(connection, refusals, source=source, now=now)
         await self._outbox.append(connection, [*refused_outcomes(refusals, now), *told])
-        await self._queue.save(connection, batch, lanes)
+        await self._queue.save(connection, batch, gate)
         if not batch.is_trial:
             tell(self._metrics, (), refusals)
         return len(rows)
@@ -232,7 +239,7 @@ def _named(entries: Collection[Entry]) -> tuple[set[Reference], set[str]]:
 def _lock(
     connection: Connection, references: set[Reference], numbers: set[str], *, is_final: bool
 ) -> Awaitable[store.Locked]:
-    awaited = [*keys_of(references), *map(number_key, numbers)]
+    awaited = waiting_keys(references, numbers)
     return store.lock(connection, references, numbers, awaited, is_final=is_final)
 
 
@@ -240,16 +247,16 @@ def _resolved(stored: store.Stored) -> dict[Reference, Uuid]:
     return {reference: id_ for reference, id_ in stored.references.items() if id_}
 
 
-def _kept(rows: Sequence[Waiting], now: datetime) -> list[tuple[Waiting, Entry]]:
-    """Waiting rows as items again."""
+def _read_waits(rows: Sequence[Waiting], now: datetime) -> list[tuple[Waiting, Entry]]:
+    """Waiting rows, each with the item read from it."""
     return [(row, read_item(row.original, row.index, now)) for row in rows]
 
 
-def _awaited_references(awaited: Sequence[tuple[str, Asked]]) -> list[Reference]:
+def _awaited_references(waits: Sequence[tuple[str, Asked]]) -> list[Reference]:
     """The references that newly waiting commands need an anchor for."""
     return [
         reference
-        for key, asked in awaited
+        for key, asked in waits
         for reference in map(canonical, names(asked.command).references)
         if reference_key(reference) == key
     ]

@@ -1,4 +1,4 @@
-"""What a batch brings, as entries: records that came, and parked items that are tried again."""
+"""The entries of a batch: the items of its records, and the parked items that are retried."""
 
 from __future__ import annotations
 
@@ -25,38 +25,40 @@ from services.runtime.messages.records import FieldError, item_of, readable_enve
 from services.runtime.rejections import Rejection
 
 
-def arrived(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
-    """The items of the batch's records; a record that is doomed as a whole is not read."""
+def read_records(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
+    """The items of the batch's records; a record that is known to fail as a whole is not read."""
     for record in batch.records:
         failure = batch.doomed and batch.doomed.get(ItemRef(record.coordinates, WHOLE))
         if failure:
             yield Unread(record, WHOLE, readable_envelope(record), failure)
         else:
-            yield from _admitted(read(record, batch.now), senders)
+            yield from _check_senders(read(record, batch.now), senders)
 
 
-def tried_again(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
-    """The parked items of the batch, in the order of the queue; dismissed ones are refusals."""
+def read_retried(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
+    """The parked items of the batch, in queue order; those that an operator ends are refusals."""
     for row in batch.retried:
-        failure = batch.doomed and batch.doomed.get(row.slot)
-        if row.place in batch.dismissed:
+        failure = batch.doomed and batch.doomed.get(row.ref)
+        if row.position in batch.dismissed:
             yield _dismissal(batch, row)
         elif failure:
             yield Unread(row.original, row.index, readable_envelope(row.original), failure)
-        elif row.index == WHOLE:  # Never read before, so its sender was never looked at.
-            yield from _admitted(read(row.original, batch.now), senders)
+        elif row.index == WHOLE:  # Never read before, so its sender was never checked.
+            yield from _check_senders(read(row.original, batch.now), senders)
         else:
             yield read_item(row.original, row.index, batch.now)
 
 
-def _admitted(entries: Iterable[Entry], senders: AllowedSources) -> Iterable[Entry]:
-    """The entries, commands of senders who may not speak for their shop refused: here, before
-    anything is locked, so that a stranger's message touches nothing. What was let in stays so.
+def _check_senders(entries: Iterable[Entry], senders: AllowedSources) -> Iterable[Entry]:
+    """The entries, with a refusal for each command whose sender may not write for the shop.
+
+    Senders are checked before anything is locked, so that a refused command touches nothing. An
+    item that was accepted once is not checked again.
     """
-    return [_of_a_known_sender(entry, senders) for entry in entries] if senders else entries
+    return [_check_sender(entry, senders) for entry in entries] if senders else entries
 
 
-def _of_a_known_sender(entry: Entry, senders: AllowedSources) -> Entry:
+def _check_sender(entry: Entry, senders: AllowedSources) -> Entry:
     if not isinstance(entry, Asked) or isinstance(entry.command, ReportTracking):
         return entry
     item = entry.item
@@ -78,7 +80,7 @@ def _of_a_known_sender(entry: Entry, senders: AllowedSources) -> Entry:
 
 
 def _dismissal(batch: Batch, row: Parked) -> Rejection:
-    end = batch.dismissed[row.place]
+    end = batch.dismissed[row.position]
     envelope = readable_envelope(row.original)
     item = item_of(row.original, max(0, row.index), envelope, None)
     is_one_of_many = row.index != WHOLE and is_of_many(item)

@@ -1,4 +1,4 @@
-"""An item of the orders service as the queue of parked items sees it: under all its names."""
+"""Parking keys of the orders service: what its items are about, for the queue of parked items."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from services.orders.domain.model.references import (
     ReferenceKind,
     canonical,
     number_key,
-    reference_key,
-    uuid_key,
+    order_key,
 )
 from services.orders.messages.decode import (
     CLAIM_EVENTS,
@@ -26,35 +25,50 @@ from services.orders.messages.decode import (
     alone,
 )
 from services.orders.store import direct_id
-from services.runtime.batch.items import ParkingCandidate, order_name
+from services.runtime.batch.items import ParkingCandidate
+from services.runtime.parking.keys import parking_keys
 from services.runtime.waiting.store import Waiting
 
+Known = Mapping[Reference, Uuid]
+Parcels = Mapping[str, Parcel]
 
-def entrant_of(
-    asked: Asked, known: Mapping[Reference, Uuid], parcels: Mapping[str, Parcel]
+
+def asked_candidate(asked: Asked, known: Known, parcels: Parcels) -> ParkingCandidate:
+    """An item that can be read, with the keys of the orders that it names."""
+    item, named = asked.item, names(asked.command)
+    references = [canonical(reference) for reference in named.references]
+    keys = keys_of(references, named.numbers, known, parcels)
+    type_, cut = item.envelope.type, partial(alone, asked)
+    return ParkingCandidate(item.original, item.index, item.item_id, type_, keys, cut)
+
+
+def unread_candidate(
+    unread: Unread, known: Known, parcels: Parcels, *waited_for: str
 ) -> ParkingCandidate:
-    """An item that can be read, with the orders that its names stand for by now."""
-    item, said = asked.item, names(asked.command)
-    references = [canonical(reference) for reference in said.references]
-    found = names_of(references, said.numbers, known, parcels)
-    cut = partial(alone, asked)
-    return ParkingCandidate(item.original, item.index, item.item_id, item.envelope.type, found, cut)
+    """An item that cannot be read, with the keys of what it seems to be about."""
+    hint = hint_of(unread)
+    keys = keys_of(hint.references, hint.numbers, known, parcels).union(waited_for)
+    return ParkingCandidate(unread.original, unread.index, None, unread.envelope.type, keys)
 
 
-def waiting_entrant(row: Waiting, entry: Entry) -> ParkingCandidate:
-    """An item that waited, under the name it waited for."""
+def waiting_candidate(row: Waiting, entry: Entry) -> ParkingCandidate:
+    """An item that waited, with the key it waited for."""
     envelope = entry.item.envelope if isinstance(entry, Asked) else entry.envelope
-    names = frozenset({row.waits_for})
-    return ParkingCandidate(row.original, row.index, row.item_id, envelope.type, names)
+    keys = frozenset({row.waits_for})
+    return ParkingCandidate(row.original, row.index, row.item_id, envelope.type, keys)
 
 
-def names_of(
+def keys_of(
     references: Collection[Reference],
     numbers: Collection[str],
-    known: Mapping[Reference, Uuid],
-    parcels: Mapping[str, Parcel],
+    known: Known,
+    parcels: Parcels,
 ) -> frozenset[str]:
-    """Every order that the references and numbers may be about, and they themselves."""
+    """Keys of every order that the references and numbers may be about, and of what they say.
+
+    References are canonical, numbers normalised. `known` maps references to orders, `parcels`
+    numbers to what is stored of them.
+    """
     orders = {direct_id(reference) or known.get(reference) for reference in references}
     orders |= {
         owner.order_id
@@ -62,29 +76,31 @@ def names_of(
         if number in parcels
         for owner in parcels[number].owners
     }
-    found = {order_name(order) for order in orders if order}
-    return frozenset(found.union(keys_of(references), map(number_key, numbers)))
+    return parking_keys(filter(None, orders), waiting_keys(references, numbers))
 
 
-def keys_of(references: Collection[Reference]) -> list[str]:
-    """What items may wait for by these references; an order's number gives away its uuid too."""
-    keys = {reference_key(each): None for each in references}
+def waiting_keys(references: Collection[Reference], numbers: Collection[str]) -> list[str]:
+    """Every key that an item may wait for by these canonical references and normalised numbers.
+
+    An order number also stands for the uuid that is computed from it.
+    """
+    keys = {order_key(each.shop, each.kind, each.value): None for each in references}
     for each in references:
         if id_ := direct_id(each):
-            keys[uuid_key(each.shop, id_)] = None
-    return list(keys)
+            keys[order_key(each.shop, ReferenceKind.UUID, id_)] = None
+    return [*keys, *map(number_key, numbers)]
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What an item that cannot be read seems to be about."""
+    """What an item that cannot be read seems to be about; numbers are normalised."""
 
     references: tuple[Reference, ...] = ()
     numbers: tuple[str, ...] = ()
 
 
 def hint_of(unread: Unread) -> Hint:
-    """What the record's key tells, or the item's own id."""
+    """The order that the item names, or else what the key of its record names."""
     if unread.named is not None:
         return Hint((canonical(unread.named),))
     try:

@@ -1,4 +1,4 @@
-"""Services with a bug: a decision raises on any item that says POISON, until it is mended.
+"""Services with a bug: the decision of any item containing POISON raises, until it is mended.
 
 `plant` puts it into this process. Run as `python -m tests.e2e.poisoned`, it is an orders service
 with the bug, which is mended while the file named by POISON_MENDED_FILE is there; everything else
@@ -22,12 +22,12 @@ POISON = "POISON"
 
 
 class Bug(Exception):
-    """What a decision raises that nobody foresaw."""
+    """An unforeseen error of a decision."""
 
 
-def plant(docket: ModuleType, is_mended: Callable[[], bool]) -> Callable[..., Any]:
+def plant(module: ModuleType, is_mended: Callable[[], bool]) -> Callable[..., Any]:
     """The module's `decide` with the bug in it."""
-    sound = docket.decide
+    sound = module.decide
 
     def decide(world: Any, command: Any, *more: Any) -> Any:
         if POISON in repr(command) and not is_mended():

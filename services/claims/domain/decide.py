@@ -10,7 +10,7 @@ from services.claims.domain.commands import ChangeClaim, Command, OpenClaim, Upd
 from services.claims.domain.decision import Decision, OrderClaims, Outcome
 from services.claims.domain.open_claim import DUPLICATE, decide_opening
 from services.claims.domain.reasons import NotYet, Refusal, Refused
-from services.claims.domain.references import anchor_name, claim_name
+from services.claims.domain.references import anchor_key, claim_key
 
 
 def decide(state: OrderClaims | None, command: Command, now: datetime) -> Decision:
@@ -40,14 +40,14 @@ def _known(state: OrderClaims | None, command: OpenClaim) -> OrderClaims:
     if state is None:
         order = command.order
         facts = {"shop": order.shop, "kind": order.kind, "value": order.value}
-        raise NotYet(anchor_name(order), Refusal.ORDER_NOT_FOUND, "/id", **facts)
+        raise NotYet(anchor_key(order), Refusal.ORDER_NOT_FOUND, "/id", **facts)
     return state
 
 
 def _decide_change(state: OrderClaims | None, command: ChangeClaim, now: datetime) -> Decision:
     if state is None or command.claim_id not in state.claims:
         facts = {"shop": command.shop, "claim": command.claim_id}
-        name = claim_name(command.claim_id)
+        name = claim_key(command.claim_id)
         raise NotYet(name, Refusal.CLAIM_NOT_FOUND, "/claim_id", **facts)
     claim = _of_shop(state.claims[command.claim_id], command)
     if claim.has_met(command.item_id):

@@ -12,7 +12,7 @@ from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderC
 from services.claims.domain.ids import Uuid, claim_id, digest
 from services.claims.domain.order_copy import OrderCopy, Shipment
 from services.claims.domain.reasons import NotYet, Refusal, Refused
-from services.claims.domain.references import order_name
+from services.claims.domain.references import order_key
 
 DUPLICATE = "duplicate"
 
@@ -79,7 +79,7 @@ def _check_order(order: OrderCopy, command: OpenClaim) -> None:
     reference = command.order
     facts = {"shop": reference.shop, "kind": reference.kind, "value": reference.value}
     if not order.is_seen:
-        raise NotYet(order_name(order.order_id), Refusal.ORDER_NOT_FOUND, "/id", **facts)
+        raise NotYet(order_key(order.order_id), Refusal.ORDER_NOT_FOUND, "/id", **facts)
     if order.shop != reference.shop:  # Known by its UUID, and none of this shop's.
         raise Refused(Refusal.ORDER_NOT_FOUND, "/id", **facts)
 
@@ -92,7 +92,7 @@ def _shipment(order: OrderCopy, command: OpenClaim) -> Shipment | None:
         if command.reason is Reason.SUPPORT and not command.selected_items:
             return None
         raise Refused(Refusal.SHIPMENT_NOT_NAMED, "/shipment_id")
-    later = order_name(order.order_id)
+    later = order_key(order.order_id)
     shipment = order.shipment(command.shipment_id, command.tracking_number)
     if shipment is None:
         names = " and ".join(n for n in (command.shipment_id, command.tracking_number) if n)

@@ -1,4 +1,4 @@
-"""Names of what a command can wait for, and of the anchors that concurrent transactions lock."""
+"""Keys of what a command can wait for, and of the anchors that concurrent transactions lock."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from services.claims.domain.order_copy import OrderCopy
 ORDER = "order/"
 CLAIM = "claim/"
 ANCHOR_MAX = 512
-"""Longest name of an anchor in characters: more than any command can say, and indexable."""
+"""The longest key of an anchor in characters: longer than any command can say, and indexable."""
 
 
-def order_name(order: Uuid) -> str:
-    """The name of an order whose id is known; its own row is its anchor."""
+def order_key(order: Uuid) -> str:
+    """The key of an order whose id is known; its own row is its anchor."""
     return f"{ORDER}{order}"
 
 
-def claim_name(claim: Uuid) -> str:
-    """The name of a claim."""
+def claim_key(claim: Uuid) -> str:
+    """The key of a claim."""
     return f"{CLAIM}{claim}"
 
 
-def anchor_name(reference: OrderReference) -> str:
-    """The name of an order that is known by something its id cannot be computed from."""
+def anchor_key(reference: OrderReference) -> str:
+    """The key of an order that is known by something its id cannot be computed from."""
     return f"{reference.kind}/{reference.shop}/{reference.value}"
 
 
@@ -37,16 +37,16 @@ def known_id(reference: OrderReference) -> Uuid | None:
 
 
 def anchors_of(copy: OrderCopy) -> list[str]:
-    """The anchors an order answers to, beside its own row."""
+    """The keys of an order's anchors, beside its own row."""
     references = []
     if copy.external_id:
         references.append(OrderReference(copy.shop, "external_id", copy.external_id))
     if copy.order_name:
         references.append(OrderReference(copy.shop, "order_name", copy.order_name))
-    names = map(anchor_name, references)
-    return [name for name in names if len(name) <= ANCHOR_MAX]
+    keys = map(anchor_key, references)
+    return [key for key in keys if len(key) <= ANCHOR_MAX]
 
 
-def ids_in(names: set[str], prefix: str) -> set[Uuid]:
-    """The ids behind the names of one kind (`ORDER` or `CLAIM`)."""
-    return {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
+def ids_in(keys: set[str], prefix: str) -> set[Uuid]:
+    """The ids in the keys of one kind (`ORDER` or `CLAIM`)."""
+    return {key.removeprefix(prefix) for key in keys if key.startswith(prefix)}

@@ -42,23 +42,23 @@ class BatchReport:
     parked: list[tuple[ItemRef, Kind]] = field(default_factory=list)
     malformed: list[tuple[ItemRef, str]] = field(default_factory=list)
     """Items that could not be read, each with its `ce_source`."""
-    settled: list[RetryResult] = field(default_factory=list)
+    retry_results: list[RetryResult] = field(default_factory=list)
     """What became of `Batch.retried`."""
 
     def tallies(self) -> dict[tuple[str, int], Tally]:
         """Counts by topic (the catalogue's name) and partition."""
         found: dict[tuple[str, int], Tally] = {}
 
-        def of(slot: ItemRef) -> Tally:
-            return found.setdefault((slot.at.topic, slot.at.partition), Tally())
+        def of(ref: ItemRef) -> Tally:
+            return found.setdefault((ref.at.topic, ref.at.partition), Tally())
 
-        failed = {slot for slot, kind in self.parked if kind is not Kind.BEHIND}
-        for slot in self.heard:
-            of(slot).decided += slot not in failed
-        for slot in failed:
-            of(slot).parked += 1
-        for slot, source in self.malformed:
-            tally = of(slot)
+        failed = {ref for ref, kind in self.parked if kind is not Kind.BEHIND}
+        for ref in self.heard:
+            of(ref).decided += ref not in failed
+        for ref in failed:
+            of(ref).parked += 1
+        for ref, source in self.malformed:
+            tally = of(ref)
             tally.decided += 1
             tally.malformed[source] += 1
         return found

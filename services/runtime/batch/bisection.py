@@ -104,7 +104,7 @@ async def _culprits(
 ) -> Mapping[ItemRef, Failure]:
     """The first item that fails; all from there on where too many have failed before it."""
     if isinstance(error, ItemFailed):
-        return {error.slot: _failure(error)}
+        return {error.ref: _failure(error)}
     if not heard or await trials.failure_of(0):
         return {}
     passing, failing = 0, len(heard)
@@ -112,7 +112,7 @@ async def _culprits(
         middle = (passing + failing) // 2
         found = await trials.failure_of(middle)
         if isinstance(found, ItemFailed):
-            return {found.slot: _failure(found)}
+            return {found.ref: _failure(found)}
         if found is None:
             passing = middle
         else:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -77,30 +76,29 @@ class ItemFailed(Exception):
     The original error is the cause.
     """
 
-    def __init__(self, slot: ItemRef, kind: Kind) -> None:
-        super().__init__(f"item {slot.index} of {slot.at} fails ({kind})")
-        self.slot = slot
+    def __init__(self, ref: ItemRef, kind: Kind) -> None:
+        super().__init__(f"item {ref.index} of {ref.at} fails ({kind})")
+        self.ref = ref
         self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
 class ParkingCandidate:
-    """An item as the queue sees it, before it has a place there.
+    """An item that may have to be parked: what the queue keeps of it.
 
-    `names` say which orders it is about: `order:<uuid>` for each it names or resolves to, and the
-    references, numbers and other keys it names them by.
+    `keys` are its parking keys: they say which orders the item is about (`parking.keys`).
     """
 
     original: Original
     index: int
     item_id: str | None
     type: str | None
-    names: frozenset[str]
+    keys: frozenset[str]
     cut: Callable[[], Original] | None = None
     """Makes the record with this item as the only one in it, where there are others."""
 
     @property
-    def slot(self) -> ItemRef:
+    def ref(self) -> ItemRef:
         """Which item it is."""
         return ItemRef(self.original.coordinates, self.index)
 
@@ -112,24 +110,27 @@ class ParkingCandidate:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """One row of the queue. `parked_at` is business time, the other times are the wall clock's."""
+    """One row of the queue of parked items, with its parking keys.
 
-    place: QueuePosition
+    `parked_at` is business time, the other times are those of Postgres.
+    """
+
+    position: QueuePosition
     original: Original
     index: int
     item_id: str | None
     type: str | None
     failure: Failure
-    names: frozenset[str]
+    keys: frozenset[str]
     parked_at: datetime
     attempts: int
     last_tried_at: datetime
     next_try_at: datetime | None
     behind: int = 0
-    """How many stand behind it, where that was asked."""
+    """How many rows are behind it; 0 unless `selection.find` counted them."""
 
     @property
-    def slot(self) -> ItemRef:
+    def ref(self) -> ItemRef:
         """Which item it is."""
         return ItemRef(self.original.coordinates, self.index)
 
@@ -150,11 +151,6 @@ class RetryResult:
     became: str
     """applied, no_change, rejected or waiting; parked: failed again; behind: was not tried."""
     detail: str | None = None
-
-
-def order_name(order_id: str | UUID) -> str:
-    """The name of an order that is known by its id."""
-    return f"order:{order_id}"
 
 
 def _plain(text: str) -> str:

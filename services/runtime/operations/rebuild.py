@@ -35,7 +35,7 @@ async def hold_batches(connection: Connection) -> None:
     """
     await connection.execute(SQL["wait_as_long_as_it_takes"])
     await connection.execute(SQL["lock_positions"])
-    await connection.execute(PARKING_SQL["lock_drain"])
+    await connection.execute(PARKING_SQL["lock_retries"])
 
 
 async def has_unsent(connection: Connection) -> bool:

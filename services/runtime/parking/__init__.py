@@ -1,1 +1,1 @@
-"""Order-preserving parking: what cannot be decided or written, and what stands behind it (P4)."""
+"""Parking: items that cannot be decided or written, with later items of their orders (P4)."""

@@ -1,7 +1,7 @@
-"""What is done about parked items: tried again, skipped, discarded, edited.
+"""Operations on parked items: retry, skip, discard, edit.
 
-All of it inside the caller's transaction: who calls commits, or rolls back to see only what would
-happen. Whatever fails on the way is undone up to its item, which stays parked.
+Each runs inside the caller's transaction: the caller commits it, or rolls it back to see only what
+would happen. What an item that fails has written is undone; the item stays parked.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from services.runtime.batch.items import (
 )
 from services.runtime.parking import queue as rows
 from services.runtime.parking.queue import SQL
-from services.runtime.parking.selection import Rest, Selection, select
+from services.runtime.parking.selection import ParkedSelection, Remainder, select
 from services.runtime.postgres.connections import transaction
 
 SKIPPED = "skipped_by_operator"
 DISCARDED = "discarded_by_operator"
 LIMIT = 500
 
-Meant: TypeAlias = Selection | Rest
+Target: TypeAlias = ParkedSelection | Remainder
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of each item, in the order of the queue."""
+    """What became of the items, in queue order."""
 
     items: tuple[RetryResult, ...]
-    rest: Rest | None = None
-    """What the limit left out: to be acted on in another transaction."""
+    remainder: Remainder | None = None
+    """The items that the limit left out, to be done in a later transaction."""
     chosen: Collection[QueuePosition] = ()
-    """The items that were meant; the others only stood behind them."""
+    """The items that were selected; the others were only behind them."""
     before: Parked | None = None
-    """An edited item as it was."""
+    """An edited item as it was before."""
 
 
-class NotOne(Exception):
-    """An edit must mean exactly one item."""
+class NotOneItem(Exception):
+    """An edit selects no item or several; it must select exactly one."""
 
     def __init__(self, found: int) -> None:
         super().__init__(f"{found} parked items match: name exactly one, by its id")
@@ -60,69 +60,74 @@ class NotOne(Exception):
 async def retry(
     connection: Connection,
     apply: ApplyBatch,
-    meant: Meant,
+    target: Target,
     *,
     now: datetime,
     limit: int = LIMIT,
 ) -> Result:
-    """Decide the items and what stands behind them again, in order; a failure stops its queue."""
-    line = await _lock_line(connection, meant, limit)
-    return await line.tried(connection, apply, now)
+    """Decide the items and those behind them again, in order.
+
+    An item that fails stays parked, with all items behind it.
+    """
+    affected = await _lock_affected(connection, target, limit)
+    return await affected.retry(connection, apply, now)
 
 
 async def skip(
     connection: Connection,
     apply: ApplyBatch,
-    meant: Meant,
+    target: Target,
     *,
     now: datetime,
     detail: str,
     limit: int = LIMIT,
 ) -> Result:
-    """Refuse the items, for their sender to read why; what stands behind them is tried again."""
-    line = await _lock_line(connection, meant, limit)
-    return await line.tried(connection, apply, now, _ends(line.chosen, SKIPPED, detail))
+    """Refuse the items with a reason their sender can read; retry the items behind them."""
+    affected = await _lock_affected(connection, target, limit)
+    dismissed = _dismissals(affected.chosen, SKIPPED, detail)
+    return await affected.retry(connection, apply, now, dismissed)
 
 
 async def discard(
     connection: Connection,
     apply: ApplyBatch,
-    meant: Meant,
+    target: Target,
     *,
     now: datetime,
     detail: str,
     limit: int = LIMIT,
 ) -> Result:
-    """Refuse the items and all that stands behind them."""
-    line = await _lock_line(connection, meant, limit)
-    return await line.tried(connection, apply, now, _ends(line.places, DISCARDED, detail))
+    """Refuse the items and all items behind them."""
+    affected = await _lock_affected(connection, target, limit)
+    dismissed = _dismissals(affected.positions, DISCARDED, detail)
+    return await affected.retry(connection, apply, now, dismissed)
 
 
 async def edit_and_retry(
     connection: Connection,
     apply: ApplyBatch,
-    selection: Selection,
+    selection: ParkedSelection,
     *,
     now: datetime,
     value: bytes,
     limit: int = LIMIT,
 ) -> Result:
-    """Put `value` in the place of one item's, and try it and what stands behind it again.
+    """Replace the value of one item, and retry it and the items behind it.
 
     Raises:
-        NotOne: none matches, or several.
+        NotOneItem: none matches, or several.
     """
-    await connection.execute(SQL["lock_drain"])
+    await connection.execute(SQL["lock_retries"])
     found = await rows.read(connection, await select(connection, selection, 2))
     if len(found) != 1:
-        raise NotOne(len(found))
+        raise NotOneItem(len(found))
     (before,) = found
-    await connection.execute(SQL["edit_parked"], before.place.id, before.place.nth, value)
-    only = Selection(places=(before.place,))
+    await connection.execute(SQL["edit_parked"], before.position.id, before.position.nth, value)
+    only = ParkedSelection(positions=(before.position,))
     return replace(await retry(connection, apply, only, now=now, limit=limit), before=before)
 
 
-async def try_again(
+async def apply_rows(
     connection: Connection,
     apply: ApplyBatch,
     parked: Sequence[Parked],
@@ -130,9 +135,9 @@ async def try_again(
     now: datetime,
     dismissed: Mapping[QueuePosition, Dismissal] | None = None,
 ) -> list[RetryResult]:
-    """Apply rows of the queue, in its order, and say what became of each.
+    """Decide rows of the queue again, in queue order; returns what became of each.
 
-    What fails to be written is found and stays parked. Runs in savepoints of the transaction.
+    A row that cannot be written is found and stays parked. Runs in savepoints of the transaction.
     """
     reports: list[BatchReport] = []
 
@@ -162,68 +167,71 @@ async def try_again(
         except bisection.NoItemFails:
             half = len(parked) // 2
             if not half:
-                return await _keep(connection, apply, parked, now, error)
-            settled: list[RetryResult] = []
+                return await _park_first(connection, apply, parked, now, error)
+            results: list[RetryResult] = []
             for part in (parked[:half], parked[half:]):
-                settled += await try_again(connection, apply, part, now=now, dismissed=dismissed)
-            return settled
-    return reports[-1].settled
+                results += await apply_rows(connection, apply, part, now=now, dismissed=dismissed)
+            return results
+    return reports[-1].retry_results
 
 
-async def _keep(
+async def _park_first(
     connection: Connection,
     apply: ApplyBatch,
     parked: Sequence[Parked],
     now: datetime,
     error: Exception,
 ) -> list[RetryResult]:
-    """A row that fails before it can be decided stays parked."""
-    failure = {parked[0].slot: Failure.of(Kind.WRITE, error)}
+    """Keep the only row parked: it fails before it can be decided."""
+    failure = {parked[0].ref: Failure.of(Kind.WRITE, error)}
     batch = Batch((), now, doomed=failure, retried=tuple(parked))
     async with transaction(connection, is_trial=False):
         await apply(connection, batch)
-    return batch.report.settled
+    return batch.report.retry_results
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """What was chosen, and what is to be tried with it: the chosen and those behind, in order."""
+class _Affected:
+    """The rows that an operation decides again: the chosen ones and those behind them."""
 
     chosen: Collection[QueuePosition]
-    places: Sequence[QueuePosition]
+    positions: Sequence[QueuePosition]
+    """The chosen rows and those behind them, in queue order, up to the limit."""
     left: Sequence[QueuePosition]
+    """The same beyond the limit."""
 
-    async def tried(
+    async def retry(
         self,
         connection: Connection,
         apply: ApplyBatch,
         now: datetime,
         dismissed: Mapping[QueuePosition, Dismissal] | None = None,
     ) -> Result:
-        parked = await rows.read(connection, self.places)
+        parked = await rows.read(connection, self.positions)
         if not parked:
             return Result(())
-        settled = await try_again(connection, apply, parked, now=now, dismissed=dismissed)
-        return Result(tuple(settled), self._rest(), self.chosen)
+        results = await apply_rows(connection, apply, parked, now=now, dismissed=dismissed)
+        return Result(tuple(results), self._remainder(), self.chosen)
 
-    def _rest(self) -> Rest | None:
+    def _remainder(self) -> Remainder | None:
         if not self.left:
             return None
-        chosen = tuple(place for place in self.left if place in self.chosen)
-        return Rest(chosen, tuple(place for place in self.left if place not in self.chosen))
+        chosen = tuple(position for position in self.left if position in self.chosen)
+        behind = tuple(position for position in self.left if position not in self.chosen)
+        return Remainder(chosen, behind)
 
 
-async def _lock_line(connection: Connection, meant: Meant, limit: int) -> _Line:
-    await connection.execute(SQL["lock_drain"])
-    if isinstance(meant, Rest):
-        chosen, heads = set(meant.chosen), {*meant.chosen, *meant.behind}
+async def _lock_affected(connection: Connection, target: Target, limit: int) -> _Affected:
+    await connection.execute(SQL["lock_retries"])
+    if isinstance(target, Remainder):
+        chosen, heads = set(target.chosen), {*target.chosen, *target.behind}
     else:
-        heads = chosen = set(await select(connection, meant, None))
-    line = rows.line_of(await rows.read_queue(connection), heads)
-    return _Line(chosen, line[:limit], line[limit:])
+        heads = chosen = set(await select(connection, target, None))
+    affected = rows.with_behind(await rows.read_keys(connection), heads)
+    return _Affected(chosen, affected[:limit], affected[limit:])
 
 
-def _ends(
-    places: Collection[QueuePosition], reason: str, detail: str
+def _dismissals(
+    positions: Collection[QueuePosition], reason: str, detail: str
 ) -> dict[QueuePosition, Dismissal]:
-    return {place: Dismissal(reason, detail) for place in places}
+    return {position: Dismissal(reason, detail) for position in positions}

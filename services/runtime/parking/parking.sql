@@ -1,10 +1,10 @@
 -- name: find_first_parked
--- The head of the queue; seldom there is one, and without it no name needs to be known.
+-- The first row of the queue. Where there is none, no parking key needs to be computed.
 SELECT id FROM parked ORDER BY id, nth LIMIT 1;
 
--- name: find_held_names
--- Of the names, those that parked items have, each with the first place that has it. Rows that are
--- being tried again just now do not count. $1 names, $2 ids, $3 nths of such rows (pairwise)
+-- name: find_held_keys
+-- Of the parking keys, those that parked rows have, each with the first position that has it. Rows
+-- that this batch retries do not count. $1 keys, $2 ids, $3 nths of such rows (pairwise)
 SELECT wanted.name, first.id, first.nth
   FROM unnest($1::text[]) AS wanted(name)
  CROSS JOIN LATERAL (
@@ -16,12 +16,12 @@ SELECT wanted.name, first.id, first.nth
         LIMIT 1) AS first;
 
 -- name: park
--- Items join the queue, in this order; those with an id stay at that place, after what is there.
--- One that is in the queue already (its record was read twice) stays as it is. $1 ids or null,
--- $2 which of its id's, $3 indexes, $4 item ids, $5 topics, $6 partitions, $7 offsets, $8 keys,
+-- Insert rows in this order: at the end of the queue, or with an id after the rows of that id.
+-- An item that has a row already (its record was read twice) keeps that row. $1 ids or null,
+-- $2 which of its id's, from 1, $3 indexes, $4 item ids, $5 topics, $6 partitions, $7 offsets, $8 keys,
 -- $9 headers, $10 values, $11 record timestamps, $12 types, $13 kinds, $14 errors, $15 tracebacks,
--- $16 attempts, $17 seconds to the next try or null (all pairwise), $18 business time; $19 names,
--- $20 the number, from 1, of the row each is of
+-- $16 attempts, $17 seconds to the next retry or null (all pairwise), $18 business time; $19 keys,
+-- $20 the number, from 1, of the row that has each
 WITH coming AS (
     SELECT new.*, coalesce(present.nth, 0) + new.nth AS next_nth
       FROM unnest($1::bigint[], $2::integer[], $3::integer[], $4::uuid[], $5::text[],
@@ -52,15 +52,15 @@ SELECT DISTINCT named.name, placed.id, placed.nth
   JOIN coming USING (topic, partition, "offset", index)
   JOIN unnest($19::text[], $20::bigint[]) AS named(name, number) USING (number);
 
--- name: leave_parking
--- Items that have their outcome, or wait, are parked no longer. $1 ids, $2 nths (pairwise)
+-- name: delete_parked
+-- Delete the rows of items that have their outcome, or wait. $1 ids, $2 nths (pairwise)
 DELETE FROM parked USING unnest($1::bigint[], $2::integer[]) AS ended(id, nth)
  WHERE parked.id = ended.id AND parked.nth = ended.nth;
 
--- name: park_again
--- Items that failed again, or that were found behind another one. $1 ids, $2 nths, $3 kinds,
--- $4 errors, $5 tracebacks, $6 attempts, $7 seconds to the next try or null (all pairwise);
--- $8 names, $9 ids and $10 nths of the rows they are of
+-- name: update_parked
+-- Update rows that failed again, or that are behind another row now. $1 ids, $2 nths, $3 kinds,
+-- $4 errors, $5 tracebacks, $6 attempts, $7 seconds to the next retry or null (all pairwise);
+-- $8 new keys, $9 ids and $10 nths of the rows that have them (pairwise)
 WITH failed AS (
     UPDATE parked
        SET kind = again.kind, error = again.error, traceback = again.traceback,
@@ -78,17 +78,17 @@ SELECT * FROM unnest($8::text[], $9::bigint[], $10::integer[])
 -- How many items are parked.
 SELECT count(*) FROM parked;
 
--- name: lock_drain
--- One drain of a schema's queue at a time: wait for the other one.
+-- name: lock_retries
+-- Lock the retries of a schema's queue for this transaction; wait where another one holds the lock.
 SELECT pg_advisory_xact_lock(hashtextextended('orderflow.parking.' || current_schema(), 0));
 
--- name: try_lock_drain
--- The same, or false where another one is under way.
+-- name: try_lock_retries
+-- The same lock without waiting; false where another transaction holds it.
 SELECT pg_try_advisory_xact_lock(hashtextextended('orderflow.parking.' || current_schema(), 0));
 
 -- name: find_due
--- What may be tried again by itself, in order: what has rested long enough, what stands behind
--- nothing any more, and what stands behind those. $1 at most
+-- Rows that the service may retry, in order: those whose delay is over, those marked behind that are
+-- behind nothing any more, and the rows behind all of these. $1 at most
 WITH due AS (
     SELECT id, nth
       FROM parked
@@ -115,7 +115,7 @@ WITH due AS (
 SELECT id, nth FROM queued ORDER BY id, nth LIMIT $1;
 
 -- name: read_parked
--- Rows of the queue by place, in order, each with its names. $1 ids, $2 nths (pairwise)
+-- Rows of the queue by position, in order, each with its parking keys. $1 ids, $2 nths (pairwise)
 SELECT parked.*,
        ARRAY (SELECT name FROM parked_name AS its
                WHERE its.id = parked.id AND its.nth = parked.nth) AS names
@@ -125,9 +125,10 @@ SELECT parked.*,
  ORDER BY parked.id, parked.nth;
 
 -- name: select_parked
--- Places that an operator means, in order; null: any. $1 ids, $2 and $3 places (pairwise), $4 topic,
--- $5 partition, $6 offset, $7 index, $8 key, $9 name, $10 kind, $11 part of the error, $12 parked
--- before, $13 whether to leave out what stands behind others, $14 at most
+-- Positions that an operator selects, in order; null: any. $1 ids, $2 and $3 positions (pairwise),
+-- $4 topic, $5 partition, $6 offset, $7 index, $8 key of the record, $9 parking key, $10 kind,
+-- $11 part of the error, $12 parked before, $13 whether to leave out rows that are behind others,
+-- $14 at most
 SELECT id, nth
   FROM parked
  WHERE ($1::bigint[] IS NULL OR id = ANY ($1))
@@ -148,8 +149,8 @@ SELECT id, nth
  ORDER BY id, nth
  LIMIT $14;
 
--- name: read_queue
--- The whole queue in order: places and names, to see who stands behind whom.
+-- name: read_keys
+-- The whole queue in order: positions and parking keys, which say what is behind what.
 SELECT parked.id, parked.nth, array_remove(array_agg(its.name), NULL) AS names
   FROM parked
   LEFT JOIN parked_name AS its ON its.id = parked.id AND its.nth = parked.nth
@@ -157,5 +158,5 @@ SELECT parked.id, parked.nth, array_remove(array_agg(its.name), NULL) AS names
  ORDER BY parked.id, parked.nth;
 
 -- name: edit_parked
--- An operator's value in the place of the sender's. $1 id, $2 nth, $3 value
+-- Replace the sender's value by an operator's. $1 id, $2 nth, $3 value
 UPDATE parked SET value = $3 WHERE id = $1 AND nth = $2;

@@ -1,4 +1,7 @@
-"""The queue in Postgres: which names are held, who joins, stays and leaves. Constant statements."""
+"""The queue of parked items in Postgres: held keys, and the rows that join, stay and leave.
+
+A batch costs a constant number of statements, whatever it parks.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import asyncpg
 import structlog
@@ -15,10 +19,10 @@ from asyncpg import Connection
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import Failure, Kind, Parked, QueuePosition
 from services.runtime.config.settings import Settings
-from services.runtime.messages.headers import pack_headers, unpack_headers
-from services.runtime.messages.records import Coordinates, Original
+from services.runtime.messages.headers import pack_headers
 from services.runtime.observability.metrics import Metrics
-from services.runtime.parking.gate import Joining, ParkingGate, Staying
+from services.runtime.parking.gate import NewlyParked, ParkingGate, StillParked
+from services.runtime.postgres.originals import read_original
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "parking.sql")
@@ -28,14 +32,17 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Delays:
-    """How long a failed item rests before it is tried again by itself."""
+class RetryDelays:
+    """How long a failed item rests before the service retries it."""
 
     first_seconds: float
     longest_seconds: float
 
-    def after(self, failure: Failure, attempts: int) -> float | None:
-        """Doubling, with jitter; None for what is not tried again by itself."""
+    def seconds(self, failure: Failure, attempts: int) -> float | None:
+        """Seconds to the next retry: doubled with each attempt, with jitter.
+
+        None for what is retried only with the item before it, or by an operator.
+        """
         if failure.kind in (Kind.CRASH, Kind.BEHIND):
             return None
         doublings = min(max(attempts - 1, 0), DOUBLINGS_MAX)
@@ -44,75 +51,76 @@ class Delays:
 
 
 class Queue:
-    """The parked items of one service; never begins or commits."""
+    """The parked items of one service; never begins or commits a transaction."""
 
     def __init__(self, service: str, settings: Settings, metrics: Metrics) -> None:
         self._service = service
         self._metrics = metrics
-        self._delays = Delays(
+        self._delays = RetryDelays(
             settings.parking_first_delay_seconds, settings.parking_longest_delay_seconds
         )
 
-    async def open(
+    async def open_gate(
         self,
         connection: Connection,
         batch: Batch,
-        names: Callable[[], Collection[str]],
+        keys: Callable[[], Collection[str]],
         *,
         is_any_parked: bool | None = None,
     ) -> ParkingGate:
-        """What the batch's items must stand behind. To be asked after their rows are locked.
+        """The gate of a batch. Call it after the rows of the batch are locked.
 
-        `names` are all names of the batch's items; they are asked for only where anything is
-        parked at all. Whether it is, is asked here unless it is known from after the locks.
+        `keys` returns all parking keys of the batch's items; it is called only where anything is
+        parked. `is_any_parked` says whether anything is, as read after the locks; None: read here.
         """
         if is_any_parked is None:
             is_any_parked = await connection.fetchval(SQL["find_first_parked"]) is not None
         if not is_any_parked:
             return ParkingGate(batch)
-        asked = {*names(), *(name for row in batch.retried for name in row.names)}
-        own = [row.place for row in batch.retried]
-        rows = await connection.fetch(SQL["find_held_names"], list(asked), *places_as_columns(own))
-        return ParkingGate(
-            batch, {row["name"]: QueuePosition(row["id"], row["nth"]) for row in rows}
+        wanted = {*keys(), *(key for row in batch.retried for key in row.keys)}
+        retried = [row.position for row in batch.retried]
+        rows = await connection.fetch(
+            SQL["find_held_keys"], list(wanted), *position_columns(retried)
         )
+        return ParkingGate(batch, {row["name"]: _position(row) for row in rows})
 
-    async def save(self, connection: Connection, batch: Batch, lanes: ParkingGate) -> None:
-        """Write what became of the queue: at most three statements, none where nothing did."""
-        if lanes.ended:
-            await connection.execute(SQL["leave_parking"], *places_as_columns(lanes.ended))
-        if lanes.staying:
-            await connection.execute(SQL["park_again"], *self._staying(lanes.staying))
-        if lanes.joining:
-            rows, names = self._joining(lanes.joining)
-            await connection.execute(SQL["park"], *rows, batch.now, *names)
+    async def save(self, connection: Connection, batch: Batch, gate: ParkingGate) -> None:
+        """Write the changes of the queue: at most three statements, none where nothing changed."""
+        if gate.unparked:
+            await connection.execute(SQL["delete_parked"], *position_columns(gate.unparked))
+        if gate.still_parked:
+            await connection.execute(SQL["update_parked"], *self._still_columns(gate.still_parked))
+        if gate.newly_parked:
+            columns, keys = self._new_columns(gate.newly_parked)
+            await connection.execute(SQL["park"], *columns, batch.now, *keys)
         if not batch.is_trial:
-            self._tell(lanes)
+            self._count_and_log(gate)
 
-    def _joining(
-        self, joining: Sequence[Joining]
+    def _new_columns(
+        self, rows: Sequence[NewlyParked]
     ) -> tuple[list[list[object]], tuple[list[str], list[int]]]:
+        """Columns of `park`, and its keys with the number, from 1, of the row that has each."""
         besides: Counter[int | None] = Counter()
-        rows: list[tuple[object, ...]] = []
-        names: list[str] = []
+        columns: list[tuple[object, ...]] = []
+        keys: list[str] = []
         numbers: list[int] = []
-        for number, each in enumerate(joining, start=1):
+        for number, each in enumerate(rows, start=1):
             id_ = each.beside.id if each.beside else None
             besides[id_] += 1
-            rows.append(self._row(each, id_, besides[id_] if each.beside else 0))
-            names += each.entrant.names
-            numbers += [number] * len(each.entrant.names)
-        return [list(column) for column in zip(*rows, strict=True)], (names, numbers)
+            columns.append(self._new_row(each, id_, besides[id_] if each.beside else 0))
+            keys += each.candidate.keys
+            numbers += [number] * len(each.candidate.keys)
+        return [list(column) for column in zip(*columns, strict=True)], (keys, numbers)
 
-    def _row(self, each: Joining, id_: int | None, nth: int) -> tuple[object, ...]:
-        entrant, failure = each.entrant, each.failure
-        original, at = entrant.kept, entrant.slot.at
+    def _new_row(self, new: NewlyParked, id_: int | None, nth: int) -> tuple[object, ...]:
+        candidate, failure = new.candidate, new.failure
+        original, at = candidate.kept, candidate.ref.at
         attempts = 0 if failure.kind is Kind.BEHIND else 1
         return (
             id_,
             nth,
-            entrant.index,
-            entrant.item_id,
+            candidate.index,
+            candidate.item_id,
             at.topic,
             at.partition,
             at.offset,
@@ -120,52 +128,56 @@ class Queue:
             pack_headers(original.headers),
             original.value,
             original.timestamp,
-            entrant.type,
+            candidate.type,
             failure.kind.value,
             failure.error,
             failure.traceback,
             attempts,
-            self._delays.after(failure, attempts),
+            self._delays.seconds(failure, attempts),
         )
 
-    def _staying(self, staying: Sequence[Staying]) -> tuple[list[object], ...]:
-        rows = [
+    def _still_columns(self, rows: Sequence[StillParked]) -> tuple[list[object], ...]:
+        """Columns of `update_parked`: the rows, then their new keys with the row of each."""
+        changed = [
             (
-                each.parked.place.id,
-                each.parked.place.nth,
+                each.parked.position.id,
+                each.parked.position.nth,
                 each.failure.kind.value,
                 each.failure.error,
                 each.failure.traceback,
                 each.attempts,
-                self._delays.after(each.failure, each.attempts),
+                self._delays.seconds(each.failure, each.attempts),
             )
-            for each in staying
+            for each in rows
         ]
-        new = [
-            (name, each.parked.place.id, each.parked.place.nth)
-            for each in staying
-            for name in each.names - each.parked.names
+        new_keys = [
+            (key, each.parked.position.id, each.parked.position.nth)
+            for each in rows
+            for key in each.keys - each.parked.keys
         ]
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        return (*columns, *([one[at] for one in new] for at in range(3)))
+        columns = [list(column) for column in zip(*changed, strict=True)]
+        return (*columns, *([row[at] for row in new_keys] for at in range(3)))
 
-    def _tell(self, lanes: ParkingGate) -> None:
-        """Count and log what was parked. Before the commit: a retried batch is told twice."""
+    def _count_and_log(self, gate: ParkingGate) -> None:
+        """Metrics and log entries of parked items.
+
+        They come before the commit, so a batch that is applied again repeats them.
+        """
         parked: Counter[tuple[str, str]] = Counter()
-        for slot, kind in lanes.report.parked:
-            parked[slot.at.topic, kind.value] += 1
-        for labels, count in parked.items():
-            self._metrics.parked_total.labels(self._service, *labels).inc(count)
-        failed = [*((each.entrant.slot, each.failure) for each in lanes.joining)]
-        failed += [(each.parked.slot, each.failure) for each in lanes.staying]
-        for slot, failure in failed:
+        for ref, kind in gate.report.parked:
+            parked[ref.at.topic, kind.value] += 1
+        for labels, items in parked.items():
+            self._metrics.parked_total.labels(self._service, *labels).inc(items)
+        failed = [*((each.candidate.ref, each.failure) for each in gate.newly_parked)]
+        failed += [(each.parked.ref, each.failure) for each in gate.still_parked]
+        for ref, failure in failed:
             if failure.kind is not Kind.BEHIND:
                 log.error(
                     "item_parked",
                     service=self._service,
                     kind=failure.kind.value,
-                    at=str(slot.at),
-                    index=slot.index,
+                    at=str(ref.at),
+                    index=ref.index,
                     error=failure.error.split(":")[0],
                     traceback=failure.traceback,
                 )
@@ -177,75 +189,69 @@ async def count(connection: Connection) -> int:
     return found
 
 
-def places_as_columns(places: Collection[QueuePosition]) -> tuple[list[int], list[int]]:
-    """Ids and numbers, pairwise."""
-    return [place.id for place in places], [place.nth for place in places]
+def position_columns(positions: Collection[QueuePosition]) -> tuple[list[int], list[int]]:
+    """Ids and numbers of positions as two columns, pairwise."""
+    return [position.id for position in positions], [position.nth for position in positions]
 
 
-Line = Sequence[tuple[QueuePosition, frozenset[str]]]
-
-
-async def read(connection: Connection, places: Collection[QueuePosition]) -> list[Parked]:
-    """The rows at these places, in the order of the queue; those that are gone are left out."""
-    if not places:
+async def read(connection: Connection, positions: Collection[QueuePosition]) -> list[Parked]:
+    """The rows at these positions, in queue order; positions without a row are left out."""
+    if not positions:
         return []
-    rows = await connection.fetch(SQL["read_parked"], *places_as_columns(places))
+    rows = await connection.fetch(SQL["read_parked"], *position_columns(positions))
     return [_parked(row) for row in rows]
 
 
 async def find_due(connection: Connection, limit: int) -> list[QueuePosition]:
-    """What may be tried again by itself now, in order, with what stands behind it."""
-    return _places(await connection.fetch(SQL["find_due"], limit))
+    """What the service may retry now and what is behind it, in queue order; at most `limit`."""
+    return [_position(row) for row in await connection.fetch(SQL["find_due"], limit)]
 
 
-async def read_queue(connection: Connection) -> Line:
-    """Every place with its names, in order."""
-    rows = await connection.fetch(SQL["read_queue"])
-    return [(QueuePosition(row["id"], row["nth"]), frozenset(row["names"])) for row in rows]
+KeysInOrder: TypeAlias = Sequence[tuple[QueuePosition, frozenset[str]]]
+"""Every position of the queue with its parking keys, in order."""
 
 
-def line_of(queue: Line, heads: Collection[QueuePosition]) -> list[QueuePosition]:
-    """The heads and all that stand behind them, directly or behind each other, in order."""
-    line: list[QueuePosition] = []
+async def read_keys(connection: Connection) -> KeysInOrder:
+    """Read every position of the queue with its parking keys, in order."""
+    rows = await connection.fetch(SQL["read_keys"])
+    return [(_position(row), frozenset(row["names"])) for row in rows]
+
+
+def with_behind(queue: KeysInOrder, heads: Collection[QueuePosition]) -> list[QueuePosition]:
+    """The heads and all items behind them, directly or through other items, in order."""
+    found: list[QueuePosition] = []
     reached: set[str] = set()
-    for place, names in queue:
-        if place in heads or not reached.isdisjoint(names):
-            line.append(place)
-            reached |= names
-    return line
+    for position, keys in queue:
+        if position in heads or not reached.isdisjoint(keys):
+            found.append(position)
+            reached |= keys
+    return found
 
 
-def before(queue: Line, place: QueuePosition) -> list[QueuePosition]:
-    """All that one stands behind, directly or behind each other, in order."""
-    names = dict(queue).get(place, frozenset[str]())
-    reached, found = set(names), []
-    for other, its in reversed([entry for entry in queue if entry[0] < place]):
-        if not reached.isdisjoint(its):
+def ahead_of(queue: KeysInOrder, position: QueuePosition) -> list[QueuePosition]:
+    """All items that one is behind, directly or through other items, in order."""
+    reached = set(dict(queue).get(position, frozenset[str]()))
+    found = []
+    for other, keys in reversed([entry for entry in queue if entry[0] < position]):
+        if not reached.isdisjoint(keys):
             found.append(other)
-            reached |= its
+            reached |= keys
     return found[::-1]
 
 
-def counts_behind(queue: Line, heads: Iterable[QueuePosition]) -> dict[QueuePosition, int]:
-    """How many stand behind each of the heads."""
-    return {head: len(line_of(queue, {head})) - 1 for head in heads}
+def count_behind(queue: KeysInOrder, heads: Iterable[QueuePosition]) -> dict[QueuePosition, int]:
+    """How many items are behind each of the heads."""
+    return {head: len(with_behind(queue, {head})) - 1 for head in heads}
 
 
-def _places(rows: Sequence[asyncpg.Record]) -> list[QueuePosition]:
-    return [QueuePosition(row["id"], row["nth"]) for row in rows]
+def _position(row: asyncpg.Record) -> QueuePosition:
+    return QueuePosition(row["id"], row["nth"])
 
 
 def _parked(row: asyncpg.Record) -> Parked:
-    original = Original(
-        Coordinates(row["topic"], row["partition"], row["offset"]),
-        row["key"],
-        tuple(unpack_headers(row["headers"])),
-        row["value"],
-        row["record_timestamp"],
-    )
     return Parked(
-        QueuePosition(row["id"], row["nth"]),
-        original,
+        _position(row),
+        read_original(row),
         row["index"],
         str(row["item_id"]) if row["item_id"] else None,
         row["type"],

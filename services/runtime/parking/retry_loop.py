@@ -1,4 +1,4 @@
-"""The running service's own retries: what has rested long enough, and what stands behind it."""
+"""Retries by the running service: failed items whose delay is over, and the items behind them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ import structlog
 from services.runtime.batch.batch import ApplyBatch
 from services.runtime.clock import Clock
 from services.runtime.parking import queue as rows
-from services.runtime.parking.operations import try_again
+from services.runtime.parking.operations import apply_rows
 from services.runtime.parking.queue import SQL
 from services.runtime.postgres.connections import Pool
 from services.runtime.retry import forget_rows
 
 CHUNK_ITEMS = 200
-STAYING = ("parked", "behind")
+STAYS = ("parked", "behind")
 
 log = structlog.get_logger(__name__)
 
 
 class RetryLoop:
-    """Tries what is due, in bounded transactions; one drain of a schema at a time."""
+    """Retries what is due, in transactions of a bounded number of items.
+
+    One retry loop or operation works on a queue at a time, in whichever process.
+    """
 
     def __init__(
         self,
@@ -46,22 +49,22 @@ class RetryLoop:
         while True:
             await asyncio.sleep(self._interval_seconds)
             try:
-                while await self.drain_once():
+                while await self.retry_due():
                     pass
             except Exception as error:
                 forget_rows(error)
                 log.warning("drain_failed", service=self._service, exc_info=error)
 
-    async def drain_once(self) -> int:
-        """Try one chunk of what is due; returns how many items left the queue."""
+    async def retry_due(self) -> int:
+        """Retry some of what is due, in one transaction; returns how many items left the queue."""
         async with self._pool.acquire() as connection, connection.transaction():
-            if not await connection.fetchval(SQL["try_lock_drain"]):
+            if not await connection.fetchval(SQL["try_lock_retries"]):
                 return 0
             due = await rows.read(connection, await rows.find_due(connection, CHUNK_ITEMS))
             if not due:
                 return 0
-            settled = await try_again(connection, self._apply, due, now=self._clock.now())
-        left = sum(each.became not in STAYING for each in settled)
+            results = await apply_rows(connection, self._apply, due, now=self._clock.now())
+        left = sum(each.became not in STAYS for each in results)
         log.info("parked_items_retried", service=self._service, tried=len(due), left=left)
         self._committed()
         return left

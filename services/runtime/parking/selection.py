@@ -1,4 +1,4 @@
-"""Which parked items are meant, and who stands before and behind them."""
+"""Which parked items are selected, and which items are ahead of them and behind them."""
 
 from __future__ import annotations
 
@@ -9,76 +9,80 @@ from asyncpg import Connection
 
 from services.runtime.batch.items import Kind, Parked, QueuePosition
 from services.runtime.parking import queue as rows
-from services.runtime.parking.queue import SQL, places_as_columns
+from services.runtime.parking.queue import SQL, position_columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Which parked items are meant; what is left out matches everything."""
+class ParkedSelection:
+    """Which parked items are selected; a filter that is left out matches every item."""
 
     ids: tuple[int, ...] = ()
-    places: tuple[QueuePosition, ...] = ()
+    positions: tuple[QueuePosition, ...] = ()
     topic: str | None = None
     partition: int | None = None
     offset: int | None = None
     index: int | None = None
     key: bytes | None = None
-    name: str | None = None
+    """The key of the Kafka record."""
+    parking_key: str | None = None
     """Such as `order:<uuid>`, or a key that items wait for."""
     kind: Kind | None = None
     error_contains: str | None = None
     parked_before: datetime | None = None
     heads_only: bool = False
-    """Only what failed itself, not what stands behind it."""
+    """Only items that failed themselves, not the items behind them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """What an act's limit left out, for the same act in another transaction."""
+class Remainder:
+    """The items that an operation's limit left out: for the same operation, once more."""
 
     chosen: tuple[QueuePosition, ...]
     behind: tuple[QueuePosition, ...]
-    """What is only tried, as it stands behind the chosen."""
+    """Items that are only retried, because they are behind the chosen ones."""
 
     @property
     def count(self) -> int:
-        """How many are left."""
+        """How many items are left."""
         return len(self.chosen) + len(self.behind)
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Who stands around one item, nearest first; `behind_total` counts also those left out."""
+    """The items around one item in the queue, nearest first."""
 
-    before: list[Parked]
-    """The items that hold it up: those that failed themselves."""
+    ahead: list[Parked]
+    """The items that it is behind and that failed themselves."""
     behind: list[Parked]
     behind_total: int
+    """How many items are behind it, those left out of `behind` included."""
 
 
-async def find(connection: Connection, selection: Selection, limit: int = 100) -> list[Parked]:
-    """The items that match, in the order of the queue, each head with how many stand behind it."""
+async def find(
+    connection: Connection, selection: ParkedSelection, limit: int = 100
+) -> list[Parked]:
+    """The items that match, in queue order; those that failed with how many are behind each."""
     found = await rows.read(connection, await select(connection, selection, limit))
-    heads = [row.place for row in found if row.failure.kind is not Kind.BEHIND]
-    counts = rows.counts_behind(await rows.read_queue(connection), heads) if heads else {}
-    return [replace(row, behind=counts.get(row.place, 0)) for row in found]
+    heads = [row.position for row in found if row.failure.kind is not Kind.BEHIND]
+    counts = rows.count_behind(await rows.read_keys(connection), heads) if heads else {}
+    return [replace(row, behind=counts.get(row.position, 0)) for row in found]
 
 
-async def neighbours(connection: Connection, place: QueuePosition, limit: int) -> Neighbours:
-    """What one item stands behind, and what stands behind it; at most so many of each."""
-    queue = await rows.read_queue(connection)
-    behind = rows.line_of(queue, {place})[1:]
-    before = await rows.read(connection, rows.before(queue, place))
-    heads = [row for row in reversed(before) if row.failure.kind is not Kind.BEHIND]
+async def neighbours(connection: Connection, position: QueuePosition, limit: int) -> Neighbours:
+    """The failed items that one item is behind, and those behind it; at most `limit` of each."""
+    queue = await rows.read_keys(connection)
+    behind = rows.with_behind(queue, {position})[1:]
+    ahead = await rows.read(connection, rows.ahead_of(queue, position))
+    heads = [row for row in reversed(ahead) if row.failure.kind is not Kind.BEHIND]
     nearest = await rows.read(connection, behind[:limit])
     return Neighbours(heads[:limit], nearest, len(behind))
 
 
 async def select(
-    connection: Connection, selection: Selection, limit: int | None
+    connection: Connection, selection: ParkedSelection, limit: int | None
 ) -> list[QueuePosition]:
-    """The places that match, in the order of the queue."""
-    ids, nths = places_as_columns(selection.places)
+    """The positions that match, in queue order; all of them without a limit."""
+    ids, nths = position_columns(selection.positions)
     found = await connection.fetch(
         SQL["select_parked"],
         list(selection.ids) or None,
@@ -89,7 +93,7 @@ async def select(
         selection.offset,
         selection.index,
         selection.key,
-        selection.name,
+        selection.parking_key,
         selection.kind.value if selection.kind else None,
         selection.error_contains,
         selection.parked_before,

@@ -1,4 +1,4 @@
-"""Items that name what nobody has seen yet: kept whole, matched when it appears, else expired."""
+"""Waiting items in Postgres: kept whole until what they name appears, or until they expire."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 import asyncpg
 from asyncpg import Connection
 
-from services.runtime.messages.headers import pack_headers, unpack_headers
-from services.runtime.messages.records import Coordinates, Original
+from services.runtime.messages.headers import pack_headers
+from services.runtime.messages.records import Original
+from services.runtime.postgres.originals import read_original
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "store.sql")
@@ -19,7 +20,7 @@ SQL = load(Path(__file__).parent / "store.sql")
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One waiting item; `waits_for` names what must appear, `expires_at` is business time."""
+    """One waiting item. `waits_for` is the key of what must appear, `expires_at` business time."""
 
     item_id: str
     waits_for: str
@@ -29,26 +30,29 @@ class Waiting:
 
 
 async def save(connection: Connection, rows: Sequence[Waiting]) -> set[str]:
-    """Keep the items and return their ids; one that waits already is left as it is."""
+    """Store waiting items; returns the ids of those stored. The others have a row already."""
     if not rows:
         return set()
     columns = map(list, zip(*map(_columns, rows), strict=True))
     return {str(row["item_id"]) for row in await connection.fetch(SQL["save_waiting"], *columns)}
 
 
-async def take(connection: Connection, names: Collection[str]) -> list[Waiting]:
-    """Lock and return what waits for any of `names`, in the order it came."""
-    return [from_row(row) for row in await connection.fetch(SQL["take_waiting"], list(names))]
+async def lock(connection: Connection, keys: Collection[str]) -> list[Waiting]:
+    """Lock and return the items that wait for any of the keys, in the order they came."""
+    return [from_row(row) for row in await connection.fetch(SQL["lock_waiting"], list(keys))]
 
 
 async def remove(connection: Connection, item_ids: Collection[str]) -> None:
-    """Forget items that have their final outcome."""
+    """Delete the rows of items that wait no longer."""
     if item_ids:
         await connection.execute(SQL["remove_waiting"], list(item_ids))
 
 
 async def lock_expired(connection: Connection, now: datetime, limit: int) -> list[Waiting]:
-    """Items whose time is over at business time `now`, skipping those being decided."""
+    """Lock and return items that have expired by business time `now`, except rows locked elsewhere.
+
+    An item does not expire while what it waits for is parked.
+    """
     rows = await connection.fetch(SQL["lock_expired_waiting"], now, limit)
     return [from_row(row) for row in rows]
 
@@ -76,12 +80,11 @@ def _columns(row: Waiting) -> tuple[object, ...]:
 
 
 def from_row(row: asyncpg.Record) -> Waiting:
-    """A row of the table, whichever statement read it."""
-    original = Original(
-        Coordinates(row["topic"], row["partition"], row["offset"]),
-        row["key"],
-        tuple(unpack_headers(row["headers"])),
-        row["value"],
-        row["record_timestamp"],
+    """The waiting item in a row, whichever statement read the row."""
+    return Waiting(
+        str(row["item_id"]),
+        row["waits_for"],
+        read_original(row),
+        row["index"],
+        row["expires_at"],
     )
-    return Waiting(str(row["item_id"]), row["waits_for"], original, row["index"], row["expires_at"])

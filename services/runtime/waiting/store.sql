@@ -1,6 +1,6 @@
 -- name: save_waiting
--- Keep items until what they name appears; those not returned wait for something already. $1 item ids, $2 waits_for, $3 topics, $4 partitions,
--- $5 offsets, $6 indexes, $7 keys, $8 headers, $9 values, $10 record timestamps, $11 expiries
+-- Insert waiting items; returns the ids of those inserted: the others have a row already.
+-- $1 item ids, $2 keys they wait for, $3 topics, $4 partitions, $5 offsets, $6 indexes, $7 keys, $8 headers, $9 values, $10 record timestamps, $11 expiries
 INSERT INTO waiting (item_id, waits_for, topic, partition, "offset", index, key, headers, value,
                      record_timestamp, expires_at)
 SELECT *
@@ -9,17 +9,17 @@ SELECT *
     ON CONFLICT (item_id) DO NOTHING
 RETURNING item_id;
 
--- name: take_waiting
--- Lock what waits for any of these names, oldest first. $1 names
+-- name: lock_waiting
+-- Lock the items that wait for any of these keys, oldest first. $1 keys
 SELECT * FROM waiting WHERE waits_for = ANY ($1::text[]) ORDER BY id FOR UPDATE;
 
 -- name: remove_waiting
--- Items that have their final outcome wait no longer. $1 item ids
+-- Delete items that wait no longer. $1 item ids
 DELETE FROM waiting WHERE item_id = ANY ($1::uuid[]);
 
 -- name: lock_expired_waiting
--- What has waited too long, as long as nobody is deciding it just now. What it waits for may be
--- parked: then it goes on waiting for that. $1 business time, $2 at most
+-- Lock items that have expired, except rows that another transaction holds. An item does not expire
+-- while what it waits for is parked. $1 business time, $2 at most
 SELECT *
   FROM waiting
  WHERE expires_at <= $1

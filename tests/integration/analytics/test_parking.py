@@ -1,14 +1,16 @@
-"""Facts park as the other services' items do: by order, and nothing else stands still."""
+"""Parking of events in analytics: by order, with the events of other orders going on (P4)."""
 
 import asyncpg
 import pytest
 
+from schemas.identity import order_id
 from services.analytics import intake
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import WHOLE, Failure, ItemFailed, ItemRef, Kind
 from services.runtime.parking import operations
-from services.runtime.parking.operations import Selection
-from tests.unit.analytics.builders import NOON, a_claim_event, a_record, an_order_event
+from services.runtime.parking.operations import ParkedSelection
+from tests.integration.parked_rows import park_as_before
+from tests.unit.analytics.builders import NOON, SHOP, a_claim_event, a_record, an_order_event
 
 
 def records(*events):
@@ -22,7 +24,7 @@ async def apply(connection, batches, batch):
 
 async def retry(connection, batches):
     async with connection.transaction():
-        result = await operations.retry(connection, batches.apply, Selection(), now=NOON)
+        result = await operations.retry(connection, batches.apply, ParkedSelection(), now=NOON)
     return [each.became for each in result.items]
 
 
@@ -44,7 +46,7 @@ async def owner(database_url):
     await connection.close()
 
 
-async def test_an_event_that_cannot_be_written_holds_its_order_s_and_no_other(
+async def test_parking_of_an_event_holds_the_events_of_its_order_and_no_others(
     connection, batches, owner
 ):
     batch = records(
@@ -70,19 +72,19 @@ async def test_an_event_that_cannot_be_written_holds_its_order_s_and_no_other(
     assert await facts(connection) == [("1", 2), ("2", 1)]
 
 
-async def test_a_record_that_a_bug_cannot_read_says_which_it_is(connection, batches, monkeypatch):
+async def test_parking_keeps_a_record_that_a_bug_cannot_read(connection, batches, monkeypatch):
     def break_always(_):
-        raise KeyError("nobody foresaw this")
+        raise KeyError("an unforeseen bug")
 
     (poison,) = records(an_order_event("1", 1))
     with monkeypatch.context() as patch:
         patch.setattr(intake, "read_news", break_always)
         with pytest.raises(ItemFailed) as raised:
             await apply(connection, batches, Batch((poison,), NOON))
-        slot = ItemRef(poison.coordinates, WHOLE)
-        assert (raised.value.slot, raised.value.kind) == (slot, Kind.READING)
+        ref = ItemRef(poison.coordinates, WHOLE)
+        assert (raised.value.ref, raised.value.kind) == (ref, Kind.READING)
 
-        doomed = {slot: Failure.of(Kind.READING, raised.value)}
+        doomed = {ref: Failure.of(Kind.READING, raised.value)}
         await apply(connection, batches, Batch((poison,), NOON, doomed=doomed))
         assert await parked(connection) == [("reading", 0, WHOLE)]
         assert await retry(connection, batches) == ["parked"]
@@ -91,14 +93,29 @@ async def test_a_record_that_a_bug_cannot_read_says_which_it_is(connection, batc
     assert await facts(connection) == [("1", 1)]
 
 
-async def test_what_is_skipped_is_refused(connection, batches):
+async def test_parking_skip_refuses_an_event(connection, batches):
     batch = records(an_order_event("1", 1), an_order_event("1", 2))
     doomed = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
     await apply(connection, batches, Batch(batch, NOON, doomed=doomed))
 
     async with connection.transaction():
-        chosen = Selection(kind=Kind.WRITE)
+        chosen = ParkedSelection(kind=Kind.WRITE)
         await operations.skip(connection, batches.apply, chosen, now=NOON, detail="ticket 1")
 
     assert await facts(connection) == [("1", 2)]
     assert await connection.fetchval("SELECT reason FROM rejected") == "skipped_by_operator"
+
+
+async def test_parking_row_of_the_version_before_holds_back_the_next_event_of_its_order(
+    connection, batches
+):
+    first, second, other = records(
+        an_order_event("1", 1), an_order_event("1", 2), an_order_event("2", 1)
+    )
+    await park_as_before(connection, first, "order.updated", f"order:{order_id(SHOP, '1')}")
+
+    await apply(connection, batches, Batch((second, other), NOON))
+
+    assert await parked(connection) == [("decision", 0, 0), ("behind", 1, 0)]
+    assert await retry(connection, batches) == ["applied", "applied"]
+    assert await facts(connection) == [("1", 2), ("2", 1)]

@@ -1,4 +1,4 @@
-"""Claims park as orders does: by order, over events and commands, in order."""
+"""Parking in claims: by order, events and commands together, in order (P4)."""
 
 import asyncpg
 import pytest
@@ -9,7 +9,7 @@ from services.claims import intake
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import WHOLE, Failure, ItemFailed, ItemRef, Kind
 from services.runtime.parking import operations
-from services.runtime.parking.operations import Selection
+from services.runtime.parking.operations import ParkedSelection
 from tests.e2e.poisoned import plant
 from tests.integration.claims.conftest import (
     NOW,
@@ -19,11 +19,12 @@ from tests.integration.claims.conftest import (
     an_event,
     an_opening,
 )
+from tests.integration.parked_rows import park_as_before
 
 
 @pytest.fixture
 def bug(monkeypatch):
-    """A bug that meets whatever says POISON, until it is mended."""
+    """A bug that fails every item containing POISON, until `mended` is set."""
     state = {"mended": False}
     buggy = plant(services.claims.unit_of_work, lambda: state["mended"])
     monkeypatch.setattr(services.claims.unit_of_work, "decide", buggy)
@@ -32,11 +33,11 @@ def bug(monkeypatch):
 
 @pytest.fixture
 def retry(pool, claims):
-    """Retries everything; what became of each."""
+    """Retries everything; returns what became of each item."""
 
     async def run():
         async with pool.acquire() as connection, connection.transaction():
-            result = await operations.retry(connection, claims.apply, Selection(), now=NOW)
+            result = await operations.retry(connection, claims.apply, ParkedSelection(), now=NOW)
         return [each.became for each in result.items]
 
     return run
@@ -59,7 +60,7 @@ async def versions(pool):
     return [row["order_version"] for row in rows]
 
 
-async def test_commands_and_events_of_one_order_stand_behind_its_failed_command(
+async def test_parking_keeps_commands_and_events_of_an_order_behind_its_failed_command(
     apply, bug, retry, parked, pool, published
 ):
     await apply(an_event("1", 1), an_event("2", 1))
@@ -84,7 +85,7 @@ async def test_commands_and_events_of_one_order_stand_behind_its_failed_command(
     assert await versions(pool) == [2, 2]
 
 
-async def test_a_change_stands_behind_the_parked_opening_of_its_claim(
+async def test_parking_keeps_a_change_behind_an_earlier_parked_change_of_its_claim(
     apply, bug, retry, parked, published
 ):
     opening = an_opening("1", ce_id="o-1", description="POISON")
@@ -101,7 +102,9 @@ async def test_a_change_stands_behind_the_parked_opening_of_its_claim(
     assert await retry() == ["applied", "applied", "no_change"]
 
 
-async def test_what_waited_and_fails_leaves_the_waiting(apply, bug, parked, pool, retry):
+async def test_parking_takes_a_woken_item_that_fails_out_of_the_waiting_ones(
+    apply, bug, parked, pool, retry
+):
     bug["mended"] = True
     await apply(an_opening("1", description="POISON"))
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 1
@@ -115,7 +118,7 @@ async def test_what_waited_and_fails_leaves_the_waiting(apply, bug, parked, pool
     assert await retry() == ["applied"]
 
 
-async def test_an_event_whose_write_fails_is_kept_with_what_stands_behind_it(
+async def test_parking_keeps_an_event_whose_write_fails_and_what_is_behind_it(
     apply, parked, retry, pool, database_url, claims
 ):
     owner = await asyncpg.connect(database_url)
@@ -138,25 +141,25 @@ async def test_an_event_whose_write_fails_is_kept_with_what_stands_behind_it(
     assert await retry() == ["applied", "applied"]
 
 
-async def test_a_record_that_a_bug_cannot_read_says_which_it_is(
+async def test_parking_keeps_a_record_that_a_bug_cannot_read(
     monkeypatch, claims, pool, parked, retry
 ):
     def break_always(_):
-        raise KeyError("nobody foresaw this")
+        raise KeyError("an unforeseen bug")
 
     poison = an_event("1", 1)
     sound = intake.read_news
     monkeypatch.setattr(intake, "read_news", break_always)
     with pytest.raises(ItemFailed) as raised:
         intake.read(Batch((poison,), NOW))
-    assert (raised.value.slot, raised.value.kind) == (
+    assert (raised.value.ref, raised.value.kind) == (
         ItemRef(poison.coordinates, WHOLE),
         Kind.READING,
     )
 
     failure = Failure.of(raised.value.kind, raised.value)
     async with pool.acquire() as connection, connection.transaction():
-        doomed = {raised.value.slot: failure}
+        doomed = {raised.value.ref: failure}
         await claims.apply(connection, Batch((poison,), NOW, doomed=doomed))
         await claims.apply(connection, Batch((an_opening("1"),), NOW))
     assert await parked() == [("reading", "shipments.events"), ("behind", "claims.commands")]
@@ -166,12 +169,14 @@ async def test_a_record_that_a_bug_cannot_read_says_which_it_is(
     assert await retry() == ["applied", "applied"]
 
 
-async def test_a_discarded_event_is_refused(apply, bug, pool, claims, parked):
+async def test_parking_discard_refuses_an_event(apply, bug, pool, claims, parked):
     await apply(an_event("1", 1), an_opening("1", description="POISON"))
     await apply(an_event("1", 2))
 
     async with pool.acquire() as connection, connection.transaction():
-        await operations.discard(connection, claims.apply, Selection(), now=NOW, detail="ticket 9")
+        await operations.discard(
+            connection, claims.apply, ParkedSelection(), now=NOW, detail="ticket 9"
+        )
 
     assert await parked() == []
     rows = await pool.fetch("SELECT topic, reason FROM rejected ORDER BY topic")
@@ -179,3 +184,44 @@ async def test_a_discarded_event_is_refused(apply, bug, pool, claims, parked):
         ("claims.commands", "discarded_by_operator"),
         ("shipments.events", "discarded_by_operator"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "next_item"),
+    [
+        (f"order:{order_id(SHOP, '1')}", an_event("1", 2)),
+        (f"order/{order_id(SHOP, '1')}", an_event("1", 2)),
+        (f"external_id/{SHOP}/gid-1", an_event("1", 2)),
+        (f"order:{order_id(SHOP, '1')}", an_opening("1", ce_id="o-2")),
+        (f"order/{order_id(SHOP, '1')}", an_opening("1", ce_id="o-2")),
+    ],
+)
+async def test_parking_row_of_the_version_before_holds_back_the_next_item_of_its_order(
+    apply, parked, pool, retry, key, next_item
+):
+    async with pool.acquire() as connection:
+        await park_as_before(connection, an_event("1", 1), "shipment.scanned", key)
+
+    await apply(next_item, an_event("2", 1))
+
+    assert await parked() == [
+        ("decision", "shipments.events"),
+        ("behind", next_item.coordinates.topic),
+    ]
+    assert await retry() == ["applied", "applied"]
+
+
+async def test_parking_row_of_the_version_before_holds_back_changes_of_its_claim(
+    apply, parked, pool, published, retry
+):
+    await apply(an_event("1", 1), an_opening("1", ce_id="o-1"))
+    ((_, event),) = await published()
+    claim = event["event_data"]["claim_id"]
+    async with pool.acquire() as connection:
+        first = a_change(claim, description="first")
+        await park_as_before(connection, first, "claim.update", f"claim/{claim}")
+
+    await apply(a_change(claim, description="second"))
+
+    assert await parked() == [("decision", "claims.commands"), ("behind", "claims.commands")]
+    assert await retry() == ["applied", "applied"]

@@ -219,7 +219,9 @@ async def test_a_record_that_a_bug_cannot_read_is_parked_unread_and_holds_its_ke
 
     monkeypatch.setattr(standard, "report", sound)
     async with pool.acquire() as connection, connection.transaction():
-        result = await operations.retry(connection, orders.apply, operations.Selection(), now=NOW)
+        result = await operations.retry(
+            connection, orders.apply, operations.ParkedSelection(), now=NOW
+        )
     assert [each.became for each in result.items] == ["waiting"]
     assert await parked() == []
 

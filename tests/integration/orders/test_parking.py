@@ -1,15 +1,20 @@
-"""One order's items stand behind the one that fails; every other order goes on (P4)."""
+"""Parking in orders: items of one order stay behind the one that fails, others go on (P4)."""
 
 import pytest
 
 import services.orders.unit_of_work
+from schemas.identity import order_id
+from services.runtime.batch.batch import Batch
+from services.runtime.parking import operations
+from services.runtime.parking.selection import ParkedSelection
 from tests.e2e.poisoned import plant
-from tests.integration.orders.conftest import a_cancel, a_record, a_report, an_upsert
+from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
+from tests.integration.parked_rows import park_as_before
 
 
 @pytest.fixture
 def bug(monkeypatch):
-    """A bug that meets whatever says POISON, until it is mended."""
+    """A bug that fails every item containing POISON, until `mended` is set."""
     state = {"mended": False}
     buggy = plant(services.orders.unit_of_work, lambda: state["mended"])
     monkeypatch.setattr(services.orders.unit_of_work, "decide", buggy)
@@ -18,7 +23,7 @@ def bug(monkeypatch):
 
 @pytest.fixture
 def parked(pool):
-    """The queue: kind and offset of each row, in its order."""
+    """Kind, offset and index of each row of the queue, in order."""
 
     async def read():
         rows = await pool.fetch('SELECT kind, "offset", index FROM parked ORDER BY id, nth')
@@ -41,7 +46,7 @@ async def events(published):
     ]
 
 
-async def test_what_fails_is_parked_and_later_items_of_its_order_stand_behind_it(
+async def test_parking_keeps_later_items_of_an_order_behind_the_failed_one(
     apply, bug, parked, published, pool
 ):
     await apply(an_upsert("1", trackings=["1Z001"]), an_upsert("2", trackings=["1Z002"]))
@@ -56,8 +61,8 @@ async def test_what_fails_is_parked_and_later_items_of_its_order_stand_behind_it
         ("behind", *at(scan)),
         ("behind", *at(cancel)),
     ]
-    told = (await published())[before:]
-    assert {record[2]["event_name"] for record in told if record[0].endswith(".events")} == {
+    new = (await published())[before:]
+    assert {record[2]["event_name"] for record in new if record[0].endswith(".events")} == {
         "PICKED_UP_BY_CARRIER",
         "ORDER_PLACED",
     }
@@ -67,9 +72,7 @@ async def test_what_fails_is_parked_and_later_items_of_its_order_stand_behind_it
     assert (row["value"], row["key"]) == (poison.value, poison.key)
 
 
-async def test_what_comes_in_a_later_batch_and_from_another_topic_stands_behind_too(
-    apply, bug, parked
-):
+async def test_parking_keeps_items_of_later_batches_and_other_topics_behind_too(apply, bug, parked):
     await apply(an_upsert("1", trackings=["1Z001"]))
     poison, scan = an_upsert("1", email_id="POISON@mail.example"), a_report("1Z001")
 
@@ -79,7 +82,7 @@ async def test_what_comes_in_a_later_batch_and_from_another_topic_stands_behind_
     assert await parked() == [("decision", *at(poison)), ("behind", *at(scan))]
 
 
-async def test_a_parcel_that_two_orders_share_carries_the_queue_on(apply, bug, parked):
+async def test_parking_holds_a_second_order_that_shares_a_parcel(apply, bug, parked):
     poison = an_upsert("1", email_id="POISON@mail.example", trackings=["1Z001"])
     scan, second = a_report("1Z001"), an_upsert("2", trackings=["1Z001", "1Z002"])
     third, free = a_cancel("2"), an_upsert("3")
@@ -95,7 +98,9 @@ async def test_a_parcel_that_two_orders_share_carries_the_queue_on(apply, bug, p
     ]
 
 
-async def test_an_order_that_is_parked_is_not_missing_to_what_names_it(apply, bug, parked, pool):
+async def test_parking_takes_an_item_that_names_a_parked_order_instead_of_letting_it_wait(
+    apply, bug, parked, pool
+):
     poison = an_upsert("1", email_id="POISON@mail.example", external_id="ext-1")
     cancel = a_cancel("ext-1", "external_id")
 
@@ -105,7 +110,9 @@ async def test_an_order_that_is_parked_is_not_missing_to_what_names_it(apply, bu
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
 
 
-async def test_what_waited_and_fails_when_it_is_called_leaves_the_waiting(apply, bug, parked, pool):
+async def test_parking_takes_a_woken_item_that_fails_out_of_the_waiting_ones(
+    apply, bug, parked, pool
+):
     body = {"shop_slug": "demo-shop", "id": "1", "reason": "POISON"}
     poison, order, late = a_record("order.cancel", body), an_upsert("1"), a_cancel("1")
 
@@ -120,7 +127,7 @@ async def test_what_waited_and_fails_when_it_is_called_leaves_the_waiting(apply,
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
 
 
-async def test_one_poison_in_a_bulk_command_parks_one_item(apply, bug, parked, pool):
+async def test_parking_takes_one_item_of_a_bulk_command_alone(apply, bug, parked, pool):
     items = [
         {"id": f"{n}", "order": {"order_number": f"{n}", "address": {"zip_code": "1"}}}
         for n in range(1000)
@@ -135,7 +142,52 @@ async def test_one_poison_in_a_bulk_command_parks_one_item(apply, bug, parked, p
     assert len(await pool.fetchval("SELECT value FROM parked")) < 10_000
 
 
-async def test_nothing_is_told_of_a_parked_command(apply, bug, published):
+async def test_parking_publishes_nothing_of_a_parked_command(apply, bug, published):
     await apply(an_upsert("1", email_id="POISON@mail.example"), a_cancel("1"))
 
     assert await published() == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"order:{order_id('demo-shop', '1')}",
+        "order/demo-shop/order_number/1",
+        f"order/demo-shop/uuid/{order_id('demo-shop', '1')}",
+        "order/demo-shop/external_id/e-1",
+        "number/1Z001",
+    ],
+)
+async def test_parking_row_of_the_version_before_holds_back_the_next_item_of_its_order(
+    apply, orders, parked, pool, published, key
+):
+    first = an_upsert("1", external_id="e-1", trackings=["1Z001"])
+    second = an_upsert("1", external_id="e-1", trackings=["1Z001"], order_name="#1")
+    async with pool.acquire() as connection:
+        await park_as_before(connection, first, "order.upsert", key)
+
+    await apply(second, an_upsert("2"))
+
+    assert await parked() == [("decision", *at(first)), ("behind", *at(second))]
+    async with pool.acquire() as connection, connection.transaction():
+        result = await operations.retry(connection, orders.apply, ParkedSelection(), now=NOW)
+    assert [each.became for each in result.items] == ["applied", "applied"]
+    assert await events(published) == [
+        ("ORDER_PLACED", "2"),
+        ("ORDER_PLACED", "1"),
+        ("SHIPMENT_FULFILLED", "1"),
+        ("ORDER_UPDATED", "1"),
+    ]
+
+
+async def test_parking_row_of_the_version_before_keeps_what_waits_for_its_order(
+    apply, orders, pool
+):
+    await apply(a_cancel("1"))
+    async with pool.acquire() as connection:
+        await park_as_before(
+            connection, an_upsert("1"), "order.upsert", "order/demo-shop/order_number/1"
+        )
+
+    async with pool.acquire() as connection, connection.transaction():
+        assert await orders.sweep(connection, Batch((), NOW.replace(year=2030))) == 0

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from services.runtime.batch.items import WHOLE, QueuePosition
 from services.runtime.parking import operations
-from services.runtime.parking.operations import DISCARDED, SKIPPED, Selection
+from services.runtime.parking.operations import DISCARDED, SKIPPED, ParkedSelection
 from tests.integration.pipeline import draws
 from tests.integration.pipeline.draws import PARTITIONS
 from tests.integration.pipeline.log import Log
@@ -210,7 +210,7 @@ class Pipeline(RuleBasedStateMachine):
         """On a parked item, and on what stands behind it."""
         nth = choice % len(self.model.queue)
         place = sorted(self.model.queue)[nth]
-        selection = Selection(places=(QueuePosition(*self.run(self.stage.places())[nth]),))
+        selection = ParkedSelection(positions=(QueuePosition(*self.run(self.stage.places())[nth]),))
         line = self.model.line_of(place)
         ends = {"retry": {}, "skip": {place: SKIPPED}, "discard": dict.fromkeys(line, DISCARDED)}
         more = {} if act == "retry" else {"detail": "not wanted"}
@@ -226,7 +226,7 @@ class Pipeline(RuleBasedStateMachine):
     @rule()
     def drain(self):
         """The service tries by itself what has rested long enough: here, all of it."""
-        self.run(self.stage.drains.drain_once())
+        self.run(self.stage.drains.retry_due())
         self.model.try_again(self.model.due())
 
     @rule(minutes=draws.MINUTES)
@@ -290,7 +290,7 @@ class Pipeline(RuleBasedStateMachine):
             self.mend_or_break()
         if self.model.queue:
             self.drain()
-            self.run(self.stage.act(operations.retry, Selection()))
+            self.run(self.stage.act(operations.retry, ParkedSelection()))
             self.model.try_again(list(self.model.queue))
         self.pass_time(20)
         while self.run(self.stage.publish(100)):

@@ -30,7 +30,7 @@ from tests.integration.plans.plans import (
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 STATEMENTS = [each for each in statements() if each.plannable]
 # What reads everything by its nature, and how often it runs.
-SPOILED = "take_waiting without its index"
+SPOILED = "lock_waiting without its index"
 LOCK_BATCH = "orders/batch.sql:lock_batch"
 OUTBOX = Path(runtime.__file__).parent / "outbox" / "outbox.sql"
 RELAY_SQL = load(OUTBOX)
@@ -48,7 +48,7 @@ REBUILD = "empties the table, once, on an operator's command"
 WHOLE_BY_NATURE = {
     "runtime/outbox.sql:has_waiting_rows": "stops at the first row; asked when shards change",
     "runtime/parking.sql:count_parked": "a gauge, every few seconds; the queue is mostly empty",
-    "runtime/parking.sql:read_queue": "an operator's list of who stands behind whom",
+    "runtime/parking.sql:read_keys": "an operator's list of what is behind what",
     "runtime/store.sql:count_waiting": "a gauge, every few seconds; little waits",
     "orderflow/explain_order.sql:unpublished": "an operator's look at one order",
     "analytics/rebuild.sql:delete_orders": REBUILD,
@@ -96,7 +96,7 @@ async def _explain(url):
                 found[str(statement)] = await _tried(connection, statement)
         await connection.close()
     await owner.execute("DROP INDEX orders.waiting_by_name")
-    found[SPOILED] = await _spoiled(url, "runtime/store.sql:take_waiting")
+    found[SPOILED] = await _spoiled(url, "runtime/store.sql:lock_waiting")
     found[SPOILED_WITHIN] = await _spoiled(url, LOCK_BATCH)
     await owner.close()
     return found
@@ -161,7 +161,7 @@ def test_no_statement_on_the_hot_path_reads_a_whole_table(reads, statement):
 
 
 def test_a_missing_index_is_noticed(reads):
-    assert reads["runtime/store.sql:take_waiting"] == []
+    assert reads["runtime/store.sql:lock_waiting"] == []
     assert reads[SPOILED] == ["Seq Scan on waiting"]
     assert reads[LOCK_BATCH] == []
     assert reads[SPOILED_WITHIN] == ["Seq Scan on waiting"]

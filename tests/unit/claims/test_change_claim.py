@@ -18,7 +18,7 @@ from services.claims.domain.decide import decide
 from services.claims.domain.decision import Action, Outcome
 from services.claims.domain.ids import digest
 from services.claims.domain.reasons import Refusal
-from services.claims.domain.references import claim_name
+from services.claims.domain.references import claim_key
 from tests.unit.claims.builders import (
     LATER,
     NOON,
@@ -123,7 +123,7 @@ def test_a_claim_nobody_knows_is_waited_for(command):
 
         assert (decision.outcome, decision.waits_for) == (
             Outcome.WAITING,
-            claim_name(an_id("claim")),
+            claim_key(an_id("claim")),
         )
 
 

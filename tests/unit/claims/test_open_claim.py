@@ -12,7 +12,7 @@ from services.claims.domain.ids import claim_id
 from services.claims.domain.limits import LINKS_MAX
 from services.claims.domain.order_copy import OrderCopy, Product
 from services.claims.domain.reasons import SENTENCES, Refusal
-from services.claims.domain.references import anchor_name, order_name
+from services.claims.domain.references import anchor_key, order_key
 from tests.unit.claims.builders import (
     MUG,
     NOON,
@@ -92,7 +92,7 @@ def test_what_is_not_there_yet_is_waited_for(order, changes, reason):
     decision = decide(a_state(order=order), an_opening(**changes), NOON)
 
     assert (decision.outcome, decision.reason) == (Outcome.WAITING, reason)
-    assert decision.waits_for == order_name(order.order_id)
+    assert decision.waits_for == order_key(order.order_id)
     assert decision.claim is None
 
 
@@ -101,7 +101,7 @@ def test_an_order_known_by_an_unseen_name_is_waited_for_by_that_name():
 
     decision = decide(None, an_opening(order=reference), NOON)
 
-    assert decision.waits_for == anchor_name(reference)
+    assert decision.waits_for == anchor_key(reference)
 
 
 @pytest.mark.parametrize("phase", ["order_processed", "in_transit", "in_delivery", "collect"])

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
 
-from services.orders.domain.model.ids import Uuid, uuid_text
+from services.orders.domain.model.ids import uuid_text
 from services.orders.domain.model.order import (
     Order,
 )
@@ -69,17 +69,17 @@ def _spelled(text: str) -> str:
         return text
 
 
+def order_key(shop: str, kind: ReferenceKind, value: str) -> str:
+    """The key that an item waits for until the shop has an order named by `value`, as canonical."""
+    return f"order/{shop}/{kind}/{value}"
+
+
 def reference_key(reference: Reference) -> str:
-    """What an item waits for when the order it names is not there yet."""
+    """The key that an item waits for until the order that it names is known."""
     spelled = canonical(reference)
-    return f"order/{spelled.shop}/{spelled.kind}/{spelled.value}"
-
-
-def uuid_key(shop: str, order_id: Uuid) -> str:
-    """The same of an order that is named by its id."""
-    return f"order/{shop}/{ReferenceKind.UUID}/{order_id}"
+    return order_key(spelled.shop, spelled.kind, spelled.value)
 
 
 def number_key(number: str) -> str:
-    """What tracking waits for when nobody owns its (normalised) number yet."""
+    """The key that tracking waits for until an order owns its (normalised) number."""
     return f"number/{number}"

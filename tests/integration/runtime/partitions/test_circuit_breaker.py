@@ -29,14 +29,14 @@ class Failing:
 
     async def apply(self, connection, batch):
         for record in batch.records:
-            slot = ItemRef(record.coordinates, 0)
+            ref = ItemRef(record.coordinates, 0)
             sender = self.sender_of_malformed(record)
             if sender:
-                batch.report.malformed.append((slot, sender))
+                batch.report.malformed.append((ref, sender))
                 continue
-            batch.report.heard.append(slot)
+            batch.report.heard.append(ref)
             if self.parks(record):
-                batch.report.parked.append((slot, Kind.DECISION))
+                batch.report.parked.append((ref, Kind.DECISION))
         await self._echo.apply(connection, batch)
 
 

@@ -1,4 +1,4 @@
-"""Items for tests of the queue: named by letters, as `x1` on the names A and B."""
+"""Items for tests of the queue: their parking keys are letters, as in `AB`."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,27 +18,25 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BUG = Failure(Kind.DECISION, "a bug")
 
 
-def a_slot(offset, index=0):
-    """An item by its record's offset."""
+def a_ref(offset, index=0):
+    """An item by the offset of its record."""
     return ItemRef(Coordinates("orders.commands", 0, offset), index)
 
 
-def an_entrant(slot, names):
-    """The item with these letters as its names."""
-    original = Original(slot.at, b"key", (), b"value", NOW)
-    return ParkingCandidate(original, slot.index, None, "order.upsert", frozenset(names))
+def a_candidate(ref, keys):
+    """The item with these letters as its parking keys."""
+    original = Original(ref.at, b"key", (), b"value", NOW)
+    return ParkingCandidate(original, ref.index, None, "order.upsert", frozenset(keys))
 
 
-def a_row(place, slot, names, kind=Kind.DECISION):
-    """The item as it stands in the queue."""
-    entrant = an_entrant(slot, names)
-    where = place if isinstance(place, QueuePosition) else QueuePosition(place, 0)
+def a_row(position, ref, keys, kind=Kind.DECISION):
+    """The item as a row of the queue."""
+    item = a_candidate(ref, keys)
+    at = position if isinstance(position, QueuePosition) else QueuePosition(position, 0)
     failure = replace(BUG, kind=kind)
-    return Parked(
-        where, entrant.original, slot.index, None, None, failure, entrant.names, NOW, 1, NOW, NOW
-    )
+    return Parked(at, item.original, ref.index, None, None, failure, item.keys, NOW, 1, NOW, NOW)
 
 
 def a_batch(**more):
-    """A batch of these tests: its records play no part."""
+    """A batch without records: the gate does not look at them."""
     return Batch((), NOW, **more)

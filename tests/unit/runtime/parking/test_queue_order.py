@@ -1,15 +1,15 @@
-"""For any items, names, failures and retries: each name's items end in the order they came."""
+"""For any items, keys, failures and retries: the items of each key end in the order they came."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.runtime.batch.items import Kind, QueuePosition
 from services.runtime.parking.gate import ParkingGate
-from tests.unit.runtime.parking.builders import BUG, a_batch, a_row, a_slot, an_entrant
+from tests.unit.runtime.parking.builders import BUG, a_batch, a_candidate, a_ref, a_row
 
-NAMES = "ABCDE"
-# An item: its names, and how often it fails before it goes through.
-ITEMS = st.tuples(st.frozensets(st.sampled_from(NAMES), min_size=1, max_size=3), st.integers(0, 3))
+KEYS = "ABCDE"
+# An item: its keys, and how often it fails before it goes through.
+ITEMS = st.tuples(st.frozensets(st.sampled_from(KEYS), min_size=1, max_size=3), st.integers(0, 3))
 # A batch of new items, or a retry of some rows of the queue (chosen by a number each).
 STEPS = st.lists(
     st.one_of(
@@ -21,7 +21,7 @@ STEPS = st.lists(
 
 
 class Pipeline:
-    """The queue as Postgres holds it, and items decided through lanes."""
+    """The queue as Postgres holds it, and items that pass the gate."""
 
     def __init__(self):
         self.arrived = {}
@@ -31,22 +31,22 @@ class Pipeline:
         self._ids = iter(range(1, 10_000))
 
     def arrive(self, items):
-        """A batch of new items, and which of them were delayed though nothing held them."""
-        lanes = ParkingGate(a_batch(), self._held({}))
-        for names, failures in items:
-            slot = a_slot(len(self.arrived))
-            self.arrived[slot], self.failures[slot] = names, failures
-            self._offer(lanes, slot)
-        self._keep(lanes)
+        """Decide a batch of new items."""
+        gate = ParkingGate(a_batch(), self._held({}))
+        for keys, failures in items:
+            ref = a_ref(len(self.arrived))
+            self.arrived[ref], self.failures[ref] = keys, failures
+            self._offer(gate, ref)
+        self._keep(gate)
 
     def retry(self, chosen):
-        """Some of the queue again, in its order."""
-        places = sorted(self.queue)
-        rows = tuple(self.queue[p] for n, p in enumerate(places) if n in chosen)
-        lanes = ParkingGate(a_batch(retried=rows), self._held({row.place for row in rows}))
+        """Decide some rows of the queue again, in its order."""
+        positions = sorted(self.queue)
+        rows = tuple(self.queue[p] for n, p in enumerate(positions) if n in chosen)
+        gate = ParkingGate(a_batch(retried=rows), self._held({row.position for row in rows}))
         for row in rows:
-            self._offer(lanes, row.slot)
-        self._keep(lanes)
+            self._offer(gate, row.ref)
+        self._keep(gate)
 
     def drain(self):
         """Retry everything until nothing is left."""
@@ -55,51 +55,47 @@ class Pipeline:
 
     def _held(self, retried):
         held = {}
-        for place in sorted(self.queue):
-            for name in self.queue[place].names:
-                if place not in retried:
-                    held.setdefault(name, place)
+        for position in sorted(self.queue):
+            for key in self.queue[position].keys:
+                if position not in retried:
+                    held.setdefault(key, position)
         return held
 
-    def _offer(self, lanes, slot):
-        names = self.arrived[slot]
-        entrant = an_entrant(slot, names)
-        lanes.begin(slot)
-        if not lanes.admits(slot, lambda: entrant):
-            assert self._is_behind(slot), "an item was delayed that shares no name"
-            return
-        if self.failures[slot]:
-            self.failures[slot] -= 1
-            lanes.fail(entrant, BUG)
-        else:
-            lanes.settle(slot, "applied")
-            self.ended.append(slot)
+    def _offer(self, gate, ref):
+        with gate.turn(ref, lambda: a_candidate(ref, self.arrived[ref])) as turn:
+            if turn.blocked:
+                assert self._is_behind(ref), "an item was delayed that shares no key"
+            elif self.failures[ref]:
+                self.failures[ref] -= 1
+                turn.fail(BUG)
+            else:
+                turn.done("applied")
+                self.ended.append(ref)
 
-    def _is_behind(self, slot):
-        """Whether an earlier item that shares a name has not ended."""
+    def _is_behind(self, ref):
+        """Whether an earlier item that shares a key has not ended."""
         return any(
-            earlier.at.offset < slot.at.offset
+            earlier.at.offset < ref.at.offset
             and earlier not in self.ended
-            and not self.arrived[earlier].isdisjoint(self.arrived[slot])
+            and not self.arrived[earlier].isdisjoint(self.arrived[ref])
             for earlier in self.arrived
         )
 
-    def _keep(self, lanes):
-        for place in lanes.ended:
-            del self.queue[place]
-        for joining in lanes.joining:
-            place = QueuePosition(next(self._ids), 0)
-            slot, names = joining.entrant.slot, joining.entrant.names
-            self.queue[place] = a_row(place, slot, names, joining.failure.kind)
-        for staying in lanes.staying:
-            row = staying.parked
-            names = staying.names
-            self.queue[row.place] = a_row(row.place, row.slot, names, staying.failure.kind)
+    def _keep(self, gate):
+        for position in gate.unparked:
+            del self.queue[position]
+        for new in gate.newly_parked:
+            position = QueuePosition(next(self._ids), 0)
+            ref, keys = new.candidate.ref, new.candidate.keys
+            self.queue[position] = a_row(position, ref, keys, new.failure.kind)
+        for still in gate.still_parked:
+            row = still.parked
+            self.queue[row.position] = a_row(row.position, row.ref, still.keys, still.failure.kind)
 
 
 @given(STEPS)
 @settings(max_examples=300, deadline=None)
-def test_every_name_s_items_end_in_the_order_they_came(steps):
+def test_parking_ends_the_items_of_each_key_in_the_order_they_came(steps):
     pipeline = Pipeline()
     for step in steps:
         if isinstance(step, tuple):
@@ -108,21 +104,21 @@ def test_every_name_s_items_end_in_the_order_they_came(steps):
             pipeline.arrive(step)
     pipeline.drain()
 
-    assert sorted(pipeline.ended, key=lambda slot: slot.at.offset) == list(pipeline.arrived)
-    for name in NAMES:
-        mine = [slot.at.offset for slot in pipeline.ended if name in pipeline.arrived[slot]]
+    assert sorted(pipeline.ended, key=lambda ref: ref.at.offset) == list(pipeline.arrived)
+    for key in KEYS:
+        mine = [ref.at.offset for ref in pipeline.ended if key in pipeline.arrived[ref]]
         assert mine == sorted(mine)
 
 
 @given(st.lists(ITEMS, min_size=1, max_size=12))
 @settings(max_examples=200, deadline=None)
-def test_an_item_whose_names_nobody_holds_is_never_delayed(items):
+def test_parking_never_delays_an_item_whose_keys_are_free(items):
     pipeline = Pipeline()
 
     pipeline.arrive(items)
 
-    waiting = {row.slot for row in pipeline.queue.values()}
-    failed = {row.slot for row in pipeline.queue.values() if row.failure.kind is not Kind.BEHIND}
-    for slot in pipeline.arrived:
-        if slot in waiting and slot not in failed:
-            assert pipeline._is_behind(slot)
+    waiting = {row.ref for row in pipeline.queue.values()}
+    failed = {row.ref for row in pipeline.queue.values() if row.failure.kind is not Kind.BEHIND}
+    for ref in pipeline.arrived:
+        if ref in waiting and ref not in failed:
+            assert pipeline._is_behind(ref)

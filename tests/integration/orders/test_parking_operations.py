@@ -1,4 +1,4 @@
-"""What operators and the service itself do about parked items: in order, up to the next failure."""
+"""Operations on parked items and the retries of the service: in order, up to the next failure."""
 
 import asyncio
 import json
@@ -11,18 +11,18 @@ from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import WHOLE, Failure, ItemRef, Kind
 from services.runtime.clock import SystemClock
 from services.runtime.parking import operations
-from services.runtime.parking.operations import Selection
+from services.runtime.parking.operations import ParkedSelection
 from services.runtime.parking.retry_loop import RetryLoop
 from services.runtime.parking.selection import find, neighbours
 from tests.e2e.poisoned import plant
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
 
-EVERYTHING = Selection()
+EVERYTHING = ParkedSelection()
 
 
 @pytest.fixture
 def bug(monkeypatch):
-    """A bug that meets whatever says POISON, until it is mended."""
+    """A bug that fails every item containing POISON, until `mended` is set."""
     state = {"mended": False}
     buggy = plant(services.orders.unit_of_work, lambda: state["mended"])
     monkeypatch.setattr(services.orders.unit_of_work, "decide", buggy)
@@ -31,7 +31,7 @@ def bug(monkeypatch):
 
 @pytest.fixture
 def act(pool, orders):
-    """Runs an act in a transaction of its own; says what became of each item."""
+    """Runs an operation in its own transaction; returns its result."""
 
     async def run(what, selection=EVERYTHING, **more):
         async with pool.acquire() as connection, connection.transaction():
@@ -41,8 +41,8 @@ def act(pool, orders):
 
 
 @pytest.fixture
-def drains(pool, orders):
-    """The service's own retries."""
+def retry_loop(pool, orders):
+    """The retry loop of the service."""
     return RetryLoop(
         service="orders",
         pool=pool,
@@ -64,7 +64,7 @@ def parked(pool):
 
 
 async def due_now(pool):
-    """As if every delay were over."""
+    """End the delay of every item."""
     await pool.execute("UPDATE parked SET next_try_at = now() WHERE next_try_at IS NOT NULL")
 
 
@@ -72,7 +72,7 @@ def became(result):
     return [each.became for each in result.items]
 
 
-async def told(published):
+async def event_names(published):
     return [r[2]["event_name"] for r in await published() if r[0].endswith(".events")]
 
 
@@ -80,7 +80,7 @@ def a_poison(number="1", **more):
     return an_upsert(number, email_id="POISON@mail.example", **more)
 
 
-async def test_a_retry_decides_the_queue_in_order(apply, bug, act, parked, published):
+async def test_parking_retry_decides_the_queue_in_order(apply, bug, act, parked, published):
     await apply(a_poison(trackings=["1Z001"]), a_report("1Z001"), a_cancel("1"))
     bug["mended"] = True
 
@@ -88,7 +88,7 @@ async def test_a_retry_decides_the_queue_in_order(apply, bug, act, parked, publi
 
     assert became(result) == ["applied", "applied", "applied"]
     assert await parked() == []
-    assert await told(published) == [
+    assert await event_names(published) == [
         "ORDER_PLACED",
         "SHIPMENT_FULFILLED",
         "PICKED_UP_BY_CARRIER",
@@ -101,10 +101,14 @@ async def test_a_retry_decides_the_queue_in_order(apply, bug, act, parked, publi
     ]
 
 
-async def test_a_retry_stops_at_the_next_failure_and_others_leave(apply, bug, act, parked, pool):
+async def test_parking_retry_stops_at_the_next_failure_and_others_leave(
+    apply, bug, act, parked, pool
+):
     await apply(a_poison("1"), a_cancel("1"), a_poison("2"), a_cancel("2"))
 
-    again = await act(operations.retry, Selection(offset=None, name=None, kind=Kind.DECISION))
+    again = await act(
+        operations.retry, ParkedSelection(offset=None, parking_key=None, kind=Kind.DECISION)
+    )
     assert became(again) == ["parked", "behind", "parked", "behind"]
     first = await pool.fetchrow("SELECT * FROM parked ORDER BY id LIMIT 1")
     assert (first["attempts"], first["kind"]) == (2, "decision")
@@ -119,24 +123,26 @@ async def test_a_retry_stops_at_the_next_failure_and_others_leave(apply, bug, ac
     assert await parked() == ["decision", "behind"]
 
 
-async def test_the_second_failure_of_a_queue_stops_it(apply, bug, act, parked, published):
+async def test_parking_skip_stops_at_the_second_failure_of_a_queue(
+    apply, bug, act, parked, published
+):
     body = {"shop_slug": "demo-shop", "id": "1", "reason": "POISON"}
     await apply(a_poison(), a_record("order.cancel", body), a_cancel("1"))
 
-    skipped = await act(operations.skip, Selection(kind=Kind.DECISION), detail="not wanted")
+    skipped = await act(operations.skip, ParkedSelection(kind=Kind.DECISION), detail="not wanted")
 
-    # The order was never placed: what stood behind the head is decided without it.
+    # The order was never placed: the item that was behind the head is decided without it.
     assert became(skipped) == ["rejected", "parked", "behind"]
     assert await parked() == ["decision", "behind"]
 
 
-async def test_a_skip_refuses_the_head_and_lets_the_queue_go_on(
+async def test_parking_skip_refuses_the_failed_item_and_retries_those_behind_it(
     apply, bug, act, parked, published, pool
 ):
     await apply(an_upsert("1"))
     await apply(a_poison(), a_cancel("1"))
 
-    result = await act(operations.skip, Selection(kind=Kind.DECISION), detail="ticket 7")
+    result = await act(operations.skip, ParkedSelection(kind=Kind.DECISION), detail="ticket 7")
 
     assert became(result) == ["rejected", "applied"]
     assert await parked() == []
@@ -145,23 +151,25 @@ async def test_a_skip_refuses_the_head_and_lets_the_queue_go_on(
     assert [r[2]["reason"] for r in await published("orders.rejected")] == ["skipped_by_operator"]
     outcomes = [(r[2]["outcome"], r[2]["reason"]) for r in await published("orders.outcomes")]
     assert ("rejected", "skipped_by_operator") in outcomes
-    assert (await told(published))[-1] == "ORDER_CANCELLED"
+    assert (await event_names(published))[-1] == "ORDER_CANCELLED"
 
 
-async def test_a_skip_of_what_stands_behind_changes_nothing(apply, bug, act, parked, pool):
+async def test_parking_skip_of_an_item_behind_another_changes_nothing(
+    apply, bug, act, parked, pool
+):
     await apply(a_poison(), a_cancel("1"))
 
-    result = await act(operations.skip, Selection(kind=Kind.BEHIND), detail="no")
+    result = await act(operations.skip, ParkedSelection(kind=Kind.BEHIND), detail="no")
 
     assert became(result) == ["behind"]
     assert await parked() == ["decision", "behind"]
 
 
-async def test_a_discard_refuses_all_that_stands_behind_too(apply, bug, act, parked, pool):
+async def test_parking_discard_refuses_all_items_behind_too(apply, bug, act, parked, pool):
     await apply(a_poison("1"), a_cancel("1"), a_poison("2"))
     (head, *_) = await pool.fetch("SELECT id FROM parked ORDER BY id")
 
-    result = await act(operations.discard, Selection(ids=(head["id"],)), detail="ticket 8")
+    result = await act(operations.discard, ParkedSelection(ids=(head["id"],)), detail="ticket 8")
 
     assert became(result) == ["rejected", "rejected"]
     assert await parked() == ["decision"]
@@ -169,13 +177,13 @@ async def test_a_discard_refuses_all_that_stands_behind_too(apply, bug, act, par
     assert [row["reason"] for row in reasons] == ["discarded_by_operator"] * 2
 
 
-async def test_an_edited_item_is_tried_with_the_new_value(apply, bug, act, parked, published):
+async def test_parking_edit_retries_the_item_with_the_new_value(apply, bug, act, parked, published):
     poison = a_poison()
     await apply(poison, a_cancel("1"))
 
     result = await act(
         operations.edit_and_retry,
-        Selection(kind=Kind.DECISION),
+        ParkedSelection(kind=Kind.DECISION),
         value=poison.value.replace(b"POISON", b"anna"),
     )
 
@@ -184,7 +192,9 @@ async def test_an_edited_item_is_tried_with_the_new_value(apply, bug, act, parke
     assert await parked() == []
 
 
-async def test_a_dry_run_tells_the_same_and_changes_nothing(apply, bug, orders, pool, parked):
+async def test_parking_dry_run_has_the_same_results_and_changes_nothing(
+    apply, bug, orders, pool, parked
+):
     await apply(a_poison(), a_cancel("1"))
     bug["mended"] = True
     async with pool.acquire() as connection:
@@ -197,7 +207,7 @@ async def test_a_dry_run_tells_the_same_and_changes_nothing(apply, bug, orders, 
     assert await parked() == ["decision", "behind"]
 
 
-async def test_items_are_found_by_what_is_known_of_them(apply, bug, pool):
+async def test_parking_find_filters_by_every_member(apply, bug, pool):
     poison = a_poison(trackings=["1Z001"])
     await apply(poison, a_report("1Z001"), a_cancel("1"), a_poison("2"))
     order = await pool.fetchval("SELECT name FROM parked_name WHERE name LIKE 'order:%' LIMIT 1")
@@ -205,7 +215,7 @@ async def test_items_are_found_by_what_is_known_of_them(apply, bug, pool):
     async with pool.acquire() as connection:
 
         async def found(**selection):
-            return [row.behind for row in await find(connection, Selection(**selection))]
+            return [row.behind for row in await find(connection, ParkedSelection(**selection))]
 
         assert await found() == [2, 0, 0, 0]
         assert await found(topic=at.topic, partition=0, offset=at.offset, index=0) == [2]
@@ -213,55 +223,55 @@ async def test_items_are_found_by_what_is_known_of_them(apply, bug, pool):
         assert await found(heads_only=True) == [2, 0]
         assert await found(key=poison.key, topic="carrier.tracking") == [0]
         assert await found(key=b"demo-shop/none") == []
-        assert await found(name="number/1Z001") == [2, 0]
-        assert len(await found(name=order)) == 2
+        assert await found(parking_key="number/1Z001") == [2, 0]
+        assert len(await found(parking_key=order)) == 2
         assert len(await found(error_contains="decision that")) == 2
         assert await found(parked_before=NOW) == []
         assert await found(error_contains="nothing of the kind") == []
 
 
-async def test_a_limit_leaves_a_rest_to_act_on(apply, bug, act, parked):
+async def test_parking_limit_leaves_a_remainder_for_the_next_transaction(apply, bug, act, parked):
     await apply(a_poison(), *(a_cancel("1") for _ in range(4)))
     bug["mended"] = True
 
     first = await act(operations.retry, limit=2)
     assert len(first.items) == 2
-    rest = await act(operations.retry, first.rest)
+    rest = await act(operations.retry, first.remainder)
 
-    assert (len(rest.items), rest.rest) == (3, None)
+    assert (len(rest.items), rest.remainder) == (3, None)
     assert await parked() == []
 
 
-async def test_a_rest_is_skipped_where_it_was_meant_and_only_tried_where_it_stood_behind(
+async def test_parking_remainder_is_skipped_if_chosen_and_only_retried_if_behind(
     apply, bug, act, parked, pool
 ):
     await apply(a_poison("1"), a_cancel("1"), a_poison("2"), a_cancel("2"), a_poison("3"))
-    heads = Selection(heads_only=True, error_contains="decision that")
+    heads = ParkedSelection(heads_only=True, error_contains="decision that")
     steps = []
 
     while heads:
         steps.append(await act(operations.skip, heads, detail="ticket 9", limit=2))
-        heads = steps[-1].rest
+        heads = steps[-1].remainder
 
     assert [became(step) for step in steps] == [
         ["rejected", "waiting"],
         ["rejected", "waiting"],
         ["rejected"],
     ]
-    assert [steps[0].rest.count, steps[1].rest.count] == [3, 1]
+    assert [steps[0].remainder.count, steps[1].remainder.count] == [3, 1]
     reasons = await pool.fetch("SELECT DISTINCT reason FROM rejected")
     assert [row["reason"] for row in reasons] == ["skipped_by_operator"]
     assert await parked() == []
 
 
-async def test_who_stands_around_an_item_is_told(apply, bug, pool):
+async def test_parking_neighbours_are_the_items_ahead_and_behind(apply, bug, pool):
     await apply(a_poison(trackings=["1Z001"]), a_report("1Z001"), a_cancel("1"), a_poison("2"))
     async with pool.acquire() as connection:
-        head, report, cancel, other = [row.place for row in await find(connection, EVERYTHING)]
+        head, report, cancel, other = [row.position for row in await find(connection, EVERYTHING)]
 
-        async def around(place, limit=9):
-            found = await neighbours(connection, place, limit)
-            return [[each.place for each in side] for side in (found.before, found.behind)]
+        async def around(position, limit=9):
+            found = await neighbours(connection, position, limit)
+            return [[each.position for each in side] for side in (found.ahead, found.behind)]
 
         assert await around(head) == [[], [report, cancel]]
         assert await around(head, limit=1) == [[], [report]]
@@ -270,26 +280,28 @@ async def test_who_stands_around_an_item_is_told(apply, bug, pool):
         assert await around(other) == [[], []]
 
 
-async def test_the_service_retries_what_is_due_and_only_that(apply, bug, drains, parked, pool):
+async def test_parking_retry_loop_retries_only_what_is_due(apply, bug, retry_loop, parked, pool):
     await apply(a_poison("1"), a_cancel("1"), a_poison("2"))
     bug["mended"] = True
-    assert await drains.drain_once() == 0
+    assert await retry_loop.retry_due() == 0
     await pool.execute(
         "UPDATE parked SET next_try_at = now() WHERE id = (SELECT min(id) FROM parked)"
     )
 
-    assert await drains.drain_once() == 2
-    assert await drains.drain_once() == 0
+    assert await retry_loop.retry_due() == 2
+    assert await retry_loop.retry_due() == 0
 
     assert await parked() == ["decision"]
 
 
-async def test_delays_grow_and_a_record_that_crashes_is_left_to_operators(apply, bug, drains, pool):
+async def test_parking_retry_loop_doubles_the_delay_after_each_failure(
+    apply, bug, retry_loop, pool
+):
     await apply(a_poison())
     delays = []
     for _ in range(3):
         await due_now(pool)
-        assert await drains.drain_once() == 0
+        assert await retry_loop.retry_due() == 0
         delays.append(
             await pool.fetchval(
                 "SELECT extract(epoch FROM next_try_at - last_tried_at)::float FROM parked"
@@ -301,27 +313,29 @@ async def test_delays_grow_and_a_record_that_crashes_is_left_to_operators(apply,
     assert 384 <= delays[2] <= 576
 
 
-async def test_what_the_race_left_behind_nothing_is_decided_by_the_next_pass(
-    apply, bug, drains, parked, pool
+async def test_parking_retry_loop_decides_an_item_that_is_behind_nothing_any_more(
+    apply, bug, retry_loop, parked, pool
 ):
     await apply(a_poison(), a_cancel("1"))
     await pool.execute("DELETE FROM parked WHERE kind = 'decision'")
 
-    assert await drains.drain_once() == 1
+    assert await retry_loop.retry_due() == 1
     assert await parked() == []
 
 
-async def test_one_drain_at_a_time(apply, bug, drains, pool, orders, parked):
+async def test_parking_retries_of_a_queue_exclude_each_other(
+    apply, bug, retry_loop, pool, orders, parked
+):
     await apply(a_poison())
     await due_now(pool)
     bug["mended"] = True
     async with pool.acquire() as connection, connection.transaction():
-        await operations.retry(connection, orders.apply, Selection(kind=Kind.CRASH), now=NOW)
-        assert await drains.drain_once() == 0
-    assert await drains.drain_once() == 1
+        await operations.retry(connection, orders.apply, ParkedSelection(kind=Kind.CRASH), now=NOW)
+        assert await retry_loop.retry_due() == 0
+    assert await retry_loop.retry_due() == 1
 
 
-async def test_a_called_item_that_fails_again_stands_before_what_came_after_it(
+async def test_parking_puts_a_woken_item_that_fails_before_later_items(
     apply, bug, act, pool, parked, published
 ):
     body = {"shop_slug": "demo-shop", "id": "1", "reason": "POISON"}
@@ -333,7 +347,7 @@ async def test_a_called_item_that_fails_again_stands_before_what_came_after_it(
     assert await parked() == ["decision", "behind"]
 
     edited = poison.value.replace(b"POISON", b"anna")
-    result = await act(operations.edit_and_retry, Selection(kind=Kind.DECISION), value=edited)
+    result = await act(operations.edit_and_retry, ParkedSelection(kind=Kind.DECISION), value=edited)
 
     assert became(result) == ["applied", "behind"]
     rows = await pool.fetch(
@@ -344,7 +358,7 @@ async def test_a_called_item_that_fails_again_stands_before_what_came_after_it(
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
 
 
-async def test_what_is_called_by_the_first_of_a_record_s_items_comes_before_the_second(
+async def test_parking_puts_what_the_first_item_of_a_record_woke_before_the_second(
     apply, bug, act, pool, orders, published
 ):
     cancel = {"shop_slug": "demo-shop", "id": "1", "reason": "POISON"}
@@ -362,15 +376,15 @@ async def test_what_is_called_by_the_first_of_a_record_s_items_comes_before_the_
 
     value = await pool.fetchval("SELECT value FROM parked WHERE kind = 'decision'")
     edited = value.replace(b"POISON", b"anna")
-    result = await act(operations.edit_and_retry, Selection(kind=Kind.DECISION), value=edited)
+    result = await act(operations.edit_and_retry, ParkedSelection(kind=Kind.DECISION), value=edited)
     assert became(result) == ["applied", "behind"]
     bug["mended"] = True
     await act(operations.retry)
 
-    assert await told(published) == ["ORDER_PLACED", "ORDER_CANCELLED", "ORDER_UPDATED"]
+    assert await event_names(published) == ["ORDER_PLACED", "ORDER_CANCELLED", "ORDER_UPDATED"]
 
 
-async def test_what_waits_for_a_parked_order_does_not_expire(apply, bug, orders, pool):
+async def test_parking_of_an_order_keeps_what_waits_for_it_from_expiring(apply, bug, orders, pool):
     bug["mended"] = True
     await apply(a_cancel("1"))
     bug["mended"] = False
@@ -389,7 +403,7 @@ async def test_what_waits_for_a_parked_order_does_not_expire(apply, bug, orders,
 
 @pytest.fixture
 async def until_it_waits_for_a_lock(database_url):
-    """Waits until a second transaction has run into the first; only the owner sees who waits."""
+    """Waits until a transaction waits for a lock of another; only the owner sees that."""
     connection = await asyncpg.connect(database_url)
 
     async def wait():
@@ -404,8 +418,8 @@ async def until_it_waits_for_a_lock(database_url):
     await connection.close()
 
 
-async def test_a_batch_that_meets_a_retry_comes_after_it(
-    apply, bug, orders, pool, published, parked, drains, until_it_waits_for_a_lock
+async def test_parking_retry_goes_before_a_batch_that_meets_it(
+    apply, bug, orders, pool, published, parked, retry_loop, until_it_waits_for_a_lock
 ):
     await apply(an_upsert("1"))
     await apply(a_poison(order_name="#1"))
@@ -420,11 +434,11 @@ async def test_a_batch_that_meets_a_retry_comes_after_it(
     await other
 
     assert await parked() == []
-    assert await told(published) == ["ORDER_PLACED", "ORDER_UPDATED", "ORDER_CANCELLED"]
+    assert await event_names(published) == ["ORDER_PLACED", "ORDER_UPDATED", "ORDER_CANCELLED"]
 
 
-async def test_a_retry_that_meets_a_batch_leaves_what_the_batch_parked_to_the_next_pass(
-    apply, bug, orders, pool, published, parked, drains, act, until_it_waits_for_a_lock
+async def test_parking_retry_leaves_what_a_batch_parked_meanwhile_to_the_next_one(
+    apply, bug, orders, pool, published, parked, retry_loop, act, until_it_waits_for_a_lock
 ):
     await apply(an_upsert("1"))
     await apply(a_poison(order_name="#1"))
@@ -439,9 +453,9 @@ async def test_a_retry_that_meets_a_batch_leaves_what_the_batch_parked_to_the_ne
     assert became(await other) == ["applied"]
     assert await parked() == ["behind"]
 
-    assert await drains.drain_once() == 1
+    assert await retry_loop.retry_due() == 1
 
-    assert await told(published) == ["ORDER_PLACED", "ORDER_UPDATED", "ORDER_CANCELLED"]
+    assert await event_names(published) == ["ORDER_PLACED", "ORDER_UPDATED", "ORDER_CANCELLED"]
 
 
 # Failures that are no decision's.
@@ -449,7 +463,7 @@ async def test_a_retry_that_meets_a_batch_leaves_what_the_batch_parked_to_the_ne
 
 @pytest.fixture
 async def refuse(database_url):
-    """Makes Postgres refuse rows of a table, as nobody foresaw."""
+    """Makes Postgres refuse rows of a table that match a condition."""
     connection = await asyncpg.connect(database_url)
 
     async def refuse(table, condition):
@@ -466,7 +480,7 @@ async def refuse(database_url):
     await connection.close()
 
 
-async def test_a_retry_whose_write_fails_keeps_that_item_only(
+async def test_parking_retry_keeps_only_the_item_whose_write_fails(
     apply, bug, act, parked, refuse, pool, published
 ):
     await apply(a_poison("1"), a_poison("2"), a_cancel("2"), a_poison("3"))
@@ -482,7 +496,7 @@ async def test_a_retry_whose_write_fails_keeps_that_item_only(
     assert became(await act(operations.retry)) == ["applied", "applied"]
 
 
-async def test_values_are_kept_as_they_came(apply, bug, pool):
+async def test_parking_keeps_values_as_they_came(apply, bug, pool):
     body = json.dumps({"shop_slug": "demo-shop", "id": "1", "reason": "POISON", "x": "\u00e4"})
     record = a_record("order.cancel", body.encode(), ce_id="c-1")
 

@@ -1,0 +1,43 @@
+"""Parking keys of the orders service: stored, and read by replicas of other versions, so fixed."""
+
+import pytest
+
+from services.orders.domain.model.ids import order_id_of
+from services.orders.domain.model.parcel import Owner, Parcel
+from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.parking_keys import keys_of
+
+ORDER, OTHER = order_id_of("shop", "1"), order_id_of("shop", "2")
+
+
+def ref(kind, value):
+    return Reference("shop", ReferenceKind(kind), value)
+
+
+@pytest.mark.parametrize(
+    ("references", "numbers", "keys"),
+    [
+        (
+            [ref("order_number", "1")],
+            [],
+            {f"order:{ORDER}", "order/shop/order_number/1", f"order/shop/uuid/{ORDER}"},
+        ),
+        ([ref("uuid", ORDER)], [], {f"order:{ORDER}", f"order/shop/uuid/{ORDER}"}),
+        ([ref("external_id", "e-1")], [], {f"order:{ORDER}", "order/shop/external_id/e-1"}),
+        ([ref("order_name", "#1")], [], {"order/shop/order_name/#1"}),
+        ([], ["1Z9"], {"number/1Z9"}),
+        ([ref("uuid", "no uuid")], ["1Z9"], {"order/shop/uuid/no uuid", "number/1Z9"}),
+    ],
+)
+def test_parking_keys_are_spelled_as_stored(references, numbers, keys):
+    known = {ref("external_id", "e-1"): ORDER}
+
+    assert keys_of(references, numbers, known, {}) == keys
+
+
+def test_parking_keys_of_a_number_are_those_of_its_owners_too():
+    owners = tuple(Owner(order_id=each, shipment_id=each, shop="shop") for each in (ORDER, OTHER))
+
+    keys = keys_of([], ["1Z1"], {}, {"1Z1": Parcel(number="1Z1", owners=owners)})
+
+    assert keys == {"number/1Z1", f"order:{ORDER}", f"order:{OTHER}"}
