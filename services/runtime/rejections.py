@@ -1,4 +1,4 @@
-"""Refused items: kept whole in Postgres, and told to their sender on the topic's `*.rejected`."""
+"""Refused items: kept whole in Postgres, and published on `*.rejected` for their senders."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "rejections.sql")
 
-ORIGINAL_MAX_BYTES = 64 * 1024  # A larger original goes out by coordinates and sha256.
+ORIGINAL_MAX_BYTES = 64 * 1024  # A larger original is published by coordinates and sha256 only.
 HEADERS_MAX_BYTES = 16 * 1024
 
 
@@ -38,7 +38,7 @@ HEADERS_MAX_BYTES = 16 * 1024
 class Rejection:
     """One refused item. `reason` is a code of the contract, `detail` a sentence for a person.
 
-    `of_many`: the items of its record were read one by one, so the others may have been applied.
+    `of_many`: its record holds several items, so the others may have been applied.
     """
 
     original: Original
@@ -53,31 +53,31 @@ class Rejection:
 async def save(
     connection: Connection, rejections: Sequence[Rejection], *, source: str, now: datetime
 ) -> tuple[Outgoing, ...]:
-    """Store the refused items and return their records for `*.rejected`, to be appended.
+    """Store refused items; returns their records for `*.rejected`, to be put into the outbox.
 
-    `source` is the CloudEvents source of the refusing service. Business time `now` is when.
-    Of several items with one original the first keeps and tells it, for all of them: a bulk
-    command is a megabyte and may have a thousand refused items.
+    `source` is the CloudEvents source of the refusing service, `now` the business time of the
+    refusal. Of several items with one original the first carries it for all of them: a bulk command
+    is a megabyte and may have a thousand refused items.
     """
     if not rejections:
         return ()
-    marked = list(_marked(rejections))
+    marked = list(_with_carriers(rejections))
     columns = map(list, zip(*(_columns(*each) for each in marked), strict=True))
     await connection.execute(SQL["save_rejected"], *columns, now)
     return tuple(_outgoing(*each, source, now) for each in marked)
 
 
 def rejected_topic(topic: str, service: str) -> str:
-    """Where refusals of a topic go: beside the topic, or the service's own for what we publish."""
+    """The topic for refusals of a topic: its own for carriers' scans, else the service's."""
     if topic == "carrier.tracking":
         return "carrier.tracking.rejected"
     return f"{service}.rejected"
 
 
-def _marked(rejections: Sequence[Rejection]) -> Iterator[tuple[Rejection, int | None]]:
-    """Each refusal, and the index of the one that carries its original; None: it does itself.
+def _with_carriers(rejections: Sequence[Rejection]) -> Iterator[tuple[Rejection, int | None]]:
+    """Each refusal with the index of the item that carries its original; None: the item itself.
 
-    Items of one record may have different originals: one that waited keeps itself alone.
+    Items of one record may have different originals: an item that waited was kept alone.
     """
     carriers: dict[Coordinates, Rejection] = {}
     for rejection in rejections:

@@ -1,9 +1,10 @@
 -- name: save_rejected
--- Keep refused items with their original bytes. A repeat of the same item is kept once. Value and
--- headers stand on the first of the items that have them in common; the others name it.
+-- Insert refused items with their original bytes; an item that has a row is left as it is. Value and
+-- headers are stored with the first of the items that share them; `carried_by` of the others is its
+-- index.
 -- $1 item ids, $2 topics, $3 partitions, $4 offsets, $5 indexes, $6 keys, $7 headers, $8 values,
--- $9 types, $10 reasons, $11 details, $12 errors, $13 ce_ids, $14 ce_sources, $15 carriers (null:
--- itself), $16 whether of many (all pairwise), $17 when
+-- $9 types, $10 reasons, $11 details, $12 errors, $13 ce_ids, $14 ce_sources, $15 carried_by (null:
+-- the item itself), $16 whether of many (all pairwise), $17 business time
 INSERT INTO rejected (item_id, topic, partition, "offset", index, key, headers, value,
                       type, reason, detail, errors, ce_id, ce_source, carried_by, of_many,
                       rejected_at)

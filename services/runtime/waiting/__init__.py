@@ -1,1 +1,1 @@
-"""Items that name an order or a number that is not there yet."""
+"""Waiting items: they name an order, a claim or a tracking number that is not known yet."""

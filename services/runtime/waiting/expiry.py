@@ -1,4 +1,4 @@
-"""The sweep: what has waited too long ends, and one item that cannot end holds up no other."""
+"""The sweep: it refuses items that have waited too long, and parks those that fail at that."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from services.runtime.retry import forget_rows, is_transient
 log = structlog.get_logger(__name__)
 
 
-# End what has waited too long at the batch's time, and park what is doomed; how many are done with.
 Sweep = Callable[[Connection, Batch], Awaitable[int]]
+"""Refuse items that have expired by the batch's time and park those that are known to fail.
+
+Returns how many items wait no longer.
+"""
 
 
 class ExpiryLoop:
-    """Sweeps from time to time, in bounded transactions."""
+    """Sweeps a service's waiting items, in transactions of a bounded number of items."""
 
     def __init__(
         self,
@@ -53,7 +56,10 @@ class ExpiryLoop:
                 log.warning("sweep_failed", service=self._service, exc_info=error)
 
     async def sweep_once(self) -> int:
-        """One transaction's worth; an item that fails for good is found, and parked."""
+        """Sweep once, in one transaction; returns how many items wait no longer.
+
+        An item that fails for a permanent reason is found and parked.
+        """
         ended = 0
 
         async def run(
