@@ -5,30 +5,13 @@ from typing import Annotated
 import typer
 
 from orderflow.commands import parked_acts
-from orderflow.commands.parked_acts import (
-    Error,
-    Items,
-    Key,
-    KindOf,
-    Name,
-    OrderOf,
-    ParkedBefore,
-    PartitionOf,
-    Service,
-    TopicOf,
-)
 from orderflow.console.audit_options import chosen_services
 from orderflow.console.environment import load_settings
+from orderflow.console.option_group import expand_options
 from orderflow.console.terminal import Commands, Json, WrongArgument, out, print_json, run
 from orderflow.parked import screen
-from orderflow.parked.find import (
-    Filters,
-    Held,
-    count_all,
-    find_all,
-    find_named,
-    look_around,
-)
+from orderflow.parked.find import Held, count_all, find_all, find_named, look_around
+from orderflow.parked.options import ITEM, Filters, Items, Service
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.parking.selection import Neighbours, Selection
@@ -43,17 +26,12 @@ for verb, command in parked_acts.COMMANDS.items():
 
 
 @app.command("list")
-def list_(  # noqa: PLR0917 - the command line passes them by name
+@expand_options
+def list_(
+    *,
     items: Items = None,
     service: Service = None,
-    topic: TopicOf = None,
-    partition: PartitionOf = None,
-    kind: KindOf = None,
-    order: OrderOf = None,
-    name: Name = None,
-    key: Key = None,
-    error: Error = None,
-    parked_before: ParkedBefore = None,
+    filters: Filters,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     json: Json = False,
 ) -> None:
@@ -64,7 +42,6 @@ def list_(  # noqa: PLR0917 - the command line passes them by name
     Example: `orderflow parked list --order demo-shop/1001`
     """
     settings = load_settings()
-    filters = Filters(topic, partition, kind, order, name, key, error, parked_before)
     selection = filters.selection(clock_of(settings).now())
     found, total = run(_look(settings, items or [], service, selection, limit + 1))
     if json:
@@ -79,7 +56,7 @@ def list_(  # noqa: PLR0917 - the command line passes them by name
 
 @app.command()
 def show(
-    item: Annotated[str, typer.Argument(metavar=parked_acts.ITEM, help="Which.")],
+    item: Annotated[str, typer.Argument(metavar=ITEM, help="Which.")],
     service: Service = None,
     value: Annotated[
         bool, typer.Option("--value", help="Print the original value alone, as it came.")

@@ -11,7 +11,7 @@ import typer
 from orderflow.console.audit_options import By, DryRun, Why, chosen_services, sign
 from orderflow.console.databases import opened, within_reach
 from orderflow.console.environment import load_settings
-from orderflow.console.instants import HELP as INSTANT
+from orderflow.console.option_group import expand_options
 from orderflow.console.terminal import (
     CommandError,
     Json,
@@ -22,36 +22,14 @@ from orderflow.console.terminal import (
 )
 from orderflow.parked import screen
 from orderflow.parked.act import Doing, Verb
-from orderflow.parked.find import Filters, find_named
+from orderflow.parked.find import find_named
+from orderflow.parked.options import ITEM, Filters, Items, Service
 from schemas.topics import TOPICS
-from services.runtime.batch.items import Kind, Parked
+from services.runtime.batch.items import Parked
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.messages.records import Original
 from services.runtime.parking.selection import Selection
-
-ITEM = "PLACE|TOPIC/PARTITION/OFFSET[#INDEX]"
-
-Items = Annotated[
-    list[str] | None, typer.Argument(metavar=f"[{ITEM}]…", help="Which; or by filter.")
-]
-Service = Annotated[str | None, typer.Option(help="Parked by this service only.")]
-TopicOf = Annotated[str | None, typer.Option("--topic", help="From this topic.")]
-PartitionOf = Annotated[
-    int | None, typer.Option("--partition", min=0, help="From this partition of its topic.")
-]
-KindOf = Annotated[Kind | None, typer.Option("--kind", help="What failed.")]
-OrderOf = Annotated[
-    str | None, typer.Option("--order", metavar="SHOP/NUMBER", help="About this order.")
-]
-Name = Annotated[
-    str | None, typer.Option(help="With this name, as `show` lists them: order:…, number/….")
-]
-Key = Annotated[str | None, typer.Option(help="With exactly this Kafka key.")]
-Error = Annotated[str | None, typer.Option(help="With this text in the error.")]
-ParkedBefore = Annotated[
-    str | None, typer.Option(help=f"Parked before then, in business time. {INSTANT}")
-]
 
 Chosen = Mapping[str, Selection]
 """What is meant, by service."""
@@ -60,17 +38,11 @@ Chosen = Mapping[str, Selection]
 def _by_name_or_filter(verb: Verb, help_: str) -> Callable[..., None]:
     """The command of an act that items are chosen for by name or by filter."""
 
-    def act(  # noqa: PLR0917 - the command line passes them by name
+    def act(
+        *,
         items: Items = None,
         service: Service = None,
-        topic: TopicOf = None,
-        partition: PartitionOf = None,
-        kind: KindOf = None,
-        order: OrderOf = None,
-        name: Name = None,
-        key: Key = None,
-        error: Error = None,
-        parked_before: ParkedBefore = None,
+        filters: Filters,
         everything: Annotated[bool, typer.Option("--all", help="Without any filter.")] = False,
         why: Why = None,
         by: By = None,
@@ -79,7 +51,6 @@ def _by_name_or_filter(verb: Verb, help_: str) -> Callable[..., None]:
     ) -> None:
         settings = load_settings()
         doing = Doing(settings, verb, sign(by, why, is_try=dry_run), dry_run)
-        filters = Filters(topic, partition, kind, order, name, key, error, parked_before)
         selection = filters.selection(clock_of(settings).now())
         if items:
             see_that_no_filter(selection)
@@ -93,7 +64,7 @@ def _by_name_or_filter(verb: Verb, help_: str) -> Callable[..., None]:
         _do(doing, chosen, json=json)
 
     act.__doc__ = help_
-    return act
+    return expand_options(act)
 
 
 def edit_and_retry(  # noqa: PLR0917 - the command line passes them by name

@@ -9,8 +9,7 @@ import typer
 from orderflow.console.audit_options import By, DryRun, Why, chosen_services, sign
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
-from orderflow.console.instants import HELP as INSTANT
-from orderflow.console.instants import instant_of
+from orderflow.console.option_group import expand_options
 from orderflow.console.terminal import (
     Commands,
     Json,
@@ -22,9 +21,9 @@ from orderflow.console.terminal import (
 )
 from orderflow.rejected import screen
 from orderflow.rejected.find import choose, find_all, find_at, with_bytes
-from orderflow.rejected.query import Bytes, Filters, Refused, order_named
+from orderflow.rejected.options import FilterOptions, Service
+from orderflow.rejected.query import Bytes, Filters, Refused
 from orderflow.rejected.resend import Resend, Sent, places
-from schemas.topics import TOPICS
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.messages.records import Original
@@ -35,31 +34,17 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Service = Annotated[str | None, typer.Option(help="Refused by this service only.")]
-Reason = Annotated[str | None, typer.Option(help="With this reason code.")]
-Topic = Annotated[str | None, typer.Option(help="From this topic.")]
-Source = Annotated[str | None, typer.Option(help="From this sender (ce_source).")]
-Key = Annotated[str | None, typer.Option(help="With exactly this Kafka key.")]
-Order = Annotated[
-    str | None, typer.Option(metavar="SHOP/NUMBER", help="About this order, by key or by content.")
-]
-Since = Annotated[str | None, typer.Option(help=f"Refused from then on. {INSTANT}")]
-Until = Annotated[str | None, typer.Option(help="Refused before then.")]
 At = Annotated[
     str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET[#INDEX]", help="Where the refused lies.")
 ]
 
 
 @app.command("list")
-def list_(  # noqa: PLR0917 - the command line passes them by name
+@expand_options
+def list_(
+    *,
     service: Service = None,
-    reason: Reason = None,
-    topic: Topic = None,
-    source: Source = None,
-    key: Key = None,
-    order: Order = None,
-    since: Since = None,
-    until: Until = None,
+    options: FilterOptions,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     json: Json = False,
 ) -> None:
@@ -68,7 +53,7 @@ def list_(  # noqa: PLR0917 - the command line passes them by name
     Example: `orderflow rejected list --order demo-shop/1001 --since 2h`
     """
     settings = load_settings()
-    filters = _filters(settings, (reason, topic, source, key, order), (since, until))
+    filters = options.filters(clock_of(settings).now())
     found = run(find_all(settings, chosen_services(service), filters, limit + 1))
     if json:
         for item in found[:limit]:
@@ -106,19 +91,15 @@ def show(
 
 
 @app.command()
-def resend(  # noqa: PLR0917 - the command line passes them by name
+@expand_options
+def resend(
+    *,
     at: Annotated[
         list[str] | None,
         typer.Argument(metavar="[TOPIC/PARTITION/OFFSET[#INDEX]]…", help="Which; or by filter."),
     ] = None,
     service: Service = None,
-    reason: Reason = None,
-    topic: Topic = None,
-    source: Source = None,
-    key: Key = None,
-    order: Order = None,
-    since: Since = None,
-    until: Until = None,
+    options: FilterOptions,
     everything: Annotated[bool, typer.Option("--all", help="Without any filter.")] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Also what was sent again before.")
@@ -143,7 +124,7 @@ def resend(  # noqa: PLR0917 - the command line passes them by name
     """
     settings = load_settings()
     signature = sign(by, why, is_try=dry_run)
-    filters = _filters(settings, (reason, topic, source, key, order), (since, until))
+    filters = options.filters(clock_of(settings).now())
     if not at and not everything and service is None and filters == Filters():
         raise WrongArgument("which? name items, or give a filter, or --all")
     found = run(choose(settings, at or [], service, filters))
@@ -152,32 +133,6 @@ def resend(  # noqa: PLR0917 - the command line passes them by name
         _check_value(settings, found, run_of.value, unchecked)
     told = run(_plan(settings, run_of, found) if dry_run else _send(settings, run_of, found))
     _tell(told, found, run_of, is_try=dry_run, json=json)
-
-
-# Which items.
-
-
-def _filters(
-    settings: Settings,
-    names: tuple[str | None, str | None, str | None, str | None, str | None],
-    times: tuple[str | None, str | None],
-) -> Filters:
-    reason, topic, source, key, order = names
-    if topic is not None and topic not in TOPICS:
-        raise WrongArgument(f"no topic {topic}; there are {', '.join(TOPICS)}")
-    if key is not None and order is not None:
-        raise WrongArgument("--key and --order say the same thing twice: give one of them")
-    now = clock_of(settings).now()
-    since, until = (instant_of(text, now) for text in times)
-    return Filters(
-        topics=(topic,) if topic else None,
-        reason=reason,
-        source=source,
-        key=key,
-        order=order_named(order),
-        since=since,
-        until=until,
-    )
 
 
 # Showing.

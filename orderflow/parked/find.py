@@ -3,16 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from orderflow.console.audit_options import Spot, chosen_services, readers_of, spot_of
 from orderflow.console.databases import opened, within_reach
-from orderflow.console.instants import instant_of
 from orderflow.console.terminal import CommandError, WrongArgument
-from orderflow.rejected.query import order_named
-from schemas.topics import TOPICS
-from services.orders.domain.model.ids import order_id_of
-from services.runtime.batch.items import WHOLE, Kind, Parked, QueuePosition, order_name
+from services.runtime.batch.items import WHOLE, Parked, QueuePosition
 from services.runtime.config.settings import Settings
 from services.runtime.parking import queue
 from services.runtime.parking import selection as selecting
@@ -29,41 +24,6 @@ class Held:
 
     service: str
     parked: Parked
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What is asked for on the command line, as it was written."""
-
-    topic: str | None
-    partition: int | None
-    kind: Kind | None
-    order: str | None
-    name: str | None
-    key: str | None
-    error: str | None
-    parked_before: str | None
-
-    def selection(self, now: datetime) -> Selection:
-        """The items that are meant.
-
-        Raises:
-            WrongArgument: a filter makes no sense.
-        """
-        if self.topic is not None and self.topic not in TOPICS:
-            raise WrongArgument(f"no topic {self.topic}; there are {', '.join(TOPICS)}")
-        shop_and_number = order_named(self.order)
-        if shop_and_number and self.name:
-            raise WrongArgument("--order stands for a --name: give one of them")
-        return Selection(
-            topic=self.topic,
-            partition=self.partition,
-            kind=self.kind,
-            name=order_name(order_id_of(*shop_and_number)) if shop_and_number else self.name,
-            key=None if self.key is None else self.key.encode(),
-            error_contains=self.error,
-            parked_before=instant_of(self.parked_before, now),
-        )
 
 
 def spot_named(parked: Parked) -> Spot:
