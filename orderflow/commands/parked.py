@@ -10,8 +10,8 @@ from orderflow.console.environment import load_settings
 from orderflow.console.option_group import expand_options
 from orderflow.console.terminal import Commands, Json, WrongArgument, out, print_json, run
 from orderflow.parked import screen
-from orderflow.parked.find import Held, count_all, find_all, find_named, look_around
-from orderflow.parked.options import ITEM, Filters, Items, Service
+from orderflow.parked.find import FoundItem, count_all, find_all, find_named, look_around
+from orderflow.parked.options import ITEM, Items, ParkedFilter, Service
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.parking.selection import Neighbours, Selection
@@ -31,7 +31,7 @@ def list_(
     *,
     items: Items = None,
     service: Service = None,
-    filters: Filters,
+    filters: ParkedFilter,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     json: Json = False,
 ) -> None:
@@ -82,13 +82,13 @@ def show(
 
 async def _look(
     settings: Settings, names: list[str], service: str | None, selection: Selection, limit: int
-) -> tuple[list[Held], int]:
+) -> tuple[list[FoundItem], int]:
     """What is listed, and how many items are parked at all."""
     services = chosen_services(service)
     if names:
         parked_acts.see_that_no_filter(selection)
         named = await find_named(settings, names, service)
-        found = [Held(of, each) for of, its in named.items() for each in its]
+        found = [FoundItem(of, each) for of, its in named.items() for each in its]
     else:
         if selection == Selection():
             selection = Selection(heads_only=True)
@@ -98,7 +98,7 @@ async def _look(
 
 async def _read(
     settings: Settings, item: str, service: str | None
-) -> list[tuple[Held, Neighbours]]:
+) -> list[tuple[FoundItem, Neighbours]]:
     named = await find_named(settings, [item], service)
-    found = [Held(of, each) for of, its in named.items() for each in its]
+    found = [FoundItem(of, each) for of, its in named.items() for each in its]
     return [(held, await look_around(settings, held)) for held in found]

@@ -21,9 +21,9 @@ from orderflow.console.terminal import (
     run,
 )
 from orderflow.parked import screen
-from orderflow.parked.act import Doing, Verb
+from orderflow.parked.act import ParkedAct, Verb
 from orderflow.parked.find import find_named
-from orderflow.parked.options import ITEM, Filters, Items, Service
+from orderflow.parked.options import ITEM, Items, ParkedFilter, Service
 from schemas.topics import TOPICS
 from services.runtime.batch.items import Parked
 from services.runtime.clock import clock_of
@@ -42,7 +42,7 @@ def _by_name_or_filter(verb: Verb, help_: str) -> Callable[..., None]:
         *,
         items: Items = None,
         service: Service = None,
-        filters: Filters,
+        filters: ParkedFilter,
         everything: Annotated[bool, typer.Option("--all", help="Without any filter.")] = False,
         why: Why = None,
         by: By = None,
@@ -50,7 +50,7 @@ def _by_name_or_filter(verb: Verb, help_: str) -> Callable[..., None]:
         json: Json = False,
     ) -> None:
         settings = load_settings()
-        doing = Doing(settings, verb, sign(by, why, is_try=dry_run), dry_run)
+        doing = ParkedAct(settings, verb, sign(by, why, is_try=dry_run), dry_run)
         selection = filters.selection(clock_of(settings).now())
         if items:
             see_that_no_filter(selection)
@@ -90,7 +90,7 @@ def edit_and_retry(  # noqa: PLR0917 - the command line passes them by name
     `orderflow parked edit-and-retry 17 --value v.json --why 'the shop sent it as text'`
     """
     settings = load_settings()
-    doing = Doing(settings, Verb.EDIT, sign(by, why, is_try=dry_run), dry_run)
+    doing = ParkedAct(settings, Verb.EDIT, sign(by, why, is_try=dry_run), dry_run)
     found = run(find_named(settings, [item], service))
     ((whose, its),) = found.items()
     if len(its) != 1:
@@ -188,7 +188,7 @@ def _check_value(
 # Doing it.
 
 
-def _do(doing: Doing, chosen: Chosen, *, json: bool) -> None:
+def _do(doing: ParkedAct, chosen: Chosen, *, json: bool) -> None:
     """Act, and tell of each item as soon as it is done.
 
     Raises:
@@ -211,7 +211,7 @@ def _do(doing: Doing, chosen: Chosen, *, json: bool) -> None:
         )
 
 
-async def _act(doing: Doing, chosen: Chosen, became: Counter[str], *, json: bool) -> None:
+async def _act(doing: ParkedAct, chosen: Chosen, became: Counter[str], *, json: bool) -> None:
     for service, selection in chosen.items():
         async with opened(doing.settings, service) as connection:
             async for fate in doing.run(connection, service, selection):
@@ -222,6 +222,6 @@ async def _act(doing: Doing, chosen: Chosen, became: Counter[str], *, json: bool
                     out.print(screen.fate_line(fate, is_try=doing.is_try), markup=False)
 
 
-def _done(doing: Doing) -> str:
+def _done(doing: ParkedAct) -> str:
     verb = doing.verb.replace("-", "_")
     return f"would_{verb}" if doing.is_try else verb

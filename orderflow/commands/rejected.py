@@ -22,7 +22,7 @@ from orderflow.console.terminal import (
 from orderflow.rejected import screen
 from orderflow.rejected.find import choose, find_all, find_at, with_bytes
 from orderflow.rejected.options import FilterOptions, Service
-from orderflow.rejected.query import Bytes, Filters, Refused
+from orderflow.rejected.query import OriginalBytes, RejectedFilter, RejectedItem
 from orderflow.rejected.resend import Resend, Sent, places
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
@@ -125,7 +125,7 @@ def resend(
     settings = load_settings()
     signature = sign(by, why, is_try=dry_run)
     filters = options.filters(clock_of(settings).now())
-    if not at and not everything and service is None and filters == Filters():
+    if not at and not everything and service is None and filters == RejectedFilter():
         raise WrongArgument("which? name items, or give a filter, or --all")
     found = run(choose(settings, at or [], service, filters))
     run_of = Resend(settings, signature, again, _corrected(value_file))
@@ -138,11 +138,13 @@ def resend(
 # Showing.
 
 
-async def _read(settings: Settings, at: str, service: str | None) -> list[tuple[Refused, Bytes]]:
+async def _read(
+    settings: Settings, at: str, service: str | None
+) -> list[tuple[RejectedItem, OriginalBytes]]:
     return await with_bytes(settings, await find_at(settings, at, service))
 
 
-def _print_value(found: Sequence[tuple[Refused, Bytes]]) -> None:
+def _print_value(found: Sequence[tuple[RejectedItem, OriginalBytes]]) -> None:
     values = {original.value for _, original in found}
     if len(values) > 1:
         raise WrongArgument("its items have values of their own: name one by #index")
@@ -157,7 +159,7 @@ def _corrected(file: Path | None) -> bytes | None:
 
 
 def _check_value(
-    settings: Settings, found: Sequence[Refused], value: bytes, unchecked: bool
+    settings: Settings, found: Sequence[RejectedItem], value: bytes, unchecked: bool
 ) -> None:
     """A corrected value is for one message, and its reader can read it."""
     if len({item.coordinates for item in found}) != 1 or len({i.service for i in found}) != 1:
@@ -172,7 +174,7 @@ def _check_value(
         check_readable(item.service, corrected, item.index, now)
 
 
-async def _plan(settings: Settings, what: Resend, found: Sequence[Refused]) -> list[Sent]:
+async def _plan(settings: Settings, what: Resend, found: Sequence[RejectedItem]) -> list[Sent]:
     planned: list[Sent] = []
     for service in dict.fromkeys(item.service for item in found):
         its = [item for item in found if item.service == service]
@@ -181,7 +183,7 @@ async def _plan(settings: Settings, what: Resend, found: Sequence[Refused]) -> l
     return planned
 
 
-async def _send(settings: Settings, what: Resend, found: Sequence[Refused]) -> list[Sent]:
+async def _send(settings: Settings, what: Resend, found: Sequence[RejectedItem]) -> list[Sent]:
     from services.runtime.kafka.clients import make_producer
 
     told: list[Sent] = []
@@ -198,7 +200,7 @@ async def _send(settings: Settings, what: Resend, found: Sequence[Refused]) -> l
 
 
 def _tell(
-    told: Sequence[Sent], found: Sequence[Refused], what: Resend, *, is_try: bool, json: bool
+    told: Sequence[Sent], found: Sequence[RejectedItem], what: Resend, *, is_try: bool, json: bool
 ) -> None:
     failed = [sent for sent in told if sent.error]
     items = sum(len(sent.message.items) for sent in told if not sent.error)

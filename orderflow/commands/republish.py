@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from orderflow.console import instants
-from orderflow.console.audit_options import By, DryRun, Signature, Why, sign
+from orderflow.console.audit_options import By, DryRun, Why, sign
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
 from orderflow.console.instants import instant_of
@@ -24,7 +24,7 @@ from services.orders.operations.republish import (
 )
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.config.settings import Settings
-from services.runtime.operations.audit import Act
+from services.runtime.operations.audit import Act, Signature
 from services.runtime.postgres.connections import Connection
 
 ACT = "orders.republish"
@@ -33,7 +33,7 @@ RATE = 500.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RepublishOptions:
     """What was asked for on the command line."""
 
     selection: Selection
@@ -71,7 +71,7 @@ def republish(  # noqa: PLR0917 - the command line passes them by name
     """
     selection = _selection(shop, order or [], since, until, all_=all_)
     signature = sign(by, why, is_try=dry_run)
-    wanted = Wanted(selection, _place(after), rate, signature, dry_run)
+    wanted = RepublishOptions(selection, _place(after), rate, signature, dry_run)
     run(_republish(load_settings(), wanted))
 
 
@@ -104,7 +104,7 @@ def _place(text: str | None) -> Place:
         ) from None
 
 
-async def _republish(settings: Settings, wanted: Wanted) -> None:
+async def _republish(settings: Settings, wanted: RepublishOptions) -> None:
     async with opened(settings, "orders") as connection:
         if wanted.is_try:
             count = await _count(connection, wanted)
@@ -113,14 +113,14 @@ async def _republish(settings: Settings, wanted: Wanted) -> None:
         await _tell(settings, connection, wanted)
 
 
-async def _count(connection: Connection, wanted: Wanted) -> int:
+async def _count(connection: Connection, wanted: RepublishOptions) -> int:
     count, place = 0, wanted.after
     while found := await wanted.selection.find(connection, place, ORDERS_A_LOOK):
         count, place = count + len(found), found[-1]
     return count
 
 
-async def _tell(settings: Settings, connection: Connection, wanted: Wanted) -> None:
+async def _tell(settings: Settings, connection: Connection, wanted: RepublishOptions) -> None:
     clock = clock_of(settings)
     republisher = Republisher(settings, connection, rate=wanted.rate, now=clock.now)
     progress, started, is_complete = Progress(wanted.after), time.monotonic(), False
@@ -138,7 +138,7 @@ async def _tell(settings: Settings, connection: Connection, wanted: Wanted) -> N
         out.print(_last_line(progress, time.monotonic() - started, is_complete=is_complete))
 
 
-def _act(wanted: Wanted) -> Act:
+def _act(wanted: RepublishOptions) -> Act:
     chosen = wanted.selection
     detail = {
         "orders": chosen.order_ids,

@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 import asyncpg
 import structlog
 
-from orderflow.console.audit_options import Signature
 from orderflow.console.originals import value_as_json
 from orderflow.console.terminal import CommandError
 from services.runtime.batch.batch import ApplyBatch
@@ -25,7 +24,7 @@ from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import Metrics
 from services.runtime.operations import audit
-from services.runtime.operations.audit import Act
+from services.runtime.operations.audit import Act, Signature
 from services.runtime.outbox import shard_count
 from services.runtime.parking import operations
 from services.runtime.parking.operations import Meant, Result
@@ -53,7 +52,7 @@ class Verb(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class ActResult:
     """What became of one parked item; a record that was parked unread has several items."""
 
     service: str
@@ -76,7 +75,7 @@ class Fate:
 
 
 @dataclass(slots=True)
-class Doing:
+class ParkedAct:
     """One run of an act. `value` is what an edit puts in; `untried` what a try did not come to."""
 
     settings: Settings
@@ -88,7 +87,7 @@ class Doing:
 
     async def run(
         self, connection: Connection, service: str, selection: Selection
-    ) -> AsyncIterator[Fate]:
+    ) -> AsyncIterator[ActResult]:
         """Act on one service's items, step by step; what was told is done.
 
         Raises:
@@ -109,11 +108,11 @@ class Doing:
 
     async def _tried(
         self, connection: Connection, apply: ApplyBatch, service: str, selection: Selection
-    ) -> list[Fate]:
+    ) -> list[ActResult]:
         """What would become of the items. Told only when the transaction is over: who reads it
         slowly, page by page, must not hold the locks of the orders meanwhile.
         """
-        fates: list[Fate] = []
+        fates: list[ActResult] = []
         meant: Meant | None = selection
         tried = 0
         async with transaction(connection, is_trial=True):
@@ -175,7 +174,7 @@ class Doing:
 
     # What became of them, and who did it.
 
-    def _fates(self, service: str, result: Result) -> Iterator[Fate]:
+    def _fates(self, service: str, result: Result) -> Iterator[ActResult]:
         """One for each item, in the order of the queue."""
         became: dict[QueuePosition, Counter[str]] = {}
         last: dict[QueuePosition, RetryResult] = {}
@@ -186,7 +185,7 @@ class Doing:
         for place, each in last.items():
             is_meant = self.verb is Verb.DISCARD or place in result.chosen
             act = self.verb.act if is_meant else Verb.RETRY.act
-            yield Fate(service, act, each.parked, became[place], each.detail)
+            yield ActResult(service, act, each.parked, became[place], each.detail)
 
     def _acts(self, service: str, result: Result) -> Iterator[Act]:
         """What was tried or ended, item by item; an item that stays as it is has no act."""
@@ -250,7 +249,7 @@ def _drop(*_: object) -> NoReturn:
     raise structlog.DropEvent
 
 
-def _detail(fate: Fate, verb: Verb) -> dict[str, Any]:
+def _detail(fate: ActResult, verb: Verb) -> dict[str, Any]:
     """What can be read nowhere else once the item has left the queue."""
     failure = fate.parked.failure
     told: dict[str, Any] = {

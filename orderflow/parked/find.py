@@ -19,7 +19,7 @@ _PLACE = re.compile(r"(?P<id>\d{1,18})(\.(?P<nth>\d{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class FoundItem:
     """A parked item, and the service that parked it."""
 
     service: str
@@ -33,13 +33,13 @@ def spot_named(parked: Parked) -> Spot:
 
 async def find_all(
     settings: Settings, services: Sequence[str], selection: Selection, limit: int
-) -> list[Held]:
+) -> list[FoundItem]:
     """Parked items of the services that have a database here, each service's in queue order."""
-    found: list[Held] = []
+    found: list[FoundItem] = []
     for service in within_reach(settings, services):
         async with opened(settings, service) as connection:
             its = await selecting.find(connection, selection, limit - len(found))
-        found += [Held(service, each) for each in its]
+        found += [FoundItem(service, each) for each in its]
     return found
 
 
@@ -68,13 +68,13 @@ async def find_named(
     return {of: list(its.values()) for of, its in found.items()}
 
 
-async def look_around(settings: Settings, held: Held) -> Neighbours:
+async def look_around(settings: Settings, held: FoundItem) -> Neighbours:
     """What an item stands behind, and what stands behind it."""
     async with opened(settings, held.service) as connection:
         return await selecting.neighbours(connection, held.parked.place, NEIGHBOURS_SHOWN)
 
 
-async def _find_one(settings: Settings, text: str, service: str | None) -> list[Held]:
+async def _find_one(settings: Settings, text: str, service: str | None) -> list[FoundItem]:
     selection, services = _meant_by(text)
     asked = chosen_services(service) if service else services
     found = await find_all(settings, asked, selection, ITEMS_MAX)

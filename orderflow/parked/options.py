@@ -24,7 +24,7 @@ Service = Annotated[str | None, typer.Option(help="Parked by this service only."
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class ParkedFilter:
     """The filter options as they were written; None leaves a filter out."""
 
     topic: Annotated[str | None, typer.Option(help="From this topic.")] = None

@@ -9,7 +9,7 @@ import typer
 from orderflow.console.instants import HELP as INSTANT
 from orderflow.console.instants import instant_of
 from orderflow.console.terminal import WrongArgument
-from orderflow.rejected.query import Filters, order_named
+from orderflow.rejected.query import RejectedFilter, order_named
 from schemas.topics import TOPICS
 
 Service = Annotated[str | None, typer.Option(help="Rejected by this service only.")]
@@ -30,7 +30,7 @@ class FilterOptions:
     since: Annotated[str | None, typer.Option(help=f"Rejected from then on. {INSTANT}")] = None
     until: Annotated[str | None, typer.Option(help="Rejected before then.")] = None
 
-    def filters(self, now: datetime) -> Filters:
+    def filters(self, now: datetime) -> RejectedFilter:
         """The filters of the query; times ago are counted back from `now`.
 
         Raises:
@@ -41,7 +41,7 @@ class FilterOptions:
             raise WrongArgument(f"no topic {self.topic}; there are {', '.join(TOPICS)}")
         if self.key is not None and self.order is not None:
             raise WrongArgument("--key and --order say the same thing twice: give one of them")
-        return Filters(
+        return RejectedFilter(
             topics=(self.topic,) if self.topic else None,
             reason=self.reason,
             source=self.source,

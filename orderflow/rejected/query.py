@@ -21,7 +21,7 @@ SQL = load(Path(__file__).parent / "query.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class RejectedFilter:
     """Which refused items; None leaves a filter out, `until` is not included."""
 
     topics: tuple[str, ...] | None = None
@@ -38,7 +38,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RejectedItem:
     """One refused item, without its bytes. `carrier` is the index of the item that holds them."""
 
     service: str
@@ -66,7 +66,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Bytes:
+class OriginalBytes:
     """What a refused item came as."""
 
     key: bytes | None
@@ -74,12 +74,12 @@ class Bytes:
     value: bytes | None
 
 
-Originals = dict[tuple[Coordinates, int], Bytes]
+Originals = dict[tuple[Coordinates, int], OriginalBytes]
 
 
 async def find(
-    connection: asyncpg.Connection, service: str, filters: Filters, limit: int
-) -> list[Refused]:
+    connection: asyncpg.Connection, service: str, filters: RejectedFilter, limit: int
+) -> list[RejectedItem]:
     """Refused items of one service, newest first."""
     keys, texts = _names(filters)
     # What stands in a bulk command may be about another of its items: those are looked into.
@@ -104,12 +104,14 @@ async def find(
     return found[:limit]
 
 
-async def read_originals(connection: asyncpg.Connection, items: Sequence[Refused]) -> Originals:
+async def read_originals(
+    connection: asyncpg.Connection, items: Sequence[RejectedItem]
+) -> Originals:
     """The bytes of the items, by coordinates and the index of the item that holds them."""
     carriers = {(item.coordinates, item.carrier) for item in items}
     rows = await connection.fetch(SQL["read_originals"], *columns(carriers))
     return {
-        (Coordinates(row["topic"], row["partition"], row["offset"]), row["index"]): Bytes(
+        (Coordinates(row["topic"], row["partition"], row["offset"]), row["index"]): OriginalBytes(
             row["key"], tuple(unpack_headers(row["headers"])), row["value"]
         )
         for row in rows
@@ -146,7 +148,7 @@ def _numbers(item: tuple[Coordinates, int]) -> tuple[int, int, int]:
     return at.partition, at.offset, index
 
 
-def _names(filters: Filters) -> tuple[list[bytes] | None, list[bytes] | None]:
+def _names(filters: RejectedFilter) -> tuple[list[bytes] | None, list[bytes] | None]:
     """Keys that an item fits by, and texts that otherwise stand in its value."""
     if filters.key is not None:
         return [filters.key.encode()], None
@@ -158,8 +160,8 @@ def _names(filters: Filters) -> tuple[list[bytes] | None, list[bytes] | None]:
 
 
 async def _about(
-    connection: asyncpg.Connection, found: list[Refused], number: str
-) -> list[Refused]:
+    connection: asyncpg.Connection, found: list[RejectedItem], number: str
+) -> list[RejectedItem]:
     """Those that are about the order: of a bulk command, the items that name it themselves."""
     doubtful = [item for item in found if item.of_many and not item.fits_by_key]
     originals = await read_originals(connection, doubtful)
@@ -179,8 +181,8 @@ def _names_it(value: bytes | None, index: int, number: str) -> bool:
     return orjson.dumps(number) in orjson.dumps(item)
 
 
-def _refused(service: str, row: asyncpg.Record) -> Refused:
-    return Refused(
+def _refused(service: str, row: asyncpg.Record) -> RejectedItem:
+    return RejectedItem(
         service,
         Coordinates(row["topic"], row["partition"], row["offset"]),
         row["index"],

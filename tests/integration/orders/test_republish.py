@@ -182,7 +182,7 @@ async def test_the_act_is_written_down_once_with_the_first_batch(apply, pool, re
     await republish(Selection(shop="nobody"))
 
     async with pool.acquire() as connection:
-        (found,) = await audit.read(connection, audit.Selection())
+        (found,) = await audit.read(connection, audit.ActFilter())
     assert replace(found.act, detail={}) == ACT
 
 

@@ -10,11 +10,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from services.runtime.kafka.compat.topic_ids import topic_ids
-from services.runtime.operations.partition_admin import By, Log, PartitionActs
+from services.runtime.operations.partition_admin import LogRange, PartitionAdmin, Signature
 from services.runtime.postgres.connections import connect
 from tests.integration.runtime.conftest import READ, until, values
 
-WHO = By("mira", "the old records are gone for good")
+WHO = Signature("mira", "the old records are gone for good")
 
 
 @pytest.fixture
@@ -89,10 +89,10 @@ async def test_a_topic_made_anew_while_the_service_was_down(
     assert "orderflow partitions move" in why
     connection = await connect(settings, "orders")
     async with connection.transaction():
-        acts = PartitionActs(
+        acts = PartitionAdmin(
             connection, settings.consumer_group("orders"), settings.kafka_topic_prefix
         )
-        await acts.move(here, "earliest", Log(0, 10), WHO)
+        await acts.move(here, "earliest", LogRange(0, 10), WHO)
     await connection.close()
     assert numbers((await read_all(15))[5:]) == list(range(10, 20))
 

@@ -7,18 +7,18 @@ import asyncpg
 import pytest
 from aiokafka import TopicPartition
 
-from services.runtime.operations.audit import Selection, read
+from services.runtime.operations.audit import ActFilter, read
 from services.runtime.operations.partition_admin import (
-    By,
-    Log,
+    LogRange,
     Move,
-    PartitionActs,
+    PartitionAdmin,
     PartitionRefused,
+    Signature,
 )
 from services.runtime.postgres.connections import connect
 from tests.integration.runtime.conftest import READ, until, values
 
-WHO = By("mira", "the cause is mended")
+WHO = Signature("mira", "the cause is mended")
 COUNT_STOPS = """
 CREATE TABLE public.stored (at timestamptz);
 CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
@@ -41,8 +41,8 @@ async def acts(settings):
     """What an operator can do to the partitions of the orders service."""
     connection = await connect(settings, "orders")
     group = settings.consumer_group("orders")
-    acts = PartitionActs(connection, group, settings.kafka_topic_prefix)
-    acts.written = lambda: read(connection, Selection())
+    acts = PartitionAdmin(connection, group, settings.kafka_topic_prefix)
+    acts.written = lambda: read(connection, ActFilter())
     yield acts
     await connection.close()
 
@@ -165,7 +165,7 @@ async def test_what_is_not_stopped_cannot_be_resumed_nor_moved(
     with pytest.raises(PartitionRefused, match="is not stopped"):
         await acts.resume(here, WHO)
     with pytest.raises(PartitionRefused, match="read without trouble at 5"):
-        await acts.move(here, "latest", Log(0, 9), WHO)
+        await acts.move(here, "latest", LogRange(0, 9), WHO)
     with pytest.raises(PartitionRefused, match="has never been read"):
         await acts.resume(TopicPartition(here.topic, 77), WHO)
     assert await acts.written() == []
@@ -177,7 +177,7 @@ async def test_a_running_partition_can_be_moved_by_force(start, publish, read_al
     await read_all(5)
     here = TopicPartition(settings.topic(READ), 1)
 
-    moved = await acts.move(here, 3, Log(0, 5), WHO, is_forced=True)
+    moved = await acts.move(here, 3, LogRange(0, 5), WHO, is_forced=True)
     await publish(values(6)[5:], partition=1)
 
     assert moved == Move(was=5, to=3, gone=0, skipped=0, again=2)
@@ -199,9 +199,9 @@ async def test_a_position_outside_its_topic_is_left_by_a_move(
     assert "99 is outside the topic's offsets 0..5" in why
     assert f"orderflow partitions move {here.topic} 3 --service orders" in why
     with pytest.raises(PartitionRefused, match=r"has offsets 0\.\.5: 7 is none of them"):
-        await acts.move(here, 7, Log(0, 5), WHO)
+        await acts.move(here, 7, LogRange(0, 5), WHO)
 
-    moved = await acts.move(here, 2, Log(0, 5), WHO)
+    moved = await acts.move(here, 2, LogRange(0, 5), WHO)
 
     assert moved == Move(was=99, to=2, gone=0, skipped=2, again=0)
     assert numbers((await read_all(8))[5:]) == [2, 3, 4]
