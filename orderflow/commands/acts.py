@@ -51,8 +51,8 @@ def acts(  # noqa: PLR0917 - the command line passes them by name
     )
     found = run(_read(load_settings(), service, _placed(selection, on)))
     if json:
-        for told in found:
-            print_json(screen.as_json(told))
+        for each in found:
+            print_json(screen.as_json(each))
         return
     if found:
         out.print(screen.table(found))
@@ -78,4 +78,4 @@ async def _read(
     for name in within_reach(settings, chosen_services(service)):
         async with opened(settings, name) as connection:
             found += [(name, each) for each in await audit.read(connection, selection)]
-    return sorted(found, key=lambda told: told[1].at, reverse=True)[: selection.limit]
+    return sorted(found, key=lambda each: each[1].at, reverse=True)[: selection.limit]

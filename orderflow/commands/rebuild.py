@@ -56,8 +56,9 @@ def rebuild(
 ) -> None:
     """Empty the tables of a stopped service; start it and run `orderflow republish --all` then.
 
-    For claims, orders must run: what claims has told is published and read by orders first, for
-    orders is where it comes back from. Positions stay, and what waits, is parked or was rejected.
+    For claims, orders must run: events of claims are published and read by orders first, because
+    claims are rebuilt from the snapshots of orders. Positions, waiting, parked and rejected items
+    stay.
 
     Example: `orderflow rebuild claims --why 'restored from a backup'`
     """
@@ -65,9 +66,9 @@ def rebuild(
         raise WrongArgument(f"{service} cannot be rebuilt; {' and '.join(sorted(EMPTY))} can")
     wanted = RebuildOptions(service, sign(by, why, is_try=dry_run), dry_run, wait)
     emptied = run(_rebuild(load_settings(), wanted))
-    told = " ".join(f"{table}={count}" for table, count in emptied.items())
+    rows = " ".join(f"{table}={count}" for table, count in emptied.items())
     tried = " dry_run=yes" if dry_run else ""
-    out.print(f"rebuild: service={service} {told}{tried}", markup=False)
+    out.print(f"rebuild: service={service} {rows}{tried}", markup=False)
     if not dry_run:
         out.print(
             f"Now start {service}, then run `orderflow republish --all --why '…'`.", markup=False
@@ -99,15 +100,17 @@ async def _refuse_while_it_runs(connection: Connection, service: str) -> None:
 
 
 async def _refuse_while_unpublished(connection: Connection, wanted: RebuildOptions) -> None:
-    """Somebody's act on parked items may have told something since all was seen with orders."""
+    """An act on parked items may have written events since orders had read all of them."""
     if wanted.service == "claims" and not wanted.is_try and await rebuilding.has_unsent(connection):
-        raise CommandError("claims told something meanwhile: run this again; nothing was emptied")
+        raise CommandError(
+            "claims has unpublished events again: run this once more; nothing was emptied"
+        )
 
 
 async def _until_all_is_with_orders(
     settings: Settings, connection: Connection, wait_seconds: float
 ) -> None:
-    """Publish what claims still has to tell, and wait until orders has read all that it told."""
+    """Publish the remaining events of claims, and wait until orders has read all of them."""
     deadline = time.monotonic() + wait_seconds
     try:
         async with asyncio.timeout(wait_seconds):

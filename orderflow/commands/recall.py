@@ -1,4 +1,4 @@
-"""`orderflow recall`: after a restore of orders, what Kafka has of them that they have not."""
+"""`orderflow recall`: after a restore of orders, learn what Kafka has and the database lacks."""
 
 from datetime import datetime
 from typing import Annotated
@@ -33,10 +33,10 @@ def recall(
     by: By = None,
     why: Why = None,
 ) -> None:
-    """After the orders database was restored to an earlier time: learn what was told since.
+    """After the orders database was restored to an earlier time: learn what was published since.
 
-    Before orders is started. It then decides the same commands again without giving out a number
-    twice or telling a fact twice. Running it again is harmless.
+    Run it before orders is started. Orders then decides the same commands again without giving out
+    a sequence number twice or publishing a fact twice. Running it again is harmless.
 
     Example: `orderflow recall --why 'restored the backup of 02:00'`
     """

@@ -1,4 +1,4 @@
-"""`orderflow rejected`: what was refused, why, and how it is sent again."""
+"""`orderflow rejected`: list rejected items, show them, send them again."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,12 +30,13 @@ from services.runtime.messages.records import Original
 
 app = typer.Typer(
     cls=Commands,
-    help="What was refused, why, and how it is sent again.",
+    help="Rejected items: list them, show them, send them again.",
     no_args_is_help=True,
 )
 
 At = Annotated[
-    str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET[#INDEX]", help="Where the refused lies.")
+    str,
+    typer.Argument(metavar="TOPIC/PARTITION/OFFSET[#INDEX]", help="Where the rejected item lies."),
 ]
 
 
@@ -48,7 +49,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     json: Json = False,
 ) -> None:
-    """List refused items, newest first; an item is named `topic/partition/offset#index`.
+    """List rejected items, newest first; an item is named `topic/partition/offset#index`.
 
     Example: `orderflow rejected list --order demo-shop/1001 --since 2h`
     """
@@ -74,7 +75,7 @@ def show(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show refused items whole: reason, fields, headers, the original.
+    """Show rejected items whole: reason, fields, headers, the original.
 
     Example: `orderflow rejected show orders.commands/3/17`
     """
@@ -115,10 +116,10 @@ def resend(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Send refused items again, with their own bytes, key and headers, where they came from.
+    """Send rejected items again to their partition, with their original bytes, key and headers.
 
-    Of a bulk command only the refused items are meant. An item that was sent again already is
-    left out unless `--again` is given; sent twice, it has its effect once.
+    Of a bulk command only the rejected items are applied. An item that was sent again already is
+    left out unless `--again` is given; an item sent twice has its effect once.
 
     Example: `orderflow rejected resend --reason order_not_found --since 1h --why 'shop was late'`
     """
@@ -131,8 +132,8 @@ def resend(
     run_of = Resend(settings, signature, again, _corrected(value_file))
     if run_of.value is not None:
         _check_value(settings, found, run_of.value, unchecked)
-    told = run(_plan(settings, run_of, found) if dry_run else _send(settings, run_of, found))
-    _tell(told, found, run_of, is_try=dry_run, json=json)
+    sent = run(_plan(settings, run_of, found) if dry_run else _send(settings, run_of, found))
+    _print_sent(sent, found, run_of, is_try=dry_run, json=json)
 
 
 # Showing.
@@ -186,32 +187,32 @@ async def _plan(settings: Settings, what: Resend, found: Sequence[RejectedItem])
 async def _send(settings: Settings, what: Resend, found: Sequence[RejectedItem]) -> list[Sent]:
     from services.runtime.kafka.clients import make_producer
 
-    told: list[Sent] = []
+    sent: list[Sent] = []
     producer = make_producer(settings)
     try:
         await producer.start()
         for service in dict.fromkeys(item.service for item in found):
             its = [item for item in found if item.service == service]
             async with opened(settings, service) as connection:
-                told += [sent async for sent in what.send(connection, producer, its)]
+                sent += [each async for each in what.send(connection, producer, its)]
     finally:
         await producer.stop()
-    return told
+    return sent
 
 
-def _tell(
-    told: Sequence[Sent], found: Sequence[RejectedItem], what: Resend, *, is_try: bool, json: bool
+def _print_sent(
+    sent: Sequence[Sent], found: Sequence[RejectedItem], what: Resend, *, is_try: bool, json: bool
 ) -> None:
-    failed = [sent for sent in told if sent.error]
-    items = sum(len(sent.message.items) for sent in told if not sent.error)
-    left = len(found) - sum(len(sent.message.items) for sent in told)
-    for sent in told:
+    failed = [each for each in sent if each.error]
+    items = sum(len(each.message.items) for each in sent if not each.error)
+    left = len(found) - sum(len(each.message.items) for each in sent)
+    for each in sent:
         if json:
-            print_json(screen.sent_as_json(sent, is_try=is_try))
-        elif sent.error:
-            err.print(f"failed  {places(sent.message)}: {sent.error}", markup=False)
+            print_json(screen.sent_as_json(each, is_try=is_try))
+        elif each.error:
+            err.print(f"failed  {places(each.message)}: {each.error}", markup=False)
         else:
-            out.print(screen.sent_line(sent, is_try=is_try), markup=False)
+            out.print(screen.sent_line(each, is_try=is_try), markup=False)
     if not json:
         verb = "would_resend" if is_try else "resent"
         out.print(

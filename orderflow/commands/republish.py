@@ -1,4 +1,4 @@
-"""`orderflow republish`: the present state of orders, told again."""
+"""`orderflow republish`: publish the present state of orders as snapshots."""
 
 import asyncio
 import time
@@ -63,9 +63,9 @@ def republish(  # noqa: PLR0917 - the command line passes them by name
 ) -> None:
     """Publish an `order.snapshot` of the chosen orders: for subscribers that must be rebuilt.
 
-    It changes no order and is no news to anybody. It goes on beside the services, in transactions
-    of 50 orders, and waits whenever 200 rows of the outbox are not published yet. Stopped, it
-    prints the place to go on after.
+    No order changes, and a snapshot is not news. The command runs beside the services, in
+    transactions of 50 orders, and waits while 200 rows of the outbox are not published yet. When
+    stopped, it prints the place to go on after.
 
     Example: `orderflow republish --shop demo-shop --since 7d --why 'search index was lost'`
     """
@@ -110,7 +110,7 @@ async def _republish(settings: Settings, wanted: RepublishOptions) -> None:
             count = await _count(connection, wanted)
             out.print(f"republish: orders={count} dry_run=yes", markup=False)
             return
-        await _tell(settings, connection, wanted)
+        await _publish(settings, connection, wanted)
 
 
 async def _count(connection: Connection, wanted: RepublishOptions) -> int:
@@ -120,7 +120,7 @@ async def _count(connection: Connection, wanted: RepublishOptions) -> int:
     return count
 
 
-async def _tell(settings: Settings, connection: Connection, wanted: RepublishOptions) -> None:
+async def _publish(settings: Settings, connection: Connection, wanted: RepublishOptions) -> None:
     clock = clock_of(settings)
     republisher = Republisher(settings, connection, rate=wanted.rate, now=clock.now)
     progress, started, is_complete = Progress(wanted.after), time.monotonic(), False

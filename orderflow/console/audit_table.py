@@ -31,9 +31,9 @@ def table(acts: Sequence[ServiceAct]) -> Table:
     return shown
 
 
-def as_json(told: ServiceAct) -> dict[str, Any]:
+def as_json(found: ServiceAct) -> dict[str, Any]:
     """An act for scripts."""
-    service, recorded = told
+    service, recorded = found
     act = recorded.act
     return {
         "service": service,

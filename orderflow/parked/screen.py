@@ -17,7 +17,7 @@ from services.runtime.messages.records import readable_envelope
 from services.runtime.parking.selection import Neighbours
 
 OUTCOMES = ("applied", "no_change", "rejected", "waiting", "parked", "behind")
-_TOLD = {
+_WORDS = {
     "no_change": "no change",
     "waiting": "waits for what it names",
     "parked": "failed again",
@@ -135,32 +135,32 @@ def whole_as_json(held: FoundItem, around: Neighbours) -> dict[str, Any]:
 # What became of it.
 
 
-def fate_line(fate: ActResult, *, is_try: bool) -> str:
+def result_line(result: ActResult, *, is_try: bool) -> str:
     """One item after an act, or as it would be."""
-    parked = fate.parked
+    parked = result.parked
     words = [
-        (f"{count} " if len(fate.became) > 1 else "") + _TOLD.get(became, became)
-        for became, count in fate.became.items()
+        (f"{count} " if len(result.became) > 1 else "") + _WORDS.get(became, became)
+        for became, count in result.became.items()
     ]
-    detail = f": {fate.detail}" if fate.detail else ""
+    detail = f": {result.detail}" if result.detail else ""
     verb = "would be: " if is_try else ""
     said = f"{verb}{', '.join(words)}{detail}"
     return f"{parked.place}  {spot_named(parked)}  {parked.type or '-'}  {said}"
 
 
-def fate_as_json(fate: ActResult, *, is_try: bool) -> dict[str, Any]:
+def result_as_json(result: ActResult, *, is_try: bool) -> dict[str, Any]:
     """The same for scripts."""
-    at = fate.parked.original.coordinates
+    at = result.parked.original.coordinates
     return {
-        "service": fate.service,
-        "place": str(fate.parked.place),
+        "service": result.service,
+        "place": str(result.parked.place),
         "topic": at.topic,
         "partition": at.partition,
         "offset": at.offset,
-        "index": fate.parked.index,
-        "act": fate.act,
-        "became": fate.outcome,
-        "detail": fate.detail,
+        "index": result.parked.index,
+        "act": result.act,
+        "became": result.outcome,
+        "detail": result.detail,
         "done": not is_try,
     }
 

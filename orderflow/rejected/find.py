@@ -1,4 +1,4 @@
-"""Refused items over all services: by filter, or by where they lie."""
+"""Rejected items over all services: by filter, or by coordinates."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ RESEND_ITEMS_MAX = 10_000
 async def find_all(
     settings: Settings, services: Sequence[str], filters: RejectedFilter, limit: int
 ) -> list[RejectedItem]:
-    """Refused items of the services that have a database here, newest first."""
+    """Rejected items of the services that have a database here, newest first."""
     found: list[RejectedItem] = []
     for service in within_reach(settings, services):
         async with opened(settings, service) as connection:
@@ -35,7 +35,7 @@ async def choose(
     """The items that are named, or those that fit the filter.
 
     Raises:
-        CommandError: a named item was not refused, or too many fit.
+        CommandError: a named item was not rejected, or too many fit.
     """
     if named:
         return [item for text in named for item in await find_at(settings, text, service)]
@@ -46,7 +46,7 @@ async def choose(
 
 
 async def find_at(settings: Settings, text: str, service: str | None) -> list[RejectedItem]:
-    """The refused items that `topic/partition/offset[#index]` names.
+    """The rejected items that `topic/partition/offset[#index]` names.
 
     Raises:
         CommandError: there is none; says what there is of the record.
@@ -59,7 +59,7 @@ async def find_at(settings: Settings, text: str, service: str | None) -> list[Re
     if not found:
         others = await find_all(settings, services, replace(filters, index=None), RESEND_ITEMS_MAX)
         there = ", ".join(str(item.spot) for item in others) or "nothing of that record"
-        raise CommandError(f"{text} was not refused; refused was {there}")
+        raise CommandError(f"{text} was not rejected; rejected was {there}")
     return sorted(found, key=lambda item: (item.service, item.index))
 
 

@@ -1,4 +1,4 @@
-"""Refused items as the services keep them: found by filter, and read back whole."""
+"""Rejected items in the tables of the services: find by filter, read the original bytes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ SQL = load(Path(__file__).parent / "query.sql")
 
 @dataclass(frozen=True, slots=True)
 class RejectedFilter:
-    """Which refused items; None leaves a filter out, `until` is not included."""
+    """Which rejected items; None leaves a filter out, `until` is not included."""
 
     topics: tuple[str, ...] | None = None
     partition: int | None = None
@@ -39,7 +39,7 @@ class RejectedFilter:
 
 @dataclass(frozen=True, slots=True)
 class RejectedItem:
-    """One refused item, without its bytes. `carrier` is the index of the item that holds them."""
+    """One rejected item without its original bytes; the item at index `carrier` holds them."""
 
     service: str
     coordinates: Coordinates
@@ -67,7 +67,7 @@ class RejectedItem:
 
 @dataclass(frozen=True, slots=True)
 class OriginalBytes:
-    """What a refused item came as."""
+    """Key, headers and value of a rejected item, as received."""
 
     key: bytes | None
     headers: tuple[tuple[str, bytes], ...]
@@ -80,7 +80,7 @@ Originals = dict[tuple[Coordinates, int], OriginalBytes]
 async def find(
     connection: asyncpg.Connection, service: str, filters: RejectedFilter, limit: int
 ) -> list[RejectedItem]:
-    """Refused items of one service, newest first."""
+    """Rejected items of one service, newest first."""
     keys, texts = _names(filters)
     # What stands in a bulk command may be about another of its items: those are looked into.
     most = None if filters.order else limit
@@ -98,7 +98,7 @@ async def find(
         filters.until,
         most,
     )
-    found = [_refused(service, row) for row in rows]
+    found = [_rejected_item(service, row) for row in rows]
     if filters.order:
         found = await _about(connection, found, filters.order[1])
     return found[:limit]
@@ -177,11 +177,11 @@ def _names_it(value: bytes | None, index: int, number: str) -> bool:
     try:
         item = orjson.loads(value or b"null")["items"][index]
     except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
-        return True  # What cannot be told apart is shown rather than hidden.
+        return True  # An item whose order is unclear is listed rather than hidden.
     return orjson.dumps(number) in orjson.dumps(item)
 
 
-def _refused(service: str, row: asyncpg.Record) -> RejectedItem:
+def _rejected_item(service: str, row: asyncpg.Record) -> RejectedItem:
     return RejectedItem(
         service,
         Coordinates(row["topic"], row["partition"], row["offset"]),

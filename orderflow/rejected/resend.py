@@ -1,8 +1,8 @@
-"""Refused items published again, as they came, to the partition they came from.
+"""Publish rejected items again, with their original bytes, to their original partition.
 
-In this order: lock the items, publish, wait until every replica that must has the records, write
-the act down, commit. A death in between leaves a record without its act, and the next try sends it
-once more: the same item under the same id, so its effect is not repeated.
+The order is: lock the items, publish, wait for the acknowledgements, write the audit, commit. If
+the process dies in between, a record has no act in the audit, and the next run sends the record
+once more: the item has the same id, so its effect is not repeated.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Producer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ResentMessage:
-    """A record to publish again, for these refused items of it. `topic` is the catalogue's name."""
+    """A record to publish again for these rejected items; `topic` is the catalogue's name."""
 
     items: tuple[RejectedItem, ...]
     key: bytes | None
@@ -85,15 +85,17 @@ class Resend:
             async with connection.transaction():
                 due = await self._lock(connection, chunk)
                 messages = self._messages(due, await read_originals(connection, due))
-                told = await self._publish(producer, list(messages))
-                await audit.write(connection, [act for sent in told for act in self._acts(sent)])
-            for sent in told:
+                sent_now = await self._publish(producer, list(messages))
+                await audit.write(
+                    connection, [act for sent in sent_now for act in self._acts(sent)]
+                )
+            for sent in sent_now:
                 yield sent
 
     async def _lock(
         self, connection: asyncpg.Connection, chunk: Sequence[RejectedItem]
     ) -> list[RejectedItem]:
-        """Those of the items that nobody has sent again by now."""
+        """Lock the items; returns those that were not sent again meanwhile."""
         wanted = columns((item.coordinates, item.index) for item in chunk)
         await connection.fetch(SQL["lock_rejected"], *wanted)
         rows = await connection.fetch(SQL["find_resent"], *wanted)
@@ -119,18 +121,20 @@ class Resend:
     async def _publish(self, producer: Producer, messages: Sequence[ResentMessage]) -> list[Sent]:
         """Hand all over before waiting for any: one partition's keep their order."""
         futures = [await self._hand_over(producer, message) for message in messages]
-        told = []
+        done = []
         for message, future in zip(messages, futures, strict=True):
             sent = future if isinstance(future, Sent) else await _await_place(message, future)
-            told.append(sent)
+            done.append(sent)
             self._placed[message.coordinates, message.items[0].carrier] = sent
-        return told
+        return done
 
     async def _hand_over(self, producer: Producer, message: ResentMessage) -> Any:
         at = message.coordinates
         known = self._placed.get((at, message.items[0].carrier))
         if known and known.to and known.message.items[0].service != message.items[0].service:
-            return Sent(message, known.to)  # Another service refused it too, and reads it there.
+            return Sent(
+                message, known.to
+            )  # Another service rejected the record too, and reads it there.
         try:
             return await producer.send(
                 self.settings.topic(at.topic),

@@ -14,7 +14,7 @@ from orderflow.rejected.resend import Sent, places
 
 
 def show_list(items: Sequence[RejectedItem]) -> None:
-    """Two lines an item: what it is and why it was refused, then the reason in words."""
+    """Two lines an item: what it is and why it was rejected, then the reason in words."""
     rows = [_cells(item) for item in items]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for item, row in zip(items, rows, strict=True):
@@ -41,8 +41,8 @@ def spot(item: RejectedItem) -> str:
 
 
 def show(item: RejectedItem, original: OriginalBytes) -> None:
-    """One refused item whole."""
-    out.print(f"[bold]{escape(spot(item))}[/] refused by {item.service}")
+    """One rejected item whole."""
+    out.print(f"[bold]{escape(spot(item))}[/] rejected by {item.service}")
     lines = {
         "reason": f"{item.reason}: {item.detail}",
         "rejected": _second(item.rejected_at) + "Z",
