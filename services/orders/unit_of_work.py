@@ -71,7 +71,7 @@ class UnitOfWork:
             orders=self.orders,
             parcels=self.parcels,
             references=self.references,
-            told=self.told,
+            published=self.told,
         )
 
     @classmethod

@@ -13,14 +13,14 @@ from services.orders.domain.model.references import Reference, ReferenceKind, re
 from services.orders.domain.value import replace
 
 
-def find(ledger: Recorder, reference: Reference) -> Order | None:
+def find(recorder: Recorder, reference: Reference) -> Order | None:
     """The order a reference names, within its own shop only."""
-    order_id = _order_id(ledger, reference)
-    order = ledger.order(order_id) if order_id is not None else None
+    order_id = _order_id(recorder, reference)
+    order = recorder.order(order_id) if order_id is not None else None
     return order if order is not None and order.shop == reference.shop else None
 
 
-def _order_id(ledger: Recorder, reference: Reference) -> Uuid | None:
+def _order_id(recorder: Recorder, reference: Reference) -> Uuid | None:
     if reference.kind is ReferenceKind.UUID:
         try:
             return uuid_text(reference.value)
@@ -28,18 +28,18 @@ def _order_id(ledger: Recorder, reference: Reference) -> Uuid | None:
             return None
     if reference.kind is ReferenceKind.ORDER_NUMBER:
         return order_id_of(reference.shop, reference.value)
-    return ledger.world.references.get(reference)
+    return recorder.world.references.get(reference)
 
 
-def require(ledger: Recorder, reference: Reference) -> Order:
+def require(recorder: Recorder, reference: Reference) -> Order:
     """The order a reference names, or the command waits for it."""
-    order = find(ledger, reference)
+    order = find(recorder, reference)
     if order is None:
         raise NotYet(Reason.ORDER_NOT_FOUND, reference_key(reference))
     return order
 
 
-def check_news(order: Order, item: Item) -> None:
+def check_not_stale(order: Order, item: Item) -> None:
     """Stop at a repeat, and at news older than what the order holds."""
     if item.item_digest in order.applied:
         raise Unchanged(Reason.DUPLICATE)

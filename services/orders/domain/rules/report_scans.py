@@ -17,7 +17,7 @@ from services.orders.domain.tracking.scan import Eta, Scan
 from services.orders.domain.value import Value, replace
 
 
-def report(ledger: Recorder, command: ReportTracking) -> Uuid | None:
+def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
     """Add scans to a number. Those it has change nothing; those nobody owns yet wait on the number.
 
     Returns the order that heard of them; several when they fall to several owners: the first.
@@ -27,7 +27,7 @@ def report(ledger: Recorder, command: ReportTracking) -> Uuid | None:
         raise Refused(
             Reason.TRACKING_NUMBER_EMPTY, "The tracking number is empty.", "/tracking_number"
         )
-    held = ledger.parcel(number)
+    held = recorder.parcel(number)
     merged = merge_scans(held, command.scans)
     count = len(merged.parcel.scans)
     if count > SCANS_MAX:
@@ -38,22 +38,22 @@ def report(ledger: Recorder, command: ReportTracking) -> Uuid | None:
         )
     if not merged.new and not merged.is_corrected:
         raise Unchanged(Reason.DUPLICATE)
-    ledger.put_parcel(merged.parcel)
-    if merged.is_corrected or not extend_owner(ledger, held, merged.new):
-        recompute_owners(ledger, number)
-    return _heard_by(ledger, merged, number)
+    recorder.put_parcel(merged.parcel)
+    if merged.is_corrected or not extend_owner(recorder, held, merged.new):
+        recompute_owners(recorder, number)
+    return _order_of_scans(recorder, merged, number)
 
 
-def _heard_by(ledger: Recorder, merged: Merged, number: str) -> Uuid | None:
+def _order_of_scans(recorder: Recorder, merged: Merged, number: str) -> Uuid | None:
     found = (owner_of(merged.parcel, scan) for scan in merged.new)
     owners = tuple(owner for owner in found if owner is not None)
     if merged.new and not owners and not merged.is_corrected:
         # Only the parcel is kept, so no trail of a state that is not: time may have changed it.
-        ledger.put_parcel(merged.parcel)
+        recorder.put_parcel(merged.parcel)
         raise NotYet(Reason.NUMBER_NOT_OWNED, number_key(number))
     if owners:
         return owners[0].order_id
-    return ledger.events[0].order_id if ledger.events else None
+    return recorder.events[0].order_id if recorder.events else None
 
 
 class Merged(Value, frozen=True, kw_only=True):

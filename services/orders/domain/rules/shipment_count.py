@@ -30,7 +30,7 @@ def check_expected(expected: int | None, pointer: str) -> None:
         )
 
 
-def settle(order: Order) -> Order:
+def recount(order: Order) -> Order:
     """Bring expected number, drafts and status in line with what was asked and handed over."""
     handed_over = sum([shipment.number is not None for shipment in order.shipments])
     expected = max(order.expected_asked, handed_over)

@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from services.orders.domain.tracking.ordering import Cause
-from services.orders.domain.tracking.replay import Journey, travel
+from services.orders.domain.tracking.replay import ReplayedScans, replay
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import Effect, Rule, Step
 from services.orders.domain.value import Value
@@ -53,8 +53,8 @@ class Verdict(Value, frozen=True):
 
 def explain(scans: Iterable[Scan], as_of: datetime) -> tuple[Verdict, ...]:
     """A verdict on every scan: those that count in order of occurrence, then those set aside."""
-    journey = travel(scans, as_of)
-    deciding = _deciding(journey)
+    replayed = replay(scans, as_of)
+    deciding = _deciding(replayed)
     counted = [
         Verdict(
             step.scan,
@@ -63,18 +63,18 @@ def explain(scans: Iterable[Scan], as_of: datetime) -> tuple[Verdict, ...]:
             step.rule,
             _sentence(step),
         )
-        for at, step in enumerate(journey.steps)
+        for at, step in enumerate(replayed.steps)
     ]
     left_out = [
         Verdict(aside.scan, (), (), rule := _ASIDE[aside.cause], SENTENCES[rule])
-        for aside in sorted(journey.aside, key=lambda each: (each.scan.occurred_at, each.scan.key))
+        for aside in sorted(replayed.aside, key=lambda each: (each.scan.occurred_at, each.scan.key))
     ]
     return (*counted, *left_out)
 
 
-def _deciding(journey: Journey) -> dict[Effect, int]:
+def _deciding(replayed: ReplayedScans) -> dict[Effect, int]:
     """The index of the last step with each effect."""
-    return {effect: at for at, step in enumerate(journey.steps) for effect in step.effects}
+    return {effect: at for at, step in enumerate(replayed.steps) for effect in step.effects}
 
 
 def _sentence(step: Step) -> str:

@@ -37,7 +37,7 @@ class SetAside(Value, frozen=True):
     cause: Cause
 
 
-def arrange(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[SetAside]]:
+def order_scans(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[SetAside]]:
     """Sort the scans that count, oldest first; the others come back with the reason."""
     believed, aside = _believed(scans, as_of)
     counted = _not_retracted(believed, aside)

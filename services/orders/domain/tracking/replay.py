@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from services.orders.domain.tracking.catalogue import Phase
-from services.orders.domain.tracking.ordering import SetAside, arrange
+from services.orders.domain.tracking.ordering import SetAside, order_scans
 from services.orders.domain.tracking.scan import Direction, Scan
 from services.orders.domain.tracking.state import Step, TrackingState
 from services.orders.domain.tracking.state_machine import StateMachine
 from services.orders.domain.value import Value
 
 
-class Journey(Value, frozen=True):
+class ReplayedScans(Value, frozen=True):
     """All steps in order of occurrence, and the scans that do not count."""
 
     start: TrackingState
@@ -31,26 +31,26 @@ class Journey(Value, frozen=True):
         return self.steps[-1].state if self.steps else self.start
 
 
-def start_of(direction: Direction) -> TrackingState:
+def initial_state(direction: Direction) -> TrackingState:
     """The state of a shipment with a tracking number and no scan."""
     is_return = direction is Direction.CUSTOMER_MERCHANT
     phase = Phase.RETURN_CREATED if is_return else Phase.ORDER_PROCESSED
     return TrackingState(phase=phase, direction=direction)
 
 
-def course_of(direction: Direction) -> StateMachine:
+def machine_of(direction: Direction) -> StateMachine:
     """The sum of no scan."""
-    start = start_of(direction)
+    start = initial_state(direction)
     return StateMachine(base=direction, phase=start.phase, direction=direction)
 
 
-def travel(
+def replay(
     scans: Iterable[Scan],
     as_of: datetime,
     direction: Direction = Direction.MERCHANT_CUSTOMER,
-) -> Journey:
+) -> ReplayedScans:
     """Put scans in order and add them up, believing nothing later than a day after `as_of`."""
-    ordered, aside = arrange(scans, as_of)
-    course = course_of(direction)
-    steps = tuple(course.take(scan) for scan in ordered)
-    return Journey(start_of(direction), steps, tuple(aside))
+    ordered, aside = order_scans(scans, as_of)
+    machine = machine_of(direction)
+    steps = tuple(machine.take(scan) for scan in ordered)
+    return ReplayedScans(initial_state(direction), steps, tuple(aside))

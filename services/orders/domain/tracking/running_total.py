@@ -14,7 +14,7 @@ from services.orders.domain.tracking.ordering import (
     is_movement,
     moment_of,
 )
-from services.orders.domain.tracking.replay import course_of
+from services.orders.domain.tracking.replay import machine_of
 from services.orders.domain.tracking.resume_point import RULES, Moment, ResumePoint
 from services.orders.domain.tracking.scan import Direction, Precision, Scan
 from services.orders.domain.tracking.state import TrackingState, is_effective
@@ -24,12 +24,12 @@ from services.orders.domain.value import Value
 _DAY = timedelta(days=1)
 
 
-class Taken(Value, frozen=True):
+class ScanEffect(Value, frozen=True):
     """What adding a scan showed, as far as notifications need it."""
 
     group: str | None
     is_effective: bool
-    is_news: bool
+    is_first: bool
     """Effective, and the first of its group on this leg and attempt."""
 
 
@@ -37,7 +37,7 @@ class Taken(Value, frozen=True):
 class RunningTotal:
     """The sum of the scans so far; mutable, and lives no longer than one decision."""
 
-    course: StateMachine = field(default_factory=lambda: course_of(Direction.MERCHANT_CUSTOMER))
+    machine: StateMachine = field(default_factory=lambda: machine_of(Direction.MERCHANT_CUSTOMER))
     has_moved: bool = False
     last: Moment | None = None
     last_day: Moment | None = None
@@ -50,7 +50,7 @@ class RunningTotal:
     @classmethod
     def resumed(cls, state: TrackingState, trail: ResumePoint) -> RunningTotal:
         """The tally that `trail` was made of, whose state was `state`."""
-        course = StateMachine.resumed(
+        machine = StateMachine.resumed(
             Direction.MERCHANT_CUSTOMER,
             state,
             trouble=Trouble(trail.trouble) if trail.trouble else None,
@@ -59,7 +59,7 @@ class RunningTotal:
             carriers=set(trail.carriers),
         )
         return cls(
-            course=course,
+            machine=machine,
             has_moved=trail.has_moved,
             last=trail.last,
             last_day=trail.last_day,
@@ -75,10 +75,10 @@ class RunningTotal:
         return ResumePoint(
             rules=RULES,
             scans=scans,
-            trouble=self.course.trouble,
-            attempt_at=self.course.attempt_at,
-            settled_at=self.course.settled_at,
-            carriers=tuple(sorted(self.course.carriers)),
+            trouble=self.machine.trouble,
+            attempt_at=self.machine.attempt_at,
+            settled_at=self.machine.settled_at,
+            carriers=tuple(sorted(self.machine.carriers)),
             has_moved=self.has_moved,
             last=self.last,
             last_day=self.last_day,
@@ -95,20 +95,20 @@ class RunningTotal:
             elif each.cause is Cause.DELIVERED_FIRST:
                 self._note(each.scan)
 
-    def take(self, scan: Scan) -> Taken:
+    def take(self, scan: Scan) -> ScanEffect:
         """Add the scan that comes next by time."""
-        course = self.course
-        before = (course.leg, course.attempts)
-        effective = is_effective(*course.add(scan))
-        if before != (course.leg, course.attempts):
+        machine = self.machine
+        before = (machine.leg, machine.attempts)
+        effective = is_effective(*machine.add(scan))
+        if before != (machine.leg, machine.attempts):
             self.heard.clear()
-        group = group_of_scan(scan, course.direction)
-        is_news = effective and group is not None and group not in self.heard
-        if is_news and group is not None:
+        group = group_of_scan(scan, machine.direction)
+        is_first = effective and group is not None and group not in self.heard
+        if is_first and group is not None:
             self.heard.add(group)
         self.has_moved = self.has_moved or is_movement(scan)
         self._note(scan)
-        return Taken(group, effective, is_news)
+        return ScanEffect(group, effective, is_first)
 
     def _note(self, scan: Scan) -> None:
         moment = moment_of(scan)
@@ -134,7 +134,7 @@ class RunningTotal:
         if scan.retracts is not None or self.omits(scan, as_of):
             return False
         # The first movement may tell that deliveries before it do not count.
-        has_deliveries = not self.has_moved and self.course.first_scan_at is not None
+        has_deliveries = not self.has_moved and self.machine.first_scan_at is not None
         if has_deliveries and is_movement(scan):
             return False
         is_day = scan.precision is Precision.DAY
