@@ -17,10 +17,10 @@ from orderflow.console.terminal import WrongArgument, err, out, run
 from services.orders.domain.model.ids import order_id_of
 from services.orders.operations.republish import (
     ORDERS_A_LOOK,
-    Place,
+    OrderFilter,
     Progress,
     Republisher,
-    Selection,
+    RunPosition,
 )
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.config.settings import Settings
@@ -36,8 +36,8 @@ RATE = 500.0
 class RepublishOptions:
     """What was asked for on the command line."""
 
-    selection: Selection
-    after: Place
+    selection: OrderFilter
+    after: RunPosition
     rate: float
     signature: Signature
     is_try: bool
@@ -77,7 +77,7 @@ def republish(  # noqa: PLR0917 - the command line passes them by name
 
 def _selection(
     shop: str | None, orders: Sequence[str], since: str | None, until: str | None, *, all_: bool
-) -> Selection:
+) -> OrderFilter:
     is_narrow = bool(shop or orders or since or until)
     if all_ is is_narrow:
         raise WrongArgument("say which orders: --shop, --order, --since, --until, or --all alone")
@@ -85,7 +85,7 @@ def _selection(
         raise WrongArgument("--order names orders by itself: leave --shop, --since and --until out")
     now = SystemClock().now()
     ids = tuple(map(_order_id, orders))
-    return Selection(ids, shop, instant_of(since, now), instant_of(until, now))
+    return OrderFilter(ids, shop, instant_of(since, now), instant_of(until, now))
 
 
 def _order_id(name: str) -> str:
@@ -95,9 +95,9 @@ def _order_id(name: str) -> str:
     return order_id_of(shop, number)
 
 
-def _place(text: str | None) -> Place:
+def _place(text: str | None) -> RunPosition:
     try:
-        return Place.read(text) if text else Place()
+        return RunPosition.read(text) if text else RunPosition()
     except ValueError:
         raise WrongArgument(
             f"{text!r} is no place: take it from an earlier run's after=…"

@@ -89,7 +89,7 @@ class UnitOfWork:
             for id_, order in orders.items()
         }
         references |= {name: id_ for name, id_ in stored.references.items() if id_}
-        docket = cls(now, lanes, orders, dict(stored.parcels), references, stored.told)
+        docket = cls(now, lanes, orders, dict(stored.parcels), references, stored.published)
         for row, entry in kept:
             if isinstance(entry, Asked):
                 docket._await(row.waits_for, entry)

@@ -1,4 +1,4 @@
-"""The one entrance: `decide` what a command leads to."""
+"""`decide`: the decision of a command on what was read for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Naming: by which references an order can be found."""
+"""References: the names by which an order can be found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.orders.domain.value import Value, replace
 
 
 def new_references(before: Order | None, after: Order) -> tuple[Reference, ...]:
-    """The names that `after` has and `before` had not."""
+    """The references of `after` that `before` did not have."""
     if before is not None and _said(before) == _said(after):
         return ()
     held = set(_names_of(before)) if before is not None else set()
@@ -61,6 +61,7 @@ def canonical(reference: Reference) -> Reference:
     return reference if spelled == reference.value else replace(reference, value=spelled)
 
 
+# One batch spells each of its ids several times, and parsing one is the expensive part.
 @lru_cache(maxsize=8192)
 def _spelled(text: str) -> str:
     try:
@@ -70,16 +71,16 @@ def _spelled(text: str) -> str:
 
 
 def reference_key(reference: Reference) -> str:
-    """What an item waits for when the order it names is not there yet."""
+    """The key that an item waits for while the order it names does not exist."""
     spelled = canonical(reference)
     return f"order/{spelled.shop}/{spelled.kind}/{spelled.value}"
 
 
 def uuid_key(shop: str, order_id: Uuid) -> str:
-    """The same of an order that is named by its id."""
+    """The same key for an order that is named by its id."""
     return f"order/{shop}/{ReferenceKind.UUID}/{order_id}"
 
 
 def number_key(number: str) -> str:
-    """What tracking waits for when nobody owns its (normalised) number yet."""
+    """The key that tracking waits for while no order has its (normalised) number."""
     return f"number/{number}"

@@ -1,4 +1,4 @@
-"""Attribution: which campaign brought the order. It comes on its own, with guards of its own."""
+"""Attribution: which campaign brought the order; guarded by a separate version and time."""
 
 from __future__ import annotations
 

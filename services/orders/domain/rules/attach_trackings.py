@@ -1,4 +1,4 @@
-"""Fulfilment: attaching tracking numbers to shipments, and taking them away again."""
+"""Attach tracking numbers to shipments, and release them from former owners."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from services.orders.domain.value import replace
 
 
 def attach_all(recorder: Recorder, order: Order, trackings: tuple[Tracking, ...]) -> Order:
-    """Attach tracking numbers, in the order given; returns the order, its drafts not settled.
+    """Attach tracking numbers, in the order given; returns the order before `recount`.
 
-    Parcels and former owners are changed in the ledger.
+    The parcels and the orders that lose a number are put into the recorder.
     """
     for index, tracking in enumerate(trackings):
         number = normalise_number(tracking.tracking_number)

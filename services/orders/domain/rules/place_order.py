@@ -1,4 +1,4 @@
-"""Placement: creating orders, and changing what the shop said of them."""
+"""Place an order, and change its placement fields (`order.place`, `order.upsert`)."""
 
 from __future__ import annotations
 
@@ -213,10 +213,10 @@ def merge_placement(held: Placement, said: PlacementFields) -> Placement:
 def _said(said: PlacementFields, held: Address) -> dict[str, Any]:
     """Fields of a placement that are said, by name; the address merged with the held one."""
     values = zip(_MERGED, _read_merged(said), strict=True)
-    told = {name: value for name, value in values if value is not None}
+    given = {name: value for name, value in values if value is not None}
     if said.address is not None:
-        told["address"] = merge_address(held, said.address)
-    return told
+        given["address"] = merge_address(held, said.address)
+    return given
 
 
 def merge_address(held: Address, said: Address) -> Address:

@@ -1,4 +1,4 @@
-"""Claim copies: claims as the claims service tells them, kept to be shown in an order's context."""
+"""Claim copies: claims as published by the claims service, kept for the context of an order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLAIMS_MAX = 50
 
 
 def record(recorder: Recorder, command: RecordClaim) -> Uuid:
-    """Keep the newest copy of a claim. It is no news of the order: no event, no version step."""
+    """Keep the newest copy of a claim. The order has no event and no version step for it."""
     order = require(recorder, Reference(command.shop, ReferenceKind.UUID, command.order_id))
     claim = command.claim
     held = next((each for each in order.claims if each.claim_id == claim.claim_id), None)

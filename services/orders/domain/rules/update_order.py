@@ -1,4 +1,4 @@
-"""Amendment: the narrow changes, `order.update` and `shipment.update`."""
+"""The narrow changes: `order.update`, `shipment.update` and `order.cancel`."""
 
 from __future__ import annotations
 

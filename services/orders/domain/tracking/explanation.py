@@ -30,7 +30,7 @@ SENTENCES: Mapping[Rule, str] = MappingProxyType(
         Rule.GOING_BACK: "The parcel is on its way back; this scan is of that way.",
     }
 )
-"""What to tell an operator of each rule; `{phase}` and `{leg}` are the state's after the scan."""
+"""The sentence for each rule, for operators; `{phase}` and `{leg}` are those after the scan."""
 
 _ASIDE = {
     Cause.RETRACTED: Rule.RETRACTED,
@@ -40,13 +40,13 @@ _ASIDE = {
 
 
 class Verdict(Value, frozen=True):
-    """What became of one scan."""
+    """The explanation of one scan."""
 
     scan: Scan
     effects: tuple[Effect, ...]
-    """What it changed at its time."""
+    """What the scan changed when it was added."""
     decides: tuple[Effect, ...]
-    """What of today's state stands because of it: the last scan to change that."""
+    """Parts of the present state that this scan was the last to change."""
     rule: Rule
     sentence: str
 

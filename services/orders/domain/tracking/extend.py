@@ -1,4 +1,7 @@
-"""Replay: a set of scans that grows, with the state after each scan that was added (P5)."""
+"""Scan history: a set of scans that grows, with the state after each scan that is added.
+
+The state depends on the set alone (docs/promises.md, P5; docs/scan-rules.md).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from services.orders.domain.value import Value
 
 
 class ScanResult(Value, frozen=True):
-    """A new scan, the state of all scans so far, and whether to notify of it."""
+    """A new scan, the state after it, and whether to notify the customer."""
 
     scan: Scan
     state: TrackingState
@@ -23,10 +26,10 @@ class ScanResult(Value, frozen=True):
 
 
 class ScanHistory:
-    """The sum of the scans so far, always that of their set.
+    """Scans so far with their running total.
 
-    A scan that comes last of all that count is added to the sum as it stands; for any other the
-    set is put in order and added up again.
+    A scan that is last by time is added to the total; for any other scan the set is sorted and
+    added up again.
     """
 
     def __init__(self, scans: Iterable[Scan], as_of: datetime) -> None:
@@ -36,18 +39,18 @@ class ScanHistory:
 
     @property
     def total(self) -> RunningTotal:
-        """The sum so far."""
+        """The running total of all scans so far."""
         if self._total is None:
             self._total, _ = self._add_up(None)
         return self._total
 
     def add(self, new: tuple[Scan, ...]) -> Iterator[ScanResult]:
-        """Add scans whose keys are new, by time."""
+        """Add scans with new keys, by time; yields the result of each."""
         for scan in self._in_order(new):
             yield self._add(scan)
 
     def _in_order(self, new: tuple[Scan, ...]) -> list[Scan]:
-        """As they are arranged where they follow all others and all count; else by instant."""
+        """The new scans in the order of rule 8 if all are last and count; else by instant."""
         if len(new) > 1:
             ordered, aside = order_scans((*self._scans, *new), self._as_of)
             count, added = len(self._scans), {scan.key for scan in new}
@@ -68,7 +71,10 @@ class ScanHistory:
         return result_of(scan, taken, total, self._as_of)
 
     def _add_up(self, new: Scan | None) -> tuple[RunningTotal, ScanEffect | None]:
-        """The sum of all scans, and what `new` did if it counts: news only as the last word."""
+        """The total of all scans, and the effect of `new` if it counts.
+
+        `new` is the first of its group only if no effective scan follows it.
+        """
         ordered, aside = order_scans(self._scans, self._as_of)
         total = RunningTotal()
         total.leave(aside)
@@ -83,7 +89,10 @@ class ScanHistory:
 
 
 def extend(total: RunningTotal, new: tuple[Scan, ...], now: datetime) -> list[ScanResult]:
-    """Add scans to a tally, by time; none, and the tally is of no use, if one is not the next."""
+    """Add scans to a total, by time.
+
+    Returns no result if one scan is not the next by time; the total must not be used then.
+    """
     added: list[ScanResult] = []
     for scan in sorted(new, key=sort_key):
         if not total.is_next(scan, now):
@@ -95,7 +104,7 @@ def extend(total: RunningTotal, new: tuple[Scan, ...], now: datetime) -> list[Sc
 def result_of(
     scan: Scan, taken: ScanEffect | None, total: RunningTotal, now: datetime
 ) -> ScanResult:
-    """What is to be said of a scan that was added to `total`; `taken` is None if it was omitted."""
+    """The result of a scan added to `total`; `taken` is None if the scan does not count."""
     state = total.machine.state()
     if taken is None:
         return ScanResult(scan, state, group_of_scan(scan, state.direction), notify=False)

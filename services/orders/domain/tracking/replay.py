@@ -1,8 +1,8 @@
-"""Journey: a parcel's set of scans put in order and added up to a state (domain reference, 5).
+"""Replay: sorts the scans of a parcel and adds them up to a state (docs/scan-rules.md).
 
-The state is a pure function of the *set* of scans and of the time up to which they are believed:
-shuffling, repeating or delaying scans ends in the same state (P5). So nothing here may look at
-when a scan was recorded, or at its place in a message. Rule numbers are those of the reference.
+The state is a pure function of the *set* of scans and of the time up to which scans are believed:
+shuffled, repeated or delayed scans give the same state (docs/promises.md, P5). So no code here
+may use the time at which a scan was recorded, or its place in a message.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from services.orders.domain.value import Value
 
 
 class ReplayedScans(Value, frozen=True):
-    """All steps in order of occurrence, and the scans that do not count."""
+    """The steps of a set of scans in order of occurrence, and the scans that do not count."""
 
     start: TrackingState
     steps: tuple[Step, ...]
@@ -27,7 +27,7 @@ class ReplayedScans(Value, frozen=True):
 
     @property
     def state(self) -> TrackingState:
-        """Where it ends."""
+        """The state after the last step."""
         return self.steps[-1].state if self.steps else self.start
 
 
@@ -39,7 +39,7 @@ def initial_state(direction: Direction) -> TrackingState:
 
 
 def machine_of(direction: Direction) -> StateMachine:
-    """The sum of no scan."""
+    """A state machine without scans."""
     start = initial_state(direction)
     return StateMachine(base=direction, phase=start.phase, direction=direction)
 
@@ -49,7 +49,7 @@ def replay(
     as_of: datetime,
     direction: Direction = Direction.MERCHANT_CUSTOMER,
 ) -> ReplayedScans:
-    """Put scans in order and add them up, believing nothing later than a day after `as_of`."""
+    """Sort scans and add them up; a scan more than a day later than `as_of` does not count."""
     ordered, aside = order_scans(scans, as_of)
     machine = machine_of(direction)
     steps = tuple(machine.take(scan) for scan in ordered)
