@@ -88,6 +88,10 @@ check: $(STAMP) ## style, types, imports, generated files, and what a message co
 	$(RUN) -m orderflow.docs --check
 	$(RUN) -m bench.guard --check
 
+.PHONY: schema
+schema: $(STAMP) ## write migrations of changed database functions, and every services/*/schema.sql
+	@exec $(RUN) -m tools.schema
+
 .PHONY: format
 format: $(STAMP) ## put the code into its form
 	$(VENV)/bin/ruff check --fix-only
