@@ -97,18 +97,4 @@ class Batch:
         return self.heard_max is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
-    """One try at applying records: which of their items are doomed, and how far a trial goes."""
-
-    doomed: Mapping[ItemRef, Failure] = field(default_factory=dict)
-    heard_max: int | None = None
-    report: BatchReport = field(default_factory=BatchReport)
-
-    @property
-    def is_trial(self) -> bool:
-        """Whether it is only to see what fails, and is rolled back."""
-        return self.heard_max is not None
-
-
 ApplyBatch = Callable[[Connection, Batch], Awaitable[None]]

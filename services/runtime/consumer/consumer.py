@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 from aiokafka import TopicPartition
 
-from services.runtime.batch import bisection
-from services.runtime.batch.batch import ApplyBatch, Batch, BatchReport, Try
+from services.runtime.batch.batch import ApplyBatch, Batch
+from services.runtime.batch.bisection import NoItemFails, bisect, item_faults_after
 from services.runtime.batch.items import WHOLE, Failure, ItemRef, Kind
 from services.runtime.clock import Clock
 from services.runtime.consumer.chunking import (
@@ -113,7 +114,7 @@ class BatchConsumer:
         attempt = contentions = 0
         while True:
             try:
-                await self._apply_once(records, Try())
+                await self._apply_once(records, self._batch())
                 self.trouble = ""
                 return
             except Exception as error:  # noqa: BLE001 - retried, parked, or its partition stops
@@ -145,17 +146,24 @@ class BatchConsumer:
             parts = parts_of(records)
         for part in parts:
             await self._apply_patiently(part)
-        return bool(parts) or await self._apply_without_culprits(records[0], error)
+        return bool(parts) or await self._bisect(records[0], error)
 
-    async def _apply_without_culprits(self, record: ConsumedRecord, error: Exception) -> bool:
-        async def run(
-            doomed: Mapping[ItemRef, Failure], heard_max: int | None, report: BatchReport
-        ) -> None:
-            await self._apply_once([record], Try(doomed, heard_max, report))
+    async def _bisect(self, record: ConsumedRecord, error: Exception) -> bool:
+        """Apply one record without the items that fail; parked unread where no item is at fault.
 
-        at = self._original(record).coordinates
+        Returns False where the record is to be retried.
+        """
+
+        async def work(batch: Batch) -> None:
+            await self._apply_once([record], batch)
+
         try:
-            await bisection.apply_record(run, at, error)
+            try:
+                await bisect(work, self._batch(), item_faults_after(error))
+            except NoItemFails:
+                whole = ItemRef(self._original(record).coordinates, WHOLE)
+                failures = {whole: Failure.of(Kind.WRITE, error)}
+                await work(replace(self._batch(), doomed=failures))
         except Exception as last:  # noqa: BLE001 - retried, or its partition stops loudly
             if is_transient(last):
                 return False
@@ -163,18 +171,22 @@ class BatchConsumer:
             await self.assignment.stops.stop(partition, last)
         return True
 
-    async def _apply_once(self, records: Sequence[ConsumedRecord], trying: Try) -> None:
+    def _batch(self) -> Batch:
+        """A batch without records: `_apply_fenced` adds those that pass the fence."""
+        return Batch((), self._clock.now())
+
+    async def _apply_once(self, records: Sequence[ConsumedRecord], batch: Batch) -> None:
         partitions = by_partition(records)
         ready = {p: r for p, r in partitions.items() if self._is_ready(p, r[0].offset)}
         lost = [p for p in partitions if p not in ready and p not in self.assignment.stops]
         if ready:
-            lost += await self._transact(ready, trying)
+            lost += await self._transact(ready, batch)
         if lost:
             self._metrics.fence_refusals_total.labels(self._service).inc()
             log.info("partitions_sought_again", partitions=[str(p) for p in lost])
             self.polls.fetch_ahead()  # To look past a gap it is polled.
             await self.assignment.place_again({p: partitions[p][0].offset for p in lost})
-        if trying.is_trial and (lost or not ready):
+        if batch.is_trial and (lost or not ready):
             raise NotTried("its partition was placed anew, or stopped, before it was tried")
 
     def _is_ready(self, partition: TopicPartition, offset: int) -> bool:
@@ -182,21 +194,21 @@ class BatchConsumer:
         return is_next and not self.assignment.careful.forbids(partition)
 
     async def _transact(
-        self, ready: dict[TopicPartition, list[ConsumedRecord]], trying: Try
+        self, ready: dict[TopicPartition, list[ConsumedRecord]], batch: Batch
     ) -> list[TopicPartition]:
         """The one transaction. Returns the partitions that stand elsewhere; they wrote nothing."""
         started = time.perf_counter()
         async with self._pool.acquire() as connection:
-            async with transaction(connection, is_trial=trying.is_trial):
+            async with transaction(connection, is_trial=batch.is_trial):
                 elsewhere = await self._positions.lock(connection, sorted(ready))
                 fenced = {p: r for p, r in ready.items() if p not in elsewhere}
-                levels = await self._apply_fenced(connection, fenced, trying) if fenced else {}
+                levels = await self._apply_fenced(connection, fenced, batch) if fenced else {}
                 self.polls.fetch_ahead()  # What has come is fetched while this is committed.
                 applied = time.perf_counter()
             committed_seconds = time.perf_counter() - applied
-            if not trying.is_trial:  # The relay need not wait until the connection is tidied up.
+            if not batch.is_trial:  # The relay need not wait until the connection is tidied up.
                 self._committed()
-        if trying.is_trial:
+        if batch.is_trial:
             return elsewhere
         self._metrics.batch_stage_seconds.labels(self._service, "commit").observe(committed_seconds)
         self._positions.advance({p: r[-1].offset + 1 for p, r in fenced.items()})
@@ -209,22 +221,20 @@ class BatchConsumer:
         self,
         connection: Connection,
         fenced: dict[TopicPartition, list[ConsumedRecord]],
-        trying: Try,
+        batch: Batch,
     ) -> Levels:
         """Apply, step on, and say what the fuses make of it; a fuse that trips undoes it all."""
-        records = tuple(self._original(record) for part in fenced.values() for record in part)
-        doomed = {**self._doomed, **trying.doomed}
         step = self._positions.step({p: r[-1] for p, r in fenced.items()})
-        batch = Batch(
-            records,
-            self._clock.now(),
-            doomed=doomed,
-            heard_max=trying.heard_max,
-            report=trying.report,
-            step=None if trying.is_trial else step,
+        full = Batch(
+            tuple(self._original(record) for part in fenced.values() for record in part),
+            batch.now,
+            doomed={**self._doomed, **batch.doomed},
+            heard_max=batch.heard_max,
+            report=batch.report,
+            step=None if batch.is_trial else step,
         )
-        await self._apply(connection, batch)
-        if trying.is_trial:
+        await self._apply(connection, full)
+        if batch.is_trial:
             return {}
         await self._positions.save(connection, step)
         return self.assignment.fuses.check(shares(batch.report, fenced, self._topic_prefix))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from services.orders.messages import encode
 from services.orders.messages.carriers import standard
-from services.runtime.batch.batch import Try
+from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import WHOLE
 from services.runtime.clock import SystemClock
 from services.runtime.consumer.chunking import BatchLimits, one_order
@@ -284,4 +284,4 @@ async def test_a_trial_that_did_not_come_to_the_record_clears_nobody(handle, poo
     polled = Polled("orders.commands", 0, 7, 0, record.key, record.value, record.headers)
 
     with pytest.raises(NotTried):
-        await handle.consumer._apply_once([polled], Try(heard_max=1))
+        await handle.consumer._apply_once([polled], Batch((), NOW, heard_max=1))
