@@ -13,12 +13,11 @@ from typing import TypeAlias
 
 from asyncpg import Connection
 
-from services.runtime.batch import bisection
-from services.runtime.batch.batch import ApplyBatch, Batch, BatchReport
+from services.runtime.batch.batch import ApplyBatch, Batch
+from services.runtime.batch.bisection import NoItemFails, bisect
 from services.runtime.batch.items import (
     Dismissal,
     Failure,
-    ItemRef,
     Kind,
     Parked,
     QueuePosition,
@@ -134,40 +133,22 @@ async def try_again(
 
     What fails to be written is found and stays parked. Runs in savepoints of the transaction.
     """
-    reports: list[BatchReport] = []
 
-    async def run(
-        doomed: Mapping[ItemRef, Failure], heard_max: int | None, report: BatchReport
-    ) -> None:
-        batch = Batch(
-            (),
-            now,
-            doomed=doomed,
-            retried=tuple(parked),
-            dismissed=dismissed or {},
-            heard_max=heard_max,
-            report=report,
-        )
+    async def work(batch: Batch) -> None:
         async with transaction(connection, is_trial=batch.is_trial):
             await apply(connection, batch)
-        reports.append(report)
 
+    batch = Batch((), now, retried=tuple(parked), dismissed=dismissed or {})
     try:
-        await run({}, None, BatchReport())
-    except Exception as error:
-        if not bisection.blames_items(error)(error):
-            raise
-        try:
-            await bisection.apply_without_culprits(run, error)
-        except bisection.NoItemFails:
-            half = len(parked) // 2
-            if not half:
-                return await _keep(connection, apply, parked, now, error)
-            settled: list[RetryResult] = []
-            for part in (parked[:half], parked[half:]):
-                settled += await try_again(connection, apply, part, now=now, dismissed=dismissed)
-            return settled
-    return reports[-1].settled
+        return (await bisect(work, batch)).report.settled
+    except NoItemFails as error:
+        half = len(parked) // 2
+        if not half:
+            return await _keep(connection, apply, parked, now, error.__cause__ or error)
+    settled: list[RetryResult] = []
+    for part in (parked[:half], parked[half:]):
+        settled += await try_again(connection, apply, part, now=now, dismissed=dismissed)
+    return settled
 
 
 async def _keep(
@@ -175,7 +156,7 @@ async def _keep(
     apply: ApplyBatch,
     parked: Sequence[Parked],
     now: datetime,
-    error: Exception,
+    error: BaseException,
 ) -> list[RetryResult]:
     """A row that fails before it can be decided stays parked."""
     failure = {parked[0].slot: Failure.of(Kind.WRITE, error)}
