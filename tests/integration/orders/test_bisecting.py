@@ -17,12 +17,12 @@ from services.runtime.consumer.consumer import BatchConsumer
 from services.runtime.observability.metrics import Metrics
 from services.runtime.parking import operations
 from services.runtime.partitions.assignment import Assignment
-from services.runtime.partitions.circuit_breaker import FuseLimits
+from services.runtime.partitions.circuit_breaker import CircuitBreakerLimits
 from services.runtime.retry import NotTried
 from services.runtime.waiting.expiry import ExpiryLoop
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
 
-OFF = FuseLimits(2_000, 0, 0, 0)
+OFF = CircuitBreakerLimits(2_000, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ async def handle(pool, orders, database_url):
             group="a-group",
             pool=pool,
             metrics=Metrics(),
-            fuse_limits=OFF,
-            careful_records=5,
+            breaker_limits=OFF,
+            guarded_records=5,
         ),
         topic_prefix="",
         pool=pool,
@@ -81,6 +81,7 @@ async def handle(pool, orders, database_url):
                     record.headers,
                 )
             )
+        consumer.assignment.states.assign(offsets)
         for partition in offsets:
             consumer.assignment.positions.advance({partition: 0})
             await owner.execute(

@@ -6,11 +6,11 @@ from services.orders.messages.decode import weigh
 from services.runtime.consumer.chunking import BatchLimits
 from services.runtime.consumer.consumer import BatchConsumer
 from services.runtime.partitions.assignment import Assignment
-from services.runtime.partitions.circuit_breaker import FuseLimits
+from services.runtime.partitions.circuit_breaker import CircuitBreakerLimits
 from tests.integration.pipeline.log import Cursor
 
 GROUP = "orders"
-NEVER = FuseLimits(2_000, 0, 0, 0)
+NEVER = CircuitBreakerLimits(2_000, 0, 0, 0)
 CAREFUL_RECORDS = 3
 LIMITS = BatchLimits(bytes_max=1_000_000, orders_max=4)
 
@@ -42,8 +42,8 @@ class Process:
             group=GROUP,
             pool=self,
             metrics=stage.metrics,
-            fuse_limits=NEVER,
-            careful_records=CAREFUL_RECORDS,
+            breaker_limits=NEVER,
+            guarded_records=CAREFUL_RECORDS,
         )
         self.assignment.bind(lambda: self.cursor)
         self._save, self.assignment.positions.save = self.assignment.positions.save, self.save
@@ -63,8 +63,8 @@ class Process:
     async def take(self, partitions):
         """The group gives it these partitions; returns when each is placed."""
         await self.assignment.on_partitions_assigned(set(partitions))
-        for placing in list(self.assignment._placing):
-            await placing
+        for seeking in list(self.assignment._seeking):
+            await seeking
 
     async def let_go(self):
         """The group takes all its partitions away, and it hears of it."""

@@ -64,7 +64,7 @@ class Placing(Process):
     async def apply(self, connection, batch):
         await super().apply(connection, batch)
         coming, self.coming = self.coming, ()
-        await self.assignment.place(coming)
+        await self.assignment.seek_to_stored(coming)
 
 
 def test_a_record_polled_before_its_partition_was_placed_is_read_again_alone(stage):
@@ -78,7 +78,8 @@ def test_a_record_polled_before_its_partition_was_placed_is_read_again_alone(sta
 
     process = Placing(stage, log)
     stage.run(process.take([known]))
-    process.assignment.partitions = frozenset(log.partitions)
+    process.assignment.states.assign(log.partitions)
+    stage.run(process.assignment.seek_to_stored([known]))
     process.cursor.seek(abandoned, 0)  # Where Kafka would have it read.
     process.poll(most=10)
     process.coming = [abandoned]

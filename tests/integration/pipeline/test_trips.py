@@ -21,7 +21,7 @@ class Listening(Process):
         super().__init__(stage, log)
         self.log = log
         self.sent = []
-        self._consumer.polls.bind(lambda: self.sent.append(FETCHES))
+        self._consumer.poll_monitor.bind(lambda: self.sent.append(FETCHES))
 
     @asynccontextmanager
     async def acquire(self):

@@ -187,7 +187,7 @@ async def test_few_records_of_many_bytes_are_no_small_batch(kafka, monkeypatch):
 async def test_a_partition_that_was_stopped_meanwhile_stays_paused(kafka):
     (partition,) = kafka.assignment()
     stopped = set()
-    polls = FreshPolls(poll, records_max=500, held_seconds=0, is_stopped=stopped.__contains__)
+    polls = FreshPolls(poll, records_max=500, held_seconds=0, stopped=lambda: stopped)
     await polls.poll(kafka)
 
     stopped.add(partition)

@@ -129,9 +129,9 @@ async def watched(watch):
     """Looks again and again for so many seconds of the loop's own time."""
 
     async def go_on(seconds):
-        begun = watch._loop.waited_seconds()
+        begun = watch._poll_monitor.waited_seconds()
         async with asyncio.timeout(60):
-            while watch._loop.waited_seconds() < begun + seconds:
+            while watch._poll_monitor.waited_seconds() < begun + seconds:
                 await watch.look()
 
     return go_on

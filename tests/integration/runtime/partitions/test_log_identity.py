@@ -85,7 +85,7 @@ async def test_a_topic_made_anew_while_the_service_was_down(
     service = await start()
 
     why = await why_stopped(service, here)
-    assert "deleted and made anew" in why
+    assert "deleted and recreated" in why
     assert "orderflow partitions move" in why
     connection = await connect(settings, "orders")
     async with connection.transaction():
@@ -108,7 +108,7 @@ async def test_a_topic_made_anew_under_a_running_service(
 
     here = TopicPartition(settings.topic(READ), 1)
     why = await why_stopped(service, here)
-    assert "made anew" in why
+    assert "recreated" in why
     is_ready, detail = await service.readiness()["orders.partitions"]()
     assert not is_ready
     assert "orderflow partitions move" in detail

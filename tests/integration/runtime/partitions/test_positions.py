@@ -8,7 +8,7 @@ from services.runtime.consumer.chunking import BatchLimits, one_order
 from services.runtime.consumer.consumer import BatchConsumer
 from services.runtime.observability.metrics import Metrics
 from services.runtime.partitions.assignment import Assignment
-from services.runtime.partitions.circuit_breaker import FuseLimits
+from services.runtime.partitions.circuit_breaker import CircuitBreakerLimits
 from services.runtime.postgres.connections import create_pool
 from tests.integration.runtime.conftest import READ, values
 
@@ -39,8 +39,8 @@ async def reader(settings, kafka, echo):
             group="a-group",
             pool=pool,
             metrics=metrics,
-            fuse_limits=FuseLimits(2_000, 0.01, 1_000, 0.05),
-            careful_records=5,
+            breaker_limits=CircuitBreakerLimits(2_000, 0.01, 1_000, 0.05),
+            guarded_records=5,
         ),
         topic_prefix=settings.kafka_topic_prefix,
         pool=pool,
@@ -73,7 +73,7 @@ async def test_a_poll_that_begins_beyond_the_stored_position_is_read_again_whole
     sent = values(30)
     await publish(sent, partition=0)
     kafka.assign([partition])
-    reader.assignment.partitions = frozenset([partition])
+    reader.assignment.states.assign([partition])
     kafka.seek(partition, 10)
 
     assert await read_until(kafka, reader, echo, 30) == sent
@@ -87,7 +87,7 @@ async def test_a_poll_whose_records_were_swallowed_is_read_again(
     sent = values(30)
     await publish(sent, partition=0)
     kafka.assign([partition])
-    reader.assignment.partitions = frozenset([partition])
+    reader.assignment.states.assign([partition])
     await reader.handle((await kafka.getmany(timeout_ms=5000, max_records=1))[partition])
     await kafka.getmany(timeout_ms=5000, max_records=7)
 
@@ -101,7 +101,7 @@ async def test_while_a_batch_is_tried_again_what_has_come_is_fetched(
     partition, steps, sent = TopicPartition(settings.topic(READ), 0), [], values(2)
     await publish(sent[:1], partition=0)
     kafka.assign([partition])
-    reader.assignment.partitions = frozenset([partition])
+    reader.assignment.states.assign([partition])
     await read_until(kafka, reader, echo, 1)
 
     async def fail_once(connection, batch):
@@ -111,7 +111,7 @@ async def test_while_a_batch_is_tried_again_what_has_come_is_fetched(
         await echo.apply(connection, batch)
 
     monkeypatch.setattr(reader, "_apply", fail_once)
-    reader.polls.bind(lambda: steps.append("fetches"))
+    reader.poll_monitor.bind(lambda: steps.append("fetches"))
     await publish(sent[1:], partition=0)
 
     assert await read_until(kafka, reader, echo, 2) == sent
@@ -132,7 +132,7 @@ async def test_gaps_that_transactions_leave_in_the_log_are_passed(settings, kafk
                 await producer.send(partition.topic, value, b"1", partition=0)
     await producer.stop()
     kafka.assign([partition])
-    reader.assignment.partitions = frozenset([partition])
+    reader.assignment.states.assign([partition])
     kafka.seek(partition, 2)
 
     assert await read_until(kafka, reader, echo, 9) == sent

@@ -222,7 +222,7 @@ async def test_a_stop_is_stored_once_whoever_comes_to_it(
 
     await asyncio.gather(
         stops.stop(TopicPartition(settings.topic(READ), 1), RuntimeError("a bug")),
-        *(stops.take_resumed() for _ in range(3)),
+        *(stops.end_resumed() for _ in range(3)),
     )
 
     assert await database.fetchval("SELECT count(*) FROM public.stored") == 1

@@ -255,6 +255,6 @@ def test_a_report_counts_by_partition():
     run.lanes.begin(a_slot(4))
     run.lanes.refuses(a_slot(4), a_refusal(a_slot(4)))
 
-    (tally,) = run.batch.report.tallies().values()
+    (counts,) = run.batch.report.counts_by_partition().values()
 
-    assert (tally.decided, tally.parked, dict(tally.malformed)) == (2, 1, {"/shop": 1})
+    assert (counts.decided, counts.parked, counts.malformed) == (2, 1, {"/shop": 1})
