@@ -137,7 +137,7 @@ class Service:
                 if not is_transient(error):
                     raise
                 self._awaited = str(error)
-                log.warning("server_awaited", service=self.name, error=repr(error))
+                log.warning("waiting_for_server", service=self.name, error=repr(error))
                 await asyncio.sleep(backoff_seconds(attempt))
                 attempt += 1
 
@@ -246,7 +246,7 @@ class Service:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await self._consumer.assignment.commit_offsets()
         except Exception as error:  # noqa: BLE001 - told again a second later
-            log.warning("kafka_not_told", service=self.name, error=repr(error))
+            log.warning("offset_commit_failed", service=self.name, error=repr(error))
 
     async def _measure_partitions(self) -> None:
         assert self._consumer is not None

@@ -144,7 +144,7 @@ class BatchConsumer:
         """Apply the partitions of a failing batch by themselves, then halves of their records, then
         a record without the items that fail. Returns False where the batch is to be retried.
         """
-        log.warning("batch_parted", records=len(records), error=type(error).__name__)
+        log.warning("batch_split", records=len(records), error=type(error).__name__)
         if isinstance(error, CircuitBreakerTripped):
             batches: Sequence[Sequence[ConsumedRecord]] = list(by_partition(records).values())
             if len(batches) == 1:
@@ -192,7 +192,7 @@ class BatchConsumer:
             elsewhere += await self._transact(ready, batch)
         if elsewhere:
             self._metrics.fence_refusals_total.labels(self._service).inc()
-            log.info("partitions_sought_again", partitions=[str(p) for p in elsewhere])
+            log.info("partitions_reseeked", partitions=[str(p) for p in elsewhere])
             self.poll_monitor.fetch_ahead()  # To look past a gap it is polled.
             await self.assignment.reseek({p: partitions[p][0].offset for p in elsewhere})
         if batch.is_trial and (elsewhere or not ready):

@@ -85,7 +85,7 @@ class LogMonitor:
         is_new = any(self._topic_ids.get(topic, id_) != id_ for topic, id_ in topic_ids.items())
         self._topic_ids.update(topic_ids)
         if is_new:
-            log.error("topic_made_anew", topics=sorted(topic_ids))
+            log.error("topic_recreated", topics=sorted(topic_ids))
             await consumer._client.force_metadata_update()  # noqa: SLF001 - has no public name
 
     async def _stop_lost(

@@ -111,7 +111,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         except Exception as error:
             if not is_transient(error):
                 raise
-            log.warning("partitions_not_let_go", error=repr(error))
+            log.warning("partition_release_failed", error=repr(error))
 
     def stop_seeking(self) -> None:
         """Seek nothing more: the service stops."""
@@ -231,7 +231,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             except Exception as error:
                 if not is_transient(error):
                     raise
-                log.warning("try_not_noted", error=repr(error))
+                log.warning("attempt_not_recorded", error=repr(error))
                 await asyncio.sleep(backoff_seconds(attempt))
                 attempt += 1
 
