@@ -102,8 +102,8 @@ def key_names(unread: Unread) -> frozenset[str]:
 
 def _read(arrived: Arrived, batch: Batch, record: Original, index: int) -> None:
     slot = ItemRef(record.coordinates, index)
-    if slot in batch.doomed:
-        arrived.unread.append(Unread(record, index, batch.doomed[slot]))
+    if slot in batch.known_failures:
+        arrived.unread.append(Unread(record, index, batch.known_failures[slot]))
         return
     try:
         arrived.tellings.append(Telling(record, read_news(record)))

@@ -77,7 +77,9 @@ class ClaimBatches:
         names = await store.find_expired(connection, batch.now, SWEEP_ITEMS)
         if not names:
             return 0
-        docket = await self._work(connection, Intake(revisited=names, doomed=batch.doomed), batch)
+        docket = await self._work(
+            connection, Intake(revisited=names, known_failures=batch.known_failures), batch
+        )
         await store.forget_orders(connection, ids_in(names, ORDER))
         await store.forget_anchors(connection, names)
         ended = sum(each.decision.outcome is not Outcome.WAITING for each in docket.decided)

@@ -79,7 +79,7 @@ class Intake:
     revisited: set[str] = field(default_factory=set)
     """Names whose waiting items are looked at again although nothing is new: they may be late."""
     unread: list[Unread] = field(default_factory=list)
-    doomed: Mapping[ItemRef, Failure] = field(default_factory=dict)
+    known_failures: Mapping[ItemRef, Failure] = field(default_factory=dict)
     without_news: list[ItemRef] = field(default_factory=list)
     """Records that were read and ask for nothing."""
 
@@ -134,7 +134,7 @@ def read(batch: Batch, senders: AllowedSources = ANYBODY) -> Intake:
     Raises:
         ItemFailed: a record cannot be read for a reason that is not its sender's.
     """
-    inbox = Intake(doomed=batch.doomed)
+    inbox = Intake(known_failures=batch.known_failures)
     for row in batch.retried:
         if row.place in batch.dismissed:
             inbox.refused.append(_dismissal(row, batch.dismissed[row.place]))
@@ -147,8 +147,8 @@ def read(batch: Batch, senders: AllowedSources = ANYBODY) -> Intake:
 
 def _read(inbox: Intake, record: Original, index: int, senders: AllowedSources) -> None:
     slot = ItemRef(record.coordinates, index)
-    if slot in inbox.doomed:
-        inbox.unread.append(Unread(record, index, inbox.doomed[slot]))
+    if slot in inbox.known_failures:
+        inbox.unread.append(Unread(record, index, inbox.known_failures[slot]))
         return
     try:
         # An item that was read before was let in then; what is whole never was.

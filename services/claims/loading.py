@@ -290,8 +290,8 @@ def _tasks(rows: Sequence[Waiting], inbox: Intake, gathered: Gathered) -> Collec
     tasks = []
     for row in rows:
         slot = ItemRef(row.original.coordinates, row.index)
-        if slot in inbox.doomed:
-            failure = inbox.doomed[slot]
+        if slot in inbox.known_failures:
+            failure = inbox.known_failures[slot]
             gathered.unread.append(Unread(row.original, row.index, failure, row.waits_for))
             gathered.ended.append(row.item_id)
             continue

@@ -26,9 +26,11 @@ from services.runtime.rejections import Rejection
 
 
 def arrived(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
-    """The items of the batch's records; a record that is doomed as a whole is not read."""
+    """The items of the batch's records; a record known to fail as a whole is not read."""
     for record in batch.records:
-        failure = batch.doomed and batch.doomed.get(ItemRef(record.coordinates, WHOLE))
+        failure = batch.known_failures and batch.known_failures.get(
+            ItemRef(record.coordinates, WHOLE)
+        )
         if failure:
             yield Unread(record, WHOLE, readable_envelope(record), failure)
         else:
@@ -38,7 +40,7 @@ def arrived(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
 def tried_again(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
     """The parked items of the batch, in the order of the queue; dismissed ones are refusals."""
     for row in batch.retried:
-        failure = batch.doomed and batch.doomed.get(row.slot)
+        failure = batch.known_failures and batch.known_failures.get(row.slot)
         if row.place in batch.dismissed:
             yield _dismissal(batch, row)
         elif failure:

@@ -42,7 +42,7 @@ class ItemCounts:
 class BatchReport:
     """How the items of a batch ended, filled by `apply`; true once the batch is committed."""
 
-    heard: list[ItemRef] = field(default_factory=list)
+    started: list[ItemRef] = field(default_factory=list)
     """Items whose decision was begun, in that order."""
     parked: list[tuple[ItemRef, Kind]] = field(default_factory=list)
     malformed: list[tuple[ItemRef, str]] = field(default_factory=list)
@@ -54,7 +54,7 @@ class BatchReport:
         """How the items ended, by topic (the catalogue's name) and partition."""
         found: dict[tuple[str, int], ItemCounts] = defaultdict(ItemCounts)
         failed = {item for item, kind in self.parked if kind is not Kind.BEHIND}
-        for item in self.heard:
+        for item in self.started:
             found[item.at.topic, item.at.partition].decided += item not in failed
         for item in failed:
             found[item.at.topic, item.at.partition].parked += 1
@@ -75,13 +75,13 @@ class Batch:
 
     records: tuple[Original, ...]
     now: datetime
-    doomed: Mapping[ItemRef, Failure] = field(default_factory=dict)
+    known_failures: Mapping[ItemRef, Failure] = field(default_factory=dict)
     """Items known to fail: parked with these failures instead of being decided."""
     retried: tuple[Parked, ...] = ()
     """Parked items to decide again, before the records and in the order of the queue."""
     dismissed: Mapping[QueuePosition, Dismissal] = field(default_factory=dict)
     """Those of `retried` that an operator ends: rejected without a decision."""
-    heard_max: int | None = None
+    stop_after: int | None = None
     """A trial: decide only so many items; the transaction is rolled back and nothing published."""
     report: BatchReport = field(default_factory=BatchReport, compare=False)
     step: Step | None = field(default=None, compare=False)
@@ -97,7 +97,7 @@ class Batch:
     @property
     def is_trial(self) -> bool:
         """Whether the batch is applied only to see what fails, and rolled back."""
-        return self.heard_max is not None
+        return self.stop_after is not None
 
 
 ApplyBatch = Callable[[Connection, Batch], Awaitable[None]]

@@ -50,9 +50,9 @@ async def bisect(work: Work, batch: Batch, is_item_fault: IsItemFault | None = N
         NoItemFails: nothing is applied; see the class.
         Exception: an error that is no item's fault; nothing is applied, try again.
     """
-    failures: Mapping[ItemRef, Failure] = batch.doomed
+    failures: Mapping[ItemRef, Failure] = batch.known_failures
     while True:
-        current = replace(batch, doomed=failures, report=BatchReport())
+        current = replace(batch, known_failures=failures, report=BatchReport())
         try:
             await work(current)
         except Exception as error:
@@ -80,7 +80,7 @@ class _Trials:
     async def failure_of(self, count: int) -> Exception | None:
         """The error of the first `count` items; None where they succeed."""
         try:
-            await self.work(replace(self.batch, heard_max=count, report=BatchReport()))
+            await self.work(replace(self.batch, stop_after=count, report=BatchReport()))
         except Exception as error:
             if not self.is_item_fault(error):
                 raise
@@ -92,7 +92,7 @@ async def _failing_items(trials: _Trials, error: Exception) -> Mapping[ItemRef, 
     """The first item that fails; all items from it on where many have failed before it."""
     if isinstance(error, ItemFailed):
         return {error.slot: _failure(error)}
-    started: Sequence[ItemRef] = trials.batch.report.heard
+    started: Sequence[ItemRef] = trials.batch.report.started
     if not started or await trials.failure_of(0):
         return {}
     passing, failing = 0, len(started)
@@ -105,7 +105,7 @@ async def _failing_items(trials: _Trials, error: Exception) -> Mapping[ItemRef, 
             passing = middle
         else:
             failing, error = middle, found
-    are_many = len(trials.batch.doomed) >= FAILING_MAX
+    are_many = len(trials.batch.known_failures) >= FAILING_MAX
     items = started[passing:] if are_many else started[passing:failing]
     log.warning("item_isolated", at=str(items[0].at), index=items[0].index, items=len(items))
     return dict.fromkeys(items, _failure(error))

@@ -1,13 +1,12 @@
-"""What is parked, why, and where it stands in the queue."""
+"""References of items, why an item is parked, and a parked item with its place in the queue."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from uuid import UUID
 
 from msgspec import Struct
@@ -59,20 +58,17 @@ class Failure:
 
     @classmethod
     def of(cls, kind: Kind, error: BaseException) -> Failure:
-        """The failure an exception tells of, in texts that Postgres can hold."""
+        """The failure that an exception shows, in texts that Postgres can store."""
         forget_rows(error)
-        told = "".join(traceback.format_exception(error))
+        frames = "".join(traceback.format_exception(error))
         what = f"{type(error).__name__}: {error}"
         return cls(
-            kind, _plain(what)[:ERROR_MAX_CHARACTERS], _plain(told)[-TRACEBACK_MAX_CHARACTERS:]
+            kind, _plain(what)[:ERROR_MAX_CHARACTERS], _plain(frames)[-TRACEBACK_MAX_CHARACTERS:]
         )
 
 
-NOTHING_DOOMED: Mapping[ItemRef, Failure] = MappingProxyType({})
-
-
 class ItemFailed(Exception):
-    """Work on one item raised after its decision; says which, so that nobody need search for it.
+    """Work on one item raised after its decision; the error names the item, so no search is needed.
 
     The original error is the cause.
     """

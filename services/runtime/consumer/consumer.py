@@ -171,7 +171,7 @@ class BatchConsumer:
             except NoItemFails:
                 whole = ItemRef(self._original(record).coordinates, WHOLE)
                 failures = {whole: Failure.of(Kind.WRITE, error)}
-                await work(replace(self._batch(), doomed=failures))
+                await work(replace(self._batch(), known_failures=failures))
         except Exception as last:  # noqa: BLE001 - retried, or its partition stops loudly
             if is_transient(last):
                 return False
@@ -239,8 +239,8 @@ class BatchConsumer:
         full = Batch(
             tuple(self._original(record) for each in fenced.values() for record in each),
             batch.now,
-            doomed={**self._known_failures, **batch.doomed},
-            heard_max=batch.heard_max,
+            known_failures={**self._known_failures, **batch.known_failures},
+            stop_after=batch.stop_after,
             report=batch.report,
             step=None if batch.is_trial else step,
         )

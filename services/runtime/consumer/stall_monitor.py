@@ -188,5 +188,5 @@ def _partition_stall(partition: TopicPartition, seconds: float) -> str:
 def _joining_stall(seconds: float) -> str:
     return (
         f"for {seconds:.0f} seconds its group gives it no partitions, or its client cannot "
-        "tell where they begin, and Kafka answers"
+        "find where they begin, and Kafka answers"
     )

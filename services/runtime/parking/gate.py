@@ -58,12 +58,12 @@ class ParkingGate:
         self.ended: dict[QueuePosition, Parked] = {}
         self._held = held or {}
         self._held_here: set[str] = set()
-        self._doomed = batch.doomed
-        self._heard_max = batch.heard_max
+        self._known_failures = batch.known_failures
+        self._stop_after = batch.stop_after
         self._rows = {row.slot: row for row in batch.retried}
         self._turn: Parked | None = None
         self._is_turn_held = False
-        self._is_quiet = not (self._held or self._doomed or self._rows)
+        self._is_quiet = not (self._held or self._known_failures or self._rows)
 
     def begin(self, slot: ItemRef) -> None:
         """An item's turn begins; what it calls up stands where it stands."""
@@ -90,13 +90,13 @@ class ParkingGate:
     def admits(self, slot: ItemRef, describe: Callable[[], ParkingCandidate]) -> bool:
         """Whether the item is to be decided now; if not, it is parked here.
 
-        `describe` is asked only where anything is parked or doomed: names cost something.
+        `describe` is asked only where anything is parked or known to fail: names cost something.
         """
-        if self._heard_max is not None and len(self.report.heard) >= self._heard_max:
+        if self._stop_after is not None and len(self.report.started) >= self._stop_after:
             return False
         if not self._is_quiet and not self._may_pass(slot, describe()):
             return False
-        self.report.heard.append(slot)
+        self.report.started.append(slot)
         return True
 
     def fail(self, entrant: ParkingCandidate, failure: Failure) -> None:
@@ -131,7 +131,7 @@ class ParkingGate:
         if self._is_held(self._names(entrant)):
             self._park(entrant, BEHIND)
             return False
-        failure = self._doomed.get(slot)
+        failure = self._known_failures.get(slot)
         if failure is not None:
             self._park(entrant, failure)
         return failure is None

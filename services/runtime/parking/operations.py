@@ -160,7 +160,7 @@ async def _keep(
 ) -> list[RetryResult]:
     """A row that fails before it can be decided stays parked."""
     failure = {parked[0].slot: Failure.of(Kind.WRITE, error)}
-    batch = Batch((), now, doomed=failure, retried=tuple(parked))
+    batch = Batch((), now, known_failures=failure, retried=tuple(parked))
     async with transaction(connection, is_trial=False):
         await apply(connection, batch)
     return batch.report.settled

@@ -1,7 +1,8 @@
-"""The circuit breaker of a partition: it stops the partition when too much of it fails (P6).
+"""The circuit breaker of a partition: it stops the partition when too much of it fails.
 
-A bad deploy looks like bad data: parking a whole topic item by item would hide it, and would have
-to be undone item by item. An item parked behind another one is no failure itself and not counted.
+This is promise P6 (docs/promises.md). A bad deploy looks like bad data: parking a whole topic item
+by item would hide it, and would have to be undone item by item. An item parked behind another one
+is no failure itself and not counted.
 Settings, metrics and operators' pages call the circuit breaker "fuse".
 """
 

@@ -119,7 +119,7 @@ def check_range(
     """Why the position cannot be in a log with this first offset and end; None where it can.
 
     `before` is the position before the broker was asked, where positions move while it answers:
-    the end that was told may be older than `position`.
+    the end may be older than `position` then.
     """
     first, end = log
     if first <= position and (position if before is None else before) <= end:

@@ -16,7 +16,7 @@ from services.runtime.retry import forget_rows, is_transient
 log = structlog.get_logger(__name__)
 
 
-# End what has waited too long at the batch's time, and park what is doomed; how many are done with.
+# End what has waited too long at the batch's time, and park known failures; how many are done with.
 Sweep = Callable[[Connection, Batch], Awaitable[int]]
 
 

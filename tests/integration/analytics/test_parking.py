@@ -53,9 +53,9 @@ async def test_an_event_that_cannot_be_written_holds_its_order_s_and_no_other(
         an_order_event("1", 2),
         a_claim_event("1", 1),
     )
-    doomed = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
+    known_failures = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
 
-    await apply(connection, batches, Batch(batch, NOON, doomed=doomed))
+    await apply(connection, batches, Batch(batch, NOON, known_failures=known_failures))
 
     assert await parked(connection) == [("write", 0, 0), ("behind", 2, 0), ("behind", 3, 0)]
     assert await facts(connection) == [("2", 1)]
@@ -82,8 +82,8 @@ async def test_a_record_that_a_bug_cannot_read_says_which_it_is(connection, batc
         slot = ItemRef(poison.coordinates, WHOLE)
         assert (raised.value.slot, raised.value.kind) == (slot, Kind.READING)
 
-        doomed = {slot: Failure.of(Kind.READING, raised.value)}
-        await apply(connection, batches, Batch((poison,), NOON, doomed=doomed))
+        known_failures = {slot: Failure.of(Kind.READING, raised.value)}
+        await apply(connection, batches, Batch((poison,), NOON, known_failures=known_failures))
         assert await parked(connection) == [("reading", 0, WHOLE)]
         assert await retry(connection, batches) == ["parked"]
 
@@ -93,8 +93,8 @@ async def test_a_record_that_a_bug_cannot_read_says_which_it_is(connection, batc
 
 async def test_what_is_skipped_is_refused(connection, batches):
     batch = records(an_order_event("1", 1), an_order_event("1", 2))
-    doomed = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
-    await apply(connection, batches, Batch(batch, NOON, doomed=doomed))
+    known_failures = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
+    await apply(connection, batches, Batch(batch, NOON, known_failures=known_failures))
 
     async with connection.transaction():
         chosen = Selection(kind=Kind.WRITE)

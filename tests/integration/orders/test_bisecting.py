@@ -285,4 +285,4 @@ async def test_a_trial_that_did_not_come_to_the_record_clears_nobody(handle, poo
     polled = Polled("orders.commands", 0, 7, 0, record.key, record.value, record.headers)
 
     with pytest.raises(NotTried):
-        await handle.consumer._apply_once([polled], Batch((), NOW, heard_max=1))
+        await handle.consumer._apply_once([polled], Batch((), NOW, stop_after=1))

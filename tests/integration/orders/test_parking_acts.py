@@ -357,7 +357,7 @@ async def test_what_is_called_by_the_first_of_a_record_s_items_comes_before_the_
     await apply(a_record("order.cancel", cancel))  # It waits for the order.
     bug["mended"] = False
     async with pool.acquire() as connection, connection.transaction():
-        await orders.apply(connection, Batch((bulk,), NOW, doomed=killed))
+        await orders.apply(connection, Batch((bulk,), NOW, known_failures=killed))
     assert became(await act(operations.retry)) == ["parked", "behind"]
 
     value = await pool.fetchval("SELECT value FROM parked WHERE kind = 'decision'")

@@ -34,7 +34,7 @@ class Failing:
             if sender:
                 batch.report.malformed.append((slot, sender))
                 continue
-            batch.report.heard.append(slot)
+            batch.report.started.append(slot)
             if self.parks(record):
                 batch.report.parked.append((slot, Kind.DECISION))
         await self._echo.apply(connection, batch)

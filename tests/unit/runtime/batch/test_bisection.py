@@ -29,9 +29,9 @@ class Store:
 
     async def apply(self, batch):
         self.trials += batch.is_trial
-        begun = [item for item in self._items if item not in batch.doomed]
-        begun = begun if batch.heard_max is None else begun[: batch.heard_max]
-        batch.report.heard.extend(begun)
+        begun = [item for item in self._items if item not in batch.known_failures]
+        begun = begun if batch.stop_after is None else begun[: batch.stop_after]
+        batch.report.started.extend(begun)
         if self._errors:
             raise self._errors.pop(0)
         if self._refused.intersection(begun):
@@ -55,16 +55,16 @@ async def test_bisect_parks_the_items_that_fail_and_applies_the_others(refused, 
 
     applied = await bisect(store.apply, BATCH)
 
-    assert sorted(item.at.offset for item in applied.doomed) == list(parked)
+    assert sorted(item.at.offset for item in applied.known_failures) == list(parked)
     assert len(store.taken) == 100 - len(parked)
-    assert applied.report.heard == store.taken
+    assert applied.report.started == store.taken
     assert store.trials <= 8 * (FAILING_MAX + 1)
 
 
 async def test_bisect_blames_no_item_for_contention_that_passes():
     store = Store(10, errors=[Contended()])
 
-    assert (await bisect(store.apply, BATCH)).doomed == {}
+    assert (await bisect(store.apply, BATCH)).known_failures == {}
     assert (len(store.taken), store.trials) == (10, 0)
 
 
@@ -80,7 +80,9 @@ async def test_bisect_takes_the_word_of_an_error_that_names_its_item():
 
     applied = await bisect(store.apply, BATCH)
 
-    assert [(item.at.offset, f.kind) for item, f in applied.doomed.items()] == [(4, Kind.ENCODING)]
+    assert [(item.at.offset, f.kind) for item, f in applied.known_failures.items()] == [
+        (4, Kind.ENCODING)
+    ]
     assert store.trials == 0
 
 

@@ -42,7 +42,7 @@ def test_with_nothing_parked_names_are_never_asked_for():
     lanes = ParkingGate(a_batch())
 
     assert lanes.admits(a_slot(1), lambda: pytest.fail("names cost something"))
-    assert lanes.report.heard == [a_slot(1)]
+    assert lanes.report.started == [a_slot(1)]
 
 
 def test_what_shares_a_name_with_a_failed_item_stands_behind_it():
@@ -82,16 +82,18 @@ def test_new_items_stand_behind_what_is_stored(names, is_decided):
 
 def test_a_doomed_item_is_parked_with_its_failure_and_never_heard():
     failure = Failure(Kind.WRITE, "refused")
-    run = Run(doomed={a_slot(1): failure})
+    run = Run(known_failures={a_slot(1): failure})
 
     assert not run.offer(a_slot(1), "A")
     assert not run.offer(a_slot(2), "A")
     assert run.joined() == [(1, "write"), (2, "behind")]
-    assert run.batch.report.heard == []
+    assert run.batch.report.started == []
 
 
 def test_a_doomed_item_behind_another_is_behind():
-    run = Run(held={"A": QueuePosition(1, 0)}, doomed={a_slot(1): Failure(Kind.WRITE, "refused")})
+    run = Run(
+        held={"A": QueuePosition(1, 0)}, known_failures={a_slot(1): Failure(Kind.WRITE, "refused")}
+    )
 
     run.offer(a_slot(1), "A")
 
@@ -241,10 +243,10 @@ def test_a_dismissed_item_ends_in_its_turn(before, ends):
 
 
 def test_a_trial_goes_only_so_far():
-    run = Run(heard_max=2)
+    run = Run(stop_after=2)
 
     assert [run.offer(a_slot(n), "ABC"[n]) for n in range(3)] == [True, True, False]
-    assert len(run.batch.report.heard) == 2
+    assert len(run.batch.report.started) == 2
 
 
 def test_a_report_counts_by_partition():
