@@ -89,35 +89,35 @@ def process(stage, log):
     stage.empty()
     process = Process(stage, log)
     process.cursor = Pausable(log)
-    stage.run(process.take(log.partitions))
+    stage.run(process.assign(log.partitions))
     fill(process.assignment.states[log.partitions[0]])
     return process
 
 
 async def revoke(process, _):
-    await process.let_go()
+    await process.revoke()
 
 
 async def reassign(process, here):
     """A rebalance that gives the partition back."""
     partitions = process.assignment.partitions
-    await process.let_go()
-    await process.take(partitions)
+    await process.revoke()
+    await process.assign(partitions)
 
 
 async def assign_again(process, here):
     """An assignment without a revocation before it."""
-    await process.take(process.assignment.partitions)
+    await process.assign(process.assignment.partitions)
 
 
 async def lose_and_regain(process, here):
     """Another process has the partition for a while."""
     partitions = process.assignment.partitions
-    await process.let_go()
-    await process.take(partitions - {here})
+    await process.revoke()
+    await process.assign(partitions - {here})
     assert here not in process.assignment.states
-    await process.let_go()
-    await process.take(partitions)
+    await process.revoke()
+    await process.assign(partitions)
 
 
 async def reseek(process, here):
@@ -205,7 +205,7 @@ def test_partition_state_moves_with_a_committed_batch(stage, log, process):
 def test_partition_that_was_lost_meanwhile_is_not_stopped_nor_held(stage, log, process):
     """Its batch failed for good after the rebalance: its next reader is to stop it."""
     here, elsewhere = log.partitions
-    stage.run(process.take([elsewhere]))
+    stage.run(process.assign([elsewhere]))
 
     stage.run(stop(process, here))
     process.assignment.positions.advance({here: 9})
@@ -229,9 +229,9 @@ def test_partition_released_before_its_seek_leaves_the_next_reader_careful(stage
     here = log.partitions[0]
     state = process.assignment.states[here]
     state.crash_guard.clear()
-    stage.run(process.let_go())
+    stage.run(process.revoke())
 
     other = Process(stage, log)
-    stage.run(other.take([here]))
+    stage.run(other.assign([here]))
 
     assert other.assignment.states[here].crash_guard.left > 0

@@ -74,7 +74,7 @@ async def resume(settings, partition, allow=0):
     await connection.close()
 
 
-async def test_a_flood_stops_its_partition_within_the_limit(
+async def test_breaker_stops_a_flooded_partition_within_the_limit(
     start, publish, read_all, settings, failing
 ):
     failing.parks = lambda record: record.coordinates.partition == 1
@@ -108,7 +108,7 @@ async def until_at(settings, offset):
             await asyncio.sleep(0.02)
 
 
-async def test_malformed_from_several_senders_stops_and_from_one_is_an_alert(
+async def test_breaker_stops_on_malformed_items_of_several_senders_and_alerts_on_one(
     start, publish, read_all, settings, failing
 ):
     def sender(record):
@@ -123,7 +123,7 @@ async def test_malformed_from_several_senders_stops_and_from_one_is_an_alert(
 
     here = TopicPartition(settings.topic(READ), 1)
     await until(lambda: here in stopped(service), "stopped")
-    await until(lambda: bad_sources(service, settings, 2) == 1, "told")
+    await until(lambda: bad_sources(service, settings, 2) == 1, "reported")
 
     assert "from 4 sources are malformed" in stopped(service)[here]
     await read_all(200 + (await positions(settings))[1].next_offset)

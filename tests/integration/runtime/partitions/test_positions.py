@@ -66,7 +66,7 @@ async def read_until(kafka, reader, echo, count):
     return [value for batch in echo.batches for value in batch]
 
 
-async def test_a_poll_that_begins_beyond_the_stored_position_is_read_again_whole(
+async def test_position_is_sought_again_after_a_poll_from_beyond_it(
     settings, kafka, reader, echo, publish
 ):
     partition = TopicPartition(settings.topic(READ), 0)
@@ -79,7 +79,7 @@ async def test_a_poll_that_begins_beyond_the_stored_position_is_read_again_whole
     assert await read_until(kafka, reader, echo, 30) == sent
 
 
-async def test_a_poll_whose_records_were_swallowed_is_read_again(
+async def test_position_is_sought_again_after_a_poll_whose_records_were_dropped(
     settings, kafka, reader, echo, publish
 ):
     """As when a poll raises for one partition after it had taken the records of another."""
@@ -94,7 +94,7 @@ async def test_a_poll_whose_records_were_swallowed_is_read_again(
     assert await read_until(kafka, reader, echo, 30) == sent
 
 
-async def test_while_a_batch_is_tried_again_what_has_come_is_fetched(
+async def test_retry_of_a_batch_fetches_what_has_come(
     settings, kafka, reader, echo, publish, monkeypatch
 ):
     """Else lag, which fetches tell, would stand still as long as Postgres is away."""
@@ -118,7 +118,7 @@ async def test_while_a_batch_is_tried_again_what_has_come_is_fetched(
     assert steps == ["applied", "fetches", "applied", "fetches"]
 
 
-async def test_gaps_that_transactions_leave_in_the_log_are_passed(settings, kafka, reader, echo):
+async def test_position_passes_gaps_that_transactions_leave(settings, kafka, reader, echo):
     partition = TopicPartition(settings.topic(READ), 0)
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
