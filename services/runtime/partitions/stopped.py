@@ -123,7 +123,7 @@ class StoppedPartitions:
 
     def _resume(self, state: PartitionState) -> None:
         partition, state.stop = state.partition, None
-        if partition not in self._states:  # Lost in the meantime, with its gauges.
+        if self._states.get(partition) is not state:  # Lost in the meantime, with its gauges.
             return
         state.gauges.set_stopped(is_stopped=False)
         consumer = self._locate()
