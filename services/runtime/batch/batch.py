@@ -1,4 +1,4 @@
-"""A batch as the services apply it, and the report that they fill."""
+"""A batch as the services apply it, the positions after it, and the report that they fill."""
 
 from __future__ import annotations
 
@@ -16,9 +16,25 @@ from services.runtime.batch.items import (
     QueuePosition,
     RetryResult,
 )
-from services.runtime.batch.position_step import Step
 from services.runtime.messages.records import Original
 from services.runtime.postgres.connections import Connection
+
+
+@dataclass(slots=True)
+class Step:
+    """The new positions of a batch's partitions, by the last records applied.
+
+    They are stored once, in the batch's transaction: by the statement that stores the batch's first
+    outgoing records, or by a separate statement where there are none.
+    """
+
+    group: str
+    columns: tuple[list[str], list[int], list[int], list[int], list[int]]
+    """Topics, partitions, offsets, timestamps in ms and checksums, pairwise."""
+    is_stored: bool = False
+
+
+NO_STEP = Step("", ([], [], [], [], []))
 
 
 @dataclass(slots=True)

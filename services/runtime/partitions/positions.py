@@ -17,7 +17,7 @@ import asyncpg
 from aiokafka import TopicPartition
 from asyncpg import Connection
 
-from services.runtime.batch.position_step import Step
+from services.runtime.batch.batch import Step
 from services.runtime.clock import new_id
 from services.runtime.messages.records import ConsumedRecord
 from services.runtime.partitions.log_identity import (
