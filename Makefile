@@ -20,6 +20,8 @@ VERSIONS ?=
 
 # `make bench QUICK=1`: only the headline, in laps of three seconds: about three minutes.
 QUICK ?=
+# `make trace LIST=1`: the path itself too, file by file, with the functions entered.
+LIST ?=
 # `make chaos SEED=7 ROUNDS=100 PUBLICATION=exactly_once`: the seed draws traffic and faults.
 SEED ?= 1
 ROUNDS ?= 10
@@ -63,6 +65,10 @@ chaos: $(STAMP) ## kill, freeze, cut and poison everything at random, and count 
 bench: $(STAMP) ## measure against two ceilings, a textbook build and faststream-outbox [QUICK=1 SEED=]
 	@exec $(RUN) -m bench $(if $(QUICK),--quick) --seed $(SEED)
 
+.PHONY: trace
+trace: $(STAMP) ## count files and changes of file of one order.upsert, from poll to published event [LIST=1]
+	@exec $(RUN) -m bench.trace $(if $(LIST),--list)
+
 .PHONY: up
 up: $(STAMP) ## start Kafka, Postgres and the services, and leave them running
 	@exec $(RUN) -m orderflow up
@@ -81,6 +87,10 @@ check: $(STAMP) ## style, types, imports, generated files, and what a message co
 	$(RUN) -m schemas.gate --check
 	$(RUN) -m orderflow.docs --check
 	$(RUN) -m bench.guard --check
+
+.PHONY: schema
+schema: $(STAMP) ## write migrations of changed database functions, and every services/*/schema.sql
+	@exec $(RUN) -m tools.schema
 
 .PHONY: format
 format: $(STAMP) ## put the code into its form

@@ -131,7 +131,7 @@ class _Round:
                 await _handle(consumer, records, batch, meter)
                 await _publish(relay, settings, meter, len(letters))
                 # Else the next process reads on carefully, record by record.
-                await consumer.assignment.let_go(consumer.assignment.partitions)
+                await consumer.assignment.release_all()
             finally:
                 pool.terminate()
         return meter
@@ -214,7 +214,7 @@ class _Taking:
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 await self._is_done.wait()
-                while not consumer.assignment.is_placed():
+                while not consumer.assignment.is_positioned():
                     await asyncio.sleep(0.01)
         finally:
             await broker.stop()
@@ -228,7 +228,7 @@ class _Taking:
         else:
             self._meter.handed_over += len(records)
         self._polls += 1
-        for record in await self._consumer.assignment.hear(records):
+        for record in await self._consumer.assignment.verify_log(records):
             # What was polled before its partition was placed comes again, as for the service.
             begins = self._consumer.assignment.positions.next_offset(_partition_of(record))
             if begins is not None and record.offset >= begins:

@@ -22,7 +22,7 @@ from bench.meter import marked
 from bench.traffic import Letter, Mix
 from services.orders.handler import OrdersBatch
 from services.orders.messages.decode import COMMANDS, TRACKING, weigh
-from services.runtime.batch.batch import Batch
+from services.runtime.batch.batch import Batch, ItemCounts
 from services.runtime.config.settings import Settings
 from services.runtime.consumer.chunking import BatchLimits, by_partition, chunks
 from services.runtime.kafka.clients import PRODUCER_BATCH_BYTES
@@ -30,8 +30,8 @@ from services.runtime.messages.records import Original, original_of
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.record_sender import send_rows
 from services.runtime.outbox.rows import read_rows
-from services.runtime.partitions.circuit_breaker import Fuses, Share, limits_of, shares
-from services.runtime.partitions.gauges import PartitionGauges
+from services.runtime.partitions.assignment import Assignment
+from services.runtime.partitions.circuit_breaker import counts_by_partition, limits_of
 
 NOW = datetime(2026, 3, 3, 7, 0, tzinfo=UTC)
 PARTS = ("poll", "decode", "read", "decide", "write", "encode", "outbox", "fuse", "relay send")
@@ -65,7 +65,7 @@ class _Path:
         self._metrics = Metrics()
         self._settings = Settings(database_url="postgresql://nobody@nowhere/nothing", http_port=0)
         self._orders = OrdersBatch(self._settings, self._metrics)
-        self._fuses = _burnt_in(self._settings, self._metrics)
+        self._assignment = _burnt_in(self._settings, self._metrics)
         self._offset = 0
 
     def run(self, letters: Sequence[Letter], counter: Counter) -> None:
@@ -83,8 +83,8 @@ class _Path:
             batch = Batch(tuple(originals), NOW)
             _finish(self._orders.apply(connection, batch))
         counter.begin()
-        done = shares(batch.report, by_partition(chunk), "")
-        self._fuses.keep(self._fuses.check(done))
+        counts = counts_by_partition(batch.report, by_partition(chunk), "")
+        self._assignment.keep_levels(self._assignment.check_breakers(counts))
         counter.end("fuse")
         asyncio.run(self._publish(counter))
 
@@ -117,17 +117,27 @@ class _Path:
         )
 
 
-def _burnt_in(settings: Settings, metrics: Metrics) -> Fuses:
-    """Fuses whose windows are full of batches of one item, as hours of little load leave them."""
-    fuses = Fuses(limits_of(settings), PartitionGauges("orders", metrics))
-    one = {
-        TopicPartition(topic, n): Share(1, 0, {})
-        for topic in (COMMANDS, TRACKING)
-        for n in range(PARTITIONS)
+def _burnt_in(settings: Settings, metrics: Metrics) -> Assignment:
+    """Circuit breakers whose windows are full of batches of one item, as after hours of little
+    load.
+    """
+    pool: Any = None
+    assignment = Assignment(
+        service="orders",
+        group="orders",
+        pool=pool,
+        metrics=metrics,
+        breaker_limits=limits_of(settings),
+        guarded_records=0,
+    )
+    partitions = {
+        TopicPartition(topic, n) for topic in (COMMANDS, TRACKING) for n in range(PARTITIONS)
     }
+    assignment.states.assign(partitions)
+    one = {partition: ItemCounts(1, 0, {}) for partition in partitions}
     for _ in range(settings.fuse_window_items):
-        fuses.keep(fuses.check(one))
-    return fuses
+        assignment.keep_levels(assignment.check_breakers(one))
+    return assignment
 
 
 def _finish(work: Coroutine[Any, Any, None]) -> None:

@@ -21,15 +21,16 @@ def install(control: str, replica: str) -> None:
     """Make every poll look for the order."""
     order = order_file(Path(control), replica)
     patch(
-        "services.runtime.partitions.assignment:Assignment.hear", lambda hear: _gapped(hear, order)
+        "services.runtime.partitions.assignment:Assignment.verify_log",
+        lambda verify: _gapped(verify, order),
     )
 
 
-def _gapped(hear: Callable[..., Any], order: Path) -> Callable[..., Any]:
-    async def heard(self: Any, records: Sequence[Any]) -> Sequence[Any]:
-        return _without_one(await hear(self, records), order)
+def _gapped(verify: Callable[..., Any], order: Path) -> Callable[..., Any]:
+    async def verified(self: Any, records: Sequence[Any]) -> Sequence[Any]:
+        return _without_one(await verify(self, records), order)
 
-    return heard
+    return verified
 
 
 def _without_one(records: Sequence[Any], order: Path) -> Sequence[Any]:

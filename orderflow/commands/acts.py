@@ -16,7 +16,7 @@ from schemas.topics import TOPICS
 from services.runtime.clock import SystemClock
 from services.runtime.config.settings import Settings
 from services.runtime.operations import audit
-from services.runtime.operations.audit import Selection
+from services.runtime.operations.audit import ActFilter
 
 
 def acts(  # noqa: PLR0917 - the command line passes them by name
@@ -42,7 +42,7 @@ def acts(  # noqa: PLR0917 - the command line passes them by name
     Example: `orderflow acts --since 1d`
     """
     now = SystemClock().now()
-    selection = Selection(
+    selection = ActFilter(
         acts=tuple(act) if act else None,
         actor=by,
         since=instant_of(since, now),
@@ -51,15 +51,15 @@ def acts(  # noqa: PLR0917 - the command line passes them by name
     )
     found = run(_read(load_settings(), service, _placed(selection, on)))
     if json:
-        for told in found:
-            print_json(screen.as_json(told))
+        for each in found:
+            print_json(screen.as_json(each))
         return
     if found:
         out.print(screen.table(found))
     out.print(f"acts: shown={len(found)}")
 
 
-def _placed(selection: Selection, on: str | None) -> Selection:
+def _placed(selection: ActFilter, on: str | None) -> ActFilter:
     """The selection, of a topic's or a record's acts only."""
     if on is None:
         return selection
@@ -71,9 +71,11 @@ def _placed(selection: Selection, on: str | None) -> Selection:
     return replace(selection, topic=on)
 
 
-async def _read(settings: Settings, service: str | None, selection: Selection) -> list[screen.Told]:
-    found: list[screen.Told] = []
+async def _read(
+    settings: Settings, service: str | None, selection: ActFilter
+) -> list[screen.ServiceAct]:
+    found: list[screen.ServiceAct] = []
     for name in within_reach(settings, chosen_services(service)):
         async with opened(settings, name) as connection:
             found += [(name, each) for each in await audit.read(connection, selection)]
-    return sorted(found, key=lambda told: told[1].at, reverse=True)[: selection.limit]
+    return sorted(found, key=lambda each: each[1].at, reverse=True)[: selection.limit]

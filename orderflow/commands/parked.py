@@ -5,30 +5,13 @@ from typing import Annotated
 import typer
 
 from orderflow.commands import parked_acts
-from orderflow.commands.parked_acts import (
-    Error,
-    Items,
-    Key,
-    KindOf,
-    Name,
-    OrderOf,
-    ParkedBefore,
-    PartitionOf,
-    Service,
-    TopicOf,
-)
 from orderflow.console.audit_options import chosen_services
 from orderflow.console.environment import load_settings
+from orderflow.console.option_group import expand_options
 from orderflow.console.terminal import Commands, Json, WrongArgument, out, print_json, run
 from orderflow.parked import screen
-from orderflow.parked.find import (
-    Filters,
-    Held,
-    count_all,
-    find_all,
-    find_named,
-    look_around,
-)
+from orderflow.parked.find import FoundItem, count_all, find_all, find_named, look_around
+from orderflow.parked.options import ITEM, Items, ParkedFilter, Service
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.parking.selection import Neighbours, ParkedSelection
@@ -43,17 +26,12 @@ for verb, command in parked_acts.COMMANDS.items():
 
 
 @app.command("list")
-def list_(  # noqa: PLR0917 - the command line passes them by name
+@expand_options
+def list_(
+    *,
     items: Items = None,
     service: Service = None,
-    topic: TopicOf = None,
-    partition: PartitionOf = None,
-    kind: KindOf = None,
-    order: OrderOf = None,
-    name: Name = None,
-    key: Key = None,
-    error: Error = None,
-    parked_before: ParkedBefore = None,
+    filters: ParkedFilter,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     json: Json = False,
 ) -> None:
@@ -64,7 +42,6 @@ def list_(  # noqa: PLR0917 - the command line passes them by name
     Example: `orderflow parked list --order demo-shop/1001`
     """
     settings = load_settings()
-    filters = Filters(topic, partition, kind, order, name, key, error, parked_before)
     selection = filters.selection(clock_of(settings).now())
     found, total = run(_look(settings, items or [], service, selection, limit + 1))
     if json:
@@ -79,7 +56,7 @@ def list_(  # noqa: PLR0917 - the command line passes them by name
 
 @app.command()
 def show(
-    item: Annotated[str, typer.Argument(metavar=parked_acts.ITEM, help="Which.")],
+    item: Annotated[str, typer.Argument(metavar=ITEM, help="Which.")],
     service: Service = None,
     value: Annotated[
         bool, typer.Option("--value", help="Print the original value alone, as it came.")
@@ -109,13 +86,13 @@ async def _look(
     service: str | None,
     selection: ParkedSelection,
     limit: int,
-) -> tuple[list[Held], int]:
+) -> tuple[list[FoundItem], int]:
     """What is listed, and how many items are parked at all."""
     services = chosen_services(service)
     if names:
         parked_acts.see_that_no_filter(selection)
         named = await find_named(settings, names, service)
-        found = [Held(of, each) for of, its in named.items() for each in its]
+        found = [FoundItem(of, each) for of, its in named.items() for each in its]
     else:
         if selection == ParkedSelection():
             selection = ParkedSelection(heads_only=True)
@@ -125,7 +102,7 @@ async def _look(
 
 async def _read(
     settings: Settings, item: str, service: str | None
-) -> list[tuple[Held, Neighbours]]:
+) -> list[tuple[FoundItem, Neighbours]]:
     named = await find_named(settings, [item], service)
-    found = [Held(of, each) for of, its in named.items() for each in its]
+    found = [FoundItem(of, each) for of, its in named.items() for each in its]
     return [(held, await look_around(settings, held)) for held in found]

@@ -11,7 +11,7 @@ import typer
 from orderflow.console.audit_options import By, DryRun, Why, chosen_services, sign
 from orderflow.console.databases import opened, within_reach
 from orderflow.console.environment import load_settings
-from orderflow.console.instants import HELP as INSTANT
+from orderflow.console.option_group import expand_options
 from orderflow.console.terminal import (
     CommandError,
     Json,
@@ -21,56 +21,28 @@ from orderflow.console.terminal import (
     run,
 )
 from orderflow.parked import screen
-from orderflow.parked.act import Doing, Verb
-from orderflow.parked.find import Filters, find_named
+from orderflow.parked.act import ParkedAct, Verb
+from orderflow.parked.find import find_named
+from orderflow.parked.options import ITEM, Items, ParkedFilter, Service
 from schemas.topics import TOPICS
-from services.runtime.batch.items import Kind, Parked
+from services.runtime.batch.items import Parked
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.messages.records import Original
 from services.runtime.parking.selection import ParkedSelection
 
-ITEM = "PLACE|TOPIC/PARTITION/OFFSET[#INDEX]"
-
-Items = Annotated[
-    list[str] | None, typer.Argument(metavar=f"[{ITEM}]…", help="Which; or by filter.")
-]
-Service = Annotated[str | None, typer.Option(help="Parked by this service only.")]
-TopicOf = Annotated[str | None, typer.Option("--topic", help="From this topic.")]
-PartitionOf = Annotated[
-    int | None, typer.Option("--partition", min=0, help="From this partition of its topic.")
-]
-KindOf = Annotated[Kind | None, typer.Option("--kind", help="What failed.")]
-OrderOf = Annotated[
-    str | None, typer.Option("--order", metavar="SHOP/NUMBER", help="About this order.")
-]
-Name = Annotated[
-    str | None, typer.Option(help="With this name, as `show` lists them: order:…, number/….")
-]
-Key = Annotated[str | None, typer.Option(help="With exactly this Kafka key.")]
-Error = Annotated[str | None, typer.Option(help="With this text in the error.")]
-ParkedBefore = Annotated[
-    str | None, typer.Option(help=f"Parked before then, in business time. {INSTANT}")
-]
-
 Chosen = Mapping[str, ParkedSelection]
-"""What is meant, by service."""
+"""The selected items of each service."""
 
 
 def _by_name_or_filter(verb: Verb, help_: str) -> Callable[..., None]:
     """The command of an act that items are chosen for by name or by filter."""
 
-    def act(  # noqa: PLR0917 - the command line passes them by name
+    def act(
+        *,
         items: Items = None,
         service: Service = None,
-        topic: TopicOf = None,
-        partition: PartitionOf = None,
-        kind: KindOf = None,
-        order: OrderOf = None,
-        name: Name = None,
-        key: Key = None,
-        error: Error = None,
-        parked_before: ParkedBefore = None,
+        filters: ParkedFilter,
         everything: Annotated[bool, typer.Option("--all", help="Without any filter.")] = False,
         why: Why = None,
         by: By = None,
@@ -78,8 +50,7 @@ def _by_name_or_filter(verb: Verb, help_: str) -> Callable[..., None]:
         json: Json = False,
     ) -> None:
         settings = load_settings()
-        doing = Doing(settings, verb, sign(by, why, is_try=dry_run), dry_run)
-        filters = Filters(topic, partition, kind, order, name, key, error, parked_before)
+        parked_act = ParkedAct(settings, verb, sign(by, why, is_try=dry_run), dry_run)
         selection = filters.selection(clock_of(settings).now())
         if items:
             see_that_no_filter(selection)
@@ -90,10 +61,10 @@ def _by_name_or_filter(verb: Verb, help_: str) -> Callable[..., None]:
             raise WrongArgument(
                 "which? name items, or give a filter, or --all (with --service: all of that one)"
             )
-        _do(doing, chosen, json=json)
+        _do(parked_act, chosen, json=json)
 
     act.__doc__ = help_
-    return act
+    return expand_options(act)
 
 
 def edit_and_retry(  # noqa: PLR0917 - the command line passes them by name
@@ -119,15 +90,15 @@ def edit_and_retry(  # noqa: PLR0917 - the command line passes them by name
     `orderflow parked edit-and-retry 17 --value v.json --why 'the shop sent it as text'`
     """
     settings = load_settings()
-    doing = Doing(settings, Verb.EDIT, sign(by, why, is_try=dry_run), dry_run)
+    parked_act = ParkedAct(settings, Verb.EDIT, sign(by, why, is_try=dry_run), dry_run)
     found = run(find_named(settings, [item], service))
     ((whose, its),) = found.items()
     if len(its) != 1:
         raise WrongArgument(f"{len(its)} items lie at {item}: name one by its place or #index")
     (parked,) = its
-    doing.value = _new_value(parked, value)
-    _check_value(settings, whose, parked, doing.value, unchecked=unchecked)
-    _do(doing, {whose: ParkedSelection(positions=(parked.position,))}, json=json)
+    parked_act.value = _new_value(parked, value)
+    _check_value(settings, whose, parked, parked_act.value, unchecked=unchecked)
+    _do(parked_act, {whose: ParkedSelection(positions=(parked.position,))}, json=json)
 
 
 COMMANDS: Mapping[str, Callable[..., None]] = {
@@ -145,8 +116,8 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
         Verb.SKIP,
         """Refuse items for good; what stands behind them is tried again.
 
-        Their sender is told, in the words of --why. An item behind another one is not skipped
-        before that one has left: order is kept.
+        The sender gets a rejection with the text of --why. An item behind another one is skipped
+        only after that one has left: order is kept.
 
         Example: `orderflow parked skip 17 --why 'a test order, agreed with the shop'`
         """,
@@ -155,7 +126,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
         Verb.DISCARD,
         """Refuse items for good, with all that stands behind them.
 
-        Their senders are told, in the words of --why.
+        The senders get a rejection with the text of --why.
 
         Example: `orderflow parked discard --order demo-shop/1001 --why 'a test order'`
         """,
@@ -168,7 +139,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
 
 
 def see_that_no_filter(selection: ParkedSelection) -> None:
-    """Named items are meant as they are.
+    """Check that named items are not filtered as well.
 
     Raises:
         WrongArgument: there is a filter as well.
@@ -201,7 +172,7 @@ def _new_value(parked: Parked, file: Path | None) -> bytes:
 def _check_value(
     settings: Settings, service: str, parked: Parked, value: bytes, *, unchecked: bool
 ) -> None:
-    """It could have come from Kafka, and can be read: else it would be refused for good."""
+    """Check size and content: a value that cannot be read would be rejected for good."""
     was = parked.original
     limit = TOPICS[was.coordinates.topic].max_message_bytes
     if len(value) > limit:
@@ -219,18 +190,18 @@ def _check_value(
 # Doing it.
 
 
-def _do(doing: Doing, chosen: Chosen, *, json: bool) -> None:
-    """Act, and tell of each item as soon as it is done.
+def _do(parked_act: ParkedAct, chosen: Chosen, *, json: bool) -> None:
+    """Act, and print each item as soon as its act is committed.
 
     Raises:
         CommandError: some items are still parked.
     """
     became: Counter[str] = Counter()
-    run(_act(doing, chosen, became, json=json))
+    run(_act(parked_act, chosen, became, json=json))
     if not json:
-        untried = f" untried={doing.untried}" if doing.is_try else ""
-        out.print(f"parked: {_done(doing)}={became.total()} {screen.counts(became)}{untried}")
-    stays = "would still be parked" if doing.is_try else "still parked"
+        untried = f" untried={parked_act.untried}" if parked_act.is_try else ""
+        out.print(f"parked: {_done(parked_act)}={became.total()} {screen.counts(became)}{untried}")
+    stays = "would still be parked" if parked_act.is_try else "still parked"
     if became["parked"]:
         raise CommandError(
             f"{stays}: {became['parked']} that failed again, {became['behind']} behind"
@@ -242,17 +213,17 @@ def _do(doing: Doing, chosen: Chosen, *, json: bool) -> None:
         )
 
 
-async def _act(doing: Doing, chosen: Chosen, became: Counter[str], *, json: bool) -> None:
+async def _act(parked_act: ParkedAct, chosen: Chosen, became: Counter[str], *, json: bool) -> None:
     for service, selection in chosen.items():
-        async with opened(doing.settings, service) as connection:
-            async for fate in doing.run(connection, service, selection):
-                became.update(fate.became)
+        async with opened(parked_act.settings, service) as connection:
+            async for result in parked_act.run(connection, service, selection):
+                became.update(result.became)
                 if json:
-                    print_json(screen.fate_as_json(fate, is_try=doing.is_try))
+                    print_json(screen.result_as_json(result, is_try=parked_act.is_try))
                 else:
-                    out.print(screen.fate_line(fate, is_try=doing.is_try), markup=False)
+                    out.print(screen.result_line(result, is_try=parked_act.is_try), markup=False)
 
 
-def _done(doing: Doing) -> str:
-    verb = doing.verb.replace("-", "_")
-    return f"would_{verb}" if doing.is_try else verb
+def _done(parked_act: ParkedAct) -> str:
+    verb = parked_act.verb.replace("-", "_")
+    return f"would_{verb}" if parked_act.is_try else verb

@@ -33,14 +33,14 @@ from orderflow.console.unread import count_unread
 from schemas.topics import TOPICS
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.clients import client_options
-from services.runtime.operations.partition_admin import By as Signature
 from services.runtime.operations.partition_admin import (
-    Log,
+    LogRange,
     Move,
-    PartitionActs,
+    PartitionAdmin,
     PartitionRefused,
-    Standing,
+    PartitionStatus,
 )
+from services.runtime.postgres.connections import transaction
 
 T = TypeVar("T")
 
@@ -60,8 +60,8 @@ class Shown:
     """One partition of one service, beside what the broker has of it."""
 
     service: str
-    standing: Standing
-    log: Log | None
+    standing: PartitionStatus
+    log: LogRange | None
     lag: int | None
     """Records not applied yet; None where Kafka has no such partition any more."""
 
@@ -125,14 +125,14 @@ def resume(  # noqa: PLR0917 - the command line passes them by name
 
     Example: `orderflow partitions resume orders.commands 3 --why 'rolled back to 1.4'`
     """
-    settings, signature = load_settings(), _signed(by, why, is_try=dry_run)
+    settings, signature = load_settings(), sign(by, why, is_try=dry_run)
     whose, where = _named(settings, topic, partition, service)
 
     async def act() -> str:
         async with _acts(settings, whose, is_try=dry_run) as acts:
             return await acts.resume(where, signature, allow)
 
-    reason = run(_told(act()))
+    reason = run(_checked(act()))
     done = "would be resumed" if dry_run else "resumed"
     out.print(f"{whose}: {where.topic}[{partition}] {done}; it was stopped: {reason}", markup=False)
 
@@ -153,11 +153,11 @@ def move(  # noqa: PLR0917 - the command line passes them by name
 ) -> None:
     """Go on at another offset: the way out when a position means nothing in its topic.
 
-    Tells how many records are not applied by it. A stopped partition is resumed by it as well.
+    Prints how many records are skipped. A stopped partition is resumed as well.
 
-    Example: `orderflow partitions move orders.commands 3 --to earliest --why 'topic was made anew'`
+    Example: `orderflow partitions move orders.commands 3 --to earliest --why 'topic was recreated'`
     """
-    settings, signature = load_settings(), _signed(by, why, is_try=dry_run)
+    settings, signature = load_settings(), sign(by, why, is_try=dry_run)
     whose, where = _named(settings, topic, partition, service)
     target = _offset(to)
 
@@ -168,7 +168,7 @@ def move(  # noqa: PLR0917 - the command line passes them by name
         async with _acts(settings, whose, is_try=dry_run) as acts:
             return await acts.move(where, target, log, signature, is_forced=force)
 
-    moved = run(_told(act()))
+    moved = run(_checked(act()))
     if json:
         print_json(
             {"service": whose, "topic": where.topic, "partition": partition, **asdict(moved)}
@@ -182,12 +182,7 @@ def move(  # noqa: PLR0917 - the command line passes them by name
     )
 
 
-def _signed(by: str | None, why: str | None, *, is_try: bool) -> Signature:
-    told = sign(by, why, is_try=is_try)
-    return Signature(told.actor, told.reason)
-
-
-async def _told(work: Awaitable[T]) -> T:
+async def _checked(work: Awaitable[T]) -> T:
     try:
         return await work
     except PartitionRefused as error:
@@ -195,18 +190,14 @@ async def _told(work: Awaitable[T]) -> T:
 
 
 @asynccontextmanager
-async def _acts(settings: Settings, service: str, *, is_try: bool) -> AsyncIterator[PartitionActs]:
+async def _acts(settings: Settings, service: str, *, is_try: bool) -> AsyncIterator[PartitionAdmin]:
     """The acts of one service's partitions, in one transaction; a try is rolled back."""
-    async with opened(settings, service) as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        try:
-            group = settings.consumer_group(service)
-            yield PartitionActs(connection, group, settings.kafka_topic_prefix)
-        except BaseException:
-            await transaction.rollback()
-            raise
-        await (transaction.rollback() if is_try else transaction.commit())
+    async with (
+        opened(settings, service) as connection,
+        transaction(connection, is_trial=is_try),
+    ):
+        group = settings.consumer_group(service)
+        yield PartitionAdmin(connection, group, settings.kafka_topic_prefix)
 
 
 def _named(
@@ -219,7 +210,9 @@ def _named(
     readers = readers_of(name)
     chosen = [service] if service else readers
     if len(chosen) != 1 or chosen[0] not in readers:
-        raise WrongArgument(f"{name} is read by {', '.join(readers) or 'nobody'}: say --service")
+        raise WrongArgument(
+            f"{name} is read by {', '.join(readers) or 'no service'}: say --service"
+        )
     return chosen[0], TopicPartition(settings.topic(name), partition)
 
 
@@ -234,11 +227,11 @@ def _offset(text: str) -> int | Literal["earliest", "latest"]:
 
 
 async def _look(settings: Settings, services: Collection[str]) -> list[Shown]:
-    found: list[tuple[str, Standing]] = []
+    found: list[tuple[str, PartitionStatus]] = []
     for service in within_reach(settings, services):
         async with opened(settings, service) as connection:
             group = settings.consumer_group(service)
-            acts = PartitionActs(connection, group, settings.kafka_topic_prefix)
+            acts = PartitionAdmin(connection, group, settings.kafka_topic_prefix)
             found += [(service, standing) for standing in await acts.standing()]
     logs = await _logs(settings, {standing.partition for _, standing in found})
     shown = []
@@ -251,7 +244,7 @@ async def _look(settings: Settings, services: Collection[str]) -> list[Shown]:
 
 async def _logs(
     settings: Settings, wanted: Collection[TopicPartition]
-) -> dict[TopicPartition, Log]:
+) -> dict[TopicPartition, LogRange]:
     """First offset and end of each partition that is there."""
     consumer = AIOKafkaConsumer(**client_options(settings))
     await consumer.start()
@@ -260,7 +253,7 @@ async def _logs(
         there = [p for p in wanted if p.topic in present]
         first = await consumer.beginning_offsets(there)
         end = await consumer.end_offsets(there)
-        return {p: Log(first[p], end[p]) for p in there}
+        return {p: LogRange(first[p], end[p]) for p in there}
     finally:
         await consumer.stop()
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from aiokafka import TopicPartition
 
-from orderflow.console.audit_options import By, DryRun, Signature, Why, sign
+from orderflow.console.audit_options import By, DryRun, Why, sign
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
 from orderflow.console.terminal import CommandError, WrongArgument, out, run
@@ -23,9 +23,9 @@ from services.runtime.config.settings import Settings
 from services.runtime.kafka.topics import partitions_of
 from services.runtime.operations import audit
 from services.runtime.operations import rebuild as rebuilding
-from services.runtime.operations.audit import Act
-from services.runtime.operations.partition_admin import PartitionActs
-from services.runtime.postgres.connections import Connection
+from services.runtime.operations.audit import Act, Signature
+from services.runtime.operations.partition_admin import PartitionAdmin
+from services.runtime.postgres.connections import Connection, transaction
 
 ACT = "service.rebuild"
 LOOK_AGAIN_SECONDS = 0.2
@@ -36,7 +36,7 @@ EMPTY: Mapping[str, Empty] = {"claims": claims.empty, "analytics": analytics.emp
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RebuildOptions:
     """What was asked for on the command line."""
 
     service: str
@@ -56,45 +56,40 @@ def rebuild(
 ) -> None:
     """Empty the tables of a stopped service; start it and run `orderflow republish --all` then.
 
-    For claims, orders must run: what claims has told is published and read by orders first, for
-    orders is where it comes back from. Positions stay, and what waits, is parked or was rejected.
+    For claims, orders must run: events of claims are published and read by orders first, because
+    claims are rebuilt from the snapshots of orders. Positions, waiting, parked and rejected items
+    stay.
 
     Example: `orderflow rebuild claims --why 'restored from a backup'`
     """
     if service not in EMPTY:
         raise WrongArgument(f"{service} cannot be rebuilt; {' and '.join(sorted(EMPTY))} can")
-    wanted = Wanted(service, sign(by, why, is_try=dry_run), dry_run, wait)
+    wanted = RebuildOptions(service, sign(by, why, is_try=dry_run), dry_run, wait)
     emptied = run(_rebuild(load_settings(), wanted))
-    told = " ".join(f"{table}={count}" for table, count in emptied.items())
+    rows = " ".join(f"{table}={count}" for table, count in emptied.items())
     tried = " dry_run=yes" if dry_run else ""
-    out.print(f"rebuild: service={service} {told}{tried}", markup=False)
+    out.print(f"rebuild: service={service} {rows}{tried}", markup=False)
     if not dry_run:
         out.print(
             f"Now start {service}, then run `orderflow republish --all --why '…'`.", markup=False
         )
 
 
-async def _rebuild(settings: Settings, wanted: Wanted) -> dict[str, int]:
+async def _rebuild(settings: Settings, wanted: RebuildOptions) -> dict[str, int]:
     async with opened(settings, wanted.service) as connection:
         await _refuse_while_it_runs(connection, wanted.service)
         if wanted.service == "claims" and not wanted.is_try:
             await _until_all_is_with_orders(settings, connection, wanted.wait_seconds)
-        transaction = connection.transaction()
-        await transaction.start()
-        try:
+        async with transaction(connection, is_trial=wanted.is_try):
             await rebuilding.hold_batches(connection)
             await _refuse_while_it_runs(connection, wanted.service)
             await _refuse_while_unpublished(connection, wanted)
             emptied = await EMPTY[wanted.service](connection, clock_of(settings).now())
             await audit.write(connection, [_act(wanted, emptied)])
-        except BaseException:
-            await transaction.rollback()
-            raise
-        await (transaction.rollback() if wanted.is_try else transaction.commit())
         return emptied
 
 
-def _act(wanted: Wanted, emptied: Mapping[str, int]) -> Act:
+def _act(wanted: RebuildOptions, emptied: Mapping[str, int]) -> Act:
     return Act(ACT, wanted.signature.actor, wanted.signature.reason, detail={"rows": emptied})
 
 
@@ -104,16 +99,18 @@ async def _refuse_while_it_runs(connection: Connection, service: str) -> None:
         raise CommandError(f"{service} runs ({running} of it): stop every replica of it first")
 
 
-async def _refuse_while_unpublished(connection: Connection, wanted: Wanted) -> None:
-    """Somebody's act on parked items may have told something since all was seen with orders."""
+async def _refuse_while_unpublished(connection: Connection, wanted: RebuildOptions) -> None:
+    """An act on parked items may have written events since orders had read all of them."""
     if wanted.service == "claims" and not wanted.is_try and await rebuilding.has_unsent(connection):
-        raise CommandError("claims told something meanwhile: run this again; nothing was emptied")
+        raise CommandError(
+            "claims has unpublished events again: run this once more; nothing was emptied"
+        )
 
 
 async def _until_all_is_with_orders(
     settings: Settings, connection: Connection, wait_seconds: float
 ) -> None:
-    """Publish what claims still has to tell, and wait until orders has read all that it told."""
+    """Publish the remaining events of claims, and wait until orders has read all of them."""
     deadline = time.monotonic() + wait_seconds
     try:
         async with asyncio.timeout(wait_seconds):
@@ -142,7 +139,7 @@ async def _until_all_is_with_orders(
 async def _count_unread(settings: Settings, orders: Connection) -> int:
     """Records of claims.events that orders has not applied; also of partitions it never read."""
     topic = settings.topic(CLAIMS_EVENTS)
-    acts = PartitionActs(orders, settings.consumer_group("orders"), settings.kafka_topic_prefix)
+    acts = PartitionAdmin(orders, settings.consumer_group("orders"), settings.kafka_topic_prefix)
     stands = {s.partition: s.next_offset for s in await acts.standing()}
     numbers = await partitions_of(settings, topic)
     if not numbers:

@@ -1,4 +1,4 @@
-"""`orderflow recall`: after a restore of orders, what Kafka has of them that they have not."""
+"""`orderflow recall`: after a restore of orders, learn what Kafka has and the database lacks."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,16 +6,17 @@ from typing import Annotated
 import typer
 
 from orderflow.console import instants
-from orderflow.console.audit_options import By, DryRun, Signature, Why, sign
+from orderflow.console.audit_options import By, DryRun, Why, sign
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
 from orderflow.console.instants import instant_of
 from orderflow.console.terminal import CommandError, out, run
-from services.orders.operations.recall import recall as recall_told
+from services.orders.operations.recall import recall as recall_published
 from services.runtime.clock import SystemClock
 from services.runtime.config.settings import Settings
 from services.runtime.operations import audit, rebuild
-from services.runtime.operations.audit import Act
+from services.runtime.operations.audit import Act, Signature
+from services.runtime.postgres.connections import transaction
 
 ACT = "orders.recall"
 
@@ -32,10 +33,10 @@ def recall(
     by: By = None,
     why: Why = None,
 ) -> None:
-    """After the orders database was restored to an earlier time: learn what was told since.
+    """After the orders database was restored to an earlier time: learn what was published since.
 
-    Before orders is started. It then decides the same commands again without giving out a number
-    twice or telling a fact twice. Running it again is harmless.
+    Run it before orders is started. Orders then decides the same commands again without giving out
+    a sequence number twice or publishing a fact twice. Running it again is harmless.
 
     Example: `orderflow recall --why 'restored the backup of 02:00'`
     """
@@ -51,20 +52,14 @@ async def _recall(
 ) -> tuple[int, int]:
     """How many orders the database is behind of, and by how many events."""
     async with opened(settings, "orders") as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        try:
+        async with transaction(connection, is_trial=is_try):
             await rebuild.hold_batches(connection)
             running = await rebuild.count_replicas(connection, "orders")
             if running:
                 raise CommandError(f"orders runs ({running} of it): stop every replica of it first")
-            heard = await recall_told(settings, connection, since)
-            orders, events = len(heard), sum(len(each.events) for each in heard.values())
+            recalled = await recall_published(settings, connection, since)
+            orders, events = len(recalled), sum(len(each.events) for each in recalled.values())
             detail = {"since": since, "orders": orders, "events": events}
             act = Act(ACT, signature.actor, signature.reason, detail=detail)
             await audit.write(connection, [act])
-        except BaseException:
-            await transaction.rollback()
-            raise
-        await (transaction.rollback() if is_try else transaction.commit())
         return orders, events

@@ -1,4 +1,4 @@
-"""`orderflow rejected`: what was refused, why, and how it is sent again."""
+"""`orderflow rejected`: list rejected items, show them, send them again."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +9,7 @@ import typer
 from orderflow.console.audit_options import By, DryRun, Why, chosen_services, sign
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
-from orderflow.console.instants import HELP as INSTANT
-from orderflow.console.instants import instant_of
+from orderflow.console.option_group import expand_options
 from orderflow.console.terminal import (
     Commands,
     Json,
@@ -22,53 +21,40 @@ from orderflow.console.terminal import (
 )
 from orderflow.rejected import screen
 from orderflow.rejected.find import choose, find_all, find_at, with_bytes
-from orderflow.rejected.query import Bytes, Filters, Refused, order_named
+from orderflow.rejected.options import FilterOptions, Service
+from orderflow.rejected.query import OriginalBytes, RejectedFilter, RejectedItem
 from orderflow.rejected.resend import Resend, Sent, places
-from schemas.topics import TOPICS
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.messages.records import Original
 
 app = typer.Typer(
     cls=Commands,
-    help="What was refused, why, and how it is sent again.",
+    help="Rejected items: list them, show them, send them again.",
     no_args_is_help=True,
 )
 
-Service = Annotated[str | None, typer.Option(help="Refused by this service only.")]
-Reason = Annotated[str | None, typer.Option(help="With this reason code.")]
-Topic = Annotated[str | None, typer.Option(help="From this topic.")]
-Source = Annotated[str | None, typer.Option(help="From this sender (ce_source).")]
-Key = Annotated[str | None, typer.Option(help="With exactly this Kafka key.")]
-Order = Annotated[
-    str | None, typer.Option(metavar="SHOP/NUMBER", help="About this order, by key or by content.")
-]
-Since = Annotated[str | None, typer.Option(help=f"Refused from then on. {INSTANT}")]
-Until = Annotated[str | None, typer.Option(help="Refused before then.")]
 At = Annotated[
-    str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET[#INDEX]", help="Where the refused lies.")
+    str,
+    typer.Argument(metavar="TOPIC/PARTITION/OFFSET[#INDEX]", help="Where the rejected item lies."),
 ]
 
 
 @app.command("list")
-def list_(  # noqa: PLR0917 - the command line passes them by name
+@expand_options
+def list_(
+    *,
     service: Service = None,
-    reason: Reason = None,
-    topic: Topic = None,
-    source: Source = None,
-    key: Key = None,
-    order: Order = None,
-    since: Since = None,
-    until: Until = None,
+    options: FilterOptions,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     json: Json = False,
 ) -> None:
-    """List refused items, newest first; an item is named `topic/partition/offset#index`.
+    """List rejected items, newest first; an item is named `topic/partition/offset#index`.
 
     Example: `orderflow rejected list --order demo-shop/1001 --since 2h`
     """
     settings = load_settings()
-    filters = _filters(settings, (reason, topic, source, key, order), (since, until))
+    filters = options.filters(clock_of(settings).now())
     found = run(find_all(settings, chosen_services(service), filters, limit + 1))
     if json:
         for item in found[:limit]:
@@ -89,7 +75,7 @@ def show(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show refused items whole: reason, fields, headers, the original.
+    """Show rejected items whole: reason, fields, headers, the original.
 
     Example: `orderflow rejected show orders.commands/3/17`
     """
@@ -106,19 +92,15 @@ def show(
 
 
 @app.command()
-def resend(  # noqa: PLR0917 - the command line passes them by name
+@expand_options
+def resend(
+    *,
     at: Annotated[
         list[str] | None,
         typer.Argument(metavar="[TOPIC/PARTITION/OFFSET[#INDEX]]…", help="Which; or by filter."),
     ] = None,
     service: Service = None,
-    reason: Reason = None,
-    topic: Topic = None,
-    source: Source = None,
-    key: Key = None,
-    order: Order = None,
-    since: Since = None,
-    until: Until = None,
+    options: FilterOptions,
     everything: Annotated[bool, typer.Option("--all", help="Without any filter.")] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Also what was sent again before.")
@@ -134,60 +116,36 @@ def resend(  # noqa: PLR0917 - the command line passes them by name
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Send refused items again, with their own bytes, key and headers, where they came from.
+    """Send rejected items again to their partition, with their original bytes, key and headers.
 
-    Of a bulk command only the refused items are meant. An item that was sent again already is
-    left out unless `--again` is given; sent twice, it has its effect once.
+    Of a bulk command only the rejected items are applied. An item that was sent again already is
+    left out unless `--again` is given; an item sent twice has its effect once.
 
     Example: `orderflow rejected resend --reason order_not_found --since 1h --why 'shop was late'`
     """
     settings = load_settings()
     signature = sign(by, why, is_try=dry_run)
-    filters = _filters(settings, (reason, topic, source, key, order), (since, until))
-    if not at and not everything and service is None and filters == Filters():
+    filters = options.filters(clock_of(settings).now())
+    if not at and not everything and service is None and filters == RejectedFilter():
         raise WrongArgument("which? name items, or give a filter, or --all")
     found = run(choose(settings, at or [], service, filters))
     run_of = Resend(settings, signature, again, _corrected(value_file))
     if run_of.value is not None:
         _check_value(settings, found, run_of.value, unchecked)
-    told = run(_plan(settings, run_of, found) if dry_run else _send(settings, run_of, found))
-    _tell(told, found, run_of, is_try=dry_run, json=json)
-
-
-# Which items.
-
-
-def _filters(
-    settings: Settings,
-    names: tuple[str | None, str | None, str | None, str | None, str | None],
-    times: tuple[str | None, str | None],
-) -> Filters:
-    reason, topic, source, key, order = names
-    if topic is not None and topic not in TOPICS:
-        raise WrongArgument(f"no topic {topic}; there are {', '.join(TOPICS)}")
-    if key is not None and order is not None:
-        raise WrongArgument("--key and --order say the same thing twice: give one of them")
-    now = clock_of(settings).now()
-    since, until = (instant_of(text, now) for text in times)
-    return Filters(
-        topics=(topic,) if topic else None,
-        reason=reason,
-        source=source,
-        key=key,
-        order=order_named(order),
-        since=since,
-        until=until,
-    )
+    sent = run(_plan(settings, run_of, found) if dry_run else _send(settings, run_of, found))
+    _print_sent(sent, found, run_of, is_try=dry_run, json=json)
 
 
 # Showing.
 
 
-async def _read(settings: Settings, at: str, service: str | None) -> list[tuple[Refused, Bytes]]:
+async def _read(
+    settings: Settings, at: str, service: str | None
+) -> list[tuple[RejectedItem, OriginalBytes]]:
     return await with_bytes(settings, await find_at(settings, at, service))
 
 
-def _print_value(found: Sequence[tuple[Refused, Bytes]]) -> None:
+def _print_value(found: Sequence[tuple[RejectedItem, OriginalBytes]]) -> None:
     values = {original.value for _, original in found}
     if len(values) > 1:
         raise WrongArgument("its items have values of their own: name one by #index")
@@ -202,7 +160,7 @@ def _corrected(file: Path | None) -> bytes | None:
 
 
 def _check_value(
-    settings: Settings, found: Sequence[Refused], value: bytes, unchecked: bool
+    settings: Settings, found: Sequence[RejectedItem], value: bytes, unchecked: bool
 ) -> None:
     """A corrected value is for one message, and its reader can read it."""
     if len({item.coordinates for item in found}) != 1 or len({i.service for i in found}) != 1:
@@ -217,7 +175,7 @@ def _check_value(
         check_readable(item.service, corrected, item.index, now)
 
 
-async def _plan(settings: Settings, what: Resend, found: Sequence[Refused]) -> list[Sent]:
+async def _plan(settings: Settings, what: Resend, found: Sequence[RejectedItem]) -> list[Sent]:
     planned: list[Sent] = []
     for service in dict.fromkeys(item.service for item in found):
         its = [item for item in found if item.service == service]
@@ -226,35 +184,35 @@ async def _plan(settings: Settings, what: Resend, found: Sequence[Refused]) -> l
     return planned
 
 
-async def _send(settings: Settings, what: Resend, found: Sequence[Refused]) -> list[Sent]:
+async def _send(settings: Settings, what: Resend, found: Sequence[RejectedItem]) -> list[Sent]:
     from services.runtime.kafka.clients import make_producer
 
-    told: list[Sent] = []
+    sent: list[Sent] = []
     producer = make_producer(settings)
     try:
         await producer.start()
         for service in dict.fromkeys(item.service for item in found):
             its = [item for item in found if item.service == service]
             async with opened(settings, service) as connection:
-                told += [sent async for sent in what.send(connection, producer, its)]
+                sent += [each async for each in what.send(connection, producer, its)]
     finally:
         await producer.stop()
-    return told
+    return sent
 
 
-def _tell(
-    told: Sequence[Sent], found: Sequence[Refused], what: Resend, *, is_try: bool, json: bool
+def _print_sent(
+    sent: Sequence[Sent], found: Sequence[RejectedItem], what: Resend, *, is_try: bool, json: bool
 ) -> None:
-    failed = [sent for sent in told if sent.error]
-    items = sum(len(sent.message.items) for sent in told if not sent.error)
-    left = len(found) - sum(len(sent.message.items) for sent in told)
-    for sent in told:
+    failed = [each for each in sent if each.error]
+    items = sum(len(each.message.items) for each in sent if not each.error)
+    left = len(found) - sum(len(each.message.items) for each in sent)
+    for each in sent:
         if json:
-            print_json(screen.sent_as_json(sent, is_try=is_try))
-        elif sent.error:
-            err.print(f"failed  {places(sent.message)}: {sent.error}", markup=False)
+            print_json(screen.sent_as_json(each, is_try=is_try))
+        elif each.error:
+            err.print(f"failed  {places(each.message)}: {each.error}", markup=False)
         else:
-            out.print(screen.sent_line(sent, is_try=is_try), markup=False)
+            out.print(screen.sent_line(each, is_try=is_try), markup=False)
     if not json:
         verb = "would_resend" if is_try else "resent"
         out.print(

@@ -1,4 +1,4 @@
-"""`orderflow republish`: the present state of orders, told again."""
+"""`orderflow republish`: publish the present state of orders as snapshots."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from orderflow.console import instants
-from orderflow.console.audit_options import By, DryRun, Signature, Why, sign
+from orderflow.console.audit_options import By, DryRun, Why, sign
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
 from orderflow.console.instants import instant_of
@@ -17,14 +17,14 @@ from orderflow.console.terminal import WrongArgument, err, out, run
 from services.orders.domain.model.ids import order_id_of
 from services.orders.operations.republish import (
     ORDERS_A_LOOK,
-    Place,
+    OrderFilter,
     Progress,
     Republisher,
-    Selection,
+    RunPosition,
 )
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.config.settings import Settings
-from services.runtime.operations.audit import Act
+from services.runtime.operations.audit import Act, Signature
 from services.runtime.postgres.connections import Connection
 
 ACT = "orders.republish"
@@ -33,11 +33,11 @@ RATE = 500.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RepublishOptions:
     """What was asked for on the command line."""
 
-    selection: Selection
-    after: Place
+    selection: OrderFilter
+    after: RunPosition
     rate: float
     signature: Signature
     is_try: bool
@@ -63,21 +63,21 @@ def republish(  # noqa: PLR0917 - the command line passes them by name
 ) -> None:
     """Publish an `order.snapshot` of the chosen orders: for subscribers that must be rebuilt.
 
-    It changes no order and is no news to anybody. It goes on beside the services, in transactions
-    of 50 orders, and waits whenever 200 rows of the outbox are not published yet. Stopped, it
-    prints the place to go on after.
+    No order changes, and a snapshot is not news. The command runs beside the services, in
+    transactions of 50 orders, and waits while 200 rows of the outbox are not published yet. When
+    stopped, it prints the place to go on after.
 
     Example: `orderflow republish --shop demo-shop --since 7d --why 'search index was lost'`
     """
     selection = _selection(shop, order or [], since, until, all_=all_)
     signature = sign(by, why, is_try=dry_run)
-    wanted = Wanted(selection, _place(after), rate, signature, dry_run)
+    wanted = RepublishOptions(selection, _place(after), rate, signature, dry_run)
     run(_republish(load_settings(), wanted))
 
 
 def _selection(
     shop: str | None, orders: Sequence[str], since: str | None, until: str | None, *, all_: bool
-) -> Selection:
+) -> OrderFilter:
     is_narrow = bool(shop or orders or since or until)
     if all_ is is_narrow:
         raise WrongArgument("say which orders: --shop, --order, --since, --until, or --all alone")
@@ -85,7 +85,7 @@ def _selection(
         raise WrongArgument("--order names orders by itself: leave --shop, --since and --until out")
     now = SystemClock().now()
     ids = tuple(map(_order_id, orders))
-    return Selection(ids, shop, instant_of(since, now), instant_of(until, now))
+    return OrderFilter(ids, shop, instant_of(since, now), instant_of(until, now))
 
 
 def _order_id(name: str) -> str:
@@ -95,32 +95,32 @@ def _order_id(name: str) -> str:
     return order_id_of(shop, number)
 
 
-def _place(text: str | None) -> Place:
+def _place(text: str | None) -> RunPosition:
     try:
-        return Place.read(text) if text else Place()
+        return RunPosition.read(text) if text else RunPosition()
     except ValueError:
         raise WrongArgument(
             f"{text!r} is no place: take it from an earlier run's after=…"
         ) from None
 
 
-async def _republish(settings: Settings, wanted: Wanted) -> None:
+async def _republish(settings: Settings, wanted: RepublishOptions) -> None:
     async with opened(settings, "orders") as connection:
         if wanted.is_try:
             count = await _count(connection, wanted)
             out.print(f"republish: orders={count} dry_run=yes", markup=False)
             return
-        await _tell(settings, connection, wanted)
+        await _publish(settings, connection, wanted)
 
 
-async def _count(connection: Connection, wanted: Wanted) -> int:
+async def _count(connection: Connection, wanted: RepublishOptions) -> int:
     count, place = 0, wanted.after
     while found := await wanted.selection.find(connection, place, ORDERS_A_LOOK):
         count, place = count + len(found), found[-1]
     return count
 
 
-async def _tell(settings: Settings, connection: Connection, wanted: Wanted) -> None:
+async def _publish(settings: Settings, connection: Connection, wanted: RepublishOptions) -> None:
     clock = clock_of(settings)
     republisher = Republisher(settings, connection, rate=wanted.rate, now=clock.now)
     progress, started, is_complete = Progress(wanted.after), time.monotonic(), False
@@ -138,7 +138,7 @@ async def _tell(settings: Settings, connection: Connection, wanted: Wanted) -> N
         out.print(_last_line(progress, time.monotonic() - started, is_complete=is_complete))
 
 
-def _act(wanted: Wanted) -> Act:
+def _act(wanted: RepublishOptions) -> Act:
     chosen = wanted.selection
     detail = {
         "orders": chosen.order_ids,

@@ -1,4 +1,4 @@
-"""What every act of an operator shares: who, why, which item, and whether it is only a try."""
+"""Options that acts of operators share: who, why, which item, which service, dry run."""
 
 import getpass
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from orderflow.console.terminal import CommandError, WrongArgument
 from schemas.topics import TOPICS
 from services.runtime.config.settings import SERVICES
 from services.runtime.messages.records import Coordinates
+from services.runtime.operations.audit import Signature
 
 By = Annotated[
     str | None, typer.Option("--by", help="Who does it, for the audit; your login name unless set.")
@@ -22,19 +23,11 @@ DryRun = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """Who does something, and why."""
-
-    actor: str
-    reason: str
-
-
 def sign(by: str | None, why: str | None, *, is_try: bool) -> Signature:
-    """The signature of an act.
+    """The signature of an act; a dry run needs no reason.
 
     Raises:
-        WrongArgument: no reason is given for what is to be done in earnest.
+        WrongArgument: no reason is given, and the act is no dry run.
     """
     if not (why and why.strip()) and not is_try:
         raise WrongArgument("say why, for the audit: --why '…' (or see what it does by --dry-run)")
@@ -50,7 +43,7 @@ def _login_name() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A record by where it lies, or one item of it; `index` None: the record's items, all."""
+    """A record by its coordinates, or one item of it; index None means all items."""
 
     coordinates: Coordinates
     index: int | None = None
@@ -63,7 +56,7 @@ def spot_of(text: str) -> Spot:
     """Read `topic/partition/offset`, with `#index` or `/index` for one item.
 
     Raises:
-        WrongArgument: it is none.
+        WrongArgument: the text is not of this form, or the topic is unknown.
     """
     parts = text.replace("#", "/").split("/")
     if parts[0] not in TOPICS:

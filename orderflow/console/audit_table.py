@@ -9,13 +9,13 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from services.runtime.operations.audit import Act, Recorded
+from services.runtime.operations.audit import Act, RecordedAct
 
-Told = tuple[str, Recorded]
+ServiceAct = tuple[str, RecordedAct]
 """The service whose schema holds the act, and the act."""
 
 
-def table(acts: Sequence[Told]) -> Table:
+def table(acts: Sequence[ServiceAct]) -> Table:
     """One line an act."""
     shown = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for heading in ("at (UTC)", "service", "who", "act", "on"):
@@ -31,9 +31,9 @@ def table(acts: Sequence[Told]) -> Table:
     return shown
 
 
-def as_json(told: Told) -> dict[str, Any]:
+def as_json(found: ServiceAct) -> dict[str, Any]:
     """An act for scripts."""
-    service, recorded = told
+    service, recorded = found
     act = recorded.act
     return {
         "service": service,

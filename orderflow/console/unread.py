@@ -1,4 +1,4 @@
-"""How many records a service has not read. Markers of transactions are no records."""
+"""Count the records a service has not read; transaction markers are not records."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ LOOK_SECONDS = 10.0
 async def count_unread(
     settings: Settings, positions: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, int]:
-    """Offsets from each position to the end of what is committed; 0 where no record is there.
+    """Offsets between each position and the end of committed records; 0 if no record is left.
 
-    A position stands behind the last record, a transaction's marker behind that: an offset that
-    nobody can ever read. Partitions that Kafka does not have are left out.
+    A transaction marker after the last record takes an offset that no consumer can read.
+    Partitions that Kafka does not have are left out.
     """
     consumer = AIOKafkaConsumer(
         **client_options(settings), enable_auto_commit=False, isolation_level="read_committed"

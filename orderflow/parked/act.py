@@ -1,7 +1,7 @@
-"""What an operator does about parked items: in steps, each a transaction that is written down.
+"""Acts on parked items: in steps, each one transaction with its entry in the audit.
 
-A try is one transaction over all its steps, and is rolled back. What is decided is decided by this
-process, with the service's own code; the running service publishes what follows.
+A dry run is one transaction over all steps, and is rolled back. This process decides the items with
+the service's own code; the running service publishes the events.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 import asyncpg
 import structlog
 
-from orderflow.console.audit_options import Signature
 from orderflow.console.originals import value_as_json
 from orderflow.console.terminal import CommandError
 from services.runtime.batch.batch import ApplyBatch
@@ -25,7 +24,7 @@ from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import Metrics
 from services.runtime.operations import audit
-from services.runtime.operations.audit import Act
+from services.runtime.operations.audit import Act, Signature
 from services.runtime.outbox import shard_count
 from services.runtime.parking import operations
 from services.runtime.parking.operations import Result, Target
@@ -35,11 +34,11 @@ from services.runtime.retry import backoff_seconds, is_contention
 
 TRIES = 5
 TRIED_MAX = 2_000
-"""A try holds the locks of all it tells of, so it ends after so many items."""
+"""A dry run locks every order that it reports, so it ends after so many items."""
 
 
 class Verb(StrEnum):
-    """The acts, as they are called on the command line."""
+    """The acts, by their names on the command line."""
 
     RETRY = "retry"
     SKIP = "skip"
@@ -48,13 +47,13 @@ class Verb(StrEnum):
 
     @property
     def act(self) -> str:
-        """Its name in the audit."""
+        """The act's name in the audit."""
         return f"parked.{self}"
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of one parked item; a record that was parked unread has several items."""
+class ActResult:
+    """The result of an act on one parked item, or on a record that was parked before decoding."""
 
     service: str
     act: str
@@ -64,20 +63,21 @@ class Fate:
 
     @property
     def outcome(self) -> str | dict[str, int]:
-        """What it became, in one word; of several items, how many became what."""
+        """One outcome (`applied`, `parked`, …); of several items, how many had each outcome."""
         return next(iter(self.became)) if len(self.became) == 1 else dict(self.became)
 
     @property
     def stays(self) -> bool:
-        """Whether it stands where it stood, untried. A record parked unread does not, once it was
-        read: its items stand there instead.
+        """Whether the item keeps its position, untried.
+
+        A record parked before decoding does not once it is decoded: its items take its position.
         """
         return set(self.became) == {"behind"} and self.parked.index != WHOLE
 
 
 @dataclass(slots=True)
-class Doing:
-    """One run of an act. `value` is what an edit puts in; `untried` what a try did not come to."""
+class ParkedAct:
+    """One run of an act: `value` replaces the item's, `untried` counts what a dry run left out."""
 
     settings: Settings
     verb: Verb
@@ -88,48 +88,49 @@ class Doing:
 
     async def run(
         self, connection: Connection, service: str, selection: ParkedSelection
-    ) -> AsyncIterator[Fate]:
-        """Act on one service's items, step by step; what was told is done.
+    ) -> AsyncIterator[ActResult]:
+        """Act on items of one service; each result is yielded after its step is committed.
 
         Raises:
-            CommandError: what is in the way of the next step.
+            CommandError: the next step is not possible; the text says why.
         """
         apply = apply_of(service, self.settings)
         await _share_the_shards(connection, service, self.settings.outbox_shards)
         if self.is_try:
-            for fate in await self._tried(connection, apply, service, selection):
-                yield fate
+            for each in await self._tried(connection, apply, service, selection):
+                yield each
             return
         target: Target | None = selection
         while target is not None:
             result = await self._step(connection, apply, service, target)
-            for fate in self._fates(service, result):
-                yield fate
+            for each in self._results(service, result):
+                yield each
             target = result.remainder
 
     async def _tried(
         self, connection: Connection, apply: ApplyBatch, service: str, selection: ParkedSelection
-    ) -> list[Fate]:
-        """What would become of the items. Told only when the transaction is over: who reads it
-        slowly, page by page, must not hold the locks of the orders meanwhile.
+    ) -> list[ActResult]:
+        """The results of a dry run, returned after its transaction has ended.
+
+        A person who pages through them must not hold locks on orders meanwhile.
         """
-        fates: list[Fate] = []
+        results: list[ActResult] = []
         target: Target | None = selection
         tried = 0
         async with transaction(connection, is_trial=True):
             while target is not None:
                 result = await self._step(connection, apply, service, target)
-                fates += self._fates(service, result)
+                results += self._results(service, result)
                 target, tried = result.remainder, tried + len(result.items)
                 if result.remainder and tried >= TRIED_MAX:
                     self.untried += result.remainder.count
                     break
-        return fates
+        return results
 
     async def _step(
         self, connection: Connection, apply: ApplyBatch, service: str, target: Target
     ) -> Result:
-        """One transaction, begun anew where another one was in its way."""
+        """Run one step in one transaction; repeat it after a conflict with another transaction."""
         for attempt in range(TRIES):
             try:
                 with _unlogged():
@@ -154,8 +155,8 @@ class Doing:
         raise CommandError(
             "the queue, or an order in it, is locked by another transaction, such as another act "
             "or the service's own retry. Waited for DATABASE_LOCK_TIMEOUT_SECONDS="
-            f"{self.settings.database_lock_timeout_seconds:g}; what is not told of above was not "
-            "done: try again"
+            f"{self.settings.database_lock_timeout_seconds:g}; items not listed above were not "
+            "changed: try again"
         ) from None
 
     async def _act(self, connection: Connection, apply: ApplyBatch, target: Target) -> Result:
@@ -173,10 +174,10 @@ class Doing:
             case _:
                 return await operations.retry(connection, apply, target, now=now)
 
-    # What became of them, and who did it.
+    # Results, and their entries in the audit.
 
-    def _fates(self, service: str, result: Result) -> Iterator[Fate]:
-        """One for each item, in the order of the queue."""
+    def _results(self, service: str, result: Result) -> Iterator[ActResult]:
+        """One result for each item, in queue order."""
         became: dict[QueuePosition, Counter[str]] = {}
         last: dict[QueuePosition, RetryResult] = {}
         for each in result.items:
@@ -186,21 +187,21 @@ class Doing:
         for position, each in last.items():
             is_meant = self.verb is Verb.DISCARD or position in result.chosen
             act = self.verb.act if is_meant else Verb.RETRY.act
-            yield Fate(service, act, each.parked, became[position], each.detail)
+            yield ActResult(service, act, each.parked, became[position], each.detail)
 
     def _acts(self, service: str, result: Result) -> Iterator[Act]:
-        """What was tried or ended, item by item; an item that stays as it is has no act."""
+        """One act for each item that was tried or ended; an unchanged item has none."""
         before = result.before
-        for fate in self._fates(service, result):
-            at, parked = fate.parked.original.coordinates, fate.parked
+        for each in self._results(service, result):
+            at, parked = each.parked.original.coordinates, each.parked
             is_edited = before is not None and before.position == parked.position
-            if fate.stays and not is_edited:
+            if each.stays and not is_edited:
                 continue
-            detail = _detail(fate, self.verb)
+            detail = _detail(each, self.verb)
             if is_edited and before is not None:
                 detail["value_before"] = _keepable(before.original.value)
             yield Act(
-                fate.act,
+                each.act,
                 self.signature.actor,
                 self.signature.reason,
                 at.topic,
@@ -228,7 +229,7 @@ def apply_of(service: str, settings: Settings) -> ApplyBatch:
 
 
 async def _share_the_shards(connection: Connection, service: str, count: int) -> None:
-    """Else the outbox refuses what follows, and that would be taken for the items' own failure."""
+    """Check the number of shards first: a wrong one would look like a failure of the items."""
     try:
         await shard_count.share(connection, service, count)
     except shard_count.ShardsDiffer as error:
@@ -237,7 +238,7 @@ async def _share_the_shards(connection: Connection, service: str, count: int) ->
 
 @contextmanager
 def _unlogged() -> Iterator[None]:
-    """Decisions tell the log what is told on the screen and in the audit here."""
+    """Drop log entries of decisions: the screen and the audit say the same."""
     before = structlog.get_config()
     structlog.configure(processors=[_drop])
     try:
@@ -250,24 +251,24 @@ def _drop(*_: object) -> NoReturn:
     raise structlog.DropEvent
 
 
-def _detail(fate: Fate, verb: Verb) -> dict[str, Any]:
-    """What can be read nowhere else once the item has left the queue."""
-    failure = fate.parked.failure
-    told: dict[str, Any] = {
-        "place": str(fate.parked.position),
+def _detail(each: ActResult, verb: Verb) -> dict[str, Any]:
+    """Facts of the item that are stored nowhere else after it has left the queue."""
+    failure = each.parked.failure
+    detail: dict[str, Any] = {
+        "place": str(each.parked.position),
         "kind": failure.kind,
-        "became": fate.outcome,
-        "detail": fate.detail,
+        "became": each.outcome,
+        "detail": each.detail,
     }
     if failure.kind is not Kind.BEHIND:
-        told["error"] = failure.error
-    if fate.act != verb.act:
-        told["along_with"] = verb.act
-    return told
+        detail["error"] = failure.error
+    if each.act != verb.act:
+        detail["along_with"] = verb.act
+    return detail
 
 
 def _keepable(value: bytes | None) -> dict[str, str] | None:
-    """The value as jsonb can hold it: NUL has no place there, not even escaped."""
+    """The value in a form that jsonb can store: jsonb cannot hold NUL, not even escaped."""
     if value is not None and b"\x00" in value:
         return {"encoding": "base64", "value": base64.b64encode(value).decode()}
     return value_as_json(value)

@@ -3,20 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from orderflow.console.audit_options import Spot, chosen_services, readers_of, spot_of
 from orderflow.console.databases import opened, within_reach
-from orderflow.console.instants import instant_of
 from orderflow.console.terminal import CommandError, WrongArgument
-from orderflow.rejected.query import order_named
-from schemas.topics import TOPICS
-from services.orders.domain.model.ids import order_id_of
-from services.runtime.batch.items import WHOLE, Kind, Parked, QueuePosition
+from services.runtime.batch.items import WHOLE, Parked, QueuePosition
 from services.runtime.config.settings import Settings
 from services.runtime.parking import queue
 from services.runtime.parking import selection as selecting
-from services.runtime.parking.keys import parking_key
 from services.runtime.parking.selection import Neighbours, ParkedSelection
 
 ITEMS_MAX = 1_000
@@ -25,48 +19,11 @@ _PLACE = re.compile(r"(?P<id>\d{1,18})(\.(?P<nth>\d{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class FoundItem:
     """A parked item, and the service that parked it."""
 
     service: str
     parked: Parked
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What is asked for on the command line, as it was written."""
-
-    topic: str | None
-    partition: int | None
-    kind: Kind | None
-    order: str | None
-    name: str | None
-    key: str | None
-    error: str | None
-    parked_before: str | None
-
-    def selection(self, now: datetime) -> ParkedSelection:
-        """The items that are meant.
-
-        Raises:
-            WrongArgument: a filter makes no sense.
-        """
-        if self.topic is not None and self.topic not in TOPICS:
-            raise WrongArgument(f"no topic {self.topic}; there are {', '.join(TOPICS)}")
-        shop_and_number = order_named(self.order)
-        if shop_and_number and self.name:
-            raise WrongArgument("--order stands for a --name: give one of them")
-        return ParkedSelection(
-            topic=self.topic,
-            partition=self.partition,
-            kind=self.kind,
-            parking_key=parking_key(order_id_of(*shop_and_number))
-            if shop_and_number
-            else self.name,
-            key=None if self.key is None else self.key.encode(),
-            error_contains=self.error,
-            parked_before=instant_of(self.parked_before, now),
-        )
 
 
 def spot_named(parked: Parked) -> Spot:
@@ -76,13 +33,13 @@ def spot_named(parked: Parked) -> Spot:
 
 async def find_all(
     settings: Settings, services: Sequence[str], selection: ParkedSelection, limit: int
-) -> list[Held]:
+) -> list[FoundItem]:
     """Parked items of the services that have a database here, each service's in queue order."""
-    found: list[Held] = []
+    found: list[FoundItem] = []
     for service in within_reach(settings, services):
         async with opened(settings, service) as connection:
             its = await selecting.find(connection, selection, limit - len(found))
-        found += [Held(service, each) for each in its]
+        found += [FoundItem(service, each) for each in its]
     return found
 
 
@@ -111,13 +68,13 @@ async def find_named(
     return {of: list(its.values()) for of, its in found.items()}
 
 
-async def look_around(settings: Settings, held: Held) -> Neighbours:
+async def look_around(settings: Settings, held: FoundItem) -> Neighbours:
     """What an item stands behind, and what stands behind it."""
     async with opened(settings, held.service) as connection:
         return await selecting.neighbours(connection, held.parked.position, NEIGHBOURS_SHOWN)
 
 
-async def _find_one(settings: Settings, text: str, service: str | None) -> list[Held]:
+async def _find_one(settings: Settings, text: str, service: str | None) -> list[FoundItem]:
     selection, services = _meant_by(text)
     asked = chosen_services(service) if service else services
     found = await find_all(settings, asked, selection, ITEMS_MAX)

@@ -10,14 +10,14 @@ from rich.text import Text
 
 from orderflow.console.originals import headers_as_json, show_record, text_of, value_as_json
 from orderflow.console.terminal import out
-from orderflow.parked.act import Fate
-from orderflow.parked.find import Held, spot_named
+from orderflow.parked.act import ActResult
+from orderflow.parked.find import FoundItem, spot_named
 from services.runtime.batch.items import WHOLE, Kind, Parked
 from services.runtime.messages.records import readable_envelope
 from services.runtime.parking.selection import Neighbours
 
 OUTCOMES = ("applied", "no_change", "rejected", "waiting", "parked", "behind")
-_TOLD = {
+_WORDS = {
     "no_change": "no change",
     "waiting": "waits for what it names",
     "parked": "failed again",
@@ -28,7 +28,7 @@ _TOLD = {
 # What is parked.
 
 
-def show_list(items: Sequence[Held]) -> None:
+def show_list(items: Sequence[FoundItem]) -> None:
     """Two lines an item: what it is and how it stands, then the error."""
     rows = [_cells(held) for held in items]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -40,7 +40,7 @@ def show_list(items: Sequence[Held]) -> None:
             out.print(Text(f"    {held.parked.failure.error}"))
 
 
-def _cells(held: Held) -> tuple[str, ...]:
+def _cells(held: FoundItem) -> tuple[str, ...]:
     parked = held.parked
     return (
         str(parked.position),
@@ -60,7 +60,7 @@ def _next_try(parked: Parked) -> str:
     return "by an operator only" if parked.failure.kind is Kind.CRASH else "after what is before it"
 
 
-def show(held: Held, around: Neighbours) -> None:
+def show(held: FoundItem, around: Neighbours) -> None:
     """One parked item whole, and who stands around it."""
     parked, original = held.parked, held.parked.original
     envelope = readable_envelope(original)
@@ -97,7 +97,7 @@ def _named(parked: Parked) -> str:
     return f"{parked.position} ({spot_named(parked)})"
 
 
-def as_json(held: Held) -> dict[str, Any]:
+def as_json(held: FoundItem) -> dict[str, Any]:
     """An item for scripts."""
     parked, at = held.parked, held.parked.original.coordinates
     return {
@@ -120,7 +120,7 @@ def as_json(held: Held) -> dict[str, Any]:
     }
 
 
-def whole_as_json(held: Held, around: Neighbours) -> dict[str, Any]:
+def whole_as_json(held: FoundItem, around: Neighbours) -> dict[str, Any]:
     """The same with all that is kept of it, and who stands around it."""
     original = held.parked.original
     return as_json(held) | {
@@ -137,32 +137,32 @@ def whole_as_json(held: Held, around: Neighbours) -> dict[str, Any]:
 # What became of it.
 
 
-def fate_line(fate: Fate, *, is_try: bool) -> str:
+def result_line(result: ActResult, *, is_try: bool) -> str:
     """One item after an act, or as it would be."""
-    parked = fate.parked
+    parked = result.parked
     words = [
-        (f"{count} " if len(fate.became) > 1 else "") + _TOLD.get(became, became)
-        for became, count in fate.became.items()
+        (f"{count} " if len(result.became) > 1 else "") + _WORDS.get(became, became)
+        for became, count in result.became.items()
     ]
-    detail = f": {fate.detail}" if fate.detail else ""
+    detail = f": {result.detail}" if result.detail else ""
     verb = "would be: " if is_try else ""
     said = f"{verb}{', '.join(words)}{detail}"
     return f"{parked.position}  {spot_named(parked)}  {parked.type or '-'}  {said}"
 
 
-def fate_as_json(fate: Fate, *, is_try: bool) -> dict[str, Any]:
+def result_as_json(result: ActResult, *, is_try: bool) -> dict[str, Any]:
     """The same for scripts."""
-    at = fate.parked.original.coordinates
+    at = result.parked.original.coordinates
     return {
-        "service": fate.service,
-        "place": str(fate.parked.position),
+        "service": result.service,
+        "place": str(result.parked.position),
         "topic": at.topic,
         "partition": at.partition,
         "offset": at.offset,
-        "index": fate.parked.index,
-        "act": fate.act,
-        "became": fate.outcome,
-        "detail": fate.detail,
+        "index": result.parked.index,
+        "act": result.act,
+        "became": result.outcome,
+        "detail": result.detail,
         "done": not is_try,
     }
 

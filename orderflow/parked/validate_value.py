@@ -1,4 +1,4 @@
-"""Whether a service can read a message, told by the service's own reader."""
+"""Check a message with the decoder of the service that reads it."""
 
 from datetime import datetime
 
@@ -13,10 +13,10 @@ from services.runtime.rejections import Rejection
 
 
 def check_readable(service: str, original: Original, index: int, now: datetime) -> None:
-    """See that the service would not refuse item `index` of the message before it decides.
+    """Check that the service can decode item `index` of the message.
 
     Raises:
-        CommandError: it would; says each field's flaw.
+        CommandError: the service would reject the item; lists each field's error.
     """
     flaws = flaws_in(service, original, index, now)
     if flaws:
@@ -27,7 +27,7 @@ def check_readable(service: str, original: Original, index: int, now: datetime) 
 
 
 def flaws_in(service: str, original: Original, index: int, now: datetime) -> list[FieldError]:
-    """What the service would refuse the item for; nothing where reading itself has a bug."""
+    """Errors the service would reject the item for; none if the decoder itself fails."""
     try:
         refusals = _refusals(service, original, index, now)
     except ItemFailed:

@@ -1,4 +1,4 @@
-"""Refused items over all services: by filter, or by where they lie."""
+"""Rejected items over all services: by filter, or by coordinates."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,17 +6,23 @@ from dataclasses import replace
 from orderflow.console.audit_options import chosen_services, readers_of, spot_of
 from orderflow.console.databases import opened, within_reach
 from orderflow.console.terminal import CommandError
-from orderflow.rejected.query import Bytes, Filters, Refused, find, read_originals
+from orderflow.rejected.query import (
+    OriginalBytes,
+    RejectedFilter,
+    RejectedItem,
+    find,
+    read_originals,
+)
 from services.runtime.config.settings import Settings
 
 RESEND_ITEMS_MAX = 10_000
 
 
 async def find_all(
-    settings: Settings, services: Sequence[str], filters: Filters, limit: int
-) -> list[Refused]:
-    """Refused items of the services that have a database here, newest first."""
-    found: list[Refused] = []
+    settings: Settings, services: Sequence[str], filters: RejectedFilter, limit: int
+) -> list[RejectedItem]:
+    """Rejected items of the services that have a database here, newest first."""
+    found: list[RejectedItem] = []
     for service in within_reach(settings, services):
         async with opened(settings, service) as connection:
             found += await find(connection, service, filters, limit)
@@ -24,12 +30,12 @@ async def find_all(
 
 
 async def choose(
-    settings: Settings, named: Sequence[str], service: str | None, filters: Filters
-) -> list[Refused]:
+    settings: Settings, named: Sequence[str], service: str | None, filters: RejectedFilter
+) -> list[RejectedItem]:
     """The items that are named, or those that fit the filter.
 
     Raises:
-        CommandError: a named item was not refused, or too many fit.
+        CommandError: a named item was not rejected, or too many fit.
     """
     if named:
         return [item for text in named for item in await find_at(settings, text, service)]
@@ -39,27 +45,29 @@ async def choose(
     return found
 
 
-async def find_at(settings: Settings, text: str, service: str | None) -> list[Refused]:
-    """The refused items that `topic/partition/offset[#index]` names.
+async def find_at(settings: Settings, text: str, service: str | None) -> list[RejectedItem]:
+    """The rejected items that `topic/partition/offset[#index]` names.
 
     Raises:
         CommandError: there is none; says what there is of the record.
     """
     spot = spot_of(text)
     at = spot.coordinates
-    filters = Filters((at.topic,), at.partition, at.offset, spot.index)
+    filters = RejectedFilter((at.topic,), at.partition, at.offset, spot.index)
     services = chosen_services(service) if service else readers_of(at.topic)
     found = await find_all(settings, services, filters, RESEND_ITEMS_MAX)
     if not found:
         others = await find_all(settings, services, replace(filters, index=None), RESEND_ITEMS_MAX)
         there = ", ".join(str(item.spot) for item in others) or "nothing of that record"
-        raise CommandError(f"{text} was not refused; refused was {there}")
+        raise CommandError(f"{text} was not rejected; rejected was {there}")
     return sorted(found, key=lambda item: (item.service, item.index))
 
 
-async def with_bytes(settings: Settings, items: Sequence[Refused]) -> list[tuple[Refused, Bytes]]:
+async def with_bytes(
+    settings: Settings, items: Sequence[RejectedItem]
+) -> list[tuple[RejectedItem, OriginalBytes]]:
     """The items, each with what it came as."""
-    whole: list[tuple[Refused, Bytes]] = []
+    whole: list[tuple[RejectedItem, OriginalBytes]] = []
     for service in dict.fromkeys(item.service for item in items):
         its = [item for item in items if item.service == service]
         async with opened(settings, service) as connection:

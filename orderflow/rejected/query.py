@@ -1,4 +1,4 @@
-"""Refused items as the services keep them: found by filter, and read back whole."""
+"""Rejected items in the tables of the services: find by filter, read the original bytes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ SQL = load(Path(__file__).parent / "query.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """Which refused items; None leaves a filter out, `until` is not included."""
+class RejectedFilter:
+    """Which rejected items; None leaves a filter out, `until` is not included."""
 
     topics: tuple[str, ...] | None = None
     partition: int | None = None
@@ -38,8 +38,8 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """One refused item, without its bytes. `carrier` is the index of the item that holds them."""
+class RejectedItem:
+    """One rejected item without its original bytes; the item at index `carrier` holds them."""
 
     service: str
     coordinates: Coordinates
@@ -66,21 +66,21 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Bytes:
-    """What a refused item came as."""
+class OriginalBytes:
+    """Key, headers and value of a rejected item, as received."""
 
     key: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     value: bytes | None
 
 
-Originals = dict[tuple[Coordinates, int], Bytes]
+Originals = dict[tuple[Coordinates, int], OriginalBytes]
 
 
 async def find(
-    connection: asyncpg.Connection, service: str, filters: Filters, limit: int
-) -> list[Refused]:
-    """Refused items of one service, newest first."""
+    connection: asyncpg.Connection, service: str, filters: RejectedFilter, limit: int
+) -> list[RejectedItem]:
+    """Rejected items of one service, newest first."""
     keys, texts = _names(filters)
     # What stands in a bulk command may be about another of its items: those are looked into.
     most = None if filters.order else limit
@@ -98,18 +98,20 @@ async def find(
         filters.until,
         most,
     )
-    found = [_refused(service, row) for row in rows]
+    found = [_rejected_item(service, row) for row in rows]
     if filters.order:
         found = await _about(connection, found, filters.order[1])
     return found[:limit]
 
 
-async def read_originals(connection: asyncpg.Connection, items: Sequence[Refused]) -> Originals:
+async def read_originals(
+    connection: asyncpg.Connection, items: Sequence[RejectedItem]
+) -> Originals:
     """The bytes of the items, by coordinates and the index of the item that holds them."""
     carriers = {(item.coordinates, item.carrier) for item in items}
     rows = await connection.fetch(SQL["read_originals"], *columns(carriers))
     return {
-        (Coordinates(row["topic"], row["partition"], row["offset"]), row["index"]): Bytes(
+        (Coordinates(row["topic"], row["partition"], row["offset"]), row["index"]): OriginalBytes(
             row["key"], tuple(unpack_headers(row["headers"])), row["value"]
         )
         for row in rows
@@ -146,7 +148,7 @@ def _numbers(item: tuple[Coordinates, int]) -> tuple[int, int, int]:
     return at.partition, at.offset, index
 
 
-def _names(filters: Filters) -> tuple[list[bytes] | None, list[bytes] | None]:
+def _names(filters: RejectedFilter) -> tuple[list[bytes] | None, list[bytes] | None]:
     """Keys that an item fits by, and texts that otherwise stand in its value."""
     if filters.key is not None:
         return [filters.key.encode()], None
@@ -158,8 +160,8 @@ def _names(filters: Filters) -> tuple[list[bytes] | None, list[bytes] | None]:
 
 
 async def _about(
-    connection: asyncpg.Connection, found: list[Refused], number: str
-) -> list[Refused]:
+    connection: asyncpg.Connection, found: list[RejectedItem], number: str
+) -> list[RejectedItem]:
     """Those that are about the order: of a bulk command, the items that name it themselves."""
     doubtful = [item for item in found if item.of_many and not item.fits_by_key]
     originals = await read_originals(connection, doubtful)
@@ -175,12 +177,12 @@ def _names_it(value: bytes | None, index: int, number: str) -> bool:
     try:
         item = orjson.loads(value or b"null")["items"][index]
     except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
-        return True  # What cannot be told apart is shown rather than hidden.
+        return True  # An item whose order is unclear is listed rather than hidden.
     return orjson.dumps(number) in orjson.dumps(item)
 
 
-def _refused(service: str, row: asyncpg.Record) -> Refused:
-    return Refused(
+def _rejected_item(service: str, row: asyncpg.Record) -> RejectedItem:
+    return RejectedItem(
         service,
         Coordinates(row["topic"], row["partition"], row["offset"]),
         row["index"],

@@ -36,7 +36,7 @@ SELECT r.item_id, r.topic, r.partition, r."offset", r.index, r.key, r.type, r.re
  LIMIT $11;
 
 -- name: lock_rejected
--- Refused items, so that nobody else sends them again in this moment.
+-- Rejected items: locked, so that no other run sends them at the same time.
 -- $1 topics, $2 partitions, $3 offsets, $4 indexes (pairwise)
 SELECT
   FROM rejected

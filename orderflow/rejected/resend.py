@@ -1,8 +1,8 @@
-"""Refused items published again, as they came, to the partition they came from.
+"""Publish rejected items again, with their original bytes, to their original partition.
 
-In this order: lock the items, publish, wait until every replica that must has the records, write
-the act down, commit. A death in between leaves a record without its act, and the next try sends it
-once more: the same item under the same id, so its effect is not repeated.
+The order is: lock the items, publish, wait for the acknowledgements, write the audit, commit. If
+the process dies in between, a record has no act in the audit, and the next run sends the record
+once more: the item has the same id, so its effect is not repeated.
 """
 
 import asyncio
@@ -14,13 +14,12 @@ from typing import Any, Protocol
 import asyncpg
 from aiokafka.errors import KafkaError
 
-from orderflow.console.audit_options import Signature
-from orderflow.rejected.query import SQL, Originals, Refused, columns, read_originals
+from orderflow.rejected.query import SQL, Originals, RejectedItem, columns, read_originals
 from services.runtime.config.settings import Settings
 from services.runtime.messages.item_subset import ITEMS_HEADER, items_header
 from services.runtime.messages.records import Coordinates
 from services.runtime.operations import audit
-from services.runtime.operations.audit import Act
+from services.runtime.operations.audit import Act, Signature
 
 CHUNK_ITEMS = 100
 ACT = "rejected.resend"
@@ -35,10 +34,10 @@ class Producer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """A record to publish again, for these refused items of it. `topic` is the catalogue's name."""
+class ResentMessage:
+    """A record to publish again for these rejected items; `topic` is the catalogue's name."""
 
-    items: tuple[Refused, ...]
+    items: tuple[RejectedItem, ...]
     key: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     value: bytes | None
@@ -53,7 +52,7 @@ class Message:
 class Sent:
     """What became of a message: where it lies now, or why Kafka did not take it."""
 
-    message: Message
+    message: ResentMessage
     to: Coordinates | None = None
     error: str | None = None
 
@@ -70,8 +69,8 @@ class Resend:
     _placed: dict[tuple[Coordinates, int], Sent] = field(default_factory=dict)
 
     async def plan(
-        self, connection: asyncpg.Connection, items: Sequence[Refused]
-    ) -> AsyncIterator[Message]:
+        self, connection: asyncpg.Connection, items: Sequence[RejectedItem]
+    ) -> AsyncIterator[ResentMessage]:
         """What would be published, oldest first."""
         due = [item for item in items if self.again or not item.resent_times]
         for chunk in _chunks(due):
@@ -79,57 +78,63 @@ class Resend:
                 yield message
 
     async def send(
-        self, connection: asyncpg.Connection, producer: Producer, items: Sequence[Refused]
+        self, connection: asyncpg.Connection, producer: Producer, items: Sequence[RejectedItem]
     ) -> AsyncIterator[Sent]:
         """Publish and write down, chunk by chunk, oldest first."""
         for chunk in _chunks(items):
             async with connection.transaction():
                 due = await self._lock(connection, chunk)
                 messages = self._messages(due, await read_originals(connection, due))
-                told = await self._publish(producer, list(messages))
-                await audit.write(connection, [act for sent in told for act in self._acts(sent)])
-            for sent in told:
+                sent_now = await self._publish(producer, list(messages))
+                await audit.write(
+                    connection, [act for sent in sent_now for act in self._acts(sent)]
+                )
+            for sent in sent_now:
                 yield sent
 
     async def _lock(
-        self, connection: asyncpg.Connection, chunk: Sequence[Refused]
-    ) -> list[Refused]:
-        """Those of the items that nobody has sent again by now."""
+        self, connection: asyncpg.Connection, chunk: Sequence[RejectedItem]
+    ) -> list[RejectedItem]:
+        """Lock the items; returns those that were not sent again meanwhile."""
         wanted = columns((item.coordinates, item.index) for item in chunk)
         await connection.fetch(SQL["lock_rejected"], *wanted)
         rows = await connection.fetch(SQL["find_resent"], *wanted)
         done = {(r["topic"], r["partition"], r["offset"], r["index"]) for r in rows}
         return [item for item in chunk if self.again or _where(item) not in done]
 
-    def _messages(self, items: Sequence[Refused], originals: Originals) -> Iterator[Message]:
+    def _messages(
+        self, items: Sequence[RejectedItem], originals: Originals
+    ) -> Iterator[ResentMessage]:
         """One for each original: the items that have it in common go in one record."""
-        shared: dict[tuple[Coordinates, int], list[Refused]] = {}
+        shared: dict[tuple[Coordinates, int], list[RejectedItem]] = {}
         for item in items:
             shared.setdefault((item.coordinates, item.carrier), []).append(item)
         for where, together in shared.items():
             original = originals[where]
-            message = Message(tuple(together), original.key, original.headers, original.value)
+            message = ResentMessage(tuple(together), original.key, original.headers, original.value)
             yield replace(
                 message,
                 headers=tuple(_headers(message)),
                 value=original.value if self.value is None else self.value,
             )
 
-    async def _publish(self, producer: Producer, messages: Sequence[Message]) -> list[Sent]:
+    async def _publish(self, producer: Producer, messages: Sequence[ResentMessage]) -> list[Sent]:
         """Hand all over before waiting for any: one partition's keep their order."""
         futures = [await self._hand_over(producer, message) for message in messages]
-        told = []
+        done = []
         for message, future in zip(messages, futures, strict=True):
             sent = future if isinstance(future, Sent) else await _await_place(message, future)
-            told.append(sent)
+            done.append(sent)
             self._placed[message.coordinates, message.items[0].carrier] = sent
-        return told
+        return done
 
-    async def _hand_over(self, producer: Producer, message: Message) -> Any:
+    async def _hand_over(self, producer: Producer, message: ResentMessage) -> Any:
         at = message.coordinates
         known = self._placed.get((at, message.items[0].carrier))
         if known and known.to and known.message.items[0].service != message.items[0].service:
-            return Sent(message, known.to)  # Another service refused it too, and reads it there.
+            return Sent(
+                message, known.to
+            )  # Another service rejected the record too, and reads it there.
         try:
             return await producer.send(
                 self.settings.topic(at.topic),
@@ -161,7 +166,7 @@ class Resend:
             )
 
 
-def _headers(message: Message) -> Iterator[tuple[str, bytes]]:
+def _headers(message: ResentMessage) -> Iterator[tuple[str, bytes]]:
     """The original's headers; an id where it had none, and which of many items are meant.
 
     Without an id, where a record lies is its identity, and each sending would be another item.
@@ -174,7 +179,7 @@ def _headers(message: Message) -> Iterator[tuple[str, bytes]]:
         yield items_header([item.index for item in message.items])
 
 
-async def _await_place(message: Message, future: "asyncio.Future[Any]") -> Sent:
+async def _await_place(message: ResentMessage, future: "asyncio.Future[Any]") -> Sent:
     try:
         placed = await future
     except KafkaError as error:
@@ -183,19 +188,19 @@ async def _await_place(message: Message, future: "asyncio.Future[Any]") -> Sent:
     return Sent(message, Coordinates(at.topic, placed.partition, placed.offset))
 
 
-def _chunks(items: Iterable[Refused]) -> Iterator[list[Refused]]:
+def _chunks(items: Iterable[RejectedItem]) -> Iterator[list[RejectedItem]]:
     """In the order they first came, a partition after the other."""
     ordered = sorted(items, key=_where)
     for start in range(0, len(ordered), CHUNK_ITEMS):
         yield ordered[start : start + CHUNK_ITEMS]
 
 
-def _where(item: Refused) -> tuple[str, int, int, int]:
+def _where(item: RejectedItem) -> tuple[str, int, int, int]:
     at = item.coordinates
     return at.topic, at.partition, at.offset, item.index
 
 
-def places(message: Message) -> str:
+def places(message: ResentMessage) -> str:
     """The items of a message, for a person: `topic/partition/offset#0,2`."""
     first = message.items[0]
     if not first.of_many:

@@ -9,12 +9,12 @@ from rich.text import Text
 
 from orderflow.console.originals import headers_as_json, show_record, text_of, value_as_json
 from orderflow.console.terminal import out
-from orderflow.rejected.query import Bytes, Refused
+from orderflow.rejected.query import OriginalBytes, RejectedItem
 from orderflow.rejected.resend import Sent, places
 
 
-def show_list(items: Sequence[Refused]) -> None:
-    """Two lines an item: what it is and why it was refused, then the reason in words."""
+def show_list(items: Sequence[RejectedItem]) -> None:
+    """Two lines an item: what it is and why it was rejected, then the reason in words."""
     rows = [_cells(item) for item in items]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for item, row in zip(items, rows, strict=True):
@@ -24,7 +24,7 @@ def show_list(items: Sequence[Refused]) -> None:
         out.print(Text(f"    {item.detail}", "dim" if item.resent_times else ""))
 
 
-def _cells(item: Refused) -> tuple[str, ...]:
+def _cells(item: RejectedItem) -> tuple[str, ...]:
     return (
         f"{item.rejected_at.astimezone(UTC):%Y-%m-%d %H:%MZ}",
         spot(item),
@@ -35,14 +35,14 @@ def _cells(item: Refused) -> tuple[str, ...]:
     )
 
 
-def spot(item: Refused) -> str:
+def spot(item: RejectedItem) -> str:
     """Where it lies; with its index where its message holds many."""
     return str(item.spot if item.of_many else item.coordinates)
 
 
-def show(item: Refused, original: Bytes) -> None:
-    """One refused item whole."""
-    out.print(f"[bold]{escape(spot(item))}[/] refused by {item.service}")
+def show(item: RejectedItem, original: OriginalBytes) -> None:
+    """One rejected item whole."""
+    out.print(f"[bold]{escape(spot(item))}[/] rejected by {item.service}")
     lines = {
         "reason": f"{item.reason}: {item.detail}",
         "rejected": _second(item.rejected_at) + "Z",
@@ -61,13 +61,13 @@ def show(item: Refused, original: Bytes) -> None:
     show_record(original.headers, original.value, item.index if item.of_many else None)
 
 
-def _resent(item: Refused) -> str:
+def _resent(item: RejectedItem) -> str:
     if not item.resent_times or item.resent_at is None:
         return "never"
     return f"{item.resent_times}x, last {_second(item.resent_at)}Z (`orderflow acts`)"
 
 
-def as_json(item: Refused) -> dict[str, Any]:
+def as_json(item: RejectedItem) -> dict[str, Any]:
     """An item for scripts."""
     at = item.coordinates
     return {
@@ -91,7 +91,7 @@ def as_json(item: Refused) -> dict[str, Any]:
     }
 
 
-def original_as_json(original: Bytes) -> dict[str, Any]:
+def original_as_json(original: OriginalBytes) -> dict[str, Any]:
     """What an item came as, for scripts."""
     return {
         "original_headers": headers_as_json(original.headers),

@@ -17,7 +17,7 @@ RATIO_PLACES = 2
 
 
 def to_csv(report: Report) -> str:
-    """Comma-separated, with a header line; an empty field = not told."""
+    """Comma-separated, with a header line; an empty field = unknown."""
     columns = columns_of(report)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

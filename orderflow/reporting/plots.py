@@ -177,7 +177,7 @@ def _days(rows: Sequence[Figures]) -> dict[date, Figures]:
 
 
 def _bin_days(days: dict[date, Figures]) -> int:
-    """Days per bar, so that no picture has more bars than can be told apart."""
+    """Days per bar, so that no picture has too many bars to read."""
     delivered = [day for day, row in days.items() if row.parcels_delivered]
     span = (max(delivered) - min(delivered)).days + 1 if delivered else 1
     fitting = (width for width in (1, 7, 28) if span / width <= BARS_MAX)

@@ -166,7 +166,7 @@ def _headers(
 
 
 def _encoded(value: Mapping[str, Any], topic: str) -> bytes:
-    """The value as it is published; what Kafka would not take is told of by its line."""
+    """The value as it is published; a value that Kafka would not take is reported with its line."""
     try:
         encoded = orjson.dumps(value, default=_number)
     except TypeError as error:

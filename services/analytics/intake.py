@@ -101,8 +101,8 @@ def unread_keys(unread: UnreadEvent) -> frozenset[str]:
 
 def _read(intake: Intake, batch: Batch, record: Original, index: int) -> None:
     ref = ItemRef(record.coordinates, index)
-    if ref in batch.doomed:
-        intake.unread.append(UnreadEvent(record, index, batch.doomed[ref]))
+    if ref in batch.known_failures:
+        intake.unread.append(UnreadEvent(record, index, batch.known_failures[ref]))
         return
     try:
         intake.events.append(ReadEvent(record, read_news(record)))

@@ -76,7 +76,9 @@ class ClaimBatches:
         keys = await store.find_expired(connection, batch.now, SWEEP_ITEMS)
         if not keys:
             return 0
-        unit = await self._work(connection, Intake(revisited=keys, doomed=batch.doomed), batch)
+        unit = await self._work(
+            connection, Intake(revisited=keys, known_failures=batch.known_failures), batch
+        )
         await store.forget_orders(connection, ids_in(keys, ORDER))
         await store.forget_anchors(connection, keys)
         ended = sum(each.decision.outcome is not Outcome.WAITING for each in unit.decided)

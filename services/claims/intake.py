@@ -79,7 +79,7 @@ class Intake:
     revisited: set[str] = field(default_factory=set)
     """Keys whose waiting items are decided again without news: their time may be over."""
     unread: list[UnreadItem] = field(default_factory=list)
-    doomed: Mapping[ItemRef, Failure] = field(default_factory=dict)
+    known_failures: Mapping[ItemRef, Failure] = field(default_factory=dict)
     without_news: list[ItemRef] = field(default_factory=list)
     """Records that were read and say nothing that this service keeps."""
 
@@ -134,7 +134,7 @@ def read(batch: Batch, senders: AllowedSources = ANYBODY) -> Intake:
     Raises:
         ItemFailed: a record cannot be read for a reason that is not its sender's.
     """
-    intake = Intake(doomed=batch.doomed)
+    intake = Intake(known_failures=batch.known_failures)
     for row in batch.retried:
         if row.position in batch.dismissed:
             intake.refused.append(_dismissal(row, batch.dismissed[row.position]))
@@ -147,8 +147,8 @@ def read(batch: Batch, senders: AllowedSources = ANYBODY) -> Intake:
 
 def _read(intake: Intake, record: Original, index: int, senders: AllowedSources) -> None:
     ref = ItemRef(record.coordinates, index)
-    if ref in intake.doomed:
-        intake.unread.append(UnreadItem(record, index, intake.doomed[ref]))
+    if ref in intake.known_failures:
+        intake.unread.append(UnreadItem(record, index, intake.known_failures[ref]))
         return
     try:
         # The sender of an item that was read before was checked then; a whole record's was not.

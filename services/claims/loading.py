@@ -288,8 +288,8 @@ def _tasks(rows: Sequence[Waiting], intake: Intake, loaded: Loaded) -> Collectio
     tasks = []
     for row in rows:
         ref = ItemRef(row.original.coordinates, row.index)
-        if ref in intake.doomed:
-            failure = intake.doomed[ref]
+        if ref in intake.known_failures:
+            failure = intake.known_failures[ref]
             loaded.unread.append(UnreadItem(row.original, row.index, failure, row.waits_for))
             loaded.ended.append(row.item_id)
             continue

@@ -28,7 +28,9 @@ from services.runtime.rejections import Rejection
 def read_records(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
     """The items of the batch's records; a record that is known to fail as a whole is not read."""
     for record in batch.records:
-        failure = batch.doomed and batch.doomed.get(ItemRef(record.coordinates, WHOLE))
+        failure = batch.known_failures and batch.known_failures.get(
+            ItemRef(record.coordinates, WHOLE)
+        )
         if failure:
             yield Unread(record, WHOLE, readable_envelope(record), failure)
         else:
@@ -38,7 +40,7 @@ def read_records(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
 def read_retried(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
     """The parked items of the batch, in queue order; those that an operator ends are refusals."""
     for row in batch.retried:
-        failure = batch.doomed and batch.doomed.get(row.ref)
+        failure = batch.known_failures and batch.known_failures.get(row.ref)
         if row.position in batch.dismissed:
             yield _dismissal(batch, row)
         elif failure:

@@ -1,4 +1,4 @@
-"""How items end that change nothing: refused by a rule, unread, or after too long a wait."""
+"""Ends of items: outcomes and rejections, and their metrics and log entries."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from services.runtime.waiting.store import Waiting
 
 
 def has_outcome(decided: Decided) -> bool:
-    """Commands are answered, each once and when it is final; scans and claim copies are not."""
+    """Whether an item has an outcome record: every command, once its outcome is final."""
     is_command = decided.asked.item.original.coordinates.topic == COMMANDS
     return is_command and decided.decision.outcome is not Outcome.WAITING
 
 
 def rejection_of(decided: Decided) -> Rejection | None:
-    """A refusal by a rule as a record for the sender; None for any other outcome."""
+    """The rejection of an item that a rule refused; None for any other outcome."""
     decision, item = decided.decision, decided.asked.item
     if decision.outcome is not Outcome.REJECTED or decision.reason is None:
         return None
@@ -55,14 +55,14 @@ def _bulk_pointer(item: Item) -> str:
 
 
 def refused_outcomes(refused: Sequence[Rejection], now: datetime) -> Iterator[Outgoing]:
-    """Outcomes of commands that were refused without a decision."""
+    """Outcome records of commands that were rejected without a decision."""
     for refusal in refused:
         if refusal.original.coordinates.topic == COMMANDS:
             yield encode.refusal_record(_unread(refusal), refusal.reason, refusal.detail, now)
 
 
 def expiry_of(row: Waiting, entry: Entry) -> Rejection:
-    """The end of what has waited too long."""
+    """The rejection of an item that has waited too long."""
     item = entry.item if isinstance(entry, Asked) else _unread(entry)
     is_tracking = row.original.coordinates.topic == TRACKING
     reason = Reason.NUMBER_NOT_OWNED if is_tracking else Reason.ORDER_NOT_FOUND
@@ -85,12 +85,12 @@ def _unread(refusal: Rejection | Unread) -> Item:
 
 SERVICE = "orders"
 
-# What somebody may ask about; the rest is in the events and outcomes themselves.
+# Ends that are logged; the others are in the events and outcomes.
 _LOGGED = {Outcome.REJECTED: item_log.REJECTED, Outcome.WAITING: item_log.WAITS}
 
 
 def tell(metrics: Metrics, decided: Sequence[Decided], refused: Sequence[Rejection]) -> None:
-    """Count and log the items of one batch. Before the commit: a retried batch is told twice."""
+    """Count and log the items of one batch; before the commit, so a retried batch counts twice."""
     ended: Counter[tuple[str, str, str]] = Counter()
     for each in decided:
         item, decision = each.asked.item, each.decision

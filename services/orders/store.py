@@ -26,14 +26,14 @@ SQL = load(Path(__file__).parent / "sql")
 
 
 def _day_or_moment(_: type, written: str) -> date:
-    """The only kind of value that msgspec leaves to us: see `domain.scans.DayOrMoment`."""
+    """Decode the one type that msgspec cannot: see `domain.tracking.scan.DayOrMoment`."""
     is_day = len(written) == len("2026-03-01")
     return date.fromisoformat(written) if is_day else datetime.fromisoformat(written)
 
 
 _ORDER = msgspec.json.Decoder(Order, dec_hook=_day_or_moment)
 _PARCEL = msgspec.json.Decoder(Parcel, dec_hook=_day_or_moment)
-_TOLD = msgspec.json.Decoder(Published)
+_PUBLISHED = msgspec.json.Decoder(Published)
 _DOCUMENT = msgspec.json.Encoder()
 
 # Orders are found by number through their id, so only the other names have rows.
@@ -42,12 +42,12 @@ STORED_KINDS = (ReferenceKind.EXTERNAL_ID, ReferenceKind.ORDER_NAME)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was locked for a batch; a None value is a placeholder somebody waits on."""
+    """Rows locked for a batch; None is the placeholder of an order that an item waits for."""
 
     orders: Mapping[Uuid, Order | None] = field(default_factory=dict)
     parcels: Mapping[str, Parcel] = field(default_factory=dict)
     references: Mapping[Reference, Uuid | None] = field(default_factory=dict)
-    told: Mapping[Uuid, Published] = field(default_factory=dict)
+    published: Mapping[Uuid, Published] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,9 @@ def _stored(row: Record) -> Stored:
             _reference(each): str(each["order_id"]) if each["order_id"] else None
             for each in row["named"] or ()
         },
-        told={str(each["order_id"]): _told(each["told"]) for each in orders if each["told"]},
+        published={
+            str(each["order_id"]): _published(each["told"]) for each in orders if each["told"]
+        },
     )
 
 
@@ -135,13 +137,13 @@ def _order(row: Record) -> Order | None:
         return None
     order = _ORDER.decode(row["document"])
     if row["told"]:
-        order = raised(order, _told(row["told"]))
+        order = raised(order, _published(row["told"]))
     return replace(order, applied=_unpack(row["applied"]))
 
 
-@lru_cache(maxsize=1024)  # Read for each item of an order, and long where much was told.
-def _told(document: str) -> Published:
-    return _TOLD.decode(document)
+@lru_cache(maxsize=1024)  # Read for each item of an order, and long after a restore.
+def _published(document: str) -> Published:
+    return _PUBLISHED.decode(document)
 
 
 def _reference_columns(references: Iterable[Reference]) -> tuple[list[str], list[str], list[str]]:

@@ -70,7 +70,7 @@ class UnitOfWork:
             orders=self.orders,
             parcels=self.parcels,
             references=self.references,
-            told=self.told,
+            published=self.told,
         )
 
     @classmethod
@@ -88,7 +88,7 @@ class UnitOfWork:
             for id_, order in orders.items()
         }
         references |= {name: id_ for name, id_ in stored.references.items() if id_}
-        unit = cls(now, gate, orders, dict(stored.parcels), references, stored.told)
+        unit = cls(now, gate, orders, dict(stored.parcels), references, stored.published)
         for row, entry in waits:
             if isinstance(entry, Asked):
                 unit._await(row.waits_for, entry)

@@ -16,7 +16,7 @@ from services.runtime.clock import SystemClock, clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.consumer.chunking import BatchLimits, Weigh, one_order
 from services.runtime.consumer.consumer import ApplyBatch, BatchConsumer
-from services.runtime.consumer.stall_monitor import LogWatch
+from services.runtime.consumer.stall_monitor import LogMonitor
 from services.runtime.consumer.subscriber import subscribe
 from services.runtime.kafka.clients import make_broker_probe
 from services.runtime.kafka.diagnosis import translate_errors
@@ -28,7 +28,7 @@ from services.runtime.outbox.wiring import ways_of
 from services.runtime.parking.retry_loop import RetryLoop
 from services.runtime.partitions.assignment import Assignment
 from services.runtime.partitions.circuit_breaker import limits_of
-from services.runtime.partitions.committed_offsets import TELL_SECONDS
+from services.runtime.partitions.committed_offsets import COMMIT_SECONDS
 from services.runtime.postgres import migrate
 from services.runtime.postgres.connections import Pool, create_pool
 from services.runtime.retry import backoff_seconds, is_transient
@@ -69,7 +69,7 @@ class Service:
         self._relay_task: asyncio.Task[None] | None = None
         self._consumer: BatchConsumer | None = None
         self._subscriber: Any = None
-        self._watch: LogWatch | None = None
+        self._watch: LogMonitor | None = None
         self._tables = TableGauges(name, self.metrics, settings.outbox_shards)
         self._is_leaving = False
         # What the start waits for, as its last try told it.
@@ -118,12 +118,12 @@ class Service:
     async def _leave(self) -> None:
         self._is_leaving = True
         if self._consumer:
-            self._consumer.assignment.leave()
+            self._consumer.assignment.stop_seeking()
             await self._tell_kafka()
         if self._broker:
             await self._broker.stop()
         if self._consumer:
-            await self._consumer.assignment.let_go(self._consumer.assignment.partitions)
+            await self._consumer.assignment.release_all()
         if self._relay and self._relay_task:
             self._relay.drain()
             await self._relay_task
@@ -137,7 +137,7 @@ class Service:
                 if not is_transient(error):
                     raise
                 self._awaited = str(error)
-                log.warning("server_awaited", service=self.name, error=repr(error))
+                log.warning("waiting_for_server", service=self.name, error=repr(error))
                 await asyncio.sleep(backoff_seconds(attempt))
                 attempt += 1
 
@@ -176,8 +176,8 @@ class Service:
                 group=self._settings.consumer_group(self.name),
                 pool=pool,
                 metrics=self.metrics,
-                fuse_limits=limits_of(self._settings),
-                careful_records=self._settings.batch_max_records,
+                breaker_limits=limits_of(self._settings),
+                guarded_records=self._settings.batch_max_records,
             ),
             topic_prefix=self._settings.kafka_topic_prefix,
             pool=batches_pool,
@@ -209,9 +209,11 @@ class Service:
             committed=relay.wake,
         )
 
-    def _make_watch(self, consumer: BatchConsumer) -> LogWatch:
+    def _make_watch(self, consumer: BatchConsumer) -> LogMonitor:
         surveyor = make_broker_probe(self._settings)
-        return LogWatch(consumer.assignment, consumer.polls, surveyor, self._settings.stall_seconds)
+        return LogMonitor(
+            consumer.assignment, consumer.poll_monitor, surveyor, self._settings.stall_seconds
+        )
 
     # Work beside the batches.
 
@@ -232,7 +234,7 @@ class Service:
 
     async def _tell_kafka_forever(self) -> None:
         while True:
-            await asyncio.sleep(TELL_SECONDS)
+            await asyncio.sleep(COMMIT_SECONDS)
             if self._is_leaving:
                 return
             await self._tell_kafka()
@@ -241,15 +243,15 @@ class Service:
         """Monitors alone read it: it ends nothing where it fails, and holds up no stop."""
         assert self._consumer is not None
         try:
-            async with asyncio.timeout(TELL_SECONDS):
-                await self._consumer.assignment.tell_kafka()
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._consumer.assignment.commit_offsets()
         except Exception as error:  # noqa: BLE001 - told again a second later
-            log.warning("kafka_not_told", service=self.name, error=repr(error))
+            log.warning("offset_commit_failed", service=self.name, error=repr(error))
 
     async def _measure_partitions(self) -> None:
         assert self._consumer is not None
         self._consumer.assignment.measure_lag(int(time.time() * 1000))
-        await self._consumer.assignment.look_for_resumed()
+        await self._consumer.assignment.resume_stopped()
 
     async def _measure_tables(self) -> None:
         assert self._pool is not None
@@ -290,10 +292,10 @@ class Service:
     async def _partitions_are_placed(self) -> CheckResult:
         if self._consumer is None:
             return False, "not started yet"
-        return self._consumer.assignment.told(self._watch.missing if self._watch else ())
+        return self._consumer.assignment.check(self._watch.missing if self._watch else ())
 
     async def _batches_go_through(self) -> CheckResult:
-        return self._consumer.told() if self._consumer else (True, "nothing is retried")
+        return self._consumer.check() if self._consumer else (True, "nothing is retried")
 
     async def _relay_publishes(self) -> CheckResult:
         trouble = self._relay.trouble if self._relay else "not started yet"

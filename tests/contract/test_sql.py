@@ -1,22 +1,19 @@
 """Every named statement runs against the migrated schema, and none is left over."""
 
-from pathlib import Path
-
 import pytest
 
 from services.runtime.config.settings import SERVICES, Settings
 from services.runtime.postgres.connections import connect
 from services.runtime.postgres.queries import load
+from tests.statements import ROOT, statement_files
 
-ROOT = Path(__file__).resolve().parents[2]
 # Run by the owner of the database before there is a schema.
 OF_THE_OWNER = {"migrate.sql"}
 
 
 def files_of(folder):
     """The .sql files of a package."""
-    found = (ROOT / "services" / folder).rglob("*.sql")
-    return sorted(path for path in found if path.parent.name != "migrations")
+    return list(statement_files(f"services/{folder}"))
 
 
 @pytest.mark.parametrize("service", SERVICES)

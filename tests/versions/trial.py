@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from tests.versions.interpreters import Interpreter
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("schemas", "services", "orderflow", "deploy", "demo", "tests")
+OURS = ("schemas", "services", "orderflow", "deploy", "demo", "tools", "tests")
 LOCK = "requirements.lock"
 
 # Everything without servers, and with them what leans most on the interpreter: a batch from Kafka

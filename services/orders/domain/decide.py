@@ -1,4 +1,4 @@
-"""The one entrance: `decide` what a command leads to."""
+"""`decide`: the decision of a command on what was read for it."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
     `now` is the business time (aware). Nothing of `world` is changed: the caller applies the
     decision's orders, parcels and references before it decides the next item.
     """
-    ledger = Recorder(world=world, item=command, now=now)
+    recorder = Recorder(world=world, item=command, now=now)
     try:
-        order_id = _carry_out(ledger, command)
+        order_id = _carry_out(recorder, command)
     except Unchanged as unchanged:
         return Decision(
             outcome=Outcome.NO_CHANGE,
@@ -62,41 +62,41 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
             waits_for=missing.waits_for,
             order_id=_order_of(world, command, now),
             # Scans of a number without an owner are kept on it; nothing else has changed.
-            parcels=tuple(ledger.parcels.values()),
+            parcels=tuple(recorder.parcels.values()),
         )
-    decision = ledger.decision(order_id)
+    decision = recorder.decision(order_id)
     if isinstance(command, RecordClaim):
         return replace(decision, outcome=Outcome.APPLIED, reason=None, detail=None)
     return decision
 
 
-def _carry_out(ledger: Recorder, command: Command) -> Uuid | None:
+def _carry_out(recorder: Recorder, command: Command) -> Uuid | None:
     match command:
         case PlaceOrder():
-            return place(ledger, command)
+            return place(recorder, command)
         case UpsertOrder():
-            return upsert(ledger, command)
+            return upsert(recorder, command)
         case UpdateOrder():
-            return update_order(ledger, command)
+            return update_order(recorder, command)
         case CancelOrder():
-            return cancel(ledger, command)
+            return cancel(recorder, command)
         case UpdateShipment():
-            return update_shipment(ledger, command)
+            return update_shipment(recorder, command)
         case UpsertAnalytics():
-            return upsert_analytics(ledger, command)
+            return upsert_analytics(recorder, command)
         case ReportTracking():
-            return report(ledger, command)
+            return report(recorder, command)
         case RecordClaim():
-            return record(ledger, command)
+            return record(recorder, command)
         case _:
             assert_never(command)
 
 
 def _order_of(world: World, command: Command, now: datetime) -> Uuid | None:
     """The order an item is about, when it changes none, for its outcome record."""
-    ledger = Recorder(world=world, item=command, now=now)
+    recorder = Recorder(world=world, item=command, now=now)
     for reference in names(command).references:
-        order = find(ledger, reference)
+        order = find(recorder, reference)
         if order is not None:
             return order.order_id
     return None

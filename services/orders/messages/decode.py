@@ -17,7 +17,7 @@ from schemas import tracking as tracking_contract
 from services.orders.domain.model.commands import Command, UpsertOrder
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.messages import claim_events, order_commands
-from services.orders.messages.carriers import standard
+from services.orders.messages.carriers import DIALECTS, standard
 from services.runtime.batch.items import WHOLE, Failure, Kind
 from services.runtime.messages.item_subset import only_items
 from services.runtime.messages.records import (
@@ -42,7 +42,7 @@ CLAIM_EVENTS = "claims.events"
 
 
 class Asked(Struct, frozen=True, gc=False):
-    """An item that can be decided."""
+    """A decoded item with its command."""
 
     item: Item
     command: Command
@@ -50,19 +50,19 @@ class Asked(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """An item whose reading raised what no message should make it raise: a bug, to be parked."""
+    """An item whose decoding raised an unexpected error: a bug, so the item is parked."""
 
     original: Original
     index: int
     envelope: Envelope
     failure: Failure
     named: Reference | None = None
-    """The order it seems to be about, where more than the record's key tells."""
+    """The order that the item seems to be about, where the record's key does not say it."""
 
 
 Entry: TypeAlias = Asked | Rejection | Unread
 
-# How each type becomes a command: from the message's body, the item and the time it is read at.
+# Builds the command of a type from body, item and the time of decoding.
 Translate: TypeAlias = Callable[[Any, Item, datetime], Command]
 
 _PLACE = Reader(contract.OrderPlace, telling=(shapes.OrderPlacement,))
@@ -84,7 +84,7 @@ READERS: Mapping[str, Reader[Any]] = {
     contract.ORDERS_FULFILL_BULK: _FULFILL,
     tracking_contract.TRACKING_REPORTED: _REPORT,
 }
-"""What reads each type; of a bulk command each of its items."""
+"""The decoder of each message type; of a bulk command, of each of its items."""
 
 _COMMANDS: Mapping[str, Translate] = {
     contract.ORDER_PLACE: lambda body, item, _: order_commands.place(_PLACE.read(body), item),
@@ -115,12 +115,15 @@ _KNOWN_TYPES = {topic: set(types) for topic, types in _BY_TOPIC.items()}
 _KNOWN_TYPES[COMMANDS].add(contract.ORDERS_FULFILL_BULK)
 _DEFAULT_TYPE = {TRACKING: tracking_contract.TRACKING_REPORTED}
 
-# A bulk command names each of its orders by id; a tracking report dates each of its scans.
-MARKS = (b'"id"', b'"occurred_at"')
+# Bytes that stand once for each order, or scan, in a message.
+MARKS = (order_commands.ORDER_MARK, *(dialect.SCAN_MARK for dialect in DIALECTS))
 
 
 def weigh(record: Any) -> int:
-    """How many orders a record may touch or events it may make, told from its bytes."""
+    """How many orders a record may change, or scans it may hold: an estimate from its bytes.
+
+    The consumer bounds batches by it before records are decoded.
+    """
     value = record.value or b""
     return max(1, *(value.count(mark) for mark in MARKS))
 

@@ -19,6 +19,9 @@ from services.runtime.twins import unsaid
 
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 
+ORDER_MARK = b'"id"'
+"""Stands once for each order in a command, also in a bulk command."""
+
 # Looked up: an enum's own call takes five times as long.
 _KINDS: Mapping[enums.IdType, ReferenceKind] = {
     each: ReferenceKind(each.value) for each in enums.IdType

@@ -44,7 +44,7 @@ class Context:
 def encode(order: Order, max_bytes: int, *, whole_claims: bool = False) -> Context:
     """The snapshot of an order in at most `max_bytes` of JSON, cut as `CUTS` says if need be.
 
-    With `whole_claims` each claim shows all that its event told: `order.snapshot` has it so.
+    With `whole_claims` each claim has the whole data of its event, as `order.snapshot` needs.
     """
     encoded = _encode(order, whole_claims=whole_claims)
     if len(encoded) <= max_bytes:

@@ -1,7 +1,7 @@
-"""Recalling: what was told of orders after the time their database was restored to.
+"""Recall: what was published of orders after the time their database was restored to.
 
-The topics know it. Read from them, it is kept with each order, so that no number is given out
-twice and no fact is told again while the commands are read and decided once more
+Read from the topics of events and stored with each order, so that no sequence number is given out
+twice and no fact is published again while the commands are decided once more
 (docs/decisions/0071).
 """
 
@@ -30,8 +30,8 @@ POLL_MS = 500
 
 
 @dataclass(slots=True)
-class Heard:
-    """What the topics tell of one order beyond its stored version."""
+class PublishedSince:
+    """What the topics hold of one order beyond its stored version."""
 
     shop: str
     order_number: str = ""
@@ -39,8 +39,8 @@ class Heard:
     sequences: dict[str, int] = field(default_factory=dict)
     events: set[int] = field(default_factory=set)
 
-    def hear(self, topic: str, event: dict[str, object]) -> None:
-        """Take an event in; order and repetition do not matter."""
+    def add(self, topic: str, event: dict[str, object]) -> None:
+        """Add an event; order and repetition do not matter."""
         order = event["context"].get("order") or {}  # type: ignore[attr-defined]
         self.order_number = order.get("order_number") or self.order_number
         self.version = max(self.version, int(str(event["order_version"])))
@@ -49,7 +49,7 @@ class Heard:
         self.events.add(digest_of(str(event["event_id"])))
 
     def as_json(self) -> str:
-        """As `domain.told.Told` is stored."""
+        """JSON of a stored `domain.model.published.Published`."""
         return orjson.dumps(
             {
                 "order_sequence": self.sequences.get(ORDERS_EVENTS, 0),
@@ -62,22 +62,22 @@ class Heard:
 
 async def recall(
     settings: Settings, connection: Connection, since: datetime | None
-) -> dict[Uuid, Heard]:
-    """Read the topics of events to their ends; returns the orders that the database is behind of.
+) -> dict[Uuid, PublishedSince]:
+    """Read the topics of events to their ends; returns the orders that were published beyond.
 
-    They are kept in the caller's transaction.
+    The result is stored in the caller's transaction.
     """
-    heard: dict[Uuid, Heard] = {}
+    found: dict[Uuid, PublishedSince] = {}
     async for records in _read(settings, since):
         events = [(record.topic, json.loads(record.value)) for record in records if record.value]
         stored = await _versions(connection, {event["order_id"] for _, event in events})
         for topic, event in events:
             order_id = event["order_id"]
             if event["order_version"] > stored.get(order_id, 0):
-                known = heard.setdefault(order_id, Heard(event["shop_slug"]))
-                known.hear(topic.removeprefix(settings.kafka_topic_prefix), event)
-    await _save(connection, heard)
-    return heard
+                known = found.setdefault(order_id, PublishedSince(event["shop_slug"]))
+                known.add(topic.removeprefix(settings.kafka_topic_prefix), event)
+    await _save(connection, found)
+    return found
 
 
 async def _versions(connection: Connection, order_ids: set[Uuid]) -> dict[Uuid, int]:
@@ -85,11 +85,11 @@ async def _versions(connection: Connection, order_ids: set[Uuid]) -> dict[Uuid, 
     return {str(row["order_id"]): row["version"] for row in rows}
 
 
-async def _save(connection: Connection, heard: dict[Uuid, Heard]) -> None:
-    rows = [(id_, each.shop, each.order_number, each.as_json()) for id_, each in heard.items()]
+async def _save(connection: Connection, found: dict[Uuid, PublishedSince]) -> None:
+    rows = [(id_, each.shop, each.order_number, each.as_json()) for id_, each in found.items()]
     for start in range(0, len(rows), ORDERS_A_STATEMENT):
         columns = zip(*rows[start : start + ORDERS_A_STATEMENT], strict=True)
-        await connection.execute(SQL["save_told"], *map(list, columns))
+        await connection.execute(SQL["save_published"], *map(list, columns))
 
 
 async def _read(

@@ -1,8 +1,8 @@
-"""Republishing: the present state of chosen orders, told again as `order.snapshot` events.
+"""Republish: publish the present state of chosen orders as `order.snapshot` events.
 
-An operator's act, in batches that are a transaction each: the orders' rows are locked as for any
-decision and the snapshots go through the outbox, so they lie in the topic where they belong among
-the orders' events. Nothing of the orders changes.
+An operator's act, in batches of one transaction each: the rows of the orders are locked as for a
+decision, and the snapshots go through the outbox, so that they are in order with the events of
+each order. No order changes.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ END = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """How far a run has come: the last order told and, where they are taken by time, its change."""
+class RunPosition:
+    """A position in a run: the last order published and, in a run by time, its time of change."""
 
     order_id: str = FIRST
     changed_at: datetime = BEGINNING
@@ -48,18 +48,18 @@ class Place:
         return f"{self.changed_at.isoformat()}/{self.order_id}"
 
     @classmethod
-    def read(cls, text: str) -> Place:
+    def read(cls, text: str) -> RunPosition:
         """The inverse of `str`.
 
         Raises:
-            ValueError: the text is none.
+            ValueError: the text is no position.
         """
         changed_at, _, order_id = text.rpartition("/")
         return cls(str(UUID(order_id)), datetime.fromisoformat(changed_at))
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class OrderFilter:
     """Which orders: those named, else those of a shop, changed in [since, until), or all."""
 
     order_ids: tuple[str, ...] = ()
@@ -67,13 +67,15 @@ class Selection:
     since: datetime | None = None
     until: datetime | None = None
 
-    async def find(self, connection: Connection, after: Place, limit: int) -> list[Place]:
-        """The next orders after a place, none at the end."""
+    async def find(
+        self, connection: Connection, after: RunPosition, limit: int
+    ) -> list[RunPosition]:
+        """The next orders after a position, none at the end."""
         statement, arguments = self._ask(after, limit)
         rows = await connection.fetch(SQL[statement], *arguments)
-        return [Place(str(row["order_id"]), row["changed_at"]) for row in rows]
+        return [RunPosition(str(row["order_id"]), row["changed_at"]) for row in rows]
 
-    def _ask(self, after: Place, limit: int) -> tuple[str, tuple[object, ...]]:
+    def _ask(self, after: RunPosition, limit: int) -> tuple[str, tuple[object, ...]]:
         if self.order_ids:
             return "find_chosen", (list(self.order_ids), after.order_id, limit)
         if self.since or self.until:
@@ -87,15 +89,15 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a run has told so far; `truncated` snapshots were cut to fit a message."""
+    """What a run has published so far; `truncated` snapshots were cut to fit a message."""
 
-    place: Place
+    place: RunPosition
     orders: int = 0
     truncated: int = 0
 
 
 class Republisher:
-    """Tells orders again, at most `rate` a second, and never far ahead of the relay."""
+    """Publishes snapshots, at most `rate` a second, and never far ahead of the relay."""
 
     def __init__(
         self,
@@ -113,10 +115,12 @@ class Republisher:
         self._now = now
         self._backlog_rows = backlog_rows
 
-    async def run(self, selection: Selection, after: Place, act: Act) -> AsyncIterator[Progress]:
-        """Tell all chosen orders from after a place on; yields after each committed batch.
+    async def run(
+        self, selection: OrderFilter, after: RunPosition, act: Act
+    ) -> AsyncIterator[Progress]:
+        """Publish all chosen orders after a position; yields after each committed batch.
 
-        The act is written down in the transaction of the first.
+        The act is written to the audit in the transaction of the first batch.
         """
         progress, started = Progress(after), time.monotonic()
         while found := await selection.find(self._connection, progress.place, ORDERS_A_LOOK):
@@ -124,7 +128,7 @@ class Republisher:
                 places = found[start : start + self._batch_size()]
                 await self._until_published()
                 acts = [] if progress.orders else [act]
-                progress = await self._tell(places, acts, progress)
+                progress = await self._publish(places, acts, progress)
                 yield progress
                 ahead = progress.orders / self._rate - (time.monotonic() - started)
                 await asyncio.sleep(max(0.0, ahead))
@@ -133,7 +137,7 @@ class Republisher:
         return max(1, min(ORDERS_A_BATCH, round(self._rate)))
 
     async def _until_published(self) -> None:
-        """Wait while the relay has enough to do: events of what happens now must not queue up."""
+        """Wait while many rows are unpublished: new events must not queue behind snapshots."""
         while await self._backlog() >= self._backlog_rows:  # noqa: ASYNC110 - another process
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
@@ -141,8 +145,8 @@ class Republisher:
         found: int = await self._connection.fetchval(SQL["count_backlog"], self._backlog_rows)
         return found
 
-    async def _tell(
-        self, places: Sequence[Place], acts: Sequence[Act], before: Progress
+    async def _publish(
+        self, places: Sequence[RunPosition], acts: Sequence[Act], before: Progress
     ) -> Progress:
         now = self._now()
         async with self._connection.transaction():

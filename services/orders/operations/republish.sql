@@ -1,5 +1,5 @@
 -- name: find_all
--- Orders in id order, from after one on; placeholders have nothing to tell. $1 order id, $2 at most
+-- Orders in id order, from after one on; placeholders are left out. $1 order id, $2 at most
 SELECT order_id, changed_at
   FROM stored_order
  WHERE order_id > $1 AND (document IS NOT NULL OR old_document IS NOT NULL)

@@ -1,10 +1,10 @@
 -- name: lock_batch
--- All that a batch locks and reads (lock_rows in migrations/0007_documents_as_bytes.sql).
+-- All that a batch locks and reads (functions/lock_rows.sql).
 -- $1 shops, $2 kinds, $3 values (pairwise), $4 numbers, $5 order ids, $6 names, $7 final
 SELECT * FROM lock_rows($1, $2, $3, $4, $5, $6, $7);
 
 -- name: save_rows
--- All that a batch writes of parcels, orders and names (migrations/0008_save_rows.sql): $1, $5 and
+-- All that a batch writes of parcels, orders and names (functions/save_rows.sql): $1, $5 and
 -- $12 say of each row whether it is new.
 -- $1 new, $2 numbers, $3 documents, $4 owners: order ids as an array literal (pairwise)
 -- $5 new, $6 ids, $7 shops, $8 order numbers, $9 versions, $10 documents (null: placeholder),

@@ -1,1 +1,1 @@
-"""A batch of items, and how a failing batch is bisected."""
+"""A batch of items, and the search for the items that make a batch fail."""

@@ -1,8 +1,8 @@
-"""A batch as the services apply it, and what it reports back."""
+"""A batch as the services apply it, the positions after it, and the report that they fill."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,28 +16,49 @@ from services.runtime.batch.items import (
     QueuePosition,
     RetryResult,
 )
-from services.runtime.batch.position_step import Step
 from services.runtime.messages.records import Original
 from services.runtime.postgres.connections import Connection
 
 
 @dataclass(slots=True)
-class Tally:
-    """One partition's share of a batch."""
+class Step:
+    """The new positions of a batch's partitions, by the last records applied.
+
+    They are stored once, in the batch's transaction: by the statement that stores the batch's first
+    outgoing records, or by a separate statement where there are none.
+    """
+
+    group: str
+    columns: tuple[list[str], list[int], list[int], list[int], list[int]]
+    """Topics, partitions, offsets, timestamps in ms and checksums, pairwise."""
+    is_stored: bool = False
+
+
+NO_STEP = Step("", ([], [], [], [], []))
+
+
+@dataclass(slots=True)
+class ItemCounts:
+    """How the items of one batch ended in one partition."""
 
     decided: int = 0
     """Items that ended or wait, malformed ones included."""
     parked: int = 0
     """Items parked by their own failure, never those behind another one."""
-    malformed: Counter[str] = field(default_factory=Counter)
-    """By `ce_source`; empty where the record names none."""
+    malformed: dict[str, int] = field(default_factory=dict)
+    """Malformed items by `ce_source`; empty text where the record names none."""
+
+    @property
+    def items(self) -> int:
+        """All items but those parked behind another one."""
+        return self.decided + self.parked
 
 
 @dataclass(slots=True)
 class BatchReport:
-    """What `apply` tells of a batch, item by item; true once it is committed."""
+    """How the items of a batch ended, filled by `apply`; true once the batch is committed."""
 
-    heard: list[ItemRef] = field(default_factory=list)
+    started: list[ItemRef] = field(default_factory=list)
     """Items whose decision was begun, in that order."""
     parked: list[tuple[ItemRef, Kind]] = field(default_factory=list)
     malformed: list[tuple[ItemRef, str]] = field(default_factory=list)
@@ -45,70 +66,54 @@ class BatchReport:
     retry_results: list[RetryResult] = field(default_factory=list)
     """What became of `Batch.retried`."""
 
-    def tallies(self) -> dict[tuple[str, int], Tally]:
-        """Counts by topic (the catalogue's name) and partition."""
-        found: dict[tuple[str, int], Tally] = {}
-
-        def of(ref: ItemRef) -> Tally:
-            return found.setdefault((ref.at.topic, ref.at.partition), Tally())
-
-        failed = {ref for ref, kind in self.parked if kind is not Kind.BEHIND}
-        for ref in self.heard:
-            of(ref).decided += ref not in failed
-        for ref in failed:
-            of(ref).parked += 1
-        for ref, source in self.malformed:
-            tally = of(ref)
-            tally.decided += 1
-            tally.malformed[source] += 1
+    def counts_by_partition(self) -> dict[tuple[str, int], ItemCounts]:
+        """How the items ended, by topic (the catalogue's name) and partition."""
+        found: dict[tuple[str, int], ItemCounts] = defaultdict(ItemCounts)
+        failed = {item for item, kind in self.parked if kind is not Kind.BEHIND}
+        for item in self.started:
+            found[item.at.topic, item.at.partition].decided += item not in failed
+        for item in failed:
+            found[item.at.topic, item.at.partition].parked += 1
+        for item, source in self.malformed:
+            counts = found[item.at.topic, item.at.partition]
+            counts.decided += 1
+            counts.malformed[source] = counts.malformed.get(source, 0) + 1
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records for one transaction, each partition's in offset order; `now` is business time.
+    """What one transaction applies; `now` is business time.
 
-    Their topics are the catalogue's names, without the installation's prefix.
+    The records are in offset order within each partition. Their topics are the catalogue's names,
+    without the installation's prefix.
     """
 
     records: tuple[Original, ...]
     now: datetime
-    doomed: Mapping[ItemRef, Failure] = field(default_factory=dict)
+    known_failures: Mapping[ItemRef, Failure] = field(default_factory=dict)
     """Items known to fail: parked with these failures instead of being decided."""
     retried: tuple[Parked, ...] = ()
     """Parked items to decide again, before the records and in the order of the queue."""
     dismissed: Mapping[QueuePosition, Dismissal] = field(default_factory=dict)
-    """Those of `retried` that an operator ends: refused without a decision."""
-    heard_max: int | None = None
-    """A trial: go only so far, and tell nobody. It is rolled back."""
+    """Those of `retried` that an operator ends: rejected without a decision."""
+    stop_after: int | None = None
+    """A trial: decide only so many items; the transaction is rolled back and nothing published."""
     report: BatchReport = field(default_factory=BatchReport, compare=False)
     step: Step | None = field(default=None, compare=False)
-    """Where the batch ends; None in a trial, and where nothing came from Kafka. `Outbox.append`
-    stores it with the batch's records; the consumer does where it was not."""
+    """The positions after the batch; None in a trial, and where no record is from Kafka.
+    `Outbox.append` stores them with the batch's outgoing records; the consumer does where there
+    are none."""
 
     @property
     def caused_at(self) -> datetime | None:
-        """When Kafka took the oldest of the records; None where nothing came from Kafka."""
+        """When Kafka took the oldest record; None where no record is from Kafka."""
         return min((record.timestamp for record in self.records), default=None)
 
     @property
     def is_trial(self) -> bool:
-        """Whether it is only to see what fails."""
-        return self.heard_max is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """One try at applying records: which of their items are doomed, and how far a trial goes."""
-
-    doomed: Mapping[ItemRef, Failure] = field(default_factory=dict)
-    heard_max: int | None = None
-    report: BatchReport = field(default_factory=BatchReport)
-
-    @property
-    def is_trial(self) -> bool:
-        """Whether it is only to see what fails, and is rolled back."""
-        return self.heard_max is not None
+        """Whether the batch is applied only to see what fails, and rolled back."""
+        return self.stop_after is not None
 
 
 ApplyBatch = Callable[[Connection, Batch], Awaitable[None]]

@@ -1,113 +1,101 @@
-"""Finding the items that make a batch fail for good, so that the rest of it can go on.
+"""Find the items that make a batch fail for good, so that the rest of the batch can be applied.
 
-A write that fails does not say which item it is of. The batch is tried again with fewer and fewer
-of its items, in transactions that are rolled back, until one is left; that item is doomed, and the
-batch is applied without it.
+A write that fails does not say which item it belongs to. The batch is tried with fewer and fewer of
+its items, in transactions that are rolled back, until one item is left; that item is parked, and
+the batch is applied without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
-from services.runtime.batch.batch import BatchReport
-from services.runtime.batch.items import WHOLE, Failure, ItemFailed, ItemRef, Kind
-from services.runtime.messages.records import Coordinates
+from services.runtime.batch.batch import Batch, BatchReport
+from services.runtime.batch.items import Failure, ItemFailed, ItemRef, Kind
 from services.runtime.retry import is_contention, is_transient
 
-# A record with more culprits than these is parked from the next one on: each costs some ten tries.
-CULPRITS_MAX = 10
+# A record with more failing items than these is parked from the next one on: each of them costs
+# some ten trials.
+FAILING_MAX = 10
 
 log = structlog.get_logger(__name__)
 
-Blames = Callable[[BaseException], bool]
-
-
-class Run(Protocol):
-    """One try of the work, in a transaction of its own; with `heard_max` it is rolled back."""
-
-    async def __call__(
-        self, doomed: Mapping[ItemRef, Failure], heard_max: int | None, report: BatchReport
-    ) -> None:
-        """Apply without the doomed items; raises what the work raises."""
+Work = Callable[[Batch], Awaitable[None]]
+"""Applies a batch in a transaction, and rolls it back where the batch is a trial."""
+IsItemFault = Callable[[BaseException], bool]
 
 
 class NoItemFails(Exception):
-    """The work fails before any item is decided: the failure is no single item's."""
+    """The batch fails before any item is decided: the error, its cause, is no single item's."""
 
 
-def blames_items(cause: BaseException) -> Blames:
-    """Which errors are the fault of what is applied, after `cause` was found to be.
+def item_faults_after(first: BaseException) -> IsItemFault:
+    """Which errors are the fault of an item, where the batch failed with `first`.
 
-    Contention is nobody's, unless it was met so often in a row that it must be a bug.
+    Contention is no item's fault, unless `first` is one: it is taken for lasting then.
     """
-    endless = is_contention(cause)
-    return lambda error: not is_transient(error) or (endless and is_contention(error))
+    is_endless = is_contention(first)
+    return lambda error: not is_transient(error) or (is_endless and is_contention(error))
 
 
-async def apply_without_culprits(run: Run, cause: Exception) -> Mapping[ItemRef, Failure]:
-    """Apply what can be applied after `cause` was raised, and park the rest; returns the culprits.
+async def bisect(work: Work, batch: Batch, is_item_fault: IsItemFault | None = None) -> Batch:
+    """Apply a batch without the items that fail, which are parked; returns it as it was applied.
+
+    Without `is_item_fault` the first error decides (`item_faults_after`), and the batch is applied
+    once more after contention.
 
     Raises:
-        NoItemFails: see there; nothing is applied.
-        Exception: a fault expected to pass; nothing is applied, try again.
+        NoItemFails: nothing is applied; see the class.
+        Exception: an error that is no item's fault; nothing is applied, try again.
     """
-    doomed: dict[ItemRef, Failure] = {}
-    blames = blames_items(cause)
+    failures: Mapping[ItemRef, Failure] = batch.known_failures
     while True:
-        report = BatchReport()
+        current = replace(batch, known_failures=failures, report=BatchReport())
         try:
-            await run(doomed, None, report)
+            await work(current)
         except Exception as error:
-            if not blames(error):
+            is_first, is_item_fault = not is_item_fault, is_item_fault or item_faults_after(error)
+            if not is_item_fault(error):
                 raise
-            found = await _culprits(_Trials(run, doomed, blames), error, report.heard)
-            if doomed.keys() >= found.keys():
+            if is_first and is_contention(error):  # It may have passed by now.
+                continue
+            found = await _failing_items(_Trials(work, current, is_item_fault), error)
+            if failures.keys() >= found.keys():
                 raise NoItemFails from error
-            doomed |= found
+            failures = {**failures, **found}
         else:
-            return doomed
-
-
-async def apply_record(run: Run, at: Coordinates, cause: Exception) -> None:
-    """Apply one record without the items that fail; where it is none of them, park it unread."""
-    try:
-        await apply_without_culprits(run, cause)
-    except NoItemFails:
-        await run({ItemRef(at, WHOLE): Failure.of(Kind.WRITE, cause)}, None, BatchReport())
+            return current
 
 
 @dataclass(frozen=True, slots=True)
 class _Trials:
-    """Tries of the first so many items, without those that are doomed already."""
+    """Trials of the first items of a batch, without those that are known to fail."""
 
-    run: Run
-    doomed: Mapping[ItemRef, Failure]
-    blames: Blames
+    work: Work
+    batch: Batch
+    is_item_fault: IsItemFault
 
     async def failure_of(self, count: int) -> Exception | None:
-        """What the first `count` items make of it; None where they pass."""
+        """The error of the first `count` items; None where they succeed."""
         try:
-            await self.run(self.doomed, count, BatchReport())
+            await self.work(replace(self.batch, stop_after=count, report=BatchReport()))
         except Exception as error:
-            if not self.blames(error):
+            if not self.is_item_fault(error):
                 raise
             return error
         return None
 
 
-async def _culprits(
-    trials: _Trials, error: Exception, heard: Sequence[ItemRef]
-) -> Mapping[ItemRef, Failure]:
-    """The first item that fails; all from there on where too many have failed before it."""
+async def _failing_items(trials: _Trials, error: Exception) -> Mapping[ItemRef, Failure]:
+    """The first item that fails; all items from it on where many have failed before it."""
     if isinstance(error, ItemFailed):
         return {error.ref: _failure(error)}
-    if not heard or await trials.failure_of(0):
+    started: Sequence[ItemRef] = trials.batch.report.started
+    if not started or await trials.failure_of(0):
         return {}
-    passing, failing = 0, len(heard)
+    passing, failing = 0, len(started)
     while failing - passing > 1:
         middle = (passing + failing) // 2
         found = await trials.failure_of(middle)
@@ -117,10 +105,10 @@ async def _culprits(
             passing = middle
         else:
             failing, error = middle, found
-    are_many = len(trials.doomed) >= CULPRITS_MAX
-    guilty = heard[passing:] if are_many else heard[passing:failing]
-    log.warning("item_isolated", at=str(guilty[0].at), index=guilty[0].index, items=len(guilty))
-    return dict.fromkeys(guilty, _failure(error))
+    are_many = len(trials.batch.known_failures) >= FAILING_MAX
+    items = started[passing:] if are_many else started[passing:failing]
+    log.warning("item_isolated", at=str(items[0].at), index=items[0].index, items=len(items))
+    return dict.fromkeys(items, _failure(error))
 
 
 def _failure(error: Exception) -> Failure:

@@ -1,13 +1,12 @@
-"""What is parked, why, and where it stands in the queue."""
+"""References of items, why an item is parked, and a parked item with its place in the queue."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -58,20 +57,17 @@ class Failure:
 
     @classmethod
     def of(cls, kind: Kind, error: BaseException) -> Failure:
-        """The failure an exception tells of, in texts that Postgres can hold."""
+        """The failure that an exception shows, in texts that Postgres can store."""
         forget_rows(error)
-        told = "".join(traceback.format_exception(error))
+        frames = "".join(traceback.format_exception(error))
         what = f"{type(error).__name__}: {error}"
         return cls(
-            kind, _plain(what)[:ERROR_MAX_CHARACTERS], _plain(told)[-TRACEBACK_MAX_CHARACTERS:]
+            kind, _plain(what)[:ERROR_MAX_CHARACTERS], _plain(frames)[-TRACEBACK_MAX_CHARACTERS:]
         )
 
 
-NOTHING_DOOMED: Mapping[ItemRef, Failure] = MappingProxyType({})
-
-
 class ItemFailed(Exception):
-    """Work on one item raised after its decision; says which, so that nobody need search for it.
+    """Work on one item raised after its decision; the error names the item, so no search is needed.
 
     The original error is the cause.
     """
@@ -110,10 +106,7 @@ class ParkingCandidate:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """One row of the queue of parked items, with its parking keys.
-
-    `parked_at` is business time, the other times are those of Postgres.
-    """
+    """One row of the queue. `parked_at` is business time, the other times are the wall clock's."""
 
     position: QueuePosition
     original: Original
@@ -127,7 +120,7 @@ class Parked:
     last_tried_at: datetime
     next_try_at: datetime | None
     behind: int = 0
-    """How many rows are behind it; 0 unless `selection.find` counted them."""
+    """How many stand behind it, where that was asked."""
 
     @property
     def ref(self) -> ItemRef:

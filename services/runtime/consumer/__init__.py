@@ -1,1 +1,1 @@
-"""Kafka records in, one batch and one transaction at a time."""
+"""Polls Kafka, and applies the records in batches of one transaction each."""

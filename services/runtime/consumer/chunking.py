@@ -1,4 +1,4 @@
-"""Cutting a poll: by partition, and into batches that one transaction can hold."""
+"""Cut a poll into batches that one transaction can hold, and a batch into smaller ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Weigh = Callable[[ConsumedRecord], int]
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """What one transaction may hold: bytes of values, and orders touched as `weigh` tells."""
+    """What one transaction may hold: bytes of record values, and orders touched by `weigh`."""
 
     bytes_max: int
     orders_max: int
@@ -24,7 +24,7 @@ class BatchLimits:
 def by_partition(
     records: Sequence[ConsumedRecord],
 ) -> dict[TopicPartition, list[ConsumedRecord]]:
-    """Records by partition, in offset order as they came."""
+    """Records by partition, each partition's in the order of `records`."""
     found: dict[TopicPartition, list[ConsumedRecord]] = {}
     for record in records:
         found.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
@@ -34,7 +34,7 @@ def by_partition(
 def chunks(
     records: Sequence[ConsumedRecord], weigh: Weigh, limits: BatchLimits
 ) -> list[list[ConsumedRecord]]:
-    """Cut a poll into batches within the limits; a record above them is a batch alone."""
+    """Batches within the limits, in the order of `records`; a record above a limit is alone."""
     cut: list[list[ConsumedRecord]] = []
     size = weight = 0
     for record in records:
@@ -48,8 +48,8 @@ def chunks(
     return cut
 
 
-def parts_of(records: Sequence[ConsumedRecord]) -> list[Sequence[ConsumedRecord]]:
-    """Smaller batches of the same: each partition, else two halves; none of a single record."""
+def split_batch(records: Sequence[ConsumedRecord]) -> list[Sequence[ConsumedRecord]]:
+    """Smaller batches: one per partition, or halves of one partition; none of a single record."""
     partitions = by_partition(records)
     if len(partitions) > 1:
         return list(partitions.values())

@@ -1,20 +1,22 @@
-"""Consume batches: fence, apply and step on in one Postgres transaction per batch.
+"""Apply Kafka records in batches, each in one Postgres transaction with its fence and positions.
 
-FastStream hands over raw records of several partitions; the service's `apply` reads, decides and
-writes; this module owns the transaction and retries; `placing.py` knows where to read.
+FastStream hands over the records of a poll, of several partitions. The service's `apply` reads,
+decides and writes; this module owns the transaction and the retries; `partitions/assignment.py`
+knows where each partition is read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 from aiokafka import TopicPartition
 
-from services.runtime.batch import bisection
-from services.runtime.batch.batch import ApplyBatch, Batch, BatchReport, Try
+from services.runtime.batch.batch import ApplyBatch, Batch
+from services.runtime.batch.bisection import NoItemFails, bisect, item_faults_after
 from services.runtime.batch.items import WHOLE, Failure, ItemRef, Kind
 from services.runtime.clock import Clock
 from services.runtime.consumer.chunking import (
@@ -22,15 +24,19 @@ from services.runtime.consumer.chunking import (
     Weigh,
     by_partition,
     chunks,
-    parts_of,
+    split_batch,
 )
 from services.runtime.consumer.poll import PollMonitor
 from services.runtime.messages.records import ConsumedRecord, Original, original_of
 from services.runtime.observability.health import CheckResult
 from services.runtime.observability.metrics import Metrics
 from services.runtime.partitions.assignment import Assignment
-from services.runtime.partitions.circuit_breaker import FuseTripped, Levels, shares
-from services.runtime.partitions.crash_guard import TRIES_MAX
+from services.runtime.partitions.circuit_breaker import (
+    CircuitBreakerTripped,
+    Levels,
+    counts_by_partition,
+)
+from services.runtime.partitions.crash_guard import ATTEMPTS_MAX
 from services.runtime.postgres.connections import Connection, Pool, transaction
 from services.runtime.retry import NotTried, backoff_seconds, is_contention, is_transient
 
@@ -42,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 
 class BatchConsumer:
-    """Applies what a FastStream batch subscriber polls, exactly once in its effects."""
+    """Applies the records that a FastStream batch subscriber polls, exactly once in effect."""
 
     def __init__(
         self,
@@ -58,6 +64,7 @@ class BatchConsumer:
         metrics: Metrics,
         committed: Callable[[], None],
     ) -> None:
+        """`committed` is called after each commit: the relay has something to read."""
         self._service = service
         self._topic_prefix = topic_prefix
         self._pool = pool
@@ -69,93 +76,102 @@ class BatchConsumer:
         self._committed = committed
         self.assignment = assignment
         self._positions = assignment.positions
-        self.polls = PollMonitor()
-        # Why the batch in hand is tried again; empty when none is.
+        self.poll_monitor = PollMonitor()
         self.trouble = ""
-        self._doomed: dict[ItemRef, Failure] = {}
+        """Why the current batch is being retried; empty where none is."""
+        self._known_failures: dict[ItemRef, Failure] = {}
 
-    def told(self) -> CheckResult:
-        """Whether batches go through, and what keeps them."""
+    def check(self) -> CheckResult:
+        """Whether batches are applied, and why not."""
         if self.trouble:
             return False, f"a batch is being retried: {self.trouble}"
-        trouble = self.polls.trouble
+        trouble = self.poll_monitor.trouble
         return not trouble, f"polls fail: {trouble}" if trouble else "nothing is retried"
 
     # One poll.
 
     async def handle(self, records: Sequence[ConsumedRecord]) -> None:
-        """Apply one poll's records, in batches; returns when each partition is done or stopped."""
-        with self.polls.applying():
-            rest = await self.assignment.hear(records)
-            alone, together = self.assignment.careful.split(rest)
+        """Apply the records of one poll; returns when each partition is done or stopped."""
+        with self.poll_monitor.applying():
+            rest = await self.assignment.verify_log(records)
+            alone, together = self.assignment.states.split_guarded(rest)
             for record in alone:
-                await self._apply_alone(record)
+                await self._apply_guarded(record)
             for chunk in chunks(together, self._weigh, self._limits):
-                await self._apply_patiently(chunk)
+                await self._apply_with_retries(chunk)
 
-    async def _apply_alone(self, record: ConsumedRecord) -> None:
-        """Careful mode: it is noted that the record is tried, before it is.
+    async def _apply_guarded(self, record: ConsumedRecord) -> None:
+        """Apply one record by itself, after the attempt was recorded.
 
-        One that has killed its process again and again is parked unread.
+        A record that has killed too many processes is parked unread.
         """
         partition = TopicPartition(record.topic, record.partition)
-        slot = ItemRef(self._original(record).coordinates, WHOLE)
+        item = ItemRef(self._original(record).coordinates, WHOLE)
         if self._positions.continues(partition, record.offset):
-            tries = await self.assignment.note_alone(partition, record.offset)
-            if tries > TRIES_MAX:
-                self._doomed[slot] = Failure(Kind.CRASH, f"its process died {tries} times at it")
-        await self._apply_patiently([record])
-        self._doomed.pop(slot, None)
-        self.assignment.careful.done(partition)
+            attempts = await self.assignment.record_attempt(partition, record.offset)
+            if attempts > ATTEMPTS_MAX:
+                failure = Failure(Kind.CRASH, f"its process died {attempts} times at it")
+                self._known_failures[item] = failure
+        await self._apply_with_retries([record])
+        self._known_failures.pop(item, None)
+        if state := self.assignment.states.get(partition):
+            state.crash_guard.end_attempt()
 
-    async def _apply_patiently(self, records: Sequence[ConsumedRecord]) -> None:
-        """Retry what heals by itself, in order; find the item that does not."""
+    async def _apply_with_retries(self, records: Sequence[ConsumedRecord]) -> None:
+        """Apply a batch; retry transient errors in order, and split a batch that fails for good."""
         attempt = contentions = 0
         while True:
             try:
-                await self._apply_once(records, Try())
+                await self._apply_once(records, self._batch())
                 self.trouble = ""
                 return
             except Exception as error:  # noqa: BLE001 - retried, parked, or its partition stops
-                self.polls.fetch_ahead()  # Lag is what fetches tell, and a retry may take long.
+                self.poll_monitor.fetch_ahead()  # Fetches bring the lag; a retry may take long.
                 contentions = contentions + 1 if is_contention(error) else 0
                 is_lasting = not is_transient(error) or contentions > CONTENTIONS_MAX
-                if is_lasting and await self._part(records, error):
+                if is_lasting and await self._split(records, error):
                     self.trouble = ""
                     return
-                # What a bug raises may quote a message; the parked item has its text.
-                told = repr(error) if is_transient(error) else type(error).__name__
-                self.trouble = "" if is_contention(error) else told
+                # The text of a bug's error may quote a message; the parked item has it.
+                text = repr(error) if is_transient(error) else type(error).__name__
+                self.trouble = "" if is_contention(error) else text
                 self._metrics.transient_retries_total.labels(self._service).inc()
-                log.warning("batch_retried", error=told, attempt=attempt)
+                log.warning("batch_retried", error=text, attempt=attempt)
                 await asyncio.sleep(0 if contentions == 1 else backoff_seconds(attempt))
                 attempt += 1
 
-    async def _part(self, records: Sequence[ConsumedRecord], error: Exception) -> bool:
-        """What fails for good must hold nothing else: apply partitions alone, then halves of
-        their records, then a record without the items that fail. False where to try once more.
+    async def _split(self, records: Sequence[ConsumedRecord], error: Exception) -> bool:
+        """Apply the partitions of a failing batch by themselves, then halves of their records, then
+        a record without the items that fail. Returns False where the batch is to be retried.
         """
-        log.warning("batch_parted", records=len(records), error=type(error).__name__)
-        if isinstance(error, FuseTripped):
-            parts: Sequence[Sequence[ConsumedRecord]] = list(by_partition(records).values())
-            if len(parts) == 1:
+        log.warning("batch_split", records=len(records), error=type(error).__name__)
+        if isinstance(error, CircuitBreakerTripped):
+            batches: Sequence[Sequence[ConsumedRecord]] = list(by_partition(records).values())
+            if len(batches) == 1:
                 await self.assignment.stops.stop(error.partition, error)
                 return True
         else:
-            parts = parts_of(records)
-        for part in parts:
-            await self._apply_patiently(part)
-        return bool(parts) or await self._apply_without_culprits(records[0], error)
+            batches = split_batch(records)
+        for batch in batches:
+            await self._apply_with_retries(batch)
+        return bool(batches) or await self._bisect(records[0], error)
 
-    async def _apply_without_culprits(self, record: ConsumedRecord, error: Exception) -> bool:
-        async def run(
-            doomed: Mapping[ItemRef, Failure], heard_max: int | None, report: BatchReport
-        ) -> None:
-            await self._apply_once([record], Try(doomed, heard_max, report))
+    async def _bisect(self, record: ConsumedRecord, error: Exception) -> bool:
+        """Apply one record without the items that fail; parked unread where no item is at fault.
 
-        at = self._original(record).coordinates
+        Returns False where the record is to be retried.
+        """
+
+        async def work(batch: Batch) -> None:
+            await self._apply_once([record], batch)
+
         try:
-            await bisection.apply_record(run, at, error)
+            try:
+                await bisect(work, self._batch(), item_faults_after(error))
+            except NoItemFails:
+                whole = ItemRef(self._original(record).coordinates, WHOLE)
+                failures = {whole: Failure.of(Kind.WRITE, error)}
+                await work(replace(self._batch(), known_failures=failures))
         except Exception as last:  # noqa: BLE001 - retried, or its partition stops loudly
             if is_transient(last):
                 return False
@@ -163,44 +179,47 @@ class BatchConsumer:
             await self.assignment.stops.stop(partition, last)
         return True
 
-    async def _apply_once(self, records: Sequence[ConsumedRecord], trying: Try) -> None:
-        partitions = by_partition(records)
-        ready = {p: r for p, r in partitions.items() if self._is_ready(p, r[0].offset)}
-        lost = [p for p in partitions if p not in ready and p not in self.assignment.stops]
-        if ready:
-            lost += await self._transact(ready, trying)
-        if lost:
-            self._metrics.fence_refusals_total.labels(self._service).inc()
-            log.info("partitions_sought_again", partitions=[str(p) for p in lost])
-            self.polls.fetch_ahead()  # To look past a gap it is polled.
-            await self.assignment.place_again({p: partitions[p][0].offset for p in lost})
-        if trying.is_trial and (lost or not ready):
-            raise NotTried("its partition was placed anew, or stopped, before it was tried")
+    def _batch(self) -> Batch:
+        """A batch without records: `_apply_fenced` adds those that pass the fence."""
+        return Batch((), self._clock.now())
 
-    def _is_ready(self, partition: TopicPartition, offset: int) -> bool:
-        is_next = self._positions.continues(partition, offset)
-        return is_next and not self.assignment.careful.forbids(partition)
+    async def _apply_once(self, records: Sequence[ConsumedRecord], batch: Batch) -> None:
+        partitions = by_partition(records)
+        may_apply, stops = self.assignment.may_apply, self.assignment.stops
+        ready = {p: r for p, r in partitions.items() if may_apply(p, r[0].offset)}
+        elsewhere = [p for p in partitions if p not in ready and p not in stops]
+        if ready:
+            elsewhere += await self._transact(ready, batch)
+        if elsewhere:
+            self._metrics.fence_refusals_total.labels(self._service).inc()
+            log.info("partitions_reseeked", partitions=[str(p) for p in elsewhere])
+            self.poll_monitor.fetch_ahead()  # To look past a gap it is polled.
+            await self.assignment.reseek({p: partitions[p][0].offset for p in elsewhere})
+        if batch.is_trial and (elsewhere or not ready):
+            raise NotTried("the partition was sought again, or stopped, before the trial")
 
     async def _transact(
-        self, ready: dict[TopicPartition, list[ConsumedRecord]], trying: Try
+        self, ready: dict[TopicPartition, list[ConsumedRecord]], batch: Batch
     ) -> list[TopicPartition]:
-        """The one transaction. Returns the partitions that stand elsewhere; they wrote nothing."""
+        """Apply the records in one transaction; returns the partitions of which nothing was
+        written, because their stored position is another one.
+        """
         started = time.perf_counter()
         async with self._pool.acquire() as connection:
-            async with transaction(connection, is_trial=trying.is_trial):
+            async with transaction(connection, is_trial=batch.is_trial):
                 elsewhere = await self._positions.lock(connection, sorted(ready))
                 fenced = {p: r for p, r in ready.items() if p not in elsewhere}
-                levels = await self._apply_fenced(connection, fenced, trying) if fenced else {}
-                self.polls.fetch_ahead()  # What has come is fetched while this is committed.
+                levels = await self._apply_fenced(connection, fenced, batch) if fenced else {}
+                self.poll_monitor.fetch_ahead()  # What has come is fetched beside the commit.
                 applied = time.perf_counter()
             committed_seconds = time.perf_counter() - applied
-            if not trying.is_trial:  # The relay need not wait until the connection is tidied up.
+            if not batch.is_trial:  # The relay need not wait until the connection is given back.
                 self._committed()
-        if trying.is_trial:
+        if batch.is_trial:
             return elsewhere
         self._metrics.batch_stage_seconds.labels(self._service, "commit").observe(committed_seconds)
         self._positions.advance({p: r[-1].offset + 1 for p, r in fenced.items()})
-        self.assignment.fuses.keep(levels)
+        self.assignment.keep_levels(levels)
         if fenced:
             self._after_commit(fenced, time.perf_counter() - started)
         return elsewhere
@@ -209,25 +228,28 @@ class BatchConsumer:
         self,
         connection: Connection,
         fenced: dict[TopicPartition, list[ConsumedRecord]],
-        trying: Try,
+        batch: Batch,
     ) -> Levels:
-        """Apply, step on, and say what the fuses make of it; a fuse that trips undoes it all."""
-        records = tuple(self._original(record) for part in fenced.values() for record in part)
-        doomed = {**self._doomed, **trying.doomed}
+        """Apply the records and store the positions; returns the circuit breakers' levels after it.
+
+        Raises:
+            CircuitBreakerTripped: the transaction must be rolled back.
+        """
         step = self._positions.step({p: r[-1] for p, r in fenced.items()})
-        batch = Batch(
-            records,
-            self._clock.now(),
-            doomed=doomed,
-            heard_max=trying.heard_max,
-            report=trying.report,
-            step=None if trying.is_trial else step,
+        full = Batch(
+            tuple(self._original(record) for each in fenced.values() for record in each),
+            batch.now,
+            known_failures={**self._known_failures, **batch.known_failures},
+            stop_after=batch.stop_after,
+            report=batch.report,
+            step=None if batch.is_trial else step,
         )
-        await self._apply(connection, batch)
-        if trying.is_trial:
+        await self._apply(connection, full)
+        if batch.is_trial:
             return {}
         await self._positions.save(connection, step)
-        return self.assignment.fuses.check(shares(batch.report, fenced, self._topic_prefix))
+        counts = counts_by_partition(batch.report, fenced, self._topic_prefix)
+        return self.assignment.check_breakers(counts)
 
     def _original(self, record: ConsumedRecord) -> Original:
         return original_of(record, record.topic.removeprefix(self._topic_prefix))
@@ -239,4 +261,5 @@ class BatchConsumer:
         self._metrics.batch_records.labels(self._service).observe(sum(map(len, fenced.values())))
         for partition, records in fenced.items():
             last = records[-1]
-            self.assignment.gauges.applied(partition, last.offset + 1, last.timestamp)
+            if state := self.assignment.states.get(partition):
+                state.gauges.applied(last.offset + 1, last.timestamp)

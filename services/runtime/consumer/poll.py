@@ -1,9 +1,10 @@
-"""The poll loop: how fresh its records are, how long it waited for them, whether its polls fail."""
+"""Poll Kafka: fresh records in few fetches; how long polls waited, and whether they fail."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, TypeVar
@@ -14,20 +15,21 @@ T = TypeVar("T")
 
 # A poll that took longer waited for a fetch, so what it brought is fresh.
 HELD_SECONDS = 0.001
-# With that many in hand the others may wait for the next batch, and are fetched during this one.
+# With that many records polled, later ones may wait for the next batch, and are fetched during
+# this one.
 HELD_MAX = 100
-# Few records of more bytes than this are a long batch: the next is fetched beside it.
+# Few records of more bytes than this are a long batch: the next one is fetched meanwhile.
 SMALL_BYTES = 256 * 1024
-# What was fetched for a poll is fresh where the fetch began no longer before it.
+# What a poll returns is fresh where its fetch began no longer before the poll.
 FRESH_SECONDS = 0.003
-# A fetch is answered in 2 to 6 ms where the cores are busy; without its answer what came meanwhile
-# waits for one batch more.
+# A fetch is answered in 2 to 6 ms where the cores are busy; records that came meanwhile and were
+# not fetched wait for one more batch.
 FETCH_AGAIN_MS = 10
-TROUBLE_SECONDS = 30.0  # Between two polls that fail the client may answer with nothing.
+TROUBLE_SECONDS = 30.0  # Between two polls that fail, the client may return no records.
 
 
 class PollMonitor:
-    """Fed by the loop itself; a time that only counts what it did not spend applying records."""
+    """How long the poll loop waited, without the time it applied records, and how polls fail."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -38,16 +40,16 @@ class PollMonitor:
         self._fetch_ahead: Callable[[], None] = _do_nothing
 
     def bind(self, fetch_ahead: Callable[[], None]) -> None:
-        """Say how to begin to fetch before the next poll."""
+        """Set what begins to fetch before the next poll."""
         self._fetch_ahead = fetch_ahead
 
     def fetch_ahead(self) -> None:
-        """Begin to fetch: the batch in hand is about to end."""
+        """Begin to fetch: the current batch is about to end."""
         self._fetch_ahead()
 
     @contextmanager
     def applying(self) -> Iterator[None]:
-        """Records are being applied: the loop does not wait for any."""
+        """Within the block records are applied, and the loop does not wait for any."""
         self._applying_since = self._monotonic()
         try:
             yield
@@ -56,7 +58,7 @@ class PollMonitor:
             self._applying_since = None
 
     def waited_seconds(self) -> float:
-        """A clock that stands while records are applied."""
+        """Seconds on a clock that stands still while records are applied."""
         now = self._monotonic()
         applying = 0.0 if self._applying_since is None else now - self._applying_since
         return now - self._applied_seconds - applying
@@ -72,20 +74,21 @@ class PollMonitor:
 
     @property
     def trouble(self) -> str | None:
-        """Why polls fail, as long as they do."""
+        """Why polls fail; None where the last failure is long ago."""
         if self._failed_at is None or self._monotonic() - self._failed_at > TROUBLE_SECONDS:
             return None
         return self._failure
 
 
 class FreshPolls:
-    """Polls that bring what has come up to now, by one fetch a batch where batches are small.
+    """Polls that return the records that have come up to now, with one fetch a batch where batches
+    are small.
 
-    aiokafka (0.14) fetches when a poll has emptied it, and not again while it holds what that
-    brought: the records of the first moment after the poll. So after a small poll the partitions
-    are paused. They are fetched from when the batch commits (`fetch_ahead`), or with the next poll
-    at the latest (decision 0108). What was fetched longer than FRESH_SECONDS ago is taken together
-    with what a second poll brings (decision 0080).
+    aiokafka (0.14) fetches when a poll has emptied its buffer, and not again while it holds what
+    that fetch brought: the records of the first moment after the poll. So after a small poll the
+    partitions are paused. They are fetched from when the batch commits (`fetch_ahead`), or with the
+    next poll at the latest (decision 0108). Records that were fetched longer than FRESH_SECONDS ago
+    are returned together with those of a second poll (decision 0080).
     """
 
     def __init__(
@@ -93,26 +96,26 @@ class FreshPolls:
         poll: Callable[[Any], Awaitable[Sequence[Any]]],
         *,
         records_max: int,
-        is_stopped: Callable[[TopicPartition], bool] = lambda _: False,
+        stopped: Callable[[], AbstractSet[TopicPartition]] = frozenset,
         held_seconds: float = HELD_SECONDS,
         fresh_seconds: float = FRESH_SECONDS,
         again_ms: int = FETCH_AGAIN_MS,
     ) -> None:
-        """`is_stopped` says which partitions were paused to stay so while polls had paused all."""
+        """`stopped` returns the partitions that others want to stay paused."""
         self._poll = poll
         self._records_max = records_max
         self._few = min(HELD_MAX, records_max)
-        self._is_stopped = is_stopped
+        self._stopped = stopped
         self._held_seconds = held_seconds
         self._fresh_seconds = fresh_seconds
         self._again_ms = again_ms
         self._failure: Exception | None = None
         self._resume: Callable[[], None] | None = None
         self._fetched_since: float | None = None
-        """Since when it is fetched for the next poll; None: since the one before."""
+        """When the fetch for the next poll began; None where it began with the last poll."""
 
     def fetch_ahead(self) -> None:
-        """Fetch again, where the last poll paused that; else it is done already."""
+        """Fetch again where the last poll has paused the partitions; otherwise do nothing."""
         if self._resume is not None:
             self._resume()
             self._resume, self._fetched_since = None, time.monotonic()
@@ -120,8 +123,8 @@ class FreshPolls:
     async def poll(self, consumer: Any) -> Sequence[Any]:
         """The next records, each partition's in its order.
 
-        Raises what the client raises. Where it has handed records over by then, they go first and
-        the error comes with the next poll: one partition's error holds up no other.
+        Raises what the client raises. Where the client has returned records by then, the error is
+        raised by the next poll: an error of one partition must not stop the others.
         """
         if self._failure is not None:
             failure, self._failure = self._failure, None
@@ -130,42 +133,41 @@ class FreshPolls:
         began = time.monotonic()
         records = await self._poll(consumer)
         if 0 < len(records) < self._few and self._is_old(began):
-            records = await self._with_what_came_since(consumer, records)
+            records = await self._with_later_ones(consumer, records)
         self._fetched_since = None
         if self._is_small(records):
             self._pause(consumer)
         return records
 
     def _is_small(self, records: Sequence[Any]) -> bool:
-        """Whether a batch of them is so short that nothing need be fetched beside it."""
+        """Whether a batch of the records is so short that nothing need be fetched meanwhile."""
         if not 0 < len(records) < self._few:
             return False
         return sum(len(record.value or b"") for record in records) < SMALL_BYTES
 
     def _is_old(self, polled_at: float) -> bool:
-        """Whether more may have come since what a poll brought was fetched."""
+        """Whether more records may have come since those of a poll were fetched."""
         if time.monotonic() - polled_at > self._held_seconds:
             return False
         since = self._fetched_since
         return since is None or polled_at - since > self._fresh_seconds
 
-    async def _with_what_came_since(self, consumer: Any, held: Sequence[Any]) -> Sequence[Any]:
+    async def _with_later_ones(self, consumer: Any, held: Sequence[Any]) -> Sequence[Any]:
         most = self._records_max - len(held)
         try:
             since = await consumer.getmany(timeout_ms=self._again_ms, max_records=most)
         except Exception as error:  # noqa: BLE001 - raised by the next poll
             self._failure = error
             return held
-        return (*_not_begun_anew(held, since), *chain.from_iterable(since.values()))
+        return (*_without_restarted(held, since), *chain.from_iterable(since.values()))
 
     def _pause(self, consumer: Any) -> None:
-        """Let nothing be fetched until `fetch_ahead`; what others have paused stays theirs."""
+        """Fetch nothing until `fetch_ahead`; partitions that others paused are left to them."""
         paused = consumer.assignment() - consumer.paused()
         consumer.pause(*paused)
 
         def resume() -> None:
-            still = paused & consumer.assignment()
-            consumer.resume(*(each for each in still if not self._is_stopped(each)))
+            consumer.resume(*((paused & consumer.assignment()) - self._stopped()))
 
         self._resume = resume
 
@@ -174,15 +176,19 @@ def _do_nothing() -> None:
     pass
 
 
-def _not_begun_anew(
+def _without_restarted(
     held: Sequence[Any], since: Mapping[TopicPartition, Sequence[Any]]
 ) -> Sequence[Any]:
-    """What is held, without partitions that were sought in between: `since` has those records too.
+    """The records of `held`, without partitions that were sought in between: `since` has those
+    records too.
 
-    Together they would be one batch that goes back, and only where it begins is compared.
+    Together they would be one batch that goes back in offsets, and only where a batch begins is
+    compared with the position.
     """
     ends = {TopicPartition(record.topic, record.partition): record.offset for record in held}
-    anew = {p for p, records in since.items() if records and records[0].offset <= ends.get(p, -1)}
-    if not anew:
+    restarted = {
+        p for p, records in since.items() if records and records[0].offset <= ends.get(p, -1)
+    }
+    if not restarted:
         return held
-    return [r for r in held if TopicPartition(r.topic, r.partition) not in anew]
+    return [r for r in held if TopicPartition(r.topic, r.partition) not in restarted]

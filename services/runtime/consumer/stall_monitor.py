@@ -1,4 +1,4 @@
-"""Looks beside the poll loop: is each topic still the one we read, and are its records polled?"""
+"""Checks beside the poll loop: is each topic still the one that was read, and is it polled?"""
 
 from __future__ import annotations
 
@@ -14,86 +14,110 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from services.runtime.consumer.poll import PollMonitor
 from services.runtime.kafka.broker_probe import BrokerProbe, BrokerSnapshot
 from services.runtime.partitions.assignment import Assignment
+from services.runtime.partitions.log_identity import PositionLost, check_range, check_topic_id
+from services.runtime.partitions.partition_state import (
+    AssignedPartitions,
+    PartitionState,
+    Unpolled,
+)
 
 POSITION_TIMEOUT_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
 
 
-class LogWatch:
-    """Stops what is no longer the log that was read; says what stands still."""
+class LogMonitor:
+    """Stops partitions whose log is not the one that was read, and reports stalls."""
 
     def __init__(
-        self, assignment: Assignment, loop: PollMonitor, surveyor: BrokerProbe, stall_seconds: float
+        self,
+        assignment: Assignment,
+        poll_monitor: PollMonitor,
+        probe: BrokerProbe,
+        stall_seconds: float,
     ) -> None:
         self._assignment = assignment
-        self._loop = loop
-        self._surveyor = surveyor
-        self._stalls = Stalls(stall_seconds)
-        self._doubted: frozenset[TopicPartition] = frozenset()
+        self._poll_monitor = poll_monitor
+        self._probe = probe
+        self._stalls = StallMonitor(assignment.states, stall_seconds)
         self._topic_ids: dict[str, UUID] = {}
         self.missing: tuple[str, ...] = ()
+        """Topics to read that the brokers do not have."""
 
     @property
     def trouble(self) -> str | None:
-        """What stands still although it could be read."""
+        """What is not read although it could be; None where all is read."""
         return self._stalls.trouble
 
     async def look(self) -> None:
-        """Once every measuring interval."""
+        """Check once; called every measuring interval."""
         positions = self._assignment.positions
         known = {p: positions.next_offset(p) for p in self._assignment.partitions}
         placed = {p: offset for p, offset in known.items() if offset is not None}
         consumer = self._assignment.consumer()
         topics = consumer.subscription() if consumer else frozenset()
-        survey = await self._surveyor.ask(topics, placed)
-        if survey is None:
-            self._stalls.forget()
+        snapshot = await self._probe.ask(topics, placed)
+        if snapshot is None:
+            self._stalls.reset()
             return
-        self.missing = tuple(sorted(topics - survey.topic_ids.keys()))
-        await self._follow_topics(consumer, survey.topic_ids)
-        await self._stop_lost(placed, survey)
+        self.missing = tuple(sorted(topics - snapshot.topic_ids.keys()))
+        await self._follow_topics(consumer, snapshot.topic_ids)
+        await self._stop_lost(placed, snapshot)
         reached = {
             p: Reach(polled, end)
-            for p, (_, end) in survey.logs.items()
+            for p, (_, end) in snapshot.logs.items()
             if (polled := await self._polled(p)) is not None
         }
         self._stalls.look(
-            self._loop.waited_seconds(),
+            self._poll_monitor.waited_seconds(),
             reached,
-            is_joining=self._assignment.is_joining or self._assignment.is_refused_places,
+            is_joining=self._assignment.is_joining or self._assignment.is_refused_by_kafka,
         )
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._surveyor.close()
+        await self._probe.close()
 
     async def _follow_topics(
         self, consumer: AIOKafkaConsumer, topic_ids: Mapping[str, UUID]
     ) -> None:
-        """The group gave a deleted topic up; that it is there again it would see minutes later."""
+        """The client drops a deleted topic, and finds a new one of its name minutes later only."""
         is_new = any(self._topic_ids.get(topic, id_) != id_ for topic, id_ in topic_ids.items())
         self._topic_ids.update(topic_ids)
         if is_new:
-            log.error("topic_made_anew", topics=sorted(topic_ids))
+            log.error("topic_recreated", topics=sorted(topic_ids))
             await consumer._client.force_metadata_update()  # noqa: SLF001 - has no public name
 
     async def _stop_lost(
-        self, placed: Mapping[TopicPartition, int], survey: BrokerSnapshot
+        self, before: Mapping[TopicPartition, int], snapshot: BrokerSnapshot
     ) -> None:
-        """What is doubted twice: just after a change of leaders an end may be told too low."""
-        positions = self._assignment.positions
-        doubts = {
-            p: doubt
-            for p, log_ in survey.logs.items()
-            if (doubt := positions.doubt(p, placed[p], log_, survey.topic_ids))
-        }
-        for partition in self._doubted.intersection(doubts):
-            await self._assignment.stops.stop(partition, doubts[partition])
-        self._doubted = frozenset(doubts)
+        """Stop what two looks in a row found impossible: just after a change of leaders a broker
+        may answer with an end that is too low.
+        """
+        for state in list(self._assignment.states.values()):
+            error = self._doubt(state, before, snapshot)
+            was_doubted, state.log.is_doubted = state.log.is_doubted, error is not None
+            if error and was_doubted:
+                await self._assignment.stops.stop(state.partition, error)
+
+    def _doubt(
+        self, state: PartitionState, before: Mapping[TopicPartition, int], snapshot: BrokerSnapshot
+    ) -> PositionLost | None:
+        """Why the position is impossible; `before` are the positions before the brokers were asked:
+        positions move while they answer.
+        """
+        partition, position = state.partition, state.next_offset
+        if position is None or partition not in snapshot.logs:
+            return None
+        service, is_now = self._assignment.service, snapshot.topic_ids.get(partition.topic)
+        return check_topic_id(
+            service, partition, position, state.log.topic_id, is_now
+        ) or check_range(
+            service, partition, position, snapshot.logs[partition], before=before[partition]
+        )
 
     async def _polled(self, partition: TopicPartition) -> int | None:
-        """How far the client has read: past markers of transactions, which no record tells."""
+        """How far the client has read, markers of transactions included; None where unknown."""
         consumer = self._assignment.consumer()
         if consumer is None or partition in self._assignment.stops:
             return None
@@ -113,47 +137,56 @@ class Reach:
     end: int
 
 
-class Stalls:
-    """What has stood still, and since when; times are the poll loop's own (see PollLoop)."""
+class StallMonitor:
+    """Which partitions are not polled although they have records, and for how long.
 
-    def __init__(self, seconds: float) -> None:
+    Times are seconds of the poll loop without those it applied records (`PollMonitor`).
+    """
+
+    def __init__(self, states: AssignedPartitions, seconds: float) -> None:
+        self._states = states
         self._seconds = seconds
-        self._since: dict[TopicPartition | None, tuple[int, float]] = {}
+        self._joining_since: float | None = None
         self.trouble: str | None = None
 
     def look(
         self, now: float, reached: Mapping[TopicPartition, Reach], *, is_joining: bool
     ) -> None:
-        """Compare with the last look, at a moment when the broker answers."""
-        behind: dict[TopicPartition | None, int] = {
-            p: reach.polled for p, reach in reached.items() if reach.polled < reach.end
-        }
-        if is_joining:
-            behind[None] = 0
-        self._since = {
-            what: self._since[what] if self._is_as_before(what, polled) else (polled, now)
-            for what, polled in behind.items()
-        }
-        still = {
-            what: now - since
-            for what, (_, since) in self._since.items()
-            if now - since >= self._seconds
-        }
-        self.trouble = "; ".join(_told(what, seconds) for what, seconds in still.items()) or None
+        """Compare with the last look, at a moment when the brokers answer."""
+        stalls = []
+        for state in self._states.values():
+            state.unpolled = unpolled = _unpolled(state.unpolled, reached.get(state.partition), now)
+            if unpolled and now - unpolled.since >= self._seconds:
+                stalls.append(_partition_stall(state.partition, now - unpolled.since))
+        if not is_joining:
+            self._joining_since = None
+        elif self._joining_since is None:
+            self._joining_since = now
+        if self._joining_since is not None and now - self._joining_since >= self._seconds:
+            stalls.append(_joining_stall(now - self._joining_since))
+        self.trouble = "; ".join(stalls) or None
 
-    def forget(self) -> None:
-        """The broker does not answer: nobody can read, and nothing is a stall."""
-        self._since.clear()
+    def reset(self) -> None:
+        """The brokers do not answer: not being read is no stall."""
+        for state in self._states.values():
+            state.unpolled = None
+        self._joining_since = None
         self.trouble = None
 
-    def _is_as_before(self, what: TopicPartition | None, polled: int) -> bool:
-        return what in self._since and self._since[what][0] == polled
+
+def _unpolled(last: Unpolled | None, reach: Reach | None, now: float) -> Unpolled | None:
+    if reach is None or reach.polled >= reach.end:
+        return None
+    return last if last and last.polled == reach.polled else Unpolled(reach.polled, now)
 
 
-def _told(what: TopicPartition | None, seconds: float) -> str:
-    if what is None:
-        return (
-            f"for {seconds:.0f} seconds its group gives it no partitions, or its client cannot "
-            "tell where they begin, and Kafka answers"
-        )
-    return f"{what.topic}[{what.partition}] has records and is not polled for {seconds:.0f} seconds"
+def _partition_stall(partition: TopicPartition, seconds: float) -> str:
+    topic, number = partition
+    return f"{topic}[{number}] has records and is not polled for {seconds:.0f} seconds"
+
+
+def _joining_stall(seconds: float) -> str:
+    return (
+        f"for {seconds:.0f} seconds its group gives it no partitions, or its client cannot "
+        "find where they begin, and Kafka answers"
+    )

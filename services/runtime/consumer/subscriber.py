@@ -1,4 +1,4 @@
-"""FastStream's batch subscriber of a service."""
+"""The FastStream batch subscriber of a service."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from services.runtime.kafka.clients import IDLE_FETCH_WAIT_MS, broker_security
 from services.runtime.kafka.compat import header_names
 from services.runtime.partitions.assignment import Assignment
 
-# What one fetch may bring into memory, over all partitions and per partition: of each at least one
-# of the largest messages, as Kafka lifts the bound for the first partition of a fetch only.
+# What one fetch may bring into memory, over all partitions and per partition. A partition's bound
+# must hold the largest message: Kafka exceeds it only for the first partition of a fetch.
 FETCH_MAX_BYTES = 4 * 1024 * 1024
 PARTITION_FETCH_MAX_BYTES = 1024 * 1024
-# Of the drain timeout, what the batch in hand may take; the rest is for publishing.
+# The share of the drain timeout that the current batch may take; the rest is for publishing.
 GRACEFUL_SHARE = 0.7
 
 
 def subscribe(
     settings: Settings, service: str, topics: Sequence[str], consumer: BatchConsumer
 ) -> tuple[KafkaBroker, Any]:
-    """A broker with one batch subscriber over `topics` (catalogue names), fed to `consumer`.
+    """A FastStream broker with one batch subscriber over `topics` (catalogue names), whose records
+    go to `consumer`.
 
-    Raw records, negative acknowledgement on error, no auto-commit: FastStream's other paths lose
-    messages (its default acknowledges first, and its parser drops batches with odd headers).
+    Raw records, negative acknowledgement on error, no auto-commit: FastStream's defaults lose
+    messages (acknowledgement comes first, and its parser drops batches with odd headers).
     """
     header_names.install()
     broker = KafkaBroker(
@@ -69,19 +70,20 @@ def subscribe(
     )
     consumer.assignment.bind(lambda: subscriber.consumer)
 
-    # FastStream would build a validator from the annotation, and records need none.
+    # FastStream builds a validator from the annotation; records need none.
     async def handle(records: Any) -> None:
         await consumer.handle(records)
 
     subscriber(handle)
-    _watch_polls(subscriber, consumer, settings)
+    _take_over_polls(subscriber, consumer, settings)
     return broker, subscriber
 
 
-def _watch_polls(subscriber: Any, consumer: BatchConsumer, settings: Settings) -> None:
-    """FastStream logs a poll that fails and goes on; nobody else would hear of it.
+def _take_over_polls(subscriber: Any, consumer: BatchConsumer, settings: Settings) -> None:
+    """Poll by `FreshPolls`, watched by the consumer's `PollMonitor`.
 
-    Its own poll, having brought nothing, sleeps as long again, and what comes then waits for it.
+    FastStream only logs a poll that fails. After a poll without records it sleeps as long as the
+    poll took, and a record that comes then waits.
     """
 
     async def poll(client: Any) -> Sequence[Any]:
@@ -91,32 +93,32 @@ def _watch_polls(subscriber: Any, consumer: BatchConsumer, settings: Settings) -
         return tuple(chain.from_iterable(polled.values()))
 
     stops = consumer.assignment.stops
-    fresh = FreshPolls(
-        poll, records_max=settings.batch_max_records, is_stopped=lambda each: each in stops
-    )
-    consumer.polls.bind(fresh.fetch_ahead)
-    subscriber.get_msg = lambda client: consumer.polls.watch(fresh.poll(client))
+    fresh = FreshPolls(poll, records_max=settings.batch_max_records, stopped=stops.partitions)
+    consumer.poll_monitor.bind(fresh.fetch_ahead)
+    subscriber.get_msg = lambda client: consumer.poll_monitor.watch(fresh.poll(client))
 
 
 class _Polled(KafkaAckableMessage):
-    """Records of a poll. Kafka hears of them beside the batches, and here of the last ones."""
+    """The records of a poll. Their offsets are committed beside the batches; those of the last
+    batch of a stopping service here.
+    """
 
     def __init__(self, records: Any, consumer: Any, assignment: Assignment) -> None:
         super().__init__(raw_message=records, body=b"", headers={}, consumer=consumer)
         self._assignment = assignment
 
     async def ack(self) -> None:
-        """Our own position stands in Postgres by now; the client's may be past what is stopped."""
+        """Commit the stored positions; the client's own may be past a stopped partition's."""
         self.committed = AckStatus.ACKED
-        if self._assignment.is_leaving:
-            await self._assignment.tell_kafka()
+        if self._assignment.is_stopping:
+            await self._assignment.commit_offsets()
         await super().ack()
 
 
 def _raw_parser(
     locate: Callable[[], Any], assignment: Assignment
 ) -> Callable[[Any], Awaitable[KafkaAckableMessage]]:
-    """A parser that cannot fail: the default one loses whole batches over one bad header."""
+    """A parser that cannot fail: FastStream's own loses a whole batch over one bad header."""
 
     async def parse(records: Any) -> KafkaAckableMessage:
         return _Polled(records, locate(), assignment)
@@ -125,5 +127,5 @@ def _raw_parser(
 
 
 async def _raw_records(message: Any) -> Any:
-    """A decoder that hands the records on as they are."""
+    """A decoder that returns the records as they are."""
     return message.raw_message

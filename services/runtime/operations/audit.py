@@ -1,4 +1,4 @@
-"""The audit: what a person did by hand, written in the transaction that did it."""
+"""The audit: every act of an operator, written in the transaction that carries it out."""
 
 from __future__ import annotations
 
@@ -18,11 +18,19 @@ SQL = load(Path(__file__).parent / "audit.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """One act: `act` is its name, such as `parked.skip`; `actor` who did it, `reason` why.
+class Signature:
+    """Who acts, and why: both are written into the audit."""
 
-    Where it concerns a record or a partition, that is named; index -1 is the whole record.
-    `detail` is plain JSON: what cannot be read from elsewhere afterwards.
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act of an operator: `act` is its name, such as `parked.skip`; who did it, and why.
+
+    Topic, partition, offset and index name what the act was done to, as far as it applies; index
+    -1 is the whole record. `detail` is plain JSON: facts that are stored nowhere else afterwards.
     """
 
     act: str
@@ -36,8 +44,8 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """An act as it was written down; `at` is the wall's clock."""
+class RecordedAct:
+    """An act as stored; `at` is wall-clock time."""
 
     id: int
     at: datetime
@@ -45,8 +53,8 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """Which acts to read; None leaves a filter out, `until` is not included."""
+class ActFilter:
+    """Which acts to read; None leaves a filter out. `since` is included, `until` is not."""
 
     acts: tuple[str, ...] | None = None
     actor: str | None = None
@@ -59,18 +67,18 @@ class Selection:
 
 
 async def write(connection: Connection, acts: Sequence[Act]) -> None:
-    """Write the acts down in the caller's transaction.
+    """Store the acts in the caller's transaction.
 
     Raises:
-        asyncpg.CheckViolationError: an empty actor, reason or name.
+        asyncpg.CheckViolationError: an actor, a reason or a name of an act is empty.
     """
     if acts:
         columns = map(list, zip(*map(_columns, acts), strict=True))
         await connection.execute(SQL["save_acts"], *columns)
 
 
-async def read(connection: Connection, selection: Selection) -> list[Recorded]:
-    """The newest acts first."""
+async def read(connection: Connection, selection: ActFilter) -> list[RecordedAct]:
+    """The acts that fit the filter, newest first."""
     wanted = selection
     rows = await connection.fetch(
         SQL["find_acts"],
@@ -100,7 +108,7 @@ def _columns(act: Act) -> tuple[object, ...]:
     )
 
 
-def _recorded(row: asyncpg.Record) -> Recorded:
+def _recorded(row: asyncpg.Record) -> RecordedAct:
     act = Act(
         row["act"],
         row["actor"],
@@ -111,4 +119,4 @@ def _recorded(row: asyncpg.Record) -> Recorded:
         row["index"],
         orjson.loads(row["detail"]),
     )
-    return Recorded(row["id"], row["at"], act)
+    return RecordedAct(row["id"], row["at"], act)

@@ -1,4 +1,4 @@
-"""What operators see of partitions, and do to them: where they stand, resuming, stepping over."""
+"""Operators' view of the partitions of a consumer group: list positions, resume, move."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from aiokafka import TopicPartition
 from asyncpg import Connection
 
 from services.runtime.operations import audit
-from services.runtime.operations.audit import Act
+from services.runtime.operations.audit import Act, Signature
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "partition_admin.sql")
 
 
 class PartitionRefused(Exception):
-    """An act that makes no sense for the partition as it is; the text says what does."""
+    """The act does not fit the state of the partition; the text says which act does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One partition of a group; `stopped_…` are None while it is read."""
+class PartitionStatus:
+    """The stored position of one partition; `stopped_*` are None while the partition is read."""
 
     partition: TopicPartition
     next_offset: int
@@ -37,16 +37,8 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class By:
-    """Who acts, and why: it is written down."""
-
-    actor: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """The offsets a partition's log has: `end` is the next record's."""
+class LogRange:
+    """First offset of a partition in Kafka, and its end: the offset of the next record."""
 
     first: int
     end: int
@@ -54,27 +46,30 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """From where to where; what is not applied by it, and what is read a second time."""
+    """A change of a position: `was` and `to`, and how many records each consequence concerns."""
 
     was: int
     to: int
-    gone: int  # The topic no longer has them.
-    skipped: int  # It has them, and they will not be read.
+    gone: int
+    """Records that the topic no longer has."""
+    skipped: int
+    """Records that the topic has and that will not be read."""
     again: int
+    """Records that will be read a second time."""
 
 
-class PartitionActs:
-    """What can be done to the partitions of one group, each act in the caller's transaction."""
+class PartitionAdmin:
+    """Acts on the partitions of one consumer group, each in the caller's transaction."""
 
     def __init__(self, connection: Connection, group: str, topic_prefix: str) -> None:
         self._connection = connection
         self._group = group
         self._topic_prefix = topic_prefix
 
-    async def standing(self) -> list[Standing]:
-        """Every partition the group has ever read."""
+    async def standing(self) -> list[PartitionStatus]:
+        """Every partition that the group has a stored position for."""
         return [
-            Standing(
+            PartitionStatus(
                 TopicPartition(row["topic"], row["partition"]),
                 row["next_offset"],
                 row["updated_at"],
@@ -86,11 +81,13 @@ class PartitionActs:
             for row in await self._connection.fetch(SQL["list_partitions"], self._group)
         ]
 
-    async def resume(self, partition: TopicPartition, by: By, allow: int = 0) -> str:
-        """End a stop; `allow` failing items pass the fuse uncounted. Returns why it was stopped.
+    async def resume(self, partition: TopicPartition, signature: Signature, allow: int = 0) -> str:
+        """Resume a stopped partition; returns why it was stopped.
+
+        The fuse does not count the next `allow` failing items.
 
         Raises:
-            PartitionRefused: it is not stopped, or nobody has ever read it.
+            PartitionRefused: the partition is not stopped, or the group has never read it.
         """
         row = await self._lock(partition)
         if row["stopped_kind"] is None:
@@ -99,22 +96,23 @@ class PartitionActs:
             )
         await self._connection.execute(SQL["resume_partition"], self._group, *partition, allow)
         detail = {"kind": row["stopped_kind"], "why": row["stopped_detail"], "allowed": allow}
-        await self._write("partitions.resume", partition, row["next_offset"], by, detail)
+        await self._write("partitions.resume", partition, row["next_offset"], signature, detail)
         return str(row["stopped_detail"])
 
     async def move(
         self,
         partition: TopicPartition,
         to: int | Literal["earliest", "latest"],
-        log: Log,
-        by: By,
+        log: LogRange,
+        signature: Signature,
         *,
         is_forced: bool = False,
     ) -> Move:
-        """Go on at another offset; a stopped partition is resumed by it.
+        """Set the stored position to another offset; a stopped partition is resumed as well.
 
         Raises:
-            PartitionRefused: nothing is wrong with it, or the topic has no such offset.
+            PartitionRefused: the partition is read without trouble and `is_forced` is False, or
+                the topic has no such offset.
         """
         row = await self._lock(partition)
         was, kind = row["next_offset"], row["stopped_kind"]
@@ -127,7 +125,7 @@ class PartitionActs:
         moved = measure_move(was, target, log, is_lost=kind == "position")
         await self._connection.execute(SQL["move_partition"], self._group, *partition, target)
         detail = {**asdict(moved), "kind": kind, "why": row["stopped_detail"], "forced": is_forced}
-        await self._write("partitions.move", partition, was, by, detail)
+        await self._write("partitions.move", partition, was, signature, detail)
         return moved
 
     async def _lock(self, partition: TopicPartition) -> asyncpg.Record:
@@ -144,16 +142,28 @@ class PartitionActs:
         act: str,
         partition: TopicPartition,
         offset: int,
-        by: By,
+        signature: Signature,
         detail: Mapping[str, object],
     ) -> None:
         topic = partition.topic.removeprefix(self._topic_prefix)
-        done = Act(act, by.actor, by.reason, topic, partition.partition, offset, detail=detail)
+        done = Act(
+            act,
+            signature.actor,
+            signature.reason,
+            topic,
+            partition.partition,
+            offset,
+            detail=detail,
+        )
         await audit.write(self._connection, [done])
 
 
-def measure_move(was: int, to: int, log: Log, *, is_lost: bool) -> Move:
-    """What a move passes over. A lost position inside the log counts records of another one."""
+def measure_move(was: int, to: int, log: LogRange, *, is_lost: bool) -> Move:
+    """How many records a move concerns.
+
+    With `is_lost` the old position belongs to a log that is gone, so the records counted are those
+    of the present log from its first offset on.
+    """
     is_inside = log.first <= was <= log.end and not is_lost
     begin = was if is_inside else log.first
     return Move(
@@ -165,7 +175,9 @@ def measure_move(was: int, to: int, log: Log, *, is_lost: bool) -> Move:
     )
 
 
-def _target(partition: TopicPartition, to: int | Literal["earliest", "latest"], log: Log) -> int:
+def _target(
+    partition: TopicPartition, to: int | Literal["earliest", "latest"], log: LogRange
+) -> int:
     if to == "earliest":
         return log.first
     if to == "latest":

@@ -1,4 +1,4 @@
-"""What emptying the tables of a service needs, whichever it is: nobody at work, nothing unsent."""
+"""Steps of `orderflow rebuild` that are the same for every service."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOK_AGAIN_SECONDS = 0.1
 
 
 async def count_replicas(connection: Connection, service: str) -> int:
-    """How many processes of the service run, as their relays say."""
+    """How many processes of the service run: each relay holds one advisory lock as a member."""
     found: int = await connection.fetchval(
         OUTBOX_SQL["count_members"], lock_class(f"{service}/member")
     )
@@ -30,8 +30,9 @@ async def count_replicas(connection: Connection, service: str) -> int:
 
 
 async def hold_batches(connection: Connection) -> None:
-    """No batch begins or ends until the end of the caller's transaction, however long it takes;
-    nor is anything parked tried again, by a service or by an operator.
+    """Block batches and retries of parked items until the caller's transaction ends.
+
+    Waits without a time limit for the batches that run now.
     """
     await connection.execute(SQL["wait_as_long_as_it_takes"])
     await connection.execute(SQL["lock_positions"])
@@ -39,13 +40,13 @@ async def hold_batches(connection: Connection) -> None:
 
 
 async def has_unsent(connection: Connection) -> bool:
-    """Whether anything waits for publication."""
+    """Whether the outbox holds records that are not published."""
     found: bool = await connection.fetchval(OUTBOX_SQL["has_waiting_rows"])
     return found
 
 
 async def empty_tables(connection: Connection, statements: Mapping[str, str]) -> dict[str, int]:
-    """Run the deletions in their order; returns how many rows each took."""
+    """Run the deletions (table -> DELETE) in their order; returns deleted rows by table."""
     return {
         table: int((await connection.execute(statement)).split()[-1])
         for table, statement in statements.items()
@@ -53,7 +54,7 @@ async def empty_tables(connection: Connection, statements: Mapping[str, str]) ->
 
 
 async def publish_rest(connection: Connection, settings: Settings, service: str) -> None:
-    """Publish what the outbox of a stopped service holds; returns when it is empty."""
+    """Publish what the outbox of a stopped service holds; returns when the outbox is empty."""
     relay = Relay(
         service=service,
         shards=settings.outbox_shards,

@@ -11,7 +11,7 @@ from pathlib import Path
 from asyncpg import Connection
 from msgspec import Struct
 
-from services.runtime.batch.position_step import NO_STEP, Step
+from services.runtime.batch.batch import NO_STEP, Step
 from services.runtime.messages.headers import pack_headers, read_headers
 from services.runtime.outbox.leases import old_relays
 from services.runtime.outbox.packing import pack

@@ -138,8 +138,8 @@ class ParkingGate:
         self.unparked: dict[QueuePosition, Parked] = {}
         self._held = held or {}
         self._held_here: set[str] = set()
-        self._known_failures = batch.doomed
-        self._stop_after = batch.heard_max
+        self._known_failures = batch.known_failures
+        self._stop_after = batch.stop_after
         self._rows = {row.ref: row for row in batch.retried}
         self._held_records: dict[QueuePosition, bool] = {}
         self._is_quiet = not (
@@ -171,7 +171,7 @@ class ParkingGate:
         if not self._is_quiet and not self._may_pass(turn, is_woken=waker is not None):
             turn.blocked = True
             return turn
-        self.report.heard.append(ref)
+        self.report.started.append(ref)
         turn.blocked = False
         turn.is_open = True
         return turn
@@ -222,7 +222,7 @@ class ParkingGate:
             self.report.retry_results.append(RetryResult(row, str(became), detail))
 
     def _may_pass(self, turn: Turn, *, is_woken: bool) -> bool:
-        if self._stop_after is not None and len(self.report.heard) >= self._stop_after:
+        if self._stop_after is not None and len(self.report.started) >= self._stop_after:
             return False
         if not (self._rows or self._held or self._held_here or self._known_failures):
             return True

@@ -13,12 +13,11 @@ from typing import TypeAlias
 
 from asyncpg import Connection
 
-from services.runtime.batch import bisection
-from services.runtime.batch.batch import ApplyBatch, Batch, BatchReport
+from services.runtime.batch.batch import ApplyBatch, Batch
+from services.runtime.batch.bisection import NoItemFails, bisect
 from services.runtime.batch.items import (
     Dismissal,
     Failure,
-    ItemRef,
     Kind,
     Parked,
     QueuePosition,
@@ -139,40 +138,22 @@ async def apply_rows(
 
     A row that cannot be written is found and stays parked. Runs in savepoints of the transaction.
     """
-    reports: list[BatchReport] = []
 
-    async def run(
-        doomed: Mapping[ItemRef, Failure], heard_max: int | None, report: BatchReport
-    ) -> None:
-        batch = Batch(
-            (),
-            now,
-            doomed=doomed,
-            retried=tuple(parked),
-            dismissed=dismissed or {},
-            heard_max=heard_max,
-            report=report,
-        )
+    async def work(batch: Batch) -> None:
         async with transaction(connection, is_trial=batch.is_trial):
             await apply(connection, batch)
-        reports.append(report)
 
+    batch = Batch((), now, retried=tuple(parked), dismissed=dismissed or {})
     try:
-        await run({}, None, BatchReport())
-    except Exception as error:
-        if not bisection.blames_items(error)(error):
-            raise
-        try:
-            await bisection.apply_without_culprits(run, error)
-        except bisection.NoItemFails:
-            half = len(parked) // 2
-            if not half:
-                return await _park_first(connection, apply, parked, now, error)
-            results: list[RetryResult] = []
-            for part in (parked[:half], parked[half:]):
-                results += await apply_rows(connection, apply, part, now=now, dismissed=dismissed)
-            return results
-    return reports[-1].retry_results
+        return (await bisect(work, batch)).report.retry_results
+    except NoItemFails as error:
+        half = len(parked) // 2
+        if not half:
+            return await _park_first(connection, apply, parked, now, error.__cause__ or error)
+    results: list[RetryResult] = []
+    for part in (parked[:half], parked[half:]):
+        results += await apply_rows(connection, apply, part, now=now, dismissed=dismissed)
+    return results
 
 
 async def _park_first(
@@ -180,11 +161,11 @@ async def _park_first(
     apply: ApplyBatch,
     parked: Sequence[Parked],
     now: datetime,
-    error: Exception,
+    error: BaseException,
 ) -> list[RetryResult]:
     """Keep the only row parked: it fails before it can be decided."""
     failure = {parked[0].ref: Failure.of(Kind.WRITE, error)}
-    batch = Batch((), now, doomed=failure, retried=tuple(parked))
+    batch = Batch((), now, known_failures=failure, retried=tuple(parked))
     async with transaction(connection, is_trial=False):
         await apply(connection, batch)
     return batch.report.retry_results

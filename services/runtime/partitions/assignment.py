@@ -1,4 +1,4 @@
-"""The partitions Kafka's group gives this process: each is placed at its stored position first."""
+"""The partitions that Kafka assigns to this process; each is sought to its stored position."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError, KafkaError
 
+from services.runtime.batch.batch import ItemCounts
 from services.runtime.kafka.compat.topic_ids import topic_ids
 from services.runtime.messages.records import ConsumedRecord
 from services.runtime.observability.health import CheckResult
 from services.runtime.observability.metrics import Metrics
-from services.runtime.partitions.circuit_breaker import FuseLimits, Fuses
-from services.runtime.partitions.committed_offsets import CommittedOffsets
-from services.runtime.partitions.crash_guard import CrashGuard
-from services.runtime.partitions.gauges import PartitionGauges
-from services.runtime.partitions.log_identity import PositionLost
-from services.runtime.partitions.positions import Positions, SeekResult
+from services.runtime.partitions.circuit_breaker import CircuitBreakerLimits, Levels
+from services.runtime.partitions.committed_offsets import commit_positions
+from services.runtime.partitions.log_identity import LogTruncated, PositionLost
+from services.runtime.partitions.partition_state import AssignedPartitions, PartitionState
+from services.runtime.partitions.positions import Positions, Released, SeekResult
 from services.runtime.partitions.stopped import StoppedPartitions
 from services.runtime.postgres.connections import Pool
 from services.runtime.retry import backoff_seconds, is_transient
 
-DOUBT_TRIES = 3
-DOUBT_PAUSE_SECONDS = 0.5
-LET_GO_TIMEOUT_SECONDS = 2.0  # A rebalance waits for it; the next owner is only careful without.
+SEEKS_MAX = 3
+SEEK_PAUSE_SECONDS = 0.5
+# A rebalance waits for it. A partition that was not released is only read record by record.
+RELEASE_TIMEOUT_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
 
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
-    """What this process has of its group's partitions, and where it stands in each."""
+    """The assigned partitions of a service's consumer group: positions, stops, lag."""
 
     def __init__(
         self,
@@ -41,208 +42,249 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         group: str,
         pool: Pool,
         metrics: Metrics,
-        fuse_limits: FuseLimits,
-        careful_records: int,
+        breaker_limits: CircuitBreakerLimits,
+        guarded_records: int,
     ) -> None:
-        self._service = service
+        """`guarded_records` is how many records of an abandoned partition are read one by one."""
+        self.service = service
         self._pool = pool
         self._metrics = metrics
-        self.committed_offsets = CommittedOffsets()
-        self._placing: set[asyncio.Task[None]] = set()
+        self._seeking: set[asyncio.Task[None]] = set()
         self._locate: Callable[[], AIOKafkaConsumer | None] = lambda: None
-        self.gauges = PartitionGauges(service, metrics)
-        self.positions = Positions(service, group)
-        self.stops = StoppedPartitions(self.positions, self.gauges, pool, self.consumer)
-        self.careful = CrashGuard(self.positions, careful_records)
-        self.fuses = Fuses(fuse_limits, self.gauges)
-        self.partitions: frozenset[TopicPartition] = frozenset()
+        self.states = AssignedPartitions(service, metrics, breaker_limits, guarded_records)
+        self.positions = Positions(service, group, self.states)
+        self.stops = StoppedPartitions(self.states, self.positions, pool, self.consumer)
         self.has_joined = False
-        self.is_leaving = False
+        self.is_stopping = False
         self.is_joining = True
-        self.is_refused_places = False  # Kafka, not Postgres, keeps us from placing partitions.
+        self.is_refused_by_kafka = False  # Kafka, not Postgres, keeps us from seeking.
 
     def bind(self, locate: Callable[[], AIOKafkaConsumer | None]) -> None:
-        """Say where the Kafka consumer is to be found; FastStream makes it when it starts."""
+        """Say how to find the Kafka consumer, which FastStream makes when it starts."""
         self._locate = locate
 
     def consumer(self) -> AIOKafkaConsumer | None:
         """The Kafka consumer, as soon as there is one."""
         return self._locate()
 
-    # Rebalances: nothing is known of a partition until it is placed again.
+    @property
+    def partitions(self) -> frozenset[TopicPartition]:
+        """The partitions that this process may read now."""
+        return self.states.assigned
+
+    # Rebalances.
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Forget where we stood; the batch in hand is still held by its fence."""
+        """Release the partitions; a batch that is being applied is still held by its fence."""
         self.is_joining = True
-        self.partitions -= revoked
-        self.positions.forget(revoked)
-        await self.let_go(revoked)
-        self._metrics.rebalances_total.labels(self._service).inc()
+        states = self.states.revoke(revoked)
+        await self._release(states)
+        self._metrics.rebalances_total.labels(self.service).inc()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Place every partition at its stored position, beside the group's own work."""
-        self.partitions = frozenset(assigned)
+        """Begin to seek every partition to its stored position."""
         self.has_joined = True
         self.is_joining = False
-        self.positions.forget(assigned)
-        self.positions.keep_only(assigned)
-        self.committed_offsets.forget()
-        self.gauges.keep_only(assigned)
-        self.stops.keep_only(assigned)
-        self.fuses.keep_only(assigned)
-        self._begin_placing()
+        self.states.assign(assigned)
+        self.stops.pause_again()
+        self._begin_seeking()
 
-    def _begin_placing(self) -> None:
-        task = asyncio.create_task(self._place_assigned(self.partitions))
-        self._placing.add(task)
-        task.add_done_callback(self._placing.discard)
+    def _begin_seeking(self) -> None:
+        task = asyncio.create_task(self._seek_assigned(self.partitions))
+        self._seeking.add(task)
+        task.add_done_callback(self._seeking.discard)
 
-    async def let_go(self, partitions: Collection[TopicPartition]) -> None:
-        """Say that we have nothing of them in hand any more, and live."""
-        ours = {p: self.careful.ended(p) for p in partitions}
-        self.careful.forget(partitions)
-        if not ours:
+    async def release_all(self) -> None:
+        """Release every partition: the service stops."""
+        await self._release([self.states[partition] for partition in self.partitions])
+
+    async def _release(self, states: Sequence[PartitionState]) -> None:
+        released = [Released.of(state) for state in states]
+        for state in states:
+            state.crash_guard.clear()
+        if not released:
             return
         try:
-            async with asyncio.timeout(LET_GO_TIMEOUT_SECONDS):
+            async with asyncio.timeout(RELEASE_TIMEOUT_SECONDS):
                 async with self._pool.acquire() as connection:
-                    await self.positions.let_go(connection, ours)
+                    await self.positions.release(connection, released)
         except Exception as error:
             if not is_transient(error):
                 raise
-            log.warning("partitions_not_let_go", error=repr(error))
+            log.warning("partition_release_failed", error=repr(error))
 
-    def leave(self) -> None:
-        """Place nothing any more: the service stops."""
-        self.is_leaving = True
-        for task in self._placing:
+    def stop_seeking(self) -> None:
+        """Seek nothing more: the service stops."""
+        self.is_stopping = True
+        for task in self._seeking:
             task.cancel()
 
-    async def _place_assigned(self, assigned: frozenset[TopicPartition]) -> None:
+    # Seeks to stored positions.
+
+    async def _seek_assigned(self, assigned: frozenset[TopicPartition]) -> None:
         attempt = 0
         while assigned == self.partitions:
-            missing = [p for p in assigned if not self.positions.is_placed(p)]
+            missing = [p for p in assigned if self.positions.next_offset(p) is None]
             try:
-                await self.place(missing)
-                self.is_refused_places = False
+                await self.seek_to_stored(missing)
+                self.is_refused_by_kafka = False
                 return
             except Exception as error:  # noqa: BLE001 - nothing is read until this succeeds
-                self.is_refused_places = isinstance(error, KafkaError)
+                self.is_refused_by_kafka = isinstance(error, KafkaError)
                 log.warning("placing_failed", error=repr(error))
                 attempt += 1
                 await asyncio.sleep(backoff_seconds(attempt))
 
-    async def place(self, partitions: Sequence[TopicPartition]) -> None:
-        """Seek to the stored positions; a partition whose position is impossible is stopped."""
+    async def seek_to_stored(self, partitions: Sequence[TopicPartition]) -> None:
+        """Seek to the stored positions; a partition whose position is impossible is stopped.
+
+        Raises:
+            IllegalStateError: there is no Kafka consumer yet.
+            KafkaError, asyncpg.PostgresError, OSError: a server does not answer; try again.
+        """
         wanted = [p for p in partitions if p in self.partitions and p not in self.stops]
         if not wanted:
             return
         consumer = self.consumer()
         if consumer is None:
             raise IllegalStateError("the Kafka consumer is not there yet")
-        for error in await self._place_surely(consumer, wanted):
+        for error in await self._seek_repeatedly(consumer, wanted):
             await self.stops.stop(error.partition, error)
 
-    async def _place_surely(
+    async def _seek_repeatedly(
         self, consumer: AIOKafkaConsumer, wanted: Sequence[TopicPartition]
     ) -> Sequence[PositionLost]:
-        """Just after a change of leaders an end may be told too low: a doubt is asked again."""
+        """Seek; try again where a position seems impossible: just after a change of leaders a
+        broker may answer with an end that is too low.
+        """
         ids = await topic_ids(consumer, {p.topic for p in wanted})
-        tries = 0
+        seeks = 0
         while True:
-            tries += 1
+            seeks += 1
             async with self._pool.acquire() as connection:
-                placed = await self.positions.place(connection, consumer, wanted, ids)
-                # At once: what is placed is read as soon as anything else can run.
-                self._heed(placed)
-            if not placed.lost or tries >= DOUBT_TRIES:
-                return placed.lost
-            await asyncio.sleep(DOUBT_PAUSE_SECONDS)
+                result = await self.positions.seek_to_stored(connection, consumer, wanted, ids)
+                # Before anything else can run: what was sought is polled as soon as it can be.
+                self._use(result)
+            if not result.lost or seeks >= SEEKS_MAX:
+                return result.lost
+            await asyncio.sleep(SEEK_PAUSE_SECONDS)
 
-    def _heed(self, placed: SeekResult) -> None:
-        """How what was found is to be read."""
-        self.careful.begin(placed.abandoned)
-        for partition, allowed in placed.fuse_allows.items():
-            self.fuses.begin(partition, allowed)
-        for partition, why in placed.held.items():
+    def _use(self, result: SeekResult) -> None:
+        for partition in result.free:
+            if state := self.states.get(partition):
+                state.begin_reading()
+        for partition, why in result.held.items():
             self.stops.hold(partition, why)
 
-    async def place_again(self, began: Mapping[TopicPartition, int]) -> None:
-        """Seek again where batches began elsewhere than we stand.
+    async def reseek(self, began: Mapping[TopicPartition, int]) -> None:
+        """Seek again where batches began elsewhere than at the position: at these offsets.
 
-        Where one began beyond the stored position, see whether the log has a gap there.
+        Where a batch began beyond the stored position, look whether the log has a gap there.
         """
-        self.positions.forget(began)
-        await self.place(list(began))
+        for partition in began:
+            if state := self.states.get(partition):
+                state.clear_position()
+        await self.seek_to_stored(list(began))
         consumer = self.consumer()
         for partition, offset in began.items():
             position = self.positions.next_offset(partition)
             if consumer is None or position is None:
                 continue
-            self.positions.seek_again(consumer, partition)
+            self.states[partition].log.expected = None
+            consumer.seek(partition, position)
             if offset > position:
                 await self.positions.look_past_gap(consumer, partition)
 
-    async def hear(self, records: Sequence[ConsumedRecord]) -> Sequence[ConsumedRecord]:
-        """A poll without the witnesses in it; what they speak against is stopped."""
-        rest, against = self.positions.witnesses.hear(records)
-        for partition in against:
-            if error := self.positions.written_anew(partition):
-                await self.stops.stop(partition, error)
+    async def resume_stopped(self) -> None:
+        """Read again the stopped partitions that an operator has resumed."""
+        resumed = await self.stops.end_resumed()
+        for state in resumed:
+            state.breaker.reset()
+        if resumed:
+            self._begin_seeking()
+
+    # Batches.
+
+    async def verify_log(self, records: Sequence[ConsumedRecord]) -> Sequence[ConsumedRecord]:
+        """The records of a poll that are to be applied.
+
+        Records applied before, to which partitions were sought, are compared and dropped; a
+        partition whose record differs is stopped.
+        """
+        rest, differing = self.states.drop_expected(records)
+        for partition in differing:
+            position = self.positions.next_offset(partition)
+            if position is not None:
+                await self.stops.stop(partition, LogTruncated(self.service, partition, position))
         return rest
 
-    async def note_alone(self, partition: TopicPartition, offset: int) -> int:
-        """Note that a record is begun alone; how often it was, with this time."""
+    async def record_attempt(self, partition: TopicPartition, offset: int) -> int:
+        """Record an attempt at one record; returns how many are recorded, with this one.
+
+        Returns 0 where another process reads the partition. Waits for Postgres.
+        """
         attempt = 0
         while True:
             try:
                 async with self._pool.acquire() as connection:
-                    return await self.careful.note(connection, partition, offset) or 0
+                    return await self.positions.record_attempt(connection, partition, offset) or 0
             except Exception as error:
                 if not is_transient(error):
                     raise
-                log.warning("try_not_noted", error=repr(error))
+                log.warning("attempt_not_recorded", error=repr(error))
                 await asyncio.sleep(backoff_seconds(attempt))
                 attempt += 1
 
-    async def look_for_resumed(self) -> None:
-        """Go on with what operators have resumed."""
-        resumed = await self.stops.take_resumed()
-        for partition in resumed:
-            self.fuses.begin(partition)
-        if resumed:
-            self._begin_placing()
+    def may_apply(self, partition: TopicPartition, offset: int) -> bool:
+        """Whether a batch that begins at this offset may be applied."""
+        is_next = self.positions.continues(partition, offset)
+        return is_next and not self.states[partition].crash_guard.forbids()
+
+    def check_breakers(self, counts: Mapping[TopicPartition, ItemCounts]) -> Levels:
+        """The circuit breakers' levels after a batch that is about to commit.
+
+        Raises:
+            CircuitBreakerTripped: the batch must not commit.
+        """
+        return {p: self.states.breaker_of(p).level_after(each) for p, each in counts.items()}
+
+    def keep_levels(self, levels: Levels) -> None:
+        """The batch has committed."""
+        for partition, level in levels.items():
+            if state := self.states.get(partition):
+                state.breaker.keep(level)
 
     # What operators see.
 
     def measure_lag(self, now_ms: int) -> None:
-        """Set lag in messages and seconds of every assigned partition, from what polls told."""
+        """Set the lag gauges of every assigned partition, by the ends that fetches brought."""
         consumer = self.consumer()
         for partition in self.partitions:
             end = consumer.highwater(partition) if consumer else None
             if end is not None:
-                position = self.positions.next_offset(partition)
-                self.gauges.measure(partition, end, position, now_ms)
+                state = self.states[partition]
+                state.gauges.measure(end, state.next_offset, now_ms)
 
-    async def tell_kafka(self) -> None:
-        """Let the offsets that lag monitors read follow our positions."""
+    async def commit_offsets(self) -> None:
+        """Commit the positions to Kafka, where lag monitors read them."""
         consumer = self.consumer()
-        known = {p: self.positions.next_offset(p) for p in self.partitions}
-        positions = {p: offset for p, offset in known.items() if offset is not None}
         if consumer is not None:
-            await self.committed_offsets.follow(consumer, positions)
+            await commit_positions(consumer, [self.states[p] for p in self.partitions])
 
-    def is_placed(self) -> bool:
-        """Whether every assigned partition has a known position or is stopped."""
-        return all(self.positions.is_placed(p) or p in self.stops for p in self.partitions)
+    def is_positioned(self) -> bool:
+        """Whether every assigned partition was sought to its position or is stopped."""
+        states = [self.states[partition] for partition in self.partitions]
+        return all(state.next_offset is not None or state.stop for state in states)
 
-    def told(self, missing: Collection[str]) -> CheckResult:
-        """Whether all that is ours is read, and what keeps it; `missing` are topics not there."""
+    def check(self, missing: Collection[str]) -> CheckResult:
+        """Whether all assigned partitions are read, and why not; `missing` are topics that the
+        brokers do not have.
+        """
         if not self.has_joined:
             return False, "has not joined its consumer group yet"
         if reasons := self.stops.reasons:
-            told = [f"{p.topic}[{p.partition}]: {why}" for p, why in reasons.items()]
-            return False, "stopped: " + "; ".join(told)
+            texts = [f"{p.topic}[{p.partition}]: {why}" for p, why in reasons.items()]
+            return False, "stopped: " + "; ".join(texts)
         if missing:
             return False, f"not there: {', '.join(missing)}"
-        return self.is_placed(), f"{len(self.partitions)} assigned"
+        return self.is_positioned(), f"{len(self.partitions)} assigned"

@@ -1,15 +1,17 @@
-"""Kafka's committed offsets, made to follow our positions: lag monitors read them, nothing else."""
+"""Kafka's committed offsets follow the stored positions: only lag monitors read them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-TELL_SECONDS = 1.0
+from services.runtime.partitions.partition_state import PartitionState
+
+COMMIT_SECONDS = 1.0
 COMMIT_TIMEOUT_SECONDS = 5.0  # The client itself would try for as long as the broker is away.
 
 
@@ -20,27 +22,22 @@ class Committer(Protocol):
         """Store offsets for the group."""
 
 
-class CommittedOffsets:
-    """Commits positions that Kafka has not been told, beside the batches: none waits for it.
+async def commit_positions(consumer: Committer, states: Collection[PartitionState]) -> None:
+    """Commit the positions that differ from what was committed last.
 
-    Our own position stands in Postgres. Only where the service stops is Kafka told as a batch ends,
-    because it may be the last.
+    No batch waits for a commit. One that fails is repeated with the next call.
     """
-
-    def __init__(self) -> None:
-        self._told: dict[TopicPartition, int] = {}
-
-    async def follow(self, consumer: Committer, positions: Mapping[TopicPartition, int]) -> None:
-        """Commit what differs from what was told before; what fails is told the next time."""
-        news = {p: offset for p, offset in positions.items() if self._told.get(p) != offset}
-        if not news:
-            return
-        try:
-            await asyncio.wait_for(consumer.commit(news), COMMIT_TIMEOUT_SECONDS)
-        except (KafkaError, IllegalStateError, TimeoutError):
-            return
-        self._told.update(news)
-
-    def forget(self) -> None:
-        """After a rebalance others may have committed: tell all again."""
-        self._told.clear()
+    changed = {
+        state.partition: state.next_offset
+        for state in states
+        if state.next_offset is not None and state.next_offset != state.committed_offset
+    }
+    if not changed:
+        return
+    try:
+        await asyncio.wait_for(consumer.commit(changed), COMMIT_TIMEOUT_SECONDS)
+    except (KafkaError, IllegalStateError, TimeoutError):
+        return
+    for state in states:
+        if state.partition in changed:
+            state.committed_offset = changed[state.partition]

@@ -1,9 +1,13 @@
-"""The last record applied, seen once more before the next: is this still the log that was read?"""
+"""Is the log of a partition still the one that was read? Checks, and the errors they find.
+
+A broker restored from an older disk, or a leader that lagged, can have lost records and taken new
+ones at the same offsets; a topic can be deleted and created again. So the id of the topic and a
+fingerprint of the last record applied are stored with the position, and compared.
+"""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,7 +18,7 @@ from services.runtime.messages.records import ConsumedRecord
 
 @dataclass(frozen=True, slots=True)
 class RecordFingerprint:
-    """What tells one record from another one at its offset."""
+    """What distinguishes a record from another one at the same offset."""
 
     offset: int
     timestamp_ms: int
@@ -22,60 +26,37 @@ class RecordFingerprint:
 
 
 def fingerprint_of(record: ConsumedRecord) -> RecordFingerprint:
-    """The mark of a record."""
+    """The fingerprint of a record, with the CRC-32 of its key and value."""
     crc32 = zlib.crc32(record.value or b"", zlib.crc32(record.key or b""))
     return RecordFingerprint(record.offset, record.timestamp, crc32)
 
 
-class Witnesses:
-    """Partitions whose next poll begins with the last record applied, to be looked at and dropped.
+@dataclass(slots=True)
+class LogIdentity:
+    """What one partition's log is known by."""
 
-    A broker restored from an older disk, or a leader that lagged, can have lost records and taken
-    new ones in their place: offsets alone do not tell.
-    """
+    topic_id: UUID | None = None
+    """Kafka's id of the topic at the last seek; None where no broker or row has one."""
+    expected: RecordFingerprint | None = None
+    """The last record applied, where the partition was sought to it: the next poll begins with it,
+    and it is compared and dropped."""
+    is_doubted: bool = False
+    """Whether the last look beside the polls found the position impossible."""
 
-    def __init__(self) -> None:
-        self._awaited: dict[TopicPartition, RecordFingerprint] = {}
-
-    def expect(self, partition: TopicPartition, mark: RecordFingerprint) -> None:
-        """The partition was sought to this record."""
-        self._awaited[partition] = mark
-
-    def forget(self, partitions: Collection[TopicPartition]) -> None:
-        """They are sought elsewhere now."""
-        for partition in partitions:
-            self._awaited.pop(partition, None)
-
-    def hear(
-        self, records: Sequence[ConsumedRecord]
-    ) -> tuple[Sequence[ConsumedRecord], list[TopicPartition]]:
-        """The records without the witnesses among them, and the partitions they speak against.
-
-        Where the first record is a later one, the witness is gone by retention or compaction,
-        and nothing can be told.
-        """
-        if not self._awaited:
-            return records, []
-        rest: list[ConsumedRecord] = []
-        against: list[TopicPartition] = []
-        for record in records:
-            partition = TopicPartition(record.topic, record.partition)
-            mark = self._awaited.pop(partition, None)
-            if mark is None or record.offset != mark.offset:
-                rest.append(record)
-            elif fingerprint_of(record) != mark:
-                against.append(partition)
-        return rest, against
+    def take_expected(self) -> RecordFingerprint | None:
+        """The expected record, which is expected no more."""
+        expected, self.expected = self.expected, None
+        return expected
 
 
 class PositionLost(Exception):
-    """Records are missing or are others than they were: never reset silently."""
+    """Records are missing or are others than they were; the position is not reset by itself."""
 
     def __init__(self, service: str, partition: TopicPartition, position: int, what: str) -> None:
         topic, number = partition
         super().__init__(
             f"{topic}[{number}]: {what}. Nothing is read from this partition until an operator "
-            "decides (docs/operating.md, 'A position outside its topic'): have the records back, "
+            "decides (docs/operating.md, 'A position outside its topic'): restore the records, "
             f"then `orderflow partitions resume {topic} {number} --service {service} --why …`; or "
             f"step over them: `orderflow partitions move {topic} {number} --service {service} "
             "--to earliest|latest|OFFSET --why …`"
@@ -85,7 +66,7 @@ class PositionLost(Exception):
 
 
 class OffsetOutOfRange(PositionLost):
-    """The topic no longer, or not yet, has the stored position."""
+    """The topic no longer has, or does not yet have, the stored position."""
 
     def __init__(
         self, service: str, partition: TopicPartition, position: int, first: int, end: int
@@ -95,7 +76,7 @@ class OffsetOutOfRange(PositionLost):
             partition,
             position,
             f"stored position {position} is outside the topic's offsets {first}..{end}; records "
-            "were lost or the topic was made anew",
+            "were lost, or the topic was recreated",
         )
 
 
@@ -109,7 +90,7 @@ class TopicRecreated(PositionLost):
             service,
             partition,
             position,
-            f"the topic was deleted and made anew (its id was {was} and is {is_now}); stored "
+            f"the topic was deleted and recreated (its id was {was} and is {is_now}); stored "
             f"position {position} counts records of the old one",
         )
 
@@ -123,5 +104,33 @@ class LogTruncated(PositionLost):
             partition,
             position,
             f"the record before stored position {position} is not the one that was applied; the "
-            "log was cut and written anew",
+            "log was truncated and written again",
         )
+
+
+def check_range(
+    service: str,
+    partition: TopicPartition,
+    position: int,
+    log: tuple[int, int],
+    *,
+    before: int | None = None,
+) -> PositionLost | None:
+    """Why the position cannot be in a log with this first offset and end; None where it can.
+
+    `before` is the position before the broker was asked, where positions move while it answers:
+    the end may be older than `position` then.
+    """
+    first, end = log
+    if first <= position and (position if before is None else before) <= end:
+        return None
+    return OffsetOutOfRange(service, partition, position, first, end)
+
+
+def check_topic_id(
+    service: str, partition: TopicPartition, position: int, was: UUID | None, is_now: UUID | None
+) -> PositionLost | None:
+    """Why the position cannot be of this topic; None where the ids agree or one is unknown."""
+    if was and is_now and was != is_now:
+        return TopicRecreated(service, partition, position, was, is_now)
+    return None

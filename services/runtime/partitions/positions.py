@@ -1,13 +1,13 @@
-"""Where this process stands in each assigned partition, and the fence that holds it to it.
+"""The stored position of each partition, and the fence that holds a batch to it.
 
-Postgres holds the position; Kafka's committed offset is never a start (design 7.1). A partition
-is either *placed* (we know the offset its next record must have, because we sought or left off
-there) or not; records of a partition that is not placed are dropped and read again.
+Postgres holds the position; Kafka's committed offset is never a start. Records of a partition are
+applied only after this process has sought the partition to its stored position, and only where a
+batch begins at that position; other records are dropped and read again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,25 +17,24 @@ import asyncpg
 from aiokafka import TopicPartition
 from asyncpg import Connection
 
-from services.runtime.batch.position_step import Step
+from services.runtime.batch.batch import Step
 from services.runtime.clock import new_id
 from services.runtime.messages.records import ConsumedRecord
 from services.runtime.partitions.log_identity import (
-    LogTruncated,
-    OffsetOutOfRange,
     PositionLost,
     RecordFingerprint,
-    TopicRecreated,
-    Witnesses,
+    check_range,
+    check_topic_id,
     fingerprint_of,
 )
+from services.runtime.partitions.partition_state import AssignedPartitions, PartitionState
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "positions.sql")
 LOOK_MS = 2_000
 
 
-# Stops that stand until an operator resumes the partition, whoever has it.
+# Stops that hold for every process until an operator resumes the partition.
 HELD = frozenset({"fuse", "position"})
 
 
@@ -59,212 +58,175 @@ class Seeker(Protocol):
         """Read the next records of the partitions."""
 
 
-@dataclass(slots=True)
-class _Place:
-    next_offset: int
-    # The first offset that the log still has from `next_offset` on, when it is another one:
-    # compaction and transaction markers leave gaps. Known only after it was looked up.
-    first_there: int | None = None
+@dataclass(frozen=True, slots=True)
+class SeekResult:
+    """What a seek to the stored positions found."""
+
+    lost: tuple[PositionLost, ...]
+    """Why some partitions were not sought: their positions are impossible."""
+    held: Mapping[TopicPartition, str]
+    """Partitions that were stopped before and are not sought, with the reason."""
+    free: tuple[TopicPartition, ...]
+    """All partitions that are not held; those not lost are sought."""
 
 
 class Positions:
-    """The placed partitions of one consumer group in one process."""
+    """The position rows of one consumer group, and the positions of the assigned partitions."""
 
-    def __init__(self, service: str, group: str) -> None:
+    def __init__(self, service: str, group: str, states: AssignedPartitions) -> None:
         self.group = group
-        self.reader = UUID(new_id())  # Which process this is, as the rows say it.
-        self.witnesses = Witnesses()
+        self.reader = UUID(new_id())
+        """This process, as the position rows name the reader of a partition."""
         self._service = service
-        self._places: dict[TopicPartition, _Place] = {}
-        self._topic_ids: dict[TopicPartition, UUID] = {}
-        # What taking a row found, until its placing has succeeded: the row tells it only once.
-        self._abandoned: set[TopicPartition] = set()
-        self._fuse_allows: dict[TopicPartition, int] = {}
-
-    def forget(self, partitions: Collection[TopicPartition]) -> None:
-        """After a failure or a rebalance nothing is known: place again before reading."""
-        for partition in partitions:
-            self._places.pop(partition, None)
-        self.witnesses.forget(partitions)
-
-    def keep_only(self, partitions: Collection[TopicPartition]) -> None:
-        """Forget what is no longer assigned."""
-        self.forget([known for known in self._places if known not in partitions])
-
-    def is_placed(self, partition: TopicPartition) -> bool:
-        """Whether records of the partition may be applied."""
-        return partition in self._places
+        self._states = states
 
     def next_offset(self, partition: TopicPartition) -> int | None:
-        """The offset the partition's next record is expected at."""
-        place = self._places.get(partition)
-        return place.next_offset if place else None
+        """The offset of the partition's next record; None where it was not sought yet."""
+        state = self._states.get(partition)
+        return state.next_offset if state else None
 
     def continues(self, partition: TopicPartition, first_offset: int) -> bool:
-        """Whether a batch that begins at `first_offset` begins where we stand."""
-        place = self._places.get(partition)
-        if place is None:
+        """Whether a batch that begins at `first_offset` begins at the position."""
+        state = self._states.get(partition)
+        if state is None or state.next_offset is None:
             return False
-        return first_offset in (place.next_offset, place.first_there)
+        return first_offset in (state.next_offset, state.offset_after_gap)
 
     def advance(self, moved: Mapping[TopicPartition, int]) -> None:
-        """Leave off after a committed batch."""
+        """A batch is committed: the next offset of each of its partitions that we still have."""
         for partition, next_offset in moved.items():
-            self._places[partition] = _Place(next_offset)
+            if state := self._states.get(partition):
+                state.advance(next_offset)
 
-    async def place(
+    async def seek_to_stored(
         self,
         connection: Connection,
         consumer: Seeker,
         partitions: Sequence[TopicPartition],
         topic_ids: Mapping[str, UUID],
     ) -> SeekResult:
-        """Seek every partition to its stored position; a new group starts at the first offset.
+        """Seek every partition to its stored position; a new group begins at the first offset.
 
-        What is stopped, and what has a position that means nothing, is not placed.
+        A partition that is stopped, or has an impossible position, is not sought.
         """
         first = await consumer.beginning_offsets(partitions)
-        rows = await self._take(connection, partitions, first, topic_ids)
+        rows = await self._claim(connection, partitions, first, topic_ids)
         # Asked last: another consumer may move the position past an end that was asked before it.
         end = await consumer.end_offsets(partitions)
-        free = [p for p in partitions if rows[p]["stopped_kind"] not in HELD]
-        doubts = {
-            p: self._outside(p, rows[p]["next_offset"], first[p], end[p])
-            or self._made_anew(p, rows[p], topic_ids)
-            for p in free
-        }
+        free = tuple(p for p in partitions if rows[p]["stopped_kind"] not in HELD)
+        lost = []
         for partition in free:
-            if doubts[partition] is None:
-                self._seek(consumer, partition, rows[partition], first[partition])
-        return SeekResult(
-            tuple(doubt for doubt in doubts.values() if doubt),
-            {p: rows[p]["stopped_detail"] for p in partitions if p not in doubts},
-            *self._findings(free),
-        )
+            state, row = self._states.get(partition), rows[partition]
+            if state is None:  # Taken from this process in the meantime.
+                continue
+            error = self._check(state, row, (first[partition], end[partition]), topic_ids)
+            if error:
+                lost.append(error)
+            else:
+                _seek(consumer, state, row, first[partition])
+        held = {p: rows[p]["stopped_detail"] for p in partitions if p not in free}
+        return SeekResult(tuple(lost), held, free)
 
-    def _findings(
-        self, partitions: Sequence[TopicPartition]
-    ) -> tuple[frozenset[TopicPartition], dict[TopicPartition, int]]:
-        abandoned = self._abandoned.intersection(partitions)
-        self._abandoned -= abandoned
-        known = [p for p in partitions if p in self._fuse_allows]
-        return frozenset(abandoned), {p: self._fuse_allows.pop(p) for p in known}
-
-    def doubt(
+    def _check(
         self,
-        partition: TopicPartition,
-        before: int,
+        state: PartitionState,
+        row: asyncpg.Record,
         log: tuple[int, int],
         topic_ids: Mapping[str, UUID],
     ) -> PositionLost | None:
-        """Why a placed partition cannot be where it stands, by what the broker says of its log.
-
-        `before` is the position before the broker was asked for first offset and end: positions,
-        too, move while it answers.
-        """
-        position, was = self.next_offset(partition), self._topic_ids.get(partition)
-        if position is None:
-            return None
-        is_now = topic_ids.get(partition.topic)
-        if was and is_now and was != is_now:
-            return TopicRecreated(self._service, partition, position, was, is_now)
-        if position < log[0] or before > log[1]:
-            return OffsetOutOfRange(self._service, partition, position, *log)
-        return None
-
-    def written_anew(self, partition: TopicPartition) -> PositionLost | None:
-        """The witness of the partition spoke against it."""
-        position = self.next_offset(partition)
-        return None if position is None else LogTruncated(self._service, partition, position)
-
-    def _outside(
-        self, partition: TopicPartition, position: int, first: int, end: int
-    ) -> PositionLost | None:
-        if first <= position <= end:
-            return None
-        return OffsetOutOfRange(self._service, partition, position, first, end)
-
-    def _made_anew(
-        self, partition: TopicPartition, row: asyncpg.Record, topic_ids: Mapping[str, UUID]
-    ) -> PositionLost | None:
+        """Why the stored position is impossible; where it is possible, keep the topic's id."""
+        partition, position = state.partition, row["next_offset"]
         was, is_now = row["topic_id"], topic_ids.get(partition.topic)
-        if was and is_now and was != is_now:
-            return TopicRecreated(self._service, partition, row["next_offset"], was, is_now)
-        if known := was or is_now:
-            self._topic_ids[partition] = known
-        return None
-
-    def _seek(
-        self, consumer: Seeker, partition: TopicPartition, row: asyncpg.Record, first: int
-    ) -> None:
-        """To the last record applied where the log still has it, else to the next one."""
-        position, last = row["next_offset"], row["last_offset"]
-        self._places[partition] = _Place(position)
-        if last is None or not first <= last < position:
-            consumer.seek(partition, position)
-            return
-        consumer.seek(partition, last)
-        mark = RecordFingerprint(last, row["last_timestamp_ms"], row["last_crc32"])
-        self.witnesses.expect(partition, mark)
-
-    def seek_again(self, consumer: Seeker, partition: TopicPartition) -> None:
-        """To where we stand, past a witness."""
-        self.witnesses.forget([partition])
-        consumer.seek(partition, self._places[partition].next_offset)
+        error = check_range(self._service, partition, position, log) or check_topic_id(
+            self._service, partition, position, was, is_now
+        )
+        if not error and (known := was or is_now):
+            state.log.topic_id = known
+        return error
 
     async def look_past_gap(self, consumer: Seeker, partition: TopicPartition) -> None:
-        """Find the record that follows where we stand, by reading it; then seek back.
+        """Find the record that follows the position, by reading it; then seek back.
 
-        Only the reader may call it, between two polls. A poll that merely begins later proves no
-        gap: it may be the rest of an older one, or what a poll that raised has swallowed.
+        Only the poll loop may call it, between two polls. A poll that merely begins later proves no
+        gap: its records may be the rest of an older one, or those before may have been dropped by
+        a poll that raised.
         """
-        place = self._places.get(partition)
-        if place is None:
+        state = self._states.get(partition)
+        if state is None or state.next_offset is None:
             return
+        position = state.next_offset
         found = await consumer.getmany(partition, timeout_ms=LOOK_MS, max_records=1)
         first = await consumer.beginning_offsets([partition])
-        consumer.seek(partition, place.next_offset)
-        if first[partition] <= place.next_offset:
-            place.first_there = next((record.offset for record in found.get(partition, ())), None)
+        consumer.seek(partition, position)
+        if first[partition] <= position and state.next_offset == position:
+            state.offset_after_gap = next((each.offset for each in found.get(partition, ())), None)
 
-    async def _take(
+    async def _claim(
         self,
         connection: Connection,
         partitions: Sequence[TopicPartition],
         first: Mapping[TopicPartition, int],
         topic_ids: Mapping[str, UUID],
     ) -> dict[TopicPartition, asyncpg.Record]:
-        """Make the rows ours; returns them as they were."""
+        """Write this process as the reader; returns the rows before the update."""
         columns = _columns(partitions)
         ids = [topic_ids.get(p.topic) for p in partitions]
         starts = [first[partition] for partition in partitions]
         async with connection.transaction():
             await connection.execute(SQL["add_positions"], self.group, *columns, starts)
-            rows = await connection.fetch(SQL["lock_places"], self.group, *columns)
-            await connection.execute(SQL["take_places"], self.group, *columns, ids, self.reader)
-        taken = {TopicPartition(row["topic"], row["partition"]): row for row in rows}
-        for partition, row in taken.items():
+            rows = await connection.fetch(SQL["lock_to_claim"], self.group, *columns)
+            await connection.execute(
+                SQL["claim_partitions"], self.group, *columns, ids, self.reader
+            )
+        claimed = {TopicPartition(row["topic"], row["partition"]): row for row in rows}
+        for partition, row in claimed.items():
+            state = self._states.get(partition)
+            if state is None:
+                continue
             if row["reader"] not in (None, self.reader):
-                self._abandoned.add(partition)
+                state.was_abandoned = True
             if row["fuse_allows"]:
-                self._fuse_allows[partition] = row["fuse_allows"]
-        return taken
+                state.failures_allowed = row["fuse_allows"]
+        return claimed
 
-    async def let_go(self, connection: Connection, ended: Mapping[TopicPartition, Ended]) -> None:
-        """Nothing of these is in hand any more."""
-        await connection.execute(
-            SQL["let_go_places"],
+    async def record_attempt(
+        self, connection: Connection, partition: TopicPartition, offset: int
+    ) -> int | None:
+        """Record an attempt at one record in the position row, before it begins.
+
+        Returns how many attempts are recorded with this one; None where another process reads the
+        partition, or its position is past the record.
+        """
+        attempts: int | None = await connection.fetchval(
+            SQL["record_attempt"],
             self.group,
-            *_columns(list(ended)),
-            [each.is_careful for each in ended.values()],
-            [each.survived for each in ended.values()],
+            partition.topic,
+            partition.partition,
+            offset,
+            self.reader,
+        )
+        state = self._states.get(partition)
+        if attempts is not None and state is not None:
+            state.crash_guard.is_attempting = True
+        return attempts
+
+    async def release(self, connection: Connection, released: Sequence[Released]) -> None:
+        """Write that this process applies nothing of these partitions any more, and lives."""
+        await connection.execute(
+            SQL["release_partitions"],
+            self.group,
+            *_columns([each.partition for each in released]),
+            [each.is_guarded for each in released],
+            [each.survived for each in released],
             self.reader,
         )
 
     async def lock(
         self, connection: Connection, partitions: Sequence[TopicPartition]
     ) -> list[TopicPartition]:
-        """Lock the rows of a batch's partitions; returns those that are not where we stand."""
+        """Lock the rows of a batch's partitions; returns the partitions whose stored position is
+        not the one this process has.
+        """
         rows = await connection.fetch(SQL["lock_positions"], self.group, *_columns(partitions))
         stored = {
             TopicPartition(row["topic"], row["partition"]): row["next_offset"]
@@ -274,40 +236,51 @@ class Positions:
         return [p for p in partitions if stored.get(p) != self.next_offset(p)]
 
     def step(self, last: Mapping[TopicPartition, ConsumedRecord]) -> Step:
-        """Where a batch ends, by its last records."""
-        marks = [fingerprint_of(record) for record in last.values()]
+        """The positions after a batch, from the last record of each partition."""
+        fingerprints = [fingerprint_of(record) for record in last.values()]
         columns = (
             *_columns(list(last)),
-            [mark.offset for mark in marks],
-            [mark.timestamp_ms for mark in marks],
-            [mark.crc32 for mark in marks],
+            [each.offset for each in fingerprints],
+            [each.timestamp_ms for each in fingerprints],
+            [each.crc32 for each in fingerprints],
         )
         return Step(self.group, columns)
 
     async def save(self, connection: Connection, step: Step) -> None:
-        """Store where the batch ends, in the batch's own transaction, unless the outbox has."""
+        """Store the positions in the batch's transaction, where the outbox has not done so."""
         if not step.is_stored:
             await connection.execute(SQL["move_positions"], step.group, *step.columns)
             step.is_stored = True
 
 
+@dataclass(frozen=True, slots=True)
+class Released:
+    """How this process releases a partition."""
+
+    partition: TopicPartition
+    is_guarded: bool
+    """The next reader must read record by record."""
+    survived: int
+    """Recorded attempts that this process survives: 0 or 1."""
+
+    @classmethod
+    def of(cls, state: PartitionState) -> Released:
+        """As the partition is read now."""
+        guard = state.crash_guard
+        is_guarded = bool(guard.left) or state.was_abandoned
+        return cls(state.partition, is_guarded, int(guard.is_attempting))
+
+
+def _seek(consumer: Seeker, state: PartitionState, row: asyncpg.Record, first: int) -> None:
+    """Seek to the last record applied where the log still has it, otherwise to the next one."""
+    position, last = row["next_offset"], row["last_offset"]
+    state.advance(position)
+    if last is None or not first <= last < position:
+        consumer.seek(state.partition, position)
+        return
+    consumer.seek(state.partition, last)
+    state.log.expected = RecordFingerprint(last, row["last_timestamp_ms"], row["last_crc32"])
+
+
 def _columns(partitions: Sequence[TopicPartition]) -> tuple[list[str], list[int]]:
     return [p.topic for p in partitions], [p.partition for p in partitions]
-
-
-@dataclass(frozen=True, slots=True)
-class SeekResult:
-    """What placing found out."""
-
-    lost: tuple[PositionLost, ...]  # Their stored position means nothing.
-    held: Mapping[TopicPartition, str]  # Stopped before, and why.
-    abandoned: frozenset[TopicPartition]  # Their last reader never let go: it died.
-    fuse_allows: Mapping[TopicPartition, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a partition is let go: its next reader must be careful; noted tries that we survived."""
-
-    is_careful: bool
-    survived: int

@@ -1,22 +1,22 @@
-"""Partitions this process reads no more of, and why: paused, red in readiness, loud in the log.
+"""Stopped partitions: not read until an operator resumes them, red in readiness, logged as errors.
 
-Each is also told in its position row. A stop by the fuse or by a lost position stands there until
-an operator resumes the partition: over restarts, rebalances, and for other replicas.
+Each stop is also stored in the position row. A stop by the circuit breaker or by a lost position
+holds there until an operator resumes the partition: over restarts, rebalances, and for other
+replicas.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError
 
-from services.runtime.partitions.circuit_breaker import FuseTripped
-from services.runtime.partitions.gauges import PartitionGauges
+from services.runtime.partitions.circuit_breaker import CircuitBreakerTripped
 from services.runtime.partitions.log_identity import PositionLost
+from services.runtime.partitions.partition_state import AssignedPartitions, PartitionState, Stop
 from services.runtime.partitions.positions import SQL, Positions
 from services.runtime.postgres.connections import Pool
 from services.runtime.retry import forget_rows, is_transient
@@ -26,50 +26,42 @@ STORE_TIMEOUT_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class _Stop:
-    kind: str
-    why: str
-    position: int | None
-    is_stored: bool
-
-
 class StoppedPartitions:
-    """The stopped partitions of one consumer; nothing of them is skipped."""
+    """The stopped ones of the assigned partitions; nothing of them is skipped."""
 
     def __init__(
         self,
+        states: AssignedPartitions,
         positions: Positions,
-        gauges: PartitionGauges,
         pool: Pool,
         locate: Callable[[], AIOKafkaConsumer | None],
     ) -> None:
+        self._states = states
         self._positions = positions
-        self._gauges = gauges
         self._pool = pool
         self._locate = locate
-        self._stops: dict[TopicPartition, _Stop] = {}
         self._storing = asyncio.Lock()
 
     def __contains__(self, partition: TopicPartition) -> bool:
-        return partition in self._stops
+        state = self._states.get(partition)
+        return state is not None and state.stop is not None
+
+    def partitions(self) -> frozenset[TopicPartition]:
+        """The stopped partitions."""
+        return frozenset(p for p, state in self._states.items() if state.stop)
 
     @property
     def reasons(self) -> Mapping[TopicPartition, str]:
-        """Why each stopped partition is."""
-        return {partition: stop.why for partition, stop in self._stops.items()}
+        """Why each stopped partition is stopped."""
+        return {p: state.stop.why for p, state in self._states.items() if state.stop}
 
     async def stop(self, partition: TopicPartition, error: Exception) -> None:
-        """Read no more of the partition; readiness and metrics turn red (design 4)."""
+        """Read nothing more of the partition, and store why at its position.
+
+        A partition that this process has lost in the meantime is its next reader's to stop.
+        """
         forget_rows(error)
         kind = _kind_of(error)
-        why = repr(error) if kind == "bug" else str(error)
-        position = (
-            error.position
-            if isinstance(error, PositionLost)
-            else self._positions.next_offset(partition)
-        )
-        self._hold(partition, _Stop(kind, why, position, is_stored=position is None))
         log.error(
             "partition_stopped",
             topic=partition.topic,
@@ -78,11 +70,20 @@ class StoppedPartitions:
             error=str(error),
             exc_info=error if kind == "bug" else None,
         )
+        state = self._states.get(partition)
+        if state is None:
+            return
+        why = repr(error) if kind == "bug" else str(error)
+        position = error.position if isinstance(error, PositionLost) else state.next_offset
+        self._hold(state, Stop(kind, why, position, is_stored=position is None))
         await self._store_all()
 
     def hold(self, partition: TopicPartition, why: str) -> None:
-        """It was stopped before, perhaps by another process, and nobody has resumed it."""
-        self._hold(partition, _Stop("held", why, None, is_stored=True))
+        """The position row says that the partition was stopped before, and it was not resumed."""
+        state = self._states.get(partition)
+        if state is None:
+            return
+        self._hold(state, Stop("held", why, None, is_stored=True))
         log.error(
             "partition_still_stopped",
             topic=partition.topic,
@@ -90,36 +91,41 @@ class StoppedPartitions:
             error=why,
         )
 
-    def keep_only(self, partitions: Collection[TopicPartition]) -> None:
-        """After a rebalance: the next owner decides for the others; ours are paused again."""
-        self._stops = {p: stop for p, stop in self._stops.items() if p in partitions}
-        for partition in self._stops:
-            self._pause(partition)
+    def pause_again(self) -> None:
+        """Pause what is stopped: a rebalance has made the client read all partitions."""
+        for state in self._states.values():
+            if state.stop:
+                self._pause(state.partition)
 
-    async def take_resumed(self) -> list[TopicPartition]:
-        """Stop no longer what an operator has resumed; costs nothing while nothing is stopped."""
+    async def end_resumed(self) -> list[PartitionState]:
+        """End the stops that an operator has resumed, and return their partitions.
+
+        Asks Postgres only where something is stopped.
+        """
         await self._store_all()
-        stored = [p for p, stop in self._stops.items() if stop.is_stored]
+        stored = [s for s in self._states.values() if s.stop and s.stop.is_stored]
         if not stored:
             return []
-        columns = [p.topic for p in stored], [p.partition for p in stored]
+        columns = [s.partition.topic for s in stored], [s.partition.partition for s in stored]
         async with self._pool.acquire() as connection:
             rows = await connection.fetch(SQL["read_stopped"], self._positions.group, *columns)
         still = {TopicPartition(row["topic"], row["partition"]) for row in rows}
-        resumed = [p for p in stored if p not in still]
-        for partition in resumed:
-            self._release(partition)
+        resumed = [state for state in stored if state.partition not in still]
+        for state in resumed:
+            self._resume(state)
         return resumed
 
-    def _hold(self, partition: TopicPartition, stop: _Stop) -> None:
-        self._stops[partition] = stop
-        self._positions.forget([partition])
-        self._pause(partition)
-        self._gauges.set_stopped(partition, is_stopped=True)
+    def _hold(self, state: PartitionState, stop: Stop) -> None:
+        state.stop = stop
+        state.clear_position()
+        self._pause(state.partition)
+        state.gauges.set_stopped(is_stopped=True)
 
-    def _release(self, partition: TopicPartition) -> None:
-        self._stops.pop(partition, None)
-        self._gauges.set_stopped(partition, is_stopped=False)
+    def _resume(self, state: PartitionState) -> None:
+        partition, state.stop = state.partition, None
+        if self._states.get(partition) is not state:  # Lost in the meantime, with its gauges.
+            return
+        state.gauges.set_stopped(is_stopped=False)
         consumer = self._locate()
         try:
             if consumer is not None:
@@ -129,16 +135,19 @@ class StoppedPartitions:
         log.info("partition_resumed", topic=partition.topic, partition=partition.partition)
 
     async def _store_all(self) -> None:
-        """What cannot be stored now, as Postgres is away, is the next time this process looks.
+        """Store the stops that are not stored yet. While Postgres does not answer they wait for
+        the next call.
 
-        One at a time: stored twice, a stop could come after the resume that ended it.
+        One call at a time: stored twice, a stop could come after the resume that ended it.
         """
         async with self._storing:
-            for partition, stop in list(self._stops.items()):
-                if stop.is_stored:
+            for state in list(self._states.values()):
+                stop = state.stop
+                if stop is None or stop.is_stored:
                     continue
                 try:
-                    await asyncio.wait_for(self._store(partition, stop), STORE_TIMEOUT_SECONDS)
+                    store = self._store(state.partition, stop)
+                    await asyncio.wait_for(store, STORE_TIMEOUT_SECONDS)
                     stop.is_stored = True
                 except Exception as error:
                     if not is_transient(error):
@@ -146,7 +155,7 @@ class StoppedPartitions:
                     log.warning("stop_not_stored", error=repr(error))
                     return
 
-    async def _store(self, partition: TopicPartition, stop: _Stop) -> None:
+    async def _store(self, partition: TopicPartition, stop: Stop) -> None:
         async with self._pool.acquire() as connection:
             await connection.execute(
                 SQL["store_stop"],
@@ -163,11 +172,11 @@ class StoppedPartitions:
         try:
             if consumer is not None:
                 consumer.pause(partition)
-        except IllegalStateError:  # Taken from us in the meantime: its next owner will see.
+        except IllegalStateError:  # Taken from us in the meantime: its next reader stops it.
             return
 
 
 def _kind_of(error: Exception) -> str:
     if isinstance(error, PositionLost):
         return "position"
-    return "fuse" if isinstance(error, FuseTripped) else "bug"
+    return "fuse" if isinstance(error, CircuitBreakerTripped) else "bug"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 import structlog
 
-from services.runtime.batch.batch import Batch, BatchReport
-from services.runtime.batch.bisection import apply_without_culprits
-from services.runtime.batch.items import Failure, ItemRef
+from services.runtime.batch.batch import Batch
+from services.runtime.batch.bisection import bisect
 from services.runtime.clock import Clock
 from services.runtime.postgres.connections import Connection, Pool, transaction
 from services.runtime.retry import forget_rows, is_transient
@@ -62,24 +61,16 @@ class ExpiryLoop:
         """
         ended = 0
 
-        async def run(
-            doomed: Mapping[ItemRef, Failure], heard_max: int | None, report: BatchReport
-        ) -> None:
+        async def work(batch: Batch) -> None:
             nonlocal ended
-            now = self._clock.now()
-            batch = Batch((), now, doomed=doomed, heard_max=heard_max, report=report)
             async with (
                 self._pool.acquire() as connection,
                 transaction(connection, is_trial=batch.is_trial),
             ):
                 ended = await self._sweep(connection, batch)
 
-        try:
-            await run({}, None, BatchReport())
-        except Exception as error:
-            if is_transient(error):
-                raise
-            await apply_without_culprits(run, error)
+        batch = Batch((), self._clock.now())
+        await bisect(work, batch, lambda error: not is_transient(error))
         if ended:
             self._committed()
         return ended

@@ -55,9 +55,9 @@ async def test_parking_of_an_event_holds_the_events_of_its_order_and_no_others(
         an_order_event("1", 2),
         a_claim_event("1", 1),
     )
-    doomed = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
+    known_failures = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
 
-    await apply(connection, batches, Batch(batch, NOON, doomed=doomed))
+    await apply(connection, batches, Batch(batch, NOON, known_failures=known_failures))
 
     assert await parked(connection) == [("write", 0, 0), ("behind", 2, 0), ("behind", 3, 0)]
     assert await facts(connection) == [("2", 1)]
@@ -84,8 +84,8 @@ async def test_parking_keeps_a_record_that_a_bug_cannot_read(connection, batches
         ref = ItemRef(poison.coordinates, WHOLE)
         assert (raised.value.ref, raised.value.kind) == (ref, Kind.READING)
 
-        doomed = {ref: Failure.of(Kind.READING, raised.value)}
-        await apply(connection, batches, Batch((poison,), NOON, doomed=doomed))
+        known_failures = {ref: Failure.of(Kind.READING, raised.value)}
+        await apply(connection, batches, Batch((poison,), NOON, known_failures=known_failures))
         assert await parked(connection) == [("reading", 0, WHOLE)]
         assert await retry(connection, batches) == ["parked"]
 
@@ -95,8 +95,8 @@ async def test_parking_keeps_a_record_that_a_bug_cannot_read(connection, batches
 
 async def test_parking_skip_refuses_an_event(connection, batches):
     batch = records(an_order_event("1", 1), an_order_event("1", 2))
-    doomed = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
-    await apply(connection, batches, Batch(batch, NOON, doomed=doomed))
+    known_failures = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
+    await apply(connection, batches, Batch(batch, NOON, known_failures=known_failures))
 
     async with connection.transaction():
         chosen = ParkedSelection(kind=Kind.WRITE)

@@ -125,8 +125,10 @@ async def test_parking_keeps_an_event_whose_write_fails_and_what_is_behind_it(
     poison = an_event("1", 1, a_parcel("1"))
     failure = Failure(Kind.WRITE, "refused")
     async with pool.acquire() as connection, connection.transaction():
-        doomed = {ItemRef(poison.coordinates, 0): failure}
-        batch = Batch((poison, an_event("2", 1), an_opening("1")), NOW, doomed=doomed)
+        known_failures = {ItemRef(poison.coordinates, 0): failure}
+        batch = Batch(
+            (poison, an_event("2", 1), an_opening("1")), NOW, known_failures=known_failures
+        )
         await claims.apply(connection, batch)
     assert await parked() == [("write", "shipments.events"), ("behind", "claims.commands")]
 
@@ -159,8 +161,8 @@ async def test_parking_keeps_a_record_that_a_bug_cannot_read(
 
     failure = Failure.of(raised.value.kind, raised.value)
     async with pool.acquire() as connection, connection.transaction():
-        doomed = {raised.value.ref: failure}
-        await claims.apply(connection, Batch((poison,), NOW, doomed=doomed))
+        known_failures = {raised.value.ref: failure}
+        await claims.apply(connection, Batch((poison,), NOW, known_failures=known_failures))
         await claims.apply(connection, Batch((an_opening("1"),), NOW))
     assert await parked() == [("reading", "shipments.events"), ("behind", "claims.commands")]
 

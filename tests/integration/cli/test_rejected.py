@@ -148,7 +148,7 @@ def test_what_was_not_refused_is_said_with_what_was(run: Run, work: Callable[...
     wrong = run("rejected", "show", "orders.commands")
 
     assert (missing.exit_code, unknown.exit_code, wrong.exit_code) == (1, 1, 2)
-    assert f"refused was {record.coordinates}#1" in missing.stderr
+    assert f"rejected was {record.coordinates}#1" in missing.stderr
     assert "nothing of that record" in unknown.stderr
 
 

@@ -1,4 +1,4 @@
-"""A failure that is no decision's is searched to its item; nothing else of the batch is held up."""
+"""A write that fails is searched to its item; the rest of the batch is applied."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from services.orders.messages import encode
 from services.orders.messages.carriers import standard
-from services.runtime.batch.batch import Try
+from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import WHOLE
 from services.runtime.clock import SystemClock
 from services.runtime.consumer.chunking import BatchLimits, one_order
@@ -17,12 +17,12 @@ from services.runtime.consumer.consumer import BatchConsumer
 from services.runtime.observability.metrics import Metrics
 from services.runtime.parking import operations
 from services.runtime.partitions.assignment import Assignment
-from services.runtime.partitions.circuit_breaker import FuseLimits
+from services.runtime.partitions.circuit_breaker import CircuitBreakerLimits
 from services.runtime.retry import NotTried
 from services.runtime.waiting.expiry import ExpiryLoop
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
 
-OFF = FuseLimits(2_000, 0, 0, 0)
+OFF = CircuitBreakerLimits(2_000, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ async def handle(pool, orders, database_url):
             group="a-group",
             pool=pool,
             metrics=Metrics(),
-            fuse_limits=OFF,
-            careful_records=5,
+            breaker_limits=OFF,
+            guarded_records=5,
         ),
         topic_prefix="",
         pool=pool,
@@ -81,6 +81,7 @@ async def handle(pool, orders, database_url):
                     record.headers,
                 )
             )
+        consumer.assignment.states.assign(offsets)
         for partition in offsets:
             consumer.assignment.positions.advance({partition: 0})
             await owner.execute(
@@ -102,7 +103,7 @@ async def handle(pool, orders, database_url):
 
 @pytest.fixture
 async def refuse(database_url):
-    """Makes Postgres refuse rows of a table, as nobody foresaw."""
+    """Makes Postgres refuse rows of a table, as by an unforeseen constraint."""
     connection = await asyncpg.connect(database_url)
 
     async def refuse(table, condition):
@@ -134,7 +135,7 @@ async def placed(pool):
     return [row["order_number"] for row in rows]
 
 
-async def test_a_write_that_fails_is_searched_to_its_record(handle, refuse, parked, pool):
+async def test_bisect_finds_the_record_of_a_failing_write(handle, refuse, parked, pool):
     await refuse("stored_order", "order_number = '0007'")
     numbers = [f"{n:04}" for n in range(40)]
 
@@ -149,9 +150,7 @@ async def test_a_write_that_fails_is_searched_to_its_record(handle, refuse, park
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 1
 
 
-async def test_of_a_bulk_command_of_a_thousand_only_what_fails_is_parked(
-    handle, refuse, parked, pool
-):
+async def test_bisect_parks_only_the_failing_items_of_a_bulk_command(handle, refuse, parked, pool):
     await refuse("stored_order", "order_number IN ('300', '301', '900')")
     items = [
         {"id": f"{n}", "order": {"order_number": f"{n}", "address": {"zip_code": "1"}}}
@@ -165,7 +164,7 @@ async def test_of_a_bulk_command_of_a_thousand_only_what_fails_is_parked(
     assert len(await placed(pool)) == 999
 
 
-async def test_where_too_many_of_a_record_fail_the_rest_of_it_is_parked(
+async def test_bisect_parks_the_rest_of_a_record_with_many_failing_items(
     handle, refuse, parked, pool
 ):
     await refuse("stored_order", "order_number LIKE 'bad%'")
@@ -179,7 +178,7 @@ async def test_where_too_many_of_a_record_fail_the_rest_of_it_is_parked(
     assert len(await placed(pool)) == 6
 
 
-async def test_an_event_that_cannot_be_written_down_names_its_item(
+async def test_bisect_needs_no_search_for_an_event_that_cannot_be_encoded(
     handle, parked, pool, monkeypatch
 ):
     def break_on_poison(event, snapshot, traceparent):
@@ -199,7 +198,7 @@ async def test_an_event_that_cannot_be_written_down_names_its_item(
     assert await placed(pool) == ["1"]
 
 
-async def test_a_record_that_a_bug_cannot_read_is_parked_unread_and_holds_its_key_s_order(
+async def test_bisect_parks_an_unreadable_record_whole_under_its_key(
     handle, parked, pool, orders, monkeypatch
 ):
     def break_on_poison(body, item, now):
@@ -226,7 +225,7 @@ async def test_a_record_that_a_bug_cannot_read_is_parked_unread_and_holds_its_ke
     assert await parked() == []
 
 
-async def test_what_waits_and_makes_the_batch_that_calls_it_fail_is_the_one_that_is_parked(
+async def test_bisect_parks_the_waiting_item_that_fails_not_the_one_that_woke_it(
     handle, refuse, parked, pool, apply
 ):
     await apply(a_cancel("1"))
@@ -241,9 +240,7 @@ async def test_what_waits_and_makes_the_batch_that_calls_it_fail_is_the_one_that
     assert await pool.fetchval("SELECT type FROM parked") == "order.cancel"
 
 
-async def test_a_waiting_item_that_cannot_be_read_any_more_is_refused_and_stops_nothing(
-    handle, parked, pool, apply
-):
+async def test_waiting_item_that_cannot_be_read_any_more_is_refused(handle, parked, pool, apply):
     await apply(a_cancel("1"))
     await pool.execute("UPDATE waiting SET value = '{'")
 
@@ -255,7 +252,7 @@ async def test_a_waiting_item_that_cannot_be_read_any_more_is_refused_and_stops_
     assert await pool.fetchval("SELECT reason FROM rejected") == "not_json"
 
 
-async def test_the_sweep_steps_over_an_item_that_cannot_be_refused(
+async def test_sweep_parks_an_item_that_cannot_be_refused_and_goes_on(
     apply, orders, pool, refuse, parked
 ):
     await apply(*(a_cancel(f"{n}") for n in range(7)))
@@ -280,10 +277,10 @@ async def test_the_sweep_steps_over_an_item_that_cannot_be_refused(
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
 
 
-async def test_a_trial_that_did_not_come_to_the_record_clears_nobody(handle, pool):
+async def test_trial_that_did_not_reach_its_record_proves_nothing(handle, pool):
     """A rebalance under way: an item would be found guilty that another one's trial had cleared."""
     record = a_record("order.cancel", {"shop_slug": "demo-shop", "ref": "1"})
     polled = Polled("orders.commands", 0, 7, 0, record.key, record.value, record.headers)
 
     with pytest.raises(NotTried):
-        await handle.consumer._apply_once([polled], Try(heard_max=1))
+        await handle.consumer._apply_once([polled], Batch((), NOW, stop_after=1))

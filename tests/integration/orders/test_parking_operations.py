@@ -371,7 +371,7 @@ async def test_parking_puts_what_the_first_item_of_a_record_woke_before_the_seco
     await apply(a_record("order.cancel", cancel))  # It waits for the order.
     bug["mended"] = False
     async with pool.acquire() as connection, connection.transaction():
-        await orders.apply(connection, Batch((bulk,), NOW, doomed=killed))
+        await orders.apply(connection, Batch((bulk,), NOW, known_failures=killed))
     assert became(await act(operations.retry)) == ["parked", "behind"]
 
     value = await pool.fetchval("SELECT value FROM parked WHERE kind = 'decision'")

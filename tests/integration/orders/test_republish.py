@@ -14,10 +14,10 @@ from services.orders.operations.republish import (
     END,
     FIRST,
     SQL,
-    Place,
+    OrderFilter,
     Progress,
     Republisher,
-    Selection,
+    RunPosition,
 )
 from services.runtime.operations import audit
 from services.runtime.operations.audit import Act
@@ -36,8 +36,10 @@ def republish(pool, settings):
     async def run(selection=None, *, after=None, rate=10_000.0, stop_after=None, **options):
         async with pool.acquire() as connection:
             teller = Republisher(settings, connection, rate=rate, now=lambda: NOW, **options)
-            told = [Progress(Place())]
-            async for progress in teller.run(selection or Selection(), after or Place(), ACT):
+            told = [Progress(RunPosition())]
+            async for progress in teller.run(
+                selection or OrderFilter(), after or RunPosition(), ACT
+            ):
                 told.append(progress)
                 if len(told) - 1 == stop_after:
                     break
@@ -125,7 +127,7 @@ async def test_orders_are_chosen_by_shop_name_and_time_of_change(apply, pool, re
 
     async def chosen(**selection):
         before = len(await snapshots())
-        await republish(Selection(**selection))
+        await republish(OrderFilter(**selection))
         told = (await snapshots())[before:]
         return sorted(f"{body['shop_slug']}/{number(body)}" for _, body in told)
 
@@ -140,15 +142,15 @@ async def test_orders_are_chosen_by_shop_name_and_time_of_change(apply, pool, re
     assert len(await chosen()) == 4
 
 
-@pytest.mark.parametrize("selection", [Selection(), Selection(shop="demo-shop"), "since"])
+@pytest.mark.parametrize("selection", [OrderFilter(), OrderFilter(shop="demo-shop"), "since"])
 async def test_a_run_that_was_stopped_goes_on_where_it_stood(
     apply, republish, snapshots, selection
 ):
     await apply(*(an_upsert(str(n)) for n in range(9)))
-    chosen = Selection(since=NOW.replace(year=2000)) if selection == "since" else selection
+    chosen = OrderFilter(since=NOW.replace(year=2000)) if selection == "since" else selection
 
     first = await republish(chosen, rate=2, stop_after=2)
-    rest = await republish(chosen, after=Place.read(str(first.place)))
+    rest = await republish(chosen, after=RunPosition.read(str(first.place)))
 
     told = [body["order_id"] for _, body in await snapshots()]
     assert (first.orders, rest.orders) == (4, 5)
@@ -179,10 +181,10 @@ async def test_the_act_is_written_down_once_with_the_first_batch(apply, pool, re
     await apply(*(an_upsert(str(n)) for n in range(4)))
 
     await republish(rate=2000)
-    await republish(Selection(shop="nobody"))
+    await republish(OrderFilter(shop="nobody"))
 
     async with pool.acquire() as connection:
-        (found,) = await audit.read(connection, audit.Selection())
+        (found,) = await audit.read(connection, audit.ActFilter())
     assert replace(found.act, detail={}) == ACT
 
 

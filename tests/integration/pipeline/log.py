@@ -60,10 +60,10 @@ class Cursor:
     def __init__(self, log):
         self._log = log
         self._next = {}
-        # Asked for Kafka's ids of topics, for which aiokafka has no method.
-        self._client = SimpleNamespace(get_random_node=lambda: 0, send=self._tell_topics)
+        # Answers the request for Kafka's ids of topics, for which aiokafka has no method.
+        self._client = SimpleNamespace(get_random_node=lambda: 0, send=self._answer_topics)
 
-    async def _tell_topics(self, _node, _request):
+    async def _answer_topics(self, _node, _request):
         return SimpleNamespace(topics=[(0, TOPIC, TOPIC_ID)])
 
     def seek(self, partition, offset):
@@ -78,7 +78,7 @@ class Cursor:
 
     def _take(self, partition, most):
         start = self._next.get(partition)
-        if start is None:  # Not placed yet: nothing is read.
+        if start is None:  # Not sought yet: nothing is read.
             return []
         found = [r for r in self._log.records[partition] if r.offset >= start][:most]
         if found:

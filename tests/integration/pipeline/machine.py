@@ -2,8 +2,7 @@
 
 Two processes share the partitions of a log. Postgres is real, and so is everything of the service;
 the log is in memory (`log.py`), where a poll can be handed out late, twice, or from the wrong place
-at will. What was committed is told by the stored positions; what must have become of it, by
-`model.py`.
+at will. The stored positions say what was committed; `model.py` says what must have become of it.
 """
 
 from collections import Counter
@@ -22,7 +21,7 @@ from tests.integration.pipeline.model import Model, Unread
 from tests.integration.pipeline.process import Died, Process
 
 TIMESTAMP_MS = 1_772_366_400_000
-DEATHS_MIN = 2  # Alone in hand; whoever died before them may have had it in hand or not.
+DEATHS_MIN = 2  # While it was applied alone; the death before them may have been of another record.
 OTHER = {"A": "B", "B": "A"}
 
 
@@ -70,7 +69,7 @@ class Pipeline(RuleBasedStateMachine):
     @precondition(lambda self: self.messages)
     @rule(choices=draws.SOME, elsewhere=draws.SELDOM)
     def repeat(self, choices, elsewhere):
-        """A sender that was not told sends again."""
+        """A sender without an answer sends again."""
         for choice in choices:
             self._append(self.messages[choice % len(self.messages)], elsewhere)
 
@@ -88,24 +87,24 @@ class Pipeline(RuleBasedStateMachine):
 
     @rule(owners=draws.OWNERS)
     def rebalance(self, owners):
-        """Both processes hear of it, also one that the group had given up."""
+        """Both processes learn it, also one that the group had given up."""
         partitions = self.log.partitions
         self.owned = {
             name: frozenset(p for p in partitions if owners[p.partition] == name)
             for name in self.processes
         }
         for process in self.processes.values():
-            self.run(process.let_go())
+            self.run(process.revoke())
         for name, process in self.processes.items():
-            self.run(process.take(self.owned[name]))
+            self.run(process.assign(self.owned[name]))
 
     @rule(name=draws.NAMES)
     def stall(self, name):
-        """The group gives a process up and it does not hear of it: a zombie."""
+        """The group gives a process up and the process does not learn it: a zombie."""
         other = OTHER[name]
         self.owned = {name: frozenset(), other: frozenset(self.log.partitions)}
-        self.run(self.processes[other].let_go())
-        self.run(self.processes[other].take(self.owned[other]))
+        self.run(self.processes[other].revoke())
+        self.run(self.processes[other].assign(self.owned[other]))
 
     # Consumers.
 
@@ -132,7 +131,7 @@ class Pipeline(RuleBasedStateMachine):
 
     @rule(name=draws.NAMES, most=draws.MOST, fault=draws.DEADLY, times=draws.TIMES)
     def deliver_what_kills(self, name, most, fault, times):
-        """Whoever reads it dies of it, as long as it does."""
+        """Each process that reads it dies of it, so many times."""
         for _ in range(times):
             self.deliver(name, most, fault)
 
@@ -143,7 +142,7 @@ class Pipeline(RuleBasedStateMachine):
         except Died:
             self._follow(process)
             self.deaths.update(self._next_of(partition) for partition in partitions)
-            self._begin_anew(name)
+            self._replace_process(name)
         else:
             self._follow(process)
 
@@ -170,7 +169,7 @@ class Pipeline(RuleBasedStateMachine):
         unread = self.run(self.stage.unread()) if self.deaths else ()
         for place in sorted(moved, key=turns.__getitem__):
             if place in unread:
-                assert self.deaths[place] >= DEATHS_MIN, f"{place} killed nobody so often"
+                assert self.deaths[place] >= DEATHS_MIN, f"{place} has not killed so many processes"
                 self.model.park_unread(self._unread(place))
                 continue
             for item in self.items[place]:
@@ -183,11 +182,11 @@ class Pipeline(RuleBasedStateMachine):
     @rule(name=draws.NAMES)
     def kill(self, name):
         """A process dies with nothing begun; another one takes its place in the group."""
-        self._begin_anew(name)
+        self._replace_process(name)
 
-    def _begin_anew(self, name):
+    def _replace_process(self, name):
         self.processes[name] = Process(self.stage, self.log)
-        self.run(self.processes[name].take(self.owned[name]))
+        self.run(self.processes[name].assign(self.owned[name]))
 
     @rule(name=draws.NAMES, places=draws.PLACES, most=draws.MOST)
     def misplace(self, name, places, most):
@@ -251,7 +250,7 @@ class Pipeline(RuleBasedStateMachine):
         expected = {
             "positions": self.positions,
             "parked": [(item.at, kind) for _, (item, kind) in sorted(model.queue.items())],
-            # Of one order the oldest first; which order's is older is nobody's promise.
+            # Of one order the oldest first; which order's is older is not promised.
             "waiting": sorted(((i.order, i.at) for i in model.waiting), key=lambda each: each[0]),
             "outcomes": model.outcomes,
             "refusals": model.refused,

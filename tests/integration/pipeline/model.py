@@ -51,7 +51,7 @@ class Unread:
 
 @dataclass
 class Order:
-    """One order, the events told of it, and the items it remembers."""
+    """One order, its published events, and the items it remembers."""
 
     city: str
     is_cancelled: bool
@@ -70,7 +70,7 @@ class Model:
         # Place -> (item, kind). Smaller places are earlier; what comes out of (5,) while it is
         # tried again is at (5, 1), (5, 2) and so on.
         self.queue = {}
-        self.never_read = []  # Items of refused records, beside the first; nobody knows of them.
+        self.never_read = []  # Items of refused records, beside the first; they are not known.
         self.outcomes = {}  # Where an item lies -> outcome and reason.
 
     @property
@@ -85,7 +85,7 @@ class Model:
         self._turn(item, self._last_place())
 
     def park_unread(self, record):
-        """A record is read by nobody any more, until an operator has it tried again."""
+        """A record is not read any more until an operator has it retried."""
         self.queue[self._last_place()] = record, "crash"
 
     def try_again(self, places, ends=None):

@@ -6,11 +6,11 @@ from services.orders.messages.decode import weigh
 from services.runtime.consumer.chunking import BatchLimits
 from services.runtime.consumer.consumer import BatchConsumer
 from services.runtime.partitions.assignment import Assignment
-from services.runtime.partitions.circuit_breaker import FuseLimits
+from services.runtime.partitions.circuit_breaker import CircuitBreakerLimits
 from tests.integration.pipeline.log import Cursor
 
 GROUP = "orders"
-NEVER = FuseLimits(2_000, 0, 0, 0)
+NEVER = CircuitBreakerLimits(2_000, 0, 0, 0)
 CAREFUL_RECORDS = 3
 LIMITS = BatchLimits(bytes_max=1_000_000, orders_max=4)
 
@@ -18,8 +18,8 @@ BEFORE = "before the transaction"
 BEGUN = "inside the transaction, nothing written"
 WRITTEN = "inside the transaction, all written but the position"
 STEPPED = "inside the transaction, all written"
-COMMITTED = "after the commit, before the consumer heard of it"
-UNANSWERED = "the commit's answer is lost on its way"
+COMMITTED = "after the commit, before the consumer knows of it"
+UNANSWERED = "the answer to the commit is lost"
 DEATHS = (BEFORE, BEGUN, WRITTEN, STEPPED, COMMITTED)
 
 
@@ -42,8 +42,8 @@ class Process:
             group=GROUP,
             pool=self,
             metrics=stage.metrics,
-            fuse_limits=NEVER,
-            careful_records=CAREFUL_RECORDS,
+            breaker_limits=NEVER,
+            guarded_records=CAREFUL_RECORDS,
         )
         self.assignment.bind(lambda: self.cursor)
         self._save, self.assignment.positions.save = self.assignment.positions.save, self.save
@@ -60,14 +60,14 @@ class Process:
             committed=lambda: None,
         )
 
-    async def take(self, partitions):
-        """The group gives it these partitions; returns when each is placed."""
+    async def assign(self, partitions):
+        """The group assigns these partitions; returns when each is sought."""
         await self.assignment.on_partitions_assigned(set(partitions))
-        for placing in list(self.assignment._placing):
-            await placing
+        for seeking in list(self.assignment._seeking):
+            await seeking
 
-    async def let_go(self):
-        """The group takes all its partitions away, and it hears of it."""
+    async def revoke(self):
+        """The group revokes all partitions, and the process learns it."""
         await self.assignment.on_partitions_revoked(set(self.assignment.partitions))
 
     def poll(self, most):
@@ -75,7 +75,7 @@ class Process:
         self.held += self.cursor.poll(sorted(self.assignment.partitions), most)
 
     async def handle(self, fault=None):
-        """Apply what it holds; raises Died where the fault is a death that is come by."""
+        """Apply what the process holds; raises Died at the point that `fault` names."""
         records, self.held = self.held, []
         self.applied, self.fault, self._has_saved = [], fault, False
         try:
@@ -86,7 +86,7 @@ class Process:
 
     # The points.
 
-    def _come_by(self, point):
+    def _reach(self, point):
         if self.fault != point:
             return
         self.fault = None
@@ -95,23 +95,23 @@ class Process:
     @asynccontextmanager
     async def acquire(self):
         """A connection of the stage's pool."""
-        self._come_by(BEFORE)
+        self._reach(BEFORE)
         async with self._stage.pool.acquire() as connection:
             yield connection
         if self._has_saved:
             self._has_saved = False
-            self._come_by(COMMITTED)
-            self._come_by(UNANSWERED)
+            self._reach(COMMITTED)
+            self._reach(UNANSWERED)
 
     async def apply(self, connection, batch):
         """The orders service's own."""
-        self._come_by(BEGUN)
+        self._reach(BEGUN)
         await self._stage.orders.apply(connection, batch)
         self.applied += [record.coordinates for record in batch.records]
-        self._come_by(WRITTEN)
+        self._reach(WRITTEN)
 
     async def save(self, connection, step):
         """The position, in the batch's transaction."""
         await self._save(connection, step)
         self._has_saved = True
-        self._come_by(STEPPED)
+        self._reach(STEPPED)

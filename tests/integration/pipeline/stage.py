@@ -195,31 +195,33 @@ class Stage:
         """All of it."""
         found = await self._outside.fetchrow(FACTS)
         tables = {name: json.loads(rows) if rows else [] for name, rows in found.items()}
-        told = self._told(await waiting_records(self._outside))
+        published = self._published(await waiting_records(self._outside))
         return Facts(
             positions=dict(tables["positions"]),
             parked=[(tuple(at), kind) for at, kind in tables["parked"]],
             waiting=[(order, tuple(at)) for order, at in tables["waiting"]],
             rejected={tuple(at): reason for at, reason in tables["rejected"]},
             orders={number: tuple(order) for number, *order in tables["orders"]},
-            outcomes={_at(body): (body["outcome"], body["reason"]) for body in told["outcomes"]},
-            refusals={_at(body): body["reason"] for body in told["rejected"]},
-            events=_by_order(told["events"]),
+            outcomes={
+                _at(body): (body["outcome"], body["reason"]) for body in published["outcomes"]
+            },
+            refusals={_at(body): body["reason"] for body in published["rejected"]},
+            events=_by_order(published["events"]),
         )
 
-    def _told(self, waiting):
-        """Bodies of first occurrences by the end of their topic's name, published before not yet
-        published; a repeat has to be the same to the byte.
+    def _published(self, waiting):
+        """Bodies of first occurrences by the end of their topic's name: published ones, then those
+        not yet published; a repeat has to be the same to the byte.
         """
         first = {}
         for topic, headers, value in [*self.kafka.records, *waiting]:
             known = first.setdefault(headers["ce_id"], (topic, headers, value))
             assert known == (topic, headers, value), f"{headers['ce_id']} has two meanings"
-        told = {"outcomes": [], "rejected": [], "events": []}
+        published = {"outcomes": [], "rejected": [], "events": []}
         for topic, headers, value in first.values():
             cause = headers["ce_causationid"].decode()
-            told[topic.rsplit(".")[-1]].append(json.loads(value) | {"cause": cause})
-        return told
+            published[topic.rsplit(".")[-1]].append(json.loads(value) | {"cause": cause})
+        return published
 
 
 def _at(body):
@@ -227,10 +229,10 @@ def _at(body):
 
 
 def _by_order(events):
-    """Numbers, name and cause of every order's events, in the order they are told."""
+    """Numbers, name and cause of every order's events, in the order they are published."""
     found = {}
     for body in events:
         number = body["context"]["order"]["order_number"]
-        told = body["sequence"], body["order_version"], body["event_name"], body["cause"]
-        found.setdefault(number, []).append(told)
+        event = body["sequence"], body["order_version"], body["event_name"], body["cause"]
+        found.setdefault(number, []).append(event)
     return found

@@ -34,7 +34,7 @@ LONG = settings(
 
 @pytest.mark.slow
 @pytest.mark.timeout(0 if EXAMPLES else 300)
-def test_the_pipeline_agrees_with_the_model(stage):
+def test_pipeline_agrees_with_the_model(stage):
     run_state_machine_as_test(lambda: Pipeline(stage), settings=LONG if EXAMPLES else FIXED)
 
 
@@ -57,7 +57,7 @@ WITHOUT = {
 
 
 @pytest.mark.parametrize("mechanism", WITHOUT)
-def test_without_it_the_model_is_contradicted(mechanism, stage, monkeypatch):
+def test_pipeline_without_a_mechanism_contradicts_the_model(mechanism, stage, monkeypatch):
     owner, name, instead, found = WITHOUT[mechanism]
     monkeypatch.setattr(owner, name, instead)
     with pytest.raises(AssertionError, match=found):

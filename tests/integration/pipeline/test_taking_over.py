@@ -1,4 +1,4 @@
-"""Who takes a partition over from a process that died reads it carefully from the first record."""
+"""The crash guard begins with the first record of a partition whose last reader died."""
 
 from contextlib import asynccontextmanager
 
@@ -17,9 +17,9 @@ def append(log, partition, order):
     log.append(partition, message.key, message.value, message.headers, 1_772_366_400_000)
 
 
-def begin_and_die(stage, process, partitions):
+def apply_and_die(stage, process, partitions):
     """Its last act is a batch that kills it."""
-    stage.run(process.take(partitions))
+    stage.run(process.assign(partitions))
     process.poll(most=10)
     with pytest.raises(Died):
         stage.run(process.handle(BEGUN))
@@ -44,14 +44,14 @@ class Eager(Process):
             await self.handle(BEGUN)
 
 
-def test_a_record_polled_as_soon_as_it_can_be_is_read_alone(stage):
+def test_crash_guard_reads_the_first_record_alone_however_early_it_is_polled(stage):
     stage.empty()
     log = Log(1)
     append(log, *log.partitions, "1")
-    begin_and_die(stage, Process(stage, log), log.partitions)
+    apply_and_die(stage, Process(stage, log), log.partitions)
 
     with pytest.raises(Died):
-        stage.run(Eager(stage, log).take(log.partitions))
+        stage.run(Eager(stage, log).assign(log.partitions))
 
     assert tries(stage) == 1
 
@@ -64,21 +64,22 @@ class Placing(Process):
     async def apply(self, connection, batch):
         await super().apply(connection, batch)
         coming, self.coming = self.coming, ()
-        await self.assignment.place(coming)
+        await self.assignment.seek_to_stored(coming)
 
 
-def test_a_record_polled_before_its_partition_was_placed_is_read_again_alone(stage):
+def test_crash_guard_reads_again_alone_what_was_polled_before_the_seek(stage):
     stage.empty()
     log = Log(2)
     known, abandoned = log.partitions
     for number in range(LIMITS.orders_max):
         append(log, known, f"{number}")
     append(log, abandoned, "deadly")
-    begin_and_die(stage, Process(stage, log), [abandoned])
+    apply_and_die(stage, Process(stage, log), [abandoned])
 
     process = Placing(stage, log)
-    stage.run(process.take([known]))
-    process.assignment.partitions = frozenset(log.partitions)
+    stage.run(process.assign([known]))
+    process.assignment.states.assign(log.partitions)
+    stage.run(process.assignment.seek_to_stored([known]))
     process.cursor.seek(abandoned, 0)  # Where Kafka would have it read.
     process.poll(most=10)
     process.coming = [abandoned]

@@ -1,4 +1,4 @@
-"""What one batch sends to Postgres, from its beginning to its commit."""
+"""The statements that one batch sends to Postgres, from its beginning to its commit."""
 
 from contextlib import asynccontextmanager
 
@@ -21,7 +21,7 @@ class Listening(Process):
         super().__init__(stage, log)
         self.log = log
         self.sent = []
-        self._consumer.polls.bind(lambda: self.sent.append(FETCHES))
+        self._consumer.poll_monitor.bind(lambda: self.sent.append(FETCHES))
 
     @asynccontextmanager
     async def acquire(self):
@@ -46,7 +46,7 @@ def process(stage):
 def send(stage, process):
     """Applies commands as one batch of two partitions; returns the statements that it sent."""
     log = process.log
-    stage.run(process.take(log.partitions))
+    stage.run(process.assign(log.partitions))
 
     def one_batch(*commands):
         for command in commands:
@@ -66,7 +66,7 @@ def a_place(order):
     return Command("place", order, "Berlin")
 
 
-def test_a_batch_of_new_orders_takes_six_round_trips(send, stage):
+def test_batch_of_new_orders_takes_six_round_trips(send, stage):
     trips = ["BEGIN;", "lock_positions", "lock_batch", "save_rows", "append_rows", "COMMIT;"]
 
     assert send(a_place("2")) == trips
@@ -76,7 +76,7 @@ def test_a_batch_of_new_orders_takes_six_round_trips(send, stage):
     assert len(stage.run(stage.facts()).events) == 4
 
 
-def test_a_batch_of_which_nothing_is_published_stores_its_position_too(send, stage):
+def test_batch_without_outgoing_records_stores_its_position(send, stage):
     sent = send(Command("cancel", "7", "why"))
 
     assert "append_rows" not in sent
@@ -84,7 +84,7 @@ def test_a_batch_of_which_nothing_is_published_stores_its_position_too(send, sta
     assert stage.run(stage.positions()) == {0: 0, 1: 2}
 
 
-def test_kafka_is_fetched_from_again_beside_the_commit(send, process):
+def test_fetch_begins_beside_the_commit(send, process):
     send(a_place("2"))
 
     assert process.sent.count(FETCHES) == 1

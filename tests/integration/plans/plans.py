@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +17,8 @@ import asyncpg
 
 from services.runtime.config.settings import SERVICES
 from services.runtime.postgres.queries import load
+from tests.statements import statement_files
 
-ROOT = Path(__file__).resolve().parents[3]
 ROWS = 100_000
 # How many tables each function of ours reads: fewer, and some of its statements were not tried.
 TABLES_WITHIN = {"lock_batch": 5, "save_rows": 3}
@@ -151,10 +150,9 @@ def statements() -> Iterator[Statement]:
     """All that services and operators run. What is shared is tried on the tables of orders."""
     folders = {"runtime": "orders", "orderflow": "orders"} | {name: name for name in SERVICES}
     for folder, service in folders.items():
-        top = ROOT if folder == "orderflow" else ROOT / "services"
-        for file in sorted((top / folder).rglob("*.sql")):
-            # Migrations are run by the owner, once, before there are rows.
-            if file.name != "migrate.sql" and file.parent.name != "migrations":
+        top = "" if folder == "orderflow" else "services/"
+        for file in statement_files(f"{top}{folder}"):
+            if file.name != "migrate.sql":  # Run by the owner, once, before there are rows.
                 for name, text in load(file).items():
                     yield Statement(service, f"{folder}/{file.name}", name, text)
 

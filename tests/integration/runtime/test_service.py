@@ -248,7 +248,7 @@ async def test_lag_monitors_see_the_position_although_an_acknowledgement_was_los
     monitor.assign([here])
 
     await service._subscriber.consumer.commit({here: 3})
-    service._consumer.assignment.committed_offsets.forget()
+    service._consumer.assignment.states[here].committed_offset = None
 
     async with asyncio.timeout(60):
         while await monitor.committed(here) != 10:
@@ -298,7 +298,7 @@ async def test_the_batch_that_was_in_hand_at_the_stop_is_told_as_well(
     await publish(values(1), partition=5)
     await asyncio.wait_for(began.wait(), 40)
     stopping = asyncio.create_task(service.stop())
-    await until(lambda: service._consumer.assignment.is_leaving, "leaving")
+    await until(lambda: service._consumer.assignment.is_stopping, "leaving")
     may_end.set()
     await stopping
 

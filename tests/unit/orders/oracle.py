@@ -1,6 +1,6 @@
 """What new scans tell, the slow and simple way: after each of them the whole set is added up again.
 
-`replay.Replay` must say the same of any scans.
+`extend.ScanHistory` must say the same of any scans.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from services.orders.domain.tracking.extend import Heard
+from services.orders.domain.tracking.extend import ScanResult
 from services.orders.domain.tracking.notifications import group_of_scan, is_fresh_scan
 from services.orders.domain.tracking.ordering import sort_key
-from services.orders.domain.tracking.replay import Journey, travel
+from services.orders.domain.tracking.replay import ReplayedScans, replay
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import Step
 
 
-def hear(known: tuple[Scan, ...], new: tuple[Scan, ...], now: datetime) -> Iterator[Heard]:
+def hear(known: tuple[Scan, ...], new: tuple[Scan, ...], now: datetime) -> Iterator[ScanResult]:
     """Each new scan, by time, with the state of `known` and of the new ones up to it."""
-    whole = travel((*known, *new), now)
+    whole = replay((*known, *new), now)
     if _is_appended(whole, known):
         for index in range(len(known), len(whole.steps)):
             yield _heard(whole.steps[: index + 1], index, now)
@@ -26,27 +26,27 @@ def hear(known: tuple[Scan, ...], new: tuple[Scan, ...], now: datetime) -> Itera
     so_far = list(known)
     for scan in sorted(new, key=sort_key):
         so_far.append(scan)
-        yield _hear_last(travel(so_far, now), scan, now)
+        yield _hear_last(replay(so_far, now), scan, now)
 
 
-def _is_appended(whole: Journey, known: tuple[Scan, ...]) -> bool:
+def _is_appended(whole: ReplayedScans, known: tuple[Scan, ...]) -> bool:
     keys = {scan.key for scan in known}
     return not whole.aside and all(step.scan.key in keys for step in whole.steps[: len(known)])
 
 
-def _hear_last(journey: Journey, scan: Scan, now: datetime) -> Heard:
-    index = next((at for at, step in enumerate(journey.steps) if step.scan is scan), None)
+def _hear_last(replayed: ReplayedScans, scan: Scan, now: datetime) -> ScanResult:
+    index = next((at for at, step in enumerate(replayed.steps) if step.scan is scan), None)
     if index is None:
-        group = group_of_scan(scan, journey.state.direction)
-        return Heard(scan, journey.state, group, notify=False)
-    told = _heard(journey.steps, index, now)
-    return Heard(scan, journey.state, told.group, told.notify)
+        group = group_of_scan(scan, replayed.state.direction)
+        return ScanResult(scan, replayed.state, group, notify=False)
+    told = _heard(replayed.steps, index, now)
+    return ScanResult(scan, replayed.state, told.group, told.notify)
 
 
-def _heard(steps: Sequence[Step], index: int, now: datetime) -> Heard:
+def _heard(steps: Sequence[Step], index: int, now: datetime) -> ScanResult:
     step = steps[index]
     group = group_of_scan(step.scan, step.state.direction)
-    return Heard(step.scan, step.state, group, notify=_is_worth_telling(steps, index, now))
+    return ScanResult(step.scan, step.state, group, notify=_is_worth_telling(steps, index, now))
 
 
 def _is_worth_telling(steps: Sequence[Step], index: int, now: datetime) -> bool:

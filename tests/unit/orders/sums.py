@@ -20,7 +20,7 @@ import msgspec
 
 from services.orders.domain.tracking import resume_point
 from services.orders.domain.tracking.catalogue import CATALOGUE
-from services.orders.domain.tracking.extend import Replay
+from services.orders.domain.tracking.extend import ScanHistory
 from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Precision, Scan
 from services.orders.domain.tracking.state import TrackingState
 from services.orders.domain.value import replace
@@ -117,17 +117,17 @@ def _draw(rng: random.Random, at: datetime) -> Scan:
 def _sums(histories: Sequence[History]) -> Iterator[bytes]:
     """The sum of each history."""
     for history in histories:
-        tally = Replay(history, NOW).tally
-        yield _stored(tally.course.state(), tally.trail(len(history)))
+        total = ScanHistory(history, NOW).total
+        yield _stored(total.machine.state(), total.trail(len(history)))
 
 
 def _growing_sums(histories: Sequence[History]) -> Iterator[bytes]:
     """The sum after each scan of each history."""
     for history in histories:
-        replay = Replay((), NOW)
+        held = ScanHistory((), NOW)
         for count, each in enumerate(history, 1):
-            list(replay.hear((each,)))
-            yield _stored(replay.tally.course.state(), replay.tally.trail(count))
+            list(held.add((each,)))
+            yield _stored(held.total.machine.state(), held.total.trail(count))
 
 
 def _reported_sums(histories: Sequence[History]) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ import pytest
 
 from services.orders import store
 from services.orders.domain.model.parcel import Parcel
-from services.orders.domain.tracking.extend import Replay
+from services.orders.domain.tracking.extend import ScanHistory
 from services.orders.domain.tracking.scan import Eta, Precision
 from tests.unit.orders.builders import HOUR, NOON, scan
 
@@ -44,7 +44,7 @@ def test_a_parcels_trail_is_read_as_it_was_written():
         scan("SORTED", NOON + HOUR, precision=Precision.DAY),
         scan("SCAN_RETRACTED", NOON + HOUR, carrier=None, retracts="1"),
     )
-    trail = Replay(scans, NOON).tally.trail(len(scans))
+    trail = ScanHistory(scans, NOON).total.trail(len(scans))
     parcel = Parcel(number="N1", scans=scans, trail=trail)
 
     assert trail is not None

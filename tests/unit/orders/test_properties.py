@@ -15,7 +15,7 @@ from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import Address, Analytics, Order, Product
 from services.orders.domain.tracking.catalogue import CATALOGUE
 from services.orders.domain.tracking.explanation import explain
-from services.orders.domain.tracking.replay import travel
+from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.scan import Direction, Eta, Precision, Scan
 from services.orders.domain.value import replace
 from tests.unit.orders.builders import (
@@ -93,7 +93,7 @@ def test_p5_state_is_a_function_of_the_set_of_scans(found, rng):
     shuffled = list(known.values())
     rng.shuffle(shuffled)
 
-    straight, other = travel(known.values(), NOON + DAY), travel(shuffled, NOON + DAY)
+    straight, other = replay(known.values(), NOON + DAY), replay(shuffled, NOON + DAY)
 
     assert straight == replace(other, aside=straight.aside)
     assert {a.scan.key for a in straight.aside} == {a.scan.key for a in other.aside}

@@ -53,7 +53,7 @@ def again(desk: Desk, told: Published, *commands: Command) -> list[Event]:
     events: list[Event] = []
     for command in commands:
         desk.orders = {id_: raised(order, told) for id_, order in desk.orders.items()}
-        decision = decide(replace(desk.seen_by(command), told={ID: told}), command, desk.now)
+        decision = decide(replace(desk.seen_by(command), published={ID: told}), command, desk.now)
         assert decision.outcome is Outcome.APPLIED
         desk.orders |= {order.order_id: order for order in decision.orders}
         desk.parcels |= {parcel.number: parcel for parcel in decision.parcels}

@@ -1,13 +1,14 @@
-"""Ledger: what one decision has changed so far, over the world it was given.
+"""Recorder: what one decision has changed so far, on top of the world it was given.
 
-It is the only mutable value of the domain, and lives no longer than one `decide`. Events are
-numbered here, so that every event takes exactly one step; orders get their counts at the end.
+The recorder is the only mutable value of the domain and lives no longer than one `decide`. It
+numbers events, so that every event takes exactly one number on its topic and one order version.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from services.orders.domain.model.commands import Item
 from services.orders.domain.model.decision import (
@@ -26,6 +27,7 @@ from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.published import raised
 from services.orders.domain.model.reasons import SENTENCES, Reason
 from services.orders.domain.model.references import Reference
+from services.orders.domain.tracking.state import DRAFT
 from services.orders.domain.value import replace
 
 _NAMES = {kind: kind.value.replace(".", "_").upper() for kind in EventType}
@@ -45,14 +47,14 @@ class Recorder:
     appeared: list[str] = field(default_factory=list)
     _counts: dict[Uuid, dict[Topic, int]] = field(default_factory=dict)
     _versions: dict[Uuid, int] = field(default_factory=dict)
-    _tells_again: bool = False
+    _repeats_published: bool = False
 
     def order(self, order_id: Uuid) -> Order | None:
-        """The order as it stands within this decision."""
+        """The order, with the changes of this decision."""
         return self.orders.get(order_id) or self.world.orders.get(order_id)
 
     def parcel(self, number: str) -> Parcel:
-        """The parcel as it stands within this decision; an unknown number has nothing yet."""
+        """The parcel, with the changes of this decision; empty for an unknown number."""
         known = self.parcels.get(number) or self.world.parcels.get(number)
         return known or Parcel(number=number)
 
@@ -64,7 +66,7 @@ class Recorder:
         """Keep a changed parcel."""
         self.parcels[parcel.number] = parcel
 
-    def tell_order(
+    def emit_order(
         self,
         order_id: Uuid,
         kind: EventType,
@@ -73,10 +75,10 @@ class Recorder:
         occurred_at: datetime,
         group: str | None = None,
     ) -> None:
-        """Add an event of an order that was put before; numbers it."""
+        """Add an event of an order that was put before."""
         order = self.orders[order_id]
         event_id = event_id_of(order_id, None, kind, self.item.item_id)
-        if self._was_told(order, event_id):
+        if self._was_published(order, event_id):
             return
         sequence, version = self._step(order, Topic.ORDERS)
         self.events.append(
@@ -98,25 +100,30 @@ class Recorder:
             )
         )
 
-    def tell_shipment(
+    def emit_shipment(
         self,
         order_id: Uuid,
-        shipment: Shipment,
+        before: Shipment | None,
+        after: Shipment,
         kind: EventType,
-        fact: ShipmentFact,
         *,
         name: str,
         group: str | None,
+        occurred_at: datetime,
         cause: str | None = None,
+        shown: Shipment | None = None,
+        **more: Any,
     ) -> None:
-        """Add an event of a shipment of an order that was put before; numbers it.
+        """Add an event of a shipment of an order that was put before.
 
-        `cause` is the identity of the scan behind it, None when the command itself is.
+        `before` is None for a new shipment. `cause` is the key of the scan that caused the event,
+        None where the command itself did. `shown` is the shipment whose number, carrier and URL
+        the event has, unless it is `after`. `more` are members of `ShipmentFact` beside those that
+        `before` and `after` give.
         """
         order = self.orders[order_id]
-        told_by = cause or self.item.item_id
-        event_id = event_id_of(order_id, shipment.shipment_id, kind, told_by)
-        if self._was_told(order, event_id):
+        event_id = event_id_of(order_id, after.shipment_id, kind, cause or self.item.item_id)
+        if self._was_published(order, event_id):
             return
         sequence, version = self._step(order, Topic.SHIPMENTS)
         self.events.append(
@@ -128,18 +135,49 @@ class Recorder:
                 event_id=event_id,
                 order_id=order_id,
                 shop=order.shop,
-                shipment_id=shipment.shipment_id,
+                shipment_id=after.shipment_id,
                 sequence=sequence,
                 order_version=version,
-                occurred_at=fact.occurred_at,
+                occurred_at=occurred_at,
                 triggered_at=self.now,
                 causation_id=self.item.causation_id,
-                data=fact,
+                data=self._fact(before, after, shown or after, occurred_at=occurred_at, more=more),
             )
         )
 
+    def _fact(
+        self,
+        before: Shipment | None,
+        after: Shipment,
+        shown: Shipment,
+        *,
+        occurred_at: datetime,
+        more: dict[str, Any],
+    ) -> ShipmentFact:
+        previous, tracking = before.tracking if before is not None else DRAFT, after.tracking
+        given = {
+            "carrier_reference": shown.carrier,
+            "phase": tracking.phase,
+            "recorded_at": self.now,
+        }
+        return ShipmentFact(
+            tracking_number=shown.tracking_number,
+            tracking_url=shown.tracking_url,
+            direction=shown.direction,
+            shipment_phase=tracking.phase,
+            previous_phase=previous.phase,
+            flag=tracking.flag,
+            previous_flag=previous.flag,
+            eta=tracking.eta,
+            previous_eta=previous.eta,
+            leg=tracking.leg,
+            updated_at=self.now,
+            occurred_at=occurred_at,
+            **given | more,
+        )
+
     def _step(self, order: Order, topic: Topic) -> tuple[int, int]:
-        """The next number on a topic, and of the order's version."""
+        """Take the next sequence number on a topic, and the next order version."""
         self._begin_counting(order)
         self._counts[order.order_id][topic] += 1
         self._versions[order.order_id] += 1
@@ -148,21 +186,21 @@ class Recorder:
     def _begin_counting(self, order: Order) -> None:
         if order.order_id in self._counts:
             return
-        since = raised(order, self.world.told.get(order.order_id))
+        since = raised(order, self.world.published.get(order.order_id))
         self._versions[order.order_id] = since.version
         self._counts[order.order_id] = {
             Topic.ORDERS: since.order_sequence,
             Topic.SHIPMENTS: since.shipment_sequence,
         }
 
-    def _was_told(self, order: Order, event_id: Uuid) -> bool:
-        """Whether the fact was told before the orders were restored: then only the state steps."""
-        told = self.world.told.get(order.order_id)
-        if told is None or digest_of(event_id) not in told.events:
+    def _was_published(self, order: Order, event_id: Uuid) -> bool:
+        """Whether the event was published before a restore; then only the order version steps."""
+        published = self.world.published.get(order.order_id)
+        if published is None or digest_of(event_id) not in published.events:
             return False
         self._begin_counting(order)
         self._versions[order.order_id] += 1
-        self._tells_again = True
+        self._repeats_published = True
         return True
 
     def _counted(self, order: Order) -> Order:
@@ -177,8 +215,8 @@ class Recorder:
         )
 
     def decision(self, order_id: Uuid | None) -> Decision:
-        """Close it: applied if there is an event to tell, or one that was told; else no change."""
-        is_applied = bool(self.events) or self._tells_again
+        """The finished decision: applied if it has events or repeats a published one."""
+        is_applied = bool(self.events) or self._repeats_published
         return Decision(
             outcome=Outcome.APPLIED if is_applied else Outcome.NO_CHANGE,
             reason=None if is_applied else Reason.NO_DIFFERENCE,

@@ -1,4 +1,4 @@
-"""Snapshot: the present state of an order, told again to those who were not there or lost it."""
+"""Snapshot: the present state of an order, for subscribers that start or lost their state."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ CAUSE = "orderflow/republish"
 
 
 def snapshot_of(order: Order, now: datetime) -> Event:
-    """The order as it stands: no new fact, so it takes no number and steps no version.
+    """The snapshot event of an order: no new fact, so it has no new sequence number or version.
 
-    Its id names the state: two snapshots of the same state have the same id. Claims come without
-    a version step, so the last number heard on their topic names the state beside the version.
+    The event id names the state: two snapshots of one state have the same id. A claim does not step
+    the version, so the highest claim sequence is part of the id as well.
     """
-    claims_heard = max((claim.sequence for claim in order.claims), default=0)
-    state = f"snapshot/{order.version}/{claims_heard}"
+    claim_sequence = max((claim.sequence for claim in order.claims), default=0)
+    state = f"snapshot/{order.version}/{claim_sequence}"
     return Event(
         topic=Topic.ORDERS,
         type=EventType.ORDER_SNAPSHOT,

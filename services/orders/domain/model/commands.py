@@ -1,4 +1,4 @@
-"""Commands: what the outside asks of orders, one frozen value per kind."""
+"""Commands: one frozen value for each kind of command."""
 
 from __future__ import annotations
 
@@ -63,19 +63,19 @@ class Tracking(Value, frozen=True, kw_only=True):
 
 
 class Item(Value, frozen=True, kw_only=True):
-    """What every command has: the item that asked, and how new its sender says it is."""
+    """Members of every command: the item, and how new its sender says the content is."""
 
     item_id: Uuid
     causation_id: str
-    """Id of the message that caused it, for the `causationid` of its events."""
+    """Id of the message with the command, for the `causationid` of its events."""
     source_version: int | None = None
-    """The shop's own version of the order; guards against older news."""
+    """The shop's own version of the order; an older one does not replace newer content."""
     updated_at: datetime | None = None
-    """The same by the shop's time of change, for shops without versions."""
+    """The shop's time of change, for shops without versions; guards in the same way."""
 
     @property
     def item_digest(self) -> int:
-        """Short form of `item_id`, kept on the order to know a repeat."""
+        """Short form of `item_id`, stored on the order to recognise a repeat."""
         return digest_of(self.item_id)
 
 
@@ -205,6 +205,3 @@ def references_of(shop: str, order: PlacementFields) -> tuple[Reference, ...]:
         (ReferenceKind.ORDER_NAME, order.order_name),
     )
     return tuple(Reference(shop, kind, value) for kind, value in said if value is not None)
-
-
-# One batch spells each of its ids several times, and reading one is the dear part.

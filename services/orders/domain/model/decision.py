@@ -1,4 +1,4 @@
-"""Decision: what a command leads to. `World` is what was read for it, `Event` a fact it makes."""
+"""Decision: the result of a command, the `World` it is decided on and the `Event`s it makes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.orders.domain.value import Value
 
 
 class Outcome(StrEnum):
-    """How an item ends. `WAITING` is the only one that is not final."""
+    """The end of an item; only `WAITING` is not final."""
 
     APPLIED = "applied"
     NO_CHANGE = "no_change"
@@ -54,9 +54,9 @@ class EventType(StrEnum):
 
 
 class World(Value, frozen=True, kw_only=True):
-    """What the batch has read: read-only views, as earlier items of the batch left them.
+    """What was read for a batch, with the changes of its earlier items: read-only views.
 
-    It must hold, as far as they exist: the orders that the command's references name, its parcels,
+    Must contain, as far as they exist: the orders that the command's references name, its parcels,
     and the orders of those parcels' owners. `references` maps order_number, external_id and
     order_name references to orders; a uuid is looked up in `orders` itself.
     """
@@ -65,12 +65,12 @@ class World(Value, frozen=True, kw_only=True):
     parcels: Mapping[str, Parcel]
     """By normalised number."""
     references: Mapping[Reference, Uuid]
-    told: Mapping[Uuid, Published] = field(default_factory=dict)
-    """After a restore: what was told of orders since the time they were restored to."""
+    published: Mapping[Uuid, Published] = field(default_factory=dict)
+    """After a restore: what was published of orders since the time they were restored to."""
 
 
 class OrderFact(Value, frozen=True, kw_only=True):
-    """What an order event tells (`event_data`), beside the envelope."""
+    """The data of an order event (`event_data`)."""
 
     status: OrderStatus
     previous_status: OrderStatus | None = None
@@ -84,7 +84,7 @@ class OrderFact(Value, frozen=True, kw_only=True):
 
 
 class ShipmentFact(Value, frozen=True, kw_only=True):
-    """What a shipment event tells (`event_data`), beside the envelope."""
+    """The data of a shipment event (`event_data`)."""
 
     carrier_reference: str | None
     tracking_number: str | None
@@ -105,7 +105,7 @@ class ShipmentFact(Value, frozen=True, kw_only=True):
     changed_fields: tuple[str, ...] = ()
     """Only on `shipment.updated`."""
     notify: bool = False
-    """Whether a customer should hear of it (rules 16 and 17)."""
+    """Whether to notify the customer (docs/scan-rules.md, rules 16 and 17)."""
     scan_id: str | None = None
     carrier_code: str | None = None
     carrier_text: str | None = None
@@ -142,10 +142,10 @@ References: TypeAlias = tuple[tuple[Reference, Uuid], ...]
 
 
 class Decision(Value, frozen=True, kw_only=True):
-    """What is to be written and published for one item.
+    """What to write and publish for one item.
 
-    `orders` and `parcels` are the changed values, also on `no_change` (what a repeat was known by
-    advances). Apply them to the world before deciding the next item.
+    `orders` and `parcels` are the changed values, also on `no_change`, where the list of applied
+    items changes. Apply them to the world before the next item is decided.
     """
 
     outcome: Outcome

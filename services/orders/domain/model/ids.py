@@ -78,14 +78,16 @@ def scan_key(
     occurred_at: datetime,
     retracts: str | None = None,
 ) -> str:
-    """Identity of a scan (rule 2): the carrier's own scan id, else what happened at which instant.
+    """Identity of a scan (docs/scan-rules.md, rule 2).
+
+    The carrier's own scan id, or else what happened and the instant.
 
     Never its place or text: carriers reword both, which would double the history.
     `number` is normalised.
     """
     if scan_id is not None:
-        told = f"id/{scan_id}"
+        identity = f"id/{scan_id}"
     else:
         what = f"back/{retracts}" if retracts is not None else code or event_name
-        told = f"at/{what}/{occurred_at.astimezone(UTC).isoformat()}"
-    return sha256(f"{carrier or ''}/{number}/{told}".encode()).hexdigest()[:24]
+        identity = f"at/{what}/{occurred_at.astimezone(UTC).isoformat()}"
+    return sha256(f"{carrier or ''}/{number}/{identity}".encode()).hexdigest()[:24]

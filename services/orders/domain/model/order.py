@@ -204,14 +204,14 @@ class ClaimCopy(Value, frozen=True, kw_only=True):
     created_at: datetime | None = None
     updated_at: datetime | None = None
     event_data: dict[str, Any] | None = None
-    """All that the event told, as JSON: shown in snapshots, from which claims can be rebuilt."""
+    """The data of the claim event, as JSON: part of snapshots, from which claims is rebuilt."""
 
 
 class Order(Value, frozen=True, kw_only=True):
     """One order, whole.
 
-    `version` = `order_sequence` + `shipment_sequence`, one step per event; it lies above once
-    facts were decided that had been told already (`told`).
+    `version` = `order_sequence` + `shipment_sequence`, one step per event. It is higher after a
+    restore, once facts were decided again that had been published (`published.py`).
     """
 
     order_id: Uuid

@@ -1,7 +1,7 @@
-"""Told: what was published of an order after the moment its database was restored to.
+"""Published: what was published of an order after the moment its database was restored to.
 
-Numbers that were told are not given out again, and a fact that was told is not told again: it only
-changes the state, and so steps the order's version (docs/decisions/0071).
+Numbers that were published are not given out again. An event that was published is not published
+again: the decision changes the state and steps the order's version (docs/decisions/0071).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from services.orders.domain.value import Value, replace
 
 
 class Published(Value, frozen=True, kw_only=True):
-    """The highest numbers told, and digests of the ids of the events that told them."""
+    """The highest numbers that were published, and digests of the ids of the events."""
 
     order_sequence: int
     shipment_sequence: int
@@ -19,16 +19,16 @@ class Published(Value, frozen=True, kw_only=True):
     events: frozenset[int] = frozenset()
 
 
-def raised(order: Order, told: Published | None) -> Order:
-    """The order with counts that are not below what was told of it, and a version above it.
+def raised(order: Order, published: Published | None) -> Order:
+    """The order with counts not below the published ones, and a version above the published one.
 
-    Above, for another state may have been told under that very version.
+    Above, because another state may have been published under the same version.
     """
-    if told is None or order.version > told.version:
+    if published is None or order.version > published.version:
         return order
     return replace(
         order,
-        version=told.version + 1,
-        order_sequence=max(order.order_sequence, told.order_sequence),
-        shipment_sequence=max(order.shipment_sequence, told.shipment_sequence),
+        version=published.version + 1,
+        order_sequence=max(order.order_sequence, published.order_sequence),
+        shipment_sequence=max(order.shipment_sequence, published.shipment_sequence),
     )

@@ -1,4 +1,4 @@
-"""Naming: by which references an order can be found."""
+"""References: the names by which an order can be found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.orders.domain.value import Value, replace
 
 
 def new_references(before: Order | None, after: Order) -> tuple[Reference, ...]:
-    """The names that `after` has and `before` had not."""
+    """The references of `after` that `before` did not have."""
     if before is not None and _said(before) == _said(after):
         return ()
     held = set(_names_of(before)) if before is not None else set()
@@ -61,6 +61,7 @@ def canonical(reference: Reference) -> Reference:
     return reference if spelled == reference.value else replace(reference, value=spelled)
 
 
+# One batch spells each of its ids several times, and parsing one is the expensive part.
 @lru_cache(maxsize=8192)
 def _spelled(text: str) -> str:
     try:

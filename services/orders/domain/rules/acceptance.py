@@ -1,4 +1,4 @@
-"""Lookup: which order a command means, and whether it is too late to tell it anything."""
+"""Acceptance: which order a command names, and whether the command is a repeat or stale."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from services.orders.domain.model.references import Reference, ReferenceKind, re
 from services.orders.domain.value import replace
 
 
-def find(ledger: Recorder, reference: Reference) -> Order | None:
-    """The order a reference names, within its own shop only."""
-    order_id = _order_id(ledger, reference)
-    order = ledger.order(order_id) if order_id is not None else None
+def find(recorder: Recorder, reference: Reference) -> Order | None:
+    """The order that a reference names, within the shop of the reference only."""
+    order_id = _order_id(recorder, reference)
+    order = recorder.order(order_id) if order_id is not None else None
     return order if order is not None and order.shop == reference.shop else None
 
 
-def _order_id(ledger: Recorder, reference: Reference) -> Uuid | None:
+def _order_id(recorder: Recorder, reference: Reference) -> Uuid | None:
     if reference.kind is ReferenceKind.UUID:
         try:
             return uuid_text(reference.value)
@@ -28,19 +28,27 @@ def _order_id(ledger: Recorder, reference: Reference) -> Uuid | None:
             return None
     if reference.kind is ReferenceKind.ORDER_NUMBER:
         return order_id_of(reference.shop, reference.value)
-    return ledger.world.references.get(reference)
+    return recorder.world.references.get(reference)
 
 
-def require(ledger: Recorder, reference: Reference) -> Order:
-    """The order a reference names, or the command waits for it."""
-    order = find(ledger, reference)
+def require(recorder: Recorder, reference: Reference) -> Order:
+    """The order that a reference names.
+
+    Raises:
+        NotYet: there is none; the command waits for it.
+    """
+    order = find(recorder, reference)
     if order is None:
         raise NotYet(Reason.ORDER_NOT_FOUND, reference_key(reference))
     return order
 
 
-def check_news(order: Order, item: Item) -> None:
-    """Stop at a repeat, and at news older than what the order holds."""
+def check_not_stale(order: Order, item: Item) -> None:
+    """Refuse a repeat, and content older than the order's.
+
+    Raises:
+        Unchanged: the item was applied before, or its version or time is older.
+    """
     if item.item_digest in order.applied:
         raise Unchanged(Reason.DUPLICATE)
     if is_stale(item, order.source_version, order.updated_at):
@@ -57,11 +65,11 @@ def is_stale(item: Item, version: int | None, updated_at: datetime | None) -> bo
 
 
 REMEMBERED = 64
-"""Items remembered on an order; farther back the shop's versions guard."""
+"""How many applied items an order remembers; older repeats are stale by version or time."""
 
 
 def accept(order: Order, item: Item) -> Order:
-    """Remember an item, and how new its sender said it is."""
+    """The order with the item remembered, and with the newest version and time."""
     return replace(
         order,
         applied=(*order.applied, item.item_digest)[-REMEMBERED:],

@@ -1,4 +1,4 @@
-"""Attribution: which campaign brought the order. It comes on its own, with guards of its own."""
+"""Attribution: which campaign brought the order; guarded by a separate version and time."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from services.orders.domain.value import fields, replace
 _KEYS = tuple(each.name for each in fields(Analytics) if each.name != "extras")
 
 
-def upsert_analytics(ledger: Recorder, command: UpsertAnalytics) -> Uuid:
+def upsert_analytics(recorder: Recorder, command: UpsertAnalytics) -> Uuid:
     """Attach or change attribution after the order was placed."""
-    held = require(ledger, command.reference)
+    held = require(recorder, command.reference)
     if command.item_digest in held.applied:
         raise Unchanged(Reason.DUPLICATE)
     if is_stale(command, held.analytics_source_version, held.analytics_updated_at):
         raise Unchanged(Reason.STALE)
     changed = merge_analytics(held, command, command.order_analytics)
     applied = (*held.applied, command.item_digest)[-REMEMBERED:]
-    return conclude(ledger, held, replace(changed, applied=applied))
+    return conclude(recorder, held, replace(changed, applied=applied))
 
 
 def merge_analytics(order: Order, item: Item, said: Analytics | None) -> Order:

@@ -1,4 +1,4 @@
-"""Fulfilment: attaching tracking numbers to shipments, and taking them away again."""
+"""Attach tracking numbers to shipments, and release them from former owners."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from services.orders.domain.model.parcel import (
 )
 from services.orders.domain.model.reasons import Reason, Refused
 from services.orders.domain.model.references import number_key
-from services.orders.domain.rules.shipment_count import lowest_draft, settle
-from services.orders.domain.tracking.replay import start_of
+from services.orders.domain.rules.shipment_count import lowest_draft, recount
+from services.orders.domain.tracking.replay import initial_state
 from services.orders.domain.tracking.scan import Direction
 from services.orders.domain.tracking.state import DRAFT
 from services.orders.domain.value import replace
 
 
-def attach_all(ledger: Recorder, order: Order, trackings: tuple[Tracking, ...]) -> Order:
-    """Attach tracking numbers, in the order given; returns the order, its drafts not settled.
+def attach_all(recorder: Recorder, order: Order, trackings: tuple[Tracking, ...]) -> Order:
+    """Attach tracking numbers, in the order given; returns the order before `recount`.
 
-    Parcels and former owners are changed in the ledger.
+    The parcels and the orders that lose a number are put into the recorder.
     """
     for index, tracking in enumerate(trackings):
         number = normalise_number(tracking.tracking_number)
@@ -36,9 +36,9 @@ def attach_all(ledger: Recorder, order: Order, trackings: tuple[Tracking, ...]) 
             raise Refused(Reason.TRACKING_NUMBER_EMPTY, "The tracking number is empty.", pointer)
         held = shipment_with(order, number)
         if held is not None:
-            order = _update(ledger, order, held, tracking)
+            order = _update(recorder, order, held, tracking)
         else:
-            order = _attach(ledger, order, number, tracking, pointer)
+            order = _attach(recorder, order, number, tracking, pointer)
     return order
 
 
@@ -47,9 +47,11 @@ def shipment_with(order: Order, number: str) -> Shipment | None:
     return next((each for each in order.shipments if each.number == number), None)
 
 
-def _attach(ledger: Recorder, order: Order, number: str, tracking: Tracking, pointer: str) -> Order:
+def _attach(
+    recorder: Recorder, order: Order, number: str, tracking: Tracking, pointer: str
+) -> Order:
     taken = lowest_draft(order)
-    placed_at = tracking.tracking_placed_at or ledger.now
+    placed_at = tracking.tracking_placed_at or recorder.now
     attached = replace(
         taken,
         tracking_number=tracking.tracking_number.strip(),
@@ -61,7 +63,7 @@ def _attach(ledger: Recorder, order: Order, number: str, tracking: Tracking, poi
         products=tracking.products or taken.products or None,
         archived=False,
         generation=order.reassignments,
-        tracking=start_of(Direction.MERCHANT_CUSTOMER),
+        tracking=initial_state(Direction.MERCHANT_CUSTOMER),
     )
     owner = Owner(
         order_id=order.order_id,
@@ -69,30 +71,30 @@ def _attach(ledger: Recorder, order: Order, number: str, tracking: Tracking, poi
         shop=order.shop,
         carrier=tracking.carrier_reference,
     )
-    _take_number(ledger, number, owner, attached, pointer)
-    ledger.appeared.append(number_key(number))
+    _take_number(recorder, number, owner, attached, pointer)
+    recorder.appeared.append(number_key(number))
     return with_shipment(order, attached)
 
 
 def _take_number(
-    ledger: Recorder, number: str, owner: Owner, attached: Shipment, pointer: str
+    recorder: Recorder, number: str, owner: Owner, attached: Shipment, pointer: str
 ) -> None:
     """Make `owner` the number's owner: beside others, after a finished one, or instead of one."""
-    parcel = ledger.parcel(number)
+    parcel = recorder.parcel(number)
     for former in current_owners(parcel, owner.carrier):
-        shipment = _shipment_of(ledger, former)
+        shipment = _shipment_of(recorder, former)
         if shipment is None:
             parcel = replace_owner(parcel, former, ())
         elif not same_carrier(shipment.carrier, owner.carrier):
             continue
         elif shipment.tracking.is_finished:
-            since = recycled_since(attached.tracking_placed_at or ledger.now, shipment)
+            since = recycled_since(attached.tracking_placed_at or recorder.now, shipment)
             parcel = replace_owner(parcel, former, (replace(former, until=since),))
             owner = replace(owner, since=since)
         elif former.shop == owner.shop:
             parcel = replace_owner(parcel, former, ())
             owner = replace(owner, since=former.since)
-            _release(ledger, former.order_id, shipment)
+            _release(recorder, former.order_id, shipment)
         else:
             raise Refused(
                 Reason.TRACKING_NUMBER_IN_USE,
@@ -100,27 +102,27 @@ def _take_number(
                 "is still under way.",
                 pointer,
             )
-    ledger.put_parcel(add_owner(parcel, owner))
+    recorder.put_parcel(add_owner(parcel, owner))
 
 
-def _shipment_of(ledger: Recorder, owner: Owner) -> Shipment | None:
-    order = ledger.order(owner.order_id)
+def _shipment_of(recorder: Recorder, owner: Owner) -> Shipment | None:
+    order = recorder.order(owner.order_id)
     if order is None:
         return None
     return next((s for s in order.shipments if s.shipment_id == owner.shipment_id), None)
 
 
-def _release(ledger: Recorder, order_id: Uuid, shipment: Shipment) -> None:
+def _release(recorder: Recorder, order_id: Uuid, shipment: Shipment) -> None:
     """Make a shipment a draft again: its number belongs to another order now."""
-    order = ledger.order(order_id)
+    order = recorder.order(order_id)
     if order is None:
         return
     bare = Shipment(shipment_id=shipment.shipment_id, ordinal=shipment.ordinal, tracking=DRAFT)
     released = replace(with_shipment(order, bare), reassignments=order.reassignments + 1)
-    ledger.put(settle(released))
+    recorder.put(recount(released))
 
 
-def _update(ledger: Recorder, order: Order, held: Shipment, tracking: Tracking) -> Order:
+def _update(recorder: Recorder, order: Order, held: Shipment, tracking: Tracking) -> Order:
     """The same number again: what is said replaces, what is not stays. Never a second parcel."""
     changed = replace(
         held,
@@ -132,16 +134,16 @@ def _update(ledger: Recorder, order: Order, held: Shipment, tracking: Tracking) 
     carrier = tracking.carrier_reference
     if carrier is None or carrier == held.carrier_reference:
         return with_shipment(order, changed)
-    return _correct_carrier(ledger, order, changed, carrier)
+    return _correct_carrier(recorder, order, changed, carrier)
 
 
-def _correct_carrier(ledger: Recorder, order: Order, held: Shipment, carrier: str) -> Order:
+def _correct_carrier(recorder: Recorder, order: Order, held: Shipment, carrier: str) -> Order:
     """The shop names a carrier it had not, or another one: the parcel stays the same."""
-    parcel = ledger.parcel(held.number or "")
+    parcel = recorder.parcel(held.number or "")
     for owner in parcel.owners:
         if owner.order_id == order.order_id and owner.shipment_id == held.shipment_id:
             parcel = replace_owner(parcel, owner, (replace(owner, carrier=carrier),))
-    ledger.put_parcel(parcel)
+    recorder.put_parcel(parcel)
     is_correction = held.carrier_reference is not None
     order = replace(order, reassignments=order.reassignments + is_correction)
     generation = order.reassignments if is_correction else held.generation

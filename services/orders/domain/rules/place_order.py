@@ -1,4 +1,4 @@
-"""Placement: creating orders, and changing what the shop said of them."""
+"""Place an order, and change its placement fields (`order.place`, `order.upsert`)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
 from services.orders.domain.model.order import Address, Order, OrderStatus, Placement
 from services.orders.domain.model.reasons import Reason, Refused
 from services.orders.domain.model.references import Reference, ReferenceKind
-from services.orders.domain.rules.acceptance import accept, check_news, find, require
+from services.orders.domain.rules.acceptance import accept, check_not_stale, find, require
 from services.orders.domain.rules.analytics import merge_analytics
 from services.orders.domain.rules.attach_trackings import attach_all
 from services.orders.domain.rules.parcel_contents import check_contents
-from services.orders.domain.rules.shipment_count import check_expected, settle
+from services.orders.domain.rules.shipment_count import check_expected, recount
 from services.orders.domain.value import fields, replace
 
 _MERGED = tuple(
@@ -34,66 +34,68 @@ _read_merged = attrgetter(*_MERGED)
 _EXPECTED = "/order/expected_number_of_shipments"
 
 
-def place(ledger: Recorder, command: PlaceOrder) -> Uuid:
+def place(recorder: Recorder, command: PlaceOrder) -> Uuid:
     """Create an order (`order.place`). The same again is no difference, another one is refused."""
     said = command.order
-    held = find(ledger, Reference(command.shop, ReferenceKind.ORDER_NUMBER, said.order_number))
+    held = find(recorder, Reference(command.shop, ReferenceKind.ORDER_NUMBER, said.order_number))
     if held is not None:
-        check_news(held, command)
-    check_references(ledger, command.shop, said)
+        check_not_stale(held, command)
+    check_references(recorder, command.shop, said)
     check_expected(said.expected_number_of_shipments, _EXPECTED)
     if held is None:
-        placed = _new_order(ledger, command.shop, said)
+        placed = _new_order(recorder, command.shop, said)
         placed = merge_analytics(placed, command, said.order_analytics)
-        return conclude(ledger, None, accept(settle(placed), command))
+        return conclude(recorder, None, accept(recount(placed), command))
     changed = merge_analytics(_merged(held, said), command, said.order_analytics)
-    if changed_fields(held, settle(changed)):
+    if changed_fields(held, recount(changed)):
         raise Refused(
             Reason.ORDER_EXISTS,
             f"Order {said.order_number!r} exists and differs; send order.upsert to change it.",
             "/order/order_number",
         )
-    return conclude(ledger, held, accept(held, command))
+    return conclude(recorder, held, accept(held, command))
 
 
-def upsert(ledger: Recorder, command: UpsertOrder) -> Uuid:
+def upsert(recorder: Recorder, command: UpsertOrder) -> Uuid:
     """Create or change an order, trackings and attribution with it (`order.upsert`)."""
     said = command.order
-    named = find(ledger, command.reference)
-    held = named or _numbered(ledger, command, said)
+    named = find(recorder, command.reference)
+    held = named or _numbered(recorder, command, said)
     if held is not None:
-        check_news(held, command)
+        check_not_stale(held, command)
     if said is not None:
-        check_consistent(ledger, command, said, held, is_known=named is not None)
+        check_consistent(recorder, command, said, held, is_known=named is not None)
         check_expected(said.expected_number_of_shipments, _EXPECTED)
         check_still_open(held, said.expected_number_of_shipments, _EXPECTED)
         said = _with_external_id(said, command.reference)
     if held is None:
         if said is None:
-            require(ledger, command.reference)
+            require(recorder, command.reference)
             raise AssertionError("unreachable: require found an order that find did not")
-        order = _new_order(ledger, command.shop, said)
+        order = _new_order(recorder, command.shop, said)
     else:
         order = _merged(held, said) if said is not None else held
-    order = attach_all(ledger, order, command.trackings)
+    order = attach_all(recorder, order, command.trackings)
     analytics = command.order_analytics or (said.order_analytics if said is not None else None)
     order = merge_analytics(order, command, analytics)
-    order = settle(order)
+    order = recount(order)
     if command.trackings or (said is not None and said.products is not None):
         check_contents(order, "/trackings" if command.trackings else "/order/products")
-    return conclude(ledger, held, accept(order, command))
+    return conclude(recorder, held, accept(order, command))
 
 
-def _numbered(ledger: Recorder, command: UpsertOrder, said: PlacementFields | None) -> Order | None:
+def _numbered(
+    recorder: Recorder, command: UpsertOrder, said: PlacementFields | None
+) -> Order | None:
     """The order by the number inside the command, where its reference names none."""
     if said is None:
         return None
     number = Reference(command.shop, ReferenceKind.ORDER_NUMBER, said.order_number)
-    return find(ledger, number) if number != command.reference else None
+    return find(recorder, number) if number != command.reference else None
 
 
 def check_consistent(
-    ledger: Recorder,
+    recorder: Recorder,
     command: UpsertOrder,
     said: PlacementFields,
     held: Order | None,
@@ -115,7 +117,7 @@ def check_consistent(
             f"({said.order_number!r}).",
             "/id",
         )
-    check_references(ledger, command.shop, said)
+    check_references(recorder, command.shop, said)
 
 
 def _may_name(reference: Reference, said: PlacementFields, own_id: Uuid, *, is_known: bool) -> bool:
@@ -138,13 +140,13 @@ def _is_uuid(text: str, order_id: Uuid) -> bool:
         return False
 
 
-def check_references(ledger: Recorder, shop: str, said: PlacementFields) -> None:
+def check_references(recorder: Recorder, shop: str, said: PlacementFields) -> None:
     """Refuse an external id or order name that another order has."""
     own_id = order_id_of(shop, said.order_number)
     for reference in references_of(shop, said):
         if reference.kind is ReferenceKind.ORDER_NUMBER:
             continue
-        other = find(ledger, reference)
+        other = find(recorder, reference)
         if other is not None and other.order_id != own_id:
             raise _conflict(
                 f"{reference.kind} {reference.value!r} belongs to order "
@@ -166,9 +168,9 @@ def _with_external_id(said: PlacementFields, reference: Reference) -> PlacementF
     return said
 
 
-def _new_order(ledger: Recorder, shop: str, said: PlacementFields) -> Order:
+def _new_order(recorder: Recorder, shop: str, said: PlacementFields) -> Order:
     order_id = order_id_of(shop, said.order_number)
-    placed_at = said.order_placed_at or ledger.now
+    placed_at = said.order_placed_at or recorder.now
     expected = said.expected_number_of_shipments or 1
     return Order(
         order_id=order_id,
@@ -211,10 +213,10 @@ def merge_placement(held: Placement, said: PlacementFields) -> Placement:
 def _said(said: PlacementFields, held: Address) -> dict[str, Any]:
     """Fields of a placement that are said, by name; the address merged with the held one."""
     values = zip(_MERGED, _read_merged(said), strict=True)
-    told = {name: value for name, value in values if value is not None}
+    given = {name: value for name, value in values if value is not None}
     if said.address is not None:
-        told["address"] = merge_address(held, said.address)
-    return told
+        given["address"] = merge_address(held, said.address)
+    return given
 
 
 def merge_address(held: Address, said: Address) -> Address:

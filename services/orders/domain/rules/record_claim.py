@@ -1,4 +1,4 @@
-"""Claim copies: claims as the claims service tells them, kept to be shown in an order's context."""
+"""Claim copies: claims as published by the claims service, kept for the context of an order."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ CLAIMS_MAX = 50
 """Most claims shown with one order; the newest are kept."""
 
 
-def record(ledger: Recorder, command: RecordClaim) -> Uuid:
-    """Keep the newest copy of a claim. It is no news of the order: no event, no version step."""
-    order = require(ledger, Reference(command.shop, ReferenceKind.UUID, command.order_id))
+def record(recorder: Recorder, command: RecordClaim) -> Uuid:
+    """Keep the newest copy of a claim. The order has no event and no version step for it."""
+    order = require(recorder, Reference(command.shop, ReferenceKind.UUID, command.order_id))
     claim = command.claim
     held = next((each for each in order.claims if each.claim_id == claim.claim_id), None)
     if held is not None and held.sequence >= claim.sequence:
@@ -25,7 +25,7 @@ def record(ledger: Recorder, command: RecordClaim) -> Uuid:
         raise Unchanged(Reason.DUPLICATE if is_same else Reason.STALE)
     others = (each for each in order.claims if each.claim_id != claim.claim_id)
     claims = sorted((*others, claim), key=_sequence)[-CLAIMS_MAX:]
-    ledger.put(replace(order, claims=tuple(claims)))
+    recorder.put(replace(order, claims=tuple(claims)))
     return order.order_id
 
 

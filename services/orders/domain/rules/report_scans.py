@@ -1,4 +1,4 @@
-"""Tracking: taking scans into the set of their number, and on to the shipments that own them."""
+"""Report scans: add scans to their tracking number and to the shipments that own it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from services.orders.domain.tracking.scan import Eta, Scan
 from services.orders.domain.value import Value, replace
 
 
-def report(ledger: Recorder, command: ReportTracking) -> Uuid | None:
-    """Add scans to a number. Those it has change nothing; those nobody owns yet wait on the number.
+def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
+    """Add scans to a tracking number; known scans change nothing.
 
-    Returns the order that heard of them; several when they fall to several owners: the first.
+    Scans of a number without an owner are kept with the number. Returns the order of the first
+    owner with a new scan.
     """
     number = normalise_number(command.tracking_number)
     if not number:
         raise Refused(
             Reason.TRACKING_NUMBER_EMPTY, "The tracking number is empty.", "/tracking_number"
         )
-    held = ledger.parcel(number)
+    held = recorder.parcel(number)
     merged = merge_scans(held, command.scans)
     count = len(merged.parcel.scans)
     if count > SCANS_MAX:
@@ -38,22 +39,22 @@ def report(ledger: Recorder, command: ReportTracking) -> Uuid | None:
         )
     if not merged.new and not merged.is_corrected:
         raise Unchanged(Reason.DUPLICATE)
-    ledger.put_parcel(merged.parcel)
-    if merged.is_corrected or not extend_owner(ledger, held, merged.new):
-        recompute_owners(ledger, number)
-    return _heard_by(ledger, merged, number)
+    recorder.put_parcel(merged.parcel)
+    if merged.is_corrected or not extend_owner(recorder, held, merged.new):
+        recompute_owners(recorder, number)
+    return _order_of_scans(recorder, merged, number)
 
 
-def _heard_by(ledger: Recorder, merged: Merged, number: str) -> Uuid | None:
+def _order_of_scans(recorder: Recorder, merged: Merged, number: str) -> Uuid | None:
     found = (owner_of(merged.parcel, scan) for scan in merged.new)
     owners = tuple(owner for owner in found if owner is not None)
     if merged.new and not owners and not merged.is_corrected:
-        # Only the parcel is kept, so no trail of a state that is not: time may have changed it.
-        ledger.put_parcel(merged.parcel)
+        # No shipment has a state, so the parcel is stored without a resume point.
+        recorder.put_parcel(merged.parcel)
         raise NotYet(Reason.NUMBER_NOT_OWNED, number_key(number))
     if owners:
         return owners[0].order_id
-    return ledger.events[0].order_id if ledger.events else None
+    return recorder.events[0].order_id if recorder.events else None
 
 
 class Merged(Value, frozen=True, kw_only=True):
@@ -67,10 +68,10 @@ class Merged(Value, frozen=True, kw_only=True):
 
 
 def merge_scans(parcel: Parcel, scans: tuple[Scan, ...]) -> Merged:
-    """The parcel with more scans; the same whichever way round they come.
+    """The parcel with more scans; the same in any order of arrival.
 
-    Two tellings of one scan (same key) that differ end as one of them, always the same one. First
-    heard is when either was first heard. Scans are looked up and inserted by key, not sorted.
+    Two different versions of one scan (same key) end as one of the two, always the same one. The
+    time of recording is the earlier one. Scans are looked up and inserted by key, not sorted.
     """
     held, new, is_corrected = list(parcel.scans), dict[str, Scan](), False
     for scan in scans:
@@ -94,14 +95,14 @@ _key_of = attrgetter("key")
 
 
 def _one_of(one: Scan, other: Scan) -> Scan:
-    # Carriers repeat whole histories: most often nothing but the time of hearing differs.
+    # Carriers repeat whole histories: mostly only the time of recording differs.
     is_repeated = replace(other, recorded_at=one.recorded_at) == one
     if is_repeated and _offsets(one.eta) == _offsets(other.eta):
         return one if one.recorded_at <= other.recorded_at else other
     recorded_at = min(one.recorded_at, other.recorded_at)
     one = replace(one, recorded_at=recorded_at)
     other = replace(other, recorded_at=recorded_at)
-    # Arbitrary but the same in every order of arrival, which is all that P5 asks.
+    # Arbitrary, but the same in every order of arrival: docs/promises.md, P5.
     return min(one, other, key=repr)
 
 

@@ -1,6 +1,6 @@
-"""Drafts: how many shipments an order has, and what status that makes (domain reference, 4.1).
+"""Shipment count: how many shipments an order has, and the status that follows.
 
-Always: shipments = max(asked, handed over), and those without a number are drafts.
+An order has max(asked, handed over) shipments; those without a tracking number are drafts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from services.orders.domain.value import replace
 
 
 def check_expected(expected: int | None, pointer: str) -> None:
-    """Refuse an expected number of shipments that no order can have; None was not said."""
+    """Refuse an expected number of shipments that no order can have; None means not given."""
     if expected is None:
         return
     if expected > SHIPMENTS_MAX:
@@ -30,8 +30,8 @@ def check_expected(expected: int | None, pointer: str) -> None:
         )
 
 
-def settle(order: Order) -> Order:
-    """Bring expected number, drafts and status in line with what was asked and handed over."""
+def recount(order: Order) -> Order:
+    """Recompute expected number, drafts and status from the shipments asked and handed over."""
     handed_over = sum([shipment.number is not None for shipment in order.shipments])
     expected = max(order.expected_asked, handed_over)
     is_cancelled = order.status is OrderStatus.CANCELLED

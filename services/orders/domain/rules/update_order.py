@@ -1,4 +1,4 @@
-"""Amendment: the narrow changes, `order.update` and `shipment.update`."""
+"""The narrow changes: `order.update`, `shipment.update` and `order.cancel`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from services.orders.domain.model.order import Order, OrderStatus, Shipment, wit
 from services.orders.domain.model.parcel import normalise_number, same_carrier
 from services.orders.domain.model.reasons import NotYet, Reason, Refused
 from services.orders.domain.model.references import number_key
-from services.orders.domain.rules.acceptance import accept, check_news, require
+from services.orders.domain.rules.acceptance import accept, check_not_stale, require
 from services.orders.domain.rules.attach_trackings import shipment_with
 from services.orders.domain.rules.parcel_contents import check_contents
 from services.orders.domain.rules.place_order import check_still_open, merge_address
-from services.orders.domain.rules.shipment_count import check_expected, settle
+from services.orders.domain.rules.shipment_count import check_expected, recount
 from services.orders.domain.value import replace
 
 
-def update_order(ledger: Recorder, command: UpdateOrder) -> Uuid:
+def update_order(recorder: Recorder, command: UpdateOrder) -> Uuid:
     """Change the address, the expected number of shipments, or both."""
-    held = require(ledger, command.reference)
-    check_news(held, command)
+    held = require(recorder, command.reference)
+    check_not_stale(held, command)
     expected = command.expected_number_of_shipments
     pointer = "/expected_number_of_shipments"
     check_expected(expected, pointer)
@@ -32,13 +32,13 @@ def update_order(ledger: Recorder, command: UpdateOrder) -> Uuid:
     if command.address is not None:
         address = merge_address(held.placement.address, command.address)
         order = replace(order, placement=replace(held.placement, address=address))
-    return conclude(ledger, held, accept(settle(order), command))
+    return conclude(recorder, held, accept(recount(order), command))
 
 
-def update_shipment(ledger: Recorder, command: UpdateShipment) -> Uuid:
+def update_shipment(recorder: Recorder, command: UpdateShipment) -> Uuid:
     """Change the URL and the contents of one parcel. Absent skips, an empty list empties."""
-    held = require(ledger, command.reference)
-    check_news(held, command)
+    held = require(recorder, command.reference)
+    check_not_stale(held, command)
     shipment = _named(held, command)
     url, products = command.tracking_url, command.products
     changed = replace(
@@ -49,7 +49,7 @@ def update_shipment(ledger: Recorder, command: UpdateShipment) -> Uuid:
     order = with_shipment(held, changed)
     if command.products:
         check_contents(order, "/products")
-    return conclude(ledger, held, accept(order, command))
+    return conclude(recorder, held, accept(order, command))
 
 
 def _named(order: Order, command: UpdateShipment) -> Shipment:
@@ -94,16 +94,16 @@ def _by_id(order: Order, shipment_id: Uuid) -> Shipment:
     )
 
 
-def cancel(ledger: Recorder, command: CancelOrder) -> Uuid:
+def cancel(recorder: Recorder, command: CancelOrder) -> Uuid:
     """Cancel an order, whatever of it is sent already. Drafts are archived; twice is once."""
-    held = require(ledger, command.reference)
-    check_news(held, command)
+    held = require(recorder, command.reference)
+    check_not_stale(held, command)
     if held.status is OrderStatus.CANCELLED:
-        return conclude(ledger, held, accept(held, command))
+        return conclude(recorder, held, accept(held, command))
     cancelled = replace(
         held,
         status=OrderStatus.CANCELLED,
-        cancelled_at=command.cancelled_at or ledger.now,
+        cancelled_at=command.cancelled_at or recorder.now,
         cancel_reason=command.reason,
     )
-    return conclude(ledger, held, accept(settle(cancelled), command))
+    return conclude(recorder, held, accept(recount(cancelled), command))

@@ -1,4 +1,7 @@
-"""Catalogue of shipment events: what each name means, as data (domain reference, 3.2 and 3.3)."""
+"""Catalogue of shipment events: the meaning of each event name, as data.
+
+Names, phases and notification groups are those of Karla's API; docs/scan-rules.md has the rules.
+"""
 
 from __future__ import annotations
 
@@ -57,14 +60,14 @@ class FlagEffect(StrEnum):
     LASTING_ERROR = "lasting_error"
     """An error that only `CLEAR` ends (damaged, disposed, confiscated)."""
     CLEAR = "clear"
-    """Says that the trouble is over."""
+    """Ends an error or a delay."""
 
 
 class Entry(Value, frozen=True):
     """One line of the catalogue.
 
-    `phase` is None where the event says nothing about the phase. `physical` tells a scan of the
-    parcel from a message about its data: only the former moves the phase (rules 12 and 13).
+    `phase` is None where the event says nothing about the phase. `physical` marks a scan of the
+    parcel itself: a message about its data does not move the phase (rules 12 and 13).
     """
 
     name: str
@@ -230,7 +233,7 @@ def return_phase(phase: Phase) -> Phase:
 
 
 def group_of(entry: Entry, *, is_return: bool) -> str | None:
-    """The one notification group of an event in a direction; None notifies nobody.
+    """The one notification group of an event in a direction; None does not notify.
 
     On a return the forward groups fall into five (`return_shipment_*`): trouble of any kind is one.
     """

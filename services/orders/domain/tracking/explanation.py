@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from services.orders.domain.tracking.ordering import Cause
-from services.orders.domain.tracking.replay import Journey, travel
+from services.orders.domain.tracking.replay import ReplayedScans, replay
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import Effect, Rule, Step
 from services.orders.domain.value import Value
@@ -30,7 +30,7 @@ SENTENCES: Mapping[Rule, str] = MappingProxyType(
         Rule.GOING_BACK: "The parcel is on its way back; this scan is of that way.",
     }
 )
-"""What to tell an operator of each rule; `{phase}` and `{leg}` are the state's after the scan."""
+"""The sentence for each rule, for operators; `{phase}` and `{leg}` are those after the scan."""
 
 _ASIDE = {
     Cause.RETRACTED: Rule.RETRACTED,
@@ -40,21 +40,21 @@ _ASIDE = {
 
 
 class Verdict(Value, frozen=True):
-    """What became of one scan."""
+    """The explanation of one scan."""
 
     scan: Scan
     effects: tuple[Effect, ...]
-    """What it changed at its time."""
+    """What the scan changed when it was added."""
     decides: tuple[Effect, ...]
-    """What of today's state stands because of it: the last scan to change that."""
+    """Parts of the present state that this scan was the last to change."""
     rule: Rule
     sentence: str
 
 
 def explain(scans: Iterable[Scan], as_of: datetime) -> tuple[Verdict, ...]:
     """A verdict on every scan: those that count in order of occurrence, then those set aside."""
-    journey = travel(scans, as_of)
-    deciding = _deciding(journey)
+    replayed = replay(scans, as_of)
+    deciding = _deciding(replayed)
     counted = [
         Verdict(
             step.scan,
@@ -63,18 +63,18 @@ def explain(scans: Iterable[Scan], as_of: datetime) -> tuple[Verdict, ...]:
             step.rule,
             _sentence(step),
         )
-        for at, step in enumerate(journey.steps)
+        for at, step in enumerate(replayed.steps)
     ]
     left_out = [
         Verdict(aside.scan, (), (), rule := _ASIDE[aside.cause], SENTENCES[rule])
-        for aside in sorted(journey.aside, key=lambda each: (each.scan.occurred_at, each.scan.key))
+        for aside in sorted(replayed.aside, key=lambda each: (each.scan.occurred_at, each.scan.key))
     ]
     return (*counted, *left_out)
 
 
-def _deciding(journey: Journey) -> dict[Effect, int]:
+def _deciding(replayed: ReplayedScans) -> dict[Effect, int]:
     """The index of the last step with each effect."""
-    return {effect: at for at, step in enumerate(journey.steps) for effect in step.effects}
+    return {effect: at for at, step in enumerate(replayed.steps) for effect in step.effects}
 
 
 def _sentence(step: Step) -> str:

@@ -1,4 +1,4 @@
-"""Urgency: whether a customer should still hear of something (rules 4, 16 and 17)."""
+"""Notifications: whether to notify a customer of an event (docs/scan-rules.md, 4, 16 and 17)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from services.orders.domain.tracking.catalogue import entry_of, group_of
 from services.orders.domain.tracking.scan import Direction, Precision, Scan
 
 STALE_AFTER = timedelta(hours=4)
-"""News older than this is history (Karla's `stale_event_threshold`)."""
+"""An older event does not notify (Karla's `stale_event_threshold`)."""
 _DAY = timedelta(days=1)
 
 
 def is_fresh(occurred_at: datetime, now: datetime) -> bool:
-    """Not older than the threshold."""
+    """Whether an event is not older than `STALE_AFTER`."""
     return now - occurred_at <= STALE_AFTER
 
 
 def is_fresh_scan(scan: Scan, now: datetime) -> bool:
-    """The same of a scan; one that has a day for its time may have happened at any hour of it."""
+    """The same for a scan; one of day precision may have happened at any hour of its day."""
     if scan.precision is Precision.DAY:
         return now - scan.occurred_at <= STALE_AFTER + _DAY
     return is_fresh(scan.occurred_at, now)

@@ -1,7 +1,8 @@
-"""Arrangement: which scans count, and in which order they are taken to have happened.
+"""Ordering: which scans count, and the order in which they happened.
 
-Nothing here depends on the order in which scans arrived, on when they were recorded, or on their
-place in a message: carriers list history either way round, and repeat it (rules 1 and 8).
+The result does not depend on the order of arrival, on the time of recording, or on the place in a
+message: carriers list history in both directions, and repeat it. Rule numbers are those of
+docs/scan-rules.md; here 1, 7, 8, 11 and 19.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from services.orders.domain.tracking.scan import Precision, Scan
 from services.orders.domain.value import Value
 
 FUTURE_MAX = timedelta(hours=24)
-"""A scan later than this after the time of recomputing is a carrier's clock error, so far."""
+"""A scan more than this after the time of the decision is taken for a clock error, until then."""
 DELIVERED_FIRST_MAX = timedelta(hours=12)
-"""A delivery this much before every other movement is a clock error too."""
+"""A delivery more than this before every other movement is taken for a clock error."""
 _DAY = timedelta(days=1)
 _ON_THE_WAY = frozenset({Phase.IN_TRANSIT, Phase.IN_DELIVERY, Phase.DELIVERY_FAILED, Phase.COLLECT})
 
@@ -31,14 +32,14 @@ class Cause(StrEnum):
 
 
 class SetAside(Value, frozen=True):
-    """A scan that is kept but does not count, as things stand."""
+    """A scan that is kept but does not count at present."""
 
     scan: Scan
     cause: Cause
 
 
-def arrange(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[SetAside]]:
-    """Sort the scans that count, oldest first; the others come back with the reason."""
+def order_scans(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[SetAside]]:
+    """Sort the scans that count, oldest first; returns the others with the cause."""
     believed, aside = _believed(scans, as_of)
     counted = _not_retracted(believed, aside)
     ordered = _ordered(counted)
@@ -48,7 +49,7 @@ def arrange(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[Se
 
 
 def is_movement(scan: Scan) -> bool:
-    """Whether a scan shows the parcel on its way: it settles if deliveries before it count."""
+    """Whether a scan shows the parcel on its way; it decides whether earlier deliveries count."""
     entry = entry_of(scan.event_name)
     return entry.physical and entry.phase is not Phase.DELIVERED
 
@@ -71,7 +72,7 @@ def _believed(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[
 
 
 def _not_retracted(scans: list[Scan], aside: list[SetAside]) -> list[Scan]:
-    """Drop what was taken back (rule 7). A retraction itself cannot be taken back."""
+    """Drop retracted scans (rule 7). A retraction itself cannot be retracted."""
     taken_back = {(scan.carrier, scan.retracts) for scan in scans if scan.retracts is not None}
     if not taken_back:
         return scans
@@ -86,7 +87,7 @@ def _not_retracted(scans: list[Scan], aside: list[SetAside]) -> list[Scan]:
 
 
 def _ordered(scans: list[Scan]) -> list[Scan]:
-    """By instant; at one instant by the catalogue's order, which is the usual course of things.
+    """By instant; at one instant by the catalogue's order, which is the usual sequence of a parcel.
 
     A scan of day precision stands at the midnight that begins its day, which would put a pick-up
     before the label of that morning (rule 11): it goes where the catalogue's order puts it among

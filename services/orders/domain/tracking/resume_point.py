@@ -1,4 +1,4 @@
-"""Trail: what a shipment's state does not show of its scans, and the next scan needs (0099)."""
+"""Resume point: what the next scan needs beside the stored state (docs/decisions/0099)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from services.orders.domain.tracking.catalogue import CHECKSUM
 from services.orders.domain.value import Value
 
 RULES = f"1/{CHECKSUM}"
-"""By which rules a trail was made: trails of other rules are not continued.
+"""The rules that a resume point was made by: one of other rules is not continued.
 
 Raise the number with any change to what scans add up to:
 `tests/unit/orders/tracking/test_rules_number.py` fails until it is raised. The catalogue's
 checksum changes by itself. Members of `ResumePoint` are only added, with a default: replicas of the
-version before read the trails of this one, to leave them.
+version before read the resume points of this one and ignore them.
 """
 
 Moment: TypeAlias = tuple[datetime, int]
@@ -22,14 +22,15 @@ Moment: TypeAlias = tuple[datetime, int]
 
 
 class ResumePoint(Value, frozen=True, kw_only=True):
-    """What is kept with a parcel so that a scan behind all others is added to the stored state.
+    """Stored with a parcel, so that a scan later than all others is added to the stored state.
 
-    Only of a parcel with one owner, whose shipment holds the state, and with no scan in the future.
+    Exists only for a parcel with one owner whose shipment has the state, and without a scan in the
+    future.
     """
 
     rules: str
     scans: int
-    """How many scans the parcel has; with another number the trail is not its own."""
+    """How many scans the parcel has; with another number the resume point is out of date."""
     trouble: str | None = None
     """A `Trouble`; as text, since the version after may know others."""
     attempt_at: datetime | None = None
@@ -37,7 +38,7 @@ class ResumePoint(Value, frozen=True, kw_only=True):
     carriers: tuple[str, ...] = ()
     """Of the owner's scans, in alphabetical order."""
     has_moved: bool = False
-    """Whether a scan shows the parcel on its way, so that deliveries before it are settled."""
+    """Whether a scan shows the parcel on its way: then earlier deliveries count."""
     last: Moment | None = None
     """The last scan whose time is an instant."""
     last_day: Moment | None = None
@@ -50,5 +51,5 @@ class ResumePoint(Value, frozen=True, kw_only=True):
     """Notification groups of this leg and attempt, in alphabetical order."""
 
     def continues(self, scans: int) -> bool:
-        """Whether it is the trail of a parcel with that many scans, by the rules of now."""
+        """Whether the resume point fits a parcel with that many scans and the present rules."""
         return self.scans == scans and self.rules == RULES

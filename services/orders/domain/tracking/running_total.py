@@ -1,4 +1,4 @@
-"""Tally: scans added up one after the other, and what tells if the next one follows them all."""
+"""Running total: the state of a set of scans, to which a later scan can be added."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.orders.domain.tracking.ordering import (
     is_movement,
     moment_of,
 )
-from services.orders.domain.tracking.replay import course_of
+from services.orders.domain.tracking.replay import machine_of
 from services.orders.domain.tracking.resume_point import RULES, Moment, ResumePoint
 from services.orders.domain.tracking.scan import Direction, Precision, Scan
 from services.orders.domain.tracking.state import TrackingState, is_effective
@@ -24,20 +24,20 @@ from services.orders.domain.value import Value
 _DAY = timedelta(days=1)
 
 
-class Taken(Value, frozen=True):
-    """What adding a scan showed, as far as notifications need it."""
+class ScanEffect(Value, frozen=True):
+    """The effect of adding a scan, as far as notifications need it."""
 
     group: str | None
     is_effective: bool
-    is_news: bool
-    """Effective, and the first of its group on this leg and attempt."""
+    is_first: bool
+    """Effective, and the first scan of its group on this leg and attempt."""
 
 
 @dataclass(slots=True)
 class RunningTotal:
-    """The sum of the scans so far; mutable, and lives no longer than one decision."""
+    """The total of the scans so far; mutable, and used within one decision only."""
 
-    course: StateMachine = field(default_factory=lambda: course_of(Direction.MERCHANT_CUSTOMER))
+    machine: StateMachine = field(default_factory=lambda: machine_of(Direction.MERCHANT_CUSTOMER))
     has_moved: bool = False
     last: Moment | None = None
     last_day: Moment | None = None
@@ -45,12 +45,12 @@ class RunningTotal:
     taken_back: set[tuple[str | None, str]] = field(default_factory=set)
     heard: set[str] = field(default_factory=set)
     has_future: bool = False
-    """Whether a scan is set aside that will count when its time comes."""
+    """Whether a scan with a future time is set aside; it counts once that time has come."""
 
     @classmethod
     def resumed(cls, state: TrackingState, trail: ResumePoint) -> RunningTotal:
         """The tally that `trail` was made of, whose state was `state`."""
-        course = StateMachine.resumed(
+        machine = StateMachine.resumed(
             Direction.MERCHANT_CUSTOMER,
             state,
             trouble=Trouble(trail.trouble) if trail.trouble else None,
@@ -59,7 +59,7 @@ class RunningTotal:
             carriers=set(trail.carriers),
         )
         return cls(
-            course=course,
+            machine=machine,
             has_moved=trail.has_moved,
             last=trail.last,
             last_day=trail.last_day,
@@ -69,16 +69,16 @@ class RunningTotal:
         )
 
     def trail(self, scans: int) -> ResumePoint | None:
-        """The trail to keep with a parcel of so many scans; None where time changes the sum."""
+        """The resume point of a parcel with `scans` scans; None where time changes the state."""
         if self.has_future:
             return None
         return ResumePoint(
             rules=RULES,
             scans=scans,
-            trouble=self.course.trouble,
-            attempt_at=self.course.attempt_at,
-            settled_at=self.course.settled_at,
-            carriers=tuple(sorted(self.course.carriers)),
+            trouble=self.machine.trouble,
+            attempt_at=self.machine.attempt_at,
+            settled_at=self.machine.settled_at,
+            carriers=tuple(sorted(self.machine.carriers)),
             has_moved=self.has_moved,
             last=self.last,
             last_day=self.last_day,
@@ -88,27 +88,27 @@ class RunningTotal:
         )
 
     def leave(self, aside: Iterable[SetAside]) -> None:
-        """Note scans that do not count."""
+        """Note scans that are set aside: they do not count."""
         for each in aside:
             if each.cause is Cause.IN_FUTURE:
                 self.has_future = True
             elif each.cause is Cause.DELIVERED_FIRST:
                 self._note(each.scan)
 
-    def take(self, scan: Scan) -> Taken:
-        """Add the scan that comes next by time."""
-        course = self.course
-        before = (course.leg, course.attempts)
-        effective = is_effective(*course.add(scan))
-        if before != (course.leg, course.attempts):
+    def take(self, scan: Scan) -> ScanEffect:
+        """Add the scan that is next by time; returns its effect."""
+        machine = self.machine
+        before = (machine.leg, machine.attempts)
+        effective = is_effective(*machine.add(scan))
+        if before != (machine.leg, machine.attempts):
             self.heard.clear()
-        group = group_of_scan(scan, course.direction)
-        is_news = effective and group is not None and group not in self.heard
-        if is_news and group is not None:
+        group = group_of_scan(scan, machine.direction)
+        is_first = effective and group is not None and group not in self.heard
+        if is_first and group is not None:
             self.heard.add(group)
         self.has_moved = self.has_moved or is_movement(scan)
         self._note(scan)
-        return Taken(group, effective, is_news)
+        return ScanEffect(group, effective, is_first)
 
     def _note(self, scan: Scan) -> None:
         moment = moment_of(scan)
@@ -121,20 +121,20 @@ class RunningTotal:
             self.taken_back.add((scan.carrier, scan.retracts))
 
     def omits(self, scan: Scan, as_of: datetime) -> bool:
-        """Whether a new scan does not count, and leaves all others as they are."""
+        """Whether a new scan does not count and changes nothing about the other scans."""
         if not is_believed(scan, as_of):
             return True
         return scan.retracts is None and self._is_taken_back(scan)
 
     def is_next(self, scan: Scan, as_of: datetime) -> bool:
-        """Whether a new scan counts, goes behind all others and leaves them as they are.
+        """Whether a new scan counts, is last by time and changes nothing about the other scans.
 
-        No where in doubt: then the set is to be put in order again.
+        False also in doubt: then the whole set must be sorted again. Rules: docs/scan-rules.md.
         """
         if scan.retracts is not None or self.omits(scan, as_of):
             return False
-        # The first movement may tell that deliveries before it do not count.
-        has_deliveries = not self.has_moved and self.course.first_scan_at is not None
+        # The first movement decides whether deliveries before it count (rule 19a).
+        has_deliveries = not self.has_moved and self.machine.first_scan_at is not None
         if has_deliveries and is_movement(scan):
             return False
         is_day = scan.precision is Precision.DAY
@@ -144,14 +144,14 @@ class RunningTotal:
         return scan.scan_id is not None and (scan.carrier, scan.scan_id) in self.taken_back
 
     def _is_last_day(self, scan: Scan) -> bool:
-        """A scan that has a day for its time is put among the others of its day, if there are."""
+        """Whether a scan of day precision is last: it is sorted among the scans of its day."""
         moment = moment_of(scan)
         if self.last is not None and self.last[0] >= moment[0]:
             return False
         return self.last_day is None or self.last_day < moment
 
     def _is_last(self, scan: Scan) -> bool:
-        """A scan of the same day with a day for its time stays before it, if its line is lower."""
+        """Whether an exact scan is last: it goes behind a day scan of its day with a lower line."""
         moment = moment_of(scan)
         if self.last is not None and self.last >= moment:
             return False

@@ -1,4 +1,4 @@
-"""Scan: one thing a carrier says happened to a parcel, in our normal form (domain reference, 5)."""
+"""Scan: one event of a parcel as its carrier reported it, normalised (docs/scan-rules.md)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Proof(Value, frozen=True, kw_only=True):
 class Scan(Value, frozen=True, kw_only=True):
     """One normalised scan. Every timestamp is aware; `occurred_at` is the instant in UTC.
 
-    `key` is the scan's identity within its tracking number (rule 2): see `identity.scan_key`.
+    `key` is the scan's identity within its tracking number (rule 2): see `ids.scan_key`.
     A scan of day precision has `occurred_at` at the local midnight that begins its day.
     """
 
@@ -88,7 +88,7 @@ class Scan(Value, frozen=True, kw_only=True):
     """A name of the catalogue, `UNMAPPED` when the carrier's code is not known to us."""
     occurred_at: datetime
     recorded_at: datetime
-    """When we first heard of it. Never decides a state, only whether to notify."""
+    """When the scan was first received. Has no effect on the state, only on whether to notify."""
     carrier: str | None = None
     scan_id: str | None = None
     code: str | None = None
@@ -107,11 +107,11 @@ class Scan(Value, frozen=True, kw_only=True):
     """The `scan_id` (of the same carrier) that this scan takes back."""
 
 
-def precision_of(told: datetime, said: Precision | None) -> Precision:
-    """How exact a time is: as the carrier said, else a day at midnight and a second elsewhen.
+def precision_of(written: datetime, said: Precision | None) -> Precision:
+    """How exact a time is: as the carrier said, else a day at midnight and a second otherwise.
 
-    `told` is the time as the carrier wrote it, in its own zone (rule 11).
+    `written` is the time as the carrier wrote it, in its own zone (rule 11).
     """
     if said is not None:
         return said
-    return Precision.DAY if told.time() == time(0) else Precision.SECOND
+    return Precision.DAY if written.time() == time(0) else Precision.SECOND

@@ -1,4 +1,4 @@
-"""TrackingState: what a parcel's scans add up to. See `journey.py` for how."""
+"""TrackingState: what a parcel's scans add up to. See `replayed.py` for how."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from services.orders.domain.value import Value
 
 
 class TrackingState(Value, frozen=True, kw_only=True):
-    """The state of one shipment's tracking: a pure function of its set of scans (P5)."""
+    """The state of one shipment's tracking: a pure function of its set of scans.
+
+    See docs/promises.md (P5) and docs/scan-rules.md.
+    """
 
     phase: Phase
     direction: Direction = Direction.MERCHANT_CUSTOMER
@@ -61,7 +64,7 @@ class Effect(StrEnum):
 
 
 class Rule(StrEnum):
-    """Why a scan did what it did, by the reference's numbers."""
+    """The rule that decided what a scan did, by the numbers of docs/scan-rules.md."""
 
     MOVED = "moved"
     REPEATED = "4"
@@ -87,12 +90,12 @@ class Step(Value, frozen=True):
 
     @property
     def is_effective(self) -> bool:
-        """It told something that counts: not a repeat, not contradicted, not set aside."""
+        """Whether the scan changed the state or could have: no repeat, not overruled."""
         return is_effective(self.rule, self.effects)
 
 
 def is_effective(rule: Rule, effects: tuple[Effect, ...]) -> bool:
-    """Whether a step by this rule, with these effects, showed something that counts."""
+    """Whether a step by this rule, with these effects, counts for notifications."""
     return rule in _EFFECTIVE or bool(effects)
 
 

@@ -1,4 +1,7 @@
-"""Course: one scan after the other, added up (rules 4 to 7 and 12 to 15 of the reference, 5)."""
+"""State machine: adds scans one by one to the state of a shipment.
+
+The rules are in docs/scan-rules.md: here 4 to 7 and 12 to 15.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,10 @@ from services.orders.domain.tracking.catalogue import return_phase as on_return
 from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Scan
 from services.orders.domain.tracking.state import FINISHED, Effect, Rule, Step, TrackingState
 
-SETTLED_FOR = timedelta(hours=12)
-"""How long a delivery (or an arrival at a shop) survives a scan that says otherwise (rule 5)."""
+END_HOLDS_FOR = timedelta(hours=12)
+"""How long a delivery, or an arrival at a shop, holds against a contradicting scan (rule 5)."""
 ONE_ATTEMPT_WITHIN = timedelta(hours=1)
-"""Attempt scans this close together are one attempt told twice (rule 4)."""
+"""Attempt scans this close together are one attempt, reported twice (rule 4)."""
 
 _PICK_UPS = frozenset({"DROPPED_OFF", "PICKED_UP_BY_CARRIER"})
 _ON_THE_WAY = frozenset({Phase.IN_TRANSIT, Phase.IN_DELIVERY, Phase.DELIVERY_FAILED, Phase.COLLECT})
@@ -49,7 +52,7 @@ _SECOND_ATTEMPT = "SECOND_DELIVERY_ATTEMPT"
 
 
 class Trouble(StrEnum):
-    """Why the flag says error: what it takes to end it."""
+    """Kind of error behind the flag; the kind decides which scan ends the error."""
 
     SOFT = "soft"
     LASTING = "lasting"
@@ -58,7 +61,7 @@ class Trouble(StrEnum):
 
 @dataclass(slots=True)
 class StateMachine:
-    """The sum so far; mutable, and never seen outside one replay."""
+    """The state after the scans added so far; mutable, and used within one decision only."""
 
     base: Direction
     phase: Phase
@@ -88,7 +91,7 @@ class StateMachine:
         settled_at: datetime | None,
         carriers: set[str],
     ) -> StateMachine:
-        """The sum whose state was `state`, with what the state does not show of it."""
+        """A machine in `state`; the other arguments are what a `TrackingState` does not contain."""
         return cls(
             base=base,
             phase=state.phase,
@@ -109,12 +112,12 @@ class StateMachine:
         )
 
     def take(self, scan: Scan) -> Step:
-        """Add one scan; returns all about it."""
+        """Add one scan; returns the step with the state after it."""
         rule, effects = self.add(scan)
         return Step(scan, rule, effects, self.state())
 
     def add(self, scan: Scan) -> tuple[Rule, tuple[Effect, ...]]:
-        """Add one scan; returns by which rule, and what it did."""
+        """Add one scan; returns the rule that applied, and the effects."""
         entry = entry_of(scan.event_name)
         before = (self.phase, self.leg, self.flag)
         rule = self._move(scan, entry)
@@ -139,7 +142,7 @@ class StateMachine:
         return self._move_under_way(scan, entry, entry.phase)
 
     def _announce_return(self, scan: Scan, *, is_finished: bool) -> Rule:
-        """A return label moves nothing, but tells which way a parcel that waits will travel."""
+        """A return label moves nothing; it sets the direction of a parcel that has not moved."""
         if is_finished:
             self._open_leg(scan, Phase.RETURN_CREATED)
             return Rule.NEW_LEG
@@ -156,11 +159,11 @@ class StateMachine:
             return Rule.NEW_LEG
         if self.trouble is Trouble.CONTRADICTED and phase is Phase.DELIVERED:
             self.trouble, self.flag = None, Flag.NORMAL
-            self._settle(scan, phase)
+            self._move_to(scan, phase)
             return Rule.MOVED
         if phase not in _ON_THE_WAY:
             return Rule.REPEATED
-        if self.phase is Phase.DELIVERED and phase in _ATTEMPTED and not self._is_settled(scan):
+        if self.phase is Phase.DELIVERED and phase in _ATTEMPTED and not self._end_holds(scan):
             self.flag, self.trouble = Flag.ERROR, Trouble.CONTRADICTED
             return Rule.CONTRADICTED
         return Rule.DELIVERED_STANDS
@@ -173,12 +176,12 @@ class StateMachine:
         if self.phase in _GOING_BACK and phase not in _RETURNS:
             return self._move_going_back(scan, entry, phase)
         if self._is_return():
-            self._settle(scan, on_return(phase))
+            self._move_to(scan, on_return(phase))
             return Rule.MOVED
         at_shop = self.phase is Phase.COLLECT and phase in _ON_THE_WAY
-        if at_shop and phase is not Phase.COLLECT and self._is_settled(scan):
+        if at_shop and phase is not Phase.COLLECT and self._end_holds(scan):
             return Rule.DELIVERED_STANDS
-        self._settle(scan, phase)
+        self._move_to(scan, phase)
         return Rule.MOVED
 
     def _move_going_back(self, scan: Scan, entry: Entry, phase: Phase) -> Rule:
@@ -186,14 +189,14 @@ class StateMachine:
             self.phase = Phase.RETURN_TRANSIT
             return Rule.GOING_BACK
         if self._is_return():
-            self._settle(scan, Phase.RETURN_RECEIVED)
+            self._move_to(scan, Phase.RETURN_RECEIVED)
         else:
             is_customer = entry.name in _TO_THE_CUSTOMER
-            self._settle(scan, Phase.DELIVERED if is_customer else Phase.RETURNED)
+            self._move_to(scan, Phase.DELIVERED if is_customer else Phase.RETURNED)
         return Rule.MOVED
 
     def _turn(self, scan: Scan, phase: Phase) -> None:
-        """Take over the direction a scan names, or that a return implies before any movement."""
+        """Set the direction that a scan names, or that a return implies before any movement."""
         if scan.direction is not None:
             self.direction = scan.direction
         elif phase in _RETURNS and self.first_scan_at is None:
@@ -202,16 +205,16 @@ class StateMachine:
     def _is_return(self) -> bool:
         return self.direction is Direction.CUSTOMER_MERCHANT
 
-    def _settle(self, scan: Scan, phase: Phase) -> None:
+    def _move_to(self, scan: Scan, phase: Phase) -> None:
         if phase is not self.phase or self.settled_at is None:
             self.settled_at = scan.occurred_at
         self.phase = phase
         if phase is Phase.DELIVERED:
             self.settled_at = self.delivered_at = scan.occurred_at
 
-    def _is_settled(self, scan: Scan) -> bool:
+    def _end_holds(self, scan: Scan) -> bool:
         since = self.settled_at
-        return since is not None and scan.occurred_at - since <= SETTLED_FOR
+        return since is not None and scan.occurred_at - since <= END_HOLDS_FOR
 
     def _open_leg(self, scan: Scan, phase: Phase) -> None:
         self.leg += 1
@@ -221,7 +224,7 @@ class StateMachine:
         is_return = phase in _RETURNS
         implied = Direction.CUSTOMER_MERCHANT if is_return else self.base
         self.direction = scan.direction or implied
-        self._settle(scan, on_return(phase) if self._is_return() else phase)
+        self._move_to(scan, on_return(phase) if self._is_return() else phase)
 
     def _raise_or_clear(self, entry: Entry) -> None:
         is_over = self.phase in FINISHED
@@ -256,7 +259,7 @@ class StateMachine:
         self.attempts = max(self.attempts, scan.attempt or 0)
 
     def _note(self, scan: Scan, entry: Entry) -> None:
-        """Keep what a scan tells beside its movement."""
+        """Keep members of a scan that do not move the parcel: times, carrier, pickup, ETA."""
         if entry.physical and self.first_scan_at is None:
             self.first_scan_at = scan.occurred_at
         if self.last_occurred_at is None or scan.occurred_at > self.last_occurred_at:
@@ -273,13 +276,13 @@ class StateMachine:
         self, scan: Scan, rule: Rule, before: tuple[Phase, int, Flag]
     ) -> tuple[Effect, ...]:
         phase, leg, flag = before
-        told = (
+        happened = (
             (Effect.PHASE, rule is Rule.MOVED or phase is not self.phase),
             (Effect.LEG, leg != self.leg),
             (Effect.FLAG, flag is not self.flag),
             (Effect.ETA, scan.eta is not None),
         )
-        return tuple(effect for effect, is_so in told if is_so)
+        return tuple(effect for effect, is_so in happened if is_so)
 
     def state(self) -> TrackingState:
         """The state so far."""

@@ -1,4 +1,4 @@
-"""Carriers: what a carrier's own code means, as an event name of the catalogue.
+"""Codes: a carrier's own codes as event names of the catalogue (docs/scan-rules.md, rule 15).
 
 Only our own form is known so far, whose codes are the catalogue's names. A carrier's code set is
 one more entry in `CODE_SETS`, by its key in lower case.

@@ -1,8 +1,4 @@
-"""Scans of the contract's own form as scans of the domain.
-
-Other forms (aggregators', carriers') become further types on `carrier.tracking`: each gets a
-module beside this one that ends in the same `ReportTracking`.
-"""
+"""The dialect of the contract: `tracking.reported` messages as scans of the domain."""
 
 from __future__ import annotations
 
@@ -25,6 +21,10 @@ _PRECISIONS: Mapping[enums.Precision, domain.Precision] = {
 _DIRECTIONS: Mapping[enums.Direction, domain.Direction] = {
     each: domain.Direction(each.value) for each in enums.Direction
 }
+
+
+SCAN_MARK = b'"occurred_at"'
+"""Stands once for each scan in a message of this dialect."""
 
 
 def report(message: contract.TrackingReport, item: Item, now: datetime) -> ReportTracking:

@@ -1,4 +1,4 @@
-"""What a poll brings: not only what the client held, but what has come since."""
+"""A fresh poll returns what the client has fetched and what has come since, in few fetches."""
 
 import asyncio
 from itertools import chain
@@ -51,23 +51,23 @@ def of(records):
     return [record.value for record in records]
 
 
-async def test_a_plain_poll_brings_what_was_held_alone(kafka):
+async def test_plain_poll_returns_only_what_was_fetched(kafka):
     assert of(await poll(kafka)) == [FIRST]
 
 
-async def test_a_fresh_one_brings_what_came_since_as_well_and_after_it(kafka):
+async def test_fresh_poll_returns_later_records_as_well(kafka):
     records = await FreshPolls(poll, **ASKS).poll(kafka)
 
     assert of(records) == [FIRST, SECOND]
 
 
-async def test_a_poll_that_had_to_wait_is_fresh(kafka):
+async def test_fresh_poll_is_one_poll_where_it_had_to_wait(kafka):
     records = await FreshPolls(poll, **ASKS | {"held_seconds": 0}).poll(kafka)
 
     assert of(records) == [FIRST]
 
 
-async def test_where_enough_is_in_hand_nothing_more_is_asked_for(kafka):
+async def test_fresh_poll_is_one_poll_where_it_returned_many(kafka):
     async def poll_many(consumer):
         return await poll(consumer) * 100
 
@@ -76,14 +76,14 @@ async def test_where_enough_is_in_hand_nothing_more_is_asked_for(kafka):
     assert of(records) == [FIRST] * 100
 
 
-async def test_never_more_than_was_asked_for(kafka):
+async def test_fresh_poll_returns_at_most_the_maximum(kafka):
     records = await FreshPolls(poll, **ASKS | {"records_max": 1}).poll(kafka)
 
     assert of(records) == [FIRST]
 
 
-async def test_what_was_polled_before_a_seek_is_not_mixed_with_what_comes_after_it(kafka):
-    """As where a partition is placed beside the poll: one batch that goes back would go unseen."""
+async def test_fresh_poll_does_not_mix_records_from_before_and_after_a_seek(kafka):
+    """As where a partition is sought beside the poll: a batch that goes back would go unnoticed."""
     (partition,) = kafka.assignment()
 
     async def poll_and_seek(consumer):
@@ -96,8 +96,8 @@ async def test_what_was_polled_before_a_seek_is_not_mixed_with_what_comes_after_
     assert [record.offset for record in records] == [0, 1]
 
 
-async def test_an_error_comes_after_what_is_in_hand(kafka, settings):
-    """A partition that cannot be read holds up no other: what was polled of it is applied."""
+async def test_fresh_poll_raises_an_error_after_the_records_it_has(kafka, settings):
+    """A partition that cannot be read must not stop the others: what was polled is applied."""
     (partition,) = kafka.assignment()
 
     async def poll_and_go_astray(consumer):
@@ -131,9 +131,7 @@ async def fetches(kafka):
     return found
 
 
-async def test_a_small_batch_costs_one_fetch_that_brings_what_came_during_it(
-    kafka, publish, fetches
-):
+async def test_small_batch_costs_one_fetch(kafka, publish, fetches):
     polls = FreshPolls(poll, records_max=500, held_seconds=0)
     assert of(await polls.poll(kafka)) == [FIRST]
     polls.fetch_ahead()
@@ -148,7 +146,7 @@ async def test_a_small_batch_costs_one_fetch_that_brings_what_came_during_it(
     assert len(fetches) == 6
 
 
-async def test_without_a_batch_the_next_poll_fetches(kafka):
+async def test_next_poll_fetches_where_no_batch_did(kafka):
     polls = FreshPolls(poll, records_max=500, held_seconds=0)
 
     assert of(await polls.poll(kafka)) == [FIRST]
@@ -156,7 +154,7 @@ async def test_without_a_batch_the_next_poll_fetches(kafka):
     assert of(await polls.poll(kafka)) == [SECOND]
 
 
-async def test_what_was_fetched_long_ago_is_taken_with_what_came_since(kafka, publish):
+async def test_fresh_poll_adds_later_records_to_those_fetched_long_ago(kafka, publish):
     polls = FreshPolls(poll, **ASKS | {"fresh_seconds": 0})
     assert of(await polls.poll(kafka)) == [FIRST, SECOND]
     await publish([THIRD], partition=0)
@@ -167,7 +165,7 @@ async def test_what_was_fetched_long_ago_is_taken_with_what_came_since(kafka, pu
     assert of(await polls.poll(kafka)) == [THIRD, FIRST]
 
 
-async def test_a_backlog_is_fetched_during_the_batch(kafka):
+async def test_backlog_is_fetched_during_the_batch(kafka):
     polls = FreshPolls(poll, records_max=1)
 
     assert of(await polls.poll(kafka)) == [FIRST]
@@ -175,7 +173,7 @@ async def test_a_backlog_is_fetched_during_the_batch(kafka):
     await until_held(kafka)
 
 
-async def test_few_records_of_many_bytes_are_no_small_batch(kafka, monkeypatch):
+async def test_few_records_of_many_bytes_are_fetched_during_the_batch(kafka, monkeypatch):
     monkeypatch.setattr(polling, "SMALL_BYTES", len(FIRST))
     polls = FreshPolls(poll, records_max=500, held_seconds=0)
 
@@ -184,10 +182,10 @@ async def test_few_records_of_many_bytes_are_no_small_batch(kafka, monkeypatch):
     await until_held(kafka)
 
 
-async def test_a_partition_that_was_stopped_meanwhile_stays_paused(kafka):
+async def test_partition_stopped_meanwhile_stays_paused(kafka):
     (partition,) = kafka.assignment()
     stopped = set()
-    polls = FreshPolls(poll, records_max=500, held_seconds=0, is_stopped=stopped.__contains__)
+    polls = FreshPolls(poll, records_max=500, held_seconds=0, stopped=lambda: stopped)
     await polls.poll(kafka)
 
     stopped.add(partition)
@@ -196,7 +194,7 @@ async def test_a_partition_that_was_stopped_meanwhile_stays_paused(kafka):
     assert kafka.paused() == {partition}
 
 
-async def test_a_partition_that_was_taken_away_meanwhile_is_left_alone(kafka, settings):
+async def test_partition_lost_meanwhile_is_not_resumed(kafka, settings):
     polls = FreshPolls(poll, records_max=500, held_seconds=0)
     await polls.poll(kafka)
 

@@ -39,7 +39,7 @@ def fetching(service):
     ]
 
 
-async def test_a_fetch_whose_answer_never_comes(start, publish, read_all):
+async def test_stall_is_a_fetch_that_is_never_answered(start, publish, read_all):
     service = await start()
     await publish(values(5), partition=1)
     await read_all(5)
@@ -72,7 +72,7 @@ class Unwilling(ConsumerRebalanceListener):
         """Nothing to do."""
 
 
-async def test_a_group_whose_rebalance_never_ends(start, publish, read_all, settings):
+async def test_stall_is_a_rebalance_that_never_ends(start, publish, read_all, settings):
     service = await start()
     unwilling, third = member_of(settings), member_of(settings)
     listener = Unwilling()
@@ -105,7 +105,7 @@ def member_of(settings):
     )
 
 
-async def test_records_of_a_transaction_that_is_open_are_no_stall(start, publish, settings):
+async def test_stall_is_no_open_transaction(start, publish, settings):
     """They cannot be read yet, and the marker at its end is no record."""
     service = await start()
     producer = AIOKafkaProducer(
@@ -129,9 +129,9 @@ async def watched(watch):
     """Looks again and again for so many seconds of the loop's own time."""
 
     async def go_on(seconds):
-        begun = watch._loop.waited_seconds()
+        begun = watch._poll_monitor.waited_seconds()
         async with asyncio.timeout(60):
-            while watch._loop.waited_seconds() < begun + seconds:
+            while watch._poll_monitor.waited_seconds() < begun + seconds:
                 await watch.look()
 
     return go_on

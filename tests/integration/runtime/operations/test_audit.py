@@ -7,7 +7,7 @@ import pytest
 
 from services.runtime.config.settings import Settings
 from services.runtime.operations import audit
-from services.runtime.operations.audit import Act, Selection
+from services.runtime.operations.audit import Act, ActFilter
 from services.runtime.postgres.connections import connect
 from services.runtime.postgres.migrate import migrate
 
@@ -27,7 +27,7 @@ async def test_acts_are_read_as_they_were_written_newest_first(connection):
     await audit.write(connection, [SKIP])
     await audit.write(connection, [RESUME])
 
-    found = await audit.read(connection, Selection())
+    found = await audit.read(connection, ActFilter())
 
     assert [each.act for each in found] == [RESUME, SKIP]
     assert found[0].id > found[1].id
@@ -37,12 +37,12 @@ async def test_acts_are_read_as_they_were_written_newest_first(connection):
 @pytest.mark.parametrize(
     ("selection", "expected"),
     [
-        (Selection(acts=("parked.skip",)), [SKIP]),
-        (Selection(acts=()), []),
-        (Selection(actor="ben"), [RESUME]),
-        (Selection(topic="orders.commands", partition=2, offset=17), [SKIP]),
-        (Selection(topic="orders.commands", offset=18), []),
-        (Selection(limit=1), [RESUME]),
+        (ActFilter(acts=("parked.skip",)), [SKIP]),
+        (ActFilter(acts=()), []),
+        (ActFilter(actor="ben"), [RESUME]),
+        (ActFilter(topic="orders.commands", partition=2, offset=17), [SKIP]),
+        (ActFilter(topic="orders.commands", offset=18), []),
+        (ActFilter(limit=1), [RESUME]),
     ],
 )
 async def test_filters_leave_out_what_they_do_not_name(connection, selection, expected):
@@ -53,12 +53,12 @@ async def test_filters_leave_out_what_they_do_not_name(connection, selection, ex
 
 async def test_the_time_is_a_filter_of_which_the_end_is_not_included(connection):
     await audit.write(connection, [SKIP])
-    (written,) = await audit.read(connection, Selection())
+    (written,) = await audit.read(connection, ActFilter())
     later = written.at + timedelta(microseconds=1)
 
-    assert await audit.read(connection, Selection(since=written.at, until=later)) == [written]
-    assert await audit.read(connection, Selection(since=later)) == []
-    assert await audit.read(connection, Selection(until=written.at)) == []
+    assert await audit.read(connection, ActFilter(since=written.at, until=later)) == [written]
+    assert await audit.read(connection, ActFilter(since=later)) == []
+    assert await audit.read(connection, ActFilter(until=written.at)) == []
 
 
 async def test_an_act_that_is_rolled_back_leaves_no_row(connection):
@@ -67,7 +67,7 @@ async def test_an_act_that_is_rolled_back_leaves_no_row(connection):
     await audit.write(connection, [SKIP])
     await transaction.rollback()
 
-    assert await audit.read(connection, Selection()) == []
+    assert await audit.read(connection, ActFilter()) == []
 
 
 @pytest.mark.parametrize("empty", ["actor", "reason", "act"])

@@ -44,7 +44,7 @@ async def session(settings):
 @pytest.fixture
 def positions():
     """What the service knows of where it stands."""
-    return Positions("orders", GROUP)
+    return Positions("orders", GROUP, states={})
 
 
 def a_step(positions):

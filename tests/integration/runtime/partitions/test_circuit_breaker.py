@@ -34,7 +34,7 @@ class Failing:
             if sender:
                 batch.report.malformed.append((ref, sender))
                 continue
-            batch.report.heard.append(ref)
+            batch.report.started.append(ref)
             if self.parks(record):
                 batch.report.parked.append((ref, Kind.DECISION))
         await self._echo.apply(connection, batch)

@@ -1,13 +1,17 @@
-"""How tries are counted: what stood beside a deadly record, or was merely held, is not accused."""
+"""The crash guard counts attempts: records beside a deadly one are not parked."""
 
 import pytest
 from aiokafka import TopicPartition
 
-from services.runtime.partitions.crash_guard import TRIES_MAX, CrashGuard
-from services.runtime.partitions.positions import Positions
+from services.runtime.observability.metrics import Metrics
+from services.runtime.partitions.circuit_breaker import CircuitBreakerLimits
+from services.runtime.partitions.crash_guard import ATTEMPTS_MAX
+from services.runtime.partitions.partition_state import AssignedPartitions
+from services.runtime.partitions.positions import Positions, Released
 from services.runtime.postgres.connections import connect
 
 HERE = TopicPartition("orders.commands", 0)
+LIMITS = CircuitBreakerLimits(2_000, 0.01, 1_000, 0.05)
 
 
 @pytest.fixture
@@ -34,26 +38,28 @@ class Log:
 
 
 class Process:
-    """One owner of the partition after the other; a new one knows nothing of the last."""
+    """One reader of the partition after the other; a new one knows only the position row."""
 
     def __init__(self, connection):
         self.connection = connection
-        self.positions = Positions("orders", "a-group")
-        self.careful = CrashGuard(self.positions, records=3)
+        self.states = AssignedPartitions("orders", Metrics(), LIMITS, guarded_records=3)
+        self.states.assign([HERE])
+        self.positions = Positions("orders", "a-group", self.states)
 
     async def take(self):
-        placed = await self.positions.place(self.connection, Log(), [HERE], {})
-        self.careful.begin(placed.abandoned)
-        return bool(placed.abandoned)
+        """Seek the partition; whether it is read record by record then."""
+        await self.positions.seek_to_stored(self.connection, Log(), [HERE], {})
+        self.states[HERE].begin_reading()
+        return bool(self.states[HERE].crash_guard.left)
 
     async def begin_alone(self, offset=0):
-        return await self.careful.note(self.connection, HERE, offset)
+        return await self.positions.record_attempt(self.connection, HERE, offset)
 
-    async def let_go(self):
-        await self.positions.let_go(self.connection, {HERE: self.careful.ended(HERE)})
+    async def release(self):
+        await self.positions.release(self.connection, [Released.of(self.states[HERE])])
 
 
-async def test_a_record_that_kills_is_known_by_its_third_death(connection):
+async def test_crash_guard_knows_a_deadly_record_by_the_third_death(connection):
     assert not await Process(connection).take()  # Dies in a batch.
     tries = []
     for _ in range(3):
@@ -62,10 +68,10 @@ async def test_a_record_that_kills_is_known_by_its_third_death(connection):
         tries.append(await process.begin_alone())  # Dies alone.
 
     assert tries == [1, 2, 3]
-    assert [count > TRIES_MAX for count in tries] == [False, False, True]
+    assert [count > ATTEMPTS_MAX for count in tries] == [False, False, True]
 
 
-async def test_owners_that_die_idle_count_nothing(connection):
+async def test_crash_guard_counts_no_reader_that_died_idle(connection):
     for _ in range(6):
         await Process(connection).take()
 
@@ -74,34 +80,34 @@ async def test_owners_that_die_idle_count_nothing(connection):
     assert await last.begin_alone() == 1
 
 
-async def test_who_lets_go_leaves_no_suspicion(connection):
+async def test_crash_guard_does_not_begin_after_a_release(connection):
     first = Process(connection)
     await first.take()
-    await first.let_go()
+    await first.release()
 
     assert not await Process(connection).take()
 
 
-async def test_a_try_that_its_process_survived_counts_no_more(connection):
-    """SIGTERM, or a rebalance, in the middle of a record: the process lives to tell."""
+async def test_crash_guard_does_not_count_an_attempt_that_was_survived(connection):
+    """SIGTERM, or a rebalance, in the middle of a record: the process lives on."""
     await Process(connection).take()
     for _ in range(4):
         process = Process(connection)
         assert await process.take()
         assert await process.begin_alone() == 1
-        await process.let_go()
+        await process.release()
 
 
-async def test_the_next_owner_goes_on_being_careful_where_the_last_was_not_done(connection):
+async def test_crash_guard_goes_on_with_the_next_reader_where_it_was_not_done(connection):
     await Process(connection).take()
     second = Process(connection)
     await second.take()
-    await second.let_go()
+    await second.release()
 
     assert await Process(connection).take()
 
 
-async def test_a_process_that_was_put_out_while_it_slept_has_no_say(connection):
+async def test_crash_guard_ignores_a_process_that_lost_its_partition_while_it_slept(connection):
     """SIGSTOP past the session timeout: another took over; the sleeper wakes."""
     sleeper = Process(connection)
     await sleeper.take()
@@ -109,11 +115,11 @@ async def test_a_process_that_was_put_out_while_it_slept_has_no_say(connection):
     assert await owner.take()
 
     assert await sleeper.begin_alone() is None
-    await sleeper.let_go()
+    await sleeper.release()
     assert await owner.begin_alone() == 1
 
 
-async def test_moving_on_clears_the_count(connection):
+async def test_crash_guard_begins_to_count_again_at_the_next_position(connection):
     await Process(connection).take()
     process = Process(connection)
     await process.take()
@@ -133,19 +139,21 @@ class Applied:
     key, value, headers = b"k", b"v", ()
 
 
-def test_so_many_records_are_read_alone_and_then_no_more():
-    careful = CrashGuard(Positions("orders", "a-group"), records=2)
-    careful.begin([HERE])
+def test_crash_guard_reads_so_many_records_alone_and_then_no_more():
+    states = AssignedPartitions("orders", Metrics(), LIMITS, guarded_records=2)
+    states.assign([HERE])
+    guard = states[HERE].crash_guard
+    guard.begin()
     records = [Record(HERE.topic, 0, n) for n in range(3)] + [Record(HERE.topic, 1, 0)]
 
-    alone, together = careful.split(records)
+    alone, together = states.split_guarded(records)
 
     assert [r.offset for r in alone] == [0, 1]
     assert together == records[2:]
-    careful.done(HERE)
-    assert careful.split(records[:3]) == ([records[0]], records[1:3])
-    careful.done(HERE)
-    assert careful.split(records[:3]) == ((), records[:3])
+    guard.end_attempt()
+    assert states.split_guarded(records[:3]) == ([records[0]], records[1:3])
+    guard.end_attempt()
+    assert states.split_guarded(records[:3]) == ((), records[:3])
 
 
 class Record:

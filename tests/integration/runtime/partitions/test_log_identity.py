@@ -1,4 +1,4 @@
-"""A topic that is not the one that was read is noticed, running or not, and never read on (P8)."""
+"""A topic that is not the one that was read is noticed, running or not, and not read (P8)."""
 
 import asyncio
 import json
@@ -10,11 +10,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from services.runtime.kafka.compat.topic_ids import topic_ids
-from services.runtime.operations.partition_admin import By, Log, PartitionActs
+from services.runtime.operations.partition_admin import LogRange, PartitionAdmin, Signature
 from services.runtime.postgres.connections import connect
 from tests.integration.runtime.conftest import READ, until, values
 
-WHO = By("mira", "the old records are gone for good")
+WHO = Signature("mira", "the old records are gone for good")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ async def admin(settings):
 
 @pytest.fixture
 async def outsider(settings):
-    """Asks the broker as nobody of ours does."""
+    """A consumer outside of every service."""
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers)
     await consumer.start()
     yield consumer
@@ -71,7 +71,7 @@ def numbers(found):
     return sorted(json.loads(value)["n"] for value in found)
 
 
-async def test_a_topic_made_anew_while_the_service_was_down(
+async def test_topic_recreated_while_the_service_is_down_stops_its_partition(
     start, publish, read_all, settings, remake
 ):
     service = await start()
@@ -85,19 +85,19 @@ async def test_a_topic_made_anew_while_the_service_was_down(
     service = await start()
 
     why = await why_stopped(service, here)
-    assert "deleted and made anew" in why
+    assert "deleted and recreated" in why
     assert "orderflow partitions move" in why
     connection = await connect(settings, "orders")
     async with connection.transaction():
-        acts = PartitionActs(
+        acts = PartitionAdmin(
             connection, settings.consumer_group("orders"), settings.kafka_topic_prefix
         )
-        await acts.move(here, "earliest", Log(0, 10), WHO)
+        await acts.move(here, "earliest", LogRange(0, 10), WHO)
     await connection.close()
     assert numbers((await read_all(15))[5:]) == list(range(10, 20))
 
 
-async def test_a_topic_made_anew_under_a_running_service(
+async def test_topic_recreated_under_a_running_service_stops_its_partition(
     start, publish, read_all, settings, remake
 ):
     service = await start()
@@ -108,14 +108,14 @@ async def test_a_topic_made_anew_under_a_running_service(
 
     here = TopicPartition(settings.topic(READ), 1)
     why = await why_stopped(service, here)
-    assert "made anew" in why
+    assert "recreated" in why
     is_ready, detail = await service.readiness()["orders.partitions"]()
     assert not is_ready
     assert "orderflow partitions move" in detail
 
 
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "down"])
-async def test_records_deleted_before_they_were_read(
+async def test_offset_out_of_range_after_records_were_deleted(
     start, publish, read_all, settings, admin, is_running
 ):
     here = TopicPartition(settings.topic(READ), 1)
@@ -136,7 +136,9 @@ async def test_records_deleted_before_they_were_read(
     assert "5 is outside the topic's offsets 20..30" in why
 
 
-async def test_records_deleted_by_retention(start, publish, read_all, settings, admin, outsider):
+async def test_offset_out_of_range_after_retention(
+    start, publish, read_all, settings, admin, outsider
+):
     here = TopicPartition(settings.topic(READ), 1)
     service = await start()
     await publish(values(5), partition=1)
@@ -157,7 +159,7 @@ async def test_records_deleted_by_retention(start, publish, read_all, settings, 
     assert f"5 is outside the topic's offsets {first[here]}..30" in why
 
 
-async def test_a_log_cut_and_written_anew_inside_the_same_topic(
+async def test_log_truncated_and_written_again_stops_its_partition(
     start, publish, read_all, settings, database_url
 ):
     """As a broker restored from an older disk has it: the same topic, the same offsets."""
@@ -180,7 +182,7 @@ async def test_a_log_cut_and_written_anew_inside_the_same_topic(
     assert "the record before stored position 5 is not the one that was applied" in why
 
 
-async def test_a_witness_that_retention_took_accuses_nobody(
+async def test_fingerprint_of_a_record_that_retention_removed_proves_nothing(
     start, publish, read_all, settings, admin
 ):
     here = TopicPartition(settings.topic(READ), 1)

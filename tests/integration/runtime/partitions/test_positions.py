@@ -8,7 +8,7 @@ from services.runtime.consumer.chunking import BatchLimits, one_order
 from services.runtime.consumer.consumer import BatchConsumer
 from services.runtime.observability.metrics import Metrics
 from services.runtime.partitions.assignment import Assignment
-from services.runtime.partitions.circuit_breaker import FuseLimits
+from services.runtime.partitions.circuit_breaker import CircuitBreakerLimits
 from services.runtime.postgres.connections import create_pool
 from tests.integration.runtime.conftest import READ, values
 
@@ -39,8 +39,8 @@ async def reader(settings, kafka, echo):
             group="a-group",
             pool=pool,
             metrics=metrics,
-            fuse_limits=FuseLimits(2_000, 0.01, 1_000, 0.05),
-            careful_records=5,
+            breaker_limits=CircuitBreakerLimits(2_000, 0.01, 1_000, 0.05),
+            guarded_records=5,
         ),
         topic_prefix=settings.kafka_topic_prefix,
         pool=pool,
@@ -66,20 +66,20 @@ async def read_until(kafka, reader, echo, count):
     return [value for batch in echo.batches for value in batch]
 
 
-async def test_a_poll_that_begins_beyond_the_stored_position_is_read_again_whole(
+async def test_position_is_sought_again_after_a_poll_from_beyond_it(
     settings, kafka, reader, echo, publish
 ):
     partition = TopicPartition(settings.topic(READ), 0)
     sent = values(30)
     await publish(sent, partition=0)
     kafka.assign([partition])
-    reader.assignment.partitions = frozenset([partition])
+    reader.assignment.states.assign([partition])
     kafka.seek(partition, 10)
 
     assert await read_until(kafka, reader, echo, 30) == sent
 
 
-async def test_a_poll_whose_records_were_swallowed_is_read_again(
+async def test_position_is_sought_again_after_a_poll_whose_records_were_dropped(
     settings, kafka, reader, echo, publish
 ):
     """As when a poll raises for one partition after it had taken the records of another."""
@@ -87,21 +87,21 @@ async def test_a_poll_whose_records_were_swallowed_is_read_again(
     sent = values(30)
     await publish(sent, partition=0)
     kafka.assign([partition])
-    reader.assignment.partitions = frozenset([partition])
+    reader.assignment.states.assign([partition])
     await reader.handle((await kafka.getmany(timeout_ms=5000, max_records=1))[partition])
     await kafka.getmany(timeout_ms=5000, max_records=7)
 
     assert await read_until(kafka, reader, echo, 30) == sent
 
 
-async def test_while_a_batch_is_tried_again_what_has_come_is_fetched(
+async def test_retry_of_a_batch_fetches_what_has_come(
     settings, kafka, reader, echo, publish, monkeypatch
 ):
     """Else lag, which fetches tell, would stand still as long as Postgres is away."""
     partition, steps, sent = TopicPartition(settings.topic(READ), 0), [], values(2)
     await publish(sent[:1], partition=0)
     kafka.assign([partition])
-    reader.assignment.partitions = frozenset([partition])
+    reader.assignment.states.assign([partition])
     await read_until(kafka, reader, echo, 1)
 
     async def fail_once(connection, batch):
@@ -111,14 +111,14 @@ async def test_while_a_batch_is_tried_again_what_has_come_is_fetched(
         await echo.apply(connection, batch)
 
     monkeypatch.setattr(reader, "_apply", fail_once)
-    reader.polls.bind(lambda: steps.append("fetches"))
+    reader.poll_monitor.bind(lambda: steps.append("fetches"))
     await publish(sent[1:], partition=0)
 
     assert await read_until(kafka, reader, echo, 2) == sent
     assert steps == ["applied", "fetches", "applied", "fetches"]
 
 
-async def test_gaps_that_transactions_leave_in_the_log_are_passed(settings, kafka, reader, echo):
+async def test_position_passes_gaps_that_transactions_leave(settings, kafka, reader, echo):
     partition = TopicPartition(settings.topic(READ), 0)
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
@@ -132,7 +132,7 @@ async def test_gaps_that_transactions_leave_in_the_log_are_passed(settings, kafk
                 await producer.send(partition.topic, value, b"1", partition=0)
     await producer.stop()
     kafka.assign([partition])
-    reader.assignment.partitions = frozenset([partition])
+    reader.assignment.states.assign([partition])
     kafka.seek(partition, 2)
 
     assert await read_until(kafka, reader, echo, 9) == sent

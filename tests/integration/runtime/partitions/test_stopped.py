@@ -7,18 +7,18 @@ import asyncpg
 import pytest
 from aiokafka import TopicPartition
 
-from services.runtime.operations.audit import Selection, read
+from services.runtime.operations.audit import ActFilter, read
 from services.runtime.operations.partition_admin import (
-    By,
-    Log,
+    LogRange,
     Move,
-    PartitionActs,
+    PartitionAdmin,
     PartitionRefused,
+    Signature,
 )
 from services.runtime.postgres.connections import connect
 from tests.integration.runtime.conftest import READ, until, values
 
-WHO = By("mira", "the cause is mended")
+WHO = Signature("mira", "the cause is corrected")
 COUNT_STOPS = """
 CREATE TABLE public.stored (at timestamptz);
 CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
@@ -41,8 +41,8 @@ async def acts(settings):
     """What an operator can do to the partitions of the orders service."""
     connection = await connect(settings, "orders")
     group = settings.consumer_group("orders")
-    acts = PartitionActs(connection, group, settings.kafka_topic_prefix)
-    acts.written = lambda: read(connection, Selection())
+    acts = PartitionAdmin(connection, group, settings.kafka_topic_prefix)
+    acts.written = lambda: read(connection, ActFilter())
     yield acts
     await connection.close()
 
@@ -85,7 +85,7 @@ def numbers(found):
 
 
 @pytest.mark.parametrize("kind", ["fuse", "position"])
-async def test_a_stop_outlives_the_process_and_ends_by_an_audited_resume(
+async def test_stop_outlives_its_process_and_ends_by_an_audited_resume(
     start, publish, read_all, settings, database, acts, kind
 ):
     service = await start()
@@ -114,12 +114,12 @@ async def test_a_stop_outlives_the_process_and_ends_by_an_audited_resume(
     assert (done.act.act, done.act.actor, done.act.reason) == (
         "partitions.resume",
         "mira",
-        "the cause is mended",
+        "the cause is corrected",
     )
     assert (done.act.topic, done.act.partition, done.act.offset) == (READ, 1, 10)
 
 
-async def test_another_replica_holds_to_a_stop(start, publish, read_all, settings, database):
+async def test_stop_holds_for_another_replica(start, publish, read_all, settings, database):
     first = await start()
     await publish(values(10), partition=1)
     await read_all(10)
@@ -134,7 +134,7 @@ async def test_another_replica_holds_to_a_stop(start, publish, read_all, setting
     assert [row["next_offset"] for row in rows] == [10]
 
 
-async def test_a_bug_is_tried_again_by_the_next_process_and_by_a_resume(
+async def test_stop_by_a_bug_ends_with_the_next_process_or_a_resume(
     start, publish, read_all, settings, database, acts, echo
 ):
     here = TopicPartition(settings.topic(READ), 1)
@@ -154,7 +154,7 @@ async def test_a_bug_is_tried_again_by_the_next_process_and_by_a_resume(
     assert numbers(await read_all(5)) == list(range(5))
 
 
-async def test_what_is_not_stopped_cannot_be_resumed_nor_moved(
+async def test_partition_that_is_not_stopped_cannot_be_resumed_nor_moved(
     start, publish, read_all, settings, acts
 ):
     await start()
@@ -165,26 +165,28 @@ async def test_what_is_not_stopped_cannot_be_resumed_nor_moved(
     with pytest.raises(PartitionRefused, match="is not stopped"):
         await acts.resume(here, WHO)
     with pytest.raises(PartitionRefused, match="read without trouble at 5"):
-        await acts.move(here, "latest", Log(0, 9), WHO)
+        await acts.move(here, "latest", LogRange(0, 9), WHO)
     with pytest.raises(PartitionRefused, match="has never been read"):
         await acts.resume(TopicPartition(here.topic, 77), WHO)
     assert await acts.written() == []
 
 
-async def test_a_running_partition_can_be_moved_by_force(start, publish, read_all, settings, acts):
+async def test_partition_that_is_read_can_be_moved_by_force(
+    start, publish, read_all, settings, acts
+):
     await start()
     await publish(values(5), partition=1)
     await read_all(5)
     here = TopicPartition(settings.topic(READ), 1)
 
-    moved = await acts.move(here, 3, Log(0, 5), WHO, is_forced=True)
+    moved = await acts.move(here, 3, LogRange(0, 5), WHO, is_forced=True)
     await publish(values(6)[5:], partition=1)
 
     assert moved == Move(was=5, to=3, gone=0, skipped=0, again=2)
     assert sorted(numbers(await read_all(8))) == [0, 1, 2, 3, 3, 4, 4, 5]
 
 
-async def test_a_position_outside_its_topic_is_left_by_a_move(
+async def test_position_out_of_range_is_left_by_a_move(
     start, publish, read_all, settings, database, acts
 ):
     service = await start()
@@ -199,9 +201,9 @@ async def test_a_position_outside_its_topic_is_left_by_a_move(
     assert "99 is outside the topic's offsets 0..5" in why
     assert f"orderflow partitions move {here.topic} 3 --service orders" in why
     with pytest.raises(PartitionRefused, match=r"has offsets 0\.\.5: 7 is none of them"):
-        await acts.move(here, 7, Log(0, 5), WHO)
+        await acts.move(here, 7, LogRange(0, 5), WHO)
 
-    moved = await acts.move(here, 2, Log(0, 5), WHO)
+    moved = await acts.move(here, 2, LogRange(0, 5), WHO)
 
     assert moved == Move(was=99, to=2, gone=0, skipped=2, again=0)
     assert numbers((await read_all(8))[5:]) == [2, 3, 4]
@@ -210,9 +212,7 @@ async def test_a_position_outside_its_topic_is_left_by_a_move(
     assert (done.act.act, done.act.offset, done.act.detail["to"]) == ("partitions.move", 99, 2)
 
 
-async def test_a_stop_is_stored_once_whoever_comes_to_it(
-    start, publish, read_all, settings, database
-):
+async def test_stop_is_stored_once(start, publish, read_all, settings, database):
     """Stored again, it would undo the resume of an operator who was quick."""
     service = await start()
     await publish(values(1), partition=1)
@@ -222,7 +222,7 @@ async def test_a_stop_is_stored_once_whoever_comes_to_it(
 
     await asyncio.gather(
         stops.stop(TopicPartition(settings.topic(READ), 1), RuntimeError("a bug")),
-        *(stops.take_resumed() for _ in range(3)),
+        *(stops.end_resumed() for _ in range(3)),
     )
 
     assert await database.fetchval("SELECT count(*) FROM public.stored") == 1

@@ -16,8 +16,8 @@ from services.orders.domain.decide import decide
 from services.orders.domain.model.commands import Command
 from services.orders.domain.model.decision import World
 from services.orders.domain.model.parcel import Parcel
-from services.orders.domain.tracking.extend import Replay, extend
-from services.orders.domain.tracking.replay import travel
+from services.orders.domain.tracking.extend import ScanHistory, extend
+from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Precision, Scan
 from services.orders.domain.tracking.state_machine import StateMachine
@@ -40,11 +40,11 @@ def _distinct(scans: list[Scan]) -> tuple[Scan, ...]:
 def test_p5_a_replay_hears_of_new_scans_what_adding_all_up_after_each_would_say(found, count, hour):
     scans, now = _distinct(found), NOON + hour * HOUR
     known, new = scans[:count], scans[count:]
-    replay = Replay(known, now)
+    history = ScanHistory(known, now)
 
-    assert list(replay.hear(new)) == list(oracle.hear(known, new, now))
-    assert replay.tally.course.state() == travel(scans, now).state
-    assert replay.tally.trail(9) == Replay(scans, now).tally.trail(9)
+    assert list(history.add(new)) == list(oracle.hear(known, new, now))
+    assert history.total.machine.state() == replay(scans, now).state
+    assert history.total.trail(9) == ScanHistory(scans, now).total.trail(9)
 
 
 @MANY
@@ -53,20 +53,20 @@ def test_p5_a_stored_state_with_its_trail_goes_on_as_if_it_were_added_up(found, 
     now = NOON + hour * HOUR
     scans = sorted(_distinct(found), key=lambda each: each.occurred_at)
     known, new = tuple(scans[:-count]), tuple(scans[-count:])
-    stored = Replay(known, now).tally
+    stored = ScanHistory(known, now).total
     trail = stored.trail(len(known))
     if trail is None:
-        assert any(aside.cause == "in_future" for aside in travel(known, now).aside)
+        assert any(aside.cause == "in_future" for aside in replay(known, now).aside)
         return
     then = now + later * HOUR
-    tally = RunningTotal.resumed(stored.course.state(), trail)
+    total = RunningTotal.resumed(stored.machine.state(), trail)
 
-    told = extend(tally, new, then)
+    told = extend(total, new, then)
 
     if told:
         assert told == list(oracle.hear(known, new, then))
-        assert tally.course.state() == travel(scans, then).state
-        assert tally.trail(len(scans)) == Replay(scans, then).tally.trail(len(scans))
+        assert total.machine.state() == replay(scans, then).state
+        assert total.trail(len(scans)) == ScanHistory(scans, then).total.trail(len(scans))
 
 
 @dataclass

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.orders.domain.tracking.catalogue import CATALOGUE, SCAN_RETRACTED, entry_of
 from services.orders.domain.tracking.notifications import group_of_scan
-from services.orders.domain.tracking.replay import travel
+from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import Step
 from tests.unit.orders.builders import DAY, NOON, Desk, attach, place, report, scan
@@ -39,7 +39,7 @@ def test_p5_what_a_shuffled_run_notifies_and_still_stands_the_run_in_order_notif
 
     shuffled = _notified(*_shuffled(found, rng))
 
-    steps = travel(found, NOON + DAY).steps
+    steps = replay(found, NOON + DAY).steps
     standing = {step.scan.key: _key(step) for step in steps if step.is_effective}
     still_true = {key for name, key in shuffled if standing.get(name) == key}
     assert still_true <= {key for _, key in told}

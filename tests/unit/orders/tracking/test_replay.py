@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.orders.domain.tracking.catalogue import CATALOGUE, Flag, Phase, State
-from services.orders.domain.tracking.replay import travel
+from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Precision, Scan
 from services.orders.domain.tracking.state import TrackingState
 from tests.unit.orders.builders import DAY, HOUR, NOON, scan
@@ -18,10 +18,10 @@ LATER = NOON + 30 * DAY
 
 
 def state_of(*scans: Scan, as_of: datetime = LATER) -> TrackingState:
-    return travel(scans, as_of).state
+    return replay(scans, as_of).state
 
 
-def course(*names: str, start: datetime = NOON, every: timedelta = HOUR) -> list[Scan]:
+def machine(*names: str, start: datetime = NOON, every: timedelta = HOUR) -> list[Scan]:
     """Scans one after the other."""
     return [scan(name, start + index * every) for index, name in enumerate(names)]
 
@@ -98,7 +98,7 @@ def test_the_table_names_every_event_once():
 
 @pytest.mark.parametrize(("start", "name", "after"), PAIRS)
 def test_every_event_in_every_phase(start, name, after):
-    way = course(*WAYS[start])
+    way = machine(*WAYS[start])
     assert state_of(*way).phase == start
 
     assert state_of(*way, scan(name, NOON + len(way) * HOUR)).phase is after
@@ -112,7 +112,7 @@ def test_no_scan_means_the_carrier_has_nothing_yet():
 
 
 def test_rule_8_list_direction_does_not_matter():
-    way = course("PICKED_UP_BY_CARRIER", "SORTED", "OUT_FOR_DELIVERY", "SUCCESSFULLY_DELIVERED")
+    way = machine("PICKED_UP_BY_CARRIER", "SORTED", "OUT_FOR_DELIVERY", "SUCCESSFULLY_DELIVERED")
 
     assert state_of(*way) == state_of(*reversed(way))
 
@@ -134,7 +134,7 @@ def test_rule_8_scans_of_one_instant_are_taken_in_the_usual_course():
     ],
 )
 def test_rule_5_delivered_survives_a_scan_of_the_way_within_12_hours(late, flag):
-    way = course("PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED")
+    way = machine("PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED")
 
     state = state_of(*way, scan(late, NOON + HOUR + 12 * HOUR))
 
@@ -143,7 +143,7 @@ def test_rule_5_delivered_survives_a_scan_of_the_way_within_12_hours(late, flag)
 
 
 def test_rule_5_a_new_attempt_after_12_hours_contradicts_the_delivery():
-    way = course("PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED")
+    way = machine("PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED")
     stray = scan("SORTED", NOON + DAY)
     attempt = scan("OUT_FOR_DELIVERY", NOON + 2 * DAY)
     signature = scan("SUCCESSFULLY_DELIVERED", NOON + 2 * DAY + HOUR)
@@ -157,20 +157,20 @@ def test_rule_5_a_new_attempt_after_12_hours_contradicts_the_delivery():
 
 
 def test_a_delivery_told_twice_happened_the_first_time():
-    way = course("PICKED_UP_BY_CARRIER", "DELIVERED_TO_NEIGHBOUR", "SUCCESSFULLY_DELIVERED")
+    way = machine("PICKED_UP_BY_CARRIER", "DELIVERED_TO_NEIGHBOUR", "SUCCESSFULLY_DELIVERED")
 
     assert state_of(*way).delivered_at == NOON + HOUR
 
 
 def test_arrival_at_a_shop_survives_12_hours_too_and_not_longer():
-    way = course("PICKED_UP_BY_CARRIER", "READY_FOR_COLLECTION_AT_LOCKER")
+    way = machine("PICKED_UP_BY_CARRIER", "READY_FOR_COLLECTION_AT_LOCKER")
 
     assert state_of(*way, scan("SORTED", NOON + 13 * HOUR)).phase is Phase.COLLECT
     assert state_of(*way, scan("OUT_FOR_DELIVERY", NOON + 14 * HOUR)).phase is Phase.IN_DELIVERY
 
 
 def test_rule_6_a_pick_up_after_delivery_opens_a_leg():
-    way = course(
+    way = machine(
         "PICKED_UP_BY_CARRIER", "RECIPIENT_NOT_HOME", "SUCCESSFULLY_DELIVERED", "DROPPED_OFF"
     )
 
@@ -197,7 +197,7 @@ def test_rule_6_a_new_leg_has_an_eta_and_a_pickup_point_of_its_own():
 
 
 def test_a_return_on_the_same_number_travels_the_other_way():
-    way = course(
+    way = machine(
         "PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED", "RETURN_IN_TRANSIT", "RETURN_RECEIVED"
     )
 
@@ -222,7 +222,7 @@ def test_a_direction_that_the_carrier_names_is_believed():
 
 
 def test_a_refused_parcel_delivered_is_back_with_its_sender_unless_the_customer_took_it():
-    way = course("PICKED_UP_BY_CARRIER", "REFUSED", "SORTED")
+    way = machine("PICKED_UP_BY_CARRIER", "REFUSED", "SORTED")
 
     home = state_of(*way, scan("SUCCESSFULLY_DELIVERED", NOON + DAY))
     taken = state_of(*way, scan("COLLECTED_BY_CUSTOMER", NOON + DAY))
@@ -265,7 +265,7 @@ def test_rule_11_a_scan_of_a_day_stands_in_the_usual_course_of_its_day():
     delivered = scan("SUCCESSFULLY_DELIVERED", midnight + 23 * HOUR)
 
     for order in itertools.permutations([label, pick_up, hub, delivered]):
-        steps = travel(order, LATER).steps
+        steps = replay(order, LATER).steps
         assert [step.scan for step in steps] == [label, pick_up, hub, delivered]
         assert steps[-1].state.leg == 1
 
@@ -276,13 +276,13 @@ def test_rule_11_a_scan_of_another_day_keeps_to_its_day():
     pick_up = scan("PICKED_UP_BY_CARRIER", midnight, precision=Precision.DAY)
     tomorrow = scan("LABEL_CREATED", midnight + DAY)
 
-    steps = travel([tomorrow, pick_up, yesterday], LATER).steps
+    steps = replay([tomorrow, pick_up, yesterday], LATER).steps
 
     assert [step.scan for step in steps] == [yesterday, pick_up, tomorrow]
 
 
 def test_rule_12_a_label_does_not_promote_and_a_physical_scan_does():
-    label, pick_up = course("LABEL_CREATED", "PICKED_UP_BY_CARRIER")
+    label, pick_up = machine("LABEL_CREATED", "PICKED_UP_BY_CARRIER")
 
     assert (state_of(label).phase, state_of(label).first_scan_at) == (Phase.ORDER_PROCESSED, None)
     assert state_of(label, pick_up).first_scan_at == NOON + HOUR
@@ -295,14 +295,14 @@ def test_rule_14_arrival_at_a_parcel_shop_is_not_delivered():
 
 
 def test_rule_15_an_unknown_event_keeps_phase_and_flag():
-    way = course("PICKED_UP_BY_CARRIER", "CARRIER_DELAY", "WORDS_WE_DO_NOT_KNOW")
+    way = machine("PICKED_UP_BY_CARRIER", "CARRIER_DELAY", "WORDS_WE_DO_NOT_KNOW")
 
     assert (state_of(*way).phase, state_of(*way).flag) == (Phase.IN_TRANSIT, Flag.DELAY)
 
 
 def test_rule_19_a_delivery_long_before_everything_else_is_a_clock_error():
     wrong = scan("SUCCESSFULLY_DELIVERED", datetime(1, 1, 1, tzinfo=UTC))
-    way = course("PICKED_UP_BY_CARRIER", "SORTED")
+    way = machine("PICKED_UP_BY_CARRIER", "SORTED")
 
     assert state_of(wrong).phase is Phase.DELIVERED
     state = state_of(wrong, *way)
@@ -313,7 +313,7 @@ def test_rule_19_a_delivery_long_before_everything_else_is_a_clock_error():
 
 
 def test_rule_19_the_future_does_not_count_until_it_comes():
-    way = course("PICKED_UP_BY_CARRIER")
+    way = machine("PICKED_UP_BY_CARRIER")
     early = scan("SUCCESSFULLY_DELIVERED", NOON + 2 * DAY)
 
     assert state_of(*way, early, as_of=NOON).phase is Phase.IN_TRANSIT
@@ -365,7 +365,7 @@ def test_the_first_and_last_days_of_the_calendar_are_survived():
     ],
 )
 def test_the_flag(names, flag):
-    assert state_of(*course("PICKED_UP_BY_CARRIER", *names.split())).flag is flag
+    assert state_of(*machine("PICKED_UP_BY_CARRIER", *names.split())).flag is flag
 
 
 def test_attempts_close_together_are_one_and_a_number_is_believed():

@@ -25,7 +25,7 @@ def test_scans_add_up_to_what_the_rules_of_this_number_made_of_them():
 
 
 PLANTED = {
-    "a delivery stands an hour longer": (state_machine, "SETTLED_FOR", 13 * HOUR),
+    "a delivery stands an hour longer": (state_machine, "END_HOLDS_FOR", 13 * HOUR),
     "attempts within two hours are one": (state_machine, "ONE_ATTEMPT_WITHIN", 2 * HOUR),
     "a scan of tomorrow's clock counts": (ordering, "FUTURE_MAX", 25 * HOUR),
     "a delivery may be earlier": (ordering, "DELIVERED_FIRST_MAX", 14 * HOUR),
@@ -64,7 +64,7 @@ def test_sums_of_changed_rules_are_not_recorded_under_the_old_number(tmp_path, m
     monkeypatch.setattr(sums, "FAMILIES", {"drawn": sums.FAMILIES["drawn"]})
     assert sums.write() == 0
     recorded = sums.load()
-    monkeypatch.setattr(state_machine, "SETTLED_FOR", 13 * HOUR)
+    monkeypatch.setattr(state_machine, "END_HOLDS_FOR", 13 * HOUR)
 
     assert sums.write() == 1
     assert sums.load() == recorded

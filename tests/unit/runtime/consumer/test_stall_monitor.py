@@ -1,16 +1,27 @@
-"""What counts as standing still, and that waiting for others does not."""
+"""Stalls: records that are not polled, or a group that never answers; an idle topic is none."""
 
 import pytest
 from aiokafka import TopicPartition
 
 from services.runtime.consumer.poll import TROUBLE_SECONDS, PollMonitor
-from services.runtime.consumer.stall_monitor import Reach, Stalls
+from services.runtime.consumer.stall_monitor import Reach, StallMonitor
+from services.runtime.observability.metrics import Metrics
+from services.runtime.partitions.circuit_breaker import CircuitBreakerLimits
+from services.runtime.partitions.partition_state import AssignedPartitions
 
 HERE, THERE = TopicPartition("orders.commands", 0), TopicPartition("orders.commands", 1)
 
 
-def looked(*looks, seconds=100.0):
-    stalls = Stalls(seconds)
+def a_monitor(seconds=100.0):
+    """A monitor of two assigned partitions."""
+    limits = CircuitBreakerLimits(2_000, 0.01, 1_000, 0.05)
+    states = AssignedPartitions("orders", Metrics(), limits, guarded_records=5)
+    states.assign([HERE, THERE])
+    return StallMonitor(states, seconds)
+
+
+def looked(*looks):
+    stalls = a_monitor()
     for now, reached in looks:
         stalls.look(now, reached, is_joining=False)
     return stalls
@@ -41,17 +52,17 @@ def looked(*looks, seconds=100.0):
         ),
     ],
 )
-def test_a_partition_with_records_that_is_not_polled_is_stalled(looks, is_stalled):
+def test_stall_is_a_partition_with_records_that_is_not_polled(looks, is_stalled):
     assert bool(looked(*looks).trouble) is is_stalled
 
 
-def test_it_is_said_which_and_for_how_long():
+def test_stall_names_its_partition_and_time():
     stalls = looked((0, {HERE: Reach(5, 9)}), (130, {HERE: Reach(5, 9)}))
 
     assert stalls.trouble == "orders.commands[0] has records and is not polled for 130 seconds"
 
 
-def test_a_stall_ends_when_records_come():
+def test_stall_ends_when_records_come():
     stalls = looked((0, {HERE: Reach(5, 9)}), (130, {HERE: Reach(5, 9)}))
 
     stalls.look(131, {HERE: Reach(6, 9)}, is_joining=False)
@@ -59,18 +70,18 @@ def test_a_stall_ends_when_records_come():
     assert stalls.trouble is None
 
 
-def test_while_the_broker_is_away_nothing_stalls():
+def test_stall_is_none_while_the_brokers_do_not_answer():
     stalls = looked((0, {HERE: Reach(5, 9)}), (130, {HERE: Reach(5, 9)}))
 
-    stalls.forget()
+    stalls.reset()
     assert stalls.trouble is None
     stalls.look(500, {HERE: Reach(5, 9)}, is_joining=False)
 
     assert stalls.trouble is None
 
 
-def test_a_group_that_never_answers_is_a_stall():
-    stalls = Stalls(100)
+def test_stall_is_a_group_that_never_answers():
+    stalls = a_monitor()
     for now in (0, 100):
         stalls.look(now, {}, is_joining=True)
     assert "for 100 seconds its group gives it no partitions" in stalls.trouble
@@ -88,7 +99,7 @@ class Time:
         return self.now
 
 
-def test_time_spent_applying_is_no_waiting():
+def test_poll_monitor_does_not_count_time_spent_applying():
     loop = PollMonitor(time := Time())
     time.now = 10
     with loop.applying():
@@ -99,7 +110,7 @@ def test_time_spent_applying_is_no_waiting():
     assert loop.waited_seconds() == 15
 
 
-async def test_a_poll_that_fails_is_told_for_a_while():
+async def test_poll_monitor_reports_a_failed_poll_for_a_while():
     loop = PollMonitor(time := Time())
 
     async def poll():

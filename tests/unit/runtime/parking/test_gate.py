@@ -29,9 +29,9 @@ STATES = {
     "its key is held": {"held": {"A": FIRST}},
     "another key is held": {"held": {"B": FIRST}},
     "its key is held by this batch": {"parked_before": "A"},
-    "it is known to fail": {"doomed": {ITEM: REFUSED}},
-    "it is known to fail and held": {"doomed": {ITEM: REFUSED}, "held": {"A": FIRST}},
-    "a trial stops before it": {"heard_max": 0},
+    "it is known to fail": {"known_failures": {ITEM: REFUSED}},
+    "it is known to fail and held": {"known_failures": {ITEM: REFUSED}, "held": {"A": FIRST}},
+    "a trial stops before it": {"stop_after": 0},
     "it is retried": {"retried": (a_row(FIFTH, ITEM, "A"),)},
     "it is retried, held earlier": {"retried": (a_row(FIFTH, ITEM, "A"),), "held": {"A": FIRST}},
     "it is retried, held later": {"retried": (a_row(FIFTH, ITEM, "A"),), "held": {"A": NINTH}},
@@ -101,7 +101,7 @@ def effects(gate):
     new = [row for row in gate.newly_parked if row.candidate.ref != EARLIER]
     return " ".join(
         [
-            *("decided" for _ in report.heard),
+            *("decided" for _ in report.started),
             *("malformed" for _ in report.malformed),
             *(f"new:{row.failure.kind}{_beside(row)}" for row in new),
             *(f"stays:{row.failure.kind}x{row.attempts}" for row in gate.still_parked),
@@ -323,16 +323,16 @@ def test_gate_asks_for_no_keys_where_nothing_is_parked():
     with gate.turn(ITEM, lambda: pytest.fail("computing keys costs time")) as turn:
         turn.done("applied")
 
-    assert gate.report.heard == [ITEM]
+    assert gate.report.started == [ITEM]
 
 
 def test_gate_asks_for_no_keys_in_a_trial_where_nothing_is_parked():
-    gate = ParkingGate(a_batch(heard_max=1))
+    gate = ParkingGate(a_batch(stop_after=1))
 
     with gate.turn(ITEM, lambda: pytest.fail("computing keys costs time")) as turn:
         turn.done("applied")
 
-    assert gate.report.heard == [ITEM]
+    assert gate.report.started == [ITEM]
 
 
 # Sequences of items.
@@ -367,12 +367,12 @@ def test_gate_holds_the_keys_of_items_behind_a_failed_one_too():
 
 
 def test_gate_holds_the_keys_of_an_item_that_is_known_to_fail():
-    gate = ParkingGate(a_batch(doomed={a_ref(1): REFUSED}))
+    gate = ParkingGate(a_batch(known_failures={a_ref(1): REFUSED}))
 
     assert not done(gate, a_ref(1), "A")
     assert not done(gate, a_ref(2), "A")
     assert joined(gate) == [(1, "write"), (2, "behind")]
-    assert gate.report.heard == []
+    assert gate.report.started == []
 
 
 def test_gate_retries_two_items_of_a_key_in_order():
@@ -526,10 +526,10 @@ def test_gate_ends_a_dismissed_item_only_if_it_is_behind_nothing(held, ends):
 
 
 def test_gate_blocks_everything_after_the_end_of_a_trial():
-    gate = ParkingGate(a_batch(heard_max=2))
+    gate = ParkingGate(a_batch(stop_after=2))
 
     assert [done(gate, a_ref(n), "ABC"[n]) for n in range(3)] == [True, True, False]
-    assert len(gate.report.heard) == 2
+    assert len(gate.report.started) == 2
 
 
 def test_gate_reports_counts_by_partition():
@@ -539,6 +539,6 @@ def test_gate_reports_counts_by_partition():
     done(gate, a_ref(3), "A")
     gate.refuse(a_rejection(a_ref(4)))
 
-    (tally,) = gate.report.tallies().values()
+    (tally,) = gate.report.counts_by_partition().values()
 
     assert (tally.decided, tally.parked, dict(tally.malformed)) == (2, 1, {"/shop": 1})

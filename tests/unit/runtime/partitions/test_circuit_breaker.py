@@ -1,32 +1,33 @@
-"""When so much of a partition fails that it is better not read on."""
+"""The circuit breaker: how much of a partition may fail before it stops."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.partitions.circuit_breaker import FuseLevel, FuseLimits, Share
+from services.runtime.batch.batch import ItemCounts
+from services.runtime.partitions.circuit_breaker import CircuitBreakerLevel, CircuitBreakerLimits
 
-LIMITS = FuseLimits(
+LIMITS = CircuitBreakerLimits(
     window_items=1_000, parked_share=0.01, parked_in_a_row=100, malformed_share=0.05
 )
 
 
 def good(items):
-    return Share(items, 0, {})
+    return ItemCounts(items, 0, {})
 
 
 def bad(parked, of):
-    return Share(of - parked, parked, {})
+    return ItemCounts(of - parked, parked, {})
 
 
 def malformed(of, **by_source):
-    return Share(of, 0, by_source)
+    return ItemCounts(of, 0, by_source)
 
 
-def level_after(*shares, limits=LIMITS, allowed=0):
-    level = FuseLevel(allowed=allowed)
-    for share in shares:
-        level = level.after(share, limits)
+def level_after(*batches, limits=LIMITS, allowed=0):
+    level = CircuitBreakerLevel(allowed=allowed)
+    for counts in batches:
+        level = level.after(counts, limits)
     return level
 
 
@@ -53,11 +54,11 @@ def level_after(*shares, limits=LIMITS, allowed=0):
         ),
     ],
 )
-def test_what_trips_and_what_does_not(shares, why):
-    told = level_after(*shares).why_tripped(LIMITS)
+def test_breaker_trips_above_its_limits(shares, why):
+    found = level_after(*shares).why_tripped(LIMITS)
 
-    assert (told is None) == (why is None)
-    assert why is None or why in told
+    assert (found is None) == (why is None)
+    assert why is None or why in found
 
 
 @pytest.mark.parametrize(
@@ -68,14 +69,14 @@ def test_what_trips_and_what_does_not(shares, why):
         ([bad(50, 50), bad(49, 50), bad(50, 50)], False),
     ],
 )
-def test_a_row_of_failures_trips_whatever_the_share(shares, trips):
-    limits = FuseLimits(1_000, parked_share=0, parked_in_a_row=100, malformed_share=0)
+def test_breaker_trips_on_failures_in_a_row_whatever_their_share(shares, trips):
+    limits = CircuitBreakerLimits(1_000, parked_share=0, parked_in_a_row=100, malformed_share=0)
 
     assert bool(level_after(*shares, limits=limits).why_tripped(limits)) is trips
 
 
-def test_every_rule_can_be_turned_off():
-    off = FuseLimits(1_000, parked_share=0, parked_in_a_row=0, malformed_share=0)
+def test_breaker_rules_can_each_be_turned_off():
+    off = CircuitBreakerLimits(1_000, parked_share=0, parked_in_a_row=0, malformed_share=0)
     level = level_after(bad(900, 900), malformed(900, a=300, b=300, c=300), limits=off)
 
     assert level.why_tripped(off) is None
@@ -83,21 +84,21 @@ def test_every_rule_can_be_turned_off():
     assert level.fullness(off) == 0
 
 
-def test_what_an_operator_allows_is_not_counted():
+def test_breaker_does_not_count_what_an_operator_allows():
     level = level_after(bad(30, 30), bad(10, 10), allowed=30)
 
     assert level.why_tripped(LIMITS) is None
     assert level.after(bad(1, 1), LIMITS).why_tripped(LIMITS)
 
 
-def test_one_bad_source_is_named():
+def test_breaker_names_one_bad_source():
     assert level_after(malformed(500, a=51, b=50)).bad_sources(LIMITS) == ("a",)
 
 
-def test_items_behind_another_are_not_looked_at():
+def test_breaker_ignores_a_batch_of_items_behind_others():
     level = level_after(good(10))
 
-    assert level.after(Share(0, 0, {}), LIMITS) == level
+    assert level.after(ItemCounts(0, 0, {}), LIMITS) == level
 
 
 @st.composite
@@ -105,11 +106,11 @@ def batches(draw):
     parked = draw(st.integers(0, 40))
     decided = draw(st.integers(0, 400))
     sources = draw(st.dictionaries(st.sampled_from("abcd"), st.integers(0, decided // 4)))
-    return Share(decided, parked, sources)
+    return ItemCounts(decided, parked, sources)
 
 
 @given(st.lists(batches(), max_size=30))
-def test_the_level_says_the_same_as_counting_the_window(shares):
+def test_breaker_level_equals_a_count_of_the_window(shares):
     """A plain count of the newest batches that make up a window; and it trips above 1 alone."""
     level = level_after(*shares)
     window, items = [], 0

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.runtime.postgres.queries import QueryFileError, load
+from tests.statements import statement_files
 
-SERVICES = Path(__file__).resolve().parents[4] / "services"
 # What outlives its transaction, and on which connections outside any pool.
 OF_A_SESSION = re.compile(
     r"set_config\([^()]*,\s*false\)"
@@ -68,8 +68,7 @@ def test_no_statement_leaves_anything_on_a_pooled_connection() -> None:
     """Pools reset nothing (decision 0082): the next borrower would have it."""
     found = {
         name
-        for file in SERVICES.rglob("*.sql")
-        if file.parent.name != "migrations"
+        for file in statement_files("services")
         for name, statement in load(file).items()
         if OF_A_SESSION.search(statement)
     }

@@ -1,4 +1,4 @@
-"""How a poll is cut into batches."""
+"""How a poll is cut into batches within limits of bytes and of orders."""
 
 from types import SimpleNamespace
 
@@ -18,23 +18,23 @@ def cut(records):
     return chunks(records, lambda record: record.orders, LIMITS)
 
 
-def test_a_poll_within_the_limits_is_one_batch():
+def test_chunks_of_a_poll_within_the_limits_are_one_batch():
     assert len(cut([a_record()] * 5)) == 1
 
 
-def test_bytes_and_orders_both_end_a_batch():
+def test_chunks_end_by_bytes_and_by_orders():
     assert [len(batch) for batch in cut([a_record(size=60)] * 3)] == [1, 1, 1]
     assert [len(batch) for batch in cut([a_record(orders=2)] * 5)] == [2, 2, 1]
 
 
-def test_a_record_above_a_limit_is_a_batch_alone():
+def test_chunk_of_a_record_above_a_limit_is_that_record():
     batches = cut([a_record(), a_record(orders=1000), a_record()])
 
     assert [len(batch) for batch in batches] == [1, 1, 1]
 
 
 @given(st.lists(st.tuples(st.integers(0, 150), st.integers(1, 9))))
-def test_no_record_is_lost_or_moved_and_no_batch_of_several_is_above_a_limit(sizes):
+def test_chunks_lose_and_move_no_record_and_keep_the_limits(sizes):
     records = [a_record(size, orders) for size, orders in sizes]
 
     batches = cut(records)
