@@ -19,7 +19,7 @@ from bench.pure import _Path
 from bench.traffic.letters import Letter
 from demo.olist import read_script
 from demo.script import Message
-from services.runtime.outbox import packing
+from services.runtime.outbox import rows as outbox_rows
 
 BATCH = 500
 LAPS = 3
@@ -29,19 +29,19 @@ _OUT = Console(highlight=False, soft_wrap=True)
 def _bodies(folder: Path) -> tuple[list[bytes], int]:
     """The unpacked rows of all batches, and how many records they hold."""
     rows: list[tuple[bytes, int]] = []
-    compress = packing._packed
+    compress = outbox_rows._packed
 
-    def keep(parts: list[bytes], count: int, size: int) -> packing.Packed:
+    def keep(parts: list[bytes], count: int, size: int) -> outbox_rows.Packed:
         rows.append((b"".join(parts), count))
         return compress(parts, count, size)
 
-    packing._packed = keep  # type: ignore[assignment]
+    outbox_rows._packed = keep  # type: ignore[assignment]
     path = _Path()
     messages = read_script(folder).messages
     letters = [_letter(each) for each in _first_of_each_order(messages)]
     for start in range(0, len(letters), BATCH):
         path.run(letters[start : start + BATCH], Counter())
-    packing._packed = compress
+    outbox_rows._packed = compress
     return [body for body, _ in rows], sum(count for _, count in rows)
 
 

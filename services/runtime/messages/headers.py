@@ -50,7 +50,7 @@ _SEPARATORS = len(PLACES) - 1
 _LENGTHS = Struct(">HI")
 
 
-class Unreadable(ValueError):
+class PackedDataUnreadable(ValueError):
     """Bytes of the outbox that this version cannot read; the text says what is wrong with them."""
 
 
@@ -111,15 +111,15 @@ def read_headers(packed: bytes) -> list[tuple[str, bytes]]:
         values = packed[1:].split(b"\0")
         if len(values) == len(PLACES):
             return [*compress(zip(PLACES, values, strict=True), values)]
-        raise Unreadable(f"headers by place have {len(values)} values, not {len(PLACES)}")
+        raise PackedDataUnreadable(f"headers by place have {len(values)} values, not {len(PLACES)}")
     try:
         if form == BY_NAME:
             return _read_by_name(packed)
         if form == AS_JSON:
             return unpack_headers(packed)
     except (ValueError, TypeError, error) as wrong:
-        raise Unreadable(f"headers are damaged: {wrong}") from wrong
-    raise Unreadable(f"headers are of form {form}, which this version does not know")
+        raise PackedDataUnreadable(f"headers are damaged: {wrong}") from wrong
+    raise PackedDataUnreadable(f"headers are of form {form}, which this version does not know")
 
 
 def _read_by_name(packed: bytes) -> list[tuple[str, bytes]]:
@@ -129,7 +129,7 @@ def _read_by_name(packed: bytes) -> list[tuple[str, bytes]]:
         middle = at + _LENGTHS.size + name_bytes
         end = middle + value_bytes
         if end > len(packed):
-            raise Unreadable("a header is longer than what is left")
+            raise PackedDataUnreadable("a header is longer than what is left")
         found.append((packed[at + _LENGTHS.size : middle].decode(), packed[middle:end]))
         at = end
     return found

@@ -8,7 +8,7 @@ import pytest
 from services.runtime.kafka.clients import make_marker_reader, make_producer
 from services.runtime.kafka.topics import PUBLISHED
 from services.runtime.outbox.delivery import ExactlyOnce
-from services.runtime.outbox.markers import FIRST_SPAN, Markers, Published
+from services.runtime.outbox.markers import FIRST_SPAN, Markers, PublishedRows
 from services.runtime.outbox.outbox import Outbox, Outgoing
 from services.runtime.postgres.connections import connect
 from tests.integration.runtime.conftest import NO_HEADERS, WRITTEN
@@ -41,7 +41,7 @@ async def producer(settings):
 
 def published(*ids):
     """A marker of rows made at noon."""
-    return Published(ids, (NOON,) * len(ids))
+    return PublishedRows(ids, (NOON,) * len(ids))
 
 
 async def put(producer, markers, shard, what):
@@ -51,9 +51,9 @@ async def put(producer, markers, shard, what):
 
 
 def test_a_marker_is_read_as_it_was_written():
-    what = Published((3, 7), (NOON, NOON + timedelta(microseconds=1)))
+    what = PublishedRows((3, 7), (NOON, NOON + timedelta(microseconds=1)))
 
-    assert Published.unpack(what.pack()) == what
+    assert PublishedRows.unpack(what.pack()) == what
 
 
 async def test_a_shard_without_a_marker_has_none(markers):
@@ -104,7 +104,7 @@ async def test_a_new_row_is_not_taken_for_a_published_one_that_had_its_id(
     mine = await producer("mine")
     for moment, left in ((NOON, 1), (row["created_at"], 0)):
         await mine.begin_transaction()
-        await put(mine, markers, 0, Published((row["id"],), (moment,)))
+        await put(mine, markers, 0, PublishedRows((row["id"],), (moment,)))
         await mine.commit_transaction()
         taking_over = ExactlyOnce(
             make_producer(settings, f"{settings.kafka_topic_prefix}taker"),
