@@ -13,13 +13,13 @@ from typing import Any
 import orjson
 from asyncpg import Connection
 
+from schemas.envelope import CloudEvent
 from schemas.outcomes import ITEM_REJECTED
 from services.runtime.messages.headers import headers_by_place, pack_headers
 from services.runtime.messages.json_codec import encode_json
 from services.runtime.messages.records import (
     KEY_MAX_BYTES,
     Coordinates,
-    Envelope,
     FieldError,
     Original,
     item_id,
@@ -43,7 +43,7 @@ class Rejection:
 
     original: Original
     index: int
-    envelope: Envelope
+    envelope: CloudEvent
     reason: str
     detail: str
     errors: tuple[FieldError, ...] = ()

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from schemas import commands as contract
 from schemas import orders as shapes
 from schemas import tracking as tracking_contract
+from schemas.envelope import CloudEvent
 from services.orders.domain.model.commands import Command, UpsertOrder
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.messages import claim_events, order_commands
@@ -21,7 +22,6 @@ from services.orders.messages.carriers import standard
 from services.runtime.batch.items import WHOLE, Failure, Kind
 from services.runtime.messages.item_subset import only_items
 from services.runtime.messages.records import (
-    Envelope,
     FieldError,
     Item,
     Malformed,
@@ -54,7 +54,7 @@ class Unread:
 
     original: Original
     index: int
-    envelope: Envelope
+    envelope: CloudEvent
     failure: Failure
     named: Reference | None = None
     """The order it seems to be about, where more than the record's key tells."""

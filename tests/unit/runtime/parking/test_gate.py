@@ -2,8 +2,8 @@
 
 import pytest
 
+from schemas.envelope import CloudEvent
 from services.runtime.batch.items import WHOLE, Failure, Kind, QueuePosition
-from services.runtime.messages.records import Envelope
 from services.runtime.parking.gate import ParkingGate
 from services.runtime.rejections import Rejection
 from tests.unit.runtime.parking.builders import (
@@ -216,7 +216,7 @@ def test_new_items_come_after_retried_ones_that_stay():
 
 def a_refusal(slot, reason="invalid_fields"):
     entrant = an_entrant(slot, "")
-    return Rejection(entrant.original, slot.index, Envelope(source="/shop"), reason, "")
+    return Rejection(entrant.original, slot.index, CloudEvent(source="/shop"), reason, "")
 
 
 def test_malformed_items_end_at_once_and_are_told_by_source():
