@@ -28,7 +28,7 @@ from services.runtime.outbox.outbox import Outbox
 from services.runtime.parking.gate import ParkingGate
 from services.runtime.parking.queue import Queue
 from services.runtime.rejections import Rejection
-from services.runtime.twins import count_roads
+from services.runtime.twins import count_decoded
 
 SERVICE = "analytics"
 SOURCE = "orderflow/analytics"
@@ -46,7 +46,7 @@ class EventBatches:
         """Merge a batch's news into the facts, in the caller's transaction."""
         started = time.perf_counter()
         arrived = read_batch(batch)
-        count_roads(READERS, self._metrics, SERVICE)
+        count_decoded(READERS, self._metrics, SERVICE)
         self._observe("decode", time.perf_counter() - started)
         lanes = await self._queue.open(connection, batch, arrived.names)
         tellings, refused = _admitted(arrived, lanes)

@@ -50,7 +50,7 @@ from services.runtime.twins import Reader
 
 VERSION_MAX = 2**62
 
-_EVENT = Reader(Event, telling=(SentShipment,))
+_EVENT = Reader(Event, omitted_of=(SentShipment,))
 _OPEN = Reader(ClaimOpen)
 _UPDATE = Reader(ClaimUpdate)
 _WITHDRAW = Reader(ClaimWithdraw)

@@ -65,14 +65,14 @@ Entry: TypeAlias = Asked | Rejection | Unread
 # How each type becomes a command: from the message's body, the item and the time it is read at.
 Translate: TypeAlias = Callable[[Any, Item, datetime], Command]
 
-_PLACE = Reader(contract.OrderPlace, telling=(shapes.OrderPlacement,))
-_UPSERT = Reader(contract.OrderUpsert, telling=(shapes.OrderPlacement,))
+_PLACE = Reader(contract.OrderPlace, omitted_of=(shapes.OrderPlacement,))
+_UPSERT = Reader(contract.OrderUpsert, omitted_of=(shapes.OrderPlacement,))
 _UPDATE = Reader(contract.OrderUpdate)
 _CANCEL = Reader(contract.OrderCancel)
 _SHIPMENT = Reader(contract.ShipmentUpdate)
 _ANALYTICS = Reader(contract.OrderAnalyticsUpsert)
-_FULFILL = Reader(contract.BulkFulfillment, telling=(shapes.OrderPlacement,))
-_REPORT = Reader(tracking_contract.TrackingReport, telling=(tracking_contract.Scan,))
+_FULFILL = Reader(contract.BulkFulfillment, omitted_of=(shapes.OrderPlacement,))
+_REPORT = Reader(tracking_contract.TrackingReport, omitted_of=(tracking_contract.Scan,))
 
 READERS: Mapping[str, Reader[Any]] = {
     contract.ORDER_PLACE: _PLACE,
