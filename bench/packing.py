@@ -19,6 +19,7 @@ from bench.pure import _Path
 from bench.traffic.letters import Letter
 from demo.olist import read_script
 from demo.script import Message
+from schemas.topics import ORDERS_COMMANDS
 from services.runtime.outbox import rows as outbox_rows
 
 BATCH = 500
@@ -49,7 +50,7 @@ def _first_of_each_order(messages: Sequence[Message]) -> list[Message]:
     """In a batch of the sample played in time an order's events repeat; here no two of a batch are
     of one order, which is the worst that compression meets.
     """
-    commands = (each for each in reversed(messages) if each.topic == "orders.commands")
+    commands = (each for each in reversed(messages) if each.topic == ORDERS_COMMANDS)
     return list({each.key: each for each in commands}.values())[::-1]
 
 

@@ -15,8 +15,9 @@ from datetime import timedelta
 
 from chaos.poison import MARK
 from demo.letters import command
-from demo.script import CLAIMS, Message, Script, interleave
+from demo.script import Message, Script, interleave
 from demo.synthetic import OPENS_AT, synthetic_script
+from schemas.topics import CLAIMS_COMMANDS
 
 BEGINS_AT = OPENS_AT + timedelta(days=30)
 """Business time of the first round: later than anything that any script tells of."""
@@ -136,8 +137,8 @@ class Traffic:
         script = synthetic_script(self.seed, scale=SCALE, shop=f"shop-{number}")
         assert script.ends_at < BEGINS_AT
         self.scripts[number] = script
-        claims = [message for message in script.messages if message.topic == CLAIMS]
-        others = [message for message in script.messages if message.topic != CLAIMS]
+        claims = [message for message in script.messages if message.topic == CLAIMS_COMMANDS]
+        others = [message for message in script.messages if message.topic != CLAIMS_COMMANDS]
         mixed = interleave(others, rng)
         cut = round(len(mixed) * FIRST_PART)
         self._due[number].append(mixed[:cut])

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from demo.script import CLAIMS, COMMANDS, TRACKING, Message
+from demo.script import Message
+from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS
 
 Body = Mapping[str, Any]
 
@@ -18,7 +19,7 @@ def command(
     """A command of a shop. `order` is `shop/number`; `key` only where it is not the order's."""
     shop = order.partition("/")[0]
     return Message(
-        topic=COMMANDS,
+        topic=ORDERS_COMMANDS,
         key=(key or order).encode(),
         value=encode({"shop_slug": shop, **body}),
         at=at,
@@ -33,7 +34,7 @@ def claim(
     """A claim command of a shop or its tracking page; `opened_by` where it is about a claim."""
     shop = order.partition("/")[0]
     return Message(
-        topic=CLAIMS,
+        topic=CLAIMS_COMMANDS,
         key=order.encode(),
         value=encode({"shop_slug": shop, **body}),
         at=at,
@@ -48,7 +49,7 @@ def tracking(
 ) -> Message:
     """A tracking message of a carrier, in our own form; free to arrive in any order."""
     return Message(
-        topic=TRACKING,
+        topic=CARRIER_TRACKING,
         key=f"{carrier}/{number}".encode(),
         value=encode(
             {"carrier_reference": carrier, "tracking_number": number, "scans": list(scans)}

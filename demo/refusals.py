@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from demo.expectation import RefusalAnswer
 from demo.letters import Body, claim, command, tracking
-from demo.script import COMMANDS, Message, for_ever
+from demo.script import Message, for_ever
 from demo.stories import HOME, JOURNEY
 from demo.story import Story
+from schemas.topics import ORDERS_COMMANDS
 
 
 @dataclass(slots=True)
@@ -142,7 +143,7 @@ def unreadable(shop: str, story: Story, mistakes: Mistakes) -> Iterable[Message]
     ):
         headers = (("ce_id", f"{shop}-{name}".encode()), ("ce_source", b"shops/broken"))
         typed = (("ce_type", type_.encode()),) if type_ else ()
-        message = Message(COMMANDS, b"broken", value, story.now, (*headers, *typed))
+        message = Message(ORDERS_COMMANDS, b"broken", value, story.now, (*headers, *typed))
         mistakes.expect(message, reason)
         yield message
 

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from demo.expectation import Expectation
+from schemas.topics import CLAIMS_COMMANDS
 
-COMMANDS = "orders.commands"
-TRACKING = "carrier.tracking"
-CLAIMS = "claims.commands"
 CLAIM_ID = "{the claim's id}"
 
 
@@ -62,8 +60,8 @@ class Script:
         A claim speaks of what has happened already, so it is played when everything else is done.
         """
         rng = random.Random(seed)
-        claims = [message for message in self.messages if message.topic == CLAIMS]
-        others = [message for message in self.messages if message.topic != CLAIMS]
+        claims = [message for message in self.messages if message.topic == CLAIMS_COMMANDS]
+        others = [message for message in self.messages if message.topic != CLAIMS_COMMANDS]
         mixed = (*interleave(others, rng), *interleave(claims, rng))
         return replace(self, name=f"{self.name} shuffled by {seed}", messages=mixed)
 

@@ -13,9 +13,10 @@ from demo.expectation import Expectation
 from demo.letters import command, tracking
 from demo.places import PLACES
 from demo.refusals import MISTAKES, Mistakes, for_nobody, unreadable
-from demo.script import TRACKING, Message, Script, for_ever, in_time
+from demo.script import Message, Script, for_ever, in_time
 from demo.stories import HOME, LIVES, Life
 from demo.story import Story
+from schemas.topics import CARRIER_TRACKING
 
 SHOP = "demo-shop"
 OPENS_AT = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
@@ -116,7 +117,7 @@ def _finished(shop: Shop, seed: int) -> Script:
 def _scans(messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
     """Each scan once, however often it was told; what has no time is none."""
     for message in messages:
-        if message.topic == TRACKING:
+        if message.topic == CARRIER_TRACKING:
             body = json.loads(message.value or b"")
             for scan in body["scans"]:
                 if "occurred_at" in scan:

@@ -15,6 +15,7 @@ from asyncpg import Connection
 
 from schemas.envelope import CloudEvent
 from schemas.outcomes import ITEM_REJECTED
+from schemas.topics import CARRIER_TRACKING, CARRIER_TRACKING_REJECTED
 from services.runtime.messages.headers import headers_by_place, pack_headers
 from services.runtime.messages.json_codec import encode_json
 from services.runtime.messages.records import (
@@ -69,8 +70,8 @@ async def save(
 
 def rejected_topic(topic: str, service: str) -> str:
     """Where refusals of a topic go: beside the topic, or the service's own for what we publish."""
-    if topic == "carrier.tracking":
-        return "carrier.tracking.rejected"
+    if topic == CARRIER_TRACKING:
+        return CARRIER_TRACKING_REJECTED
     return f"{service}.rejected"
 
 

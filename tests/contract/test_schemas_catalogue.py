@@ -14,7 +14,8 @@ import schemas
 from schemas import generate
 from schemas.example_files import load_examples
 from schemas.model import Message
-from schemas.topics import CATALOGUE, DAY_MS, TOPICS
+from schemas.topics import CATALOGUE, DAY_MS, ORDERS_EVENTS, SHIPMENTS_EVENTS, TOPICS
+from services.orders.domain.model.decision import Topic as EventTopic
 
 EXPECTED_TOPICS = {
     "orders.commands": ("shops", 7),
@@ -106,6 +107,11 @@ def test_the_contract_imports_nothing_of_ours() -> None:
         "pydantic",
         "pydantic_core",
     }
+
+
+def test_topics_of_the_domain_are_those_of_the_catalogue() -> None:
+    """The domain may not import the contract, so it has the names of its two topics itself."""
+    assert (EventTopic.ORDERS, EventTopic.SHIPMENTS) == (ORDERS_EVENTS, SHIPMENTS_EVENTS)
 
 
 def test_the_generated_files_are_current() -> None:

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from demo.audit import EVENTS, judge
+from demo.audit import judge
 from demo.letters import command
 from demo.performance import differing_totals, report
 from demo.replicas import start_all, stop_all
@@ -16,6 +16,7 @@ from demo.script import Message, Script
 from demo.synthetic import synthetic_script
 from demo.verdict import differences
 from deploy.stack import Addresses
+from schemas.topics import EVENT_TOPICS
 from tests.e2e.aftermath import (
     WHY,
     Journal,
@@ -157,10 +158,10 @@ async def judge_subscriber(system: System, told: Journal, journal: Journal) -> N
     """It acted once on every fact, and has each order as the database has it."""
     outside = Subscriber()
     outside.follow(journal)
-    facts = {entry.id for topic in EVENTS for entry in facts_alone(journal)[topic]}
+    facts = {entry.id for topic in EVENT_TOPICS for entry in facts_alone(journal)[topic]}
     assert len(outside.done) == len(set(outside.done))
     assert set(outside.done) == facts
-    before = {entry.id for topic in EVENTS for entry in told[topic]}
+    before = {entry.id for topic in EVENT_TOPICS for entry in told[topic]}
     assert before <= facts
     rows = await system.ask(
         "SELECT order_id, version FROM orders.shop_order WHERE document IS NOT NULL"
