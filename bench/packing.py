@@ -18,7 +18,7 @@ from bench.counting import Counter
 from bench.pure import _Path
 from bench.traffic.letters import Letter
 from demo.olist import read_script
-from demo.script import Message
+from demo.script import ScriptMessage
 from schemas.topics import ORDERS_COMMANDS
 from services.runtime.outbox import rows as outbox_rows
 
@@ -46,7 +46,7 @@ def _bodies(folder: Path) -> tuple[list[bytes], int]:
     return [body for body, _ in rows], sum(count for _, count in rows)
 
 
-def _first_of_each_order(messages: Sequence[Message]) -> list[Message]:
+def _first_of_each_order(messages: Sequence[ScriptMessage]) -> list[ScriptMessage]:
     """In a batch of the sample played in time an order's events repeat; here no two of a batch are
     of one order, which is the worst that compression meets.
     """
@@ -54,7 +54,7 @@ def _first_of_each_order(messages: Sequence[Message]) -> list[Message]:
     return list({each.key: each for each in commands}.values())[::-1]
 
 
-def _letter(message: Message) -> Letter:
+def _letter(message: ScriptMessage) -> Letter:
     return Letter(message.topic, message.key or b"", message.value or b"", message.headers, 1)
 
 

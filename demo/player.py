@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from demo.facts import Fact, facts_in
 from demo.groups import Groups
-from demo.script import CLAIM_ID, Message, Script
+from demo.script import CLAIM_ID, Script, ScriptMessage
 from demo.watcher import Place, Watcher
 from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS
 from services.runtime.clock import set_clock
@@ -30,7 +30,7 @@ EXPIRY = timedelta(hours=1)
 class Pending:
     """A message whose answers are still to come."""
 
-    message: Message
+    message: ScriptMessage
     places: tuple[Place, ...]
     facts: tuple[Fact, ...] = ()
     cause: str | None = None
@@ -95,7 +95,7 @@ class Player:
             await self._go(producer, [m for m in script.messages if m.topic == CLAIMS_COMMANDS])
         await self._finish(script)
 
-    async def publish(self, messages: Sequence[Message]) -> list[Pending]:
+    async def publish(self, messages: Sequence[ScriptMessage]) -> list[Pending]:
         """Only publish, as they come; the caller waits."""
         async with self._producer() as producer:
             return await self._publish(producer, messages)
@@ -103,7 +103,7 @@ class Player:
     def _producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(acks="all", enable_idempotence=True, linger_ms=2, **self.options)
 
-    async def _go(self, producer: AIOKafkaProducer, messages: Sequence[Message]) -> None:
+    async def _go(self, producer: AIOKafkaProducer, messages: Sequence[ScriptMessage]) -> None:
         """One step. Claims speak of what has happened, so they go out when the claims service
         has read everything that did.
         """
@@ -118,7 +118,7 @@ class Player:
         await self._settle_all(await self._publish(producer, self._about_claims(further)))
 
     async def _publish(
-        self, producer: AIOKafkaProducer, messages: Sequence[Message]
+        self, producer: AIOKafkaProducer, messages: Sequence[ScriptMessage]
     ) -> list[Pending]:
         sending = [
             await producer.send(
@@ -165,7 +165,7 @@ class Player:
         await self._settle(is_over=True)
         await self.groups.until_all_read(self.deadline_seconds)
 
-    def _about_claims(self, messages: Sequence[Message]) -> list[Message]:
+    def _about_claims(self, messages: Sequence[ScriptMessage]) -> list[ScriptMessage]:
         """Put in the claims' ids, which their openings have made known."""
         named = []
         for message in messages:
@@ -179,12 +179,12 @@ class Player:
         set_clock(self.clock_file, self.now)
 
 
-def waits(message: Message) -> bool:
+def waits(message: ScriptMessage) -> bool:
     """Whether nothing answers the message for now."""
     return message.is_answered_later or message.is_for_nobody
 
 
-def pending(message: Message, partition: int, offset: int) -> Pending:
+def pending(message: ScriptMessage, partition: int, offset: int) -> Pending:
     """What must be seen before a message counts as done."""
     count = item_count(message) if message.topic == ORDERS_COMMANDS else 1
     return Pending(
@@ -195,16 +195,16 @@ def pending(message: Message, partition: int, offset: int) -> Pending:
     )
 
 
-def item_count(message: Message) -> int:
+def item_count(message: ScriptMessage) -> int:
     """How many items a command holds: a bulk command several."""
     if dict(message.headers).get("ce_type") != b"orders.fulfill_bulk":
         return 1
     return len(json.loads(message.value or b"")["items"])
 
 
-def steps(messages: Sequence[Message], step: timedelta) -> Iterator[list[Message]]:
+def steps(messages: Sequence[ScriptMessage], step: timedelta) -> Iterator[list[ScriptMessage]]:
     """Cut into goes that cover at most `step`; one instant is never cut, nor does time go back."""
-    going: list[Message] = []
+    going: list[ScriptMessage] = []
     latest: datetime | None = None
     for at, group in groupby(messages, key=lambda message: message.at):
         latest = max(at, latest or at)

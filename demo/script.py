@@ -15,7 +15,7 @@ CLAIM_ID = "{the claim's id}"
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ScriptMessage:
     """One record to publish.
 
     `at` is business time. Messages of one `lane` keep their order in every way of playing; None
@@ -42,7 +42,7 @@ class Script:
     """What is played and what must come of it."""
 
     name: str
-    messages: tuple[Message, ...]
+    messages: tuple[ScriptMessage, ...]
     expectation: Expectation
 
     @property
@@ -66,14 +66,14 @@ class Script:
         return replace(self, name=f"{self.name} shuffled by {seed}", messages=mixed)
 
 
-def in_time(messages: Iterable[Message]) -> tuple[Message, ...]:
+def in_time(messages: Iterable[ScriptMessage]) -> tuple[ScriptMessage, ...]:
     """Sort by business time; equal times keep their order."""
     return tuple(sorted(messages, key=lambda message: message.at))
 
 
-def interleave(messages: Sequence[Message], rng: random.Random) -> list[Message]:
+def interleave(messages: Sequence[ScriptMessage], rng: random.Random) -> list[ScriptMessage]:
     """Mix the lanes at random, keeping the order within each."""
-    lanes: dict[object, list[Message]] = defaultdict(list)
+    lanes: dict[object, list[ScriptMessage]] = defaultdict(list)
     for position, message in enumerate(messages):
         lanes[message.lane or position].append(message)
     turns = [lane for lane, queue in lanes.items() for _ in queue]
@@ -82,17 +82,17 @@ def interleave(messages: Sequence[Message], rng: random.Random) -> list[Message]
     return [next(queues[lane]) for lane in turns]
 
 
-def repeated(messages: Sequence[Message], every: int) -> list[Message]:
+def repeated(messages: Sequence[ScriptMessage], every: int) -> list[ScriptMessage]:
     """The messages with each `every`-th sent twice, as a producer does that saw no answer."""
     copies = [[message] * (2 if at % every == 0 else 1) for at, message in enumerate(messages)]
     return [message for group in copies for message in group]
 
 
-def answered_later(message: Message) -> Message:
+def answered_later(message: ScriptMessage) -> ScriptMessage:
     """Mark a message that waits for another one."""
     return replace(message, is_answered_later=True)
 
 
-def for_ever(message: Message) -> Message:
+def for_ever(message: ScriptMessage) -> ScriptMessage:
     """Mark a message that waits for what never comes."""
     return replace(message, is_for_nobody=True)

@@ -35,7 +35,7 @@ class Producer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ResentMessage:
     """A record to publish again, for these refused items of it. `topic` is the catalogue's name."""
 
     items: tuple[Refused, ...]
@@ -53,7 +53,7 @@ class Message:
 class Sent:
     """What became of a message: where it lies now, or why Kafka did not take it."""
 
-    message: Message
+    message: ResentMessage
     to: Coordinates | None = None
     error: str | None = None
 
@@ -71,7 +71,7 @@ class Resend:
 
     async def plan(
         self, connection: asyncpg.Connection, items: Sequence[Refused]
-    ) -> AsyncIterator[Message]:
+    ) -> AsyncIterator[ResentMessage]:
         """What would be published, oldest first."""
         due = [item for item in items if self.again or not item.resent_times]
         for chunk in _chunks(due):
@@ -101,21 +101,21 @@ class Resend:
         done = {(r["topic"], r["partition"], r["offset"], r["index"]) for r in rows}
         return [item for item in chunk if self.again or _where(item) not in done]
 
-    def _messages(self, items: Sequence[Refused], originals: Originals) -> Iterator[Message]:
+    def _messages(self, items: Sequence[Refused], originals: Originals) -> Iterator[ResentMessage]:
         """One for each original: the items that have it in common go in one record."""
         shared: dict[tuple[Coordinates, int], list[Refused]] = {}
         for item in items:
             shared.setdefault((item.coordinates, item.carrier), []).append(item)
         for where, together in shared.items():
             original = originals[where]
-            message = Message(tuple(together), original.key, original.headers, original.value)
+            message = ResentMessage(tuple(together), original.key, original.headers, original.value)
             yield replace(
                 message,
                 headers=tuple(_headers(message)),
                 value=original.value if self.value is None else self.value,
             )
 
-    async def _publish(self, producer: Producer, messages: Sequence[Message]) -> list[Sent]:
+    async def _publish(self, producer: Producer, messages: Sequence[ResentMessage]) -> list[Sent]:
         """Hand all over before waiting for any: one partition's keep their order."""
         futures = [await self._hand_over(producer, message) for message in messages]
         told = []
@@ -125,7 +125,7 @@ class Resend:
             self._placed[message.coordinates, message.items[0].carrier] = sent
         return told
 
-    async def _hand_over(self, producer: Producer, message: Message) -> Any:
+    async def _hand_over(self, producer: Producer, message: ResentMessage) -> Any:
         at = message.coordinates
         known = self._placed.get((at, message.items[0].carrier))
         if known and known.to and known.message.items[0].service != message.items[0].service:
@@ -161,7 +161,7 @@ class Resend:
             )
 
 
-def _headers(message: Message) -> Iterator[tuple[str, bytes]]:
+def _headers(message: ResentMessage) -> Iterator[tuple[str, bytes]]:
     """The original's headers; an id where it had none, and which of many items are meant.
 
     Without an id, where a record lies is its identity, and each sending would be another item.
@@ -174,7 +174,7 @@ def _headers(message: Message) -> Iterator[tuple[str, bytes]]:
         yield items_header([item.index for item in message.items])
 
 
-async def _await_place(message: Message, future: "asyncio.Future[Any]") -> Sent:
+async def _await_place(message: ResentMessage, future: "asyncio.Future[Any]") -> Sent:
     try:
         placed = await future
     except KafkaError as error:
@@ -195,7 +195,7 @@ def _where(item: Refused) -> tuple[str, int, int, int]:
     return at.topic, at.partition, at.offset, item.index
 
 
-def places(message: Message) -> str:
+def places(message: ResentMessage) -> str:
     """The items of a message, for a person: `topic/partition/offset#0,2`."""
     first = message.items[0]
     if not first.of_many:

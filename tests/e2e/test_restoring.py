@@ -12,7 +12,7 @@ from demo.audit import judge
 from demo.letters import command
 from demo.performance import differing_totals, report
 from demo.replicas import start_all, stop_all
-from demo.script import Message, Script
+from demo.script import Script, ScriptMessage
 from demo.synthetic import synthetic_script
 from demo.verdict import differences
 from deploy.stack import Addresses
@@ -149,7 +149,7 @@ async def until_stopped(system: System) -> list[tuple[str, int]]:
             await asyncio.sleep(0.1)
 
 
-def place(number: str) -> Message:
+def place(number: str) -> ScriptMessage:
     order = {"order_number": number, "address": {"zip_code": "1"}}
     return command(f"shop/{number}", "order.place", {"order": order}, NOON, id_=f"place-{number}")
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, defstruct
 from pydantic import BaseModel
 
-from schemas.model import Message
+from schemas.model import ContractModel
 from services.runtime.twins.source import OMITTED, Member, finisher
 from services.runtime.twins.values import (
     Read,
@@ -161,7 +161,7 @@ def _is_model(schema: Schema) -> bool:
 
 
 def _fields_of(schema: Schema) -> dict[str, Schema]:
-    """List the fields of a plain `Message`: null is absent, and unknown members are ignored."""
+    """List the fields of a plain model: null is absent, and unknown members are ignored."""
     require_only(schema, "cls", "config", "schema", "custom_init", "root_model", "frozen")
     config, inner = schema.get("config", {}), schema["schema"]
     is_plain = not (schema["custom_init"] or schema["root_model"])
@@ -183,7 +183,7 @@ def _fields_of(schema: Schema) -> dict[str, Schema]:
 
 
 def _drops_null(function: Schema) -> bool:
-    known: Any = Message.null_is_absent
+    known: Any = ContractModel.null_is_absent
     found = getattr(function["function"], "__func__", None)
     return bool(function["type"] == "no-info") and found is known.__func__
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.orders.domain.model.commands import Item
+from services.orders.domain.model.commands import CommandItem
 from services.orders.domain.model.decision import (
     Decision,
     Event,
@@ -36,7 +36,7 @@ class Recorder:
     """The changes of one decision."""
 
     world: World
-    item: Item
+    item: CommandItem
     now: datetime
     orders: dict[Uuid, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)

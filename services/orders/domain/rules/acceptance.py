@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from services.orders.domain.events.recorder import Recorder
-from services.orders.domain.model.commands import Item
+from services.orders.domain.model.commands import CommandItem
 from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.reasons import NotYet, Reason, Unchanged
@@ -39,7 +39,7 @@ def require(ledger: Recorder, reference: Reference) -> Order:
     return order
 
 
-def check_news(order: Order, item: Item) -> None:
+def check_news(order: Order, item: CommandItem) -> None:
     """Stop at a repeat, and at news older than what the order holds."""
     if item.item_digest in order.applied:
         raise Unchanged(Reason.DUPLICATE)
@@ -47,7 +47,7 @@ def check_news(order: Order, item: Item) -> None:
         raise Unchanged(Reason.STALE)
 
 
-def is_stale(item: Item, version: int | None, updated_at: datetime | None) -> bool:
+def is_stale(item: CommandItem, version: int | None, updated_at: datetime | None) -> bool:
     """Strictly older by the shop's version; where one side has none, by the shop's time."""
     if item.source_version is not None and version is not None:
         return item.source_version < version
@@ -60,7 +60,7 @@ REMEMBERED = 64
 """Items remembered on an order; farther back the shop's versions guard."""
 
 
-def accept(order: Order, item: Item) -> Order:
+def accept(order: Order, item: CommandItem) -> Order:
     """Remember an item, and how new its sender said it is."""
     return replace(
         order,

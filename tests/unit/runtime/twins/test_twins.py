@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from schemas.model import Message, refused
+from schemas.model import ContractModel, refused
 from schemas.values import (
     AbsoluteMoney,
     CalendarDate,
@@ -44,14 +44,14 @@ class Colour(StrEnum):
     RED = "red"
 
 
-class Part(Message):
+class Part(ContractModel):
     """A nested message."""
 
     name: Word
     weight: Money | None = None
 
 
-class Whole(Message):
+class Whole(ContractModel):
     """A model with each kind of member and a check of the whole."""
 
     id: Annotated[str, StringConstraints(pattern=r"^\w+$", to_upper=True)]
@@ -139,7 +139,7 @@ def test_twin_and_fallback_are_counted_once():
         assert metrics.registry.get_sample_value("orderflow_decoded_total", labels) == 1
 
 
-class KeepsAll(Message):
+class KeepsAll(ContractModel):
     """A model that keeps unknown members."""
 
     model_config = ConfigDict(extra="allow")
@@ -151,14 +151,14 @@ class NoMessage(BaseModel):
     name: str | None = None
 
 
-class Strips(Message):
+class Strips(ContractModel):
     """A model that strips spaces."""
 
     model_config = ConfigDict(str_strip_whitespace=True)
     name: str
 
 
-class Computes(Message):
+class Computes(ContractModel):
     """A model with a computed member."""
 
     name: str
@@ -168,7 +168,7 @@ class Computes(Message):
         return self.name * 2
 
 
-class Introspects(Message):
+class Introspects(ContractModel):
     """A model whose check asks pydantic which members were sent."""
 
     name: str | None = None
@@ -180,7 +180,7 @@ class Introspects(Message):
         return self
 
 
-class Constructs(Message):
+class Constructs(ContractModel):
     """A model with a constructor."""
 
     name: str
@@ -189,7 +189,7 @@ class Constructs(Message):
         super().__init__(**{"name": "x", **sent})
 
 
-class Rewrites(Message):
+class Rewrites(ContractModel):
     """A model that changes the body before its members are read."""
 
     name: str = "x"
@@ -200,13 +200,13 @@ class Rewrites(Message):
         return {"name": data.get("title", "")}
 
 
-class ChangingDefault(Message):
+class ChangingDefault(ContractModel):
     """A model with a mutable default."""
 
     names: dict[str, str] = Field(default={"a": "b"})
 
 
-class Wrapped(Message):
+class Wrapped(ContractModel):
     """A model with a wrapping validator."""
 
     name: str
@@ -231,7 +231,7 @@ def test_twin_is_refused_for_what_only_pydantic_can_read(model):
 
 @pytest.mark.parametrize("model", UNDERIVABLE)
 def test_twin_holds_a_pydantic_model_for_what_only_pydantic_can_read(model):
-    class Holder(Message):
+    class Holder(ContractModel):
         held: model
         word: Word
 
@@ -246,7 +246,7 @@ def test_twin_holds_a_pydantic_model_for_what_only_pydantic_can_read(model):
 
 
 def test_twin_requires_a_member_with_a_default_factory():
-    class Holder(Message):
+    class Holder(ContractModel):
         part: Part = Field(default_factory=lambda: Part(name="a"))
 
     reader = Reader(Holder)
@@ -260,7 +260,7 @@ def test_twin_requires_a_member_with_a_default_factory():
 
 
 def test_twin_accepts_one_of_several_spellings():
-    class Loose(Message):
+    class Loose(ContractModel):
         done: bool
         count: Quantity
         more: dict[str, Any]
@@ -281,7 +281,7 @@ def test_twin_accepts_one_of_several_spellings():
 
 
 def test_twin_runs_the_check_of_a_member():
-    class Own(Message):
+    class Own(ContractModel):
         even: int
         text: Annotated[str, BeforeValidator(lambda sent: f"{sent}!"), AfterValidator(str.upper)]
 
@@ -309,7 +309,7 @@ def test_twin_reads_an_amount_with_a_further_check_by_pydantic():
         AfterValidator(lambda amount: amount * 2),
     ]
 
-    class Doubled(Message):
+    class Doubled(ContractModel):
         amount: exact
 
     twin = Reader(Doubled).fast_or_none({"amount": "1.50"})
@@ -318,7 +318,7 @@ def test_twin_reads_an_amount_with_a_further_check_by_pydantic():
     assert twin.amount == Decimal(3)
 
 
-class Quick(Message):
+class Quick(ContractModel):
     """Members whose usual spellings a twin reads in its generated source."""
 
     money: Money | None = None
