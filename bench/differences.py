@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.traffic import Letter
-from bench.traffic.letters import COMMANDS, TRACKING
 from demo.installation import Installation
 from demo.journal import Entry, read_all
-from schemas.topics import CATALOGUE
-
-EVENTS = "orders.events"
+from schemas.topics import CARRIER_TRACKING, CATALOGUE, ORDERS_COMMANDS, ORDERS_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,9 @@ class Records:
 
 async def read(contender: str, installation: Installation, letters: Iterable[Letter]) -> Records:
     """What the commands caused on every topic that is no input."""
-    topics = [each.name for each in CATALOGUE if each.name not in (COMMANDS, TRACKING)]
+    topics = [
+        each.name for each in CATALOGUE if each.name not in (ORDERS_COMMANDS, CARRIER_TRACKING)
+    ]
     told = await read_all(installation.options, installation.prefix, topics)
     asked = {dict(letter.headers)["ce_id"].decode() for letter in letters}
     entries = [entry for topic in topics for entry in told[topic]]
@@ -55,7 +54,7 @@ def records_of(contender: str, commands: set[str], entries: Iterable[Entry]) -> 
     for entry in entries:
         if entry.headers.get("ce_causationid") in commands:
             by_topic.setdefault(entry.topic, []).append(entry)
-    events = [list(_leaves(entry.body)) for entry in by_topic.get(EVENTS, ())]
+    events = [list(_leaves(entry.body)) for entry in by_topic.get(ORDERS_EVENTS, ())]
     fields = {path for event in events for path, is_empty in event if not is_empty}
     empty = [sum(is_empty for _, is_empty in event) for event in events]
     return Records(

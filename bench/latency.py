@@ -17,8 +17,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from bench.traffic import Letter
 from demo.installation import Installation
 from demo.journal import make_reader, partitions_of
+from schemas.topics import ORDERS_EVENTS
 
-EVENTS = "orders.events"
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 100.0)
 # The first are not counted: connections, metadata, caches.
 WARM_SECONDS = 3.0
@@ -60,7 +60,9 @@ async def measure(installation: Installation, letters: Sequence[Letter], per_s: 
     log = _Log()
     consumer = make_reader(installation.options)
     await consumer.start()
-    consumer.assign(await partitions_of(installation.options, [installation.prefix + EVENTS]))
+    consumer.assign(
+        await partitions_of(installation.options, [installation.prefix + ORDERS_EVENTS])
+    )
     await consumer.seek_to_end()
     reading = asyncio.create_task(_read(consumer, log))
     try:

@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.contenders import OURS
-from bench.latency import CAUSE, EVENTS
+from bench.latency import CAUSE
 from bench.race import Track
 from bench.running import Ground, ready
 from bench.traced import FILE, Trace, read_trace
@@ -36,11 +36,12 @@ from bench.traffic import Letter, mix
 from demo.installation import Installation
 from demo.journal import make_reader, partitions_of
 from deploy.stack import stack_for
+from schemas.topics import CLAIMS_COMMANDS, ORDERS_EVENTS
 
 PAUSE_SECONDS = 0.025  # After the event, and after each bare trip: some ten messages a second.
 WARM_MESSAGES = 30
 ANSWER_SECONDS = 30.0
-BARE_TOPIC = "claims.commands"  # The orders service does not read it.
+BARE_TOPIC = CLAIMS_COMMANDS  # The orders service does not read it.
 STEPS: Sequence[tuple[str, str, str]] = (
     ("Kafka in: sent until the poll returns", "sent", "poll"),
     ("BEGIN", "poll", "BEGIN"),
@@ -118,7 +119,7 @@ class _Outside:
         self._producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **options)
         await self._producer.start()
         self._stack.push_async_callback(self._producer.stop)
-        self._events = await self._reader(prefix + EVENTS)
+        self._events = await self._reader(prefix + ORDERS_EVENTS)
         self._bare = await self._reader(prefix + BARE_TOPIC)
         self._connection = await asyncpg.connect(self._installation.database_url)
         self._stack.push_async_callback(self._connection.close)

@@ -112,8 +112,8 @@ class _Stage:
         self.marks.end(self.part)
 
 
-class MarkingPublishing(AtLeastOnce):
-    """Publishing whose parts are marked."""
+class MarkingDelivery(AtLeastOnce):
+    """A delivery whose parts are marked."""
 
     def __init__(
         self, meter: Meter, producer: Producer, connection: Connection, topic: ToTopic

@@ -18,8 +18,9 @@ from bench.counting import Counter
 from bench.pure import _Path
 from bench.traffic.letters import Letter
 from demo.olist import read_script
-from demo.script import Message
-from services.runtime.outbox import packing
+from demo.script import ScriptMessage
+from schemas.topics import ORDERS_COMMANDS
+from services.runtime.outbox import rows as outbox_rows
 
 BATCH = 500
 LAPS = 3
@@ -29,31 +30,31 @@ _OUT = Console(highlight=False, soft_wrap=True)
 def _bodies(folder: Path) -> tuple[list[bytes], int]:
     """The unpacked rows of all batches, and how many records they hold."""
     rows: list[tuple[bytes, int]] = []
-    compress = packing._packed
+    compress = outbox_rows._packed
 
-    def keep(parts: list[bytes], count: int, size: int) -> packing.Packed:
+    def keep(parts: list[bytes], count: int, size: int) -> outbox_rows.Packed:
         rows.append((b"".join(parts), count))
         return compress(parts, count, size)
 
-    packing._packed = keep  # type: ignore[assignment]
+    outbox_rows._packed = keep  # type: ignore[assignment]
     path = _Path()
     messages = read_script(folder).messages
     letters = [_letter(each) for each in _first_of_each_order(messages)]
     for start in range(0, len(letters), BATCH):
         path.run(letters[start : start + BATCH], Counter())
-    packing._packed = compress
+    outbox_rows._packed = compress
     return [body for body, _ in rows], sum(count for _, count in rows)
 
 
-def _first_of_each_order(messages: Sequence[Message]) -> list[Message]:
+def _first_of_each_order(messages: Sequence[ScriptMessage]) -> list[ScriptMessage]:
     """In a batch of the sample played in time an order's events repeat; here no two of a batch are
     of one order, which is the worst that compression meets.
     """
-    commands = (each for each in reversed(messages) if each.topic == "orders.commands")
+    commands = (each for each in reversed(messages) if each.topic == ORDERS_COMMANDS)
     return list({each.key: each for each in commands}.values())[::-1]
 
 
-def _letter(message: Message) -> Letter:
+def _letter(message: ScriptMessage) -> Letter:
     return Letter(message.topic, message.key or b"", message.value or b"", message.headers, 1)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from aiokafka import TopicPartition
 
 from bench.loading import load
-from bench.meter import AROUND, MarkingPublishing, Meter, marked
+from bench.meter import AROUND, MarkingDelivery, Meter, marked
 from bench.traffic import Letter, Mix
 from demo.installation import Installation
 from deploy.stack import Addresses
@@ -37,7 +37,7 @@ from services.runtime.kafka.clients import make_producer
 from services.runtime.messages.records import ConsumedRecord
 from services.runtime.outbox.relay import Relay
 from services.runtime.outbox.shard_publisher import ShardPublisher
-from services.runtime.outbox.wiring import ways_of
+from services.runtime.outbox.wiring import publisher_factory
 from services.runtime.postgres.connections import Connection, create_pool
 from services.runtime.service import Service
 
@@ -167,28 +167,26 @@ async def _handle(
 
 
 async def _publish(relay: Relay, settings: Settings, meter: Meter, messages: int) -> None:
-    ways = ways_of(settings, SERVICE)
-    connection = await ways.connect("relay.lane")
-    publishing = MarkingPublishing(meter, make_producer(settings), connection, settings.topic)
-    lane = ShardPublisher(
+    factory = publisher_factory(settings, SERVICE)
+    connection = await factory.connect("relay.publisher")
+    delivery = MarkingDelivery(meter, make_producer(settings), connection, settings.topic)
+    publisher = ShardPublisher(
         range(settings.outbox_shards),
-        connect=lambda: ways.connect("relay.lane"),
-        open_publishing=lambda _: publishing,
-        published=relay._measure,
-        interrupted=relay._interrupted,
-        refused=relay._refused,
+        connect=lambda: factory.connect("relay.publisher"),
+        open_delivery=lambda _: delivery,
+        metrics=relay._publication,
         poll_seconds=None,
     )
     try:
-        await publishing.start()
-        lane.busy = lane.shards
+        await delivery.start()
+        publisher.busy = publisher.shards
         meter.begin()
-        while await lane._publish_once(connection, publishing):
+        while await publisher._publish_once(connection, delivery):
             pass
         meter.end("relay read")
         meter.end_phase("relay", messages)
     finally:
-        await publishing.abort()
+        await delivery.abort()
         connection.terminate()
 
 

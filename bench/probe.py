@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from demo.installation import Installation
 from demo.journal import make_reader, partitions_of
+from schemas.topics import ORDERS_EVENTS, ORDERS_OUTCOMES, SHIPMENTS_EVENTS
 
-OUTCOMES = "orders.outcomes"
-EVENTS = ("orders.events", "shipments.events")
+EVENTS = (ORDERS_EVENTS, SHIPMENTS_EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class Probe:
         self._consumer = make_reader(options)
         await self._consumer.start()
         self._partitions = {
-            topic: await partitions_of(options, [prefix + topic]) for topic in (OUTCOMES, *EVENTS)
+            topic: await partitions_of(options, [prefix + topic])
+            for topic in (ORDERS_OUTCOMES, *EVENTS)
         }
         if self._positions:
             self._connection = await asyncpg.connect(self._installation.database_url)
@@ -59,7 +60,7 @@ class Probe:
         row: Mapping[str, Any] = {"applied": 0, "has_rows": False}
         if self._connection and self._positions:
             row = await self._tell_positions()
-        outcomes = await self._end_of([OUTCOMES])
+        outcomes = await self._end_of([ORDERS_OUTCOMES])
         return Progress(outcomes, await self._end_of(EVENTS), row["applied"], row["has_rows"])
 
     async def _tell_positions(self) -> Mapping[str, Any]:

@@ -11,12 +11,13 @@ from pathlib import Path
 from bench import lap, stores, tape
 from bench.contenders import OURS, Contender
 from bench.lap import Lap
-from bench.probe import EVENTS, OUTCOMES
+from bench.probe import EVENTS
 from bench.running import Ground
 from bench.traffic import Mix, mix
 from demo.installation import Installation
 from demo.journal import read_all
 from deploy.stack import Addresses
+from schemas.topics import ORDERS_OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class Track:
             await installation.drop()
 
     async def _record(self, installation: Installation, mix: Mix) -> Path:
-        topics = (*EVENTS, OUTCOMES)
+        topics = (*EVENTS, ORDERS_OUTCOMES)
         told = await read_all(installation.options, installation.prefix, topics)
         sent = [
             (dict(letter.headers)["ce_id"], letter.key, letter.value)

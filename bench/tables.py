@@ -8,11 +8,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.differences import EVENTS, Records, differences
+from bench.differences import Records, differences
 from bench.lap import Lap
 from bench.latency import PERCENTILES, Latency
 from bench.parts import Part
 from bench.results import Race
+from schemas.topics import ORDERS_EVENTS
 
 KNOWN_CEILING_PER_S = 8_400
 SERVERS = ("process", "kafka", "postgres")
@@ -138,7 +139,7 @@ def records_table(records: Sequence[Records]) -> Table:
         table.add_column(name, justify="right")
     for each in records:
         for topic, count in each.records.items():
-            is_event = topic == EVENTS
+            is_event = topic == ORDERS_EVENTS
             table.add_row(
                 each.contender,
                 topic,

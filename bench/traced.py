@@ -102,14 +102,14 @@ def _stamp(stamps: _Stamps) -> None:
         stamps.end("commit")
         wake(relay)
 
-    async def read_stamped(lane: ShardPublisher, connection: Any, most: int) -> Any:
+    async def read_stamped(publisher: ShardPublisher, connection: Any, most: int) -> Any:
         began = time.perf_counter()
-        rows = await read(lane, connection, most)
+        rows = await read(publisher, connection, most)
         stamps.look(began)
         return rows
 
-    async def send_stamped(publishing: AtLeastOnce, rows: Any, *, one_by_one: bool) -> None:
-        await send(publishing, rows, one_by_one=one_by_one)
+    async def send_stamped(delivery: AtLeastOnce, rows: Any, *, one_by_one: bool) -> None:
+        await send(delivery, rows, one_by_one=one_by_one)
         stamps.sent(rows)
 
     BatchConsumer.handle = handle_stamped  # type: ignore[method-assign]

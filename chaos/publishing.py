@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
 
-from demo.script import CLAIM_ID, Message
+from demo.script import CLAIM_ID, ScriptMessage
 
 BURSTS_A_SECOND = 8
 
@@ -35,7 +35,7 @@ class Publisher:
             await self._producer.stop()
 
     async def publish(
-        self, messages: Sequence[Message], seconds: float, claims: Mapping[str, str]
+        self, messages: Sequence[ScriptMessage], seconds: float, claims: Mapping[str, str]
     ) -> None:
         """Send everything in turn, in bursts over `seconds`; `claims` are claim ids by opener."""
         assert self._producer
@@ -51,7 +51,7 @@ class Publisher:
         await asyncio.gather(*sending)
         self.sent += len(sending)
 
-    async def _send(self, message: Message) -> asyncio.Future[Any]:
+    async def _send(self, message: ScriptMessage) -> asyncio.Future[Any]:
         assert self._producer
         return await self._producer.send(
             self.prefix + message.topic,
@@ -61,7 +61,7 @@ class Publisher:
         )
 
 
-def _named(message: Message, claims: Mapping[str, str]) -> Message | None:
+def _named(message: ScriptMessage, claims: Mapping[str, str]) -> ScriptMessage | None:
     """With the claim's id put in; None for an act on a claim that never came to be."""
     if not message.claim_opened_by:
         return message

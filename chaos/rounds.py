@@ -25,6 +25,7 @@ from chaos.stage import Stage
 from chaos.strikes import Striker
 from chaos.traffic import DIARY_SHOP, Traffic
 from demo.groups import READS
+from schemas.topics import CARRIER_TRACKING
 from services.runtime.batch.items import Kind
 
 SPREAD_SECONDS = 4.0
@@ -246,7 +247,7 @@ class Campaign:
         deadline = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < deadline:
             waiting = await self.tables.waiting()
-            if not any(each.place[0] != "carrier.tracking" for each in waiting):
+            if not any(each.place[0] != CARRIER_TRACKING for each in waiting):
                 return
             await asyncio.sleep(POLL_SECONDS)
 

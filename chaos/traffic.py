@@ -15,8 +15,9 @@ from datetime import timedelta
 
 from chaos.poison import MARK
 from demo.letters import command
-from demo.script import CLAIMS, Message, Script, interleave
+from demo.script import Script, ScriptMessage, interleave
 from demo.synthetic import OPENS_AT, synthetic_script
+from schemas.topics import CLAIMS_COMMANDS
 
 BEGINS_AT = OPENS_AT + timedelta(days=30)
 """Business time of the first round: later than anything that any script tells of."""
@@ -41,7 +42,7 @@ class Diary:
     number: str
     since: int
     lines: int = 0
-    repeatable: dict[str, Message] = field(default_factory=dict)
+    repeatable: dict[str, ScriptMessage] = field(default_factory=dict)
     """What may be sent again, by city: not poison, nor what an operator ended. A refused command
     is not remembered, so that sent again it would be decided anew, and rightly."""
     cities: list[str] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Diary:
         """The order's name in messages."""
         return f"{DIARY_SHOP}/{self.number}"
 
-    def write(self, *, is_poison: bool) -> Message:
+    def write(self, *, is_poison: bool) -> ScriptMessage:
         """The next line."""
         city = f"{MARK}.{self.number}.{self.lines}" if is_poison else f"{self.number}.{self.lines}"
         message = self._message(city)
@@ -87,7 +88,7 @@ class Diary:
         self.poison = None
         self.behind = []
 
-    def _message(self, city: str) -> Message:
+    def _message(self, city: str) -> ScriptMessage:
         at = BEGINS_AT
         address = {"zip_code": "10115", "city": city, "country_code": "DE"}
         id_ = f"{self.key}#{self.lines + 1}"
@@ -108,9 +109,11 @@ class Traffic:
     has_poison: bool = True
     scripts: dict[int, Script] = field(default_factory=dict)
     diaries: list[Diary] = field(default_factory=list)
-    _due: dict[int, list[Sequence[Message]]] = field(default_factory=lambda: defaultdict(list))
+    _due: dict[int, list[Sequence[ScriptMessage]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
-    def round(self, number: int) -> list[Message]:
+    def round(self, number: int) -> list[ScriptMessage]:
         """The messages of round `number`; rounds after the last only end what is begun."""
         rng = random.Random(f"traffic/{self.seed}/{number}")
         if number <= self.rounds:
@@ -136,8 +139,8 @@ class Traffic:
         script = synthetic_script(self.seed, scale=SCALE, shop=f"shop-{number}")
         assert script.ends_at < BEGINS_AT
         self.scripts[number] = script
-        claims = [message for message in script.messages if message.topic == CLAIMS]
-        others = [message for message in script.messages if message.topic != CLAIMS]
+        claims = [message for message in script.messages if message.topic == CLAIMS_COMMANDS]
+        others = [message for message in script.messages if message.topic != CLAIMS_COMMANDS]
         mixed = interleave(others, rng)
         cut = round(len(mixed) * FIRST_PART)
         self._due[number].append(mixed[:cut])
@@ -163,7 +166,7 @@ class Traffic:
         return self.has_poison and is_drawn and bool(diary.lines) and not diary.poison
 
 
-def merge(lists: Iterable[Sequence[Message]], rng: random.Random) -> list[Message]:
+def merge(lists: Iterable[Sequence[ScriptMessage]], rng: random.Random) -> list[ScriptMessage]:
     """All lists mixed at random, each in its own order."""
     known = [list(each) for each in lists]
     turns = [at for at, each in enumerate(known) for _ in each]
@@ -172,12 +175,12 @@ def merge(lists: Iterable[Sequence[Message]], rng: random.Random) -> list[Messag
     return [next(iterators[at]) for at in turns]
 
 
-def _is_poison(message: Message) -> bool:
+def _is_poison(message: ScriptMessage) -> bool:
     """Sent again after an operator ended it, poison would only be parked again."""
     return MARK.encode() in (message.value or b"")
 
 
-def _with_repeats(messages: Sequence[Message], rng: random.Random) -> list[Message]:
+def _with_repeats(messages: Sequence[ScriptMessage], rng: random.Random) -> list[ScriptMessage]:
     """Some messages come a second time, later: as from a producer that saw no answer."""
     places = [(float(at), message) for at, message in enumerate(messages)]
     for at, message in enumerate(messages):

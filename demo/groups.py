@@ -14,11 +14,20 @@ from aiokafka.errors import KafkaError
 
 from demo.journal import make_reader, partitions_of
 from demo.watcher import Unanswered
+from schemas.topics import (
+    CARRIER_TRACKING,
+    CLAIMS_COMMANDS,
+    CLAIMS_EVENTS,
+    EVENT_TOPICS,
+    ORDERS_COMMANDS,
+    ORDERS_EVENTS,
+    SHIPMENTS_EVENTS,
+)
 
 READS: Mapping[str, tuple[str, ...]] = {
-    "orders": ("orders.commands", "carrier.tracking", "claims.events"),
-    "claims": ("orders.events", "shipments.events", "claims.commands"),
-    "analytics": ("orders.events", "shipments.events", "claims.events"),
+    "orders": (ORDERS_COMMANDS, CARRIER_TRACKING, CLAIMS_EVENTS),
+    "claims": (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_COMMANDS),
+    "analytics": EVENT_TOPICS,
 }
 PAUSE_SECONDS = 0.1
 QUIET_ROUNDS = 3

@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from demo.script import CLAIMS, COMMANDS, TRACKING, Message
+from demo.script import ScriptMessage
+from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS
 
 Body = Mapping[str, Any]
 
 
 def command(
     order: str, type_: str, body: Body, at: datetime, *, id_: str, key: str | None = None
-) -> Message:
+) -> ScriptMessage:
     """A command of a shop. `order` is `shop/number`; `key` only where it is not the order's."""
     shop = order.partition("/")[0]
-    return Message(
-        topic=COMMANDS,
+    return ScriptMessage(
+        topic=ORDERS_COMMANDS,
         key=(key or order).encode(),
         value=encode({"shop_slug": shop, **body}),
         at=at,
@@ -29,11 +30,11 @@ def command(
 
 def claim(
     order: str, type_: str, body: Body, at: datetime, *, id_: str, opened_by: str | None = None
-) -> Message:
+) -> ScriptMessage:
     """A claim command of a shop or its tracking page; `opened_by` where it is about a claim."""
     shop = order.partition("/")[0]
-    return Message(
-        topic=CLAIMS,
+    return ScriptMessage(
+        topic=CLAIMS_COMMANDS,
         key=order.encode(),
         value=encode({"shop_slug": shop, **body}),
         at=at,
@@ -45,10 +46,10 @@ def claim(
 
 def tracking(
     carrier: str, number: str, scans: Sequence[Body], at: datetime, *, id_: str
-) -> Message:
+) -> ScriptMessage:
     """A tracking message of a carrier, in our own form; free to arrive in any order."""
-    return Message(
-        topic=TRACKING,
+    return ScriptMessage(
+        topic=CARRIER_TRACKING,
         key=f"{carrier}/{number}".encode(),
         value=encode(
             {"carrier_reference": carrier, "tracking_number": number, "scans": list(scans)}

@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 
 from demo.expectation import Expectation, OrderAnswer, ParcelAnswer
 from demo.letters import Body, command, tracking
-from demo.script import Message, Script, in_time
+from demo.script import Script, ScriptMessage, in_time
+from schemas.topics import CARRIER_TRACKING
 
 SHOP = "olist"
 CARRIER = "correios"
@@ -95,7 +96,7 @@ def read_script(folder: Path, limit: int | None = None) -> Script:
         raise DataError(f"{folder / 'orders.csv'} holds no orders")
     messages = in_time(message for purchase in purchases for message in _messages(purchase))
     answers = {purchase.key: _answer(purchase) for purchase in purchases}
-    scans = sum(message.topic == "carrier.tracking" for message in messages)
+    scans = sum(message.topic == CARRIER_TRACKING for message in messages)
     return Script(folder.name, messages, Expectation(orders=answers, scans=scans))
 
 
@@ -122,7 +123,7 @@ def _read(path: Path) -> list[Row]:
         ) from None
 
 
-def _messages(purchase: Purchase) -> Iterator[Message]:
+def _messages(purchase: Purchase) -> Iterator[ScriptMessage]:
     yield _placement(purchase)
     # One order of the sample reached its carrier 24 minutes before it was bought. The shop cannot
     # have told us of a parcel before it told us of its order.
@@ -138,7 +139,7 @@ def _messages(purchase: Purchase) -> Iterator[Message]:
         yield _cancellation(purchase)
 
 
-def _placement(purchase: Purchase) -> Message:
+def _placement(purchase: Purchase) -> ScriptMessage:
     customer = purchase.customer
     placement = {
         "order_number": purchase.number,
@@ -163,7 +164,9 @@ def _placement(purchase: Purchase) -> Message:
     return command(purchase.key, "order.place", {"order": placement}, purchase.placed, id_=name)
 
 
-def _fulfilment(purchase: Purchase, number: str, items: Sequence[Row], told: datetime) -> Message:
+def _fulfilment(
+    purchase: Purchase, number: str, items: Sequence[Row], told: datetime
+) -> ScriptMessage:
     attached = {
         "tracking_number": number,
         "carrier_reference": CARRIER,
@@ -174,7 +177,7 @@ def _fulfilment(purchase: Purchase, number: str, items: Sequence[Row], told: dat
     return command(purchase.key, "order.upsert", body, told, id_=f"{number}-attached")
 
 
-def _cancellation(purchase: Purchase) -> Message:
+def _cancellation(purchase: Purchase) -> ScriptMessage:
     """The files do not say when: a minute after the last thing that happened to the order."""
     approved = _local_or_none(purchase.order["order_approved_at"])
     at = max(filter(None, (purchase.placed, approved, purchase.handed_over)))
@@ -183,7 +186,7 @@ def _cancellation(purchase: Purchase) -> Message:
     return command(purchase.key, "order.cancel", body, at, id_=f"{purchase.number}-cancelled")
 
 
-def _scan(number: str, event: str, occurred: datetime, told: datetime) -> Message:
+def _scan(number: str, event: str, occurred: datetime, told: datetime) -> ScriptMessage:
     scan: Body = {
         "event_name": event,
         "occurred_at": occurred.replace(tzinfo=None).isoformat(),

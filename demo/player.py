@@ -15,8 +15,9 @@ from aiokafka import AIOKafkaProducer
 
 from demo.facts import Fact, facts_in
 from demo.groups import Groups
-from demo.script import CLAIM_ID, CLAIMS, COMMANDS, TRACKING, Message, Script
+from demo.script import CLAIM_ID, Script, ScriptMessage
 from demo.watcher import Place, Watcher
+from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS
 from services.runtime.clock import set_clock
 
 CHUNK = 500
@@ -29,19 +30,19 @@ EXPIRY = timedelta(hours=1)
 class Pending:
     """A message whose answers are still to come."""
 
-    message: Message
+    message: ScriptMessage
     places: tuple[Place, ...]
     facts: tuple[Fact, ...] = ()
     cause: str | None = None
 
     def is_answered(self, watcher: Watcher) -> bool:
         """Whether everything the message asks for has been seen from outside."""
-        if self.places[0] in watcher.refused and self.message.topic != COMMANDS:
+        if self.places[0] in watcher.refused and self.message.topic != ORDERS_COMMANDS:
             return True
-        if self.message.topic == TRACKING:
+        if self.message.topic == CARRIER_TRACKING:
             return watcher.facts.issuperset(self.facts)
-        if self.message.topic == CLAIMS:  # Sent again while it waits, it is one item.
-            is_refused = (CLAIMS, self.cause) in watcher.refused_ids
+        if self.message.topic == CLAIMS_COMMANDS:  # Sent again while it waits, it is one item.
+            is_refused = (CLAIMS_COMMANDS, self.cause) in watcher.refused_ids
             return is_refused or self.cause in watcher.causes
         return all(watcher.is_answered(place) for place in self.places)
 
@@ -85,16 +86,16 @@ class Player:
         """As fast as it goes with the clock held still: for what comes in any order."""
         self._set_clock(script.ends_at)
         async with self._producer() as producer:
-            others = [message for message in script.messages if message.topic != CLAIMS]
+            others = [message for message in script.messages if message.topic != CLAIMS_COMMANDS]
             for start in range(0, len(others), self.chunk):
                 self.later += await self._publish(producer, others[start : start + self.chunk])
                 if self.between:
                     await self.between()
             await self._settle()
-            await self._go(producer, [m for m in script.messages if m.topic == CLAIMS])
+            await self._go(producer, [m for m in script.messages if m.topic == CLAIMS_COMMANDS])
         await self._finish(script)
 
-    async def publish(self, messages: Sequence[Message]) -> list[Pending]:
+    async def publish(self, messages: Sequence[ScriptMessage]) -> list[Pending]:
         """Only publish, as they come; the caller waits."""
         async with self._producer() as producer:
             return await self._publish(producer, messages)
@@ -102,12 +103,12 @@ class Player:
     def _producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(acks="all", enable_idempotence=True, linger_ms=2, **self.options)
 
-    async def _go(self, producer: AIOKafkaProducer, messages: Sequence[Message]) -> None:
+    async def _go(self, producer: AIOKafkaProducer, messages: Sequence[ScriptMessage]) -> None:
         """One step. Claims speak of what has happened, so they go out when the claims service
         has read everything that did.
         """
-        claims = [message for message in messages if message.topic == CLAIMS]
-        others = [message for message in messages if message.topic != CLAIMS]
+        claims = [message for message in messages if message.topic == CLAIMS_COMMANDS]
+        others = [message for message in messages if message.topic != CLAIMS_COMMANDS]
         await self._settle_all(await self._publish(producer, others))
         if claims:
             await self.groups.until_read("claims", self.deadline_seconds)
@@ -117,7 +118,7 @@ class Player:
         await self._settle_all(await self._publish(producer, self._about_claims(further)))
 
     async def _publish(
-        self, producer: AIOKafkaProducer, messages: Sequence[Message]
+        self, producer: AIOKafkaProducer, messages: Sequence[ScriptMessage]
     ) -> list[Pending]:
         sending = [
             await producer.send(
@@ -148,7 +149,7 @@ class Player:
         self.lost += [each for each in self.later if each.message.is_for_nobody]
         self.later = [each for each in self.later if not each.message.is_for_nobody]
         if is_over:
-            self.later += [each for each in self.lost if each.message.topic != TRACKING]
+            self.later += [each for each in self.lost if each.message.topic != CARRIER_TRACKING]
         await self.watcher.until(
             lambda: self._open("later") == 0, lambda: tell(self.later), self.deadline_seconds
         )
@@ -164,7 +165,7 @@ class Player:
         await self._settle(is_over=True)
         await self.groups.until_all_read(self.deadline_seconds)
 
-    def _about_claims(self, messages: Sequence[Message]) -> list[Message]:
+    def _about_claims(self, messages: Sequence[ScriptMessage]) -> list[ScriptMessage]:
         """Put in the claims' ids, which their openings have made known."""
         named = []
         for message in messages:
@@ -178,32 +179,32 @@ class Player:
         set_clock(self.clock_file, self.now)
 
 
-def waits(message: Message) -> bool:
+def waits(message: ScriptMessage) -> bool:
     """Whether nothing answers the message for now."""
     return message.is_answered_later or message.is_for_nobody
 
 
-def pending(message: Message, partition: int, offset: int) -> Pending:
+def pending(message: ScriptMessage, partition: int, offset: int) -> Pending:
     """What must be seen before a message counts as done."""
-    count = item_count(message) if message.topic == COMMANDS else 1
+    count = item_count(message) if message.topic == ORDERS_COMMANDS else 1
     return Pending(
         message=message,
         places=tuple((message.topic, partition, offset, index) for index in range(count)),
-        facts=tuple(facts_in(message.value)) if message.topic == TRACKING else (),
+        facts=tuple(facts_in(message.value)) if message.topic == CARRIER_TRACKING else (),
         cause=dict(message.headers).get("ce_id", b"").decode(),
     )
 
 
-def item_count(message: Message) -> int:
+def item_count(message: ScriptMessage) -> int:
     """How many items a command holds: a bulk command several."""
     if dict(message.headers).get("ce_type") != b"orders.fulfill_bulk":
         return 1
     return len(json.loads(message.value or b"")["items"])
 
 
-def steps(messages: Sequence[Message], step: timedelta) -> Iterator[list[Message]]:
+def steps(messages: Sequence[ScriptMessage], step: timedelta) -> Iterator[list[ScriptMessage]]:
     """Cut into goes that cover at most `step`; one instant is never cut, nor does time go back."""
-    going: list[Message] = []
+    going: list[ScriptMessage] = []
     latest: datetime | None = None
     for at, group in groupby(messages, key=lambda message: message.at):
         latest = max(at, latest or at)

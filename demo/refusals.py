@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from demo.expectation import RefusalAnswer
 from demo.letters import Body, claim, command, tracking
-from demo.script import COMMANDS, Message, for_ever
+from demo.script import ScriptMessage, for_ever
 from demo.stories import HOME, JOURNEY
 from demo.story import Story
+from schemas.topics import ORDERS_COMMANDS
 
 
 @dataclass(slots=True)
@@ -18,7 +19,7 @@ class Mistakes:
 
     found: list[RefusalAnswer] = field(default_factory=list)
 
-    def expect(self, message: Message, *reasons: str, index: int = 0) -> None:
+    def expect(self, message: ScriptMessage, *reasons: str, index: int = 0) -> None:
         """Item `index` of the message must be refused for one of the reasons."""
         id_ = dict(message.headers).get("ce_id", b"").decode()
         self.found.append(RefusalAnswer(message.topic, f"{id_}#{index}", frozenset(reasons)))
@@ -132,7 +133,7 @@ MISTAKES: tuple[Mistake, ...] = (
 )
 
 
-def unreadable(shop: str, story: Story, mistakes: Mistakes) -> Iterable[Message]:
+def unreadable(shop: str, story: Story, mistakes: Mistakes) -> Iterable[ScriptMessage]:
     """Messages of a broken sender, which belong to no order."""
     for name, type_, value, reason in (
         ("not-json", "order.upsert", b"{not json", "not_json"),
@@ -142,12 +143,12 @@ def unreadable(shop: str, story: Story, mistakes: Mistakes) -> Iterable[Message]
     ):
         headers = (("ce_id", f"{shop}-{name}".encode()), ("ce_source", b"shops/broken"))
         typed = (("ce_type", type_.encode()),) if type_ else ()
-        message = Message(COMMANDS, b"broken", value, story.now, (*headers, *typed))
+        message = ScriptMessage(ORDERS_COMMANDS, b"broken", value, story.now, (*headers, *typed))
         mistakes.expect(message, reason)
         yield message
 
 
-def for_nobody(shop: str, story: Story, mistakes: Mistakes) -> Message:
+def for_nobody(shop: str, story: Story, mistakes: Mistakes) -> ScriptMessage:
     """A command for an order that never comes: refused when its waiting time is over."""
     order = f"{shop}/NEVER-PLACED"
     body = {"id": "NEVER-PLACED", "id_type": "order_number", "reason": "misread"}

@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from demo.expectation import Expectation
+from schemas.topics import CLAIMS_COMMANDS
 
-COMMANDS = "orders.commands"
-TRACKING = "carrier.tracking"
-CLAIMS = "claims.commands"
 CLAIM_ID = "{the claim's id}"
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ScriptMessage:
     """One record to publish.
 
     `at` is business time. Messages of one `lane` keep their order in every way of playing; None
@@ -44,7 +42,7 @@ class Script:
     """What is played and what must come of it."""
 
     name: str
-    messages: tuple[Message, ...]
+    messages: tuple[ScriptMessage, ...]
     expectation: Expectation
 
     @property
@@ -62,20 +60,20 @@ class Script:
         A claim speaks of what has happened already, so it is played when everything else is done.
         """
         rng = random.Random(seed)
-        claims = [message for message in self.messages if message.topic == CLAIMS]
-        others = [message for message in self.messages if message.topic != CLAIMS]
+        claims = [message for message in self.messages if message.topic == CLAIMS_COMMANDS]
+        others = [message for message in self.messages if message.topic != CLAIMS_COMMANDS]
         mixed = (*interleave(others, rng), *interleave(claims, rng))
         return replace(self, name=f"{self.name} shuffled by {seed}", messages=mixed)
 
 
-def in_time(messages: Iterable[Message]) -> tuple[Message, ...]:
+def in_time(messages: Iterable[ScriptMessage]) -> tuple[ScriptMessage, ...]:
     """Sort by business time; equal times keep their order."""
     return tuple(sorted(messages, key=lambda message: message.at))
 
 
-def interleave(messages: Sequence[Message], rng: random.Random) -> list[Message]:
+def interleave(messages: Sequence[ScriptMessage], rng: random.Random) -> list[ScriptMessage]:
     """Mix the lanes at random, keeping the order within each."""
-    lanes: dict[object, list[Message]] = defaultdict(list)
+    lanes: dict[object, list[ScriptMessage]] = defaultdict(list)
     for position, message in enumerate(messages):
         lanes[message.lane or position].append(message)
     turns = [lane for lane, queue in lanes.items() for _ in queue]
@@ -84,17 +82,17 @@ def interleave(messages: Sequence[Message], rng: random.Random) -> list[Message]
     return [next(queues[lane]) for lane in turns]
 
 
-def repeated(messages: Sequence[Message], every: int) -> list[Message]:
+def repeated(messages: Sequence[ScriptMessage], every: int) -> list[ScriptMessage]:
     """The messages with each `every`-th sent twice, as a producer does that saw no answer."""
     copies = [[message] * (2 if at % every == 0 else 1) for at, message in enumerate(messages)]
     return [message for group in copies for message in group]
 
 
-def answered_later(message: Message) -> Message:
+def answered_later(message: ScriptMessage) -> ScriptMessage:
     """Mark a message that waits for another one."""
     return replace(message, is_answered_later=True)
 
 
-def for_ever(message: Message) -> Message:
+def for_ever(message: ScriptMessage) -> ScriptMessage:
     """Mark a message that waits for what never comes."""
     return replace(message, is_for_nobody=True)

@@ -15,7 +15,7 @@ from demo.expectation import ClaimAnswer, OrderAnswer, ParcelAnswer
 from demo.letters import Body, claim, command, tracking
 from demo.parcels import DELIVERED, PHASES, Parcel
 from demo.places import CARRIER_NUMBERS, CATALOGUE, Place
-from demo.script import CLAIM_ID, Message
+from demo.script import CLAIM_ID, ScriptMessage
 from schemas.identity import order_id
 
 
@@ -35,7 +35,7 @@ class Story:
     campaign: str | None = None
     products: list[dict[str, Any]] = field(init=False)
     parcels: list[Parcel] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    messages: list[ScriptMessage] = field(default_factory=list)
     claims: list[ClaimAnswer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -71,7 +71,9 @@ class Story:
 
     # What the shop sends.
 
-    def send(self, type_: str, body: Body, *, key: str | None = None, id_: str = "") -> Message:
+    def send(
+        self, type_: str, body: Body, *, key: str | None = None, id_: str = ""
+    ) -> ScriptMessage:
         """Publish a command of this order; `body` needs no reference."""
         name = id_ or f"{self.key}#{len(self.messages) + 1}"
         reference = {} if "order" in body and type_ == "order.place" else self.reference
@@ -193,7 +195,7 @@ class Story:
             "location": {"city": self.city, "country_code": self.place.country_code},
         }
 
-    def report(self, parcel: Parcel, *scans: Body) -> Message:
+    def report(self, parcel: Parcel, *scans: Body) -> ScriptMessage:
         """Publish scans as one message of the carrier."""
         name = f"{parcel.number}/{parcel.told}"
         message = tracking(parcel.carrier, parcel.number, scans, self.now, id_=name)

@@ -13,9 +13,10 @@ from demo.expectation import Expectation
 from demo.letters import command, tracking
 from demo.places import PLACES
 from demo.refusals import MISTAKES, Mistakes, for_nobody, unreadable
-from demo.script import TRACKING, Message, Script, for_ever, in_time
+from demo.script import Script, ScriptMessage, for_ever, in_time
 from demo.stories import HOME, LIVES, Life
 from demo.story import Story
+from schemas.topics import CARRIER_TRACKING
 
 SHOP = "demo-shop"
 OPENS_AT = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
@@ -32,7 +33,7 @@ class Shop:
     rng: random.Random
     stories: list[Story] = field(default_factory=list)
     mistakes: Mistakes = field(default_factory=Mistakes)
-    loose: list[Message] = field(default_factory=list)
+    loose: list[ScriptMessage] = field(default_factory=list)
 
     def open_story(self) -> Story:
         """A new order at some moment, not lived yet."""
@@ -113,10 +114,10 @@ def _finished(shop: Shop, seed: int) -> Script:
     return Script(f"synthetic shop, seed {seed}", messages, expectation)
 
 
-def _scans(messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
+def _scans(messages: Sequence[ScriptMessage]) -> Iterator[tuple[str, str]]:
     """Each scan once, however often it was told; what has no time is none."""
     for message in messages:
-        if message.topic == TRACKING:
+        if message.topic == CARRIER_TRACKING:
             body = json.loads(message.value or b"")
             for scan in body["scans"]:
                 if "occurred_at" in scan:

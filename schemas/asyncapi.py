@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 from schemas.commands import BulkFulfillment
 from schemas.envelope import CE_ORDERVERSION, CE_SEQUENCE, CE_TYPE, HEADERS, OUTGOING_HEADERS
 from schemas.example_files import Example, load_examples
-from schemas.model import Message
+from schemas.model import ContractModel
 from schemas.topics import CATALOGUE, EVENT_TOPICS, Topic
 
 VERSION = "1.0.0"
@@ -51,7 +51,7 @@ def message_name(topic: Topic, type_: str) -> str:
     return type_ if type_ != "item.rejected" else f"{topic.name}.item"
 
 
-def _models() -> Iterable[type[Message]]:
+def _models() -> Iterable[type[ContractModel]]:
     found = {model: None for topic in CATALOGUE for model in topic.models.values()}
     return [*found, BulkFulfillment]
 

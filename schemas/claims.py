@@ -10,7 +10,7 @@ from pydantic import Field
 
 from schemas.commands import NamesOrder
 from schemas.enums import ClaimReason, ClaimStatus, ResolutionPreference
-from schemas.model import Message, about
+from schemas.model import ContractModel, about
 from schemas.values import (
     Line,
     LongLine,
@@ -29,7 +29,7 @@ SIGNATURE = "https://evidence.example/signature.png"
 PICTURE = "https://evidence.example/1.jpg"
 
 
-class ClaimItem(Message):
+class ClaimItem(ContractModel):
     """A line the customer claims for."""
 
     sku: Annotated[Reference | None, about("Stock keeping unit", "MUG-BLUE")] = None
@@ -41,7 +41,7 @@ class ClaimItem(Message):
     ] = Field(default_factory=list)
 
 
-class ClaimCommand(Message):
+class ClaimCommand(ContractModel):
     """What every claim command says."""
 
     shop_slug: Annotated[ShopSlug, about("The shop", "demo-shop")]
@@ -110,7 +110,7 @@ CLAIM_OPEN = "claim.open"
 CLAIM_UPDATE = "claim.update"
 CLAIM_WITHDRAW = "claim.withdraw"
 
-MODELS: Mapping[str, type[Message]] = {
+MODELS: Mapping[str, type[ContractModel]] = {
     CLAIM_OPEN: ClaimOpen,
     CLAIM_UPDATE: ClaimUpdate,
     CLAIM_WITHDRAW: ClaimWithdraw,

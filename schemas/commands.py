@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from schemas.enums import IdType
-from schemas.model import Message, about, refused
+from schemas.model import ContractModel, about, refused
 from schemas.orders import (
     LINES_MAX,
     Address,
@@ -34,7 +34,7 @@ BULK_ITEMS_MAX = 1_000
 TRACKINGS_MAX = 200
 
 
-class Versioned(Message):
+class Versioned(ContractModel):
     """How old the sender's knowledge is; what is older than the order's is not applied."""
 
     source_version: Annotated[
@@ -51,7 +51,7 @@ class Command(Versioned):
     shop_slug: Annotated[ShopSlug, about("The shop", "demo-shop")]
 
 
-class NamesOrder(Message):
+class NamesOrder(ContractModel):
     """How a message names an order."""
 
     id: Annotated[Reference, about("The order, by the kind of id below", "1001")]
@@ -171,7 +171,7 @@ SHIPMENT_UPDATE = "shipment.update"
 ORDERS_FULFILL_BULK = "orders.fulfill_bulk"
 ORDER_ANALYTICS_UPSERT = "order.analytics.upsert"
 
-MODELS: Mapping[str, type[Message]] = {
+MODELS: Mapping[str, type[ContractModel]] = {
     ORDER_PLACE: OrderPlace,
     ORDER_UPSERT: OrderUpsert,
     ORDER_UPDATE: OrderUpdate,

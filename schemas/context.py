@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from schemas.model import Message, about
+from schemas.model import ContractModel, about
 from schemas.values import WholeNumber
 
 ORDER = "9d0f3a52-5d0c-5b3b-9d4e-6a6f5b6c0d11"
@@ -23,7 +23,7 @@ NUMBER = "1Z999AA10123456784"
 WHEN = "2026-03-02T18:05:00Z"
 
 
-class Eta(Message):
+class Eta(ContractModel):
     """A window of expected arrival. A day stays a day: it is the destination's."""
 
     from_: Annotated[str | None, Field(alias="from"), about("Earliest", "2026-03-04")] = None
@@ -32,7 +32,7 @@ class Eta(Message):
     model_config = ConfigDict(populate_by_name=True)
 
 
-class Tracking(Message):
+class Tracking(ContractModel):
     """A parcel as the order's `trackings` summary shows it."""
 
     shipment_id: Annotated[UUID, about("The parcel", SHIPMENT)]
@@ -72,7 +72,7 @@ class Shipment(Tracking):
     updated_at: Annotated[AwareDatetime | None, about("When it last changed", WHEN)] = None
 
 
-class Order(Message):
+class Order(ContractModel):
     """The whole order after the event."""
 
     uuid: Annotated[UUID, about("Id of the order", ORDER)]
@@ -124,7 +124,7 @@ class Order(Message):
     ] = Field(default_factory=list)
 
 
-class Customer(Message):
+class Customer(ContractModel):
     """Who ordered, as far as the order says."""
 
     external_id: Annotated[str | None, about("The shop's id of them", "cust-5")] = None
@@ -133,7 +133,7 @@ class Customer(Message):
     last_name: Annotated[str | None, about("Last name", "Example")] = None
 
 
-class Claim(Message):
+class Claim(ContractModel):
     """A claim on the order."""
 
     claim_id: Annotated[UUID, about("The claim", CLAIM)]
@@ -161,7 +161,7 @@ class Claim(Message):
     ] = None
 
 
-class Context(Message):
+class Context(ContractModel):
     """A snapshot after the event; cut when too large, then `context_truncated` is true."""
 
     order: Annotated[

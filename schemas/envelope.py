@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE_JSON = "application/json"
@@ -45,9 +46,8 @@ OUTGOING_HEADERS: Mapping[str, str] = {
 Headers = list[tuple[str, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class CloudEvent:
-    """The attributes of one message; None where the header is absent."""
+class CloudEvent(Struct, frozen=True, gc=False):
+    """The CloudEvents attributes of one message; None where the header is absent."""
 
     type: str | None = None
     source: str | None = None
@@ -58,6 +58,12 @@ class CloudEvent:
     causation_id: str | None = None
     sequence: int | None = None
     order_version: int | None = None
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace the message belongs to (W3C: version-trace-span-flags), for log entries."""
+        parts = (self.traceparent or "").split("-")
+        return parts[1] if len(parts) >= 4 else None
 
 
 def write_headers(event: CloudEvent) -> Headers:

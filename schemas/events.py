@@ -12,13 +12,13 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from schemas.context import CLAIM, NUMBER, ORDER, SHIPMENT, WHEN, Context, Eta
-from schemas.model import Message, about
+from schemas.model import ContractModel, about
 from schemas.values import WholeNumber
 
 EVENT = "1f5e8a0e-8f1c-5d9f-a0de-8a2f1a7b0c01"
 
 
-class Event(Message):
+class Event(ContractModel):
     """What every event says; the names are Karla's where Karla has one."""
 
     source: Annotated[str, about("orders, shipments or claims", "shipments")]
@@ -50,7 +50,7 @@ class Event(Message):
     ] = Field(default_factory=Context)
 
 
-class OrderEventData(Message):
+class OrderEventData(ContractModel):
     """What changed on the order."""
 
     event_id: Annotated[UUID, about("Id of the event", EVENT)]
@@ -67,7 +67,7 @@ class OrderEventData(Message):
     reason: Annotated[str | None, about("Why, for a cancellation", "customer request")] = None
 
 
-class ShipmentEventData(Message):
+class ShipmentEventData(ContractModel):
     """What happened to the parcel, and what it changed."""
 
     event_id: Annotated[UUID, about("Id of the event", EVENT)]
@@ -110,7 +110,7 @@ class ShipmentEventData(Message):
     ] = True
 
 
-class ClaimStep(Message):
+class ClaimStep(ContractModel):
     """A status the claim came to."""
 
     status: Annotated[str, about("The status", "pending")]
@@ -118,7 +118,7 @@ class ClaimStep(Message):
     reason: Annotated[str | None, about("Why", "stock checked")] = None
 
 
-class ClaimEventData(Message):
+class ClaimEventData(ContractModel):
     """The claim after the event."""
 
     claim_id: Annotated[UUID, about("The claim", CLAIM)]
@@ -217,7 +217,7 @@ class ClaimEvent(Event):
 ORDER_SNAPSHOT = "order.snapshot"
 """Not a fact but the present state: it takes no number, and nobody is to be notified of it."""
 
-ORDER_EVENTS: Mapping[str, type[Message]] = {
+ORDER_EVENTS: Mapping[str, type[ContractModel]] = {
     "order.placed": OrderEvent,
     "order.updated": OrderEvent,
     "order.partially_fulfilled": OrderEvent,
@@ -227,13 +227,13 @@ ORDER_EVENTS: Mapping[str, type[Message]] = {
     "order.analytics_updated": OrderEvent,
     ORDER_SNAPSHOT: OrderEvent,
 }
-SHIPMENT_EVENTS: Mapping[str, type[Message]] = {
+SHIPMENT_EVENTS: Mapping[str, type[ContractModel]] = {
     "shipment.fulfilled": ShipmentEvent,
     "shipment.updated": ShipmentEvent,
     "shipment.released": ShipmentEvent,
     "shipment.scanned": ShipmentEvent,
 }
-CLAIM_EVENTS: Mapping[str, type[Message]] = {
+CLAIM_EVENTS: Mapping[str, type[ContractModel]] = {
     "claim.created": ClaimEvent,
     "claim.updated": ClaimEvent,
     "claim.withdrawn": ClaimEvent,

@@ -15,7 +15,7 @@ from typing import Any
 
 from schemas import asyncapi
 from schemas.commands import ORDERS_FULFILL_BULK, BulkFulfillment
-from schemas.model import Message
+from schemas.model import ContractModel
 from schemas.topics import CATALOGUE
 
 FOLDER = Path(__file__).parent / "generated"
@@ -27,13 +27,13 @@ BULK_OWNER = {BULK_ITEM: ORDERS_FULFILL_BULK}
 """Values that have a schema of their own and lie inside a message."""
 
 
-def models() -> dict[str, type[Message]]:
+def models() -> dict[str, type[ContractModel]]:
     """Every message type, and the model of its value."""
     found = {type_: model for topic in CATALOGUE for type_, model in topic.models.items()}
     return found | {BULK_ITEM: BulkFulfillment}
 
 
-def json_schema(type_: str, model: type[Message]) -> dict[str, Any]:
+def json_schema(type_: str, model: type[ContractModel]) -> dict[str, Any]:
     """The JSON Schema of one message type."""
     schema = model.model_json_schema(mode="validation")
     return {"$schema": DIALECT, "$id": f"{BASE}/{type_}.v1.schema.json", **schema, "title": type_}

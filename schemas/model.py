@@ -20,7 +20,7 @@ def refused(message: str) -> PydanticCustomError:
     return PydanticCustomError("refused", message)
 
 
-class Message(BaseModel):
+class ContractModel(BaseModel):
     """A value of the contract. Unknown members are ignored; null means the same as absent."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, str_strip_whitespace=False)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, model_validator
 
 from schemas.enums import ProductType
-from schemas.model import Message, about, refused
+from schemas.model import ContractModel, about, refused
 from schemas.values import (
     AbsoluteMoney,
     CalendarDate,
@@ -36,14 +36,14 @@ ANALYTICS_DEPTH_MAX = 5
 ANALYTICS_CHARACTERS_MAX = 8_000
 
 
-class Image(Message):
+class Image(ContractModel):
     """A picture of a product."""
 
     src: Annotated[Url, about("Address of the picture", "https://shop.example/img/mug.png")]
     alt: Annotated[Line | None, about("Text shown instead of it", "A blue mug")] = None
 
 
-class TaxLine(Message):
+class TaxLine(ContractModel):
     """One tax on a product line."""
 
     title: Annotated[Line | None, about("Name of the tax", "VAT")] = None
@@ -54,7 +54,7 @@ class TaxLine(Message):
     )
 
 
-class BundledProduct(Message):
+class BundledProduct(ContractModel):
     """What every product line says, alone or inside a bundle."""
 
     line_id: Annotated[Reference | None, about("The shop's id of the line", "line-1")] = None
@@ -95,7 +95,7 @@ class Product(BundledProduct):
     ] = None
 
 
-class Address(Message):
+class Address(ContractModel):
     """Where something goes; every member optional."""
 
     name: Annotated[Line | None, about("Recipient", "Ada Example")] = None
@@ -118,7 +118,7 @@ class DeliveryAddress(Address):
     zip_code: Annotated[Word, Field(min_length=1), about("Postal code", "10115")]
 
 
-class OrderDiscount(Message):
+class OrderDiscount(ContractModel):
     """A discount on the order."""
 
     code: Annotated[Line, about("Code the customer used", "WELCOME10")]
@@ -129,7 +129,7 @@ class OrderDiscount(Message):
     type: Annotated[Word | None, about("How the amount is meant", "percentage")] = None
 
 
-class OrderAnalytics(Message):
+class OrderAnalytics(ContractModel):
     """What led to the order. Members of your own are kept, numbers with a point as text."""
 
     model_config = ConfigDict(extra="allow")
@@ -170,7 +170,7 @@ def _size(value: Any, depth: int) -> int:
     return len(value) if isinstance(value, str) else len(str(value))
 
 
-class OrderPlacement(Message):
+class OrderPlacement(ContractModel):
     """An order as the shop took it."""
 
     order_number: Annotated[OrderNumber, about("The shop's number of the order", "1001")]
@@ -225,7 +225,7 @@ class OrderPlacement(Message):
     ] = None
 
 
-class OrderTracking(Message):
+class OrderTracking(ContractModel):
     """A parcel handed to a carrier."""
 
     tracking_number: Annotated[TrackingNumber, about("The carrier's number", "1Z999AA10123456784")]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
-from schemas.model import Message, about
+from schemas.model import ContractModel, about
 
 APPLIED = "applied"
 NO_CHANGE = "no_change"
@@ -20,7 +20,7 @@ WHEN = "2026-03-01T09:30:06.120Z"
 ORDER = "9d0f3a52-5d0c-5b3b-9d4e-6a6f5b6c0d11"
 
 
-class OutcomeRecord(Message):
+class OutcomeRecord(ContractModel):
     """What one item of a command became. Published once it is final; waiting is not."""
 
     command_id: Annotated[
@@ -44,7 +44,7 @@ class OutcomeRecord(Message):
     decided_at: Annotated[AwareDatetime, about("When it was decided", WHEN)]
 
 
-class FieldError(Message):
+class FieldError(ContractModel):
     """One thing wrong with one field."""
 
     pointer: Annotated[
@@ -53,14 +53,14 @@ class FieldError(Message):
     message: Annotated[str, about("What is wrong, and what would be right", "Field required")]
 
 
-class OriginalValue(Message):
+class OriginalValue(ContractModel):
     """The refused value: as text if it is UTF-8, else base64."""
 
     encoding: Annotated[str, about("utf-8 or base64", "utf-8")]
     value: Annotated[str, about("The value", '{"shop_slug":"demo-shop"}')]
 
 
-class RejectedRecord(Message):
+class RejectedRecord(ContractModel):
     """Why an item was refused, where it came from, and the original."""
 
     reason: Annotated[str, about("Reason code", "invalid_fields")]

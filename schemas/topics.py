@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas import claims, commands, events, outcomes, tracking
-from schemas.model import Message
+from schemas.model import ContractModel
 
 PARTITIONS = 6
 MAX_MESSAGE_BYTES = 1_048_576
@@ -40,7 +40,7 @@ class Topic:
     key: str
     writers: tuple[str, ...]
     readers: tuple[str, ...]
-    models: Mapping[str, type[Message]]
+    models: Mapping[str, type[ContractModel]]
     retention_ms: int
     personal_data: bool
     partitions: int = PARTITIONS
@@ -58,7 +58,7 @@ class Topic:
         return not set(self.writers) <= {"orders", "claims", "analytics"}
 
 
-_REJECTED: Mapping[str, type[Message]] = {outcomes.ITEM_REJECTED: outcomes.RejectedRecord}
+_REJECTED: Mapping[str, type[ContractModel]] = {outcomes.ITEM_REJECTED: outcomes.RejectedRecord}
 
 
 def _rejected(name: str, writer: str, refused: str, *senders: str) -> Topic:

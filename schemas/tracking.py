@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import ConfigDict, Field, model_validator
 
 from schemas.enums import Direction, PickupType, Precision
-from schemas.model import Message, about, refused
+from schemas.model import ContractModel, about, refused
 from schemas.values import (
     Attempt,
     CarrierReference,
@@ -30,7 +30,7 @@ from schemas.values import (
 SCANS_MAX = 500
 
 
-class Location(Message):
+class Location(ContractModel):
     """Where a scan was made, as far as the carrier says."""
 
     city: Annotated[Line | None, about("Town or depot", "Leipzig")] = None
@@ -41,7 +41,7 @@ class Location(Message):
     longitude: Annotated[Longitude | None, about("Longitude", 12.37, unit="degrees east")] = None
 
 
-class EtaWindow(Message):
+class EtaWindow(ContractModel):
     """When the parcel is expected. A day is the destination's day, never midnight UTC."""
 
     from_: Annotated[
@@ -59,7 +59,7 @@ class EtaWindow(Message):
         return self
 
 
-class Pickup(Message):
+class Pickup(ContractModel):
     """Where the parcel waits for its customer."""
 
     type: Annotated[PickupType, about("Kind of place", "shop")] = PickupType.UNKNOWN
@@ -70,14 +70,14 @@ class Pickup(Message):
     date_to: Annotated[DayOrTimestamp | None, about("Kept until", "2026-03-11")] = None
 
 
-class Proof(Message):
+class Proof(ContractModel):
     """Proof of delivery."""
 
     signed_by: Annotated[Line | None, about("Who signed", "A. Example")] = None
     image_url: Annotated[Url | None, about("Picture", "https://carrier.example/pod/1.jpg")] = None
 
 
-class Scan(Message):
+class Scan(ContractModel):
     """One thing a carrier saw. Its identity: scan_id, else carrier, number, code and instant."""
 
     scan_id: Annotated[Reference | None, about("The carrier's id of the scan", "sc-1")] = None
@@ -114,7 +114,7 @@ class Scan(Message):
         return self
 
 
-class TrackingReport(Message):
+class TrackingReport(ContractModel):
     """`tracking.reported`: scans of one parcel; sending its whole history again is fine."""
 
     carrier_reference: Annotated[CarrierReference | None, about("Carrier key", "ups")] = None
@@ -152,4 +152,4 @@ def _day(value: date | datetime) -> date:
 
 TRACKING_REPORTED = "tracking.reported"
 
-MODELS: Mapping[str, type[Message]] = {TRACKING_REPORTED: TrackingReport}
+MODELS: Mapping[str, type[ContractModel]] = {TRACKING_REPORTED: TrackingReport}

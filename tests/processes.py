@@ -18,10 +18,11 @@ from demo.installation import Installation, installation_of
 from demo.performance import ailments, differing_totals, report, stage
 from demo.player import Pending, Player, tell, waits
 from demo.replicas import Replica, replicas, start_all, stop_all
-from demo.script import CLAIMS, Message, Script
+from demo.script import Script, ScriptMessage
 from demo.verdict import differences
 from demo.watcher import Watcher
 from deploy.stack import Addresses
+from schemas.topics import CLAIMS_COMMANDS
 from services.runtime.clock import set_clock
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -54,16 +55,18 @@ class System:
         """The replicas of one service."""
         return [replica for replica in self.replicas if replica.service == service]
 
-    async def send(self, *messages: Message) -> list[Pending]:
+    async def send(self, *messages: ScriptMessage) -> list[Pending]:
         """Publish messages in one go and wait until each that does not wait itself is answered."""
         pending = await self.player.publish(messages)
         await self.answered([each for each in pending if not waits(each.message)])
         return pending
 
-    async def send_early(self, *messages: Message) -> list[Pending]:
+    async def send_early(self, *messages: ScriptMessage) -> list[Pending]:
         """Publish what must wait, and see that it was read and nothing answered it."""
         pending = await self.player.publish(messages)
-        for service in {"claims" if message.topic == CLAIMS else "orders" for message in messages}:
+        for service in {
+            "claims" if message.topic == CLAIMS_COMMANDS else "orders" for message in messages
+        }:
             await self.groups.until_read(service, ANSWER_SECONDS)
         assert not any(each.is_answered(self.watcher) for each in pending)
         return pending

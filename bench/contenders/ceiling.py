@@ -19,8 +19,9 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 from bench.tape import Consequence, Tape, load
+from schemas.topics import CARRIER_TRACKING, ORDERS_COMMANDS
 
-TOPICS = ("orders.commands", "carrier.tracking")
+TOPICS = (ORDERS_COMMANDS, CARRIER_TRACKING)
 BATCH_RECORDS = 1_000
 RELAY_ROWS = 8
 MEBIBYTE = 1024 * 1024

@@ -17,7 +17,7 @@ from schemas.commands import OrderUpsert
 from schemas.context import Context, Order, Tracking
 from schemas.envelope import CloudEvent, rfc3339, write_headers
 from schemas.events import OrderEvent, OrderEventData
-from schemas.model import Message
+from schemas.model import ContractModel
 from schemas.orders import OrderTracking
 from schemas.outcomes import APPLIED, COMMAND_DECIDED, NO_CHANGE, REJECTED, OutcomeRecord
 from schemas.topics import ORDERS_COMMANDS, ORDERS_EVENTS, ORDERS_OUTCOMES
@@ -55,7 +55,7 @@ class Letter:
 
     topic: str
     key: bytes
-    body: Message
+    body: ContractModel
     envelope: CloudEvent
 
     @property

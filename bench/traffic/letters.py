@@ -10,9 +10,7 @@ from typing import Any
 import orjson
 
 from schemas.envelope import CloudEvent, rfc3339, write_headers
-
-COMMANDS = "orders.commands"
-TRACKING = "carrier.tracking"
+from schemas.topics import CARRIER_TRACKING, ORDERS_COMMANDS
 
 Json = dict[str, Any]
 
@@ -45,14 +43,14 @@ def command(
 ) -> Letter:
     """A command of a shop; `key` is `shop/...`, `id_` is unique among the shop's."""
     source = f"shops/{key.partition('/')[0]}"
-    return _letter(COMMANDS, key, (type_, source, id_), body, at, items)
+    return _letter(ORDERS_COMMANDS, key, (type_, source, id_), body, at, items)
 
 
 def report(carrier: str, number: str, scans: list[Json], at: datetime, *, id_: str) -> Letter:
     """Scans of one parcel in our own form; `id_` is unique among the carrier's."""
     body = {"carrier_reference": carrier, "tracking_number": number, "scans": scans}
     named = ("tracking.reported", f"carriers/{carrier}", id_)
-    return _letter(TRACKING, f"{carrier}/{number}", named, body, at, 0)
+    return _letter(CARRIER_TRACKING, f"{carrier}/{number}", named, body, at, 0)
 
 
 def _letter(

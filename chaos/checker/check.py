@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from chaos.checker import torn
 from chaos.checker.findings import DUPLICATED, LOST, TORN
-from chaos.checker.ledger import COMMANDS, INCOMING, TRACKING, Ledger, Place
+from chaos.checker.ledger import INCOMING, Ledger, Place
 from chaos.checker.tables import Kept, Tables
 from demo.facts import facts_in
+from schemas.topics import CARRIER_TRACKING, ORDERS_COMMANDS
 
 
 async def check(ledger: Ledger, tables: Tables, *, everything: bool = False) -> None:
@@ -43,7 +44,7 @@ def _endings(
 
 def _is_repeat_of_kept(place: Place, id_: str, ledger: Ledger, kept: Counter[Place]) -> bool:
     """A claim command sent again while the first waits is one item with it."""
-    if place[0] == COMMANDS:
+    if place[0] == ORDERS_COMMANDS:
         return False
     return any(at in kept for at, other in ledger.claim_items.items() if other == id_)
 
@@ -55,7 +56,7 @@ def _scans(
     kept = {
         fact
         for each in (*waiting, *parked)
-        if each.place[0] == TRACKING
+        if each.place[0] == CARRIER_TRACKING
         for fact in facts_in(each.value)
     }
     for fact, place in ledger.scans.items():

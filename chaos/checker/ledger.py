@@ -11,15 +11,16 @@ from chaos.checker.findings import DUPLICATED, GAP, REORDERED, Findings
 from demo.audit import items_in
 from demo.facts import Fact, facts_in, instant, plain_number
 from demo.journal import Entry
+from schemas.topics import (
+    CARRIER_TRACKING,
+    CLAIMS_COMMANDS,
+    CLAIMS_EVENTS,
+    ORDERS_COMMANDS,
+    ORDERS_EVENTS,
+    ORDERS_OUTCOMES,
+)
 
-COMMANDS = "orders.commands"
-TRACKING = "carrier.tracking"
-CLAIMS = "claims.commands"
-OUTCOMES = "orders.outcomes"
-ORDER_EVENTS = "orders.events"
-SHIPMENT_EVENTS = "shipments.events"
-CLAIM_EVENTS = "claims.events"
-INCOMING = (COMMANDS, TRACKING, CLAIMS)
+INCOMING = (ORDERS_COMMANDS, CARRIER_TRACKING, CLAIMS_COMMANDS)
 
 Place = tuple[str, int, int, int]
 """Topic, partition, offset, index: one item of one message."""
@@ -92,7 +93,7 @@ class Ledger:
         self.records += 1
         if entry.topic in INCOMING:
             self._take_incoming(entry)
-        elif entry.topic == OUTCOMES:
+        elif entry.topic == ORDERS_OUTCOMES:
             self._take_answer(entry, self.outcomes, "outcome")
         elif entry.topic.endswith(".rejected"):
             self._take_answer(entry, self.refused, "reason")
@@ -105,11 +106,11 @@ class Ledger:
     def _take_incoming(self, entry: Entry) -> None:
         self.incoming += 1
         at = (entry.topic, entry.partition, entry.offset)
-        if entry.topic == COMMANDS:
+        if entry.topic == ORDERS_COMMANDS:
             for index in range(items_in(entry)):
                 if (place := (*at, index)) not in self.outcomes:
                     self.items[place] = entry.id
-        elif entry.topic == CLAIMS:
+        elif entry.topic == CLAIMS_COMMANDS:
             if entry.id not in self.answered:
                 self.claim_items[(*at, 0)] = entry.id
         else:
@@ -139,7 +140,7 @@ class Ledger:
         place = (body["topic"], body["partition"], body["offset"], body["index"])
         id_ = body.get("ce_id") or ""
         self.refusals[(body["topic"], f"{id_}#{body['index']}")].add(body["reason"])
-        if body["topic"] == CLAIMS:
+        if body["topic"] == CLAIMS_COMMANDS:
             self.claim_items.pop(place, None)
             self._answer_claim(id_)
 
@@ -173,7 +174,7 @@ class Ledger:
         telling.last[topic] = max(last, sequence)
         if telling.partitions.setdefault(topic, entry.partition) != entry.partition:
             self.findings.add(REORDERED, order, f"{topic}: lies on two partitions")
-        if topic == CLAIM_EVENTS:  # Their version is the order's as claims knew it: no counter.
+        if topic == CLAIMS_EVENTS:  # Their version is the order's as claims knew it: no counter.
             return
         if version <= telling.last_version[topic] and sequence > last:
             before = telling.last_version[topic]
@@ -192,7 +193,7 @@ class Ledger:
     def _remember(self, entry: Entry, telling: Telling, version: int) -> None:
         body = entry.body
         data = body["event_data"]
-        if entry.topic == CLAIM_EVENTS:
+        if entry.topic == CLAIMS_EVENTS:
             self._remember_claim(entry, data)
             return
         if version == telling.version:
@@ -200,7 +201,7 @@ class Ledger:
             for shipment in body["context"]["shipments"]:
                 if shipment.get("tracking_number"):
                     self.shipments[plain_number(shipment["tracking_number"])] = shipment
-        if entry.topic == ORDER_EVENTS:
+        if entry.topic == ORDERS_EVENTS:
             order = body["context"].get("order") or {}
             telling.cities[version] = (order.get("address") or {}).get("city")
         number = plain_number(data.get("tracking_number") or "")

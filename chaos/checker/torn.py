@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from chaos.checker import tables as sources
 from chaos.checker.findings import TORN
-from chaos.checker.ledger import CLAIM_EVENTS, ORDER_EVENTS, SHIPMENT_EVENTS, Ledger
+from chaos.checker.ledger import Ledger
 from chaos.checker.tables import Tables, document
+from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS, SHIPMENTS_EVENTS
 
 
 async def compare(ledger: Ledger, tables: Tables, orders: Collection[str] | None) -> None:
@@ -29,10 +30,10 @@ async def _orders(
         address = (body["placement"].get("address") or {}).get("city")
         pairs = {
             "version": (row["version"], telling.version),
-            "events on orders.events": (body["order_sequence"], telling.last[ORDER_EVENTS]),
+            "events on orders.events": (body["order_sequence"], telling.last[ORDERS_EVENTS]),
             "events on shipments.events": (
                 body["shipment_sequence"],
-                telling.last[SHIPMENT_EVENTS],
+                telling.last[SHIPMENTS_EVENTS],
             ),
             "status": (body["status"], shown.get("status")),
             "city": (address, (shown.get("address") or {}).get("city")),
@@ -51,7 +52,7 @@ async def _copies(
         telling, row = ledger.orders[order], stored.get(order, {})
         pairs = {
             "version": (row.get("order_version", 0), telling.version),
-            "events on claims.events": (row.get("claim_sequence", 0), telling.last[CLAIM_EVENTS]),
+            "events on claims.events": (row.get("claim_sequence", 0), telling.last[CLAIMS_EVENTS]),
         }
         _unequal(ledger, order, "claims.order_copy", pairs)
 

@@ -71,10 +71,10 @@ def cursor_relay() -> None:
         return deleted
 
     def make_publish(publish: Callable[..., Any]) -> Any:
-        async def published(self: Any, connection: Any, publishing: Any) -> bool:
+        async def published(self: Any, connection: Any, delivery: Any) -> bool:
             for shard in self.busy & cursors.keys():
                 await connection.execute(FORGET, shard, cursors[shard])
-            return bool(await publish(self, connection, publishing))
+            return bool(await publish(self, connection, delivery))
 
         return published
 
@@ -121,4 +121,4 @@ def marker_not_asked() -> None:
 
         return recalled
 
-    patch(f"{_PUBLISHING}:ExactlyOnce._recall", make)
+    patch(f"{_PUBLISHING}:ExactlyOnce._read_marker", make)

@@ -18,11 +18,10 @@ from orderflow.console.terminal import (
     run,
 )
 from services.runtime.config.settings import SERVICES, Settings
-from services.runtime.messages.headers import Unreadable, read_headers
+from services.runtime.messages.headers import PackedDataUnreadable, read_headers
 from services.runtime.operations import audit
 from services.runtime.operations.audit import Act
-from services.runtime.outbox.rows import OutboxRow, read_rows
-from services.runtime.outbox.unpacking import SQL_FILE, unpack_one
+from services.runtime.outbox.rows import SQL_FILE, OutboxRow, read_rows, unpack_one
 from services.runtime.postgres.queries import load
 
 SQL = load(SQL_FILE)
@@ -101,7 +100,7 @@ async def _unpack(settings: Settings, service: str, shard: int, row: int, act: A
     async with opened(settings, service) as connection, connection.transaction():
         try:
             is_done = await unpack_one(connection, shard, row)
-        except Unreadable as error:
+        except PackedDataUnreadable as error:
             raise CommandError(f"row {row} of shard {shard} cannot be read: {error}") from None
         if is_done:
             await audit.write(connection, [act])
@@ -143,7 +142,7 @@ def _as_json(row: OutboxRow) -> dict[str, Any]:
 def _headers(packed: bytes) -> list[tuple[str, str]]:
     try:
         return [(name, value.decode("utf-8", "replace")) for name, value in read_headers(packed)]
-    except Unreadable as error:
+    except PackedDataUnreadable as error:
         return [("cannot be read", str(error))]
 
 

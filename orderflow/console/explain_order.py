@@ -20,10 +20,10 @@ from services.orders.domain.model.references import (
 )
 from services.orders.domain.tracking.explanation import Verdict
 from services.orders.domain.tracking.explanation import explain as verdicts_on
-from services.runtime.messages.headers import Unreadable
+from services.runtime.messages.headers import PackedDataUnreadable
 from services.runtime.outbox.outbox import SQL as OUTBOX_SQL
 from services.runtime.outbox.outbox import shard_of
-from services.runtime.outbox.packing import unpack
+from services.runtime.outbox.rows import unpack
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "explain_order.sql")
@@ -81,7 +81,7 @@ async def _unpublished(connection: asyncpg.Connection, order_id: str) -> int:
 def _may_hold(row: asyncpg.Record, key: bytes) -> bool:
     try:
         return key in unpack(row["packed"], row["records"], row["unpacked_bytes"]).keys
-    except Unreadable:
+    except PackedDataUnreadable:
         return True
 
 

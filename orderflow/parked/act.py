@@ -231,8 +231,8 @@ def apply_of(service: str, settings: Settings) -> ApplyBatch:
 async def _share_the_shards(connection: Connection, service: str, count: int) -> None:
     """Check the number of shards first: a wrong one would look like a failure of the items."""
     try:
-        await shard_count.share(connection, service, count)
-    except shard_count.ShardsDiffer as error:
+        await shard_count.hold(connection, service, count)
+    except shard_count.ShardCountDiffers as error:
         raise CommandError(f"this is not the setting that {service} runs with: {error}") from None
 
 

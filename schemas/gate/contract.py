@@ -14,7 +14,7 @@ from uuid import UUID
 
 from schemas import asyncapi, generate, identity, outcomes
 from schemas.example_files import Example, load_examples
-from schemas.model import Message
+from schemas.model import ContractModel
 from schemas.topics import CATALOGUE, Topic
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "contract"
@@ -47,7 +47,7 @@ def today() -> Contract:
     return Contract(schemas, load_examples(), surface())
 
 
-def models() -> Mapping[str, type[Message]]:
+def models() -> Mapping[str, type[ContractModel]]:
     """The model of each message type."""
     return generate.models()
 

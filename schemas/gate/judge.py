@@ -16,10 +16,10 @@ from schemas.gate.containment import Finding, breaches
 from schemas.gate.contract import Contract
 from schemas.gate.releases import Release
 from schemas.generate import BULK_ITEM, BULK_OWNER
-from schemas.model import Message
+from schemas.model import ContractModel
 
 SHOWN_MAX = 120
-Models = Mapping[str, type[Message]]
+Models = Mapping[str, type[ContractModel]]
 
 
 def judge(release: Release, today: Contract, models: Models) -> list[Break]:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from schemas.example_files import Example
 from schemas.gate.contract import Contract
-from schemas.model import Message
+from schemas.model import ContractModel
 
 Step = str | int
 ABSENT = "(absent)"
@@ -53,7 +53,7 @@ class Probe:
         return "".join(f"/{step}" for step in self.at)
 
 
-def lines(contract: Contract, models: Mapping[str, type[Message]]) -> str:
+def lines(contract: Contract, models: Mapping[str, type[ContractModel]]) -> str:
     """Probes of every example, one a line, of those values that the models take."""
     told: dict[str, str] = {}
     for example in contract.examples:
@@ -72,7 +72,7 @@ def read(path: Path) -> tuple[Probe, ...]:
     return tuple(Probe(t, case, tuple(at), value, r) for t, case, at, value, r in found)
 
 
-def reading(model: type[Message], value: Any, at: Sequence[Step]) -> Any:
+def reading(model: type[ContractModel], value: Any, at: Sequence[Step]) -> Any:
     """What the model reads at a place; members that were not sent are left out.
 
     Raises:
@@ -86,7 +86,7 @@ def reading(model: type[Message], value: Any, at: Sequence[Step]) -> Any:
         return ABSENT
 
 
-def _made(example: Example, model: type[Message], *, varied: bool) -> Iterator[Probe]:
+def _made(example: Example, model: type[ContractModel], *, varied: bool) -> Iterator[Probe]:
     """Probes of an example; what we publish ourselves is never anything but what we publish."""
     for at, value in _places(example.value, ()):
         if not varied and isinstance(value, dict | list):

@@ -28,7 +28,7 @@ from services.runtime.outbox.outbox import Outbox
 from services.runtime.parking.gate import ParkingGate
 from services.runtime.parking.queue import Queue
 from services.runtime.rejections import Rejection
-from services.runtime.twins import count_roads
+from services.runtime.twins import count_decoded
 
 SERVICE = "analytics"
 SOURCE = "orderflow/analytics"
@@ -46,7 +46,7 @@ class EventBatches:
         """Merge the news of a batch into the facts, in the caller's transaction."""
         started = time.perf_counter()
         intake = read_batch(batch)
-        count_roads(READERS, self._metrics, SERVICE)
+        count_decoded(READERS, self._metrics, SERVICE)
         self._observe("decode", time.perf_counter() - started)
         gate = await self._queue.open_gate(connection, batch, intake.parking_keys)
         events, refused = _pass(intake, gate)

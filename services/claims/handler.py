@@ -33,7 +33,7 @@ from services.runtime.outbox.outbox import Outbox, Outgoing
 from services.runtime.parking.queue import Queue
 from services.runtime.postgres.connections import Connection
 from services.runtime.rejections import Rejection
-from services.runtime.twins import count_roads
+from services.runtime.twins import count_decoded
 from services.runtime.waiting import store as waiting
 from services.runtime.waiting.store import Waiting
 
@@ -61,7 +61,7 @@ class ClaimBatches:
         for part in _parts(batch):
             started = time.perf_counter()
             intake = read(part, self._senders)
-            count_roads(READERS, self._metrics, SERVICE)
+            count_decoded(READERS, self._metrics, SERVICE)
             self._observe("decode", started)
             await self._work(connection, intake, part)
             if not part.is_trial:

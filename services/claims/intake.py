@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from schemas.envelope import CloudEvent
 from schemas.topics import CLAIMS_COMMANDS
 from services.claims.domain.commands import Command, OpenClaim
 from services.claims.domain.ids import Uuid
@@ -29,7 +30,6 @@ from services.runtime.config.allowed_sources import (
     AllowedSources,
 )
 from services.runtime.messages.records import (
-    Envelope,
     FieldError,
     Malformed,
     Original,
@@ -44,7 +44,7 @@ class Task:
     """One command item to decide: from the batch, or one that waited until now."""
 
     original: Original
-    envelope: Envelope
+    envelope: CloudEvent
     command: Command
     waits_for: str | None = None
     """The key it has waited for; None for an item of the batch."""
@@ -199,7 +199,7 @@ def _put(intake: Intake, record: Original, senders: AllowedSources) -> None:
         intake.without_news.append(ItemRef(record.coordinates, 0))
 
 
-def _admit(envelope: Envelope, command: Command, senders: AllowedSources) -> None:
+def _admit(envelope: CloudEvent, command: Command, senders: AllowedSources) -> None:
     """Check the sender before anything is locked, so that a refused command touches nothing.
 
     Raises:

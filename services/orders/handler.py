@@ -55,7 +55,7 @@ from services.runtime.outbox.outbox import Outbox, Outgoing
 from services.runtime.parking.gate import ParkingGate
 from services.runtime.parking.queue import Queue
 from services.runtime.postgres.queries import load
-from services.runtime.twins import count_roads
+from services.runtime.twins import count_decoded
 from services.runtime.waiting import store as waiting
 from services.runtime.waiting.store import Waiting
 
@@ -93,7 +93,7 @@ class OrdersBatch:
         """Decide every item of the batch and write what follows, stage by stage."""
         watch = _StopWatch(self._metrics)
         entries = [*read_retried(batch, self._senders), *read_records(batch, self._senders)]
-        count_roads(READERS, self._metrics, SERVICE)
+        count_decoded(READERS, self._metrics, SERVICE)
         watch.lap("decode")
         loaded = await self._read(connection, entries, batch)
         watch.lap("read")

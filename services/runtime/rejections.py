@@ -13,13 +13,14 @@ from typing import Any
 import orjson
 from asyncpg import Connection
 
+from schemas.envelope import CloudEvent
 from schemas.outcomes import ITEM_REJECTED
+from schemas.topics import CARRIER_TRACKING, CARRIER_TRACKING_REJECTED
 from services.runtime.messages.headers import headers_by_place, pack_headers
 from services.runtime.messages.json_codec import encode_json
 from services.runtime.messages.records import (
     KEY_MAX_BYTES,
     Coordinates,
-    Envelope,
     FieldError,
     Original,
     item_id,
@@ -43,7 +44,7 @@ class Rejection:
 
     original: Original
     index: int
-    envelope: Envelope
+    envelope: CloudEvent
     reason: str
     detail: str
     errors: tuple[FieldError, ...] = ()
@@ -69,8 +70,8 @@ async def save(
 
 def rejected_topic(topic: str, service: str) -> str:
     """The topic for refusals of a topic: its own for carriers' scans, else the service's."""
-    if topic == "carrier.tracking":
-        return "carrier.tracking.rejected"
+    if topic == CARRIER_TRACKING:
+        return CARRIER_TRACKING_REJECTED
     return f"{service}.rejected"
 
 

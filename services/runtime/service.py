@@ -24,7 +24,7 @@ from services.runtime.observability.health import Check, CheckResult
 from services.runtime.observability.metrics import Metrics, process_metrics
 from services.runtime.outbox import shard_count
 from services.runtime.outbox.relay import Relay
-from services.runtime.outbox.wiring import ways_of
+from services.runtime.outbox.wiring import publisher_factory
 from services.runtime.parking.retry_loop import RetryLoop
 from services.runtime.partitions.assignment import Assignment
 from services.runtime.partitions.circuit_breaker import limits_of
@@ -151,7 +151,7 @@ class Service:
         assert self._pool is not None
         async with self._pool.acquire() as connection:
             await migrate.check(connection, self.name)
-            await shard_count.agree(connection, self.name, self._settings.outbox_shards)
+            await shard_count.ensure(connection, self.name, self._settings.outbox_shards)
 
     # Parts.
 
@@ -163,7 +163,7 @@ class Service:
             service=self.name,
             shards=self._settings.outbox_shards,
             poll_seconds=self._settings.relay_poll_seconds,
-            ways=ways_of(self._settings, self.name),
+            factory=publisher_factory(self._settings, self.name),
             metrics=self.metrics,
             now=self._wall.now,
         )

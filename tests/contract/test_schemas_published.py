@@ -21,7 +21,7 @@ from schemas.envelope import read_headers
 from schemas.example_files import Example, load_examples
 from schemas.gate import releases
 from schemas.generate import json_schema
-from schemas.model import Message
+from schemas.model import ContractModel
 from schemas.outcomes import REJECTED
 from schemas.topics import TOPICS
 from services.analytics import messages as analytics_messages
@@ -176,7 +176,7 @@ def test_every_published_member_is_in_the_contract(records) -> None:
     assert sorted(untold) == []
 
 
-def _untold(model: type[Message], value: dict[str, Any], at: str) -> Iterator[str]:
+def _untold(model: type[ContractModel], value: dict[str, Any], at: str) -> Iterator[str]:
     """The members of a value that its model does not name; free objects are not looked into."""
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     for name, member in value.items():
@@ -189,7 +189,7 @@ def _untold(model: type[Message], value: dict[str, Any], at: str) -> Iterator[st
                 yield from _untold(inner, each, f"{at}.{name}")
 
 
-def _model_in(annotation: Any) -> type[Message] | None:
+def _model_in(annotation: Any) -> type[ContractModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((m for a in get_args(annotation) if (m := _model_in(a)) is not None), None)

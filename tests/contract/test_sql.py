@@ -24,7 +24,7 @@ async def test_every_statement_is_valid_in_its_schema_for_its_role(database_url,
         if file.name in OF_THE_OWNER:
             continue
         for statement in load(file).values():
-            await connection.prepare(statement.replace("{part}", "outbox_0"))
+            await connection.prepare(statement.replace("{segment}", "outbox_0"))
     await connection.close()
 
 

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from demo.audit import EVENTS
 from demo.journal import Entry, read_all
 from demo.script import Script
-from schemas.topics import CATALOGUE
+from schemas.topics import CATALOGUE, EVENT_TOPICS
 from tests.processes import ANSWER_SECONDS, System
 
 WHY = ("--why", "tried by a test", "--by", "test")
@@ -103,7 +102,7 @@ class Subscriber:
 
     def follow(self, journal: Mapping[str, Sequence[Entry]]) -> None:
         """Read the topics one after the other: no order is promised between them."""
-        for topic in EVENTS:
+        for topic in EVENT_TOPICS:
             marks: dict[str, int] = {}
             for entry in sorted(journal[topic], key=lambda each: (each.partition, each.offset)):
                 event = entry.body

@@ -10,7 +10,7 @@ import pytest
 
 from demo.letters import command
 from demo.replicas import Replica
-from demo.script import Message
+from demo.script import ScriptMessage
 from deploy.stack import Addresses
 from tests.processes import ANSWER_SECONDS, NOON, System, running
 
@@ -27,13 +27,13 @@ QUICK = {
 }
 
 
-def place(number: str, email: str = "a@mail.example") -> Message:
+def place(number: str, email: str = "a@mail.example") -> ScriptMessage:
     placement = {"order_number": number, "address": {"zip_code": "1"}, "email_id": email}
     body = {"order": placement}
     return command(f"shop/{number}", "order.place", body, NOON, id_=f"place-{number}")
 
 
-def cancel(number: str, reason: str = "late") -> Message:
+def cancel(number: str, reason: str = "late") -> ScriptMessage:
     body = {"id": number, "reason": reason}
     return command(f"shop/{number}", "order.cancel", body, NOON, id_=f"cancel-{number}-{reason}")
 

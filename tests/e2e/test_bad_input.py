@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from demo.letters import claim, command, tracking
 from demo.player import Pending
-from demo.script import Message
+from demo.script import ScriptMessage
 from deploy.stack import Addresses
 from tests.processes import NOON, System, running
 
@@ -111,7 +111,7 @@ BAD = {
 }
 
 
-def bad_message(name: str, bad: Bad) -> Message:
+def bad_message(name: str, bad: Bad) -> ScriptMessage:
     sample = command(KEY, bad.type, {}, NOON, id_=f"bad {name}")
     headers = dict(sample.headers) | dict([bad.header] if bad.header else [])
     if not bad.type:
@@ -119,7 +119,7 @@ def bad_message(name: str, bad: Bad) -> Message:
     return replace(sample, value=bad.value, headers=tuple(headers.items()))
 
 
-def good_message(number: int) -> Message:
+def good_message(number: int) -> ScriptMessage:
     placement = {"order_number": f"G{number}", "address": ADDRESS}
     body = {"order": placement}
     return command(f"{SHOP}/G{number}", "order.place", body, NOON, id_=f"good-{number}", key=KEY)

@@ -8,14 +8,15 @@ import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from demo.audit import EVENTS, judge
+from demo.audit import judge
 from demo.letters import command
 from demo.performance import differing_totals, report
 from demo.replicas import start_all, stop_all
-from demo.script import Message, Script
+from demo.script import Script, ScriptMessage
 from demo.synthetic import synthetic_script
 from demo.verdict import differences
 from deploy.stack import Addresses
+from schemas.topics import EVENT_TOPICS
 from tests.e2e.aftermath import (
     WHY,
     Journal,
@@ -148,7 +149,7 @@ async def until_stopped(system: System) -> list[tuple[str, int]]:
             await asyncio.sleep(0.1)
 
 
-def place(number: str) -> Message:
+def place(number: str) -> ScriptMessage:
     order = {"order_number": number, "address": {"zip_code": "1"}}
     return command(f"shop/{number}", "order.place", {"order": order}, NOON, id_=f"place-{number}")
 
@@ -157,10 +158,10 @@ async def judge_subscriber(system: System, told: Journal, journal: Journal) -> N
     """It acted once on every fact, and has each order as the database has it."""
     outside = Subscriber()
     outside.follow(journal)
-    facts = {entry.id for topic in EVENTS for entry in facts_alone(journal)[topic]}
+    facts = {entry.id for topic in EVENT_TOPICS for entry in facts_alone(journal)[topic]}
     assert len(outside.done) == len(set(outside.done))
     assert set(outside.done) == facts
-    before = {entry.id for topic in EVENTS for entry in told[topic]}
+    before = {entry.id for topic in EVENT_TOPICS for entry in told[topic]}
     assert before <= facts
     rows = await system.ask(
         "SELECT order_id, version FROM orders.shop_order WHERE document IS NOT NULL"

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from demo.facts import plain_number
 from demo.letters import claim, command, tracking
-from demo.script import Message
+from demo.script import ScriptMessage
 from deploy.stack import Addresses
 from tests.processes import NOON, System, running
 
@@ -31,26 +31,26 @@ async def system(
         yield system
 
 
-def place(number: str, **fields: Any) -> Message:
+def place(number: str, **fields: Any) -> ScriptMessage:
     placement = {"order_number": number, "address": ADDRESS, "products": [LINE], **fields}
     return _send(number, "order.place", {"order": placement}, "place")
 
 
-def upsert(number: str, *numbers: str, **fields: Any) -> Message:
+def upsert(number: str, *numbers: str, **fields: Any) -> ScriptMessage:
     labels = [{"tracking_number": each, "carrier_reference": "dhl"} for each in numbers]
     return _send(number, "order.upsert", {"id": number, "trackings": labels, **fields}, "upsert")
 
 
-def update(number: str, **fields: Any) -> Message:
+def update(number: str, **fields: Any) -> ScriptMessage:
     return _send(number, "order.update", {"id": number, **fields}, f"update {sorted(fields)}")
 
 
-def scan(number: str, event: str, at: datetime = NOON) -> Message:
+def scan(number: str, event: str, at: datetime = NOON) -> ScriptMessage:
     body = {"event_name": event, "occurred_at": at.isoformat()}
     return tracking("dhl", number, [body], at, id_=f"{number} {event}")
 
 
-def _send(number: str, type_: str, body: dict[str, Any], name: str) -> Message:
+def _send(number: str, type_: str, body: dict[str, Any], name: str) -> ScriptMessage:
     made = command(f"{SHOP}/{number}", type_, body, NOON, id_="")
     identity = f"{number} {name} {hashlib.sha256(made.value or b'').hexdigest()[:8]}".encode()
     return replace(made, headers=(*made.headers[:1], ("ce_id", identity), *made.headers[2:]))
@@ -219,7 +219,7 @@ async def test_a_claim_waits_for_its_order_and_for_the_delivery(system: System) 
     ]
 
 
-def _under(key: str, message: Message) -> Message:
+def _under(key: str, message: ScriptMessage) -> ScriptMessage:
     return replace(message, key=f"{SHOP}/{key}".encode())
 
 

@@ -9,7 +9,7 @@ import pytest
 from demo.letters import command
 from demo.player import Pending
 from demo.replicas import Replica
-from demo.script import Message
+from demo.script import ScriptMessage
 from deploy.stack import Addresses
 from tests.faults.deadly import DEADLY
 from tests.processes import NOON, System, running
@@ -21,14 +21,14 @@ IDLE_KILLS = 4
 DEADLINE_SECONDS = 90
 
 
-def place(number: str, email: str = "a@mail.example") -> Message:
+def place(number: str, email: str = "a@mail.example") -> ScriptMessage:
     placement = {"order_number": number, "address": {"zip_code": "1"}, "email_id": email}
     return command(
         f"shop/{number}", "order.place", {"order": placement}, NOON, id_=f"place-{number}"
     )
 
 
-def cancel(number: str) -> Message:
+def cancel(number: str) -> ScriptMessage:
     body = {"id": number, "id_type": "order_number", "reason": "changed my mind"}
     return command(f"shop/{number}", "order.cancel", body, NOON, id_=f"cancel-{number}")
 

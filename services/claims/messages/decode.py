@@ -19,6 +19,7 @@ from schemas.claims import (
 )
 from schemas.context import Shipment as SentShipment
 from schemas.enums import IdType
+from schemas.envelope import CloudEvent
 from schemas.events import Event
 from services.claims.domain.claim import Evidence, Reason, Resolution, Status
 from services.claims.domain.commands import (
@@ -39,7 +40,6 @@ from services.claims.messages.snapshots import (
     told_claims,
 )
 from services.runtime.messages.records import (
-    Envelope,
     FieldError,
     Malformed,
     Original,
@@ -50,7 +50,7 @@ from services.runtime.twins import Reader
 
 VERSION_MAX = 2**62
 
-_EVENT = Reader(Event, telling=(SentShipment,))
+_EVENT = Reader(Event, omitted_of=(SentShipment,))
 _OPEN = Reader(ClaimOpen)
 _UPDATE = Reader(ClaimUpdate)
 _WITHDRAW = Reader(ClaimWithdraw)
@@ -106,7 +106,7 @@ def read_news(original: Original) -> OrderNews | None:
     return OrderNews(order, kept, lines_cut, told_claims(event, order), told_at)
 
 
-def read_command(original: Original) -> tuple[Envelope, Command]:
+def read_command(original: Original) -> tuple[CloudEvent, Command]:
     """The claim command in a record of `claims.commands`.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from schemas.envelope import rfc3339
+from schemas.envelope import CloudEvent, rfc3339
 from schemas.topics import CLAIMS_EVENTS
 from services.claims.domain.claim import Claim, ClaimItem
 from services.claims.domain.decision import Action, ClaimEvent
@@ -17,7 +17,7 @@ from services.claims.domain.ids import event_id, written_digest
 from services.claims.messages.order_document import parts_of
 from services.runtime.messages.headers import headers_by_place
 from services.runtime.messages.json_codec import encode_json
-from services.runtime.messages.records import Envelope, Original
+from services.runtime.messages.records import Original
 from services.runtime.outbox.outbox import Outgoing
 
 SOURCE = "orderflow/claims"
@@ -34,7 +34,7 @@ class Surroundings:
 def outgoing_event(
     event: ClaimEvent,
     surroundings: Surroundings,
-    cause: tuple[Original, Envelope],
+    cause: tuple[Original, CloudEvent],
     *,
     now: datetime,
     bytes_max: int,

@@ -19,7 +19,7 @@ from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
 from services.runtime.messages.json_codec import encode_json
 from services.runtime.messages.records import FieldError, Malformed
-from services.runtime.twins import Reader, unsaid
+from services.runtime.twins import Reader, omitted
 
 EXPONENT_MAX = 300
 """Of numbers in a context, either way; beyond lies what a double cannot hold."""
@@ -28,7 +28,7 @@ KEPT = ("order", "customer", "shipments")
 TRUNCATED = "context_truncated"
 LINES_CUT = "lines_cut"
 
-_CONTEXT = Reader(Context, telling=(SentShipment,))
+_CONTEXT = Reader(Context, omitted_of=(SentShipment,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def whole_order(context: Context, subject: Subject) -> OrderCopy:
 def _shipment(tracking: Tracking, *, is_cut: bool) -> Shipment:
     """A parcel; if its products were left out, or cut from a large order, it holds the order's."""
     products = getattr(tracking, "products", None)  # A summary has none.
-    if products is not None and not products and (is_cut or "products" in unsaid(tracking)):
+    if products is not None and not products and (is_cut or "products" in omitted(tracking)):
         products = None
     return Shipment(
         shipment_id=str(tracking.shipment_id),

@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from schemas import commands as contract
 from schemas import orders as shapes
 from schemas import tracking as tracking_contract
+from schemas.envelope import CloudEvent
+from schemas.topics import CARRIER_TRACKING, CLAIMS_EVENTS, ORDERS_COMMANDS
 from services.orders.domain.model.commands import Command, UpsertOrder
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.messages import claim_events, order_commands
@@ -21,7 +23,6 @@ from services.orders.messages.carriers import DIALECTS, standard
 from services.runtime.batch.items import WHOLE, Failure, Kind
 from services.runtime.messages.item_subset import only_items
 from services.runtime.messages.records import (
-    Envelope,
     FieldError,
     Item,
     Malformed,
@@ -36,9 +37,9 @@ from services.runtime.messages.records import (
 from services.runtime.rejections import Rejection
 from services.runtime.twins import Reader
 
-COMMANDS = "orders.commands"
-TRACKING = "carrier.tracking"
-CLAIM_EVENTS = "claims.events"
+COMMANDS = ORDERS_COMMANDS
+TRACKING = CARRIER_TRACKING
+CLAIM_EVENTS = CLAIMS_EVENTS
 
 
 class Asked(Struct, frozen=True, gc=False):
@@ -54,7 +55,7 @@ class Unread:
 
     original: Original
     index: int
-    envelope: Envelope
+    envelope: CloudEvent
     failure: Failure
     named: Reference | None = None
     """The order that the item seems to be about, where the record's key does not say it."""
@@ -65,14 +66,14 @@ Entry: TypeAlias = Asked | Rejection | Unread
 # Builds the command of a type from body, item and the time of decoding.
 Translate: TypeAlias = Callable[[Any, Item, datetime], Command]
 
-_PLACE = Reader(contract.OrderPlace, telling=(shapes.OrderPlacement,))
-_UPSERT = Reader(contract.OrderUpsert, telling=(shapes.OrderPlacement,))
+_PLACE = Reader(contract.OrderPlace, omitted_of=(shapes.OrderPlacement,))
+_UPSERT = Reader(contract.OrderUpsert, omitted_of=(shapes.OrderPlacement,))
 _UPDATE = Reader(contract.OrderUpdate)
 _CANCEL = Reader(contract.OrderCancel)
 _SHIPMENT = Reader(contract.ShipmentUpdate)
 _ANALYTICS = Reader(contract.OrderAnalyticsUpsert)
-_FULFILL = Reader(contract.BulkFulfillment, telling=(shapes.OrderPlacement,))
-_REPORT = Reader(tracking_contract.TrackingReport, telling=(tracking_contract.Scan,))
+_FULFILL = Reader(contract.BulkFulfillment, omitted_of=(shapes.OrderPlacement,))
+_REPORT = Reader(tracking_contract.TrackingReport, omitted_of=(tracking_contract.Scan,))
 
 READERS: Mapping[str, Reader[Any]] = {
     contract.ORDER_PLACE: _PLACE,

@@ -15,7 +15,7 @@ from services.orders.domain.model import commands as domain
 from services.orders.domain.model import order as values
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.runtime.messages.records import Item
-from services.runtime.twins import unsaid
+from services.runtime.twins import omitted
 
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 
@@ -136,7 +136,7 @@ def _reference(shop: str, message: contract.NamesOrder) -> Reference:
 
 def _placement(order: shapes.OrderPlacement) -> domain.PlacementFields:
     """Only what was said: a member left out keeps what is stored."""
-    left_out, analytics = unsaid(order), order.order_analytics
+    left_out, analytics = omitted(order), order.order_analytics
     return domain.PlacementFields(
         order_number=order.order_number,
         external_id=order.external_id,

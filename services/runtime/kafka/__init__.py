@@ -1,1 +1,1 @@
-"""Kafka clients, topics, and what goes wrong with them."""
+"""Kafka clients and topics, and why a broker cannot be used."""

@@ -1,7 +1,7 @@
-"""Asks the broker which topics and records it has, over a separate connection.
+"""Reads topic ids and log offsets from the broker over a separate connection.
 
-Requests on one connection are answered in their order: behind a fetch that never returns, no other
-request would be.
+A broker answers the requests of one connection in order, so a request behind a fetch that never
+returns would not be answered.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BrokerSnapshot:
-    """What the broker has: ids of topics, first offset and end of partitions that are there."""
+    """Ids of the topics, and first and end offset of the partitions, that exist."""
 
     topic_ids: Mapping[str, UUID]
     logs: Mapping[TopicPartition, tuple[int, int]]
 
 
 class BrokerProbe:
-    """Asks the broker, with a consumer that reads nothing."""
+    """Sends requests to the broker with a consumer that fetches no records."""
 
     def __init__(self, make_consumer: Callable[[], AIOKafkaConsumer]) -> None:
         self._make_consumer = make_consumer
@@ -40,7 +40,7 @@ class BrokerProbe:
     async def ask(
         self, topics: Collection[str], partitions: Collection[TopicPartition]
     ) -> BrokerSnapshot | None:
-        """What the broker says; None when it does not answer."""
+        """Read the state of topics and partitions; None if the broker does not answer in time."""
         try:
             async with asyncio.timeout(ASK_TIMEOUT_SECONDS):
                 return await self._ask(topics, partitions)
@@ -67,7 +67,7 @@ class BrokerProbe:
         return BrokerSnapshot(ids, {p: (first[p], end[p]) for p in there})
 
     async def close(self) -> None:
-        """Disconnect; the next question connects again."""
+        """Disconnect; the next request connects again."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             await consumer.stop()

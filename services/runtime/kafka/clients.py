@@ -1,4 +1,4 @@
-"""How to reach Kafka: the same address and credentials for every client of the process."""
+"""Kafka clients: address, credentials and options from the settings."""
 
 import ssl
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ from services.runtime.kafka.compat.abortable_producer import RelayProducer
 if TYPE_CHECKING:
     from faststream.security import BaseSecurity
 
-# Where a batch takes longer than a tenth of a second the client fetches without the partitions
-# whose records it still holds: what comes to those waits until that fetch ends.
+# While a batch takes longer than 0.1 s, the client fetches without the partitions whose records it
+# still holds. New records of those partitions wait until that fetch ends.
 IDLE_FETCH_WAIT_MS = 50
 PRODUCER_BATCH_BYTES = 256 * 1024
 PRODUCER_REQUEST_MAX_BYTES = 2 * 1024 * 1024
-# Short, because a transaction left open holds back every reader of its partitions.
+# Short: an open transaction blocks readers of committed records in its partitions.
 TRANSACTION_TIMEOUT_MS = 10_000
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments for aiokafka's consumer, producer and admin client."""
+    """Make the keyword arguments of aiokafka's consumer, producer and admin client."""
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
         "security_protocol": settings.kafka_security_protocol,
@@ -42,7 +42,7 @@ def client_options(settings: Settings) -> dict[str, Any]:
 
 
 def broker_security(settings: Settings) -> "BaseSecurity":
-    """The same credentials for FastStream's KafkaBroker(security=…)."""
+    """Make the same credentials for FastStream's KafkaBroker(security=…)."""
     from faststream import security
 
     context = ssl_context(settings)
@@ -62,27 +62,33 @@ def broker_security(settings: Settings) -> "BaseSecurity":
 
 
 def ssl_context(settings: Settings) -> ssl.SSLContext | None:
-    """TLS for the brokers, with the client's certificate if there is one; None without TLS."""
+    """Make the TLS context, with the client's certificate if one is set; None without TLS.
+
+    Raises:
+        SettingsError: a certificate file cannot be used.
+    """
     if not settings.kafka_security_protocol.endswith("SSL"):
         return None
     authorities, certificate = settings.kafka_ssl_cafile, settings.kafka_ssl_certfile
-    with _told_as("KAFKA_SSL_CAFILE", authorities):
+    with _setting_of_file("KAFKA_SSL_CAFILE", authorities):
         context = ssl.create_default_context(cafile=authorities)
     if certificate:
         secret = settings.kafka_ssl_password
-        with _told_as("KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE or KAFKA_SSL_PASSWORD", certificate):
+        with _setting_of_file(
+            "KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE or KAFKA_SSL_PASSWORD", certificate
+        ):
             context.load_cert_chain(
                 certificate,
                 settings.kafka_ssl_keyfile,
-                # Without any, OpenSSL would ask at the terminal.
+                # Without a value OpenSSL would ask at the terminal.
                 secret.get_secret_value() if secret else "",
             )
     return context
 
 
 @contextmanager
-def _told_as(variables: str, file: Path | None) -> Iterator[None]:
-    """Name the variable behind a file that cannot be used; waiting would not mend it."""
+def _setting_of_file(variables: str, file: Path | None) -> Iterator[None]:
+    """Raise SettingsError with the variable that names a file which cannot be used."""
     try:
         yield
     except OSError as error:  # ssl.SSLError is one.
@@ -91,7 +97,7 @@ def _told_as(variables: str, file: Path | None) -> Iterator[None]:
 
 
 def make_broker_probe(settings: Settings) -> BrokerProbe:
-    """Asks for the ends to which records can be read: before a transaction that is still open."""
+    """Make a probe; its end offsets are those of committed records, before open transactions."""
     return BrokerProbe(
         lambda: AIOKafkaConsumer(
             **client_options(settings),
@@ -102,9 +108,9 @@ def make_broker_probe(settings: Settings) -> BrokerProbe:
 
 
 def make_producer(settings: Settings, transactional_id: str | None = None) -> RelayProducer:
-    """An idempotent producer that waits for every in-sync replica.
+    """Make an idempotent producer that waits for every in-sync replica.
 
-    With a transactional id it fences every other producer that has it.
+    With a transactional id, its start fences every other producer that has the id.
     """
     compression = settings.kafka_compression_type
     return RelayProducer(
@@ -121,7 +127,7 @@ def make_producer(settings: Settings, transactional_id: str | None = None) -> Re
 
 
 def make_marker_reader(settings: Settings) -> AIOKafkaConsumer:
-    """A consumer of markers: no group, committed records, nothing remembered."""
+    """Make a consumer of markers: committed records, without a group or stored offsets."""
     return AIOKafkaConsumer(
         **client_options(settings),
         isolation_level="read_committed",

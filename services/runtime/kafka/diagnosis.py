@@ -1,7 +1,7 @@
-"""Why Kafka cannot be used: the sentence that the client's own error hides, with the way out.
+"""Finds out why Kafka cannot be used and which setting to change.
 
-aiokafka says "Unable to bootstrap" whatever was wrong. One connection of our own to each broker
-tells a wrong password from a wrong certificate, a wrong name and a port that speaks otherwise.
+aiokafka reports "Unable to bootstrap" for every cause. A separate connection to each broker
+distinguishes a wrong password, a wrong certificate, a wrong host name and a wrong protocol.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from services.runtime.config.settings import Settings
 from services.runtime.kafka.clients import client_options
 
 TRY_TIMEOUT_MS = 5_000
-# OpenSSL's verdicts on a certificate.
-_OTHER_NAME = {62, 64}
-_NOT_YET_OR_NO_MORE = {9, 10}
+# Error codes of OpenSSL's certificate verification.
+_WRONG_HOST = {62, 64}
+_OUT_OF_DATE = {9, 10}
 _UNKNOWN_SIGNER = {18, 19, 20, 21}
 
 _NOT_ALLOWED = (
@@ -33,7 +33,7 @@ _NOT_ALLOWED = (
 
 
 class KafkaUnusable(errors.KafkaError):  # type: ignore[misc]
-    """Kafka cannot be used; the text says what to look at. Heals when that is mended."""
+    """Kafka cannot be used; the text names the setting or file to correct. It may be retried."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -41,7 +41,7 @@ class KafkaUnusable(errors.KafkaError):  # type: ignore[misc]
 
 @asynccontextmanager
 async def translate_errors(settings: Settings) -> AsyncIterator[None]:
-    """Raise KafkaUnusable, with the reason, for a client that cannot connect in this block."""
+    """Replace a KafkaError raised in this block by KafkaUnusable with the reason."""
     try:
         yield
     except errors.KafkaError as error:
@@ -49,9 +49,9 @@ async def translate_errors(settings: Settings) -> AsyncIterator[None]:
 
 
 async def why_unusable(settings: Settings, error: errors.KafkaError) -> str:
-    """What keeps the clients from working, broker by broker; `error` itself when none is at fault.
+    """Describe what is wrong, broker by broker; the text of `error` if no broker is at fault.
 
-    Never holds a secret.
+    The text never holds a secret.
     """
     if isinstance(error, _NOT_ALLOWED):
         user = settings.kafka_sasl_username or "this client"
@@ -64,19 +64,19 @@ async def why_unusable(settings: Settings, error: errors.KafkaError) -> str:
     seen: dict[tuple[str, int], str] = {}
     while pending := [address for address in asked if address not in seen]:
         for host, port in pending:
-            seen[host, port], told = await _try(settings, host, port)
-            asked += told
+            seen[host, port], named = await _try(settings, host, port)
+            asked += named
     return "; ".join(filter(None, seen.values())) or str(error)
 
 
 async def _try(settings: Settings, host: str, port: int) -> tuple[str, list[tuple[str, int]]]:
-    """What is wrong with one broker (nothing: empty), and which others it names."""
+    """Connect to one broker; returns what is wrong (empty: nothing) and the brokers it names."""
     options: dict[str, Any] = client_options(settings) | {"request_timeout_ms": TRY_TIMEOUT_MS}
     del options["bootstrap_servers"]
     try:
         connection = await create_conn(host, port, **options)
         try:
-            # A broker shuts whoever has not logged in out only at the first real question.
+            # A broker rejects a client that has not logged in only at its first request.
             answer = await connection.send(MetadataRequest([]))
         finally:
             connection.close()
@@ -86,7 +86,7 @@ async def _try(settings: Settings, host: str, port: int) -> tuple[str, list[tupl
 
 
 def trouble(settings: Settings, host: str, error: BaseException) -> str:
-    """What an error of one connection says to whoever set the settings."""
+    """Explain an error of one connection in terms of the settings."""
     if isinstance(error, errors.SaslAuthenticationFailed):
         return (
             f"refuses the login of {settings.kafka_sasl_username}: check KAFKA_SASL_USERNAME and "
@@ -97,18 +97,18 @@ def trouble(settings: Settings, host: str, error: BaseException) -> str:
         return f"takes no logins by {settings.kafka_sasl_mechanism}: set KAFKA_SASL_MECHANISM"
     for each in _chain(error):
         if isinstance(each, ssl.SSLCertVerificationError):
-            return _of_their_certificate(settings, host, each)
+            return _server_certificate_trouble(settings, host, each)
         if isinstance(each, ssl.SSLError) and "CERTIFICATE" in (each.reason or ""):
-            return _of_our_certificate(settings)
+            return _client_certificate_trouble(settings)
         if isinstance(each, ssl.SSLError) and "UNKNOWN_CA" in (each.reason or ""):
-            return _of_our_certificate(settings)
-    return _of_the_wire(settings, error)
+            return _client_certificate_trouble(settings)
+    return _connection_trouble(settings, error)
 
 
-def _of_their_certificate(
+def _server_certificate_trouble(
     settings: Settings, host: str, error: ssl.SSLCertVerificationError
 ) -> str:
-    if error.verify_code in _OTHER_NAME:
+    if error.verify_code in _WRONG_HOST:
         return (
             f"shows a certificate that is not for {host}: use the name that is in it, in "
             "KAFKA_BOOTSTRAP_SERVERS and in what the broker advertises"
@@ -119,12 +119,12 @@ def _of_their_certificate(
             "shows a certificate that no trusted authority signed: set KAFKA_SSL_CAFILE to the "
             f"authority of the brokers; now it is {trusted}"
         )
-    if error.verify_code in _NOT_YET_OR_NO_MORE:
+    if error.verify_code in _OUT_OF_DATE:
         return "shows a certificate that is not valid today: renew it, or set this machine's clock"
     return f"shows a certificate that cannot be trusted: {error.verify_message}"
 
 
-def _of_our_certificate(settings: Settings) -> str:
+def _client_certificate_trouble(settings: Settings) -> str:
     if settings.kafka_ssl_certfile is None:
         return "wants a certificate of the client: set KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE"
     return (
@@ -133,8 +133,8 @@ def _of_our_certificate(settings: Settings) -> str:
     )
 
 
-def _of_the_wire(settings: Settings, error: BaseException) -> str:
-    """Somebody answered and hung up, or nobody answered."""
+def _connection_trouble(settings: Settings, error: BaseException) -> str:
+    """Explain a connection that was closed by the broker or never opened."""
     ended = (errors.KafkaConnectionError, ConnectionResetError, ssl.SSLError)
     if isinstance(error, ended):
         return (

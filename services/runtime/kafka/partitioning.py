@@ -1,4 +1,4 @@
-"""Which partition a key goes to: as Kafka's own producers choose, in half of aiokafka's time."""
+"""The partition of a key, as Kafka's producers compute it, in half of the time of aiokafka."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from struct import Struct
 _SEED, _FACTOR, _32_BITS = 0x9747B28C, 0x5BD1E995, 0xFFFFFFFF
 
 
-# An order's events come one soon after the other, with the same key.
+# The events of an order have the same key and follow each other closely.
 @lru_cache(maxsize=16_384)
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key that is not empty, among so many."""
+    """Compute the partition of a non-empty key in a topic with `partitions` partitions."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 def murmur2(data: bytes) -> int:
-    """MurmurHash2 with Kafka's seed, of 32 bits (org.apache.kafka.common.utils.Utils.murmur2)."""
+    """Compute MurmurHash2 with Kafka's seed (org.apache.kafka.common.utils.Utils.murmur2)."""
     length = len(data)
     found = _SEED ^ length
     for word in _words(length // 4)(data):

@@ -1,7 +1,7 @@
-"""Kafka topics as the catalogue (schemas/topics.py) wants them: make what is missing, compare.
+"""Creates missing topics of the catalogue (schemas/topics.py) and compares existing ones with it.
 
-Nothing that exists is ever changed: the number of partitions must not, and the rest is the
-operator's to decide.
+Existing topics are never changed: the number of partitions must not change, and other settings are
+the operator's decision.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ MARKER_TOPIC = Topic(
     personal_data=False,
     cleanup_policy="compact",
 )
-# What an installation needs: the contract, and what its services keep for themselves.
+# All topics of an installation: those of the contract, and the services' internal one.
 INSTALLED: tuple[Topic, ...] = (*CATALOGUE, MARKER_TOPIC)
-# A compacted topic is cleaned from its second segment on, so segments must end.
+# Compaction does not touch the newest segment, so segments must be small.
 COMPACTION = {"segment.bytes": str(16 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.1"}
 VISIBLE_TIMEOUT_SECONDS = 30.0
 PARTITIONS_ADVICE = (
@@ -43,12 +43,12 @@ PARTITIONS_ADVICE = (
 
 
 class TopicError(Exception):
-    """Topics that services cannot run on; the text says what to do."""
+    """Topics are missing or unsuitable; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a topic is not as the catalogue says; `is_fatal` when order or data depend on it."""
+    """A difference between a topic and the catalogue; `is_fatal` if order or data depend on it."""
 
     topic: str
     text: str
@@ -59,10 +59,11 @@ class Difference:
 
 
 async def create(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list[str]:
-    """Make the topics that are missing and return their physical names; safe to run again.
+    """Create the missing topics and return their names in Kafka; safe to run again.
 
-    Raises TopicError when Kafka refuses, or when one that is there has another number of
-    partitions; KafkaError when it cannot be reached.
+    Raises:
+        TopicError: Kafka refuses, or an existing topic has another number of partitions.
+        KafkaError: Kafka cannot be reached.
     """
     wanted = {settings.topic(topic.name): topic for topic in topics}
     async with _admin(settings) as admin:
@@ -80,7 +81,7 @@ async def create(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> lis
 
 
 async def check(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list[Difference]:
-    """Compare what is there with the catalogue: presence, partitions, retention, sizes."""
+    """Compare the topics with the catalogue: presence, partitions, retention, sizes."""
     wanted = {settings.topic(topic.name): topic for topic in topics}
     async with _admin(settings) as admin:
         present = set(await admin.list_topics())
@@ -102,7 +103,7 @@ async def check(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list
 
 
 async def partitions_of(settings: Settings, topic: str) -> list[int]:
-    """The numbers of a topic's partitions, by its name in Kafka; none where it is not there."""
+    """Return the partition numbers of a topic by its name in Kafka; empty if it is missing."""
     async with _admin(settings) as admin:
         described = await _describe(admin, [topic])
     return sorted(each["partition"] for each in described.get(topic, ()))
@@ -125,7 +126,7 @@ def _new_topic(settings: Settings, name: str, topic: Topic) -> NewTopic:
 
 
 def configuration_of(topic: Topic) -> dict[str, str]:
-    """The settings of a topic in Kafka's words."""
+    """Make the Kafka configuration of a topic of the catalogue."""
     return {
         "retention.ms": str(topic.retention_ms),
         "cleanup.policy": topic.cleanup_policy,
@@ -135,7 +136,7 @@ def configuration_of(topic: Topic) -> dict[str, str]:
 
 
 def _refuse_failures(errors: Iterable[tuple[Any, ...]]) -> None:
-    """A topic somebody else made in the same moment is as good as one made here."""
+    """Raise TopicError for failures; a topic that another process created meanwhile is none."""
     failures = [
         f"{name}: {for_code(code).__name__} {' '.join(str(part) for part in rest if part)}".strip()
         for name, code, *rest in errors
@@ -149,7 +150,7 @@ def _refuse_failures(errors: Iterable[tuple[Any, ...]]) -> None:
 
 
 async def _describe(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, list[Any]]:
-    """Partitions of each topic that has a leader for all of them."""
+    """Describe the partitions of each topic whose partitions all have a leader."""
     found = await admin.describe_topics(names)
     return {
         topic["topic"]: topic["partitions"]
@@ -159,7 +160,7 @@ async def _describe(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, l
 
 
 async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, list[Any]]:
-    """As above, once every broker asked knows them all: a new topic takes a moment."""
+    """Describe the topics once all have leaders: a new topic takes a moment."""
     deadline = asyncio.get_running_loop().time() + VISIBLE_TIMEOUT_SECONDS
     while len(described := await _describe(admin, names)) < len(names):
         if asyncio.get_running_loop().time() > deadline:

@@ -1,1 +1,1 @@
-"""Records, their headers and their JSON."""
+"""Messages: Kafka records, their headers and their JSON bodies."""

@@ -1,7 +1,8 @@
-"""Headers of a record as bytes: those of CloudEvents by their places, others by their names.
+"""Headers of a record packed as bytes, in one of three forms.
 
-The first byte says which form follows. `[` begins the JSON of `pack_headers`, in which the tables
-of parked, waiting and rejected items keep headers, and rows of the outbox that hold arrays.
+The first byte is the form. By place: the values of the CloudEvents headers in a fixed order. By
+name: names and values with their lengths. `[` begins the JSON of `pack_headers`, in which parked,
+waiting and rejected items and outbox rows with arrays store headers.
 """
 
 from __future__ import annotations
@@ -44,14 +45,14 @@ PLACES = (
     CE_SEQUENCE,
     CE_ORDERVERSION,
 )
-"""The names behind the values of the form by place. Another list of names is another form."""
+"""The names of the values of the form by place, in order. Another list needs another form."""
 BY_PLACE, BY_NAME, AS_JSON = 1, 2, ord("[")
 _SEPARATORS = len(PLACES) - 1
 _LENGTHS = Struct(">HI")
 
 
-class Unreadable(ValueError):
-    """Bytes of the outbox that this version cannot read; the text says what is wrong with them."""
+class PackedDataUnreadable(ValueError):
+    """Packed headers or records of the outbox are damaged or of an unknown form."""
 
 
 def headers_by_place(  # noqa: PLR0917 - the attributes of CloudEvents
@@ -65,7 +66,7 @@ def headers_by_place(  # noqa: PLR0917 - the attributes of CloudEvents
     sequence: int | None = None,
     order_version: int | None = None,
 ) -> bytes:
-    """The headers of an event with a JSON value, packed; what `write_headers` writes of it.
+    """Pack the headers that `write_headers` makes of an event with a JSON value.
 
     Attributes that are None or empty are left out.
     """
@@ -92,7 +93,7 @@ def headers_by_place(  # noqa: PLR0917 - the attributes of CloudEvents
 
 
 def headers_by_name(headers: Sequence[tuple[str, bytes]]) -> bytes:
-    """Any headers, packed; names may repeat, values may hold any bytes."""
+    """Pack any headers; names may repeat, values may hold any bytes."""
     parts = [bytes((BY_NAME,))]
     for name, value in headers:
         encoded = name.encode()
@@ -101,25 +102,25 @@ def headers_by_name(headers: Sequence[tuple[str, bytes]]) -> bytes:
 
 
 def read_headers(packed: bytes) -> list[tuple[str, bytes]]:
-    """The headers that any of the forms holds, in their order.
+    """Unpack headers of any form, in their order.
 
     Raises:
-        Unreadable: the form is unknown, or the bytes are not of the form.
+        PackedDataUnreadable: the form is unknown, or the bytes do not follow it.
     """
     form = packed[0] if packed else None
     if form == BY_PLACE:
         values = packed[1:].split(b"\0")
         if len(values) == len(PLACES):
             return [*compress(zip(PLACES, values, strict=True), values)]
-        raise Unreadable(f"headers by place have {len(values)} values, not {len(PLACES)}")
+        raise PackedDataUnreadable(f"headers by place have {len(values)} values, not {len(PLACES)}")
     try:
         if form == BY_NAME:
             return _read_by_name(packed)
         if form == AS_JSON:
             return unpack_headers(packed)
     except (ValueError, TypeError, error) as wrong:
-        raise Unreadable(f"headers are damaged: {wrong}") from wrong
-    raise Unreadable(f"headers are of form {form}, which this version does not know")
+        raise PackedDataUnreadable(f"headers are damaged: {wrong}") from wrong
+    raise PackedDataUnreadable(f"headers are of form {form}, which this version does not know")
 
 
 def _read_by_name(packed: bytes) -> list[tuple[str, bytes]]:
@@ -129,17 +130,17 @@ def _read_by_name(packed: bytes) -> list[tuple[str, bytes]]:
         middle = at + _LENGTHS.size + name_bytes
         end = middle + value_bytes
         if end > len(packed):
-            raise Unreadable("a header is longer than what is left")
+            raise PackedDataUnreadable("a header is longer than what is left")
         found.append((packed[at + _LENGTHS.size : middle].decode(), packed[middle:end]))
         at = end
     return found
 
 
 def pack_headers(headers: Sequence[tuple[str, bytes]]) -> bytes:
-    """Headers as JSON; bytes as latin-1 text, which maps every byte to one character."""
+    """Pack headers as JSON; values as latin-1 text, which maps each byte to one character."""
     return encode_json([(name, value.decode("latin-1")) for name, value in headers])
 
 
 def unpack_headers(packed: bytes) -> list[tuple[str, bytes]]:
-    """The inverse of `pack_headers`."""
+    """Unpack the JSON of `pack_headers`."""
     return [(name, value.encode("latin-1")) for name, value in orjson.loads(packed)]

@@ -1,7 +1,7 @@
-"""A message sent again for some of its items: which ones, told in a header of its own.
+"""The header `ce_onlyitems`: a message is sent again for some of its items only.
 
-Of a bulk command with refused items the others were applied. Sent again whole, they would rest on
-being known as repeats, and a message without an id has nothing to be known by.
+If some items of a bulk command were rejected, the others were applied. Sending the command again
+whole would rely on recognising the applied items as repeats, which a message without id prevents.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _RANGES = re.compile(rb"\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*")
 
 
 def items_header(indexes: Collection[int]) -> tuple[str, bytes]:
-    """The header that leaves out all items but those with these indexes: `0-3,7`."""
+    """Make the header that names the items with these indexes, such as `0-3,7`."""
     runs = []
     for _, run in groupby(enumerate(sorted(indexes)), lambda pair: pair[1] - pair[0]):
         numbers = [index for _, index in run]
@@ -27,18 +27,18 @@ def items_header(indexes: Collection[int]) -> tuple[str, bytes]:
 
 
 def only_items(headers: Sequence[tuple[str, bytes]], count: int) -> Collection[int]:
-    """The indexes that are meant of a message with `count` items; all without the header.
+    """Find the indexes that the header names of `count` items; all without the header.
 
     Raises:
-        Malformed: the header does not name items of this message.
+        Malformed: the header is not such a list, or an index is not below `count`.
     """
-    told = [value for name, value in headers if name == ITEMS_HEADER]
-    if not told:
+    named = [value for name, value in headers if name == ITEMS_HEADER]
+    if not named:
         return range(count)
-    if not _RANGES.fullmatch(told[-1]):
+    if not _RANGES.fullmatch(named[-1]):
         raise _malformed("must name items by index, such as 0-3,7")
     chosen: set[int] = set()
-    for run in told[-1].split(b","):
+    for run in named[-1].split(b","):
         first, _, last = run.partition(b"-")
         if not int(first) <= int(last or first) < count:
             raise _malformed(f"{run.decode()} is not among the message's {count} items")

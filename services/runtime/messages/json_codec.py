@@ -1,4 +1,4 @@
-"""JSON documents: strictly in, with what is malformed about one and where; compactly out."""
+"""Decodes JSON strictly, with reason and place of an error; encodes JSON compactly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 FIELD_ERRORS_MAX = 50
-# A sender's own member names and words come back in errors: what is refused must stay publishable.
+# Errors repeat names and values of the sender: limits keep the rejection publishable.
 POINTER_MAX_CHARACTERS = 512
 MESSAGE_MAX_CHARACTERS = 1024
 
@@ -21,14 +21,14 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with one field; `pointer` is a JSON pointer (RFC 6901), "" the whole body."""
+    """One error of one field; `pointer` is a JSON pointer (RFC 6901), "" for the whole body."""
 
     pointer: str
     message: str
 
 
 class Malformed(Exception):
-    """A message that cannot be read; its sender gets the reason and the fields."""
+    """The message is not valid JSON or does not match the contract; its sender gets the reason."""
 
     def __init__(self, reason: str, errors: Sequence[FieldError]) -> None:
         super().__init__(reason, *errors)
@@ -45,11 +45,10 @@ class Malformed(Exception):
 def decode_json(value: bytes | None) -> Any:
     """Decode one JSON document strictly; numbers with a point become Decimal.
 
-    Refused: an empty or null body, invalid UTF-8, NaN and Infinity, lone surrogates, duplicate
-    keys, nesting too deep to read, and U+0000, which Postgres cannot hold.
-
     Raises:
-        Malformed: with the pointer of the field where one can be named.
+        Malformed: empty or null body, invalid UTF-8, NaN or Infinity, lone surrogates, duplicate
+            keys, nesting that is too deep, or U+0000, which Postgres cannot store. With the pointer
+            of the field if one can be found.
     """
     if not value:
         errors = [FieldError("", "the message has no body; send a JSON object")]
@@ -69,22 +68,22 @@ def decode_json(value: bytes | None) -> Any:
 
 
 def encode_json(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
-    """Encode as JSON that takes no more memory than its length.
+    """Encode as JSON in a bytes object that takes no more memory than its length.
 
-    orjson gives away the buffer that it wrote in, four to sixteen times as large, and a batch
-    holds thousands of them. Copying costs a third of a microsecond.
+    orjson returns its buffer, four to sixteen times as large, and a batch holds thousands of them.
+    Copying costs a third of a microsecond.
 
     Raises:
-        TypeError: for what JSON or `default` does not know, and numbers of more than 64 bits.
+        TypeError: neither JSON nor `default` has the type, or a number has more than 64 bits.
     """
     return b"".join((orjson.dumps(value, default=default), b""))
 
 
 def validate(model: type[ModelT], body: Any, pointer: str = "") -> ModelT:
-    """Check a decoded body against a contract model; `pointer` is where the body lies.
+    """Validate a decoded body by a contract model; `pointer` is its place in the message.
 
     Raises:
-        Malformed: `invalid_fields`, one FieldError for each field in the way.
+        Malformed: `invalid_fields`, with a FieldError for each wrong field.
     """
     try:
         return model.model_validate(body)
@@ -99,7 +98,7 @@ def validate(model: type[ModelT], body: Any, pointer: str = "") -> ModelT:
 
 @dataclass(frozen=True, slots=True)
 class _Flaw:
-    """What makes a document unreadable, found by a lenient second reading."""
+    """The reason why strict decoding failed, found by a second, lenient decoding."""
 
     pointer: str
     reason: str
@@ -122,7 +121,7 @@ def _unreadable(value: bytes, message: str) -> Malformed:
 
 
 def _diagnose(text: str) -> _Flaw | None:
-    """Name the field that made strict decoding fail; a slow pass, taken only on failure."""
+    """Find the field that made strict decoding fail; slow, used only on failure."""
     try:
         document = json.loads(text, object_pairs_hook=_flaw_or_object, parse_constant=_constant)
         return next(_flaws_of(document, ""), None)
@@ -135,7 +134,7 @@ def _constant(word: str) -> _Flaw:
 
 
 def _flaw_or_object(pairs: list[tuple[str, Any]]) -> Any:
-    """An object, or the flaw in it: duplicates are gone once the pairs became a dict."""
+    """Make an object, or return its flaw: a dict of the pairs would hide duplicate keys."""
     seen: set[str] = set()
     for key, member in pairs:
         if key in seen:

@@ -1,4 +1,4 @@
-"""From a Kafka record to items: where it lies, its envelope, its body."""
+"""Reads a Kafka record as a message and its items: coordinates, CloudEvents attributes, body."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ from uuid import NAMESPACE_URL, uuid5
 
 from msgspec import Struct
 
+from schemas.envelope import (
+    CE_ID,
+    CE_SOURCE,
+    CE_SUBJECT,
+    CE_TIME,
+    CE_TYPE,
+    CONTENT_TYPE,
+    CONTENT_TYPE_STRUCTURED,
+    HEADERS,
+    TRACEPARENT,
+    CloudEvent,
+)
 from services.runtime.messages.json_codec import (
     FieldError,
     Malformed,
@@ -20,7 +32,6 @@ from services.runtime.messages.json_codec import (
 __all__ = [
     "ConsumedRecord",
     "Coordinates",
-    "Envelope",
     "FieldError",
     "Item",
     "Malformed",
@@ -39,27 +50,15 @@ __all__ = [
 
 ITEM_NAMESPACE = uuid5(NAMESPACE_URL, "https://orderflow.dev/items")
 _ITEM_NAMESPACE_BYTES = ITEM_NAMESPACE.bytes
-READ_HEADERS = frozenset(
-    {
-        "ce_specversion",
-        "ce_id",
-        "ce_source",
-        "ce_type",
-        "ce_time",
-        "ce_subject",
-        "content-type",
-        "traceparent",
-    }
-)
+READ_HEADERS = frozenset(HEADERS)
 HEADER_MAX_CHARACTERS = 256
 KEY_MAX_BYTES = 1024
-# Producers that count in other units write instants no calendar has: the year 9999 is the last.
+# The end of the year 9999, datetime's last. Timestamps in other units than milliseconds exceed it.
 TIMESTAMP_MAX_MS = 253_402_300_799_999
-STRUCTURED_MODE = "application/cloudevents+json"
 
 
 class Coordinates(Struct, frozen=True, gc=False):
-    """Where a record lies; `topic` is the catalogue's name, without the installation's prefix."""
+    """Topic, partition and offset of a record; `topic` is its name in the catalogue."""
 
     topic: str
     partition: int
@@ -70,7 +69,7 @@ class Coordinates(Struct, frozen=True, gc=False):
 
 
 class Original(Struct, frozen=True, gc=False):
-    """A record as it arrived, kept whole for what is rejected or waits."""
+    """A record as it arrived, stored whole with rejected, waiting and parked items."""
 
     coordinates: Coordinates
     key: bytes | None
@@ -79,53 +78,36 @@ class Original(Struct, frozen=True, gc=False):
     timestamp: datetime
 
 
-class Envelope(Struct, frozen=True, gc=False):
-    """The CloudEvents attributes that were present and readable."""
-
-    type: str | None = None
-    source: str | None = None
-    id: str | None = None
-    time: str | None = None
-    subject: str | None = None
-    traceparent: str | None = None
-
-    @property
-    def trace_id(self) -> str | None:
-        """The trace the message belongs to (W3C: version-trace-span-flags), for log entries."""
-        parts = (self.traceparent or "").split("-")
-        return parts[1] if len(parts) >= 4 else None
-
-
 class Message(Struct, frozen=True, gc=False):
-    """One readable record: its envelope and its decoded JSON body."""
+    """One readable record: its CloudEvents attributes and its decoded JSON body."""
 
     original: Original
-    envelope: Envelope
+    envelope: CloudEvent
     body: Any
 
 
 class Item(Struct, frozen=True, gc=False):
-    """One unit of work: (message, index in it). Outcomes, dedup and waiting are per item.
+    """One unit of work of a message; outcomes, deduplication and waiting are per item.
 
-    Made by `item_of`.
+    `item_of` makes it.
     """
 
     original: Original
     index: int
-    envelope: Envelope
+    envelope: CloudEvent
     body: Any
-    """Its part of a message with several items; None where the message is the item."""
+    """The item's part of a message with several items; None if the message is the item."""
     item_id: str
-    """A UUID: what makes two deliveries the same item."""
+    """A UUID; equal for repeated deliveries of the item."""
 
     @property
     def causation_id(self) -> str:
-        """The sender's id for the message, or where it lies."""
+        """The sender's id of the message, or else its coordinates."""
         return self.envelope.id or str(self.original.coordinates)
 
 
 class ConsumedRecord(Protocol):
-    """The part of aiokafka's ConsumerRecord that is read here."""
+    """The members of aiokafka's ConsumerRecord that are read."""
 
     topic: str
     partition: int
@@ -136,15 +118,15 @@ class ConsumedRecord(Protocol):
     headers: Sequence[tuple[str, bytes]]
 
 
-def item_of(original: Original, index: int, envelope: Envelope, body: Any) -> Item:
-    """The item with this index of a message; `body` as `Item` has it."""
+def item_of(original: Original, index: int, envelope: CloudEvent, body: Any) -> Item:
+    """Make the item with this index of a message; `body` is that of `Item`."""
     return Item(original, index, envelope, body, item_id(original, envelope, index))
 
 
-def item_id(original: Original, envelope: Envelope, index: int) -> str:
-    """A UUID from (source, id, index) of the message, else from where it lies.
+def item_id(original: Original, envelope: CloudEvent, index: int) -> str:
+    """Make a UUID from (source, id, index) of the message, or else from its coordinates.
 
-    An id without a source counts within topic and key only.
+    An id without a source identifies the message only within its topic and key.
     """
     if envelope.id is None:
         return named_uuid(f"{original.coordinates}#{index}")
@@ -153,7 +135,7 @@ def item_id(original: Original, envelope: Envelope, index: int) -> str:
 
 
 def named_uuid(name: str) -> str:
-    """`str(uuid5(ITEM_NAMESPACE, name))` in a quarter of its time: each item and answer has one."""
+    """Compute `str(uuid5(ITEM_NAMESPACE, name))` in a quarter of its time."""
     digest = sha1(_ITEM_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).hexdigest()
     variant = _VARIANTS[digest[16]]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
@@ -163,29 +145,29 @@ _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def original_of(record: ConsumedRecord, topic: str) -> Original:
-    """The record as kept; `topic` is its catalogue name."""
+    """Copy a consumed record; `topic` is its name in the catalogue."""
     return Original(
         Coordinates(topic, record.partition, record.offset),
         record.key,
-        _valued(record.headers),
+        _without_nulls(record.headers),
         record.value,
         datetime.fromtimestamp(min(max(record.timestamp, 0), TIMESTAMP_MAX_MS) / 1000, UTC),
     )
 
 
-def _valued(headers: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, bytes], ...]:
-    """Headers as kept: Kafka knows null for a value, which is kept as no bytes."""
+def _without_nulls(headers: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, bytes], ...]:
+    """Copy headers; a null value, which Kafka allows, becomes empty bytes."""
     if None in [value for _, value in headers]:
         return tuple([(name, value or b"") for name, value in headers])
     return tuple(headers)
 
 
 def read_message(original: Original) -> Message:
-    """Decode envelope and body, CloudEvents binary or structured mode.
+    """Decode attributes and body, in CloudEvents binary or structured mode.
 
     Raises:
-        Malformed: unreadable header bytes, a key that cannot be answered under, or a body that is
-            not one plain JSON value.
+        Malformed: a header is not UTF-8 or too long, the key is too long for an answer, or the body
+            is not one plain JSON value.
     """
     if len(original.key or b"") > KEY_MAX_BYTES:
         errors = [FieldError("/key", f"the record's key has more than {KEY_MAX_BYTES} bytes")]
@@ -194,50 +176,50 @@ def read_message(original: Original) -> Message:
     body = decode_json(original.value)
     if _is_structured(headers, body):
         return Message(original, _structured_envelope(headers, body), body.get("data"))
-    type_ = headers.get("ce_type") or _text(body.get("type") if isinstance(body, dict) else None)
-    envelope = Envelope(
+    type_ = headers.get(CE_TYPE) or _text(body.get("type") if isinstance(body, dict) else None)
+    envelope = CloudEvent(
         type_,
-        headers.get("ce_source"),
-        headers.get("ce_id"),
-        headers.get("ce_time"),
-        headers.get("ce_subject"),
-        headers.get("traceparent"),
+        headers.get(CE_SOURCE),
+        headers.get(CE_ID),
+        headers.get(CE_TIME),
+        headers.get(CE_SUBJECT),
+        headers.get(TRACEPARENT),
     )
     return Message(original, envelope, body)
 
 
-def readable_envelope(original: Original) -> Envelope:
-    """What can be told of a message that cannot be read whole; never raises."""
+def readable_envelope(original: Original) -> CloudEvent:
+    """Read the attributes of a message that `read_message` may refuse; never raises."""
     found: dict[str, str] = {}
     for name, value in original.headers:
         if name in READ_HEADERS:
             text = value.decode("utf-8", "replace").replace("\x00", "\ufffd")
             found[name] = text[:HEADER_MAX_CHARACTERS]
-    return Envelope(
-        found.get("ce_type"),
-        found.get("ce_source"),
-        found.get("ce_id"),
-        found.get("ce_time"),
-        found.get("ce_subject"),
-        found.get("traceparent"),
+    return CloudEvent(
+        found.get(CE_TYPE),
+        found.get(CE_SOURCE),
+        found.get(CE_ID),
+        found.get(CE_TIME),
+        found.get(CE_SUBJECT),
+        found.get(TRACEPARENT),
     )
 
 
-def headers_of(envelope: Envelope) -> tuple[tuple[str, bytes], ...]:
-    """The headers of binary mode that say the same."""
-    said = (
-        ("ce_type", envelope.type),
-        ("ce_source", envelope.source),
-        ("ce_id", envelope.id),
-        ("ce_time", envelope.time),
-        ("ce_subject", envelope.subject),
-        ("traceparent", envelope.traceparent),
+def headers_of(envelope: CloudEvent) -> tuple[tuple[str, bytes], ...]:
+    """Make the binary-mode headers of the attributes; absent ones are left out."""
+    attributes = (
+        (CE_TYPE, envelope.type),
+        (CE_SOURCE, envelope.source),
+        (CE_ID, envelope.id),
+        (CE_TIME, envelope.time),
+        (CE_SUBJECT, envelope.subject),
+        (TRACEPARENT, envelope.traceparent),
     )
-    return tuple((name, text.encode()) for name, text in said if text)
+    return tuple((name, text.encode()) for name, text in attributes if text)
 
 
 def _read_headers(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
-    """Known headers as text, empty ones left out; all in one pass where none is in the way."""
+    """Decode the known headers, without empty ones; in one pass if none needs a closer look."""
     read = [header for header in headers if header[0] in READ_HEADERS]
     try:
         text = b"\n".join([value for _, value in read]).decode()
@@ -275,16 +257,16 @@ def _text(value: Any) -> str | None:
 def _is_structured(headers: dict[str, str], body: Any) -> bool:
     if not isinstance(body, dict):
         return False
-    declared = headers.get("content-type", "").startswith(STRUCTURED_MODE)
+    declared = headers.get(CONTENT_TYPE, "").startswith(CONTENT_TYPE_STRUCTURED)
     return declared or ("specversion" in body and "type" in body and "data" in body)
 
 
-def _structured_envelope(headers: dict[str, str], body: dict[str, Any]) -> Envelope:
-    return Envelope(
+def _structured_envelope(headers: dict[str, str], body: dict[str, Any]) -> CloudEvent:
+    return CloudEvent(
         _text(body.get("type")),
         _text(body.get("source")),
         _text(body.get("id")),
         _text(body.get("time")),
         _text(body.get("subject")),
-        _text(body.get("traceparent")) or headers.get("traceparent"),
+        _text(body.get("traceparent")) or headers.get(TRACEPARENT),
     )

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import structlog
 
-from services.runtime.messages.records import Envelope, Original
+from schemas.envelope import CloudEvent
+from services.runtime.messages.records import Original
 
 REJECTED = "item_rejected"
 WAITS = "item_waits"
@@ -16,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 def tell(
     event: str,
-    item: tuple[Original, Envelope, int],
+    item: tuple[Original, CloudEvent, int],
     *,
     service: str,
     reason: str,

@@ -12,7 +12,7 @@ from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.leases import lock_class
 from services.runtime.outbox.relay import SQL as OUTBOX_SQL
 from services.runtime.outbox.relay import Relay
-from services.runtime.outbox.wiring import ways_of
+from services.runtime.outbox.wiring import publisher_factory
 from services.runtime.parking.queue import SQL as PARKING_SQL
 from services.runtime.postgres.connections import Connection
 from services.runtime.postgres.queries import load
@@ -59,7 +59,7 @@ async def publish_rest(connection: Connection, settings: Settings, service: str)
         service=service,
         shards=settings.outbox_shards,
         poll_seconds=settings.relay_poll_seconds,
-        ways=ways_of(settings, service),
+        factory=publisher_factory(settings, service),
         metrics=Metrics(),
         now=SystemClock().now,
     )

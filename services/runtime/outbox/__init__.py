@@ -1,1 +1,1 @@
-"""The transactional outbox: rows in Postgres, and the relay that publishes them."""
+"""The transactional outbox: rows in Postgres and the relay that publishes them to Kafka."""

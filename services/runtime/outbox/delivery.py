@@ -1,7 +1,7 @@
-"""Two ways to publish rows: at least once, and exactly once for readers of committed records.
+"""How outbox rows are published: at least once, or exactly once for readers of committed records.
 
-Either is good for one producer's life. After any failure both are thrown away: a producer that
-was refused a record, or fenced, is of no use any more (traps 3 and 4).
+A delivery lives as long as its producer. Both are discarded after any failure: a producer cannot
+be used again after it was fenced or after a record of its transaction was rejected.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 from aiokafka.errors import UnknownTopicOrPartitionError
 from asyncpg import Connection
 
-from services.runtime.outbox.markers import Markers, Published
+from services.runtime.outbox.markers import Markers, PublishedRows
 from services.runtime.outbox.record_sender import Producer, send_rows
 from services.runtime.outbox.rows import OutboxRow
 from services.runtime.postgres.queries import load
@@ -22,35 +22,37 @@ SQL = load(Path(__file__).parent / "outbox.sql")
 
 
 class MarkerTopicMissing(Exception):
-    """Exactly once has nowhere to put its markers; the text has the way out."""
+    """Exactly-once publication needs the marker topic; the text has the command that makes it."""
 
 
 class Delivery(Protocol):
-    """One producer's life."""
+    """Publishes rows with one producer, from `start` to `abort`."""
 
     async def start(self) -> None:
-        """Connect, and know what is published already."""
+        """Connect, and delete rows that are known to be published already."""
 
     async def publish(self, rows: Sequence[OutboxRow], *, one_by_one: bool = False) -> None:
-        """Publish the rows and remove them from the outbox."""
+        """Publish the rows, then delete them from the outbox."""
 
     async def abort(self) -> None:
-        """End; nothing more is sent."""
+        """Disconnect; pending records are not sent."""
 
 
 async def delete(connection: Connection, rows: Sequence[OutboxRow]) -> None:
-    """Remove rows that Kafka has."""
+    """Delete rows whose records Kafka has acknowledged."""
     await connection.execute(
         SQL["delete_published"],
         [row.shard for row in rows],
         [row.id for row in rows],
-        [row.slot for row in rows],
+        [row.segment for row in rows],
     )
 
 
 class AtLeastOnce:
-    """Records, each acknowledged, then the rows go. A process that dies between the two repeats
-    them, and so does a Postgres that dies soon after: no deletion waits for the disk.
+    """Sends records, waits for every acknowledgement, then deletes the rows.
+
+    Records are published again if the process dies before the deletion, or if Postgres crashes soon
+    after it: the deletion does not wait for the disk (`synchronous_commit` off).
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class AtLeastOnce:
         self._physical_topic = physical_topic
 
     async def start(self) -> None:
-        """Connect; what this session deletes waits for no disk."""
+        """Connect; deletions of this session do not wait for the disk."""
         await self._connection.fetchval(SQL["commit_at_once"])
         await self._producer.start()
 
@@ -82,14 +84,17 @@ class AtLeastOnce:
 
 
 class ExactlyOnce:
-    """A shard's rows and their marker in one Kafka transaction, whose producer Kafka fences.
+    """Publishes the rows of one shard and their marker in one Kafka transaction.
 
-    Only the last marker matters, because rows are deleted, durably, before the next transaction
-    can commit. A relay that was stopped and woken holds an older epoch of the same transactional
-    id, and cannot commit (trap 7); the lease only decides who tries. What it wrote in a
-    transaction left open holds back readers of those partitions until its successor starts, or
-    the transaction times out (trap 6), and is seen by readers of uncommitted records (trap 8).
-    The producer is aiokafka's own, as FastStream's cannot publish in a transaction (trap 10).
+    The last marker names all rows that can be published and not yet deleted, because rows are
+    deleted durably before the next transaction commits. A relay that was stopped and continues has
+    an older epoch of the shard's transactional id: Kafka fences it, so it cannot commit. The lease
+    only decides which relay tries.
+
+    A transaction left open blocks readers of committed records in its partitions until the next
+    relay starts a producer with the same id, or until the transaction times out. Readers of
+    uncommitted records see aborted records. The producer is aiokafka's: the one of FastStream
+    cannot publish in a transaction.
     """
 
     def __init__(
@@ -109,19 +114,20 @@ class ExactlyOnce:
         self._partition = 0
 
     async def start(self) -> None:
-        """Take the shard over, in this order: the start decides what the marker is.
+        """Connect, then delete the rows that the last marker names.
 
-        The producer's start fences the one before and ends its open transaction. A broker that is
-        starting refuses it with an error that is waited out (trap 9).
+        The marker is read after the producer has started: starting it fences the relay before and
+        ends its open transaction. While a broker starts, it refuses this with an error; the caller
+        retries.
         """
         await self._connection.fetchval(SQL["commit_durably"])
         await self._producer.start()
-        published = await self._recall()
+        published = await self._read_marker()
         if published:
-            await self._forget(published)
+            await self._delete_marked(published)
 
     async def publish(self, rows: Sequence[OutboxRow], *, one_by_one: bool = False) -> None:
-        """Send the rows and their marker, commit, then delete: before the next commit, durably."""
+        """Send the rows and their marker, commit, then delete the rows durably."""
         await self._producer.begin_transaction()
         await self._send(rows, one_by_one=one_by_one)
         await self._mark(rows)
@@ -129,11 +135,11 @@ class ExactlyOnce:
         await self._delete(rows)
 
     async def abort(self) -> None:
-        """Disconnect; an open transaction is ended by the next who starts."""
+        """Disconnect; the next producer with this transactional id ends an open transaction."""
         await self._producer.abort()
 
-    async def _recall(self) -> Published | None:
-        """What the one before us published last."""
+    async def _read_marker(self) -> PublishedRows | None:
+        """Read which rows the last committed transaction of the shard published."""
         try:
             partitions = await self._producer.partitions_for(self._markers.topic)
         except UnknownTopicOrPartitionError:
@@ -144,7 +150,7 @@ class ExactlyOnce:
         self._partition = self._shard % len(partitions)
         return await self._markers.last(self._shard, self._partition)
 
-    async def _forget(self, published: Published) -> None:
+    async def _delete_marked(self, published: PublishedRows) -> None:
         await self._connection.execute(
             SQL["delete_marked"], self._shard, published.ids, published.created_at
         )
@@ -153,10 +159,10 @@ class ExactlyOnce:
         await send_rows(self._producer, rows, self._physical_topic, one_by_one=one_by_one)
 
     async def _mark(self, rows: Sequence[OutboxRow]) -> None:
-        """After the records are acknowledged: sent beside them it costs retries (trap 5)."""
+        """Send the marker after the records are acknowledged; sent with them it causes retries."""
         marked = await self._producer.send(
             self._markers.topic,
-            Published.of(rows).pack(),
+            PublishedRows.of(rows).pack(),
             self._markers.key(self._shard),
             partition=self._partition,
         )

@@ -1,4 +1,4 @@
-"""Which shards this process publishes: session advisory locks, shared fairly among replicas."""
+"""Shard leases: session advisory locks that share the outbox shards among the relays."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from asyncpg import Connection
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "outbox.sql")
-# A session that says nothing for so long is ended by the server. It is heard of every second.
+# The server ends a session without a statement for this long. The relay sends one every second.
 SILENCE_SECONDS = 10
 
 
 class ShardLeases:
-    """Advisory locks on a connection of their own, outside any pool.
+    """The shards that one relay holds: advisory locks on a separate connection outside any pool.
 
-    A lease ends with its session, so a dead process gives its shards back by dying, and a stopped
-    one by its silence. Two holders of one shard for a moment (a process stopped and woken) repeat
-    events, never reorder them: each sends in id order from the oldest row that is not
-    acknowledged.
+    A lease ends with its session: a dead process loses its shards at once, a stopped one after
+    SILENCE_SECONDS. While a stopped process continues, two relays may hold one shard for a moment.
+    That repeats events and never reorders them: each relay sends in id order, beginning at the
+    oldest row that is not acknowledged.
     """
 
     def __init__(self, connection: Connection, scope: str, shards: int) -> None:
@@ -34,10 +34,10 @@ class ShardLeases:
         self.held: frozenset[int] = frozenset()
 
     async def join(self, silence_seconds: float = SILENCE_SECONDS) -> None:
-        """Be counted among the relays; the backend's pid is unique while the session lives.
+        """Register the relay; its locks have the backend's pid as key, which is unique.
 
-        First among those that read packed rows: a relay that is only counted is taken for one of
-        the version before.
+        The lock of relays that read packed rows is taken first: a relay with only the member's lock
+        counts as one of the version before.
         """
         await self._connection.fetchval(SQL["end_when_silent"], f"{silence_seconds * 1000:.0f}ms")
         pid = self._connection.get_server_pid()
@@ -45,24 +45,24 @@ class ShardLeases:
             await self._connection.fetchval(SQL["try_lease"], class_, pid)
 
     async def balance(self) -> None:
-        """Hold a fair share: give back what is above it, take what is free below it."""
+        """Release the shards above the fair share and take free ones below it."""
         for shard in await self.find_surplus():
             await self.release(shard)
         await self.take_free()
 
     async def find_surplus(self) -> frozenset[int]:
-        """Held shards above the fair share."""
+        """Find the held shards above the fair share, which is computed here."""
         members = await self._connection.fetchval(SQL["count_members"], self._member_class)
         self._fair = math.ceil(self._shards / max(1, members))
         return frozenset(sorted(self.held)[self._fair :])
 
     async def release(self, shard: int) -> None:
-        """Give a shard back; nothing of it may be under way."""
+        """Release a shard; none of its rows may be being published."""
         await self._connection.fetchval(SQL["release_lease"], self._shard_class, shard)
         self.held -= {shard}
 
     async def take_free(self) -> None:
-        """Take free shards up to the fair share, as it was last found."""
+        """Take free shards up to the fair share that `find_surplus` computed last."""
         for shard in range(self._shards):
             if len(self.held) >= self._fair:
                 return
@@ -72,8 +72,8 @@ class ShardLeases:
                 self.held |= {shard}
 
 
-async def old_relays(connection: Connection, scope: str) -> int:
-    """How many relays are alive that read no packed rows, as those of the version before."""
+async def count_old_relays(connection: Connection, scope: str) -> int:
+    """Count the running relays of the version before, which do not read packed rows."""
     found: int = await connection.fetchval(SQL["count_old_relays"], _members(scope), _packed(scope))
     return found
 
@@ -87,5 +87,5 @@ def _packed(scope: str) -> int:
 
 
 def lock_class(name: str) -> int:
-    """The first number of the advisory locks of this name."""
+    """Compute the first key of the advisory locks of this name."""
     return zlib.crc32(name.encode()) & 0x7FFFFFFF  # Fits both integer and oid.

@@ -1,8 +1,9 @@
-"""Markers: what each transaction of exactly-once publication held, on a topic of our own.
+"""Markers: which outbox rows each transaction of exactly-once publication has published.
 
-A marker is the exact set of outbox rows of its transaction, committed with their records. Whoever
-takes a shard over reads the last one, and so knows what is published however its predecessor died.
-Not a highest id: ids are not committed in their order.
+A marker is a record of the topic `orderflow.published`, committed with the records of the
+transaction. It holds the exact ids of the rows: ids are not committed in their order, so the
+highest id would not be enough. A relay that takes over a shard reads its last marker and knows
+which rows are published, wherever the relay before stopped.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from aiokafka import TopicPartition
 from services.runtime.kafka.compat import close_client
 from services.runtime.outbox.rows import OutboxRow
 
-# How far from the end the last marker of a shard is looked for at first. It is the newest record
-# or nearly so, unless the shard was silent while those that share its partition were not.
+# How many records before the end the search for a shard's last marker begins. The marker is among
+# the newest records unless only other shards of its partition published for a while.
 FIRST_SPAN = 32
 SPAN_GROWTH = 16
 FETCH_TIMEOUT_MS = 100
@@ -27,8 +28,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Reader(Protocol):
-    """The part of AIOKafkaConsumer that is used; it reads committed records."""
+class MarkerReader(Protocol):
+    """The methods of AIOKafkaConsumer that are used; it reads committed records."""
 
     async def start(self) -> None:
         """Connect."""
@@ -37,114 +38,114 @@ class Reader(Protocol):
         """Disconnect."""
 
     def assign(self, partitions: Sequence[TopicPartition]) -> None:
-        """Read these partitions."""
+        """Set the partitions to read."""
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Read on from an offset."""
+        """Set the offset that is read next."""
 
     def highwater(self, partition: TopicPartition) -> int | None:
-        """The end of the log, stable or not, as the last answer told it."""
+        """The end of the log in the last response, including records not committed yet."""
 
     async def position(self, partition: TopicPartition) -> int:
-        """The offset to be read next."""
+        """Return the offset that is read next."""
 
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[Any, int]:
-        """The end of what is stable."""
+        """Return the last stable offsets."""
 
     async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[Any, int]:
-        """The first offset that is left."""
+        """Return the first offsets of the logs."""
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: int) -> Mapping[Any, Any]:
-        """Records by partition; none when none came in time."""
+        """Return records by partition; none if none arrives in time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """Rows by id and the moment they were made.
+class PublishedRows:
+    """Rows identified by id and time of creation, in step.
 
-    The moment, because ids are given again after a database was restored to an earlier time:
-    a new row must not be taken for the one that was published under its id.
+    The id alone is not enough: a database restored to an earlier time gives ids again, and a new
+    row must not be taken for the published row with the same id.
     """
 
     ids: tuple[int, ...]
     created_at: tuple[datetime, ...]
 
     @classmethod
-    def of(cls, rows: Sequence[OutboxRow]) -> Published:
-        """The rows of a transaction."""
+    def of(cls, rows: Sequence[OutboxRow]) -> PublishedRows:
+        """Identify the rows of a transaction."""
         return cls(tuple(row.id for row in rows), tuple(row.created_at for row in rows))
 
     def pack(self) -> bytes:
-        """As the value of a marker."""
-        moments = [(moment - _EPOCH) // _MICROSECOND for moment in self.created_at]
-        return orjson.dumps({"ids": self.ids, "created_at_us": moments})
+        """Encode as the value of a marker: JSON, times in microseconds since 1970."""
+        times = [(each - _EPOCH) // _MICROSECOND for each in self.created_at]
+        return orjson.dumps({"ids": self.ids, "created_at_us": times})
 
     @classmethod
-    def unpack(cls, value: bytes) -> Published:
-        """The inverse of `pack`."""
+    def unpack(cls, value: bytes) -> PublishedRows:
+        """Decode the value of a marker."""
         found = orjson.loads(value)
-        moments = (_EPOCH + moment * _MICROSECOND for moment in found["created_at_us"])
-        return cls(tuple(found["ids"]), tuple(moments))
+        times = (_EPOCH + each * _MICROSECOND for each in found["created_at_us"])
+        return cls(tuple(found["ids"]), tuple(times))
 
 
 class Markers:
-    """Where the markers of one service are, and the last of each shard."""
+    """The markers of one service: their topic and keys, and the last one of a shard."""
 
-    def __init__(self, service: str, topic: str, make_reader: Callable[[], Reader]) -> None:
+    def __init__(self, service: str, topic: str, make_reader: Callable[[], MarkerReader]) -> None:
         self._service = service
         self.topic = topic
         self._make_reader = make_reader
 
     def key(self, shard: int) -> bytes:
-        """The key of a shard's markers."""
+        """The Kafka key of a shard's markers."""
         return f"{self._service}/{shard}".encode()
 
-    async def last(self, shard: int, partition: int) -> Published | None:
-        """What the last committed marker of a shard says; None when it never had one.
+    async def last(self, shard: int, partition: int) -> PublishedRows | None:
+        """Read the last committed marker of a shard; None if the shard never had one.
 
-        To be asked after the shard's producer has started: only then is the last transaction of
-        the one before decided. The group-offset of the other variant is not asked for anything:
-        for moments after a broker's restart it reads as absent (trap 1).
+        Call it after the shard's producer has started: before that the last transaction of the
+        relay before may still be open. Markers are records and not group offsets because offsets
+        read as absent for a moment after a broker restarts.
         """
         reader = self._make_reader()
         await reader.start()
         try:
-            place = TopicPartition(self.topic, partition)
-            reader.assign([place])
-            value = await _last_value(reader, place, self.key(shard))
+            log = TopicPartition(self.topic, partition)
+            reader.assign([log])
+            value = await _last_value(reader, log, self.key(shard))
         finally:
             await close_client.close(reader.stop())
-        return None if value is None else Published.unpack(value)
+        return None if value is None else PublishedRows.unpack(value)
 
 
-async def _last_value(reader: Reader, place: TopicPartition, key: bytes) -> bytes | None:
-    """The newest value of a key, looked for from the end backwards."""
-    first = (await reader.beginning_offsets([place]))[place]
-    end = (await reader.end_offsets([place]))[place]
+async def _last_value(reader: MarkerReader, log: TopicPartition, key: bytes) -> bytes | None:
+    """Search backwards from the end of the log for the newest value of a key."""
+    first = (await reader.beginning_offsets([log]))[log]
+    end = (await reader.end_offsets([log]))[log]
     span, top = FIRST_SPAN, None
     while True:
         start = max(first, end - span)
-        reader.seek(place, start)
-        found, top = await _read_to_top(reader, place, key, top)
+        reader.seek(log, start)
+        found, top = await _read_to_top(reader, log, key, top)
         if found is not None or start == first:
             return found
         span *= SPAN_GROWTH
 
 
 async def _read_to_top(
-    reader: Reader, place: TopicPartition, key: bytes, top: int | None
+    reader: MarkerReader, log: TopicPartition, key: bytes, top: int | None
 ) -> tuple[bytes | None, int]:
-    """The last value of the key from the reader's place to the end of the log, and that end.
+    """Read to the end of the log; returns the last value of the key, and that end.
 
-    The end of the log, not the end of what is stable: a transaction of another shard that began
-    before our last marker and is still open hides it. It is waited for.
+    The last stable offset would be too early: an open transaction of another shard that began
+    before our last marker hides the marker. The read waits until that transaction has ended.
     """
     found: bytes | None = None
-    while top is None or await reader.position(place) < top:
-        records = await reader.getmany(place, timeout_ms=FETCH_TIMEOUT_MS)
-        for record in records.get(place, ()):
+    while top is None or await reader.position(log) < top:
+        records = await reader.getmany(log, timeout_ms=FETCH_TIMEOUT_MS)
+        for record in records.get(log, ()):
             if record.key == key:
                 found = record.value
         if top is None:
-            top = reader.highwater(place)
+            top = reader.highwater(log)
     return found, top

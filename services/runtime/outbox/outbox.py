@@ -1,4 +1,4 @@
-"""The outbox: records that leave in the transaction that decided them, and are published after."""
+"""The outbox: records written in the transaction that decided them, and published afterwards."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from msgspec import Struct
 
 from services.runtime.batch.batch import NO_STEP, Step
 from services.runtime.messages.headers import pack_headers, read_headers
-from services.runtime.outbox.leases import old_relays
-from services.runtime.outbox.packing import pack
+from services.runtime.outbox.leases import count_old_relays
+from services.runtime.outbox.rows import pack
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "outbox.sql")
-# What a row holds at most, unpacked, unless one record is larger: the relay holds rows of all its
+# The largest size of a row, unpacked, unless one record is larger: the relay holds rows of all its
 # shards in memory.
 ROW_BYTES = 1024 * 1024
-LOOK_SECONDS = 1.0
-# A relay of the version before that was seen may come again, as after a failover of the database.
+CHECK_SECONDS = 1.0
+# After a relay of the version before was seen: it may reconnect, as after a database failover.
 OLD_RELAYS_SECONDS = 10.0
 
 
 class Outgoing(Struct, frozen=True, gc=False):
-    """One record to publish. Records with equal `shard_by` leave in the order they were appended.
+    """One record to publish. Records with equal `shard_by` are published in the order appended.
 
-    `topic` is the catalogue's name, `key` the Kafka key, `headers` as `headers_by_place` or
-    `headers_by_name` packs them; `shard_by` is the order id where there is one, else the key.
+    `topic` is the catalogue's name, `key` the Kafka key. `headers` are packed by `headers_by_place`
+    or `headers_by_name`. `shard_by` is the order id if there is one, else the key.
     """
 
     topic: str
@@ -41,20 +41,20 @@ class Outgoing(Struct, frozen=True, gc=False):
 
 
 class Outbox:
-    """Appends records to the outbox table of the connection's schema, which is the service's name.
+    """Appends records to the table `outbox` of the connection's schema (the service's name).
 
-    `shards` is one number for a schema, noted there: a row that was divided by another is refused
-    (`shards.py`), because an order's records would lie in two shards.
+    A schema has one number of shards, stored in it. The table rejects rows of a process with
+    another number (`shard_count.py`): an order's records would lie in two shards.
 
-    Rows are packed (`packing.py`), unless a relay of the version before is alive: that version
-    reads arrays only (decision 0094). Whether one is, is looked up once in LOOK_SECONDS.
+    Rows are packed (`rows.py`) unless a relay of the version before is alive, which reads arrays
+    only (decision 0094). That is checked once in CHECK_SECONDS.
     """
 
     def __init__(self, shards: int) -> None:
         self._shards = shards
         self._service = ""
         self._packs = False
-        self._look_at = 0.0
+        self._check_at = 0.0
 
     async def append(
         self,
@@ -64,19 +64,18 @@ class Outbox:
         caused_at: datetime | None = None,
         step: Step | None = None,
     ) -> None:
-        """Store the records in one statement: for each shard one row, or several where they are
-        larger than ROW_BYTES.
+        """Insert the records in one statement: one row a shard, or several of at most ROW_BYTES.
 
-        The same statement stores `step`, where the batch ends, unless there are no records or an
-        old relay is alive; `step.is_stored` says whether it did.
+        The same statement stores `step`, the position where the batch ends, unless there are no
+        records or a relay of the version before is alive. `step.is_stored` says whether it did.
 
-        Must run under the locks of the orders the records tell of: ids are taken here, and per
-        order their order must be the order of commits.
+        Call it while the locks of the records' orders are held: row ids are taken here, and for
+        each order they must rise in the order of commits.
         """
         if not outgoing:
             return
-        if time.monotonic() >= self._look_at:
-            await self._look(connection)
+        if time.monotonic() >= self._check_at:
+            await self._check_relays(connection)
         by_shard: dict[int, list[Outgoing]] = {}
         for record in outgoing:
             by_shard.setdefault(shard_of(record.shard_by, self._shards), []).append(record)
@@ -121,16 +120,16 @@ class Outbox:
             ],
         )
 
-    async def _look(self, connection: Connection) -> None:
+    async def _check_relays(self, connection: Connection) -> None:
         if not self._service:
             self._service = await connection.fetchval(SQL["find_service"])
-        self._packs = not await old_relays(connection, self._service)
-        pause = LOOK_SECONDS if self._packs else OLD_RELAYS_SECONDS
-        self._look_at = time.monotonic() + pause
+        self._packs = not await count_old_relays(connection, self._service)
+        pause = CHECK_SECONDS if self._packs else OLD_RELAYS_SECONDS
+        self._check_at = time.monotonic() + pause
 
 
 def shard_of(shard_by: str, shards: int) -> int:
-    """The shard of an order id or key: stable over processes and releases."""
+    """Compute the shard of an order id or key; the same in every process and release."""
     return zlib.crc32(shard_by.encode()) % shards
 
 
@@ -138,7 +137,7 @@ ARRAYS = ("topics", "keys", "headers", "values", "records", "unpacked_bytes")
 
 
 def _as_arrays(records: Sequence[Outgoing]) -> tuple[object, ...]:
-    """One row as the version before reads it."""
+    """The columns ARRAYS of one row."""
     headers = [pack_headers(read_headers(record.headers)) for record in records]
     sizes = (len(each.key) + len(each.value) for each in records)
     return (

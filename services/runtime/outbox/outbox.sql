@@ -1,6 +1,7 @@
 -- name: append_rows
--- Add packed rows and, in the same round trip, step past the batch that made them. Sorted before
--- the defaults are computed: ids rise in the order given. No positions where no batch ends.
+-- Add packed rows and, in the same round trip, store the positions after the batch that made them.
+-- Sorted before the defaults are computed, so ids rise in the order given. The positions are empty
+-- if no batch ends here.
 -- $1 shards, $2 packed, $3 records, $4 unpacked bytes (in step), $5 caused at, $6 number of shards,
 -- $7 group, $8 topics, $9 partitions, $10 offsets, $11 timestamps, $12 checksums (in step)
 WITH moved AS (
@@ -20,10 +21,10 @@ SELECT shard, packed, records, unpacked_bytes, $5::timestamptz, $6::smallint
  ORDER BY nth;
 
 -- name: read_outbox
--- The oldest visible rows of each held shard, in id order within the shard, whichever part they
--- are in: as many as stay within the bytes, unpacked, but the oldest always. Of arrays that the
--- version before wrote only the compressed size is known. The last of a shard that has no more says
--- so. $1 shards, $2 rows and $3 bytes a shard
+-- The oldest visible rows of each held shard, from all segments, in id order within the shard: as
+-- many as stay within the bytes unpacked, and always the oldest. Of arrays written by the version
+-- before only the compressed size is known. is_last marks the last row of a shard without further
+-- rows. $1 shards, $2 rows and $3 bytes a shard
 SELECT o.id, o.shard, o.slot, o.packed, o.records, o.unpacked_bytes,
        o.topics, o.keys, o.headers, o."values", o.caused_at, o.created_at, o.is_last
   FROM unnest($1::smallint[]) AS held(shard)
@@ -45,7 +46,7 @@ SELECT o.id, o.shard, o.slot, o.packed, o.records, o.unpacked_bytes,
 SELECT current_schema()::text;
 
 -- name: count_old_relays
--- Relays alive that do not read packed rows: they hold the members' lock alone.
+-- Running relays that do not read packed rows: they hold only the member's lock.
 -- $1 class of members, $2 class of those that read packed rows
 SELECT count(*)
   FROM (SELECT pid
@@ -57,7 +58,7 @@ SELECT count(*)
         HAVING bool_and(classid = $1::integer::oid)) AS old;
 
 -- name: lock_packed
--- The oldest packed rows of some shards, but for those that another process has locked.
+-- The oldest packed rows of some shards, without rows locked by another process.
 -- $1 shards, $2 rows a shard
 SELECT o.id, o.shard, o.slot, o.packed, o.records, o.unpacked_bytes
   FROM unnest($1::smallint[]) AS wanted(shard)
@@ -78,7 +79,7 @@ SELECT id, shard, slot, packed, records, unpacked_bytes
    FOR UPDATE;
 
 -- name: unpack_row
--- Put arrays in the place of the packed records, as the version before reads them.
+-- Replace the packed records by arrays, which the version before reads.
 -- $1 shard, $2 id, $3 slot, $4 topics, $5 keys, $6 headers, $7 values, $8 bytes of these
 UPDATE outbox
    SET packed = NULL, topics = $4, keys = $5, headers = $6, "values" = $7, unpacked_bytes = $8
@@ -101,16 +102,16 @@ SELECT packed, records, unpacked_bytes
  LIMIT $2;
 
 -- name: delete_published
--- Remove rows whose every record Kafka has acknowledged. The slot spares a look into the other
--- parts. $1 shards, $2 ids, $3 slots (in step)
+-- Delete rows whose every record Kafka has acknowledged. With the slot only one segment is
+-- searched. $1 shards, $2 ids, $3 slots (in step)
 DELETE FROM outbox
  USING unnest($1::smallint[], $2::bigint[], $3::smallint[]) AS done(shard, id, slot)
  WHERE outbox.shard = done.shard AND outbox.id = done.id AND outbox.slot = done.slot;
 
 -- name: measure_outbox
 -- How many rows wait for publication, counted up to 10,000 a shard: after hours without Kafka
--- counting all would read gigabytes. The age in seconds of the oldest of each shard's first, and
--- what the parts take on disk. $1 shards
+-- counting all would read gigabytes. The age in seconds of the oldest row, and the size of the
+-- segments on disk. $1 shards
 SELECT coalesce(sum(waiting.rows), 0)::bigint AS rows,
        coalesce(extract(epoch FROM clock_timestamp() - min(waiting.oldest)), 0)::float8
            AS oldest_age_seconds,
@@ -125,46 +126,45 @@ SELECT coalesce(sum(waiting.rows), 0)::bigint AS rows,
                 ORDER BY id LIMIT 1) AS oldest
        ) AS waiting;
 
--- name: find_worn_parts
--- Parts that take more bytes than $1 and are no writer's now: their rows are published, or soon
--- will be.
-SELECT part.relname::text AS part
+-- name: find_worn_segments
+-- Segments of more than $1 bytes that are not written to now.
+SELECT segment.relname::text AS segment
   FROM pg_inherits
-  JOIN pg_class AS part ON part.oid = inhrelid
+  JOIN pg_class AS segment ON segment.oid = inhrelid
  WHERE inhparent = 'outbox'::regclass
-   AND part.relname <> 'outbox_' || outbox_slot()
-   AND pg_total_relation_size(part.oid) > $1
- ORDER BY part.relname;
+   AND segment.relname <> 'outbox_' || outbox_slot()
+   AND pg_total_relation_size(segment.oid) > $1
+ ORDER BY segment.relname;
 
 -- name: wait_briefly
--- How long the transaction may stand in line for a lock: who reads or writes the part queues up
--- behind it for as long. $1 duration such as 50ms
+-- How long the transaction may wait for a lock: readers and writers of the segment queue behind it
+-- for as long. $1 duration such as 50ms
 SELECT set_config('lock_timeout', $1, true);
 
--- name: lock_part
--- Nobody reads or writes the part until the end of the transaction. {part} is the part's name
-LOCK TABLE ONLY {part} IN ACCESS EXCLUSIVE MODE;
+-- name: lock_segment
+-- Keep other sessions from the segment until the end of the transaction. {segment} is its table
+LOCK TABLE ONLY {segment} IN ACCESS EXCLUSIVE MODE;
 
 -- name: has_rows
--- Whether the part, locked, holds a row that is not published. {part} is the part's name
-SELECT EXISTS (SELECT FROM ONLY {part});
+-- Whether the locked segment holds a row that is not published. {segment} is its table
+SELECT EXISTS (SELECT FROM ONLY {segment});
 
--- name: truncate_part
--- New files for the part, with nothing in them; older snapshots, for whose sake dead rows are kept,
--- are not asked. {part} is the part's name
-TRUNCATE ONLY {part};
+-- name: truncate_segment
+-- Replace the files of the segment by empty ones, without waiting for older snapshots that keep
+-- deleted rows. {segment} is its table
+TRUNCATE ONLY {segment};
 
 -- name: claim_shards
--- Note the number of shards if none is noted; returns the one that is. $1 shards
-WITH noted AS (
+-- Store the number of shards if none is stored; returns the stored one. $1 shards
+WITH stored AS (
     INSERT INTO outbox_shards (shards) VALUES ($1)
         ON CONFLICT (is_only_row) DO UPDATE SET shards = outbox_shards.shards
     RETURNING shards
 )
-SELECT shards FROM noted;
+SELECT shards FROM stored;
 
 -- name: find_shards
--- The number of shards that is noted, if one is.
+-- The stored number of shards; no row if none is stored.
 SELECT shards FROM outbox_shards;
 
 -- name: has_waiting_rows
@@ -172,11 +172,11 @@ SELECT shards FROM outbox_shards;
 SELECT EXISTS (SELECT FROM outbox);
 
 -- name: change_shards
--- Divide what comes from now on into another number of shards. $1 shards
+-- Store another number of shards. $1 shards
 UPDATE outbox_shards SET shards = $1;
 
 -- name: block_writers
--- Nobody adds a row until the end of the transaction.
+-- Let no session add a row until the end of the transaction.
 LOCK TABLE outbox IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: try_lease
@@ -184,18 +184,18 @@ LOCK TABLE outbox IN SHARE ROW EXCLUSIVE MODE;
 SELECT pg_try_advisory_lock($1, $2);
 
 -- name: release_lease
--- Give one advisory lock of this session back. $1 class, $2 key
+-- Release one advisory lock of this session. $1 class, $2 key
 SELECT pg_advisory_unlock($1, $2);
 
 -- name: count_members
--- How many relays are alive: each holds one lock of the members' class. $1 class
+-- How many relays run: each holds one lock of the members' class. $1 class
 SELECT count(*)
   FROM pg_locks
  WHERE locktype = 'advisory' AND granted AND classid = $1::integer::oid
    AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
 
 -- name: find_other_shards
--- Numbers of shards that relays alive divide by, other than ours. $1 class of the lock, $2 shards
+-- Other numbers of shards that running relays use. $1 class of the lock, $2 shards
 SELECT DISTINCT objid::bigint::integer AS shards
   FROM pg_locks
  WHERE locktype = 'advisory' AND granted AND classid = $1::integer::oid
@@ -203,11 +203,11 @@ SELECT DISTINCT objid::bigint::integer AS shards
    AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
 
 -- name: share_lease
--- Say, for as long as this session lives, that it divides by this number. $1 class, $2 shards
+-- Show, for as long as this session lives, that it uses this number. $1 class, $2 shards
 SELECT pg_try_advisory_lock_shared($1, $2);
 
 -- name: end_when_silent
--- Let the server end this session when nothing is heard of it. $1 duration such as 10000ms
+-- Let the server end this session when it sends no statement for so long. $1 duration such as 10000ms
 SELECT set_config('idle_session_timeout', $1, false);
 
 -- name: find_pending
@@ -217,23 +217,23 @@ SELECT held.shard
  WHERE EXISTS (SELECT FROM outbox WHERE outbox.shard = held.shard);
 
 -- name: delete_marked
--- Remove rows that a marker says are published. $1 shard, $2 ids, $3 when they were made (in step)
+-- Delete rows that a marker names as published. $1 shard, $2 ids, $3 times of creation (in step)
 DELETE FROM outbox
  USING unnest($2::bigint[], $3::timestamptz[]) AS done(id, created_at)
  WHERE outbox.shard = $1 AND outbox.id = done.id AND outbox.created_at = done.created_at;
 
 -- name: commit_durably
--- A transaction of this session ends when it is on disk: what is published next relies on it.
+-- Commits of this session wait for the disk: the next publication relies on them.
 SELECT set_config('synchronous_commit', 'on', false);
 
 -- name: commit_at_once
--- No transaction of this session waits for the disk. A server that dies may bring rows back that
--- were deleted up to three times its wal_writer_delay before; they are published once more.
+-- Commits of this session do not wait for the disk. After a crash of the server, rows deleted up to
+-- three times its wal_writer_delay before may be there again; they are published once more.
 SELECT set_config('synchronous_commit', 'off', false);
 
 -- name: plan_by_index
--- A statement of this session is planned once, for any parameters: by index and nested loops, as
--- is right for an outbox that is empty and for one of millions of rows, whatever statistics say.
+-- Plan each statement of this session once, for any parameters, by index and nested loops: that is
+-- right for an empty outbox and for one of millions of rows, whatever the statistics say.
 SELECT set_config('plan_cache_mode', 'force_generic_plan', false),
        set_config('enable_seqscan', 'off', false),
        set_config('enable_bitmapscan', 'off', false),

@@ -1,4 +1,4 @@
-"""Rows of the outbox as records on their way to Kafka, and what Kafka will never take."""
+"""Sends the records of outbox rows to Kafka and reports the records that Kafka rejects."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Protocol
 from aiokafka import errors
 
 from services.runtime.kafka.partitioning import partition_of
-from services.runtime.messages.headers import Unreadable, read_headers
+from services.runtime.messages.headers import PackedDataUnreadable, read_headers
 from services.runtime.outbox.rows import OutboxRow
 
-# What trying again, unchanged, does not heal, and what does not concern other records.
-_REFUSALS = (
+# Errors of one record: sending it again unchanged fails again, and other records can be sent.
+_REJECTIONS = (
     errors.MessageSizeTooLargeError,
     errors.RecordListTooLargeError,
     errors.InvalidTopicError,
@@ -24,12 +24,12 @@ _REFUSALS = (
     errors.InvalidTimestampError,
     errors.UnsupportedForMessageFormatError,
     errors.PolicyViolationError,
-    Unreadable,
+    PackedDataUnreadable,
 )
 
 
-class Packet(Protocol):
-    """Records of one partition, to be sent in one request: aiokafka's BatchBuilder."""
+class RecordBatch(Protocol):
+    """Records of one partition that are sent in one request: aiokafka's BatchBuilder."""
 
     def append(
         self,
@@ -39,20 +39,20 @@ class Packet(Protocol):
         value: bytes,
         headers: Sequence[tuple[str, bytes]],
     ) -> object | None:
-        """Take a record; None when it is full. The first one it takes whatever its size."""
+        """Add a record; None when the batch is full. The first record is added at any size."""
 
     def close(self) -> None:
-        """Take no more."""
+        """Accept no more records."""
 
 
 class Producer(Protocol):
-    """The part of AIOKafkaProducer that publishing uses."""
+    """The methods of AIOKafkaProducer that publishing uses."""
 
     async def start(self) -> None:
-        """Connect; with a transactional id also fence the producer that had it before."""
+        """Connect. With a transactional id, also fence the earlier producers that have it."""
 
     async def abort(self) -> None:
-        """Disconnect; what is pending is not sent."""
+        """Disconnect without sending pending records."""
 
     async def send(
         self,
@@ -63,31 +63,32 @@ class Producer(Protocol):
         partition: int | None = None,
         headers: list[tuple[str, bytes]] | None = None,
     ) -> asyncio.Future[object]:
-        """Take a record to send; the future ends when it is acknowledged or has failed."""
+        """Queue a record; the future ends when the record is acknowledged or has failed."""
 
-    def create_batch(self) -> Packet:
-        """An empty packet."""
+    def create_batch(self) -> RecordBatch:
+        """Make an empty batch."""
 
     async def send_batch(
-        self, batch: Packet, topic: str, *, partition: int
+        self, batch: RecordBatch, topic: str, *, partition: int
     ) -> asyncio.Future[object]:
-        """Take a packet to send, once the one before it is on its way."""
+        """Queue a batch once the one before it is being sent; the future is as that of `send`."""
 
     async def partitions_for(self, topic: str) -> set[int]:
-        """The numbers of a topic's partitions."""
+        """Return the partition numbers of a topic."""
 
     async def begin_transaction(self) -> None:
-        """What is sent from here on is read together or not at all."""
+        """Begin a transaction: its records become readable together or not at all."""
 
     async def commit_transaction(self) -> None:
-        """Let it be read."""
+        """Make the records of the transaction readable."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """A record that Kafka refuses: where it stands in the outbox, and why.
+class RecordRejection:
+    """One record that cannot be published: its shard, its outbox row, and the reason.
 
-    Of a row that cannot be read no record is known: `index` is 0 and `topic` empty.
+    `index` is the record's number in the row, from 0. If the row itself cannot be read, no record
+    is known: then `index` is 0 and `topic` empty.
     """
 
     shard: int
@@ -101,29 +102,29 @@ class Refusal:
         return f"shard {self.shard} stands at row {self.row}{record}: {self.reason}"
 
 
-class Refused(Exception):
-    """Kafka refuses records, and not because it is away; its refusals name a record a shard."""
+class RecordRejected(Exception):
+    """Kafka is available and rejects records; `rejections` has one record of each shard."""
 
-    def __init__(self, refusals: Sequence[Refusal]) -> None:
-        super().__init__("; ".join(map(str, refusals)))
-        self.refusals = tuple(refusals)
+    def __init__(self, rejections: Sequence[RecordRejection]) -> None:
+        super().__init__("; ".join(map(str, rejections)))
+        self.rejections = tuple(rejections)
 
 
 @dataclass(slots=True)
-class _Sent:
-    """Records that the producer takes together, and what becomes of them."""
+class _SentBatch:
+    """A batch given to the producer, with the outbox rows its records come from."""
 
-    places: list[tuple[OutboxRow, int]] = field(default_factory=list)
-    """Rows, and which of their records."""
+    sources: list[tuple[OutboxRow, int]] = field(default_factory=list)
+    """For each record its row and its number in the row."""
     future: asyncio.Future[object] | None = None
 
-    def refusals(self) -> list[Refusal]:
-        """Why they were refused, if they were."""
+    def rejections(self) -> list[RecordRejection]:
+        """The records of a rejected batch; none while it is being sent and when it succeeded."""
         if self.future is None or not self.future.done() or self.future.cancelled():
             return []
         error = self.future.exception()
-        found = (_refusal_of(row, index, error) for row, index in self.places)
-        return [refusal for refusal in found if refusal]
+        found = (_rejection_of(row, index, error) for row, index in self.sources)
+        return [rejection for rejection in found if rejection]
 
 
 async def send_rows(
@@ -133,42 +134,43 @@ async def send_rows(
     *,
     one_by_one: bool = False,
 ) -> None:
-    """Send every record and await each one's acknowledgement; the first failure ends it.
+    """Send every record and wait for all acknowledgements; stop at the first failure.
 
-    At once, so that nothing is sent behind a record that failed: when its batch expired and the
-    next one did not, that one would be read first. Records of one request fail together, so
-    `one_by_one` is what tells the one that is at fault.
+    Nothing is sent behind a failed record: if one batch of a partition expired and the next one
+    succeeded, the later records would be read first. The records of one batch fail together;
+    `one_by_one` waits for each record before the next, and so finds the rejected one.
 
-    Raises Refused, or what the producer raised.
+    Raises:
+        RecordRejected: Kafka rejects a record. Any other error of the producer is raised as it is.
     """
-    sending = _Sending(producer, physical_topic)
+    sender = _RecordSender(producer, physical_topic)
     for row in rows:
         for index, topic in enumerate(row.topics):
             try:
-                await sending.add(row, index, topic)
+                await sender.add(row, index, topic)
                 if one_by_one:
-                    await sending.finish()
+                    await sender.finish()
             except Exception as error:
-                if refusal := _refusal_of(row, index, error):
-                    raise Refused([refusal]) from error
+                if rejection := _rejection_of(row, index, error):
+                    raise RecordRejected([rejection]) from error
                 raise
-    await sending.finish()
+    await sender.finish()
 
 
-class _Sending:
-    """Packs records by partition, each in its turn: a future a packet, not one a record."""
+class _RecordSender:
+    """Collects records in one batch a partition, so that one future serves many records."""
 
     def __init__(self, producer: Producer, physical_topic: Callable[[str], str]) -> None:
         self._producer = producer
         self._physical_topic = physical_topic
-        self._open: dict[tuple[str, int], tuple[Packet, _Sent]] = {}
-        self._pending: list[_Sent] = []
+        self._open: dict[tuple[str, int], tuple[RecordBatch, _SentBatch]] = {}
+        self._pending: list[_SentBatch] = []
         self._failed: list[BaseException] = []
         self._topics: dict[str, tuple[str, int]] = {}
-        """By the catalogue's name: the topic's name in Kafka, and how many partitions it has."""
+        """By the catalogue's name: the topic's name in Kafka and its number of partitions."""
 
     async def add(self, row: OutboxRow, index: int, topic: str) -> None:
-        """The next record; a packet that it does not fit into any more is sent."""
+        """Add the next record; a batch that is too full for it is sent first."""
         if topic not in self._topics:
             name = self._physical_topic(topic)
             self._topics[topic] = name, len(await self._producer.partitions_for(name))
@@ -177,39 +179,39 @@ class _Sending:
         at = name, partition_of(key, partitions)
         headers = read_headers(row.headers[index])
         while True:
-            packet, sent = self._open.get(at) or self._begin(at)
-            if packet.append(timestamp=None, key=key, value=value, headers=headers) is not None:
-                sent.places.append((row, index))
+            batch, sent = self._open.get(at) or self._begin(at)
+            if batch.append(timestamp=None, key=key, value=value, headers=headers) is not None:
+                sent.sources.append((row, index))
                 return
             await self._send(at)
 
     async def finish(self) -> None:
-        """Send what is packed and wait for everything, or for the first failure.
+        """Send the open batches and wait until all batches succeeded or the first one failed.
 
-        Every future, also where a commit follows: a transaction with a record that failed commits
-        without it, and says nothing (trap 2).
+        Every future is checked, also before a commit: aiokafka commits a transaction without the
+        records that failed and raises nothing.
         """
         for at in list(self._open):
             await self._send(at)
-        # An operator may have taken the only record out of a row.
+        # None where an operator has taken the only record out of a row.
         if futures := [sent.future for sent in self._pending if sent.future]:
             await asyncio.wait(futures, return_when=asyncio.FIRST_EXCEPTION)
         self._raise_if_failed()
 
-    def _begin(self, at: tuple[str, int]) -> tuple[Packet, _Sent]:
-        self._open[at] = self._producer.create_batch(), _Sent()
+    def _begin(self, at: tuple[str, int]) -> tuple[RecordBatch, _SentBatch]:
+        self._open[at] = self._producer.create_batch(), _SentBatch()
         return self._open[at]
 
     async def _send(self, at: tuple[str, int]) -> None:
-        packet, sent = self._open.pop(at)
-        packet.close()
+        batch, sent = self._open.pop(at)
+        batch.close()
         topic, partition = at
-        sent.future = await self._producer.send_batch(packet, topic, partition=partition)
-        sent.future.add_done_callback(self._note)
+        sent.future = await self._producer.send_batch(batch, topic, partition=partition)
+        sent.future.add_done_callback(self._note_failure)
         self._pending.append(sent)
         self._raise_if_failed()
 
-    def _note(self, future: asyncio.Future[object]) -> None:
+    def _note_failure(self, future: asyncio.Future[object]) -> None:
         if future.cancelled():
             self._failed.append(ConnectionError("a record was dropped before it was sent"))
         elif error := future.exception():
@@ -217,29 +219,31 @@ class _Sending:
 
     def _raise_if_failed(self) -> None:
         if self._failed:
-            raise _told(self._pending, self._failed[0])
+            raise _failure(self._pending, self._failed[0])
 
 
-def _told(pending: Sequence[_Sent], first: BaseException) -> BaseException:
-    """Refusals by shard, if the first failure is one; else that failure."""
-    if not isinstance(first, _REFUSALS):
+def _failure(pending: Sequence[_SentBatch], first: BaseException) -> BaseException:
+    """Make a RecordRejected with the first record of each shard; `first` if it is no rejection."""
+    if not isinstance(first, _REJECTIONS):
         return first
-    by_shard: dict[int, Refusal] = {}
+    by_shard: dict[int, RecordRejection] = {}
     for sent in pending:
-        for refusal in sent.refusals():
-            by_shard.setdefault(refusal.shard, refusal)
-    return Refused(list(by_shard.values()))
+        for rejection in sent.rejections():
+            by_shard.setdefault(rejection.shard, rejection)
+    return RecordRejected(list(by_shard.values()))
 
 
-def unreadable(shard: int, row: int, error: Unreadable) -> Refusal:
-    """A row whose records cannot be read: it stands, and its shard with it, until it can be."""
-    return Refusal(
+def unreadable_row(shard: int, row: int, error: PackedDataUnreadable) -> RecordRejection:
+    """Make the rejection of a row whose records cannot be read; its shard waits at the row."""
+    return RecordRejection(
         shard, row, 0, "", f'{error}; see "A row that cannot be read" in docs/operating.md'
     )
 
 
-def _refusal_of(row: OutboxRow, index: int, error: BaseException | None) -> Refusal | None:
-    if not isinstance(error, _REFUSALS):
+def _rejection_of(
+    row: OutboxRow, index: int, error: BaseException | None
+) -> RecordRejection | None:
+    if not isinstance(error, _REJECTIONS):
         return None
     reason = f"{type(error).__name__} {error}".strip()
-    return Refusal(row.shard, row.id, index, row.topics[index], reason)
+    return RecordRejection(row.shard, row.id, index, row.topics[index], reason)

@@ -1,8 +1,9 @@
-"""The parts of the outbox: what is published is dropped whole, not row by row (decision 0055).
+"""Segments: the table partitions of the outbox, truncated when empty (decision 0055).
 
-A deleted row stays on disk until no transaction anywhere can still see it: one left open for an
-hour keeps an hour of dead rows, and every read steps over them. A part that no writer's clock
-names any more, and that holds no row, is truncated instead, which asks no older transaction.
+A deleted row stays on disk until no transaction can see it any more, and every read steps over
+it: a transaction that stays open for an hour keeps an hour of deleted rows. Rows are written to
+one segment for ten seconds, then to the next. A segment without rows that is not written to is
+truncated, which does not wait for older transactions.
 """
 
 from __future__ import annotations
@@ -17,54 +18,58 @@ from asyncpg import Connection
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "outbox.sql")
-WORN_BYTES = 1024 * 1024  # Below, truncating costs more than it gives back.
+WORN_BYTES = 1024 * 1024  # Truncating a smaller segment costs more than it frees.
 LOCK_WAIT_MS = 50
-LOOK_SECONDS = 1.0
-PATIENCE_MAX_SECONDS = 60.0
+CHECK_SECONDS = 1.0
+PAUSE_MAX_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
 
 
 class OutboxSegments:
-    """Truncates the parts at rest; nobody else may, but it is safe if somebody does."""
+    """Truncates outbox segments that no writer uses.
+
+    Called by the relay that holds shard 0. Concurrent calls are safe: each takes the table lock and
+    checks again.
+    """
 
     def __init__(self, worn_bytes: int = WORN_BYTES) -> None:
         self._worn_bytes = worn_bytes
-        self._look_at = 0.0
-        self._patience_seconds = LOOK_SECONDS
+        self._check_at = 0.0
+        self._pause_seconds = CHECK_SECONDS
 
-    async def tidy(self, connection: Connection) -> list[str]:
-        """Truncate what is worn and empty, if it is time to look; returns the parts' names.
+    async def truncate_empty(self, connection: Connection) -> list[str]:
+        """Truncate large segments without rows, if the pause is over; returns their table names.
 
-        A part that somebody else holds (pg_dump does, for as long as it runs) is left for later,
-        and asked for less and less often, because writers stand behind us while we ask.
+        A segment locked by another session (pg_dump locks it for as long as it runs) is left for
+        the next time, after a pause that doubles, because writers queue behind the lock request.
         """
         now = asyncio.get_running_loop().time()
-        if now < self._look_at:
+        if now < self._check_at:
             return []
-        worn = await connection.fetch(SQL["find_worn_parts"], self._worn_bytes)
+        worn = await connection.fetch(SQL["find_worn_segments"], self._worn_bytes)
         try:
-            emptied = [row["part"] for row in worn if await _truncate(connection, row["part"])]
-            self._patience_seconds = LOOK_SECONDS
+            found = [row["segment"] for row in worn]
+            emptied = [each for each in found if await _truncate(connection, each)]
+            self._pause_seconds = CHECK_SECONDS
         except asyncpg.LockNotAvailableError:
             emptied = []
-            self._patience_seconds = min(PATIENCE_MAX_SECONDS, self._patience_seconds * 2)
-        self._look_at = now + self._patience_seconds
+            self._pause_seconds = min(PAUSE_MAX_SECONDS, self._pause_seconds * 2)
+        self._check_at = now + self._pause_seconds
         return emptied
 
 
-async def _truncate(connection: Connection, part: str) -> bool:
-    """Whether the part was empty, and now is new.
+async def _truncate(connection: Connection, segment: str) -> bool:
+    """Truncate a segment if it has no rows; returns whether it had none.
 
-    One lock on one table in a transaction of its own: it can be in nobody's way for longer than
-    the timeout, and in no deadlock. Rows are looked for under the lock, where no writer can have
-    one uncommitted.
+    The transaction locks one table and waits at most LOCK_WAIT_MS for it, so it cannot take part in
+    a deadlock. Rows are looked for under the lock, where no writer has uncommitted ones.
     """
     async with connection.transaction():
         await connection.execute(SQL["wait_briefly"], f"{LOCK_WAIT_MS}ms")
-        await connection.execute(SQL["lock_part"].replace("{part}", part))
-        if await connection.fetchval(SQL["has_rows"].replace("{part}", part)):
+        await connection.execute(SQL["lock_segment"].replace("{segment}", segment))
+        if await connection.fetchval(SQL["has_rows"].replace("{segment}", segment)):
             return False
-        await connection.execute(SQL["truncate_part"].replace("{part}", part))
-    log.debug("outbox_part_truncated", part=part)
+        await connection.execute(SQL["truncate_segment"].replace("{segment}", segment))
+    log.debug("outbox_part_truncated", part=segment)
     return True

@@ -1,7 +1,7 @@
-"""The number of shards: one for a schema, changed only while nothing waits (decision 0056).
+"""The number of shards of a service's outbox: changed only while no row waits (decision 0056).
 
-An order's shard is a hash modulo this number. Were it changed while rows wait, the order's next
-records would lie in another shard than its last, and another relay could publish them first.
+The shard of an order is a hash modulo this number. If the number changed while rows wait, new
+records of an order could lie in another shard than its older ones, and be published before them.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from services.runtime.postgres.queries import load
 SQL = load(Path(__file__).parent / "outbox.sql")
 
 
-class ShardsDiffer(Exception):
-    """This process divides the outbox by another number than the rest; the text has the way out."""
+class ShardCountDiffers(Exception):
+    """The setting differs from the number of shards in use; the text says which to set, or how."""
 
 
-async def agree(connection: Connection, service: str, shards: int) -> None:
-    """Note the number of shards, or see that it is the one noted.
+async def ensure(connection: Connection, service: str, shards: int) -> None:
+    """Store the number of shards, or check that it is the stored one.
 
-    An outbox that holds no row, and that no living relay serves by another number, takes the new
-    one. A process of the old number that was out of reach meanwhile can write no row: the table
-    refuses it (migration 0004).
+    The stored number is changed if the outbox is empty and no running relay uses another number.
+    A process with the old number that could not be reached meanwhile cannot write a row: the
+    table rejects it (migration 0004).
 
-    Raises ShardsDiffer.
+    Raises:
+        ShardCountDiffers: rows wait, or relays run, with the stored number.
     """
-    noted = await connection.fetchval(SQL["claim_shards"], shards)
-    if noted == shards:
+    stored = await connection.fetchval(SQL["claim_shards"], shards)
+    if stored == shards:
         return
     async with connection.transaction():
         await connection.execute(SQL["block_writers"])
@@ -39,26 +40,27 @@ async def agree(connection: Connection, service: str, shards: int) -> None:
         )
         if others or await connection.fetchval(SQL["has_waiting_rows"]):
             why = "and replicas that use them run" if others else "and rows wait in them"
-            raise ShardsDiffer(
-                f"the outbox of {service} has {noted} shards {why}: start with "
-                f"ORDERFLOW_OUTBOX_SHARDS={noted}. To change it, stop all replicas of {service} "
+            raise ShardCountDiffers(
+                f"the outbox of {service} has {stored} shards {why}: start with "
+                f"ORDERFLOW_OUTBOX_SHARDS={stored}. To change it, stop all replicas of {service} "
                 f"but one, wait until its orderflow_outbox_rows is 0, stop it, and start them with "
                 f"{shards}"
             )
         await connection.execute(SQL["change_shards"], shards)
 
 
-async def share(connection: Connection, service: str, shards: int) -> None:
-    """Be seen by `agree` of others for as long as the connection lives.
+async def hold(connection: Connection, service: str, shards: int) -> None:
+    """Show other processes that this number is in use, for as long as the connection lives.
 
-    Raises ShardsDiffer when another number was noted since this process started.
+    Raises:
+        ShardCountDiffers: the stored number was changed since this process started.
     """
     await connection.fetchval(SQL["share_lease"], lock_class(_scope(service)), shards)
-    noted = await connection.fetchval(SQL["claim_shards"], shards)
-    if noted != shards:
-        raise ShardsDiffer(
-            f"the outbox of {service} was changed to {noted} shards while this process ran: "
-            f"restart it with ORDERFLOW_OUTBOX_SHARDS={noted}"
+    stored = await connection.fetchval(SQL["claim_shards"], shards)
+    if stored != shards:
+        raise ShardCountDiffers(
+            f"the outbox of {service} was changed to {stored} shards while this process ran: "
+            f"restart it with ORDERFLOW_OUTBOX_SHARDS={stored}"
         )
 
 

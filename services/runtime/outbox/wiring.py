@@ -1,7 +1,9 @@
-"""How the relay of a service reaches its servers, as the settings say."""
+"""Where the relay of a service gets connections and deliveries from, by the settings."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 
 from asyncpg import Connection
@@ -11,12 +13,25 @@ from services.runtime.kafka.clients import make_marker_reader, make_producer
 from services.runtime.kafka.topics import PUBLISHED
 from services.runtime.outbox.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from services.runtime.outbox.markers import Markers
-from services.runtime.outbox.relay import PublisherFactory
 from services.runtime.postgres.connections import connect
 
 
-def ways_of(settings: Settings, service: str) -> PublisherFactory:
-    """At least once or exactly once (ORDERFLOW_PUBLICATION)."""
+@dataclass(frozen=True, slots=True)
+class PublisherFactory:
+    """Opens what shard publishers work with.
+
+    `connect` opens a database connection for a purpose, a part of its `application_name`.
+    `shared_delivery` publishes any number of shards with one producer; None in exactly-once mode,
+    where each shard needs a producer of its own. `shard_delivery` publishes one shard.
+    """
+
+    connect: Callable[[str], Awaitable[Connection]]
+    shared_delivery: Callable[[Connection], Delivery] | None
+    shard_delivery: Callable[[Connection, int], Delivery]
+
+
+def publisher_factory(settings: Settings, service: str) -> PublisherFactory:
+    """Make the factory for the mode of ORDERFLOW_PUBLICATION: at least once or exactly once."""
     open_connection = partial(connect, settings, service)
     markers = Markers(service, settings.topic(PUBLISHED), lambda: make_marker_reader(settings))
 
@@ -33,10 +48,10 @@ def ways_of(settings: Settings, service: str) -> PublisherFactory:
         )
 
     if settings.publication == "exactly_once":
-        return PublisherFactory(open_connection, together=None, alone=exactly_once)
-    return PublisherFactory(open_connection, together=at_least_once, alone=at_least_once)
+        return PublisherFactory(open_connection, None, exactly_once)
+    return PublisherFactory(open_connection, at_least_once, at_least_once)
 
 
 def transactional_id(settings: Settings, service: str, shard: int) -> str:
-    """The id under which Kafka lets one relay publish a shard: the latest that started."""
+    """The transactional id of a shard: Kafka fences every producer of it but the newest."""
     return f"{settings.consumer_group(service)}.outbox.{shard}"

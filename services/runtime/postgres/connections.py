@@ -1,7 +1,7 @@
-"""Connections to Postgres: each service in its own role and schema, with every wait bounded.
+"""Connections to Postgres: each service has its role and schema, and every wait has a limit.
 
-`jsonb` goes in as str or bytes of JSON text and comes out as bytes: encoding and decoding is the
-caller's, once, with the library it chooses.
+`jsonb` parameters are str or bytes of JSON text, `jsonb` results are bytes: the caller encodes and
+decodes with the library it chooses.
 """
 
 from collections.abc import AsyncIterator
@@ -16,41 +16,44 @@ from services.runtime.postgres.diagnosis import translate_errors
 Connection: TypeAlias = asyncpg.Connection
 
 _JSONB_VERSION = b"\x01"
-# Of statements a connection answers before a pool replaces it: a new one has everything to prepare.
+# Statements before the pool replaces a connection: a new one would have to prepare them again.
 _NO_LIMIT = 2**31
 _ROLE_ERRORS = (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError)
 
 
 class RoleMissing(Exception):
-    """The service's database role is not there, or this login may not take it on."""
+    """The service's database role is missing, or this login may not take it on."""
 
 
 class Pool(Protocol):
-    """What services use of asyncpg's pool; the proxy it lends is a Connection to its borrower."""
+    """The methods of asyncpg's pool that services use; its proxy is typed as a Connection."""
 
     def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:
         """Borrow a connection for a block."""
 
     async def close(self) -> None:
-        """Wait for what is borrowed, then close all connections."""
+        """Wait for borrowed connections, then close all."""
 
     def terminate(self) -> None:
         """Close all connections at once."""
 
 
 def role_of(service: str) -> str:
-    """The database role of a service."""
+    """Return the name of a service's database role."""
     return f"orderflow_{service}"
 
 
 async def create_pool(settings: Settings, service: str, *, size: int | None = None) -> Pool:
-    """A pool for `service` of at most `size` connections (DATABASE_POOL_SIZE unless told); they
-    appear as they are needed, stay, and keep what they have prepared.
+    """Open a pool of at most `size` connections (default: DATABASE_POOL_SIZE) for a service.
 
-    What a borrower sets lasts for its transaction at most: nothing is reset behind it.
+    Connections are opened on demand, stay open, and keep their prepared statements. Nothing is
+    reset when one is returned: a borrower may change settings only for its transaction.
 
-    Raises RoleMissing, DatabaseRefused, SettingsError (files of certificates), and what asyncpg
-    and the socket raise when nobody answers.
+    Raises:
+        RoleMissing: the service's role is missing, or the login may not take it on.
+        DatabaseRefused: the server does not accept the login or a certificate.
+        SettingsError: a certificate file cannot be read.
+        OSError, asyncpg.PostgresError: the server cannot be reached or reports an error.
     """
     url = settings.database_url_of(service)
     try:
@@ -61,7 +64,7 @@ async def create_pool(settings: Settings, service: str, *, size: int | None = No
                 max_size=size or settings.database_pool_size,
                 timeout=settings.database_connect_timeout_seconds,
                 init=prepare,
-                reset=_leave_as_it_is,
+                reset=_reset_nothing,
                 server_settings=server_settings(settings, service),
                 max_inactive_connection_lifetime=0,
                 max_queries=_NO_LIMIT,
@@ -74,10 +77,10 @@ async def create_pool(settings: Settings, service: str, *, size: int | None = No
 
 
 async def connect(settings: Settings, service: str, purpose: str = "lone") -> Connection:
-    """A connection outside any pool, for what lives as long as its session: advisory locks.
+    """Open a connection outside any pool, for locks that live as long as a session.
 
-    `statement_timeout` and the idle limit do not end it; TCP keepalives do, when its process
-    is gone. Raises as `create_pool`.
+    No timeout ends the session while it is idle; TCP keepalives do when its process is gone.
+    `purpose` is appended to the `application_name`. Raises the errors of `create_pool`.
     """
     url = settings.database_url_of(service)
     try:
@@ -96,12 +99,12 @@ async def connect(settings: Settings, service: str, purpose: str = "lone") -> Co
     return connection
 
 
-async def _leave_as_it_is(_connection: Connection) -> None:
-    """An open transaction is ended before; asyncpg's RESET ALL would be a round trip a batch."""
+async def _reset_nothing(_connection: Connection) -> None:
+    """Reset nothing: asyncpg's RESET ALL is a round trip, and it ends open transactions anyway."""
 
 
 def server_settings(settings: Settings, service: str) -> dict[str, str]:
-    """Session parameters of a service's connection."""
+    """Make the session parameters of a service's connection."""
     return {
         "role": role_of(service),
         "search_path": service,
@@ -112,20 +115,20 @@ def server_settings(settings: Settings, service: str) -> dict[str, str]:
         "idle_in_transaction_session_timeout": _milliseconds(
             settings.database_idle_in_transaction_timeout_seconds
         ),
-        # The server notices a vanished client in about 10 + 3 * 5 seconds and lets go of its locks.
+        # The server notices a vanished client in about 10 + 3 * 5 seconds and releases its locks.
         "tcp_keepalives_idle": "10",
         "tcp_keepalives_interval": "5",
         "tcp_keepalives_count": "3",
         "tcp_user_timeout": "30000",
-        # A plan made while a table was small would scan it for ever once it is large, and
-        # compiling a plan takes longer than any of our statements runs.
+        # A generic plan made while a table was small would still scan it when it is large, and
+        # compiling a plan takes longer than any of the statements runs.
         "plan_cache_mode": "force_custom_plan",
         "jit": "off",
     }
 
 
 def _answer_timeout_seconds(settings: Settings) -> float:
-    """The server ends a slow statement itself; later than that, it is the server that is gone."""
+    """Later than the server's `statement_timeout`: by then the server is gone."""
     return settings.database_statement_timeout_seconds + 10
 
 
@@ -141,7 +144,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 async def prepare(connection: Connection) -> None:
-    """Make `jsonb` cross as text in both directions (str or bytes in, bytes out)."""
+    """Set the codec of `jsonb`: JSON text in both directions (str or bytes in, bytes out)."""
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -161,7 +164,7 @@ def _from_jsonb(data: bytes) -> bytes:
 
 @asynccontextmanager
 async def transaction(connection: Connection, *, is_trial: bool) -> AsyncIterator[None]:
-    """A transaction, or a savepoint in the one under way; a trial leaves nothing behind."""
+    """Run the block in a transaction, or in a savepoint of the open one; a trial is rolled back."""
     begun = connection.transaction()
     await begun.start()
     try:

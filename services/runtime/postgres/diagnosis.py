@@ -1,4 +1,4 @@
-"""Why Postgres does not let us in: a sentence with the part of the address to look at."""
+"""Explains why a connection to Postgres fails, with the part of the address to correct."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ import asyncpg
 from services.runtime.config.environment import SettingsError
 
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
-_OTHER_NAME = {62, 64}  # OpenSSL's verdicts on a certificate.
+_WRONG_HOST = {62, 64}  # Error codes of OpenSSL's certificate verification.
 
 
 class DatabaseRefused(ConnectionError):
-    """Postgres is there and does not let us in; heals when what the text names is mended."""
+    """Postgres answers and rejects the connection; the text says why. It may be retried."""
 
 
 @contextmanager
 def translate_errors(url: str, variable: str) -> Iterator[None]:
-    """Connect in this block to `url`, which stands in `variable`; the text never holds a secret.
+    """Translate errors of connecting to `url` in this block; `variable` is the setting it is from.
+
+    The texts never hold a secret.
 
     Raises:
-        SettingsError: a file that the address names cannot be read; waiting would not mend it.
-        DatabaseRefused: the server's certificate, ours, or the login is not accepted.
+        SettingsError: a file that the address names cannot be read.
+        DatabaseRefused: the server's certificate, the client's, or the login is not accepted.
     """
     _check_files(url, variable)
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        raise DatabaseRefused(f"{_of_certificate(error)} in {variable}") from error
+        raise DatabaseRefused(f"{_certificate_trouble(error)} in {variable}") from error
     except ssl.SSLError as error:
         raise DatabaseRefused(
             f"no TLS with the database ({error.reason or error}): see sslmode, sslcert and sslkey "
@@ -57,8 +59,8 @@ def translate_errors(url: str, variable: str) -> Iterator[None]:
         ) from error
 
 
-def _of_certificate(error: ssl.SSLCertVerificationError) -> str:
-    if error.verify_code in _OTHER_NAME:
+def _certificate_trouble(error: ssl.SSLCertVerificationError) -> str:
+    if error.verify_code in _WRONG_HOST:
         return (
             "the database shows a certificate for another name: use the name that is in it as host"
         )
@@ -69,7 +71,7 @@ def _of_certificate(error: ssl.SSLCertVerificationError) -> str:
 
 
 def _check_files(url: str, variable: str) -> None:
-    """Of a missing file asyncpg says that one is missing, and not which."""
+    """Raise SettingsError for an unreadable file; asyncpg does not name the file."""
     named = parse_qs(urlsplit(url).query)
     for parameter in _FILES:
         for path in named.get(parameter, []):

@@ -1,9 +1,9 @@
-"""Bring a database to the version of this code: roles, schemas, grants, migration files.
+"""Brings a database to the version of this code: roles, schemas, grants, migration files.
 
-Each service gets its own schema and a role that may read and change rows there and nowhere else.
-Files of `runtime/migrations` are applied in every schema, then the service's own, in name order,
-each in a transaction of its own. A ledger (`migration` in each schema) holds what was applied,
-with its SHA-256; an advisory lock lets one run at a time work on a database.
+Each service has a schema, and a role that may read and change rows only there. The files of
+`runtime/migrations` are applied in every schema, then the service's own files, in name order, one
+transaction a file. The table `migration` of each schema lists the applied files with their SHA-256.
+An advisory lock lets one run at a time work on a database.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ LOCK_TIMEOUT_SECONDS = 10
 
 
 class MigrationError(Exception):
-    """A database not at the wanted version, and not to be brought there; says what to do."""
+    """The database is not at this version and cannot be migrated; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file: `name` is `runtime/0001_x.sql` or `orders/0001_x.sql`."""
+    """One migration file; `name` is like `runtime/0001_x.sql` or `orders/0001_x.sql`."""
 
     name: str
     sql: str
@@ -44,11 +44,14 @@ async def migrate(
     passwords: Mapping[str, str] | None = None,
     folder: Path = SERVICES_FOLDER,
 ) -> list[str]:
-    """Bring `services` up to date and return what was applied, as `orders: runtime/0001_x.sql`.
+    """Migrate the services' schemas; returns the applied files, as `orders: runtime/0001_x.sql`.
 
-    The login needs CREATEROLE and CREATE on the database (or superuser). `passwords` by service
-    let its role log in; a role without one can only be taken on by this login. Safe to run twice
-    and at the same time. Raises MigrationError; a failing file leaves the ones before it applied.
+    The login needs CREATEROLE and CREATE on the database, or must be a superuser. A service's role
+    with an entry in `passwords` can log in; other roles can only be taken on by this login. Safe to
+    run twice and at the same time. A failing file leaves the files before it applied.
+
+    Raises:
+        MigrationError: a file fails, was changed after it was applied, or the login lacks rights.
     """
     with translate_errors(database_url, "DATABASE_URL"):
         connection = await asyncpg.connect(
@@ -60,7 +63,7 @@ async def migrate(
         applied: list[str] = []
         for service in services:
             password = (passwords or {}).get(service)
-            await _create_room(connection, service, password)
+            await _create_schema(connection, service, password)
             names = await _apply(connection, service, migrations_of(service, folder))
             applied += [f"{service}: {name}" for name in names]
         return applied
@@ -71,13 +74,16 @@ async def migrate(
 async def check(
     connection: asyncpg.Connection, service: str, folder: Path = SERVICES_FOLDER
 ) -> None:
-    """Raise MigrationError unless `service`'s schema holds every migration of this code.
+    """Check that the service's schema has every migration of this code; it may have later ones.
 
-    A schema that is further on is fine: during an upgrade old code meets it.
+    During an upgrade older code meets a newer schema.
+
+    Raises:
+        MigrationError: a migration is missing.
     """
-    if await connection.fetchval(SQL["find_ledger"], service) is None:
+    if await connection.fetchval(SQL["find_migration_table"], service) is None:
         raise MigrationError(f"schema {service} is not set up: run `orderflow migrate`")
-    applied = await _ledger(connection, service)
+    applied = await _read_applied(connection, service)
     missing = [m.name for m in migrations_of(service, folder) if m.name not in applied]
     if missing:
         raise MigrationError(
@@ -86,7 +92,7 @@ async def check(
 
 
 def migrations_of(service: str, folder: Path = SERVICES_FOLDER) -> list[Migration]:
-    """The migrations of one schema in the order they are applied."""
+    """List the migrations of one schema in the order in which they are applied."""
     files = [
         (f"{owner}/{file.name}", file)
         for owner in ("runtime", service)
@@ -107,19 +113,21 @@ async def _lock(connection: asyncpg.Connection) -> None:
     except asyncpg.LockNotAvailableError:
         raise MigrationError(
             f"another `orderflow migrate` has worked on this database for {LOCK_WAIT_SECONDS} "
-            "seconds: see it end (application_name orderflow_migrate in pg_stat_activity), then "
-            "run this again"
+            "seconds: wait for it to end (application_name orderflow_migrate in pg_stat_activity), "
+            "then run this again"
         ) from None
     await connection.execute(SQL["set_lock_timeout"], f"{LOCK_TIMEOUT_SECONDS}s")
 
 
-async def _create_room(connection: asyncpg.Connection, service: str, password: str | None) -> None:
-    """The role, its schema, the ledger, and rights on rows there, for tables to come as well."""
+async def _create_schema(
+    connection: asyncpg.Connection, service: str, password: str | None
+) -> None:
+    """Create the role, the schema, its table `migration`, and rights on its tables."""
     role = role_of(service)
     try:
         await ensure_role(connection, role, password)
         async with connection.transaction():
-            for name in ("create_schema", "create_ledger", "grant_rows"):
+            for name in ("create_schema", "create_migration_table", "grant_rows"):
                 await connection.execute(
                     SQL[name].replace("{schema}", service).replace("{role}", role)
                 )
@@ -130,15 +138,15 @@ async def _create_room(connection: asyncpg.Connection, service: str, password: s
         ) from None
 
 
-async def _ledger(connection: asyncpg.Connection, service: str) -> dict[str, str]:
-    rows = await connection.fetch(SQL["read_ledger"].replace("{schema}", service))
+async def _read_applied(connection: asyncpg.Connection, service: str) -> dict[str, str]:
+    rows = await connection.fetch(SQL["read_migrations"].replace("{schema}", service))
     return {row["name"]: row["sha256"] for row in rows}
 
 
 async def _apply(
     connection: asyncpg.Connection, service: str, migrations: Sequence[Migration]
 ) -> list[str]:
-    applied = await _ledger(connection, service)
+    applied = await _read_applied(connection, service)
     for migration in migrations:
         if applied.get(migration.name, migration.sha256) != migration.sha256:
             raise MigrationError(
@@ -177,7 +185,7 @@ async def _apply_one(connection: asyncpg.Connection, service: str, migration: Mi
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
         raise MigrationError(
             f"{migration.name} waited up to {LOCK_TIMEOUT_SECONDS} seconds for a lock in schema "
-            f"{service}: a transaction is in its way; run `orderflow migrate` again"
+            f"{service}: another transaction holds the lock; run `orderflow migrate` again"
         ) from None
     except asyncpg.PostgresError as error:
         raise MigrationError(f"{migration.name} failed in schema {service}: {error}") from error

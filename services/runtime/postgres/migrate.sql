@@ -3,12 +3,12 @@
 SELECT set_config('lock_timeout', $1, false);
 
 -- name: lock_database
--- One migration at a time works on a database; given back when the session ends.
+-- Let one migration at a time work on a database; released when the session ends.
 SELECT pg_advisory_lock(hashtextextended('orderflow migrate', 0));
 
 -- name: close_to_public
--- What Postgres lets every login do and nobody here needs: temporary tables, and tables in the
--- schema `public` (databases made before version 15). Only the owner of the database can say so.
+-- Revoke rights that every login has and none needs: temporary tables, and tables in the schema
+-- `public` (databases created before version 15). Only the owner of the database can revoke them.
 DO $$
 BEGIN
     IF (SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database())
@@ -22,11 +22,11 @@ END
 $$;
 
 -- name: find_role
--- Whether a role is there. $1 role
+-- Whether a role exists. $1 role
 SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1);
 
 -- name: create_role
--- A role that owns nothing and cannot log in until it is given a password.
+-- Create a role that owns nothing and cannot log in until it gets a password.
 CREATE ROLE {role} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE;
 
 -- name: is_member
@@ -34,7 +34,7 @@ CREATE ROLE {role} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE;
 SELECT pg_has_role($1, 'SET');
 
 -- name: take_on_role
--- Lets one login serve every service, each connection under the service's own role.
+-- Let this login take on the role; one login can so serve every service.
 GRANT {role} TO CURRENT_USER;
 
 -- name: quote_literal
@@ -42,15 +42,15 @@ GRANT {role} TO CURRENT_USER;
 SELECT quote_literal($1::text);
 
 -- name: set_password
--- Lets the role log in by itself.
+-- Let the role log in with a password.
 ALTER ROLE {role} LOGIN PASSWORD {password};
 
 -- name: create_schema
--- The service's room in the database.
+-- Create the schema of a service.
 CREATE SCHEMA IF NOT EXISTS {schema};
 
--- name: create_ledger
--- What was applied to this schema, and the SHA-256 of the file that was.
+-- name: create_migration_table
+-- Create the list of migrations applied to this schema, with the SHA-256 of each file.
 CREATE TABLE IF NOT EXISTS {schema}.migration (
     name text PRIMARY KEY,
     sha256 text NOT NULL,
@@ -58,9 +58,9 @@ CREATE TABLE IF NOT EXISTS {schema}.migration (
 );
 
 -- name: grant_rows
--- Rows of the service's own schema, for tables there now and to come; the ledger to read only,
--- the audit to add to and read only. Sequences are drawn from and never set: an order's numbers
--- depend on them.
+-- Grant rights on rows of present and later tables of the schema. The list of migrations is read
+-- only; the audit can be read and added to. Sequences can be drawn from, not set: the numbers of an
+-- order's events depend on them.
 GRANT USAGE ON SCHEMA {schema} TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
@@ -78,14 +78,14 @@ BEGIN
 END
 $$;
 
--- name: find_ledger
--- The ledger of a schema, or null. $1 schema
+-- name: find_migration_table
+-- The table of applied migrations, null if it is missing. $1 schema
 SELECT to_regclass(format('%I.migration', $1::text))::text;
 
--- name: read_ledger
--- What was applied to the schema.
+-- name: read_migrations
+-- The migrations applied to the schema.
 SELECT name, sha256 FROM {schema}.migration;
 
 -- name: note_migration
--- Remember a file as applied. $1 name, $2 SHA-256
+-- Store a file as applied. $1 name, $2 SHA-256
 INSERT INTO {schema}.migration (name, sha256) VALUES ($1, $2);

@@ -1,7 +1,7 @@
-"""SQL statements in files, by name.
+"""SQL statements in `.sql` files, by name.
 
-A file holds blocks: a line `-- name: lock_orders`, comment lines that say what the statement
-means and what `$n` are, and the statement.
+A file holds blocks: a line `-- name: lock_orders`, comment lines that explain the statement and its
+parameters `$n`, and the statement.
 """
 
 import re
@@ -15,13 +15,16 @@ _COMMENT_LINE = re.compile(r"^\s*--.*$", re.MULTILINE)
 
 
 class QueryFileError(Exception):
-    """A .sql file that cannot be loaded; the text names the file and the block."""
+    """A .sql file cannot be loaded; the text names the file and the block."""
 
 
 def load(path: Path) -> Mapping[str, str]:
-    """Statements by name, from one .sql file or from all of a folder.
+    """Load the statements of one .sql file or of all in a folder, by name.
 
-    Raises QueryFileError for a missing file, a name given twice or left out, and an empty block.
+    The first line of each statement is its name as a comment, which shows in Postgres' logs.
+
+    Raises:
+        QueryFileError: a file is missing, a name is missing or repeated, or a block is empty.
     """
     files = sorted(path.glob("*.sql")) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):

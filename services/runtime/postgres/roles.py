@@ -1,4 +1,4 @@
-"""Database roles of the services: made once for a whole server, by whoever migrates first."""
+"""Database roles of the services, created once a server by the first migration."""
 
 import asyncio
 from pathlib import Path
@@ -10,8 +10,8 @@ from services.runtime.postgres.queries import load
 SQL = load(Path(__file__).parent / "migrate.sql")
 
 _TRIES = 20
-# Roles are shared by all databases of a server, and the advisory lock of a migration is not:
-# two databases migrated at once may make the same role in the same instant.
+# Roles are shared by all databases of a server, the advisory lock of a migration is not: two
+# databases migrated at the same time may create the same role at the same time.
 _RACES = (
     asyncpg.DuplicateObjectError,
     asyncpg.UniqueViolationError,
@@ -20,10 +20,12 @@ _RACES = (
 
 
 async def ensure_role(connection: asyncpg.Connection, role: str, password: str | None) -> None:
-    """Make `role` if absent, let this login take it on, and give it `password` if there is one.
+    """Create `role` if it is missing, let this login take it on, and set `password` if given.
 
-    Without a password the role is NOLOGIN (one that could log in already stays so).
-    Raises InsufficientPrivilegeError when the login may not.
+    A new role without a password is NOLOGIN; an existing role that can log in stays as it is.
+
+    Raises:
+        InsufficientPrivilegeError: the login may not create or change the role.
     """
     for attempt in range(_TRIES):
         try:

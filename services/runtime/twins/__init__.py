@@ -1,12 +1,12 @@
-"""Fast readers of the contract's messages, derived from its pydantic models by a program.
+"""Fast decoders of messages, derived at import from the pydantic models of the contract.
 
-A twin is a `msgspec.Struct` with the members of a model, under the same names and with equal
-values. It accepts a subset of what the model accepts; the model reads all else, and only the model
-says what is wrong with a message.
+A twin is a `msgspec.Struct` derived from a pydantic model: it has the model's members under the
+same names and equal values. It accepts a subset of the bodies that the model accepts.
+All other bodies are read by the model (the fallback), which also makes all errors (decision 0098).
 """
 
-from services.runtime.twins.reader import Reader, count_roads
-from services.runtime.twins.unsaid import unsaid
+from services.runtime.twins.reader import Reader, count_decoded
+from services.runtime.twins.source import omitted
 from services.runtime.twins.values import Underivable
 
-__all__ = ["Reader", "Underivable", "count_roads", "unsaid"]
+__all__ = ["Reader", "Underivable", "count_decoded", "omitted"]

@@ -1,11 +1,11 @@
-"""From a pydantic model of the contract to its twin, and the function that finishes one.
+"""Derives twins from pydantic models, by way of their core schemas.
 
-pydantic's core schema of a model says exactly what pydantic does with it, so the twin is derived
-from that. Whatever is in it and not known here is left to pydantic: a member by pydantic's own
-validator of it, a nested model as a pydantic model inside the twin.
+A core schema describes exactly what pydantic does with a model. Parts of it that are not known here
+are left to pydantic: a member is read by pydantic's validator of the member, a nested model becomes
+a pydantic model inside the twin.
 
 msgspec converts a decoded body into the twin, which checks structure, types and lengths. Then a
-generated function (see `source.py`) reads in place the values that need more.
+generated function (`source.py`) reads in place the values that need further checks.
 """
 
 from __future__ import annotations
@@ -19,28 +19,27 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, defstruct
 from pydantic import BaseModel
 
-from schemas.model import Message
-from services.runtime.twins.source import Member, finisher
-from services.runtime.twins.unsaid import UNSAID
+from schemas.model import ContractModel
+from services.runtime.twins.source import OMITTED, Member, finisher
 from services.runtime.twins.values import (
     Read,
     Schema,
     Underivable,
-    Value,
-    by_contract,
-    only,
+    ValueReading,
+    pydantic_reader,
+    require_only,
     value_of,
 )
 
 _CONFIG = {"title", "extra_fields_behavior", "validate_by_alias", "validate_by_name", "frozen"}
 _UNCHANGING = (type(None), bool, int, str, Decimal, Enum)
-# What a model's own check may not use: a twin has none of it, or would answer otherwise.
+# Names that a model's check may not use: a twin does not have them, or has other results.
 _OF_MODELS = frozenset(dir(BaseModel)) | {"isinstance", "type", "vars", "getattr", "hasattr"}
 
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """The Struct of a model, and what finishes a converted one: None if there is nothing to do."""
+    """The Struct derived from a model, and the function that finishes it, None if not needed."""
 
     struct: type[Struct]
     finish: Read | None
@@ -48,20 +47,20 @@ class Twin:
 
 
 class Derivation:
-    """Derives twins, one for each model; `telling` models' twins keep which members were sent."""
+    """Derives one twin of each model; those of `omitted_of` store which members were omitted."""
 
-    def __init__(self, telling: Collection[type[BaseModel]] = ()) -> None:
-        self._telling = telling
+    def __init__(self, omitted_of: Collection[type[BaseModel]] = ()) -> None:
+        self._omitted_of = omitted_of
         self._definitions: dict[str, Any] = {}
         self.twins: dict[type[BaseModel], Twin] = {}
         self.left: dict[str, str] = {}
-        """Models that no twin could be derived from, with the reason; pydantic reads them."""
+        """Models without a twin, with the reason; pydantic reads them."""
 
     def twin_of(self, model: type[BaseModel]) -> Twin:
-        """The twin of a model.
+        """Derive the twin of a model.
 
         Raises:
-            Underivable: the model holds what only pydantic can judge.
+            Underivable: the model has a part that only pydantic can read.
         """
         schema: Any = model.__pydantic_core_schema__
         if schema["type"] == "definitions":
@@ -72,7 +71,7 @@ class Derivation:
     def _resolved(self, schema: Schema) -> Schema:
         if schema["type"] != "definition-ref":
             return schema
-        only(schema, "schema_ref")
+        require_only(schema, "schema_ref")
         found: Schema = self._definitions[schema["schema_ref"]]
         return found
 
@@ -92,61 +91,63 @@ class Derivation:
     def _built(
         self, model: type[BaseModel], members: list[Member], checks: list[Read], config: Schema
     ) -> Twin:
-        """The Struct; a name that must not come in a message has the type None there."""
-        is_telling = model in self._telling
-        fields: list[Any] = [_field(each, is_telling=is_telling) for each in members]
+        """Define the Struct; names that a body must not have are members of type None."""
+        has_omitted = model in self._omitted_of
+        fields: list[Any] = [_field(each, has_omitted=has_omitted) for each in members]
         renamed = {each.name: each.key for each in members if each.key != each.name}
         if config.get("validate_by_name"):
-            # pydantic reads the member by its other name, too: then it reads the whole message.
+            # pydantic also accepts the member under its other name; it reads such a message.
             fields += [(f"{name}_by_name", None, None) for name in renamed]
             renamed |= {f"{name}_by_name": name for name in list(renamed)}
-        if is_telling:
-            fields.append((UNSAID, None, None))
+        if has_omitted:
+            fields.append((OMITTED, None, None))
         struct = defstruct(
             model.__name__, fields, rename=renamed or None, kw_only=True, gc=False, eq=False
         )
-        return Twin(struct, *finisher(model.__name__, members, checks, is_telling=is_telling))
+        return Twin(struct, *finisher(model.__name__, members, checks, has_omitted=has_omitted))
 
     def _member(self, name: str, field: Schema) -> Member:
-        only(field, "schema", "validation_alias", "serialization_alias", "frozen")
+        require_only(field, "schema", "validation_alias", "serialization_alias", "frozen")
         key = field.get("validation_alias", name)
         if not isinstance(key, str):
             raise Underivable(f"{name}: read under several names")
         schema, is_required, default = field["schema"], True, None
         if schema["type"] == "default":
-            only(schema, "schema", "default", "default_factory", "default_factory_takes_data")
+            require_only(
+                schema, "schema", "default", "default_factory", "default_factory_takes_data"
+            )
             is_required, default = _default_of(schema)
             schema = schema["schema"]
         if schema["type"] == "nullable":
-            only(schema, "schema")
+            require_only(schema, "schema")
             schema = schema["schema"]
         return Member(name, key, self._value(schema), is_required, default)
 
-    def _value(self, schema: Schema) -> Value:
+    def _value(self, schema: Schema) -> ValueReading:
         schema = self._resolved(schema)
         if schema["type"] == "list":
-            only(schema, "items_schema", "min_length", "max_length")
+            require_only(schema, "items_schema", "min_length", "max_length")
             item = self._value(schema.get("items_schema", {"type": "any"}))
             if item.is_list:
-                return Value(Any, self._by_contract(schema))
+                return ValueReading(Any, self._pydantic_reader(schema))
             bounds = {name: schema[name] for name in ("min_length", "max_length") if name in schema}
             many = tuple[item.type, ...]  # type: ignore[name-defined]
             kind = Annotated[many, Meta(**bounds)] if bounds else many
-            return Value(kind, item.read, item.is_changing, is_list=True)
+            return ValueReading(kind, item.read, item.is_changing, is_list=True)
         if _is_model(schema):
             return self._nested(schema)
         return value_of(schema, tuple(self._definitions.values()))
 
-    def _nested(self, schema: Schema) -> Value:
+    def _nested(self, schema: Schema) -> ValueReading:
         try:
             twin = self._twin(schema)
         except Underivable as reason:
             self.left[_model_in(schema)["cls"].__name__] = str(reason)
-            return Value(Any, self._by_contract(schema))
-        return Value(twin.struct, twin.finish, is_changing=False)
+            return ValueReading(Any, self._pydantic_reader(schema))
+        return ValueReading(twin.struct, twin.finish, is_changing=False)
 
-    def _by_contract(self, schema: Schema) -> Read:
-        return by_contract(schema, tuple(self._definitions.values()))
+    def _pydantic_reader(self, schema: Schema) -> Read:
+        return pydantic_reader(schema, tuple(self._definitions.values()))
 
 
 def _model_in(schema: Schema) -> Schema:
@@ -160,8 +161,8 @@ def _is_model(schema: Schema) -> bool:
 
 
 def _fields_of(schema: Schema) -> dict[str, Schema]:
-    """The fields of a plain `Message`: it drops null and ignores what it does not know."""
-    only(schema, "cls", "config", "schema", "custom_init", "root_model", "frozen")
+    """List the fields of a plain model: null is absent, and unknown members are ignored."""
+    require_only(schema, "cls", "config", "schema", "custom_init", "root_model", "frozen")
     config, inner = schema.get("config", {}), schema["schema"]
     is_plain = not (schema["custom_init"] or schema["root_model"])
     stripped = {name: held for name, held in config.items() if held is not False}
@@ -173,8 +174,8 @@ def _fields_of(schema: Schema) -> dict[str, Schema]:
         raise Underivable("a model that is read by names that are no aliases")
     if inner["type"] != "function-before" or not _drops_null(inner["function"]):
         raise Underivable("a model whose null is not the same as absent")
-    only(inner, "function", "schema")
-    only(inner["schema"], "fields", "model_name", "computed_fields")
+    require_only(inner, "function", "schema")
+    require_only(inner["schema"], "fields", "model_name", "computed_fields")
     if inner["schema"].get("computed_fields"):
         raise Underivable("a model with computed members")
     fields: dict[str, Schema] = inner["schema"]["fields"]
@@ -182,14 +183,14 @@ def _fields_of(schema: Schema) -> dict[str, Schema]:
 
 
 def _drops_null(function: Schema) -> bool:
-    known: Any = Message.null_is_absent
+    known: Any = ContractModel.null_is_absent
     found = getattr(function["function"], "__func__", None)
     return bool(function["type"] == "no-info") and found is known.__func__
 
 
 def _check_of(schema: Schema) -> Read:
-    """The contract's own check of a finished model; it reads members, so a twin serves as well."""
-    only(schema, "function", "schema")
+    """Find the check of a finished model; it reads members only, so it works on a twin too."""
+    require_only(schema, "function", "schema")
     function: Any = schema["function"]["function"]
     used = _names_in([function.__code__]) & _OF_MODELS if hasattr(function, "__code__") else {"?"}
     if schema["function"]["type"] != "no-info" or used:
@@ -199,7 +200,7 @@ def _check_of(schema: Schema) -> Read:
 
 
 def _names_in(codes: Iterable[Any]) -> frozenset[str]:
-    """Every global and attribute that code and the functions inside it name."""
+    """List the globals and attributes used by code objects and the functions inside them."""
     found: frozenset[str] = frozenset()
     for code in codes:
         inner = [each for each in code.co_consts if hasattr(each, "co_names")]
@@ -208,9 +209,9 @@ def _names_in(codes: Iterable[Any]) -> frozenset[str]:
 
 
 def _default_of(schema: Schema) -> tuple[bool, Any]:
-    """Whether the twin requires the member, and else its default.
+    """Find whether the twin requires the member, and its default if not.
 
-    It does where pydantic makes the default for each message: without the member, the model reads.
+    It is if pydantic makes the default for each message; the model then reads bodies without it.
     """
     if "default_factory" in schema:
         takes_others = schema.get("default_factory_takes_data")
@@ -221,13 +222,13 @@ def _default_of(schema: Schema) -> tuple[bool, Any]:
     return False, schema["default"]
 
 
-def _field(member: Member, *, is_telling: bool) -> tuple[Any, ...]:
-    """A member that may be absent may be null: then its default is filled in afterwards.
+def _field(member: Member, *, has_omitted: bool) -> tuple[Any, ...]:
+    """Define a field of the Struct; an optional member may be null and gets its default later.
 
-    msgspec fills in the default of an absent member where nothing asks whether it was sent.
+    msgspec sets the default of an absent member itself unless omitted members are stored.
     """
     kind, value = member.value.type, member.value
     if member.is_required:
         return (member.name, kind)
-    is_final = not is_telling and (value.read is None or value.is_list)
+    is_final = not has_omitted and (value.read is None or value.is_list)
     return (member.name, kind if kind is Any else kind | None, member.default if is_final else None)

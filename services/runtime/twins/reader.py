@@ -1,4 +1,4 @@
-"""Reading a decoded body by its model's twin, and by the model wherever the twin refuses."""
+"""Reads a decoded body by the twin of its model, and by the model if the twin refuses it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from services.runtime.twins.deriving import Derivation
 
 
 class Reader(Generic[ModelT]):
-    """Reads messages of one model; counts which of them took the fast road."""
+    """Reads messages of one model, and counts how many the twin and the model have read."""
 
-    def __init__(self, model: type[ModelT], telling: Collection[type[BaseModel]] = ()) -> None:
-        """Derive the twin; those of `telling` models answer `unsaid`.
+    def __init__(self, model: type[ModelT], omitted_of: Collection[type[BaseModel]] = ()) -> None:
+        """Derive the twins of a model and its nested models.
+
+        Twins of the models `omitted_of` store which members the sender left out, for `omitted`.
 
         Raises:
-            Underivable: no twin can be derived from the model, and the reason.
+            Underivable: no twin can be derived from the model; the text says why.
         """
-        derivation = Derivation(telling)
+        derivation = Derivation(omitted_of)
         self._model = model
         self._twin = derivation.twin_of(model)
         self._struct, self._finish = self._twin.struct, self._twin.finish
@@ -32,12 +34,13 @@ class Reader(Generic[ModelT]):
         self._contract = 0
 
     def read(self, body: Any, pointer: str = "") -> ModelT:
-        """A body that `decode_json` gave, as a twin, which has all members of the model, or as it.
+        """Read a body of `decode_json` as a twin, or as the model if the twin refuses it.
 
-        Lists are tuples in a twin. `pointer` is where the body lies.
+        A twin has all members of the model; its lists are tuples. `pointer` is the place of the
+        body in the message.
 
         Raises:
-            Malformed: `invalid_fields`, one FieldError for each field in the way.
+            Malformed: `invalid_fields`, with a FieldError for each wrong field.
         """
         found = self.fast_or_none(body)
         if found is None:
@@ -47,13 +50,13 @@ class Reader(Generic[ModelT]):
         return found
 
     def counted(self) -> tuple[int, int]:
-        """How many bodies the twin and the model have read since this was last asked."""
+        """Return and reset how many bodies the twin and the model have read."""
         found = self._fast, self._contract
         self._fast = self._contract = 0
         return found
 
     def fast_or_none(self, body: Any) -> ModelT | None:
-        """The twin of a body, or None: then the contract's model decides."""
+        """Read a body as a twin; None if the twin refuses it and the model decides."""
         try:
             found = convert(body, self._struct)
             if self._finish:
@@ -63,9 +66,9 @@ class Reader(Generic[ModelT]):
         return cast("ModelT", found)
 
 
-def count_roads(readers: Mapping[str, Reader[Any]], metrics: Metrics, service: str) -> None:
-    """Add what was read since the last call to `decoded_total`; `readers` by their type."""
+def count_decoded(readers: Mapping[str, Reader[Any]], metrics: Metrics, service: str) -> None:
+    """Add the bodies read since the last call to the metric `decoded_total`; `readers` by type."""
     for type_, reader in readers.items():
-        for road, count in zip(("fast", "contract"), reader.counted(), strict=True):
+        for decoder, count in zip(("fast", "contract"), reader.counted(), strict=True):
             if count:
-                metrics.decoded_total.labels(service, type_, road).inc(count)
+                metrics.decoded_total.labels(service, type_, decoder).inc(count)

@@ -9,13 +9,13 @@ import pytest
 
 from bench.contenders import FASTSTREAM_OUTBOX, TEXTBOOK
 from bench.loading import load
-from bench.probe import OUTCOMES
 from bench.race import Track
 from bench.running import running
 from bench.traffic.orders import Shop
 from demo.journal import read_all
 from schemas.events import OrderEvent
 from schemas.outcomes import OutcomeRecord
+from schemas.topics import ORDERS_OUTCOMES
 
 ORDERS = 30
 EVENTS = "orders.events"
@@ -48,12 +48,14 @@ async def until_answered(installation, commands, replica):
     """What is told once every command has an outcome and the outbox is empty."""
     deadline = time.monotonic() + ANSWER_SECONDS
     while True:
-        told = await read_all(installation.options, installation.prefix, [EVENTS, OUTCOMES])
-        answered = {each.headers["ce_causationid"] for each in told[OUTCOMES]}
+        told = await read_all(installation.options, installation.prefix, [EVENTS, ORDERS_OUTCOMES])
+        answered = {each.headers["ce_causationid"] for each in told[ORDERS_OUTCOMES]}
         if answered >= commands and not await rows_of(installation, "SELECT FROM outbox"):
             return told
         assert replica.is_alive, replica.log_end()
-        assert time.monotonic() < deadline, f"{len(told[OUTCOMES])} answers; {replica.log_end()}"
+        assert time.monotonic() < deadline, (
+            f"{len(told[ORDERS_OUTCOMES])} answers; {replica.log_end()}"
+        )
         await asyncio.sleep(0.1)
 
 
@@ -79,7 +81,7 @@ async def test_each_command_is_applied_once_answered_and_told_in_order(contender
     async with running(contender, ground, 1) as [replica]:
         told = await until_answered(ground.installation, commands.keys(), replica)
 
-    outcomes = first_told(told[OUTCOMES])
+    outcomes = first_told(told[ORDERS_OUTCOMES])
     assert {each.headers["ce_causationid"]: each.key for each in outcomes} == commands
     records = [OutcomeRecord.model_validate(each.body) for each in outcomes]
     assert [record.outcome for record in records] == ["applied"] * len(letters)
@@ -111,6 +113,6 @@ async def test_stopped_and_started_again_it_goes_on_where_it_was(contender, grou
         async with running(contender, ground, 1) as [replica]:
             told = await until_answered(ground.installation, sent, replica)
 
-    assert {each.headers["ce_causationid"] for each in told[OUTCOMES]} == commands.keys()
+    assert {each.headers["ce_causationid"] for each in told[ORDERS_OUTCOMES]} == commands.keys()
     rows = await rows_of(ground.installation, ROWS)
     assert {row["key"]: row["pieces"] for row in rows} == pieces

@@ -7,10 +7,11 @@ import pytest
 
 from bench import lap
 from bench.contenders import CEILING, CEILINGS, OURS, TEXTBOOK
-from bench.probe import EVENTS, OUTCOMES
+from bench.probe import EVENTS
 from bench.race import Entrant, Track, Traffic
 from bench.traffic import mix
 from demo.journal import read_all
+from schemas.topics import ORDERS_OUTCOMES
 
 MESSAGES = 3_000
 FEW = 200
@@ -42,9 +43,9 @@ async def test_every_command_is_answered_and_every_event_can_be_read(name, track
     async with track.ground() as ground:
         done = await lap.run(OURS, ground, asked)
         installation = ground.installation
-        told = await read_all(installation.options, installation.prefix, (*EVENTS, OUTCOMES))
+        told = await read_all(installation.options, installation.prefix, (*EVENTS, ORDERS_OUTCOMES))
 
-    answered = causes_of(told[OUTCOMES])
+    answered = causes_of(told[ORDERS_OUTCOMES])
     measured = ids_of(asked.letters)
     outcomes = dict(zip(measured, (letter.outcomes for letter in asked.letters), strict=True))
     assert {id_: answered[id_] for id_ in measured} == outcomes
@@ -61,9 +62,9 @@ async def test_textbook_is_counted_as_it_can_be_read(track):
     async with track.ground() as ground:
         done = await lap.run(TEXTBOOK, ground, asked)
         installation = ground.installation
-        told = await read_all(installation.options, installation.prefix, (*EVENTS, OUTCOMES))
+        told = await read_all(installation.options, installation.prefix, (*EVENTS, ORDERS_OUTCOMES))
 
-    assert causes_of(told[OUTCOMES]) == Counter(ids_of(asked.letters))
+    assert causes_of(told[ORDERS_OUTCOMES]) == Counter(ids_of(asked.letters))
     assert done.outcomes == FEW
     assert causes_of(told["orders.events"]) == Counter(ids_of(asked.letters))
 
@@ -75,7 +76,7 @@ async def test_both_ceilings_publish_what_ours_did(name, track):
     published = {}
 
     async def read_events(contender, installation, made):
-        told = await read_all(installation.options, installation.prefix, (*EVENTS, OUTCOMES))
+        told = await read_all(installation.options, installation.prefix, (*EVENTS, ORDERS_OUTCOMES))
         published[contender.name] = Counter(
             (topic, entry.key, entry.value, tuple(sorted(entry.headers.items())))
             for topic, entries in told.items()

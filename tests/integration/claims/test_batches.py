@@ -9,12 +9,13 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
+from schemas.envelope import CloudEvent
 from schemas.events import ClaimEvent
 from schemas.identity import claim_id, order_id
 from schemas.outcomes import RejectedRecord
 from services.claims.handler import ClaimBatches
 from services.runtime.consumer.consumer import Batch
-from services.runtime.messages.records import Envelope, item_id
+from services.runtime.messages.records import item_id
 from services.runtime.observability.metrics import Metrics
 from tests.integration.claims.conftest import (
     NOW,
@@ -32,7 +33,7 @@ LATE = NOW + timedelta(minutes=15)
 def claim_of(opening, number="1"):
     """The id that a claim opened by the record will have."""
     ids = {name: value.decode() for name, value in opening.headers}
-    envelope = Envelope(source=ids.get("ce_source"), id=ids.get("ce_id"))
+    envelope = CloudEvent(source=ids.get("ce_source"), id=ids.get("ce_id"))
     return claim_id(order_id(SHOP, number), str(item_id(opening, envelope, 0)))
 
 

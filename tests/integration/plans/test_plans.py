@@ -119,7 +119,7 @@ async def _planned_while_empty(url):
 async def _planned_by_a_lane(url):
     """What the relay's statements read, planned on an outbox that was empty, once it is full."""
     owner = await asyncpg.connect(url)
-    session = await connect(Settings(database_url=url), "orders", "relay.lane")
+    session = await connect(Settings(database_url=url), "orders", "relay.publisher")
     await session.fetchrow(RELAY_SQL["plan_by_index"])
     for name, values in OF_LANES.items():
         await session.fetch(RELAY_SQL[name], *values)

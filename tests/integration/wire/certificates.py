@@ -1,4 +1,4 @@
-"""Certificates for servers on this machine and their clients, made for one run."""
+"""Makes certificates for local servers and their clients."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """One that signs, and the folder its files are put into."""
+    """A certificate authority and the folder of its files."""
 
     folder: Path
     name: str
@@ -23,25 +23,25 @@ class Authority:
 
     @classmethod
     def found(cls, folder: Path, name: str) -> "Authority":
-        """A new one, with its own certificate in `name`.pem."""
+        """Make an authority; its certificate is in `name`.pem."""
         ca = trustme.CA(organization_name=name)
         ca.cert_pem.write_to_path(str(folder / f"{name}.pem"))
         return cls(folder, name, ca)
 
     @property
     def file(self) -> Path:
-        """What those who trust it need."""
+        """The file with the authority's certificate."""
         return self.folder / f"{self.name}.pem"
 
     def for_server(self, *hosts: str) -> Path:
-        """One PEM file with the key, as Java reads it, and the certificate for `hosts`."""
+        """Make a PEM file with key (in the form that Java reads) and certificate for `hosts`."""
         leaf = self.ca.issue_cert(*hosts)
         file = self.folder / f"{self.name}-server-{hosts[0]}.pem"
         file.write_bytes(_key(leaf) + leaf.cert_chain_pems[0].bytes())
         return file
 
     def for_client(self, name: str, password: str | None = None) -> tuple[Path, Path]:
-        """The certificate of one called `name` and its key, locked by `password` if any."""
+        """Make a client's certificate and its key, encrypted with `password` if given."""
         leaf = self.ca.issue_cert("client.test", common_name=name)
         certificate, key = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         certificate.write_bytes(leaf.cert_chain_pems[0].bytes())

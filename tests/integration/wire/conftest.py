@@ -1,4 +1,4 @@
-"""A broker with every kind of entrance, and `orderflow` and services that come in through them."""
+"""A broker with every kind of listener, and `orderflow` and services that connect to them."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ USERS = ("orders", "claims", "analytics", "operator", "shop", "stranger")
 
 
 def password_of(user: str) -> str:
-    """What a user of the test's broker logs in with."""
+    """The password of a user of the test's broker."""
     return f"the-secret-of-{user}"
 
 
 @pytest.fixture
 def collected() -> Iterator[None]:
-    """What a client left behind is collected in the test that left it, and not in a later one."""
+    """Collect garbage after the test, so that warnings about it belong to this test."""
     yield
     gc.collect()
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where certificates and the broker lie."""
+    """The folder of certificates and the broker."""
     return tmp_path_factory.mktemp("wire")
 
 
 @pytest.fixture(scope="session")
 def authority(folder: Path) -> Authority:
-    """Whom broker and clients trust."""
+    """The authority that broker and clients trust."""
     return Authority.found(folder, "ours")
 
 
 @pytest.fixture(scope="session")
 def foreign(folder: Path) -> Authority:
-    """Whom nobody trusts."""
+    """An authority that neither broker nor clients trust."""
     return Authority.found(folder, "foreign")
 
 
 @pytest.fixture(scope="session")
 def broker(folder: Path, authority: Authority) -> Iterator[Kafka]:
-    """One broker whose certificate names 127.0.0.1 alone, and which forbids what no rule allows."""
+    """A broker with a certificate for 127.0.0.1 that allows only what its rules (ACLs) allow."""
     entrances = Entrances(
         listeners=(
             Listener("LOGIN", "SASL_SSL", (PLAIN, *SCRAMS)),
@@ -78,7 +78,7 @@ def broker(folder: Path, authority: Authority) -> Iterator[Kafka]:
 def common(
     monkeypatch: pytest.MonkeyPatch, broker: Kafka, database_url: str, topic_prefix: str
 ) -> dict[str, str]:
-    """Settings of every process of a test's installation; the environment names no other server."""
+    """Settings of all processes of a test; the environment names no other server."""
     for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
     return {
@@ -91,7 +91,7 @@ def common(
 
 @pytest.fixture
 def inside(broker: Kafka, common: Mapping[str, str]) -> dict[str, str]:
-    """The plain listener, where everything is allowed."""
+    """Settings for the plain listener, where everything is allowed."""
     return {**common, "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
 
 
@@ -99,7 +99,7 @@ def inside(broker: Kafka, common: Mapping[str, str]) -> dict[str, str]:
 def login(
     broker: Kafka, authority: Authority, common: Mapping[str, str]
 ) -> Callable[..., dict[str, str]]:
-    """Settings of `user`, by password over TLS; more of them change that."""
+    """Settings of `user` with a password over TLS; further settings may change that."""
 
     def settings(user: str, mechanism: str = "SCRAM-SHA-512", **more: str) -> dict[str, str]:
         return {
@@ -120,7 +120,7 @@ def login(
 def card(
     broker: Kafka, authority: Authority, common: Mapping[str, str]
 ) -> Callable[..., dict[str, str]]:
-    """Settings of `user`, by a certificate whose key is locked."""
+    """Settings of `user` with a certificate whose key is encrypted."""
 
     def settings(user: str, **more: str) -> dict[str, str]:
         certificate, key = authority.for_client(user, password_of(user))
@@ -150,7 +150,7 @@ def run() -> Run:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Start a service with settings as a process of its own."""
+    """Start a service with settings as a separate process."""
     started: list[Replica] = []
 
     def start(service: str, settings: Mapping[str, str]) -> Replica:

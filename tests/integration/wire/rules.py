@@ -1,4 +1,4 @@
-"""The rules (ACLs) that the operators' page asks for, given to a broker."""
+"""Gives a broker the rules (ACLs) of the operators' page."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ Rule = tuple[str, int, tuple[int, int], str]
 
 
 def documented(project_folder: Path) -> list[Rule]:
-    """The table of docs/operating.md, one rule for each user, operation and name."""
+    """Read the table of docs/operating.md as one rule for each user, operation and name."""
     page = (project_folder / "docs" / "operating.md").read_text(encoding="utf-8")
     table = page.partition("<!-- acls:begin -->")[2].partition("<!-- acls:end -->")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
@@ -45,7 +45,7 @@ def _rules(row: list[str], topics: set[str]) -> Iterator[Rule]:
 
 
 async def give(bootstrap_servers: str, prefix: str, rules: list[Rule]) -> None:
-    """Let the users do what the rules say, on names behind `prefix`."""
+    """Give the users the rights of the rules, on names with `prefix`."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
     try:

@@ -1,4 +1,4 @@
-"""What keeps a client from using Kafka is said in a sentence: the setting, and no secret."""
+"""Errors about an unusable Kafka name the setting to change and hold no secret."""
 
 import asyncio
 from collections.abc import Callable
@@ -82,7 +82,7 @@ pytestmark = [
         ),
     ],
 )
-def test_a_command_says_which_setting_is_wrong(
+def test_kafka_error_names_the_wrong_setting(
     run: Run,
     login: Settings,
     broker: Kafka,
@@ -108,7 +108,7 @@ def test_a_command_says_which_setting_is_wrong(
     assert "Unclosed" not in result.stderr
 
 
-def test_a_certificate_of_somebody_else_is_named(
+def test_kafka_error_names_a_foreign_certificate(
     run: Run, card: Settings, foreign: Authority
 ) -> None:
     certificate, key = foreign.for_client("impostor")
@@ -129,10 +129,10 @@ def test_a_certificate_of_somebody_else_is_named(
         ({"KAFKA_SSL_PASSWORD": ""}, "KAFKA_SSL_PASSWORD: cannot use "),
     ],
 )
-def test_files_that_cannot_be_used_end_a_command_and_a_service_at_once(
+def test_kafka_unusable_files_end_a_command_and_a_service_at_once(
     run: Run, card: Settings, changed: dict[str, str], said: str
 ) -> None:
-    """Waiting would not mend them."""
+    """Waiting would not help."""
     settings = card("orders", **changed)
 
     for arguments in (("topics", "check"), ("serve", "orders")):
@@ -144,7 +144,7 @@ def test_files_that_cannot_be_used_end_a_command_and_a_service_at_once(
 
 
 @pytest.mark.slow
-def test_a_service_that_may_not_log_in_waits_red_and_goes_on_when_it_may(
+def test_kafka_refused_login_keeps_a_service_waiting_until_it_is_allowed(
     run: Run,
     inside: dict[str, str],
     login: Settings,

@@ -1,4 +1,4 @@
-"""Through TLS, client certificates and logins: a command goes in, its events come out."""
+"""Commands and events over TLS, with client certificates and with logins."""
 
 import asyncio
 import json
@@ -60,15 +60,15 @@ DAMAGED = _line(
 
 @pytest.fixture
 async def rules(broker: Kafka, topic_prefix: str, project_folder: Path) -> None:
-    """What the operators' page lets each user do, and nothing else."""
+    """Exactly the rights of the operators' page for each user."""
     await give(broker.bootstrap_servers, topic_prefix, documented(project_folder))
 
 
 @pytest.mark.usefixtures("rules")
-def test_rules_and_roles_are_enough_for_the_three_services(
+def test_kafka_documented_rules_are_enough_for_the_three_services(
     run: Run, login: Settings, serve: Serve, common: Mapping[str, str]
 ) -> None:
-    """Each with a user of its own in Kafka, and its own role's login in Postgres."""
+    """Each service has its user in Kafka and logs in to Postgres as its role."""
     names = ("orders", "claims", "analytics")
     logins = asyncio.run(_let_roles_log_in(common["DATABASE_URL"], names))
     often = {"ORDERFLOW_SWEEP_INTERVAL_SECONDS": "0.2", "ORDERFLOW_METRICS_INTERVAL_SECONDS": "0.2"}
@@ -78,9 +78,9 @@ def test_rules_and_roles_are_enough_for_the_three_services(
         "ORDERFLOW_PUBLICATION": "exactly_once",
         "ORDERFLOW_OUTBOX_SHARDS": "2",
     }
-    ways = {"orders": exactly, "claims": {}, "analytics": exactly}
+    modes = {"orders": exactly, "claims": {}, "analytics": exactly}
     services = [
-        serve(name, {**login(name, **often), **ways[name], "DATABASE_URL": logins[name]})
+        serve(name, {**login(name, **often), **modes[name], "DATABASE_URL": logins[name]})
         for name in names
     ]
     for service in services:
@@ -103,9 +103,9 @@ def test_rules_and_roles_are_enough_for_the_three_services(
             assert failure not in written, f"{service.name}: {failure}"
 
 
-@pytest.mark.parametrize("way", ["PLAIN", "certificate", "SCRAM without TLS"])
-def test_every_way_in_carries_a_command_and_its_event(
-    way: str,
+@pytest.mark.parametrize("listener", ["PLAIN", "certificate", "SCRAM without TLS"])
+def test_kafka_listener_carries_a_command_and_its_event(
+    listener: str,
     run: Run,
     login: Settings,
     card: Settings,
@@ -124,7 +124,7 @@ def test_every_way_in_carries_a_command_and_its_event(
             KAFKA_SECURITY_PROTOCOL="SASL_PLAINTEXT",
             KAFKA_BOOTSTRAP_SERVERS=broker.address("BARE"),
         ),
-    }[way]()
+    }[listener]()
     assert run(settings, "topics", "create").exit_code == 0
     service = serve("orders", settings)
     service.wait_ready()
@@ -138,9 +138,7 @@ def test_every_way_in_carries_a_command_and_its_event(
 
 
 @pytest.mark.usefixtures("rules")
-def test_a_service_that_may_not_do_its_work_says_so(
-    run: Run, login: Settings, serve: Serve
-) -> None:
+def test_kafka_missing_rights_show_in_health(run: Run, login: Settings, serve: Serve) -> None:
     assert run(login("operator"), "topics", "create").exit_code == 0
 
     service = serve("orders", login("claims"))
@@ -150,7 +148,7 @@ def test_a_service_that_may_not_do_its_work_says_so(
 
 
 async def _let_roles_log_in(url: str, services: Sequence[str]) -> dict[str, str]:
-    """The database's address as each service's own role."""
+    """Make the database's address for the role of each service."""
     await migrate(url, services, {name: password_of(name) for name in services})
     parts = urlsplit(url)
     place = parts.netloc.split("@")[-1]
@@ -166,7 +164,7 @@ def _allow_all(broker: Kafka, prefix: str, user: str, page: list[Rule]) -> None:
 
 
 async def _until_analysed(url: str) -> None:
-    """Until the order and its claim have come to the last of the three services."""
+    """Wait until the order and its claim have reached analytics."""
     ask = "SELECT (SELECT count(*) FROM analytics.{}_fact)"
     connection = await asyncpg.connect(url)
     try:

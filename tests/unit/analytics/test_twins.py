@@ -8,8 +8,8 @@ from schemas.events import ClaimEvent, Event
 from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS, SHIPMENTS_EVENTS
 from services.analytics.messages import READERS, read_news
 from services.runtime.messages.records import Malformed
+from tests.unit.both_decoders import compare, published_events, share_of_fast
 from tests.unit.orders.mutations import mutated, original_of, valid_messages
-from tests.unit.two_roads import compare, published_events, share_of_fast
 
 SOURCES = [
     *valid_messages([ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS]),

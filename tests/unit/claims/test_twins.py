@@ -10,8 +10,8 @@ from schemas.topics import CLAIMS_COMMANDS, ORDERS_EVENTS, SHIPMENTS_EVENTS
 from services.claims.messages.decode import READERS, read_command, read_news
 from services.claims.messages.order_document import order_in
 from services.runtime.messages.records import Malformed
+from tests.unit.both_decoders import compare, published_events, share_of_fast
 from tests.unit.orders.mutations import mutated, original_of, valid_messages
-from tests.unit.two_roads import compare, published_events, share_of_fast
 
 COMMANDS = valid_messages([CLAIMS_COMMANDS])
 EVENTS = [*valid_messages([ORDERS_EVENTS, SHIPMENTS_EVENTS]), *published_events("fulfilments")]

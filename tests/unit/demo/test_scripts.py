@@ -10,7 +10,7 @@ import pytest
 from demo.letters import command
 from demo.olist import DataError, read_script
 from demo.player import steps
-from demo.script import Message
+from demo.script import ScriptMessage
 from demo.synthetic import synthetic_script
 
 ORDERS = """order_id,customer_id,order_status,order_purchase_timestamp,order_approved_at,\
@@ -88,7 +88,7 @@ def test_one_instant_is_never_cut_into_two_steps() -> None:
     ]
 
 
-def _lanes(messages: tuple[Message, ...]) -> dict[str, list[bytes | None]]:
+def _lanes(messages: tuple[ScriptMessage, ...]) -> dict[str, list[bytes | None]]:
     found: dict[str, list[bytes | None]] = defaultdict(list)
     for message in messages:
         if message.lane:

@@ -64,7 +64,7 @@ _RAW = [
 _MARK = "\u2603mark\u2603"
 
 # No members of a message, though a twin has them under these names; and one of no model.
-_FOREIGN = ("unsaid_", "from__by_name", "unknown")
+_FOREIGN = ("omitted_", "from__by_name", "unknown")
 
 _TOPICS = (COMMANDS, TRACKING)
 _Object = tuple[dict[str, Any], type[BaseModel]]

@@ -7,6 +7,7 @@ import pytest
 from demo.olist import read_script
 from services.orders.messages.decode import READERS, Asked, read
 from tests.olist import olist_folder
+from tests.unit.both_decoders import compare, share_of_fast
 from tests.unit.orders.mutations import (
     NOW,
     bench_messages,
@@ -17,7 +18,6 @@ from tests.unit.orders.mutations import (
     synthetic_messages,
     valid_messages,
 )
-from tests.unit.two_roads import compare, share_of_fast
 
 SOURCES = valid_messages()
 

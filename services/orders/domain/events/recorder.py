@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.orders.domain.model.commands import Item
+from services.orders.domain.model.commands import CommandItem
 from services.orders.domain.model.decision import (
     Decision,
     Event,
@@ -38,7 +38,7 @@ class Recorder:
     """The changes of one decision."""
 
     world: World
-    item: Item
+    item: CommandItem
     now: datetime
     orders: dict[Uuid, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)

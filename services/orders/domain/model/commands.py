@@ -62,7 +62,7 @@ class Tracking(Value, frozen=True, kw_only=True):
     products: tuple[Product, ...] | None = None
 
 
-class Item(Value, frozen=True, kw_only=True):
+class CommandItem(Value, frozen=True, kw_only=True):
     """Members of every command: the item, and how new its sender says the content is."""
 
     item_id: Uuid
@@ -79,14 +79,14 @@ class Item(Value, frozen=True, kw_only=True):
         return digest_of(self.item_id)
 
 
-class PlaceOrder(Item, frozen=True, kw_only=True):
+class PlaceOrder(CommandItem, frozen=True, kw_only=True):
     """`order.place`: a new order."""
 
     shop: str
     order: PlacementFields
 
 
-class UpsertOrder(Item, frozen=True, kw_only=True):
+class UpsertOrder(CommandItem, frozen=True, kw_only=True):
     """`order.upsert`, and each item of `orders.fulfill_bulk`: create, change or fulfil an order."""
 
     shop: str
@@ -97,7 +97,7 @@ class UpsertOrder(Item, frozen=True, kw_only=True):
     """Beside the order; the one inside `order` counts only when this is None."""
 
 
-class UpdateOrder(Item, frozen=True, kw_only=True):
+class UpdateOrder(CommandItem, frozen=True, kw_only=True):
     """`order.update`: address, expected number of shipments, or both."""
 
     shop: str
@@ -106,7 +106,7 @@ class UpdateOrder(Item, frozen=True, kw_only=True):
     expected_number_of_shipments: int | None = None
 
 
-class CancelOrder(Item, frozen=True, kw_only=True):
+class CancelOrder(CommandItem, frozen=True, kw_only=True):
     """`order.cancel`."""
 
     shop: str
@@ -116,7 +116,7 @@ class CancelOrder(Item, frozen=True, kw_only=True):
     """None = the time of the decision."""
 
 
-class UpdateShipment(Item, frozen=True, kw_only=True):
+class UpdateShipment(CommandItem, frozen=True, kw_only=True):
     """`shipment.update`: URL and products of one parcel, named by id or by tracking number.
 
     `products` None skips, `()` empties, anything else replaces. The carrier only helps to name the
@@ -132,7 +132,7 @@ class UpdateShipment(Item, frozen=True, kw_only=True):
     products: tuple[Product, ...] | None = None
 
 
-class UpsertAnalytics(Item, frozen=True, kw_only=True):
+class UpsertAnalytics(CommandItem, frozen=True, kw_only=True):
     """`order.analytics.upsert`: attribution sent after the order."""
 
     shop: str
@@ -140,7 +140,7 @@ class UpsertAnalytics(Item, frozen=True, kw_only=True):
     order_analytics: Analytics
 
 
-class ReportTracking(Item, frozen=True, kw_only=True):
+class ReportTracking(CommandItem, frozen=True, kw_only=True):
     """`tracking.reported`: scans of one tracking number, from a carrier or an aggregator."""
 
     tracking_number: str
@@ -148,7 +148,7 @@ class ReportTracking(Item, frozen=True, kw_only=True):
     scans: tuple[Scan, ...] = ()
 
 
-class RecordClaim(Item, frozen=True, kw_only=True):
+class RecordClaim(CommandItem, frozen=True, kw_only=True):
     """A claim event taken into the order's passive copy: no version step and no event."""
 
     shop: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from services.orders.domain.events.recorder import Recorder
-from services.orders.domain.model.commands import Item
+from services.orders.domain.model.commands import CommandItem
 from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.reasons import NotYet, Reason, Unchanged
@@ -43,7 +43,7 @@ def require(recorder: Recorder, reference: Reference) -> Order:
     return order
 
 
-def check_not_stale(order: Order, item: Item) -> None:
+def check_not_stale(order: Order, item: CommandItem) -> None:
     """Refuse a repeat, and content older than the order's.
 
     Raises:
@@ -55,7 +55,7 @@ def check_not_stale(order: Order, item: Item) -> None:
         raise Unchanged(Reason.STALE)
 
 
-def is_stale(item: Item, version: int | None, updated_at: datetime | None) -> bool:
+def is_stale(item: CommandItem, version: int | None, updated_at: datetime | None) -> bool:
     """Strictly older by the shop's version; where one side has none, by the shop's time."""
     if item.source_version is not None and version is not None:
         return item.source_version < version
@@ -68,7 +68,7 @@ REMEMBERED = 64
 """How many applied items an order remembers; older repeats are stale by version or time."""
 
 
-def accept(order: Order, item: Item) -> Order:
+def accept(order: Order, item: CommandItem) -> Order:
     """The order with the item remembered, and with the newest version and time."""
     return replace(
         order,

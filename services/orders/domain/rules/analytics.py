@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.orders.domain.events.conclude import conclude
 from services.orders.domain.events.recorder import Recorder
-from services.orders.domain.model.commands import Item, UpsertAnalytics
+from services.orders.domain.model.commands import CommandItem, UpsertAnalytics
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Analytics, Order
 from services.orders.domain.model.reasons import Reason, Unchanged
@@ -32,7 +32,7 @@ def upsert_analytics(recorder: Recorder, command: UpsertAnalytics) -> Uuid:
     return conclude(recorder, held, replace(changed, applied=applied))
 
 
-def merge_analytics(order: Order, item: Item, said: Analytics | None) -> Order:
+def merge_analytics(order: Order, item: CommandItem, said: Analytics | None) -> Order:
     """Keys that are said replace, the others stay; attribution older than the held is left out."""
     if said is None or is_stale(item, order.analytics_source_version, order.analytics_updated_at):
         return order

@@ -13,7 +13,7 @@ from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.tracking import scan as domain
 from services.orders.messages.carriers.codes import event_name_of
 from services.runtime.messages.records import Item
-from services.runtime.twins import unsaid
+from services.runtime.twins import omitted
 
 _PRECISIONS: Mapping[enums.Precision, domain.Precision] = {
     each: domain.Precision(each.value) for each in enums.Precision
@@ -52,7 +52,7 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         occurred_at=occurred_at,
         retracts=scan.retracts,
     )
-    precision = None if "precision" in unsaid(scan) else _PRECISIONS[scan.precision]
+    precision = None if "precision" in omitted(scan) else _PRECISIONS[scan.precision]
     eta, proof, place = scan.eta, scan.proof, scan.location
     return domain.Scan(
         key=key,

@@ -1,8 +1,8 @@
-"""Ending what a library was asked to close: one cancellation is not always enough.
+"""Closes a client in bounded time: one cancellation is not always enough.
 
-aiokafka (0.14) awaits tasks that it has cancelled, and sockets that have yet to send what is
-written. A task whose own wait timed out in the same turn takes the cancellation for that time-out
-and goes on, and a peer that reads no more never lets the socket finish: then closing never ends.
+aiokafka 0.14 awaits tasks that it has cancelled, and sockets with unsent data. If a task's own wait
+timed out in the same iteration of the event loop, the task takes the cancellation for the timeout
+and continues. If the peer reads no more, the socket never closes. In both cases closing hangs.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ PAUSE_SECONDS = 1.0
 
 
 async def close(closing: Coroutine[Any, Any, object]) -> None:
-    """Run what closes something to its end; whether it failed is nobody's business any more."""
+    """Run a closing coroutine until it has ended; its errors are dropped."""
     await end(asyncio.ensure_future(closing))
 
 
 async def end(task: asyncio.Future[Any]) -> None:
-    """Wait until a task has ended, and cancel it after each pause until then."""
+    """Wait until a task has ended, and cancel it every PAUSE_SECONDS until then."""
     while not task.done():
         try:
             await asyncio.wait([task], timeout=PAUSE_SECONDS)
         finally:
             task.cancel()
     if not task.cancelled():
-        task.exception()  # Heard of; else asyncio would tell it.
+        task.exception()  # Retrieved, or asyncio would log that it never was.

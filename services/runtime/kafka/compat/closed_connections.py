@@ -1,9 +1,9 @@
-"""Kafka clients on uvloop: a connection that is closed already is a lost connection, no more.
+"""Writing to a closed connection on uvloop raises KafkaConnectionError.
 
-aiokafka (0.14) expects an OSError from writing to one. uvloop raises RuntimeError ("the handler is
-closed"), which nobody catches: it ends the task that refreshes the client's metadata, silently, and
-from then on the consumer waits for metadata for ever. It takes a connection that breaks in the same
-turn of the loop as something is sent on it.
+aiokafka 0.14 expects an OSError there. uvloop raises RuntimeError ("the handler is closed"), which
+aiokafka does not catch: the task that refreshes the metadata ends silently, and the consumer waits
+for metadata for ever. It happens if a connection breaks in the same iteration of the event loop in
+which a request is sent on it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from aiokafka.errors import KafkaConnectionError
 
 
 def install() -> None:
-    """Let every Kafka client of this process take it so; done once more it changes nothing."""
+    """Patch aiokafka's connection for this process; a second call changes nothing."""
     for name in ("send", "_send_sasl_token"):
         found = getattr(AIOKafkaConnection, name)
         if not hasattr(found, "__wrapped__"):
-            setattr(AIOKafkaConnection, name, _lost_when_closed(found))
+            setattr(AIOKafkaConnection, name, _raise_connection_error(found))
 
 
-def _lost_when_closed(send: Callable[..., Any]) -> Callable[..., Any]:
+def _raise_connection_error(send: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(send)
     def sent(self: Any, *arguments: Any, **named: Any) -> Any:
         try:

@@ -1,8 +1,8 @@
-"""Reading records whose header names are not UTF-8.
+"""Records whose header names are not UTF-8 can be read.
 
-aiokafka (0.14) decodes them strictly while it iterates a batch, so that one such record makes
-every poll raise, for all partitions and for ever. Here the name's unreadable bytes are replaced:
-no header we read has such a name, and the message goes on to be applied or refused like any other.
+aiokafka 0.14 decodes header names strictly while it iterates a batch, so one such record makes
+every poll of all partitions raise, for ever. Here undecodable bytes of a name are replaced. The
+services read no header of such a name, so the message is applied or rejected like any other.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from aiokafka.record.memory_records import _MemoryRecordsPy
 
 
 def install() -> None:
-    """Let every consumer of this process read so; done once more it changes nothing."""
+    """Patch aiokafka's fetcher for this process; a second call changes nothing."""
     fetcher.MemoryRecords = LenientRecords
 
 
 class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
-    """What a fetch brought, batch by batch."""
+    """The records of a fetch, batch by batch."""
 
     def next_batch(self) -> Any:
-        """The next batch, None at the end."""
+        """Return the next batch, None at the end."""
         piece = self._next_slice
         batch = super().next_batch()
         return None if batch is None else _Batch(batch, piece)
 
 
 class _Batch:
-    """A batch read the fast way, and slowly only where that fails."""
+    """A batch read by aiokafka's C reader, and by its Python reader where that fails."""
 
     def __init__(self, batch: Any, piece: memoryview) -> None:
         self._batch = batch
@@ -51,10 +51,10 @@ class _Batch:
 
 
 class _SlowBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
-    """aiokafka's reader in Python, on bytes that decode whatever they hold."""
+    """The Python reader of aiokafka, on bytes that decode without errors."""
 
     def __iter__(self) -> Any:
-        super().__iter__()  # Decompresses first.
+        super().__iter__()  # Decompresses the buffer.
         self._buffer = _LenientBytes(self._buffer)  # type: ignore[has-type]
         return self
 

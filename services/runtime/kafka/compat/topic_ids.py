@@ -1,7 +1,7 @@
-"""Kafka's own ids of topics: a topic deleted and made anew has another one under the same name.
+"""Kafka's topic ids: a topic that was deleted and created again has another id, the same name.
 
-aiokafka 0.14 speaks metadata up to version 5; ids came with version 10 (Kafka 2.8). The request is
-written here in aiokafka's own words, and sent over a client that is connected already.
+aiokafka 0.14 supports Metadata requests up to version 5; ids came with version 10 (Kafka 2.8). The
+request is defined here with aiokafka's protocol types and sent over a connected client.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class _Struct(RequestStruct):  # type: ignore[misc]
     )
 
 
-class _Ask(Request[_Struct]):  # type: ignore[misc]
+class _MetadataRequest(Request[_Struct]):  # type: ignore[misc]
     API_KEY = 3
 
     def __init__(self, topics: Collection[str]) -> None:
@@ -122,14 +122,17 @@ class _Ask(Request[_Struct]):  # type: ignore[misc]
 
 
 async def topic_ids(consumer: Any, topics: Collection[str]) -> dict[str, UUID]:
-    """The ids of those topics that are there; none where the brokers are too old to have any.
+    """Read the ids of the topics that exist; empty if the brokers are older than 2.8.
 
-    Raises KafkaError when nobody answers. Uses the consumer's client, which has no public name.
+    Uses the private client of the consumer.
+
+    Raises:
+        KafkaError: no broker answers.
     """
     client = consumer._client  # noqa: SLF001 - sends what aiokafka has no method for
     node = client.get_random_node()
     try:
-        answer = await client.send(node, _Ask(topics))
+        answer = await client.send(node, _MetadataRequest(topics))
     except (IncompatibleBrokerVersion, NotImplementedError):
         log.warning("topic_ids_not_known", reason="brokers before 2.8 have none")
         return {}

@@ -1,4 +1,4 @@
-"""On uvloop, a Kafka connection that closes as it is written to is a lost connection."""
+"""On uvloop, writing to a closed Kafka connection raises a connection error."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from deploy.stack import Addresses
 from services.runtime.kafka.compat import closed_connections
 
 
-def test_metadata_goes_on_being_refreshed_after_a_write_to_a_closed_connection(
+def test_closed_connection_does_not_end_the_refresh_of_metadata(
     stack: Addresses,
 ) -> None:
     async def break_and_refresh() -> bool:
@@ -23,7 +23,7 @@ def test_metadata_goes_on_being_refreshed_after_a_write_to_a_closed_connection(
             await client.ready(node)
             connection = await client._get_conn(node)
             connection._writer.transport.abort()
-            await asyncio.sleep(0)  # One turn: the transport is closed, its reader not yet told.
+            await asyncio.sleep(0)  # One iteration: the transport is closed, its reader not yet.
             with pytest.raises(KafkaConnectionError, match="closed already"):
                 await connection.send(MetadataRequest([]))
             return bool(await client.force_metadata_update())

@@ -1,4 +1,4 @@
-"""The codec of record batches as the broker keeps them, read from the bytes of a fetch."""
+"""Reads the codec of record batches as the broker stores them, from the bytes of a fetch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class WireBatch:
 
 
 async def fetch_batches(bootstrap_servers: str, topic: str, partitions: int) -> list[WireBatch]:
-    """The batches of a topic's partitions, each partition's from offset 0, up to 8 MB in all."""
+    """Fetch the batches of a topic's partitions from offset 0, up to 8 MB a partition."""
     client = AIOKafkaClient(bootstrap_servers=bootstrap_servers)
     await client.bootstrap()
     try:
@@ -36,8 +36,8 @@ async def fetch_batches(bootstrap_servers: str, topic: str, partitions: int) -> 
         found: list[WireBatch] = []
         for partition in range(partitions):
             node = client.cluster.leader_for_partition(TopicPartition(topic, partition))
-            places = [(topic, [(partition, 0, FETCH_BYTES)])]
-            request = FetchRequest(0, 1, FETCH_BYTES, READ_UNCOMMITTED, places, rack_id="")
+            wanted = [(topic, [(partition, 0, FETCH_BYTES)])]
+            request = FetchRequest(0, 1, FETCH_BYTES, READ_UNCOMMITTED, wanted, rack_id="")
             response = await client.send(node, request)
             ((_, ((_, error, *_, raw),)),) = response.topics
             assert error == 0

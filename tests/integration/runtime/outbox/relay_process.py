@@ -1,6 +1,6 @@
-"""A relay as a process of its own, that ends or stops itself at a named point.
+"""A relay in a separate process that kills or stops itself at a named point.
 
-The points are made here, by wrapping methods from outside: production code has none.
+The points wrap methods from outside: production code has none.
 `python -m tests.integration.runtime.outbox.relay_process SETTINGS PLAN`, both JSON.
 """
 
@@ -16,7 +16,7 @@ from services.runtime.observability.logging import configure_logging
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox import delivery, relay
 from services.runtime.outbox.relay import Relay
-from services.runtime.outbox.wiring import ways_of
+from services.runtime.outbox.wiring import publisher_factory
 
 SILENCE_SECONDS = 1.5
 BALANCE_SECONDS = 0.2
@@ -41,28 +41,28 @@ def arm(point: str, act: int, after: int) -> None:
 
 
 def deafen() -> None:
-    """Notice late that the leases are gone: what is under way goes on, as far as Kafka lets it."""
-    end = Relay._end_lanes
+    """Delay the reaction to lost leases: publishing continues until Kafka fences it."""
+    stop = Relay._stop_publishers
 
     async def late(self):
         await asyncio.sleep(DEAF_SECONDS)
-        await end(self)
+        await stop(self)
 
-    Relay._end_lanes = late
+    Relay._stop_publishers = late
 
 
 async def publish(settings: Settings) -> None:
     """Relay until SIGTERM."""
-    runs = Relay(
+    service_relay = Relay(
         service="orders",
         shards=settings.outbox_shards,
         poll_seconds=settings.relay_poll_seconds,
-        ways=ways_of(settings, "orders"),
+        factory=publisher_factory(settings, "orders"),
         metrics=Metrics(),
         now=SystemClock().now,
     )
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runs.drain)
-    await runs.run()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, service_relay.drain)
+    await service_relay.run()
 
 
 if __name__ == "__main__":

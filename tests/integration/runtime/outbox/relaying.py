@@ -1,4 +1,4 @@
-"""For tests of relays: rows to publish, processes that publish them, and what is read outside."""
+"""Helpers for tests of relays: rows to publish, relay processes, and a reader of the topic."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ PADDING = "x" * 200
 
 
 class Feed:
-    """Writes numbered records of some keys to the outbox, as batches would."""
+    """Writes numbered records of KEYS keys to the outbox, as batches do."""
 
     def __init__(self, settings) -> None:
         self._settings = settings
@@ -40,7 +40,7 @@ class Feed:
         self.connection.terminate()
 
     async def write(self, batches: int = 1, rounds: int = 1, padding: str = PADDING) -> None:
-        """Batches of `rounds` records for each key, each in a transaction of its own."""
+        """Write batches of `rounds` records for each key, one transaction a batch."""
         for _ in range(batches):
             records = []
             for _ in range(rounds):
@@ -61,23 +61,23 @@ class Feed:
                 await self._outbox.append(self.connection, records)
 
     async def rows(self) -> int:
-        """How many rows wait."""
+        """Count the rows that wait."""
         return await self.connection.fetchval("SELECT count(*) FROM outbox")
 
     async def until_published(self, seconds: float = DEADLINE_SECONDS) -> None:
-        """Wait until nothing waits."""
+        """Wait until no row waits."""
         async with asyncio.timeout(seconds):
             while await self.rows():
                 await asyncio.sleep(0.02)
 
     async def until_rows(self, condition, seconds: float = DEADLINE_SECONDS) -> None:
-        """Wait until something is true of the rows that wait."""
+        """Wait until a condition on the waiting rows holds."""
         async with asyncio.timeout(seconds):
             while not condition(await self.connection.fetch("SELECT id, shard FROM outbox")):
                 await asyncio.sleep(0.02)
 
     async def write_until(self, condition, seconds: float = DEADLINE_SECONDS) -> None:
-        """Keep on writing until something is so."""
+        """Write until a condition holds."""
         async with asyncio.timeout(seconds):
             while not condition():
                 await self.write()
@@ -90,7 +90,7 @@ class Feed:
 
 
 class RelayProcess:
-    """A relay of its own process."""
+    """A relay in a separate process."""
 
     def __init__(
         self, settings, log: Path, *, point="", act="SIGKILL", after=1, is_deaf=False
@@ -116,20 +116,20 @@ class RelayProcess:
 
     @property
     def log(self) -> str:
-        """What it wrote."""
+        """The output of the process so far."""
         return self._log.read_text()
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     def is_dead(self) -> bool:
-        """Whether it has ended."""
+        """Whether the process has ended."""
         return self._process.poll() is not None
 
     def is_stopped(self) -> bool:
-        """Whether it has stopped itself."""
+        """Whether the process has stopped itself by SIGSTOP."""
         assert not self.is_dead(), self.log
         stat = Path(f"/proc/{self._process.pid}/stat").read_text()
         return stat.rsplit(")", 1)[1].split()[0] == "T"
@@ -145,7 +145,7 @@ class RelayProcess:
 
 
 class Seen:
-    """The topic as read from outside to its end: committed records, or all."""
+    """The numbers read from the topic, by key."""
 
     def __init__(self, records) -> None:
         self.by_key: dict[int, list[int]] = defaultdict(list)
@@ -155,17 +155,17 @@ class Seen:
 
     @property
     def firsts(self) -> dict[int, list[int]]:
-        """Each key's numbers where they first stood."""
+        """Each key's numbers without repeats, in the order of their first occurrence."""
         return {key: list(dict.fromkeys(numbers)) for key, numbers in self.by_key.items()}
 
     @property
     def repeats(self) -> int:
-        """Records beyond the first of each number."""
+        """How many records repeat an earlier number of their key."""
         return sum(len(numbers) - len(set(numbers)) for numbers in self.by_key.values())
 
 
 async def read_topic(settings, name=WRITTEN, isolation="read_committed") -> Seen:
-    """All that is in the topic now, in the order of each partition."""
+    """Read the topic to its present end, in the order of each partition."""
     servers = settings.kafka_bootstrap_servers
     plain = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
     consumer = AIOKafkaConsumer(
@@ -196,14 +196,14 @@ async def read_topic(settings, name=WRITTEN, isolation="read_committed") -> Seen
 
 
 async def until(condition, seconds=DEADLINE_SECONDS) -> None:
-    """Wait for something to be so."""
+    """Wait until a condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)
 
 
 async def count_sessions(database_url: str, like: str) -> int:
-    """How many of the relays' database sessions there are."""
+    """Count the relays' database sessions."""
     owner = await asyncpg.connect(database_url)
     try:
         found: int = await owner.fetchval(
@@ -217,7 +217,7 @@ async def count_sessions(database_url: str, like: str) -> int:
 
 
 async def end_sessions(database_url: str, like: str = "orderflow_orders.relay%") -> int:
-    """End the relays' database sessions, as an operator or a failover would."""
+    """End the relays' database sessions, as an operator or a failover does; returns how many."""
     owner = await asyncpg.connect(database_url)
     try:
         ended = await owner.fetch(

@@ -1,4 +1,4 @@
-"""The relay on real servers: shards shared among replicas, nothing lost when a session dies."""
+"""Shard leases on real servers: shared among relays, no record lost when a session ends."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ async def sessions(settings):
         connection.terminate()
 
 
-async def test_one_relay_holds_all_shards_and_two_share_them(sessions):
+async def test_leases_of_one_relay_are_all_shards_and_two_share_them(sessions):
     _, first = await sessions()
     await first.balance()
     assert first.held == set(range(SHARDS))
@@ -43,13 +43,13 @@ async def test_one_relay_holds_all_shards_and_two_share_them(sessions):
     assert first.held | second.held == set(range(SHARDS))
 
 
-async def test_a_dead_relays_shards_go_to_the_others(sessions):
-    doomed, first = await sessions()
+async def test_leases_of_a_dead_relay_go_to_the_others(sessions):
+    dying, first = await sessions()
     _, second = await sessions()
     await first.balance()
     await second.balance()
 
-    doomed.terminate()
+    dying.terminate()
 
     async with asyncio.timeout(60):
         while second.held != set(range(SHARDS)):
@@ -57,10 +57,8 @@ async def test_a_dead_relays_shards_go_to_the_others(sessions):
             await asyncio.sleep(0.02)
 
 
-async def test_a_relay_whose_session_is_ended_goes_on_where_it_was(
-    start, publish, read_all, database_url
-):
-    """Repeats are allowed, loss and another order are not."""
+async def test_relay_continues_after_its_session_was_ended(start, publish, read_all, database_url):
+    """Records may repeat; none is lost or out of order."""
     service = await start()
     owner = await asyncpg.connect(database_url)
     sent = values(400)
@@ -81,7 +79,7 @@ async def test_a_relay_whose_session_is_ended_goes_on_where_it_was(
     assert first_occurrences(found) == first_occurrences(sent)
 
 
-async def test_what_was_committed_while_no_relay_ran_is_published_by_the_next(
+async def test_relay_publishes_rows_committed_while_none_ran(
     start, publish, read_all, database_url
 ):
     service = await start()
@@ -100,7 +98,7 @@ async def test_what_was_committed_while_no_relay_ran_is_published_by_the_next(
 
 
 def first_occurrences(found):
-    """Numbers by key, each where it first stood."""
+    """Numbers by key without repeats, in the order of their first occurrence."""
     by_key = {}
     for value in map(json.loads, found):
         numbers = by_key.setdefault(value["key"], [])

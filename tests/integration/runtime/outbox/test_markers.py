@@ -1,4 +1,4 @@
-"""Markers of exactly-once publication: the last one is found, whatever lies around it."""
+"""Markers of exactly-once publication: the last committed one of a shard is found."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ import pytest
 from services.runtime.kafka.clients import make_marker_reader, make_producer
 from services.runtime.kafka.topics import PUBLISHED
 from services.runtime.outbox.delivery import ExactlyOnce
-from services.runtime.outbox.markers import FIRST_SPAN, Markers, Published
+from services.runtime.outbox.markers import FIRST_SPAN, Markers, PublishedRows
 from services.runtime.outbox.outbox import Outbox, Outgoing
 from services.runtime.postgres.connections import connect
 from tests.integration.runtime.conftest import NO_HEADERS, WRITTEN
@@ -19,13 +19,13 @@ PARTITION = 0
 
 @pytest.fixture
 def markers(settings):
-    """Where the relays of orders would look."""
+    """The markers of the relays of orders."""
     return Markers("orders", settings.topic(PUBLISHED), lambda: make_marker_reader(settings))
 
 
 @pytest.fixture
 async def producer(settings):
-    """Starts transactional producers; all are thrown away after the test."""
+    """A function that starts transactional producers; they are aborted after the test."""
     started = []
 
     async def start(name):
@@ -40,8 +40,8 @@ async def producer(settings):
 
 
 def published(*ids):
-    """A marker of rows made at noon."""
-    return Published(ids, (NOON,) * len(ids))
+    """The marker of rows created at noon."""
+    return PublishedRows(ids, (NOON,) * len(ids))
 
 
 async def put(producer, markers, shard, what):
@@ -50,17 +50,17 @@ async def put(producer, markers, shard, what):
     await sent
 
 
-def test_a_marker_is_read_as_it_was_written():
-    what = Published((3, 7), (NOON, NOON + timedelta(microseconds=1)))
+def test_marker_is_read_as_it_was_written():
+    what = PublishedRows((3, 7), (NOON, NOON + timedelta(microseconds=1)))
 
-    assert Published.unpack(what.pack()) == what
+    assert PublishedRows.unpack(what.pack()) == what
 
 
-async def test_a_shard_without_a_marker_has_none(markers):
+async def test_marker_of_a_new_shard_is_none(markers):
     assert await markers.last(0, PARTITION) is None
 
 
-async def test_the_last_marker_is_found_behind_many_of_others_and_aborted_ones(markers, producer):
+async def test_marker_is_found_before_many_of_others_and_an_aborted_one(markers, producer):
     mine, other = await producer("mine"), await producer("other")
     for ids in ((1, 2), (3,)):
         await mine.begin_transaction()
@@ -77,8 +77,8 @@ async def test_the_last_marker_is_found_behind_many_of_others_and_aborted_ones(m
     assert await markers.last(0, PARTITION) == published(3)
 
 
-async def test_a_marker_behind_another_shards_open_transaction_is_waited_for(markers, producer):
-    """What is stable ends before it: read to there, it would be missed, and its rows repeated."""
+async def test_marker_behind_an_open_transaction_of_another_shard_is_waited_for(markers, producer):
+    """The last stable offset is before it: a read to there would miss it and repeat its rows."""
     mine, other = await producer("mine"), await producer("other")
     await other.begin_transaction()
     await put(other, markers, 6, published(1))
@@ -94,17 +94,17 @@ async def test_a_marker_behind_another_shards_open_transaction_is_waited_for(mar
     assert await asyncio.wait_for(asked, 20) == published(5)
 
 
-async def test_a_new_row_is_not_taken_for_a_published_one_that_had_its_id(
+async def test_marker_does_not_match_a_new_row_with_a_published_rows_id(
     settings, markers, producer
 ):
-    """A database restored to an earlier time gives ids again, and the marker is still there."""
+    """A database restored to an earlier time gives ids again while the marker is still there."""
     connection = await connect(settings, "orders")
     await Outbox(1).append(connection, [Outgoing(WRITTEN, b"k", b"new", NO_HEADERS, "k")])
     row = await connection.fetchrow("SELECT id, created_at FROM outbox")
     mine = await producer("mine")
     for moment, left in ((NOON, 1), (row["created_at"], 0)):
         await mine.begin_transaction()
-        await put(mine, markers, 0, Published((row["id"],), (moment,)))
+        await put(mine, markers, 0, PublishedRows((row["id"],), (moment,)))
         await mine.commit_transaction()
         taking_over = ExactlyOnce(
             make_producer(settings, f"{settings.kafka_topic_prefix}taker"),

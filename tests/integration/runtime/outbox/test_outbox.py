@@ -1,4 +1,4 @@
-"""Rows of the outbox and the positions of the batch that wrote them: one statement, one fate."""
+"""Outbox rows and the positions of their batch are stored by one statement."""
 
 import random
 
@@ -60,7 +60,7 @@ async def stored(connection):
     return [tuple(row) for row in await connection.fetch(POSITIONS)]
 
 
-async def test_positions_and_rows_are_stored_together_and_once(session, positions):
+async def test_outbox_stores_positions_and_rows_together_and_once(session, positions):
     step = a_step(positions)
 
     await Outbox(4).append(session, [a_record(b"1")], step=step)
@@ -74,7 +74,7 @@ async def test_positions_and_rows_are_stored_together_and_once(session, position
     assert await session.fetchval("SELECT count(*) FROM outbox") == 2
 
 
-async def test_a_refused_row_leaves_the_positions_where_they_were(session, positions):
+async def test_outbox_rejected_row_leaves_the_positions_unchanged(session, positions):
     step = a_step(positions)
     await session.execute("INSERT INTO outbox_shards (shards) VALUES (8)")
 
@@ -85,7 +85,7 @@ async def test_a_refused_row_leaves_the_positions_where_they_were(session, posit
     assert await stored(session) == [(0, 5), (1, 5), (2, 5)]
 
 
-async def test_without_records_the_positions_are_left_to_the_consumer(session, positions):
+async def test_outbox_without_records_leaves_the_positions_to_the_consumer(session, positions):
     step = a_step(positions)
 
     await Outbox(4).append(session, [], step=step)
@@ -95,7 +95,9 @@ async def test_without_records_the_positions_are_left_to_the_consumer(session, p
     assert await stored(session) == [(0, 7), (1, 10), (2, 5)]
 
 
-async def test_beside_a_relay_of_the_version_before_they_are_too(session, positions, settings):
+async def test_outbox_beside_an_old_relay_leaves_the_positions_to_the_consumer(
+    session, positions, settings
+):
     step = a_step(positions)
     old = await connect(settings, "orders", "relay")
     pid = old.get_server_pid()
@@ -109,8 +111,8 @@ async def test_beside_a_relay_of_the_version_before_they_are_too(session, positi
     assert await stored(session) == [(0, 5), (1, 5), (2, 5)]
 
 
-async def test_ids_rise_in_the_order_of_the_records_of_each_shard(session):
-    """Large records make many rows of a shard, and the order of ids is what is published."""
+async def test_outbox_row_ids_rise_in_the_order_of_a_shards_records(session):
+    """Large records make many rows of a shard; rows are published in the order of ids."""
     noise = random.Random(3)
     records = [
         a_record(number.to_bytes(4, "big") + noise.randbytes(ROW_BYTES // 3), str(number % 2))

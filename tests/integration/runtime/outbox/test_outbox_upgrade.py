@@ -1,6 +1,6 @@
 """The outbox while services of the version before (without packed rows) run beside this one.
 
-What that version sends to Postgres is kept here word for word.
+The statements of that version are kept here unchanged.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ async def session(settings):
 
 @pytest.fixture
 async def old_relay(settings):
-    """A relay of the version before, as the others see it: counted, with all shards."""
+    """A relay of the version before as other relays see it: counted, with all shards."""
     connection = await connect(settings, "orders", "relay")
     pid = connection.get_server_pid()
     assert await connection.fetchval(SQL["try_lease"], lock_class("orders/member"), pid)
@@ -93,11 +93,11 @@ def a_record(value):
 
 
 async def old_look(connection):
-    """What the version before reads of the shard."""
+    """Read the shard as the version before does."""
     return await connection.fetch(OLD_READ, [shard_of(KEY, 8)], 64, 10**6)
 
 
-async def test_rows_of_both_versions_are_read_in_the_order_of_their_ids(session):
+async def test_outbox_rows_of_both_versions_are_read_in_id_order(session):
     new, old = Outbox(8), OldOutbox(8)
     for value, writer in enumerate((old, new, old, old, new)):
         await writer.append(session, [a_record(str(value).encode())])
@@ -112,8 +112,8 @@ async def test_rows_of_both_versions_are_read_in_the_order_of_their_ids(session)
     assert await session.fetchval("SELECT count(*) FROM outbox") == 0
 
 
-async def test_the_version_before_can_neither_read_nor_take_a_packed_row_for_an_empty_one(session):
-    """Its loop over the topics of a row fails before anything is published or deleted."""
+async def test_outbox_packed_row_fails_in_the_version_before(session):
+    """The loop of that version over a row's topics fails before it publishes or deletes a row."""
     await Outbox(8).append(session, [a_record(b"1")])
 
     (row,) = await old_look(session)
@@ -122,7 +122,7 @@ async def test_the_version_before_can_neither_read_nor_take_a_packed_row_for_an_
         list(enumerate(row["topics"]))
 
 
-async def test_rows_are_written_as_the_version_before_reads_them_while_it_relays(
+async def test_outbox_rows_are_arrays_while_the_version_before_relays(
     session, old_relay, monkeypatch
 ):
     monkeypatch.setattr(outbox_module, "OLD_RELAYS_SECONDS", 0.0)
@@ -141,7 +141,7 @@ async def test_rows_are_written_as_the_version_before_reads_them_while_it_relays
             await outbox.append(session, [a_record(b"3")])
 
 
-async def test_relays_of_this_version_are_not_taken_for_old_ones(settings, session):
+async def test_relays_of_this_version_do_not_count_as_old(settings, session):
     relay = await connect(settings, "orders", "relay")
     await ShardLeases(relay, "orders", 8).join()
 
@@ -151,10 +151,8 @@ async def test_relays_of_this_version_are_not_taken_for_old_ones(settings, sessi
     await relay.close()
 
 
-async def test_a_packed_row_in_a_shard_of_an_old_relay_is_unpacked_for_it(
-    settings, session, old_relay
-):
-    """Written before the old relay was seen, as in a batch under way when it started."""
+async def test_relay_unpacks_a_packed_row_in_a_shard_of_an_old_relay(settings, session, old_relay):
+    """The row was written before the old relay was seen, as in a batch open at that time."""
     outbox = Outbox(settings.outbox_shards)
     outbox._packs, outbox._look_at = True, float("inf")
     await outbox.append(session, [a_record(b"1"), a_record(b"2")])
@@ -173,7 +171,7 @@ async def test_a_packed_row_in_a_shard_of_an_old_relay_is_unpacked_for_it(
 
 
 @pytest.mark.parametrize("publication", ["at_least_once", "exactly_once"])
-async def test_what_both_versions_write_is_published_in_order(settings, publication):
+async def test_relay_publishes_rows_of_both_versions_in_order(settings, publication):
     either = settings.model_copy(update={"publication": publication, "outbox_shards": 4})
     async with Feed(either) as feed:
         new, old = feed._outbox, OldOutbox(4)
@@ -187,7 +185,7 @@ async def test_what_both_versions_write_is_published_in_order(settings, publicat
     assert seen.firsts == feed.expected
 
 
-async def test_a_row_that_cannot_be_read_stands_and_says_so_and_others_go_on(settings, session):
+async def test_relay_names_an_unreadable_row_and_publishes_other_shards(settings, session):
     settings = settings.model_copy(update={"outbox_shards": 4})
     shard = shard_of("0", 4)
     async with Feed(settings) as feed, relaying(settings) as relay:

@@ -1,4 +1,4 @@
-"""The relay: nothing goes out behind a record that failed, and a backlog is read in portions."""
+"""The relay sends nothing behind a failed record and reads a backlog in portions."""
 
 import asyncio
 import random
@@ -7,20 +7,29 @@ from datetime import UTC, datetime
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.runtime.clock import SystemClock
 from services.runtime.kafka.clients import make_producer
+from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.delivery import AtLeastOnce, delete
 from services.runtime.outbox.outbox import Outbox, Outgoing
 from services.runtime.outbox.record_sender import send_rows
 from services.runtime.outbox.rows import OutboxRow, read_rows
-from services.runtime.outbox.shard_publisher import BYTES_A_SHARD, ROWS_A_SHARD, SQL, ShardPublisher
-from services.runtime.outbox.wiring import ways_of
+from services.runtime.outbox.shard_publisher import (
+    BYTES_A_SHARD,
+    ROWS_A_SHARD,
+    SQL,
+    Drained,
+    PublicationMetrics,
+    ShardPublisher,
+)
+from services.runtime.outbox.wiring import publisher_factory
 from services.runtime.postgres.connections import connect, create_pool
 from tests.integration.runtime.conftest import NO_HEADERS, WRITTEN
 from tests.integration.runtime.outbox.relaying import DEADLINE_SECONDS, Feed
 
 
-class OfOne:
-    """A packet that one record fills."""
+class BatchOfOne:
+    """A record batch that is full with one record."""
 
     value = None
 
@@ -34,8 +43,8 @@ class OfOne:
         pass
 
 
-class Refusing:
-    """A producer whose third record fails while the fourth is taken."""
+class FailingProducer:
+    """A producer whose third record fails while the fourth is accepted."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
@@ -44,7 +53,7 @@ class Refusing:
         return {0}
 
     def create_batch(self):
-        return OfOne()
+        return BatchOfOne()
 
     async def send_batch(self, batch, topic, *, partition):
         future = asyncio.get_running_loop().create_future()
@@ -55,13 +64,13 @@ class Refusing:
         return future
 
 
-async def test_nothing_is_sent_behind_a_record_that_failed():
-    producer = Refusing()
+async def test_record_sender_sends_nothing_behind_a_failed_record():
+    producer = FailingProducer()
     count = 9
     row = OutboxRow(
         shard=0,
         id=1,
-        slot=0,
+        segment=0,
         topics=["t"] * count,
         keys=[b"k"] * count,
         headers=[NO_HEADERS] * count,
@@ -77,7 +86,7 @@ async def test_nothing_is_sent_behind_a_record_that_failed():
     assert len(producer.sent) <= 4
 
 
-async def test_a_producer_thrown_away_sends_no_more(settings):
+async def test_producer_abort_drops_pending_records(settings):
     slow = settings.model_copy(update={"kafka_linger_ms": 1000})
     producer = make_producer(slow)
     await producer.start()
@@ -93,7 +102,7 @@ async def test_a_producer_thrown_away_sends_no_more(settings):
     await reader.stop()
 
 
-async def test_a_backlog_is_read_in_portions_that_fit_in_memory(settings):
+async def test_outbox_backlog_is_read_in_portions_that_fit_in_memory(settings):
     pool = await create_pool(settings, "orders")
     noise = random.Random(1).randbytes(5_000)
     portions = []
@@ -111,62 +120,60 @@ async def test_a_backlog_is_read_in_portions_that_fit_in_memory(settings):
 
 
 @pytest.fixture
-async def lane(settings):
-    """A lane that never polls, and how often it has looked for rows."""
+async def watched(settings):
+    """A publisher that never polls, and its statements that read the outbox."""
     looks = []
 
     async def open_connection():
-        connection = await connect(settings, "orders", "relay.lane")
+        connection = await connect(settings, "orders", "relay.publisher")
         connection.add_query_logger(
-            lambda told: looks.append(told.query) if "read_outbox" in told.query else None
+            lambda seen: looks.append(seen.query) if "read_outbox" in seen.query else None
         )
         return connection
 
-    lane = ShardPublisher(
+    publisher = ShardPublisher(
         range(settings.outbox_shards),
         connect=open_connection,
-        open_publishing=lambda connection: AtLeastOnce(
+        open_delivery=lambda connection: AtLeastOnce(
             make_producer(settings), connection, settings.topic
         ),
-        published=lambda rows: None,
-        interrupted=lambda error, attempt: None,
-        refused=lambda lane, error: None,
+        metrics=PublicationMetrics("orders", Metrics(), SystemClock().now),
         poll_seconds=3_600,
     )
-    task = asyncio.create_task(lane.run())
+    task = asyncio.create_task(publisher.run())
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not looks:
             await asyncio.sleep(0.01)
-    yield lane, looks
-    lane.drain()
-    await asyncio.wait_for(task, DEADLINE_SECONDS)
+    yield publisher, looks
+    publisher.drain()
+    assert await asyncio.wait_for(task, DEADLINE_SECONDS) == Drained()
 
 
-async def test_after_a_commit_the_outbox_is_read_once(lane, settings):
-    lane, looks = lane
+async def test_publisher_reads_the_outbox_once_after_a_commit(watched, settings):
+    publisher, looks = watched
     async with Feed(settings) as feed:
         for count in range(1, 6):
             await feed.write()
-            lane.wake()
+            publisher.wake()
             await feed.until_published()
             assert len(looks) == 1 + count
 
 
-async def test_what_one_round_left_is_read_by_the_next_one_unasked(lane, settings):
-    lane, looks = lane
+async def test_publisher_reads_the_rows_a_round_left_in_the_next_round(watched, settings):
+    publisher, looks = watched
     async with Feed(settings) as feed:
         await feed.write(batches=2 * ROWS_A_SHARD + 1)
-        lane.wake()
+        publisher.wake()
         await feed.until_published()
     assert len(looks) > 2
 
 
-async def test_what_the_bytes_of_one_round_left_as_well(lane, settings):
-    lane, looks = lane
-    noise = random.Random(1).randbytes(BYTES_A_SHARD // 3).hex()  # Kafka takes no larger.
+async def test_publisher_reads_the_bytes_a_round_left_in_the_next_round(watched, settings):
+    publisher, looks = watched
+    noise = random.Random(1).randbytes(BYTES_A_SHARD // 3).hex()  # Kafka accepts no larger ones.
     async with Feed(settings) as feed:
         await feed.write(batches=2, padding=noise)
-        lane.wake()
+        publisher.wake()
         await feed.until_published()
     assert len(looks) > 2
 
@@ -174,15 +181,15 @@ async def test_what_the_bytes_of_one_round_left_as_well(lane, settings):
 @pytest.mark.parametrize(
     ("publication", "waits"), [("at_least_once", "off"), ("exactly_once", "on")]
 )
-async def test_only_exactly_once_waits_for_the_disk_when_it_deletes(settings, publication, waits):
+async def test_delivery_waits_for_the_disk_only_exactly_once(settings, publication, waits):
     settings = settings.model_copy(update={"publication": publication})
-    ways = ways_of(settings, "orders")
-    connection = await ways.connect("relay.lane")
+    factory = publisher_factory(settings, "orders")
+    connection = await factory.connect("relay.publisher")
     await connection.execute("SET synchronous_commit = local")
-    publishing = ways.alone(connection, 0)
+    delivery = factory.shard_delivery(connection, 0)
     try:
-        await publishing.start()
+        await delivery.start()
         assert await connection.fetchval("SHOW synchronous_commit") == waits
     finally:
-        await publishing.abort()
+        await delivery.abort()
         connection.terminate()

@@ -1,7 +1,7 @@
-"""Relays that die or stop at any point, with others beside them: none lost, none out of order.
+"""Relays that die or stop at any point beside others lose and reorder no record.
 
-Exactly once: none repeated either, for a reader of committed records. The same deaths repeat
-records under at-least-once, so the test can fail.
+Exactly once, a reader of committed records sees no repeat either. The same deaths do repeat records
+at least once, so the tests can fail.
 """
 
 import asyncio
@@ -19,34 +19,34 @@ from tests.integration.runtime.outbox.relaying import (
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-# Before the send; records sent, marker not; marked, not committed; committed, not deleted; in a
-# takeover, before the marker is read, and before what it says is deleted.
+# Before the send; records sent, marker not; marker sent, not committed; committed, not deleted; in
+# a takeover before the marker is read, and before the rows it names are deleted.
 EXACTLY_ONCE_POINTS = (
     ("ExactlyOnce._send", 3),
     ("ExactlyOnce._mark", 3),
     ("ExactlyOnce._commit", 3),
     ("ExactlyOnce._delete", 3),
-    ("ExactlyOnce._recall", 2),
-    ("ExactlyOnce._forget", 1),
+    ("ExactlyOnce._read_marker", 2),
+    ("ExactlyOnce._delete_marked", 1),
 )
 AT_LEAST_ONCE_POINTS = (("AtLeastOnce._send", 3), ("AtLeastOnce._delete", 3))
 
 
 @pytest.fixture
 def exactly_once(settings):
-    """The setting under test."""
+    """Settings of exactly-once publication."""
     return settings.model_copy(update={"publication": "exactly_once", "outbox_shards": 4})
 
 
 @pytest.fixture
 def at_least_once(settings):
-    """The default."""
+    """Settings of at-least-once publication, the default."""
     return settings.model_copy(update={"outbox_shards": 4})
 
 
 @pytest.fixture
 def relay(tmp_path):
-    """Starts relay processes; all are killed after the test."""
+    """A function that starts relay processes; they are killed after the test."""
     running = []
 
     def start(settings, **plan):
@@ -60,14 +60,14 @@ def relay(tmp_path):
 
 
 async def die_at(points, settings, relay):
-    """One relay after another dies at its point beside one that lives; what is read then."""
+    """Let one relay after another die at its point beside a running one; then read the topic."""
     async with Feed(settings) as feed:
         relay(settings)
         await feed.write(5)
         await feed.until_published()
         for point, after in points:
-            doomed = relay(settings, point=point, after=after)
-            await feed.write_until(doomed.is_dead)
+            dying = relay(settings, point=point, after=after)
+            await feed.write_until(dying.is_dead)
         await feed.until_published()
         return feed.expected, await read_topic(settings)
 
@@ -78,44 +78,44 @@ async def test_exactly_once_repeats_nothing_wherever_a_relay_is_killed(exactly_o
     assert seen.by_key == expected
 
 
-async def test_at_least_once_loses_and_reorders_nothing_and_does_repeat(at_least_once, relay):
+async def test_at_least_once_repeats_records_and_loses_and_reorders_none(at_least_once, relay):
     expected, seen = await die_at(AT_LEAST_ONCE_POINTS, at_least_once, relay)
 
     assert seen.firsts == expected
-    assert seen.repeats > 0, "the deaths must be of a kind that repeats where nothing prevents it"
+    assert seen.repeats > 0, "the deaths must repeat records where nothing prevents it"
 
 
 @pytest.mark.parametrize("point", ["ExactlyOnce._send", "ExactlyOnce._commit"])
-async def test_a_relay_stopped_and_woken_is_fenced(exactly_once, relay, point):
+async def test_relay_stopped_and_continued_is_fenced(exactly_once, relay, point):
     async with Feed(exactly_once) as feed:
-        zombie = relay(exactly_once, point=point, act="SIGSTOP", after=3, is_deaf=True)
-        await feed.write_until(zombie.is_stopped)
+        stopped = relay(exactly_once, point=point, act="SIGSTOP", after=3, is_deaf=True)
+        await feed.write_until(stopped.is_stopped)
         relay(exactly_once)
         await feed.write(5)
-        await feed.until_published()  # Its leases have ended: it was not heard of.
-        zombie.wake()
-        await feed.write_until(lambda: "ProducerFenced" in zombie.log)
+        await feed.until_published()  # The stopped relay has lost its leases.
+        stopped.wake()
+        await feed.write_until(lambda: "ProducerFenced" in stopped.log)
         await feed.until_published()
 
         assert (await read_topic(exactly_once)).by_key == feed.expected
 
 
-async def test_a_stopped_relays_shards_go_to_another_and_it_may_wake(at_least_once, relay):
+async def test_relay_stopped_loses_its_shards_and_may_continue(at_least_once, relay):
     async with Feed(at_least_once) as feed:
-        zombie = relay(at_least_once, point="AtLeastOnce._delete", act="SIGSTOP", after=3)
-        await feed.write_until(zombie.is_stopped)
+        stopped = relay(at_least_once, point="AtLeastOnce._delete", act="SIGSTOP", after=3)
+        await feed.write_until(stopped.is_stopped)
         relay(at_least_once)
         await feed.write(5)
         await feed.until_published()
-        zombie.wake()
-        await feed.write_until(lambda: "relay_interrupted" in zombie.log)
+        stopped.wake()
+        await feed.write_until(lambda: "relay_interrupted" in stopped.log)
         await feed.until_published()
 
         assert (await read_topic(at_least_once)).firsts == feed.expected
 
 
 @pytest.mark.parametrize("mode", ["at_least_once", "exactly_once"])
-async def test_relays_whose_sessions_are_ended_go_on_where_they_were(
+async def test_relay_sessions_ended_by_the_server_lose_no_record(
     at_least_once, database_url, relay, mode
 ):
     settings = at_least_once.model_copy(update={"publication": mode})
@@ -123,7 +123,7 @@ async def test_relays_whose_sessions_are_ended_go_on_where_they_were(
         relays = [relay(settings), relay(settings)]
         await feed.write_until(lambda: feed.written > 10)
         await feed.until_published()
-        async with asyncio.timeout(60):  # The second one may have come later than all that.
+        async with asyncio.timeout(60):  # The second relay may have connected later.
             while await count_sessions(database_url, "orderflow_orders.relay") < len(relays):
                 await feed.write()
         for _ in range(4):
@@ -139,16 +139,16 @@ async def test_relays_whose_sessions_are_ended_go_on_where_they_were(
     assert mode == "at_least_once" or not seen.repeats
 
 
-async def test_the_mode_is_changed_while_rows_wait(exactly_once, at_least_once, relay):
-    """Each way round; rows of the old way are published by the new, none lost or out of order."""
+async def test_publication_mode_changes_while_rows_wait(exactly_once, at_least_once, relay):
+    """In both directions; rows left by one mode are published by the other, in order."""
     async with Feed(exactly_once) as feed:
         for settings, point in (
             (at_least_once, "AtLeastOnce._send"),
             (exactly_once, "ExactlyOnce._delete"),
             (at_least_once, "AtLeastOnce._send"),
         ):
-            doomed = relay(settings, point=point, after=2)
-            await feed.write_until(doomed.is_dead)
+            dying = relay(settings, point=point, after=2)
+            await feed.write_until(dying.is_dead)
             assert await feed.rows()
         last = relay(exactly_once)
         await feed.until_published()

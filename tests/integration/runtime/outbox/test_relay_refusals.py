@@ -1,4 +1,4 @@
-"""What Kafka refuses for ever holds its own shard and no other; the number of shards is one."""
+"""A record that Kafka rejects holds up its shard alone; a service has one number of shards."""
 
 import asyncio
 import re
@@ -14,9 +14,9 @@ from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox import shard_count
 from services.runtime.outbox.outbox import Outbox, Outgoing, shard_of
 from services.runtime.outbox.relay import Relay
-from services.runtime.outbox.shard_count import ShardsDiffer, agree
-from services.runtime.outbox.unpacking import unpack_one
-from services.runtime.outbox.wiring import ways_of
+from services.runtime.outbox.rows import unpack_one
+from services.runtime.outbox.shard_count import ShardCountDiffers, ensure
+from services.runtime.outbox.wiring import publisher_factory
 from services.runtime.postgres.connections import connect
 from tests.integration.runtime.conftest import NO_HEADERS, WRITTEN
 from tests.integration.runtime.outbox.relaying import Feed, read_topic, until
@@ -27,12 +27,12 @@ MAX_BYTES = 20_000
 
 @asynccontextmanager
 async def relaying(settings, metrics=None):
-    """A relay in this process."""
+    """Run a relay in this process."""
     relay = Relay(
         service="orders",
         shards=settings.outbox_shards,
         poll_seconds=settings.relay_poll_seconds,
-        ways=ways_of(settings, "orders"),
+        factory=publisher_factory(settings, "orders"),
         metrics=metrics or Metrics(),
         now=SystemClock().now,
     )
@@ -46,7 +46,7 @@ async def relaying(settings, metrics=None):
 
 @pytest.fixture
 async def small_topic(settings):
-    """A topic that takes no large record."""
+    """A topic that rejects records of more than MAX_BYTES."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
     await admin.start()
     limit = {"max.message.bytes": str(MAX_BYTES)}
@@ -56,17 +56,17 @@ async def small_topic(settings):
 
 
 @pytest.fixture(params=["at_least_once", "exactly_once"])
-def either(settings, request):
-    """Both ways of publishing."""
+def each_mode(settings, request):
+    """Settings of each publication mode."""
     return settings.model_copy(update={"publication": request.param, "outbox_shards": 4})
 
 
-async def test_a_record_that_kafka_refuses_holds_its_shard_alone(either, small_topic):
-    """The one at fault stands in the middle of a row, beside records of the same request."""
+async def test_relay_rejected_record_holds_up_its_shard_alone(each_mode, small_topic):
+    """The rejected record is in the middle of a row, in one request with other records."""
     metrics = Metrics()
     key = "0"
     shard = shard_of(key, 4)
-    async with Feed(either) as feed, relaying(either, metrics) as relay:
+    async with Feed(each_mode) as feed, relaying(each_mode, metrics) as relay:
         await feed.write(3)
         await feed.until_published()
         bad = [
@@ -79,22 +79,22 @@ async def test_a_record_that_kafka_refuses_holds_its_shard_alone(either, small_t
 
         await until(lambda: relay.trouble.startswith("Kafka refuses"))
         await feed.until_rows(lambda rows: {each["shard"] for each in rows} == {shard})
-        seen = await read_topic(either)
+        seen = await read_topic(each_mode)
 
         others = {k: found for k, found in feed.expected.items() if shard_of(str(k), 4) != shard}
         assert {k: seen.firsts[k] for k in others} == others
         assert f"shard {shard} stands at row {row}, record 1 for {SMALL}" in relay.trouble
         assert "TooLarge" in relay.trouble
 
-        await set_limit(either, small_topic, 1_048_576)
+        await set_limit(each_mode, small_topic, 1_048_576)
         await feed.until_published()
         await until(lambda: relay.healthy)
-    seen = await read_topic(either)
+    seen = await read_topic(each_mode)
     assert seen.firsts == feed.expected
 
 
 async def set_limit(settings, topic, limit):
-    """What an operator does about it."""
+    """Change the limit of the topic, as an operator does."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
     await admin.start()
     resource = ConfigResource(
@@ -105,7 +105,7 @@ async def set_limit(settings, topic, limit):
 
 
 @pytest.mark.parametrize("sizes", [(10, 10, MAX_BYTES + 1_000, 10), (MAX_BYTES + 1_000,)])
-async def test_the_documented_way_past_a_record_that_is_never_taken(
+async def test_relay_documented_removal_of_a_rejected_record(
     settings, database_url, small_topic, project_folder, sizes
 ):
     page = (project_folder / "docs" / "operating.md").read_text()
@@ -146,34 +146,34 @@ async def session(settings):
     await connection.close()
 
 
-async def test_another_number_of_shards_is_refused_while_rows_wait(session):
-    await agree(session, "orders", 8)
+async def test_shard_count_change_is_refused_while_rows_wait(session):
+    await ensure(session, "orders", 8)
     await Outbox(8).append(session, [Outgoing(WRITTEN, b"k", b"v", NO_HEADERS, "k")])
 
-    with pytest.raises(ShardsDiffer, match=r"rows wait in them.*ORDERFLOW_OUTBOX_SHARDS=8"):
-        await agree(session, "orders", 4)
+    with pytest.raises(ShardCountDiffers, match=r"rows wait in them.*ORDERFLOW_OUTBOX_SHARDS=8"):
+        await ensure(session, "orders", 4)
 
     await session.execute("DELETE FROM outbox")
-    await agree(session, "orders", 4)
+    await ensure(session, "orders", 4)
     with pytest.raises(asyncpg.ObjectInUseError, match=r"has 4 shards, this process has .*=8"):
         await Outbox(8).append(session, [Outgoing(WRITTEN, b"k", b"v", NO_HEADERS, "k")])
 
 
-async def test_another_number_of_shards_is_refused_while_relays_of_the_first_run(session, settings):
-    await agree(session, "orders", 8)
+async def test_shard_count_change_is_refused_while_relays_use_the_old_one(session, settings):
+    await ensure(session, "orders", 8)
     other = await connect(settings, "orders", "relay")
-    await shard_count.share(other, "orders", 8)
+    await shard_count.hold(other, "orders", 8)
 
-    with pytest.raises(ShardsDiffer, match="replicas that use them run"):
-        await agree(session, "orders", 4)
+    with pytest.raises(ShardCountDiffers, match="replicas that use them run"):
+        await ensure(session, "orders", 4)
 
     await other.close()
     async with asyncio.timeout(60):
         while True:
             try:
-                await agree(session, "orders", 4)
+                await ensure(session, "orders", 4)
                 break
-            except ShardsDiffer:  # The server takes a moment to end the session.
+            except ShardCountDiffers:  # The server takes a moment to end the session.
                 await asyncio.sleep(0.02)
-    with pytest.raises(ShardsDiffer, match="was changed to 4 shards while this process ran"):
-        await shard_count.share(session, "orders", 8)
+    with pytest.raises(ShardCountDiffers, match="was changed to 4 shards while this process ran"):
+        await shard_count.hold(session, "orders", 8)

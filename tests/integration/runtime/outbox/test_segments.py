@@ -1,4 +1,4 @@
-"""The outbox stays small while a transaction elsewhere keeps every dead row of it alive."""
+"""The outbox stays small while another transaction keeps its deleted rows on disk."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ SIZE = (
     "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = $1::regclass"
 )
 DEAD = "SELECT sum(n_dead_tup) FROM pg_stat_user_tables WHERE relname LIKE 'outbox\\_%'"
-# The clock of the test: it moves a part on when told, as the real one does every ten seconds.
+# The clock of the test: it moves to the next segment by an UPDATE, the real one every ten seconds.
 SLOT = """
 CREATE TABLE orders.turn (slot smallint); INSERT INTO orders.turn VALUES (0);
 GRANT SELECT ON orders.turn TO orderflow_orders;
@@ -68,7 +68,7 @@ def a_batch(noise):
 
 
 async def publish_all(connection):
-    """What a relay does with rows, without Kafka; returns ids in the order they were read."""
+    """Read and delete rows as a relay does, without Kafka; returns ids in the order of reading."""
     rows = await connection.fetch(
         SQL["read_outbox"], list(range(SHARDS)), ROWS_A_SHARD, BYTES_A_SHARD
     )
@@ -78,22 +78,22 @@ async def publish_all(connection):
 
 
 async def steady_load(owner, work, *, rotating):
-    """Write and publish for some periods; what the outbox takes at the end of each."""
+    """Write and publish for some periods; returns the outbox's size at the end of each."""
     noise, sizes = random.Random(5), []
-    parts = OutboxSegments(WORN_BYTES)
+    segments = OutboxSegments(WORN_BYTES)
     for period in range(PERIODS):
         if rotating:
             await owner.execute("UPDATE orders.turn SET slot = $1", period % 3)
         for _ in range(BATCHES_A_PERIOD):
             await Outbox(SHARDS).append(work, a_batch(noise))
             await publish_all(work)
-        parts._look_at = 0.0
-        await parts.tidy(work)
+        segments._check_at = 0.0
+        await segments.truncate_empty(work)
         sizes.append(await owner.fetchval(SIZE, "orders.outbox"))
     return sizes
 
 
-async def test_the_outbox_stays_flat_with_a_transaction_held_open(owner, work, held_open):
+async def test_outbox_size_is_bounded_with_a_transaction_held_open(owner, work, held_open):
     await owner.execute(SLOT)
     a_period = BATCHES_A_PERIOD * SHARDS * 2 * RECORD_BYTES
 
@@ -101,41 +101,43 @@ async def test_the_outbox_stays_flat_with_a_transaction_held_open(owner, work, h
     rotating = await steady_load(owner, work, rotating=True)
 
     bound = 2.5 * a_period
-    assert standing[-1] > 4 * bound, "row deletes alone must grow, or the test shows nothing"
+    assert standing[-1] > 4 * bound, (
+        "without rotation the outbox must grow, or the test shows nothing"
+    )
     assert max(rotating[3:]) < bound
-    await work.execute("SELECT pg_stat_force_next_flush()")  # Its own counts, told at once.
-    # Each of the three parts holds a period's at most, also when somebody held one just then.
+    await work.execute("SELECT pg_stat_force_next_flush()")  # Report this session's counts at once.
+    # Each of the three segments holds at most one period's rows, also if one was locked just then.
     assert await owner.fetchval(DEAD) <= 3 * BATCHES_A_PERIOD * SHARDS
 
 
-async def test_a_row_that_waits_keeps_its_part_and_its_place(owner, work):
+async def test_segment_with_a_waiting_row_is_not_truncated(owner, work):
     await owner.execute(SLOT)
     noise = random.Random(7)
     for slot in (0, 1, 2, 0, 1):
         await owner.execute("UPDATE orders.turn SET slot = $1", slot)
         await Outbox(SHARDS).append(work, a_batch(noise))
 
-    assert await OutboxSegments(worn_bytes=0).tidy(work) == []
+    assert await OutboxSegments(worn_bytes=0).truncate_empty(work) == []
     found = await publish_all(work)
 
     assert found == sorted(found)
     assert len(found) == 5 * len({shard for shard, _ in found})
-    assert await OutboxSegments(worn_bytes=0).tidy(work) == ["outbox_0", "outbox_2"]
+    assert await OutboxSegments(worn_bytes=0).truncate_empty(work) == ["outbox_0", "outbox_2"]
 
 
-async def test_a_part_that_somebody_reads_is_left_for_later(owner, work, held_open):
+async def test_segment_locked_by_a_reader_is_left_for_later(owner, work, held_open):
     await held_open.fetchval("SELECT count(*) FROM orders.outbox_0")
-    parts = OutboxSegments(worn_bytes=0)
+    segments = OutboxSegments(worn_bytes=0)
 
     await owner.execute(SLOT)
     await owner.execute("UPDATE orders.turn SET slot = 1")
     async with asyncio.timeout(60):
-        assert "outbox_0" not in await parts.tidy(work)
+        assert "outbox_0" not in await segments.truncate_empty(work)
 
-    assert parts._patience_seconds > 1
+    assert segments._pause_seconds > 1
 
 
-async def test_a_writer_whose_transaction_is_open_is_never_truncated_away(
+async def test_segment_with_an_uncommitted_row_is_not_truncated(
     owner, work, database_url, settings
 ):
     writer = await connect(settings, "orders")
@@ -143,14 +145,14 @@ async def test_a_writer_whose_transaction_is_open_is_never_truncated_away(
     async with writer.transaction():
         await Outbox(SHARDS).append(writer, a_batch(random.Random(9)))
         await owner.execute("UPDATE orders.turn SET slot = 1")
-        assert "outbox_0" not in await OutboxSegments(worn_bytes=0).tidy(work)
+        assert "outbox_0" not in await OutboxSegments(worn_bytes=0).truncate_empty(work)
     await writer.close()
 
     assert len(await publish_all(work)) > 0
 
 
-async def test_what_waited_before_the_migration_is_carried_over(empty_database_url, tmp_path):
-    """The outbox of 0001 with rows in it: they come first, and new ones get higher ids."""
+async def test_segments_migration_keeps_waiting_rows(empty_database_url, tmp_path):
+    """Rows of the outbox of migration 0001 come first; new rows get higher ids."""
     old = tmp_path / "services"
     (old / "runtime" / "migrations").mkdir(parents=True)
     for file in sorted((SERVICES_FOLDER / "runtime" / "migrations").glob("000[123]*.sql")):

@@ -1,7 +1,6 @@
-"""A service's database role, logged in as itself: what it needs, and every way to more refused.
+"""The database role of a service can do what the service needs and nothing more.
 
-That all it needs is allowed is shown by services that run under these roles
-(tests/integration/wire); here is what none of them needs.
+Services that run under these roles show that all they need is allowed (tests/integration/wire).
 """
 
 from collections.abc import AsyncIterator
@@ -31,7 +30,7 @@ def service(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def login(database_url: str, service: str) -> AsyncIterator[asyncpg.Connection]:
-    """The role logged in itself: not taken on by a login that could step back out of it."""
+    """A connection logged in as the role, which cannot reset it to another login."""
     await migrate(database_url, [service], {service: "the-secret-of-a-role"})
     own = urlsplit(database_url)
     netloc = f"{role_of(service)}:the-secret-of-a-role@{own.netloc.split('@')[-1]}"
@@ -43,14 +42,14 @@ async def login(database_url: str, service: str) -> AsyncIterator[asyncpg.Connec
 
 @pytest.fixture
 async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """Whoever migrated."""
+    """The login that migrated."""
     connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
 
 
 async def _answer(connection: asyncpg.Connection, attempt: str) -> str:
-    """The SQLSTATE of an attempt, and 00000 when it succeeds; nothing of it stays."""
+    """Try a statement and roll it back; returns its SQLSTATE, 00000 when it succeeds."""
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -72,7 +71,7 @@ REFUSED = [
     "SELECT * FROM {other}.migration",
     "SELECT nextval('{other}.outbox_id')",
     "SELECT {other}.outbox_slot()",
-    # The shape of its own schema.
+    # Tables and functions of its own schema.
     "CREATE TABLE {own}.mine (x int)",
     "CREATE TABLE public.mine (x int)",
     "CREATE TEMPORARY TABLE mine (x int)",
@@ -96,14 +95,14 @@ REFUSED = [
     "TRUNCATE {own}.position",
     "TRUNCATE {own}.outbox",
     "SELECT setval('{own}.outbox_id', 1)",
-    # What was applied, and what people did.
+    # Applied migrations and the audit.
     "INSERT INTO {own}.migration (name, sha256) VALUES ('mine', '')",
     "UPDATE {own}.migration SET sha256 = ''",
     "DELETE FROM {own}.migration",
     "UPDATE {own}.operator_act SET actor = 'somebody else'",
     "DELETE FROM {own}.operator_act",
     "TRUNCATE {own}.operator_act",
-    # Somebody else.
+    # Other logins.
     "SET ROLE orderflow_{other}",
     "SET ROLE {owner}",
     "SET SESSION AUTHORIZATION {owner}",
@@ -139,13 +138,13 @@ REFUSED = [
     "SELECT pg_ls_dir('/')",
     "SELECT lo_import('/etc/passwd')",
 ]
-# Postgres refuses these to everyone inside a transaction, before it looks at rights: tried outside.
+# Postgres refuses these inside any transaction before it checks rights, so they are tried outside.
 REFUSED_OUTSIDE = [
     "CREATE DATABASE mine",
     "ALTER SYSTEM SET fsync = off",
     "DROP DATABASE {database}",
 ]
-# Postgres answers these with a warning; what counts is what everybody may do afterwards.
+# Postgres answers these with a warning; the rights of PUBLIC afterwards are checked.
 WITHOUT_EFFECT = {
     "GRANT SELECT ON {own}.position TO PUBLIC": (
         "SELECT has_table_privilege('public', '{own}.position', 'SELECT')"
@@ -167,7 +166,7 @@ ALLOWED = [
 ]
 
 
-async def test_a_role_can_do_nothing_beyond_its_rows(
+async def test_role_can_do_nothing_beyond_its_rows(
     login: asyncpg.Connection, owner: asyncpg.Connection, service: str
 ) -> None:
     words = {
@@ -193,16 +192,16 @@ async def test_a_role_can_do_nothing_beyond_its_rows(
     assert {text: state for text, state in allowed.items() if state != "00000"} == {}
 
 
-async def test_the_rights_on_each_table_are_those_on_rows(
+async def test_role_rights_on_each_table(
     login: asyncpg.Connection, owner: asyncpg.Connection, service: str
 ) -> None:
-    """Every table, also ones to come: what a migration grants beyond rows has to be named here."""
+    """All tables, also later ones: rights beyond those on rows must be named here."""
     tables = [row["relname"] for row in await owner.fetch(TABLES, service)]
     expected = {table: {"SELECT", "INSERT", "UPDATE", "DELETE"} for table in tables}
     expected["migration"] = {"SELECT"}
     expected["operator_act"] = {"SELECT", "INSERT"}
-    for part in ("outbox_0", "outbox_1", "outbox_2"):
-        expected[part] = expected["outbox"] | {"TRUNCATE"}
+    for segment in ("outbox_0", "outbox_1", "outbox_2"):
+        expected[segment] = expected["outbox"] | {"TRUNCATE"}
     every = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
     has = {
@@ -221,10 +220,10 @@ async def test_the_rights_on_each_table_are_those_on_rows(
         assert not await login.fetchval("SELECT has_schema_privilege($1, 'USAGE')", other)
 
 
-async def test_a_database_of_an_older_version_is_closed_by_the_next_migration(
+async def test_migration_revokes_rights_of_an_older_version(
     empty_database_url: str,
 ) -> None:
-    """Sequences could be set, anybody made temporary tables, and (before 15) tables in public."""
+    """Rights to set sequences, and to create temporary tables and (before 15) tables in public."""
     owner = await asyncpg.connect(empty_database_url)
     try:
         await migrate(empty_database_url, ["analytics"])

@@ -1,4 +1,4 @@
-"""Closing what does not want to be closed."""
+"""Clients whose tasks or sockets do not end are closed all the same."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ def _short_pauses(monkeypatch):
 
 
 async def swallow(cancellations):
-    """As a library does whose own wait timed out in the turn in which it was cancelled."""
+    """Continue after cancellations, as a task does whose own wait timed out just then."""
     for _ in range(cancellations):
         try:
             await asyncio.Event().wait()
@@ -28,7 +28,7 @@ async def swallow(cancellations):
 
 
 @pytest.mark.parametrize("cancellations", [0, 1, 3])
-async def test_it_is_cancelled_until_it_has_ended(cancellations):
+async def test_end_cancels_a_task_until_it_has_ended(cancellations):
     task = asyncio.create_task(swallow(cancellations))
 
     async with asyncio.timeout(30):
@@ -37,14 +37,14 @@ async def test_it_is_cancelled_until_it_has_ended(cancellations):
     assert task.cancelled()
 
 
-async def test_what_fails_to_close_is_closed():
+async def test_close_drops_errors_of_closing():
     async def fail():
         raise ConnectionError("the peer is gone")
 
     await close_client.close(fail())
 
 
-async def test_a_cancellation_of_the_closer_is_passed_on():
+async def test_end_passes_its_cancellation_on():
     task = asyncio.create_task(swallow(0))
     closer = asyncio.create_task(close_client.end(task))
     await asyncio.sleep(0)
@@ -57,7 +57,7 @@ async def test_a_cancellation_of_the_closer_is_passed_on():
     assert task.cancelled()
 
 
-async def test_a_producer_ends_whose_metadata_task_swallows_a_cancellation():
+async def test_producer_abort_ends_a_metadata_task_that_swallows_a_cancellation():
     producer = make_producer(Settings())
     producer.client._sync_task = metadata = asyncio.create_task(swallow(1))
     await asyncio.sleep(0)
@@ -68,8 +68,8 @@ async def test_a_producer_ends_whose_metadata_task_swallows_a_cancellation():
     assert metadata.cancelled()
 
 
-async def test_a_producer_ends_whose_peer_reads_no_more():
-    """Its socket has bytes that never leave, so it never closes in good order."""
+async def test_producer_abort_ends_beside_a_peer_that_reads_no_more():
+    """The socket has unsent bytes, so it never closes by itself."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         producer = make_producer(Settings())
         connection = AIOKafkaConnection(*deaf.getsockname())

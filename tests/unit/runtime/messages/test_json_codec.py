@@ -1,4 +1,4 @@
-"""What a body must be to be read, and where the fault is when it is not."""
+"""JSON bodies are decoded strictly; errors have a reason and a place."""
 
 import contextlib
 import tracemalloc
@@ -32,28 +32,28 @@ DEEP = b"[" * 10_000
         (b'{"a":[{"c":1},{"c":1,"c":2}]}', "duplicate_key", "/a/1/c"),
     ],
 )
-def test_a_body_that_is_not_plain_json_is_refused_with_its_place(value, reason, pointer):
+def test_decode_json_refuses_other_bodies_with_reason_and_place(value, reason, pointer):
     with pytest.raises(Malformed) as refused:
         decode_json(value)
 
     assert (refused.value.reason, refused.value.errors[0].pointer) == (reason, pointer)
 
 
-def test_amounts_keep_every_digit():
+def test_decode_json_keeps_every_digit():
     assert decode_json(b'{"a":12.340,"b":1e400}') == {"a": Decimal("12.340"), "b": Decimal("1e400")}
 
 
-def test_a_backslash_before_u0000_is_no_nul():
+def test_decode_json_reads_an_escaped_backslash_before_u0000():
     assert decode_json(rb'{"a":"\\u0000"}') == {"a": "\\u0000"}
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused_and_nothing_else(value):
+def test_decode_json_of_any_bytes_raises_nothing_but_malformed(value):
     with contextlib.suppress(Malformed):
         decode_json(value)
 
 
-def test_what_is_encoded_takes_no_more_memory_than_its_length():
+def test_encode_json_takes_no_more_memory_than_its_length():
     body = {"events": ["a scan"] * 300}
     tracemalloc.start()
     try:
@@ -65,7 +65,7 @@ def test_what_is_encoded_takes_no_more_memory_than_its_length():
     assert taken < 1.2 * sum(map(len, kept))
 
 
-def test_what_json_cannot_hold_is_not_encoded():
+def test_encode_json_refuses_types_that_json_does_not_have():
     with pytest.raises(TypeError):
         encode_json({"amount": Decimal("1.0")})
     assert encode_json({"amount": Decimal("1.0")}, default=str) == b'{"amount":"1.0"}'

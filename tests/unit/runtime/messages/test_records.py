@@ -1,4 +1,4 @@
-"""Envelopes and item ids: what makes two deliveries the same item."""
+"""Messages are read in both modes of CloudEvents; item ids recognise repeated deliveries."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -36,7 +36,7 @@ def the_id(original, index=0):
         ),
     ],
 )
-def test_binary_and_structured_mode_say_the_same(original):
+def test_message_in_binary_and_structured_mode_has_the_same_attributes(original):
     message = read_message(original)
 
     envelope = message.envelope
@@ -44,12 +44,12 @@ def test_binary_and_structured_mode_say_the_same(original):
     assert message.body == {}
 
 
-def test_a_type_may_stand_in_the_body_alone():
+def test_message_type_may_be_in_the_body_alone():
     assert read_message(an_original(b'{"type":"order.place"}')).envelope.type == "order.place"
 
 
 @pytest.mark.parametrize("name", ["ce_id", "ce_type", "ce_source", "traceparent"])
-def test_a_header_we_read_must_be_text(name):
+def test_message_header_that_is_read_must_be_text(name):
     with pytest.raises(Malformed) as refused:
         read_message(an_original(headers=[(name, b"\xff\xfe")]))
 
@@ -57,11 +57,11 @@ def test_a_header_we_read_must_be_text(name):
     assert refused.value.errors[0].pointer == f"/headers/{name}"
 
 
-def test_headers_of_others_may_hold_anything():
+def test_message_header_that_is_not_read_may_hold_any_bytes():
     assert read_message(an_original(headers=[("x-trace-bin", b"\xff")])).body == {}
 
 
-def test_source_and_id_name_an_item_wherever_it_lies():
+def test_item_id_with_source_and_id_is_the_same_at_any_coordinates():
     headers = [("ce_id", b"7"), ("ce_source", b"s")]
     elsewhere = Coordinates("orders.commands", 0, 1)
 
@@ -70,13 +70,13 @@ def test_source_and_id_name_an_item_wherever_it_lies():
     )
 
 
-def test_the_same_id_from_another_source_is_another_item():
+def test_item_id_differs_by_source():
     one, other = ([("ce_id", b"7"), ("ce_source", source)] for source in (b"s", b"t"))
 
     assert the_id(an_original(headers=one)) != the_id(an_original(headers=other))
 
 
-def test_an_id_without_a_source_counts_within_its_key():
+def test_item_id_without_source_differs_by_key():
     headers = [("ce_id", b"7")]
 
     one, other = an_original(headers=headers), an_original(headers=headers, key=b"shop/2")
@@ -84,21 +84,21 @@ def test_an_id_without_a_source_counts_within_its_key():
     assert the_id(one) != the_id(other)
 
 
-def test_without_an_id_the_place_is_the_id():
+def test_item_id_without_id_is_from_the_coordinates():
     elsewhere = Coordinates("orders.commands", 3, 43)
 
     assert the_id(an_original()) == the_id(an_original())
     assert the_id(an_original()) != the_id(an_original(at=elsewhere))
 
 
-def test_each_item_of_a_message_has_its_own_id():
+def test_item_id_differs_by_index():
     assert the_id(an_original(), 0) != the_id(an_original(), 1)
 
 
 @pytest.mark.parametrize(
     ("timestamp", "year"), [(-1, 1970), (0, 1970), (1_772_000_000_000_000, 9999), (2**63 - 1, 9999)]
 )
-def test_a_timestamp_in_other_units_is_no_reason_to_stop(timestamp, year):
+def test_original_of_a_timestamp_in_other_units_is_bounded(timestamp, year):
     record = SimpleNamespace(
         partition=0, offset=1, key=None, value=b"{}", headers=[("a", None)], timestamp=timestamp
     )

@@ -4,9 +4,9 @@ from itertools import product
 
 import pytest
 
+from schemas.envelope import CloudEvent
 from services.runtime.batch.items import WHOLE, Failure, ItemRef, Kind, QueuePosition
 from services.runtime.config.allowed_sources import SOURCE_NOT_ALLOWED
-from services.runtime.messages.records import Envelope
 from services.runtime.parking.gate import ParkingGate, TurnEnded, TurnNotEnded
 from services.runtime.rejections import Rejection
 from tests.unit.runtime.parking.builders import BUG, a_batch, a_candidate, a_ref, a_row
@@ -66,7 +66,7 @@ def a_gate(held=None, parked_before="", waker=None, **batch):
 def a_rejection(ref, reason="invalid_fields"):
     """A refusal of the item without a decision."""
     original = a_candidate(ref, "").original
-    return Rejection(original, ref.index, Envelope(source="/shop"), reason, "")
+    return Rejection(original, ref.index, CloudEvent(source="/shop"), reason, "")
 
 
 def done(gate, ref=ITEM, keys="A", waker=None):

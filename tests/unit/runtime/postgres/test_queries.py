@@ -1,4 +1,4 @@
-"""Named statements in files."""
+"""SQL statements in files are loaded by name, and leave nothing on pooled connections."""
 
 import re
 from pathlib import Path
@@ -21,13 +21,13 @@ OWN_CONNECTIONS = {
     "end_when_silent": "the leases'",
     "try_lease": "the leases'",
     "share_lease": "the leases'",
-    "commit_durably": "the lanes'",
-    "commit_at_once": "the lanes'",
-    "plan_by_index": "the lanes'",
+    "commit_durably": "the shard publishers'",
+    "commit_at_once": "the shard publishers'",
+    "plan_by_index": "the shard publishers'",
 }
 
 
-def test_statements_are_found_by_name(tmp_path: Path) -> None:
+def test_queries_are_found_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.sql").write_text(
         "-- All about a.\n\n-- name: lock_a\n-- One a. $1 id\nSELECT 1\n  FROM a;\n\n"
         "-- name: save_a\n-- Keep it.\nINSERT INTO a VALUES ($1);\n"
@@ -52,20 +52,20 @@ def test_statements_are_found_by_name(tmp_path: Path) -> None:
         ("SELECT 1;\n-- name: b\nSELECT 2;", "needs a line `-- name"),
     ],
 )
-def test_a_flawed_file_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+def test_queries_of_a_flawed_file_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "a.sql").write_text(text)
 
     with pytest.raises(QueryFileError, match=complaint):
         load(tmp_path)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_queries_of_a_missing_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(QueryFileError, match=r"nowhere\.sql: no \.sql file here"):
         load(tmp_path / "nowhere.sql")
 
 
-def test_no_statement_leaves_anything_on_a_pooled_connection() -> None:
-    """Pools reset nothing (decision 0082): the next borrower would have it."""
+def test_queries_change_no_setting_of_a_pooled_connection() -> None:
+    """Pools reset nothing (decision 0082): the next borrower would have the setting."""
     found = {
         name
         for file in statement_files("services")

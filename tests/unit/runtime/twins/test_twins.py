@@ -1,4 +1,4 @@
-"""What a twin is derived from, and what the derivation leaves to pydantic or refuses."""
+"""Twins are derived from pydantic models; what is not derivable is left to pydantic or refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from schemas.model import Message, refused
+from schemas.model import ContractModel, refused
 from schemas.values import (
     AbsoluteMoney,
     CalendarDate,
@@ -35,24 +35,24 @@ from schemas.values import (
 )
 from services.runtime.messages.json_codec import Malformed
 from services.runtime.observability.metrics import Metrics
-from services.runtime.twins import Reader, Underivable, count_roads, unsaid
+from services.runtime.twins import Reader, Underivable, count_decoded, omitted
 
 
 class Colour(StrEnum):
-    """A closed word."""
+    """An enumeration."""
 
     RED = "red"
 
 
-class Part(Message):
+class Part(ContractModel):
     """A nested message."""
 
     name: Word
     weight: Money | None = None
 
 
-class Whole(Message):
-    """One of each kind of member, and a check of the whole."""
+class Whole(ContractModel):
+    """A model with each kind of member and a check of the whole."""
 
     id: Annotated[str, StringConstraints(pattern=r"^\w+$", to_upper=True)]
     colour: Colour = Colour.RED
@@ -69,7 +69,7 @@ class Whole(Message):
         return self
 
 
-def test_a_twin_has_the_members_of_its_model():
+def test_twin_has_the_members_of_its_model():
     body = {"id": "é1", "count": 3, "parts": [{"name": "a", "weight": "1.50"}], "from": "x"}
 
     twin, model = Reader(Whole).fast_or_none(body), Whole.model_validate(body)
@@ -79,19 +79,19 @@ def test_a_twin_has_the_members_of_its_model():
     assert repr(twin.parts[0].weight) == repr(model.parts[0].weight) == "Decimal('1.50')"
 
 
-def test_null_is_the_default_and_unsaid():
-    reader = Reader(Whole, telling=(Whole,))
+def test_twin_stores_null_as_default_and_omitted():
+    reader = Reader(Whole, omitted_of=(Whole,))
 
     for body in ({"id": "1"}, {"id": "1", "count": None, "parts": None, "colour": None}):
         twin = reader.fast_or_none(body)
         assert twin is not None
         assert (twin.count, list(twin.parts), twin.colour) == (1, [], Colour.RED)
-        assert unsaid(twin) == unsaid(Whole.model_validate(body)) == {"count", "parts", "colour"}
+        assert omitted(twin) == omitted(Whole.model_validate(body)) == {"count", "parts", "colour"}
 
 
-def test_a_twin_that_was_not_to_tell_does_not_say_that_nothing_was_left_out():
+def test_twin_that_does_not_store_omitted_members_raises():
     with pytest.raises(AttributeError):
-        unsaid(Reader(Whole).fast_or_none({"id": "1"}))
+        omitted(Reader(Whole).fast_or_none({"id": "1"}))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_twin_that_was_not_to_tell_does_not_say_that_nothing_was_left_out():
         "text",
     ],
 )
-def test_what_a_twin_refuses_the_model_names(body):
+def test_twin_leaves_errors_to_the_model(body):
     reader = Reader(Whole)
 
     assert reader.fast_or_none(body) is None
@@ -118,7 +118,7 @@ def test_what_a_twin_refuses_the_model_names(body):
     assert caught.value.errors[0].pointer.startswith("/items/4")
 
 
-def test_a_member_under_its_python_name_is_left_to_the_model_that_reads_it_so():
+def test_twin_leaves_a_member_under_its_python_name_to_the_model():
     body = {"id": "1", "from_": "x"}
     reader = Reader(Whole)
 
@@ -126,40 +126,40 @@ def test_a_member_under_its_python_name_is_left_to_the_model_that_reads_it_so():
     assert reader.read(body).from_ == "x"
 
 
-def test_both_roads_are_counted_once():
+def test_twin_and_fallback_are_counted_once():
     reader, metrics = Reader(Whole), Metrics()
     reader.read({"id": "1"})
     reader.read({"id": "1", "from_": "x"})
 
-    count_roads({"whole": reader}, metrics, "orders")
-    count_roads({"whole": reader}, metrics, "orders")
+    count_decoded({"whole": reader}, metrics, "orders")
+    count_decoded({"whole": reader}, metrics, "orders")
 
-    for road in ("fast", "contract"):
-        labels = {"service": "orders", "type": "whole", "road": road}
+    for decoder in ("fast", "contract"):
+        labels = {"service": "orders", "type": "whole", "road": decoder}
         assert metrics.registry.get_sample_value("orderflow_decoded_total", labels) == 1
 
 
-class KeepsAll(Message):
-    """Keeps members it does not know."""
+class KeepsAll(ContractModel):
+    """A model that keeps unknown members."""
 
     model_config = ConfigDict(extra="allow")
 
 
 class NoMessage(BaseModel):
-    """Null is a value of its own."""
+    """A model in which null is not absent."""
 
     name: str | None = None
 
 
-class Strips(Message):
-    """Takes spaces away."""
+class Strips(ContractModel):
+    """A model that strips spaces."""
 
     model_config = ConfigDict(str_strip_whitespace=True)
     name: str
 
 
-class Computes(Message):
-    """Has a member that is not sent."""
+class Computes(ContractModel):
+    """A model with a computed member."""
 
     name: str
 
@@ -168,29 +168,29 @@ class Computes(Message):
         return self.name * 2
 
 
-class Introspects(Message):
-    """Asks pydantic which members were sent."""
+class Introspects(ContractModel):
+    """A model whose check asks pydantic which members were sent."""
 
     name: str | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> Introspects:
+    def _is_not_empty(self) -> Introspects:
         if not self.model_fields_set:
-            raise refused("say something")
+            raise refused("must not be empty")
         return self
 
 
-class MadeByOwnHand(Message):
-    """Has a constructor of its own."""
+class Constructs(ContractModel):
+    """A model with a constructor."""
 
     name: str
 
-    def __init__(self, **said: Any) -> None:
-        super().__init__(**{"name": "x", **said})
+    def __init__(self, **sent: Any) -> None:
+        super().__init__(**{"name": "x", **sent})
 
 
-class Rewrites(Message):
-    """Changes a body before its members are read."""
+class Rewrites(ContractModel):
+    """A model that changes the body before its members are read."""
 
     name: str = "x"
 
@@ -200,14 +200,14 @@ class Rewrites(Message):
         return {"name": data.get("title", "")}
 
 
-class ChangingDefault(Message):
-    """Has a default that one message could change for the next."""
+class ChangingDefault(ContractModel):
+    """A model with a mutable default."""
 
     names: dict[str, str] = Field(default={"a": "b"})
 
 
-class Wrapped(Message):
-    """Is read inside a function of its own."""
+class Wrapped(ContractModel):
+    """A model with a wrapping validator."""
 
     name: str
 
@@ -218,20 +218,20 @@ class Wrapped(Message):
 
 
 UNDERIVABLE = (
-    KeepsAll, NoMessage, Strips, Computes, Introspects, MadeByOwnHand, Rewrites, ChangingDefault,
+    KeepsAll, NoMessage, Strips, Computes, Introspects, Constructs, Rewrites, ChangingDefault,
     Wrapped,
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("model", UNDERIVABLE)
-def test_what_only_pydantic_can_judge_has_no_twin(model):
+def test_twin_is_refused_for_what_only_pydantic_can_read(model):
     with pytest.raises(Underivable):
         Reader(model)
 
 
 @pytest.mark.parametrize("model", UNDERIVABLE)
-def test_inside_another_model_pydantic_reads_it(model):
-    class Holder(Message):
+def test_twin_holds_a_pydantic_model_for_what_only_pydantic_can_read(model):
+    class Holder(ContractModel):
         held: model
         word: Word
 
@@ -245,8 +245,8 @@ def test_inside_another_model_pydantic_reads_it(model):
     assert twin.held == model.model_validate(body["held"])
 
 
-def test_without_a_member_whose_default_is_made_for_each_message_the_model_reads():
-    class Holder(Message):
+def test_twin_requires_a_member_with_a_default_factory():
+    class Holder(ContractModel):
         part: Part = Field(default_factory=lambda: Part(name="a"))
 
     reader = Reader(Holder)
@@ -259,8 +259,8 @@ def test_without_a_member_whose_default_is_made_for_each_message_the_model_reads
     assert twin.part.name == "b"
 
 
-def test_a_twin_takes_one_spelling_of_what_pydantic_takes_in_several():
-    class Loose(Message):
+def test_twin_accepts_one_of_several_spellings():
+    class Loose(ContractModel):
         done: bool
         count: Quantity
         more: dict[str, Any]
@@ -280,10 +280,10 @@ def test_a_twin_takes_one_spelling_of_what_pydantic_takes_in_several():
             reader.read(body | wrong)
 
 
-def test_a_member_with_a_check_of_its_own_is_read_by_that():
-    class Own(Message):
+def test_twin_runs_the_check_of_a_member():
+    class Own(ContractModel):
         even: int
-        text: Annotated[str, BeforeValidator(lambda said: f"{said}!"), AfterValidator(str.upper)]
+        text: Annotated[str, BeforeValidator(lambda sent: f"{sent}!"), AfterValidator(str.upper)]
 
         @field_validator("even")
         @classmethod
@@ -300,7 +300,7 @@ def test_a_member_with_a_check_of_its_own_is_read_by_that():
     assert reader.fast_or_none({"even": 3, "text": "a"}) is None
 
 
-def test_an_amount_with_one_more_check_is_read_by_the_contract():
+def test_twin_reads_an_amount_with_a_further_check_by_pydantic():
     exact = Annotated[
         Decimal,
         Field(max_digits=4, decimal_places=2),
@@ -309,7 +309,7 @@ def test_an_amount_with_one_more_check_is_read_by_the_contract():
         AfterValidator(lambda amount: amount * 2),
     ]
 
-    class Doubled(Message):
+    class Doubled(ContractModel):
         amount: exact
 
     twin = Reader(Doubled).fast_or_none({"amount": "1.50"})
@@ -318,8 +318,8 @@ def test_an_amount_with_one_more_check_is_read_by_the_contract():
     assert twin.amount == Decimal(3)
 
 
-class Quick(Message):
-    """Members whose usual spellings a twin reads in its own source."""
+class Quick(ContractModel):
+    """Members whose usual spellings a twin reads in its generated source."""
 
     money: Money | None = None
     signed: SignedMoney | None = None
@@ -346,17 +346,17 @@ SPELLINGS = (
 
 
 @pytest.mark.parametrize("member", Quick.model_fields)
-def test_quick_members_are_read_as_by_the_contract_however_they_are_spelled(member):
-    """Read twice, as the first reading may be remembered."""
+def test_twin_reads_every_spelling_as_pydantic_does(member):
+    """Each spelling is read twice, as the first reading may be cached."""
     taken = 0
     for spelling in SPELLINGS * 2:
-        said = QUICK.fast_or_none({member: spelling})
+        found = QUICK.fast_or_none({member: spelling})
         try:
             by_contract = getattr(Quick.model_validate({member: spelling}), member)
         except ValueError:
-            assert said is None, spelling
+            assert found is None, spelling
             continue
-        if said is not None:  # Else the model reads it.
-            assert repr(getattr(said, member)) == repr(by_contract), spelling
+        if found is not None:  # Else the model reads it.
+            assert repr(getattr(found, member)) == repr(by_contract), spelling
             taken += 1
     assert taken >= 4

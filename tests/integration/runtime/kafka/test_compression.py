@@ -1,4 +1,4 @@
-"""KAFKA_COMPRESSION_TYPE: what the broker keeps has the codec, and readers get what was sent."""
+"""KAFKA_COMPRESSION_TYPE: the broker stores batches with the codec, and readers get the records."""
 
 import json
 
@@ -18,15 +18,13 @@ def codec(request) -> str:
 
 @pytest.fixture(params=["at_least_once", "exactly_once"])
 async def settings(settings, codec, request):
-    """Settings of a relay that compresses, in both ways of publishing."""
+    """Settings of a relay that compresses, in both publication modes."""
     return settings.model_copy(
         update={"kafka_compression_type": codec, "publication": request.param}
     )
 
 
-async def test_the_relays_packets_lie_compressed_in_the_log(
-    start, publish, read_all, settings, codec
-):
+async def test_compression_of_record_batches_in_the_log(start, publish, read_all, settings, codec):
     sent = values(COUNT)
     await publish(sent)
     await start()  # Afterwards, so that its batches are large.
@@ -40,8 +38,8 @@ async def test_the_relays_packets_lie_compressed_in_the_log(
     batches = await fetch_batches(
         settings.kafka_bootstrap_servers, settings.topic(WRITTEN), settings.kafka_partitions
     )
-    # A packet of one short record does not get smaller, and is then sent as it is; the broker's
-    # own markers, which end transactions, hold one record too.
-    packets = [batch for batch in batches if batch.records > 9]
-    assert {batch.codec for batch in packets} == {codec}
-    assert sum(batch.records for batch in packets) > COUNT / 2
+    # A batch of one short record does not get smaller and is sent uncompressed; so are the broker's
+    # control batches, which end transactions.
+    large = [batch for batch in batches if batch.records > 9]
+    assert {batch.codec for batch in large} == {codec}
+    assert sum(batch.records for batch in large) > COUNT / 2

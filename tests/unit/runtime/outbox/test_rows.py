@@ -1,4 +1,4 @@
-"""Records and headers packed and unpacked: any bytes come back, and damage is said."""
+"""Records and headers are packed and unpacked without loss, and damaged bytes are detected."""
 
 from dataclasses import replace
 
@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from schemas.envelope import CloudEvent, write_headers
 from services.runtime.messages.headers import (
-    Unreadable,
+    PackedDataUnreadable,
     headers_by_name,
     headers_by_place,
     pack_headers,
     read_headers,
 )
 from services.runtime.outbox.outbox import Outgoing
-from services.runtime.outbox.packing import Columns, pack, unpack
+from services.runtime.outbox.rows import Columns, pack, unpack
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 HEADERS = st.lists(st.tuples(TEXT, st.binary(max_size=40)), max_size=6)
@@ -39,7 +39,7 @@ def whole(columns: Columns) -> list[tuple[str, bytes, bytes, bytes]]:
 
 
 @given(st.lists(RECORD, max_size=12), st.integers(1, 1500))
-def test_any_records_come_back_in_their_order_within_the_bound(records, bytes_max):
+def test_pack_keeps_records_and_their_order_within_the_bound(records, bytes_max):
     rows = list(pack(records, bytes_max))
 
     found = [each for row in rows for each in whole(unpack(*_row(row)))]
@@ -51,7 +51,7 @@ def _row(packed):
     return packed.value, packed.records, packed.unpacked_bytes
 
 
-def test_rows_are_divided_only_where_they_would_be_too_large():
+def test_pack_divides_rows_only_where_they_would_be_too_large():
     records = [a_record(bytes(size)) for size in (300, 300, 900, 5_000, 10, 10)]
 
     rows = list(pack(records, 1_000))
@@ -68,15 +68,15 @@ def test_rows_are_divided_only_where_they_would_be_too_large():
     lambda row: replace(row, unpacked_bytes=row.unpacked_bytes + 1),
     lambda row: replace(row, unpacked_bytes=row.unpacked_bytes - 1),
 ])  # fmt: skip
-def test_a_damaged_value_or_an_unknown_form_is_no_records(spoil):
+def test_unpack_rejects_damaged_values_and_unknown_forms(spoil):
     (row,) = pack([a_record(), a_record(b"w" * 99)], 10_000)
 
-    with pytest.raises(Unreadable, match=r"damaged|does not know"):
+    with pytest.raises(PackedDataUnreadable, match=r"damaged|does not know"):
         unpack(*_row(spoil(row)))
 
 
 @given(HEADERS)
-def test_any_headers_come_back_by_name_and_as_json(headers):
+def test_headers_by_name_and_as_json_keep_any_headers(headers):
     assert read_headers(headers_by_name(headers)) == headers
     assert read_headers(pack_headers(headers)) == headers
 
@@ -85,7 +85,7 @@ def test_any_headers_come_back_by_name_and_as_json(headers):
 def test_headers_by_place_are_those_that_the_contract_writes(
     id_, source, type_, time, subject, traceparent, causation_id, sequence, order_version
 ):
-    """Also where a value holds the byte that separates values; what is empty is left out."""
+    """Also if a value holds the separator byte; empty attributes are left out."""
     attributes = {
         "id": id_,
         "source": source,
@@ -107,6 +107,6 @@ def test_headers_by_place_are_those_that_the_contract_writes(
     b"", b"\x09", b"\x01one", b"\x01" + b"\0" * 12, b"\x02\0\1", b"\x02\0\1\0\0\0\x09a", b"[",
     b"\x02\0\1\0\0\0\0\xff", b"[1]",
 ])  # fmt: skip
-def test_damaged_headers_are_said_to_be(packed):
-    with pytest.raises(Unreadable):
+def test_headers_damaged_are_rejected(packed):
+    with pytest.raises(PackedDataUnreadable):
         read_headers(packed)

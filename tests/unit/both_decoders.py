@@ -1,4 +1,4 @@
-"""Both readers of a message, the derived twin and the contract's model, on the same bytes."""
+"""Decodes the same bytes by the twin and by the contract's model, and compares the results."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from services.runtime.twins import Reader
 from tests.unit.orders.mutations import Sent
 
 Reading = Callable[[Sent], list[str]]
-"""What reading comes to, with the spelling of every value: 1.0 and 1.00 are not the same."""
+"""Decodes a message to the repr of each value: 1.0 and 1.00 differ."""
 Readers = Mapping[str, Reader[Any]]
 
 
-def roads_taken(readers: Readers) -> tuple[int, int]:
-    """How many bodies the twins and the models read since the last call."""
+def decoded_by(readers: Readers) -> tuple[int, int]:
+    """Count the bodies that twins and models have read since the last call."""
     taken = [reader.counted() for reader in readers.values()]
     return sum(fast for fast, _ in taken), sum(slow for _, slow in taken)
 
 
 def is_refused(reading: Sequence[str]) -> bool:
-    """Whether the message, or an item of it, was refused for its sender."""
+    """Whether the message or an item of it was refused."""
     return any("Rejection(" in each or each.startswith("Malformed(") for each in reading)
 
 
 def compare(
     messages: Iterable[Sent], reading_of: Reading, readers: Readers, patch: pytest.MonkeyPatch
 ) -> Counter[str]:
-    """How many took the fast road, were taken and refused; fails at the first that differs."""
+    """Count messages read by twins, accepted, and refused; fails at the first difference."""
     found: Counter[str] = Counter()
     for sent in messages:
-        roads_taken(readers)
+        decoded_by(readers)
         reading = reading_of(sent)
-        found["fast"] += bool(roads_taken(readers)[0])
+        found["fast"] += bool(decoded_by(readers)[0])
         with patch.context() as patched:
             patched.setattr(Reader, "fast_or_none", lambda *_: None)
             assert reading == reading_of(sent), sent
@@ -48,18 +48,18 @@ def compare(
 
 
 def share_of_fast(sources: Iterable[Sent], reading_of: Reading, readers: Readers) -> float:
-    """Of the bodies that are taken, those that twins read."""
+    """The share of accepted bodies that twins read."""
     fast = slow = 0
     for sent in sources:
-        roads_taken(readers)
-        if not is_refused(reading_of(sent)):  # What is sent to be refused is the contract's.
-            taken = roads_taken(readers)
+        decoded_by(readers)
+        if not is_refused(reading_of(sent)):  # Refused messages are read by the model.
+            taken = decoded_by(readers)
             fast, slow = fast + taken[0], slow + taken[1]
     return fast / (fast + slow)
 
 
 def published_events(*mixes: str) -> list[Sent]:
-    """What the orders service publishes on its event topics for some mixes of the benchmark."""
+    """The events that the orders service publishes for some mixes of the benchmark."""
     found: list[Sent] = []
     for name in mixes:
         path, letters = _Path(), mix(name, 20)
