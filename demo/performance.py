@@ -25,7 +25,7 @@ from demo.screen import Screen
 from demo.script import Script
 from demo.verdict import differences
 from demo.watcher import Unanswered, Watcher
-from services.analytics.report import Dimension, Figures, Selection, read_report
+from services.analytics.operations.report import Dimension, Figures, ReportQuery, read_report
 from services.runtime.clock import set_clock
 
 FRAMES_PER_SECOND = 4
@@ -142,7 +142,7 @@ async def report(installation: Installation) -> Figures:
         installation.database_url, server_settings={"search_path": "analytics"}
     )
     try:
-        found = await read_report(connection, Selection(by=Dimension.TOTAL))
+        found = await read_report(connection, ReportQuery(by=Dimension.TOTAL))
     finally:
         await connection.close()
     return found.rows[0]

@@ -16,7 +16,7 @@ from orderflow.console.environment import load_settings
 from orderflow.console.terminal import CommandError, Json, WrongArgument, err, run
 from orderflow.reporting.files import to_csv, to_json_lines, write_parquet
 from orderflow.reporting.table import to_tables
-from services.analytics.report import Dimension, Report, Selection, read_report
+from services.analytics.operations.report import Dimension, Report, ReportQuery, read_report
 from services.runtime.config.settings import Settings
 from services.runtime.postgres.connections import connect
 from services.runtime.postgres.migrate import check
@@ -78,7 +78,7 @@ def report(
     if first_day and last_day and first_day > last_day:
         raise WrongArgument(f"--from {first_day:%Y-%m-%d} is after --to {last_day:%Y-%m-%d}")
     chosen = _format(form, file, json)
-    selection = Selection(by, shop, _day(first_day), _day(last_day))
+    selection = ReportQuery(by, shop, _day(first_day), _day(last_day))
     found = run(_read(load_settings(), _selections(selection, plots)))
     _write(found[0], chosen, file)
     if plots:
@@ -106,16 +106,16 @@ def _day(given: datetime | None) -> date | None:
     return given.date() if given else None
 
 
-def _selections(selection: Selection, plots: Path | None) -> list[Selection]:
+def _selections(selection: ReportQuery, plots: Path | None) -> list[ReportQuery]:
     """What to read: the report itself, and what the pictures show."""
     if plots is None:
         return [selection]
     pictured = (Dimension.DAY, Dimension.CARRIER, Dimension.COUNTRY)
     rest = (selection.shop, selection.first_day, selection.last_day)
-    return [selection, *(Selection(dimension, *rest) for dimension in pictured)]
+    return [selection, *(ReportQuery(dimension, *rest) for dimension in pictured)]
 
 
-async def _read(settings: Settings, selections: list[Selection]) -> list[Report]:
+async def _read(settings: Settings, selections: list[ReportQuery]) -> list[Report]:
     connection = await asyncio.wait_for(
         connect(settings, "analytics", "report"), settings.database_connect_timeout_seconds
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from services.analytics.report import Figures, Report
+from services.analytics.operations.report import Figures, Report
 
 Value = str | int | Decimal | None
 
@@ -60,7 +60,7 @@ _RATIOS: dict[str, Callable[[Figures], Decimal | None]] = {
 def columns_of(report: Report) -> tuple[Column, ...]:
     """All columns of a report: its dimension, counts, ratios, and one amount per currency."""
     return (
-        Column(report.selection.by.value, Kind.TEXT, lambda row: row.key),
+        Column(report.query.by.value, Kind.TEXT, lambda row: row.key),
         *(Column(name, Kind.COUNT, value) for name, value in _COUNTS.items()),
         *(Column(name, Kind.RATIO, value) for name, value in _RATIOS.items()),
         *map(_money_column, report.currencies),

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from orderflow.reporting.columns import Column, Kind, Value, columns_of, plain_amount
-from services.analytics.report import Report
+from services.analytics.operations.report import Report
 
 MONEY_DIGITS = 38
 MONEY_PLACES = 4  # What the service keeps of an amount.

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from services.analytics.report import Figures, Report, Spread
+from services.analytics.operations.report import Figures, Percentiles, Report
 
 INK, FAINT, GRID = "#1f2933", "#6b7785", "#e4e8ec"
 EARLY, ON_TIME, LATE = "#7fb8d6", "#2a7f9e", "#d9622b"
@@ -104,7 +104,7 @@ def _parcels(report: Report) -> Figure:
     return figure
 
 
-SPREADS: tuple[tuple[str, str, Callable[[Figures], Spread]], ...] = (
+SPREADS: tuple[tuple[str, str, Callable[[Figures], Percentiles]], ...] = (
     ("placed → shipped", EARLY, lambda row: row.placed_to_shipped),
     ("shipped → delivered", ON_TIME, lambda row: row.shipped_to_delivered),
     ("placed → delivered", INK, lambda row: row.placed_to_delivered),
@@ -141,7 +141,7 @@ def _spread_rows(axes: Axes, rows: Sequence[Figures]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def _spread(axes: Axes, spread: Spread, y: float, colour: str) -> None:
+def _spread(axes: Axes, spread: Percentiles, y: float, colour: str) -> None:
     if spread.p50_seconds is None or spread.p95_seconds is None:
         return
     low, high = _in_days(spread.p50_seconds), _in_days(spread.p95_seconds)
@@ -206,7 +206,7 @@ def _per(days: int) -> str:
 
 
 def _scope(report: Report) -> str:
-    return f", {report.selection.shop}" if report.selection.shop else ""
+    return f", {report.query.shop}" if report.query.shop else ""
 
 
 def _picture(title: str, scope: str) -> tuple[Figure, Axes]:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orderflow.reporting.columns import plain_amount
-from services.analytics.report import Dimension, Figures, Report, Spread
+from services.analytics.operations.report import Dimension, Figures, Percentiles, Report
 
 NOTHING = "–"
 Cell = Callable[[Figures], str]
@@ -18,7 +18,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 def to_tables(report: Report) -> list[Table]:
     """The report as rich tables, to be printed below each other."""
-    if report.selection.by is Dimension.TOTAL:
+    if report.query.by is Dimension.TOTAL:
         return [_total(report)]
     return _rows(report)
 
@@ -72,7 +72,7 @@ def _rows(report: Report) -> list[Table]:
 
 def _table(report: Report, columns: Sequence[tuple[str, Cell]]) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    table.add_column(report.selection.by.value, no_wrap=True, style="bold", vertical="bottom")
+    table.add_column(report.query.by.value, no_wrap=True, style="bold", vertical="bottom")
     for head, _ in columns:
         table.add_column(head, justify="right", no_wrap=True, vertical="bottom")
     for row in report.rows:
@@ -84,22 +84,22 @@ def _item_value(currency: str) -> Cell:
     return lambda row: _amount(row.item_value.get(currency))
 
 
-def _times(spread: Spread) -> str:
+def _times(spread: Percentiles) -> str:
     if spread.p50_seconds is None:
         return NOTHING
     return f"{_short(spread.p50_seconds)} · {_short(spread.p95_seconds)}"
 
 
 def _title(report: Report) -> str:
-    selection = report.selection
+    query = report.query
     parts = ["deliveries"]
-    if selection.by is not Dimension.TOTAL:
-        parts.append(f"by {selection.by.value}")
-    parts.append(f"of {escape(selection.shop)}" if selection.shop else "of all shops")
-    if selection.first_day:
-        parts.append(f"from {selection.first_day}")
-    if selection.last_day:
-        parts.append(f"to {selection.last_day}")
+    if query.by is not Dimension.TOTAL:
+        parts.append(f"by {query.by.value}")
+    parts.append(f"of {escape(query.shop)}" if query.shop else "of all shops")
+    if query.first_day:
+        parts.append(f"from {query.first_day}")
+    if query.last_day:
+        parts.append(f"to {query.last_day}")
     return " ".join(parts)
 
 
@@ -107,7 +107,7 @@ def _after_handover(row: Figures) -> str:
     return f"{_count(row.orders_cancelled_after_handover)} of them after hand-over"
 
 
-def _spread_cells(spread: Spread) -> tuple[str, str]:
+def _spread_cells(spread: Percentiles) -> tuple[str, str]:
     return _duration(spread.p50_seconds), f"median; 95 % within {_duration(spread.p95_seconds)}"
 
 

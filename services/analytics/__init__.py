@@ -1,1 +1,1 @@
-"""The analytics service: facts about orders, parcels and claims, and the figures made of them."""
+"""The analytics service: facts about orders, parcels and claims, and the report on them."""

@@ -1,4 +1,4 @@
-"""One batch of events: read, fold, write; what cannot be read is set aside for its sender."""
+"""One batch of events: read, reduced to the newest facts, written; malformed ones are refused."""
 
 from __future__ import annotations
 
@@ -9,15 +9,10 @@ from functools import partial
 from asyncpg import Connection
 
 from services.analytics import store
-from services.analytics.domain.folding import fold
-from services.analytics.intake import (
-    Intake,
-    ReadEvent,
-    event_candidate,
-    read_batch,
-    unread_candidate,
-)
-from services.analytics.messages import READERS
+from services.analytics.domain.decide import newest_facts
+from services.analytics.intake import Intake, ReadEvent, read_batch
+from services.analytics.messages.decode import READERS
+from services.analytics.parking_keys import event_candidate, intake_keys, unread_candidate
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import ItemRef
@@ -35,7 +30,7 @@ SOURCE = "orderflow/analytics"
 
 
 class EventBatches:
-    """Applies batches of the three event topics, a constant number of statements each."""
+    """Applies batches of the three event topics, each with a constant number of statements."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._outbox = Outbox(settings.outbox_shards)
@@ -43,15 +38,15 @@ class EventBatches:
         self._metrics = metrics
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
-        """Merge the news of a batch into the facts, in the caller's transaction."""
+        """Merge the events of a batch into the stored facts, in the caller's transaction."""
         started = time.perf_counter()
         intake = read_batch(batch)
         count_decoded(READERS, self._metrics, SERVICE)
         self._observe("decode", time.perf_counter() - started)
-        gate = await self._queue.open_gate(connection, batch, intake.parking_keys)
+        gate = await self._queue.open_gate(connection, batch, partial(intake_keys, intake))
         events, refused = _pass(intake, gate)
         decided = time.perf_counter()
-        await store.save(connection, fold(each.news for each in events if each.news))
+        await store.save(connection, newest_facts(each.facts for each in events if each.facts))
         outgoing = await rejections.save(connection, refused, source=SOURCE, now=batch.now)
         await self._outbox.append(connection, outgoing, step=batch.step)
         await self._queue.save(connection, batch, gate)
@@ -74,7 +69,7 @@ class EventBatches:
 
 
 def _pass(intake: Intake, gate: ParkingGate) -> tuple[list[ReadEvent], list[Rejection]]:
-    """The events to fold in and the records to refuse now, without those that are parked."""
+    """The events to apply and the records to refuse now, without those that are parked."""
     for unread in intake.unread:
         gate.park(unread_candidate(unread), unread.failure)
     events = []

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from uuid import UUID
 
-from services.analytics.domain.facts import ClaimNews, News
-from services.analytics.messages import read_news
+from services.analytics.domain.facts import EventFacts
+from services.analytics.messages.decode import read_facts
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import (
     WHOLE,
@@ -14,19 +13,17 @@ from services.runtime.batch.items import (
     ItemFailed,
     ItemRef,
     Kind,
-    ParkingCandidate,
 )
 from services.runtime.messages.records import Malformed, Original, readable_envelope
-from services.runtime.parking.keys import parking_keys
 from services.runtime.rejections import Rejection
 
 
 @dataclass(frozen=True, slots=True)
 class ReadEvent:
-    """One event that was read; `news` is None where it says nothing that is kept."""
+    """One event that was read; `facts` is None where its order was cut for size."""
 
     original: Original
-    news: News | None
+    facts: EventFacts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +42,6 @@ class Intake:
     events: list[ReadEvent] = field(default_factory=list)
     refused: list[Rejection] = field(default_factory=list)
     unread: list[UnreadEvent] = field(default_factory=list)
-
-    def parking_keys(self) -> set[str]:
-        """The parking keys of every order that the records are about."""
-        return set().union(*map(event_keys, self.events), *map(unread_keys, self.unread))
 
 
 def read_batch(batch: Batch) -> Intake:
@@ -70,42 +63,13 @@ def read_batch(batch: Batch) -> Intake:
     return intake
 
 
-def event_candidate(event: ReadEvent) -> ParkingCandidate:
-    """An event that was read, with the key of its order."""
-    type_ = readable_envelope(event.original).type
-    return ParkingCandidate(event.original, 0, None, type_, event_keys(event))
-
-
-def unread_candidate(unread: UnreadEvent) -> ParkingCandidate:
-    """A record that is parked unread, with the key of the order that the record's key names."""
-    type_ = readable_envelope(unread.original).type
-    return ParkingCandidate(unread.original, unread.index, None, type_, unread_keys(unread))
-
-
-def event_keys(event: ReadEvent) -> frozenset[str]:
-    """The parking key of the order that an event is about; none where nothing of it is kept."""
-    news = event.news
-    if news is None:
-        return frozenset()
-    about = news.claim if isinstance(news, ClaimNews) else news.order
-    return parking_keys([about.order_id])
-
-
-def unread_keys(unread: UnreadEvent) -> frozenset[str]:
-    """The parking key of the order that the key of a record names; none where it names none."""
-    try:
-        return parking_keys([UUID((unread.original.key or b"").decode())])
-    except ValueError:  # Also raised for what is not UTF-8.
-        return frozenset()
-
-
 def _read(intake: Intake, batch: Batch, record: Original, index: int) -> None:
     ref = ItemRef(record.coordinates, index)
     if ref in batch.known_failures:
         intake.unread.append(UnreadEvent(record, index, batch.known_failures[ref]))
         return
     try:
-        intake.events.append(ReadEvent(record, read_news(record)))
+        intake.events.append(ReadEvent(record, read_facts(record)))
     except Malformed as error:
         envelope = readable_envelope(record)
         refusal = Rejection(record, 0, envelope, error.reason, error.detail, error.errors)

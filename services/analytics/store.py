@@ -1,4 +1,4 @@
-"""Writes facts. Takes the caller's connection and its transaction; begins and commits nothing."""
+"""Writes of facts to Postgres, in the caller's transaction: nothing here begins or commits one."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 
 from asyncpg import Connection
 
+from services.analytics.domain.decide import Facts
 from services.analytics.domain.facts import ClaimFact, OrderFact, ParcelFact, Uuid
-from services.analytics.domain.folding import Facts
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "sql" / "facts.sql")
 
 
 async def save(connection: Connection, facts: Facts) -> None:
-    """Merge facts into what is stored, as `folding.merge` does: at most five statements."""
+    """Merge facts into the stored ones, as `decide.merge` does, with at most five statements."""
     if facts.orders:
         await _save_orders(connection, facts)
     if facts.claims:
@@ -24,7 +24,7 @@ async def save(connection: Connection, facts: Facts) -> None:
 
 
 async def _save_orders(connection: Connection, facts: Facts) -> None:
-    """Orders first: their row locks order everything that follows."""
+    """Orders come first: their row locks serialise the statements after them."""
     orders = map(_order_row, facts.orders.values())
     await connection.execute(SQL["save_orders"], *_columns(orders))
     await connection.execute(SQL["raise_versions"], *_columns(_version_rows(facts)))

@@ -24,7 +24,7 @@ from schemas.generate import json_schema
 from schemas.model import ContractModel
 from schemas.outcomes import REJECTED
 from schemas.topics import TOPICS
-from services.analytics import messages as analytics_messages
+from services.analytics.messages import decode as analytics_messages
 from services.claims.messages import decode as claims_messages
 from services.orders.domain.decide import decide
 from services.orders.domain.model.decision import World
@@ -145,7 +145,7 @@ def test_released_events_are_read_by_the_services_that_follow_them(release) -> N
         if example.topic in {"orders.events", "shipments.events"}:
             assert claims_messages.read_news(original_of(example, offset)) is not None
         if example.topic in {"orders.events", "shipments.events", "claims.events"}:
-            assert analytics_messages.read_news(original_of(example, offset)) is not None
+            assert analytics_messages.read_facts(original_of(example, offset)) is not None
             followed[example.type] = followed.get(example.type, 0) + 1
         if example.topic == "claims.commands":
             claims_messages.read_command(original_of(example, offset))

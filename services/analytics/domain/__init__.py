@@ -1,1 +1,1 @@
-"""What one event says about an order, its parcels and its claims. Pure values and functions."""
+"""The facts that events hold about orders, parcels and claims: frozen values, pure functions."""

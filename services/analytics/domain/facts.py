@@ -1,7 +1,7 @@
-"""Facts: one value for each order, parcel and claim, as the newest event told it.
+"""Facts: one value for each order, parcel and claim, as in the newest event about it.
 
-Every fact carries the version of the news it is from, so that facts can be merged in any order
-and any number of times (see `folding`). Days are local to the destination.
+Every fact has the version of the event it is from, so that facts can be merged in any order and
+any number of times (see `decide`). Days are local to the destination.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from msgspec import Struct
 from services.analytics.domain.zones import Zone, local_day
 
 Uuid: TypeAlias = str
-"""A UUID as text: lower case, with dashes, as `str(UUID)` spells it."""
+"""A UUID as text: lower case, with dashes, as `str(UUID)` writes it."""
 
 
 class OnTime(StrEnum):
-    """A delivery's day against the promised day."""
+    """The day of a delivery compared with the promised day."""
 
     EARLY = "early"
     ON_TIME = "on_time"
@@ -47,10 +47,11 @@ class OrderFact(Struct, frozen=True, kw_only=True):
     zone: Zone
     currency: str
     item_value: Decimal | None
-    """Items before shipping and discounts, in `currency`; None when prices are missing."""
+    """Value of the items before shipping and discounts, in `currency`; None if a price is missing.
+    """
     value_version: int
-    """Version of the event that told `item_value`; 0 for none. Events cut for size tell no value,
-    and an older event's must not be lost by them."""
+    """Version of the event that `item_value` is from; 0 for none. An event that was cut for size
+    has no value and must not replace the value of an older event."""
     expected_parcels: int
 
 
@@ -64,7 +65,7 @@ class ParcelFact(Struct, frozen=True, kw_only=True):
     carrier: str | None
     country: str | None
     is_return: bool
-    """From the customer back to the shop: in no figure about deliveries."""
+    """From the customer back to the shop; left out of all figures about deliveries."""
     phase: str
     flag: str
     attempts: int
@@ -72,7 +73,7 @@ class ParcelFact(Struct, frozen=True, kw_only=True):
     """When the order was placed."""
     promised_on: date | None
     handed_over_at: datetime | None
-    """First physical scan: a label alone is no parcel in a carrier's hands (rule 12)."""
+    """Time of the first physical scan. A label alone is not a hand-over."""
     handed_over_on: date | None
     delivered_at: datetime | None
     delivered_on: date | None
@@ -96,28 +97,28 @@ class ClaimFact(Struct, frozen=True, kw_only=True):
     is_withdrawn: bool
 
 
-class OrderNews(Struct, frozen=True):
-    """What one event says of an order and its parcels."""
+class OrderEventFacts(Struct, frozen=True):
+    """The facts of one event about an order: the order, its parcels, its claims."""
 
     order: OrderFact
     parcels: tuple[ParcelFact, ...]
     is_complete: bool
-    """Whether `parcels` are all of the order's; not so when its context was cut for size."""
+    """Whether `parcels` are all parcels of the order; False when the context was cut for size."""
     claims: tuple[ClaimFact, ...] = ()
-    """Only a snapshot tells them: each as the last event of the claim told it."""
+    """Only a snapshot event has them: each claim as in its own last event."""
 
 
-class ClaimNews(Struct, frozen=True):
-    """What one event says of a claim."""
+class ClaimEventFacts(Struct, frozen=True):
+    """The fact of one event about a claim."""
 
     claim: ClaimFact
 
 
-News = OrderNews | ClaimNews
+EventFacts = OrderEventFacts | ClaimEventFacts
 
 
 def judge_on_time(delivered_on: date | None, promised_on: date | None) -> OnTime:
-    """Compare days, both of the destination's calendar; the hour of delivery plays no part."""
+    """Compare two days of the destination's calendar; the hour of the delivery does not count."""
     if delivered_on is None or promised_on is None:
         return OnTime.UNKNOWN
     if delivered_on == promised_on:
@@ -128,7 +129,10 @@ def judge_on_time(delivered_on: date | None, promised_on: date | None) -> OnTime
 def value_of_items(
     sub_total: Decimal | None, lines: tuple[tuple[int, Decimal | None], ...]
 ) -> Decimal | None:
-    """The shop's own sub-total, else the sum of (quantity, unit price); None if one is missing."""
+    """The value of an order's items: the shop's sub-total, else the sum over the lines.
+
+    A line is a quantity and a unit price. None where there is no sub-total and a price is missing.
+    """
     if sub_total is not None:
         return sub_total
     priced = [quantity * price for quantity, price in lines if price is not None]
@@ -136,5 +140,5 @@ def value_of_items(
 
 
 def day_of(instant: datetime | None, zone: Zone) -> date | None:
-    """The local day of an instant that may be missing."""
+    """The local day of an instant; None for None."""
     return local_day(instant, zone) if instant else None

@@ -1,8 +1,8 @@
 """Time zones inside countries that have several, by ISO 3166-2 subdivision.
 
-Where a line between zones runs through a subdivision, it stands under the zone of most of its
-people (tz database, `zone.tab`; ISO 3166-2). Subdivisions in their country's main zone are
-listed too: being known there is not the same as being guessed there.
+A subdivision with several zones is listed under the zone of most of its people (tz database,
+`zone.tab`; ISO 3166-2). Subdivisions in their country's main zone are listed too, so that their
+zone counts as known and not as a guess.
 """
 
 # Country -> zone -> the parts of ISO 3166-2 codes after the hyphen.
@@ -142,8 +142,8 @@ PROVINCE_ZONES: dict[str, dict[str, str]] = {
     },
 }
 
-# Country -> "code name|code name …", names without accents in small letters. For shops that send
-# `province` alone; only the countries that ship most parcels across zones.
+# Country -> "code name|code name …", names without accents and in lower case. For shops that send
+# `province` without a code. Only the countries that ship most parcels across zones are listed.
 PROVINCE_NAMES: dict[str, str] = {
     "AU": "NSW new south wales|ACT australian capital territory|VIC victoria|QLD queensland"
     "|SA south australia|NT northern territory|WA western australia|TAS tasmania",

@@ -15,7 +15,7 @@ from services.analytics.domain.provinces import PROVINCE_NAMES, PROVINCE_ZONES
 
 
 class ZoneSource(StrEnum):
-    """How a zone was found; the last two are guesses, and figures by day may be a day off."""
+    """How a zone was found. The last two are guesses: figures by day may be off by one day."""
 
     PROVINCE = "province"
     COUNTRY = "country"  # the country has one zone
@@ -47,10 +47,10 @@ _CODE_BY_NAME = {
 
 @lru_cache(maxsize=4096)
 def zone_of(country: str | None, province_code: str | None, province: str | None) -> Zone:
-    """The zone of an address, from country code and province; never fails, says what it guessed.
+    """The zone of an address, from country code and province; `Zone.source` marks a guess.
 
     The province may be a code with or without its country ("SP", "BR-SP") or a name, in either
-    field: shops mix them up.
+    field, because shops mix them up. An unknown country gives UTC.
     """
     code = (country or "").strip().upper()
     main = MAIN_ZONES.get(code)

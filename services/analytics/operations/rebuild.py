@@ -1,4 +1,4 @@
-"""Emptying the facts, to be filled again from snapshots (docs/decisions/0070)."""
+"""Emptying the tables of facts, so that snapshots fill them again (docs/decisions/0070)."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ TABLES = {
 
 
 async def empty(connection: Connection, now: datetime) -> dict[str, int]:  # noqa: ARG001 - as claims
-    """Empty them in the caller's transaction; returns rows by table."""
+    """Empty the tables in the caller's transaction; returns the deleted rows by table."""
     return await empty_tables(connection, {table: SQL[name] for table, name in TABLES.items()})

@@ -1,5 +1,5 @@
 -- name: delete_parcels
--- All parcels; before the orders that they name.
+-- All parcels; before the orders, which they reference.
 DELETE FROM parcel_fact;
 
 -- name: delete_orders

@@ -1,9 +1,9 @@
--- Writes of facts. Each statement takes a whole batch; rows of equal or newer version stay as they
--- are, so that an event applied twice or late changes nothing.
+-- Writes of facts. Each statement takes a whole batch. A row of an equal or newer version stays as
+-- it is, so that an event that is applied twice or late changes nothing.
 
 -- name: save_orders
--- Insert orders or replace them by newer versions. Rows are taken in id order, and locked also
--- where nothing changes: two replicas with events of one order meet here, in the same sequence.
+-- Insert orders or replace them by newer versions. Rows are locked in id order, also those that do
+-- not change, so that two transactions with events of the same orders cannot deadlock.
 -- $1 order ids, $2 versions, $3 shops, $4 order numbers, $5 statuses, $6 placed at, $7 placed on,
 -- $8 cancelled at, $9 cancelled on, $10 promised on, $11 countries, $12 zones, $13 zone sources,
 -- $14 currencies, $15 item values, $16 expected parcels, $17 value versions
@@ -39,10 +39,10 @@ SELECT order_id, version, 0, shop, order_number, status, placed_at, placed_on,
  WHERE excluded.version > known.version;
 
 -- name: raise_versions
--- Remember the newest version that listed all parcels of an order, and the newest that told the
--- value of its items, with that value. Not each event tells them, so the newest event of all is no
--- measure. The rows are locked already.
--- $1 order ids, $2 complete versions, $3 value versions (0 = not told), $4 item values
+-- Store the newest version that listed all parcels of an order, and the newest version that had the
+-- value of its items, with that value. Not every event has them, so each has a version of its own.
+-- The rows are locked already.
+-- $1 order ids, $2 complete versions, $3 value versions (0: the event has no value), $4 item values
 UPDATE order_fact AS known
    SET complete_version = greatest(known.complete_version, fresh.complete_version),
        value_version = greatest(known.value_version, fresh.value_version),
@@ -55,8 +55,8 @@ UPDATE order_fact AS known
         OR known.value_version < fresh.value_version);
 
 -- name: save_parcels
--- Insert parcels or replace them by newer versions; a parcel older than its order's complete
--- version is gone and stays away.
+-- Insert parcels or replace them by newer versions. A parcel older than its order's complete version
+-- no longer belongs to the order and is not inserted.
 -- $1 shipment ids, $2 order ids, $3 versions, $4 shops, $5 carriers, $6 countries, $7 returns,
 -- $8 phases, $9 flags, $10 attempts, $11 placed at, $12 promised on, $13 handed over at,
 -- $14 handed over on, $15 delivered at, $16 delivered on, $17 on time
@@ -92,7 +92,8 @@ SELECT fresh.*
  WHERE excluded.version > known.version;
 
 -- name: drop_vanished_parcels
--- Delete what is no longer a parcel of its order: its number moved to another order.
+-- Delete parcels that no longer belong to their order: their number moved to another order, or the
+-- draft was dropped.
 -- $1 order ids
 DELETE FROM parcel_fact
  USING order_fact

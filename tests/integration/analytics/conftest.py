@@ -1,4 +1,4 @@
-"""A connection of the analytics service to a database of the test's own."""
+"""A connection of the analytics service to a database for one test."""
 
 import asyncpg
 import pytest
@@ -23,7 +23,7 @@ def settings(stack, database_url, topic_prefix):
 
 @pytest.fixture
 async def connection(settings) -> asyncpg.Connection:
-    """With the service's role, schema and limits."""
+    """A connection with the service's role, schema and limits."""
     connection = await connect(settings, "analytics", "test")
     yield connection
     await connection.close()
@@ -31,5 +31,5 @@ async def connection(settings) -> asyncpg.Connection:
 
 @pytest.fixture
 def batches(settings):
-    """The service's batches, with metrics of their own."""
+    """The handler of the service, with separate metrics."""
     return EventBatches(settings, Metrics(CollectorRegistry()))

@@ -1,9 +1,9 @@
-"""Lives of orders as events, and what the fact tables hold or should hold after them."""
+"""Histories of orders as events, and the rows of the fact tables after them."""
 
 from uuid import UUID
 
-from services.analytics.domain.folding import fold
-from services.analytics.messages import read_news
+from services.analytics.domain.decide import newest_facts
+from services.analytics.messages.decode import read_facts
 from services.analytics.store import _claim_row, _order_row, _parcel_row
 from tests.unit.analytics.builders import (
     a_claim_event,
@@ -31,7 +31,7 @@ async def stored(connection):
 def history(number, claims=True):
     """The life of one order: placed, fulfilled in two parcels, one taken away, one delivered.
 
-    Its last event is cut for size and tells no value.
+    Its last event is cut for size and has no item value.
     """
     yield an_order_event(number, 1, expected_number_of_shipments=2)
     yield an_order_event(number, 2, [a_parcel(number), a_parcel(number, 2)])
@@ -50,8 +50,8 @@ def history(number, claims=True):
 
 
 def expected_rows(events):
-    """What the pure fold says the tables should hold."""
-    facts = fold(read_news(a_record(event)) for event in events)
+    """The rows that the tables should hold, from the pure functions of the domain."""
+    facts = newest_facts(read_facts(a_record(event)) for event in events)
     return {
         "order_fact": [_order_row(f) for _, f in sorted(facts.orders.items())],
         "parcel_fact": [_parcel_row(f) for _, f in sorted(facts.parcels.items())],

@@ -24,7 +24,7 @@ async def apply(connection, batches, *events):
         await batches.apply(connection, Batch(records, NOON))
 
 
-async def test_the_tables_hold_what_the_fold_says(connection, batches):
+async def test_tables_hold_the_newest_facts(connection, batches):
     events = [event for number in ("1001", "1002") for event in history(number)]
 
     await apply(connection, batches, *events)
@@ -35,7 +35,7 @@ async def test_the_tables_hold_what_the_fold_says(connection, batches):
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_events_repeated_late_and_shuffled_change_nothing(connection, batches, seed):
+async def test_facts_stay_when_events_are_repeated_late_and_shuffled(connection, batches, seed):
     events = [event for n in range(5) for event in history(str(1000 + n))]
     await apply(connection, batches, *events)
     once = await stored(connection)
@@ -56,8 +56,8 @@ async def test_events_repeated_late_and_shuffled_change_nothing(connection, batc
 
 
 @pytest.mark.parametrize("tail", [0, 3])
-async def test_empty_tables_are_filled_from_snapshots_and_the_tail(connection, batches, tail):
-    """An order's whole life is read, then its snapshot alone, with the events before or after."""
+async def test_rebuild_fills_tables_from_snapshots_and_later_events(connection, batches, tail):
+    """All events of the orders are read first, then only snapshots and a few of the events."""
     lives = [list(history(str(1000 + n)))[:5] + list(history(str(1000 + n)))[6:] for n in range(3)]
     await apply(connection, batches, *(event for life in lives for event in life))
     live = await stored(connection)
@@ -71,19 +71,19 @@ async def test_empty_tables_are_filled_from_snapshots_and_the_tail(connection, b
     assert await stored(connection) == live
 
 
-async def test_a_batch_takes_as_many_statements_for_1000_events_as_for_one(connection, batches):
+async def test_batch_of_1000_events_takes_as_many_statements_as_of_one(connection, batches):
     async def statements(name, size):
-        """Of a batch with `size` order events, claim events and malformed ones."""
+        """The statements of a batch with `size` order events, claim events and malformed ones."""
         lives = [list(history(f"{name}-{n}")) for n in range(size)]
         events = [event for life in lives for event in (life[4], life[6], {"source": "orders"})]
         seen = []
         with connection.query_logger(lambda query: seen.append(query.query)):
             await apply(connection, batches, *events)
-        # Without what the outbox asks once a second.
+        # Without the statements of the outbox that run once a second.
         apart = ("BEGIN", "COMMIT", "-- find_service", "-- count_old_relays")
         return len([query for query in seen if not query.startswith(apart)])
 
-    await statements("first", 1)  # A connection asks once how types are encoded.
+    await statements("first", 1)  # The first use of a connection reads the encodings of types.
 
     assert await statements("small", 1) == await statements("large", 1000) == 8
 
@@ -116,7 +116,7 @@ async def test_a_batch_takes_as_many_statements_for_1000_events_as_for_one(conne
         ),
     ],
 )
-async def test_a_malformed_event_is_rejected_and_the_rest_goes_through(
+async def test_malformed_event_is_rejected_and_the_others_are_applied(
     connection, batches, body, reason, pointer
 ):
     records = (

@@ -1,4 +1,4 @@
-"""The report's figures, from events written by hand, and the files they are written into."""
+"""The report's figures for a fixed set of events, and its output formats."""
 
 import csv
 import io
@@ -13,7 +13,13 @@ from typer.testing import CliRunner
 
 from orderflow.main import app
 from orderflow.reporting.columns import columns_of
-from services.analytics.report import Dimension, Figures, Selection, Spread, read_report
+from services.analytics.operations.report import (
+    Dimension,
+    Figures,
+    Percentiles,
+    ReportQuery,
+    read_report,
+)
 from services.runtime.consumer.consumer import Batch
 from tests.unit.analytics.builders import (
     NOON,
@@ -99,13 +105,13 @@ TOTAL = Figures(
     parcels_late=1,
     parcels_without_promise=0,
     # Order 4 was handed over before it was placed: a clock is wrong, so it is not timed.
-    placed_to_shipped=Spread(DAY, DAY),
-    shipped_to_delivered=Spread(
+    placed_to_shipped=Percentiles(DAY, DAY),
+    shipped_to_delivered=Percentiles(
         # 48 h; 85:29:59; 85:30; 89:29: the median between the middle two, p95 near the last.
         round(85.5 * HOUR - 0.5),
         round(85.5 * HOUR + 0.85 * (89 * HOUR + 29 * 60 - 85.5 * HOUR)),
     ),
-    placed_to_delivered=Spread(
+    placed_to_delivered=Percentiles(
         round(109.5 * HOUR - 0.5),
         round(109.5 * HOUR + 0.85 * (113 * HOUR + 29 * 60 - 109.5 * HOUR)),
     ),
@@ -116,7 +122,7 @@ TOTAL = Figures(
 
 
 @pytest.fixture
-async def told(connection, batches):
+async def applied_events(connection, batches):
     """The events, applied."""
     records = tuple(a_record(event, offset=at) for at, event in enumerate(the_events()))
     async with connection.transaction():
@@ -124,29 +130,29 @@ async def told(connection, batches):
 
 
 @pytest.fixture
-async def rows(connection, told):
+async def rows(connection, applied_events):
     """Reads a report as its rows by key."""
 
     async def read(by, **limits):
-        report = await read_report(connection, Selection(by, **limits))
+        report = await read_report(connection, ReportQuery(by, **limits))
         return {row.key: row for row in report.rows}
 
     return read
 
 
-async def test_the_total(rows):
+async def test_report_by_total(rows):
     assert await rows(Dimension.TOTAL) == {"total": TOTAL}
     assert TOTAL.on_time_percent == Decimal("75.00")
     assert TOTAL.claims_per_1000_parcels == Decimal("400.00")
 
 
-async def test_days_are_written_as_iso_whatever_the_database_prefers(rows, connection):
+async def test_report_days_are_iso_whatever_datestyle_the_database_has(rows, connection):
     await connection.execute("SET datestyle = 'German, DMY'")
 
     assert min(await rows(Dimension.DAY)) == "2026-03-01"
 
 
-async def test_days_are_those_of_the_destination_and_add_up_to_the_total(rows):
+async def test_report_days_are_local_to_the_destination_and_add_up_to_the_total(rows):
     found = await rows(Dimension.DAY)
 
     late = {day: row.parcels_late for day, row in found.items() if row.parcels_late}
@@ -170,7 +176,7 @@ async def test_days_are_those_of_the_destination_and_add_up_to_the_total(rows):
         assert sum(getattr(row, name) for row in found.values()) == getattr(TOTAL, name), name
 
 
-async def test_a_carrier_counts_its_own_parcels_and_their_orders(rows):
+async def test_report_by_carrier_counts_its_parcels_and_their_orders(rows):
     found = await rows(Dimension.CARRIER)
 
     counts = {
@@ -185,7 +191,7 @@ async def test_a_carrier_counts_its_own_parcels_and_their_orders(rows):
     assert found["dhl"].parcels_expected is None
 
 
-async def test_a_country_counts_what_goes_there(rows):
+async def test_report_by_country_counts_what_is_sent_there(rows):
     found = await rows(Dimension.COUNTRY)
 
     assert {key: (row.orders, row.parcels_delivered, row.claims) for key, row in found.items()} == {
@@ -195,7 +201,7 @@ async def test_a_country_counts_what_goes_there(rows):
     assert found["BR"].item_value == {"BRL": Decimal("0.0001")}
 
 
-async def test_a_shop_and_days_limit_what_counts(rows):
+async def test_report_is_limited_by_shop_and_days(rows):
     from datetime import date
 
     other = await rows(Dimension.TOTAL, shop="other-shop")
@@ -205,15 +211,15 @@ async def test_a_shop_and_days_limit_what_counts(rows):
     assert (days["total"].orders, days["total"].parcels_delivered) == (0, 3)
 
 
-async def test_nothing_is_a_total_of_nothing(connection):
-    report = await read_report(connection, Selection())
+async def test_report_on_no_facts_is_one_row_of_zeros(connection):
+    report = await read_report(connection, ReportQuery())
 
     assert report.rows == (Figures(key="total"),)
     assert report.rows[0].on_time_percent is None
 
 
 @pytest.fixture
-def orderflow(told, database_url, monkeypatch):
+def orderflow(applied_events, database_url, monkeypatch):
     """Runs the command line on this test's database."""
     monkeypatch.setenv("DATABASE_URL", database_url)
 
@@ -226,14 +232,14 @@ def orderflow(told, database_url, monkeypatch):
 
 
 # The command has a loop of its own, so these tests have none.
-def test_csv_is_exact(orderflow):
+def test_report_as_csv_is_exact(orderflow):
     (row,) = csv.DictReader(io.StringIO(orderflow("--format", "csv")))
 
     assert (row["item_value_eur"], row["item_value_brl"]) == ("31.30", "0.0001")
     assert (row["orders"], row["on_time_percent"]) == ("5", "75.00")
 
 
-def test_json_is_a_line_for_each_row(orderflow):
+def test_report_as_json_has_a_line_for_each_row(orderflow):
     found = [orjson.loads(line) for line in orderflow("--by", "carrier", "--json").splitlines()]
 
     assert [row["carrier"] for row in found] == ["correios", "dhl", "ups"]
@@ -241,7 +247,7 @@ def test_json_is_a_line_for_each_row(orderflow):
     assert found[0]["parcels_expected"] is None
 
 
-def test_parquet_reads_back_exact(orderflow, tmp_path):
+def test_report_as_parquet_reads_back_exact(orderflow, tmp_path):
     file = tmp_path / "report.parquet"
     orderflow("--by", "country", "--out", file)
 
@@ -253,7 +259,7 @@ def test_parquet_reads_back_exact(orderflow, tmp_path):
     assert table.schema.field("orders").type == pa.int64()
 
 
-def test_the_table_is_for_people(orderflow):
+def test_report_as_table_has_labels_and_units(orderflow):
     total, by_day = orderflow(), orderflow("--by", "day")
 
     assert "31.30" in total
@@ -262,7 +268,7 @@ def test_the_table_is_for_people(orderflow):
     assert "of [/x]" in orderflow("--shop", "[/x]")
 
 
-def test_pictures_are_drawn(orderflow, tmp_path):
+def test_report_draws_pictures(orderflow, tmp_path):
     orderflow("--plots", tmp_path / "pictures")
 
     for name in ("on_time.png", "delivery_times.png", "parcels.png"):
@@ -270,14 +276,14 @@ def test_pictures_are_drawn(orderflow, tmp_path):
             assert picture.width >= 1000
 
 
-def test_parquet_to_a_terminal_is_refused_with_the_way_out(told):
+def test_report_as_parquet_needs_a_file(applied_events):
     result = CliRunner().invoke(app, ["report", "--format", "parquet"])
 
     assert result.exit_code == 1
     assert "--out FILE" in result.stderr
 
 
-async def test_written_columns_have_unique_names(connection, told):
-    names = [column.name for column in columns_of(await read_report(connection, Selection()))]
+async def test_report_columns_have_unique_names(connection, applied_events):
+    names = [column.name for column in columns_of(await read_report(connection, ReportQuery()))]
 
     assert len(names) == len(set(names))

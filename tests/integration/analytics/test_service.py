@@ -71,7 +71,7 @@ async def until_read(connection, records):
 
 
 async def rejected(settings, count):
-    """The records on analytics.rejected, by where the refused ones lay."""
+    """The records on analytics.rejected, by the coordinates of the refused records."""
     consumer = AIOKafkaConsumer(
         settings.topic("analytics.rejected"),
         bootstrap_servers=settings.kafka_bootstrap_servers,
@@ -88,7 +88,7 @@ async def rejected(settings, count):
     return {(record["topic"], record["partition"], record["offset"]): record for record in found}
 
 
-async def test_replicas_agree_on_the_facts_whatever_comes_twice_late_or_broken(
+async def test_replicas_agree_on_facts_of_repeated_late_and_malformed_events(
     settings, connection, start
 ):
     lives = [event for n in range(ORDERS) for event in history(str(1000 + n))]

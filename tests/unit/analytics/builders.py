@@ -1,4 +1,4 @@
-"""Events as the orders and claims services publish them, by hand: only what analytics reads."""
+"""Builders of events of the orders and claims services, with the members analytics reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def a_parcel(number: str = "1001", ordinal: int = 1, **changes: Any) -> dict[str, Any]:
-    """A parcel of an order as `context.shipments` has it; no scan yet."""
+    """A parcel as in `context.shipments`, without a scan."""
     parcel = {
         "shipment_id": str(shipment_id(order_id(SHOP, number), ordinal)),
         "ordinal": ordinal,
@@ -103,7 +103,7 @@ def a_claim_event(
 
 
 def a_snapshot(last: dict[str, Any], claims: Iterable[dict[str, Any]] = ()) -> dict[str, Any]:
-    """The state that an order's last event told, with what the last event of each claim did."""
+    """A snapshot event: the order as in its last event, each claim as in the claim's last event."""
     newest: dict[str, dict[str, Any]] = {}
     for event in sorted(claims, key=lambda event: event["sequence"]):
         data = event["event_data"]
@@ -123,7 +123,7 @@ def a_snapshot(last: dict[str, Any], claims: Iterable[dict[str, Any]] = ()) -> d
 
 
 def a_record(body: Any, topic: str | None = None, offset: int = 0) -> Original:
-    """A record as the consumer hands it over; bytes stay as they are."""
+    """A record as the consumer passes it on; bytes are used as they are."""
     value = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
     source = body.get("source") if isinstance(body, dict) else "orders"
     at = Coordinates(topic or f"{source}.events", 0, offset)

@@ -1,4 +1,4 @@
-"""What one event contributes."""
+"""Facts from one event."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 import schemas
-from services.analytics.domain.facts import ClaimNews, OnTime, judge_on_time, value_of_items
+from services.analytics.domain.facts import ClaimEventFacts, OnTime, judge_on_time, value_of_items
 from services.analytics.domain.zones import ZoneSource
-from services.analytics.messages import read_news
+from services.analytics.messages.decode import read_facts
 from services.runtime.messages.records import Malformed
 from tests.unit.analytics.builders import (
     a_claim_event,
@@ -24,8 +24,8 @@ from tests.unit.analytics.builders import (
 BRAZIL = {"zip_code": "01310", "country_code": "BR", "province_code": "SP"}
 
 
-def news(event):
-    return read_news(a_record(event))
+def facts_of(event):
+    return read_facts(a_record(event))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def news(event):
         (None, None, OnTime.UNKNOWN),
     ],
 )
-def test_punctuality_compares_days(delivered_on, promised_on, verdict):
+def test_on_time_compares_days(delivered_on, promised_on, verdict):
     days = [date.fromisoformat(day) if day else None for day in (delivered_on, promised_on)]
 
     assert judge_on_time(*days) is verdict
@@ -54,10 +54,10 @@ def test_punctuality_compares_days(delivered_on, promised_on, verdict):
         ("2018-03-06T03:00:00Z", OnTime.LATE),
     ],
 )
-def test_a_delivery_is_judged_by_the_destinations_calendar(delivered_at, verdict):
+def test_on_time_is_judged_by_the_calendar_of_the_destination(delivered_at, verdict):
     parcel = a_parcel(**delivered("2018-03-01T10:00:00Z", delivered_at))
 
-    (fact,) = news(
+    (fact,) = facts_of(
         an_order_event(parcels=[parcel], address=BRAZIL, promised_delivery_date="2018-03-05")
     ).parcels
 
@@ -74,14 +74,14 @@ def test_a_delivery_is_judged_by_the_destinations_calendar(delivered_at, verdict
         ("0", (), "0"),
     ],
 )
-def test_the_value_of_items_is_the_sub_total_or_the_sum_of_the_lines(sub_total, lines, value):
+def test_item_value_is_the_sub_total_or_the_sum_of_the_lines(sub_total, lines, value):
     found = value_of_items(Decimal(sub_total) if sub_total else None, lines)
 
     assert found == (Decimal(value) if value else None)
 
 
-def test_an_event_tells_of_an_order_in_its_destinations_days():
-    order = news(
+def test_order_fact_has_the_days_of_the_destination():
+    order = facts_of(
         an_order_event(
             version=7,
             placed_at="2018-03-02T01:30:00Z",
@@ -101,10 +101,10 @@ def test_an_event_tells_of_an_order_in_its_destinations_days():
     assert (order.item_value, order.currency) == (Decimal("2.3000"), "BRL")
 
 
-def test_drafts_are_no_parcels_and_a_label_is_no_hand_over():
+def test_parcel_facts_leave_out_drafts_and_count_no_label_as_hand_over():
     draft = a_parcel(ordinal=2, draft=True, tracking_number=None)
 
-    (fact,) = news(an_order_event(parcels=[a_parcel(), draft])).parcels
+    (fact,) = facts_of(an_order_event(parcels=[a_parcel(), draft])).parcels
 
     assert (fact.handed_over_at, fact.on_time) == (None, OnTime.UNKNOWN)
 
@@ -118,40 +118,40 @@ def test_drafts_are_no_parcels_and_a_label_is_no_hand_over():
         ({"direction": None}, False),
     ],
 )
-def test_a_parcel_that_went_out_and_came_back_is_no_return_parcel(changes, is_return):
-    (fact,) = news(an_order_event(parcels=[a_parcel(**changes)])).parcels
+def test_return_parcel_is_not_one_that_was_sent_and_came_back(changes, is_return):
+    (fact,) = facts_of(an_order_event(parcels=[a_parcel(**changes)])).parcels
 
     assert fact.is_return is is_return
 
 
-def test_the_summary_stands_in_for_a_parcel_cut_from_the_context():
+def test_parcel_cut_from_the_context_is_read_from_the_summary():
     event = an_order_event(parcels=[a_parcel(attempts=2)], truncated=True)
     event["context"]["shipments"] = []
 
-    told = news(event)
+    facts = facts_of(event)
 
-    assert told.is_complete
-    assert [parcel.carrier for parcel in told.parcels] == ["dhl"]
+    assert facts.is_complete
+    assert [parcel.carrier for parcel in facts.parcels] == ["dhl"]
 
 
-def test_an_order_cut_from_the_context_is_no_news():
+def test_event_whose_order_was_cut_has_no_facts():
     event = an_order_event(truncated=True)
     event["context"]["order"] = None
 
-    assert news(event) is None
+    assert facts_of(event) is None
 
 
-def test_a_claim_is_dated_where_the_parcel_goes():
+def test_claim_fact_has_the_day_of_the_destination():
     event = a_claim_event(created_at="2018-03-02T01:30:00Z", event_name="CLAIM_WITHDRAWN")
     event["context"]["order"]["address"] = BRAZIL
 
-    claim = news(event).claim
+    claim = facts_of(event).claim
 
     assert (claim.opened_on, claim.country, claim.is_withdrawn) == (date(2018, 3, 1), "BR", True)
 
 
-def test_an_address_without_a_country_is_dated_in_utc_and_marked():
-    order = news(an_order_event(address=None)).order
+def test_address_without_a_country_has_days_in_utc_and_no_zone_source():
+    order = facts_of(an_order_event(address=None)).order
 
     assert (order.zone.name, order.zone.source, order.country) == ("UTC", ZoneSource.NONE, None)
 
@@ -167,9 +167,9 @@ def test_an_address_without_a_country_is_dated_in_utc_and_marked():
         ({"context": {}}, "/context/order"),
     ],
 )
-def test_an_event_that_no_fact_can_hold_is_malformed(changes, pointer):
+def test_event_with_values_that_no_fact_can_hold_is_malformed(changes, pointer):
     with pytest.raises(Malformed) as caught:
-        news(an_order_event() | changes)
+        facts_of(an_order_event() | changes)
 
     assert [error.pointer for error in caught.value.errors] == [pointer]
 
@@ -184,9 +184,9 @@ def test_an_event_that_no_fact_can_hold_is_malformed(changes, pointer):
         {"expected_number_of_shipments": 2**40},
     ],
 )
-def test_an_order_beyond_all_bounds_is_malformed(changes):
+def test_order_beyond_all_bounds_is_malformed(changes):
     with pytest.raises(Malformed):
-        news(an_order_event(**changes))
+        facts_of(an_order_event(**changes))
 
 
 @pytest.mark.parametrize(
@@ -197,36 +197,36 @@ def test_an_order_beyond_all_bounds_is_malformed(changes):
         ({"event_data": {"status": "x"}}, "/context/claims/0/event_data/claim_id"),
     ],
 )
-def test_a_snapshot_whose_claim_is_not_told_whole_is_malformed(changes, pointer):
+def test_snapshot_with_an_incomplete_claim_is_malformed(changes, pointer):
     snapshot = a_snapshot(an_order_event(), [a_claim_event()])
     snapshot["context"]["claims"][0] |= changes
 
     with pytest.raises(Malformed) as caught:
-        news(snapshot)
+        facts_of(snapshot)
 
     assert caught.value.errors[0].pointer == pointer
 
 
-def test_a_claim_as_other_events_show_it_is_no_news_of_it():
+def test_claim_summary_in_other_events_is_no_fact():
     event = a_snapshot(an_order_event(), [a_claim_event()])
     del event["context"]["claims"][0]["event_data"], event["context"]["claims"][0]["sequence"]
 
-    assert news(event).claims == ()
+    assert facts_of(event).claims == ()
 
 
-def test_words_of_later_versions_are_taken_as_they_are():
+def test_enum_values_of_later_versions_are_kept_as_they_are():
     parcel = a_parcel(phase="teleported", flag="glowing", direction="sideways")
     event = an_order_event(parcels=[parcel], status="dreamt") | {"event_name": "ORDER_DREAMT"}
 
-    told = news(event)
+    facts = facts_of(event)
 
-    assert (told.order.status, told.parcels[0].phase) == ("dreamt", "teleported")
+    assert (facts.order.status, facts.parcels[0].phase) == ("dreamt", "teleported")
 
 
-def test_instants_keep_their_moment():
+def test_instants_keep_their_point_in_time():
     parcel = a_parcel(**delivered("2026-03-02T09:00:00+01:00", "2026-03-04T10:00:00Z"))
 
-    (fact,) = news(an_order_event(parcels=[parcel])).parcels
+    (fact,) = facts_of(an_order_event(parcels=[parcel])).parcels
 
     assert fact.handed_over_at == datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -239,11 +239,11 @@ def examples():
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda e: e["headers"]["ce_type"])
-def test_every_example_of_the_contract_is_news(example):
-    told = read_news(a_record(example["value"], example["topic"]))
+def test_example_of_the_contract_has_facts(example):
+    facts = read_facts(a_record(example["value"], example["topic"]))
 
     version = example["value"][
         "sequence" if example["topic"] == "claims.events" else "order_version"
     ]
-    fact = told.claim if isinstance(told, ClaimNews) else told.order
+    fact = facts.claim if isinstance(facts, ClaimEventFacts) else facts.order
     assert (fact.version, fact.order_id) == (version, example["value"]["order_id"])

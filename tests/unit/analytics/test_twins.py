@@ -6,7 +6,7 @@ import pytest
 
 from schemas.events import ClaimEvent, Event
 from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS, SHIPMENTS_EVENTS
-from services.analytics.messages import READERS, read_news
+from services.analytics.messages.decode import READERS, read_facts
 from services.runtime.messages.records import Malformed
 from tests.unit.both_decoders import compare, published_events, share_of_fast
 from tests.unit.orders.mutations import mutated, original_of, valid_messages
@@ -19,9 +19,9 @@ MODELS = {type_: ClaimEvent if topic == CLAIMS_EVENTS else Event for topic, type
 
 
 def reading_of(sent):
-    """The news, or the refusal."""
+    """The facts, or the error."""
     try:
-        return [repr(read_news(original_of(sent)))]
+        return [repr(read_facts(original_of(sent)))]
     except Malformed as error:
         return [repr(error)]
 

@@ -1,4 +1,4 @@
-"""Zones of addresses, and the days they put instants on."""
+"""Time zones of addresses, and local days in them."""
 
 import importlib.resources
 from datetime import date, datetime
@@ -39,24 +39,24 @@ from services.analytics.domain.zones import Zone, ZoneSource, local_day, zone_of
         (None, "SP", None, "UTC", "none"),
     ],
 )
-def test_an_address_has_the_zone_of_its_province_or_its_country(country, code, name, zone, source):
+def test_zone_of_an_address_is_that_of_its_province_or_country(country, code, name, zone, source):
     assert zone_of(country, code, name) == Zone(zone, ZoneSource(source))
 
 
-def test_every_zone_in_the_tables_is_in_the_tz_database():
+def test_zones_in_the_tables_are_in_the_tz_database():
     named = {*MAIN_ZONES.values(), *(zone for zones in PROVINCE_ZONES.values() for zone in zones)}
 
     assert named <= available_timezones()
 
 
-def test_every_inhabited_country_has_a_main_zone():
+def test_countries_with_inhabitants_have_a_main_zone():
     table = importlib.resources.files("tzdata").joinpath("zoneinfo/iso3166.tab").read_text("utf-8")
     countries = {line[:2] for line in table.splitlines() if not line.startswith("#")}
 
     assert countries - set(MAIN_ZONES) == {"BV", "HM"}
 
 
-def test_a_province_stands_in_one_zone_and_every_name_leads_to_one():
+def test_provinces_are_in_one_zone_and_names_lead_to_one():
     for country, zones in PROVINCE_ZONES.items():
         codes = [code for listed in zones.values() for code in listed.split()]
         assert len(codes) == len(set(codes)), country
@@ -82,7 +82,7 @@ def test_a_province_stands_in_one_zone_and_every_name_leads_to_one():
         ("2026-03-01T12:00:00+00:00", "NZ", "AUK", "2026-03-02"),
     ],
 )
-def test_an_instant_falls_on_the_local_day(instant, country, province, day):
+def test_local_day_of_an_instant(instant, country, province, day):
     zone = zone_of(country, province, None)
 
     assert local_day(datetime.fromisoformat(instant), zone) == date.fromisoformat(day)

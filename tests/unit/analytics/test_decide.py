@@ -1,4 +1,4 @@
-"""Any order and repetition of a set of events adds up to the same facts."""
+"""The newest facts of a set of events do not depend on their order or repetition."""
 
 from decimal import Decimal
 from functools import reduce
@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.identity import order_id
-from services.analytics.domain.folding import Facts, fold, merge
-from services.analytics.messages import read_news
+from services.analytics.domain.decide import Facts, merge, newest_facts
+from services.analytics.messages.decode import read_facts
 from tests.unit.analytics.builders import (
     SHOP,
     a_claim_event,
@@ -23,8 +23,8 @@ from tests.unit.analytics.builders import (
 ARRIVED = delivered("2026-03-02T08:00:00Z", "2026-03-04T10:00:00Z")
 
 
-def news_of(*events):
-    return [read_news(a_record(event)) for event in events]
+def facts_of(*events):
+    return [read_facts(a_record(event)) for event in events]
 
 
 def histories():
@@ -61,10 +61,12 @@ def events_of(orders, claims):
 
 
 @given(histories().flatmap(lambda events: st.tuples(st.just(events), st.permutations(events))))
-def test_shuffled_and_repeated_events_add_up_to_the_same_facts(drawn):
+def test_newest_facts_are_the_same_for_shuffled_and_repeated_events(drawn):
     events, shuffled = drawn
 
-    assert fold(news_of(*shuffled, *events, *shuffled[:3])) == fold(news_of(*events))
+    assert newest_facts(facts_of(*shuffled, *events, *shuffled[:3])) == newest_facts(
+        facts_of(*events)
+    )
 
 
 @given(
@@ -74,45 +76,45 @@ def test_shuffled_and_repeated_events_add_up_to_the_same_facts(drawn):
         )
     )
 )
-def test_batches_cut_anywhere_and_merged_add_up_to_the_same_facts(drawn):
+def test_newest_facts_are_the_same_for_any_batches_merged(drawn):
     events, places = drawn
     batches = [[], [], [], []]
     for event, place in zip(events, places * 2, strict=False):
         batches[place].append(event)
-    folded = [fold(news_of(*batch)) for batch in batches]
+    folded = [newest_facts(facts_of(*batch)) for batch in batches]
 
-    assert reduce(merge, [*folded, *folded], Facts()) == fold(news_of(*events))
+    assert reduce(merge, [*folded, *folded], Facts()) == newest_facts(facts_of(*events))
 
 
 @given(histories().flatmap(lambda events: st.tuples(st.just(events), subsets(events))))
-def test_snapshots_and_any_of_what_came_before_and_after_add_up_to_the_same_facts(drawn):
+def test_newest_facts_are_the_same_from_snapshots_and_any_other_events(drawn):
     events, (tail, again) = drawn
     snapshots = list(snapshots_of(events))
 
-    rebuilt = fold(news_of(*tail, *snapshots, *again, *snapshots))
+    rebuilt = newest_facts(facts_of(*tail, *snapshots, *again, *snapshots))
 
-    assert rebuilt == fold(news_of(*events, *snapshots))
+    assert rebuilt == newest_facts(facts_of(*events, *snapshots))
     if not any(event["context_truncated"] for event in events):
-        assert rebuilt == fold(news_of(*events))
+        assert rebuilt == newest_facts(facts_of(*events))
 
 
 def subsets(events):
-    """Two of them, in any order: what is read before a snapshot and after it."""
+    """Two selections of the events, in any order: read before the snapshot and after it."""
     some = st.lists(st.sampled_from(events), max_size=len(events))
     return st.tuples(some, some)
 
 
 def snapshots_of(events):
-    """One of each order, as it stands in the end."""
+    """One snapshot of each order after all events."""
     for number in ("1001", "1002"):
         own = [event for event in events if event["order_id"] == str(order_id(SHOP, number))]
         claims = [event for event in own if event["source"] == "claims"]
-        told = [event for event in own if event["source"] != "claims"]
-        yield a_snapshot(whole(max(told, key=lambda event: event["order_version"])), claims)
+        others = [event for event in own if event["source"] != "claims"]
+        yield a_snapshot(whole(max(others, key=lambda event: event["order_version"])), claims)
 
 
 def whole(event):
-    """As it is told when nothing is cut: alone, an order has more room than among hundreds."""
+    """The event without the cut: a snapshot of one order has more room than a batch of events."""
     if not event["context_truncated"]:
         return event
     order = event["context"]["order"] | {"sub_total_price": "9"}
@@ -120,31 +122,31 @@ def whole(event):
     return event | {"context_truncated": False, "context": context}
 
 
-def test_a_claim_that_its_snapshot_is_behind_stays_as_it_was_told_last():
+def test_claim_fact_newer_than_the_snapshot_stays():
     events = [a_claim_event(sequence=n, status=status) for n, status in ((1, "pending"), (2, "x"))]
     snapshot = a_snapshot(an_order_event(), events[:1])
 
-    for told in ([*events, snapshot], [snapshot, *events], [events[1], snapshot]):
-        (claim,) = fold(news_of(*told)).claims.values()
+    for events_read in ([*events, snapshot], [snapshot, *events], [events[1], snapshot]):
+        (claim,) = newest_facts(facts_of(*events_read)).claims.values()
         assert (claim.version, claim.status) == (2, "x")
 
 
-def test_a_parcel_whose_number_moved_to_another_order_is_gone():
+def test_parcel_whose_number_moved_to_another_order_is_removed():
     before = an_order_event(version=1, parcels=[a_parcel()])
     released = an_order_event(version=2, parcels=[a_parcel(draft=True, tracking_number=None)])
 
-    facts = fold(news_of(released, before))
+    facts = newest_facts(facts_of(released, before))
 
     assert facts.parcels == {}
 
 
-def test_a_snapshot_cut_for_size_takes_no_parcel_away():
+def test_event_cut_for_size_removes_no_parcel():
     whole = an_order_event(version=1, parcels=[a_parcel(), a_parcel(ordinal=2)])
     cut = an_order_event(
         version=2, parcels=[a_parcel(**ARRIVED)], truncated=True, expected_number_of_shipments=2
     )
 
-    facts = fold(news_of(cut, whole))
+    facts = newest_facts(facts_of(cut, whole))
 
     assert {id_: parcel.version for id_, parcel in facts.parcels.items()} == {
         parcel_id("1001", 1): 2,
@@ -152,29 +154,29 @@ def test_a_snapshot_cut_for_size_takes_no_parcel_away():
     }
 
 
-def test_a_snapshot_cut_for_size_takes_no_value_away():
+def test_event_cut_for_size_removes_no_item_value():
     lines = [{"sku": "A", "quantity": 2, "price": "5.00"}]
     whole = an_order_event(version=1, sub_total_price=None, products=lines)
     cut = an_order_event(version=2, sub_total_price=None, products=[], truncated=True)
 
-    for told in ([whole, cut], [cut, whole], [whole, cut, cut, whole]):
-        (order,) = fold(news_of(*told)).orders.values()
+    for events_read in ([whole, cut], [cut, whole], [whole, cut, cut, whole]):
+        (order,) = newest_facts(facts_of(*events_read)).orders.values()
         assert (order.version, order.item_value, order.value_version) == (2, Decimal("10.0000"), 1)
 
 
-def test_a_whole_snapshot_without_prices_has_no_value_any_more():
+def test_event_without_prices_removes_the_item_value():
     priced = an_order_event(version=1)
     unpriced = an_order_event(version=2, sub_total_price=None, products=[{"sku": "A"}])
 
-    (order,) = fold(news_of(unpriced, priced)).orders.values()
+    (order,) = newest_facts(facts_of(unpriced, priced)).orders.values()
 
     assert (order.item_value, order.value_version) == (None, 2)
 
 
-def test_a_late_event_changes_nothing():
+def test_late_event_changes_nothing():
     newer = an_order_event(version=2, status="cancelled", cancelled_at="2026-03-02T00:00:00Z")
     older = an_order_event(version=1)
 
-    facts = fold(news_of(newer, older))
+    facts = newest_facts(facts_of(newer, older))
 
     assert facts.orders[str(order_id(SHOP, "1001"))].status == "cancelled"

@@ -1,4 +1,4 @@
-"""The delivery report: figures made of facts, by total, day, carrier or country."""
+"""The delivery report: figures computed from facts, in total or by day, carrier or country."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from asyncpg import Connection, Record
 
 from services.runtime.postgres.queries import load
 
-SQL = load(Path(__file__).parent / "sql" / "report.sql")
+SQL = load(Path(__file__).parent / "report.sql")
 
 
 class Dimension(StrEnum):
-    """What a report has one row for."""
+    """What a row of a report stands for."""
 
     TOTAL = "total"
     DAY = "day"
@@ -27,8 +27,8 @@ class Dimension(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Median and 95th percentile of a duration, in whole seconds; None when nothing was timed."""
+class Percentiles:
+    """Median and 95th percentile of durations, in whole seconds; None where there are none."""
 
     p50_seconds: int | None = None
     p95_seconds: int | None = None
@@ -36,9 +36,9 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """One row of a report. None = not told in this dimension.
+    """One row of a report. None: the figure is not defined in this dimension.
 
-    `key` is a day (ISO), a carrier, a country, or `total`; `unknown` where there is none.
+    `key` is a day (ISO 8601), a carrier, a country, or `total`; `unknown` if the fact has none.
     """
 
     key: str
@@ -49,16 +49,16 @@ class Figures:
     """Orders with a late parcel."""
     parcels_expected: int | None = 0
     parcels_handed_over: int = 0
-    """With a first physical scan."""
+    """Parcels with a first physical scan."""
     parcels_delivered: int = 0
     parcels_early: int = 0
     parcels_on_time: int = 0
     parcels_late: int = 0
     """Delivered on a later day than promised, by the destination's calendar."""
     parcels_without_promise: int = 0
-    placed_to_shipped: Spread = Spread()
-    shipped_to_delivered: Spread = Spread()
-    placed_to_delivered: Spread = Spread()
+    placed_to_shipped: Percentiles = Percentiles()
+    shipped_to_delivered: Percentiles = Percentiles()
+    placed_to_delivered: Percentiles = Percentiles()
     claims: int = 0
     claims_withdrawn: int = 0
     item_value: Mapping[str, Decimal] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Figures:
 
     @property
     def on_time_percent(self) -> Decimal | None:
-        """Deliveries not later than promised, of those with a promised day; 2 decimals."""
+        """Share of deliveries on or before the promised day, of those that have one; 2 decimals."""
         punctual = self.parcels_early + self.parcels_on_time
         return _ratio(100 * punctual, punctual + self.parcels_late)
 
@@ -77,8 +77,8 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """What to report on. Days are inclusive, local to the destination; None = all."""
+class ReportQuery:
+    """What to report on. Days are inclusive and local to the destination; None: no limit."""
 
     by: Dimension = Dimension.TOTAL
     shop: str | None = None
@@ -92,42 +92,40 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Rows in the order of their keys; `total` has always exactly one."""
+    """Rows in the order of their keys; a report by `total` has exactly one row."""
 
-    selection: Selection
+    query: ReportQuery
     rows: tuple[Figures, ...]
 
     @property
     def currencies(self) -> tuple[str, ...]:
-        """Every currency that occurs, sorted."""
+        """All currencies of the rows, sorted."""
         return tuple(sorted({currency for row in self.rows for currency in row.item_value}))
 
 
-async def read_report(connection: Connection, selection: Selection) -> Report:
-    """Compute a report: five statements, consistent with each other inside one snapshot.
+async def read_report(connection: Connection, query: ReportQuery) -> Report:
+    """Compute a report with at most four statements, all on one snapshot of the database.
 
-    Takes the caller's connection and opens a read-only transaction on it.
+    Opens a read-only transaction on the caller's connection.
     """
     found: dict[str, Figures] = {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        for records in await _read_counts(connection, selection):
-            _add_counts(found, records, selection.by)
-        if selection.by is not Dimension.CARRIER:
-            rows = await connection.fetch(SQL["read_item_values"], *selection.arguments())
+        for records in await _read_counts(connection, query):
+            _add_counts(found, records, query.by)
+        if query.by is not Dimension.CARRIER:
+            rows = await connection.fetch(SQL["read_item_values"], *query.arguments())
             _add_values(found, rows)
-    if selection.by is Dimension.TOTAL:
+    if query.by is Dimension.TOTAL:
         found.setdefault("total", Figures(key="total"))
-    return Report(selection, tuple(found[key] for key in sorted(found)))
+    return Report(query, tuple(found[key] for key in sorted(found)))
 
 
-async def _read_counts(connection: Connection, selection: Selection) -> list[list[Record]]:
+async def _read_counts(connection: Connection, query: ReportQuery) -> list[list[Record]]:
     of_orders = (
-        "read_order_figures_by_carrier"
-        if selection.by is Dimension.CARRIER
-        else "read_order_figures"
+        "read_order_figures_by_carrier" if query.by is Dimension.CARRIER else "read_order_figures"
     )
     names = (of_orders, "read_parcel_figures", "read_claim_figures")
-    return [await connection.fetch(SQL[name], *selection.arguments()) for name in names]
+    return [await connection.fetch(SQL[name], *query.arguments()) for name in names]
 
 
 def _add_counts(found: dict[str, Figures], records: Sequence[Record], by: Dimension) -> None:
@@ -138,7 +136,7 @@ def _add_counts(found: dict[str, Figures], records: Sequence[Record], by: Dimens
 
 
 def _empty_row(key: str, by: Dimension) -> Figures:
-    """A carrier has no part in what happens to an order before its parcels have numbers."""
+    """A row without counts. By carrier, figures of orders that may have no parcel yet are None."""
     if by is not Dimension.CARRIER:
         return Figures(key=key)
     return Figures(
@@ -157,10 +155,10 @@ def _add_values(found: dict[str, Figures], records: Sequence[Record]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Spreads come as arrays, and empty ones as null or {null, null}; the rest stays as it is."""
+    """A column's value. Percentiles come as arrays, or as null or {null, null} where empty."""
     if isinstance(value, list):
-        return Spread(*(None if seconds is None else round(seconds) for seconds in value))
-    return Spread() if value is None else value
+        return Percentiles(*(None if seconds is None else round(seconds) for seconds in value))
+    return Percentiles() if value is None else value
 
 
 def _ratio(part: int, whole: int) -> Decimal | None:

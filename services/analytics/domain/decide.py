@@ -1,7 +1,7 @@
-"""Fold news into facts: the newest wins, so that order and repetition of events do not matter.
+"""Which facts a batch of events leads to: the newest of each order, parcel and claim.
 
-Nothing is counted here. Counters would count a redelivered event twice; figures are made from
-facts when they are asked for.
+The result does not depend on the order or repetition of the events. Nothing is counted here,
+because a counter would count a redelivered event twice: the report computes figures from facts.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from services.analytics.domain.facts import (
+    ClaimEventFacts,
     ClaimFact,
-    ClaimNews,
-    News,
+    EventFacts,
     OrderFact,
     ParcelFact,
     Uuid,
@@ -25,10 +25,10 @@ Fact = TypeVar("Fact", ParcelFact, ClaimFact)
 
 
 class Facts(Struct, frozen=True):
-    """Facts by id, and per order the version of the newest event that listed all its parcels.
+    """Facts by id, and for each order the version of the newest event that listed all its parcels.
 
-    A parcel older than that version is gone from its order (its number moved to another order,
-    or a draft was dropped).
+    A parcel older than that version no longer belongs to its order: its number moved to another
+    order, or a draft was dropped.
     """
 
     orders: dict[Uuid, OrderFact] = field(default_factory=dict)
@@ -37,27 +37,30 @@ class Facts(Struct, frozen=True):
     claims: dict[Uuid, ClaimFact] = field(default_factory=dict)
 
 
-def fold(news: Iterable[News]) -> Facts:
-    """The facts that a set of news adds up to; the same for any order and repetition of it."""
+def newest_facts(events: Iterable[EventFacts]) -> Facts:
+    """The newest facts of a set of events; the same for any order and repetition of the events."""
     facts = Facts()
-    for piece in news:
-        if isinstance(piece, ClaimNews):
-            _keep_newest(facts.claims, piece.claim.claim_id, piece.claim)
+    for event in events:
+        if isinstance(event, ClaimEventFacts):
+            _keep_newest(facts.claims, event.claim.claim_id, event.claim)
             continue
-        order = piece.order
+        order = event.order
         _keep_order(facts.orders, order)
-        for parcel in piece.parcels:
+        for parcel in event.parcels:
             _keep_newest(facts.parcels, parcel.shipment_id, parcel)
-        for claim in piece.claims:
+        for claim in event.claims:
             _keep_newest(facts.claims, claim.claim_id, claim)
-        if piece.is_complete:
+        if event.is_complete:
             known = facts.complete_versions.get(order.order_id, 0)
             facts.complete_versions[order.order_id] = max(known, order.version)
     return _without_vanished(facts)
 
 
 def merge(stored: Facts, fresh: Facts) -> Facts:
-    """Both together. Commutative, associative and idempotent; what the upserts do in SQL."""
+    """The newest of two sets of facts. Commutative, associative and idempotent.
+
+    The statements of `store.save` do the same in SQL.
+    """
     merged = Facts(
         dict(stored.orders),
         dict(stored.complete_versions),
@@ -77,7 +80,7 @@ def merge(stored: Facts, fresh: Facts) -> Facts:
 
 
 def _keep_order(known: dict[Uuid, OrderFact], fact: OrderFact) -> None:
-    """The newest of all members but the value of the items: of it, the newest that was told."""
+    """Keep the newest fact, with the item value of the newest event that had one."""
     present = known.get(fact.order_id, fact)
     newest = fact if fact.version > present.version else present
     valued = fact if fact.value_version > present.value_version else present

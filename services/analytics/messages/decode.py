@@ -1,4 +1,4 @@
-"""Events of the contract as news for the facts."""
+"""From events of the contract to facts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from schemas.context import Claim, Order, Tracking
 from schemas.events import ClaimEvent, ClaimEventData, Event
 from schemas.topics import CLAIMS_EVENTS
 from services.analytics.domain.facts import (
+    ClaimEventFacts,
     ClaimFact,
-    ClaimNews,
-    News,
+    EventFacts,
+    OrderEventFacts,
     OrderFact,
-    OrderNews,
     ParcelFact,
     day_of,
     judge_on_time,
@@ -31,7 +31,7 @@ from services.runtime.messages.records import (
 )
 from services.runtime.twins import Reader
 
-CURRENCY_DEFAULT = "EUR"  # Karla's, where an order names none (domain reference 2.1).
+CURRENCY_DEFAULT = "EUR"  # Of an order that names no currency; Karla's default.
 YEARS = range(1900, 2200)
 VERSION_MAX = 2**62
 PARCELS_MAX = 1_000_000
@@ -43,25 +43,25 @@ _EVENT = Reader(Event)
 _CLAIM_EVENT = Reader(ClaimEvent)
 
 READERS: Mapping[str, Reader[Any]] = {"event": _EVENT, "claim_event": _CLAIM_EVENT}
-"""What reads the events of the orders service, all alike, and those of claims."""
+"""One reader for all events of the orders service, one for the events of the claims service."""
 
 
-def read_news(original: Original) -> News | None:
-    """What a record of one of the event topics says; None when its order was cut for size.
+def read_facts(original: Original) -> EventFacts | None:
+    """The facts in an event record; None when its order was cut for size.
 
-    The type of an event plays no part: each carries the state after it, so that types of later
-    versions are understood as well.
+    The type of an event does not matter: each event holds the state after it, so events of types
+    that later versions add are read as well.
 
     Raises:
-        Malformed: not an event of the contract, or a value that no fact can hold.
+        Malformed: the record is not an event of the contract, or has a value no fact can hold.
     """
     body = read_message(original).body
     if original.coordinates.topic == CLAIMS_EVENTS:
-        return _claim_news(_CLAIM_EVENT.read(body))
-    return _order_news(_EVENT.read(body))
+        return _claim_event(_CLAIM_EVENT.read(body))
+    return _order_event(_EVENT.read(body))
 
 
-def _order_news(event: Event) -> OrderNews | None:
+def _order_event(event: Event) -> OrderEventFacts | None:
     order = event.context.order
     if order is None:
         if event.context_truncated:
@@ -76,11 +76,11 @@ def _order_news(event: Event) -> OrderNews | None:
         if not tracking.draft and tracking.tracking_number
     )
     is_complete = not event.context_truncated or len(listed) >= fact.expected_parcels
-    return OrderNews(fact, parcels, is_complete, _claims_in_snapshot(event))
+    return OrderEventFacts(fact, parcels, is_complete, _claims_in_snapshot(event))
 
 
 def _listed_parcels(event: Event, order: Order) -> Mapping[Any, Tracking]:
-    """The order's summary of its parcels, each replaced by the fuller form where it was not cut."""
+    """The parcels by id: in full where the context has them, else as the order summarises them."""
     summaries = {tracking.shipment_id: tracking for tracking in order.trackings}
     return {**summaries, **{shipment.shipment_id: shipment for shipment in event.context.shipments}}
 
@@ -107,7 +107,7 @@ def _order_fact(event: Event, order: Order, version: int) -> OrderFact:
         zone=zone,
         currency=order.currency or CURRENCY_DEFAULT,
         item_value=_item_value(order),
-        value_version=version if _tells_value(event, order) else 0,
+        value_version=version if _has_value(event, order) else 0,
         expected_parcels=_parcel_count(order.expected_number_of_shipments),
     )
 
@@ -137,35 +137,35 @@ def _parcel_fact(order: OrderFact, tracking: Tracking, pointer: str) -> ParcelFa
 
 
 def _is_return(tracking: Tracking) -> bool:
-    """A parcel that started at the customer; one that went there first and came back is none."""
-    leg: int | None = getattr(tracking, "leg", None)  # A summary tells none.
+    """Whether the parcel started at the customer; not if it was sent there first and came back."""
+    leg: int | None = getattr(tracking, "leg", None)  # A summary has none.
     has_gone_out = tracking.delivered_at is not None or (leg or 1) > 1
     return tracking.direction == "customer_merchant" and not has_gone_out
 
 
 def _attempts(tracking: Tracking) -> int:
-    attempts: int | None = getattr(tracking, "attempts", None)  # A summary tells none.
+    attempts: int | None = getattr(tracking, "attempts", None)  # A summary has none.
     return min(max(attempts or 0, 0), PARCELS_MAX)
 
 
 def _claims_in_snapshot(event: Event) -> tuple[ClaimFact, ...]:
-    """A snapshot holds what the last event of each claim told; in other events there is less."""
+    """The claims of a snapshot, which holds the data of each claim's last event; else none."""
     return tuple(
-        _told_claim(event, claim, f"/context/claims/{index}")
+        _snapshot_claim(event, claim, f"/context/claims/{index}")
         for index, claim in enumerate(event.context.claims)
         if claim.event_data is not None
     )
 
 
-def _told_claim(event: Event, claim: Claim, pointer: str) -> ClaimFact:
+def _snapshot_claim(event: Event, claim: Claim, pointer: str) -> ClaimFact:
     version = _version(f"{pointer}/sequence", claim.sequence)
     data = validate(ClaimEventData, claim.event_data, f"{pointer}/event_data")
     return _claim_fact(event, data, version, f"{pointer}/event_data")
 
 
-def _claim_news(event: ClaimEvent) -> ClaimNews:
+def _claim_event(event: ClaimEvent) -> ClaimEventFacts:
     version = _version("/sequence", event.sequence)
-    return ClaimNews(_claim_fact(event, event.event_data, version, "/event_data"))
+    return ClaimEventFacts(_claim_fact(event, event.event_data, version, "/event_data"))
 
 
 def _claim_fact(event: Event, data: ClaimEventData, version: int, pointer: str) -> ClaimFact:
@@ -189,7 +189,7 @@ def _claim_fact(event: Event, data: ClaimEventData, version: int, pointer: str) 
 
 
 def _destination(order: Order | None) -> tuple[Zone, str | None]:
-    """Zone and country of the delivery address; the country's code may stand in either field."""
+    """Zone and country of the delivery address; shops put the country code into either field."""
     address = (order.address if order else None) or {}
     country = _text(address, "country_code") or _text(address, "country") or ""
     code = country.strip().upper()
@@ -202,8 +202,8 @@ def _text(address: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _tells_value(event: Event, order: Order) -> bool:
-    """Not when the lines were cut for size and the shop gave no sub-total."""
+def _has_value(event: Event, order: Order) -> bool:
+    """Whether the event has what the items are worth: not if its lines were cut for size."""
     is_cut = event.context_truncated and not order.products
     return order.sub_total_price is not None or not is_cut
 
@@ -216,7 +216,7 @@ def _item_value(order: Order) -> Decimal | None:
             return None
         if value.is_finite() and abs(value) < MONEY_MAX:
             return value.quantize(MONEY_STEP)
-    except ArithmeticError:  # So large that even comparing it raises.
+    except ArithmeticError:  # Raised by a number too large to compare.
         pass
     raise _out_of_bounds("/context/order", f"items must be worth less than {MONEY_MAX:f}")
 
@@ -227,7 +227,7 @@ def _quantity(line: Mapping[str, Any]) -> int:
 
 
 def _price(line: Mapping[str, Any]) -> Decimal | None:
-    """A line's unit price; events write money as text, but a number is as clear."""
+    """A line's unit price. The contract writes money as text; a JSON number is accepted too."""
     price = line.get("price")
     if not isinstance(price, str | int | Decimal) or isinstance(price, bool):
         return None
@@ -245,7 +245,7 @@ def _check_instants(pointer: str, *instants: datetime | None) -> None:
 
 def _version(pointer: str, version: int | None) -> int:
     if version is None or not 0 < version <= VERSION_MAX:
-        raise _out_of_bounds(pointer, "must be a number from 1: it tells newer from older")
+        raise _out_of_bounds(pointer, "must be a number from 1: newer and older are known by it")
     return version
 
 

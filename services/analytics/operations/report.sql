@@ -1,11 +1,11 @@
--- Figures made of facts. In all of them:
--- $1 dimension: total, day, carrier or country. $2 shop, or null for all. $3, $4 first and last day,
--- or null: a thing counts on the day it happened, local to the destination. An order counts on the
--- day it was placed, a parcel on those of its hand-over and delivery, a claim on that of its opening.
+-- Figures computed from facts. Parameters of all statements:
+-- $1 dimension: total, day, carrier or country. $2 shop, or null for all. $3, $4 first and last
+-- day, or null for no limit. Days are local to the destination: an order counts on the day it was
+-- placed, a parcel on the days of its hand-over and its delivery, a claim on the day it was opened.
 
 -- name: read_order_figures
--- Orders, expected parcels, cancellations and late orders (one late parcel makes an order late, on
--- the day of the first). Not for the dimension carrier.
+-- Orders, expected parcels, cancellations and late orders. An order with a late parcel is late, on
+-- the day of its first late delivery. Not for the dimension carrier.
 WITH late AS (
     SELECT order_id, min(delivered_on) AS day
       FROM parcel_fact
@@ -44,7 +44,7 @@ SELECT CASE $1 WHEN 'day' THEN to_char(day, 'YYYY-MM-DD')
 
 -- name: read_order_figures_by_carrier
 -- Orders with a parcel of the carrier, and orders with a late one. An order with parcels of two
--- carriers counts for both. $1 is ignored: it is there so that all statements take the same.
+-- carriers counts for both. $1 is ignored; it is there so that all statements take the same values.
 WITH happening AS (
     SELECT DISTINCT order_id, carrier, order_fact.placed_on AS day, 1 AS placed, 0 AS late
       FROM parcel_fact JOIN order_fact USING (order_id)
@@ -67,9 +67,8 @@ SELECT coalesce(carrier, 'unknown') AS key,
  GROUP BY 1;
 
 -- name: read_parcel_figures
--- Parcels handed over and delivered, deliveries against the promised day, and the times between,
--- in seconds, as {p50, p95}. A time that runs backwards (a carrier's clock) is left out of its
--- spread.
+-- Parcels handed over and delivered, deliveries compared with the promised day, and the durations
+-- between, in seconds, as {p50, p95}. Negative durations (a carrier's clock is wrong) are left out.
 WITH happening AS (
     SELECT shop, carrier, country, handed_over_on AS day, true AS is_hand_over, on_time,
            extract(epoch FROM handed_over_at - placed_at)::float8 AS placed_to_shipped,
@@ -107,7 +106,8 @@ SELECT CASE $1 WHEN 'day' THEN to_char(day, 'YYYY-MM-DD')
  GROUP BY 1;
 
 -- name: read_item_values
--- Value of the items ordered, per currency, of orders whose prices are known. Not for carrier.
+-- Value of the items ordered, by currency, of orders whose prices are known. Not for the dimension
+-- carrier.
 SELECT CASE $1 WHEN 'day' THEN to_char(placed_on, 'YYYY-MM-DD')
                WHEN 'country' THEN coalesce(country, 'unknown')
                ELSE 'total' END AS key,
@@ -122,7 +122,7 @@ SELECT CASE $1 WHEN 'day' THEN to_char(placed_on, 'YYYY-MM-DD')
  ORDER BY 1, 2;
 
 -- name: read_claim_figures
--- Claims opened, and those of them withdrawn. The carrier is that of the claimed parcel.
+-- Claims opened, and how many of them were withdrawn. The carrier is that of the claimed parcel.
 SELECT CASE $1 WHEN 'day' THEN to_char(opened_on, 'YYYY-MM-DD')
                WHEN 'carrier' THEN coalesce(parcel_fact.carrier, 'unknown')
                WHEN 'country' THEN coalesce(order_fact.country, claim_fact.country, 'unknown')
