@@ -37,7 +37,7 @@ def flaws_in(service: str, original: Original, index: int, now: datetime) -> lis
 
 def _refusals(service: str, original: Original, index: int, now: datetime) -> list[Rejection]:
     if service == "claims":
-        return intake.read(Batch((original,), now)).refused
+        return intake.read_batch(Batch((original,), now)).refused
     if service == "analytics":
         return read_batch(Batch((original,), now)).refused
     entries = decode.read(original, now, None if index == WHOLE else index)

@@ -14,7 +14,7 @@ from services.runtime.batch.items import (
     ItemRef,
     Kind,
 )
-from services.runtime.messages.records import Malformed, Original, readable_envelope
+from services.runtime.messages.records import Malformed, Original
 from services.runtime.rejections import Rejection
 
 
@@ -53,9 +53,7 @@ def read_batch(batch: Batch) -> Intake:
     intake = Intake()
     for row in batch.retried:
         if row.position in batch.dismissed:
-            end = batch.dismissed[row.position]
-            envelope = readable_envelope(row.original)
-            intake.refused.append(Rejection(row.original, 0, envelope, end.reason, end.detail))
+            intake.refused.append(Rejection.of_dismissed(row, batch.dismissed[row.position]))
         else:
             _read(intake, batch, row.original, row.index)
     for record in batch.records:
@@ -71,8 +69,6 @@ def _read(intake: Intake, batch: Batch, record: Original, index: int) -> None:
     try:
         intake.events.append(ReadEvent(record, read_facts(record)))
     except Malformed as error:
-        envelope = readable_envelope(record)
-        refusal = Rejection(record, 0, envelope, error.reason, error.detail, error.errors)
-        intake.refused.append(refusal)
+        intake.refused.append(Rejection.of_malformed(record, error))
     except Exception as error:
         raise ItemFailed(ref, Kind.READING) from error

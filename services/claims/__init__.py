@@ -1,1 +1,1 @@
-"""Claims: what customers have to say about their parcels, decided against a copy of the orders."""
+"""The claims service: customers' claims about parcels, decided on copies of the orders."""

@@ -1,4 +1,4 @@
-"""One batch of the claims service: decode, lock and read, decide, write; and the sweep."""
+"""One batch of the claims service (decode, lock and read, decide, write), and the expiry sweep."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from schemas.topics import CLAIMS_COMMANDS
 from services.claims import store
 from services.claims.domain.decision import ClaimEvent, Outcome
 from services.claims.domain.references import ORDER, ids_in
-from services.claims.intake import Intake, read
+from services.claims.intake import Intake, read_batch
 from services.claims.loading import load
 from services.claims.messages.decode import READERS
-from services.claims.messages.encode import SOURCE, Surroundings, outgoing_event
+from services.claims.messages.encode import SOURCE, EventContext, outgoing_event
 from services.claims.unit_of_work import Decided, UnitOfWork
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
@@ -27,7 +27,7 @@ from services.runtime.batch.items import WHOLE, ItemFailed, ItemRef, Kind, Parke
 from services.runtime.config.settings import Settings
 from services.runtime.config.source_lists import allowed_sources_of
 from services.runtime.messages.records import FieldError
-from services.runtime.observability import item_log as telling
+from services.runtime.observability import item_log
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.outbox import Outbox, Outgoing
 from services.runtime.parking.queue import Queue
@@ -40,13 +40,13 @@ from services.runtime.waiting.store import Waiting
 SERVICE = "claims"
 SWEEP_ITEMS = 500
 
-_LOGGED = {Outcome.REJECTED: telling.REJECTED, Outcome.WAITING: telling.WAITS}
+_LOGGED = {Outcome.REJECTED: item_log.REJECTED, Outcome.WAITING: item_log.WAITS}
 
 log = structlog.get_logger(__name__)
 
 
 class ClaimBatches:
-    """Applies batches and sweeps; holds only what is the same for all of them."""
+    """Applies batches and runs sweeps; keeps no state between them."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._event_bytes_max = settings.max_event_bytes
@@ -57,34 +57,33 @@ class ClaimBatches:
         self._metrics = metrics
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
-        """Take in the news of orders and decide every command, in the caller's transaction."""
-        for part in _parts(batch):
+        """Save the orders in events and decide every command, in the caller's transaction."""
+        for part in _split(batch):
             started = time.perf_counter()
-            intake = read(part, self._senders)
+            intake = read_batch(part, self._senders)
             count_decoded(READERS, self._metrics, SERVICE)
             self._observe("decode", started)
-            await self._work(connection, intake, part)
+            await self._process(connection, intake, part)
             if not part.is_trial:
-                self._count_news(intake)
+                self._count_events(intake)
 
     async def sweep(self, connection: Connection, batch: Batch) -> int:
-        """Refuse what has waited too long in business time; returns how many items ended.
+        """Reject items that have waited too long in business time; returns how many items ended.
 
-        It goes the way of a batch, so that it locks in the same sequence and decides once more:
-        an item is refused for the reason it waited, as things stand now.
+        A sweep takes the same steps as a batch, so it locks in the same sequence. Each item is
+        decided once more and rejected for the reason it still waits.
         """
         keys = await store.find_expired(connection, batch.now, SWEEP_ITEMS)
         if not keys:
             return 0
-        unit = await self._work(
-            connection, Intake(revisited=keys, known_failures=batch.known_failures), batch
-        )
-        await store.forget_orders(connection, ids_in(keys, ORDER))
-        await store.forget_anchors(connection, keys)
+        intake = Intake(expired_keys=keys, known_failures=batch.known_failures)
+        unit = await self._process(connection, intake, batch)
+        await store.delete_unseen_orders(connection, ids_in(keys, ORDER))
+        await store.delete_unused_anchors(connection, keys)
         ended = sum(each.decision.outcome is not Outcome.WAITING for each in unit.decided)
         return ended + len(unit.gate.newly_parked)
 
-    async def _work(self, connection: Connection, intake: Intake, batch: Batch) -> UnitOfWork:
+    async def _process(self, connection: Connection, intake: Intake, batch: Batch) -> UnitOfWork:
         started = time.perf_counter()
         open_gate = partial(self._queue.open_gate, connection, batch)
         loaded = await load(connection, intake, open_gate)
@@ -105,24 +104,24 @@ class ClaimBatches:
         self,
         connection: Connection,
         unit: UnitOfWork,
-        malformed: Sequence[Rejection],
+        refused: Sequence[Rejection],
         batch: Batch,
     ) -> None:
         await store.save_sequences(connection, unit.sequences)
         await store.save_claims(connection, unit.claims.values())
         await self._write_waiting(connection, unit)
-        await store.forget_anchors(connection, unit.loaded.claim_keys)
-        refused = [
-            *malformed,
+        await store.delete_unused_anchors(connection, unit.loaded.claim_keys)
+        rejected = [
+            *refused,
             *(_rejection(d) for d in unit.decided if d.decision.outcome is Outcome.REJECTED),
         ]
-        told = await rejections.save(connection, refused, source=SOURCE, now=unit.now)
-        records = [*self._events(unit), *told]
+        rejected_records = await rejections.save(connection, rejected, source=SOURCE, now=unit.now)
+        records = [*self._events(unit), *rejected_records]
         await self._outbox.append(connection, records, caused_at=batch.caused_at, step=batch.step)
         await self._queue.save(connection, batch, unit.gate)
 
     async def _write_waiting(self, connection: Connection, unit: UnitOfWork) -> None:
-        """Items that ended wait no longer; those that now wait for something else are moved."""
+        """Delete the waiting rows of items that ended, and store the items that now wait."""
         ended, kept = list(unit.loaded.ended), []
         for each in unit.decided:
             task, waits_for = each.task, each.decision.waits_for
@@ -141,7 +140,7 @@ class ClaimBatches:
         """Events in the order they were decided.
 
         Raises:
-            ItemFailed: what was decided of an item cannot be written down.
+            ItemFailed: the event of an item cannot be encoded.
         """
         return [
             self._event(unit, each, event)
@@ -154,7 +153,7 @@ class ClaimBatches:
         try:
             return outgoing_event(
                 event,
-                Surroundings(unit.loaded.contexts[event.claim.order_id], each.claims),
+                EventContext(unit.loaded.documents[event.claim.order_id], each.claims),
                 (task.original, task.envelope),
                 now=unit.now,
                 bytes_max=self._event_bytes_max,
@@ -162,33 +161,33 @@ class ClaimBatches:
         except Exception as error:
             raise ItemFailed(ItemRef(task.original.coordinates, 0), Kind.ENCODING) from error
 
-    # What operators see.
+    # Metrics and logs.
 
     def _observe(self, stage: str, started: float) -> float:
         now = time.perf_counter()
         self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(now - started)
         return now
 
-    def _count_news(self, intake: Intake) -> None:
-        """Events of orders have no outcome of their own but that they were taken in."""
+    def _count_events(self, intake: Intake) -> None:
+        """Count events of orders as applied; they have no other outcome."""
         topics = Counter(event.original.coordinates.topic for event in intake.events)
-        topics.update(ref.at.topic for ref in intake.without_news)
+        topics.update(ref.at.topic for ref in intake.empty_events)
         for topic, count in topics.items():
             self._metrics.items_total.labels(SERVICE, topic, "applied", "").inc(count)
 
-    def _count(self, unit: UnitOfWork, malformed: Sequence[Rejection]) -> None:
+    def _count(self, unit: UnitOfWork, refused: Sequence[Rejection]) -> None:
         for each in unit.decided:
             decision, topic = each.decision, each.task.original.coordinates.topic
             if decision.outcome is Outcome.WAITING and each.task.waits_for:
-                continue  # Counted when it began to wait.
+                continue  # It still waits and was counted when it began to.
             reason = decision.reason or ""
             self._metrics.items_total.labels(SERVICE, topic, decision.outcome, reason).inc()
             self._log(unit, each)
-        for refused in malformed:
-            item = (refused.original, refused.envelope, refused.index)
-            telling.tell(telling.REJECTED, item, service=SERVICE, reason=refused.reason)
-            topic = refused.original.coordinates.topic
-            self._metrics.items_total.labels(SERVICE, topic, "rejected", refused.reason).inc()
+        for refusal in refused:
+            item = (refusal.original, refusal.envelope, refusal.index)
+            item_log.tell(item_log.REJECTED, item, service=SERVICE, reason=refusal.reason)
+            topic = refusal.original.coordinates.topic
+            self._metrics.items_total.labels(SERVICE, topic, "rejected", refusal.reason).inc()
 
     def _log(self, unit: UnitOfWork, each: Decided) -> None:
         decision, task = each.decision, each.task
@@ -196,7 +195,7 @@ class ClaimBatches:
         if decision.outcome in _LOGGED:
             item = (task.original, task.envelope, 0)
             event = _LOGGED[decision.outcome]
-            telling.tell(event, item, service=SERVICE, reason=reason, order_id=order)
+            item_log.tell(event, item, service=SERVICE, reason=reason, order_id=order)
         elif decision.outcome is Outcome.NO_CHANGE and decision.detail:
             log.info(
                 "claim_command_changed_nothing",
@@ -207,23 +206,25 @@ class ClaimBatches:
             )
 
 
-def _parts(batch: Batch) -> Iterator[Batch]:
-    """News are written before commands are decided: retried rows of one kind at a time, so that
-    they keep their order, and each record that was parked unread alone.
+def _split(batch: Batch) -> Iterator[Batch]:
+    """Split a batch, because its events are written before its commands are decided.
+
+    Retried rows keep their order: each part has consecutive rows of one kind, or one record that
+    was parked as a whole.
     """
-    for _, rows in groupby(batch.retried, _work_of):
+    for _, rows in groupby(batch.retried, _group_key):
         yield replace(batch, records=(), retried=tuple(rows))
     if batch.records or not batch.retried:
         yield replace(batch, retried=())
 
 
-def _work_of(row: Parked) -> tuple[bool, object]:
+def _group_key(row: Parked) -> tuple[bool, object]:
     is_command = row.original.coordinates.topic == CLAIMS_COMMANDS
     return is_command, row.position if row.index == WHOLE else None
 
 
 def _rejection(each: Decided) -> Rejection:
-    """A refusal by a rule, as its sender is told."""
+    """The rejection of a command that was decided."""
     decision, task = each.decision, each.task
     detail = decision.detail or ""
     errors = (FieldError(decision.pointer, detail),)

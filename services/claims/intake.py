@@ -10,18 +10,16 @@ from schemas.envelope import CloudEvent
 from schemas.topics import CLAIMS_COMMANDS
 from services.claims.domain.commands import Command, OpenClaim
 from services.claims.domain.ids import Uuid
-from services.claims.domain.order_copy import newest
-from services.claims.messages.decode import OrderNews, read_command, read_news
-from services.claims.messages.snapshots import ToldClaim
+from services.claims.domain.order_copy import newest_copies
+from services.claims.messages.decode import ReceivedOrder, read_command, read_order
+from services.claims.messages.snapshots import SnapshotClaim
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import (
     WHOLE,
-    Dismissal,
     Failure,
     ItemFailed,
     ItemRef,
     Kind,
-    Parked,
 )
 from services.runtime.config.allowed_sources import (
     ANYBODY,
@@ -33,7 +31,6 @@ from services.runtime.messages.records import (
     FieldError,
     Malformed,
     Original,
-    readable_envelope,
 )
 from services.runtime.rejections import Rejection
 from services.runtime.waiting.store import Waiting
@@ -53,10 +50,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
-    """One event of an order, read."""
+    """One event of the orders service that was read."""
 
     original: Original
-    news: OrderNews
+    received: ReceivedOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,60 +73,61 @@ class Intake:
     events: list[OrderEvent] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
     refused: list[Rejection] = field(default_factory=list)
-    revisited: set[str] = field(default_factory=set)
-    """Keys whose waiting items are decided again without news: their time may be over."""
+    expired_keys: set[str] = field(default_factory=set)
+    """Keys whose waiting items are decided once more because the time of some is over."""
     unread: list[UnreadItem] = field(default_factory=list)
     known_failures: Mapping[ItemRef, Failure] = field(default_factory=dict)
-    without_news: list[ItemRef] = field(default_factory=list)
-    """Records that were read and say nothing that this service keeps."""
+    empty_events: list[ItemRef] = field(default_factory=list)
+    """Events that were read and whose order was cut for size: nothing of them is kept."""
 
     @property
-    def news(self) -> list[OrderNews]:
-        """What the events say of orders."""
-        return [event.news for event in self.events]
+    def received(self) -> list[ReceivedOrder]:
+        """The orders in the events, in the order the events came."""
+        return [event.received for event in self.events]
 
-    def newest(self) -> dict[Uuid, OrderNews]:
-        """The newest news of each order."""
-        return _newest(self.news)
+    def newest_received(self) -> dict[Uuid, ReceivedOrder]:
+        """The newest version of each order in the events."""
+        return _newest(self.received)
 
-    def snapshot_claims(self) -> dict[Uuid, list[ToldClaim]]:
+    def snapshot_claims(self) -> dict[Uuid, list[SnapshotClaim]]:
         """The claims in snapshots, by order, oldest first."""
-        found: dict[Uuid, list[ToldClaim]] = {}
-        for news in self.news:
-            if news.claims:
-                found.setdefault(news.order.order_id, []).extend(news.claims)
+        found: dict[Uuid, list[SnapshotClaim]] = {}
+        for received in self.received:
+            if received.claims:
+                found.setdefault(received.order.order_id, []).extend(received.claims)
         return {order: sorted(claims, key=_sequence) for order, claims in found.items()}
 
-    def all_claims_told_at(self) -> dict[Uuid, datetime]:
+    def claims_complete_at(self) -> dict[Uuid, datetime]:
         """By order: when the newest event was decided that leaves out no claim of the order."""
         found: dict[Uuid, datetime] = {}
-        for news in self.news:
-            at, order = news.all_claims_told_at, news.order.order_id
+        for received in self.received:
+            at, order = received.claims_complete_at, received.order.order_id
             if at is not None:
                 found[order] = max(at, found.get(order, at))
         return found
 
-    def before_the_cut(self) -> list[OrderNews]:
-        """For orders whose newest news have no lines: the newest news that have them."""
-        cut = {order for order, news in self.newest().items() if news.lines_cut}
-        whole = [n for n in self.news if n.order.order_id in cut and not n.lines_cut]
-        return list(_newest(whole).values())
+    def newest_with_lines(self) -> list[ReceivedOrder]:
+        """For each order whose newest version has its lines cut: the newest version with lines."""
+        cut = {order for order, newest in self.newest_received().items() if newest.lines_cut}
+        whole = [each for each in self.received if each.order.order_id in cut]
+        return list(_newest([each for each in whole if not each.lines_cut]).values())
 
 
-def _sequence(claim: ToldClaim) -> int:
+def _sequence(claim: SnapshotClaim) -> int:
     return claim.sequence
 
 
-def _newest(events: Sequence[OrderNews]) -> dict[Uuid, OrderNews]:
-    versions = newest(news.order for news in events)
+def _newest(received: Sequence[ReceivedOrder]) -> dict[Uuid, ReceivedOrder]:
+    copies = newest_copies(each.order for each in received)
     return {
-        news.order.order_id: news for news in events if news.order is versions[news.order.order_id]
+        each.order.order_id: each for each in received if each.order is copies[each.order.order_id]
     }
 
 
-def read(batch: Batch, senders: AllowedSources = ANYBODY) -> Intake:
-    """Sort the items of a batch. Refused: malformed records, and commands of senders who may not
-    write for the shop.
+def read_batch(batch: Batch, senders: AllowedSources = ANYBODY) -> Intake:
+    """Sort the items of a batch.
+
+    Malformed records, and commands of sources that may not write for the shop, are refused.
 
     Raises:
         ItemFailed: a record cannot be read for a reason that is not its sender's.
@@ -137,7 +135,7 @@ def read(batch: Batch, senders: AllowedSources = ANYBODY) -> Intake:
     intake = Intake(known_failures=batch.known_failures)
     for row in batch.retried:
         if row.position in batch.dismissed:
-            intake.refused.append(_dismissal(row, batch.dismissed[row.position]))
+            intake.refused.append(Rejection.of_dismissed(row, batch.dismissed[row.position]))
         else:
             _read(intake, row.original, row.index, senders)
     for record in batch.records:
@@ -154,28 +152,17 @@ def _read(intake: Intake, record: Original, index: int, senders: AllowedSources)
         # The sender of an item that was read before was checked then; a whole record's was not.
         _put(intake, record, senders if index == WHOLE else ANYBODY)
     except Malformed as error:
-        intake.refused.append(refusal(record, error))
+        intake.refused.append(Rejection.of_malformed(record, error))
     except Exception as error:
         raise ItemFailed(ref, Kind.READING) from error
 
 
-def _dismissal(row: Parked, end: Dismissal) -> Rejection:
-    envelope = readable_envelope(row.original)
-    return Rejection(row.original, 0, envelope, end.reason, end.detail)
-
-
-def refusal(original: Original, error: Malformed) -> Rejection:
-    """The refusal of a message that cannot be read."""
-    envelope = readable_envelope(original)
-    return Rejection(original, 0, envelope, error.reason, error.detail, error.errors)
-
-
-def waited(row: Waiting) -> Task:
+def waiting_task(row: Waiting) -> Task:
     """The task of a waiting row, to be decided again.
 
     Raises:
-        Malformed: it was readable when it came, but not to this version of the contract.
-        ItemFailed: it cannot be read for a reason that is not its sender's.
+        Malformed: the command does not fit the contract of this version any more.
+        ItemFailed: the command cannot be read for a reason that is not its sender's.
     """
     try:
         envelope, command = read_command(row.original)
@@ -189,21 +176,21 @@ def waited(row: Waiting) -> Task:
 def _put(intake: Intake, record: Original, senders: AllowedSources) -> None:
     if record.coordinates.topic == CLAIMS_COMMANDS:
         envelope, command = read_command(record)
-        _admit(envelope, command, senders)
+        _check_source(envelope, command, senders)
         intake.tasks.append(Task(record, envelope, command))
         return
-    news = read_news(record)
-    if news:
-        intake.events.append(OrderEvent(record, news))
+    received = read_order(record)
+    if received:
+        intake.events.append(OrderEvent(record, received))
     else:
-        intake.without_news.append(ItemRef(record.coordinates, 0))
+        intake.empty_events.append(ItemRef(record.coordinates, 0))
 
 
-def _admit(envelope: CloudEvent, command: Command, senders: AllowedSources) -> None:
-    """Check the sender before anything is locked, so that a refused command touches nothing.
+def _check_source(envelope: CloudEvent, command: Command, senders: AllowedSources) -> None:
+    """Check the source before anything is locked, so that a refused command locks nothing.
 
     Raises:
-        Malformed: the sender may not write for the shop.
+        Malformed: the source may not write for the shop.
     """
     shop = command.order.shop if isinstance(command, OpenClaim) else command.shop
     detail = senders.refusal(shop, envelope.source)

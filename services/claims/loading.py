@@ -1,21 +1,19 @@
-"""Lock and read all that a batch touches, in a constant number of statements.
+"""Lock and read all rows that a batch needs, in a constant number of statements.
 
-A claim and its order must never miss each other, whichever transaction comes first. Both sides
-therefore lock the same row before they look at, or write, what waits:
+A claim and its order may arrive in two concurrent transactions. Neither may miss the other, so both
+lock the same row before they read or write waiting items (docs/decisions/0023). That row is:
 
-- An order whose id is known (by number or uuid) is its own anchor: a claim that names it makes the
-  row at version 0 and locks it; the order's event locks it with the upsert that fills it.
-- An external id or order name has a row in `anchor`, made and locked by the transaction that comes
-  first. Once the key is resolved it never changes, so it needs no lock any more.
-- A claim that is updated before it is there has a row in `anchor` too. It is locked by the
-  transaction that opens the claim or takes it out of a snapshot, and by the one that finds it
-  missing and then reads once more. The row goes when nothing waits: after the commit the claim
-  itself is found.
+- for an order whose id is known (by number or uuid), its row in `order_copy`: a claim that names
+  the order inserts it at version 0 and locks it; the order's event locks it by its upsert;
+- for an external id or order name, a row in `anchor`, inserted and locked by the first transaction.
+  A resolved anchor never changes and is not locked again;
+- for a claim that is changed before it exists, a row in `anchor` too, locked by the transaction
+  that opens the claim or reads it from a snapshot, and by the one that finds it missing and then
+  reads once more. It is deleted when nothing waits for it.
 
-So either the order's transaction sees the waiting item (the claim came first and has committed),
-or the claim's transaction sees the order. All take their locks in one sequence: anchors of orders
-by key, orders by id, items that wait for orders, anchors of claims by key, items that wait for
-claims.
+So either the order's transaction sees the waiting item, or the claim's transaction sees the order.
+Locks are always taken in one sequence: anchors of orders by key, orders by id, items that wait for
+orders, anchors of claims by key, items that wait for claims.
 """
 
 from __future__ import annotations
@@ -37,16 +35,16 @@ from services.claims.domain.references import (
     CLAIM,
     ORDER,
     anchor_key,
-    anchors_of,
+    anchor_keys,
     claim_key,
     ids_in,
     known_id,
     order_key,
 )
-from services.claims.intake import Intake, Task, UnreadItem, refusal, waited
-from services.claims.messages.decode import OrderNews
-from services.claims.messages.order_document import order_in
-from services.claims.messages.snapshots import ToldClaim
+from services.claims.intake import Intake, Task, UnreadItem, waiting_task
+from services.claims.messages.decode import ReceivedOrder
+from services.claims.messages.order_document import decode_order
+from services.claims.messages.snapshots import SnapshotClaim
 from services.claims.parking_keys import (
     event_candidate,
     event_keys,
@@ -58,6 +56,7 @@ from services.runtime.batch.items import ItemRef
 from services.runtime.messages.records import Malformed
 from services.runtime.parking.gate import ParkingGate
 from services.runtime.postgres.connections import Connection
+from services.runtime.rejections import Rejection
 from services.runtime.retry import Contended
 from services.runtime.waiting import store as waiting
 from services.runtime.waiting.store import Waiting
@@ -65,26 +64,26 @@ from services.runtime.waiting.store import Waiting
 
 @dataclass(slots=True)
 class Loaded:
-    """All that the decisions of a batch read; every order in it is locked."""
+    """Everything that the decisions of a batch read; all its orders are locked."""
 
     tasks: list[Task]
-    """To decide, in this order: what waited for the batch's orders, then the batch's own."""
-    awaiting: dict[str, list[Task]]
+    """In the order of decision: tasks that waited for the batch's orders, then the batch's own."""
+    waiting_for_claims: dict[str, list[Task]]
     """Tasks that wait for claims that may be opened now, by key, oldest first."""
     gate: ParkingGate = field(init=False)
     states: dict[Uuid, OrderClaims] = field(default_factory=dict)
-    contexts: dict[Uuid, bytes] = field(default_factory=dict)
+    documents: dict[Uuid, bytes] = field(default_factory=dict)
     anchors: dict[str, Uuid] = field(default_factory=dict)
     owners: dict[Uuid, Uuid] = field(default_factory=dict)
-    """The order of each claim that was there before the batch."""
+    """The order of each claim that is stored or in a snapshot of the batch."""
     snapshot_claims: dict[Uuid, Claim] = field(default_factory=dict)
-    """Claims in a snapshot that are newer than what is stored: to be written."""
+    """Claims in a snapshot that are newer than the stored ones: to be written."""
     sequences: dict[Uuid, int] = field(default_factory=dict)
-    """The number of the last event of their orders."""
+    """The number of the last event of the orders of `snapshot_claims`."""
     claim_keys: set[str] = field(default_factory=set)
-    """Locked keys of claims: a transaction that waits for one finds the claim after the commit."""
+    """Locked anchors of claims, deleted at the end of the batch if nothing waits for them."""
     ended: list[Uuid] = field(default_factory=list)
-    """Waiting items that can no longer be read, or are parked: they wait no longer."""
+    """Ids of waiting items that wait no longer: refused as unreadable, or parked."""
     unread: list[UnreadItem] = field(default_factory=list)
 
     def order_of(self, task: Task) -> Uuid | None:
@@ -96,24 +95,19 @@ class Loaded:
             return task.waits_for.removeprefix(ORDER)
         return known_id(command.order) or self.anchors.get(anchor_key(command.order))
 
-    def is_seen(self, order: Uuid) -> bool:
-        """Whether any event of the order was read."""
-        state = self.states.get(order)
-        return state is not None and state.order.is_seen
-
 
 OpenGate = Callable[[Callable[[], Collection[str]]], Awaitable[ParkingGate]]
 
 
 async def load(connection: Connection, intake: Intake, open_gate: OpenGate) -> Loaded:
-    """Lock and read, in the sequence that the module describes.
+    """Lock and read all rows of a batch, in the sequence that the module describes.
 
-    Parked items are read before the orders are locked, because the statement that locks the orders
-    also writes the news. That is early enough: what came before on the same partition is committed,
-    by the fence, and no order is promised between partitions.
+    The gate is opened before the orders are locked, because the statement that locks the orders
+    also writes the received versions. That is early enough: earlier records of the same partition
+    are committed (by the fence), and between partitions no order is promised.
 
     Raises:
-        Contended: a claim appeared between two reads; the batch must be read again.
+        Contended: a claim was opened between two reads; the batch must be run again.
     """
     loaded = Loaded(list(intake.tasks), {}, unread=list(intake.unread))
     resolved = await _lock_anchors(connection, intake, loaded)
@@ -123,21 +117,23 @@ async def load(connection: Connection, intake: Intake, open_gate: OpenGate) -> L
     renewed = await _lock_orders(connection, intake, loaded)
     appeared = {key for key, order in resolved.items() if order in renewed}
     appeared |= {order_key(order) for order in renewed}
-    await _wake(connection, intake, loaded, appeared | intake.revisited)
+    await _wake(connection, intake, loaded, appeared | intake.expired_keys)
     await _read_states(connection, intake, loaded)
     await _lock_claims(connection, intake, loaded)
     return loaded
 
 
 async def _lock_anchors(connection: Connection, intake: Intake, loaded: Loaded) -> dict[str, Uuid]:
-    """Lock the anchors of orders; returns the orders of those that the news resolve."""
-    resolved = {key: news.order.order_id for news in intake.news for key in anchors_of(news.order)}
+    """Lock the anchors of orders; returns those that the batch's events resolve, with orders."""
+    resolved = {
+        key: each.order.order_id for each in intake.received for key in anchor_keys(each.order)
+    }
     wanted = {
         anchor_key(task.command.order)
         for task in intake.tasks
         if isinstance(task.command, OpenClaim) and known_id(task.command.order) is None
     }
-    wanted |= {key for key in intake.revisited if not key.startswith((ORDER, CLAIM))}
+    wanted |= {key for key in intake.expired_keys if not key.startswith((ORDER, CLAIM))}
     await store.save_anchors(connection, {**dict.fromkeys(wanted), **resolved})
     loaded.anchors = await store.read_anchors(connection, wanted)
     return resolved
@@ -145,13 +141,13 @@ async def _lock_anchors(connection: Connection, intake: Intake, loaded: Loaded) 
 
 async def _find_owners(connection: Connection, intake: Intake, loaded: Loaded) -> None:
     changes = [t.command for t in intake.tasks if not isinstance(t.command, OpenClaim)]
-    asked = {command.claim_id for command in changes} | ids_in(intake.revisited, CLAIM)
+    asked = {command.claim_id for command in changes} | ids_in(intake.expired_keys, CLAIM)
     loaded.owners = await store.find_claims(connection, asked)
 
 
 def _all_keys(intake: Intake, loaded: Loaded) -> set[str]:
     """Every parking key of the items of the batch, and of those that it may wake."""
-    found = set(intake.revisited)
+    found = set(intake.expired_keys)
     found.update(*map(event_keys, intake.events), *map(unread_keys, intake.unread))
     for task in intake.tasks:
         found |= task_keys(task, loaded.order_of(task))
@@ -168,38 +164,38 @@ def _pass_events(intake: Intake, gate: ParkingGate) -> None:
                 turn.done("applied")
                 passed.append(event)
     intake.events = passed
-    for ref in intake.without_news:
+    for ref in intake.empty_events:
         gate.end(ref, "applied")
 
 
 async def _lock_orders(connection: Connection, intake: Intake, loaded: Loaded) -> set[Uuid]:
-    """Make, lock and renew the orders; returns those for which the news are new."""
-    newest = intake.newest()
+    """Insert, lock and update the orders; returns those of which the batch has a newer version."""
+    newest = intake.newest_received()
     touched = {order for task in intake.tasks if (order := loaded.order_of(task))}
     touched |= {*loaded.owners.values(), *loaded.anchors.values()}
-    touched |= ids_in(intake.revisited, ORDER)
-    # Seldom any: news that had lines which the newest news left out come first, to be kept.
-    await store.save_orders(connection, [_row(news) for news in intake.before_the_cut()])
-    told_at = intake.all_claims_told_at()
-    rows = [_row(news, told_at.get(order)) for order, news in newest.items()]
+    touched |= ids_in(intake.expired_keys, ORDER)
+    # Saved first, so that the newest versions keep these lines where their own were cut. Rare.
+    await store.save_orders(connection, [_row(each) for each in intake.newest_with_lines()])
+    complete_at = intake.claims_complete_at()
+    rows = [_row(received, complete_at.get(order)) for order, received in newest.items()]
     rows += [StoredOrder(order) for order in touched - newest.keys()]
     return await store.save_orders(connection, rows) & newest.keys()
 
 
-def _row(news: OrderNews, all_claims_told_at: datetime | None = None) -> StoredOrder:
-    order = news.order
+def _row(received: ReceivedOrder, claims_complete_at: datetime | None = None) -> StoredOrder:
+    order = received.order
     return StoredOrder(
         order.order_id,
         order.shop,
         order.version,
-        news.context,
-        news.lines_cut,
-        all_claims_told_at=all_claims_told_at,
+        received.document,
+        received.lines_cut,
+        claims_complete_at=claims_complete_at,
     )
 
 
 async def _wake(connection: Connection, intake: Intake, loaded: Loaded, keys: set[str]) -> None:
-    """Put the items that waited for the keys before the batch's own tasks."""
+    """Lock the items that wait for the keys and put them before the batch's own tasks."""
     known = {claim_key(claim) for claim in loaded.owners}
     keys = {key for key in keys if not key.startswith(CLAIM) or key in known}
     if not keys:
@@ -208,7 +204,7 @@ async def _wake(connection: Connection, intake: Intake, loaded: Loaded, keys: se
     loaded.anchors |= await store.read_anchors(
         connection, {row.waits_for for row in rows if not row.waits_for.startswith((ORDER, CLAIM))}
     )
-    loaded.tasks[:0] = _tasks(rows, intake, loaded)
+    loaded.tasks[:0] = _waiting_tasks(rows, intake, loaded)
 
 
 async def _lock_claims(connection: Connection, intake: Intake, loaded: Loaded) -> None:
@@ -218,26 +214,29 @@ async def _lock_claims(connection: Connection, intake: Intake, loaded: Loaded) -
         for task in loaded.tasks
         if isinstance(task.command, OpenClaim)
         and (order := loaded.order_of(task))
-        and loaded.is_seen(order)
+        and (state := loaded.states.get(order))
+        and state.order.is_seen
     }
     missing = {
         task.command.claim_id
         for task in loaded.tasks
         if not isinstance(task.command, OpenClaim) and task.command.claim_id not in loaded.owners
     }
-    missing |= ids_in(intake.revisited, CLAIM) - loaded.owners.keys()
+    missing |= ids_in(intake.expired_keys, CLAIM) - loaded.owners.keys()
     in_snapshots = {claim_key(claim) for claim in loaded.snapshot_claims}
     keys = opening | in_snapshots | {claim_key(claim) for claim in missing}
     loaded.claim_keys = keys
-    # Never resolved: a resolved anchor is not locked, and these must be, every time.
+    # Saved without an order: a resolved anchor is not locked, and these must be locked every time.
     await store.save_anchors(connection, dict.fromkeys(keys))
     if await store.find_claims(connection, missing):
         raise Contended("a claim was opened while its update was read")
     if keys:
-        rows = await waiting.lock(connection, opening | in_snapshots | (intake.revisited & keys))
-        for task in _tasks(rows, intake, loaded):
-            loaded.awaiting.setdefault(task.waits_for or "", []).append(task)
-    woken = [task for key in sorted(in_snapshots) for task in loaded.awaiting.pop(key, ())]
+        rows = await waiting.lock(connection, opening | in_snapshots | (intake.expired_keys & keys))
+        for task in _waiting_tasks(rows, intake, loaded):
+            loaded.waiting_for_claims.setdefault(task.waits_for or "", []).append(task)
+    woken = [
+        task for key in sorted(in_snapshots) for task in loaded.waiting_for_claims.pop(key, ())
+    ]
     loaded.tasks[:0] = woken
 
 
@@ -250,52 +249,51 @@ async def _read_states(connection: Connection, intake: Intake, loaded: Loaded) -
     stored = await store.read_orders(connection, orders)
     claims = await store.read_claims(connection, orders)
     for row in stored:
-        known = claims.get(row.order_id, {})
-        loaded.contexts[row.order_id] = row.document or b"{}"
+        loaded.documents[row.order_id] = row.document or b"{}"
         loaded.states[row.order_id] = OrderClaims(
-            order=_copy(row), claims=known, sequence=row.sequence
+            order=_order_copy(row), claims=claims.get(row.order_id, {}), sequence=row.sequence
         )
     for order, in_snapshot in snapshots.items():
-        _take_in(loaded, order, in_snapshot)
+        _add_snapshot_claims(loaded, order, in_snapshot)
 
 
-def _take_in(loaded: Loaded, order: Uuid, in_snapshot: Sequence[ToldClaim]) -> None:
-    """Put claims of a snapshot that are newer than the last known event into the order's state.
+def _add_snapshot_claims(loaded: Loaded, order: Uuid, in_snapshot: Sequence[SnapshotClaim]) -> None:
+    """Add claims of a snapshot that are newer than the last known claim event of the order.
 
-    Not while the order's copy is not whole: a snapshot older than a rebuild may hold claims as they
-    were before their last change, and nothing must be decided on that.
+    Not while the order's copy is incomplete: a snapshot from before a rebuild may hold claims as
+    they were before their last change, and nothing must be decided on those.
     """
     state = loaded.states[order]
-    if not state.order.is_seen:
+    newer = {e.claim.claim_id: e.claim for e in in_snapshot if e.sequence > state.sequence}
+    if not newer or not state.order.is_seen:
         return
-    unknown = {e.claim.claim_id: e.claim for e in in_snapshot if e.sequence > state.sequence}
-    if unknown:
-        sequence = in_snapshot[-1].sequence
-        loaded.snapshot_claims |= unknown
-        loaded.sequences[order] = sequence
-        loaded.owners |= dict.fromkeys(unknown, order)
-        claims = {**state.claims, **unknown}
-        loaded.states[order] = replace(state, claims=claims, sequence=sequence)
+    sequence = in_snapshot[-1].sequence
+    loaded.snapshot_claims |= newer
+    loaded.sequences[order] = sequence
+    loaded.owners |= dict.fromkeys(newer, order)
+    claims = {**state.claims, **newer}
+    loaded.states[order] = replace(state, claims=claims, sequence=sequence)
 
 
-def _copy(row: StoredOrder) -> OrderCopy:
+def _order_copy(row: StoredOrder) -> OrderCopy:
+    """The stored order; one that was not seen while its copy is incomplete (`is_whole`)."""
     if row.document is None or row.shop is None or not row.is_whole:
         return OrderCopy(order_id=row.order_id)
-    return order_in(row.document, row.order_id, row.shop, row.version)
+    return decode_order(row.document, row.order_id, row.shop, row.version)
 
 
-def _tasks(rows: Sequence[Waiting], intake: Intake, loaded: Loaded) -> Collection[Task]:
+def _waiting_tasks(rows: Sequence[Waiting], intake: Intake, loaded: Loaded) -> Collection[Task]:
+    """The tasks of waiting rows; rows that cannot be decided go to `refused` or `unread`."""
     tasks = []
     for row in rows:
         ref = ItemRef(row.original.coordinates, row.index)
-        if ref in intake.known_failures:
-            failure = intake.known_failures[ref]
+        if failure := intake.known_failures.get(ref):
             loaded.unread.append(UnreadItem(row.original, row.index, failure, row.waits_for))
             loaded.ended.append(row.item_id)
             continue
         try:
-            tasks.append(waited(row))
+            tasks.append(waiting_task(row))
         except Malformed as error:
-            intake.refused.append(refusal(row.original, error))
+            intake.refused.append(Rejection.of_malformed(row.original, error))
             loaded.ended.append(row.item_id)
     return tasks

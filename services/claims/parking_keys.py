@@ -11,7 +11,7 @@ from services.claims.domain.ids import Uuid, claim_id, order_id
 from services.claims.domain.references import (
     ORDER,
     anchor_key,
-    anchors_of,
+    anchor_keys,
     claim_key,
     known_id,
     order_key,
@@ -56,8 +56,8 @@ def task_keys(task: Task, order: Uuid | None) -> frozenset[str]:
 
 def event_keys(event: OrderEvent) -> frozenset[str]:
     """The keys of an event: of its order, and of its external id and name."""
-    order = event.news.order
-    return _keys([order.order_id], anchors_of(order))
+    order = event.received.order
+    return _keys([order.order_id], anchor_keys(order))
 
 
 def unread_keys(unread: UnreadItem) -> frozenset[str]:

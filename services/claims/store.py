@@ -1,4 +1,4 @@
-"""Reads and writes of the claims schema. Takes a connection; never begins or commits."""
+"""Reads and writes of the claims schema, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ CLAIM = msgspec.json.Decoder(Claim)
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """A row of order copies. Version 0: only named so far, `shop` and `document` are None."""
+    """A row of `order_copy`. Version 0: named by a command only; no `shop` and `document` yet."""
 
     order_id: Uuid
     shop: str | None = None
     version: int = 0
     document: bytes | None = None
-    """JSON: order, customer and shipments as the event told them (`kept.py`)."""
+    """JSON of order, customer and shipments from the event (`messages.order_document`)."""
     lines_cut: bool = False
-    """To be written: the event left out the order's lines, and those known before still stand."""
+    """Only written: the event left out the order's lines, so the stored lines are kept."""
     sequence: int = 0
     """Number of the order's last event on `claims.events`."""
     is_whole: bool = True
-    """False: claims of the order may be missing, as it is being rebuilt."""
-    all_claims_told_at: datetime | None = None
-    """To be written: when an event was decided that leaves out no claim of the order."""
+    """False: claims of the order may be missing, because the tables are being rebuilt."""
+    claims_complete_at: datetime | None = None
+    """Only written: when an event was decided that leaves out no claim of the order."""
 
 
-async def save_anchors(connection: Connection, names: Mapping[str, Uuid | None]) -> None:
-    """Make and lock the names, resolving those whose order is known."""
-    if names:
-        await connection.execute(SQL["save_anchors"], list(names), list(names.values()))
+async def save_anchors(connection: Connection, keys: Mapping[str, Uuid | None]) -> None:
+    """Insert and lock the anchors, and set the orders of those whose order is known."""
+    if keys:
+        await connection.execute(SQL["save_anchors"], list(keys), list(keys.values()))
 
 
-async def read_anchors(connection: Connection, names: Collection[str]) -> dict[str, Uuid]:
-    """The orders behind those of the names that are resolved."""
-    if not names:
+async def read_anchors(connection: Connection, keys: Collection[str]) -> dict[str, Uuid]:
+    """The orders of those anchors that are resolved, by key."""
+    if not keys:
         return {}
-    rows = await connection.fetch(SQL["read_anchors"], list(names))
+    rows = await connection.fetch(SQL["read_anchors"], list(keys))
     return {row["name"]: str(row["order_id"]) for row in rows}
 
 
 async def find_claims(connection: Connection, claim_ids: Collection[Uuid]) -> dict[Uuid, Uuid]:
-    """The order of each claim there is."""
+    """The orders of those claims that exist, by claim id."""
     if not claim_ids:
         return {}
     rows = await connection.fetch(SQL["find_claims"], list(claim_ids))
@@ -61,8 +61,9 @@ async def find_claims(connection: Connection, claim_ids: Collection[Uuid]) -> di
 
 
 async def save_orders(connection: Connection, orders: Sequence[StoredOrder]) -> set[Uuid]:
-    """Make, lock and renew the orders; returns those that are new or newer than what was there,
-    or whole now, and that can be decided on.
+    """Insert, lock and update the orders.
+
+    Returns the orders that are complete (`is_whole`) and changed: new, newer, or complete now.
     """
     if not orders:
         return set()
@@ -73,13 +74,13 @@ async def save_orders(connection: Connection, orders: Sequence[StoredOrder]) -> 
         [order.version for order in orders],
         [order.document for order in orders],
         [order.lines_cut for order in orders],
-        [order.all_claims_told_at for order in orders],
+        [order.claims_complete_at for order in orders],
     )
     return {str(row["order_id"]) for row in rows if row["is_whole"]}
 
 
 async def read_orders(connection: Connection, order_ids: Collection[Uuid]) -> list[StoredOrder]:
-    """The orders as they are now; they must be locked."""
+    """The stored orders; they must be locked."""
     rows = await connection.fetch(SQL["read_orders"], list(order_ids))
     return [
         StoredOrder(
@@ -97,7 +98,7 @@ async def read_orders(connection: Connection, order_ids: Collection[Uuid]) -> li
 async def read_claims(
     connection: Connection, order_ids: Collection[Uuid]
 ) -> dict[Uuid, dict[Uuid, Claim]]:
-    """Every claim of the orders, by order and id, oldest first; the orders must be locked."""
+    """All claims of the orders, by order and id, oldest first; the orders must be locked."""
     found: dict[Uuid, dict[Uuid, Claim]] = {}
     for row in await connection.fetch(SQL["read_claims"], list(order_ids)):
         claim = CLAIM.decode(row["details"])
@@ -112,28 +113,28 @@ async def save_sequences(connection: Connection, sequences: Mapping[Uuid, int]) 
 
 
 async def save_claims(connection: Connection, claims: Iterable[Claim]) -> None:
-    """Store decided claims, each at most once a call."""
+    """Store decided claims; each claim at most once in a call."""
     rows = [_columns(claim) for claim in claims]
     if rows:
         await connection.execute(SQL["save_claims"], *map(list, zip(*rows, strict=True)))
 
 
 async def find_expired(connection: Connection, now: datetime, limit: int) -> set[str]:
-    """Names that items have waited for until after their time, at business time `now`."""
+    """Keys that items still wait for although their time is over at business time `now`."""
     rows = await connection.fetch(SQL["find_expired"], now, limit)
     return {row["waits_for"] for row in rows}
 
 
-async def forget_orders(connection: Connection, order_ids: Collection[Uuid]) -> None:
-    """Forget those of the locked orders that no event told of and nothing waits for."""
+async def delete_unseen_orders(connection: Connection, order_ids: Collection[Uuid]) -> None:
+    """Delete those of the locked orders of which no event was read and which nothing waits for."""
     if order_ids:
-        await connection.execute(SQL["forget_orders"], list(order_ids))
+        await connection.execute(SQL["delete_unseen_orders"], list(order_ids))
 
 
-async def forget_anchors(connection: Connection, names: Collection[str]) -> None:
-    """Forget those of the locked names that are not resolved and that nothing waits for."""
-    if names:
-        await connection.execute(SQL["forget_anchors"], list(names))
+async def delete_unused_anchors(connection: Connection, keys: Collection[str]) -> None:
+    """Delete those of the locked anchors that are not resolved and which nothing waits for."""
+    if keys:
+        await connection.execute(SQL["delete_unused_anchors"], list(keys))
 
 
 def _columns(claim: Claim) -> tuple[Any, ...]:

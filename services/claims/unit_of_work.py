@@ -31,7 +31,7 @@ class Decided:
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """Decides tasks in order and keeps what is to be written."""
+    """Decides the tasks of a batch in order and keeps the changes to be written."""
 
     now: datetime
     wait: timedelta
@@ -55,7 +55,9 @@ class UnitOfWork:
             decision = self._decide_or_park(task)
             if decision and decision.event:
                 due.extendleft(reversed(self._woken_by(decision.event.claim.claim_id)))
-        for waiting in self.loaded.awaiting.values():  # Not opened, but their time may be over.
+        for (
+            waiting
+        ) in self.loaded.waiting_for_claims.values():  # Not opened, but their time may be over.
             for task in waiting:
                 self._decide_or_park(task)
 
@@ -68,11 +70,11 @@ class UnitOfWork:
         command = task.command
         if isinstance(command, OpenClaim) or command.claim_id in self.loaded.owners:
             return False
-        self.loaded.awaiting.setdefault(claim_key(command.claim_id), []).append(task)
+        self.loaded.waiting_for_claims.setdefault(claim_key(command.claim_id), []).append(task)
         return True
 
     def _woken_by(self, claim: Uuid) -> list[Task]:
-        return self.loaded.awaiting.pop(claim_key(claim), [])
+        return self.loaded.waiting_for_claims.pop(claim_key(claim), [])
 
     @property
     def gate(self) -> ParkingGate:

@@ -16,15 +16,18 @@ from asyncpg import Connection
 from schemas.envelope import CloudEvent
 from schemas.outcomes import ITEM_REJECTED
 from schemas.topics import CARRIER_TRACKING, CARRIER_TRACKING_REJECTED
+from services.runtime.batch.items import Dismissal, Parked
 from services.runtime.messages.headers import headers_by_place, pack_headers
 from services.runtime.messages.json_codec import encode_json
 from services.runtime.messages.records import (
     KEY_MAX_BYTES,
     Coordinates,
     FieldError,
+    Malformed,
     Original,
     item_id,
     named_uuid,
+    readable_envelope,
 )
 from services.runtime.outbox.outbox import Outgoing
 from services.runtime.postgres.queries import load
@@ -49,6 +52,18 @@ class Rejection:
     detail: str
     errors: tuple[FieldError, ...] = ()
     of_many: bool = False
+
+    @classmethod
+    def of_malformed(cls, original: Original, error: Malformed) -> Rejection:
+        """The refusal of a record of one item that cannot be read."""
+        envelope = readable_envelope(original)
+        return cls(original, 0, envelope, error.reason, error.detail, error.errors)
+
+    @classmethod
+    def of_dismissed(cls, row: Parked, dismissal: Dismissal) -> Rejection:
+        """The refusal of a parked item, in a record of one item, that an operator ended."""
+        envelope = readable_envelope(row.original)
+        return cls(row.original, 0, envelope, dismissal.reason, dismissal.detail)
 
 
 async def save(

@@ -39,7 +39,7 @@ def test_the_claims_services_ids_are_uuids_of_version_5() -> None:
     for number in map(str, range(500)):
         found = claims_ids.order_id("größe", number)
         assert found == str(identity.order_id("größe", number)) == str(UUID(found))
-        assert claims_ids.digest(found) == claims_ids.read_digest(
+        assert claims_ids.digest(found) == claims_ids.parse_digest(
             sha256(UUID(found).bytes).hexdigest()[:16]
         )
 

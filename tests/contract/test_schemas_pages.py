@@ -13,7 +13,7 @@ from orderflow.send.prepare import prepare
 from schemas.enums import CARRIERS
 from schemas.envelope import OUTGOING_HEADERS
 from schemas.topics import CATALOGUE
-from services.claims.domain.reasons import Refusal
+from services.claims.domain.reasons import RejectionReason
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.tracking.catalogue import CATALOGUE as EVENTS
 from services.runtime.clock import SystemClock
@@ -72,7 +72,7 @@ def test_the_event_table_is_the_catalogue_of_the_orders_service() -> None:
 
 def test_the_reason_table_holds_every_code_that_services_use() -> None:
     told = first_cells(page("reasons.md"))
-    used = {reason.value for reason in (*Reason, *Refusal)} | malformed_codes()
+    used = {reason.value for reason in (*Reason, *RejectionReason)} | malformed_codes()
     used |= {operations.SKIPPED, operations.DISCARDED}
 
     assert set(told) == used

@@ -143,7 +143,7 @@ def test_released_events_are_read_by_the_services_that_follow_them(release) -> N
     followed = {"order.placed": 0, "shipment.scanned": 0, "claim.created": 0}
     for offset, example in enumerate(release.contract.examples):
         if example.topic in {"orders.events", "shipments.events"}:
-            assert claims_messages.read_news(original_of(example, offset)) is not None
+            assert claims_messages.read_order(original_of(example, offset)) is not None
         if example.topic in {"orders.events", "shipments.events", "claims.events"}:
             assert analytics_messages.read_facts(original_of(example, offset)) is not None
             followed[example.type] = followed.get(example.type, 0) + 1

@@ -1,1 +1,1 @@
-"""The rules of claims: frozen values and pure functions."""
+"""The rules of claims: frozen values, pure functions."""

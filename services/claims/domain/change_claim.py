@@ -1,4 +1,4 @@
-"""Updating and withdrawing a claim: which status follows which, and what a change may touch."""
+"""Updating and withdrawing a claim: which status may follow which, and what may still change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.claims.domain import limits, size
+from services.claims.domain import limits
 from services.claims.domain.claim import (
     HISTORY_MAX,
     Claim,
@@ -17,8 +17,8 @@ from services.claims.domain.claim import (
 )
 from services.claims.domain.commands import UpdateClaim, WithdrawClaim
 from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderClaims, Outcome
-from services.claims.domain.open_claim import check_left, open_twin
-from services.claims.domain.reasons import Refusal, Refused
+from services.claims.domain.open_claim import check_available, find_open_duplicate
+from services.claims.domain.reasons import RejectionReason, RuleBroken
 
 UNCHANGED = "unchanged"
 ALREADY_WITHDRAWN = "already_withdrawn"
@@ -29,65 +29,65 @@ NEXT: dict[Status, frozenset[Status]] = {
     Status.REJECTED: frozenset({Status.CLOSED}),
     Status.CLOSED: frozenset({Status.PENDING}),
 }
-"""Which status may follow which; back to pending only with a reason."""
+"""The statuses that may follow each status; from closed to pending only with a reason."""
 
 
 def decide_update(
     state: OrderClaims, claim: Claim, command: UpdateClaim, now: datetime
 ) -> Decision:
-    """Change the claim, or say why not.
+    """Decide a `claim.update` of a known claim.
 
     Raises:
-        Refused: a rule is broken.
+        RuleBroken: the change is not allowed.
     """
     if claim.deleted_at is not None:
-        raise Refused(Refusal.CLAIM_WITHDRAWN, "/claim_id", claim=claim.claim_id)
+        raise RuleBroken(RejectionReason.CLAIM_WITHDRAWN, "/claim_id", claim=claim.claim_id)
     changed = _with_status(state, _with_fields(claim, command), command, now)
     fields = _changed_fields(claim, changed)
     if claim.status is Status.CLOSED and changed.status is Status.CLOSED and fields:
-        raise Refused(Refusal.CLAIM_CLOSED, "/claim_id", claim=claim.claim_id)
-    limits.check(changed.evidence, changed.selected_items)
-    size.check(changed.description, changed.selected_items, changed.evidence)
+        raise RuleBroken(RejectionReason.CLAIM_CLOSED, "/claim_id", claim=claim.claim_id)
+    limits.check_evidence(changed.evidence, changed.selected_items)
+    limits.check_size(changed.description, changed.selected_items, changed.evidence)
     if not fields:
-        remembered = claim.remembering(command.item_id)
-        return Decision(outcome=Outcome.NO_CHANGE, reason=UNCHANGED, claim=remembered)
-    changed = replace(changed, updated_at=now).remembering(command.item_id)
+        noted = claim.with_applied(command.item_id)
+        return Decision(outcome=Outcome.NO_CHANGE, reason=UNCHANGED, claim=noted)
+    changed = replace(changed, updated_at=now).with_applied(command.item_id)
     why = command.reason_for_change
-    return _happened(Action.UPDATED, state, claim, changed, fields=fields, why=why)
+    return _applied(Action.UPDATED, state, claim, changed, fields=fields, why=why)
 
 
 def decide_withdrawal(
     state: OrderClaims, claim: Claim, command: WithdrawClaim, now: datetime
 ) -> Decision:
-    """Take the claim back for good; its goods can be claimed again.
+    """Decide a `claim.withdraw` of a known claim; the goods of the claim can be claimed again.
 
     Raises:
-        Refused: the claim is closed: what it led to has happened.
+        RuleBroken: the claim is closed.
     """
     if claim.deleted_at is not None:
-        remembered = claim.remembering(command.item_id)
-        return Decision(outcome=Outcome.NO_CHANGE, reason=ALREADY_WITHDRAWN, claim=remembered)
+        noted = claim.with_applied(command.item_id)
+        return Decision(outcome=Outcome.NO_CHANGE, reason=ALREADY_WITHDRAWN, claim=noted)
     if claim.status is Status.CLOSED:
-        raise Refused(Refusal.CLAIM_CLOSED, "/claim_id", claim=claim.claim_id)
-    gone = replace(claim, deleted_at=now, updated_at=now, withdrawal_reason=command.reason)
-    changed = gone.remembering(command.item_id)
+        raise RuleBroken(RejectionReason.CLAIM_CLOSED, "/claim_id", claim=claim.claim_id)
+    withdrawn = replace(claim, deleted_at=now, updated_at=now, withdrawal_reason=command.reason)
+    changed = withdrawn.with_applied(command.item_id)
     fields = ("deleted_at",)
-    return _happened(Action.WITHDRAWN, state, claim, changed, fields=fields, why=command.reason)
+    return _applied(Action.WITHDRAWN, state, claim, changed, fields=fields, why=command.reason)
 
 
 def _with_fields(claim: Claim, command: UpdateClaim) -> Claim:
-    links = _given(
+    links = _without_none(
         image_urls=command.image_urls,
         optional_image_urls=command.optional_image_urls,
         customer_signature_image_url=command.customer_signature_image_url,
     )
-    fields = _given(
+    fields = _without_none(
         resolution_preference=command.resolution_preference, description=command.description
     )
     return replace(claim, evidence=replace(claim.evidence, **links), **fields)
 
 
-def _given(**fields: Any) -> dict[str, Any]:
+def _without_none(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -108,22 +108,22 @@ def _check_step(claim: Claim, wanted: Status, why: str | None) -> None:
     allowed = NEXT[claim.status]
     if wanted not in allowed:
         facts = {"status": claim.status, "wanted": wanted, "allowed": ", ".join(sorted(allowed))}
-        raise Refused(Refusal.STATUS_NOT_ALLOWED, "/status", **facts)
+        raise RuleBroken(RejectionReason.STATUS_NOT_ALLOWED, "/status", **facts)
     if wanted is Status.PENDING and not (why and why.strip()):
-        raise Refused(Refusal.REOPENING_NEEDS_REASON, "/reason_for_change")
+        raise RuleBroken(RejectionReason.REOPENING_NEEDS_REASON, "/reason_for_change")
 
 
 def _check_reopening(state: OrderClaims, claim: Claim) -> None:
-    """While the claim was closed, others may have taken its goods or its place."""
-    twin = open_twin(state, claim.reason, claim.shipment, claim.items_hash)
-    if twin:
-        raise Refused(Refusal.CLAIM_ALREADY_OPEN, "/status", claim=twin.claim_id)
+    """Check that the goods are still free and no other claim was opened for the same problem."""
+    duplicate = find_open_duplicate(state, claim.reason, claim.shipment, claim.items_hash)
+    if duplicate:
+        raise RuleBroken(RejectionReason.CLAIM_ALREADY_OPEN, "/status", claim=duplicate.claim_id)
     if claim.is_holding or claim.shipment is None:
         return
     shipment = state.order.shipment(claim.shipment.shipment_id, None)
     if shipment:
         wanted = Counter({goods.product: goods.quantity for goods in claim.holds})
-        check_left(wanted, state, shipment)
+        check_available(wanted, state, shipment)
 
 
 def _changed_fields(before: Claim, after: Claim) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def _changed_fields(before: Claim, after: Claim) -> tuple[str, ...]:
     )
 
 
-def _happened(
+def _applied(
     action: Action,
     state: OrderClaims,
     before: Claim,

@@ -1,4 +1,4 @@
-"""Claim: one customer's problem with one parcel, from opening to closing, as one value."""
+"""A claim: a customer's problem with a parcel, from opening to closing, as one value."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from msgspec.structs import replace
 from services.claims.domain.ids import Uuid, digest
 
 APPLIED_MAX = 64
-"""How many command items a claim remembers as applied."""
+"""Most ids of applied command items that are kept on a claim."""
 HISTORY_MAX = 50
-"""How many status changes a claim remembers; a real one has two or three."""
+"""Most status changes that are kept on a claim; a usual claim has two or three."""
 
 
 class Reason(StrEnum):
-    """Why the customer claims (Karla's five)."""
+    """Why the customer opened the claim (the five reasons of Karla's API)."""
 
     DAMAGE = "damage"
     PARTIAL_DAMAGE = "partial_damage"
     INVESTIGATION = "investigation"
-    """Not received."""
+    """The parcel was not received."""
     SUPPORT = "support"
     RETURN = "return"
 
 
 class Status(StrEnum):
-    """Where a claim stands (Karla's four). Withdrawn is no status: see `Claim.deleted_at`."""
+    """Status of a claim (the four of Karla's API). A withdrawn claim has `deleted_at` instead."""
 
     PENDING = "pending"
     ACCEPTED = "accepted"
@@ -45,7 +45,7 @@ class Resolution(StrEnum):
 
 
 class ClaimItem(Struct, frozen=True, kw_only=True):
-    """A line the customer selected. `net_price` is per unit, in the order's currency."""
+    """A line that the customer selected. `net_price` is per unit, in the order's currency."""
 
     sku: str | None = None
     title: str | None = None
@@ -55,7 +55,7 @@ class ClaimItem(Struct, frozen=True, kw_only=True):
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
-    """Links to pictures; the pictures themselves are stored elsewhere and never fetched."""
+    """Links to pictures. The pictures are stored outside this system and never fetched."""
 
     image_urls: tuple[str, ...] = ()
     optional_image_urls: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ NO_EVIDENCE = Evidence()
 
 
 class ClaimedShipment(Struct, frozen=True, kw_only=True):
-    """The parcel as it was when the claim was opened; it holds nothing about where people live."""
+    """The parcel as it was when the claim was opened, without personal data."""
 
     shipment_id: Uuid
     tracking_number: str | None = None
@@ -74,8 +74,8 @@ class ClaimedShipment(Struct, frozen=True, kw_only=True):
     phase: str | None = None
 
 
-class Held(Struct, frozen=True, kw_only=True):
-    """Goods a claim takes out of what can still be claimed; `product` is a key of `goods`."""
+class HeldGoods(Struct, frozen=True, kw_only=True):
+    """Goods that other claims cannot claim while this one holds them; `product` as in `goods`."""
 
     product: str
     quantity: int
@@ -102,40 +102,43 @@ class Claim(Struct, frozen=True, kw_only=True):
     resolution_preference: Resolution | None = None
     description: str | None = None
     selected_items: tuple[ClaimItem, ...] = ()
-    """As the customer chose them; () the whole parcel."""
+    """The lines the customer selected; (): the whole parcel."""
     items_hash: str
-    """What makes two openings the same selection: see `goods.selection_hash`."""
-    holds: tuple[Held, ...] = ()
+    """Equal for equal selections: see `goods.selection_hash`."""
+    holds: tuple[HeldGoods, ...] = ()
     evidence: Evidence = NO_EVIDENCE
     dropoff_permission: bool | None = None
     status: Status = Status.PENDING
     history: tuple[StatusChange, ...] = ()
     """Oldest first."""
     is_granted: bool = False
-    """Accepted, and not rejected since: stays true when the claim is closed."""
+    """The claim was accepted and not rejected after that; stays true when the claim is closed."""
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
-    """When the customer took it back."""
+    """When the customer withdrew the claim."""
     withdrawal_reason: str | None = None
     applied: tuple[int, ...] = ()
     """Digests of the last command items applied, oldest first."""
 
-    def remembering(self, item_id: Uuid) -> Claim:
-        """With the item noted, also where it changed nothing: repeated later it must not either."""
+    def with_applied(self, item_id: Uuid) -> Claim:
+        """The claim with the id of an applied command item, so that a repeat changes nothing.
+
+        Also for an item that changed nothing, because its repeat must not change anything either.
+        """
         return replace(self, applied=(*self.applied, digest(item_id))[-APPLIED_MAX:])
 
-    def has_met(self, item_id: Uuid) -> bool:
-        """Whether the item is among the last that were applied to it."""
+    def has_applied(self, item_id: Uuid) -> bool:
+        """Whether the command item is one of the last `APPLIED_MAX` applied to the claim."""
         return digest(item_id) in self.applied
 
     @property
     def is_open(self) -> bool:
-        """Somebody still has to do something about it."""
+        """Whether the claim is pending or accepted, and not withdrawn."""
         return self.deleted_at is None and self.status in {Status.PENDING, Status.ACCEPTED}
 
     @property
     def is_holding(self) -> bool:
-        """Its goods cannot be claimed again: it is open, or it was granted and is done with."""
+        """Whether its goods cannot be claimed again: the claim is open, or closed as granted."""
         granted = self.deleted_at is None and self.status is Status.CLOSED and self.is_granted
         return self.is_open or granted

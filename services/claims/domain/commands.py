@@ -1,4 +1,4 @@
-"""What can be asked of claims. A command is one item of a message; `item_id` is that item's id."""
+"""Commands of the claims service. A command is one item of a message, `item_id` its id."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ReferenceKind = Literal["order_number", "external_id", "order_name", "uuid"]
 
 
 class OrderReference(Struct, frozen=True):
-    """How a command names an order; a `uuid` value is a `Uuid`, its reader saw to it."""
+    """How a command names an order. The value of kind `uuid` is a valid `Uuid`."""
 
     shop: str
     kind: ReferenceKind
@@ -28,7 +28,7 @@ class OrderReference(Struct, frozen=True):
 
 
 class OpenClaim(Struct, frozen=True, kw_only=True):
-    """`claim.open`"""
+    """Command `claim.open`: open a claim on an order or one of its parcels."""
 
     item_id: Uuid
     order: OrderReference
@@ -43,7 +43,7 @@ class OpenClaim(Struct, frozen=True, kw_only=True):
 
 
 class UpdateClaim(Struct, frozen=True, kw_only=True):
-    """`claim.update`; None leaves a member as it is, () empties a list."""
+    """Command `claim.update`: None leaves a member unchanged, () empties a list."""
 
     item_id: Uuid
     shop: str
@@ -58,7 +58,7 @@ class UpdateClaim(Struct, frozen=True, kw_only=True):
 
 
 class WithdrawClaim(Struct, frozen=True, kw_only=True):
-    """`claim.withdraw`"""
+    """Command `claim.withdraw`: take a claim back; final."""
 
     item_id: Uuid
     shop: str

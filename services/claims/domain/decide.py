@@ -1,4 +1,4 @@
-"""The one door to the rules: a command and the claims of its order in, a decision out."""
+"""The entry point of the rules: a command and the claims of its order in, a decision out."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from services.claims.domain.claim import Claim
 from services.claims.domain.commands import ChangeClaim, Command, OpenClaim, UpdateClaim
 from services.claims.domain.decision import Decision, OrderClaims, Outcome
 from services.claims.domain.open_claim import DUPLICATE, decide_opening
-from services.claims.domain.reasons import NotYet, Refusal, Refused
+from services.claims.domain.reasons import NotYet, RejectionReason, RuleBroken
 from services.claims.domain.references import anchor_key, claim_key
 
 
 def decide(state: OrderClaims | None, command: Command, now: datetime) -> Decision:
-    """What becomes of `command`; `state` is None when nobody knows which order it is about."""
+    """Decide a command. `state` is None if the order of the command is not known."""
     try:
         if isinstance(command, OpenClaim):
-            return decide_opening(_known(state, command), command, now)
+            return decide_opening(_known_order(state, command), command, now)
         return _decide_change(state, command, now)
     except NotYet as early:
         return Decision(
@@ -27,7 +27,7 @@ def decide(state: OrderClaims | None, command: Command, now: datetime) -> Decisi
             pointer=early.pointer,
             waits_for=early.waits_for,
         )
-    except Refused as refused:
+    except RuleBroken as refused:
         return Decision(
             outcome=Outcome.REJECTED,
             reason=refused.reason,
@@ -36,11 +36,11 @@ def decide(state: OrderClaims | None, command: Command, now: datetime) -> Decisi
         )
 
 
-def _known(state: OrderClaims | None, command: OpenClaim) -> OrderClaims:
+def _known_order(state: OrderClaims | None, command: OpenClaim) -> OrderClaims:
     if state is None:
         order = command.order
         facts = {"shop": order.shop, "kind": order.kind, "value": order.value}
-        raise NotYet(anchor_key(order), Refusal.ORDER_NOT_FOUND, "/id", **facts)
+        raise NotYet(anchor_key(order), RejectionReason.ORDER_NOT_FOUND, "/id", **facts)
     return state
 
 
@@ -48,9 +48,9 @@ def _decide_change(state: OrderClaims | None, command: ChangeClaim, now: datetim
     if state is None or command.claim_id not in state.claims:
         facts = {"shop": command.shop, "claim": command.claim_id}
         name = claim_key(command.claim_id)
-        raise NotYet(name, Refusal.CLAIM_NOT_FOUND, "/claim_id", **facts)
+        raise NotYet(name, RejectionReason.CLAIM_NOT_FOUND, "/claim_id", **facts)
     claim = _of_shop(state.claims[command.claim_id], command)
-    if claim.has_met(command.item_id):
+    if claim.has_applied(command.item_id):
         detail = f"already applied to claim {claim.claim_id}"
         return Decision(outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail)
     if isinstance(command, UpdateClaim):
@@ -59,8 +59,11 @@ def _decide_change(state: OrderClaims | None, command: ChangeClaim, now: datetim
 
 
 def _of_shop(claim: Claim, command: ChangeClaim) -> Claim:
-    """Another shop's claim is refused in the words of one that does not exist."""
+    """The claim, if it belongs to the shop of the command.
+
+    A claim of another shop is reported as not found, so that a shop learns nothing about others.
+    """
     if claim.shop != command.shop:
         facts = {"shop": command.shop, "claim": command.claim_id}
-        raise Refused(Refusal.CLAIM_NOT_FOUND, "/claim_id", **facts)
+        raise RuleBroken(RejectionReason.CLAIM_NOT_FOUND, "/claim_id", **facts)
     return claim

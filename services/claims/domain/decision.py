@@ -1,4 +1,4 @@
-"""What a command meets (an order's claims) and what becomes of it (a decision)."""
+"""What a command is decided on (the claims of an order), and the decision."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.claims.domain.order_copy import OrderCopy
 
 
 class Outcome(StrEnum):
-    """How a command item ends; `waiting` is no end."""
+    """Result of a decision; all but `waiting` are final."""
 
     APPLIED = "applied"
     NO_CHANGE = "no_change"
@@ -23,7 +23,7 @@ class Outcome(StrEnum):
 
 
 class Action(StrEnum):
-    """What happened to a claim: the last word of its event's type."""
+    """What happened to a claim; the last part of the event's type."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -31,7 +31,7 @@ class Action(StrEnum):
 
 
 class OrderClaims(Struct, frozen=True, kw_only=True):
-    """An order with all its claims: what is locked, read, decided on and written together."""
+    """An order with all its claims: locked, read, decided on and written together."""
 
     order: OrderCopy
     claims: Mapping[Uuid, Claim] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class OrderClaims(Struct, frozen=True, kw_only=True):
     """Number of the order's last event on `claims.events`; 0 before the first."""
 
     def after(self, decision: Decision) -> OrderClaims:
-        """What the next command meets."""
+        """The state after a decision, for the next command."""
         if decision.claim is None:
             return self
         claims = {**self.claims, decision.claim.claim_id: decision.claim}
@@ -48,11 +48,11 @@ class OrderClaims(Struct, frozen=True, kw_only=True):
 
 
 class ClaimEvent(Struct, frozen=True, kw_only=True):
-    """One fact for `claims.events`."""
+    """One event for `claims.events`."""
 
     action: Action
     claim: Claim
-    """As it is after what happened."""
+    """The claim after the event."""
     sequence: int
     order_version: int
     """The version of the order's copy that was decided on."""
@@ -62,13 +62,13 @@ class ClaimEvent(Struct, frozen=True, kw_only=True):
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """What becomes of a command. Pure data: nothing is done yet."""
+    """The result of a command, as data: nothing is written yet."""
 
     outcome: Outcome
     reason: str | None = None
     detail: str | None = None
     pointer: str = ""
     claim: Claim | None = None
-    """The claim as it is to be stored; None when nothing changes."""
+    """The claim to store; None when nothing changes."""
     event: ClaimEvent | None = None
     waits_for: str | None = None

@@ -1,7 +1,7 @@
-"""Goods: what was in a parcel, what claims hold of it, and what is left to claim.
+"""Goods of a parcel: what was sent, what claims hold, and what can still be claimed.
 
-A product is known by its key: its sku, else its variant, else its title. Lines of one key count
-together. A bundle is one product: its parts are claimed as the bundle.
+A product is identified by its key: its sku, else its variant, else its title. Quantities of lines
+with the same key are added. A bundle is one product: it is claimed as a whole.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from services.claims.domain.claim import Claim, ClaimItem, Held
+from services.claims.domain.claim import Claim, ClaimItem, HeldGoods
 from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
-from services.claims.domain.reasons import Refusal, Refused
+from services.claims.domain.reasons import RejectionReason, RuleBroken
 
 ITEMS_MAX = 100
-"""Most lines of one claim; with `evidence.LINKS_MAX` it keeps the claim's events sendable."""
+"""Most lines of one claim; with `limits` it keeps the claim's events small enough to publish."""
 
 
 def key_of(product: Product) -> str | None:
-    """The product's key; None for a line that says nothing of what it is."""
+    """The product's key; None for a line without sku, variant and title."""
     if product.sku:
         return f"sku/{product.sku}"
     if product.variant_id:
@@ -30,12 +30,12 @@ def key_of(product: Product) -> str | None:
 
 
 def contents(order: OrderCopy, shipment: Shipment) -> tuple[Product, ...]:
-    """What was sent in the parcel; a parcel that was given no products holds the order's."""
+    """The products in a parcel; those of the order, if the parcel has none of its own."""
     return order.products if shipment.products is None else shipment.products
 
 
 def quantities(products: Iterable[Product]) -> Counter[str]:
-    """How many there are of each product."""
+    """The quantity of each product, by key."""
     counted: Counter[str] = Counter()
     for product in products:
         key = key_of(product)
@@ -45,14 +45,14 @@ def quantities(products: Iterable[Product]) -> Counter[str]:
 
 
 def left_to_claim(order: OrderCopy, shipment: Shipment, claims: Iterable[Claim]) -> Counter[str]:
-    """How many of each product in the parcel no claim holds yet; never below zero.
+    """The quantity of each product in the parcel that no claim holds; never below zero.
 
-    Shops that split an order often repeat its whole list of products for every parcel, so what
-    the claims on all parcels hold together is also kept within what was ordered.
+    Shops that split an order often repeat the order's whole list of products for every parcel, so
+    the claims on all parcels together are also limited to what was ordered.
     """
     holding = [claim for claim in claims if claim.is_holding]
-    of_shipment = _held(c for c in holding if _shipment_id(c) == shipment.shipment_id)
-    of_order = _held(holding)
+    of_shipment = _count_held(c for c in holding if _shipment_id(c) == shipment.shipment_id)
+    of_order = _count_held(holding)
     ordered = quantities(order.products)
     left: Counter[str] = Counter()
     for key, shipped in quantities(contents(order, shipment)).items():
@@ -62,17 +62,18 @@ def left_to_claim(order: OrderCopy, shipment: Shipment, claims: Iterable[Claim])
     return left
 
 
-def match(
+def match_products(
     items: Sequence[ClaimItem], products: Sequence[Product], shipment: Shipment
 ) -> Counter[str]:
-    """How many of which products the items are, by sku, variant or title.
+    """The quantity of each product that the items mean, found by sku, variant or title.
 
     Raises:
-        Refused: an item that is not in the parcel, or not told apart; or too many of them.
+        RuleBroken: too many items, or one has no name, is not in the parcel, or means several
+            products.
     """
     if len(items) > ITEMS_MAX:
         facts = {"count": len(items), "limit": ITEMS_MAX}
-        raise Refused(Refusal.TOO_MANY_ITEMS, "/selected_items", **facts)
+        raise RuleBroken(RejectionReason.TOO_MANY_ITEMS, "/selected_items", **facts)
     wanted: Counter[str] = Counter()
     for position, item in enumerate(items):
         wanted[_key_of_item(item, products, shipment, f"/selected_items/{position}")] += (
@@ -81,15 +82,15 @@ def match(
     return wanted
 
 
-def held(wanted: Counter[str]) -> tuple[Held, ...]:
-    """Counted goods as a claim keeps them, in one order for equal contents."""
+def held_goods(wanted: Counter[str]) -> tuple[HeldGoods, ...]:
+    """Counted goods as a claim stores them, sorted by key."""
     return tuple(
-        Held(product=key, quantity=count) for key, count in sorted(wanted.items()) if count > 0
+        HeldGoods(product=key, quantity=count) for key, count in sorted(wanted.items()) if count > 0
     )
 
 
 def selection_hash(items: Sequence[ClaimItem]) -> str:
-    """Equal for equal selections, whatever the order of the lines and their pictures (SHA-256)."""
+    """SHA-256 of a selection; the order of the lines and their pictures do not matter."""
     counted: Counter[tuple[str, str]] = Counter()
     for item in items:
         counted[item.sku or "", "" if item.sku else _folded(item.title)] += item.quantity
@@ -100,22 +101,22 @@ def _key_of_item(
     item: ClaimItem, products: Sequence[Product], shipment: Shipment, pointer: str
 ) -> str:
     if not item.sku and not item.title:
-        raise Refused(Refusal.ITEM_NOT_NAMED, pointer)
+        raise RuleBroken(RejectionReason.ITEM_NOT_NAMED, pointer)
     keys = _candidates(item, products)
     if not keys:
-        raise Refused(
-            Refusal.ITEM_NOT_IN_SHIPMENT,
+        raise RuleBroken(
+            RejectionReason.ITEM_NOT_IN_SHIPMENT,
             pointer,
             item=item.sku or item.title,
             shipment=shipment.shipment_id,
         )
     if len(keys) > 1:
-        raise Refused(Refusal.ITEM_AMBIGUOUS, pointer, item=item.sku or item.title)
+        raise RuleBroken(RejectionReason.ITEM_AMBIGUOUS, pointer, item=item.sku or item.title)
     return keys.pop()
 
 
 def _candidates(item: ClaimItem, products: Sequence[Product]) -> set[str]:
-    """Keys of the products an item can mean; a product of another sku is never meant by title."""
+    """Keys of the products that an item can mean; a title does not match another sku."""
     if item.sku:
         for same in ("sku", "variant_id"):
             found = {key_of(p) for p in products if getattr(p, same) == item.sku}
@@ -126,7 +127,7 @@ def _candidates(item: ClaimItem, products: Sequence[Product]) -> set[str]:
     return {key for p in named if not (item.sku and p.sku) and (key := key_of(p))}
 
 
-def _held(claims: Iterable[Claim]) -> Counter[str]:
+def _count_held(claims: Iterable[Claim]) -> Counter[str]:
     counted: Counter[str] = Counter()
     for claim in claims:
         for goods in claim.holds:

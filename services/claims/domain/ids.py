@@ -1,4 +1,4 @@
-"""Ids that follow from what they name; the same as the public contract's (`schemas.identity`)."""
+"""Ids computed from what they identify, as in the public contract (`schemas.identity`)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import TypeAlias
 from uuid import NAMESPACE_URL, uuid5
 
 Uuid: TypeAlias = str
-"""A UUID as text: lower case, with dashes, as `str(UUID)` spells it."""
+"""A UUID as text: lower case, with dashes, as `str(UUID)` writes it."""
 
 NAMESPACE = uuid5(NAMESPACE_URL, "https://orderflow.dev/ids")
 _NAMESPACE_BYTES = NAMESPACE.bytes
 
 
-# A batch asks for the ids of an order and of a claim several times.
+# Cached: a batch computes the ids of an order and of a claim several times.
 @lru_cache(maxsize=8192)
 def order_id(shop: str, order_number: str) -> Uuid:
-    """Id of the order a shop knows by this number; known before the order is."""
+    """Id of the order with this number in a shop; also of an order that was not received yet."""
     return _named(f"{shop}/{order_number}")
 
 
 @lru_cache(maxsize=8192)
 def claim_id(order: Uuid, item_id: Uuid) -> Uuid:
-    """Id of the claim that the command item opened: delivered twice, it opens one claim."""
+    """Id of the claim that a command item opens; an item delivered twice opens one claim."""
     return _named(f"{order}/claim/{item_id}")
 
 
@@ -43,20 +43,20 @@ _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def digest(item_id: Uuid) -> int:
-    """A command item's id in 64 signed bits, kept on the claims it was applied to."""
+    """A command item's id as a signed 64-bit number, stored on the claims it was applied to."""
     octets = bytes.fromhex(item_id.replace("-", ""))
     return int.from_bytes(sha256(octets).digest()[:8], "big", signed=True)
 
 
-def written_digest(digest_: int) -> str:
-    """A digest as events show it: 16 hexadecimal digits, which every reader of JSON keeps."""
+def digest_text(digest_: int) -> str:
+    """A digest in events: 16 hexadecimal digits, because JSON readers may round large numbers."""
     return f"{digest_ & 0xFFFF_FFFF_FFFF_FFFF:016x}"
 
 
-def read_digest(text: str) -> int:
-    """The inverse of `written_digest`.
+def parse_digest(text: str) -> int:
+    """The digest in a text that `digest_text` wrote.
 
     Raises:
-        ValueError: the text is none.
+        ValueError: the text is not hexadecimal.
     """
     return int.from_bytes(bytes.fromhex(text.zfill(16)), "big", signed=True)

@@ -1,49 +1,50 @@
-"""Opening a claim: what must be there, what is never allowed, and what makes two the same."""
+"""Opening a claim: what must be known first, what is not allowed, and what is a duplicate."""
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
 
-from services.claims.domain import goods, limits, size
+from services.claims.domain import goods, limits
 from services.claims.domain.claim import Claim, ClaimedShipment, Reason, Status, StatusChange
 from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderClaims, Outcome
 from services.claims.domain.ids import Uuid, claim_id, digest
 from services.claims.domain.order_copy import OrderCopy, Shipment
-from services.claims.domain.reasons import NotYet, Refusal, Refused
+from services.claims.domain.reasons import NotYet, RejectionReason, RuleBroken
 from services.claims.domain.references import order_key
 
 DUPLICATE = "duplicate"
 
 
 def decide_opening(state: OrderClaims, command: OpenClaim, now: datetime) -> Decision:
-    """Open the claim, or say why not.
+    """Decide a `claim.open` on a known order.
 
     Raises:
         NotYet: the order, the parcel, its number or its delivery is not known yet.
-        Refused: a rule is broken.
+        RuleBroken: the claim is not allowed.
     """
     order = state.order
     identity = claim_id(order.order_id, command.item_id)
-    for known in state.claims.values():  # Also one that it named again; open still or not.
-        if known.claim_id == identity or known.has_met(command.item_id):
+    for known in state.claims.values():  # Whether still open or not.
+        if known.claim_id == identity or known.has_applied(command.item_id):
             return _duplicate(known.claim_id)
     _check_order(order, command)
     shipment = _shipment(order, command)
-    twin = open_twin(state, command.reason, shipment, goods.selection_hash(command.selected_items))
-    if twin:
-        return _duplicate(twin.claim_id, claim=twin.remembering(command.item_id))
-    limits.check(command.evidence, command.selected_items)
-    size.check(command.description, command.selected_items, command.evidence)
+    selection = goods.selection_hash(command.selected_items)
+    duplicate = find_open_duplicate(state, command.reason, shipment, selection)
+    if duplicate:
+        return _duplicate(duplicate.claim_id, claim=duplicate.with_applied(command.item_id))
+    limits.check_evidence(command.evidence, command.selected_items)
+    limits.check_size(command.description, command.selected_items, command.evidence)
     claimed = _claimed_goods(state, shipment, command)
     return _opened(state, command, shipment, claimed, now)
 
 
-def open_twin(
+def find_open_duplicate(
     state: OrderClaims, reason: Reason, shipment: Shipment | ClaimedShipment | None, items_hash: str
 ) -> Claim | None:
-    """An open claim for the same reason and items of the same parcel."""
+    """The open claim for the same reason and items of the same parcel, if there is one."""
     shipment_id = shipment.shipment_id if shipment else None
     for claim in state.claims.values():
         same_parcel = (claim.shipment.shipment_id if claim.shipment else None) == shipment_id
@@ -53,15 +54,19 @@ def open_twin(
     return None
 
 
-def check_left(wanted: Counter[str], state: OrderClaims, shipment: Shipment) -> None:
-    """Raise Refused when more is wanted of a product than can still be claimed."""
+def check_available(wanted: Counter[str], state: OrderClaims, shipment: Shipment) -> None:
+    """Check that the wanted quantities can still be claimed.
+
+    Raises:
+        RuleBroken: more of a product is wanted than is left.
+    """
     left = goods.left_to_claim(state.order, shipment, state.claims.values())
     shipped = goods.quantities(goods.contents(state.order, shipment))
     for key, count in wanted.items():
         if count > left[key]:
             item = key.split("/", 1)[1]
-            raise Refused(
-                Refusal.QUANTITY_ABOVE_SHIPPED,
+            raise RuleBroken(
+                RejectionReason.QUANTITY_ABOVE_SHIPPED,
                 "/selected_items",
                 wanted=count,
                 item=item,
@@ -79,9 +84,9 @@ def _check_order(order: OrderCopy, command: OpenClaim) -> None:
     reference = command.order
     facts = {"shop": reference.shop, "kind": reference.kind, "value": reference.value}
     if not order.is_seen:
-        raise NotYet(order_key(order.order_id), Refusal.ORDER_NOT_FOUND, "/id", **facts)
-    if order.shop != reference.shop:  # Known by its UUID, and none of this shop's.
-        raise Refused(Refusal.ORDER_NOT_FOUND, "/id", **facts)
+        raise NotYet(order_key(order.order_id), RejectionReason.ORDER_NOT_FOUND, "/id", **facts)
+    if order.shop != reference.shop:  # Named by UUID, but an order of another shop.
+        raise RuleBroken(RejectionReason.ORDER_NOT_FOUND, "/id", **facts)
 
 
 def _shipment(order: OrderCopy, command: OpenClaim) -> Shipment | None:
@@ -91,13 +96,13 @@ def _shipment(order: OrderCopy, command: OpenClaim) -> Shipment | None:
     if named is None:
         if command.reason is Reason.SUPPORT and not command.selected_items:
             return None
-        raise Refused(Refusal.SHIPMENT_NOT_NAMED, "/shipment_id")
+        raise RuleBroken(RejectionReason.SHIPMENT_NOT_NAMED, "/shipment_id")
     later = order_key(order.order_id)
     shipment = order.shipment(command.shipment_id, command.tracking_number)
     if shipment is None:
         names = " and ".join(n for n in (command.shipment_id, command.tracking_number) if n)
         facts = {"order": order.order_number, "shipment": names}
-        raise NotYet(later, Refusal.SHIPMENT_NOT_FOUND, pointer, **facts)
+        raise NotYet(later, RejectionReason.SHIPMENT_NOT_FOUND, pointer, **facts)
     _check_phase(shipment, command, later, pointer)
     return shipment
 
@@ -105,39 +110,40 @@ def _shipment(order: OrderCopy, command: OpenClaim) -> Shipment | None:
 def _check_phase(shipment: Shipment, command: OpenClaim, later: str, pointer: str) -> None:
     about_goods = command.reason is not Reason.SUPPORT or bool(command.selected_items)
     if about_goods and not shipment.is_shipped:
-        raise NotYet(later, Refusal.NOT_SHIPPED, pointer, shipment=shipment.shipment_id)
+        raise NotYet(later, RejectionReason.NOT_SHIPPED, pointer, shipment=shipment.shipment_id)
     if command.reason is Reason.INVESTIGATION and not shipment.is_delivered:
         facts = {"shipment": shipment.shipment_id, "phase": shipment.phase}
-        raise NotYet(later, Refusal.NOT_DELIVERED, "/reason", **facts)
+        raise NotYet(later, RejectionReason.NOT_DELIVERED, "/reason", **facts)
 
 
 def _claimed_goods(
     state: OrderClaims, shipment: Shipment | None, command: OpenClaim
 ) -> Counter[str]:
-    """What the claim holds: the selected items, or all that is left of the whole parcel.
+    """The goods the claim holds: the selected items, or all that is left of the whole parcel.
 
-    Support moves neither goods nor money: its items must have been in the parcel, and stay free.
+    A support claim moves neither goods nor money, so it holds nothing; its items must have been in
+    the parcel.
     """
     if shipment is None:
         return Counter()
     products = goods.contents(state.order, shipment)
-    wanted = goods.match(command.selected_items, products, shipment)
+    wanted = goods.match_products(command.selected_items, products, shipment)
     if command.reason is Reason.SUPPORT:
-        check_left(wanted, OrderClaims(order=state.order), shipment)
+        check_available(wanted, OrderClaims(order=state.order), shipment)
         return Counter()
     if wanted:
-        check_left(wanted, state, shipment)
+        check_available(wanted, state, shipment)
         return wanted
     return _whole_parcel(state, shipment, command)
 
 
 def _whole_parcel(state: OrderClaims, shipment: Shipment, command: OpenClaim) -> Counter[str]:
     if command.reason is Reason.PARTIAL_DAMAGE:
-        raise Refused(Refusal.ITEMS_NOT_SELECTED, "/selected_items")
+        raise RuleBroken(RejectionReason.ITEMS_NOT_SELECTED, "/selected_items")
     left = goods.left_to_claim(state.order, shipment, state.claims.values())
     if left and not left.total():
-        raise Refused(
-            Refusal.NOTHING_LEFT_TO_CLAIM, "/selected_items", shipment=shipment.shipment_id
+        raise RuleBroken(
+            RejectionReason.NOTHING_LEFT_TO_CLAIM, "/selected_items", shipment=shipment.shipment_id
         )
     return left
 
@@ -155,13 +161,13 @@ def _opened(
         order_id=order.order_id,
         order_number=order.order_number,
         shop=order.shop,
-        shipment=_snapshot(shipment),
+        shipment=_claimed_shipment(shipment),
         reason=command.reason,
         resolution_preference=command.resolution_preference,
         description=command.description,
         selected_items=command.selected_items,
         items_hash=goods.selection_hash(command.selected_items),
-        holds=goods.held(claimed),
+        holds=goods.held_goods(claimed),
         evidence=command.evidence,
         dropoff_permission=command.dropoff_permission,
         history=(StatusChange(status=Status.PENDING, at=now),),
@@ -178,7 +184,7 @@ def _opened(
     return Decision(outcome=Outcome.APPLIED, claim=claim, event=event)
 
 
-def _snapshot(shipment: Shipment | None) -> ClaimedShipment | None:
+def _claimed_shipment(shipment: Shipment | None) -> ClaimedShipment | None:
     if shipment is None:
         return None
     return ClaimedShipment(

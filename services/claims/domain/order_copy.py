@@ -1,4 +1,4 @@
-"""OrderCopy: what claims must know of an order, taken from the events of the orders service."""
+"""OrderCopy: what the claims service needs of an order, from the events of the orders service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.claims.domain.ids import Uuid
 
 DELIVERED = "delivered"
 NOT_SEEN = 0
-"""The version of an order that was named and that no event has told of yet."""
+"""The version of an order that a command named and of which no event was read yet."""
 
 _IGNORED = str.maketrans("", "", " \t\r\n\u00a0-._/")
 
@@ -34,21 +34,21 @@ class Shipment(Struct, frozen=True, kw_only=True):
     phase: str | None = None
     delivered_at: datetime | None = None
     products: tuple[Product, ...] | None = None
-    """None: all products of the order. (): nothing is known to be in it."""
+    """None: all products of the order. (): no product is known to be in the parcel."""
 
     @property
     def is_shipped(self) -> bool:
-        """It has a tracking number."""
+        """Whether the parcel has a tracking number."""
         return self.tracking_number is not None
 
     @property
     def is_delivered(self) -> bool:
-        """The carrier reported it as delivered, and that stands."""
+        """Whether the carrier reported the parcel as delivered."""
         return self.phase == DELIVERED or self.delivered_at is not None
 
 
 class OrderCopy(Struct, frozen=True, kw_only=True):
-    """An order as the event numbered `version` told of it."""
+    """An order as in the event with order version `version`."""
 
     order_id: Uuid
     shop: str = ""
@@ -62,11 +62,11 @@ class OrderCopy(Struct, frozen=True, kw_only=True):
 
     @property
     def is_seen(self) -> bool:
-        """At least one event told of it."""
+        """Whether at least one event of the order was read."""
         return self.version > NOT_SEEN
 
     def shipment(self, shipment_id: Uuid | None, tracking_number: str | None) -> Shipment | None:
-        """The parcel that both references, where given, name; None when there is none such."""
+        """The first parcel with the given id and number (None matches any), or None."""
         number = normalise_number(tracking_number) if tracking_number else None
         for shipment in self.shipments:
             same_id = shipment_id is None or shipment.shipment_id == shipment_id
@@ -79,12 +79,12 @@ class OrderCopy(Struct, frozen=True, kw_only=True):
 
 
 def normalise_number(text: str) -> str:
-    """A tracking number without case and separators: what two spellings of one have in common."""
+    """A tracking number in upper case without separators, so that spellings can be compared."""
     return text.translate(_IGNORED).upper() or text.strip()
 
 
-def newest(copies: Iterable[OrderCopy]) -> dict[Uuid, OrderCopy]:
-    """One copy per order, that of the greatest version, whatever order they come in."""
+def newest_copies(copies: Iterable[OrderCopy]) -> dict[Uuid, OrderCopy]:
+    """For each order the copy with the greatest version; the order of `copies` does not matter."""
     found: dict[Uuid, OrderCopy] = {}
     for copy in copies:
         known = found.get(copy.order_id)

@@ -1,20 +1,20 @@
-"""Every reason a claim command is refused or kept waiting for: its code and its sentence."""
+"""The reasons for which claim commands are rejected or wait: codes and sentences."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 
-class Refusal(StrEnum):
-    """The codes on `claims.rejected`. A published code never changes its meaning."""
+class RejectionReason(StrEnum):
+    """Reason codes on `claims.rejected`. A published code never changes its meaning."""
 
-    # Not there yet: refused only after the command has waited.
+    # The command waits first, and is rejected when its time is over.
     ORDER_NOT_FOUND = "order_not_found"
     SHIPMENT_NOT_FOUND = "shipment_not_found"
     NOT_SHIPPED = "not_shipped"
     NOT_DELIVERED = "not_delivered"
     CLAIM_NOT_FOUND = "claim_not_found"
-    # Refused at once.
+    # The command is rejected at once.
     SHIPMENT_NOT_NAMED = "shipment_not_named"
     ITEMS_NOT_SELECTED = "items_not_selected"
     TOO_MANY_ITEMS = "too_many_items"
@@ -34,66 +34,78 @@ class Refusal(StrEnum):
     SOURCE_NOT_ALLOWED = "source_not_allowed"
 
 
-SENTENCES: dict[Refusal, str] = {
-    Refusal.ORDER_NOT_FOUND: (
+SENTENCES: dict[RejectionReason, str] = {
+    RejectionReason.ORDER_NOT_FOUND: (
         "shop {shop} has no order with {kind} {value}; send the order first, then the claim again"
     ),
-    Refusal.SHIPMENT_NOT_FOUND: "order {order} has no shipment {shipment}",
-    Refusal.NOT_SHIPPED: (
+    RejectionReason.SHIPMENT_NOT_FOUND: "order {order} has no shipment {shipment}",
+    RejectionReason.NOT_SHIPPED: (
         "shipment {shipment} has no tracking number yet, so nothing in it can be claimed"
     ),
-    Refusal.NOT_DELIVERED: (
+    RejectionReason.NOT_DELIVERED: (
         "shipment {shipment} is not delivered yet (phase {phase}); until then it is under way, "
         "not missing"
     ),
-    Refusal.CLAIM_NOT_FOUND: "shop {shop} has no claim {claim}",
-    Refusal.SHIPMENT_NOT_NAMED: (
+    RejectionReason.CLAIM_NOT_FOUND: "shop {shop} has no claim {claim}",
+    RejectionReason.SHIPMENT_NOT_NAMED: (
         "name the parcel by shipment_id or tracking_number; only a support claim can do without"
     ),
-    Refusal.ITEMS_NOT_SELECTED: (
+    RejectionReason.ITEMS_NOT_SELECTED: (
         "partial damage is about some items: name them in selected_items, or claim damage for "
         "the whole parcel"
     ),
-    Refusal.TOO_MANY_ITEMS: (
+    RejectionReason.TOO_MANY_ITEMS: (
         "{count} lines are selected, {limit} are allowed; claim the whole parcel by selecting none"
     ),
-    Refusal.ITEM_NOT_NAMED: "an item needs a sku or a title",
-    Refusal.ITEM_NOT_IN_SHIPMENT: "{item} is not in shipment {shipment}",
-    Refusal.ITEM_AMBIGUOUS: "several products are called {item}; name it by its sku",
-    Refusal.QUANTITY_ABOVE_SHIPPED: (
+    RejectionReason.ITEM_NOT_NAMED: "an item needs a sku or a title",
+    RejectionReason.ITEM_NOT_IN_SHIPMENT: "{item} is not in shipment {shipment}",
+    RejectionReason.ITEM_AMBIGUOUS: "several products are called {item}; name it by its sku",
+    RejectionReason.QUANTITY_ABOVE_SHIPPED: (
         "{wanted} of {item} are claimed, {left} can be: {shipped} were shipped and the rest is in "
         "other claims"
     ),
-    Refusal.NOTHING_LEFT_TO_CLAIM: ("everything in shipment {shipment} is in other claims already"),
-    Refusal.TOO_MANY_EVIDENCE_LINKS: "{count} links to evidence are given, {limit} are allowed",
-    Refusal.CLAIM_TOO_LARGE: (
+    RejectionReason.NOTHING_LEFT_TO_CLAIM: (
+        "everything in shipment {shipment} is in other claims already"
+    ),
+    RejectionReason.TOO_MANY_EVIDENCE_LINKS: (
+        "{count} links to evidence are given, {limit} are allowed"
+    ),
+    RejectionReason.CLAIM_TOO_LARGE: (
         "titles, links and description take {size} bytes, {limit} are allowed; shorten them"
     ),
-    Refusal.EVIDENCE_NOT_HTTPS: "evidence must be linked by https",
-    Refusal.CLAIM_WITHDRAWN: "claim {claim} was withdrawn; open a new one",
-    Refusal.CLAIM_CLOSED: (
+    RejectionReason.EVIDENCE_NOT_HTTPS: "evidence must be linked by https",
+    RejectionReason.CLAIM_WITHDRAWN: "claim {claim} was withdrawn; open a new one",
+    RejectionReason.CLAIM_CLOSED: (
         "claim {claim} is closed; reopen it first (status pending, with reason_for_change)"
     ),
-    Refusal.STATUS_NOT_ALLOWED: "a claim that is {status} can become {allowed}, not {wanted}",
-    Refusal.REOPENING_NEEDS_REASON: "to reopen a closed claim, say why in reason_for_change",
-    Refusal.CLAIM_ALREADY_OPEN: "claim {claim} is open for the same items of the same parcel",
-    Refusal.SOURCE_NOT_ALLOWED: "this ce_source may not send commands for shop {shop}",
+    RejectionReason.STATUS_NOT_ALLOWED: (
+        "a claim that is {status} can become {allowed}, not {wanted}"
+    ),
+    RejectionReason.REOPENING_NEEDS_REASON: (
+        "to reopen a closed claim, say why in reason_for_change"
+    ),
+    RejectionReason.CLAIM_ALREADY_OPEN: (
+        "claim {claim} is open for the same items of the same parcel"
+    ),
+    RejectionReason.SOURCE_NOT_ALLOWED: "this ce_source may not send commands for shop {shop}",
 }
 
 
-class Refused(Exception):
-    """The command breaks a rule, now and for good."""
+class RuleBroken(Exception):
+    """The command breaks a rule and is rejected. `facts` fill the reason's sentence."""
 
-    def __init__(self, reason: Refusal, pointer: str = "", **facts: object) -> None:
+    def __init__(self, reason: RejectionReason, pointer: str = "", **facts: object) -> None:
         self.reason = reason
         self.pointer = pointer
         self.detail = SENTENCES[reason].format(**facts)
         super().__init__(self.detail)
 
 
-class NotYet(Refused):
-    """What the command names or needs is not there; `waits_for` is what may bring it."""
+class NotYet(RuleBroken):
+    """What the command needs was not received yet: it waits for the key `waits_for`."""
 
-    def __init__(self, waits_for: str, reason: Refusal, pointer: str = "", **facts: object) -> None:
+    def __init__(
+        self, waits_for: str, reason: RejectionReason, pointer: str = "", **facts: object
+    ) -> None:
         super().__init__(reason, pointer, **facts)
         self.waits_for = waits_for

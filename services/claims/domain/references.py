@@ -28,7 +28,7 @@ def anchor_key(reference: OrderReference) -> str:
 
 
 def known_id(reference: OrderReference) -> Uuid | None:
-    """The order's id where the reference tells it: by number, or by id. None: it must be found."""
+    """The order's id, if it follows from the reference (number or uuid); None: see its anchor."""
     if reference.kind == "order_number":
         return order_id(reference.shop, reference.value)
     if reference.kind == "uuid":
@@ -36,8 +36,8 @@ def known_id(reference: OrderReference) -> Uuid | None:
     return None
 
 
-def anchors_of(copy: OrderCopy) -> list[str]:
-    """The keys of an order's anchors, beside its own row."""
+def anchor_keys(copy: OrderCopy) -> list[str]:
+    """The keys by which an order is known, other than its id."""
     references = []
     if copy.external_id:
         references.append(OrderReference(copy.shop, "external_id", copy.external_id))

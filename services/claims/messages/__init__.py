@@ -1,1 +1,1 @@
-"""Messages of claims, decoded and encoded."""
+"""Messages of the claims service, decoded and encoded."""

@@ -1,4 +1,4 @@
-"""From messages to domain values: order and shipment events, and claim commands."""
+"""From messages to domain values: events of the orders service, and claim commands."""
 
 from __future__ import annotations
 
@@ -31,13 +31,18 @@ from services.claims.domain.commands import (
 )
 from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import OrderCopy
-from services.claims.messages.order_document import Subject, keep, named_order, whole_order
+from services.claims.messages.order_document import (
+    DocumentHead,
+    encode_document,
+    order_with_contents,
+    order_without_contents,
+)
 from services.claims.messages.snapshots import (
-    ToldClaim,
-    all_claims_told_at,
+    SnapshotClaim,
+    claims_complete_at,
+    decode_claims,
+    has_claims,
     item_of,
-    tells_claims,
-    told_claims,
 )
 from services.runtime.messages.records import (
     FieldError,
@@ -61,31 +66,32 @@ READERS: Mapping[str, Reader[Any]] = {
     CLAIM_UPDATE: _UPDATE,
     CLAIM_WITHDRAW: _WITHDRAW,
 }
-"""What reads each type; the events of the orders service are all read alike."""
+"""One reader for all events of the orders service, one for each type of command."""
 
 
 @dataclass(frozen=True, slots=True)
-class OrderNews:
-    """An order as one event tells of it, and that snapshot as JSON (`kept.py`)."""
+class ReceivedOrder:
+    """An order in one event of the orders service."""
 
     order: OrderCopy
-    """Whose snapshot it is and which; without products and shipments unless `claims` are told."""
-    context: bytes
+    """Without products and shipments, unless there are `claims`."""
+    document: bytes
+    """The order as JSON, to be stored (`order_document`)."""
     lines_cut: bool = False
-    """Its lines were left out for size: those known before still stand."""
-    claims: tuple[ToldClaim, ...] = ()
-    """Only a snapshot tells them."""
-    all_claims_told_at: datetime | None = None
-    """When it was decided, if no claim that there was then is missing from it."""
+    """The event left out the order's lines for size, so the stored lines stay."""
+    claims: tuple[SnapshotClaim, ...] = ()
+    """Only a snapshot event has them."""
+    claims_complete_at: datetime | None = None
+    """When the event was decided, if it leaves out no claim that existed then."""
 
 
-def read_news(original: Original) -> OrderNews | None:
-    """What an event of the orders service says of its order; None when the order was cut for size.
+def read_order(original: Original) -> ReceivedOrder | None:
+    """The order in an event of the orders service; None when the order was cut for size.
 
-    The type of an event plays no part: each carries the whole order after it.
+    The type of an event does not matter: each event holds the whole order after it.
 
     Raises:
-        Malformed: not an event of the contract.
+        Malformed: the record is not an event of the contract.
     """
     body = read_message(original).body
     event = _EVENT.read(body)
@@ -96,72 +102,79 @@ def read_news(original: Original) -> OrderNews | None:
     version = event.order_version
     if version is None or not 0 < version < VERSION_MAX:
         raise _malformed("/order_version", "must be the order's version, from 1")
-    about = Subject(str(event.order_id), event.shop_slug, version, event.context_truncated)
+    head = DocumentHead(str(event.order_id), event.shop_slug, version, event.context_truncated)
     lines_cut = event.context_truncated and not event.context.order.products
-    kept = keep(body["context"], is_truncated=event.context_truncated, lines_cut=lines_cut)
-    told_at = all_claims_told_at(event)
-    if not tells_claims(event):
-        return OrderNews(named_order(event.context, about), kept, lines_cut, (), told_at)
-    order = whole_order(event.context, about)
-    return OrderNews(order, kept, lines_cut, told_claims(event, order), told_at)
+    document = encode_document(
+        body["context"], is_truncated=event.context_truncated, lines_cut=lines_cut
+    )
+    complete_at = claims_complete_at(event)
+    if not has_claims(event):
+        return ReceivedOrder(
+            order_without_contents(event.context, head), document, lines_cut, (), complete_at
+        )
+    order = order_with_contents(event.context, head)
+    return ReceivedOrder(order, document, lines_cut, decode_claims(event, order), complete_at)
 
 
 def read_command(original: Original) -> tuple[CloudEvent, Command]:
     """The claim command in a record of `claims.commands`.
 
     Raises:
-        Malformed: not a command of the contract.
+        Malformed: the record is not a command of the contract.
     """
     message = read_message(original)
     type_ = message.envelope.type or ""
     if type_ not in MODELS:
         known = ", ".join(MODELS)
-        said = f"{type_!r} is no claim command" if type_ else "the message names no type"
-        raise Malformed("unknown_type", [FieldError("/type", f"{said}; known are {known}")])
+        fact = f"{type_!r} is no claim command" if type_ else "the message names no type"
+        raise Malformed("unknown_type", [FieldError("/type", f"{fact}; known are {known}")])
     identity = item_id(original, message.envelope, 0)
     return message.envelope, _COMMANDS[type_](identity, message.body)
 
 
 def _open(identity: Uuid, body: Any) -> OpenClaim:
-    said = _OPEN.read(body)
+    command = _OPEN.read(body)
     return OpenClaim(
         item_id=identity,
-        order=_reference(said),
-        shipment_id=str(said.shipment_id) if said.shipment_id else None,
-        tracking_number=said.tracking_number,
-        reason=Reason(said.reason),
-        resolution_preference=_resolution(said.resolution_preference),
-        description=said.description,
-        selected_items=tuple(map(item_of, said.selected_items)),
+        order=_reference(command),
+        shipment_id=str(command.shipment_id) if command.shipment_id else None,
+        tracking_number=command.tracking_number,
+        reason=Reason(command.reason),
+        resolution_preference=_resolution(command.resolution_preference),
+        description=command.description,
+        selected_items=tuple(map(item_of, command.selected_items)),
         evidence=Evidence(
-            image_urls=tuple(said.image_urls),
-            optional_image_urls=tuple(said.optional_image_urls),
-            customer_signature_image_url=said.customer_signature_image_url,
+            image_urls=tuple(command.image_urls),
+            optional_image_urls=tuple(command.optional_image_urls),
+            customer_signature_image_url=command.customer_signature_image_url,
         ),
-        dropoff_permission=said.dropoff_permission,
+        dropoff_permission=command.dropoff_permission,
     )
 
 
 def _update(identity: Uuid, body: Any) -> UpdateClaim:
-    said = _UPDATE.read(body)
+    command = _UPDATE.read(body)
     return UpdateClaim(
         item_id=identity,
-        shop=said.shop_slug,
-        claim_id=str(said.claim_id),
-        status=Status(said.status) if said.status else None,
-        resolution_preference=_resolution(said.resolution_preference),
-        description=said.description,
-        image_urls=_links(said.image_urls),
-        optional_image_urls=_links(said.optional_image_urls),
-        customer_signature_image_url=said.customer_signature_image_url,
-        reason_for_change=said.reason_for_change,
+        shop=command.shop_slug,
+        claim_id=str(command.claim_id),
+        status=Status(command.status) if command.status else None,
+        resolution_preference=_resolution(command.resolution_preference),
+        description=command.description,
+        image_urls=_links(command.image_urls),
+        optional_image_urls=_links(command.optional_image_urls),
+        customer_signature_image_url=command.customer_signature_image_url,
+        reason_for_change=command.reason_for_change,
     )
 
 
 def _withdraw(identity: Uuid, body: Any) -> WithdrawClaim:
-    said = _WITHDRAW.read(body)
+    command = _WITHDRAW.read(body)
     return WithdrawClaim(
-        item_id=identity, shop=said.shop_slug, claim_id=str(said.claim_id), reason=said.reason
+        item_id=identity,
+        shop=command.shop_slug,
+        claim_id=str(command.claim_id),
+        reason=command.reason,
     )
 
 
@@ -172,14 +185,14 @@ _COMMANDS: Mapping[str, Callable[[Uuid, Any], Command]] = {
 }
 
 
-def _reference(said: ClaimOpen) -> OrderReference:
-    value = said.id
-    if said.id_type is IdType.UUID:
+def _reference(command: ClaimOpen) -> OrderReference:
+    value = command.id
+    if command.id_type is IdType.UUID:
         try:
-            value = str(UUID(said.id))
+            value = str(UUID(command.id))
         except ValueError:
             raise _malformed("/id", "must be a UUID where id_type is uuid") from None
-    return OrderReference(said.shop_slug, said.id_type.value, value)
+    return OrderReference(command.shop_slug, command.id_type.value, value)
 
 
 def _resolution(preference: str | None) -> Resolution | None:

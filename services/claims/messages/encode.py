@@ -1,4 +1,4 @@
-"""From domain values to records of `claims.events`: Karla's body, the order's context, headers."""
+"""From domain values to records of `claims.events`, in the format of Karla's API."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from schemas.envelope import CloudEvent, rfc3339
 from schemas.topics import CLAIMS_EVENTS
 from services.claims.domain.claim import Claim, ClaimItem
 from services.claims.domain.decision import Action, ClaimEvent
-from services.claims.domain.ids import event_id, written_digest
-from services.claims.messages.order_document import parts_of
+from services.claims.domain.ids import digest_text, event_id
+from services.claims.messages.order_document import document_members
 from services.runtime.messages.headers import headers_by_place
 from services.runtime.messages.json_codec import encode_json
 from services.runtime.messages.records import Original
@@ -24,16 +24,16 @@ SOURCE = "orderflow/claims"
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What an event shows beside its claim: the order's context as JSON, and all its claims."""
+class EventContext:
+    """The context of an event: the order's document as JSON, and all claims of the order."""
 
-    context: bytes
+    document: bytes
     claims: tuple[Claim, ...]
 
 
 def outgoing_event(
     event: ClaimEvent,
-    surroundings: Surroundings,
+    event_context: EventContext,
     cause: tuple[Original, CloudEvent],
     *,
     now: datetime,
@@ -54,18 +54,18 @@ def outgoing_event(
         sequence=event.sequence,
         order_version=event.order_version,
     )
-    body = _body(event, identity, surroundings, now)
-    value = within(body, bytes_max)
+    body = _body(event, identity, event_context, now)
+    value = encode_within(body, bytes_max)
     key = claim.order_id
     return Outgoing(CLAIMS_EVENTS, key.encode(), value, headers, key)
 
 
 def _body(
-    event: ClaimEvent, identity: str, surroundings: Surroundings, now: datetime
+    event: ClaimEvent, identity: str, event_context: EventContext, now: datetime
 ) -> dict[str, Any]:
     claim = event.claim
-    context, is_truncated = parts_of(surroundings.context)
-    context["claims"] = [_summary(each) for each in surroundings.claims if each.deleted_at is None]
+    context, is_truncated = document_members(event_context.document)
+    context["claims"] = [_summary(each) for each in event_context.claims if each.deleted_at is None]
     return {
         "source": "claims",
         "ref": f"claims/{event.action}",
@@ -85,7 +85,7 @@ def _body(
 
 
 def _group(action: Action) -> str:
-    """Karla knows two groups; a withdrawal is the last update of a claim."""
+    """The event group of Karla's API, which has two: a withdrawal counts as an update."""
     return "claim_created" if action is Action.CREATED else "claim_updated"
 
 
@@ -109,7 +109,7 @@ def _data(event: ClaimEvent, identity: str) -> dict[str, Any]:
         "deleted_at": rfc3339(claim.deleted_at) if claim.deleted_at else None,
         "held_items": [{"product": g.product, "quantity": g.quantity} for g in claim.holds],
         "is_granted": claim.is_granted,
-        "applied_commands": [written_digest(command) for command in claim.applied],
+        "applied_commands": [digest_text(command) for command in claim.applied],
         "history": [
             {"status": step.status, "at": rfc3339(step.at), "reason": step.reason}
             for step in claim.history
@@ -118,7 +118,7 @@ def _data(event: ClaimEvent, identity: str) -> dict[str, Any]:
 
 
 def _summary(claim: Claim) -> dict[str, Any]:
-    """A claim as contexts show it."""
+    """The members of a claim in contexts."""
     shipment = claim.shipment
     return {
         "claim_id": claim.claim_id,
@@ -145,12 +145,12 @@ def _item(item: ClaimItem) -> dict[str, Any]:
     }
 
 
-def within(body: dict[str, Any], bytes_max: int) -> bytes:
-    """The body as JSON, its context cut step by step until it fits (docs/decisions/0024)."""
+def encode_within(body: dict[str, Any], bytes_max: int) -> bytes:
+    """The body as JSON; a context that is too large is cut in steps (docs/decisions/0024)."""
     value = encode_json(body)
     if len(value) <= bytes_max:
         return value
-    # What Postgres spelled may fit as it is, spelled without spaces.
+    # JSON from a jsonb column has spaces: without them it may fit.
     body |= {"context": orjson.loads(encode_json(body["context"]))}
     value = encode_json(body)
     if len(value) <= bytes_max:

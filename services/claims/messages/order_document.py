@@ -1,4 +1,4 @@
-"""The snapshot of an order as claims keep it: written from an event's context, and read back."""
+"""The stored document of an order: encoded from the context of an event, and decoded again."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from services.runtime.messages.records import FieldError, Malformed
 from services.runtime.twins import Reader, omitted
 
 EXPONENT_MAX = 300
-"""Of numbers in a context, either way; beyond lies what a double cannot hold."""
-KEPT = ("order", "customer", "shipments")
-"""Of an event's context; claims add their own."""
+"""Largest decimal exponent of numbers in a context, and its negative the smallest."""
+STORED = ("order", "customer", "shipments")
+"""The members of an event's context that are stored."""
 TRUNCATED = "context_truncated"
 LINES_CUT = "lines_cut"
 
@@ -32,8 +32,8 @@ _CONTEXT = Reader(Context, omitted_of=(SentShipment,))
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What an event says of its order outside the context."""
+class DocumentHead:
+    """What is stored or sent about an order beside its document."""
 
     order_id: Uuid
     shop: str
@@ -41,8 +41,8 @@ class Subject:
     is_truncated: bool
 
 
-class _Parts(Struct):
-    """The members of a kept snapshot as JSON, of no bytes where there is none."""
+class _Members(Struct):
+    """The members of a document as JSON; empty where a member is missing."""
 
     order: Raw = Raw()
     customer: Raw = Raw()
@@ -50,75 +50,77 @@ class _Parts(Struct):
     context_truncated: bool = False
 
 
-_PARTS = Decoder(_Parts)
+_MEMBERS = Decoder(_Members)
 
 
-def keep(context: Mapping[str, Any], *, is_truncated: bool, lines_cut: bool) -> bytes:
-    """The part of an event's decoded context that is kept, as JSON that `order_in` can read.
+def encode_document(context: Mapping[str, Any], *, is_truncated: bool, lines_cut: bool) -> bytes:
+    """The stored part of an event's decoded context, as JSON that `decode_order` can read.
 
     Raises:
-        Malformed: a number that cannot be kept.
+        Malformed: the context has a number that cannot be stored.
     """
     marks = {TRUNCATED: is_truncated, LINES_CUT: lines_cut}
-    kept = {name: context[name] for name in KEPT if name in context} | marks
+    stored = {name: context[name] for name in STORED if name in context} | marks
     try:
-        return encode_json(kept, default=_exactly)
-    except TypeError as error:  # A reader of JSON has 64 bits for a number, and so have we.
+        return encode_json(stored, default=_exact_number)
+    except TypeError as error:  # Numbers are limited to what 64 bits can hold.
         message = f"holds a number that cannot be kept: {error}"
         raise Malformed("invalid_fields", [FieldError("/context", message)]) from None
 
 
-def parts_of(kept: bytes) -> tuple[dict[str, Any], bool]:
-    """What events show of a kept snapshot, each member as JSON that orjson puts in as it is.
+def document_members(document: bytes) -> tuple[dict[str, Any], bool]:
+    """The members of a document for the context of an event, and whether the document was cut.
 
-    And whether the snapshot was cut before it came.
+    Each member is JSON that orjson inserts unchanged.
     """
-    found = _PARTS.decode(kept)
-    written = {name: bytes(getattr(found, name)) for name in KEPT}
-    parts = {name: orjson.Fragment(json) for name, json in written.items() if json}
-    return parts, found.context_truncated
+    found = _MEMBERS.decode(document)
+    written = {name: bytes(getattr(found, name)) for name in STORED}
+    members = {name: orjson.Fragment(json) for name, json in written.items() if json}
+    return members, found.context_truncated
 
 
-def order_in(kept: bytes, order_id: Uuid, shop: str, version: int) -> OrderCopy:
-    """The order in a snapshot that `keep` made."""
-    snapshot = orjson.loads(kept)
-    snapshot.pop(LINES_CUT, None)
-    subject = Subject(order_id, shop, version, bool(snapshot.pop(TRUNCATED, False)))
-    return whole_order(_CONTEXT.fast_or_none(snapshot) or Context.model_validate(snapshot), subject)
+def decode_order(document: bytes, order_id: Uuid, shop: str, version: int) -> OrderCopy:
+    """The order in a document that `encode_document` wrote."""
+    context = orjson.loads(document)
+    context.pop(LINES_CUT, None)
+    head = DocumentHead(order_id, shop, version, bool(context.pop(TRUNCATED, False)))
+    return order_with_contents(
+        _CONTEXT.fast_or_none(context) or Context.model_validate(context), head
+    )
 
 
-def named_order(context: Context, subject: Subject) -> OrderCopy:
-    """The order with what names it alone: all that most news are asked for."""
+def order_without_contents(context: Context, head: DocumentHead) -> OrderCopy:
+    """The order without products and shipments, which most events do not need to decode."""
     order = context.order
-    assert order is not None, "a context without its order is never kept"
+    assert order is not None, "a context without its order is never stored"
     return OrderCopy(
-        order_id=subject.order_id,
-        shop=subject.shop,
+        order_id=head.order_id,
+        shop=head.shop,
         order_number=order.order_number,
         external_id=order.external_id,
         order_name=order.order_name,
-        version=subject.version,
+        version=head.version,
         status=order.status,
     )
 
 
-def whole_order(context: Context, subject: Subject) -> OrderCopy:
+def order_with_contents(context: Context, head: DocumentHead) -> OrderCopy:
     """The order with its products and shipments."""
     order = context.order
-    assert order is not None, "a context without its order is never kept"
+    assert order is not None, "a context without its order is never stored"
     listed: dict[UUID, Tracking] = {tracking.shipment_id: tracking for tracking in order.trackings}
     listed |= {shipment.shipment_id: shipment for shipment in context.shipments}
     return replace(
-        named_order(context, subject),
+        order_without_contents(context, head),
         products=_products(order.products),
         shipments=tuple(
-            _shipment(tracking, is_cut=subject.is_truncated) for tracking in listed.values()
+            _shipment(tracking, is_cut=head.is_truncated) for tracking in listed.values()
         ),
     )
 
 
 def _shipment(tracking: Tracking, *, is_cut: bool) -> Shipment:
-    """A parcel; if its products were left out, or cut from a large order, it holds the order's."""
+    """A parcel; if its products were left out or cut for size, it has those of the order."""
     products = getattr(tracking, "products", None)  # A summary has none.
     if products is not None and not products and (is_cut or "products" in omitted(tracking)):
         products = None
@@ -133,7 +135,7 @@ def _shipment(tracking: Tracking, *, is_cut: bool) -> Shipment:
 
 
 def _products(lines: Iterable[dict[str, Any]]) -> tuple[Product, ...]:
-    """Lines of products, read leniently: what is no text or count says nothing."""
+    """Lines of products; members that are not text or a count are ignored."""
     return tuple(
         Product(
             sku=_text(line.get("sku")),
@@ -153,8 +155,12 @@ def _count(value: Any) -> int:
     return value if isinstance(value, int) and value > 0 else 1
 
 
-def _exactly(value: Any) -> Any:
-    """Write a decimal number digit for digit, if a double and Postgres' jsonb can hold it."""
+def _exact_number(value: Any) -> Any:
+    """A decimal number written digit by digit, if a double and Postgres' jsonb can hold it.
+
+    Raises:
+        TypeError: the number is too large or too small.
+    """
     if isinstance(value, Decimal):
         smallest = value.as_tuple().exponent
         has_few_places = isinstance(smallest, int) and smallest >= -EXPONENT_MAX

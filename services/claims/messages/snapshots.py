@@ -1,4 +1,4 @@
-"""Claims out of snapshots: each as its last event told it, so that emptied tables are filled."""
+"""Claims in snapshot events, each with the data of its last event, to fill emptied tables."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from services.claims.domain.claim import (
     ClaimedShipment,
     ClaimItem,
     Evidence,
-    Held,
+    HeldGoods,
     Reason,
     Resolution,
     Status,
     StatusChange,
 )
-from services.claims.domain.goods import contents, held, quantities, selection_hash
-from services.claims.domain.ids import read_digest
+from services.claims.domain.goods import contents, held_goods, quantities, selection_hash
+from services.claims.domain.ids import parse_digest
 from services.claims.domain.order_copy import OrderCopy, Product
 from services.runtime.messages.records import FieldError, Malformed, validate
 
@@ -31,17 +31,17 @@ SEQUENCE_MAX = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class ToldClaim:
-    """A claim as the order's event number `sequence` on `claims.events` told it."""
+class SnapshotClaim:
+    """A claim as in event number `sequence` of its order on `claims.events`."""
 
     sequence: int
     claim: Claim
 
 
-def all_claims_told_at(event: Event) -> datetime | None:
-    """When the event was decided, if it leaves out no claim of the order that there was then.
+def claims_complete_at(event: Event) -> datetime | None:
+    """When the event was decided, if it leaves out no claim of the order that existed then.
 
-    A snapshot has them all, unless it was cut; and before an order's first event there are none.
+    That is a snapshot from which no claim was cut, or the first event of an order.
     """
     if event.event_name == SNAPSHOT:
         # Parcels are cut before claims: while there are parcels, no claim is missing.
@@ -51,25 +51,27 @@ def all_claims_told_at(event: Event) -> datetime | None:
     return event.triggered_at if is_first else None
 
 
-def tells_claims(event: Event) -> bool:
-    """Whether the event tells any claim whole: snapshots do, other events have summaries."""
+def has_claims(event: Event) -> bool:
+    """Whether the event has claims in full, as snapshots do; other events have summaries."""
     return any(summary.event_data is not None for summary in event.context.claims)
 
 
-def told_claims(event: Event, order: OrderCopy) -> tuple[ToldClaim, ...]:
-    """The claims that the event tells whole.
+def decode_claims(event: Event, order: OrderCopy) -> tuple[SnapshotClaim, ...]:
+    """The claims that the event has in full.
 
     Raises:
-        Malformed: a claim that our own events cannot have told so.
+        Malformed: the data of a claim cannot come from an event of this service.
     """
     return tuple(
-        _told_claim(event, order, summary, f"/context/claims/{position}")
+        _snapshot_claim(event, order, summary, f"/context/claims/{position}")
         for position, summary in enumerate(event.context.claims)
         if summary.event_data is not None
     )
 
 
-def _told_claim(event: Event, order: OrderCopy, summary: Summary, pointer: str) -> ToldClaim:
+def _snapshot_claim(
+    event: Event, order: OrderCopy, summary: Summary, pointer: str
+) -> SnapshotClaim:
     sequence = summary.sequence
     if sequence is None or not 0 < sequence < SEQUENCE_MAX:
         raise _malformed(f"{pointer}/sequence", "must be the number of the claim's last event")
@@ -80,9 +82,9 @@ def _told_claim(event: Event, order: OrderCopy, summary: Summary, pointer: str) 
         for position, line in enumerate(data.selected_items)
     )
     try:
-        return ToldClaim(sequence, _claim(event, order, data, lines))
-    except (ValueError, msgspec.ValidationError) as error:  # A word that no claim of ours has.
-        raise _malformed(inside, f"is no claim of ours: {error}") from None
+        return SnapshotClaim(sequence, _claim(event, order, data, lines))
+    except (ValueError, msgspec.ValidationError) as error:  # A value that no claim has.
+        raise _malformed(inside, f"is no claim of this service: {error}") from None
 
 
 def _claim(
@@ -119,12 +121,12 @@ def _claim(
         updated_at=data.updated_at or created_at,
         deleted_at=data.deleted_at,
         withdrawal_reason=data.reason_for_change if data.event_name == "withdrawn" else None,
-        applied=tuple(map(read_digest, data.applied_commands or ())),
+        applied=tuple(map(parse_digest, data.applied_commands or ())),
     )
 
 
 def item_of(line: Line) -> ClaimItem:
-    """A selected line as the contract has it, as a value of the domain."""
+    """A selected line of the contract as a value of the domain."""
     return ClaimItem(
         sku=line.sku,
         title=line.title,
@@ -147,15 +149,15 @@ def _shipment(data: ClaimEventData) -> ClaimedShipment | None:
 
 def _holds(
     data: ClaimEventData, order: OrderCopy, lines: tuple[ClaimItem, ...]
-) -> tuple[Held, ...]:
-    """As told; of an event from before they were told, what it selects, or the whole parcel."""
+) -> tuple[HeldGoods, ...]:
+    """The goods the claim holds: `held_items`, or the selection in events of older versions."""
     if data.held_items is not None:
-        return msgspec.convert(data.held_items, tuple[Held, ...])
+        return msgspec.convert(data.held_items, tuple[HeldGoods, ...])
     shipment = order.shipment(str(data.shipment_id), None) if data.shipment_id else None
     if shipment is None or data.reason == Reason.SUPPORT:
         return ()
     selected = [Product(sku=n.sku, title=n.title, quantity=n.quantity) for n in lines]
-    return held(quantities(selected or contents(order, shipment)))
+    return held_goods(quantities(selected or contents(order, shipment)))
 
 
 def _is_granted(data: ClaimEventData, history: tuple[StatusChange, ...]) -> bool:

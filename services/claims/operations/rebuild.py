@@ -1,4 +1,4 @@
-"""Emptying the tables of claims, to be filled again from snapshots (docs/decisions/0070)."""
+"""Emptying the tables of claims, so that snapshots fill them again (docs/decisions/0070)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ TABLES = {"claim": "delete_claims", "order_copy": "delete_order_copies", "anchor
 
 
 async def empty(connection: Connection, now: datetime) -> dict[str, int]:
-    """Empty them in the caller's transaction, at business time `now`; returns rows by table."""
+    """Empty the tables in the caller's transaction; returns the deleted rows by table.
+
+    Business time `now` is stored as the time at which the rebuild began.
+    """
     await connection.execute(SQL["begin_rebuild"], now)
     return await empty_tables(connection, {table: SQL[name] for table, name in TABLES.items()})

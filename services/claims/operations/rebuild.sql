@@ -1,16 +1,16 @@
 -- name: begin_rebuild
--- From this business time on claims are known only as told since. $1 business time
+-- The claims of an order are complete only after an event decided since then. $1 business time
 INSERT INTO rebuild (began_at) VALUES ($1)
     ON CONFLICT (is_only_row) DO UPDATE SET began_at = excluded.began_at;
 
 -- name: delete_claims
--- All claims; snapshots bring them back.
+-- All claims; snapshots restore them.
 DELETE FROM claim;
 
 -- name: delete_order_copies
--- All copies of orders; after the claims that name them.
+-- All copies of orders; after the claims, which reference them.
 DELETE FROM order_copy;
 
 -- name: delete_anchors
--- The names of orders that are known; a name that something waits for stays.
+-- The resolved anchors; an anchor that something waits for stays.
 DELETE FROM anchor WHERE order_id IS NOT NULL;

@@ -1,7 +1,7 @@
 -- name: save_anchors
--- Make and lock the names that are not resolved yet; resolve them where the order is known.
--- A resolved name never changes, so it needs no lock and is left alone.
--- $1 names (distinct), $2 order ids or nulls (pairwise)
+-- Insert and lock the anchors that are not resolved yet; set the orders that are known.
+-- A resolved anchor never changes, so it is neither locked nor written.
+-- $1 keys (distinct), $2 order ids or nulls (pairwise)
 INSERT INTO anchor (name, order_id)
 SELECT wanted.name, wanted.order_id
   FROM unnest($1::text[], $2::uuid[]) AS wanted(name, order_id)
@@ -12,28 +12,28 @@ SELECT wanted.name, wanted.order_id
     ON CONFLICT (name) DO UPDATE SET order_id = coalesce(anchor.order_id, excluded.order_id);
 
 -- name: read_anchors
--- The orders behind names, as far as known. $1 names
+-- The orders of anchors that are resolved. $1 keys
 SELECT name, order_id FROM anchor WHERE name = ANY ($1::text[]) AND order_id IS NOT NULL;
 
 -- name: find_claims
--- Which orders claims belong to; that never changes. $1 claim ids
+-- The orders that claims belong to; the order of a claim never changes. $1 claim ids
 SELECT claim_id, order_id FROM claim WHERE claim_id = ANY ($1::uuid[]);
 
 -- name: save_orders
--- Make and lock every order that the batch touches, in id order, and replace copies by newer ones
--- only. Version 0 (an order that is only named) replaces nothing, but locks the row all the same.
--- A snapshot whose lines were cut for size keeps the lines that are known.
--- Once the tables were emptied to be rebuilt, a copy is whole when an event that was decided after
--- that told all claims of its order; and it stays so.
+-- Insert and lock every order that the batch touches, in id order, and replace copies by newer ones
+-- only. Version 0 (an order that a command names) replaces nothing, but locks the row too.
+-- A document whose lines were cut for size keeps the stored lines.
+-- After the tables were emptied for a rebuild, a copy is whole once an event that was decided after
+-- that has held all claims of its order; it then stays whole.
 -- Returns the rows that are new, newer, or whole now.
 -- $1 order ids (distinct), $2 shops, $3 versions, $4 documents, $5 whether their lines were cut,
--- $6 when an event that tells all claims was decided, or null (pairwise)
+-- $6 when an event that holds all claims was decided, or null (pairwise)
 INSERT INTO order_copy (order_id, shop, order_version, document, lines_cut, is_whole)
 SELECT order_id, shop, order_version, document, lines_cut,
-       coalesce(all_claims_told_at >= (SELECT began_at FROM rebuild),
+       coalesce(claims_complete_at >= (SELECT began_at FROM rebuild),
                 NOT EXISTS (SELECT FROM rebuild))
   FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bytea[], $5::boolean[], $6::timestamptz[])
-       AS told(order_id, shop, order_version, document, lines_cut, all_claims_told_at)
+       AS received(order_id, shop, order_version, document, lines_cut, claims_complete_at)
  ORDER BY order_id
     ON CONFLICT (order_id) DO UPDATE
    SET shop = CASE WHEN order_copy.order_version < excluded.order_version
@@ -79,8 +79,8 @@ UPDATE order_copy
  WHERE order_copy.order_id = numbered.order_id;
 
 -- name: save_claims
--- Store decided claims. Those that are no longer open come first: one of them may give its place
--- in claim_open_once to another claim of the same statement.
+-- Store decided claims. Those that are no longer open come first, because another claim of the same
+-- statement may take their entry in the unique index claim_open_once.
 -- $1 claim ids, $2 order ids, $3 shops, $4 shipment ids, $5 reasons, $6 statuses, $7 items hashes,
 -- $8 created, $9 updated, $10 deleted, $11 details, $12 whether open (pairwise)
 INSERT INTO claim (claim_id, order_id, shop, shipment_id, reason, status, items_hash,
@@ -97,8 +97,8 @@ SELECT claim_id, order_id, shop, shipment_id, reason, status, items_hash,
        deleted_at = excluded.deleted_at, details = excluded.details;
 
 -- name: find_expired
--- Names that something has waited for too long; not those of what is parked, which may appear
--- yet, and none on the day after a rebuild began: it may be waiting for a snapshot.
+-- Keys that items have waited for too long. Not keys of parked items, which may still appear, and
+-- no key at all within a day after a rebuild began, because its snapshot may not have come yet.
 -- $1 business time, $2 at most
 SELECT DISTINCT waits_for
   FROM (SELECT waits_for
@@ -109,15 +109,15 @@ SELECT DISTINCT waits_for
          ORDER BY expires_at
          LIMIT $2) AS late;
 
--- name: forget_orders
--- Orders that were named, that no event told of, and that nothing waits for any more; they must be
--- locked. $1 order ids
+-- name: delete_unseen_orders
+-- Orders that only commands named and which nothing waits for any more; they must be locked.
+-- $1 order ids
 DELETE FROM order_copy
  WHERE order_id = ANY ($1::uuid[]) AND order_version = 0
    AND NOT EXISTS (SELECT FROM waiting WHERE waits_for = 'order/' || order_copy.order_id);
 
--- name: forget_anchors
--- Names that are not resolved and that nothing waits for any more; they must be locked. $1 names
+-- name: delete_unused_anchors
+-- Anchors that are not resolved and which nothing waits for any more; they must be locked. $1 keys
 DELETE FROM anchor
  WHERE name = ANY ($1::text[]) AND order_id IS NULL
    AND NOT EXISTS (SELECT FROM waiting WHERE waits_for = anchor.name);

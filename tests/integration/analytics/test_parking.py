@@ -78,7 +78,7 @@ async def test_parking_keeps_a_record_that_a_bug_cannot_read(connection, batches
 
     (poison,) = records(an_order_event("1", 1))
     with monkeypatch.context() as patch:
-        patch.setattr(intake, "read_news", break_always)
+        patch.setattr(intake, "read_facts", break_always)
         with pytest.raises(ItemFailed) as raised:
             await apply(connection, batches, Batch((poison,), NOON))
         ref = ItemRef(poison.coordinates, WHOLE)

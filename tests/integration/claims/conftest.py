@@ -22,7 +22,7 @@ _offsets = itertools.count()
 
 
 def a_record(topic, type_, body, *, ce_id=None, key=b"key"):
-    """One Kafka record as the runtime hands it over."""
+    """One Kafka record as the runtime passes it on."""
     headers = [("ce_type", type_.encode())]
     if ce_id:
         headers += [("ce_id", ce_id.encode()), ("ce_source", b"/shops/demo-shop")]
@@ -32,7 +32,7 @@ def a_record(topic, type_, body, *, ce_id=None, key=b"key"):
 
 
 def a_parcel(number, ordinal=1, phase="delivered", **changes):
-    """A parcel of the order as events show it."""
+    """A parcel of the order as in events."""
     order = order_id(SHOP, number)
     delivered_at = "2026-03-04T09:00:00Z" if phase == "delivered" else None
     return {
@@ -112,7 +112,7 @@ def settings(database_url) -> Settings:
 
 @pytest.fixture
 async def pool(settings) -> AsyncIterator:
-    """The claims service's own connections."""
+    """A pool of connections of the claims service."""
     pool = await create_pool(settings, "claims")
     yield pool
     pool.terminate()
@@ -120,7 +120,7 @@ async def pool(settings) -> AsyncIterator:
 
 @pytest.fixture
 def claims(settings) -> ClaimBatches:
-    """What the service applies."""
+    """The handler of the claims service."""
     return ClaimBatches(settings, Metrics())
 
 
@@ -148,7 +148,7 @@ def sweep(pool, claims) -> Callable:
 
 @pytest.fixture
 def published(pool) -> Callable:
-    """What lies in the outbox, oldest first: headers and body of each record of a topic."""
+    """Reads the records of a topic from the outbox, oldest first, as headers and bodies."""
 
     async def read(topic="claims.events"):
         async with pool.acquire() as connection:
@@ -160,7 +160,7 @@ def published(pool) -> Callable:
 
 @pytest.fixture
 def rows(pool) -> Callable:
-    """All rows of a table of the claims schema."""
+    """Reads all rows of a table of the claims schema."""
 
     async def read(table, key):
         async with pool.acquire() as connection:

@@ -1,4 +1,4 @@
-"""Batches on a real Postgres: statements, events, repetition, waiting, refusals."""
+"""Batches on a real Postgres: statements, events, repetition, waiting, rejections."""
 
 import hashlib
 import itertools
@@ -37,7 +37,7 @@ def claim_of(opening, number="1"):
     return claim_id(order_id(SHOP, number), str(item_id(opening, envelope, 0)))
 
 
-async def test_a_claim_is_told_with_the_order_around_it(apply, published):
+async def test_claim_event_holds_the_order(apply, published):
     await apply(an_event(version=7), an_opening(ce_id="c-1", image_urls=["https://a.example/1"]))
 
     ((headers, body),) = await published()
@@ -55,7 +55,7 @@ async def test_a_claim_is_told_with_the_order_around_it(apply, published):
     assert not event.context_truncated
 
 
-async def test_the_life_of_a_claim_is_numbered_without_gaps(apply, published):
+async def test_claim_events_are_numbered_without_gaps(apply, published):
     opening = an_opening(ce_id="c-1")
     claim = claim_of(opening)
     await apply(an_event(), opening, a_change(claim, status="accepted"))
@@ -65,8 +65,8 @@ async def test_the_life_of_a_claim_is_numbered_without_gaps(apply, published):
     await apply(a_change(claim, "claim.withdraw", reason="found"))
 
     bodies = [body for _, body in await published()]
-    told = [(b["sequence"], b["event_name"], b["event_data"]["status"]) for b in bodies]
-    assert told == [
+    events = [(b["sequence"], b["event_name"], b["event_data"]["status"]) for b in bodies]
+    assert events == [
         (1, "created", "pending"),
         (2, "updated", "accepted"),
         (3, "updated", "closed"),
@@ -80,7 +80,7 @@ async def test_the_life_of_a_claim_is_numbered_without_gaps(apply, published):
     assert bodies[5]["context"]["claims"] == []
 
 
-async def test_everything_twice_is_the_same_as_once(apply, published, rows):
+async def test_repeated_records_change_nothing(apply, published, rows):
     opening = an_opening(ce_id="c-1")
     records = [
         an_event(),
@@ -98,7 +98,7 @@ async def test_everything_twice_is_the_same_as_once(apply, published, rows):
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-async def test_only_a_greater_version_replaces_the_copy(apply, rows, order):
+async def test_order_copy_is_replaced_only_by_a_greater_version(apply, rows, order):
     events = [an_event(version=version, status=f"s{version}") for version in (1, 2, 3)]
     for position in order:
         await apply(events[position])
@@ -117,7 +117,7 @@ async def test_only_a_greater_version_replaces_the_copy(apply, rows, order):
         {"id": str(order_id(SHOP, "1")), "id_type": "uuid"},
     ],
 )
-async def test_a_claim_before_its_order_is_applied_the_moment_it_appears(
+async def test_claim_before_its_order_is_applied_when_the_order_appears(
     apply, published, rows, reference
 ):
     opening = an_opening(ce_id="c-1", **reference)
@@ -128,12 +128,12 @@ async def test_a_claim_before_its_order_is_applied_the_moment_it_appears(
 
     await apply(an_event())
 
-    told = [body["event_data"]["status"] for _, body in await published()]
-    assert told == ["pending", "accepted", "closed"]
+    statuses = [body["event_data"]["status"] for _, body in await published()]
+    assert statuses == ["pending", "accepted", "closed"]
     assert await rows("waiting", "id") == []
 
 
-async def test_an_update_before_its_opening_in_one_batch_is_applied(apply, published, rows):
+async def test_update_before_its_opening_in_one_batch_is_applied(apply, published, rows):
     opening = an_opening(ce_id="c-1")
 
     await apply(an_event(), a_change(claim_of(opening), status="accepted"), opening)
@@ -142,7 +142,7 @@ async def test_an_update_before_its_opening_in_one_batch_is_applied(apply, publi
     assert await rows("waiting", "id") == []
 
 
-async def test_a_not_received_claim_waits_for_the_delivery(apply, published, rows, sweep):
+async def test_investigation_claim_waits_for_the_delivery(apply, published, rows, sweep):
     under_way = a_parcel("1", phase="in_transit")
     await apply(an_event("1", 1, under_way), an_opening(reason="investigation"))
     assert await published() == []
@@ -168,7 +168,7 @@ async def test_a_not_received_claim_waits_for_the_delivery(apply, published, row
         ([a_change(order_id("any", "claim"), status="accepted")], "claim_not_found"),
     ],
 )
-async def test_what_never_appears_is_refused_after_its_time(
+async def test_waiting_command_is_rejected_after_its_time(
     apply, sweep, published, rows, records, reason
 ):
     await apply(*records)
@@ -185,7 +185,7 @@ async def test_what_never_appears_is_refused_after_its_time(
     assert await sweep(LATE) == 0
 
 
-async def test_the_refused_tell_their_sender_and_the_rest_goes_through(apply, published):
+async def test_rejected_commands_are_published_and_the_others_are_applied(apply, published):
     await apply(
         an_event(),
         a_record("claims.commands", "claim.open", b"not json"),
@@ -211,7 +211,7 @@ async def test_the_refused_tell_their_sender_and_the_rest_goes_through(apply, pu
     assert len(await published()) == 1
 
 
-async def test_what_is_refused_or_waits_is_logged_with_its_order_and_trace(apply):
+async def test_log_of_rejected_and_waiting_commands_has_order_and_trace(apply):
     traced = ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     records = [
         an_event(),
@@ -232,7 +232,7 @@ async def test_what_is_refused_or_waits_is_logged_with_its_order_and_trace(apply
     assert "Ada" not in str(logged)
 
 
-async def test_an_events_context_is_cut_to_fit_and_says_so(pool, settings, published):
+async def test_event_context_is_cut_to_fit_and_marked(pool, settings, published):
     small = ClaimBatches(settings.model_copy(update={"max_event_bytes": 4096}), Metrics())
     parcels = [a_parcel("1", ordinal) for ordinal in range(1, 40)]
     async with pool.acquire() as connection, connection.transaction():
@@ -245,7 +245,7 @@ async def test_an_events_context_is_cut_to_fit_and_says_so(pool, settings, publi
     ClaimEvent.model_validate(body)
 
 
-async def test_a_cut_order_still_shows_what_its_parcels_may_hold(apply, published):
+async def test_order_cut_for_size_still_has_the_products_of_its_parcels(apply, published):
     event = an_event("1", 1, a_parcel("1", products=[]))
     cut = json.loads(event.value) | {"context_truncated": True}
     await apply(a_record("orders.events", "order.updated", cut), an_opening())
@@ -258,7 +258,7 @@ async def test_a_cut_order_still_shows_what_its_parcels_may_hold(apply, publishe
     "number",
     ["1" + "0" * 30, "1e400", "-1e400", "1e-400", "1e9999999999", "0." + "1" * 400],
 )
-async def test_a_number_that_no_copy_can_hold_is_refused_and_the_rest_goes_through(
+async def test_number_that_no_copy_can_hold_is_rejected_and_the_others_are_applied(
     apply, published, number
 ):
     strange = json.loads(an_event("2").value)
@@ -280,7 +280,7 @@ async def test_a_number_that_no_copy_can_hold_is_refused_and_the_rest_goes_throu
 @pytest.mark.parametrize(
     "number", ["1e300", "1e-300", "0.1234567890123456789", "-900000000000000000"]
 )
-async def test_a_number_that_fits_is_kept_and_told(apply, published, number):
+async def test_number_that_a_copy_can_hold_is_published_unchanged(apply, published, number):
     strange = json.loads(an_event().value)
     strange["context"]["order"]["strange"] = "@"
     value = json.dumps(strange).replace('"@"', number).encode()
@@ -291,7 +291,7 @@ async def test_a_number_that_fits_is_kept_and_told(apply, published, number):
     assert body["context"]["order"]["strange"] == float(number)
 
 
-async def test_a_name_too_long_to_be_looked_for_stops_nothing(apply, published):
+async def test_order_name_too_long_for_an_anchor_is_ignored(apply, published):
     long = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(200))  # Not compressible.
     await apply(an_event(external_id=long, order_name="ok"), an_opening())
     await apply(an_opening(id="ok", id_type="order_name", reason="return"))
@@ -300,7 +300,7 @@ async def test_a_name_too_long_to_be_looked_for_stops_nothing(apply, published):
 
 
 @pytest.mark.parametrize("in_one_batch", [True, False])
-async def test_lines_cut_from_a_later_event_are_still_known(apply, published, in_one_batch):
+async def test_lines_cut_from_a_later_event_are_kept(apply, published, in_one_batch):
     whole = an_event("1", 1, a_parcel("1", products=[]))
     later = json.loads(an_event("1", 2, a_parcel("1", products=[]), products=[]).value)
     cut = a_record("orders.events", "order.updated", later | {"context_truncated": True})
@@ -324,9 +324,9 @@ async def test_lines_cut_from_a_later_event_are_still_known(apply, published, in
     assert "lines_cut" not in body["context"]
 
 
-async def test_a_batch_of_any_size_takes_the_same_statements(pool, claims):
+async def test_batch_of_any_size_takes_the_same_statements(pool, claims):
     async def statements(numbers):
-        """Orders, claims on them, claims that wait and are then called, updates, refusals."""
+        """The statements of a batch of orders, claims, waiting claims, updates and rejections."""
         early = [an_opening(n, reason="return") for n in numbers]
         opening = [an_opening(n, ce_id=f"o-{n}") for n in numbers]
         whole = [an_event(n) for n in numbers] + opening
@@ -343,7 +343,7 @@ async def test_a_batch_of_any_size_takes_the_same_statements(pool, claims):
             with connection.query_logger(lambda record: seen.append(record.query)):
                 async with connection.transaction():
                     await claims.apply(connection, Batch(tuple(records), NOW))
-        # Without what the driver asks of itself, once a connection, and the outbox once a second.
+        # Without statements of the driver (once a connection) and the outbox (once a second).
         asked = [line for query in seen if (line := query.splitlines()[0]).startswith("-- ")]
         return [line for line in asked if line not in {"-- find_service", "-- count_old_relays"}]
 

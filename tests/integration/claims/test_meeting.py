@@ -1,4 +1,4 @@
-"""Claims and orders in transactions that overlap: whichever commits first, they meet."""
+"""Claims and orders in concurrent transactions find each other, whichever commits first."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ async def is_blocked(database_url):
 
 @pytest.fixture
 def overlap(pool, claims, is_blocked):
-    """Applies the first batch, and commits it only while the second one runs into its locks."""
+    """Applies the first batch and commits it once the second one waits for its locks."""
 
     async def run(first, second):
         async with pool.acquire() as one:
@@ -41,7 +41,7 @@ def overlap(pool, claims, is_blocked):
         await other
 
     async def patiently(records):
-        """As the runtime does: what heals by itself is tried again."""
+        """Apply a batch as the runtime does: retry after a transient error."""
         while True:
             try:
                 async with pool.acquire() as two, two.transaction():
@@ -63,7 +63,7 @@ REFERENCES = [{}, {"id": "gid-1", "id_type": "external_id"}]
 
 @pytest.mark.parametrize("claim_first", [True, False])
 @pytest.mark.parametrize("reference", REFERENCES)
-async def test_a_claim_and_its_order_never_miss_each_other(
+async def test_claim_and_its_order_in_concurrent_batches_find_each_other(
     overlap, published, rows, reference, claim_first
 ):
     sides = [[an_opening(**reference)], [an_event()]]
@@ -75,7 +75,7 @@ async def test_a_claim_and_its_order_never_miss_each_other(
 
 
 @pytest.mark.parametrize("opening_first", [True, False])
-async def test_a_claim_and_its_update_never_miss_each_other(
+async def test_claim_and_its_update_in_concurrent_batches_find_each_other(
     apply, overlap, published, rows, opening_first
 ):
     await apply(an_event())
@@ -84,12 +84,14 @@ async def test_a_claim_and_its_update_never_miss_each_other(
 
     await overlap(*(sides if opening_first else reversed(sides)))
 
-    told = [(body["sequence"], body["event_name"]) for _, body in await published()]
-    assert told == [(1, "created"), (2, "updated")]
+    events = [(body["sequence"], body["event_name"]) for _, body in await published()]
+    assert events == [(1, "created"), (2, "updated")]
     assert await rows("waiting", "id") == []
 
 
-async def test_two_claims_on_the_last_mugs_do_not_both_get_them(apply, overlap, published):
+async def test_claims_on_the_last_mugs_in_concurrent_batches_are_not_both_applied(
+    apply, overlap, published
+):
     await apply(an_event())
     wanted = [{"sku": "MUG-BLUE", "quantity": 2}]
 
@@ -103,7 +105,7 @@ async def test_two_claims_on_the_last_mugs_do_not_both_get_them(apply, overlap, 
     assert refused["reason"] == "quantity_above_shipped"
 
 
-async def test_many_batches_at_once_lose_nothing(pool, claims, published, rows):
+async def test_concurrent_batches_lose_nothing(pool, claims, published, rows):
     numbers = [str(number) for number in range(40)]
     sides = [
         [an_event(number) for number in numbers],
@@ -125,7 +127,7 @@ async def test_many_batches_at_once_lose_nothing(pool, claims, published, rows):
 
     await asyncio.gather(*(patiently(side) for side in sides))
 
-    told = [(body["order_id"], body["sequence"]) for _, body in await published()]
-    assert len(told) == 80
-    assert len(set(told)) == 80
+    events = [(body["order_id"], body["sequence"]) for _, body in await published()]
+    assert len(events) == 80
+    assert len(set(events)) == 80
     assert await rows("waiting", "id") == []

@@ -150,10 +150,10 @@ async def test_parking_keeps_a_record_that_a_bug_cannot_read(
         raise KeyError("an unforeseen bug")
 
     poison = an_event("1", 1)
-    sound = intake.read_news
-    monkeypatch.setattr(intake, "read_news", break_always)
+    sound = intake.read_order
+    monkeypatch.setattr(intake, "read_order", break_always)
     with pytest.raises(ItemFailed) as raised:
-        intake.read(Batch((poison,), NOW))
+        intake.read_batch(Batch((poison,), NOW))
     assert (raised.value.ref, raised.value.kind) == (
         ItemRef(poison.coordinates, WHOLE),
         Kind.READING,
@@ -167,7 +167,7 @@ async def test_parking_keeps_a_record_that_a_bug_cannot_read(
     assert await parked() == [("reading", "shipments.events"), ("behind", "claims.commands")]
 
     assert await retry() == ["parked", "behind"]
-    monkeypatch.setattr(intake, "read_news", sound)
+    monkeypatch.setattr(intake, "read_order", sound)
     assert await retry() == ["applied", "applied"]
 
 

@@ -1,4 +1,4 @@
-"""Emptied tables are filled from snapshots; until an order's is there, nothing is decided on it."""
+"""Emptied tables are filled from snapshots; nothing is decided on an order before its snapshot."""
 
 import json
 from datetime import timedelta
@@ -35,7 +35,7 @@ async def rebuild(pool):
 
 @pytest.fixture
 def tables(rows):
-    """What a rebuild must bring back, without what only says when rows were written."""
+    """The rows that a rebuild must restore, without the times of their writing."""
 
     async def read():
         copies = await rows("readable_order_copy", "order_id")
@@ -50,15 +50,15 @@ def tables(rows):
     return read
 
 
-def a_snapshot(number, version, told, **said):
-    """The order as it stands, with all that each claim's last event told."""
+def a_snapshot(number, version, events, **members):
+    """A snapshot of the order, with the data of each claim's last event."""
     body = json.loads(an_event(number, version).value)
-    newest = {each["event_data"]["claim_id"]: each for _, each in told}
+    newest = {each["event_data"]["claim_id"]: each for _, each in events}
     claims = [
         {"claim_id": id_, "sequence": each["sequence"], "event_data": each["event_data"]}
         for id_, each in newest.items()
     ]
-    named = {"event_name": "ORDER_SNAPSHOT", "source": "orders", **AFTER, **said}
+    named = {"event_name": "ORDER_SNAPSHOT", "source": "orders", **AFTER, **members}
     body |= named | {"context": body["context"] | {"claims": claims}}
     return a_record("orders.events", "order.snapshot", body)
 
@@ -81,25 +81,23 @@ async def lives(apply):
     return openings
 
 
-async def test_the_tables_are_filled_as_they_were(apply, published, rebuild, tables):
+async def test_rebuild_fills_tables_as_they_were(apply, published, rebuild, tables):
     await lives(apply)
-    before, told = await tables(), await published()
+    before, events = await tables(), await published()
 
     await rebuild()
-    await apply(a_snapshot("1", 3, told))
+    await apply(a_snapshot("1", 3, events))
 
     assert await tables() == before
     assert len(before["claim"]) == 4
     assert before["order_copy"][0]["claim_sequence"] == 8
 
 
-async def test_commands_delivered_once_more_are_known_and_goods_stay_held(
-    apply, published, rebuild, tables
-):
+async def test_rebuild_keeps_applied_commands_and_held_goods(apply, published, rebuild, tables):
     openings = await lives(apply)
-    told = await published()
+    events = await published()
     await rebuild()
-    await apply(a_snapshot("1", 3, told))
+    await apply(a_snapshot("1", 3, events))
     before = await tables()
 
     again = a_change(claim_of(openings[0]), ce_id="u-2", status="closed")
@@ -112,26 +110,26 @@ async def test_commands_delivered_once_more_are_known_and_goods_stay_held(
     assert refused["reason"] == "quantity_above_shipped"
 
 
-async def test_the_next_event_goes_on_from_the_last_number(apply, published, rebuild):
+async def test_rebuild_continues_the_sequence_of_events(apply, published, rebuild):
     openings = await lives(apply)
-    told = await published()
+    events = await published()
     await rebuild()
 
     # The change is there first: it waits for the claim, that a snapshot brings.
     await apply(a_change(claim_of(openings[3]), status="accepted"))
     assert await published() == []
-    await apply(a_snapshot("1", 3, told))
+    await apply(a_snapshot("1", 3, events))
 
     ((_, event),) = await published()
     assert (event["sequence"], event["event_data"]["status"]) == (9, "accepted")
 
 
 @pytest.mark.parametrize("first", ["claim", "event"])
-async def test_nothing_is_decided_on_an_order_whose_claims_are_not_known(
+async def test_rebuild_decides_nothing_on_an_order_whose_claims_are_missing(
     apply, sweep, published, rebuild, first
 ):
     await lives(apply)
-    told = await published()
+    events = await published()
     await rebuild()
     opening = an_opening("1", ce_id="o-9", reason="partial_damage", selected_items=MUGS)
     tail = [opening, an_event("1", 4)] if first == "claim" else [an_event("1", 4), opening]
@@ -139,37 +137,39 @@ async def test_nothing_is_decided_on_an_order_whose_claims_are_not_known(
     for record in tail:
         await apply(record)
     # A snapshot from before the rebuild may lack claims; one that was cut may lack them all.
-    await apply(a_snapshot("1", 4, told[:1], **BEFORE))
+    await apply(a_snapshot("1", 4, events[:1], **BEFORE))
     await sweep(NOW + timedelta(hours=2))
     assert await published() == []
 
-    await apply(a_snapshot("1", 3, told))
+    await apply(a_snapshot("1", 3, events))
 
     ((_, event),) = await published()
     assert (event["sequence"], event["order_version"]) == (9, 4)
 
 
-async def test_no_claim_is_changed_as_an_old_snapshot_tells_it(apply, published, rebuild, tables):
-    """It may be from before the claim's last change."""
+async def test_rebuild_changes_no_claim_as_an_old_snapshot_has_it(
+    apply, published, rebuild, tables
+):
+    """The snapshot may be from before the claim's last change."""
     await lives(apply)
-    told = await published()
-    (claim, *_) = [body["event_data"]["claim_id"] for _, body in told]
+    events = await published()
+    (claim, *_) = [body["event_data"]["claim_id"] for _, body in events]
     before = await tables()
     await rebuild()
 
-    await apply(a_snapshot("1", 3, told[:1], **BEFORE))
+    await apply(a_snapshot("1", 3, events[:1], **BEFORE))
     await apply(a_change("claim.withdraw", claim, ce_id="w-9"))
     assert await published() == []
     assert (await tables())["claim"] == []
 
-    await apply(a_snapshot("1", 3, told))
+    await apply(a_snapshot("1", 3, events))
     after = await tables()
     assert [c for c in after["claim"] if str(c["claim_id"]) != claim] == [
         c for c in before["claim"] if str(c["claim_id"]) != claim
     ]
 
 
-async def test_a_snapshot_that_lost_its_claims_for_size_makes_no_order_whole(
+async def test_rebuild_leaves_an_order_incomplete_if_claims_were_cut_from_its_snapshot(
     apply, published, rebuild
 ):
     await rebuild()
@@ -183,7 +183,7 @@ async def test_a_snapshot_that_lost_its_claims_for_size_makes_no_order_whole(
     assert len(await published()) == 1
 
 
-async def test_an_order_placed_since_needs_no_snapshot(apply, published, rebuild):
+async def test_rebuild_needs_no_snapshot_of_an_order_placed_since(apply, published, rebuild):
     await rebuild()
     old, new = (
         a_record(
@@ -200,39 +200,37 @@ async def test_an_order_placed_since_needs_no_snapshot(apply, published, rebuild
     assert headers["ce_causationid"] == b"o-2"
 
 
-async def test_a_snapshot_changes_nothing_of_claims_that_are_known(apply, published, tables):
+async def test_snapshot_changes_no_known_claim(apply, published, tables):
     """Also an old one, whose claims have gone on since."""
     await lives(apply)
-    before, told = await tables(), await published()
+    before, events = await tables(), await published()
 
-    await apply(a_snapshot("1", 3, told), a_snapshot("1", 2, told[:2], **BEFORE))
+    await apply(a_snapshot("1", 3, events), a_snapshot("1", 2, events[:2], **BEFORE))
 
     assert await tables() == before
 
 
-async def test_a_service_that_lost_its_last_events_takes_them_from_a_snapshot(
-    apply, published, pool, tables
-):
+async def test_snapshot_restores_claim_events_that_the_service_lost(apply, published, pool, tables):
     """Its database was restored to an earlier time, and nothing was emptied."""
     await lives(apply)
-    before, told = await tables(), await published()
+    before, events = await tables(), await published()
     await pool.execute("DELETE FROM claim WHERE status = 'closed'")
     await pool.execute("UPDATE order_copy SET claim_sequence = 4")
 
-    await apply(a_snapshot("1", 3, told))
+    await apply(a_snapshot("1", 3, events))
 
     assert await tables() == before
 
 
-async def test_what_came_before_goods_were_told_holds_what_it_selected(apply, published, rebuild):
+async def test_snapshot_of_an_older_version_holds_the_selected_goods(apply, published, rebuild):
     await lives(apply)
-    told = await published()
-    for _, body in told:
+    events = await published()
+    for _, body in events:
         for name in ("held_items", "is_granted", "applied_commands"):
             del body["event_data"][name]
     await rebuild()
 
-    await apply(a_snapshot("1", 3, told))
+    await apply(a_snapshot("1", 3, events))
     await apply(an_opening("1", reason="partial_damage", selected_items=MUGS))
     await apply(an_opening("1", reason="return", selected_items=MUGS))
 

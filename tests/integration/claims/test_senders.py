@@ -23,7 +23,7 @@ def claims(settings: Settings) -> ClaimBatches:
 
 
 @pytest.mark.parametrize("source", [b"/stranger", b""])
-async def test_a_strangers_command_is_refused_and_its_neighbours_go_on(
+async def test_command_of_a_source_that_is_not_allowed_is_rejected_alone(
     apply, published, rows, source
 ):
     """News of orders are ours and need no list."""

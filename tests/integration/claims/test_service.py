@@ -87,7 +87,7 @@ async def read(settings) -> AsyncIterator[Callable]:
         await consumer.stop()
 
 
-async def test_claims_follow_their_orders_through_kafka(running, send, read):
+async def test_claims_are_applied_after_their_orders_through_kafka(running, send, read):
     """Updates come first, then claims by external id, then the delivery, then the orders."""
     numbers = [str(number) for number in range(20)]
     for n in numbers:
@@ -96,10 +96,10 @@ async def test_claims_follow_their_orders_through_kafka(running, send, read):
         await send("carrier.tracking", "tracking.reported", a_report(n), ce_id=f"t{n}", key="z")
         await send("orders.commands", "order.upsert", an_upsert(n), ce_id=f"o{n}", key=n)
 
-    told = await read("claims.events", 2 * len(numbers))
+    events = await read("claims.events", 2 * len(numbers))
 
     by_order = {}
-    for body in told:
+    for body in events:
         by_order.setdefault(body["order_id"], []).append(body)
     assert set(by_order) == {str(order_id(SHOP, number)) for number in numbers}
     for bodies in by_order.values():
@@ -109,7 +109,7 @@ async def test_claims_follow_their_orders_through_kafka(running, send, read):
         assert bodies[0]["context"]["order"]["address"]["zip_code"] == "10115"
 
 
-async def test_later_events_of_the_order_show_its_claims(running, send, read):
+async def test_order_events_after_a_claim_hold_the_claim(running, send, read):
     await send("orders.commands", "order.upsert", an_upsert("1"), ce_id="o1", key="1")
     await send("carrier.tracking", "tracking.reported", a_report("1"), ce_id="t1", key="1")
     await send("claims.commands", "claim.open", an_opening("1"), ce_id="c1", key="1")
@@ -121,8 +121,8 @@ async def test_later_events_of_the_order_show_its_claims(running, send, read):
             count += 1
             update = an_address("1", f"1000{count}")
             await send("orders.commands", "order.update", update, ce_id=f"a{count}", key="1")
-            told = await read("orders.events", count, lambda body: body["ref"] == UPDATED)
-            shown = told[-1]["context"]["claims"]
+            events = await read("orders.events", count, lambda body: body["ref"] == UPDATED)
+            shown = events[-1]["context"]["claims"]
 
     assert [claim["claim_id"] for claim in shown] == [str(claim_of("1"))]
 

@@ -11,7 +11,7 @@ import pytest
 
 from services.claims import store
 from services.claims.domain.ids import order_id
-from services.claims.messages.decode import read_news
+from services.claims.messages.decode import read_order
 from services.claims.store import StoredOrder
 from services.runtime.config.settings import Settings
 from services.runtime.postgres.connections import create_pool
@@ -34,24 +34,26 @@ SELECT context IS NOT NULL AS is_of_before, document IS NOT NULL AS is_of_now
 
 
 class VersionBefore:
-    """Batches of the version before: what they do with copies of orders."""
+    """The version before: the statements of its batches on copies of orders."""
 
     def __init__(self, pool):
         self.pool = pool
 
-    async def save(self, connection, *news, ids=(), told_at=None):
-        """Take in news, and name other orders; returns those that are renewed."""
-        columns = [(n.order.order_id, n.order.shop, n.order.version, n.context) for n in news]
+    async def save(self, connection, *received, ids=(), complete_at=None):
+        """Save received orders and lock others by id; returns those that were updated."""
+        columns = [(n.order.order_id, n.order.shop, n.order.version, n.document) for n in received]
         columns += [(id_, None, 0, None) for id_ in ids]
         rows = await connection.fetch(
-            BEFORE["save_orders"], *map(list, zip(*columns, strict=True)), [told_at] * len(columns)
+            BEFORE["save_orders"],
+            *map(list, zip(*columns, strict=True)),
+            [complete_at] * len(columns),
         )
         return {str(row["order_id"]) for row in rows}
 
-    async def take_in(self, *events, told_at=None):
-        """A batch of events."""
+    async def apply(self, *events, complete_at=None):
+        """Apply a batch of events."""
         async with self.pool.acquire() as connection, connection.transaction():
-            return await self.save(connection, *map(read_news, events), told_at=told_at)
+            return await self.save(connection, *map(read_order, events), complete_at=complete_at)
 
     async def read(self, *ids):
         """The contexts that a batch finds of the orders its commands name."""
@@ -89,37 +91,35 @@ async def status_of(pool):
     return stored.version, json.loads(stored.document)["order"]["status"]
 
 
-async def test_old_and_new_in_turn_see_what_the_other_wrote(apply, before, pool, forms):
+async def test_order_copies_of_both_versions_are_read_by_both(apply, before, pool, forms):
     await apply(a_status(1, "one"))
     assert tuple(await forms()) == (False, True)
     assert (await before.read(ID))[ID]["order"]["status"] == "one"
     assert tuple(await forms()) == (True, False)
 
-    assert await before.take_in(a_status(2, "two")) == {ID}
+    assert await before.apply(a_status(2, "two")) == {ID}
     assert await status_of(pool) == (2, "two")
     await apply(a_status(3, "three"))
     assert tuple(await forms()) == (False, True)
-    assert await before.take_in(a_status(4, "four")) == {ID}
+    assert await before.apply(a_status(4, "four")) == {ID}
     assert tuple(await forms()) == (True, False)
 
     assert await status_of(pool) == (4, "four")
 
 
-@pytest.mark.parametrize("is_told_whole", [False, True])
-async def test_what_is_stale_to_the_version_before_changes_nothing(
-    apply, before, pool, is_told_whole
-):
+@pytest.mark.parametrize("is_complete", [False, True])
+async def test_stale_event_in_the_version_before_changes_nothing(apply, before, pool, is_complete):
     await apply(a_status(5, "five"))
-    await pool.execute("UPDATE order_copy SET is_whole = NOT $1", is_told_whole)
+    await pool.execute("UPDATE order_copy SET is_whole = NOT $1", is_complete)
 
-    renewed = await before.take_in(a_status(4, "four"), told_at=NOW)
+    renewed = await before.apply(a_status(4, "four"), complete_at=NOW)
 
-    assert renewed == ({ID} if is_told_whole else set())
+    assert renewed == ({ID} if is_complete else set())
     assert await status_of(pool) == (5, "five")
     assert (await before.read(ID))[ID]["order"]["status"] == "five"
 
 
-async def test_an_order_that_is_only_named_is_one_for_both(apply, before, forms):
+async def test_named_order_is_the_same_for_both_versions(apply, before, forms):
     assert await before.read(ID) == {ID: None}
     await apply(an_opening())
     assert await before.read(ID) == {ID: None}
@@ -127,7 +127,7 @@ async def test_an_order_that_is_only_named_is_one_for_both(apply, before, forms)
     other = order_id(SHOP, "2")
     assert await before.read(other) == {other: None}
 
-    assert await before.take_in(an_event("2")) == {other}
+    assert await before.apply(an_event("2")) == {other}
     await apply(a_status(1, "one"))
 
     assert tuple(await forms(other)) == (True, False)
@@ -137,10 +137,10 @@ async def test_an_order_that_is_only_named_is_one_for_both(apply, before, forms)
 @pytest.mark.parametrize("first", ["before", "now"])
 @pytest.mark.parametrize("second", ["before", "now"])
 @pytest.mark.parametrize("third", ["before", "now"])
-async def test_lines_that_were_cut_are_kept_whoever_wrote_them(
+async def test_lines_cut_for_size_are_kept_by_both_versions(
     apply, before, pool, first, second, third
 ):
-    takes = {"before": before.take_in, "now": apply}
+    takes = {"before": before.apply, "now": apply}
     await takes[first](an_event("1", 1))
     await takes[second](a_cut(2))
     await takes[third](a_cut(3))
@@ -151,7 +151,7 @@ async def test_lines_that_were_cut_are_kept_whoever_wrote_them(
     assert (stored.version, line["sku"]) == (3, "MUG-BLUE")
 
 
-async def test_only_the_orders_that_a_batch_of_before_names_are_converted(apply, before, forms):
+async def test_version_before_converts_only_the_orders_of_its_batch(apply, before, forms):
     await apply(an_event("1"), an_event("2"), an_event("3"))
     two, three = order_id(SHOP, "2"), order_id(SHOP, "3")
 
@@ -167,7 +167,7 @@ async def test_only_the_orders_that_a_batch_of_before_names_are_converted(apply,
     ]
 
 
-async def test_a_batch_of_before_that_is_rolled_back_leaves_no_trace(apply, before, pool, forms):
+async def test_version_before_leaves_no_trace_of_a_rolled_back_batch(apply, before, pool, forms):
     await apply(an_event("1"), an_event("2"))
     async with pool.acquire() as connection:
         attempt = connection.transaction()
@@ -180,7 +180,7 @@ async def test_a_batch_of_before_that_is_rolled_back_leaves_no_trace(apply, befo
     assert tuple(await forms()) == (False, True)
 
 
-async def test_people_read_both_forms_alike(apply, before, pool):
+async def test_readable_view_shows_both_forms(apply, before, pool):
     await apply(a_status(1, "one"))
     shown = "SELECT context #>> '{order,status}' FROM readable_order_copy"
     assert await pool.fetchval(shown) == "one"
@@ -199,13 +199,11 @@ def folder_before(tmp_path):
     return tmp_path
 
 
-async def test_an_upgrade_leaves_all_that_was_stored_and_who_is_connected_goes_on(
-    empty_database_url, folder_before
-):
+async def test_upgrade_keeps_stored_copies_and_open_connections(empty_database_url, folder_before):
     await migrate(empty_database_url, ["claims"], folder=folder_before)
     pool = await create_pool(Settings(database_url=empty_database_url), "claims", size=1)
     before = VersionBefore(pool)
-    await before.take_in(a_status(1, "one"))
+    await before.apply(a_status(1, "one"))
     named = order_id(SHOP, "2")
     assert await before.read(ID, named)
 
@@ -213,10 +211,10 @@ async def test_an_upgrade_leaves_all_that_was_stored_and_who_is_connected_goes_o
 
     assert (await before.read(ID, named))[ID]["order"]["status"] == "one"
     assert await status_of(pool) == (1, "one")
-    await before.take_in(a_status(2, "two"))
+    await before.apply(a_status(2, "two"))
     async with pool.acquire() as connection, connection.transaction():
-        news = read_news(a_status(3, "three"))
-        row = StoredOrder(ID, SHOP, 3, news.context)
+        news = read_order(a_status(3, "three"))
+        row = StoredOrder(ID, SHOP, 3, news.document)
         assert await store.save_orders(connection, [row, StoredOrder(named)]) == {ID}
     assert tuple(await pool.fetchrow(FORMS, ID)) == (False, True)
     assert (await before.read(ID, named))[ID]["order"]["status"] == "three"

@@ -1,4 +1,4 @@
-"""Every public value of the domain is a frozen Struct."""
+"""The public values of the domain are frozen Structs."""
 
 import importlib
 import pkgutil
@@ -22,11 +22,11 @@ VALUES = [
 ]
 
 
-def test_the_domain_has_values():
+def test_domain_has_values():
     assert VALUES
 
 
 @pytest.mark.parametrize("kind", VALUES, ids=lambda kind: kind.__qualname__)
-def test_a_value_is_a_frozen_struct(kind):
+def test_value_is_a_frozen_struct(kind):
     assert issubclass(kind, msgspec.Struct)
     assert kind.__struct_config__.frozen

@@ -1,4 +1,4 @@
-"""Orders, parcels, claims and commands with everything but what a test is about filled in."""
+"""Builders of orders, parcels, claims and commands with default members."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import NAMESPACE_OID, uuid5
@@ -6,7 +6,7 @@ from uuid import NAMESPACE_OID, uuid5
 from services.claims.domain.claim import Claim, ClaimedShipment, ClaimItem, Reason, Status
 from services.claims.domain.commands import OpenClaim, OrderReference, UpdateClaim, WithdrawClaim
 from services.claims.domain.decision import OrderClaims
-from services.claims.domain.goods import held, match, selection_hash
+from services.claims.domain.goods import held_goods, match_products, selection_hash
 from services.claims.domain.ids import order_id
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
 
@@ -83,7 +83,7 @@ def a_withdrawal(name: object = "withdraw", **changes) -> WithdrawClaim:
 
 
 def a_claim(name: object = "claim", **changes) -> Claim:
-    """A claim on two of the order's three mugs; `granted` as its status says."""
+    """A claim on two of the order's three mugs; granted if its status is accepted."""
     selected = changes.pop("selected_items", items(MUG_BLUE=2))
     parcel = a_shipment()
     members = {
@@ -97,7 +97,7 @@ def a_claim(name: object = "claim", **changes) -> Claim:
         "reason": Reason.DAMAGE,
         "selected_items": selected,
         "items_hash": selection_hash(selected),
-        "holds": held(match(selected, (MUG, TEE), parcel)),
+        "holds": held_goods(match_products(selected, (MUG, TEE), parcel)),
         "is_granted": changes.get("status") is Status.ACCEPTED,
         "created_at": NOON,
         "updated_at": NOON,

@@ -17,7 +17,7 @@ from services.claims.domain.commands import UpdateClaim
 from services.claims.domain.decide import decide
 from services.claims.domain.decision import Action, Outcome
 from services.claims.domain.ids import digest
-from services.claims.domain.reasons import Refusal
+from services.claims.domain.reasons import RejectionReason
 from services.claims.domain.references import claim_key
 from tests.unit.claims.builders import (
     LATER,
@@ -41,7 +41,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(("before", "wanted"), list(product(Status, Status)))
-def test_a_status_follows_only_where_it_may(before, wanted):
+def test_status_follows_only_where_it_may(before, wanted):
     claim = a_claim(status=before)
     command = an_update(status=wanted, reason_for_change="because")
 
@@ -56,68 +56,74 @@ def test_a_status_follows_only_where_it_may(before, wanted):
         assert (decision.event.sequence, decision.event.action) == (3, Action.UPDATED)
     else:
         assert (decision.outcome, decision.claim) == (Outcome.REJECTED, None)
-        assert decision.reason == Refusal.STATUS_NOT_ALLOWED
+        assert decision.reason == RejectionReason.STATUS_NOT_ALLOWED
 
 
 @pytest.mark.parametrize("why", [None, "", "  "])
-def test_a_closed_claim_is_reopened_only_with_a_reason(why):
+def test_closed_claim_is_reopened_only_with_a_reason(why):
     command = an_update(status=Status.PENDING, reason_for_change=why)
 
     decision = decide(a_state(a_claim(status=Status.CLOSED)), command, LATER)
 
-    assert decision.reason == Refusal.REOPENING_NEEDS_REASON
+    assert decision.reason == RejectionReason.REOPENING_NEEDS_REASON
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_a_claim_can_be_added_to_until_it_is_closed(status):
+def test_claim_can_be_changed_until_it_is_closed(status):
     command = an_update(description="It is worse", image_urls=("https://a.example/2",))
 
     decision = decide(a_state(a_claim(status=status)), command, LATER)
 
     if status is Status.CLOSED:
-        assert decision.reason == Refusal.CLAIM_CLOSED
+        assert decision.reason == RejectionReason.CLAIM_CLOSED
     else:
         assert decision.event.changed_fields == ("description", "image_urls")
         assert decision.claim.updated_at == LATER
         assert decision.claim.evidence == Evidence(image_urls=("https://a.example/2",))
 
 
-def test_a_claim_cannot_grow_beyond_what_an_event_holds():
+def test_claim_cannot_grow_beyond_the_size_of_an_event():
     links = tuple(f"https://a.example/{n}/{'é' * 2000}" for n in range(20))
-    told = ClaimItem(sku="MUG-BLUE", title="\x01" * 1024, quantity=1)
-    claim = a_claim(selected_items=(told,) * 75)
+    longest = ClaimItem(sku="MUG-BLUE", title="\x01" * 1024, quantity=1)
+    claim = a_claim(selected_items=(longest,) * 75)
 
     decision = decide(a_state(claim), an_update(image_urls=links), LATER)
 
-    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, Refusal.CLAIM_TOO_LARGE)
+    assert (decision.outcome, decision.reason) == (
+        Outcome.REJECTED,
+        RejectionReason.CLAIM_TOO_LARGE,
+    )
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_a_claim_can_be_withdrawn_until_it_is_closed(status):
+def test_claim_can_be_withdrawn_until_it_is_closed(status):
     state = a_state(a_claim(status=status))
 
     decision = decide(state, a_withdrawal(reason="turned up"), LATER)
 
     if status is Status.CLOSED:
-        assert (decision.outcome, decision.reason) == (Outcome.REJECTED, Refusal.CLAIM_CLOSED)
+        assert (decision.outcome, decision.reason) == (
+            Outcome.REJECTED,
+            RejectionReason.CLAIM_CLOSED,
+        )
     else:
         assert decision.claim.deleted_at == LATER
         assert decision.claim.status is status
         assert decision.event.action is Action.WITHDRAWN
 
 
-def test_a_withdrawn_claim_stays_withdrawn():
+def test_withdrawn_claim_stays_withdrawn():
     gone = a_state(a_claim(deleted_at=NOON))
 
     updated = decide(gone, an_update(status=Status.ACCEPTED), LATER)
     withdrawn = decide(gone, a_withdrawal(), LATER)
 
-    assert (updated.outcome, updated.reason) == (Outcome.REJECTED, Refusal.CLAIM_WITHDRAWN)
+    assert (updated.outcome, updated.reason) == (Outcome.REJECTED, RejectionReason.CLAIM_WITHDRAWN)
     assert (withdrawn.outcome, withdrawn.event) == (Outcome.NO_CHANGE, None)
 
 
 @pytest.mark.parametrize("command", [an_update(status=Status.ACCEPTED), a_withdrawal()])
-def test_a_claim_nobody_knows_is_waited_for(command):
+def test_change_of_an_unknown_claim_waits(command):
     for state in (None, a_state()):
         decision = decide(state, command, NOON)
 
@@ -128,13 +134,16 @@ def test_a_claim_nobody_knows_is_waited_for(command):
 
 
 @pytest.mark.parametrize("command", [an_update(shop="other"), a_withdrawal(shop="other")])
-def test_another_shops_claim_is_refused_like_one_that_is_not_there(command):
+def test_claim_of_another_shop_is_rejected_as_not_found(command):
     decision = decide(a_state(a_claim()), command, NOON)
 
-    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, Refusal.CLAIM_NOT_FOUND)
+    assert (decision.outcome, decision.reason) == (
+        Outcome.REJECTED,
+        RejectionReason.CLAIM_NOT_FOUND,
+    )
 
 
-def test_an_item_applied_before_changes_nothing_even_much_later():
+def test_repeated_item_changes_nothing_even_much_later():
     command = an_update(status=Status.ACCEPTED)
     accepted = decide(a_state(a_claim()), command, NOON)
     closed = replace(accepted.claim, status=Status.CLOSED)
@@ -144,7 +153,7 @@ def test_an_item_applied_before_changes_nothing_even_much_later():
     assert (again.outcome, again.reason, again.claim) == (Outcome.NO_CHANGE, "duplicate", None)
 
 
-def test_an_item_that_changed_nothing_is_remembered_too():
+def test_item_that_changed_nothing_is_kept_as_applied():
     command = an_update(description="Broken")
     first = decide(a_state(a_claim(description="Broken")), command, NOON)
     changed = replace(first.claim, description="Worse")
@@ -153,7 +162,7 @@ def test_an_item_that_changed_nothing_is_remembered_too():
     assert decide(a_state(changed), command, LATER).reason == "duplicate"
 
 
-def test_memory_and_history_are_bounded():
+def test_applied_items_and_history_are_bounded():
     state = a_state(a_claim())
     for number in range(60):
         for status in (Status.CLOSED, Status.PENDING):
@@ -167,7 +176,7 @@ def test_memory_and_history_are_bounded():
     assert state.sequence == 120
 
 
-def test_reopening_finds_its_goods_gone():
+def test_reopening_is_rejected_if_the_goods_were_claimed():
     closed = a_claim(status=Status.CLOSED)
     other = a_claim("other", reason=Reason.RETURN)
 
@@ -175,24 +184,24 @@ def test_reopening_finds_its_goods_gone():
         a_state(closed, other), an_update(status=Status.PENDING, reason_for_change="x"), LATER
     )
 
-    assert decision.reason == Refusal.QUANTITY_ABOVE_SHIPPED
+    assert decision.reason == RejectionReason.QUANTITY_ABOVE_SHIPPED
 
 
-def test_reopening_finds_its_place_taken():
+def test_reopening_is_rejected_if_a_duplicate_is_open():
     state = a_state(a_claim(status=Status.CLOSED, is_granted=True), a_claim("twin"))
 
     decision = decide(state, an_update(status=Status.PENDING, reason_for_change="x"), LATER)
 
-    assert decision.reason == Refusal.CLAIM_ALREADY_OPEN
+    assert decision.reason == RejectionReason.CLAIM_ALREADY_OPEN
 
 
-def test_evidence_of_an_update_is_checked_like_that_of_an_opening():
+def test_evidence_of_an_update_is_checked_as_in_an_opening():
     command = an_update(image_urls=("http://a.example/1",))
 
-    assert decide(a_state(a_claim()), command, NOON).reason == Refusal.EVIDENCE_NOT_HTTPS
+    assert decide(a_state(a_claim()), command, NOON).reason == RejectionReason.EVIDENCE_NOT_HTTPS
 
 
-def test_an_empty_list_removes_evidence():
+def test_evidence_is_removed_by_an_empty_list():
     claim = a_claim(evidence=Evidence(image_urls=("https://a.example/1",)))
 
     decision = decide(a_state(claim), an_update(image_urls=()), NOON)
@@ -200,7 +209,7 @@ def test_an_empty_list_removes_evidence():
     assert decision.claim.evidence == Evidence()
 
 
-def test_a_granted_claim_keeps_its_goods_when_it_is_closed():
+def test_granted_claim_holds_its_goods_when_it_is_closed():
     state = a_state(a_claim(status=Status.ACCEPTED))
 
     closed = decide(state, an_update(status=Status.CLOSED), LATER).claim
@@ -209,7 +218,7 @@ def test_a_granted_claim_keeps_its_goods_when_it_is_closed():
     assert not a_claim(status=Status.CLOSED, selected_items=items(TEE_M=1)).is_holding
 
 
-def test_an_update_says_what_to_change_and_nothing_else():
+def test_update_changes_only_the_members_it_has():
     decision = decide(
         a_state(a_claim()),
         UpdateClaim(item_id=an_id("u"), shop="demo-shop", claim_id=an_id("claim")),

@@ -1,4 +1,4 @@
-"""What is kept of an order's context, and what a claim's events show of it."""
+"""The stored document of an order, and its members in the events of claims."""
 
 import json
 from decimal import Decimal
@@ -6,8 +6,8 @@ from decimal import Decimal
 import orjson
 import pytest
 
-from services.claims.messages.encode import within
-from services.claims.messages.order_document import keep, parts_of
+from services.claims.messages.encode import encode_within
+from services.claims.messages.order_document import document_members, encode_document
 
 CONTEXT = {
     "order": {"order_number": "1", "total": Decimal("12.90"), "note": 'größe \u2028 "x"'},
@@ -18,10 +18,10 @@ CONTEXT = {
 
 
 @pytest.mark.parametrize("is_truncated", [False, True])
-def test_events_show_what_is_kept_as_it_was_written_and_not_its_marks(is_truncated):
-    kept = keep(CONTEXT, is_truncated=is_truncated, lines_cut=True)
+def test_document_members_are_in_events_as_they_were_written(is_truncated):
+    kept = encode_document(CONTEXT, is_truncated=is_truncated, lines_cut=True)
 
-    parts, was_cut = parts_of(kept)
+    parts, was_cut = document_members(kept)
 
     shown = orjson.dumps(parts)
     assert was_cut is is_truncated
@@ -31,30 +31,30 @@ def test_events_show_what_is_kept_as_it_was_written_and_not_its_marks(is_truncat
     assert json.loads(shown, parse_float=Decimal) == expected
 
 
-def test_a_copy_as_the_version_before_stored_it_is_shown_alike():
-    kept = keep(CONTEXT, is_truncated=False, lines_cut=False)
+def test_document_of_the_version_before_gives_the_same_members():
+    kept = encode_document(CONTEXT, is_truncated=False, lines_cut=False)
     spelled = json.dumps(json.loads(kept)).encode()  # With spaces, as jsonb is spelled.
 
-    assert orjson.loads(orjson.dumps(parts_of(spelled)[0])) == orjson.loads(
-        orjson.dumps(parts_of(kept)[0])
+    assert orjson.loads(orjson.dumps(document_members(spelled)[0])) == orjson.loads(
+        orjson.dumps(document_members(kept)[0])
     )
 
 
-def test_nothing_is_shown_of_an_order_without_an_event():
-    assert parts_of(b"{}") == ({}, False)
+def test_document_of_an_unseen_order_has_no_members():
+    assert document_members(b"{}") == ({}, False)
 
 
-def test_a_context_spelled_with_spaces_is_cut_only_where_it_does_not_fit_without():
+def test_context_written_with_spaces_is_cut_only_if_it_does_not_fit_without():
     lines = [{"sku": "A", "quantity": 1}] * 400
-    kept = keep(
+    kept = encode_document(
         {**CONTEXT, "shipments": [{"products": lines}]}, is_truncated=False, lines_cut=False
     )
     spelled = json.dumps(json.loads(kept)).encode()
     bytes_max = len(kept) + 200
     assert len(spelled) > bytes_max
-    parts, _ = parts_of(spelled)
+    parts, _ = document_members(spelled)
 
-    value = within({"context": parts, "context_truncated": False}, bytes_max)
+    value = encode_within({"context": parts, "context_truncated": False}, bytes_max)
 
     shown = json.loads(value)
     assert shown["context_truncated"] is False

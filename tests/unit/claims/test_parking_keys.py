@@ -7,7 +7,7 @@ import pytest
 from services.claims.domain.commands import OrderReference
 from services.claims.domain.ids import claim_id, order_id
 from services.claims.intake import OrderEvent, Task, UnreadItem
-from services.claims.messages.decode import OrderNews
+from services.claims.messages.decode import ReceivedOrder
 from services.claims.parking_keys import event_keys, task_keys, unread_keys
 from services.runtime.batch.items import Failure, Kind
 from services.runtime.messages.records import Coordinates, Envelope, Original
@@ -57,7 +57,7 @@ def test_parking_keys_of_commands_are_spelled_as_stored(command, order, waits_fo
 
 def test_parking_keys_of_events_are_spelled_as_stored():
     copy = an_order(order_name="#1")
-    event = OrderEvent(a_record("orders.events"), OrderNews(order=copy, context=b"{}"))
+    event = OrderEvent(a_record("orders.events"), ReceivedOrder(order=copy, document=b"{}"))
 
     assert event_keys(event) == {
         f"order:{ORDER}",

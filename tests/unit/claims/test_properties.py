@@ -1,4 +1,4 @@
-"""What holds for every run of commands and every order of events."""
+"""Properties of all sequences of commands and events."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ from services.claims.domain.claim import Reason, Status
 from services.claims.domain.decide import decide
 from services.claims.domain.decision import Outcome
 from services.claims.domain.goods import contents, quantities
-from services.claims.domain.order_copy import newest
+from services.claims.domain.order_copy import newest_copies
 from tests.unit.claims.builders import (
     LATER,
     MUG,
@@ -38,7 +38,7 @@ changes = st.tuples(st.integers(0, 30), st.sampled_from([*Status, None]), st.int
 
 
 def command_for(state, step):
-    """An opening as it is; a change (None: withdrawal) aimed at one of the claims there are."""
+    """An opening unchanged; a change (status None: a withdrawal) for one of the claims."""
     if not isinstance(step, tuple):
         return step
     name, status, which = step
@@ -53,7 +53,7 @@ def command_for(state, step):
 
 @settings(max_examples=300)
 @given(st.lists(openings | changes, max_size=25))
-def test_never_more_is_claimed_than_was_shipped(steps):
+def test_claims_never_hold_more_than_was_shipped(steps):
     state = a_state(order=ORDER)
     for step in steps:
         state = state.after(decide(state, command_for(state, step), LATER))
@@ -74,7 +74,7 @@ def assert_within_shipped(state):
 
 
 @given(st.lists(openings | changes, max_size=20))
-def test_a_repeated_command_changes_nothing(steps):
+def test_repeated_command_changes_nothing(steps):
     state = a_state(order=ORDER)
     for step in steps:
         command = command_for(state, step)
@@ -99,7 +99,7 @@ def test_events_are_numbered_without_gaps(steps):
 
 
 @given(st.permutations(range(1, 7)), st.lists(st.integers(1, 6)))
-def test_any_order_and_repetition_of_events_gives_the_same_copy(order, repeated):
+def test_newest_copies_are_the_same_for_any_order_and_repetition(order, repeated):
     copies = [an_order(version=version, status=f"s{version}") for version in [*repeated, *order]]
 
-    assert newest(copies) == {ORDER.order_id: an_order(version=6, status="s6")}
+    assert newest_copies(copies) == {ORDER.order_id: an_order(version=6, status="s6")}

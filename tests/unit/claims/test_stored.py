@@ -1,4 +1,4 @@
-"""Claims as they are stored: documents of the version before are read, and written alike."""
+"""Stored claims: documents of the version before are read and written in the same form."""
 
 import json
 from datetime import UTC, datetime
@@ -47,7 +47,7 @@ OLD = {
 """A document as pydantic wrote it."""
 
 
-def test_a_document_of_the_version_before_is_read():
+def test_claim_stored_by_the_version_before_is_read():
     claim = CLAIM.decode(json.dumps(OLD).encode())
 
     assert (claim.reason, claim.status) == (Reason.PARTIAL_DAMAGE, Status.ACCEPTED)
@@ -55,20 +55,20 @@ def test_a_document_of_the_version_before_is_read():
     assert claim.created_at == datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-def test_it_is_written_as_the_version_before_wrote_it():
+def test_claim_is_stored_as_by_the_version_before():
     claim = CLAIM.decode(json.dumps(OLD).encode())
 
     assert json.loads(msgspec.json.encode(claim)) == OLD
 
 
-def test_members_with_defaults_may_be_missing():
+def test_claim_members_with_defaults_may_be_missing():
     needed = {name: OLD[name] for name in Claim.__struct_fields__ if name in REQUIRED}
 
     assert CLAIM.decode(json.dumps(needed).encode()).status is Status.PENDING
 
 
 @pytest.mark.parametrize("name", ["claim_id", "reason", "created_at"])
-def test_a_document_without_what_a_claim_needs_is_refused(name):
+def test_claim_without_required_members_cannot_be_read(name):
     lacking = {member: value for member, value in OLD.items() if member != name}
 
     with pytest.raises(msgspec.ValidationError):

@@ -7,8 +7,8 @@ import pytest
 from schemas.claims import MODELS
 from schemas.events import Event
 from schemas.topics import CLAIMS_COMMANDS, ORDERS_EVENTS, SHIPMENTS_EVENTS
-from services.claims.messages.decode import READERS, read_command, read_news
-from services.claims.messages.order_document import order_in
+from services.claims.messages.decode import READERS, read_command, read_order
+from services.claims.messages.order_document import decode_order
 from services.runtime.messages.records import Malformed
 from tests.unit.both_decoders import compare, published_events, share_of_fast
 from tests.unit.orders.mutations import mutated, original_of, valid_messages
@@ -20,18 +20,21 @@ ALL_MODELS = MODELS | dict.fromkeys({type_ for _, type_, _ in EVENTS}, Event)
 
 
 def reading_of(sent):
-    """The command, or the news and the whole order that is read back later; or the refusal."""
+    """The command, or the received order and the order decoded from its document; or the error."""
     original = original_of(sent)
     try:
         if original.coordinates.topic == CLAIMS_COMMANDS:
             return [repr(read_command(original)[1])]
-        news = read_news(original)
+        received = read_order(original)
     except Malformed as error:
         return [repr(error)]
-    if news is None:
+    if received is None:
         return ["nothing"]
-    order = news.order
-    return [repr(news), repr(order_in(news.context, order.order_id, order.shop, order.version))]
+    order = received.order
+    return [
+        repr(received),
+        repr(decode_order(received.document, order.order_id, order.shop, order.version)),
+    ]
 
 
 def test_twins_exist_for_all_that_the_claims_service_reads():
