@@ -7,7 +7,6 @@ from uuid import UUID
 from services.analytics.domain.facts import ClaimEventFacts
 from services.analytics.intake import Intake, ReadEvent, UnreadEvent
 from services.runtime.batch.items import ParkingCandidate
-from services.runtime.messages.records import readable_envelope
 from services.runtime.parking.keys import parking_keys
 
 
@@ -18,14 +17,12 @@ def intake_keys(intake: Intake) -> set[str]:
 
 def event_candidate(event: ReadEvent) -> ParkingCandidate:
     """An event that was read, with the key of its order."""
-    type_ = readable_envelope(event.original).type
-    return ParkingCandidate(event.original, 0, None, type_, event_keys(event))
+    return ParkingCandidate.of_record(event.original, 0, event_keys(event))
 
 
 def unread_candidate(unread: UnreadEvent) -> ParkingCandidate:
     """A record that is parked unread, with the key of the order that the record's key names."""
-    type_ = readable_envelope(unread.original).type
-    return ParkingCandidate(unread.original, unread.index, None, type_, unread_keys(unread))
+    return ParkingCandidate.of_record(unread.original, unread.index, unread_keys(unread))
 
 
 def event_keys(event: ReadEvent) -> frozenset[str]:

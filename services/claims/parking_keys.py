@@ -18,7 +18,7 @@ from services.claims.domain.references import (
 )
 from services.claims.intake import OrderEvent, Task, UnreadItem
 from services.runtime.batch.items import ParkingCandidate
-from services.runtime.messages.records import Original, readable_envelope
+from services.runtime.messages.records import Original
 from services.runtime.parking.keys import parking_keys
 
 
@@ -30,14 +30,12 @@ def task_candidate(task: Task, order: Uuid | None) -> ParkingCandidate:
 
 def event_candidate(event: OrderEvent) -> ParkingCandidate:
     """An event of an order, with its keys."""
-    type_ = readable_envelope(event.original).type
-    return ParkingCandidate(event.original, 0, None, type_, event_keys(event))
+    return ParkingCandidate.of_record(event.original, 0, event_keys(event))
 
 
 def unread_candidate(unread: UnreadItem) -> ParkingCandidate:
     """An item that is parked without being read, with its keys."""
-    type_ = readable_envelope(unread.original).type
-    return ParkingCandidate(unread.original, unread.index, None, type_, unread_keys(unread))
+    return ParkingCandidate.of_record(unread.original, unread.index, unread_keys(unread))
 
 
 def task_keys(task: Task, order: Uuid | None) -> frozenset[str]:

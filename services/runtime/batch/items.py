@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from services.runtime.messages.records import Coordinates, Original
+from services.runtime.messages.records import Coordinates, Original, readable_envelope
 from services.runtime.retry import forget_rows
 
 WHOLE = -1  # The index of a record that is parked unread.
@@ -92,6 +92,11 @@ class ParkingCandidate:
     keys: frozenset[str]
     cut: Callable[[], Original] | None = None
     """Makes the record with this item as the only one in it, where there are others."""
+
+    @classmethod
+    def of_record(cls, original: Original, index: int, keys: frozenset[str]) -> ParkingCandidate:
+        """The candidate for an item without an id, in a record that may be unreadable."""
+        return cls(original, index, None, readable_envelope(original).type, keys)
 
     @property
     def ref(self) -> ItemRef:
