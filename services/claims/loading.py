@@ -45,12 +45,7 @@ from services.claims.intake import Intake, Task, UnreadItem, waiting_task
 from services.claims.messages.decode import ReceivedOrder
 from services.claims.messages.order_document import decode_order
 from services.claims.messages.snapshots import SnapshotClaim
-from services.claims.parking_keys import (
-    event_candidate,
-    event_keys,
-    task_keys,
-    unread_keys,
-)
+from services.claims.parking_keys import event_candidate, event_keys, task_keys, unread_keys
 from services.claims.store import StoredOrder
 from services.runtime.batch.items import ItemRef
 from services.runtime.messages.records import Malformed
@@ -208,8 +203,27 @@ async def _wake(connection: Connection, intake: Intake, loaded: Loaded, keys: se
 
 
 async def _lock_claims(connection: Connection, intake: Intake, loaded: Loaded) -> None:
-    """Lock the keys of claims that may be opened and of those that are missing."""
-    opening = {
+    """Lock the keys of claims that may be opened, are in snapshots, or are missing."""
+    in_snapshots = {claim_key(claim) for claim in loaded.snapshot_claims}
+    opened = _opened_keys(loaded) | in_snapshots
+    missing = _missing_claims(intake, loaded)
+    keys = opened | {claim_key(claim) for claim in missing}
+    loaded.claim_keys = keys
+    # Saved without an order: a resolved anchor is not locked, and these must be locked every time.
+    await store.save_anchors(connection, dict.fromkeys(keys))
+    if await store.find_claims(connection, missing):
+        raise Contended("a claim was opened while its update was read")
+    if keys:
+        rows = await waiting.lock(connection, opened | (intake.expired_keys & keys))
+        for task in _waiting_tasks(rows, intake, loaded):
+            loaded.waiting_for_claims.setdefault(task.waits_for or "", []).append(task)
+    for key in sorted(in_snapshots, reverse=True):
+        loaded.tasks[:0] = loaded.waiting_for_claims.pop(key, ())
+
+
+def _opened_keys(loaded: Loaded) -> set[str]:
+    """The keys of the claims that the tasks may open: their orders are known and were seen."""
+    return {
         claim_key(claim_id(order, task.command.item_id))
         for task in loaded.tasks
         if isinstance(task.command, OpenClaim)
@@ -217,27 +231,13 @@ async def _lock_claims(connection: Connection, intake: Intake, loaded: Loaded) -
         and (state := loaded.states.get(order))
         and state.order.is_seen
     }
-    missing = {
-        task.command.claim_id
-        for task in loaded.tasks
-        if not isinstance(task.command, OpenClaim) and task.command.claim_id not in loaded.owners
-    }
-    missing |= ids_in(intake.expired_keys, CLAIM) - loaded.owners.keys()
-    in_snapshots = {claim_key(claim) for claim in loaded.snapshot_claims}
-    keys = opening | in_snapshots | {claim_key(claim) for claim in missing}
-    loaded.claim_keys = keys
-    # Saved without an order: a resolved anchor is not locked, and these must be locked every time.
-    await store.save_anchors(connection, dict.fromkeys(keys))
-    if await store.find_claims(connection, missing):
-        raise Contended("a claim was opened while its update was read")
-    if keys:
-        rows = await waiting.lock(connection, opening | in_snapshots | (intake.expired_keys & keys))
-        for task in _waiting_tasks(rows, intake, loaded):
-            loaded.waiting_for_claims.setdefault(task.waits_for or "", []).append(task)
-    woken = [
-        task for key in sorted(in_snapshots) for task in loaded.waiting_for_claims.pop(key, ())
-    ]
-    loaded.tasks[:0] = woken
+
+
+def _missing_claims(intake: Intake, loaded: Loaded) -> set[Uuid]:
+    """The claims that tasks change, or wait for too long, and that do not exist yet."""
+    commands = (task.command for task in loaded.tasks)
+    changed = {command.claim_id for command in commands if not isinstance(command, OpenClaim)}
+    return (changed | ids_in(intake.expired_keys, CLAIM)) - loaded.owners.keys()
 
 
 async def _read_states(connection: Connection, intake: Intake, loaded: Loaded) -> None:

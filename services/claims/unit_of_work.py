@@ -55,9 +55,8 @@ class UnitOfWork:
             decision = self._decide_or_park(task)
             if decision and decision.event:
                 due.extendleft(reversed(self._woken_by(decision.event.claim.claim_id)))
-        for (
-            waiting
-        ) in self.loaded.waiting_for_claims.values():  # Not opened, but their time may be over.
+        # Their claims were not opened, but their time may be over.
+        for waiting in self.loaded.waiting_for_claims.values():
             for task in waiting:
                 self._decide_or_park(task)
 
