@@ -9,6 +9,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
+from services.runtime.background import every
+from services.runtime.observability.metrics import Metrics
+from services.runtime.service import Service
 from tests.integration.runtime.conftest import READ, until, values
 
 
@@ -43,7 +46,7 @@ async def test_batches_go_on_while_all_else_waits_for_a_connection(
     await read_all(1)
     async with AsyncExitStack() as borrowed:
         for _ in range(settings.database_pool_size - 1):
-            await borrowed.enter_async_context(service._pool.acquire())
+            await borrowed.enter_async_context(service.running.pool.acquire())
         await publish(sent[1:])
 
         assert by_key(await read_all(51)) == by_key(sent)
@@ -61,7 +64,7 @@ async def test_batches_keep_their_connection_whoever_borrows_beside_them(
 
     service = await start_with(apply)
     for count in range(1, 5):
-        async with service._pool.acquire():
+        async with service.running.pool.acquire():
             await publish(values(1))
             await read_all(count)
 
@@ -109,8 +112,8 @@ async def test_a_bug_stops_its_partition_loudly_and_no_other(start, publish, rea
     await publish(values(60), partition=1)
 
     assert len(await read_all(60)) == 60
-    stopped = TopicPartition(service._settings.topic(READ), 0)
-    await until(lambda: stopped in service._consumer.assignment.stops.reasons, "stopped")
+    stopped = TopicPartition(service.definition.settings.topic(READ), 0)
+    await until(lambda: stopped in service.running.consumer.assignment.stops.reasons, "stopped")
     is_ready, detail = await service.readiness()["orders.partitions"]()
     assert not is_ready
     assert "ZeroDivisionError" in detail
@@ -149,8 +152,8 @@ async def test_a_position_outside_its_topic_stops_the_partition_and_names_the_wa
 
     service = await start()
 
-    await until(lambda: service._consumer.assignment.stops.reasons, "stopped")
-    (why,) = service._consumer.assignment.stops.reasons.values()
+    await until(lambda: service.running.consumer.assignment.stops.reasons, "stopped")
+    (why,) = service.running.consumer.assignment.stops.reasons.values()
     assert "99 is outside the topic's offsets 0..5" in why
 
 
@@ -160,7 +163,7 @@ async def test_a_replica_tells_how_far_behind_it_is(start, publish, read_all):
     await read_all(20)
 
     def lag():
-        service._consumer.assignment.measure_lag(0)
+        service.running.consumer.assignment.measure_lag(0)
         samples = service.metrics.lag_messages.collect()[0].samples
         return {sample.labels["partition"]: sample.value for sample in samples}
 
@@ -190,7 +193,7 @@ async def test_a_service_is_ready_when_all_it_needs_answers(start):
         while [name for name, check in service.readiness().items() if not (await check())[0]]:
             await asyncio.sleep(0.05)
 
-    await service._broker.stop()
+    await service.running.broker.stop()
     assert await service.readiness()["orders.kafka"]() == (False, "no answer")
 
 
@@ -199,9 +202,60 @@ async def test_a_service_that_polls_no_more_is_not_alive(start):
     is_alive = service.liveness()["orders.consuming"]
     assert await is_alive() == (True, "polls")
 
-    await service._subscriber.stop()
+    await service.running.subscriber.stop()
 
     assert await is_alive() == (False, "the poll loop has ended")
+
+
+async def test_a_service_runs_workers_of_its_own_until_it_stops(settings, echo):
+    """A worker gets what it needs from the service: here a connection of the pool."""
+    counted, has_ended = asyncio.Event(), asyncio.Event()
+
+    async def count_positions(context):
+        async def work():
+            async with context.pool.acquire() as connection:
+                assert await connection.fetchval("SELECT count(*) FROM position") == 0
+            counted.set()
+
+        try:
+            await every(0.01, "count", work, service=context.service)
+        finally:
+            has_ended.set()
+
+    service = Service(
+        name="orders",
+        settings=settings,
+        topics=[READ],
+        apply=echo.apply,
+        workers={"count": count_positions},
+        metrics=Metrics(),
+    )
+    await service.start()
+    await asyncio.wait_for(counted.wait(), 40)
+    await service.stop()
+
+    assert has_ended.is_set()
+
+
+async def test_a_service_whose_worker_ended_is_not_alive(settings, echo):
+    async def ends_at_once(_):
+        raise ZeroDivisionError("a bug in a worker")
+
+    service = Service(
+        name="orders",
+        settings=settings,
+        topics=[READ],
+        apply=echo.apply,
+        workers={"short": ends_at_once},
+        metrics=Metrics(),
+    )
+    await service.start()
+
+    await until(service.running.workers.ended, "ended")
+    is_alive, detail = await service.liveness()["orders.consuming"]()
+    await service.stop()
+
+    assert (is_alive, "ended: short" in detail) == (False, True)
 
 
 class NotUtf8(str):
@@ -247,8 +301,8 @@ async def test_lag_monitors_see_the_position_although_an_acknowledgement_was_los
     await monitor.start()
     monitor.assign([here])
 
-    await service._subscriber.consumer.commit({here: 3})
-    service._consumer.assignment.committed_offsets.forget()
+    await service.running.subscriber.consumer.commit({here: 3})
+    service.running.consumer.assignment.committed_offsets.forget()
 
     async with asyncio.timeout(60):
         while await monitor.committed(here) != 10:
@@ -298,7 +352,7 @@ async def test_the_batch_that_was_in_hand_at_the_stop_is_told_as_well(
     await publish(values(1), partition=5)
     await asyncio.wait_for(began.wait(), 40)
     stopping = asyncio.create_task(service.stop())
-    await until(lambda: service._consumer.assignment.is_leaving, "leaving")
+    await until(lambda: service.running.consumer.assignment.is_leaving, "leaving")
     may_end.set()
     await stopping
 

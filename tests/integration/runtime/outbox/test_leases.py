@@ -70,7 +70,7 @@ async def test_a_relay_whose_session_is_ended_goes_on_where_it_was(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name = 'orderflow_orders.relay' AND datname = current_database()"
         )
-    await until(lambda: service._relay.healthy, "publishing again")
+    await until(lambda: service.running.relay.healthy, "publishing again")
 
     found = await read_all(400)
     async with asyncio.timeout(60):
@@ -85,8 +85,8 @@ async def test_what_was_committed_while_no_relay_ran_is_published_by_the_next(
     start, publish, read_all, database_url
 ):
     service = await start()
-    service._relay.drain()
-    await service._relay_task
+    service.running.relay.drain()
+    await service.running.workers.join("relay")
     await publish(values(30))
     owner = await asyncpg.connect(database_url)
     async with asyncio.timeout(60):
