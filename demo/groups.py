@@ -14,12 +14,14 @@ from aiokafka.errors import KafkaError
 
 from demo.journal import make_reader, partitions_of
 from demo.watcher import Unanswered
+from schemas.topics import CATALOGUE
+from services import registry
 
 READS: Mapping[str, tuple[str, ...]] = {
-    "orders": ("orders.commands", "carrier.tracking", "claims.events"),
-    "claims": ("orders.events", "shipments.events", "claims.commands"),
-    "analytics": ("orders.events", "shipments.events", "claims.events"),
+    service: tuple(topic.name for topic in CATALOGUE if service in topic.readers)
+    for service in registry.names()
 }
+"""Topics that each service reads."""
 PAUSE_SECONDS = 0.1
 QUIET_ROUNDS = 3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from services.analytics.domain.facts import ClaimNews, News
@@ -113,3 +114,8 @@ def _read(arrived: Arrived, batch: Batch, record: Original, index: int) -> None:
         arrived.refused.append(refusal)
     except Exception as error:
         raise ItemFailed(slot, Kind.READING) from error
+
+
+def refusals(original: Original, index: int, now: datetime) -> list[Rejection]:  # noqa: ARG001
+    """What the service would refuse of a message before it decides; a message is one item."""
+    return read_batch(Batch((original,), now)).refused

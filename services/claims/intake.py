@@ -205,3 +205,8 @@ def _admit(envelope: Envelope, command: Command, senders: AllowedSources) -> Non
     detail = senders.refusal(shop, envelope.source)
     if detail:
         raise Malformed(SOURCE_NOT_ALLOWED, [FieldError(SOURCE_POINTER, detail)])
+
+
+def refusals(original: Original, index: int, now: datetime) -> list[Rejection]:  # noqa: ARG001
+    """What the service would refuse of a message before it decides; a message is one item."""
+    return read(Batch((original,), now)).refused

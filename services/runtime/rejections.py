@@ -14,6 +14,7 @@ import orjson
 from asyncpg import Connection
 
 from schemas.outcomes import ITEM_REJECTED
+from schemas.topics import rejected_topic
 from services.runtime.messages.headers import headers_by_place, pack_headers
 from services.runtime.messages.json_codec import encode_json
 from services.runtime.messages.records import (
@@ -65,13 +66,6 @@ async def save(
     columns = map(list, zip(*(_columns(*each) for each in marked), strict=True))
     await connection.execute(SQL["save_rejected"], *columns, now)
     return tuple(_outgoing(*each, source, now) for each in marked)
-
-
-def rejected_topic(topic: str, service: str) -> str:
-    """Where refusals of a topic go: beside the topic, or the service's own for what we publish."""
-    if topic == "carrier.tracking":
-        return "carrier.tracking.rejected"
-    return f"{service}.rejected"
 
 
 def _marked(rejections: Sequence[Rejection]) -> Iterator[tuple[Rejection, int | None]]:

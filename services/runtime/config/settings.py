@@ -6,11 +6,12 @@ Durations and sizes carry their unit in the name.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, create_model, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from services import registry
 from services.runtime.config.allowed_sources import AllowedSources
 from services.runtime.config.environment import (
     SecretFiles,
@@ -20,9 +21,7 @@ from services.runtime.config.environment import (
 )
 from services.runtime.config.kafka_settings import KafkaSettings
 
-__all__ = ["SERVICES", "NoDatabase", "Settings", "SettingsError"]
-
-SERVICES = ("orders", "claims", "analytics")
+__all__ = ["NoDatabase", "Settings", "SettingsError"]
 
 
 class NoDatabase(SettingsError):
@@ -39,7 +38,44 @@ def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
     )
 
 
-class Settings(KafkaSettings):
+class _DatabaseSettings(KafkaSettings):
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="`postgresql://user:password@host:5432/name`, with `?sslmode=verify-full"
+        "&sslrootcert=file` over a network. Every service takes its own role and schema after "
+        "logging in. Also the login that migrates.",
+    )
+
+
+def _fields_of(service: str) -> dict[str, Any]:
+    """The settings that each registered service has: its login, and its role's password."""
+    return {
+        f"{service}_database_url": (
+            SecretStr | None,
+            Field(None, description=f"Login of the {service} service, instead of DATABASE_URL."),
+        ),
+        f"{service}_database_password": (
+            SecretStr | None,
+            Field(
+                None,
+                description="Given to `orderflow migrate`: lets the role "
+                f"orderflow_{service} log in with it.",
+            ),
+        ),
+    }
+
+
+if TYPE_CHECKING:
+    _ServiceSettings = _DatabaseSettings
+else:
+    _ServiceSettings = create_model(
+        "_ServiceSettings",
+        __base__=_DatabaseSettings,
+        **{key: field for name in registry.names() for key, field in _fields_of(name).items()},
+    )
+
+
+class Settings(_ServiceSettings):
     """What a process needs to know from outside; `Settings(...)` never looks at the environment."""
 
     model_config = SettingsConfigDict(
@@ -49,31 +85,6 @@ class Settings(KafkaSettings):
         hide_input_in_errors=True,
     )
 
-    database_url: SecretStr | None = Field(
-        default=None,
-        description="`postgresql://user:password@host:5432/name`, with `?sslmode=verify-full"
-        "&sslrootcert=file` over a network. Every service takes its own role and schema after "
-        "logging in. Also the login that migrates.",
-    )
-    orders_database_url: SecretStr | None = Field(
-        default=None, description="Login of the orders service, instead of DATABASE_URL."
-    )
-    claims_database_url: SecretStr | None = Field(
-        default=None, description="Login of the claims service, instead of DATABASE_URL."
-    )
-    analytics_database_url: SecretStr | None = Field(
-        default=None, description="Login of the analytics service, instead of DATABASE_URL."
-    )
-    orders_database_password: SecretStr | None = Field(
-        default=None,
-        description="Given to `orderflow migrate`: lets the role orderflow_orders log in with it.",
-    )
-    claims_database_password: SecretStr | None = Field(
-        default=None, description="The same for the role orderflow_claims."
-    )
-    analytics_database_password: SecretStr | None = Field(
-        default=None, description="The same for the role orderflow_analytics."
-    )
     database_pool_size: int = Field(
         default=4,
         ge=2,
@@ -275,7 +286,9 @@ class Settings(KafkaSettings):
 
     def database_passwords(self) -> Mapping[str, str]:
         """Passwords that `orderflow migrate` gives to the services' roles, by service."""
-        given = {name: getattr(self, f"{name}_database_password") for name in SERVICES}
+        given = {
+            name: getattr(self, f"{name}_database_password", None) for name in registry.names()
+        }
         return {name: secret.get_secret_value() for name, secret in given.items() if secret}
 
     def topic(self, name: str) -> str:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.runtime.config.settings import SERVICES
+from services import registry
 from services.runtime.postgres.queries import load
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -149,7 +149,8 @@ class Statement:
 
 def statements() -> Iterator[Statement]:
     """All that services and operators run. What is shared is tried on the tables of orders."""
-    folders = {"runtime": "orders", "orderflow": "orders"} | {name: name for name in SERVICES}
+    folders = {"runtime": "orders", "orderflow": "orders"}
+    folders |= {name: name for name in registry.names()}
     for folder, service in folders.items():
         top = ROOT if folder == "orderflow" else ROOT / "services"
         for file in sorted((top / folder).rglob("*.sql")):

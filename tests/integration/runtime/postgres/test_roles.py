@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from services.runtime.config.settings import SERVICES
+from services import registry
 from services.runtime.postgres.connections import role_of
 from services.runtime.postgres.migrate import migrate
 
@@ -24,7 +24,7 @@ TABLES = """
 """
 
 
-@pytest.fixture(params=SERVICES)
+@pytest.fixture(params=registry.names())
 def service(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -217,7 +217,7 @@ async def test_the_rights_on_each_table_are_those_on_rows(
     }
 
     assert has == expected
-    for other in set(SERVICES) - {service}:
+    for other in set(registry.names()) - {service}:
         assert not await login.fetchval("SELECT has_schema_privilege($1, 'USAGE')", other)
 
 

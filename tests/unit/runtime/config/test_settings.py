@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from services.runtime.config.settings import SERVICES, Settings, SettingsError
+from services import registry
+from services.runtime.config.settings import Settings, SettingsError
 
 DECLARATIONS = ("settings.py", "kafka_settings.py")
 READ_BY_SERVICE_NAME = [
-    f"{service}_database_{kind}" for service in SERVICES for kind in ("url", "password")
+    f"{service}_database_{kind}" for service in registry.names() for kind in ("url", "password")
 ]
 
 
