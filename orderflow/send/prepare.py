@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from schemas import claims, commands, tracking
-from schemas.topics import TOPICS
+from schemas import commands
+from schemas.topics import CARRIER_TRACKING, TOPICS
 from services.runtime.clock import new_id
 from services.runtime.messages.json_codec import (
     FieldError,
@@ -26,9 +26,7 @@ from services.runtime.messages.json_codec import (
 
 SOURCE = "orderflow-send"
 BY_TOPIC: Mapping[str, Mapping[str, Any]] = {
-    "orders.commands": commands.MODELS,
-    "carrier.tracking": tracking.MODELS,
-    "claims.commands": claims.MODELS,
+    topic.name: topic.models for topic in TOPICS.values() if topic.incoming
 }
 TOPIC_OF = {kind: topic for topic, models in BY_TOPIC.items() for kind in models}
 MEMBERS = ("type", "value", "data", "key", "id", "source", "topic", "time", "subject", "headers")
@@ -136,7 +134,7 @@ def default_key(kind: str, value: Mapping[str, Any]) -> str:
 
     A bulk command has the shop alone.
     """
-    if TOPIC_OF.get(kind) == "carrier.tracking":
+    if TOPIC_OF.get(kind) == CARRIER_TRACKING:
         return f"{value.get('carrier_reference') or 'unknown'}/{value.get('tracking_number')}"
     order = value.get("order")
     placed = order.get("order_number") if isinstance(order, dict) else None
