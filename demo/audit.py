@@ -12,10 +12,19 @@ from typing import Any
 
 from demo.facts import Fact, facts_in, instant, plain_number
 from demo.journal import Entry, read_all
-from schemas.topics import CATALOGUE
+from schemas.topics import (
+    CARRIER_TRACKING,
+    CATALOGUE,
+    CLAIMS_COMMANDS,
+    CLAIMS_EVENTS,
+    ORDERS_COMMANDS,
+    ORDERS_EVENTS,
+    ORDERS_OUTCOMES,
+    SHIPMENTS_EVENTS,
+)
 
-EVENTS = ("orders.events", "shipments.events", "claims.events")
-VERSIONED = ("orders.events", "shipments.events")
+EVENTS = (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS)
+VERSIONED = (ORDERS_EVENTS, SHIPMENTS_EVENTS)
 PROBLEMS_SHOWN = 20
 
 Journal = Mapping[str, Sequence[Entry]]
@@ -93,13 +102,13 @@ def judge(journal: Journal) -> Audit:
 
 
 def _check_answers(journal: Journal, found: Audit) -> dict[Place, str]:
-    outcomes = _by_place(journal["orders.outcomes"], "outcome", found)
+    outcomes = _by_place(journal[ORDERS_OUTCOMES], "outcome", found)
     refused: dict[Place, str] = {}
     for topic, entries in journal.items():
         if topic.endswith(".rejected"):
             refused |= _by_place(entries, "reason", found)
             _count_refusals(entries, found)
-    for entry in journal["orders.commands"]:
+    for entry in journal[ORDERS_COMMANDS]:
         for index in range(items_in(entry)):
             found.commands += 1
             place = (entry.topic, entry.partition, entry.offset, index)
@@ -188,9 +197,9 @@ def _fact_of(entry: Entry) -> object:
 
 
 def _count_events(topic: str, count: int, found: Audit) -> None:
-    if topic == "orders.events":
+    if topic == ORDERS_EVENTS:
         found.order_events = count
-    elif topic == "shipments.events":
+    elif topic == SHIPMENTS_EVENTS:
         found.shipment_events = count
 
 
@@ -212,7 +221,7 @@ def _check_scans(journal: Journal, refused: Mapping[Place, str], found: Audit) -
     """Every scan of a parcel that an order owns must have its event."""
     told: set[Fact] = set()
     owned: set[str] = set()
-    for entry in journal["shipments.events"]:
+    for entry in journal[SHIPMENTS_EVENTS]:
         data = entry.body["event_data"]
         number = plain_number(data.get("tracking_number") or "")
         owned.add(number)
@@ -220,7 +229,7 @@ def _check_scans(journal: Journal, refused: Mapping[Place, str], found: Audit) -
             told.add((number, data["event_name"], instant(data["occurred_at"])))
     reported = {
         fact
-        for entry in journal["carrier.tracking"]
+        for entry in journal[CARRIER_TRACKING]
         if (entry.topic, entry.partition, entry.offset, 0) not in refused
         for fact in facts_in(entry.value)
     }
@@ -232,9 +241,9 @@ def _check_scans(journal: Journal, refused: Mapping[Place, str], found: Audit) -
 
 def _check_claims(journal: Journal, refused: Mapping[Place, str], found: Audit) -> None:
     """Every claim command must have an event or a refusal; sent again, the first one's will do."""
-    answered = {entry.headers.get("ce_causationid") for entry in journal["claims.events"]}
+    answered = {entry.headers.get("ce_causationid") for entry in journal[CLAIMS_EVENTS]}
     answered |= {entry.body["ce_id"] for entry in journal["claims.rejected"]}
-    for entry in journal["claims.commands"]:
+    for entry in journal[CLAIMS_COMMANDS]:
         place = (entry.topic, entry.partition, entry.offset, 0)
         if entry.id not in answered and place not in refused:
             found.lose(f"claim command {entry.id} has neither an event nor a refusal")
@@ -256,7 +265,7 @@ def _final_states(journal: Journal, found: Audit) -> None:
         for shipment in context["shipments"]:
             if shipment.get("tracking_number"):
                 found.shipments[plain_number(shipment["tracking_number"])] = shipment
-    _final_claims(journal["claims.events"], found)
+    _final_claims(journal[CLAIMS_EVENTS], found)
 
 
 def _final_claims(entries: Sequence[Entry], found: Audit) -> None:

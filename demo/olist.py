@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from demo.expectation import Expectation, OrderAnswer, ParcelAnswer
 from demo.letters import Body, command, tracking
 from demo.script import Message, Script, in_time
+from schemas.topics import CARRIER_TRACKING
 
 SHOP = "olist"
 CARRIER = "correios"
@@ -95,7 +96,7 @@ def read_script(folder: Path, limit: int | None = None) -> Script:
         raise DataError(f"{folder / 'orders.csv'} holds no orders")
     messages = in_time(message for purchase in purchases for message in _messages(purchase))
     answers = {purchase.key: _answer(purchase) for purchase in purchases}
-    scans = sum(message.topic == "carrier.tracking" for message in messages)
+    scans = sum(message.topic == CARRIER_TRACKING for message in messages)
     return Script(folder.name, messages, Expectation(orders=answers, scans=scans))
 
 

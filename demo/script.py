@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from demo.expectation import Expectation
+from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS
 
-COMMANDS = "orders.commands"
-TRACKING = "carrier.tracking"
-CLAIMS = "claims.commands"
+COMMANDS = ORDERS_COMMANDS
+TRACKING = CARRIER_TRACKING
+CLAIMS = CLAIMS_COMMANDS
 CLAIM_ID = "{the claim's id}"
 
 

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer
 
 from demo.facts import Fact, instant, plain_number
 from demo.journal import Entry, entry_of, make_reader, partitions_of
-from schemas.topics import CATALOGUE
+from schemas.topics import CATALOGUE, CLAIMS_EVENTS, ORDERS_COMMANDS, ORDERS_OUTCOMES
 
 OUTGOING = tuple(topic.name for topic in CATALOGUE if not topic.incoming)
 LATEST_EVENTS = 12
@@ -85,7 +85,7 @@ class Watcher:
     def is_answered(self, place: Place) -> bool:
         """Whether an item has its outcome, and all that goes with it has been published."""
         if place not in self.outcomes:
-            return place in self.refused and place[0] != "orders.commands"
+            return place in self.refused and place[0] != ORDERS_COMMANDS
         outcome = self.outcomes[place]
         if outcome["outcome"] == "rejected":
             return place in self.refused
@@ -114,7 +114,7 @@ class Watcher:
     def _take(self, entry: Entry) -> None:
         self.counts[entry.topic] += 1
         body = entry.body
-        if entry.topic == "orders.outcomes":
+        if entry.topic == ORDERS_OUTCOMES:
             self._take_outcome(body)
         elif entry.topic.endswith(".rejected"):
             self.refused[_place(body)] = body
@@ -131,7 +131,7 @@ class Watcher:
     def _take_event(self, entry: Entry, body: dict[str, Any]) -> None:
         order, data = body["order_id"], body["event_data"]
         self.causes[entry.headers.get("ce_causationid", "")] = data.get("claim_id")
-        if entry.topic != "claims.events":
+        if entry.topic != CLAIMS_EVENTS:
             self._versions[order].add(body["order_version"])
             self._show(order, body)
         if data.get("tracking_number") and data.get("occurred_at"):

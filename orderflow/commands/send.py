@@ -11,6 +11,7 @@ from orderflow.console.environment import load_settings
 from orderflow.console.terminal import CommandError, Json, err, out, print_json, run
 from orderflow.send.outcomes import Outcomes
 from orderflow.send.prepare import Flaw, Prepared, prepare
+from schemas.topics import ORDERS_COMMANDS
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 
@@ -87,7 +88,7 @@ async def _send(
     """Publish, print, and with `wait_seconds` collect outcomes; returns how many were not good."""
     from services.runtime.kafka.clients import make_producer
 
-    commands = [message for message in messages if message.topic == "orders.commands"]
+    commands = [message for message in messages if message.topic == ORDERS_COMMANDS]
     outcomes = Outcomes(settings, {message.id: message.items for message in commands})
     producer = make_producer(settings)
     try:

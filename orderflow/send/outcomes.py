@@ -8,6 +8,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer
 
 from orderflow.console.topic_reader import assign_all
+from schemas.topics import ORDERS_OUTCOMES
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.clients import client_options
 
@@ -29,7 +30,7 @@ class Outcomes:
         """Stand at the end of the topic; to be called before the commands are sent."""
         self._consumer = AIOKafkaConsumer(**client_options(self._settings))
         await self._consumer.start()
-        topic = self._settings.topic("orders.outcomes")
+        topic = self._settings.topic(ORDERS_OUTCOMES)
         await assign_all(self._consumer, topic, from_beginning=False)
 
     async def stop(self) -> None:

@@ -14,7 +14,8 @@ import schemas
 from schemas import generate
 from schemas.example_files import load_examples
 from schemas.model import Message
-from schemas.topics import CATALOGUE, DAY_MS, TOPICS
+from schemas.topics import CATALOGUE, DAY_MS, ORDERS_EVENTS, SHIPMENTS_EVENTS, TOPICS
+from services.orders.domain.model.decision import Topic
 
 EXPECTED_TOPICS = {
     "orders.commands": ("shops", 7),
@@ -171,3 +172,8 @@ def _references(node):
     elif isinstance(node, list):
         for member in node:
             yield from _references(member)
+
+
+def test_event_topics_of_the_domain_are_those_of_the_catalogue():
+    """The domain imports no contract, so it has names of its own."""
+    assert {topic.value for topic in Topic} == {ORDERS_EVENTS, SHIPMENTS_EVENTS}

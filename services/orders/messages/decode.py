@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from schemas import commands as contract
 from schemas import orders as shapes
 from schemas import tracking as tracking_contract
+from schemas.topics import CARRIER_TRACKING, CLAIMS_EVENTS, ORDERS_COMMANDS
 from services.orders.domain.model.commands import Command, UpsertOrder
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.messages import claim_events, order_commands
@@ -36,9 +37,9 @@ from services.runtime.messages.records import (
 from services.runtime.rejections import Rejection
 from services.runtime.twins import Reader
 
-COMMANDS = "orders.commands"
-TRACKING = "carrier.tracking"
-CLAIM_EVENTS = "claims.events"
+COMMANDS = ORDERS_COMMANDS
+TRACKING = CARRIER_TRACKING
+CLAIM_EVENTS = CLAIMS_EVENTS
 
 
 class Asked(Struct, frozen=True, gc=False):

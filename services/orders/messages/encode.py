@@ -9,6 +9,7 @@ from msgspec import Raw, Struct
 
 from schemas.envelope import rfc3339
 from schemas.outcomes import COMMAND_DECIDED
+from schemas.topics import ORDERS_OUTCOMES
 from services.orders.domain.model.commands import Command, names
 from services.orders.domain.model.decision import Decision, Event, ShipmentFact
 from services.orders.domain.model.order import Order
@@ -20,7 +21,7 @@ from services.runtime.messages.records import KEY_MAX_BYTES, Item, named_uuid
 from services.runtime.outbox.outbox import Outgoing
 
 SOURCE = "orderflow/orders"
-OUTCOMES = "orders.outcomes"
+OUTCOMES = ORDERS_OUTCOMES
 BODY_VERSION = 1
 
 
