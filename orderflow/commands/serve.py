@@ -11,7 +11,7 @@ from orderflow.console.terminal import WrongArgument
 from services import registry
 from services.runtime.config.settings import Settings
 from services.runtime.observability.listener import listen
-from services.runtime.processes.supervisor import Inherited, Plan, become
+from services.runtime.processes.supervisor import Inherited, Plan, exec_supervisor
 
 ALL = "all"
 
@@ -72,7 +72,7 @@ def _fast_loop() -> asyncio.AbstractEventLoop:
 
 
 def _supervise(settings: Settings, processes: int) -> NoReturn:
-    """Turn into the parent of so many processes; HttpError when HTTP_PORT cannot be had."""
+    """Replace this process by the supervisor; HttpError when HTTP_PORT is taken."""
     options, program = _interpreter()
     listener = listen(settings.http_host, settings.http_port)
     plan = Plan(
@@ -84,7 +84,7 @@ def _supervise(settings: Settings, processes: int) -> NoReturn:
         log_level=settings.log_level,
     )
     # A script's folder is where Python looks first, not the working folder as with -m.
-    become(options if program[0] == "-m" else ["-P", *options], plan)
+    exec_supervisor(options if program[0] == "-m" else ["-P", *options], plan)
 
 
 def _interpreter() -> tuple[list[str], list[str]]:

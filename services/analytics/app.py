@@ -1,4 +1,4 @@
-"""Composition root of the analytics service."""
+"""Composition of the analytics service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TOPICS = (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS)
 
 
 def build(settings: Settings) -> Service:
-    """The service, ready to be run; it reads the three event topics."""
+    """The analytics service, ready to start."""
     metrics = process_metrics()
     batches = EventBatches(settings, metrics)
     return Service(

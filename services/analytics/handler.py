@@ -70,7 +70,7 @@ class EventBatches:
             topic, reason = refusal.original.coordinates.topic, refusal.reason
             self._metrics.items_total.labels(SERVICE, topic, "rejected", reason).inc()
             item = (refusal.original, refusal.envelope, refusal.index)
-            item_log.tell(item_log.REJECTED, item, service=SERVICE, reason=reason)
+            item_log.log_item(item_log.REJECTED, item, service=SERVICE, reason=reason)
 
 
 def _admitted(arrived: Arrived, lanes: ParkingGate) -> tuple[list[Telling], list[Rejection]]:

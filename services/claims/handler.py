@@ -184,7 +184,7 @@ class ClaimBatches:
             self._log(docket, each)
         for refused in malformed:
             item = (refused.original, refused.envelope, refused.index)
-            telling.tell(telling.REJECTED, item, service=SERVICE, reason=refused.reason)
+            telling.log_item(telling.REJECTED, item, service=SERVICE, reason=refused.reason)
             topic = refused.original.coordinates.topic
             self._metrics.items_total.labels(SERVICE, topic, "rejected", refused.reason).inc()
 
@@ -194,7 +194,7 @@ class ClaimBatches:
         if decision.outcome in _LOGGED:
             item = (task.original, task.envelope, 0)
             event = _LOGGED[decision.outcome]
-            telling.tell(event, item, service=SERVICE, reason=reason, order_id=order)
+            telling.log_item(event, item, service=SERVICE, reason=reason, order_id=order)
         elif decision.outcome is Outcome.NO_CHANGE and decision.detail:
             log.info(
                 "claim_command_changed_nothing",

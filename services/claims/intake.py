@@ -23,7 +23,7 @@ from services.runtime.batch.items import (
     Parked,
 )
 from services.runtime.config.allowed_sources import (
-    ANYBODY,
+    ANY_SOURCE,
     SOURCE_NOT_ALLOWED,
     SOURCE_POINTER,
     AllowedSources,
@@ -127,7 +127,7 @@ def _newest(told: Sequence[OrderNews]) -> dict[Uuid, OrderNews]:
     }
 
 
-def read(batch: Batch, senders: AllowedSources = ANYBODY) -> Intake:
+def read(batch: Batch, senders: AllowedSources = ANY_SOURCE) -> Intake:
     """Sort what a batch brings; malformed records, and commands of senders who may not speak for
     their shop, are set aside for their senders.
 
@@ -152,7 +152,7 @@ def _read(inbox: Intake, record: Original, index: int, senders: AllowedSources) 
         return
     try:
         # An item that was read before was let in then; what is whole never was.
-        _put(inbox, record, senders if index == WHOLE else ANYBODY)
+        _put(inbox, record, senders if index == WHOLE else ANY_SOURCE)
     except Malformed as error:
         inbox.refused.append(refusal(record, error))
     except Exception as error:

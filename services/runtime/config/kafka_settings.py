@@ -1,4 +1,4 @@
-"""The Kafka half of the settings: addresses, credentials, group membership, producing."""
+"""Settings of the Kafka clients: addresses, credentials, group membership, producing."""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -12,7 +12,9 @@ Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 
 
 class KafkaSettings(BaseSettings):
-    """How to reach Kafka and how to behave there; see Settings for where values come from."""
+    """How to reach Kafka, and how the clients are configured; `Settings` says where values come
+    from.
+    """
 
     kafka_bootstrap_servers: str = Field(
         default="127.0.0.1:9092",

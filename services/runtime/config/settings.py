@@ -25,11 +25,11 @@ __all__ = ["NoDatabase", "Settings", "SettingsError"]
 
 
 class NoDatabase(SettingsError):
-    """No variable says where the database is."""
+    """Neither DATABASE_URL nor the variable of the service is set."""
 
 
 def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
-    """A field of ours: its variable carries the prefix ORDERFLOW_."""
+    """A setting whose variable is ORDERFLOW_ and `name`."""
     return Field(
         default=default,
         validation_alias=f"ORDERFLOW_{name}",
@@ -76,7 +76,7 @@ else:
 
 
 class Settings(_ServiceSettings):
-    """What a process needs to know from outside; `Settings(...)` never looks at the environment."""
+    """All settings of a process. `Settings(...)` does not read the environment."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -129,10 +129,10 @@ class Settings(_ServiceSettings):
         "ALLOWED_SOURCES",
         None,
         'Which `ce_source` may send commands for which shop, as JSON: `{"shop": ["source", …]}`; '
-        "`*` in a source is any text, as a shop all that are not listed. Unset: anybody for any.",
+        "`*` in a source is any text, as a shop every other shop. Unset: any source for any shop.",
     )
     allowed_sources_file: Path | None = _own(
-        "ALLOWED_SOURCES_FILE", None, "File with the JSON of ORDERFLOW_ALLOWED_SOURCES, instead."
+        "ALLOWED_SOURCES_FILE", None, "File with the JSON, instead of ORDERFLOW_ALLOWED_SOURCES."
     )
     batch_max_records: int = _own(
         "BATCH_MAX_RECORDS", 1_000, "Most Kafka records in one batch.", ge=1, le=100_000
@@ -170,7 +170,7 @@ class Settings(_ServiceSettings):
     relay_poll_seconds: float = _own(
         "RELAY_POLL_SECONDS",
         0.05,
-        "How often the relay looks unasked: what other replicas wrote.",
+        "How often the relay polls the outbox for rows of other replicas.",
         gt=0,
         le=60,
     )
@@ -205,7 +205,10 @@ class Settings(_ServiceSettings):
         "PARKING_INTERVAL_SECONDS", 5.0, "How often parked items that are due are looked for.", gt=0
     )
     fuse_window_items: int = _own(
-        "FUSE_WINDOW_ITEMS", 2_000, "The fuse looks at this many items of a partition.", ge=10
+        "FUSE_WINDOW_ITEMS",
+        2_000,
+        "Items of a partition that the fuse (circuit breaker) looks at.",
+        ge=10,
     )
     fuse_parked_share: float = _own(
         "FUSE_PARKED_SHARE",
@@ -248,7 +251,7 @@ class Settings(_ServiceSettings):
     def from_environment(cls) -> "Settings":
         """Settings from environment variables, and from `<NAME>_FILE` for secrets.
 
-        Raises SettingsError: every wrong variable by name, with what is allowed.
+        Raises SettingsError: names every wrong variable, with what is allowed.
         """
         refuse_unknown(cls)
         try:
@@ -258,11 +261,11 @@ class Settings(_ServiceSettings):
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
-        """Arguments only: a value built by hand must not change with the machine it runs on."""
+        """Only arguments: `Settings(...)` must give the same value on every machine."""
         return (sources["init_settings"],)
 
     def database_url_of(self, service: str) -> str:
-        """Where `service` logs in; NoDatabase when neither variable is set."""
+        """The URL with which `service` logs in; NoDatabase when neither variable is set."""
         own: SecretStr | None = getattr(self, f"{service}_database_url", None)
         chosen = own or self.database_url
         if chosen is None:
@@ -280,12 +283,12 @@ class Settings(_ServiceSettings):
         return text
 
     def database_variable_of(self, service: str) -> str:
-        """The variable that says where `service` logs in."""
+        """The variable that `database_url_of` reads."""
         own = getattr(self, f"{service}_database_url", None)
         return f"{service.upper()}_DATABASE_URL" if own else "DATABASE_URL"
 
     def database_passwords(self) -> Mapping[str, str]:
-        """Passwords that `orderflow migrate` gives to the services' roles, by service."""
+        """Passwords that `orderflow migrate` sets for the roles, by service."""
         given = {
             name: getattr(self, f"{name}_database_password", None) for name in registry.names()
         }
@@ -301,11 +304,11 @@ class Settings(_ServiceSettings):
 
 
 class _EnvironmentSettings(Settings):
-    """The same, filled from the environment."""
+    """Settings that are read from the environment."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
-        """Variables, and files for secrets."""
+        """Environment variables, then files for secrets."""
         return (sources["env_settings"], SecretFiles(cls))

@@ -21,7 +21,7 @@ def by_key(found):
     return {key: [v["n"] for v in told if v["key"] == key] for key in {v["key"] for v in told}}
 
 
-async def test_what_is_read_is_published_once_and_in_order_per_key(start, publish, read_all):
+async def test_service_publishes_what_it_reads_once_and_in_order_per_key(start, publish, read_all):
     await start()
     sent = values(500)
 
@@ -30,14 +30,14 @@ async def test_what_is_read_is_published_once_and_in_order_per_key(start, publis
     assert by_key(await read_all(500)) == by_key(sent)
 
 
-async def test_what_lies_in_the_tables_is_told_from_the_start(start, settings):
+async def test_service_measures_its_tables_before_it_is_ready(start, settings):
     service = await start()
 
     told = (service.metrics.parked_items, service.metrics.outbox_rows)
     assert [[sample.value for sample in gauge.collect()[0].samples] for gauge in told] == [[0], [0]]
 
 
-async def test_batches_go_on_while_all_else_waits_for_a_connection(
+async def test_batches_go_on_while_all_other_work_waits_for_a_connection(
     start, publish, read_all, settings
 ):
     service = await start()
@@ -52,7 +52,7 @@ async def test_batches_go_on_while_all_else_waits_for_a_connection(
         assert by_key(await read_all(51)) == by_key(sent)
 
 
-async def test_batches_keep_their_connection_whoever_borrows_beside_them(
+async def test_batches_keep_their_connection_while_others_borrow(
     start_with, echo, publish, read_all
 ):
     """On another one every statement would have to be prepared anew."""
@@ -71,9 +71,7 @@ async def test_batches_keep_their_connection_whoever_borrows_beside_them(
     assert len(sessions) == 1
 
 
-async def test_two_replicas_share_the_work_and_lose_nothing_when_one_leaves(
-    start, publish, read_all
-):
+async def test_replicas_share_the_work_and_lose_nothing_when_one_leaves(start, publish, read_all):
     first, _second = await start(), await start()
     sent = values(900)
     await publish(sent[:450])
@@ -84,7 +82,7 @@ async def test_two_replicas_share_the_work_and_lose_nothing_when_one_leaves(
     assert by_key(await read_all(900)) == by_key(sent)
 
 
-async def test_a_transient_fault_is_retried_in_order(start, publish, read_all, echo):
+async def test_transient_error_is_retried_in_order(start, publish, read_all, echo):
     failures = iter([True] * 3)
 
     def fail_thrice(_):
@@ -100,7 +98,7 @@ async def test_a_transient_fault_is_retried_in_order(start, publish, read_all, e
     assert by_key(await read_all(50)) == by_key(sent)
 
 
-async def test_a_bug_stops_its_partition_loudly_and_no_other(start, publish, read_all, echo):
+async def test_bug_stops_its_partition_loudly_and_no_other(start, publish, read_all, echo):
     def break_on_poison(value):
         if b"poison" in value:
             raise ZeroDivisionError("a bug in a decision")
@@ -121,7 +119,7 @@ async def test_a_bug_stops_its_partition_loudly_and_no_other(start, publish, rea
     assert service.metrics.partition_stopped.labels(*labels)._value.get() == 1
 
 
-async def test_kafkas_committed_offset_is_never_a_start(
+async def test_committed_offset_of_kafka_is_never_a_start(
     start, publish, read_all, settings, database_url
 ):
     """A Postgres failover that lost a commit Kafka has seen: the lost batch is read again."""
@@ -139,7 +137,7 @@ async def test_kafkas_committed_offset_is_never_a_start(
     assert sorted(again) == list(range(30, 40))
 
 
-async def test_a_position_outside_its_topic_stops_the_partition_and_names_the_way_out(
+async def test_position_outside_its_topic_stops_the_partition_and_says_what_to_do(
     start, publish, read_all, settings, database_url
 ):
     service = await start()
@@ -157,7 +155,7 @@ async def test_a_position_outside_its_topic_stops_the_partition_and_names_the_wa
     assert "99 is outside the topic's offsets 0..5" in why
 
 
-async def test_a_replica_tells_how_far_behind_it_is(start, publish, read_all):
+async def test_lag_of_a_replica_is_measured(start, publish, read_all):
     service = await start()
     await publish(values(20), partition=4)
     await read_all(20)
@@ -170,7 +168,7 @@ async def test_a_replica_tells_how_far_behind_it_is(start, publish, read_all):
     await until(lambda: lag().get("4") == 0, "caught up")
 
 
-async def test_senders_choose_their_compression(start, settings, read_all):
+async def test_producers_choose_their_compression(start, settings, read_all):
     sent = values(40)
     for number, compression in enumerate(("gzip", "snappy", "lz4", "zstd")):
         producer = AIOKafkaProducer(
@@ -186,7 +184,7 @@ async def test_senders_choose_their_compression(start, settings, read_all):
     assert sorted(await read_all(40)) == sorted(sent)
 
 
-async def test_a_service_is_ready_when_all_it_needs_answers(start):
+async def test_service_is_ready_when_all_it_needs_answers(start):
     service = await start()
 
     async with asyncio.timeout(60):
@@ -197,7 +195,7 @@ async def test_a_service_is_ready_when_all_it_needs_answers(start):
     assert await service.readiness()["orders.kafka"]() == (False, "no answer")
 
 
-async def test_a_service_that_polls_no_more_is_not_alive(start):
+async def test_service_that_polls_no_more_is_not_alive(start):
     service = await start()
     is_alive = service.liveness()["orders.consuming"]
     assert await is_alive() == (True, "polls")
@@ -207,7 +205,7 @@ async def test_a_service_that_polls_no_more_is_not_alive(start):
     assert await is_alive() == (False, "the poll loop has ended")
 
 
-async def test_a_service_runs_workers_of_its_own_until_it_stops(settings, echo):
+async def test_service_runs_its_workers_until_it_stops(settings, echo):
     """A worker gets what it needs from the service: here a connection of the pool."""
     counted, has_ended = asyncio.Event(), asyncio.Event()
 
@@ -237,7 +235,7 @@ async def test_a_service_runs_workers_of_its_own_until_it_stops(settings, echo):
     assert has_ended.is_set()
 
 
-async def test_a_service_whose_worker_ended_is_not_alive(settings, echo):
+async def test_service_whose_worker_ended_is_not_alive(settings, echo):
     async def ends_at_once(_):
         raise ZeroDivisionError("a bug in a worker")
 
@@ -268,7 +266,7 @@ class NotUtf8(str):
 
 
 @pytest.mark.parametrize("codec", [0, 1], ids=["plain", "gzip"])
-async def test_a_header_name_that_is_not_utf8_holds_nobody_up(start, settings, read_all, codec):
+async def test_header_name_that_is_not_utf8_stops_nothing(start, settings, read_all, codec):
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
     await producer.start()
     batch = producer.create_batch()
@@ -285,7 +283,7 @@ async def test_a_header_name_that_is_not_utf8_holds_nobody_up(start, settings, r
     assert await read_all(3) == sent
 
 
-async def test_lag_monitors_see_the_position_although_an_acknowledgement_was_lost(
+async def test_committed_offset_is_right_although_a_commit_was_lost(
     start, publish, read_all, settings
 ):
     """As when a rebalance falls between the commit to Postgres and the one to Kafka."""
@@ -310,9 +308,7 @@ async def test_lag_monitors_see_the_position_although_an_acknowledgement_was_los
     await monitor.stop()
 
 
-async def test_a_service_that_stops_has_told_kafka_where_it_stands(
-    start, publish, read_all, settings
-):
+async def test_committed_offset_is_right_after_a_stop(start, publish, read_all, settings):
     """Batches that follow one another within a second are not told of each by itself."""
     service = await start()
     for count in range(1, 6):
@@ -338,7 +334,7 @@ async def committed(settings, partition):
     return found
 
 
-async def test_the_batch_that_was_in_hand_at_the_stop_is_told_as_well(
+async def test_committed_offset_includes_the_batch_in_hand_at_the_stop(
     start_with, echo, publish, settings
 ):
     began, may_end = asyncio.Event(), asyncio.Event()
