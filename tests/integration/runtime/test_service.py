@@ -17,8 +17,8 @@ from tests.integration.runtime.conftest import READ, until, values
 
 def by_key(found):
     """Numbers by key, in the order they were read."""
-    told = [json.loads(value) for value in found]
-    return {key: [v["n"] for v in told if v["key"] == key] for key in {v["key"] for v in told}}
+    read = [json.loads(value) for value in found]
+    return {key: [v["n"] for v in read if v["key"] == key] for key in {v["key"] for v in read}}
 
 
 async def test_service_publishes_what_it_reads_once_and_in_order_per_key(start, publish, read_all):
@@ -33,8 +33,11 @@ async def test_service_publishes_what_it_reads_once_and_in_order_per_key(start, 
 async def test_service_measures_its_tables_before_it_is_ready(start, settings):
     service = await start()
 
-    told = (service.metrics.parked_items, service.metrics.outbox_rows)
-    assert [[sample.value for sample in gauge.collect()[0].samples] for gauge in told] == [[0], [0]]
+    gauges = (service.metrics.parked_items, service.metrics.outbox_rows)
+    assert [[sample.value for sample in gauge.collect()[0].samples] for gauge in gauges] == [
+        [0],
+        [0],
+    ]
 
 
 async def test_batches_go_on_while_all_other_work_waits_for_a_connection(
@@ -55,7 +58,7 @@ async def test_batches_go_on_while_all_other_work_waits_for_a_connection(
 async def test_batches_keep_their_connection_while_others_borrow(
     start_with, echo, publish, read_all
 ):
-    """On another one every statement would have to be prepared anew."""
+    """On another one every statement would have to be prepared again."""
     sessions = set()
 
     async def apply(connection, batch):
@@ -309,7 +312,7 @@ async def test_committed_offset_is_right_although_a_commit_was_lost(
 
 
 async def test_committed_offset_is_right_after_a_stop(start, publish, read_all, settings):
-    """Batches that follow one another within a second are not told of each by itself."""
+    """Offsets are committed once a second, not after each batch."""
     service = await start()
     for count in range(1, 6):
         await publish(values(1), partition=5)

@@ -1,4 +1,4 @@
-"""Logs in one form, metrics from one list, and the table that tells of them."""
+"""Log entries in one form, metrics from one list, and their table in the docs."""
 
 import io
 import json
