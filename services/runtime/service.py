@@ -80,9 +80,11 @@ class Service:
 
     async def stop(self) -> None:
         """Finish the batch, publish, commit offsets, leave the group; within the drain timeout."""
-        if self.running and not self.running.is_leaving:
+        if self.running:
+            if self.running.is_leaving:  # Stopped before.
+                return
             await self.running.stop()
-            log.info("service_stopped", service=self.name)
+        log.info("service_stopped", service=self.name)
 
     async def _open_pool(self, size: int, opened: contextlib.AsyncExitStack) -> Pool:
         make = functools.partial(create_pool, self.definition.settings, self.name, size=size)
