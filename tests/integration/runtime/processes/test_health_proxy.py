@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from services.runtime.observability.listener import listen
-from services.runtime.processes import front
+from services.runtime.processes import health_proxy
 from services.runtime.processes.health_proxy import LIVE, METRICS, READY, report_without_answer
 from services.runtime.processes.supervisor import Inherited, Plan
 
@@ -156,11 +156,11 @@ async def _write_until_refused(writer: asyncio.StreamWriter) -> None:
 async def test_health_proxy_drops_a_client_that_reads_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(front, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(health_proxy, "REQUEST_SECONDS", 0.5)
     process = await asyncio.start_server(_answer_much, "127.0.0.1", 0)
     listener = listen("127.0.0.1", 0)
-    backend = front.Backend(1, process.sockets[0].getsockname()[1])
-    async with await front.front([backend], listener), process:
+    backend = health_proxy.Backend(1, process.sockets[0].getsockname()[1])
+    async with await health_proxy.serve_proxy([backend], listener), process:
         reader, writer = await asyncio.open_connection(*listener.getsockname(), limit=1)
         writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
 
@@ -177,8 +177,8 @@ async def test_process_that_answers_nonsense_gives_an_error_and_has_started() ->
 
     process = await asyncio.start_server(answer, "127.0.0.1", 0)
     listener = listen("127.0.0.1", 0)
-    backend = front.Backend(1, process.sockets[0].getsockname()[1])
-    async with await front.front([backend], listener), process:
+    backend = health_proxy.Backend(1, process.sockets[0].getsockname()[1])
+    async with await health_proxy.serve_proxy([backend], listener), process:
         port = listener.getsockname()[1]
         live = await _answer_to(port, f"GET {LIVE} HTTP/1.1\r\n\r\n".encode())
         metrics = await _answer_to(port, f"GET {METRICS} HTTP/1.1\r\n\r\n".encode())
