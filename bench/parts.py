@@ -207,7 +207,9 @@ class _Taking:
         self._expected = len(letters)
         service, consumer = self._service, self._consumer
         consumer.handle = self._hear  # type: ignore[method-assign]
-        broker, _ = subscribe(service._settings, service.name, service._topics, consumer)
+        broker, _ = subscribe(
+            service.definition.settings, service.name, service.definition.topics, consumer
+        )
         await broker.start()
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):

@@ -19,8 +19,9 @@ from chaos.plan import COPIES
 from demo.replicas import PROJECT, Replica
 from deploy.stack import process
 from deploy.stack.process import Identity
+from services import registry
 
-SERVICES = ("orders", "claims", "analytics")
+SERVICES = registry.names()
 LOG_LINES = 40
 
 

@@ -14,8 +14,7 @@ import sys
 from dataclasses import dataclass
 
 from chaos import gaps, planted, points, poison
-
-SERVICES = ("orders", "claims", "analytics")
+from services import registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,8 @@ class Orders:
 
 def import_services() -> None:
     """Import all that a replica needs, once, before any fork."""
-    for service in SERVICES:
-        importlib.import_module(f"services.{service}.app")
+    for service in registry.names():
+        registry.load(registry.entry_of(service).build)
     for needed in ("uvloop", "services.runtime.serve", "orderflow.commands.serve"):
         importlib.import_module(needed)
 
@@ -46,7 +45,7 @@ def tell_tasks(*_: object) -> None:
 
 def live(orders: Orders) -> None:
     """Serve until SIGTERM; SIGUSR1 asks for all tasks."""
-    from orderflow.commands.serve import Served, serve
+    from orderflow.commands.serve import serve
 
     signal.signal(signal.SIGUSR1, tell_tasks)
     if orders.control:
@@ -55,7 +54,7 @@ def live(orders: Orders) -> None:
         poison.install(orders.control)
     for name in orders.plants:
         planted.plant(name)
-    serve(Served(orders.service))
+    serve(orders.service)
 
 
 if __name__ == "__main__":

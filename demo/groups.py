@@ -14,21 +14,14 @@ from aiokafka.errors import KafkaError
 
 from demo.journal import make_reader, partitions_of
 from demo.watcher import Unanswered
-from schemas.topics import (
-    CARRIER_TRACKING,
-    CLAIMS_COMMANDS,
-    CLAIMS_EVENTS,
-    EVENT_TOPICS,
-    ORDERS_COMMANDS,
-    ORDERS_EVENTS,
-    SHIPMENTS_EVENTS,
-)
+from schemas.topics import CATALOGUE
+from services import registry
 
 READS: Mapping[str, tuple[str, ...]] = {
-    "orders": (ORDERS_COMMANDS, CARRIER_TRACKING, CLAIMS_EVENTS),
-    "claims": (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_COMMANDS),
-    "analytics": EVENT_TOPICS,
+    service: tuple(topic.name for topic in CATALOGUE if service in topic.readers)
+    for service in registry.names()
 }
+"""Topics that each service reads."""
 PAUSE_SECONDS = 0.1
 QUIET_ROUNDS = 3
 

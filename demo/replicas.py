@@ -14,8 +14,9 @@ from pathlib import Path
 
 from deploy.stack import process
 from deploy.stack.process import Identity, Program
+from services import registry
 
-SERVICES = ("orders", "claims", "analytics")
+SERVICES = registry.names()
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0
 POLL_SECONDS = 0.05

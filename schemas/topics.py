@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,6 +44,10 @@ class Topic:
     models: Mapping[str, type[ContractModel]]
     retention_ms: int
     personal_data: bool
+    incoming: bool = False
+    """Whether others write it and a service reads it."""
+    rejects: tuple[str, ...] = ()
+    """Topics whose refused items this one holds, as far as its writer refused them."""
     partitions: int = PARTITIONS
     cleanup_policy: str = "delete"
     max_message_bytes: int = MAX_MESSAGE_BYTES
@@ -52,16 +57,13 @@ class Topic:
         """Retention in days."""
         return self.retention_ms // DAY_MS
 
-    @property
-    def incoming(self) -> bool:
-        """Whether others write it, and we read it."""
-        return not set(self.writers) <= {"orders", "claims", "analytics"}
-
 
 _REJECTED: Mapping[str, type[ContractModel]] = {outcomes.ITEM_REJECTED: outcomes.RejectedRecord}
 
 
-def _rejected(name: str, writer: str, refused: str, *senders: str) -> Topic:
+def _rejected(
+    name: str, writer: str, refused: str, rejects: tuple[str, ...], *senders: str
+) -> Topic:
     return Topic(
         name=name,
         meaning=f"What {writer} refused of {refused}: reason, fields, where it lay, the original",
@@ -71,6 +73,7 @@ def _rejected(name: str, writer: str, refused: str, *senders: str) -> Topic:
         models=_REJECTED,
         retention_ms=EVENT_RETENTION_MS,
         personal_data=True,
+        rejects=rejects,
     )
 
 
@@ -84,6 +87,7 @@ CATALOGUE: tuple[Topic, ...] = (
         models=commands.MODELS,
         retention_ms=COMMAND_RETENTION_MS,
         personal_data=True,
+        incoming=True,
     ),
     Topic(
         name=ORDERS_OUTCOMES,
@@ -124,6 +128,7 @@ CATALOGUE: tuple[Topic, ...] = (
         models=tracking.MODELS,
         retention_ms=COMMAND_RETENTION_MS,
         personal_data=True,
+        incoming=True,
     ),
     Topic(
         name=CLAIMS_COMMANDS,
@@ -134,6 +139,7 @@ CATALOGUE: tuple[Topic, ...] = (
         models=claims.MODELS,
         retention_ms=COMMAND_RETENTION_MS,
         personal_data=True,
+        incoming=True,
     ),
     Topic(
         name=CLAIMS_EVENTS,
@@ -145,14 +151,47 @@ CATALOGUE: tuple[Topic, ...] = (
         retention_ms=EVENT_RETENTION_MS,
         personal_data=True,
     ),
-    _rejected(ORDERS_REJECTED, "orders", "orders.commands and claims.events", "shops"),
-    _rejected(CARRIER_TRACKING_REJECTED, "orders", "carrier.tracking", "carriers"),
     _rejected(
-        CLAIMS_REJECTED, "claims", "claims.commands, orders.events and shipments.events", "shops"
+        ORDERS_REJECTED,
+        "orders",
+        "orders.commands and claims.events",
+        (ORDERS_COMMANDS, CLAIMS_EVENTS),
+        "shops",
     ),
-    _rejected(ANALYTICS_REJECTED, "analytics", "the three event topics"),
+    _rejected(
+        CARRIER_TRACKING_REJECTED, "orders", "carrier.tracking", (CARRIER_TRACKING,), "carriers"
+    ),
+    _rejected(
+        CLAIMS_REJECTED,
+        "claims",
+        "claims.commands, orders.events and shipments.events",
+        (CLAIMS_COMMANDS, ORDERS_EVENTS, SHIPMENTS_EVENTS),
+        "shops",
+    ),
+    _rejected(
+        ANALYTICS_REJECTED,
+        "analytics",
+        "the three event topics",
+        (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS),
+    ),
 )
 
 TOPICS: Mapping[str, Topic] = {topic.name: topic for topic in CATALOGUE}
 EVENT_TOPICS = (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS)
 """The topics of numbered events."""
+
+
+@functools.cache
+def rejected_topic(topic: str, service: str) -> str:
+    """The topic for items of `topic` that `service` refused.
+
+    Raises:
+        LookupError: the catalogue has none.
+    """
+    for each in TOPICS.values():
+        if service in each.writers and topic in each.rejects:
+            return each.name
+    raise LookupError(
+        f"{service} refuses items of {topic}, and no topic of the catalogue (schemas/topics.py) "
+        f"takes them: add one with writers=({service!r},) and rejects=({topic!r},)"
+    )

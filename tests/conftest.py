@@ -12,9 +12,10 @@ import asyncpg
 import pytest
 
 from deploy.stack import Addresses, Terminal, stack_for
+from services import registry
 from services.runtime.postgres.migrate import migrate
 
-SERVICES = ("orders", "claims", "analytics")
+SERVICES = registry.names()
 _numbers = itertools.count(1)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import asyncpg
 
 from deploy.stack import stack_for
-from services.runtime.config.settings import SERVICES
+from services import registry
 from services.runtime.postgres.migrate import migrate, migrations_of
 from services.runtime.postgres.queries import load
 
@@ -93,7 +93,7 @@ async def _describe_all(server_url: str) -> dict[str, str]:
     try:
         url = server_url.rsplit("/", 1)[0] + f"/{name}"
         await migrate(url)
-        return {service: await describe(url, service) for service in SERVICES}
+        return {service: await describe(url, service) for service in registry.names()}
     finally:
         await owner.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
         await owner.close()
@@ -101,7 +101,7 @@ async def _describe_all(server_url: str) -> dict[str, str]:
 
 def main() -> int:
     """Write new migrations and every `schema.sql`; the last line counts them."""
-    migrations = [file for service in SERVICES if (file := write_migration(service))]
+    migrations = [file for service in registry.names() if (file := write_migration(service))]
     with tempfile.TemporaryDirectory(prefix="orderflow-schema-") as folder:
         Path(folder).chmod(0o755)  # Postgres may run as another user.
         with stack_for(Path(folder) / "stack") as stack:

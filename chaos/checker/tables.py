@@ -10,7 +10,9 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-SERVICES = ("orders", "claims", "analytics")
+from services import registry
+
+SERVICES = registry.names()
 
 ORDERS = """
 SELECT order_id::text, version, document::text

@@ -21,7 +21,7 @@ from orderflow.console.terminal import (
     print_json,
     run,
 )
-from services.runtime.config.settings import SERVICES, Settings
+from services.runtime.config.settings import Settings
 from services.runtime.kafka.topics import create
 from services.runtime.postgres.migrate import migrate
 
@@ -65,7 +65,7 @@ def up(json: Json = False) -> None:
                 _check_port(given.http_port)
             addresses = stack.up(stack_folder(), stack.Terminal())
         settings = load_settings()
-        run(migrate(addresses.database_url, SERVICES, settings.database_passwords()))
+        run(migrate(addresses.database_url, None, settings.database_passwords()))
         run(create(settings))
         _start_services(settings, addresses.environment())
     url = f"http://127.0.0.1:{settings.http_port}"

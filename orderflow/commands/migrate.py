@@ -13,7 +13,7 @@ from orderflow.console.terminal import (
     print_json,
     run,
 )
-from services.runtime.config.settings import SERVICES
+from services import registry
 from services.runtime.postgres.migrate import migrate as bring_up_to_date
 
 
@@ -30,10 +30,11 @@ def migrate(
 
     Example: `DATABASE_URL=postgresql://admin@db/orderflow orderflow migrate`
     """
-    chosen = service or list(SERVICES)
-    unknown = sorted(set(chosen) - set(SERVICES))
+    known = registry.names()
+    chosen = service or list(known)
+    unknown = sorted(set(chosen) - set(known))
     if unknown:
-        raise WrongArgument(f"no service {', '.join(unknown)}; there are {', '.join(SERVICES)}")
+        raise WrongArgument(f"no service {', '.join(unknown)}; there are {', '.join(known)}")
     settings = load_settings()
     if settings.database_url is None:
         raise CommandError("set DATABASE_URL to a login that may create roles and schemas")

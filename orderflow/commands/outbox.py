@@ -17,7 +17,8 @@ from orderflow.console.terminal import (
     print_json,
     run,
 )
-from services.runtime.config.settings import SERVICES, Settings
+from services import registry
+from services.runtime.config.settings import Settings
 from services.runtime.messages.headers import PackedDataUnreadable, read_headers
 from services.runtime.operations import audit
 from services.runtime.operations.audit import Act
@@ -30,7 +31,9 @@ LIMIT = 20
 
 app = typer.Typer(cls=Commands, help="What waits for publication.", no_args_is_help=True)
 
-Service = Annotated[str, typer.Argument(metavar="SERVICE", help=f"One of {', '.join(SERVICES)}.")]
+Service = Annotated[
+    str, typer.Argument(metavar="SERVICE", help=f"One of {', '.join(registry.names())}.")
+]
 
 
 @app.command("show")
@@ -84,8 +87,8 @@ def unpack(
 
 
 def _check(service: str) -> None:
-    if service not in SERVICES:
-        raise WrongArgument(f"no service {service!r}: one of {', '.join(SERVICES)}")
+    if service not in registry.names():
+        raise WrongArgument(f"no service {service!r}: one of {', '.join(registry.names())}")
 
 
 async def _read(

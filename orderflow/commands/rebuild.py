@@ -15,9 +15,8 @@ from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
 from orderflow.console.terminal import CommandError, WrongArgument, out, run
 from orderflow.console.unread import count_unread
-from schemas.topics import CLAIMS_EVENTS
-from services.analytics.operations import rebuild as analytics
-from services.claims.operations import rebuild as claims
+from schemas.topics import TOPICS
+from services import registry
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.topics import partitions_of
@@ -32,7 +31,6 @@ LOOK_AGAIN_SECONDS = 0.2
 WAIT_SECONDS = 60.0
 
 Empty = Callable[[Connection, datetime], Awaitable[dict[str, int]]]
-EMPTY: Mapping[str, Empty] = {"claims": claims.empty, "analytics": analytics.empty}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,10 @@ class RebuildOptions:
 
 
 def rebuild(
-    service: Annotated[str, typer.Argument(metavar="SERVICE", help="claims or analytics.")],
+    service: Annotated[
+        str,
+        typer.Argument(metavar="SERVICE", help=f"One of {', '.join(registry.can_be_emptied())}."),
+    ],
     dry_run: DryRun = False,
     wait: Annotated[
         float, typer.Option(min=0, help="Most seconds to wait for what must be read before.")
@@ -56,19 +57,19 @@ def rebuild(
 ) -> None:
     """Empty the tables of a stopped service; start it and run `orderflow republish --all` then.
 
-    For claims, orders must run: events of claims are published and read by orders first, because
-    claims are rebuilt from the snapshots of orders. Positions, waiting, parked and rejected items
-    stay.
+    For claims, orders must run: the events of claims are published and read by orders first,
+    because the rebuild is filled from there. Positions, waiting, parked and rejected items stay.
 
     Example: `orderflow rebuild claims --why 'restored from a backup'`
     """
-    if service not in EMPTY:
-        raise WrongArgument(f"{service} cannot be rebuilt; {' and '.join(sorted(EMPTY))} can")
+    if service not in registry.can_be_emptied():
+        known = " and ".join(sorted(registry.can_be_emptied()))
+        raise WrongArgument(f"{service} cannot be rebuilt; {known} can")
     wanted = RebuildOptions(service, sign(by, why, is_try=dry_run), dry_run, wait)
     emptied = run(_rebuild(load_settings(), wanted))
-    rows = " ".join(f"{table}={count}" for table, count in emptied.items())
+    counts = " ".join(f"{table}={count}" for table, count in emptied.items())
     tried = " dry_run=yes" if dry_run else ""
-    out.print(f"rebuild: service={service} {rows}{tried}", markup=False)
+    out.print(f"rebuild: service={service} {counts}{tried}", markup=False)
     if not dry_run:
         out.print(
             f"Now start {service}, then run `orderflow republish --all --why '…'`.", markup=False
@@ -76,15 +77,18 @@ def rebuild(
 
 
 async def _rebuild(settings: Settings, wanted: RebuildOptions) -> dict[str, int]:
+    entry = registry.entry_of(wanted.service)
+    empty: Empty = registry.load(entry.empty or "")
     async with opened(settings, wanted.service) as connection:
         await _refuse_while_it_runs(connection, wanted.service)
-        if wanted.service == "claims" and not wanted.is_try:
-            await _until_all_is_with_orders(settings, connection, wanted.wait_seconds)
+        if entry.copied_by and not wanted.is_try:
+            await _until_copied(settings, connection, wanted, entry.copied_by)
         async with transaction(connection, is_trial=wanted.is_try):
             await rebuilding.hold_batches(connection)
             await _refuse_while_it_runs(connection, wanted.service)
-            await _refuse_while_unpublished(connection, wanted)
-            emptied = await EMPTY[wanted.service](connection, clock_of(settings).now())
+            if entry.copied_by and not wanted.is_try:
+                await _refuse_while_unpublished(connection, wanted.service)
+            emptied = await empty(connection, clock_of(settings).now())
             await audit.write(connection, [_act(wanted, emptied)])
         return emptied
 
@@ -99,47 +103,59 @@ async def _refuse_while_it_runs(connection: Connection, service: str) -> None:
         raise CommandError(f"{service} runs ({running} of it): stop every replica of it first")
 
 
-async def _refuse_while_unpublished(connection: Connection, wanted: RebuildOptions) -> None:
-    """An act on parked items may have written events since orders had read all of them."""
-    if wanted.service == "claims" and not wanted.is_try and await rebuilding.has_unsent(connection):
+async def _refuse_while_unpublished(connection: Connection, service: str) -> None:
+    """Refuse when an operator's act on parked items has added events since the others were read."""
+    if await rebuilding.has_unsent(connection):
         raise CommandError(
-            "claims has unpublished events again: run this once more; nothing was emptied"
+            f"{service} has new events to publish: run this again; nothing was emptied"
         )
 
 
-async def _until_all_is_with_orders(
-    settings: Settings, connection: Connection, wait_seconds: float
+async def _until_copied(
+    settings: Settings, connection: Connection, wanted: RebuildOptions, copied_by: str
 ) -> None:
-    """Publish the remaining events of claims, and wait until orders has read all of them."""
-    deadline = time.monotonic() + wait_seconds
+    """Publish what the service's outbox holds, and wait until `copied_by` has read its events."""
+    deadline = time.monotonic() + wanted.wait_seconds
     try:
-        async with asyncio.timeout(wait_seconds):
-            await rebuilding.publish_rest(connection, settings, "claims")
+        async with asyncio.timeout(wanted.wait_seconds):
+            await rebuilding.publish_rest(connection, settings, wanted.service)
     except TimeoutError:
         raise CommandError(
-            f"after {wait_seconds:.0f} s events of claims are not published: see why Kafka does "
-            "not take them, and run this again; nothing was emptied"
+            f"after {wanted.wait_seconds:.0f} s events of {wanted.service} are not published: see "
+            "why Kafka does not take them, and run this again; nothing was emptied"
         ) from None
-    async with opened(settings, "orders") as orders:
-        while unread := await _count_unread(settings, orders):
-            if time.monotonic() > deadline:
-                raise CommandError(
-                    f"orders has not read {unread} records of {CLAIMS_EVENTS}: it must run, with "
-                    "no partition of it stopped; wait and run this again; nothing was emptied"
-                )
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
-        parked = await orders.fetchval(rebuilding.SQL["count_parked_of"], CLAIMS_EVENTS)
-        if parked:
+    async with opened(settings, copied_by) as reader:
+        for topic in _topics_between(wanted.service, copied_by):
+            await _until_read(settings, reader, topic, copied_by, deadline)
+
+
+def _topics_between(writer: str, reader: str) -> list[str]:
+    return [t.name for t in TOPICS.values() if writer in t.writers and reader in t.readers]
+
+
+async def _until_read(
+    settings: Settings, reader: Connection, topic: str, service: str, deadline: float
+) -> None:
+    """Wait until `service` has applied all records of the topic, and parked none of them."""
+    while unread := await _count_unread(settings, reader, topic, service):
+        if time.monotonic() > deadline:
             raise CommandError(
-                f"{parked} events of claims are parked with orders: `orderflow parked list "
-                f"--service orders` shows them; end them first; nothing was emptied"
+                f"{service} has not read {unread} records of {topic}: it must run, with "
+                "no partition of it stopped; wait and run this again; nothing was emptied"
             )
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+    parked = await reader.fetchval(rebuilding.SQL["count_parked_of"], topic)
+    if parked:
+        raise CommandError(
+            f"{parked} records of {topic} are parked with {service}: `orderflow parked list "
+            f"--service {service}` shows them; end them first; nothing was emptied"
+        )
 
 
-async def _count_unread(settings: Settings, orders: Connection) -> int:
-    """Records of claims.events that orders has not applied; also of partitions it never read."""
-    topic = settings.topic(CLAIMS_EVENTS)
-    acts = PartitionAdmin(orders, settings.consumer_group("orders"), settings.kafka_topic_prefix)
+async def _count_unread(settings: Settings, reader: Connection, name: str, service: str) -> int:
+    """Records of a topic that the service has not applied; also of partitions it never read."""
+    topic = settings.topic(name)
+    acts = PartitionAdmin(reader, settings.consumer_group(service), settings.kafka_topic_prefix)
     stands = {s.partition: s.next_offset for s in await acts.standing()}
     numbers = await partitions_of(settings, topic)
     if not numbers:

@@ -1,30 +1,29 @@
 """`orderflow serve`: run services in this process until SIGTERM."""
 
 import asyncio
-import importlib
 import sys
-from enum import StrEnum
 from typing import Annotated, NoReturn
 
 import typer
 
 from orderflow.console.environment import load_settings
-from services.runtime.config.settings import SERVICES, Settings
+from orderflow.console.terminal import WrongArgument
+from services import registry
+from services.runtime.config.settings import Settings
 from services.runtime.observability.listener import listen
-from services.runtime.processes.supervisor import Inherited, Plan, become
+from services.runtime.processes.supervisor import Inherited, Plan, exec_supervisor
 
-
-class Served(StrEnum):
-    """What can be served."""
-
-    ORDERS = "orders"
-    CLAIMS = "claims"
-    ANALYTICS = "analytics"
-    ALL = "all"
+ALL = "all"
 
 
 def serve(
-    service: Annotated[Served, typer.Argument(help="One service, or all three in one process.")],
+    service: Annotated[
+        str,
+        typer.Argument(
+            metavar=f"{{{'|'.join((*registry.names(), ALL))}}}",
+            help="One service, or all of them in one process.",
+        ),
+    ],
     processes: Annotated[
         int, typer.Option(min=1, max=64, help="So many processes, with one HTTP_PORT for all.")
     ] = 1,
@@ -41,6 +40,7 @@ def serve(
 
     Example: `HTTP_PORT=8081 LOG_FORMAT=console orderflow serve orders`
     """
+    names = _names_of(service)
     settings = load_settings()
     if processes > 1:
         _supervise(settings, processes)
@@ -49,9 +49,17 @@ def serve(
         # Static members of one name would put each other out of the group.
         own = f"{settings.kafka_group_instance_id}-{inherited.number}"
         settings = settings.model_copy(update={"kafka_group_instance_id": own})
-    names = SERVICES if service is Served.ALL else (service.value,)
     with asyncio.Runner(loop_factory=_fast_loop) as runner:
         runner.run(_serve(names, settings, inherited))
+
+
+def _names_of(service: str) -> tuple[str, ...]:
+    """The services to run; WrongArgument for a name that none has."""
+    if service == ALL:
+        return registry.names()
+    if service not in registry.names():
+        raise WrongArgument(f"no service {service}; there are {', '.join(registry.names())}, {ALL}")
+    return (service,)
 
 
 def _fast_loop() -> asyncio.AbstractEventLoop:
@@ -64,7 +72,7 @@ def _fast_loop() -> asyncio.AbstractEventLoop:
 
 
 def _supervise(settings: Settings, processes: int) -> NoReturn:
-    """Turn into the parent of so many processes; HttpError when HTTP_PORT cannot be had."""
+    """Replace this process by the supervisor; HttpError when HTTP_PORT is taken."""
     options, program = _interpreter()
     listener = listen(settings.http_host, settings.http_port)
     plan = Plan(
@@ -76,7 +84,7 @@ def _supervise(settings: Settings, processes: int) -> NoReturn:
         log_level=settings.log_level,
     )
     # A script's folder is where Python looks first, not the working folder as with -m.
-    become(options if program[0] == "-m" else ["-P", *options], plan)
+    exec_supervisor(options if program[0] == "-m" else ["-P", *options], plan)
 
 
 def _interpreter() -> tuple[list[str], list[str]]:
@@ -102,7 +110,7 @@ async def _serve(names: tuple[str, ...], settings: Settings, inherited: Inherite
     from services.runtime.observability.logging import configure_logging
     from services.runtime.serve import serve as serve_until_stopped
 
-    apps = [importlib.import_module(f"services.{name}.app") for name in names]
+    builds = [registry.load(registry.entry_of(name).build) for name in names]
     # After the imports: FastStream sets up loggers of its own in them.
     configure_logging(settings, process=inherited.number if inherited else None)
-    await serve_until_stopped([app.build(settings) for app in apps], settings, inherited)
+    await serve_until_stopped([build(settings) for build in builds], settings, inherited)

@@ -8,7 +8,7 @@ import typer
 
 from orderflow.console.terminal import CommandError, WrongArgument
 from schemas.topics import TOPICS
-from services.runtime.config.settings import SERVICES
+from services import registry
 from services.runtime.messages.records import Coordinates
 from services.runtime.operations.audit import Signature
 
@@ -73,7 +73,7 @@ def spot_of(text: str) -> Spot:
 
 def readers_of(topic: str) -> list[str]:
     """The services that read a topic of the catalogue."""
-    return [service for service in SERVICES if service in TOPICS[topic].readers]
+    return [service for service in registry.names() if service in TOPICS[topic].readers]
 
 
 def chosen_services(service: str | None) -> list[str]:
@@ -83,7 +83,7 @@ def chosen_services(service: str | None) -> list[str]:
         WrongArgument: there is no such service.
     """
     if service is None:
-        return list(SERVICES)
-    if service not in SERVICES:
-        raise WrongArgument(f"no service {service}; there are {', '.join(SERVICES)}")
+        return list(registry.names())
+    if service not in registry.names():
+        raise WrongArgument(f"no service {service}; there are {', '.join(registry.names())}")
     return [service]

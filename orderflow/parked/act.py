@@ -18,6 +18,7 @@ import structlog
 
 from orderflow.console.originals import value_as_json
 from orderflow.console.terminal import CommandError
+from services import registry
 from services.runtime.batch.batch import ApplyBatch
 from services.runtime.batch.items import WHOLE, Kind, Parked, QueuePosition, RetryResult
 from services.runtime.clock import clock_of
@@ -214,18 +215,9 @@ class ParkedAct:
 
 def apply_of(service: str, settings: Settings) -> ApplyBatch:
     """What a service does with a batch. Imported late: to look at items needs none of it."""
-    metrics = Metrics()
-    if service == "claims":
-        from services.claims.handler import ClaimBatches
-
-        return ClaimBatches(settings, metrics).apply
-    if service == "analytics":
-        from services.analytics.handler import EventBatches
-
-        return EventBatches(settings, metrics).apply
-    from services.orders.handler import OrdersBatch
-
-    return OrdersBatch(settings, metrics).apply
+    handler = registry.load(registry.entry_of(service).handler)
+    apply: ApplyBatch = handler(settings, Metrics()).apply
+    return apply
 
 
 async def _share_the_shards(connection: Connection, service: str, count: int) -> None:

@@ -1,15 +1,15 @@
 """Check a message with the decoder of the service that reads it."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from orderflow.console.terminal import CommandError
-from services.analytics.intake import read_batch
-from services.claims import intake
-from services.orders.messages import decode
-from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import WHOLE, ItemFailed
+from services import registry
+from services.runtime.batch.items import ItemFailed
 from services.runtime.messages.records import FieldError, Original
 from services.runtime.rejections import Rejection
+
+Refusals = Callable[[Original, int, datetime], list[Rejection]]
 
 
 def check_readable(service: str, original: Original, index: int, now: datetime) -> None:
@@ -36,11 +36,8 @@ def flaws_in(service: str, original: Original, index: int, now: datetime) -> lis
 
 
 def _refusals(service: str, original: Original, index: int, now: datetime) -> list[Rejection]:
-    if service == "claims":
-        return intake.read_batch(Batch((original,), now)).refused
-    if service == "analytics":
-        return read_batch(Batch((original,), now)).refused
-    entries = decode.read(original, now, None if index == WHOLE else index)
-    if not entries:
-        raise CommandError(f"the message holds no item {index} any more")
-    return [entry for entry in entries if isinstance(entry, Rejection)]
+    read: Refusals = registry.load(registry.entry_of(service).refusals)
+    try:
+        return read(original, index, now)
+    except LookupError as error:
+        raise CommandError(f"{error} any more") from None

@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from schemas import claims, commands, tracking
-from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS, TOPICS
+from schemas import commands
+from schemas.topics import CARRIER_TRACKING, TOPICS
 from services.runtime.clock import new_id
 from services.runtime.messages.json_codec import (
     FieldError,
@@ -26,9 +26,7 @@ from services.runtime.messages.json_codec import (
 
 SOURCE = "orderflow-send"
 BY_TOPIC: Mapping[str, Mapping[str, Any]] = {
-    ORDERS_COMMANDS: commands.MODELS,
-    CARRIER_TRACKING: tracking.MODELS,
-    CLAIMS_COMMANDS: claims.MODELS,
+    topic.name: topic.models for topic in TOPICS.values() if topic.incoming
 }
 TOPIC_OF = {kind: topic for topic, models in BY_TOPIC.items() for kind in models}
 MEMBERS = ("type", "value", "data", "key", "id", "source", "topic", "time", "subject", "headers")

@@ -1,4 +1,4 @@
-"""Composition root of the analytics service."""
+"""Composition of the analytics service."""
 
 from __future__ import annotations
 

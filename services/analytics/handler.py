@@ -65,7 +65,7 @@ class EventBatches:
             topic, reason = refusal.original.coordinates.topic, refusal.reason
             self._metrics.items_total.labels(SERVICE, topic, "rejected", reason).inc()
             item = (refusal.original, refusal.envelope, refusal.index)
-            item_log.tell(item_log.REJECTED, item, service=SERVICE, reason=reason)
+            item_log.log_item(item_log.REJECTED, item, service=SERVICE, reason=reason)
 
 
 def _pass(intake: Intake, gate: ParkingGate) -> tuple[list[ReadEvent], list[Rejection]]:

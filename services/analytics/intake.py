@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from services.analytics.domain.facts import EventFacts
 from services.analytics.messages.decode import read_facts
@@ -72,3 +73,8 @@ def _read(intake: Intake, batch: Batch, record: Original, index: int) -> None:
         intake.refused.append(Rejection.of_malformed(record, error))
     except Exception as error:
         raise ItemFailed(ref, Kind.READING) from error
+
+
+def refusals(original: Original, index: int, now: datetime) -> list[Rejection]:  # noqa: ARG001
+    """The rejections of a message without a decision; a message is one item."""
+    return read_batch(Batch((original,), now)).refused

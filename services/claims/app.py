@@ -1,4 +1,4 @@
-"""Composition root of the claims service."""
+"""Composition of the claims service."""
 
 from __future__ import annotations
 

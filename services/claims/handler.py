@@ -185,7 +185,7 @@ class ClaimBatches:
             self._log(unit, each)
         for refusal in refused:
             item = (refusal.original, refusal.envelope, refusal.index)
-            item_log.tell(item_log.REJECTED, item, service=SERVICE, reason=refusal.reason)
+            item_log.log_item(item_log.REJECTED, item, service=SERVICE, reason=refusal.reason)
             topic = refusal.original.coordinates.topic
             self._metrics.items_total.labels(SERVICE, topic, "rejected", refusal.reason).inc()
 
@@ -195,7 +195,7 @@ class ClaimBatches:
         if decision.outcome in _LOGGED:
             item = (task.original, task.envelope, 0)
             event = _LOGGED[decision.outcome]
-            item_log.tell(event, item, service=SERVICE, reason=reason, order_id=order)
+            item_log.log_item(event, item, service=SERVICE, reason=reason, order_id=order)
         elif decision.outcome is Outcome.NO_CHANGE and decision.detail:
             log.info(
                 "claim_command_changed_nothing",

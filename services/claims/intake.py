@@ -22,7 +22,7 @@ from services.runtime.batch.items import (
     Kind,
 )
 from services.runtime.config.allowed_sources import (
-    ANYBODY,
+    ANY_SOURCE,
     SOURCE_NOT_ALLOWED,
     SOURCE_POINTER,
     AllowedSources,
@@ -124,7 +124,7 @@ def _newest(received: Sequence[ReceivedOrder]) -> dict[Uuid, ReceivedOrder]:
     }
 
 
-def read_batch(batch: Batch, senders: AllowedSources = ANYBODY) -> Intake:
+def read_batch(batch: Batch, senders: AllowedSources = ANY_SOURCE) -> Intake:
     """Sort the items of a batch.
 
     Malformed records, and commands of sources that may not write for the shop, are refused.
@@ -150,7 +150,7 @@ def _read(intake: Intake, record: Original, index: int, senders: AllowedSources)
         return
     try:
         # The sender of an item that was read before was checked then; a whole record's was not.
-        _put(intake, record, senders if index == WHOLE else ANYBODY)
+        _put(intake, record, senders if index == WHOLE else ANY_SOURCE)
     except Malformed as error:
         intake.refused.append(Rejection.of_malformed(record, error))
     except Exception as error:
@@ -196,3 +196,8 @@ def _check_source(envelope: CloudEvent, command: Command, senders: AllowedSource
     detail = senders.refusal(shop, envelope.source)
     if detail:
         raise Malformed(SOURCE_NOT_ALLOWED, [FieldError(SOURCE_POINTER, detail)])
+
+
+def refusals(original: Original, index: int, now: datetime) -> list[Rejection]:  # noqa: ARG001
+    """The rejections of a message without a decision; a message is one item."""
+    return read_batch(Batch((original,), now)).refused

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from schemas.topics import CARRIER_TRACKING, CLAIMS_EVENTS, ORDERS_COMMANDS
 from services.orders.handler import OrdersBatch
-from services.orders.messages.decode import CLAIM_EVENTS, COMMANDS, TRACKING, weigh
+from services.orders.messages.decode import weigh
 from services.orders.outcomes import SERVICE
 from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import process_metrics
 from services.runtime.service import Service
+
+TOPICS = (ORDERS_COMMANDS, CARRIER_TRACKING, CLAIMS_EVENTS)
 
 
 def build(settings: Settings) -> Service:
@@ -17,7 +20,7 @@ def build(settings: Settings) -> Service:
     return Service(
         name=SERVICE,
         settings=settings,
-        topics=[COMMANDS, TRACKING, CLAIM_EVENTS],
+        topics=TOPICS,
         apply=orders.apply,
         sweep=orders.sweep,
         weigh=weigh,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.messages.decode import (
@@ -21,7 +22,7 @@ from services.runtime.config.allowed_sources import (
     SOURCE_POINTER,
     AllowedSources,
 )
-from services.runtime.messages.records import FieldError, item_of, readable_envelope
+from services.runtime.messages.records import FieldError, Original, item_of, readable_envelope
 from services.runtime.rejections import Rejection
 
 
@@ -89,3 +90,15 @@ def _dismissal(batch: Batch, row: Parked) -> Rejection:
     return Rejection(
         row.original, item.index, envelope, end.reason, end.detail, of_many=is_one_of_many
     )
+
+
+def refusals(original: Original, index: int, now: datetime) -> list[Rejection]:
+    """What the service would refuse of item `index` (WHOLE: of every item) before it decides.
+
+    Raises:
+        LookupError: the message holds no such item.
+    """
+    entries = read(original, now, None if index == WHOLE else index)
+    if not entries:
+        raise LookupError(f"the message holds no item {index}")
+    return [entry for entry in entries if isinstance(entry, Rejection)]

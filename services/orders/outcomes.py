@@ -98,10 +98,12 @@ def tell(metrics: Metrics, decided: Sequence[Decided], refused: Sequence[Rejecti
         ended[item.original.coordinates.topic, decision.outcome.value, reason] += 1
         if decision.outcome in _LOGGED:
             event, asked = _LOGGED[decision.outcome], (item.original, item.envelope, item.index)
-            item_log.tell(event, asked, service=SERVICE, reason=reason, order_id=decision.order_id)
+            item_log.log_item(
+                event, asked, service=SERVICE, reason=reason, order_id=decision.order_id
+            )
     for rejection in refused:
         ended[rejection.original.coordinates.topic, "rejected", rejection.reason] += 1
         what = (rejection.original, rejection.envelope, rejection.index)
-        item_log.tell(item_log.REJECTED, what, service=SERVICE, reason=rejection.reason)
+        item_log.log_item(item_log.REJECTED, what, service=SERVICE, reason=rejection.reason)
     for labels, count in ended.items():
         metrics.items_total.labels(SERVICE, *labels).inc(count)

@@ -1,4 +1,4 @@
-"""Time and random ids: the only place that asks the machine for either."""
+"""Time and random ids: the only module that reads the clock of the machine or makes random ids."""
 
 import os
 import uuid
@@ -10,32 +10,32 @@ from services.runtime.config.settings import Settings
 
 
 class ClockError(Exception):
-    """A clock file that holds no instant; the text says what to write into it."""
+    """The clock file holds no instant; the text says what to write into it."""
 
 
 class Clock(Protocol):
-    """Business time: what staleness, expiry and ETA are measured with."""
+    """Business time, by which staleness, expiry and ETA are decided."""
 
     def now(self) -> datetime:
-        """The present instant, with a time zone."""
+        """The current time, with a time zone."""
 
 
 class SystemClock:
-    """The machine's clock, in UTC."""
+    """The clock of the machine, in UTC."""
 
     def now(self) -> datetime:
-        """The present instant in UTC."""
+        """The current time in UTC."""
         return datetime.now(UTC)
 
 
 class FileClock:
-    """An instant read from a file each time, so that a demo can drive time from its data."""
+    """Business time read from a file at each call, so that a demo can set it from its data."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def now(self) -> datetime:
-        """The instant in the file, in UTC; ClockError when there is none."""
+        """The time in the file, in UTC; ClockError when the file holds none."""
         try:
             text = self._path.read_text(encoding="ascii").strip()
             instant = datetime.fromisoformat(text)
@@ -54,7 +54,7 @@ def _advice(path: Path, reason: str) -> str:
 
 
 def set_clock(path: Path, instant: datetime) -> None:
-    """Write `instant` for every FileClock on `path`; readers see the old or the new, never half."""
+    """Write `instant` for every FileClock on `path`; readers see the old or the new value."""
     if instant.tzinfo is None:
         raise ValueError(f"{instant} has no time zone")
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -63,10 +63,10 @@ def set_clock(path: Path, instant: datetime) -> None:
 
 
 def clock_of(settings: Settings) -> Clock:
-    """The clock a process runs on: the file's when one is set, else the machine's."""
+    """The clock of a process: that of the clock file where one is set, else the machine's."""
     return FileClock(settings.clock_file) if settings.clock_file else SystemClock()
 
 
 def new_id() -> str:
-    """A random id (UUIDv4), for what no rule names: messages sent by hand, trace ids."""
+    """A random id (UUIDv4), for messages sent by hand and trace ids; other ids are derived."""
     return str(uuid.uuid4())

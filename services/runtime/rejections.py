@@ -15,7 +15,7 @@ from asyncpg import Connection
 
 from schemas.envelope import CloudEvent
 from schemas.outcomes import ITEM_REJECTED
-from schemas.topics import CARRIER_TRACKING, CARRIER_TRACKING_REJECTED
+from schemas.topics import rejected_topic
 from services.runtime.batch.items import Dismissal, Parked
 from services.runtime.messages.headers import headers_by_place, pack_headers
 from services.runtime.messages.json_codec import encode_json
@@ -81,13 +81,6 @@ async def save(
     columns = map(list, zip(*(_columns(*each) for each in marked), strict=True))
     await connection.execute(SQL["save_rejected"], *columns, now)
     return tuple(_outgoing(*each, source, now) for each in marked)
-
-
-def rejected_topic(topic: str, service: str) -> str:
-    """The topic for refusals of a topic: its own for carriers' scans, else the service's."""
-    if topic == CARRIER_TRACKING:
-        return CARRIER_TRACKING_REJECTED
-    return f"{service}.rejected"
 
 
 def _with_carriers(rejections: Sequence[Rejection]) -> Iterator[tuple[Rejection, int | None]]:

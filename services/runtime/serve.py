@@ -1,4 +1,4 @@
-"""Several services in one process, with one HTTP port: started together, ended together."""
+"""Several services in one process with one HTTP port: started and stopped together."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from services.runtime.service import Service
 
 log = structlog.get_logger(__name__)
 
-YOUNG_OBJECTS = 50_000
-"""So many new objects wake the garbage collector, not 700: what a batch makes, reference counts
-free at its end, and looking through it again and again finds nothing (docs/performance.md)."""
+GC_THRESHOLD = 50_000
+"""New objects after which the garbage collector runs, instead of 700: reference counts free what a
+batch made at its end, so that collections during a batch find nothing (docs/performance.md)."""
 
 
 async def serve(
@@ -34,14 +34,15 @@ async def serve(
 ) -> None:
     """Run services in this process until SIGTERM or SIGINT, with one HTTP port for all.
 
-    With `inherited`, as one child of a parent: on its socket, and until the parent ends as well.
+    With `inherited` this process is a child of `serve --processes`: it uses the socket of its
+    parent, and also stops when the parent ends.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     if inherited:
-        _stop_with_parent(inherited.lifeline, stopping)
+        _stop_with_parent(inherited.parent_pipe, stopping)
     http = await _serve_health(services, settings, inherited)
     starting = asyncio.ensure_future(_start_all(services))
     waiting_for_stop = asyncio.create_task(stopping.wait())
@@ -49,7 +50,7 @@ async def serve(
         await asyncio.wait({starting, waiting_for_stop}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            _settle_heap()
+            _freeze_heap()
             await waiting_for_stop
     finally:
         starting.cancel()
@@ -59,20 +60,20 @@ async def serve(
         await http.stop()
 
 
-def _stop_with_parent(lifeline: int, stopping: asyncio.Event) -> None:
+def _stop_with_parent(parent_pipe: int, stopping: asyncio.Event) -> None:
     def on_end() -> None:
-        asyncio.get_running_loop().remove_reader(lifeline)
-        os.close(lifeline)
+        asyncio.get_running_loop().remove_reader(parent_pipe)
+        os.close(parent_pipe)
         stopping.set()
 
-    asyncio.get_running_loop().add_reader(lifeline, on_end)
+    asyncio.get_running_loop().add_reader(parent_pipe, on_end)
 
 
-def _settle_heap() -> None:
-    """What stands once everything runs stays for good: the collector need not look at it."""
+def _freeze_heap() -> None:
+    """Exclude all objects that exist after the start from garbage collection: they stay."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS)
+    gc.set_threshold(GC_THRESHOLD)
 
 
 async def _start_all(services: Sequence[Service]) -> None:
@@ -80,7 +81,7 @@ async def _start_all(services: Sequence[Service]) -> None:
     try:
         await asyncio.gather(*starts)
     finally:
-        # One that cannot start ends the others' attempts: they would go on beside their own stop.
+        # When one service cannot start, the starts of the others end too, before they are stopped.
         for start in starts:
             start.cancel()
         await asyncio.gather(*starts, return_exceptions=True)

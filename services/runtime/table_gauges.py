@@ -1,4 +1,4 @@
-"""Gauges of a service's tables: the outbox, waiting items and parked items."""
+"""Gauges of the tables of a service: outbox, waiting items and parked items."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SQL = load(Path(__file__).parent / "outbox" / "outbox.sql")
 
 
 class TableGauges:
-    """Gauges of what waits in a service's tables: to be published, to be named, or for a person."""
+    """Measures the outbox, the waiting items and the parked items of one service."""
 
     def __init__(self, service: str, metrics: Metrics, shards: int) -> None:
         self._service = service
@@ -23,7 +23,7 @@ class TableGauges:
         self._shards = shards
 
     async def measure(self, connection: Connection) -> None:
-        """Count, and set the gauges."""
+        """Count rows and set the gauges."""
         outbox = await connection.fetchrow(SQL["measure_outbox"], self._shards)
         items = await store.count(connection)
         parked = await queue.count(connection)

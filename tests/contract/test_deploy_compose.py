@@ -11,6 +11,7 @@ import yaml
 from compose_pydantic import ComposeSpecification
 from pydantic import ValidationError
 
+from services import registry
 from services.runtime.config.environment import is_secret, variable
 from services.runtime.config.settings import Settings
 
@@ -35,9 +36,9 @@ def test_the_specification_refuses_a_key_that_is_none() -> None:
 
 def test_the_whole_system_is_there() -> None:
     assert set(SERVICES) == {
-        "kafka", "postgres", "migrate", "topics", "orders", "claims", "analytics",
+        "kafka", "postgres", "migrate", "topics", *registry.names(),
     }  # fmt: skip
-    assert set(LASTING) == {"orders", "claims", "analytics"}
+    assert set(LASTING) == set(registry.names())
 
 
 @pytest.mark.parametrize("service", sorted(OURS))
@@ -131,7 +132,7 @@ def test_the_secrets_are_made_once_and_fit_together(tmp_path: Path) -> None:
     declared = {name: tmp_path / one["file"] for name, one in COMPOSE["secrets"].items()}
     assert {folder / name for name in made} == set(declared.values())
     assert f":{made['postgres_password']}@" in made["database_url"]
-    for service in ("orders", "claims", "analytics"):
+    for service in registry.names():
         password = made[f"{service}_database_password"]
         assert len(password) == 48
         assert f"//orderflow_{service}:{password}@" in made[f"{service}_database_url"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.runtime.config.settings import SERVICES
+from services import registry
 from tools.schema import (
     SERVICES_FOLDER,
     changed_functions,
@@ -18,12 +18,12 @@ $$;
 """
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", registry.names())
 def test_functions_in_sql_are_those_of_the_last_migration(service):
     assert changed_functions(service) == {}, "run `make schema`"
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", registry.names())
 async def test_schema_sql_describes_the_migrated_database(database_url, service):
     written = (SERVICES_FOLDER / service / "schema.sql").read_text("utf-8")
 

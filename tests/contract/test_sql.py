@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.runtime.config.settings import SERVICES, Settings
+from services import registry
+from services.runtime.config.settings import Settings
 from services.runtime.postgres.connections import connect
 from services.runtime.postgres.queries import load
 from tests.statements import ROOT, statement_files
@@ -16,7 +17,7 @@ def files_of(folder):
     return list(statement_files(f"services/{folder}"))
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", registry.names())
 async def test_every_statement_is_valid_in_its_schema_for_its_role(database_url, service):
     settings = Settings(database_url=database_url)
     connection = await connect(settings, service)
@@ -28,7 +29,7 @@ async def test_every_statement_is_valid_in_its_schema_for_its_role(database_url,
     await connection.close()
 
 
-@pytest.mark.parametrize("folder", ["runtime", *SERVICES])
+@pytest.mark.parametrize("folder", ["runtime", *registry.names()])
 def test_no_statement_is_left_over(folder):
     sources = "\n".join(
         path.read_text() for top in ("services", "orderflow") for path in (ROOT / top).rglob("*.py")

@@ -11,11 +11,12 @@ import pytest
 from demo.replicas import Replica
 from demo.synthetic import synthetic_script
 from deploy.stack import Addresses
+from services import registry
 from tests.processes import System, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-SERVICES = ("orders", "claims", "analytics")
+SERVICES = registry.names()
 KILLS = 9
 STOPS = 3
 LOOK_SECONDS = 3.0

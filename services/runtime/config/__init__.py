@@ -1,1 +1,1 @@
-"""Settings, and how they are read from the environment and from files."""
+"""Settings, read from the environment and from files."""

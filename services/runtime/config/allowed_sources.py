@@ -1,6 +1,6 @@
-"""Who may speak for which shop: lists of `ce_source`, by shop.
+"""Which sources (`ce_source`) may send commands for which shop.
 
-Kafka knows who may write to a topic, and no more; which shop a command is about stands inside it.
+Kafka authorizes clients by topic only. Which shop a command is about is in the command.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ _FORM = 'a JSON object of lists, such as {"demo-shop": ["/shops/demo-shop", "/er
 
 @dataclass(frozen=True, slots=True)
 class AllowedSources:
-    """Patterns of sources by shop; a shop without a list goes by that of `*`, or is open to all."""
+    """Patterns of sources by shop. A shop that is not listed has the list of `*`; without `*`, any
+    source may send for it.
+    """
 
     by_shop: Mapping[str, tuple[re.Pattern[str], ...]] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> AllowedSources:
-        """From JSON: `*` in a source stands for any text, as a shop for all that are not listed.
+        """Read lists from JSON: `*` in a source is any text, `*` as a shop is every other shop.
 
         Raises:
-            ValueError: with what is wrong and the form that is meant.
+            ValueError: the text is no such JSON; says what is wrong and shows the form.
         """
         try:
             lists = json.loads(text, object_pairs_hook=_without_repeats)
@@ -41,22 +43,23 @@ class AllowedSources:
         return bool(self.by_shop)
 
     def refusal(self, shop: str, source: str | None) -> str | None:
-        """Why a message of `source` about `shop` is refused; None when it is not.
+        """Why a message of `source` about `shop` is refused; None when it is allowed.
 
-        A message without a source is nobody's, so it is refused wherever there is a list.
+        A message without a source is refused for every shop that has a list.
         """
         allowed = self.by_shop.get(shop, self.by_shop.get(EVERY_OTHER_SHOP))
         if allowed is None or (source and any(each.fullmatch(source) for each in allowed)):
             return None
         if not source:
-            return f"only known senders may speak for shop {shop}: send the header ce_source"
+            return f"shop {shop} has a list of allowed sources: send the header ce_source"
         return (
-            f"{source} may not speak for shop {shop}: correct ce_source, or have its operators add "
+            f"{source} may not send for shop {shop}: correct ce_source, or have its operators add "
             "it to ORDERFLOW_ALLOWED_SOURCES"
         )
 
 
-ANYBODY = AllowedSources()
+ANY_SOURCE = AllowedSources()
+"""No lists: any source may send for any shop."""
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Reading settings from environment variables: secret files, unknown names, plain error texts."""
+"""Settings from environment variables: secret files, unknown names, error texts."""
 
 import os
 import re
@@ -14,8 +14,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 PREFIX = "ORDERFLOW_"
 
-# Read by the local stack, the tests and the demo, which are not services.
-_OF_TOOLS = (
+# Variables of the local stack, the tests, the demo and the benchmark, which are not settings.
+_TOOL_PREFIXES = (
     "ORDERFLOW_BENCH",
     "ORDERFLOW_CHAOS",
     "ORDERFLOW_DEMO",
@@ -29,7 +29,7 @@ _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT\w*)$|_PORT(_\d+_(TCP|UDP|SCTP)\
 
 
 class SettingsError(Exception):
-    """Settings that a process cannot start with; the text names variables and the way out."""
+    """Settings with which a process cannot start; the text names each variable and what to do."""
 
 
 def variable(name: str, field: FieldInfo) -> str:
@@ -43,7 +43,7 @@ def is_secret(field: FieldInfo) -> bool:
 
 
 def allowed(field: FieldInfo) -> str:
-    """What a field takes, in words: its type or choices, and its limits."""
+    """The values that a field allows, as text: its type or choices, and its limits."""
     kinds = [kind for kind in _kinds(field.annotation) if kind is not type(None)]
     text = " or ".join(_name(kind) for kind in kinds)
     limits = [_limit(item) for item in field.metadata]
@@ -79,9 +79,9 @@ def _limit(item: Any) -> str:
 
 
 def refuse_unknown(settings: type[BaseSettings]) -> None:
-    """Raise SettingsError for ORDERFLOW_* variables that nothing reads.
+    """Raise SettingsError for ORDERFLOW_* variables that are no settings.
 
-    A misspelling would be silent, and the default would run.
+    Otherwise a misspelt variable would be ignored, and its default used.
     """
     known = {variable(name, field) for name, field in settings.model_fields.items()}
     secret = {variable(n, f) for n, f in settings.model_fields.items() if is_secret(f)}
@@ -95,7 +95,7 @@ def _is_misspelt(name: str, known: set[str]) -> bool:
     return (
         name.startswith(PREFIX)
         and name not in known
-        and not name.startswith(_OF_TOOLS)
+        and not name.startswith(_TOOL_PREFIXES)
         and not _SERVICE_LINK.search(name)
     )
 
@@ -132,7 +132,7 @@ class SecretFiles(PydanticBaseSettingsSource):
         return _read_secret(name, Path(path)), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """All secrets that were given as files, by field name."""
+        """All secrets given as files, by field name."""
         values = {
             name: self.get_field_value(field, name)[0]
             for name, field in self.settings_cls.model_fields.items()

@@ -1,4 +1,4 @@
-"""The Kafka half of the settings: addresses, credentials, group membership, producing."""
+"""Settings of the Kafka clients: addresses, credentials, group membership, producing."""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -12,17 +12,19 @@ Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 
 
 class KafkaSettings(BaseSettings):
-    """How to reach Kafka and how to behave there; see Settings for where values come from."""
+    """How to reach Kafka, and how the clients are configured; `Settings` says where values come
+    from.
+    """
 
     kafka_bootstrap_servers: str = Field(
         default="127.0.0.1:9092",
         min_length=1,
-        description="Kafka brokers to ask first: `host:port`, several with commas.",
+        description="Kafka brokers to connect to first: `host:port`, several with commas.",
     )
     kafka_topic_prefix: str = Field(
         default="",
         pattern=r"^[A-Za-z0-9._-]{0,100}$",
-        description="Goes before every topic and consumer group, for installations on one broker.",
+        description="Prefix of topics and consumer groups, for several installations on a cluster.",
     )
     kafka_partitions: int = Field(
         default=6,
@@ -35,13 +37,13 @@ class KafkaSettings(BaseSettings):
         default=1,
         ge=1,
         le=9,
-        description="Copies of each topic when it is created; 3 in production.",
+        description="Replication factor of each topic when it is created; 3 in production.",
     )
     kafka_security_protocol: SecurityProtocol = Field(
-        default="PLAINTEXT", description="How to talk to the brokers."
+        default="PLAINTEXT", description="Security protocol of the connections to the brokers."
     )
     kafka_sasl_mechanism: SaslMechanism = Field(
-        default="SCRAM-SHA-512", description="How to log in, with a SASL_* protocol."
+        default="SCRAM-SHA-512", description="SASL mechanism, with a SASL_* protocol."
     )
     kafka_sasl_username: str | None = Field(default=None, description="Login name for SASL.")
     kafka_sasl_password: SecretStr | None = Field(default=None, description="Password for SASL.")
@@ -59,7 +61,7 @@ class KafkaSettings(BaseSettings):
     )
     kafka_group_instance_id: str | None = Field(
         default=None,
-        description="Static membership: a name that stays with this replica over restarts.",
+        description="Static membership: the name of this replica, the same after a restart.",
     )
     kafka_session_timeout_ms: int = Field(
         default=10_000,
@@ -70,7 +72,7 @@ class KafkaSettings(BaseSettings):
     kafka_heartbeat_interval_ms: int = Field(
         default=500,
         ge=100,
-        description="How often a replica says it is there; it notices a rebalance no sooner.",
+        description="Interval of heartbeats; a replica learns of a rebalance with a heartbeat.",
     )
     kafka_rebalance_timeout_ms: int = Field(
         default=30_000,
@@ -78,7 +80,9 @@ class KafkaSettings(BaseSettings):
         description="How long a rebalance waits for replicas; above the longest batch.",
     )
     kafka_max_poll_interval_ms: int = Field(
-        default=300_000, ge=1_000, description="A replica that stops polling for longer is put out."
+        default=300_000,
+        ge=1_000,
+        description="A replica that does not poll for longer leaves the group.",
     )
     kafka_request_timeout_ms: int = Field(
         default=20_000, ge=100, description="How long one request to a broker may take."

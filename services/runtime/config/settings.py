@@ -6,11 +6,12 @@ Durations and sizes carry their unit in the name.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, create_model, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from services import registry
 from services.runtime.config.allowed_sources import AllowedSources
 from services.runtime.config.environment import (
     SecretFiles,
@@ -20,17 +21,15 @@ from services.runtime.config.environment import (
 )
 from services.runtime.config.kafka_settings import KafkaSettings
 
-__all__ = ["SERVICES", "NoDatabase", "Settings", "SettingsError"]
-
-SERVICES = ("orders", "claims", "analytics")
+__all__ = ["NoDatabase", "Settings", "SettingsError"]
 
 
 class NoDatabase(SettingsError):
-    """No variable says where the database is."""
+    """Neither DATABASE_URL nor the variable of the service is set."""
 
 
 def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
-    """A field of ours: its variable carries the prefix ORDERFLOW_."""
+    """A setting whose variable is ORDERFLOW_ and `name`."""
     return Field(
         default=default,
         validation_alias=f"ORDERFLOW_{name}",
@@ -39,8 +38,45 @@ def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
     )
 
 
-class Settings(KafkaSettings):
-    """What a process needs to know from outside; `Settings(...)` never looks at the environment."""
+class _DatabaseSettings(KafkaSettings):
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="`postgresql://user:password@host:5432/name`, with `?sslmode=verify-full"
+        "&sslrootcert=file` over a network. Every service takes its own role and schema after "
+        "logging in. Also the login that migrates.",
+    )
+
+
+def _fields_of(service: str) -> dict[str, Any]:
+    """The settings that each registered service has: its login, and its role's password."""
+    return {
+        f"{service}_database_url": (
+            SecretStr | None,
+            Field(None, description=f"Login of the {service} service, instead of DATABASE_URL."),
+        ),
+        f"{service}_database_password": (
+            SecretStr | None,
+            Field(
+                None,
+                description="Given to `orderflow migrate`: lets the role "
+                f"orderflow_{service} log in with it.",
+            ),
+        ),
+    }
+
+
+if TYPE_CHECKING:
+    _ServiceSettings = _DatabaseSettings
+else:
+    _ServiceSettings = create_model(
+        "_ServiceSettings",
+        __base__=_DatabaseSettings,
+        **{key: field for name in registry.names() for key, field in _fields_of(name).items()},
+    )
+
+
+class Settings(_ServiceSettings):
+    """All settings of a process. `Settings(...)` does not read the environment."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -49,31 +85,6 @@ class Settings(KafkaSettings):
         hide_input_in_errors=True,
     )
 
-    database_url: SecretStr | None = Field(
-        default=None,
-        description="`postgresql://user:password@host:5432/name`, with `?sslmode=verify-full"
-        "&sslrootcert=file` over a network. Every service takes its own role and schema after "
-        "logging in. Also the login that migrates.",
-    )
-    orders_database_url: SecretStr | None = Field(
-        default=None, description="Login of the orders service, instead of DATABASE_URL."
-    )
-    claims_database_url: SecretStr | None = Field(
-        default=None, description="Login of the claims service, instead of DATABASE_URL."
-    )
-    analytics_database_url: SecretStr | None = Field(
-        default=None, description="Login of the analytics service, instead of DATABASE_URL."
-    )
-    orders_database_password: SecretStr | None = Field(
-        default=None,
-        description="Given to `orderflow migrate`: lets the role orderflow_orders log in with it.",
-    )
-    claims_database_password: SecretStr | None = Field(
-        default=None, description="The same for the role orderflow_claims."
-    )
-    analytics_database_password: SecretStr | None = Field(
-        default=None, description="The same for the role orderflow_analytics."
-    )
     database_pool_size: int = Field(
         default=4,
         ge=2,
@@ -118,10 +129,10 @@ class Settings(KafkaSettings):
         "ALLOWED_SOURCES",
         None,
         'Which `ce_source` may send commands for which shop, as JSON: `{"shop": ["source", …]}`; '
-        "`*` in a source is any text, as a shop all that are not listed. Unset: anybody for any.",
+        "`*` in a source is any text, as a shop every other shop. Unset: any source for any shop.",
     )
     allowed_sources_file: Path | None = _own(
-        "ALLOWED_SOURCES_FILE", None, "File with the JSON of ORDERFLOW_ALLOWED_SOURCES, instead."
+        "ALLOWED_SOURCES_FILE", None, "File with the JSON, instead of ORDERFLOW_ALLOWED_SOURCES."
     )
     batch_max_records: int = _own(
         "BATCH_MAX_RECORDS", 1_000, "Most Kafka records in one batch.", ge=1, le=100_000
@@ -159,7 +170,7 @@ class Settings(KafkaSettings):
     relay_poll_seconds: float = _own(
         "RELAY_POLL_SECONDS",
         0.05,
-        "How often the relay looks unasked: what other replicas wrote.",
+        "How often the relay polls the outbox for rows of other replicas.",
         gt=0,
         le=60,
     )
@@ -194,7 +205,10 @@ class Settings(KafkaSettings):
         "PARKING_INTERVAL_SECONDS", 5.0, "How often parked items that are due are looked for.", gt=0
     )
     fuse_window_items: int = _own(
-        "FUSE_WINDOW_ITEMS", 2_000, "The fuse looks at this many items of a partition.", ge=10
+        "FUSE_WINDOW_ITEMS",
+        2_000,
+        "Items of a partition that the fuse (circuit breaker) looks at.",
+        ge=10,
     )
     fuse_parked_share: float = _own(
         "FUSE_PARKED_SHARE",
@@ -237,7 +251,7 @@ class Settings(KafkaSettings):
     def from_environment(cls) -> "Settings":
         """Settings from environment variables, and from `<NAME>_FILE` for secrets.
 
-        Raises SettingsError: every wrong variable by name, with what is allowed.
+        Raises SettingsError: names every wrong variable, with what is allowed.
         """
         refuse_unknown(cls)
         try:
@@ -247,11 +261,11 @@ class Settings(KafkaSettings):
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
-        """Arguments only: a value built by hand must not change with the machine it runs on."""
+        """Only arguments: `Settings(...)` must give the same value on every machine."""
         return (sources["init_settings"],)
 
     def database_url_of(self, service: str) -> str:
-        """Where `service` logs in; NoDatabase when neither variable is set."""
+        """The URL with which `service` logs in; NoDatabase when neither variable is set."""
         own: SecretStr | None = getattr(self, f"{service}_database_url", None)
         chosen = own or self.database_url
         if chosen is None:
@@ -269,13 +283,15 @@ class Settings(KafkaSettings):
         return text
 
     def database_variable_of(self, service: str) -> str:
-        """The variable that says where `service` logs in."""
+        """The variable that `database_url_of` reads."""
         own = getattr(self, f"{service}_database_url", None)
         return f"{service.upper()}_DATABASE_URL" if own else "DATABASE_URL"
 
     def database_passwords(self) -> Mapping[str, str]:
-        """Passwords that `orderflow migrate` gives to the services' roles, by service."""
-        given = {name: getattr(self, f"{name}_database_password") for name in SERVICES}
+        """Passwords that `orderflow migrate` sets for the roles, by service."""
+        given = {
+            name: getattr(self, f"{name}_database_password", None) for name in registry.names()
+        }
         return {name: secret.get_secret_value() for name, secret in given.items() if secret}
 
     def topic(self, name: str) -> str:
@@ -288,11 +304,11 @@ class Settings(KafkaSettings):
 
 
 class _EnvironmentSettings(Settings):
-    """The same, filled from the environment."""
+    """Settings that are read from the environment."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
-        """Variables, and files for secrets."""
+        """Environment variables, then files for secrets."""
         return (sources["env_settings"], SecretFiles(cls))

@@ -15,6 +15,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from schemas.topics import CATALOGUE, DAY_MS, Topic
+from services import registry
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.clients import client_options
 
@@ -23,8 +24,8 @@ MARKER_TOPIC = Topic(
     name=PUBLISHED,
     meaning="What exactly-once publication has published last, for the relays alone",
     key="{service}/{shard of the outbox}",
-    writers=("orders", "claims", "analytics"),
-    readers=("orders", "claims", "analytics"),
+    writers=registry.names(),
+    readers=registry.names(),
     models={},
     retention_ms=7 * DAY_MS,
     personal_data=False,

@@ -1,7 +1,7 @@
-"""Health and metrics over HTTP: what an orchestrator and a monitor ask a process.
+"""Health checks and metrics over HTTP, for orchestrators and monitors.
 
-`/health/live`: the process works (never whether a database or broker does).
-`/health/ready`: it can do its job now; each check says what is wrong.
+`/health/live`: the process works; says nothing about database and brokers.
+`/health/ready`: the process can do its work now; each check says what is wrong.
 `/metrics`: Prometheus text.
 """
 
@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from services.runtime.observability.listener import listen
 
-# Whether the thing is well, and a sentence about it.
+# Whether the check passes, and a sentence about it.
 CheckResult = tuple[bool, str]
 Check = Callable[[], Awaitable[CheckResult]]
 
@@ -34,7 +34,7 @@ def health_app(
     live: Mapping[str, Check] | None = None,
     check_timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
 ) -> Starlette:
-    """The application: 200 when every check is well, else 503 with the reasons."""
+    """The HTTP application: 200 when every check passes, else 503 with the reasons."""
 
     async def on_live(_: Request) -> Response:
         return await _answer(live or {}, check_timeout_seconds)
@@ -55,52 +55,52 @@ def health_app(
 
 
 async def _answer(checks: Mapping[str, Check], timeout_seconds: float) -> JSONResponse:
-    results = await asyncio.gather(*(_ask(check, timeout_seconds) for check in checks.values()))
-    is_well = all(ok for ok, _ in results)
+    results = await asyncio.gather(*(_run(check, timeout_seconds) for check in checks.values()))
+    all_pass = all(ok for ok, _ in results)
     body: dict[str, Any] = {
-        "status": "ok" if is_well else "failing",
+        "status": "ok" if all_pass else "failing",
         "checks": {
             name: {"ok": ok, "detail": detail}
             for name, (ok, detail) in zip(checks, results, strict=True)
         },
     }
-    return JSONResponse(body, status_code=200 if is_well else 503)
+    return JSONResponse(body, status_code=200 if all_pass else 503)
 
 
-async def _ask(check: Check, timeout_seconds: float) -> CheckResult:
+async def _run(check: Check, timeout_seconds: float) -> CheckResult:
     try:
         return await asyncio.wait_for(check(), timeout_seconds)
     except TimeoutError:
         return False, f"no answer within {timeout_seconds:g} seconds"
-    except Exception as error:  # noqa: BLE001 - a failing check is an answer, not a crash
+    except Exception as error:  # noqa: BLE001 - a check that raises is reported as failing
         return False, f"{type(error).__name__}: {error}"
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn that leaves signals to the process it runs in."""
+    """Uvicorn without handlers of its own for signals."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take no signals: the service decides what SIGTERM means."""
+        """Install no handlers: `serve` handles SIGTERM and SIGINT."""
         yield
 
 
 @dataclass(frozen=True, slots=True)
 class HttpServer:
-    """A running server; `port` is the bound one, also when 0 was asked for."""
+    """A running server; `port` is the bound port, also where HTTP_PORT is 0."""
 
     port: int
     _server: _Server
     _task: "asyncio.Task[None]"
 
     async def stop(self) -> None:
-        """Close the port and wait until the server is gone."""
+        """Close the port and wait until the server has ended."""
         self._server.should_exit = True
         await self._task
 
 
 async def serve_http(app: Starlette, host: str, port: int) -> HttpServer:
-    """Serve `app` in a task of the running loop; HttpError when the address cannot be had."""
+    """Serve `app` in a task of the running loop; HttpError when the address is taken."""
     return await serve_on(app, listen(host, port))
 
 

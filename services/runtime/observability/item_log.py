@@ -1,4 +1,4 @@
-"""What operators hear of single items: refusals and waits, with order and trace, in one form."""
+"""Log entries about single items: rejected and waiting ones, with order id and trace id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WAITS = "item_waits"
 log = structlog.get_logger(__name__)
 
 
-def tell(
+def log_item(
     event: str,
     item: tuple[Original, CloudEvent, int],
     *,
@@ -23,7 +23,10 @@ def tell(
     reason: str,
     order_id: UUID | str | None = None,
 ) -> None:
-    """Log `REJECTED` or `WAITS` for an item: record, envelope, index. Nothing a person wrote."""
+    """Log `event` (REJECTED or WAITS) for an item: record, envelope, index.
+
+    No field holds text that a person wrote.
+    """
     original, envelope, index = item
     log.info(
         event,

@@ -11,7 +11,7 @@ class HttpError(Exception):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on `port` (0: a free one); HttpError when the address cannot be had."""
+    """A socket that listens on `port` (0: a free one); HttpError when it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)

@@ -1,8 +1,8 @@
-"""Log entries of the services and of their libraries, in one form.
+"""Logging: entries of the services and of their libraries, in one form.
 
 A log entry is an event in the past tense with fields (`log.info("batch_applied", records=12)`),
-never names, addresses or bodies of customers. An entry about an item has its `order_id`, as far as
-it is known, and its `trace_id`.
+never names or addresses of customers, or bodies of messages. An entry about an item has its
+`order_id` where it is known, and its `trace_id`.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _SHARED: tuple[Processor, ...] = (
     structlog.processors.StackInfoRenderer(),
 )
 
-# Chatty at INFO: a line per request, per metadata refresh, per message.
+# At INFO these log a line for each request, metadata refresh or message.
 _QUIET = ("aiokafka", "uvicorn.access", "uvicorn.error", "faststream", "kafka")
 
 
 def configure_logging(
     settings: Settings, stream: TextIO | None = None, *, process: int | None = None
 ) -> None:
-    """Send every log entry, ours and the libraries', to `stream` (stderr) in one form.
+    """Write the log entries of services and libraries to `stream` (default: stderr).
 
-    With `process`, each entry has that number: several processes write to one stream.
+    With `process`, each entry has this number, because several processes write to one stream.
     """
 
     def numbered(_: object, __: str, entry: EventDict) -> EventDict:
@@ -63,13 +63,13 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
-    _take_over()
+    _remove_handlers()
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
-def _take_over() -> None:
-    """Libraries that set up handlers of their own when imported log through ours instead."""
+def _remove_handlers() -> None:
+    """Remove the handlers that libraries set up at import; their entries go to the root logger."""
     for logger in logging.root.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):
             logger.handlers.clear()

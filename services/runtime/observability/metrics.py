@@ -21,7 +21,7 @@ _RECORD_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
 @dataclass(frozen=True, slots=True)
 class _Spec:
-    """One metric: its name without the prefix, what it says with its unit, and its labels."""
+    """One metric: name without the prefix `orderflow_`, meaning with unit, labels, buckets."""
 
     name: str
     meaning: str
@@ -33,15 +33,18 @@ GAUGES = (
     _Spec("lag_messages", "Messages in the topic that are not applied yet.", _PARTITION),
     _Spec("lag_seconds", "Age of the oldest message not applied yet; 0 with none.", _PARTITION),
     _Spec("outbox_rows", "Rows committed and not yet published; counted up to 10,000 a shard."),
-    _Spec("outbox_bytes", "What the outbox takes on disk, with its dead rows and indexes."),
+    _Spec("outbox_bytes", "Size of the outbox on disk, with dead rows and indexes."),
     _Spec("outbox_oldest_age_seconds", "Age of the oldest unpublished row; 0 with none."),
-    _Spec("waiting_items", "Items kept because what they name is not there yet."),
-    _Spec("parked_items", "Items that failed, and those that stand behind them."),
+    _Spec("waiting_items", "Items that wait for an order or parcel that is not known yet."),
+    _Spec("parked_items", "Items that failed, and items parked behind them."),
     _Spec("partition_stopped", "1 while a partition is stopped by an error, else 0.", _PARTITION),
     _Spec("fuse_level", "Failing items against the fuse's limit; it trips above 1.", _PARTITION),
-    _Spec("bad_sources", "Senders that alone pass the limit of malformed items.", _PARTITION),
+    _Spec("bad_sources", "Sources whose malformed items alone exceed the limit.", _PARTITION),
     _Spec("relay_shards", "Shards of the outbox that this process publishes."),
-    _Spec("relay_refused_shards", "Shards that stand still: Kafka refuses their next record."),
+    _Spec(
+        "relay_refused_shards",
+        "Shards not published: Kafka rejects their next record.",
+    ),
 )
 COUNTERS = (
     _Spec(
@@ -51,19 +54,19 @@ COUNTERS = (
     ),
     _Spec(
         "decoded_total",
-        "Messages read (of a bulk command its items), each time, by road: fast, or contract for "
-        "those that the contract's own models had to read.",
+        "Messages decoded (of a bulk command its items), by road: fast, or contract for those that "
+        "the models of the contract had to read.",
         ("service", "type", "road"),
     ),
     _Spec(
         "parked_total",
-        "Items parked or parked again, by kind: behind is no failure of its own.",
+        "Items parked or parked again, by kind; behind: an earlier item failed.",
         ("service", "topic", "kind"),
     ),
     _Spec("relay_published_total", "Records acknowledged by Kafka.", ("service", "topic")),
-    _Spec("fence_refusals_total", "Batches refused because the stored position was another."),
-    _Spec("rebalances_total", "Times partitions were given to or taken from this process."),
-    _Spec("transient_retries_total", "Tries repeated after a fault expected to pass."),
+    _Spec("fence_refusals_total", "Batches not applied because the stored position differed."),
+    _Spec("rebalances_total", "Rebalances in which partitions were assigned or revoked."),
+    _Spec("transient_retries_total", "Attempts repeated after a transient error."),
 )
 HISTOGRAMS = (
     _Spec("batch_records", "Kafka records in one batch.", buckets=_RECORD_BUCKETS),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import structlog
 
+from services.runtime.background import every
 from services.runtime.batch.batch import ApplyBatch
 from services.runtime.clock import Clock
 from services.runtime.parking import queue as rows
 from services.runtime.parking.operations import apply_rows
 from services.runtime.parking.queue import SQL
 from services.runtime.postgres.connections import Pool
-from services.runtime.retry import forget_rows
 
 CHUNK_ITEMS = 200
 STAYS = ("parked", "behind")
@@ -45,15 +44,8 @@ class RetryLoop:
         self._committed = committed
 
     async def run(self) -> None:
-        """Look for what is due, for ever."""
-        while True:
-            await asyncio.sleep(self._interval_seconds)
-            try:
-                while await self.retry_due():
-                    pass
-            except Exception as error:
-                forget_rows(error)
-                log.warning("drain_failed", service=self._service, exc_info=error)
+        """Retry what is due every `interval_seconds`, until the task is cancelled."""
+        await every(self._interval_seconds, "drain", self.retry_due, service=self._service)
 
     async def retry_due(self) -> int:
         """Retry some of what is due, in one transaction; returns how many items left the queue."""

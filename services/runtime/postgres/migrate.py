@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
-from services.runtime.config.settings import SERVICES
+from services import registry
 from services.runtime.postgres.connections import role_of
 from services.runtime.postgres.diagnosis import translate_errors
 from services.runtime.postgres.queries import load
@@ -31,7 +31,7 @@ class MigrationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One migration file; `name` is like `runtime/0001_x.sql` or `orders/0001_x.sql`."""
+    """One file: `name` is `runtime/0001_x.sql` or `<service>/0001_x.sql`."""
 
     name: str
     sql: str
@@ -40,18 +40,16 @@ class Migration:
 
 async def migrate(
     database_url: str,
-    services: Collection[str] = SERVICES,
+    services: Collection[str] | None = None,
     passwords: Mapping[str, str] | None = None,
-    folder: Path = SERVICES_FOLDER,
+    folder: Path | None = None,
 ) -> list[str]:
-    """Migrate the services' schemas; returns the applied files, as `orders: runtime/0001_x.sql`.
+    """Bring `services` (None: all) up to date; returns what was applied.
 
-    The login needs CREATEROLE and CREATE on the database, or must be a superuser. A service's role
-    with an entry in `passwords` can log in; other roles can only be taken on by this login. Safe to
-    run twice and at the same time. A failing file leaves the files before it applied.
-
-    Raises:
-        MigrationError: a file fails, was changed after it was applied, or the login lacks rights.
+    A file that was applied is returned as `<service>: runtime/0001_x.sql`.
+    The login needs CREATEROLE and CREATE on the database (or superuser). `passwords` by service
+    let its role log in; a role without one can only be taken on by this login. Safe to run twice
+    and at the same time. Raises MigrationError; a failing file leaves the ones before it applied.
     """
     with translate_errors(database_url, "DATABASE_URL"):
         connection = await asyncpg.connect(
@@ -61,7 +59,7 @@ async def migrate(
         await _lock(connection)
         await connection.execute(SQL["close_to_public"])
         applied: list[str] = []
-        for service in services:
+        for service in registry.names() if services is None else services:
             password = (passwords or {}).get(service)
             await _create_schema(connection, service, password)
             names = await _apply(connection, service, migrations_of(service, folder))
@@ -71,10 +69,8 @@ async def migrate(
         await connection.close()
 
 
-async def check(
-    connection: asyncpg.Connection, service: str, folder: Path = SERVICES_FOLDER
-) -> None:
-    """Check that the service's schema has every migration of this code; it may have later ones.
+async def check(connection: asyncpg.Connection, service: str, folder: Path | None = None) -> None:
+    """Raise MigrationError unless `service`'s schema holds every migration of this code.
 
     During an upgrade older code meets a newer schema.
 
@@ -91,12 +87,19 @@ async def check(
         )
 
 
-def migrations_of(service: str, folder: Path = SERVICES_FOLDER) -> list[Migration]:
-    """List the migrations of one schema in the order in which they are applied."""
+def migrations_of(service: str, folder: Path | None = None) -> list[Migration]:
+    """The migrations of one schema in the order they are applied.
+
+    `folder` holds `runtime/migrations` and `<service>/migrations` of another version of the code.
+    """
+    folders = {
+        "runtime": (folder or SERVICES_FOLDER) / "runtime",
+        service: folder / service if folder else registry.entry_of(service).folder,
+    }
     files = [
         (f"{owner}/{file.name}", file)
-        for owner in ("runtime", service)
-        for file in sorted((folder / owner / "migrations").glob("*.sql"))
+        for owner, own_folder in folders.items()
+        for file in sorted((own_folder / "migrations").glob("*.sql"))
     ]
     return [_read(name, file) for name, file in files]
 

@@ -1,4 +1,4 @@
-"""What several processes answer about their health and metrics, as one answer."""
+"""Health reports and metrics of several processes, merged into one."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ Answer = Mapping[str, Any]
 
 
 def merge_health(answers: Mapping[int, Answer]) -> dict[str, Any]:
-    """One report of all: ok when each is; a check's name begins with its process's number."""
+    """One report: ok when all are; the name of a check begins with the number of its process."""
     checks = {
         f"{number}.{name}": check
         for number, answer in answers.items()
         for name, check in answer["checks"].items()
     }
-    is_well = bool(answers) and all(answer["status"] == "ok" for answer in answers.values())
-    return {"status": "ok" if is_well else "failing", "checks": checks}
+    all_pass = bool(answers) and all(answer["status"] == "ok" for answer in answers.values())
+    return {"status": "ok" if all_pass else "failing", "checks": checks}
 
 
 def merge_metrics(texts: Mapping[int, str]) -> str:
-    """One Prometheus text of all: each sample gets the label `process`, each family stands once."""
+    """One Prometheus text: each sample gets the label `process`, each family appears once."""
     heads: dict[str, list[str]] = {}
     samples: dict[str, list[str]] = {}
     for number, text in texts.items():

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
 
+from services.runtime.background import every
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.bisection import bisect
 from services.runtime.clock import Clock
 from services.runtime.postgres.connections import Connection, Pool, transaction
-from services.runtime.retry import forget_rows, is_transient
+from services.runtime.retry import is_transient
 
 log = structlog.get_logger(__name__)
 
@@ -44,15 +44,8 @@ class ExpiryLoop:
         self._committed = committed
 
     async def run(self) -> None:
-        """Sweep for ever."""
-        while True:
-            await asyncio.sleep(self._interval_seconds)
-            try:
-                while await self.sweep_once():
-                    pass
-            except Exception as error:
-                forget_rows(error)
-                log.warning("sweep_failed", service=self._service, exc_info=error)
+        """Sweep every `interval_seconds`, until the task is cancelled."""
+        await every(self._interval_seconds, "sweep", self.sweep_once, service=self._service)
 
     async def sweep_once(self) -> int:
         """Sweep once, in one transaction; returns how many items wait no longer.

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from services.runtime.config.settings import SERVICES, Settings
+from services import registry
+from services.runtime.config.settings import Settings
 from services.runtime.postgres.connections import RoleMissing, connect, create_pool
 from services.runtime.postgres.migrate import (
     SERVICES_FOLDER,
@@ -76,7 +77,7 @@ async def test_several_at_once_apply_each_file_once(empty_database_url: str) -> 
 
     applied = [line for run in runs for line in run]
     assert len(applied) == len(set(applied))
-    assert {line.split(":")[0] for line in applied} == set(SERVICES)
+    assert {line.split(":")[0] for line in applied} == set(registry.names())
 
 
 async def test_two_databases_at_once_agree_on_the_roles_they_share(
@@ -193,12 +194,12 @@ async def test_a_role_nobody_made_is_an_error_that_says_how_to_make_it(
         )
 
 
-@pytest.mark.parametrize("service_name", SERVICES)
+@pytest.mark.parametrize("service_name", registry.names())
 async def test_a_service_reaches_its_own_rows_and_nothing_else(
     database_url: str, service_name: str
 ) -> None:
     pool = await create_pool(Settings(database_url=database_url), service_name)
-    others = [name for name in SERVICES if name != service_name]
+    others = [name for name in registry.names() if name != service_name]
     try:
         async with pool.acquire() as connection:
             who = await connection.fetchrow("SELECT current_user, current_schema AS place")

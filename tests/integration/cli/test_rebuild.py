@@ -74,7 +74,7 @@ def test_an_event_of_claims_that_is_parked_keeps_them(run: Run, database: str) -
     refused = run("rebuild", "claims", *WHY)
 
     assert refused.exit_code == 1
-    assert "1 events of claims are parked with orders" in refused.output
+    assert "1 records of claims.events are parked with orders" in refused.output
     assert _count(database, "claims.order_copy") == 1
 
 

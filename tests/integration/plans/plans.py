@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.runtime.config.settings import SERVICES
+from services import registry
 from services.runtime.postgres.queries import load
 from tests.statements import statement_files
 
@@ -148,7 +148,8 @@ class Statement:
 
 def statements() -> Iterator[Statement]:
     """All that services and operators run. What is shared is tried on the tables of orders."""
-    folders = {"runtime": "orders", "orderflow": "orders"} | {name: name for name in SERVICES}
+    folders = {"runtime": "orders", "orderflow": "orders"}
+    folders |= {name: name for name in registry.names()}
     for folder, service in folders.items():
         top = "" if folder == "orderflow" else "services/"
         for file in statement_files(f"{top}{folder}"):

@@ -13,8 +13,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services import runtime
-from services.runtime.config.settings import SERVICES, Settings
+from services import registry, runtime
+from services.runtime.config.settings import Settings
 from services.runtime.postgres.connections import connect
 from services.runtime.postgres.queries import load
 from tests.integration.plans.plans import (
@@ -84,7 +84,7 @@ async def _in_a_copy(look, server_url, template):
 async def _explain(url):
     found = {}
     owner = await asyncpg.connect(url)
-    for service in SERVICES:
+    for service in registry.names():
         # What all services have is tried in orders alone; elsewhere, only what its own
         # statements speak of is filled.
         spoken = " ".join(s.text for s in STATEMENTS if s.service == service)

@@ -9,16 +9,19 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
+from services.runtime.background import every
+from services.runtime.observability.metrics import Metrics
+from services.runtime.service import Service
 from tests.integration.runtime.conftest import READ, until, values
 
 
 def by_key(found):
     """Numbers by key, in the order they were read."""
-    told = [json.loads(value) for value in found]
-    return {key: [v["n"] for v in told if v["key"] == key] for key in {v["key"] for v in told}}
+    read = [json.loads(value) for value in found]
+    return {key: [v["n"] for v in read if v["key"] == key] for key in {v["key"] for v in read}}
 
 
-async def test_what_is_read_is_published_once_and_in_order_per_key(start, publish, read_all):
+async def test_service_publishes_what_it_reads_once_and_in_order_per_key(start, publish, read_all):
     await start()
     sent = values(500)
 
@@ -27,14 +30,17 @@ async def test_what_is_read_is_published_once_and_in_order_per_key(start, publis
     assert by_key(await read_all(500)) == by_key(sent)
 
 
-async def test_what_lies_in_the_tables_is_told_from_the_start(start, settings):
+async def test_service_measures_its_tables_before_it_is_ready(start, settings):
     service = await start()
 
-    told = (service.metrics.parked_items, service.metrics.outbox_rows)
-    assert [[sample.value for sample in gauge.collect()[0].samples] for gauge in told] == [[0], [0]]
+    gauges = (service.metrics.parked_items, service.metrics.outbox_rows)
+    assert [[sample.value for sample in gauge.collect()[0].samples] for gauge in gauges] == [
+        [0],
+        [0],
+    ]
 
 
-async def test_batches_go_on_while_all_else_waits_for_a_connection(
+async def test_batches_go_on_while_all_other_work_waits_for_a_connection(
     start, publish, read_all, settings
 ):
     service = await start()
@@ -43,16 +49,16 @@ async def test_batches_go_on_while_all_else_waits_for_a_connection(
     await read_all(1)
     async with AsyncExitStack() as borrowed:
         for _ in range(settings.database_pool_size - 1):
-            await borrowed.enter_async_context(service._pool.acquire())
+            await borrowed.enter_async_context(service.running.pool.acquire())
         await publish(sent[1:])
 
         assert by_key(await read_all(51)) == by_key(sent)
 
 
-async def test_batches_keep_their_connection_whoever_borrows_beside_them(
+async def test_batches_keep_their_connection_while_others_borrow(
     start_with, echo, publish, read_all
 ):
-    """On another one every statement would have to be prepared anew."""
+    """On another one every statement would have to be prepared again."""
     sessions = set()
 
     async def apply(connection, batch):
@@ -61,16 +67,14 @@ async def test_batches_keep_their_connection_whoever_borrows_beside_them(
 
     service = await start_with(apply)
     for count in range(1, 5):
-        async with service._pool.acquire():
+        async with service.running.pool.acquire():
             await publish(values(1))
             await read_all(count)
 
     assert len(sessions) == 1
 
 
-async def test_two_replicas_share_the_work_and_lose_nothing_when_one_leaves(
-    start, publish, read_all
-):
+async def test_replicas_share_the_work_and_lose_nothing_when_one_leaves(start, publish, read_all):
     first, _second = await start(), await start()
     sent = values(900)
     await publish(sent[:450])
@@ -81,7 +85,7 @@ async def test_two_replicas_share_the_work_and_lose_nothing_when_one_leaves(
     assert by_key(await read_all(900)) == by_key(sent)
 
 
-async def test_a_transient_fault_is_retried_in_order(start, publish, read_all, echo):
+async def test_transient_error_is_retried_in_order(start, publish, read_all, echo):
     failures = iter([True] * 3)
 
     def fail_thrice(_):
@@ -97,7 +101,7 @@ async def test_a_transient_fault_is_retried_in_order(start, publish, read_all, e
     assert by_key(await read_all(50)) == by_key(sent)
 
 
-async def test_a_bug_stops_its_partition_loudly_and_no_other(start, publish, read_all, echo):
+async def test_bug_stops_its_partition_loudly_and_no_other(start, publish, read_all, echo):
     def break_on_poison(value):
         if b"poison" in value:
             raise ZeroDivisionError("a bug in a decision")
@@ -109,8 +113,8 @@ async def test_a_bug_stops_its_partition_loudly_and_no_other(start, publish, rea
     await publish(values(60), partition=1)
 
     assert len(await read_all(60)) == 60
-    stopped = TopicPartition(service._settings.topic(READ), 0)
-    await until(lambda: stopped in service._consumer.assignment.stops.reasons, "stopped")
+    stopped = TopicPartition(service.definition.settings.topic(READ), 0)
+    await until(lambda: stopped in service.running.consumer.assignment.stops.reasons, "stopped")
     is_ready, detail = await service.readiness()["orders.partitions"]()
     assert not is_ready
     assert "ZeroDivisionError" in detail
@@ -118,7 +122,7 @@ async def test_a_bug_stops_its_partition_loudly_and_no_other(start, publish, rea
     assert service.metrics.partition_stopped.labels(*labels)._value.get() == 1
 
 
-async def test_kafkas_committed_offset_is_never_a_start(
+async def test_committed_offset_of_kafka_is_never_a_start(
     start, publish, read_all, settings, database_url
 ):
     """A Postgres failover that lost a commit Kafka has seen: the lost batch is read again."""
@@ -136,7 +140,7 @@ async def test_kafkas_committed_offset_is_never_a_start(
     assert sorted(again) == list(range(30, 40))
 
 
-async def test_a_position_outside_its_topic_stops_the_partition_and_names_the_way_out(
+async def test_position_outside_its_topic_stops_the_partition_and_says_what_to_do(
     start, publish, read_all, settings, database_url
 ):
     service = await start()
@@ -149,25 +153,25 @@ async def test_a_position_outside_its_topic_stops_the_partition_and_names_the_wa
 
     service = await start()
 
-    await until(lambda: service._consumer.assignment.stops.reasons, "stopped")
-    (why,) = service._consumer.assignment.stops.reasons.values()
+    await until(lambda: service.running.consumer.assignment.stops.reasons, "stopped")
+    (why,) = service.running.consumer.assignment.stops.reasons.values()
     assert "99 is outside the topic's offsets 0..5" in why
 
 
-async def test_a_replica_tells_how_far_behind_it_is(start, publish, read_all):
+async def test_lag_of_a_replica_is_measured(start, publish, read_all):
     service = await start()
     await publish(values(20), partition=4)
     await read_all(20)
 
     def lag():
-        service._consumer.assignment.measure_lag(0)
+        service.running.consumer.assignment.measure_lag(0)
         samples = service.metrics.lag_messages.collect()[0].samples
         return {sample.labels["partition"]: sample.value for sample in samples}
 
     await until(lambda: lag().get("4") == 0, "caught up")
 
 
-async def test_senders_choose_their_compression(start, settings, read_all):
+async def test_producers_choose_their_compression(start, settings, read_all):
     sent = values(40)
     for number, compression in enumerate(("gzip", "snappy", "lz4", "zstd")):
         producer = AIOKafkaProducer(
@@ -183,25 +187,76 @@ async def test_senders_choose_their_compression(start, settings, read_all):
     assert sorted(await read_all(40)) == sorted(sent)
 
 
-async def test_a_service_is_ready_when_all_it_needs_answers(start):
+async def test_service_is_ready_when_all_it_needs_answers(start):
     service = await start()
 
     async with asyncio.timeout(60):
         while [name for name, check in service.readiness().items() if not (await check())[0]]:
             await asyncio.sleep(0.05)
 
-    await service._broker.stop()
+    await service.running.broker.stop()
     assert await service.readiness()["orders.kafka"]() == (False, "no answer")
 
 
-async def test_a_service_that_polls_no_more_is_not_alive(start):
+async def test_service_that_polls_no_more_is_not_alive(start):
     service = await start()
     is_alive = service.liveness()["orders.consuming"]
     assert await is_alive() == (True, "polls")
 
-    await service._subscriber.stop()
+    await service.running.subscriber.stop()
 
     assert await is_alive() == (False, "the poll loop has ended")
+
+
+async def test_service_runs_its_workers_until_it_stops(settings, echo):
+    """A worker gets what it needs from the service: here a connection of the pool."""
+    counted, has_ended = asyncio.Event(), asyncio.Event()
+
+    async def count_positions(context):
+        async def work():
+            async with context.pool.acquire() as connection:
+                assert await connection.fetchval("SELECT count(*) FROM position") == 0
+            counted.set()
+
+        try:
+            await every(0.01, "count", work, service=context.service)
+        finally:
+            has_ended.set()
+
+    service = Service(
+        name="orders",
+        settings=settings,
+        topics=[READ],
+        apply=echo.apply,
+        workers={"count": count_positions},
+        metrics=Metrics(),
+    )
+    await service.start()
+    await asyncio.wait_for(counted.wait(), 40)
+    await service.stop()
+
+    assert has_ended.is_set()
+
+
+async def test_service_whose_worker_ended_is_not_alive(settings, echo):
+    async def ends_at_once(_):
+        raise ZeroDivisionError("a bug in a worker")
+
+    service = Service(
+        name="orders",
+        settings=settings,
+        topics=[READ],
+        apply=echo.apply,
+        workers={"short": ends_at_once},
+        metrics=Metrics(),
+    )
+    await service.start()
+
+    await until(service.running.workers.ended, "ended")
+    is_alive, detail = await service.liveness()["orders.consuming"]()
+    await service.stop()
+
+    assert (is_alive, "ended: short" in detail) == (False, True)
 
 
 class NotUtf8(str):
@@ -214,7 +269,7 @@ class NotUtf8(str):
 
 
 @pytest.mark.parametrize("codec", [0, 1], ids=["plain", "gzip"])
-async def test_a_header_name_that_is_not_utf8_holds_nobody_up(start, settings, read_all, codec):
+async def test_header_name_that_is_not_utf8_stops_nothing(start, settings, read_all, codec):
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
     await producer.start()
     batch = producer.create_batch()
@@ -231,7 +286,7 @@ async def test_a_header_name_that_is_not_utf8_holds_nobody_up(start, settings, r
     assert await read_all(3) == sent
 
 
-async def test_lag_monitors_see_the_position_although_an_acknowledgement_was_lost(
+async def test_committed_offset_is_right_although_a_commit_was_lost(
     start, publish, read_all, settings
 ):
     """As when a rebalance falls between the commit to Postgres and the one to Kafka."""
@@ -247,8 +302,8 @@ async def test_lag_monitors_see_the_position_although_an_acknowledgement_was_los
     await monitor.start()
     monitor.assign([here])
 
-    await service._subscriber.consumer.commit({here: 3})
-    service._consumer.assignment.states[here].committed_offset = None
+    await service.running.subscriber.consumer.commit({here: 3})
+    service.running.consumer.assignment.states[here].committed_offset = None
 
     async with asyncio.timeout(60):
         while await monitor.committed(here) != 10:
@@ -256,10 +311,8 @@ async def test_lag_monitors_see_the_position_although_an_acknowledgement_was_los
     await monitor.stop()
 
 
-async def test_a_service_that_stops_has_told_kafka_where_it_stands(
-    start, publish, read_all, settings
-):
-    """Batches that follow one another within a second are not told of each by itself."""
+async def test_committed_offset_is_right_after_a_stop(start, publish, read_all, settings):
+    """Offsets are committed once a second, not after each batch."""
     service = await start()
     for count in range(1, 6):
         await publish(values(1), partition=5)
@@ -284,7 +337,7 @@ async def committed(settings, partition):
     return found
 
 
-async def test_the_batch_that_was_in_hand_at_the_stop_is_told_as_well(
+async def test_committed_offset_includes_the_batch_in_hand_at_the_stop(
     start_with, echo, publish, settings
 ):
     began, may_end = asyncio.Event(), asyncio.Event()
@@ -298,7 +351,7 @@ async def test_the_batch_that_was_in_hand_at_the_stop_is_told_as_well(
     await publish(values(1), partition=5)
     await asyncio.wait_for(began.wait(), 40)
     stopping = asyncio.create_task(service.stop())
-    await until(lambda: service._consumer.assignment.is_stopping, "leaving")
+    await until(lambda: service.running.consumer.assignment.is_stopping, "stopping")
     may_end.set()
     await stopping
 

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.stack.postgres import Doors, Postgres
 from deploy.stack.process import wait_until
-from services.runtime.config.settings import SERVICES
+from services import registry
 from tests.integration.compression import compressed_by_lz4
 
 from .certificates import Authority
@@ -73,8 +73,10 @@ def _by_password(service: str) -> str:
 
 @pytest.fixture
 def migrated(run: Run, url: Url) -> None:
-    """Migrate over TLS; the roles have passwords."""
-    passwords = {f"{name.upper()}_DATABASE_PASSWORD": password_of(name) for name in SERVICES}
+    """Roles with passwords and all tables, made over TLS."""
+    passwords = {
+        f"{name.upper()}_DATABASE_PASSWORD": password_of(name) for name in registry.names()
+    }
     made = run({"DATABASE_URL": url(), **passwords}, "migrate")
     assert made.exit_code == 0, made.output
 

@@ -41,7 +41,7 @@ def test_source_not_listed_is_rejected_until_a_restart_reads_a_list_with_it(
     assert known.exit_code == 0, known.output
     outcome = json.loads(strange.stdout.splitlines()[-1])["outcome"]
     assert (outcome["outcome"], outcome["reason"]) == ("rejected", "source_not_allowed")
-    assert "/erp may not speak for shop demo-shop" in outcome["detail"]
+    assert "/erp may not send for shop demo-shop" in outcome["detail"]
     assert run(settings, "order", "demo-shop/2").exit_code == 1, "no trace of it in the orders"
     refused = run(
         *(settings, "tail", "claims.rejected", "--from", "beginning", "--max", "1", "--json")

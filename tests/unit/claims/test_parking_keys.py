@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from schemas.envelope import CloudEvent
 from services.claims.domain.commands import OrderReference
 from services.claims.domain.ids import claim_id, order_id
 from services.claims.intake import OrderEvent, Task, UnreadItem
 from services.claims.messages.decode import ReceivedOrder
 from services.claims.parking_keys import event_keys, task_keys, unread_keys
 from services.runtime.batch.items import Failure, Kind
-from services.runtime.messages.records import Coordinates, Envelope, Original
+from services.runtime.messages.records import Coordinates, Original
 from tests.unit.claims.builders import SHOP, an_id, an_opening, an_order, an_update
 
 ORDER = order_id(SHOP, "1001")
@@ -52,7 +53,7 @@ def a_reference(kind, value):
     ],
 )
 def test_parking_keys_of_commands_are_spelled_as_stored(command, order, waits_for, keys):
-    assert task_keys(Task(a_record(), Envelope(), command, waits_for), order) == keys
+    assert task_keys(Task(a_record(), CloudEvent(), command, waits_for), order) == keys
 
 
 def test_parking_keys_of_events_are_spelled_as_stored():

@@ -11,7 +11,7 @@ from services.runtime.config.settings import Settings
 NOON_IN_SAO_PAULO = datetime(2018, 5, 4, 12, tzinfo=timezone(timedelta(hours=-3)))
 
 
-def test_a_file_drives_the_clock(tmp_path: Path) -> None:
+def test_file_clock_follows_its_file(tmp_path: Path) -> None:
     clock = clock_of(Settings(clock_file=tmp_path / "now"))
 
     set_clock(tmp_path / "now", NOON_IN_SAO_PAULO)
@@ -22,7 +22,7 @@ def test_a_file_drives_the_clock(tmp_path: Path) -> None:
     assert clock.now() - first == timedelta(days=1)
 
 
-def test_an_instant_written_by_hand_is_read(tmp_path: Path) -> None:
+def test_file_clock_reads_an_instant_written_by_hand(tmp_path: Path) -> None:
     (tmp_path / "now").write_text("2026-05-04T09:30:00Z\n")
 
     assert FileClock(tmp_path / "now").now() == datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
@@ -32,7 +32,7 @@ def test_an_instant_written_by_hand_is_read(tmp_path: Path) -> None:
     ("content", "complaint"),
     [(None, "No such file"), ("noon", "noon"), ("2026-05-04T09:30:00", "no time zone")],
 )
-def test_a_file_without_an_instant_says_what_to_write(
+def test_file_clock_without_an_instant_says_what_to_write(
     tmp_path: Path, content: str | None, complaint: str
 ) -> None:
     if content is not None:
@@ -42,11 +42,11 @@ def test_a_file_without_an_instant_says_what_to_write(
         FileClock(tmp_path / "now").now()
 
 
-def test_time_without_a_zone_cannot_be_set(tmp_path: Path) -> None:
+def test_clock_cannot_be_set_without_a_time_zone(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no time zone"):
         set_clock(tmp_path / "now", NOON_IN_SAO_PAULO.replace(tzinfo=None))
 
 
-def test_the_machines_clock_knows_its_zone() -> None:
+def test_system_clock_has_a_time_zone() -> None:
     assert clock_of(Settings()).now().tzinfo is UTC
     assert SystemClock().now() <= SystemClock().now()

@@ -27,7 +27,7 @@ from services.runtime.retry import (
         NotTried(),
     ],
 )
-def test_what_heals_by_itself_is_tried_again(error):
+def test_transient_errors_are_retried(error):
     assert is_transient(error)
 
 
@@ -35,16 +35,16 @@ def test_what_heals_by_itself_is_tried_again(error):
     "error",
     [ZeroDivisionError(), asyncpg.DataError(), asyncpg.CheckViolationError(), UnicodeError()],
 )
-def test_a_bug_is_not_tried_again(error):
+def test_bugs_are_not_retried(error):
     assert not is_transient(error)
 
 
-def test_only_another_transaction_is_contention():
+def test_contention_is_only_another_transaction():
     assert is_contention(asyncpg.UniqueViolationError())
     assert not is_contention(asyncpg.LockNotAvailableError())
 
 
-def test_rows_that_postgres_quotes_are_not_logged():
+def test_rows_that_postgres_quotes_are_removed():
     quoted = asyncpg.CheckViolationError("violates a constraint")
     quoted.detail = "Failing row contains (1, Ada Example)."
     wrapped = ValueError("in batch")

@@ -31,7 +31,7 @@ async def until_live(service, *, is_live):
 
 def fetching(service):
     """The connections that records come over; heartbeats have their own."""
-    client = service._consumer.assignment.consumer()._client
+    client = service.running.consumer.assignment.consumer()._client
     return [
         connection
         for (_, group), connection in client._conns.items()
@@ -113,7 +113,7 @@ async def test_stall_is_no_open_transaction(start, publish, settings):
         transactional_id=settings.kafka_topic_prefix,
     )
     await producer.start()
-    watch = service._watch
+    watch = service.running.stall_monitor
     looks = await watched(watch)
     async with producer.transaction():
         await (await producer.send(settings.topic(READ), values(1)[0], b"1", partition=1))

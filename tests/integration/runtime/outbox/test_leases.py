@@ -68,7 +68,7 @@ async def test_relay_continues_after_its_session_was_ended(start, publish, read_
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name = 'orderflow_orders.relay' AND datname = current_database()"
         )
-    await until(lambda: service._relay.healthy, "publishing again")
+    await until(lambda: service.running.relay.healthy, "publishing again")
 
     found = await read_all(400)
     async with asyncio.timeout(60):
@@ -83,8 +83,8 @@ async def test_relay_publishes_rows_committed_while_none_ran(
     start, publish, read_all, database_url
 ):
     service = await start()
-    service._relay.drain()
-    await service._relay_task
+    service.running.relay.drain()
+    await service.running.workers.join("relay")
     await publish(values(30))
     owner = await asyncpg.connect(database_url)
     async with asyncio.timeout(60):

@@ -51,7 +51,7 @@ async def start(settings, failing, start_with):
 
 
 def stopped(service):
-    return service._consumer.assignment.stops.reasons
+    return service.running.consumer.assignment.stops.reasons
 
 
 async def positions(settings):

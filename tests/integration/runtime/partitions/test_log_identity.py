@@ -59,7 +59,7 @@ async def has_leaders(admin, topic):
 
 
 def stopped(service):
-    return service._consumer.assignment.stops.reasons
+    return service.running.consumer.assignment.stops.reasons
 
 
 async def why_stopped(service, here):
@@ -123,7 +123,8 @@ async def test_offset_out_of_range_after_records_were_deleted(
     await publish(values(5), partition=1)
     await read_all(5)
     if is_running:
-        service._consumer.assignment.consumer().pause(here)  # As one that lags behind retention.
+        # As if it lagged behind retention.
+        service.running.consumer.assignment.consumer().pause(here)
     else:
         await service.stop()
     await publish(values(30)[5:], partition=1)

@@ -49,7 +49,7 @@ async def acts(settings):
 
 def stopped(service):
     """The partitions this replica reads no more of, and why."""
-    return service._consumer.assignment.stops.reasons
+    return service.running.consumer.assignment.stops.reasons
 
 
 def is_shown_as_stopped(service, partition):
@@ -218,7 +218,7 @@ async def test_stop_is_stored_once(start, publish, read_all, settings, database)
     await publish(values(1), partition=1)
     await read_all(1)
     await database.execute(COUNT_STOPS)
-    stops = service._consumer.assignment.stops
+    stops = service.running.consumer.assignment.stops
 
     await asyncio.gather(
         stops.stop(TopicPartition(settings.topic(READ), 1), RuntimeError("a bug")),

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from services.runtime.config.settings import SERVICES
+from services import registry
 from services.runtime.postgres.connections import role_of
 from services.runtime.postgres.migrate import migrate
 
@@ -23,7 +23,7 @@ TABLES = """
 """
 
 
-@pytest.fixture(params=SERVICES)
+@pytest.fixture(params=registry.names())
 def service(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -216,7 +216,7 @@ async def test_role_rights_on_each_table(
     }
 
     assert has == expected
-    for other in set(SERVICES) - {service}:
+    for other in set(registry.names()) - {service}:
         assert not await login.fetchval("SELECT has_schema_privilege($1, 'USAGE')", other)
 
 

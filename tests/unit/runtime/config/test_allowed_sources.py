@@ -1,10 +1,10 @@
-"""Who may speak for which shop: the lists, what they let in, and what is wrong with a list."""
+"""Allowed sources: the lists, what they allow, and what is wrong with a list."""
 
 from pathlib import Path
 
 import pytest
 
-from services.runtime.config.allowed_sources import ANYBODY, AllowedSources
+from services.runtime.config.allowed_sources import ANY_SOURCE, AllowedSources
 from services.runtime.config.settings import Settings, SettingsError
 from services.runtime.config.source_lists import allowed_sources_of
 
@@ -45,7 +45,9 @@ WITHOUT_DEFAULT = '{"demo-shop": ["/shops/demo-shop"]}'
         ("another", None, False),
     ],
 )
-def test_a_list_lets_in_whom_it_names(shop: str, source: str | None, is_allowed: bool) -> None:
+def test_allowed_sources_are_those_that_a_list_names(
+    shop: str, source: str | None, is_allowed: bool
+) -> None:
     refusal = AllowedSources.parse(LISTS).refusal(shop, source)
 
     assert (refusal is None) == is_allowed
@@ -55,10 +57,10 @@ def test_a_list_lets_in_whom_it_names(shop: str, source: str | None, is_allowed:
 
 
 @pytest.mark.parametrize("source", ["/shops/another", None])
-def test_a_shop_without_a_list_is_open_unless_the_star_says_otherwise(source: str | None) -> None:
+def test_shop_without_a_list_is_open_unless_there_is_a_star(source: str | None) -> None:
     assert AllowedSources.parse(WITHOUT_DEFAULT).refusal("another", source) is None
-    assert ANYBODY.refusal("another", source) is None
-    assert not ANYBODY
+    assert ANY_SOURCE.refusal("another", source) is None
+    assert not ANY_SOURCE
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_a_shop_without_a_list_is_open_unless_the_star_says_otherwise(source: st
         ('{"demo-shop": [], "demo-shop": ["*"]}', "names a shop twice"),
     ],
 )
-def test_a_wrong_list_stops_the_start_and_says_how_it_is_written(
+def test_wrong_list_stops_the_start_and_shows_the_form(
     text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "sources.json"
@@ -89,7 +91,7 @@ def test_a_wrong_list_stops_the_start_and_says_how_it_is_written(
             Settings.from_environment()
 
 
-def test_the_lists_come_from_a_variable_or_from_a_file_and_not_from_both(tmp_path: Path) -> None:
+def test_lists_come_from_a_variable_or_from_a_file_and_not_from_both(tmp_path: Path) -> None:
     file = tmp_path / "sources.json"
     file.write_text(WITHOUT_DEFAULT)
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from services.runtime.config.settings import SERVICES, Settings, SettingsError
+from services import registry
+from services.runtime.config.settings import Settings, SettingsError
 
 DECLARATIONS = ("settings.py", "kafka_settings.py")
 READ_BY_SERVICE_NAME = [
-    f"{service}_database_{kind}" for service in SERVICES for kind in ("url", "password")
+    f"{service}_database_{kind}" for service in registry.names() for kind in ("url", "password")
 ]
 
 
@@ -19,7 +20,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka-1:9092,kafka-2:9092")
     monkeypatch.setenv("ORDERFLOW_BATCH_MAX_RECORDS", "7")
     monkeypatch.setenv("ORDERS_DATABASE_URL", "postgresql://o:secret@db/orderflow")
@@ -44,7 +45,7 @@ def test_settings_cannot_be_changed() -> None:
         Settings().http_port = 1  # type: ignore[misc]
 
 
-def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variable_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PORT", "")
 
     assert Settings.from_environment().http_port == 8080
@@ -64,7 +65,7 @@ def test_secrets_may_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     ("content", "complaint"),
     [(None, "DATABASE_URL_FILE: cannot read"), ("  \n", "is empty")],
 )
-def test_an_unusable_secret_file_is_named(
+def test_secret_file_that_is_unusable_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, complaint: str
 ) -> None:
     secret = tmp_path / "url"
@@ -76,7 +77,7 @@ def test_an_unusable_secret_file_is_named(
         Settings.from_environment()
 
 
-def test_a_secret_given_twice_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_secret_given_twice_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://a@b/c")
     monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
 
@@ -84,7 +85,7 @@ def test_a_secret_given_twice_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_pa
         Settings.from_environment()
 
 
-def test_a_misspelt_variable_is_an_error_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_misspelt_variable_is_an_error_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDERFLOW_BATCH_MAX_RECORD", "7")
 
     with pytest.raises(SettingsError, match="did you mean ORDERFLOW_BATCH_MAX_RECORDS"):
@@ -112,7 +113,7 @@ def test_variables_of_tools_and_of_kubernetes_are_left_alone(
         ("KAFKA_TOPIC_PREFIX", "a b", "matching"),
     ],
 )
-def test_a_wrong_value_names_its_variable_and_what_is_allowed(
+def test_wrong_value_names_its_variable_and_what_is_allowed(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -132,12 +133,12 @@ def test_sasl_without_credentials_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         Settings.from_environment()
 
 
-def test_a_missing_database_is_an_error_only_where_one_is_needed() -> None:
+def test_missing_database_is_an_error_only_where_one_is_needed() -> None:
     with pytest.raises(SettingsError, match=r"set DATABASE_URL \(or CLAIMS_DATABASE_URL"):
         Settings().database_url_of("claims")
 
 
-def test_a_prefix_goes_before_topics_and_groups() -> None:
+def test_topic_prefix_goes_before_topics_and_groups() -> None:
     settings = Settings(kafka_topic_prefix="staging.")
 
     assert settings.topic("orders.events") == "staging.orders.events"

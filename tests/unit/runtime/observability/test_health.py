@@ -34,7 +34,7 @@ async def _asked(
         await server.stop()
 
 
-async def test_ready_when_every_check_is_well() -> None:
+async def test_readiness_is_200_when_every_check_passes() -> None:
     answer = await _asked(lambda http: http.get("/health/ready"), database=_says(True, "answers"))
 
     assert answer.status_code == 200
@@ -44,7 +44,7 @@ async def test_ready_when_every_check_is_well() -> None:
     }
 
 
-async def test_not_ready_says_which_check_and_why() -> None:
+async def test_readiness_says_which_check_fails_and_why() -> None:
     answer = await _asked(
         lambda http: http.get("/health/ready"), database=_raises, relay=_says(True, "publishes")
     )
@@ -56,7 +56,7 @@ async def test_not_ready_says_which_check_and_why() -> None:
     }
 
 
-async def test_a_check_that_hangs_is_an_answer_too() -> None:
+async def test_readiness_check_that_hangs_fails() -> None:
     never = asyncio.Event()
 
     async def hangs() -> CheckResult:
@@ -68,7 +68,7 @@ async def test_a_check_that_hangs_is_an_answer_too() -> None:
     assert answer.json()["checks"]["database"]["detail"] == "no answer within 0.5 seconds"
 
 
-async def test_alive_however_ill_the_database_is() -> None:
+async def test_liveness_does_not_depend_on_the_database() -> None:
     answer = await _asked(lambda http: http.get("/health/live"), database=_raises)
 
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
@@ -84,7 +84,7 @@ async def test_metrics_are_served_as_text() -> None:
     )
 
 
-async def test_a_taken_port_is_an_error_with_a_way_out() -> None:
+async def test_taken_http_port_is_an_error_that_says_what_to_do() -> None:
     app = health_app(Metrics().registry, {})
     server = await serve_http(app, "127.0.0.1", 0)
     try:

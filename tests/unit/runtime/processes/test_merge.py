@@ -15,7 +15,7 @@ seconds 1.5
 """
 
 
-def test_all_are_well_only_when_each_is():
+def test_merged_health_is_ok_only_when_each_is():
     assert merge_health({1: WELL, 2: WELL})["status"] == "ok"
     merged = merge_health({1: WELL, 2: ILL})
 
@@ -26,11 +26,11 @@ def test_all_are_well_only_when_each_is():
     }
 
 
-def test_before_any_process_is_there_nothing_is_well():
+def test_merged_health_of_no_process_is_failing():
     assert merge_health({}) == {"status": "failing", "checks": {}}
 
 
-def test_each_family_stands_once_with_all_samples_labelled():
+def test_merged_metrics_have_each_family_once_with_labelled_samples():
     merged = merge_metrics({1: TEXT, 2: TEXT})
 
     families = list(text_string_to_metric_families(merged))

@@ -1,4 +1,4 @@
-"""Logs in one form, metrics from one list, and the table that tells of them."""
+"""Log entries in one form, metrics from one list, and their table in the docs."""
 
 import io
 import json
@@ -34,7 +34,7 @@ def _logged(log_format: Literal["json", "console"] = "json") -> io.StringIO:
     return stream
 
 
-def test_an_entry_is_one_json_line_with_what_is_bound() -> None:
+def test_log_entry_is_one_json_line_with_its_fields() -> None:
     stream = _logged()
     structlog.contextvars.bind_contextvars(order_id="o-1", trace_id="t-1")
 
@@ -63,7 +63,7 @@ def test_libraries_log_in_the_same_form() -> None:
     ]
 
 
-def test_a_traceback_stays_on_its_line() -> None:
+def test_log_entry_keeps_a_traceback_on_its_line() -> None:
     stream = _logged()
 
     try:
@@ -75,7 +75,7 @@ def test_a_traceback_stays_on_its_line() -> None:
     assert "ValueError: broken" in json.loads(line)["exception"]
 
 
-def test_the_console_form_is_for_people() -> None:
+def test_log_entry_in_console_form_is_text() -> None:
     stream = _logged("console")
 
     structlog.get_logger().info("batch_applied", records=12)
@@ -84,7 +84,7 @@ def test_the_console_form_is_for_people() -> None:
     assert not stream.getvalue().startswith("{")
 
 
-def test_every_listed_metric_exists_and_no_other() -> None:
+def test_metrics_are_those_that_are_listed() -> None:
     metrics = Metrics()
     listed = {spec.name for spec in (*GAUGES, *COUNTERS, *HISTOGRAMS)}
 
@@ -94,7 +94,7 @@ def test_every_listed_metric_exists_and_no_other() -> None:
         assert f"# HELP orderflow_{name} " in text
 
 
-def test_two_processes_worth_of_metrics_do_not_meet() -> None:
+def test_metrics_of_two_registries_are_separate() -> None:
     first, second = Metrics(), Metrics()
 
     first.outbox_rows.labels("orders").set(3)
@@ -102,13 +102,13 @@ def test_two_processes_worth_of_metrics_do_not_meet() -> None:
     assert "orderflow_outbox_rows{" not in generate_latest(second.registry).decode()
 
 
-def test_the_operating_page_is_up_to_date() -> None:
+def test_operating_page_is_up_to_date() -> None:
     page = docs.PAGE.read_text(encoding="utf-8")
 
     assert docs.filled(page) == page, "run `python -m orderflow.docs`"
 
 
-def test_every_metric_is_set_by_something() -> None:
+def test_metrics_are_all_set_by_something() -> None:
     project = Path(__file__).resolve().parents[4]
     files = [f for f in (project / "services").rglob("*.py") if f.name != "telemetry.py"]
     code = "\n".join(file.read_text() for file in files)

@@ -1,6 +1,6 @@
-"""Log entries in the form of the services' own, by the standard library alone.
+"""Log entries in the form of `observability.logging`, made with the standard library only.
 
-For the parent of `serve --processes`, which imports as little as it can. An entry is
+The parent of `serve --processes` uses this module, to import as little as possible. An entry is
 `log.info("process_started", extra={"fields": {"pid": 7}})`.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def configure(log_format: str, level: str, *, process: int) -> None:
-    """Send every log entry to stderr; `log_format` and `level` are LOG_FORMAT and LOG_LEVEL."""
+    """Write every log entry to stderr; `log_format` and `level` are LOG_FORMAT and LOG_LEVEL."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Plain(process) if log_format == "console" else _Json(process))
     root = logging.getLogger()
@@ -49,7 +49,7 @@ class _Json(logging.Formatter):
 
 
 class _Plain(_Json):
-    """An entry for a person to read."""
+    """An entry as a line of text, for a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = self._entry(record)

@@ -1,7 +1,7 @@
-"""One HTTP port in front of several processes: each is asked, and the answers are merged.
+"""HTTP proxy of the parent of `serve --processes`: asks each process, and merges the answers.
 
-The parent of `serve --processes` runs this. It imports nothing but the standard library, so that
-the parent stays small: a web framework and its imports are half of what a process needs at rest.
+The module imports only the standard library, so that the parent stays small: a web framework and
+its imports are half of the memory that an idle process needs.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ LIVE = "/health/live"
 READY = "/health/ready"
 METRICS = "/metrics"
 ASK_SECONDS = 4.0
-"""Above what a process's own checks may take, below what `orderflow health` waits."""
+"""Limit for one process: above that of its checks, below that of `orderflow health`."""
 START_SECONDS = 120.0
-"""So long a process that has not answered yet counts as one that starts."""
+"""A process that has not answered yet is taken for starting for this long."""
 REQUEST_SECONDS = 5.0
-"""What a client gets for sending its request's head, and for taking what was answered."""
+"""Limit for a client to send the head of a request, and to receive the response."""
 REQUEST_MAX_BYTES = 16 * 1024
 _JSON = "application/json"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Backend:
-    """A process that answers on a port of 127.0.0.1, as soon as it has started."""
+    """A child process, which answers on a port of 127.0.0.1 once it has started."""
 
     number: int
     port: int
@@ -43,7 +43,7 @@ class Backend:
     has_answered: bool = False
 
     async def health(self, path: str) -> Answer:
-        """Its report; one of ours where it does not answer."""
+        """The report of the process; a report by the parent where it does not answer."""
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 body = await self._ask(path)
@@ -51,11 +51,13 @@ class Backend:
             answer: Answer = json.loads(body)
         except (OSError, TimeoutError, ValueError) as error:
             starts = not self.has_answered and time.monotonic() - self.started < START_SECONDS
-            return silent(path, f"{type(error).__name__} {error}", starts=starts)
+            return report_without_answer(
+                path, f"{type(error).__name__} {error}", is_starting=starts
+            )
         return answer
 
     async def metrics(self) -> str:
-        """Its metrics; nothing where it does not answer."""
+        """The metrics of the process; empty where it does not answer."""
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 return (await self._ask(METRICS)).decode()
@@ -76,16 +78,16 @@ class Backend:
             writer.close()
 
 
-def silent(path: str, error: str, *, starts: bool) -> Answer:
-    """The report of a process that does not answer: one that starts is alive, and not ready."""
-    if starts and path == LIVE:
+def report_without_answer(path: str, error: str, *, is_starting: bool) -> Answer:
+    """The report of a process that does not answer; a starting process is alive and not ready."""
+    if is_starting and path == LIVE:
         return {"status": "ok", "checks": {"process": {"ok": True, "detail": "starting"}}}
-    why = "has not started yet" if starts else "does not answer"
+    why = "has not started yet" if is_starting else "does not answer"
     check = {"ok": False, "detail": f"{why}: {error}"}
     return {"status": "failing", "checks": {"process": check}}
 
 
-async def front(backends: Sequence[Backend], listener: socket.socket) -> asyncio.Server:
+async def serve_proxy(backends: Sequence[Backend], listener: socket.socket) -> asyncio.Server:
     """Answer for `backends` on `listener` until the server is closed; one request a connection."""
 
     async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -94,12 +96,10 @@ async def front(backends: Sequence[Backend], listener: socket.socket) -> asyncio
                 head = await reader.readuntil(b"\r\n\r\n")
             writer.write(await _respond(backends, head))
         except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError) as error:
-            # The client went away, or what came is no request: no answer can be given.
+            # The client has gone, or sent no HTTP request: no answer can be given.
             log.debug("request_dropped", extra={"fields": {"error": repr(error)}})
         except Exception:
-            log.exception(
-                "request_failed"
-            )  # A process answered with something else than it should.
+            log.exception("request_failed")  # A process gave an answer that is no report.
             writer.write(_response(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b""))
         finally:
             await _close(writer)
@@ -108,7 +108,7 @@ async def front(backends: Sequence[Backend], listener: socket.socket) -> asyncio
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
-    """Close once the client has taken all; drop what a client that reads nothing leaves."""
+    """Close when the client has received all; abort after REQUEST_SECONDS."""
     writer.close()
     try:
         async with asyncio.timeout(REQUEST_SECONDS):

@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 from services.runtime.observability.listener import listen
-from services.runtime.processes import front
-from services.runtime.processes.front import LIVE, METRICS, READY, silent
+from services.runtime.processes import health_proxy
+from services.runtime.processes.health_proxy import LIVE, METRICS, READY, report_without_answer
 from services.runtime.processes.supervisor import Inherited, Plan
 
 DEADLINE_SECONDS = 30
 CHILD = """
 import os, socket, sys
-number, listener, lifeline = map(int, sys.argv[-1].split(","))
+number, listener, parent_pipe = map(int, sys.argv[-1].split(","))
 if "answer" in sys.argv:
     ports = socket.socket(fileno=listener)
     ports.listen()
@@ -34,7 +34,7 @@ if "answer" in sys.argv:
     body = b'{"status": "ok", "checks": {"orders.consuming": {"ok": true, "detail": "polls"}}}'
     connection.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n" + body)
     connection.close()
-os.read(lifeline, 1)
+os.read(parent_pipe, 1)
 """
 
 
@@ -92,7 +92,7 @@ def parent(*arguments: str) -> Iterator[Parent]:
         assert started.process.returncode == 0, output
 
 
-def test_while_a_process_starts_its_parent_is_alive_and_not_ready() -> None:
+def test_supervisor_is_alive_and_not_ready_while_a_process_starts() -> None:
     with parent() as asked:
         live, ready = asked.check(LIVE), asked.check(READY)
 
@@ -101,7 +101,7 @@ def test_while_a_process_starts_its_parent_is_alive_and_not_ready() -> None:
     assert ready[1]["1.process"]["detail"].startswith("has not started yet: ConnectionRefused")
 
 
-def test_a_process_that_has_answered_and_does_no_more_is_not_alive() -> None:
+def test_process_that_answers_no_more_is_not_alive() -> None:
     with parent("answer") as asked:
         status, checks = asked.check(LIVE)
         while "1.orders.consuming" not in checks:  # Its start; bounded by the test's timeout.
@@ -113,7 +113,7 @@ def test_a_process_that_has_answered_and_does_no_more_is_not_alive() -> None:
     assert silence["1.process"]["detail"].startswith("does not answer: ConnectionRefused")
 
 
-def test_other_requests_are_refused_and_hold_up_nothing() -> None:
+def test_health_proxy_refuses_other_requests_and_goes_on() -> None:
     with parent() as asked:
         assert asked.ask("/elsewhere") == (404, "")
         assert asked.ask(LIVE, "POST")[0] == 405
@@ -153,12 +153,14 @@ async def _write_until_refused(writer: asyncio.StreamWriter) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_client_that_reads_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front, "REQUEST_SECONDS", 0.5)
+async def test_health_proxy_drops_a_client_that_reads_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health_proxy, "REQUEST_SECONDS", 0.5)
     process = await asyncio.start_server(_answer_much, "127.0.0.1", 0)
     listener = listen("127.0.0.1", 0)
-    backend = front.Backend(1, process.sockets[0].getsockname()[1])
-    async with await front.front([backend], listener), process:
+    backend = health_proxy.Backend(1, process.sockets[0].getsockname()[1])
+    async with await health_proxy.serve_proxy([backend], listener), process:
         reader, writer = await asyncio.open_connection(*listener.getsockname(), limit=1)
         writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
 
@@ -167,7 +169,7 @@ async def test_a_client_that_reads_nothing_is_dropped(monkeypatch: pytest.Monkey
             await _write_until_refused(writer)
 
 
-async def test_a_process_that_answers_nonsense_gives_an_error_and_has_started() -> None:
+async def test_process_that_answers_nonsense_gives_an_error_and_has_started() -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 500 No\r\n\r\n" + (b"\xff" if METRICS.encode() in head else b"No"))
@@ -175,8 +177,8 @@ async def test_a_process_that_answers_nonsense_gives_an_error_and_has_started() 
 
     process = await asyncio.start_server(answer, "127.0.0.1", 0)
     listener = listen("127.0.0.1", 0)
-    backend = front.Backend(1, process.sockets[0].getsockname()[1])
-    async with await front.front([backend], listener), process:
+    backend = health_proxy.Backend(1, process.sockets[0].getsockname()[1])
+    async with await health_proxy.serve_proxy([backend], listener), process:
         port = listener.getsockname()[1]
         live = await _answer_to(port, f"GET {LIVE} HTTP/1.1\r\n\r\n".encode())
         metrics = await _answer_to(port, f"GET {METRICS} HTTP/1.1\r\n\r\n".encode())
@@ -186,12 +188,12 @@ async def test_a_process_that_answers_nonsense_gives_an_error_and_has_started() 
     assert backend.has_answered
 
 
-def test_one_that_starts_for_too_long_is_not_alive() -> None:
-    late = silent(LIVE, "refused", starts=False)
+def test_process_that_starts_for_too_long_is_not_alive() -> None:
+    late = report_without_answer(LIVE, "refused", is_starting=False)
 
     assert late["status"] == "failing"
     assert late["checks"]["process"] == {"ok": False, "detail": "does not answer: refused"}
 
 
-def test_what_a_child_inherits_can_be_read_again() -> None:
+def test_inherited_values_can_be_written_and_read() -> None:
     assert Inherited.parse(str(Inherited(3, 7, 9))) == Inherited(3, 7, 9)

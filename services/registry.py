@@ -1,0 +1,132 @@
+"""The registry of services: what exists, by name, registered once and here.
+
+The runtime, the command line and the tests look services up in it and name none themselves. An
+entry names its functions as `module:attribute`, so that importing the registry imports no service;
+`load` imports the one that is used. How to add a service: docs/recipes/add-a-service.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class UnknownService(LookupError):
+    """A name under which no service is registered; the text lists those that are."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEntry:
+    """One service. Functions are given as `module:attribute`.
+
+    The name is also that of its database schema, of its consumer group (`orderflow.<name>`), of
+    its role (`orderflow_<name>`), and of its settings (`<NAME>_DATABASE_URL`).
+    """
+
+    name: str
+    package: str
+    """Package of the service; its folder `migrations` holds the files of its schema."""
+    build: str
+    """`(Settings) -> Service`: the service, ready to start."""
+    handler: str
+    """`(Settings, Metrics)`, an object whose `apply` decides a batch: for operators' retries."""
+    refusals: str
+    """`(Original, index, now) -> list[Rejection]`: what the service would refuse of a message
+    before it decides; LookupError when the message has no item `index`."""
+    empty: str | None = None
+    """`(Connection, now) -> dict of rows by table`: empties the tables for a rebuild from events.
+    None: the service cannot be rebuilt."""
+    copied_by: str | None = None
+    """Service that holds a copy of this one's events. A rebuild of this service is filled from the
+    copy, so that all its events must have been read there before its tables are emptied."""
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the package."""
+        spec = importlib.util.find_spec(self.package)
+        if spec is None or not spec.submodule_search_locations:
+            raise UnknownService(f"service {self.name}: there is no package {self.package}")
+        return Path(next(iter(spec.submodule_search_locations)))
+
+
+_ENTRIES: dict[str, ServiceEntry] = {}
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+
+
+def register(entry: ServiceEntry) -> None:
+    """Add a service.
+
+    Settings and the command line read the names when they are imported: register before.
+
+    Raises:
+        ValueError: the name is taken, or cannot be the name of a schema.
+    """
+    if not _NAME.fullmatch(entry.name):
+        raise ValueError(f"service name {entry.name!r}: use a-z, 0-9 and _, beginning with a-z")
+    if entry.name in _ENTRIES:
+        raise ValueError(f"service {entry.name} is registered twice: rename one")
+    _ENTRIES[entry.name] = entry
+
+
+def names() -> tuple[str, ...]:
+    """Names of all services, in the order in which they were registered."""
+    return tuple(_ENTRIES)
+
+
+def can_be_emptied() -> tuple[str, ...]:
+    """Names of the services that can be rebuilt."""
+    return tuple(entry.name for entry in _ENTRIES.values() if entry.empty)
+
+
+def entry_of(name: str) -> ServiceEntry:
+    """The entry of a service.
+
+    Raises:
+        UnknownService: there is none of this name.
+    """
+    try:
+        return _ENTRIES[name]
+    except KeyError:
+        raise UnknownService(f"no service {name}; there are {', '.join(_ENTRIES)}") from None
+
+
+def load(path: str) -> Any:
+    """Import the object that `module:attribute` names."""
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+register(
+    ServiceEntry(
+        name="orders",
+        package="services.orders",
+        build="services.orders.app:build",
+        handler="services.orders.handler:OrdersBatch",
+        refusals="services.orders.intake:refusals",
+    )
+)
+register(
+    ServiceEntry(
+        name="claims",
+        package="services.claims",
+        build="services.claims.app:build",
+        handler="services.claims.handler:ClaimBatches",
+        refusals="services.claims.intake:refusals",
+        empty="services.claims.operations.rebuild:empty",
+        copied_by="orders",
+    )
+)
+register(
+    ServiceEntry(
+        name="analytics",
+        package="services.analytics",
+        build="services.analytics.app:build",
+        handler="services.analytics.handler:EventBatches",
+        refusals="services.analytics.intake:refusals",
+        empty="services.analytics.operations.rebuild:empty",
+    )
+)
