@@ -15,7 +15,7 @@ from deploy.stack import Addresses, Terminal, stack_for
 from services import registry
 from services.runtime.postgres.migrate import migrate
 
-SERVICES = registry.names()
+pytest_plugins = ["tests.worker_deaths"]
 _numbers = itertools.count(1)
 
 
