@@ -134,7 +134,6 @@ class Replica:
             arguments=list(self.command) or default,
             log=self.log,
             stop_signal=signal.SIGTERM,
-            stop_seconds=STOP_SECONDS,
             environment={
                 "PYTHONPATH": str(PROJECT),
                 "HTTP_PORT": "0",

@@ -1,14 +1,14 @@
-"""The local stack: a real PostgreSQL and a real Apache Kafka, from Python packages alone.
+"""The local stack: a PostgreSQL server and an Apache Kafka broker, from Python packages alone.
 
     with LocalStack(folder) as stack:
         addresses = stack.start(Terminal())
 
-`stack_for` takes the servers named in the environment instead, or ones from images, where asked.
-`up`, `down` and `status` are for a stack that is left running.
+`stack_for` returns the stack that the environment asks for: servers that run already, servers from
+container images, or the local stack. `up`, `down` and `status` are for a stack left running.
 """
 
-from deploy.stack.addresses import Addresses
-from deploy.stack.choice import NamedStack, Stack, stack_for
+from deploy.stack.addresses import Addresses, Stack
+from deploy.stack.choice import NamedStack, stack_for
 from deploy.stack.detached import Running, add, down, status, up
 from deploy.stack.errors import (
     AlreadyRunning,

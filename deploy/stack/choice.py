@@ -3,10 +3,8 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
 
-from deploy.stack.addresses import Addresses
+from deploy.stack.addresses import Addresses, Stack
 from deploy.stack.errors import StackError
 from deploy.stack.images import ImageStack
 from deploy.stack.local import LocalStack
@@ -14,48 +12,18 @@ from deploy.stack.machine import KAFKA_PORT, POSTGRES_PORT, named_port
 from deploy.stack.progress import StepDisplay
 
 
-class Stack(Protocol):
-    """Kafka and Postgres from anywhere."""
-
-    def start(self, progress: StepDisplay | None = None) -> Addresses:
-        """Make them serve and say where they are."""
-
-    def stop(self) -> None:
-        """End what `start` started."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
-
-
-class NamedStack:
-    """Servers that somebody else runs."""
+class NamedStack(Stack):
+    """Servers that run already, named by their addresses; they are neither started nor stopped."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._addresses = addresses
 
     def start(self, progress: StepDisplay | None = None) -> Addresses:  # noqa: ARG002
-        """Say where they are."""
+        """Return the addresses."""
         return self._addresses
 
     def stop(self) -> None:
-        """Leave them alone."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
+        """Do nothing."""
 
 
 def stack_for(folder: Path, environ: Mapping[str, str] = os.environ) -> Stack:

@@ -1,7 +1,7 @@
-"""A stack that is left running: started, looked at and stopped by separate commands.
+"""A stack that is left running: started, inspected and stopped by separate commands.
 
-What runs is noted in `stack.json` of its folder: each process with its id and start time, since an
-id alone may by now be somebody else's.
+`stack.json` in the folder of the stack lists its processes, each with its id and start time: the
+operating system may have given the id alone to another process since.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from deploy.stack.process import Identity, Program
 from deploy.stack.progress import Silent, StepDisplay
 
 FOLDER = Path(".orderflow")
-"""Where the stack of `make up` lives, seen from the project's folder."""
+"""The folder of the stack of `make up`, relative to the project's folder."""
 _STATE = "stack.json"
 _SERVERS = frozenset({"postgres", "kafka"})
 STOP_SECONDS = 60
@@ -38,32 +38,32 @@ class Running:
     name: str
     pid: int
     started: float
-    """Seconds since 1970, as the operating system tells it."""
+    """When the process was started, in seconds since 1970, by the operating system's record."""
     stop_signal: int
     log: str
     alive: bool = True
 
     @property
     def identity(self) -> Identity:
-        """Which process it is."""
+        """The process id with the start time."""
         return Identity(self.pid, self.started)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What `up` left behind."""
+    """A stack that `up` started: its addresses and processes."""
 
     addresses: Addresses
     processes: tuple[Running, ...]
 
     @property
     def is_up(self) -> bool:
-        """Whether every process of it lives."""
+        """Whether every process of the stack lives."""
         return bool(self.processes) and all(one.alive for one in self.processes)
 
     @property
     def has_servers(self) -> bool:
-        """Whether Kafka and Postgres live: they can be used whatever else has ended."""
+        """Whether Kafka and Postgres live, whether or not the other processes do."""
         return {one.name for one in self.processes if one.alive} >= _SERVERS
 
 
@@ -74,9 +74,9 @@ def up(
     kafka_port: int | None = None,
     postgres_port: int | None = None,
 ) -> Addresses:
-    """Start Kafka and Postgres so that they outlive this process, and say where they are.
+    """Start Kafka and Postgres so that they outlive this process; return their addresses.
 
-    Servers that run already are left as they are; where one of them has died all is brought up
+    Servers that run already are left as they are. When one of them has died, both are started
     again, at the same addresses where their ports are still free. Raises StackError.
     """
     with _alone(folder):
@@ -112,8 +112,8 @@ def add(
 ) -> Running:
     """Start a further process (a service, say) that lives and is stopped with the stack.
 
-    `environment` is added to ours; output goes to `<name>.log` in the folder. Raises NotRunning
-    without a stack, AlreadyRunning when that name runs.
+    `environment` is added to that of this process; output goes to `<name>.log` in the folder.
+    Raises NotRunning without a stack, AlreadyRunning when a process of that name runs.
     """
     with _alone(folder):
         state = _need(folder)
@@ -125,7 +125,6 @@ def add(
             arguments=list(command),
             log=log,
             stop_signal=stop_signal,
-            stop_seconds=STOP_SECONDS,
             environment={**os.environ, **environment},
             detached=True,
         )
@@ -136,7 +135,7 @@ def add(
 
 
 def down(folder: Path = FOLDER, progress: StepDisplay | None = None) -> list[str]:
-    """Stop everything that `up` and `add` left running, last started first; what was stopped.
+    """Stop everything that `up` and `add` left running, last started first; return the names.
 
     Data stay in the folder. Nothing happens when nothing runs.
     """
@@ -153,9 +152,9 @@ def down(folder: Path = FOLDER, progress: StepDisplay | None = None) -> list[str
 
 
 def status(folder: Path = FOLDER) -> State | None:
-    """What runs in the folder: None when nothing was ever started there.
+    """The stack of the folder, or None when none was ever started there.
 
-    Each process tells whether it lives; after `down` there are none.
+    Each process says in `alive` whether it lives. After `down` there are no processes.
     """
     try:
         noted: dict[str, Any] = json.loads((folder / _STATE).read_text(encoding="utf-8"))
@@ -176,7 +175,7 @@ def answers_at(addresses: Addresses) -> bool:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One `up`, `add` or `down` at a time."""
+    """Hold the folder's lock: one `up`, `add` or `down` at a time."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "stack.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -191,7 +190,7 @@ def _need(folder: Path) -> State:
 
 
 def _ports(before: State | None) -> tuple[int | None, int | None]:
-    """The ports of the last time, where they are free."""
+    """The ports of Kafka and Postgres at the last start, None where they are not free."""
     if before is None:
         return None, None
     urls = (before.addresses.kafka_bootstrap_servers, before.addresses.database_url)
@@ -203,14 +202,10 @@ def _ports(before: State | None) -> tuple[int | None, int | None]:
 
 
 def _servers(stack: LocalStack) -> tuple[Running, ...]:
-    servers = (
-        ("postgres", stack.postgres.identity, signal.SIGINT, stack.postgres.log),
-        ("kafka", stack.kafka.identity, signal.SIGTERM, stack.kafka.log),
-    )
     return tuple(
-        _running(name, identity, stop_signal, log)
-        for name, identity, stop_signal, log in servers
-        if identity is not None
+        _running(server.name.lower(), server.identity, server.stop_signal, server.log)
+        for server in (stack.postgres, stack.kafka)
+        if server.identity is not None
     )
 
 
@@ -229,7 +224,7 @@ def _stop_all(state: State, display: StepDisplay) -> list[str]:
 
 
 def _write(folder: Path, state: State) -> None:
-    """Replace the note; a reader sees the old or the new one, never half."""
+    """Replace `stack.json` by a rename, so that a reader never sees half of it."""
     noted = {
         "addresses": asdict(state.addresses),
         "processes": [_without_alive(one) for one in state.processes],

@@ -1,16 +1,16 @@
-"""What can keep the local stack from starting; each error says what is wrong and the way out."""
+"""Reasons why the local stack cannot start; each error says what is wrong and the way out."""
 
 
 class StackError(Exception):
-    """The local stack cannot do what was asked; the text is for a person and names the way out."""
+    """The local stack cannot do what was asked; the text names the way out."""
 
 
 class NoNetwork(StackError):
-    """Something has to be fetched once, and the place it comes from cannot be reached."""
+    """A file has to be downloaded once, and its server cannot be reached."""
 
 
 class DamagedDownload(StackError):
-    """A fetched file is not the one that was pinned."""
+    """A downloaded file has another checksum than the pinned one."""
 
 
 class PortTaken(StackError):
@@ -22,7 +22,7 @@ class DiskFull(StackError):
 
 
 class TooLittleMemory(StackError):
-    """The servers would not fit into the memory that is left."""
+    """The servers need more memory than is free."""
 
 
 class JavaMissing(StackError):
@@ -30,7 +30,7 @@ class JavaMissing(StackError):
 
 
 class ServerFailed(StackError):
-    """A server ended or stayed silent; the text holds the end of its log."""
+    """A server ended or did not answer; the text holds the end of its log."""
 
 
 class AlreadyRunning(StackError):
@@ -38,4 +38,4 @@ class AlreadyRunning(StackError):
 
 
 class NotRunning(StackError):
-    """A stack was expected in this folder and there is none."""
+    """No stack runs in this folder, where one is needed."""

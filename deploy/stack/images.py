@@ -1,11 +1,10 @@
-"""The same two servers from their images, where a container engine is at hand."""
+"""Kafka and Postgres from their container images, where a container engine runs."""
 
 import secrets
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from deploy.stack import kafka as broker
-from deploy.stack.addresses import Addresses
+from deploy.stack.addresses import Addresses, Stack
 from deploy.stack.errors import StackError
 from deploy.stack.jars import KAFKA_VERSION
 from deploy.stack.machine import LOOPBACK, free_port
@@ -16,8 +15,8 @@ KAFKA_IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 POSTGRES_IMAGE = "postgres:18"
 
 
-class ImageStack:
-    """Two containers, removed when they are stopped; nothing they store is kept."""
+class ImageStack(Stack):
+    """Two containers, removed with their data when they are stopped."""
 
     def __init__(self) -> None:
         self._containers: list[Any] = []
@@ -48,17 +47,6 @@ class ImageStack:
         """Remove the containers."""
         while self._containers:
             self._containers.pop().stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _start_postgres(self) -> str:
         from testcontainers.postgres import PostgresContainer

@@ -1,4 +1,4 @@
-"""Fetches Apache Kafka once into the user's cache folder: pinned, verified, all or nothing."""
+"""Downloads Apache Kafka once into the user's cache folder: pinned, verified, all or nothing."""
 
 import fcntl
 import hashlib
@@ -44,7 +44,7 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def fetch(cache: Path, display: StepDisplay | None = None) -> Path:
-    """The folder that holds the jars; they are fetched when they are not there yet.
+    """Return the folder of the jars, after downloading them where they are missing.
 
     Safe to run several times at once. Raises NoNetwork, DamagedDownload and DiskFull.
     """
@@ -54,7 +54,7 @@ def fetch(cache: Path, display: StepDisplay | None = None) -> Path:
     check_disk(cache, _NEEDED_BYTES)
     cache.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(cache / f"kafka-{KAFKA_VERSION}.lock"):
-        if not folder.is_dir():  # Another run may have brought it while we waited.
+        if not folder.is_dir():  # Another process may have downloaded it meanwhile.
             _fetch_all(cache, folder, display or Silent())
     return folder
 

@@ -1,4 +1,4 @@
-"""Finds a Java runtime that Kafka runs on: the one from a Python package, or the machine's."""
+"""Finds a Java runtime for Kafka: the one from a Python package, or the machine's."""
 
 import os
 import re

@@ -6,25 +6,24 @@ import socket
 import struct
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from deploy.stack import process
-from deploy.stack.errors import ServerFailed
 from deploy.stack.listeners import Entrances
-from deploy.stack.machine import LOOPBACK, check_port, free_port, is_free
-from deploy.stack.process import Identity, Program
+from deploy.stack.machine import KAFKA_PORT, LOOPBACK, free_port, is_free
+from deploy.stack.process import Program
+from deploy.stack.server import Server
 
 START_SECONDS = 90
-STOP_SECONDS = 30
 FORMAT_SECONDS = 60
 TOOL_SECONDS = 60
-_TRIES = 3
 _API_METADATA = 3
 
-# Written once per folder. Replication is 1 because there is one broker; the first rebalance of a
-# group waits for nobody because tests and demos start groups all the time; topics are made by
-# `orderflow topics create` alone, so that a mistyped name is an error.
+# Written at every start. Replication is 1 because there is one broker. The first rebalance of a
+# group is not delayed, because tests and demos start many groups. Topics are created only by
+# `orderflow topics create`, so that a mistyped name is an error.
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -37,7 +36,7 @@ inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
-# A group may ask to miss a dead member sooner; the default minimum is 6 s.
+# A consumer may ask for a shorter session timeout than the default minimum of 6 s.
 group.min.session.timeout.ms=1000
 default.replication.factor=1
 min.insync.replicas=1
@@ -48,10 +47,10 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=8
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-# A broker that was killed is let back in once its last session is over; the default is 9 s.
+# A killed broker may register again when its last session has expired; the default is 9 s.
 broker.session.timeout.ms=6000
 broker.heartbeat.interval.ms=1000
-# 50 MB of producer deduplication state by default; ours is small.
+# The log cleaner reserves 128 MB by default; the topics of tests and demos are small.
 log.cleaner.dedupe.buffer.size=16777216
 log.segment.bytes=67108864
 num.network.threads=2
@@ -59,8 +58,14 @@ num.io.threads=4
 """
 
 
-class Kafka:
-    """The broker of one folder. Its data outlive stops, kills and this process."""
+class Kafka(Server):
+    """The broker of one folder."""
+
+    name = "Kafka"
+    port_setting = KAFKA_PORT
+    stop_signal = signal.SIGTERM
+    start_seconds = START_SECONDS
+    environment: ClassVar[Mapping[str, str]] = {"JAVA_TOOL_OPTIONS": ""}
 
     def __init__(
         self,
@@ -72,99 +77,43 @@ class Kafka:
         detached: bool = False,
         entrances: Entrances | None = None,
     ) -> None:
-        self._folder = folder
+        super().__init__(folder, port=port, detached=detached)
         self._java = java
         self._jars = jars
-        self._asked_port = port
-        self._detached = detached
         self._entrances = entrances or Entrances()
         self._more_ports: dict[str, int] = {}
-        self._identity: Identity | None = None
-        self.port = port or 0
 
     @property
     def bootstrap_servers(self) -> str:
-        """What clients connect to first."""
+        """The address that clients are configured with, `host:port`."""
         return f"{LOOPBACK}:{self.port}"
 
     def address(self, listener: str) -> str:
-        """What clients of one of the further listeners connect to first."""
+        """The address for clients of one of the further listeners, `host:port`."""
         return f"{LOOPBACK}:{self._more_ports[listener]}"
 
-    @property
-    def pid(self) -> int | None:
-        """The broker's process id, or None when it does not run."""
-        return self._identity.pid if self._identity and process.is_alive(self._identity) else None
-
-    @property
-    def identity(self) -> Identity | None:
-        """The process that was started last."""
-        return self._identity
-
-    @property
-    def log(self) -> Path:
-        """The broker's log file."""
-        return self._folder / "kafka.log"
-
-    def start(self) -> None:
-        """Start the broker and wait until it serves; a new folder is formatted first.
-
-        Raises PortTaken when the port that was asked for is not free, and ServerFailed.
-        """
-        if self.pid is not None:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for attempt in range(_TRIES):
-            self._choose_port()
-            try:
-                self._run()
-            except ServerFailed as error:
-                # Between choosing a port and taking it, somebody else may have.
-                lost_race = "Address already in use" in str(error) and not self._asked_port
-                if not lost_race or attempt == _TRIES - 1:
-                    raise
-                self.port = 0
-            else:
-                return
-
     def tool(self, *arguments: str) -> None:
-        """Run one of Kafka's own programs, by its class. Raises ServerFailed."""
-        process.run(self._program("Kafka's tool", ["-Xmx256m"], list(arguments)), TOOL_SECONDS)
-
-    def stop(self) -> None:
-        """End the broker in an orderly way."""
-        if self._identity:
-            process.stop(self._identity, "Kafka", signal.SIGTERM, STOP_SECONDS)
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash or an operator would."""
-        if self._identity:
-            process.kill(self._identity)
+        """Run a program that Kafka brings, named by its Java class. Raises ServerFailed."""
+        process.run(self._java_program("Kafka's tool", ["-Xmx256m"], arguments), TOOL_SECONDS)
 
     def is_up(self) -> bool:
-        """Whether the broker answers a metadata request and counts itself alive."""
+        """Whether the broker answers a metadata request and has joined its cluster."""
         return self.port != 0 and answers(LOOPBACK, self.port)
 
     def _choose_port(self) -> None:
-        if self._asked_port:
-            way_out = "choose another with ORDERFLOW_STACK_KAFKA_PORT"
-            check_port(self._asked_port, "Kafka", way_out)
-        elif not self.port or not is_free(self.port):
-            # Clients know the address by now, so a broker that comes back keeps its port.
-            self.port = free_port()
+        super()._choose_port()
         for listener in self._entrances.listeners:
             if not is_free(self._more_ports.setdefault(listener.name, free_port())):
                 self._more_ports[listener.name] = free_port()
 
-    def _run(self) -> None:
+    def _server_program(self) -> Program:
         properties = self._write_properties()
         data = self._folder / "data"
         if not (data / "meta.properties").exists():
             shutil.rmtree(data, ignore_errors=True)
             process.run(self._format(properties), FORMAT_SECONDS)
-        server = self._program("Kafka", ["-Xms256m", "-Xmx512m"], ["kafka.Kafka", str(properties)])
-        self._identity = process.start(server)
-        process.wait_ready(server, self._identity, self.is_up, START_SECONDS)
+        memory = ["-Xms256m", "-Xmx512m"]
+        return self._java_program(self.name, memory, ["kafka.Kafka", str(properties)])
 
     def _write_properties(self) -> Path:
         properties = self._folder / "server.properties"
@@ -184,25 +133,25 @@ class Kafka:
 
     def _format(self, properties: Path) -> Program:
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        # With `-t` an id that begins with a dash, one in 64, would be taken for an option.
+        # `-t ID` would take an id that begins with a dash, one in 64, for an option.
         cluster = f"--cluster-id={cluster_id}"
         arguments = ["kafka.tools.StorageTool", "format", cluster, "-c", str(properties)]
         arguments += self._entrances.scram_options()
-        return self._program("Kafka's storage tool", ["-Xmx256m"], arguments)
+        return self._java_program("Kafka's storage tool", ["-Xmx256m"], arguments)
 
-    def _program(self, name: str, memory: list[str], arguments: list[str]) -> Program:
+    def _java_program(self, name: str, memory: list[str], arguments: Sequence[str]) -> Program:
         temporary = self._folder.resolve() / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
         options = {
-            # A killed broker leaves the native libraries that it unpacked there.
+            # A broker unpacks native libraries there, and leaves them when it is killed.
             "java.io.tmpdir": str(temporary),
             "org.slf4j.simpleLogger.showDateTime": "true",
             "org.slf4j.simpleLogger.dateTimeFormat": "yyyy-MM-dd'T'HH:mm:ss.SSS",
             "org.slf4j.simpleLogger.defaultLogLevel": "info",
         }
-        return Program(
-            name=name,
-            arguments=[
+        return self._program(
+            name,
+            [
                 str(self._java),
                 *memory,
                 "-XX:+UseSerialGC",
@@ -212,22 +161,13 @@ class Kafka:
                 f"{self._jars}/*",
                 *arguments,
             ],
-            log=self.log,
-            stop_signal=signal.SIGTERM,
-            stop_seconds=STOP_SECONDS,
-            environment=_quiet_java(),
-            detached=self._detached,
         )
 
 
-def _quiet_java() -> Mapping[str, str]:
-    return {"JAVA_TOOL_OPTIONS": ""}
-
-
 def answers(host: str, port: int, timeout_seconds: float = 2) -> bool:
-    """Whether a broker there answers a metadata request and names at least one live broker.
+    """Whether a broker at this address answers a metadata request with at least one live broker.
 
-    A broker that is not yet let into its cluster answers with none.
+    A broker that has not joined its cluster yet answers with none.
     """
     header = struct.pack(
         ">hhih", _API_METADATA, 1, 1, -1

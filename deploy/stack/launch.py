@@ -1,7 +1,7 @@
-"""Becomes a server process: ties its life to its parent's, gives up root where asked, then execs.
+"""Turns this process into a server: ends it with its parent, gives up root where asked, then execs.
 
 Run as a file, `python -I launch.py {options as JSON} program arguments…`, so that it needs nothing
-but the standard library. Options: `parent` (process id; absent for a server that outlives us),
+but the standard library. Options: `parent` (process id; absent for a server that outlives it),
 `parent_death_signal`, `user_id` and `group_id` (to change to, when root).
 """
 
@@ -37,12 +37,12 @@ def _become(user_id: int, group_id: int) -> None:
     """Change to an ordinary user that may still enter folders only root may.
 
     Postgres refuses to run as root; but the checkout may lie in a folder closed to others, as
-    /root is. Changing that folder's mode is not ours to do, so the right to pass is kept.
+    /root is. The mode of that folder is not changed; the right to pass it is kept.
     """
     linux = sys.platform == "linux"
     if linux:
         _prctl(_PR_SET_KEEPCAPS, 1)
-        # access(2), with which Postgres looks for its programs, forgets the right without this.
+        # access(2), with which Postgres looks for its programs, ignores the right without this.
         _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
     os.setgroups([])
     os.setresgid(group_id, group_id, group_id)
@@ -62,10 +62,10 @@ def _keep_capability(capability: int) -> None:
 
 
 def _follow(parent: int, death_signal: int) -> None:
-    """Have the kernel signal us when the parent's starting thread ends (Linux only)."""
+    """Have the kernel signal this process when the parent's starting thread ends (Linux only)."""
     if sys.platform == "linux":
         _prctl(_PR_SET_PDEATHSIG, death_signal)
-    if os.getppid() != parent:  # It died before the line above.
+    if os.getppid() != parent:  # The parent died before the line above.
         sys.exit(128 + signal.SIGTERM)
 
 

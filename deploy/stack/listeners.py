@@ -1,7 +1,7 @@
-"""More ways into the embedded broker than the plain one: TLS, client certificates, logins, rules.
+"""Further listeners of the embedded broker: TLS, client certificates, logins and access rules.
 
-The plain listener stays: the broker talks to itself there, and whoever comes in that way may do
-everything (it is on the loopback address). The others are for what a real installation has.
+The plain listener stays, on the loopback address: the broker uses it for itself, and its clients
+may do everything. The further listeners are like those of a real installation.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,46 +15,46 @@ _MODULES = {PLAIN: "plain.PlainLoginModule"} | dict.fromkeys(SCRAMS, "scram.Scra
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One more port: how it is talked to, and how one logs in there."""
+    """A further port of the broker, with its protocol and its ways to log in."""
 
     name: str
-    """Capital letters; what `Kafka.address` is asked by."""
+    """In capital letters; the argument of `Kafka.address`."""
     protocol: str
     """SSL, SASL_SSL, SASL_PLAINTEXT or PLAINTEXT."""
     mechanisms: tuple[str, ...] = ()
     """PLAIN, SCRAM-SHA-256, SCRAM-SHA-512."""
     wants_certificate: bool = False
-    """Whether a client without a certificate is turned away."""
+    """Whether a client without a certificate is refused."""
     advertised_port: int | None = None
-    """Where clients are told to come back to, when it is another port: that of a proxy."""
+    """The port that the broker names to clients, when it is another one: that of a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entrances:
-    """All further listeners, and whom they let in to do what."""
+    """All further listeners, with the users and rules of the broker."""
 
     listeners: tuple[Listener, ...] = ()
     certificate: Path | None = None
     """PEM file: the broker's key (PKCS #8) and its certificate."""
     authorities: Path | None = None
-    """PEM file: who may sign the certificates of clients."""
+    """PEM file: the authorities that may sign certificates of clients."""
     users: Mapping[str, str] = field(default_factory=dict)
-    """Passwords by name, for PLAIN and both SCRAMs; SCRAM users are made when the folder is new."""
+    """Passwords by user name. SCRAM users are created only when the folder is new."""
     has_rules: bool = False
-    """Whether what is not allowed by a rule (ACL) is forbidden to all but the plain listener."""
+    """Whether clients, but for those of the plain listener, need a rule (ACL) for what they do."""
 
     def addresses(self, host: str, ports: Mapping[str, int]) -> str:
-        """The listeners as Kafka lists them, after the plain ones."""
+        """The listeners in the form of the property `listeners`, to append to the plain ones."""
         return "".join(f",{each.name}://{host}:{ports[each.name]}" for each in self.listeners)
 
     def advertised(self, host: str, ports: Mapping[str, int]) -> str:
-        """The same, as clients are told."""
-        told = {each.name: each.advertised_port or ports[each.name] for each in self.listeners}
-        return self.addresses(host, told)
+        """The listeners in the form of `advertised.listeners`, to append to the plain ones."""
+        named = {each.name: each.advertised_port or ports[each.name] for each in self.listeners}
+        return self.addresses(host, named)
 
     @property
     def protocols(self) -> str:
-        """Which protocol each listener speaks, after the plain ones."""
+        """The protocol of each listener, to append to `listener.security.protocol.map`."""
         return "".join(f",{each.name}:{each.protocol}" for each in self.listeners)
 
     def properties(self) -> Iterator[str]:
@@ -68,7 +68,7 @@ class Entrances:
             yield "super.users=User:ANONYMOUS"
 
     def scram_options(self) -> Iterator[str]:
-        """Arguments that let the storage tool make the users of SCRAM."""
+        """Arguments with which the storage tool creates the users of SCRAM."""
         wanted = {name for listener in self.listeners for name in listener.mechanisms}
         for mechanism in SCRAMS:
             for name, password in self.users.items() if mechanism in wanted else ():
@@ -78,7 +78,7 @@ class Entrances:
     def _of(self, listener: Listener) -> Iterator[str]:
         prefix = f"listener.name.{listener.name.lower()}"
         if listener.protocol.endswith("SSL"):
-            # A listener for logins asks for no certificate unless told to.
+            # On a SASL_SSL listener Kafka reads this setting only with the listener's prefix.
             wanted = "required" if listener.wants_certificate else "none"
             yield f"{prefix}.ssl.client.auth={wanted}"
         if listener.mechanisms:
@@ -95,5 +95,5 @@ def _of_certificates(certificate: Path, authorities: Path) -> Iterator[str]:
     yield f"ssl.keystore.location={certificate}"
     yield "ssl.truststore.type=PEM"
     yield f"ssl.truststore.location={authorities}"
-    # A client is called by the common name of its certificate.
+    # The name of a client is the common name of its certificate.
     yield r"ssl.principal.mapping.rules=RULE:^.*?CN=([^,]*).*$/$1/,DEFAULT"

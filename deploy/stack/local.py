@@ -1,14 +1,13 @@
-"""Kafka and Postgres of one folder, as processes of ours that end when we do."""
+"""Kafka and Postgres of one folder, as child processes that end with this process."""
 
 import atexit
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
 from deploy.stack import jars, java
-from deploy.stack.addresses import Addresses
+from deploy.stack.addresses import Addresses, Stack
 from deploy.stack.errors import AlreadyRunning
 from deploy.stack.kafka import Kafka
 from deploy.stack.listeners import Entrances
@@ -17,11 +16,11 @@ from deploy.stack.postgres import Postgres
 from deploy.stack.progress import Silent, StepDisplay
 
 
-class LocalStack:
-    """The embedded pair. What they store in `folder` is there again at the next start.
+class LocalStack(Stack):
+    """The embedded Kafka and Postgres. Their data stay in `folder` for the next start.
 
-    They end with `stop`, with the `with` block, at exit, and when this process is killed. `kafka`
-    and `postgres` can be killed and started again by themselves.
+    Both end with `stop`, with the `with` block, at exit, and on Linux when this process is killed.
+    `kafka` and `postgres` can be killed and started again one by one.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class LocalStack:
 
     @property
     def kafka(self) -> Kafka:
-        """The broker; there after the first `start`."""
+        """The broker. Raises RuntimeError before the first `start`."""
         if self._kafka is None:
             raise RuntimeError("start the stack first")
         return self._kafka
@@ -60,8 +59,7 @@ class LocalStack:
     def start(self, progress: StepDisplay | None = None) -> Addresses:
         """Start what does not run yet and wait until both serve.
 
-        Raises StackError (one of its kinds, each with the way out); what was started by then is
-        stopped again.
+        Raises one of the subclasses of StackError, after stopping what it had started.
         """
         display = progress or Silent()
         self._take_folder()
@@ -82,7 +80,7 @@ class LocalStack:
 
     @property
     def addresses(self) -> Addresses:
-        """Where the two are, once started; the same after a restart."""
+        """The addresses of both, once started; a restart keeps them."""
         return Addresses(self.kafka.bootstrap_servers, self.postgres.url)
 
     def stop(self) -> None:
@@ -98,20 +96,9 @@ class LocalStack:
                 atexit.unregister(self._stop_at_exit)
 
     def release(self) -> None:
-        """Let detached servers go on without us."""
+        """Let detached servers run on after this process."""
         self._leave_folder()
         atexit.unregister(self._stop_at_exit)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _prepare_kafka(self, display: StepDisplay) -> None:
         if self._kafka is None:

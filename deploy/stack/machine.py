@@ -1,4 +1,4 @@
-"""Is there room on this machine: disk, memory and ports, asked before anything is started."""
+"""Checks, before anything is started, that the machine has disk space, memory and free ports."""
 
 import contextlib
 import errno
@@ -40,7 +40,7 @@ def check_disk(folder: Path, needed_bytes: int) -> None:
 
 
 def check_memory(needed_bytes: int) -> None:
-    """Raise TooLittleMemory unless this machine, or the container we are in, has room."""
+    """Raise TooLittleMemory unless this machine, or this container, has enough free memory."""
     free = free_memory_bytes()
     if free < needed_bytes:
         raise TooLittleMemory(
@@ -51,7 +51,7 @@ def check_memory(needed_bytes: int) -> None:
 
 
 def free_memory_bytes() -> int:
-    """Memory that can be had now: the machine's, or less where a control group limits us."""
+    """Free memory: the machine's, or less where a control group limits this process."""
     available = psutil.virtual_memory().available
     with contextlib.suppress(OSError, ValueError):  # No limit reads "max"; no cgroup v2, no file.
         limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))
@@ -90,7 +90,7 @@ def check_port(port: int, server: str, way_out: str) -> None:
 
 
 def _owner_of(port: int) -> str:
-    """` by NAME (pid N)` where the system tells, else nothing."""
+    """` by NAME (pid N)` where the operating system says it, else nothing."""
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN
@@ -100,7 +100,7 @@ def _owner_of(port: int) -> str:
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on at this moment."""
+    """A port of the loopback address that no process listens on at this moment."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]

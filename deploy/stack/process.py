@@ -1,4 +1,4 @@
-"""One server as an operating-system process: started, looked at, stopped, killed."""
+"""Operating-system processes of servers: start, watch, stop and kill them."""
 
 import contextlib
 import json
@@ -27,24 +27,23 @@ _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="orderflow-stack
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run, and how it likes to be ended."""
+    """A program to run, and the signal that ends it in an orderly way."""
 
     name: str
     arguments: Sequence[str]
     log: Path
     stop_signal: signal.Signals
-    stop_seconds: float
     user: tuple[int, int] | None = None
-    """User and group id to change to; None keeps ours."""
+    """User and group id to change to; None keeps those of this process."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to the few variables that a server gets."""
     detached: bool = False
-    """Whether it outlives this process (and the terminal it was started from)."""
+    """Whether the program outlives this process and its terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A process for certain: ids are used again, the pair with the start time is not."""
+    """A process id with its start time: an id alone may be given to another process later."""
 
     pid: int
     started: float
@@ -72,7 +71,7 @@ def _spawn(program: Program) -> Identity:
             stdout=log,
             stderr=subprocess.STDOUT,
             env=_environment() | dict(program.environment),
-            # Ctrl-C is ours to answer: the terminal must not interrupt the servers behind our back.
+            # Ctrl-C must reach this process alone, which then stops the servers in order.
             start_new_session=True,
         )
     _children[child.pid] = child
@@ -102,7 +101,7 @@ def identity_of(pid: int) -> Identity:
 
 
 def is_alive(identity: Identity) -> bool:
-    """Whether that very process runs."""
+    """Whether this process, and not another with its id, runs."""
     child = _children.get(identity.pid)
     if child is None:
         return identity.process() is not None
@@ -113,7 +112,10 @@ def is_alive(identity: Identity) -> bool:
 
 
 def stop(identity: Identity, program_name: str, stop_signal: int, seconds: float) -> None:
-    """Ask the process to end, wait, and kill it with its children when it does not."""
+    """Send `stop_signal`, wait `seconds`, then kill the process with its children if it still runs.
+
+    Raises ServerFailed when it runs even then.
+    """
     if not is_alive(identity):
         return
     process = identity.process()
@@ -127,7 +129,7 @@ def stop(identity: Identity, program_name: str, stop_signal: int, seconds: float
 
 
 def kill(identity: Identity, seconds: float = 10) -> None:
-    """SIGKILL the process and what it started, and wait until none is left."""
+    """SIGKILL the process and its descendants, and wait until all have ended."""
     process = identity.process()
     family = [] if process is None else [process]
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -158,7 +160,10 @@ def wait_ready(
 
 
 def run(program: Program, seconds: float) -> None:
-    """Run a program that ends by itself. ServerFailed, with its log's end, when it fails."""
+    """Run a program until it ends.
+
+    Raises ServerFailed, with its log's end, when it fails or takes more than `seconds`.
+    """
     identity = start(program)
     child = _children[identity.pid]
     try:

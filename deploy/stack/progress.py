@@ -1,4 +1,4 @@
-"""Shows long steps while they run: a line that moves on a terminal, nothing elsewhere."""
+"""Shows long steps while they run: a moving line on a terminal, nothing elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,14 +18,14 @@ Advance = Callable[[], None]
 
 
 class StepDisplay(Protocol):
-    """Where the stack tells what it is at."""
+    """Shows the step that the stack is at."""
 
     def step(self, text: str, total: int | None = None) -> AbstractContextManager[Advance]:
         """Show `text` while the block runs; call what it yields after each of `total` parts."""
 
 
 class Silent:
-    """Tells nobody."""
+    """Shows nothing."""
 
     @contextmanager
     def step(self, text: str, total: int | None = None) -> Iterator[Advance]:  # noqa: ARG002

@@ -25,7 +25,7 @@ from deploy.stack import process
 @pytest.mark.timeout(5)
 def test_dies():
     server = process.start(process.Program(
-        "a server", ["/bin/sleep", "600"], Path("server.log"), signal.SIGTERM, 1))
+        "a server", ["/bin/sleep", "600"], Path("server.log"), signal.SIGTERM))
     Path("server.pid").write_text(str(server.pid))
     print("said to stdout")
     print("said to stderr", file=sys.stderr)
