@@ -16,6 +16,7 @@ from services import registry
 from services.runtime.postgres.migrate import migrate
 
 pytest_plugins = ["tests.worker_deaths"]
+SERVICES = registry.names()
 _numbers = itertools.count(1)
 
 
