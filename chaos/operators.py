@@ -21,7 +21,8 @@ from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.parking import operations
 from services.runtime.parking.keys import parking_key
-from services.runtime.parking.operations import ParkedSelection, Result
+from services.runtime.parking.operations import Result
+from services.runtime.parking.selection import ParkedSelection
 from services.runtime.postgres.connections import connect
 
 ACTED_ON = 0.6
