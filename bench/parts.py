@@ -28,6 +28,7 @@ from demo.installation import Installation
 from deploy.stack import Addresses
 from services.orders.app import build
 from services.orders.outcomes import SERVICE
+from services.runtime.background import Startup
 from services.runtime.batch.batch import Batch
 from services.runtime.config.settings import Settings
 from services.runtime.consumer.chunking import by_partition
@@ -39,6 +40,7 @@ from services.runtime.outbox.relay import Relay
 from services.runtime.outbox.shard_publisher import ShardPublisher
 from services.runtime.outbox.wiring import publisher_factory
 from services.runtime.postgres.connections import Connection, create_pool
+from services.runtime.running import RunningService
 from services.runtime.service import Service
 
 DEADLINE_SECONDS = 120.0
@@ -123,8 +125,8 @@ class _Round:
         with marked(service.metrics, meter):
             pool = await create_pool(settings, service.name)
             try:
-                relay = service._make_relay()
-                consumer = service._make_consumer(pool, pool, relay)
+                parts = RunningService(service.definition, pool, pool, Startup(service.name))
+                relay, consumer = parts.relay, parts.consumer
                 records = await _Taking(service, consumer, meter).take(letters)
                 gc.collect()
                 gc.freeze()

@@ -10,9 +10,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services import registry
-
-SERVICES = registry.names()
+# Written out: the checker knows no service, so that it shares no mistake with them.
+SERVICES = ("orders", "claims", "analytics")
 
 ORDERS = """
 SELECT order_id::text, version, document::text

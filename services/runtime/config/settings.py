@@ -66,7 +66,10 @@ def _fields_of(service: str) -> dict[str, Any]:
 
 
 if TYPE_CHECKING:
-    _ServiceSettings = _DatabaseSettings
+
+    class _ServiceSettings(_DatabaseSettings):
+        """The settings of each service are added below, from the registry."""
+
 else:
     _ServiceSettings = create_model(
         "_ServiceSettings",
