@@ -84,7 +84,8 @@ class _Path:
             _finish(self._orders.apply(connection, batch))
         counter.begin()
         counts = counts_by_partition(batch.report, by_partition(chunk), "")
-        self._assignment.keep_levels(self._assignment.check_breakers(counts))
+        states = self._assignment.states
+        states.keep_levels(states.check_breakers(counts))
         counter.end("fuse")
         asyncio.run(self._publish(counter))
 
@@ -136,7 +137,7 @@ def _burnt_in(settings: Settings, metrics: Metrics) -> Assignment:
     assignment.states.assign(partitions)
     one = {partition: ItemCounts(1, 0, {}) for partition in partitions}
     for _ in range(settings.fuse_window_items):
-        assignment.keep_levels(assignment.check_breakers(one))
+        assignment.states.keep_levels(assignment.states.check_breakers(one))
     return assignment
 
 

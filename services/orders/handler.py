@@ -6,7 +6,7 @@ Inside the one transaction that the runtime begins and commits; a constant numbe
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,10 +21,9 @@ from services.orders.domain.model.references import (
     Reference,
     canonical,
     number_key,
-    reference_key,
 )
 from services.orders.intake import read_records, read_retried
-from services.orders.messages import encode, snapshot
+from services.orders.messages import encode
 from services.orders.messages.decode import (
     COMMANDS,
     READERS,
@@ -37,17 +36,17 @@ from services.orders.messages.decode import (
 )
 from services.orders.outcomes import (
     SERVICE,
+    decided_records,
     expiry_of,
-    has_outcome,
     refused_outcomes,
     rejection_of,
     tell,
 )
 from services.orders.parking_keys import hint_of, keys_of, waiting_candidate, waiting_keys
-from services.orders.unit_of_work import Decided, UnitOfWork
+from services.orders.unit_of_work import Decided, UnitOfWork, awaited_references
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import ItemFailed, ItemRef, Kind
+from services.runtime.batch.items import ItemRef
 from services.runtime.config.settings import Settings
 from services.runtime.config.source_lists import allowed_sources_of
 from services.runtime.observability.metrics import Metrics
@@ -60,8 +59,6 @@ from services.runtime.waiting import store as waiting
 from services.runtime.waiting.store import Waiting
 
 SWEEP_ITEMS = 500
-# What the events of one item may weigh together: their snapshots are cut to stay below it.
-DECISION_MAX_BYTES = 16 * 1024 * 1024
 SQL = load(Path(__file__).parent / "sql" / "sweep.sql")
 
 
@@ -104,8 +101,8 @@ class OrdersBatch:
         decided = await self._write(connection, loaded.stored, unit)
         refusals = await self._write_refusals(connection, unit, decided)
         watch.lap("write")
-        outcomes = refused_outcomes(unit.refused, unit.now)
-        records = [*self._records(unit, decided), *outcomes, *refusals]
+        events = decided_records(unit, decided, self._settings.max_event_bytes)
+        records = [*events, *refused_outcomes(unit.refused, unit.now), *refusals]
         watch.lap("encode")
         await self._outbox.append(connection, records, caused_at=batch.caused_at, step=batch.step)
         await self._queue.save(connection, batch, unit.gate)
@@ -146,7 +143,7 @@ class OrdersBatch:
             unit.changed_orders,
             unit.changed_parcels,
             unit.new_references,
-            _awaited_references(new_waits),
+            awaited_references(new_waits),
         )
         await store.save(connection, stored, changes)
         await waiting.remove(connection, unit.ended_waiting)
@@ -164,34 +161,6 @@ class OrdersBatch:
         item = asked.item
         wait = self._waits.get(item.original.coordinates.topic, self._waits[TRACKING])
         return Waiting(item.item_id, key, alone(asked), item.index, now + wait)
-
-    def _records(self, unit: UnitOfWork, decided: Sequence[Decided]) -> Iterator[Outgoing]:
-        """Events in the order they were decided, each item's outcome after its events.
-
-        Raises:
-            ItemFailed: what was decided of an item cannot be written down.
-        """
-        for each in decided:
-            try:
-                yield from self._records_of(each, unit)
-            except Exception as error:
-                item = each.asked.item
-                ref = ItemRef(item.original.coordinates, item.index)
-                raise ItemFailed(ref, Kind.ENCODING) from error
-
-    def _records_of(self, decided: Decided, unit: UnitOfWork) -> Iterator[Outgoing]:
-        item, decision = decided.asked.item, decided.decision
-        # A whole history reported at once makes hundreds of events, each with the order.
-        most = DECISION_MAX_BYTES // max(1, len(decision.events))
-        snapshots = {
-            order.order_id: snapshot.encode(order, min(self._settings.max_event_bytes, most))
-            for order in (decision.orders if decision.events else ())
-        }
-        for event in decision.events:
-            yield encode.event_record(event, snapshots[event.order_id], item.envelope.traceparent)
-        if has_outcome(decided):
-            order = unit.orders.get(decision.order_id) if decision.order_id else None
-            yield encode.outcome_record(item, decided.asked.command, decision, order, unit.now)
 
     # Sweep.
 
@@ -250,16 +219,6 @@ def _resolved(stored: store.Stored) -> dict[Reference, Uuid]:
 def _read_waits(rows: Sequence[Waiting], now: datetime) -> list[tuple[Waiting, Entry]]:
     """Waiting rows, each with the item read from it."""
     return [(row, read_item(row.original, row.index, now)) for row in rows]
-
-
-def _awaited_references(waits: Sequence[tuple[str, Asked]]) -> list[Reference]:
-    """The references that newly waiting commands need an anchor for."""
-    return [
-        reference
-        for key, asked in waits
-        for reference in map(canonical, names(asked.command).references)
-        if reference_key(reference) == key
-    ]
 
 
 class _StopWatch:

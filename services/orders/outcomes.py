@@ -8,7 +8,7 @@ from datetime import datetime
 
 from services.orders.domain.model.decision import Outcome
 from services.orders.domain.model.reasons import SENTENCES, Reason
-from services.orders.messages import encode
+from services.orders.messages import encode, snapshot
 from services.orders.messages.decode import (
     COMMANDS,
     TRACKING,
@@ -17,7 +17,8 @@ from services.orders.messages.decode import (
     Unread,
     is_of_many,
 )
-from services.orders.unit_of_work import Decided
+from services.orders.unit_of_work import Decided, UnitOfWork
+from services.runtime.batch.items import ItemFailed, ItemRef, Kind
 from services.runtime.messages.records import FieldError, Item, item_of
 from services.runtime.observability import item_log
 from services.runtime.observability.metrics import Metrics
@@ -25,11 +26,42 @@ from services.runtime.outbox.outbox import Outgoing
 from services.runtime.rejections import Rejection
 from services.runtime.waiting.store import Waiting
 
+# What the events of one item may weigh together: their snapshots are cut to stay below it.
+DECISION_MAX_BYTES = 16 * 1024 * 1024
 
-def has_outcome(decided: Decided) -> bool:
-    """Whether an item has an outcome record: every command, once its outcome is final."""
-    is_command = decided.asked.item.original.coordinates.topic == COMMANDS
-    return is_command and decided.decision.outcome is not Outcome.WAITING
+
+def decided_records(
+    unit: UnitOfWork, decided: Sequence[Decided], event_bytes_max: int
+) -> Iterator[Outgoing]:
+    """Events in the order they were decided, each item's outcome after its events.
+
+    Raises:
+        ItemFailed: the decision of an item cannot be encoded.
+    """
+    for each in decided:
+        try:
+            yield from _records_of(each, unit, event_bytes_max)
+        except Exception as error:
+            item = each.asked.item
+            ref = ItemRef(item.original.coordinates, item.index)
+            raise ItemFailed(ref, Kind.ENCODING) from error
+
+
+def _records_of(decided: Decided, unit: UnitOfWork, event_bytes_max: int) -> Iterator[Outgoing]:
+    item, decision = decided.asked.item, decided.decision
+    # A whole history reported at once makes hundreds of events, each with the order.
+    most = DECISION_MAX_BYTES // max(1, len(decision.events))
+    snapshots = {
+        order.order_id: snapshot.encode(order, min(event_bytes_max, most))
+        for order in (decision.orders if decision.events else ())
+    }
+    for event in decision.events:
+        yield encode.event_record(event, snapshots[event.order_id], item.envelope.traceparent)
+    # Commands are answered, each once and when its outcome is final; scans and claims are not.
+    is_command = item.original.coordinates.topic == COMMANDS
+    if is_command and decision.outcome is not Outcome.WAITING:
+        order = unit.orders.get(decision.order_id) if decision.order_id else None
+        yield encode.outcome_record(item, decided.asked.command, decision, order, unit.now)
 
 
 def rejection_of(decided: Decided) -> Rejection | None:

@@ -198,7 +198,7 @@ def _order_rows(stored: Stored, changes: Changes) -> list[_Row]:
             id_ not in stored.orders,
             order.order_id,
             order.shop,
-            order.order_number,
+            order.placement.order_number,
             order.version,
             _dump_order(order),
             _pack(order.applied),

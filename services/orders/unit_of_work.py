@@ -10,13 +10,19 @@ from datetime import datetime
 from msgspec import Struct
 
 from services.orders.domain.decide import decide
+from services.orders.domain.model.commands import names
 from services.orders.domain.model.decision import Decision, Outcome, World
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.published import Published
 from services.orders.domain.model.reasons import SENTENCES, Reason
-from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.model.references import (
+    Reference,
+    ReferenceKind,
+    canonical,
+    reference_key,
+)
 from services.orders.messages.decode import Asked, Entry, Unread
 from services.orders.parking_keys import asked_candidate, unread_candidate
 from services.orders.store import Stored
@@ -214,6 +220,16 @@ class UnitOfWork:
             else each
             for each in self._decided
         ]
+
+
+def awaited_references(waits: Iterable[tuple[str, Asked]]) -> list[Reference]:
+    """The references that new waits need a row for: items wait for what nothing stands for yet."""
+    return [
+        reference
+        for key, asked in waits
+        for reference in map(canonical, names(asked.command).references)
+        if reference_key(reference) == key
+    ]
 
 
 def _ref(asked: Asked) -> ItemRef:

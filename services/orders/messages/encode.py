@@ -140,7 +140,7 @@ def outcome_record(
     """What one command item became; `order` is the order it names, after the decision."""
     at, envelope, order_id = item.original.coordinates, item.envelope, decision.order_id
     body = _Outcome(
-        item.causation_id,
+        command.causation_id,
         envelope.source,
         item.index,
         envelope.type,
@@ -149,21 +149,21 @@ def outcome_record(
         decision.detail,
         getattr(command, "shop", None),
         order_id,
-        order.order_number if order else _number_named(command),
+        order.placement.order_number if order else _number_named(command),
         order.version if order else None,
         at.topic,
         at.partition,
         at.offset,
         now,
     )
-    return _record(item, to_json(body), order_id, now)
+    return _record(item, command.causation_id, to_json(body), order_id, now)
 
 
 def refusal_record(item: Item, reason: str, detail: str, now: datetime) -> Outgoing:
     """The outcome of an item that could not be read, or waited too long."""
-    at, envelope = item.original.coordinates, item.envelope
+    at, envelope, cause = item.original.coordinates, item.envelope, item.causation_id
     body = _Refusal(
-        item.causation_id,
+        cause,
         envelope.source,
         item.index,
         envelope.type,
@@ -175,7 +175,7 @@ def refusal_record(item: Item, reason: str, detail: str, now: datetime) -> Outgo
         at.offset,
         now,
     )
-    return _record(item, to_json(body), None, now)
+    return _record(item, cause, to_json(body), None, now)
 
 
 @lru_cache(maxsize=16)  # The outcomes of a batch have one time.
@@ -188,7 +188,7 @@ def _number_named(command: Command) -> str | None:
     return next((r.value for r in named if r.kind is ReferenceKind.ORDER_NUMBER), None)
 
 
-def _record(item: Item, value: bytes, order_id: str | None, now: datetime) -> Outgoing:
+def _record(item: Item, cause: str, value: bytes, order_id: str | None, now: datetime) -> Outgoing:
     """An outcome, in the order of its order's events; without one, in that of the command's key."""
     original = item.original
     headers = headers_by_place(
@@ -198,7 +198,7 @@ def _record(item: Item, value: bytes, order_id: str | None, now: datetime) -> Ou
         time=_time(now),
         subject=order_id,
         traceparent=item.envelope.traceparent,
-        causation_id=item.causation_id,
+        causation_id=cause,
     )
     key = original.key or b""
     return Outgoing(OUTCOMES, key[:KEY_MAX_BYTES], value, headers, order_id or key.hex())

@@ -97,8 +97,10 @@ class Batch:
     """Parked items to decide again, before the records and in the order of the queue."""
     dismissed: Mapping[QueuePosition, Dismissal] = field(default_factory=dict)
     """Those of `retried` that an operator ends: rejected without a decision."""
+    is_trial: bool = False
+    """The batch is applied only to see what fails: the transaction is rolled back."""
     stop_after: int | None = None
-    """A trial: decide only so many items; the transaction is rolled back and nothing published."""
+    """In a trial: decide only so many items."""
     report: BatchReport = field(default_factory=BatchReport, compare=False)
     step: Step | None = field(default=None, compare=False)
     """The positions after the batch; None in a trial, and where no record is from Kafka.
@@ -109,11 +111,6 @@ class Batch:
     def caused_at(self) -> datetime | None:
         """When Kafka took the oldest record; None where no record is from Kafka."""
         return min((record.timestamp for record in self.records), default=None)
-
-    @property
-    def is_trial(self) -> bool:
-        """Whether the batch is applied only to see what fails, and rolled back."""
-        return self.stop_after is not None
 
 
 ApplyBatch = Callable[[Connection, Batch], Awaitable[None]]

@@ -80,7 +80,8 @@ class _Trials:
     async def failure_of(self, count: int) -> Exception | None:
         """The error of the first `count` items; None where they succeed."""
         try:
-            await self.work(replace(self.batch, stop_after=count, report=BatchReport()))
+            trial = replace(self.batch, is_trial=True, stop_after=count, report=BatchReport())
+            await self.work(trial)
         except Exception as error:
             if not self.is_item_fault(error):
                 raise

@@ -185,8 +185,10 @@ class BatchConsumer:
 
     async def _apply_once(self, records: Sequence[ConsumedRecord], batch: Batch) -> None:
         partitions = by_partition(records)
-        may_apply, stops = self.assignment.may_apply, self.assignment.stops
-        ready = {p: r for p, r in partitions.items() if may_apply(p, r[0].offset)}
+        states, stops = self.assignment.states, self.assignment.stops
+        ready = {
+            p: r for p, r in partitions.items() if p in states and states[p].may_apply(r[0].offset)
+        }
         elsewhere = [p for p in partitions if p not in ready and p not in stops]
         if ready:
             elsewhere += await self._transact(ready, batch)
@@ -219,7 +221,7 @@ class BatchConsumer:
             return elsewhere
         self._metrics.batch_stage_seconds.labels(self._service, "commit").observe(committed_seconds)
         self._positions.advance({p: r[-1].offset + 1 for p, r in fenced.items()})
-        self.assignment.keep_levels(levels)
+        self.assignment.states.keep_levels(levels)
         if fenced:
             self._after_commit(fenced, time.perf_counter() - started)
         return elsewhere
@@ -238,8 +240,9 @@ class BatchConsumer:
         step = self._positions.step({p: r[-1] for p, r in fenced.items()})
         full = Batch(
             tuple(self._original(record) for each in fenced.values() for record in each),
-            batch.now,
+            self._clock.now(),
             known_failures={**self._known_failures, **batch.known_failures},
+            is_trial=batch.is_trial,
             stop_after=batch.stop_after,
             report=batch.report,
             step=None if batch.is_trial else step,
@@ -249,7 +252,7 @@ class BatchConsumer:
             return {}
         await self._positions.save(connection, step)
         counts = counts_by_partition(batch.report, fenced, self._topic_prefix)
-        return self.assignment.check_breakers(counts)
+        return self.assignment.states.check_breakers(counts)
 
     def _original(self, record: ConsumedRecord) -> Original:
         return original_of(record, record.topic.removeprefix(self._topic_prefix))

@@ -10,12 +10,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from services.runtime.batch.batch import ItemCounts
 from services.runtime.kafka.compat.topic_ids import topic_ids
 from services.runtime.messages.records import ConsumedRecord
 from services.runtime.observability.health import CheckResult
 from services.runtime.observability.metrics import Metrics
-from services.runtime.partitions.circuit_breaker import CircuitBreakerLimits, Levels
+from services.runtime.partitions.circuit_breaker import CircuitBreakerLimits
 from services.runtime.partitions.committed_offsets import commit_positions
 from services.runtime.partitions.log_identity import LogTruncated, PositionLost
 from services.runtime.partitions.partition_state import AssignedPartitions, PartitionState
@@ -234,25 +233,6 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
                 log.warning("attempt_not_recorded", error=repr(error))
                 await asyncio.sleep(backoff_seconds(attempt))
                 attempt += 1
-
-    def may_apply(self, partition: TopicPartition, offset: int) -> bool:
-        """Whether a batch that begins at this offset may be applied."""
-        is_next = self.positions.continues(partition, offset)
-        return is_next and not self.states[partition].crash_guard.forbids()
-
-    def check_breakers(self, counts: Mapping[TopicPartition, ItemCounts]) -> Levels:
-        """The circuit breakers' levels after a batch that is about to commit.
-
-        Raises:
-            CircuitBreakerTripped: the batch must not commit.
-        """
-        return {p: self.states.breaker_of(p).level_after(each) for p, each in counts.items()}
-
-    def keep_levels(self, levels: Levels) -> None:
-        """The batch has committed."""
-        for partition, level in levels.items():
-            if state := self.states.get(partition):
-                state.breaker.keep(level)
 
     # What operators see.
 

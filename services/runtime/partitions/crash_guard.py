@@ -42,12 +42,6 @@ class CrashGuard:
         self.left = 0
         self.is_attempting = False
 
-    def forbids(self) -> bool:
-        """Whether a batch must not apply records: no attempt is recorded, as for records that
-        were polled before the mode began.
-        """
-        return bool(self.left) and not self.is_attempting
-
     def end_attempt(self) -> None:
         """One record is applied, or belongs to another reader; the last one ends the mode."""
         self.is_attempting = False

@@ -8,14 +8,19 @@ partition beside it. What is reset earlier than that stands in `PartitionState.c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
 
+from services.runtime.batch.batch import ItemCounts
 from services.runtime.messages.records import ConsumedRecord
 from services.runtime.observability.metrics import Metrics
-from services.runtime.partitions.circuit_breaker import CircuitBreaker, CircuitBreakerLimits
+from services.runtime.partitions.circuit_breaker import (
+    CircuitBreaker,
+    CircuitBreakerLimits,
+    Levels,
+)
 from services.runtime.partitions.crash_guard import CrashGuard
 from services.runtime.partitions.gauges import PartitionGauges
 from services.runtime.partitions.log_identity import LogIdentity, fingerprint_of
@@ -69,6 +74,16 @@ class PartitionState:
         self.next_offset = None
         self.offset_after_gap = None
         self.log.expected = None
+
+    def may_apply(self, first_offset: int) -> bool:
+        """Whether a batch that begins at this offset may be applied: it begins at the position,
+        and a guarded partition has an attempt recorded for it.
+        """
+        if self.next_offset is None or (
+            self.crash_guard.left and not self.crash_guard.is_attempting
+        ):
+            return False
+        return first_offset in (self.next_offset, self.offset_after_gap)
 
     def advance(self, next_offset: int) -> None:
         """The next record is at this offset: all before it is applied, or was sought past."""
@@ -173,9 +188,22 @@ class AssignedPartitions(dict[TopicPartition, PartitionState]):
                 left[partition] -= 1
         return alone, together
 
-    def breaker_of(self, partition: TopicPartition) -> CircuitBreaker:
-        """The partition's circuit breaker; a new one where the partition is lost."""
-        return (self.get(partition) or self._make(partition)).breaker
+    def check_breakers(self, counts: Mapping[TopicPartition, ItemCounts]) -> Levels:
+        """The levels of the circuit breakers after a batch that is about to commit.
+
+        A partition that was lost meanwhile is checked by a new circuit breaker.
+
+        Raises:
+            CircuitBreakerTripped: the batch must not commit.
+        """
+        states = {p: self.get(p) or self._make(p) for p in counts}
+        return {p: states[p].breaker.level_after(each) for p, each in counts.items()}
+
+    def keep_levels(self, levels: Levels) -> None:
+        """Keep the levels of a batch that has committed."""
+        for partition, level in levels.items():
+            if state := self.get(partition):
+                state.breaker.keep(level)
 
     def _make(self, partition: TopicPartition) -> PartitionState:
         gauges = PartitionGauges(self._service, partition, self._metrics)

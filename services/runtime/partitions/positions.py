@@ -237,9 +237,10 @@ class Positions:
 
     def step(self, last: Mapping[TopicPartition, ConsumedRecord]) -> Step:
         """The positions after a batch, from the last record of each partition."""
+        places = _columns(list(last))
         fingerprints = [fingerprint_of(record) for record in last.values()]
         columns = (
-            *_columns(list(last)),
+            *places,
             [each.offset for each in fingerprints],
             [each.timestamp_ms for each in fingerprints],
             [each.crc32 for each in fingerprints],

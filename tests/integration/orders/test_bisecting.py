@@ -283,4 +283,4 @@ async def test_trial_that_did_not_reach_its_record_proves_nothing(handle, pool):
     polled = Polled("orders.commands", 0, 7, 0, record.key, record.value, record.headers)
 
     with pytest.raises(NotTried):
-        await handle.consumer._apply_once([polled], Batch((), NOW, stop_after=1))
+        await handle.consumer._apply_once([polled], Batch((), NOW, is_trial=True, stop_after=1))

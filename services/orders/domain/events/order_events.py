@@ -51,6 +51,7 @@ _ALONE: dict[tuple[str, ...], EventType] = {
     ("expected_number_of_shipments",): EventType.ORDER_EXPECTED_SHIPMENTS_CHANGED,
     ("order_analytics",): EventType.ORDER_ANALYTICS_UPDATED,
 }
+_NUMBER = attrgetter("number")
 _GROUPS = {
     EventType.ORDER_PLACED: PRE_TRANSIT_GROUP,
     EventType.ORDER_CANCELLED: "shipment_order_cancelled",
@@ -125,7 +126,7 @@ def _standing(shipment: Shipment | None) -> tuple[str | None, bool] | None:
 
 def _occurred_at(recorder: Recorder, kind: EventType, order: Order) -> datetime:
     if kind is EventType.ORDER_PLACED:
-        return order.placed_at
+        return order.placement.order_placed_at
     if kind is EventType.ORDER_CANCELLED and order.cancelled_at is not None:
         return order.cancelled_at
     return recorder.item.updated_at or recorder.now
@@ -133,7 +134,7 @@ def _occurred_at(recorder: Recorder, kind: EventType, order: Order) -> datetime:
 
 def _group(kind: EventType, order: Order) -> str | None:
     """The notification group; None once a parcel has a number, since its events notify then."""
-    return None if order.fulfilled else _GROUPS.get(kind)
+    return None if any(map(_NUMBER, order.shipments)) else _GROUPS.get(kind)
 
 
 def _emit_shipment(

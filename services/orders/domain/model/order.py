@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from msgspec import field
@@ -267,11 +268,11 @@ class Order(Value, frozen=True, kw_only=True):
         )
 
 
+BY_ORDINAL = attrgetter("ordinal")
+"""Key to sort shipments by."""
+
+
 def with_shipment(order: Order, changed: Shipment) -> Order:
     """The order with one shipment replaced, or added, by ordinal."""
     others = [each for each in order.shipments if each.ordinal != changed.ordinal]
-    return replace(order, shipments=tuple(sorted((*others, changed), key=_ordinal)))
-
-
-def _ordinal(shipment: Shipment) -> int:
-    return shipment.ordinal
+    return replace(order, shipments=tuple(sorted((*others, changed), key=BY_ORDINAL)))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import CommandItem
-from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
+from services.orders.domain.model.ids import Uuid, digest_of, order_id_of, uuid_text
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.reasons import NotYet, Reason, Unchanged
 from services.orders.domain.model.references import Reference, ReferenceKind, reference_key
@@ -72,7 +72,7 @@ def accept(order: Order, item: CommandItem) -> Order:
     """The order with the item remembered, and with the newest version and time."""
     return replace(
         order,
-        applied=(*order.applied, item.item_digest)[-REMEMBERED:],
+        applied=(*order.applied, digest_of(item.item_id))[-REMEMBERED:],
         source_version=newest(order.source_version, item.source_version),
         updated_at=newest_time(order.updated_at, item.updated_at),
     )

@@ -75,9 +75,11 @@ def upsert(recorder: Recorder, command: UpsertOrder) -> Uuid:
         order = _new_order(recorder, command.shop, said)
     else:
         order = _merged(held, said) if said is not None else held
-    order = attach_all(recorder, order, command.trackings)
+    if command.trackings:
+        order = attach_all(recorder, order, command.trackings)
     analytics = command.order_analytics or (said.order_analytics if said is not None else None)
-    order = merge_analytics(order, command, analytics)
+    if analytics is not None:
+        order = merge_analytics(order, command, analytics)
     order = recount(order)
     if command.trackings or (said is not None and said.products is not None):
         check_contents(order, "/trackings" if command.trackings else "/order/products")

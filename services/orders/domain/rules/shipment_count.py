@@ -6,7 +6,13 @@ An order has max(asked, handed over) shipments; those without a tracking number 
 from __future__ import annotations
 
 from services.orders.domain.model.ids import shipment_id_of
-from services.orders.domain.model.order import SHIPMENTS_MAX, Order, OrderStatus, Shipment, _ordinal
+from services.orders.domain.model.order import (
+    BY_ORDINAL,
+    SHIPMENTS_MAX,
+    Order,
+    OrderStatus,
+    Shipment,
+)
 from services.orders.domain.model.reasons import Reason, Refused
 from services.orders.domain.value import replace
 
@@ -61,7 +67,7 @@ def _filled(order: Order, expected: int, *, archived: bool) -> tuple[Shipment, .
         free = [ordinal for ordinal in range(1, expected + 1) if ordinal not in taken]
         missing = free[: expected - len(kept)]
         kept += [draft(order, ordinal, archived=archived) for ordinal in missing]
-        kept.sort(key=_ordinal)
+        kept.sort(key=BY_ORDINAL)
     return tuple(kept)
 
 
