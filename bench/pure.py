@@ -85,7 +85,8 @@ class _Path:
         counter.begin()
         counts = counts_by_partition(batch.report, by_partition(chunk), "")
         states = self._assignment.states
-        states.keep_levels(states.check_breakers(counts))
+        for partition, level in states.check_breakers(counts).items():
+            states[partition].breaker.keep(level)
         counter.end("fuse")
         asyncio.run(self._publish(counter))
 
@@ -137,7 +138,8 @@ def _burnt_in(settings: Settings, metrics: Metrics) -> Assignment:
     assignment.states.assign(partitions)
     one = {partition: ItemCounts(1, 0, {}) for partition in partitions}
     for _ in range(settings.fuse_window_items):
-        assignment.states.keep_levels(assignment.states.check_breakers(one))
+        for partition, level in assignment.states.check_breakers(one).items():
+            assignment.states[partition].breaker.keep(level)
     return assignment
 
 

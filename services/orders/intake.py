@@ -58,7 +58,7 @@ def _check_senders(entries: Iterable[Entry], senders: AllowedSources) -> Iterabl
     Senders are checked before anything is locked, so that a refused command touches nothing. An
     item that was accepted once is not checked again.
     """
-    return [_check_sender(entry, senders) for entry in entries] if senders else entries
+    return [_check_sender(entry, senders) for entry in entries] if senders.by_shop else entries
 
 
 def _check_sender(entry: Entry, senders: AllowedSources) -> Entry:

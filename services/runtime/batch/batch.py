@@ -48,11 +48,6 @@ class ItemCounts:
     malformed: dict[str, int] = field(default_factory=dict)
     """Malformed items by `ce_source`; empty text where the record names none."""
 
-    @property
-    def items(self) -> int:
-        """All items but those parked behind another one."""
-        return self.decided + self.parked
-
 
 @dataclass(slots=True)
 class BatchReport:

@@ -220,10 +220,9 @@ class BatchConsumer:
         if batch.is_trial:
             return elsewhere
         self._metrics.batch_stage_seconds.labels(self._service, "commit").observe(committed_seconds)
-        self._positions.advance({p: r[-1].offset + 1 for p, r in fenced.items()})
-        self.assignment.states.keep_levels(levels)
+        self.assignment.states.record_commit({p: r[-1] for p, r in fenced.items()}, levels)
         if fenced:
-            self._after_commit(fenced, time.perf_counter() - started)
+            self._observe(fenced, time.perf_counter() - started)
         return elsewhere
 
     async def _apply_fenced(
@@ -257,12 +256,6 @@ class BatchConsumer:
     def _original(self, record: ConsumedRecord) -> Original:
         return original_of(record, record.topic.removeprefix(self._topic_prefix))
 
-    def _after_commit(
-        self, fenced: dict[TopicPartition, list[ConsumedRecord]], seconds: float
-    ) -> None:
+    def _observe(self, fenced: dict[TopicPartition, list[ConsumedRecord]], seconds: float) -> None:
         self._metrics.batch_stage_seconds.labels(self._service, "whole").observe(seconds)
         self._metrics.batch_records.labels(self._service).observe(sum(map(len, fenced.values())))
-        for partition, records in fenced.items():
-            last = records[-1]
-            if state := self.assignment.states.get(partition):
-                state.gauges.applied(last.offset + 1, last.timestamp)

@@ -92,7 +92,8 @@ class CircuitBreakerLevel:
         """The level with one more batch; the oldest batches leave a window that is full without
         them.
         """
-        if not counts.items:
+        added = counts.decided + counts.parked
+        if not added:
             return self
         counted, allowed = counts, min(self.allowed, counts.parked)
         if allowed:
@@ -100,10 +101,13 @@ class CircuitBreakerLevel:
                 counts.decided + allowed, counts.parked - allowed, counts.malformed
             )
         kept = (*self.batches, counted)
-        items = self.items + counted.items
+        items = self.items + added
         leaving = 0
-        while items - kept[leaving].items >= limits.window_items:
-            items -= kept[leaving].items
+        while True:
+            oldest = kept[leaving].decided + kept[leaving].parked
+            if items - oldest < limits.window_items:
+                break
+            items -= oldest
             leaving += 1
         left = kept[:leaving]
         return CircuitBreakerLevel(

@@ -199,11 +199,17 @@ class AssignedPartitions(dict[TopicPartition, PartitionState]):
         states = {p: self.get(p) or self._make(p) for p in counts}
         return {p: states[p].breaker.level_after(each) for p, each in counts.items()}
 
-    def keep_levels(self, levels: Levels) -> None:
-        """Keep the levels of a batch that has committed."""
-        for partition, level in levels.items():
+    def record_commit(self, last: Mapping[TopicPartition, ConsumedRecord], levels: Levels) -> None:
+        """Record a committed batch: the last record of each partition, and the levels after it.
+
+        Partitions that were lost meanwhile are left out.
+        """
+        for partition, record in last.items():
             if state := self.get(partition):
-                state.breaker.keep(level)
+                state.advance(record.offset + 1)
+                if level := levels.get(partition):
+                    state.breaker.keep(level)
+                state.gauges.applied(record.offset + 1, record.timestamp)
 
     def _make(self, partition: TopicPartition) -> PartitionState:
         gauges = PartitionGauges(self._service, partition, self._metrics)

@@ -92,12 +92,6 @@ class Positions:
             return False
         return first_offset in (state.next_offset, state.offset_after_gap)
 
-    def advance(self, moved: Mapping[TopicPartition, int]) -> None:
-        """A batch is committed: the next offset of each of its partitions that we still have."""
-        for partition, next_offset in moved.items():
-            if state := self._states.get(partition):
-                state.advance(next_offset)
-
     async def seek_to_stored(
         self,
         connection: Connection,

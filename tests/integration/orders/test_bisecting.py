@@ -83,7 +83,7 @@ async def handle(pool, orders, database_url):
             )
         consumer.assignment.states.assign(offsets)
         for partition in offsets:
-            consumer.assignment.positions.advance({partition: 0})
+            consumer.assignment.states[partition].advance(0)
             await owner.execute(
                 "INSERT INTO orders.position (consumer_group, topic, partition, next_offset)"
                 " VALUES ('a-group', $1, 0, 0)",

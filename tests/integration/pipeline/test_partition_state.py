@@ -1,5 +1,7 @@
 """What is kept and what is dropped of a partition's state, by each event (decision 0111)."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from services.runtime.batch.batch import ItemCounts
@@ -208,7 +210,7 @@ def test_partition_that_was_lost_meanwhile_is_not_stopped_nor_held(stage, log, p
     stage.run(process.assign([elsewhere]))
 
     stage.run(stop(process, here))
-    process.assignment.positions.advance({here: 9})
+    process.assignment.states.record_commit({here: SimpleNamespace(offset=8, timestamp=0)}, {})
 
     assert list(process.assignment.states) == [elsewhere]
     assert process.assignment.stops.reasons == {}

@@ -8,7 +8,7 @@ from services.orders.domain.events.scan_events import emit_scan, emit_scans
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.parcel import Owner, Parcel, owner_of, scans_of
-from services.orders.domain.model.references import ReferenceKind, new_references, reference_key
+from services.orders.domain.model.references import ReferenceKind, new_references, order_key
 from services.orders.domain.tracking.extend import extend
 from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Scan
@@ -22,7 +22,7 @@ def conclude(recorder: Recorder, before: Order | None, after: Order) -> Uuid:
     for order in former:
         emit_changes(recorder, recorder.world.orders.get(order.order_id), order)
     for reference in new_references(before, after):
-        recorder.appeared.append(reference_key(reference))
+        recorder.appeared.append(order_key(reference.shop, reference.kind, reference.value))
         if reference.kind is not ReferenceKind.UUID:
             recorder.references.append((reference, after.order_id))
     for number in tuple(recorder.parcels):

@@ -186,7 +186,8 @@ class Recorder:
     def _begin_counting(self, order: Order) -> None:
         if order.order_id in self._counts:
             return
-        since = raised(order, self.world.published.get(order.order_id))
+        published = self.world.published.get(order.order_id)
+        since = raised(order, published) if published else order
         self._versions[order.order_id] = since.version
         self._counts[order.order_id] = {
             Topic.ORDERS: since.order_sequence,
