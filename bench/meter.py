@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, cast
 
-import asyncpg
 from asyncpg import Connection
 from prometheus_client import Histogram
 
@@ -17,6 +16,7 @@ from bench.usage import Usage
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.delivery import AtLeastOnce
 from services.runtime.outbox.record_sender import Producer
+from services.runtime.outbox.rows import OutboxRow
 
 OURS = "ours"
 # Beside the batch itself: hearing and cutting the poll, the fence, and what follows the commit.
@@ -121,12 +121,12 @@ class MarkingPublishing(AtLeastOnce):
         super().__init__(producer, connection, topic)
         self._meter = meter
 
-    async def _send(self, rows: Sequence[asyncpg.Record], *, one_by_one: bool) -> None:
+    async def _send(self, rows: Sequence[OutboxRow], *, one_by_one: bool) -> None:
         self._meter.end("relay read")
         await super()._send(rows, one_by_one=one_by_one)
         self._meter.end("relay send")
 
-    async def _delete(self, rows: Sequence[asyncpg.Record]) -> None:
+    async def _delete(self, rows: Sequence[OutboxRow]) -> None:
         await super()._delete(rows)
         self._meter.end("relay delete")
 

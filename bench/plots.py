@@ -10,6 +10,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure as Picture
 
 from bench.latency import Latency
 from bench.results import Figure, Race, Results
@@ -66,7 +67,7 @@ def _draw_latencies(latencies: list[tuple[float | None, Latency]], folder: Path)
     return _save(fig, folder / "latency.svg")
 
 
-def _save(fig: plt.Figure, path: Path) -> Path:
+def _save(fig: Picture, path: Path) -> Path:
     fig.savefig(path)
     plt.close(fig)
     return path

@@ -70,7 +70,7 @@ class Probe:
         except asyncpg.UndefinedTableError:  # It has yet to make its tables.
             return {"applied": 0, "has_rows": True}
         assert row is not None
-        return row
+        return dict(row)
 
     async def _end_of(self, topics: Sequence[str]) -> int:
         assert self._consumer

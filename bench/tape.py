@@ -10,7 +10,6 @@ import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import asyncpg
@@ -84,13 +83,13 @@ async def table_of(connection: asyncpg.Connection, names: Sequence[str]) -> str:
     raise LookupError(f"the schema of orders has none of {', '.join(names)}")
 
 
-def document_of(row: Mapping[str, Any]) -> bytes:
+def document_of(row: asyncpg.Record) -> bytes:
     """A stored document, whether its column is jsonb (text here) or bytea."""
     document = row["document"]
     return document.encode() if isinstance(document, str) else bytes(document)
 
 
-def owners_of(row: Mapping[str, Any]) -> list[str]:
+def owners_of(row: asyncpg.Record) -> list[str]:
     """The ids of the orders that a parcel belongs to, once each."""
     if "owners" in row.keys():  # noqa: SIM118 -- a Record without keys() asks for its values
         return list(dict.fromkeys(map(str, row["owners"])))

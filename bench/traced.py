@@ -112,10 +112,10 @@ def _stamp(stamps: _Stamps) -> None:
         await send(publishing, rows, one_by_one=one_by_one)
         stamps.sent(rows)
 
-    BatchConsumer.handle = handle_stamped  # type: ignore[method-assign]
-    Relay.wake = wake_stamped  # type: ignore[method-assign]
-    ShardPublisher._read = read_stamped  # type: ignore[method-assign]
-    AtLeastOnce._send = send_stamped  # type: ignore[method-assign]
+    BatchConsumer.handle = handle_stamped  # type: ignore[method-assign, assignment]
+    Relay.wake = wake_stamped  # type: ignore[method-assign, assignment]
+    ShardPublisher._read = read_stamped  # type: ignore[method-assign, assignment]
+    AtLeastOnce._send = send_stamped  # type: ignore[method-assign, assignment]
     for name in ("connect", "create_pool"):
         made = functools.partial(getattr(asyncpg, name), connection_class=_connection(stamps))
         setattr(asyncpg, name, made)

@@ -20,7 +20,8 @@ from services.runtime.batch.items import Kind
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.parking import operations
-from services.runtime.parking.operations import Result, Selection
+from services.runtime.parking.operations import Result
+from services.runtime.parking.selection import Selection
 from services.runtime.postgres.connections import connect
 
 ACTED_ON = 0.6

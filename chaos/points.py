@@ -82,15 +82,15 @@ def _places_order(arguments: Sequence[Any]) -> bool:
 
 
 def _reaper(orders: Path, point: str) -> Callable[..., None]:
-    def look(*arguments: Any, **_: Any) -> None:
+    def look(*arguments: Any, **_options: Any) -> None:
         try:
             act, _, wanted = orders.read_text(encoding="utf-8").partition(" ")
         except FileNotFoundError:
             return
         if wanted == point and (point not in _PLACING or _places_order(arguments)):
             orders.unlink()
-            told = {"event": "struck_at", "point": point, "signal": act}
-            sys.stderr.write(f"{json.dumps(told)}\n")
+            entry = {"event": "struck_at", "point": point, "signal": act}
+            sys.stderr.write(f"{json.dumps(entry)}\n")
             sys.stderr.flush()
             os.kill(os.getpid(), signal.Signals[act])
 

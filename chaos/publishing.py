@@ -53,12 +53,13 @@ class Publisher:
 
     async def _send(self, message: Message) -> asyncio.Future[Any]:
         assert self._producer
-        return await self._producer.send(
+        acknowledged: asyncio.Future[Any] = await self._producer.send(
             self.prefix + message.topic,
             message.value,
             message.key,
             headers=list(message.headers),
         )
+        return acknowledged
 
 
 def _named(message: Message, claims: Mapping[str, str]) -> Message | None:

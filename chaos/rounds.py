@@ -144,7 +144,7 @@ class Campaign:
             return
         for text in stuck:
             self.findings.add(LOST, "stuck", text)
-        kept = self.findings
+        kept, draft = self.findings, Findings()
         for attempt in (1, 2):
             self.ledger.findings = Findings()
             try:

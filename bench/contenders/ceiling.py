@@ -113,12 +113,13 @@ class Player:
             await connection.execute(DELETE, [row["id"] for row in rows])
 
     async def _send(self, row: asyncpg.Record, number: int) -> asyncio.Future[Any]:
-        return await self._producer.send(
+        acknowledged: asyncio.Future[Any] = await self._producer.send(
             self._prefix + row["topics"][number],
             row["values"][number],
             row["keys"][number],
             headers=_unpack(row["headers"][number]),
         )
+        return acknowledged
 
 
 def _numbers(row: asyncpg.Record) -> range:
@@ -126,7 +127,8 @@ def _numbers(row: asyncpg.Record) -> range:
 
 
 def _id_of(record: ConsumerRecord) -> bytes:
-    return next(value for name, value in record.headers if name == "ce_id")
+    found: bytes = next(value for name, value in record.headers if name == "ce_id")
+    return found
 
 
 async def _write_state(connection: asyncpg.Connection, consequences: Sequence[Consequence]) -> None:

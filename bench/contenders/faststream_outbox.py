@@ -99,7 +99,7 @@ def add_handler(
         ack_policy=AckPolicy.NACK_ON_ERROR,
     )
     async def on_upsert(command: OrderUpsert, message: KafkaMessage) -> None:
-        raw = message.raw_message
+        raw: Any = message.raw_message
         delivery = Delivery(raw.key, read_headers(raw.headers), raw.partition, raw.offset)
         async with sessions() as session, session.begin():
             row = await session.get(OrderRow, id_of(command), with_for_update=True)

@@ -12,10 +12,11 @@ import asyncio
 import json
 import logging
 import os
-from typing import Annotated
+from typing import Annotated, Any, TypeAlias
 
 import asyncpg
 import uvloop
+from asyncpg.pool import PoolConnectionProxy
 from faststream import AckPolicy, Context, FastStream
 from faststream.kafka import KafkaBroker, Topic
 from faststream.kafka.annotations import KafkaMessage
@@ -51,6 +52,8 @@ DELETE = "DELETE FROM outbox WHERE id = ANY ($1::bigint[])"
 
 Pool = Annotated[asyncpg.Pool, Context("pool")]
 
+Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
+
 
 def make_broker(servers: str, prefix: str) -> KafkaBroker:
     """The consumer of commands, and the producer."""
@@ -63,7 +66,7 @@ def make_broker(servers: str, prefix: str) -> KafkaBroker:
         ack_policy=AckPolicy.NACK_ON_ERROR,
     )
     async def on_upsert(command: OrderUpsert, message: KafkaMessage, pool: Pool) -> None:
-        raw = message.raw_message
+        raw: Any = message.raw_message
         delivery = Delivery(raw.key, read_headers(raw.headers), raw.partition, raw.offset)
         async with pool.acquire() as connection, connection.transaction():
             before = await lock_order(connection, command)
@@ -73,7 +76,7 @@ def make_broker(servers: str, prefix: str) -> KafkaBroker:
     return broker
 
 
-async def lock_order(connection: asyncpg.Connection, command: OrderUpsert) -> Stored | None:
+async def lock_order(connection: Connection, command: OrderUpsert) -> Stored | None:
     """The order of a command, locked until the transaction ends."""
     row = await connection.fetchrow(LOCK, id_of(command))
     if row is None:
@@ -82,7 +85,7 @@ async def lock_order(connection: asyncpg.Connection, command: OrderUpsert) -> St
     return Stored(order, row["version"], row["source_version"])
 
 
-async def save(connection: asyncpg.Connection, decision: Decision, *, is_new: bool) -> None:
+async def save(connection: Connection, decision: Decision, *, is_new: bool) -> None:
     """Write the order, and beside it what is to be published."""
     if (stored := decision.stored) is not None:
         order, document = stored.order, stored.order.model_dump_json()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from schemas import identity
@@ -118,7 +119,7 @@ def _changed(command: OrderUpsert, before: Stored | None) -> Stored:
     return Stored(Order.model_validate(order), version, source_version)
 
 
-def _blank(command: OrderUpsert) -> dict[str, object]:
+def _blank(command: OrderUpsert) -> dict[str, Any]:
     return {
         "uuid": id_of(command),
         "shop_slug": command.shop_slug,

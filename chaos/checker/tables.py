@@ -134,5 +134,5 @@ def document(row: Mapping[str, Any]) -> Any:
     return orjson.loads(row["document"])
 
 
-def _place(row: Mapping[str, Any]) -> Place:
+def _place(row: asyncpg.Record) -> Place:
     return row["topic"], row["partition"], row["offset"], row["index"]

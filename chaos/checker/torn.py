@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from chaos.checker import tables as sources
 from chaos.checker.findings import TORN
@@ -95,7 +95,7 @@ async def _facts(
 
 
 def _unequal(
-    ledger: Ledger, subject: str, table: str, pairs: dict[str, tuple[object, object]]
+    ledger: Ledger, subject: str, table: str, pairs: Mapping[str, tuple[object, object]]
 ) -> None:
     for name, (stored, told) in pairs.items():
         if stored != told:

@@ -1,11 +1,11 @@
-"""The path of a command is traced on real servers, within the budget of trace.json."""
+"""The path of a command is traced on real servers, within the budget of bench/trace/budget.json."""
 
 import json
 import os
 import subprocess
 import sys
 
-from bench.trace import load_budget
+from bench.trace.figures import load_budget
 
 
 def figures_of(last_line):
