@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.traffic import Letter
-from bench.traffic.letters import COMMANDS, TRACKING
+from bench.traffic.messages import COMMANDS, TRACKING
 from demo.installation import Installation
 from demo.journal import Entry, read_all
 from schemas.topics import CATALOGUE

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.assignment import Group
 from bench.contenders import Contender
 from bench.loading import load
-from bench.placing import Group
-from bench.probe import Probe, Progress
+from bench.progress import Probe, Progress
 from bench.running import Ground, interpreter_of, running
 from bench.traffic import Letter, Mix
 from bench.usage import MEBIBYTE, Usage, resident_bytes

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from bench.counting import Counter
 from bench.pure import _Path
-from bench.traffic.letters import Letter
+from bench.traffic.messages import Letter
 from demo.olist import read_script
 from demo.script import Message
 from services.runtime.outbox import packing

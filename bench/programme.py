@@ -8,8 +8,8 @@ from functools import partial
 
 from bench import differences
 from bench.contenders import CEILINGS, FASTSTREAM_OUTBOX, OURS, TEXTBOOK, Contender
+from bench.lap_size import Pace, paced, paced_by_ours, rates_of
 from bench.latency import WARM_SECONDS, measure
-from bench.pace import Pace, paced, paced_by_ours, rates_of
 from bench.parts import measure_parts
 from bench.race import Entrant, Track, Traffic
 from bench.results import HEADLINE_LOAD, HEADLINE_MIX, Race, Results

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench import lap, stores, tape
+from bench import lap, recorded_effects, stores
 from bench.contenders import OURS, Contender
 from bench.lap import Lap
-from bench.probe import EVENTS, OUTCOMES
+from bench.progress import EVENTS, OUTCOMES
 from bench.running import Ground
 from bench.traffic import Mix, mix
 from demo.installation import Installation
@@ -153,5 +153,6 @@ class Track:
         ]
         entries = [entry for topic in topics for entry in told[topic]]
         path = self.folder / f"{installation.name}.tape"
-        tape.save(await tape.record(installation.database_url, sent, entries), path)
+        effects = await recorded_effects.record(installation.database_url, sent, entries)
+        recorded_effects.save(effects, path)
         return path

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from bench.tape import ORDERS, PARCELS, owners_of, table_of
+from bench.recorded_effects import ORDERS, PARCELS, owners_of, table_of
 from schemas.identity import order_id
 
 SAMPLE = 4_000

@@ -36,7 +36,7 @@ class Nursery:
     def __enter__(self) -> Self:
         self._stderr = self._log.open("a")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "chaos.nursery"],
+            [sys.executable, "-m", "chaos.prefork"],
             cwd=PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

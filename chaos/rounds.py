@@ -19,10 +19,10 @@ from chaos.checker.findings import LOST, Findings
 from chaos.checker.ledger import Ledger
 from chaos.checker.reader import Reader
 from chaos.checker.tables import Place, Tables
+from chaos.injection import Striker
 from chaos.operators import Operators
 from chaos.publishing import Publisher
 from chaos.stage import Stage
-from chaos.strikes import Striker
 from chaos.traffic import DIARY_SHOP, Traffic
 from demo.groups import READS
 from services.runtime.batch.items import Kind

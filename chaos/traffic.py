@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chaos.poison import MARK
-from demo.letters import command
+from demo.messages import command
 from demo.script import CLAIMS, Message, Script, interleave
 from demo.synthetic import OPENS_AT, synthetic_script
 

@@ -17,8 +17,8 @@ from rich.table import Table
 from demo.expectation import Totals
 from demo.installation import Installation, installation_of
 from demo.olist import DataError, read_script
-from demo.performance import Finding, perform, totals_in
 from demo.replicas import NotReady
+from demo.run import Finding, perform, totals_in
 from demo.screen import Screen
 from demo.script import Script
 from demo.synthetic import synthetic_script

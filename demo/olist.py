@@ -18,7 +18,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from demo.expectation import Expectation, OrderAnswer, ParcelAnswer
-from demo.letters import Body, command, tracking
+from demo.messages import Body, command, tracking
 from demo.script import Message, Script, in_time
 
 SHOP = "olist"

@@ -12,9 +12,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from demo.expectation import ClaimAnswer, OrderAnswer, ParcelAnswer
-from demo.letters import Body, claim, command, tracking
+from demo.messages import Body, claim, command, tracking
 from demo.parcels import DELIVERED, PHASES, Parcel
-from demo.places import CARRIER_NUMBERS, CATALOGUE, Place
+from demo.sample_data import CARRIER_NUMBERS, CATALOGUE, Place
 from demo.script import CLAIM_ID, Message
 from schemas.identity import order_id
 

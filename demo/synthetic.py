@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from demo.complaints import COMPLAINTS
+from demo.claims import COMPLAINTS
 from demo.expectation import Expectation
-from demo.letters import command, tracking
-from demo.places import PLACES
-from demo.refusals import MISTAKES, Mistakes, for_nobody, unreadable
+from demo.invalid_orders import MISTAKES, Mistakes, for_nobody, unreadable
+from demo.messages import command, tracking
+from demo.sample_data import PLACES
 from demo.script import TRACKING, Message, Script, for_ever, in_time
 from demo.stories import HOME, LIVES, Life
 from demo.story import Story

@@ -18,7 +18,7 @@ import asyncpg
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
-from bench.tape import Consequence, Tape, load
+from bench.recorded_effects import Consequence, Tape, load
 
 TOPICS = ("orders.commands", "carrier.tracking")
 BATCH_RECORDS = 1_000

@@ -24,7 +24,7 @@ from aiokafka.partitioner import murmur2
 
 from bench.contenders import ceiling
 from bench.contenders.ceiling import _id_of, _pack, _unpack, _write_state
-from bench.tape import Consequence, Record, load
+from bench.recorded_effects import Consequence, Record, load
 
 PACKED = """
 CREATE TABLE IF NOT EXISTS packed (

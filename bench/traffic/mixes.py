@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from bench.traffic.letters import Letter, Mix
+from bench.traffic.messages import Letter, Mix
 from bench.traffic.orders import JOURNEY, Order, Parcel, Shop
 
 BULK_ITEMS = 1_000

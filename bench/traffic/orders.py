@@ -7,9 +7,9 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bench.traffic.letters import Json, Letter, command, encode, report
+from bench.traffic.messages import Json, Letter, command, encode, report
 from bench.traffic.placements import address, placement
-from demo.places import PLACES
+from demo.sample_data import PLACES
 
 OPENS_AT = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 OPEN_SECONDS = 12 * 3600

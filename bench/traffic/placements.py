@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterator
 from datetime import datetime
 
-from bench.traffic.letters import Json, encode
-from demo.places import CATALOGUE, PLACES, Place
+from bench.traffic.messages import Json, encode
+from demo.sample_data import CATALOGUE, PLACES, Place
 
 PEOPLE = ("Ada Beispiel", "Grace Muster", "Jürgen Groß", "Zoë Lefèvre", "João Araújo")
 # Orders below say the least that shops say.

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from chaos.checker.findings import DUPLICATED, LOST, REORDERED
 from chaos.checker.ledger import Ledger
 from demo.audit import Audit
+from demo.comparison import differences
 from demo.facts import plain_number
 from demo.script import Script
-from demo.verdict import differences
 from schemas.identity import order_id
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import pytest
 import pytest_asyncio
 
-from demo.letters import claim, command, tracking
+from demo.messages import claim, command, tracking
 from demo.player import Pending
 from demo.script import Message
 from deploy.stack import Addresses

@@ -9,12 +9,12 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from demo.audit import EVENTS, judge
-from demo.letters import command
-from demo.performance import differing_totals, report
+from demo.comparison import differences
+from demo.messages import command
 from demo.replicas import start_all, stop_all
+from demo.run import differing_totals, report
 from demo.script import Message, Script
 from demo.synthetic import synthetic_script
-from demo.verdict import differences
 from deploy.stack import Addresses
 from tests.e2e.aftermath import (
     WHY,

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from demo.facts import plain_number
-from demo.letters import claim, command, tracking
+from demo.messages import claim, command, tracking
 from demo.script import Message
 from deploy.stack import Addresses
 from tests.processes import NOON, System, running

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from chaos.proxy import LOOPBACK, Proxy, proxied
 from chaos.stage import PROXIED, QUICK
 from demo.expectation import Expectation
-from demo.places import PLACES
 from demo.replicas import SERVICES, Replica
+from demo.sample_data import PLACES
 from demo.script import Script
 from demo.stories import plain
 from demo.story import Story

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from demo.letters import command
+from demo.messages import command
 from demo.player import Pending
 from demo.replicas import Replica
 from demo.script import Message

@@ -16,8 +16,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from chaos.injection import CUT
 from chaos.proxy import LOOPBACK
-from chaos.strikes import CUT
 from demo.replicas import SERVICES, Replica
 from deploy.stack import Addresses
 from tests.faults.outages import ENVIRONMENT, NOBODY_LISTENS, Scene, Servers, served

@@ -9,7 +9,7 @@ import pytest
 
 from bench.contenders import FASTSTREAM_OUTBOX, TEXTBOOK
 from bench.loading import load
-from bench.probe import OUTCOMES
+from bench.progress import OUTCOMES
 from bench.race import Track
 from bench.running import running
 from bench.traffic.orders import Shop

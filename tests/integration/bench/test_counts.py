@@ -7,7 +7,7 @@ import pytest
 
 from bench import lap
 from bench.contenders import CEILING, CEILINGS, OURS, TEXTBOOK
-from bench.probe import EVENTS, OUTCOMES
+from bench.progress import EVENTS, OUTCOMES
 from bench.race import Entrant, Track, Traffic
 from bench.traffic import mix
 from demo.journal import read_all

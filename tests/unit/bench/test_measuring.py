@@ -4,13 +4,13 @@ import json
 
 import pytest
 
+from bench.assignment import is_stable
 from bench.contenders.ceiling_strengthened import pack, unpack
 from bench.differences import differences, records_of
-from bench.pace import JOIN_SECONDS, MARGIN, MOST_BYTES, Pace, items
-from bench.placing import is_stable
+from bench.lap_size import JOIN_SECONDS, MARGIN, MOST_BYTES, Pace, items
 from bench.race import Traffic
+from bench.recorded_effects import Consequence, document_of, owners_of
 from bench.stores import Sampled
-from bench.tape import Consequence, document_of, owners_of
 from demo.journal import Entry
 
 PACE = Pace(seconds=10.0, trial_items=100, most_items=200_000)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.letters import command
+from demo.messages import command
 from demo.olist import DataError, read_script
 from demo.player import steps
 from demo.script import Message

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.letters import command
+from demo.messages import command
 from demo.replicas import Replica
 from demo.script import Message
 from deploy.stack import Addresses

@@ -1,7 +1,7 @@
 """Where replicas are born: one process imports the services once and forks a replica in a moment.
 
 Starting Python and importing takes more than a second of work each time; a campaign starts hundreds
-of replicas. Run as `python -m chaos.nursery`; reads one order a line (JSON) from
+of replicas. Run as `python -m chaos.prefork`; reads one order a line (JSON) from
 standard input, answers with the pid. A replica dies with its nursery.
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from demo.expectation import RefusalAnswer
-from demo.letters import Body, claim, command, tracking
+from demo.messages import Body, claim, command, tracking
 from demo.script import COMMANDS, Message, for_ever
 from demo.stories import HOME, JOURNEY
 from demo.story import Story

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from demo.audit import Audit, audit
+from demo.comparison import differences
 from demo.expectation import Totals
 from demo.groups import READS, Groups
 from demo.installation import Installation
@@ -23,7 +24,6 @@ from demo.player import Player
 from demo.replicas import Replica, replicas, start_all, stop_all
 from demo.screen import Screen
 from demo.script import Script
-from demo.verdict import differences
 from demo.watcher import Unanswered, Watcher
 from services.analytics.report import Dimension, Figures, Selection, read_report
 from services.runtime.clock import set_clock
