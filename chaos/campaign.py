@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from chaos import plan, points
+from chaos import plan, planted, points
 from chaos.checker.findings import Findings
 from chaos.checker.ledger import Ledger
 from chaos.checker.reader import Reader
@@ -71,6 +71,8 @@ class Result:
     seconds: float
     last_words: Mapping[str, list[str]]
     """The ends of the replicas' logs."""
+    never_called: Sequence[str] = ()
+    """Patched functions of planted bugs that no replica called: what is found is not theirs."""
 
     @property
     def findings(self) -> Findings:
@@ -119,7 +121,10 @@ async def play(ground: Ground, folder: Path, wanted: Wanted, tell: Callable[[str
         tell(f"everything runs after {time.monotonic() - began:.0f} s; logs: {folder}")
         campaign = await _campaign(stage, wanted, tell)
         last_words = {name: ward.last_words() for name, ward in stage.wards.items()}
-    return Result(wanted, campaign, time.monotonic() - began, last_words)
+        never_called = planted.never_called(ward.log for ward in stage.wards.values())
+    for place in never_called:
+        tell(f"planted, but never called by a replica: {place}")
+    return Result(wanted, campaign, time.monotonic() - began, last_words, never_called)
 
 
 async def _campaign(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -> Campaign:
@@ -150,8 +155,13 @@ def _line(round_: Round) -> str:
     faults = "; ".join(fault.partition(" ")[2] for fault in round_.faults) or "no faults"
     return (
         f"round {round_.number:3} {round_.seconds:5.1f} s {round_.messages:4} messages "
-        f"{round_.kills} kills {_told(round_.counts)} | {faults}"
+        f"{round_.kills} kills {_told(round_.counts)} | {faults}{_not_reached(round_.missed)}"
     )
+
+
+def _not_reached(missed: Mapping[str, int]) -> str:
+    points_ = ", ".join(f"{point} ({count})" for point, count in missed.items())
+    return f" | not reached: {points_}" if points_ else ""
 
 
 def _told(counts: dict[str, int]) -> str:
@@ -174,6 +184,7 @@ def _write(result: Result) -> None:
         "records_read": campaign.ledger.records,
         "counts": result.findings.counts,
         "faults": dict(campaign.points.most_common()),
+        "never_called": list(result.never_called),
         "operators": dict(campaign.operators.acts),
         "played": [as_json(round_) for round_ in campaign.played],
         "findings": [str(finding) for finding in result.findings.all[:FINDINGS_KEPT]],

@@ -5,10 +5,14 @@ A bug alone may show nothing: each comes with the faults that bring it out, in e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from chaos import plan, points
+from chaos import patching, plan, points
 from chaos.plan import Fault
 from chaos.planted import deciding, publishing, reading
 
@@ -32,8 +36,30 @@ class Plant:
 
 
 def plant(name: str) -> None:
-    """Plant a bug in this process."""
-    PLANTS[name].sow()
+    """Plant a bug in this process; its patches and their first calls go to standard error."""
+    with patching.reporting(_write_event):
+        PLANTS[name].sow()
+
+
+def never_called(logs: Iterable[Path]) -> list[str]:
+    """Patched functions of planted bugs that no replica ever called, by the replicas' logs."""
+    places: dict[str, set[str]] = {patching.PATCHED: set(), patching.CALLED: set()}
+    for log in logs:
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+            if found := _EVENT.fullmatch(line):
+                places[found["event"]].add(found["place"])
+    return sorted(places[patching.PATCHED] - places[patching.CALLED])
+
+
+def _write_event(event: str, place: str) -> None:
+    sys.stderr.write(f"{json.dumps({'event': event, 'place': place})}\n")
+    sys.stderr.flush()
+
+
+_EVENT = re.compile(
+    rf'\{{"event": "(?P<event>{patching.PATCHED}|{patching.CALLED})", '
+    r'"place": "(?P<place>[^"]+)"\}'
+)
 
 
 def _deaths(point: str) -> tuple[Fault, ...]:
