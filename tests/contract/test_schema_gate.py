@@ -248,7 +248,7 @@ BREAKING = {
 
 
 @pytest.mark.parametrize("case", BREAKING)
-def test_a_breaking_change_is_told_with_place_rule_victims_and_way_out(case, release, changed):
+def test_breaking_change_is_reported_with_place_rule_victims_and_way_out(case, release, changed):
     change, message, at, rule, words, victims = BREAKING[case]
     change(changed)
 
@@ -263,7 +263,7 @@ def test_a_breaking_change_is_told_with_place_rule_victims_and_way_out(case, rel
     assert f"{message} {at or '(whole)'}: {rule}: " in text
 
 
-def test_the_released_contract_does_not_break_itself(release, changed):
+def test_released_contract_does_not_break_itself(release, changed):
     assert judge(release, changed, contract.models()) == []
 
 
@@ -317,7 +317,7 @@ def _renamed_definition(schema):
 
 
 @pytest.mark.parametrize("case", COMPATIBLE)
-def test_a_compatible_change_passes(case, release, changed):
+def test_compatible_change_passes(case, release, changed):
     COMPATIBLE[case](changed)
 
     assert changed != release.contract
@@ -384,7 +384,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("case", MODELS)
-def test_what_no_schema_shows_is_caught_by_released_messages(case, release, changed):
+def test_released_messages_catch_changes_that_no_schema_shows(case, release, changed):
     type_, model, rule, words = MODELS[case]
 
     found = judge(release, changed, {type_: model})
@@ -394,7 +394,7 @@ def test_what_no_schema_shows_is_caught_by_released_messages(case, release, chan
     assert all(READ in b.victims for b in found)
 
 
-def test_events_that_are_kept_stay_readable_by_those_who_update(release, changed):
+def test_released_events_stay_readable_for_readers_who_update(release, changed):
     old = replace(release, contract=replace(release.contract, examples=tuple(_older(release))))
 
     found = judge(old, changed, {"order.placed": StrictEvent})
@@ -412,14 +412,14 @@ def _older(release):
             yield replace(example, value=value)
 
 
-def test_todays_contract_breaks_no_release():
+def test_current_contract_breaks_no_release():
     held, found = breaks()
 
     assert held >= 1
     assert list(told(found)) == []
 
 
-def test_a_release_is_never_changed():
+def test_release_is_never_changed():
     numbers = sorted(int(path.name) for path in releases.FOLDER.iterdir())
     found = {n: releases._digest(releases.FOLDER / str(n) / releases.MANIFEST) for n in numbers}
 
@@ -434,7 +434,7 @@ def test_a_release_is_never_changed():
         (lambda f: (f / "json" / "order.new.v1.schema.json").write_text("{}"), "was not in it"),
     ],
 )
-def test_a_changed_file_of_a_release_is_told(tmp_path, spoil, words):
+def test_release_with_a_changed_file_is_reported(tmp_path, spoil, words):
     shutil.copytree(releases.FOLDER, tmp_path / "released")
     spoil(tmp_path / "released" / "1")
 
@@ -445,7 +445,7 @@ def test_a_changed_file_of_a_release_is_told(tmp_path, spoil, words):
     assert words in found[0].fact
 
 
-def test_the_next_release_holds_the_one_before(tmp_path, release, changed):
+def test_release_manifest_holds_the_release_before(tmp_path, release, changed):
     folder = tmp_path / "released"
     shutil.copytree(releases.FOLDER / "1", folder / "1")
 
@@ -485,7 +485,7 @@ def test_the_next_release_holds_the_one_before(tmp_path, release, changed):
         ("schemas/orders.py", 'about("The shop\'s id of the line"', 'about("Its line"', ()),
     ],
 )
-def test_the_command_judges_the_models_as_they_are(tmp_path, file, before, after, words):
+def test_gate_command_judges_the_current_models(tmp_path, file, before, after, words):
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "schemas", tmp_path / "schemas", ignore=ignored)
     shutil.copytree(ROOT / "docs" / "contract", tmp_path / "docs" / "contract")
@@ -504,21 +504,21 @@ def test_the_command_judges_the_models_as_they_are(tmp_path, file, before, after
     assert ran.stdout.startswith("gate: releases=")
 
 
-def test_every_rule_has_a_way_out_and_a_case():
+def test_rules_all_have_a_way_out_and_a_case():
     used = {case[3] for case in BREAKING.values()} | {case[2] for case in MODELS.values()}
 
     assert set(INSTEAD) == set(Rule)
     assert used | {Rule.RELEASE} == set(Rule)
 
 
-def test_nothing_that_runs_imports_the_gate():
+def test_gate_is_imported_by_no_program():
     for top in ("schemas", "services", "orderflow"):
         for path in (ROOT / top).rglob("*.py"):
             if path.parent.name != "gate" and path.name != "release.py":
                 assert "schemas.gate" not in path.read_text("utf-8"), path
 
 
-def test_bulk_items_lie_where_the_bulk_command_lies(release):
+def test_bulk_items_are_on_the_topic_of_the_bulk_command(release):
     assert release.contract.incoming("orders.fulfill_bulk.item")
     assert not release.contract.incoming("order.placed")
     assert {t.name for t in topics.CATALOGUE if t.incoming} == {

@@ -62,7 +62,7 @@ async def system(
         poisoned.kill()
 
 
-async def test_a_bug_parks_its_order_s_items_and_stops_nothing(
+async def test_bug_parks_items_of_its_order_and_stops_no_other(
     system: System, mended: Path
 ) -> None:
     _, poisoned = system.of("orders")
@@ -87,7 +87,7 @@ async def test_a_bug_parks_its_order_s_items_and_stops_nothing(
     await system.audit()
 
 
-async def test_what_an_operator_skips_while_the_service_runs_is_published_by_it(
+async def test_skip_by_an_operator_is_published_by_the_running_service(
     system: System,
 ) -> None:
     _, poisoned = system.of("orders")

@@ -55,7 +55,7 @@ async def system(
         yield system
 
 
-async def test_rebuilt_tables_equal_the_live_ones_and_live_on(
+async def test_rebuilt_tables_equal_the_live_ones_and_stay_current(
     system: System, script: Script
 ) -> None:
     first, rest = halves(script)

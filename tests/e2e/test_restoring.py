@@ -55,7 +55,7 @@ async def system(
         yield system
 
 
-async def test_a_database_put_back_to_an_earlier_time_comes_to_the_right_answer(
+async def test_database_restored_to_an_earlier_time_reaches_the_right_answer(
     system: System, script: Script
 ) -> None:
     first, rest = halves(script)
@@ -88,7 +88,7 @@ async def test_a_database_put_back_to_an_earlier_time_comes_to_the_right_answer(
     await judge_subscriber(system, told, journal)
 
 
-async def test_a_kafka_that_lost_everything_is_gone_on_with(
+async def test_kafka_that_lost_all_topics_is_continued_with(
     stack: Addresses, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("lost")

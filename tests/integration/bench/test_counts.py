@@ -37,7 +37,7 @@ def causes_of(entries):
 @pytest.mark.parametrize(
     "name", ["upserts", *(pytest.param(name, marks=pytest.mark.long) for name in ("bulk", "day"))]
 )
-async def test_every_command_is_answered_and_every_event_can_be_read(name, track):
+async def test_lap_counts_an_answer_for_every_command_and_reads_every_event(name, track):
     asked = mix(name, MESSAGES)
     async with track.ground() as ground:
         done = await lap.run(OURS, ground, asked)
@@ -56,7 +56,7 @@ async def test_every_command_is_answered_and_every_event_can_be_read(name, track
 
 
 @pytest.mark.long
-async def test_textbook_is_counted_as_it_can_be_read(track):
+async def test_lap_of_textbook_counts_committed_records(track):
     asked = mix("upserts", FEW)
     async with track.ground() as ground:
         done = await lap.run(TEXTBOOK, ground, asked)
@@ -70,7 +70,7 @@ async def test_textbook_is_counted_as_it_can_be_read(track):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["upserts", "fulfilments"])
-async def test_both_ceilings_publish_what_ours_did(name, track):
+async def test_ceilings_publish_what_ours_did(name, track):
     traffic = Traffic(name)
     published = {}
 
@@ -95,7 +95,7 @@ async def test_both_ceilings_publish_what_ours_did(name, track):
 
 
 @pytest.mark.long
-async def test_a_ceiling_plays_what_came_of_the_bytes_that_it_reads(track):
+async def test_ceiling_repeats_the_effects_of_the_bytes_it_reads(track):
     sizes = {}
 
     async def weigh(contender, installation, made):
@@ -119,7 +119,7 @@ async def test_a_ceiling_plays_what_came_of_the_bytes_that_it_reads(track):
 
 
 @pytest.mark.long
-async def test_an_answer_that_does_not_come_fails_the_lap(track, monkeypatch):
+async def test_lap_fails_when_an_answer_is_missing(track, monkeypatch):
     monkeypatch.setattr(lap, "STANDSTILL_SECONDS", 5.0)
     asked = mix("upserts", MESSAGES)
     one_more = dataclasses.replace(asked.letters[0], outcomes=2)
@@ -130,7 +130,7 @@ async def test_an_answer_that_does_not_come_fails_the_lap(track, monkeypatch):
             await lap.run(OURS, ground, unanswerable)
 
 
-async def test_an_answer_too_many_fails_the_lap(track):
+async def test_lap_fails_on_an_answer_too_many(track):
     asked = mix("upserts", MESSAGES)
     silent = dataclasses.replace(asked.letters[0], outcomes=0)
     overanswered = dataclasses.replace(asked, letters=(silent, *asked.letters[1:]))
@@ -141,7 +141,7 @@ async def test_an_answer_too_many_fails_the_lap(track):
 
 
 @pytest.mark.long
-async def test_a_race_runs_on_a_database_that_holds_orders(track):
+async def test_race_runs_on_a_database_that_holds_orders(track):
     laps = await track.race(Traffic("updates"), [Entrant(OURS, MESSAGES, stored=10_000)], 1)
 
     assert [done.stored for done in laps] == [10_000]
