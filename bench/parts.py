@@ -106,7 +106,7 @@ class _Round:
         """Microseconds a message of the mix's letters, by process and part."""
         await self._installation.create()
         try:
-            with _settled_heap():
+            with _frozen_heap():
                 if mix.before:
                     await self._apply(mix.before, BEFORE_BATCH)
                 meter = await self._apply(mix.letters, self._batch)
@@ -167,12 +167,12 @@ async def _handle(
 
 
 async def _publish(relay: Relay, settings: Settings, meter: Meter, messages: int) -> None:
-    ways = ways_of(settings, SERVICE)
-    connection = await ways.connect("relay.lane")
+    connections = ways_of(settings, SERVICE)
+    connection = await connections.connect("relay.lane")
     publishing = MarkingPublishing(meter, make_producer(settings), connection, settings.topic)
-    lane = ShardPublisher(
+    publisher = ShardPublisher(
         range(settings.outbox_shards),
-        connect=lambda: ways.connect("relay.lane"),
+        connect=lambda: connections.connect("relay.lane"),
         open_publishing=lambda _: publishing,
         published=relay._measure,
         interrupted=relay._interrupted,
@@ -181,9 +181,9 @@ async def _publish(relay: Relay, settings: Settings, meter: Meter, messages: int
     )
     try:
         await publishing.start()
-        lane.busy = lane.shards
+        publisher.busy = publisher.shards
         meter.begin()
-        while await lane._publish_once(connection, publishing):
+        while await publisher._publish_once(connection, publishing):
             pass
         meter.end("relay read")
         meter.end_phase("relay", messages)
@@ -244,7 +244,7 @@ def _partition_of(record: ConsumedRecord) -> TopicPartition:
 
 
 @contextmanager
-def _settled_heap() -> Iterator[None]:
+def _frozen_heap() -> Iterator[None]:
     """Letters and records that wait for their turn here are nothing a service has: let the
     garbage collector not look at them again and again.
     """

@@ -102,9 +102,9 @@ def _stamp(stamps: _Stamps) -> None:
         stamps.end("commit")
         wake(relay)
 
-    async def read_stamped(lane: ShardPublisher, connection: Any, most: int) -> Any:
+    async def read_stamped(publisher: ShardPublisher, connection: Any, most: int) -> Any:
         began = time.perf_counter()
-        rows = await read(lane, connection, most)
+        rows = await read(publisher, connection, most)
         stamps.look(began)
         return rows
 

@@ -14,8 +14,8 @@ from chaos.planted import PLANTS
 REPORTS = Path(__file__).resolve().parents[1] / "reports"
 
 
-def tell(line: str) -> None:
-    """A line for whoever looks on, at once."""
+def show(line: str) -> None:
+    """Print a line and flush."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -59,8 +59,8 @@ def main() -> int:
     parser.add_argument("--faults-of", choices=sorted(PLANTS), help="these, without the bug")
     parser.add_argument("--without-faults", action="store_true", help="the same traffic in peace")
     parser.add_argument("--reports", type=Path, default=REPORTS)
-    result = asyncio.run(run(_wanted(parser.parse_args()), tell))
-    tell(result.last_line)
+    result = asyncio.run(run(_wanted(parser.parse_args()), show))
+    show(result.last_line)
     return 0 if result.is_clean and not result.never_called else 1
 
 

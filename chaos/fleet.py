@@ -84,7 +84,7 @@ class Ward(Replica):
     control: Path = field(default_factory=Path)
     plants: tuple[str, ...] = ()
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by whoever does something to the replica."""
+    """Held while a fault acts on the replica."""
     kills: int = 0
 
     def start(self) -> None:
@@ -115,7 +115,7 @@ class Ward(Replica):
         return points.order_file(self.control, self.name)
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal, where there is still somebody to get it."""
+        """Send a signal, if the process still runs."""
         found = self.identity.process() if self.identity else None
         if found:
             found.send_signal(number)

@@ -65,7 +65,7 @@ def _live(order: dict[str, Any]) -> None:
 
 
 def _write_to(log: str) -> None:
-    """Standard output and error go to the log; standard input is nobody's."""
+    """Standard output and error go to the log; standard input is empty."""
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

@@ -86,7 +86,7 @@ async def perform(
 
 @asynccontextmanager
 async def stage(installation: Installation, at: datetime) -> AsyncIterator[Player]:
-    """A player with its watcher, in front of services that somebody else runs; sets the clock."""
+    """A player with its watcher, in front of services that run already; sets the clock."""
     set_clock(installation.clock_file, at)
     watcher = Watcher(installation.options, installation.prefix)
     await watcher.start()
@@ -122,8 +122,8 @@ async def _play_live(
 
 def ailments(services: Sequence[Replica]) -> str:
     """What the replicas that are not ready say of themselves."""
-    told = [f"{each.name}: {each.health()}" for each in services if not each.is_ready()]
-    return "\n".join(told) or "every service says that it is ready"
+    ailing = [f"{each.name}: {each.health()}" for each in services if not each.is_ready()]
+    return "\n".join(ailing) or "every service says that it is ready"
 
 
 async def _measure(screen: Screen, messages: int) -> None:

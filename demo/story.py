@@ -127,7 +127,7 @@ class Story:
         parcel = Parcel(CARRIER_NUMBERS[name](self.rng), name)
         self.parcels.append(parcel)
         self.expected = max(self.expected, len(self.parcels))
-        self.settle()
+        self.derive_status()
         return parcel
 
     def label(self, parcel: Parcel) -> dict[str, Any]:
@@ -143,8 +143,8 @@ class Story:
             "products": [line],
         }
 
-    def settle(self) -> None:
-        """Work out the order's status from how many of its parcels are packed."""
+    def derive_status(self) -> None:
+        """Derive the status of the order from how many of its parcels are packed."""
         if self.status == "cancelled":
             return
         if not self.parcels:
@@ -157,7 +157,7 @@ class Story:
         """Change how many parcels the order will have."""
         self.send("order.update", {"expected_number_of_shipments": parcels}, key=key)
         self.expected = max(parcels, len(self.parcels))
-        self.settle()
+        self.derive_status()
         return self
 
     def cancel(self) -> Story:
@@ -185,9 +185,9 @@ class Story:
 
     def scanned(self, parcel: Parcel, event: str) -> dict[str, Any]:
         """A scan at this moment."""
-        parcel.told += 1
+        parcel.scan_count += 1
         return {
-            "scan_id": f"{parcel.number}-{parcel.told}",
+            "scan_id": f"{parcel.number}-{parcel.scan_count}",
             "event_name": event,
             "occurred_at": self.now.isoformat(),
             "location": {"city": self.city, "country_code": self.place.country_code},
@@ -195,7 +195,7 @@ class Story:
 
     def report(self, parcel: Parcel, *scans: Body) -> Message:
         """Publish scans as one message of the carrier."""
-        name = f"{parcel.number}/{parcel.told}"
+        name = f"{parcel.number}/{parcel.scan_count}"
         message = tracking(parcel.carrier, parcel.number, scans, self.now, id_=name)
         self.messages.append(message)
         return message

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from demo.claims import COMPLAINTS
 from demo.expectation import Expectation
-from demo.invalid_orders import MISTAKES, Mistakes, for_nobody, unreadable
+from demo.invalid_orders import MISTAKES, Mistakes, for_unknown_order, unreadable
 from demo.messages import command, tracking
 from demo.sample_data import PLACES
 from demo.script import TRACKING, Message, Script, for_ever, in_time
@@ -69,7 +69,7 @@ def _live(shop: Shop, life: Life, count: int) -> None:
 
 
 def _fulfil_in_bulk(shop: Shop) -> None:
-    """One message ships many orders; one of its items is broken and sinks nobody."""
+    """One message ships many orders; one of its items is invalid and stops no other."""
     stories = [shop.open_story() for _ in range(BULK_SIZE)]
     for story in stories:
         story.order()
@@ -89,10 +89,10 @@ def _fulfil_in_bulk(shop: Shop) -> None:
 
 
 def _go_astray(shop: Shop) -> None:
-    """What belongs to no order: unreadable commands, an unknown order, parcels of nobody."""
+    """What belongs to no order: unreadable commands, an unknown order, parcels without an order."""
     story = Story(shop.slug, "none", OPENS_AT + timedelta(days=2), PLACES[0], shop.rng)
     shop.loose += unreadable(shop.slug, story, shop.mistakes)
-    shop.loose.append(for_nobody(shop.slug, story, shop.mistakes))
+    shop.loose.append(for_unknown_order(shop.slug, story, shop.mistakes))
     for _ in range(LOST_PARCELS):
         parcel = story.pack()
         scan = story.scanned(parcel, "PICKED_UP_BY_CARRIER")
@@ -114,7 +114,7 @@ def _finished(shop: Shop, seed: int) -> Script:
 
 
 def _scans(messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
-    """Each scan once, however often it was told; what has no time is none."""
+    """Each scan once, however often it was reported; what has no time is none."""
     for message in messages:
         if message.topic == TRACKING:
             body = json.loads(message.value or b"")

@@ -59,7 +59,7 @@ def _bare(rng: random.Random, number: str, at: datetime, weight: int) -> Json:
 
 
 def address(rng: random.Random, place: Place) -> Json:
-    """Somebody at a place."""
+    """A customer at a place."""
     return {
         "name": rng.choice(PEOPLE),
         "street": f"Beispielstraße {rng.randrange(1, 200)}",

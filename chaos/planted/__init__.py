@@ -1,5 +1,7 @@
 """Bugs to prove the checker with: each makes a replica worse in one way, and must be caught.
 
+P1 to P8: docs/promises.md.
+
 A bug alone may show nothing: each comes with the faults that bring it out, in every round.
 """
 
@@ -74,13 +76,15 @@ def _sleeps(point: str, seconds: float, *moments: tuple[str, float]) -> tuple[Fa
 
 
 NO_ENDING = r"lost: .* has no ending"
-UNTOLD = (
+NOT_PUBLISHED = (
     rf"{NO_ENDING}"
     r"|gap: .* jumps from sequence"
     r"|lost: .* has no event of version"
     r"|torn: .* orders.shop_order: version is"
 )
-TOLD_TWICE = r"duplicated: .*( was told \('applied', .* and \('no_change', | names two events)"
+APPLIED_TWICE = (
+    r"duplicated: .*( was answered \('applied', .* and \('no_change', | names two events)"
+)
 
 PLANTS: Mapping[str, Plant] = {
     "ack_before_commit": Plant(
@@ -112,7 +116,7 @@ PLANTS: Mapping[str, Plant] = {
         "events go into the outbox when the batch's transaction is over",
         "P1",
         "lost",
-        UNTOLD,
+        NOT_PUBLISHED,
         _deaths(points.PLACED_COMMITTED),
     ),
     "delete_before_acknowledged": Plant(
@@ -120,7 +124,7 @@ PLANTS: Mapping[str, Plant] = {
         "rows leave the outbox before Kafka has them",
         "P1",
         "lost",
-        UNTOLD,
+        NOT_PUBLISHED,
         _deaths(points.MID_PRODUCE),
     ),
     "cursor_relay": Plant(
@@ -128,7 +132,7 @@ PLANTS: Mapping[str, Plant] = {
         "the relay goes on from the highest id that it has seen",
         "P1",
         "lost",
-        UNTOLD,
+        NOT_PUBLISHED,
         _sleeps(points.PLACED_WRITTEN, 1.8, ("orders-1", 0.4), ("orders-2", 2.6)),
         environment={"ORDERFLOW_OUTBOX_SHARDS": "1"},
     ),
@@ -137,8 +141,8 @@ PLANTS: Mapping[str, Plant] = {
         "a batch is applied whatever the stored position says",
         "P2",
         "duplicated",
-        TOLD_TWICE,
-        (Fault(plan.REPLACE_AT, "orders-1", 0.4, 3.5, points.BEFORE_PLACING),),
+        APPLIED_TWICE,
+        (Fault(plan.REPLACE_AT, "orders-1", 0.4, 3.5, points.BEFORE_ORDER_PLACED),),
     ),
     "dedup_off": Plant(
         deciding.dedup_off,

@@ -126,9 +126,9 @@ async def _until_parked(system: System, count: int) -> None:
 def _parked(replica: Replica) -> float | None:
     """How many items are parked, as the replica tells; None where it did not answer this time."""
     lines = replica.metrics().splitlines()
-    told = [line for line in lines if line.startswith("orderflow_parked_items{")]
-    assert len(told) <= 1, told
-    return float(told[0].split()[-1]) if told else None
+    found = [line for line in lines if line.startswith("orderflow_parked_items{")]
+    assert len(found) <= 1, found
+    return float(found[0].split()[-1]) if found else None
 
 
 async def _operate(replica: Replica, *arguments: str) -> str:
@@ -140,9 +140,9 @@ async def _operate(replica: Replica, *arguments: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    told, failed = await process.communicate()
+    found, failed = await process.communicate()
     assert process.returncode == 0, failed.decode()
-    return told.decode()
+    return found.decode()
 
 
 def _poisoned(healthy: Replica, mended: Path) -> Replica:

@@ -36,7 +36,7 @@ STEP = timedelta(days=1)
 ORDERS = 12
 AT_ONCE = 6
 # Told by the page: versions are skipped, and an outcome may be told again as it came out now.
-ALLOWED = ("has no event of version", "was told (")
+ALLOWED = ("has no event of version", "was answered (")
 
 
 @pytest.fixture

@@ -52,5 +52,5 @@ def test_shop_publishes_one_orders_commands_under_three_keys(script: Script) -> 
     keys: dict[str | None, set[bytes | None]] = {}
     for message in script.messages:
         if message.topic == "orders.commands":
-            keys.setdefault(message.lane, set()).add(message.key)
+            keys.setdefault(message.order_key, set()).add(message.key)
     assert max(len(found) for found in keys.values()) >= 3

@@ -57,7 +57,7 @@ def test_checker_counts_the_same_event_again_as_a_repeat() -> None:
 @pytest.mark.parametrize(
     ("entries", "kind"),
     [
-        ([changed(1, "A"), changed(2, "C")], "lost"),  # A change that nobody was told of.
+        ([changed(1, "A"), changed(2, "C")], "lost"),  # A change without an event.
         ([changed(1, "A"), changed(3, "C")], "lost"),  # A gap in the sequence.
         ([changed(1, "A"), changed(3, "C"), changed(2, "B")], "reordered"),
         ([changed(1, "A"), changed(2, "C"), changed(3, "B")], "reordered"),  # By their content.

@@ -88,8 +88,8 @@ async def _until(system: System, *, is_ready: bool) -> None:
             while others:
                 others = await asyncio.to_thread(_unlike, others, is_ready=is_ready)
     except TimeoutError:
-        told = [f"{replica.name}: {replica.health()}" for replica in others]
-        raise AssertionError(f"is_ready should be {is_ready}\n" + "\n".join(told)) from None
+        healths = [f"{replica.name}: {replica.health()}" for replica in others]
+        raise AssertionError(f"is_ready should be {is_ready}\n" + "\n".join(healths)) from None
 
 
 def _unlike(replicas: list[Replica], *, is_ready: bool) -> list[Replica]:

@@ -8,7 +8,7 @@ import pytest
 from bench import lap
 from bench.contenders import CEILING, CEILINGS, OURS, TEXTBOOK
 from bench.progress import EVENTS, OUTCOMES
-from bench.race import Entrant, Track, Traffic
+from bench.race import Participant, Track, Traffic
 from bench.traffic import mix
 from demo.journal import read_all
 
@@ -82,7 +82,7 @@ async def test_ceilings_publish_what_ours_did(name, track):
             for entry in entries
         )
 
-    entrants = [Entrant(each, MESSAGES) for each in (OURS, *CEILINGS)]
+    entrants = [Participant(each, MESSAGES) for each in (OURS, *CEILINGS)]
     ours, *ceilings = await track.race(traffic, entrants, 1, read_events)
 
     assert ours.outcomes == MESSAGES
@@ -107,7 +107,7 @@ async def test_ceiling_repeats_the_effects_of_the_bytes_it_reads(track):
 
     for value_bytes in (700, 20_000):
         traffic = Traffic("upserts", value_bytes=value_bytes)
-        await track.race(traffic, [Entrant(OURS, LARGE), Entrant(CEILING, LARGE)], 1, weigh)
+        await track.race(traffic, [Participant(OURS, LARGE), Participant(CEILING, LARGE)], 1, weigh)
 
     (small_ours, small), (large_ours, large) = (
         [size for (_, weight), size in sizes.items() if (weight > 10_000) is is_large]
@@ -142,6 +142,6 @@ async def test_lap_fails_on_an_answer_too_many(track):
 
 @pytest.mark.long
 async def test_race_runs_on_a_database_that_holds_orders(track):
-    laps = await track.race(Traffic("updates"), [Entrant(OURS, MESSAGES, stored=10_000)], 1)
+    laps = await track.race(Traffic("updates"), [Participant(OURS, MESSAGES, stored=10_000)], 1)
 
     assert [done.stored for done in laps] == [10_000]

@@ -7,7 +7,7 @@ import pytest
 from bench.lap import Lap
 from bench.latency import Latency
 from bench.results import Race, Results, build_flags
-from bench.tables import ceiling_told, interpreters_told, race_table
+from bench.tables import ceiling_line, interpreters_line, race_table
 
 
 def lap(rate, contender="ceiling", interpreter="/usr/bin/python3"):
@@ -29,18 +29,18 @@ def lap(rate, contender="ceiling", interpreter="/usr/bin/python3"):
 
 
 def test_ceiling_as_high_as_the_known_one_is_stated_alone():
-    assert ceiling_told(Race("upserts", [lap(9_000.0)]), cores=4) == "ceiling: 9,000 upserts/s"
+    assert ceiling_line(Race("upserts", [lap(9_000.0)]), cores=4) == "ceiling: 9,000 upserts/s"
 
 
 def test_ceiling_below_the_known_one_is_explained():
-    told = ceiling_told(Race("upserts", [lap(4_000.0)]), cores=2)
+    line = ceiling_line(Race("upserts", [lap(4_000.0)]), cores=2)
 
-    assert told.startswith("ceiling: 4,000 upserts/s, where 8,400/s were measured")
-    assert "of 2 cores it kept busy process 0.80, kafka 0.16, postgres 0.24; 0.80 went" in told
+    assert line.startswith("ceiling: 4,000 upserts/s, where 8,400/s were measured")
+    assert "of 2 cores it kept busy process 0.80, kafka 0.16, postgres 0.24; 0.80 went" in line
 
 
 def test_ceiling_that_was_not_measured_is_not_mentioned():
-    assert ceiling_told(Race("upserts", [lap(900.0, "ours")]), cores=2) is None
+    assert ceiling_line(Race("upserts", [lap(900.0, "ours")]), cores=2) is None
 
 
 RATES = {
@@ -90,10 +90,10 @@ def test_race_table_compares_with_both_ceilings():
 
 def test_interpreters_are_named_when_they_differ():
     same = {"ours": {"/usr/bin/python3"}, "ceiling": {"/usr/bin/python3"}}
-    assert interpreters_told(same).startswith("all contenders ran on /usr/bin/python3")
+    assert interpreters_line(same).startswith("all contenders ran on /usr/bin/python3")
 
     other = {**same, "ceiling": {"/opt/python3"}}
-    assert "ceiling on /opt/python3" in interpreters_told(other)
+    assert "ceiling on /opt/python3" in interpreters_line(other)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,6 @@ def test_steps_never_split_one_instant() -> None:
 def _lanes(messages: tuple[Message, ...]) -> dict[str, list[bytes | None]]:
     found: dict[str, list[bytes | None]] = defaultdict(list)
     for message in messages:
-        if message.lane:
-            found[message.lane].append(message.value)
+        if message.order_key:
+            found[message.order_key].append(message.value)
     return found
