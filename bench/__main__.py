@@ -21,17 +21,17 @@ from bench.programme import FULL, QUICK, Extent, Programme
 from bench.race import Track
 from bench.results import HEADLINE_MIX, Results, machine
 from bench.tables import (
-    ceiling_told,
+    ceiling_line,
     counts_table,
-    differences_told,
+    difference_lines,
     header,
-    interpreters_told,
+    interpreters_line,
     latency_table,
     memory_table,
     parts_table,
+    print_lap,
     race_table,
     records_table,
-    tell_lap,
 )
 from deploy.stack import LocalStack, stack_for
 
@@ -49,7 +49,7 @@ def main(
 ) -> None:
     """Measure on real servers, print tables, write bench.json and plots; the last line is one."""
     console = Console(width=COLUMNS)
-    # Clients meet topics before their leaders are elected, and tell each try.
+    # Clients meet topics before their leaders are elected, and log each attempt.
     logging.disable(logging.WARNING)
     # Parts are measured in this process, and a terminal is not where services log to.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
@@ -66,7 +66,7 @@ def main(
             pids = {}
             if isinstance(stack, LocalStack):
                 pids = {"kafka": [stack.kafka.pid or 0], "postgres": [stack.postgres.pid or 0]}
-            track = Track(addresses, pids, folder, lambda lap: tell_lap(console, lap))
+            track = Track(addresses, pids, folder, lambda lap: print_lap(console, lap))
             uvloop.run(Programme(track, extent, results).run())
     _show(console, results, extent, out)
 
@@ -84,14 +84,14 @@ def _count() -> dict[str, dict[str, float]]:
 
 def _show(console: Console, results: Results, extent: Extent, out: Path) -> None:
     console.print(header(results.machine, extent.seconds), highlight=False)
-    console.print(interpreters_told(results.interpreters), highlight=False)
+    console.print(interpreters_line(results.interpreters), highlight=False)
     for race in results.races:
         console.print(race_table(race))
         if race.title == HEADLINE_MIX:
-            console.print(ceiling_told(race, results.machine["cores"]), highlight=False)
+            console.print(ceiling_line(race, results.machine["cores"]), highlight=False)
     console.print(latency_table(results.latencies))
     console.print(records_table(results.records))
-    for line in differences_told(results.records):
+    for line in difference_lines(results.records):
         console.print(line, highlight=False, markup=False)
     console.print(counts_table(results.counted))
     console.print(memory_table(results.rss_mb_by_mix))

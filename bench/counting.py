@@ -1,6 +1,6 @@
 """What the interpreter does, counted from mark to mark: the same on every machine and every day.
 
-Three measures, because no one of them sees everything:
+Three measures, because none of them covers everything:
 
 - *instructions* of Python bytecode: what our own code and pure-Python libraries do;
 - *calls into C*: functions and methods written in C that Python code called by name;

@@ -42,9 +42,9 @@ async def read(contender: str, installation: Installation, letters: Iterable[Let
     topics = [
         each.name for each in CATALOGUE if each.name not in (ORDERS_COMMANDS, CARRIER_TRACKING)
     ]
-    told = await read_all(installation.options, installation.prefix, topics)
+    journal = await read_all(installation.options, installation.prefix, topics)
     asked = {dict(letter.headers)["ce_id"].decode() for letter in letters}
-    entries = [entry for topic in topics for entry in told[topic]]
+    entries = [entry for topic in topics for entry in journal[topic]]
     return records_of(contender, asked, entries)
 
 
@@ -100,20 +100,20 @@ def differences(ours: Records, theirs: Records) -> list[str]:
     for topic in sorted({*ours.records, *theirs.records}):
         name = f"headers on {topic}"
         compared.append((name, ours.headers.get(topic, ()), theirs.headers.get(topic, ())))
-    told = []
+    lines = []
     for name, mine, other in compared:
         if lacking := _summed_up(set(mine) - set(other), set(other)):
-            told.append(f"lacks {name}: {', '.join(lacking)}")
+            lines.append(f"lacks {name}: {', '.join(lacking)}")
         if more := _summed_up(set(other) - set(mine), set(mine)):
-            told.append(f"has other {name}: {', '.join(more)}")
-    return told
+            lines.append(f"has other {name}: {', '.join(more)}")
+    return lines
 
 
 def _summed_up(fields: set[str], others: set[str]) -> list[str]:
-    """Fields in order; those under one that the others have nothing of are told together."""
-    told = Counter(_first_without(field, others) for field in fields)
+    """Fields in order; those under one that the others have nothing of are listed together."""
+    counted = Counter(_first_without(field, others) for field in fields)
     return [
-        f"{name} ({count} fields)" if count > 1 else name for name, count in sorted(told.items())
+        f"{name} ({count} fields)" if count > 1 else name for name, count in sorted(counted.items())
     ]
 
 

@@ -96,8 +96,8 @@ def changes(before: Costs, after: Costs) -> Iterator[Change]:
             raise ValueError(f"{BASELINE.name} knows other parts or mixes: run {COMMAND} --write")
         for name, counts in after[part].items():
             for each in fields(Counts):
-                told = (getattr(before[part][name], each.name), getattr(counts, each.name))
-                yield Change(part, name, each.name, *told)
+                pair = (getattr(before[part][name], each.name), getattr(counts, each.name))
+                yield Change(part, name, each.name, *pair)
 
 
 def load(path: Path = BASELINE) -> Costs:
@@ -117,12 +117,12 @@ def load(path: Path = BASELINE) -> Costs:
 
 def accepted(path: Path = BASELINE) -> tuple[str, Costs]:
     """The Python that was counted on, and what was accepted."""
-    told = json.loads(path.read_text("utf-8"))
+    baseline = json.loads(path.read_text("utf-8"))
     costs = {
         part: {name: Counts(*counts) for name, counts in by_mix.items()}
-        for part, by_mix in told["parts"].items()
+        for part, by_mix in baseline["parts"].items()
     }
-    return told["python"], costs
+    return baseline["python"], costs
 
 
 def save(costs: Costs, path: Path = BASELINE) -> None:
@@ -144,13 +144,13 @@ def save(costs: Costs, path: Path = BASELINE) -> None:
 
 def table(found: Sequence[Change]) -> Table:
     """Instructions and C calls a message, by part and mix, with the largest change of a cell."""
-    told: dict[tuple[str, str], list[Change]] = {}
+    changed: dict[tuple[str, str], list[Change]] = {}
     for change in found:
-        told.setdefault((change.part, change.mix), []).append(change)
+        changed.setdefault((change.part, change.mix), []).append(change)
     mixes = list(dict.fromkeys(change.mix for change in found))
     shown = Table("part", *mixes, title="instructions + calls into C, a message")
     for part in dict.fromkeys(change.part for change in found):
-        shown.add_row(part, *(_cell(told[part, name]) for name in mixes))
+        shown.add_row(part, *(_cell(changed[part, name]) for name in mixes))
     return shown
 
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.assignment import Group
 from bench.contenders import Contender
 from bench.loading import load
-from bench.placing import Group
-from bench.probe import Probe, Progress
+from bench.progress import Probe, Progress
 from bench.running import Ground, interpreter_of, running
 from bench.traffic import Letter, Mix
 from bench.usage import MEBIBYTE, Usage, resident_bytes
@@ -83,14 +83,14 @@ async def run(contender: Contender, ground: Ground, mix: Mix, *, replicas: int =
         TooShort: there are too few messages to measure.
         AssertionError: more or fewer answers than the mix has.
     """
-    course = _Course(contender, ground, mix, replicas)
-    await course.apply_before()
+    run = _Run(contender, ground, mix, replicas)
+    await run.apply_before()
     load_per_s = await load(ground.installation, mix.letters)
-    samples = await course.apply_measured()
-    return course.lap(samples, load_per_s)
+    samples = await run.apply_measured()
+    return run.lap(samples, load_per_s)
 
 
-class _Course:
+class _Run:
     """The parts of one lap."""
 
     def __init__(self, contender: Contender, ground: Ground, mix: Mix, replicas: int) -> None:

@@ -93,7 +93,7 @@ class Marks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Marking:
-    """Stands where the histogram of stages does: what that does depends on the time it is told."""
+    """Takes the place of the histogram of stages, whose cost depends on the observed time."""
 
     marks: Marks
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from bench.counting import Counter
 from bench.pure import _Path
-from bench.traffic.letters import Letter
+from bench.traffic.messages import Letter
 from demo.olist import read_script
 from demo.script import ScriptMessage
 from schemas.topics import ORDERS_COMMANDS
@@ -78,7 +78,7 @@ def main() -> None:
     bodies, records = _bodies(Path(sys.argv[1]))
     size = sum(map(len, bodies))
     _OUT.print(f"records={records} rows={len(bodies)} bytes={size / records:.0f} a record, none")
-    for name, (compress, decompress) in WAYS.items():
+    for name, (compress, decompress) in FORMATS.items():
         packed = [compress(body) for body in bodies]
         there = _microseconds(compress, bodies) / records
         back = _microseconds(decompress, packed) / records
@@ -86,7 +86,7 @@ def main() -> None:
         _OUT.print(f"{name}: bytes={stored:.0f} compress_us={there:.2f} decompress_us={back:.2f}")
 
 
-WAYS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
+FORMATS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
     "zstd 1": (lambda b: bytes(cramjam.zstd.compress(b, 1)), _whole(cramjam.zstd.decompress)),
     "zstd 3": (lambda b: bytes(cramjam.zstd.compress(b, 3)), _whole(cramjam.zstd.decompress)),
     "lz4": (_whole(cramjam.lz4.compress_block), _whole(cramjam.lz4.decompress_block)),

@@ -108,7 +108,7 @@ class _Round:
         """Microseconds a message of the mix's letters, by process and part."""
         await self._installation.create()
         try:
-            with _settled_heap():
+            with _frozen_heap():
                 if mix.before:
                     await self._apply(mix.before, BEFORE_BATCH)
                 meter = await self._apply(mix.letters, self._batch)
@@ -246,7 +246,7 @@ def _partition_of(record: ConsumedRecord) -> TopicPartition:
 
 
 @contextmanager
-def _settled_heap() -> Iterator[None]:
+def _frozen_heap() -> Iterator[None]:
     """Letters and records that wait for their turn here are nothing a service has: let the
     garbage collector not look at them again and again.
     """

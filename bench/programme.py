@@ -8,10 +8,10 @@ from functools import partial
 
 from bench import differences
 from bench.contenders import CEILINGS, FASTSTREAM_OUTBOX, OURS, TEXTBOOK, Contender
+from bench.lap_size import Pace, paced, paced_by_ours, rates_of
 from bench.latency import WARM_SECONDS, measure
-from bench.pace import Pace, paced, paced_by_ours, rates_of
 from bench.parts import measure_parts
-from bench.race import Entrant, Track, Traffic
+from bench.race import Participant, Track, Traffic
 from bench.results import HEADLINE_LOAD, HEADLINE_MIX, Race, Results
 from bench.running import ready
 from bench.traffic import Mix, mix
@@ -108,22 +108,24 @@ class Programme:
         return Traffic(name, self.results.seed, value_bytes)
 
     async def _race(
-        self, title: str, traffic: Traffic, entrants: list[Entrant], rounds: int
+        self, title: str, traffic: Traffic, participants: list[Participant], rounds: int
     ) -> None:
-        laps = await self.track.race(traffic, entrants, rounds)
+        laps = await self.track.race(traffic, participants, rounds)
         self.results.races.append(Race(title, laps))
 
     async def _headline(self) -> None:
-        """Every contender with its own number of messages; what it told is read from its trial."""
+        """Each contender with its own number of messages; its records are read from its trial."""
         traffic = self._traffic(HEADLINE_MIX)
         contenders = (OURS, *CEILINGS, TEXTBOOK, FASTSTREAM_OUTBOX)
-        entrants = [Entrant(each, TRIAL.get(each.name, TRIAL_OF_SLOW)) for each in contenders]
+        participants = [
+            Participant(each, TRIAL.get(each.name, TRIAL_OF_SLOW)) for each in contenders
+        ]
         pace = Pace(self.extent.seconds, TRIAL["ours"], MOST_ITEMS)
         names = [each.name for each in contenders]
-        rates = await rates_of(self.track, traffic, entrants, self._read_records)
+        rates = await rates_of(self.track, traffic, participants, self._read_records)
         self.results.records.sort(key=lambda each: names.index(each.contender))
-        entrants = paced(entrants, rates, traffic, pace)
-        await self._race(HEADLINE_MIX, traffic, entrants, self.extent.rounds)
+        participants = paced(participants, rates, traffic, pace)
+        await self._race(HEADLINE_MIX, traffic, participants, self.extent.rounds)
 
     async def _read_records(
         self, contender: Contender, installation: Installation, made: Mix
@@ -132,21 +134,21 @@ class Programme:
         records = await differences.read(contender.name, installation, few)
         self.results.records.append(records)
 
-    async def _other(self, title: str, traffic: Traffic, entrants: list[Entrant]) -> None:
+    async def _other(self, title: str, traffic: Traffic, participants: list[Participant]) -> None:
         """All contenders with the same messages, as many as ours needs."""
         pace = Pace(self.extent.seconds, TRIAL_OF_OTHERS, MOST_ITEMS_OF_OTHERS)
-        entrants = await paced_by_ours(self.track, traffic, entrants, pace)
-        await self._race(title, traffic, entrants, self.extent.other_rounds)
+        participants = await paced_by_ours(self.track, traffic, participants, pace)
+        await self._race(title, traffic, participants, self.extent.other_rounds)
 
     async def _mix(self, name: str) -> None:
         await self._other(
-            name, self._traffic(name), [Entrant(each, 0) for each in (OURS, *CEILINGS)]
+            name, self._traffic(name), [Participant(each, 0) for each in (OURS, *CEILINGS)]
         )
 
     async def _size(self, value_bytes: int) -> None:
         title = f"{HEADLINE_MIX} of {value_bytes:,} bytes"
-        entrants = [Entrant(each, 0) for each in (OURS, *CEILINGS)]
-        await self._other(title, self._traffic(HEADLINE_MIX, value_bytes), entrants)
+        participants = [Participant(each, 0) for each in (OURS, *CEILINGS)]
+        await self._other(title, self._traffic(HEADLINE_MIX, value_bytes), participants)
 
     async def _scale(self) -> None:
         """Replicas of ours against one of each ceiling, paced by the headline's race."""
@@ -154,15 +156,15 @@ class Programme:
         assert race is not None
         traffic = self._traffic(HEADLINE_MIX)
         pace = Pace(self.extent.seconds, TRIAL["ours"], MOST_ITEMS)
-        ours = [Entrant(OURS, 0, count) for count in self.extent.replicas]
-        entrants = paced(ours, {OURS.name: race.rate(OURS.name) or 0.0}, traffic, pace)
+        ours = [Participant(OURS, 0, count) for count in self.extent.replicas]
+        participants = paced(ours, {OURS.name: race.rate(OURS.name) or 0.0}, traffic, pace)
         messages = {figure.contender: figure.messages for figure in race.figures}
-        entrants += [Entrant(each, messages[each.name]) for each in CEILINGS]
-        await self._race("replicas", traffic, entrants, self.extent.other_rounds)
+        participants += [Participant(each, messages[each.name]) for each in CEILINGS]
+        await self._race("replicas", traffic, participants, self.extent.other_rounds)
 
     async def _stored(self, name: str) -> None:
-        entrants = [Entrant(OURS, 0, stored=each) for each in self.extent.stores]
-        await self._other(f"{name} by orders stored", self._traffic(name), entrants)
+        participants = [Participant(OURS, 0, stored=each) for each in self.extent.stores]
+        await self._other(f"{name} by orders stored", self._traffic(name), participants)
 
     async def _parts(self) -> None:
         track = self.track

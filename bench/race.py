@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench import lap, stores, tape
+from bench import lap, recorded_effects, stores
 from bench.contenders import OURS, Contender
 from bench.lap import Lap
-from bench.probe import EVENTS
+from bench.progress import EVENTS
 from bench.running import Ground
 from bench.traffic import Mix, mix
 from demo.installation import Installation
@@ -34,7 +34,7 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Entrant:
+class Participant:
     """A contender, and with how many items: slow ones get fewer of the same."""
 
     contender: Contender
@@ -54,7 +54,7 @@ class Track:
     addresses: Addresses
     server_pids: Mapping[str, Sequence[int]]
     folder: Path
-    told: Callable[[Lap], None]
+    show: Callable[[Lap], None]
     _tapes: dict[Traffic, tuple[int, Path]] = field(default_factory=dict)
     """How many items each was recorded with, and where it is."""
     _stores: dict[int, str] = field(default_factory=dict)
@@ -64,48 +64,57 @@ class Track:
     _laps: int = 0
 
     async def race(
-        self, traffic: Traffic, entrants: Sequence[Entrant], rounds: int, seen: Seen | None = None
+        self,
+        traffic: Traffic,
+        participants: Sequence[Participant],
+        rounds: int,
+        seen: Seen | None = None,
     ) -> list[Lap]:
-        """Every entrant once a round, each round beginning with another one.
+        """Every participant once a round, each round beginning with another one.
 
         `seen` is called after each lap, while its topics and its database are still there. Where a
         tape is played that is not recorded yet, it is recorded from the first lap where that is one
         of ours with all its items; else ours runs before, once, and is not counted.
         """
-        needed = max((each.items for each in entrants if each.contender.plays_tape), default=0)
-        if entrants[0].contender is not OURS or entrants[0].items < needed:
+        needed = max((each.items for each in participants if each.contender.plays_tape), default=0)
+        if participants[0].contender is not OURS or participants[0].items < needed:
             await self._rehearse(traffic, needed)
         laps = []
         for number in range(rounds):
-            turned = [*entrants[number % len(entrants) :], *entrants[: number % len(entrants)]]
-            for entrant in turned:
-                laps.append(await self._lap(entrant, traffic, seen, needed))
-                self.told(laps[-1])
+            turned = [
+                *participants[number % len(participants) :],
+                *participants[: number % len(participants)],
+            ]
+            for participant in turned:
+                laps.append(await self._lap(participant, traffic, seen, needed))
+                self.show(laps[-1])
         return laps
 
     async def _rehearse(self, traffic: Traffic, items: int) -> None:
         if items > self._recorded(traffic):
-            await self._lap(Entrant(OURS, items), traffic, None, items)
+            await self._lap(Participant(OURS, items), traffic, None, items)
 
     def _recorded(self, traffic: Traffic) -> int:
         """The items of the traffic's tape; 0 without one."""
         return self._tapes[traffic][0] if traffic in self._tapes else 0
 
-    async def _lap(self, entrant: Entrant, traffic: Traffic, seen: Seen | None, needed: int) -> Lap:
+    async def _lap(
+        self, participant: Participant, traffic: Traffic, seen: Seen | None, needed: int
+    ) -> Lap:
         """One lap; one of ours records the tape where none has the items that are needed."""
-        letters = self._letters(traffic, entrant.items)
-        contender = entrant.contender
+        letters = self._letters(traffic, participant.items)
+        contender = participant.contender
         if contender.plays_tape:
             _, path = self._tapes[traffic]
             contender = replace(contender, environment={"BENCH_TAPE": str(path)})
-        async with self.ground(await self._store(entrant.stored)) as ground:
-            done = await lap.run(contender, ground, letters, replicas=entrant.replicas)
-            if contender is OURS and self._recorded(traffic) < needed <= entrant.items:
+        async with self.ground(await self._store(participant.stored)) as ground:
+            done = await lap.run(contender, ground, letters, replicas=participant.replicas)
+            if contender is OURS and self._recorded(traffic) < needed <= participant.items:
                 path = await self._record(ground.installation, letters)
-                self._tapes[traffic] = entrant.items, path
+                self._tapes[traffic] = participant.items, path
             if seen:
                 await seen(contender, ground.installation, letters)
-        return replace(done, stored=entrant.stored)
+        return replace(done, stored=participant.stored)
 
     def _letters(self, traffic: Traffic, items: int) -> Mix:
         """The first of what was made last, where nothing has to be applied before it."""
@@ -147,12 +156,13 @@ class Track:
 
     async def _record(self, installation: Installation, mix: Mix) -> Path:
         topics = (*EVENTS, ORDERS_OUTCOMES)
-        told = await read_all(installation.options, installation.prefix, topics)
+        journal = await read_all(installation.options, installation.prefix, topics)
         sent = [
             (dict(letter.headers)["ce_id"], letter.key, letter.value)
             for letter in (*mix.before, *mix.letters)
         ]
-        entries = [entry for topic in topics for entry in told[topic]]
+        entries = [entry for topic in topics for entry in journal[topic]]
         path = self.folder / f"{installation.name}.tape"
-        tape.save(await tape.record(installation.database_url, sent, entries), path)
+        effects = await recorded_effects.record(installation.database_url, sent, entries)
+        recorded_effects.save(effects, path)
         return path

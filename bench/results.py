@@ -123,7 +123,7 @@ class Results:
 
     @property
     def interpreters(self) -> dict[str, set[str]]:
-        """The programs that ran each contender's processes, as the operating system told."""
+        """The programs that ran each contender's processes, by the operating system."""
         found: dict[str, set[str]] = {}
         for race in self.races:
             for lap in race.laps:
@@ -131,14 +131,14 @@ class Results:
         return found
 
     def last_line(self) -> str:
-        """What a script reads (design 10)."""
+        """What a script reads."""
         race = self.race(HEADLINE_MIX)
         assert race is not None
         ours = race.rate("ours")
         assert ours is not None
         rss_mb = max(self.rss_mb_by_mix.values())
         at_load = [each for share, each in self.latencies if share == HEADLINE_LOAD]
-        told = {
+        values = {
             "commands_per_s": f"{ours:.0f}",
             "vs_ceiling": _ratio(ours, race.rate("ceiling"), 2),
             "vs_strengthened": _ratio(ours, race.rate("ceiling-strengthened"), 2),
@@ -147,7 +147,7 @@ class Results:
             "p99_ms": f"{at_load[0].ms['p99']:.1f}" if at_load else "not_measured",
             "rss_mb": f"{rss_mb:.0f}",
         }
-        return "bench: " + " ".join(f"{name}={value}" for name, value in told.items())
+        return "bench: " + " ".join(f"{name}={value}" for name, value in values.items())
 
     def as_json(self) -> dict[str, Any]:
         """All of it, laps included."""

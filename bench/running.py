@@ -51,7 +51,7 @@ async def ready(contender: Contender, ground: Ground) -> AsyncIterator[Replica]:
 
 
 def interpreter_of(replicas: Sequence[Replica]) -> str:
-    """The program that runs these processes, as the operating system tells; one for all."""
+    """The program that runs these processes, by the operating system; one for all."""
     pids = [each.identity.pid for each in replicas if each.identity]
     [program] = {os.path.realpath(psutil.Process(pid).exe()) for pid in pids}
     return program

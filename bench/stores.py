@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from bench.tape import ORDERS, PARCELS, owners_of, table_of
+from bench.recorded_effects import ORDERS, PARCELS, owners_of, table_of
 from schemas.identity import order_id
 
 SAMPLE = 4_000
@@ -23,7 +23,7 @@ ORDER_COLUMNS = (
     "order_id", "shop", "order_number", "version", "document", "applied", "changed_at",
 )  # fmt: skip
 PARCEL_COLUMNS = ("number", "document", "changed_at", "owners")
-SETTLE = ("VACUUM (ANALYZE) {orders}", "VACUUM (ANALYZE) {parcels}", "CHECKPOINT")
+MAINTENANCE = ("VACUUM (ANALYZE) {orders}", "VACUUM (ANALYZE) {parcels}", "CHECKPOINT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ async def fill(database_url: str, sampled: Sequence[Sampled], orders: int) -> No
                 await connection.copy_records_to_table(
                     name, schema_name=schema, columns=names, records=rows
                 )
-        for statement in SETTLE:
+        for statement in MAINTENANCE:
             await connection.execute(statement.format(orders=tables[0], parcels=tables[1]))
     finally:
         await connection.close()

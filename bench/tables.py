@@ -62,22 +62,22 @@ def race_table(race: Race) -> Table:
     return table
 
 
-def ceiling_told(race: Race, cores: int) -> str | None:
+def ceiling_line(race: Race, cores: int) -> str | None:
     """The ceiling's absolute rate, and where it is below the known one, what its time went into."""
     figure = next((each for each in race.figures if each.contender == "ceiling"), None)
     if figure is None:
         return None
     rate = figure.items_per_s
-    told = f"ceiling: {rate:,.0f} {race.title}/s"
+    stated = f"ceiling: {rate:,.0f} {race.title}/s"
     if rate >= KNOWN_CEILING_PER_S:
-        return told
+        return stated
     busy = {name: rate * used / 1e6 for name, used in figure.cpu_us.items()}
     used = ", ".join(f"{name} {each:.2f}" for name, each in busy.items())
     rest = max(0.0, cores - sum(busy.values()))
     return (
-        f"{told}, where {KNOWN_CEILING_PER_S:,}/s were measured on a machine like this (design 5): "
+        f"{stated}, where {KNOWN_CEILING_PER_S:,}/s were measured on a machine like this: "
         f"of {cores} cores it kept busy {used}; {rest:.2f} went into waiting for disk and network, "
-        "the measuring itself, and whoever else was on the machine. It publishes all that the "
+        "the measuring itself, and other work on the machine. It publishes all that the "
         "service does: an event with the whole order, and an outcome, for each message."
     )
 
@@ -117,8 +117,8 @@ def header(machine: Mapping[str, Any], seconds: float) -> str:
     )
 
 
-def interpreters_told(interpreters: Mapping[str, set[str]]) -> str:
-    """Which program ran the contenders, as the operating system told while they ran."""
+def interpreters_line(interpreters: Mapping[str, set[str]]) -> str:
+    """Which program ran the contenders, by the operating system while they ran."""
     programs = {program for each in interpreters.values() for program in each}
     if len(programs) == 1:
         return f"all contenders ran on {programs.pop()}, as the operating system says"
@@ -153,7 +153,7 @@ def records_table(records: Sequence[Records]) -> Table:
     return table
 
 
-def differences_told(records: Sequence[Records]) -> list[str]:
+def difference_lines(records: Sequence[Records]) -> list[str]:
     """A line for each contender: what its records lack and have against ours."""
     ours = next(each for each in records if each.contender == "ours")
     lines = []
@@ -203,7 +203,7 @@ def parts_table(mix: str, parts: list[Part]) -> Table:
     return table
 
 
-def tell_lap(console: Console, lap: Lap) -> None:
+def print_lap(console: Console, lap: Lap) -> None:
     """One line a lap, while the run goes on."""
     used = ", ".join(f"{name} {used:,.0f}" for name, used in lap.cpu_us.items())
     console.print(

@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from chaos import plan, points
+from chaos import plan, planted, points
 from chaos.checker.findings import Findings
 from chaos.checker.ledger import Ledger
 from chaos.checker.reader import Reader
@@ -71,6 +71,8 @@ class Result:
     seconds: float
     last_words: Mapping[str, list[str]]
     """The ends of the replicas' logs."""
+    never_called: Sequence[str] = ()
+    """Patched functions of planted bugs that no replica called: what is found is not theirs."""
 
     @property
     def findings(self) -> Findings:
@@ -79,7 +81,7 @@ class Result:
 
     @property
     def is_clean(self) -> bool:
-        """Nothing wrong; and with exactly-once publication nothing told twice."""
+        """Nothing wrong; and with exactly-once publication nothing published twice."""
         return self.campaign.is_clean
 
     @property
@@ -88,41 +90,44 @@ class Result:
         rounds = min(len(self.campaign.played), self.wanted.rounds)
         return (
             f"chaos: seed={self.wanted.seed} rounds={rounds} kills={self.campaign.kills} "
-            f"messages={self.campaign.publisher.sent} {_told(self.findings.counts)}"
+            f"messages={self.campaign.publisher.sent} {_counts(self.findings.counts)}"
         )
 
 
-async def run(wanted: Wanted, tell: Callable[[str], None]) -> Result:
+async def run(wanted: Wanted, show: Callable[[str], None]) -> Result:
     """Run a campaign and write its report; logs are kept when something is wrong."""
     folder = wanted.reports / f"chaos-{wanted.seed}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    # Clients of Kafka tell a lot while it is being killed.
+    # Clients of Kafka log a lot while it is being killed.
     logging.basicConfig(filename=folder / "campaign.log", force=True)
     structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
     async with grounded(folder) as ground:
-        result = await play(ground, folder, wanted, tell)
+        result = await play(ground, folder, wanted, show)
     _write(result)
     if result.is_clean:
         shutil.rmtree(folder, ignore_errors=True)
     else:
         shutil.rmtree(folder / "servers" / "kafka" / "data", ignore_errors=True)
-        _explain(result, folder, tell)
+        _explain(result, folder, show)
     return result
 
 
-async def play(ground: Ground, folder: Path, wanted: Wanted, tell: Callable[[str], None]) -> Result:
+async def play(ground: Ground, folder: Path, wanted: Wanted, show: Callable[[str], None]) -> Result:
     """Run a campaign on an installation of its own, whose logs are kept in `folder`."""
     began = time.monotonic()
     environment = {**wanted.environment, "ORDERFLOW_PUBLICATION": wanted.publication}
     async with staged(ground, folder, environment, wanted.plants) as stage:
-        tell(f"everything runs after {time.monotonic() - began:.0f} s; logs: {folder}")
-        campaign = await _campaign(stage, wanted, tell)
+        show(f"everything runs after {time.monotonic() - began:.0f} s; logs: {folder}")
+        campaign = await _campaign(stage, wanted, show)
         last_words = {name: ward.last_words() for name, ward in stage.wards.items()}
-    return Result(wanted, campaign, time.monotonic() - began, last_words)
+        never_called = planted.never_called(ward.log for ward in stage.wards.values())
+    for place in never_called:
+        show(f"planted, but never called by a replica: {place}")
+    return Result(wanted, campaign, time.monotonic() - began, last_words, never_called)
 
 
-async def _campaign(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -> Campaign:
+async def _campaign(stage: Stage, wanted: Wanted, show: Callable[[str], None]) -> Campaign:
     installation = stage.installation
     ledger = Ledger(Findings())
     async with (
@@ -137,7 +142,7 @@ async def _campaign(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -
             tables=Tables(installation.database_url, installation.prefix),
             publisher=publisher,
             operators=Operators(stage),
-            tell=lambda round_: tell(_line(round_)),
+            show=lambda round_: show(_line(round_)),
             faults_of=wanted.faults_of,
             is_exact=wanted.is_exact,
             is_hasty=bool(wanted.plants),
@@ -150,11 +155,16 @@ def _line(round_: Round) -> str:
     faults = "; ".join(fault.partition(" ")[2] for fault in round_.faults) or "no faults"
     return (
         f"round {round_.number:3} {round_.seconds:5.1f} s {round_.messages:4} messages "
-        f"{round_.kills} kills {_told(round_.counts)} | {faults}"
+        f"{round_.kills} kills {_counts(round_.counts)} | {faults}{_not_reached(round_.missed)}"
     )
 
 
-def _told(counts: dict[str, int]) -> str:
+def _not_reached(missed: Mapping[str, int]) -> str:
+    points_ = ", ".join(f"{point} ({count})" for point, count in missed.items())
+    return f" | not reached: {points_}" if points_ else ""
+
+
+def _counts(counts: dict[str, int]) -> str:
     return " ".join(f"{name}={count}" for name, count in counts.items())
 
 
@@ -174,6 +184,7 @@ def _write(result: Result) -> None:
         "records_read": campaign.ledger.records,
         "counts": result.findings.counts,
         "faults": dict(campaign.points.most_common()),
+        "never_called": list(result.never_called),
         "operators": dict(campaign.operators.acts),
         "played": [as_json(round_) for round_ in campaign.played],
         "findings": [str(finding) for finding in result.findings.all[:FINDINGS_KEPT]],
@@ -184,18 +195,18 @@ def _write(result: Result) -> None:
     path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def _explain(result: Result, folder: Path, tell: Callable[[str], None]) -> None:
-    tell(f"--- something is wrong; again with: {_command(result.wanted)}")
+def _explain(result: Result, folder: Path, show: Callable[[str], None]) -> None:
+    show(f"--- something is wrong; again with: {_command(result.wanted)}")
     for finding in result.findings.all[:FINDINGS_SHOWN]:
-        tell(f"  {finding}")
+        show(f"  {finding}")
     if len(result.findings.all) > FINDINGS_SHOWN:
-        tell(f"  and {len(result.findings.all) - FINDINGS_SHOWN} more")
+        show(f"  and {len(result.findings.all) - FINDINGS_SHOWN} more")
     for name, lines in result.last_words.items():
-        tell(f"--- {name}")
+        show(f"--- {name}")
         for line in lines[-LAST_WORDS_SHOWN:]:
-            tell(f"  {line[:300]}")
+            show(f"  {line[:300]}")
     report = folder.parent / f"chaos-{result.wanted.seed}.json"
-    tell(f"--- all findings: {report}; logs of replicas and servers: {folder}")
+    show(f"--- all findings: {report}; logs of replicas and servers: {folder}")
 
 
 def _command(wanted: Wanted) -> str:

@@ -37,7 +37,7 @@ class Nursery:
     def __enter__(self) -> Self:
         self._stderr = self._log.open("a")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "chaos.nursery"],
+            [sys.executable, "-m", "chaos.prefork"],
             cwd=PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -85,7 +85,7 @@ class Ward(Replica):
     control: Path = field(default_factory=Path)
     plants: tuple[str, ...] = ()
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by whoever does something to the replica."""
+    """Held while a fault acts on the replica."""
     kills: int = 0
 
     def start(self) -> None:
@@ -116,7 +116,7 @@ class Ward(Replica):
         return points.order_file(self.control, self.name)
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal, where there is still somebody to get it."""
+        """Send a signal, if the process still runs."""
         found = self.identity.process() if self.identity else None
         if found:
             found.send_signal(number)

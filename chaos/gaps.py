@@ -34,7 +34,7 @@ def _gapped(verify: Callable[..., Any], order: Path) -> Callable[..., Any]:
 
 
 def _without_one(records: Sequence[Any], order: Path) -> Sequence[Any]:
-    """As ordered, if something later of its partition comes: else nobody could notice."""
+    """Drop one record, as ordered, if a later one of its partition shows the gap."""
     if not order.exists() or order.read_text(encoding="utf-8") != GAP:
         return records
     first = next((part[0] for part in by_partition(records).values() if len(part) > 1), None)

@@ -1,7 +1,7 @@
-"""Named points in a service at which it can be told to die by SIGKILL, or to freeze by SIGSTOP.
+"""Named points in a service at which it can be ordered to kill (SIGKILL) or stop (SIGSTOP) itself.
 
 The order is a file `<replica>.order` in the control folder that holds the signal and the point's
-name. Whoever reaches the point takes the file away, writes what it does to its log, and signals
+name. The process that reaches the point deletes the file, logs what it does, and signals
 itself.
 """
 
@@ -25,12 +25,12 @@ MID_PRODUCE = "mid-produce"
 AFTER_PRODUCE = "after produce, before delete"
 BEFORE_KAFKA_COMMIT = "marker written, before Kafka's commit"
 AFTER_KAFKA_COMMIT = "after Kafka's commit, before delete"
-BEFORE_PLACING = "before a transaction that places an order"
+BEFORE_ORDER_PLACED = "before a transaction that places an order"
 PLACED_WRITTEN = "inside a transaction that places an order, all written"
 PLACED_COMMITTED = "after commit of a placed order, before the acknowledgement"
 
-_PLACING = (BEFORE_PLACING, PLACED_WRITTEN, PLACED_COMMITTED)
-"""A batch may have nothing to tell. One that places an order has, and once only."""
+_ORDER_PLACED = (BEFORE_ORDER_PLACED, PLACED_WRITTEN, PLACED_COMMITTED)
+"""A batch may publish nothing. One that places an order publishes an event, once only."""
 CONSUMING = (BEFORE_TRANSACTION, MID_BATCH, INSIDE_TRANSACTION, AFTER_COMMIT)
 PUBLISHING = (MID_PRODUCE, AFTER_PRODUCE)
 PUBLISHING_ONCE = (MID_PRODUCE, AFTER_PRODUCE, BEFORE_KAFKA_COMMIT, AFTER_KAFKA_COMMIT)
@@ -47,7 +47,7 @@ _PLACES: Sequence[tuple[str, str, str]] = (
     (AFTER_PRODUCE, f"{_ONCE}._send", "after"),
     (BEFORE_KAFKA_COMMIT, f"{_ONCE}._mark", "after"),
     (AFTER_KAFKA_COMMIT, f"{_ONCE}._commit", "after"),
-    (BEFORE_PLACING, f"{_CONSUMER}._transact", "before"),
+    (BEFORE_ORDER_PLACED, f"{_CONSUMER}._transact", "before"),
     (PLACED_WRITTEN, f"{_CONSUMER}._apply_fenced", "after"),
     (PLACED_COMMITTED, f"{_CONSUMER}._transact", "after"),
 )
@@ -87,7 +87,7 @@ def _reaper(orders: Path, point: str) -> Callable[..., None]:
             act, _, wanted = orders.read_text(encoding="utf-8").partition(" ")
         except FileNotFoundError:
             return
-        if wanted == point and (point not in _PLACING or _places_order(arguments)):
+        if wanted == point and (point not in _ORDER_PLACED or _places_order(arguments)):
             orders.unlink()
             entry = {"event": "struck_at", "point": point, "signal": act}
             sys.stderr.write(f"{json.dumps(entry)}\n")

@@ -18,7 +18,7 @@ _DECISIONS = ("services.orders.unit_of_work:decide", "services.claims.unit_of_wo
 
 
 class Bug(Exception):
-    """What nobody foresaw in a decision."""
+    """An unexpected error in a decision."""
 
 
 def mended_file(control: Path) -> Path:

@@ -72,13 +72,13 @@ class Proxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             onward = await asyncio.open_connection(*self._target)
-        except OSError:  # Nobody listens there: neither do we.
+        except OSError:  # The server does not listen: refuse as well.
             _break(writer)
             return
         pair = _Pair(writer, onward[1])
         self._pairs.add(pair)
-        ways = (self._carry(reader, onward[1]), self._carry(onward[0], writer))
-        tasks = {asyncio.create_task(way) for way in ways}
+        directions = (self._carry(reader, onward[1]), self._carry(onward[0], writer))
+        tasks = {asyncio.create_task(each) for each in directions}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

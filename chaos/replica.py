@@ -36,7 +36,7 @@ def import_services() -> None:
         importlib.import_module(needed)
 
 
-def tell_tasks(*_: object) -> None:
+def write_tasks(*_: object) -> None:
     """Write to the log what every task of the process is waiting for."""
     for task in asyncio.all_tasks(asyncio.get_running_loop()):
         task.print_stack(file=sys.stderr)
@@ -47,7 +47,7 @@ def live(orders: Orders) -> None:
     """Serve until SIGTERM; SIGUSR1 asks for all tasks."""
     from orderflow.commands.serve import serve
 
-    signal.signal(signal.SIGUSR1, tell_tasks)
+    signal.signal(signal.SIGUSR1, write_tasks)
     if orders.control:
         points.install(orders.control, orders.name)
         gaps.install(orders.control, orders.name)

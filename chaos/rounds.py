@@ -19,19 +19,19 @@ from chaos.checker.findings import LOST, Findings
 from chaos.checker.ledger import Ledger
 from chaos.checker.reader import Reader
 from chaos.checker.tables import Place, Tables
+from chaos.injection import Striker
 from chaos.operators import Operators
 from chaos.publishing import Publisher
 from chaos.stage import Stage
-from chaos.strikes import Striker
 from chaos.traffic import DIARY_SHOP, Traffic
 from demo.groups import READS
 from schemas.topics import CARRIER_TRACKING
 from services.runtime.batch.items import Kind
 
 SPREAD_SECONDS = 4.0
-SETTLE_SECONDS = 60.0
+QUIET_WAIT_SECONDS = 60.0
 """Without any progress."""
-SETTLE_MAX_SECONDS = 150.0
+QUIET_WAIT_MAX_SECONDS = 150.0
 """However much goes on: something may go round in circles."""
 QUIET_SECONDS = 0.3
 POLL_SECONDS = 0.1
@@ -64,12 +64,12 @@ class Campaign:
     ledger: Ledger
     tables: Tables
     publisher: Publisher
-    tell: Callable[[Round], None]
+    show: Callable[[Round], None]
     operators: Operators
     faults_of: Callable[[int], Sequence[plan.Fault]]
     """Of each round, by number."""
     is_exact: bool = False
-    """Whether what is told twice is wrong too."""
+    """Whether what is published twice is wrong too."""
     is_hasty: bool = False
     """Whether one finding is enough: nothing more is waited for then."""
     played: list[Round] = field(default_factory=list)
@@ -134,13 +134,13 @@ class Campaign:
             counts=self.findings.counts,
         )
         self.played.append(done)
-        self.tell(done)
+        self.show(done)
 
     # Looking.
 
     async def _look(self, number: int, *, is_over: bool = False) -> None:
-        """Wait for quiet and judge. What is only half told yet is looked at a second time."""
-        stuck = await self._settle()
+        """Wait for quiet and judge. What is published only in part is looked at a second time."""
+        stuck = await self._until_quiet()
         if self._has_enough():
             return
         for text in stuck:
@@ -155,7 +155,7 @@ class Campaign:
                 self.ledger.findings = kept
             if draft.is_clean or stuck or attempt == 2:
                 break
-            await self._settle()
+            await self._until_quiet()
         kept.take_over(draft)
         self.ledger.touched.clear()
         for name in await self._unready():
@@ -171,7 +171,7 @@ class Campaign:
         for at, script in scripts.items():
             judge_script(self.ledger, script, f"shop-{at}", is_over=is_over)
 
-    async def _settle(self) -> list[str]:
+    async def _until_quiet(self) -> list[str]:
         """Wait until everybody has read all and published all; returns who did not in time."""
         began = progressed_at = time.monotonic()
         before: object = None
@@ -182,7 +182,7 @@ class Campaign:
             now, state = time.monotonic(), (behind, self.reader.changed_at)
             if state != before:
                 progressed_at, before = now, state
-            if now - progressed_at > SETTLE_SECONDS or now - began > SETTLE_MAX_SECONDS:
+            if now - progressed_at > QUIET_WAIT_SECONDS or now - began > QUIET_WAIT_MAX_SECONDS:
                 return behind
             await asyncio.sleep(POLL_SECONDS)
 
@@ -221,7 +221,7 @@ class Campaign:
         What it lets out may be hit in another service; what stands behind poison stays.
         """
         before: set[tuple[str, Place]] = set()
-        while not await self._settle():
+        while not await self._until_quiet():
             parked = await self.tables.parked()
             crashes = {(each.service, each.place) for each in parked if each.kind == Kind.CRASH}
             if crashes <= before:
@@ -231,7 +231,7 @@ class Campaign:
 
     async def _until_nothing_is_parked(self) -> None:
         """Without the bug everything heals by itself: the services try again."""
-        deadline = time.monotonic() + SETTLE_SECONDS
+        deadline = time.monotonic() + QUIET_WAIT_SECONDS
         while time.monotonic() < deadline:
             parked = await self.tables.parked()
             if not parked:
@@ -244,7 +244,7 @@ class Campaign:
 
     async def _until_nothing_waits(self) -> None:
         """Commands that wait for nothing are refused when their time is over."""
-        deadline = time.monotonic() + SETTLE_SECONDS
+        deadline = time.monotonic() + QUIET_WAIT_SECONDS
         while time.monotonic() < deadline:
             waiting = await self.tables.waiting()
             if not any(each.place[0] != CARRIER_TRACKING for each in waiting):
@@ -260,7 +260,7 @@ class Campaign:
     async def _unready(self) -> list[str]:
         """Replicas that do not turn green again."""
         wards = self.stage.wards
-        deadline = time.monotonic() + SETTLE_SECONDS
+        deadline = time.monotonic() + QUIET_WAIT_SECONDS
         waiting = list(wards)
         while waiting and time.monotonic() < deadline:
             ready = await asyncio.gather(

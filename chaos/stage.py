@@ -126,7 +126,7 @@ async def staged(
 
 
 def _entrance_by(proxy: Proxy) -> Entrances:
-    """A listener whose clients are told to come by the proxy."""
+    """A listener that advertises the address of the proxy."""
     return Entrances((Listener(PROXIED, "PLAINTEXT", advertised_port=proxy.port),))
 
 

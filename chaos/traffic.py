@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chaos.poison import MARK
-from demo.letters import command
+from demo.messages import command
 from demo.script import Script, ScriptMessage, interleave
 from demo.synthetic import OPENS_AT, synthetic_script
 from schemas.topics import CLAIMS_COMMANDS
 
 BEGINS_AT = OPENS_AT + timedelta(days=30)
-"""Business time of the first round: later than anything that any script tells of."""
+"""Business time of the first round: later than anything in any script."""
 ROUND_LASTS = timedelta(minutes=2)
 FIRST_PART = 0.7
 REPEATED = 0.12
@@ -44,7 +44,7 @@ class Diary:
     lines: int = 0
     repeatable: dict[str, ScriptMessage] = field(default_factory=dict)
     """What may be sent again, by city: not poison, nor what an operator ended. A refused command
-    is not remembered, so that sent again it would be decided anew, and rightly."""
+    is not remembered, so that sent again it would be decided again, and rightly."""
     cities: list[str] = field(default_factory=list)
     poison: str | None = None
     """The city that cannot be decided, while it is so."""

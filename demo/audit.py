@@ -132,16 +132,16 @@ def items_in(entry: Entry) -> int:
 
 
 def _by_place(entries: Iterable[Entry], member: str, found: Audit) -> dict[Place, str]:
-    """What each item was told; told differently, or twice under two ids, it is doubled."""
-    told: dict[Place, tuple[str, str]] = {}
+    """The outcome of each item; two different outcomes, or one under two ids, are doubled."""
+    answers: dict[Place, tuple[str, str]] = {}
     for entry in entries:
         body = entry.body
         place = (body["topic"], body["partition"], body["offset"], body["index"])
         answer = (body[member], entry.id)
-        first = told.setdefault(place, answer)
+        first = answers.setdefault(place, answer)
         if first != answer:
-            found.double(f"item {place} was told {first} and {answer}")
-    return {place: answer for place, (answer, _) in told.items()}
+            found.double(f"item {place} was answered {first} and {answer}")
+    return {place: answer for place, (answer, _) in answers.items()}
 
 
 def _count_refusals(entries: Iterable[Entry], found: Audit) -> None:
@@ -185,7 +185,7 @@ def _check_fact(topic: str, entry: Entry, facts: dict[object, str], found: Audit
 
 
 def _fact_of(entry: Entry) -> object:
-    """What an event says happened, without the ids and numbers given to the telling of it."""
+    """What an event says happened, without the ids and numbers of the event."""
     body, type_ = entry.body, entry.headers["ce_type"]
     data = body["event_data"]
     if type_ == "order.placed":
@@ -220,14 +220,14 @@ def _check_versions(journal: Journal, found: Audit) -> None:
 
 def _check_scans(journal: Journal, refused: Mapping[Place, str], found: Audit) -> None:
     """Every scan of a parcel that an order owns must have its event."""
-    told: set[Fact] = set()
+    published: set[Fact] = set()
     owned: set[str] = set()
     for entry in journal[SHIPMENTS_EVENTS]:
         data = entry.body["event_data"]
         number = plain_number(data.get("tracking_number") or "")
         owned.add(number)
         if entry.headers["ce_type"] == "shipment.scanned":
-            told.add((number, data["event_name"], instant(data["occurred_at"])))
+            published.add((number, data["event_name"], instant(data["occurred_at"])))
     reported = {
         fact
         for entry in journal[CARRIER_TRACKING]
@@ -235,7 +235,7 @@ def _check_scans(journal: Journal, refused: Mapping[Place, str], found: Audit) -
         for fact in facts_in(entry.value)
     }
     found.scans = len(reported)
-    for number, name, at in sorted(reported - told):
+    for number, name, at in sorted(reported - published):
         if number in owned:
             found.lose(f"scan {name} of {number} at {at.isoformat()} has no event")
 

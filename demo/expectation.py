@@ -66,7 +66,7 @@ class ClaimAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RefusalAnswer:
-    """One message item that must be refused. `reasons` lists every code that tells the truth."""
+    """One message item that must be refused. `reasons` lists every code that is right."""
 
     topic: str
     label: str

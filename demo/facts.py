@@ -1,4 +1,4 @@
-"""Scans as facts: what happened to which parcel when, however the message that told it is spelt."""
+"""Scans as facts: what happened to which parcel when, whatever the spelling of the message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def instant(text: str) -> datetime:
 
 
 def facts_in(value: bytes | None) -> list[Fact]:
-    """The scans that a tracking message tells; none where it cannot be read."""
+    """The scans in a tracking message; none where it cannot be read."""
     try:
         return list(_facts(json.loads(value or b"")))
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -1,4 +1,4 @@
-"""How far the services have read, as their consumer groups tell any outsider."""
+"""How far the services have read, by their consumer groups."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Groups:
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _state(self, services: tuple[str, ...]) -> tuple[dict[str, int], object]:
-        """Lags and ends of the topics; a broker that does not answer is told as unread."""
+        """Lags and ends of the topics; a broker that does not answer counts as unread."""
         try:
             lags = {service: await self.lag(service) for service in services}
             return lags, [await self._ends(service) for service in services]

@@ -60,7 +60,7 @@ class Installation:
     async def create(self, like: str = "template1") -> None:
         """Make the database with every migration and what the database `like` has, and the topics.
 
-        Nobody else may be connected to that one.
+        No other client may be connected to that one.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         made = f'CREATE DATABASE "{self.name}" TEMPLATE "{like}" STRATEGY FILE_COPY'

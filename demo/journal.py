@@ -46,7 +46,7 @@ def entry_of(record: ConsumerRecord, prefix: str) -> Entry:
 
 
 def make_reader(options: Mapping[str, Any]) -> AIOKafkaConsumer:
-    """A consumer without a group: nobody's position moves, nothing is committed."""
+    """A consumer without a group: no position moves, nothing is committed."""
     return AIOKafkaConsumer(
         group_id=None,
         enable_auto_commit=False,

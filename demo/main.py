@@ -17,8 +17,8 @@ from rich.table import Table
 from demo.expectation import Totals
 from demo.installation import Installation, installation_of
 from demo.olist import DataError, read_script
-from demo.performance import Finding, perform, totals_in
 from demo.replicas import NotReady
+from demo.run import Finding, perform, totals_in
 from demo.screen import Screen
 from demo.script import Script
 from demo.synthetic import synthetic_script
@@ -44,7 +44,9 @@ def run(
     Returns the exit code: 0 when nothing was lost, doubled or reordered and every figure is right.
     """
     console = Console()
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # It retries; we tell what failed.
+    logging.getLogger("aiokafka").setLevel(
+        logging.CRITICAL
+    )  # It retries; the demo reports what failed.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         script = read_script(Path(data)) if data else synthetic_script(seed, scale=scale)
@@ -74,7 +76,7 @@ def _run(script: Script, console: Console, svg: Path | None, work_folder: Path) 
         is_right = finding.is_right
         if svg:
             svg.write_text(screen.picture or screen.as_svg(), encoding="utf-8")
-        tell(finding, script, console)
+        show(finding, script, console)
     finally:
         _clear(folder, console, keep_logs=not is_right)
     return 0 if is_right else WRONG
@@ -92,7 +94,7 @@ async def _perform(
             await installation.drop()
 
 
-def tell(finding: Finding, script: Script, console: Console) -> None:
+def show(finding: Finding, script: Script, console: Console) -> None:
     """Print the figures against the right answer, what is wrong, and the last line."""
     console.print()
     console.print(_figures(script.expectation.totals, totals_in(finding.figures)))
@@ -111,10 +113,10 @@ def _figures(wanted: Totals, found: Totals) -> Table:
     table.add_column("right answer", justify="right")
     table.add_column("report", justify="right")
     for each in fields(Totals):
-        right, told = getattr(wanted, each.name), getattr(found, each.name)
-        colour = "green" if right == told else "red"
+        right, counted = getattr(wanted, each.name), getattr(found, each.name)
+        colour = "green" if right == counted else "red"
         name = each.name.replace("_", " ")
-        table.add_row(name, _shown(right), f"[{colour}]{_shown(told)}[/{colour}]")
+        table.add_row(name, _shown(right), f"[{colour}]{_shown(counted)}[/{colour}]")
     return table
 
 

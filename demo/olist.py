@@ -18,7 +18,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from demo.expectation import Expectation, OrderAnswer, ParcelAnswer
-from demo.letters import Body, command, tracking
+from demo.messages import Body, command, tracking
 from demo.script import Script, ScriptMessage, in_time
 from schemas.topics import CARRIER_TRACKING
 
@@ -126,12 +126,12 @@ def _read(path: Path) -> list[Row]:
 def _messages(purchase: Purchase) -> Iterator[ScriptMessage]:
     yield _placement(purchase)
     # One order of the sample reached its carrier 24 minutes before it was bought. The shop cannot
-    # have told us of a parcel before it told us of its order.
+    # have reported a parcel before its order.
     if purchase.handed_over:
-        told = max(purchase.handed_over, purchase.placed)
+        reported = max(purchase.handed_over, purchase.placed)
         for number, items in purchase.parcels():
-            yield _fulfilment(purchase, number, items, told)
-            yield _scan(number, "PICKED_UP_BY_CARRIER", purchase.handed_over, told)
+            yield _fulfilment(purchase, number, items, reported)
+            yield _scan(number, "PICKED_UP_BY_CARRIER", purchase.handed_over, reported)
     if purchase.delivered:
         for number, _ in purchase.parcels():
             yield _scan(number, "SUCCESSFULLY_DELIVERED", purchase.delivered, purchase.delivered)
@@ -165,16 +165,16 @@ def _placement(purchase: Purchase) -> ScriptMessage:
 
 
 def _fulfilment(
-    purchase: Purchase, number: str, items: Sequence[Row], told: datetime
+    purchase: Purchase, number: str, items: Sequence[Row], reported: datetime
 ) -> ScriptMessage:
     attached = {
         "tracking_number": number,
         "carrier_reference": CARRIER,
-        "tracking_placed_at": told.isoformat(),
+        "tracking_placed_at": reported.isoformat(),
         "products": [_product(item) for item in items],
     }
     body = {"id": purchase.number, "id_type": "order_number", "trackings": [attached]}
-    return command(purchase.key, "order.upsert", body, told, id_=f"{number}-attached")
+    return command(purchase.key, "order.upsert", body, reported, id_=f"{number}-attached")
 
 
 def _cancellation(purchase: Purchase) -> ScriptMessage:
@@ -186,14 +186,14 @@ def _cancellation(purchase: Purchase) -> ScriptMessage:
     return command(purchase.key, "order.cancel", body, at, id_=f"{purchase.number}-cancelled")
 
 
-def _scan(number: str, event: str, occurred: datetime, told: datetime) -> ScriptMessage:
+def _scan(number: str, event: str, occurred: datetime, reported: datetime) -> ScriptMessage:
     scan: Body = {
         "event_name": event,
         "occurred_at": occurred.replace(tzinfo=None).isoformat(),
         "timezone": ZONE_NAME,
         "location": {"country_code": "BR"},
     }
-    return tracking(CARRIER, number, [scan], told, id_=f"{number}-{event.lower()}")
+    return tracking(CARRIER, number, [scan], reported, id_=f"{number}-{event.lower()}")
 
 
 def _product(item: Row) -> Body:

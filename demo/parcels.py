@@ -46,4 +46,4 @@ class Parcel:
     delivered_on: date | None = None
     tracking_url: str | None = None
     product_lines: int | None = None
-    told: int = 0
+    scan_count: int = 0

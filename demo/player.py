@@ -91,7 +91,7 @@ class Player:
                 self.later += await self._publish(producer, others[start : start + self.chunk])
                 if self.between:
                     await self.between()
-            await self._settle()
+            await self._await_later()
             await self._go(producer, [m for m in script.messages if m.topic == CLAIMS_COMMANDS])
         await self._finish(script)
 
@@ -109,13 +109,13 @@ class Player:
         """
         claims = [message for message in messages if message.topic == CLAIMS_COMMANDS]
         others = [message for message in messages if message.topic != CLAIMS_COMMANDS]
-        await self._settle_all(await self._publish(producer, others))
+        await self._answer_all(await self._publish(producer, others))
         if claims:
             await self.groups.until_read("claims", self.deadline_seconds)
         opening = [message for message in claims if not message.claim_opened_by]
-        await self._settle_all(await self._publish(producer, opening))
+        await self._answer_all(await self._publish(producer, opening))
         further = [message for message in claims if message.claim_opened_by]
-        await self._settle_all(await self._publish(producer, self._about_claims(further)))
+        await self._answer_all(await self._publish(producer, self._about_claims(further)))
 
     async def _publish(
         self, producer: AIOKafkaProducer, messages: Sequence[ScriptMessage]
@@ -136,22 +136,24 @@ class Player:
             for message, at in zip(messages, placed, strict=True)
         ]
 
-    async def _settle_all(self, sent: Iterable[Pending]) -> None:
+    async def _answer_all(self, sent: Iterable[Pending]) -> None:
         self.waiting = list(sent)
         self.later += [each for each in self.waiting if waits(each.message)]
         self.waiting = [each for each in self.waiting if not waits(each.message)]
         await self.watcher.until(
-            lambda: self._open("waiting") == 0, lambda: tell(self.waiting), self.deadline_seconds
+            lambda: self._open("waiting") == 0,
+            lambda: described(self.waiting),
+            self.deadline_seconds,
         )
 
-    async def _settle(self, *, is_over: bool = False) -> None:
+    async def _await_later(self, *, is_over: bool = False) -> None:
         """Wait for what was to be answered later; `is_over` when waiting times have run out."""
-        self.lost += [each for each in self.later if each.message.is_for_nobody]
-        self.later = [each for each in self.later if not each.message.is_for_nobody]
+        self.lost += [each for each in self.later if each.message.is_for_unknown]
+        self.later = [each for each in self.later if not each.message.is_for_unknown]
         if is_over:
             self.later += [each for each in self.lost if each.message.topic != CARRIER_TRACKING]
         await self.watcher.until(
-            lambda: self._open("later") == 0, lambda: tell(self.later), self.deadline_seconds
+            lambda: self._open("later") == 0, lambda: described(self.later), self.deadline_seconds
         )
 
     def _open(self, name: str) -> int:
@@ -162,7 +164,7 @@ class Player:
     async def _finish(self, script: Script) -> None:
         """Let what waits for nothing run out of time, then wait until everybody has read all."""
         self._set_clock(max(script.ends_at, self.now or script.ends_at) + EXPIRY)
-        await self._settle(is_over=True)
+        await self._await_later(is_over=True)
         await self.groups.until_all_read(self.deadline_seconds)
 
     def _about_claims(self, messages: Sequence[ScriptMessage]) -> list[ScriptMessage]:
@@ -181,7 +183,7 @@ class Player:
 
 def waits(message: ScriptMessage) -> bool:
     """Whether nothing answers the message for now."""
-    return message.is_answered_later or message.is_for_nobody
+    return message.is_answered_later or message.is_for_unknown
 
 
 def pending(message: ScriptMessage, partition: int, offset: int) -> Pending:
@@ -218,7 +220,7 @@ def steps(messages: Sequence[ScriptMessage], step: timedelta) -> Iterator[list[S
         yield going
 
 
-def tell(waiting: Sequence[Pending]) -> str:
+def described(waiting: Sequence[Pending]) -> str:
     """The first few unanswered messages, for a person."""
     places = [(each.cause, "/".join(map(str, each.places[0]))) for each in waiting[:5]]
     shown = "; ".join(f"{cause} at {place}" for cause, place in places)

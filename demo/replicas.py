@@ -52,7 +52,7 @@ class Replica:
         return self.identity is not None and process.is_alive(self.identity)
 
     def start(self) -> None:
-        """Start the process; `wait_ready` tells when it serves."""
+        """Start the process; `wait_ready` waits until it serves."""
         self._port = None
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self.identity = process.start(self._program())

@@ -48,7 +48,7 @@ PHASE_COLOURS = {
 
 @dataclass(slots=True)
 class Screen:
-    """Draws one run. `lags` is filled by whoever measures them."""
+    """Draws one run. `lags` is filled by the task that measures them."""
 
     title: str
     watcher: Watcher
@@ -101,7 +101,7 @@ class Screen:
         return Panel(table, title="written by the services", border_style="grey50")
 
     def sample(self) -> None:
-        """Note the counts of this moment: rates are told over the last few seconds."""
+        """Note the counts of this moment: rates are shown over the last few seconds."""
         now = time.monotonic()
         self._past.append((now, Counter(self.watcher.counts)))
         while len(self._past) > 1 and now - self._past[1][0] > RATE_SECONDS:

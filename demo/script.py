@@ -18,12 +18,12 @@ CLAIM_ID = "{the claim's id}"
 class ScriptMessage:
     """One record to publish.
 
-    `at` is business time. Messages of one `lane` keep their order in every way of playing; None
-    is free. `is_answered_later` marks what nothing answers until another message came: tracking
-    before its order, a command before its order. What `is_for_nobody` waits for never comes: a
-    command is refused when its time is over, tracking goes on waiting. `claim_opened_by` is the
-    id of the message that opened the claim this one is about: the claim's own id takes the place
-    of CLAIM_ID in the value.
+    `at` is business time. Messages of one `order_key` keep their order however they are played;
+    None is free. `is_answered_later` marks what has no answer until another message came: tracking
+    before its order, a command before its order. What `is_for_unknown` waits for never comes: a
+    command is refused when its time is over, tracking goes on waiting. `claim_opened_by` is the id
+    of the message that opened the claim this one is about: the claim's own id takes the place of
+    CLAIM_ID in the value.
     """
 
     topic: str
@@ -31,9 +31,9 @@ class ScriptMessage:
     value: bytes | None
     at: datetime
     headers: tuple[tuple[str, bytes], ...] = ()
-    lane: str | None = None
+    order_key: str | None = None
     is_answered_later: bool = False
-    is_for_nobody: bool = False
+    is_for_unknown: bool = False
     claim_opened_by: str | None = None
 
 
@@ -72,14 +72,14 @@ def in_time(messages: Iterable[ScriptMessage]) -> tuple[ScriptMessage, ...]:
 
 
 def interleave(messages: Sequence[ScriptMessage], rng: random.Random) -> list[ScriptMessage]:
-    """Mix the lanes at random, keeping the order within each."""
-    lanes: dict[object, list[ScriptMessage]] = defaultdict(list)
+    """Shuffle messages, keeping the order within each `order_key`."""
+    by_key: dict[object, list[ScriptMessage]] = defaultdict(list)
     for position, message in enumerate(messages):
-        lanes[message.lane or position].append(message)
-    turns = [lane for lane, queue in lanes.items() for _ in queue]
+        by_key[message.order_key or position].append(message)
+    turns = [order_key for order_key, queue in by_key.items() for _ in queue]
     rng.shuffle(turns)
-    queues = {lane: iter(queue) for lane, queue in lanes.items()}
-    return [next(queues[lane]) for lane in turns]
+    queues = {order_key: iter(queue) for order_key, queue in by_key.items()}
+    return [next(queues[order_key]) for order_key in turns]
 
 
 def repeated(messages: Sequence[ScriptMessage], every: int) -> list[ScriptMessage]:
@@ -95,4 +95,4 @@ def answered_later(message: ScriptMessage) -> ScriptMessage:
 
 def for_ever(message: ScriptMessage) -> ScriptMessage:
     """Mark a message that waits for what never comes."""
-    return replace(message, is_for_nobody=True)
+    return replace(message, is_for_unknown=True)

@@ -10,8 +10,8 @@ from demo.parcels import Parcel
 from demo.script import answered_later, repeated
 from demo.story import Story
 
-JOURNEY = ("PICKED_UP_BY_CARRIER", "ARRIVAL_AT_TRANSPORT_HUB", "OUT_FOR_DELIVERY")
-HOME = (*JOURNEY, "SUCCESSFULLY_DELIVERED")
+SCANS_BEFORE_DELIVERY = ("PICKED_UP_BY_CARRIER", "ARRIVAL_AT_TRANSPORT_HUB", "OUT_FOR_DELIVERY")
+HOME = (*SCANS_BEFORE_DELIVERY, "SUCCESSFULLY_DELIVERED")
 
 
 def plain(story: Story) -> None:
@@ -26,12 +26,12 @@ def waiting_for_stock(story: Story) -> None:
 
 
 def in_one_message(story: Story) -> None:
-    """Ordered and shipped in one upsert, as shops do that tell us late."""
+    """Ordered and shipped in one upsert, as shops do that report late."""
     parcel = story.pack()
     body = {"order": story.placement(), "trackings": [story.label(parcel)]}
     story.send("order.upsert", body)
-    story.settle()
-    story.scan(parcel, *JOURNEY, "DELIVERED_TO_LETTERBOX")
+    story.derive_status()
+    story.scan(parcel, *SCANS_BEFORE_DELIVERY, "DELIVERED_TO_LETTERBOX")
 
 
 def in_two_parcels(story: Story) -> None:
@@ -39,14 +39,14 @@ def in_two_parcels(story: Story) -> None:
     story.expected = 2
     story.order().wait(5)
     story.scan(story.ship("dhl"), *HOME)
-    story.scan(story.ship("dpd"), *JOURNEY, "DELIVERED_TO_NEIGHBOUR")
+    story.scan(story.ship("dpd"), *SCANS_BEFORE_DELIVERY, "DELIVERED_TO_NEIGHBOUR")
 
 
 def half_shipped(story: Story) -> None:
     """Two parcels expected, one of them shipped."""
     story.expected = 2
     story.order().wait(5)
-    story.scan(story.ship(), *JOURNEY)
+    story.scan(story.ship(), *SCANS_BEFORE_DELIVERY)
 
 
 def one_parcel_more(story: Story) -> None:
@@ -86,10 +86,10 @@ def delayed(story: Story) -> None:
 
 
 def failed_attempts(story: Story) -> None:
-    """Nobody at home twice, delivered at the third try."""
+    """Recipient not at home twice, delivered at the third try."""
     story.order().wait(6)
     parcel = story.ship()
-    story.scan(parcel, *JOURNEY, "RECIPIENT_NOT_HOME")
+    story.scan(parcel, *SCANS_BEFORE_DELIVERY, "RECIPIENT_NOT_HOME")
     story.scan(parcel, "OUT_FOR_DELIVERY", "RECIPIENT_NOT_HOME", hours=20)
     story.scan(parcel, "OUT_FOR_DELIVERY", "SUCCESSFULLY_DELIVERED", hours=20)
 
@@ -98,7 +98,7 @@ def sent_back(story: Story) -> None:
     """Undeliverable, back at the shop in the end."""
     story.order().wait(6)
     parcel = story.ship()
-    story.scan(parcel, *JOURNEY, "RECIPIENT_NOT_HOME")
+    story.scan(parcel, *SCANS_BEFORE_DELIVERY, "RECIPIENT_NOT_HOME")
     story.scan(parcel, "UNDELIVERABLE_RETURNING", "RETURNED_TO_SENDER", hours=24)
 
 
@@ -106,14 +106,14 @@ def collected(story: Story) -> None:
     """Left at a parcel shop, collected there."""
     story.order().wait(6)
     parcel = story.ship()
-    story.scan(parcel, *JOURNEY, "FORWARDED_TO_PARCEL_SHOP")
+    story.scan(parcel, *SCANS_BEFORE_DELIVERY, "FORWARDED_TO_PARCEL_SHOP")
     story.scan(parcel, "READY_FOR_COLLECTION_AT_PARCEL_SHOP", "COLLECTED_BY_CUSTOMER", hours=20)
 
 
 def not_yet_collected(story: Story) -> None:
     """Waits in a locker."""
     story.order().wait(6)
-    story.scan(story.ship(), *JOURNEY, "READY_FOR_COLLECTION_AT_LOCKER")
+    story.scan(story.ship(), *SCANS_BEFORE_DELIVERY, "READY_FOR_COLLECTION_AT_LOCKER")
 
 
 def returned_by_customer(story: Story) -> None:
@@ -128,7 +128,7 @@ def delivered_by_mistake(story: Story) -> None:
     """The driver takes the delivery back and brings the parcel the next day."""
     story.order().wait(6)
     parcel = story.ship()
-    story.scan(parcel, *JOURNEY)
+    story.scan(parcel, *SCANS_BEFORE_DELIVERY)
     wrong = story.wait(1).scanned(parcel, "SUCCESSFULLY_DELIVERED")
     story.report(parcel, wrong)
     undone = story.wait(1).scanned(parcel, "SCAN_RETRACTED")
@@ -160,7 +160,7 @@ def whole_history_again(story: Story) -> None:
 
 
 def tracking_first(story: Story) -> None:
-    """The carrier tells of the parcel hours before the shop does."""
+    """The carrier reports the parcel hours before the shop does."""
     parcel = Parcel("", "")
     early = Story(story.shop, story.number, story.now, story.place, story.rng)
     parcel = early.pack()
@@ -170,16 +170,16 @@ def tracking_first(story: Story) -> None:
     story.wait(2).order().wait(1)
     story.parcels.append(parcel)
     story.send("order.upsert", {"trackings": [story.label(parcel)]})
-    story.settle()
+    story.derive_status()
     story.scan(parcel, "OUT_FOR_DELIVERY", "SUCCESSFULLY_DELIVERED")
 
 
 def command_first(story: Story) -> None:
-    """The campaign is told before the order, by another system under a key of its own."""
+    """The campaign arrives before the order, by another system under a separate key."""
     story.campaign = f"CAMPAIGN-{story.rng.randint(1, 5)}"
     body = {"order_analytics": {"campaign_code": story.campaign, "source": "orderflow"}}
     story.send("order.analytics.upsert", body, key=f"{story.shop}/crm-{story.number}")
-    story.messages[-1] = replace(answered_later(story.messages[-1]), lane=None)
+    story.messages[-1] = replace(answered_later(story.messages[-1]), order_key=None)
     story.order().wait(5)
     story.scan(story.ship(), *HOME)
 
@@ -223,7 +223,7 @@ def repacked(story: Story) -> None:
 
 
 def moved_house(story: Story) -> None:
-    """A new address, and then older news about it, which must not win."""
+    """A new address, and then an older one, which must not replace it."""
     story.order().wait(1)
     old = story.address()
     story.city = "Potsdam"

@@ -12,9 +12,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from demo.expectation import ClaimAnswer, OrderAnswer, ParcelAnswer
-from demo.letters import Body, claim, command, tracking
+from demo.messages import Body, claim, command, tracking
 from demo.parcels import DELIVERED, PHASES, Parcel
-from demo.places import CARRIER_NUMBERS, CATALOGUE, Place
+from demo.sample_data import CARRIER_NUMBERS, CATALOGUE, Place
 from demo.script import CLAIM_ID, ScriptMessage
 from schemas.identity import order_id
 
@@ -129,7 +129,7 @@ class Story:
         parcel = Parcel(CARRIER_NUMBERS[name](self.rng), name)
         self.parcels.append(parcel)
         self.expected = max(self.expected, len(self.parcels))
-        self.settle()
+        self.derive_status()
         return parcel
 
     def label(self, parcel: Parcel) -> dict[str, Any]:
@@ -145,8 +145,8 @@ class Story:
             "products": [line],
         }
 
-    def settle(self) -> None:
-        """Work out the order's status from how many of its parcels are packed."""
+    def derive_status(self) -> None:
+        """Derive the status of the order from how many of its parcels are packed."""
         if self.status == "cancelled":
             return
         if not self.parcels:
@@ -159,7 +159,7 @@ class Story:
         """Change how many parcels the order will have."""
         self.send("order.update", {"expected_number_of_shipments": parcels}, key=key)
         self.expected = max(parcels, len(self.parcels))
-        self.settle()
+        self.derive_status()
         return self
 
     def cancel(self) -> Story:
@@ -187,9 +187,9 @@ class Story:
 
     def scanned(self, parcel: Parcel, event: str) -> dict[str, Any]:
         """A scan at this moment."""
-        parcel.told += 1
+        parcel.scan_count += 1
         return {
-            "scan_id": f"{parcel.number}-{parcel.told}",
+            "scan_id": f"{parcel.number}-{parcel.scan_count}",
             "event_name": event,
             "occurred_at": self.now.isoformat(),
             "location": {"city": self.city, "country_code": self.place.country_code},
@@ -197,7 +197,7 @@ class Story:
 
     def report(self, parcel: Parcel, *scans: Body) -> ScriptMessage:
         """Publish scans as one message of the carrier."""
-        name = f"{parcel.number}/{parcel.told}"
+        name = f"{parcel.number}/{parcel.scan_count}"
         message = tracking(parcel.carrier, parcel.number, scans, self.now, id_=name)
         self.messages.append(message)
         return message

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from demo.complaints import COMPLAINTS
+from demo.claims import COMPLAINTS
 from demo.expectation import Expectation
-from demo.letters import command, tracking
-from demo.places import PLACES
-from demo.refusals import MISTAKES, Mistakes, for_nobody, unreadable
+from demo.invalid_orders import MISTAKES, Mistakes, for_unknown_order, unreadable
+from demo.messages import command, tracking
+from demo.sample_data import PLACES
 from demo.script import Script, ScriptMessage, for_ever, in_time
 from demo.stories import HOME, LIVES, Life
 from demo.story import Story
@@ -70,7 +70,7 @@ def _live(shop: Shop, life: Life, count: int) -> None:
 
 
 def _fulfil_in_bulk(shop: Shop) -> None:
-    """One message ships many orders; one of its items is broken and sinks nobody."""
+    """One message ships many orders; one of its items is invalid and stops no other."""
     stories = [shop.open_story() for _ in range(BULK_SIZE)]
     for story in stories:
         story.order()
@@ -90,10 +90,10 @@ def _fulfil_in_bulk(shop: Shop) -> None:
 
 
 def _go_astray(shop: Shop) -> None:
-    """What belongs to no order: unreadable commands, an unknown order, parcels of nobody."""
+    """What belongs to no order: unreadable commands, an unknown order, parcels without an order."""
     story = Story(shop.slug, "none", OPENS_AT + timedelta(days=2), PLACES[0], shop.rng)
     shop.loose += unreadable(shop.slug, story, shop.mistakes)
-    shop.loose.append(for_nobody(shop.slug, story, shop.mistakes))
+    shop.loose.append(for_unknown_order(shop.slug, story, shop.mistakes))
     for _ in range(LOST_PARCELS):
         parcel = story.pack()
         scan = story.scanned(parcel, "PICKED_UP_BY_CARRIER")
@@ -115,7 +115,7 @@ def _finished(shop: Shop, seed: int) -> Script:
 
 
 def _scans(messages: Sequence[ScriptMessage]) -> Iterator[tuple[str, str]]:
-    """Each scan once, however often it was told; what has no time is none."""
+    """Each scan once, however often it was reported; what has no time is none."""
     for message in messages:
         if message.topic == CARRIER_TRACKING:
             body = json.loads(message.value or b"")

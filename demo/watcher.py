@@ -33,7 +33,7 @@ class Watcher:
         self._prefix = prefix
         self._consumer: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
-        self._news = asyncio.Condition()
+        self._changed = asyncio.Condition()
         self.counts: Counter[str] = Counter()
         self.outcomes: dict[Place, Mapping[str, Any]] = {}
         self.refused: dict[Place, Mapping[str, Any]] = {}
@@ -69,16 +69,16 @@ class Watcher:
     async def until(
         self, is_so: Callable[[], bool], missing: Callable[[], str], deadline_seconds: float
     ) -> None:
-        """Wait for news until `is_so`.
+        """Wait for records until `is_so`.
 
         Raises:
             Unanswered: it was not so in time; `missing` says what was not.
         """
         try:
-            async with asyncio.timeout(deadline_seconds), self._news:
+            async with asyncio.timeout(deadline_seconds), self._changed:
                 while not is_so():
                     self._fail_if_dead()
-                    await self._news.wait()
+                    await self._changed.wait()
         except TimeoutError:
             raise Unanswered(f"after {deadline_seconds:.0f} s: {missing()}") from None
 
@@ -108,8 +108,8 @@ class Watcher:
             for records in polled.values():
                 for record in records:
                     self._take(entry_of(record, self._prefix))
-            async with self._news:
-                self._news.notify_all()
+            async with self._changed:
+                self._changed.notify_all()
 
     def _take(self, entry: Entry) -> None:
         self.counts[entry.topic] += 1

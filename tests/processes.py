@@ -13,13 +13,13 @@ from typing import Any
 import asyncpg
 
 from demo.audit import Audit, audit
+from demo.comparison import differences
 from demo.groups import Groups
 from demo.installation import Installation, installation_of
-from demo.performance import ailments, differing_totals, report, stage
 from demo.player import Pending, Player, tell, waits
 from demo.replicas import Replica, replicas, start_all, stop_all
+from demo.run import ailments, differing_totals, report, stage
 from demo.script import Script, ScriptMessage
-from demo.verdict import differences
 from demo.watcher import Watcher
 from deploy.stack import Addresses
 from schemas.topics import CLAIMS_COMMANDS

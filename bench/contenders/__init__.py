@@ -26,8 +26,8 @@ POSITIONS_OF_STRENGTHENED = POSITIONS_OF_CEILING.replace("outbox", "packed")
 class Contender:
     """A program, and how it is known to be done.
 
-    `positions` is a statement that tells how many messages are applied, and whether something has
-    yet to be published; None where only its answers on Kafka tell.
+    `positions` is a statement that returns how many messages are applied, and whether something has
+    yet to be published; None where only its answers on Kafka show it.
     """
 
     name: str

@@ -18,7 +18,7 @@ import asyncpg
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
-from bench.tape import Consequence, Tape, load
+from bench.recorded_effects import Consequence, Tape, load
 from schemas.topics import CARRIER_TRACKING, ORDERS_COMMANDS
 
 TOPICS = (ORDERS_COMMANDS, CARRIER_TRACKING)

@@ -24,7 +24,7 @@ from aiokafka.partitioner import murmur2
 
 from bench.contenders import ceiling
 from bench.contenders.ceiling import _id_of, _pack, _unpack, _write_state
-from bench.tape import Consequence, Record, load
+from bench.recorded_effects import Consequence, Record, load
 
 PACKED = """
 CREATE TABLE IF NOT EXISTS packed (
@@ -53,8 +53,8 @@ class StrengthenedPlayer(ceiling.Player):
         reader = await asyncpg.connect(self._database_url)
         topics = [self._prefix + topic for topic in ceiling.TOPICS]
         self._places: dict[TopicPartition, int] = {}
-        placing = _Placing(self._consumer, self._database_url, self._places)
-        self._consumer.subscribe(topics, listener=placing)
+        listener = _Assigned(self._consumer, self._database_url, self._places)
+        self._consumer.subscribe(topics, listener=listener)
         await self._consumer.start()
         await self._producer.start()
         async with asyncio.TaskGroup() as group:
@@ -99,7 +99,7 @@ class StrengthenedPlayer(ceiling.Player):
             await connection.execute(DELETE, [row["id"] for row in rows])
 
 
-class _Placing(ConsumerRebalanceListener):  # type: ignore[misc]
+class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
     """Seeks to the positions in Postgres: no offset is committed to Kafka."""
 
     def __init__(

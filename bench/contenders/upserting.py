@@ -128,25 +128,25 @@ def _blank(command: OrderUpsert) -> dict[str, Any]:
 
 
 def _with_parcels(
-    before: Stored | None, order_id: UUID, told: Sequence[OrderTracking]
+    before: Stored | None, order_id: UUID, listed: Sequence[OrderTracking]
 ) -> list[Tracking]:
-    """The order's parcels, and those of `told` whose number it does not have yet."""
+    """The order's parcels, and those of `listed` whose number it does not have yet."""
     parcels = list(before.order.trackings) if before else []
     known = {parcel.tracking_number for parcel in parcels}
-    for tracking in told:
+    for tracking in listed:
         if tracking.tracking_number not in known:
             known.add(tracking.tracking_number)
             parcels.append(_parcel(order_id, len(parcels) + 1, tracking))
     return parcels
 
 
-def _parcel(order_id: UUID, ordinal: int, told: OrderTracking) -> Tracking:
+def _parcel(order_id: UUID, ordinal: int, listed: OrderTracking) -> Tracking:
     return Tracking(
         shipment_id=identity.shipment_id(order_id, ordinal),
         ordinal=ordinal,
-        tracking_number=told.tracking_number,
-        carrier_reference=told.carrier_reference,
-        tracking_url=told.tracking_url,
+        tracking_number=listed.tracking_number,
+        carrier_reference=listed.carrier_reference,
+        tracking_url=listed.tracking_url,
         phase="order_processed",
     )
 

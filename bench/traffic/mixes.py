@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from bench.traffic.letters import Letter, Mix
-from bench.traffic.orders import JOURNEY, Order, Parcel, Shop
+from bench.traffic.messages import Letter, Mix
+from bench.traffic.orders import SCANS_OF_A_PARCEL, Order, Parcel, Shop
 
 BULK_ITEMS = 1_000
 CHANGES_AN_ORDER = 4
@@ -63,7 +63,7 @@ def _changes(order: Order) -> Iterator[Letter]:
 
 
 def _fulfilments(shop: Shop, count: int) -> Made:
-    """Placed orders get their parcel, every other one told with the whole order once more."""
+    """Placed orders get their parcel, every other one in a command that repeats the whole order."""
     orders = [shop.order() for _ in range(count)]
     before = [order.upsert() for order in orders]
     letters = [
@@ -75,30 +75,35 @@ def _fulfilments(shop: Shop, count: int) -> Made:
 
 def _scans_new(shop: Shop, count: int) -> Made:
     """One new scan a letter, each parcel's in order."""
-    before, parcels = _fulfilled(shop, -(-count // len(JOURNEY)))
-    return before, list(islice(_in_turn(shop, map(_travel, parcels), len(JOURNEY)), count))
+    before, parcels = _fulfilled(shop, -(-count // len(SCANS_OF_A_PARCEL)))
+    return before, list(
+        islice(_in_turn(shop, map(_travel, parcels), len(SCANS_OF_A_PARCEL)), count)
+    )
 
 
 def _travel(parcel: Parcel) -> Iterator[Letter]:
-    for step in range(len(JOURNEY)):
+    for step in range(len(SCANS_OF_A_PARCEL)):
         yield parcel.report(step)
 
 
 def _scans_repeated(shop: Shop, count: int) -> Made:
     """Whole histories again and again; only a parcel's first one ends in a scan that is new."""
     fulfilled, parcels = _fulfilled(shop, -(-count // HISTORIES_A_PARCEL))
-    before = [*fulfilled, *(parcel.report(*range(len(JOURNEY) - 1)) for parcel in parcels)]
+    before = [
+        *fulfilled,
+        *(parcel.report(*range(len(SCANS_OF_A_PARCEL) - 1)) for parcel in parcels),
+    ]
     return before, list(islice(_in_turn(shop, map(_repeat, parcels), HISTORIES_A_PARCEL), count))
 
 
 def _repeat(parcel: Parcel) -> Iterator[Letter]:
     for _ in range(HISTORIES_A_PARCEL):
-        yield parcel.report(*range(len(JOURNEY)))
+        yield parcel.report(*range(len(SCANS_OF_A_PARCEL)))
 
 
 def _scans_shuffled(shop: Shop, count: int) -> Made:
     """One new scan a letter, in no order at all."""
-    before, parcels = _fulfilled(shop, -(-count // len(JOURNEY)))
+    before, parcels = _fulfilled(shop, -(-count // len(SCANS_OF_A_PARCEL)))
     letters = [letter for parcel in parcels for letter in _travel(parcel)]
     shop.rng.shuffle(letters)
     return before, letters[:count]

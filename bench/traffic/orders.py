@@ -7,14 +7,14 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bench.traffic.letters import Json, Letter, command, encode, report
+from bench.traffic.messages import Json, Letter, command, encode, report
 from bench.traffic.placements import address, placement
-from demo.places import PLACES
+from demo.sample_data import PLACES
 
 OPENS_AT = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 OPEN_SECONDS = 12 * 3600
 CARRIERS = ("dhl", "dpd", "gls", "ups")
-JOURNEY = (
+SCANS_OF_A_PARCEL = (
     ("LABEL_CREATED", "ES", "Sendung elektronisch angekündigt"),
     ("PICKED_UP_BY_CARRIER", "PU", "Picked up at the sender"),
     ("ARRIVAL_AT_TRANSPORT_HUB", "AH", "Arrived at the origin hub"),
@@ -41,7 +41,7 @@ class Parcel:
 
     @property
     def label(self) -> Json:
-        """The parcel as its shop tells of it."""
+        """The parcel as its shop describes it."""
         return {
             "tracking_number": self.number,
             "carrier_reference": self.carrier,
@@ -50,7 +50,7 @@ class Parcel:
         }
 
     def report(self, *steps: int) -> Letter:
-        """Those steps of `JOURNEY`, in one letter."""
+        """Those steps of `SCANS_OF_A_PARCEL`, in one letter."""
         self.reports += 1
         scans = [self._scan(step) for step in steps]
         at = self.at + timedelta(hours=3 * max(steps), minutes=5)
@@ -58,7 +58,7 @@ class Parcel:
         return report(self.carrier, self.number, scans, at, id_=id_)
 
     def _scan(self, step: int) -> Json:
-        name, code, words = JOURNEY[step]
+        name, code, words = SCANS_OF_A_PARCEL[step]
         is_far = step > 4
         return {
             "scan_id": f"{self.number}-{step:02}",

@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterator
 from datetime import datetime
 
-from bench.traffic.letters import Json, encode
-from demo.places import CATALOGUE, PLACES, Place
+from bench.traffic.messages import Json, encode
+from demo.sample_data import CATALOGUE, PLACES, Place
 
 PEOPLE = ("Ada Beispiel", "Grace Muster", "Jürgen Groß", "Zoë Lefèvre", "João Araújo")
 # Orders below say the least that shops say.
@@ -59,7 +59,7 @@ def _bare(rng: random.Random, number: str, at: datetime, weight: int) -> Json:
 
 
 def address(rng: random.Random, place: Place) -> Json:
-    """Somebody at a place."""
+    """A customer at a place."""
     return {
         "name": rng.choice(PEOPLE),
         "street": f"Beispielstraße {rng.randrange(1, 200)}",

@@ -1,4 +1,4 @@
-"""The right answers of the generator against what the topics told."""
+"""The right answers of the generator against what was published."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from chaos.checker.findings import DUPLICATED, LOST, REORDERED
 from chaos.checker.ledger import Ledger
 from demo.audit import Audit
+from demo.comparison import differences
 from demo.facts import plain_number
 from demo.script import Script
-from demo.verdict import differences
 from schemas.identity import order_id
 
 
@@ -18,7 +18,7 @@ def judge_script(ledger: Ledger, script: Script, shop: str, *, is_over: bool) ->
 
     What is refused only when its waiting time is over is judged when `is_over`.
     """
-    patient = {_id(message.headers) for message in script.messages if message.is_for_nobody}
+    patient = {_id(message.headers) for message in script.messages if message.is_for_unknown}
     for text in differences(script.expectation, _seen(ledger, script, shop)):
         if is_over or not any(id_ in text for id_ in patient if id_):
             ledger.findings.add(LOST, shop, f"the right answer: {text}")
@@ -33,22 +33,24 @@ def judge_diary(
     """
     order = str(order_id(shop, number))
     by_version = ledger.orders[order].cities if order in ledger.orders else {}
-    told = _without_echoes([by_version[version] for version in sorted(by_version)])
-    if told == list(cities):
+    cities_published = _without_echoes([by_version[version] for version in sorted(by_version)])
+    if cities_published == list(cities):
         return
     subject = f"{shop}/{number} ({order})"
     for city in cities:
-        if city not in told:
+        if city not in cities_published:
             ledger.findings.add(LOST, subject, f"the change to {city} has no event")
-    for city in dict.fromkeys(told):
+    for city in dict.fromkeys(cities_published):
         if city in behind:
             ledger.findings.add(REORDERED, subject, f"went to {city} before its turn")
         elif city not in cities:
             ledger.findings.add(DUPLICATED, subject, f"went to {city} and should not have")
-        elif told.count(city) > 1:
-            ledger.findings.add(DUPLICATED, subject, f"went to {city} {told.count(city)} times")
-    once = [city for city in dict.fromkeys(told) if city in cities]
-    if once != [city for city in cities if city in told]:
+        elif cities_published.count(city) > 1:
+            ledger.findings.add(
+                DUPLICATED, subject, f"went to {city} {cities_published.count(city)} times"
+            )
+    once = [city for city in dict.fromkeys(cities_published) if city in cities]
+    if once != [city for city in cities if city in cities_published]:
         ledger.findings.add(REORDERED, subject, f"went to {once}")
 
 
@@ -58,13 +60,13 @@ def _without_echoes(cities: Sequence[str | None]) -> list[str]:
 
 
 def _seen(ledger: Ledger, script: Script, shop: str) -> Audit:
-    """What was told of one shop, in the form that verdicts are made of."""
+    """Records of one shop, in the form that is compared with the right answer."""
     audit = Audit()
     ids = {_id(message.headers) for message in script.messages}
-    for telling in ledger.orders.values():
-        order = telling.context.get("order") or {}
+    for order_record in ledger.orders.values():
+        order = order_record.context.get("order") or {}
         if order.get("shop_slug") == shop:
-            audit.orders[telling.key] = dict(order)
+            audit.orders[order_record.key] = dict(order)
     uuids = {order["uuid"] for order in audit.orders.values()}
     audit.claim_states = {
         claim: dict(state)

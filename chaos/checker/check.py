@@ -69,8 +69,8 @@ def _scans(
 def _versions(ledger: Ledger, orders: Iterable[str]) -> None:
     """`order_version` counts an order's events over both topics, one step each."""
     for order in orders:
-        telling = ledger.orders[order]
-        missing = set(range(1, telling.version + 1)) - set(telling.versions)
+        record = ledger.orders[order]
+        missing = set(range(1, record.version + 1)) - set(record.versions)
         if missing:
             ledger.findings.add(LOST, order, f"has no event of version {sorted(missing)}")
 
@@ -78,9 +78,9 @@ def _versions(ledger: Ledger, orders: Iterable[str]) -> None:
 def _rejections(ledger: Ledger, rejected: dict[Place, str]) -> None:
     """A refusal stands in the table and on the topic, or in neither; so does its outcome."""
     for place in rejected.keys() - ledger.refused.keys():
-        ledger.findings.add(TORN, place, f"is rejected ({rejected[place]}) and nobody was told")
+        ledger.findings.add(TORN, place, f"is rejected ({rejected[place]}) and has no outcome")
     for place in ledger.refused.keys() - rejected.keys():
-        ledger.findings.add(TORN, place, "was told to be rejected and is not in the table")
+        ledger.findings.add(TORN, place, "has the outcome rejected and is not in the table")
     for place, (outcome, _) in ledger.outcomes.items():
         if place[0] in INCOMING and (outcome == "rejected") is not (place in ledger.refused):
             ledger.findings.add(TORN, place, f"its outcome is {outcome}, the topic says otherwise")

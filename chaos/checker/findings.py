@@ -27,7 +27,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Findings:
-    """All that is wrong; told twice, it counts once."""
+    """All that is wrong; found twice, it counts once."""
 
     _known: dict[Finding, None] = field(default_factory=dict)
     repeats: int = 0
@@ -58,8 +58,8 @@ class Findings:
         """How many of each kind; a gap in a sequence is an event lost."""
         counted = Counter(finding.kind for finding in self._known)
         counted[LOST] += counted.pop(GAP, 0)
-        told = {kind: counted[kind] for kind in (LOST, DUPLICATED, REORDERED, TORN)}
-        return told | {"repeats": self.repeats}
+        counts = {kind: counted[kind] for kind in (LOST, DUPLICATED, REORDERED, TORN)}
+        return counts | {"repeats": self.repeats}
 
     @property
     def is_clean(self) -> bool:

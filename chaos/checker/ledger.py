@@ -1,4 +1,4 @@
-"""Everything that topics have told so far, taken in record by record and never read again."""
+"""Everything read from the topics so far; each record is read once."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Place = tuple[str, int, int, int]
 
 
 @dataclass(slots=True)
-class Telling:
-    """What one order's events told, by topic and altogether."""
+class OrderRecord:
+    """The events of one order, by topic and in total."""
 
     last: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Highest sequence by topic."""
@@ -43,12 +43,12 @@ class Telling:
 
     @property
     def version(self) -> int:
-        """The highest that any event told."""
+        """The highest of any event."""
         return max(self.versions, default=0)
 
     @property
     def key(self) -> str:
-        """`shop/number`, once the order has told of itself."""
+        """`shop/number`, once an event of the order has it."""
         order = self.context.get("order") or {}
         return f"{order.get('shop_slug')}/{order.get('order_number')}"
 
@@ -58,7 +58,7 @@ class Ledger:
     """The topics as seen from outside."""
 
     findings: Findings
-    orders: dict[str, Telling] = field(default_factory=lambda: defaultdict(Telling))
+    orders: dict[str, OrderRecord] = field(default_factory=lambda: defaultdict(OrderRecord))
     ids: dict[str, str] = field(default_factory=dict)
     """Ids of the items that came in, by place as text; for the report."""
     items: dict[Place, str] = field(default_factory=dict)
@@ -68,8 +68,8 @@ class Ledger:
     refusals: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     """Reasons by topic and `id#index`."""
     scans: dict[Fact, Place] = field(default_factory=dict)
-    """Scans without an event so far, and the first message that told them."""
-    told: set[Fact] = field(default_factory=set)
+    """Scans without an event so far, and the first message that holds them."""
+    scans_published: set[Fact] = field(default_factory=set)
     owned: set[str] = field(default_factory=set)
     """Numbers that belong to an order."""
     claim_items: dict[Place, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Ledger:
     """The claim that a command opened, by the command's id."""
     shipments: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
-    """Orders that told something since somebody last cleared this."""
+    """Orders with records since this was last cleared."""
     incoming: int = 0
     records: int = 0
     _seen: dict[tuple[str, str], tuple[object, ...]] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class Ledger:
                 self.claim_items[(*at, 0)] = entry.id
         else:
             for fact in facts_in(entry.value):
-                if fact not in self.told:
+                if fact not in self.scans_published:
                     self.scans.setdefault(fact, (*at, 0))
 
     # What was answered.
@@ -131,7 +131,7 @@ class Ledger:
         elif answers[place] == answer:
             self.findings.repeat(f"{entry.topic}: {entry.id}")
         else:
-            text = f"was told {answers[place]} and {answer} on {entry.topic}"
+            text = f"was answered {answers[place]} and {answer} on {entry.topic}"
             self.findings.add(DUPLICATED, place, text)
         self.items.pop(place, None)
 
@@ -152,35 +152,35 @@ class Ledger:
         version = int(entry.headers["ce_orderversion"])
         identity = (order, sequence, version)
         known = self._seen.setdefault((topic, entry.id), identity)
-        telling = self.orders[order]
+        record = self.orders[order]
         if known is not identity:
             self.findings.repeat(f"{topic}: order {order} sequence {sequence} id {entry.id}")
             if known != identity:
                 self.findings.add(DUPLICATED, order, f"{topic}: id {entry.id} names two events")
             return
         self.touched.add(order)
-        self._check_order(entry, telling, sequence, version)
+        self._check_order(entry, record, sequence, version)
         self._check_fact(entry)
-        self._remember(entry, telling, version)
+        self._remember(entry, record, version)
 
-    def _check_order(self, entry: Entry, telling: Telling, sequence: int, version: int) -> None:
+    def _check_order(self, entry: Entry, record: OrderRecord, sequence: int, version: int) -> None:
         """On its topic an order's events count up by one, on one partition."""
-        topic, order, last = entry.topic, entry.key, telling.last[entry.topic]
+        topic, order, last = entry.topic, entry.key, record.last[entry.topic]
         at = f"{topic}[{entry.partition}]@{entry.offset}"
         if sequence <= last:
             self.findings.add(REORDERED, order, f"{at} has sequence {sequence} after {last}")
         elif sequence > last + 1:
             self.findings.add(GAP, order, f"{at} jumps from sequence {last} to {sequence}")
-        telling.last[topic] = max(last, sequence)
-        if telling.partitions.setdefault(topic, entry.partition) != entry.partition:
+        record.last[topic] = max(last, sequence)
+        if record.partitions.setdefault(topic, entry.partition) != entry.partition:
             self.findings.add(REORDERED, order, f"{topic}: lies on two partitions")
         if topic == CLAIMS_EVENTS:  # Their version is the order's as claims knew it: no counter.
             return
-        if version <= telling.last_version[topic] and sequence > last:
-            before = telling.last_version[topic]
+        if version <= record.last_version[topic] and sequence > last:
+            before = record.last_version[topic]
             self.findings.add(REORDERED, order, f"{at} has version {version} after {before}")
-        telling.last_version[topic] = max(version, telling.last_version[topic])
-        if telling.versions.setdefault(version, entry.id) != entry.id:
+        record.last_version[topic] = max(version, record.last_version[topic])
+        if record.versions.setdefault(version, entry.id) != entry.id:
             self.findings.add(DUPLICATED, order, f"two events of version {version}")
 
     def _check_fact(self, entry: Entry) -> None:
@@ -190,25 +190,25 @@ class Ledger:
             text = f"{entry.topic}: {fact} stands there as {known} and as {entry.id}"
             self.findings.add(DUPLICATED, entry.key, text)
 
-    def _remember(self, entry: Entry, telling: Telling, version: int) -> None:
+    def _remember(self, entry: Entry, record: OrderRecord, version: int) -> None:
         body = entry.body
         data = body["event_data"]
         if entry.topic == CLAIMS_EVENTS:
             self._remember_claim(entry, data)
             return
-        if version == telling.version:
-            telling.context = body["context"]
+        if version == record.version:
+            record.context = body["context"]
             for shipment in body["context"]["shipments"]:
                 if shipment.get("tracking_number"):
                     self.shipments[plain_number(shipment["tracking_number"])] = shipment
         if entry.topic == ORDERS_EVENTS:
             order = body["context"].get("order") or {}
-            telling.cities[version] = (order.get("address") or {}).get("city")
+            record.cities[version] = (order.get("address") or {}).get("city")
         number = plain_number(data.get("tracking_number") or "")
         self.owned.add(number)
         if entry.headers["ce_type"] == "shipment.scanned":
             fact = (number, data["event_name"], instant(data["occurred_at"]))
-            self.told.add(fact)
+            self.scans_published.add(fact)
             self.scans.pop(fact, None)
 
     def _answer_claim(self, id_: str) -> None:
@@ -226,7 +226,7 @@ class Ledger:
 
 
 def _fact_of(entry: Entry) -> object:
-    """What an event says happened, without the ids and numbers given to the telling of it."""
+    """What an event says happened, without the ids and numbers of the event."""
     body, type_ = entry.body, entry.headers["ce_type"]
     data = body["event_data"]
     if type_ == "order.placed":

@@ -1,4 +1,4 @@
-"""State without its event, or an event without its state: tables against the last that was told."""
+"""State without its event, or an event without its state: tables against the last event."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS, SHIPMENTS_EVENTS
 
 
 async def compare(ledger: Ledger, tables: Tables, orders: Collection[str] | None) -> None:
-    """Compare what is stored of `orders` (None: of all) with what their events told."""
-    told = set(ledger.orders if orders is None else orders)
-    await _orders(ledger, tables, orders, told)
-    await _copies(ledger, tables, orders, told)
+    """Compare what is stored of `orders` (None: of all) with their events."""
+    with_events = set(ledger.orders if orders is None else orders)
+    await _orders(ledger, tables, orders, with_events)
+    await _copies(ledger, tables, orders, with_events)
     await _claims(ledger, tables, orders)
-    await _facts(ledger, tables, orders, told)
+    await _facts(ledger, tables, orders, with_events)
 
 
 async def _orders(
-    ledger: Ledger, tables: Tables, orders: Collection[str] | None, told: set[str]
+    ledger: Ledger, tables: Tables, orders: Collection[str] | None, with_events: set[str]
 ) -> None:
     stored = {row["order_id"]: row for row in await tables.rows(sources.ORDERS, orders)}
     for order, row in stored.items():
-        telling, body = ledger.orders[order], document(row)
-        shown = telling.context.get("order") or {}
+        record, body = ledger.orders[order], document(row)
+        shown = record.context.get("order") or {}
         address = (body["placement"].get("address") or {}).get("city")
         pairs = {
-            "version": (row["version"], telling.version),
-            "events on orders.events": (body["order_sequence"], telling.last[ORDERS_EVENTS]),
+            "version": (row["version"], record.version),
+            "events on orders.events": (body["order_sequence"], record.last[ORDERS_EVENTS]),
             "events on shipments.events": (
                 body["shipment_sequence"],
-                telling.last[SHIPMENTS_EVENTS],
+                record.last[SHIPMENTS_EVENTS],
             ),
             "status": (body["status"], shown.get("status")),
             "city": (address, (shown.get("address") or {}).get("city")),
         }
         _unequal(ledger, order, "orders.shop_order", pairs)
-    for order in sorted(told - set(stored)):
+    for order in sorted(with_events - set(stored)):
         if ledger.orders[order].version:
             ledger.findings.add(TORN, order, "has events and no row in orders.shop_order")
 
 
 async def _copies(
-    ledger: Ledger, tables: Tables, orders: Collection[str] | None, told: set[str]
+    ledger: Ledger, tables: Tables, orders: Collection[str] | None, with_events: set[str]
 ) -> None:
     stored = {row["order_id"]: row for row in await tables.rows(sources.COPIES, orders)}
-    for order in sorted(told | set(stored)):
-        telling, row = ledger.orders[order], stored.get(order, {})
+    for order in sorted(with_events | set(stored)):
+        record, row = ledger.orders[order], stored.get(order, {})
         pairs = {
-            "version": (row.get("order_version", 0), telling.version),
-            "events on claims.events": (row.get("claim_sequence", 0), telling.last[CLAIMS_EVENTS]),
+            "version": (row.get("order_version", 0), record.version),
+            "events on claims.events": (row.get("claim_sequence", 0), record.last[CLAIMS_EVENTS]),
         }
         _unequal(ledger, order, "claims.order_copy", pairs)
 
@@ -73,22 +73,22 @@ async def _claims(ledger: Ledger, tables: Tables, orders: Collection[str] | None
 
 
 async def _facts(
-    ledger: Ledger, tables: Tables, orders: Collection[str] | None, told: set[str]
+    ledger: Ledger, tables: Tables, orders: Collection[str] | None, with_events: set[str]
 ) -> None:
     stored = {row["order_id"]: row for row in await tables.rows(sources.ORDER_FACTS, orders)}
     phases = {row["shipment_id"]: row for row in await tables.rows(sources.PARCEL_FACTS, orders)}
-    for order in sorted(told | set(stored)):
-        telling, row = ledger.orders[order], stored.get(order, {})
-        if not telling.version:
+    for order in sorted(with_events | set(stored)):
+        record, row = ledger.orders[order], stored.get(order, {})
+        if not record.version:
             continue
-        shown = telling.context.get("order") or {}
+        shown = record.context.get("order") or {}
         pairs = {
-            "version": (row.get("version"), telling.version),
+            "version": (row.get("version"), record.version),
             "status": (row.get("status"), shown.get("status")),
             "parcels": (row.get("expected_parcels"), shown.get("expected_number_of_shipments")),
         }
         _unequal(ledger, order, "analytics.order_fact", pairs)
-        for parcel in telling.context.get("shipments") or ():
+        for parcel in record.context.get("shipments") or ():
             if parcel.get("tracking_number"):
                 found = phases.get(parcel["shipment_id"], {}).get("phase")
                 pairs = {"phase": (found, parcel["phase"])}
@@ -98,7 +98,7 @@ async def _facts(
 def _unequal(
     ledger: Ledger, subject: str, table: str, pairs: Mapping[str, tuple[object, object]]
 ) -> None:
-    for name, (stored, told) in pairs.items():
-        if stored != told:
-            text = f"{table}: {name} is {stored} in the table and {told} by the events"
+    for name, (stored, published) in pairs.items():
+        if stored != published:
+            text = f"{table}: {name} is {stored} in the table and {published} by the events"
             ledger.findings.add(TORN, subject, text)

@@ -1,14 +1,20 @@
 """Bugs to prove the checker with: each makes a replica worse in one way, and must be caught.
 
+P1 to P8: docs/promises.md.
+
 A bug alone may show nothing: each comes with the faults that bring it out, in every round.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from chaos import plan, points
+from chaos import patching, plan, points
 from chaos.plan import Fault
 from chaos.planted import deciding, publishing, reading
 
@@ -32,8 +38,30 @@ class Plant:
 
 
 def plant(name: str) -> None:
-    """Plant a bug in this process."""
-    PLANTS[name].sow()
+    """Plant a bug in this process; its patches and their first calls go to standard error."""
+    with patching.reporting(_write_event):
+        PLANTS[name].sow()
+
+
+def never_called(logs: Iterable[Path]) -> list[str]:
+    """Patched functions of planted bugs that no replica ever called, by the replicas' logs."""
+    places: dict[str, set[str]] = {patching.PATCHED: set(), patching.CALLED: set()}
+    for log in logs:
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+            if found := _EVENT.fullmatch(line):
+                places[found["event"]].add(found["place"])
+    return sorted(places[patching.PATCHED] - places[patching.CALLED])
+
+
+def _write_event(event: str, place: str) -> None:
+    sys.stderr.write(f"{json.dumps({'event': event, 'place': place})}\n")
+    sys.stderr.flush()
+
+
+_EVENT = re.compile(
+    rf'\{{"event": "(?P<event>{patching.PATCHED}|{patching.CALLED})", '
+    r'"place": "(?P<place>[^"]+)"\}'
+)
 
 
 def _deaths(point: str) -> tuple[Fault, ...]:
@@ -48,13 +76,15 @@ def _sleeps(point: str, seconds: float, *moments: tuple[str, float]) -> tuple[Fa
 
 
 NO_ENDING = r"lost: .* has no ending"
-UNTOLD = (
+NOT_PUBLISHED = (
     rf"{NO_ENDING}"
     r"|gap: .* jumps from sequence"
     r"|lost: .* has no event of version"
     r"|torn: .* orders.shop_order: version is"
 )
-TOLD_TWICE = r"duplicated: .*( was told \('applied', .* and \('no_change', | names two events)"
+APPLIED_TWICE = (
+    r"duplicated: .*( was answered \('applied', .* and \('no_change', | names two events)"
+)
 
 PLANTS: Mapping[str, Plant] = {
     "ack_before_commit": Plant(
@@ -86,7 +116,7 @@ PLANTS: Mapping[str, Plant] = {
         "events go into the outbox when the batch's transaction is over",
         "P1",
         "lost",
-        UNTOLD,
+        NOT_PUBLISHED,
         _deaths(points.PLACED_COMMITTED),
     ),
     "delete_before_acknowledged": Plant(
@@ -94,7 +124,7 @@ PLANTS: Mapping[str, Plant] = {
         "rows leave the outbox before Kafka has them",
         "P1",
         "lost",
-        UNTOLD,
+        NOT_PUBLISHED,
         _deaths(points.MID_PRODUCE),
     ),
     "cursor_relay": Plant(
@@ -102,7 +132,7 @@ PLANTS: Mapping[str, Plant] = {
         "the relay goes on from the highest id that it has seen",
         "P1",
         "lost",
-        UNTOLD,
+        NOT_PUBLISHED,
         _sleeps(points.PLACED_WRITTEN, 1.8, ("orders-1", 0.4), ("orders-2", 2.6)),
         environment={"ORDERFLOW_OUTBOX_SHARDS": "1"},
     ),
@@ -111,8 +141,8 @@ PLANTS: Mapping[str, Plant] = {
         "a batch is applied whatever the stored position says",
         "P2",
         "duplicated",
-        TOLD_TWICE,
-        (Fault(plan.REPLACE_AT, "orders-1", 0.4, 3.5, points.BEFORE_PLACING),),
+        APPLIED_TWICE,
+        (Fault(plan.REPLACE_AT, "orders-1", 0.4, 3.5, points.BEFORE_ORDER_PLACED),),
     ),
     "dedup_off": Plant(
         deciding.dedup_off,

@@ -16,7 +16,7 @@ def dedup_off() -> None:
 
 
 def parking_without_queue() -> None:
-    """A parked item holds nobody."""
+    """A parked item holds no later item."""
     patch("services.runtime.parking.gate:ParkingGate._is_held", lambda _: lambda *__: False)
 
 

@@ -16,7 +16,7 @@ FORGET = "DELETE FROM outbox WHERE shard = $1 AND id <= $2"
 
 
 def outside_transaction() -> None:
-    """What a batch has to tell is written down after its commit."""
+    """Records of a batch go into the outbox after its commit."""
     held: ContextVar[list[Callable[[Any], Any]] | None] = ContextVar("held", default=None)
 
     def make_append(append: Callable[..., Any]) -> Any:

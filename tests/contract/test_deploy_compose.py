@@ -22,11 +22,11 @@ OURS = {name: one for name, one in SERVICES.items() if one["image"].startswith("
 LASTING = {name: one for name, one in OURS.items() if one["restart"] != "no"}
 
 
-def test_the_file_follows_the_compose_specification() -> None:
+def test_compose_file_follows_the_specification() -> None:
     ComposeSpecification.model_validate(_without_extensions(COMPOSE))
 
 
-def test_the_specification_refuses_a_key_that_is_none() -> None:
+def test_compose_specification_refuses_an_unknown_key() -> None:
     wrong = _without_extensions(COMPOSE)
     wrong["services"] = {**SERVICES, "orders": {**SERVICES["orders"], "read_onlly": True}}
 
@@ -34,7 +34,7 @@ def test_the_specification_refuses_a_key_that_is_none() -> None:
         ComposeSpecification.model_validate(wrong)
 
 
-def test_the_whole_system_is_there() -> None:
+def test_compose_file_has_the_whole_system() -> None:
     assert set(SERVICES) == {
         "kafka", "postgres", "migrate", "topics", *registry.names(),
     }  # fmt: skip
@@ -42,12 +42,12 @@ def test_the_whole_system_is_there() -> None:
 
 
 @pytest.mark.parametrize("service", sorted(OURS))
-def test_the_command_exists(service: str) -> None:
+def test_compose_commands_exist(service: str) -> None:
     _help(OURS[service]["command"])
 
 
 @pytest.mark.parametrize("service", sorted(OURS))
-def test_every_setting_exists_and_secrets_come_from_files(service: str) -> None:
+def test_compose_settings_exist_and_secrets_come_from_files(service: str) -> None:
     fields = {variable(name, field): field for name, field in Settings.model_fields.items()}
     mounted = {f"/run/secrets/{name}" for name in OURS[service].get("secrets", [])}
 
@@ -62,7 +62,7 @@ def test_every_setting_exists_and_secrets_come_from_files(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", sorted(OURS))
-def test_our_containers_can_do_no_more_than_they_need(service: str) -> None:
+def test_containers_have_only_the_rights_they_need(service: str) -> None:
     one = OURS[service]
 
     assert one["read_only"] is True
@@ -75,7 +75,7 @@ def test_our_containers_can_do_no_more_than_they_need(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", sorted(LASTING))
-def test_a_stop_is_never_a_kill(service: str) -> None:
+def test_containers_have_time_to_stop(service: str) -> None:
     grace = float(LASTING[service]["stop_grace_period"].removesuffix("s"))
     drain = float(LASTING[service]["environment"]["ORDERFLOW_DRAIN_TIMEOUT_SECONDS"])
 
@@ -83,7 +83,7 @@ def test_a_stop_is_never_a_kill(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", sorted(LASTING))
-def test_a_service_starts_once_its_schema_and_its_topics_are_there(service: str) -> None:
+def test_service_starts_after_its_schema_and_topics_exist(service: str) -> None:
     conditions = {name: one["condition"] for name, one in LASTING[service]["depends_on"].items()}
 
     assert conditions == {
@@ -95,7 +95,7 @@ def test_a_service_starts_once_its_schema_and_its_topics_are_there(service: str)
 
 
 @pytest.mark.parametrize("service", ["kafka", "postgres"])
-def test_servers_tell_when_they_are_ready_and_keep_their_data(service: str) -> None:
+def test_servers_report_readiness_and_keep_their_data(service: str) -> None:
     assert SERVICES[service]["healthcheck"]["test"]
     assert SERVICES[service]["volumes"]
     assert SERVICES[service]["restart"] == "unless-stopped"
@@ -106,7 +106,7 @@ def test_images_are_named_by_version() -> None:
     assert SERVICES["postgres"]["image"] == "postgres:18"
 
 
-def test_nothing_is_published_beyond_this_machine() -> None:
+def test_ports_are_published_on_loopback_only() -> None:
     ports = [port for one in SERVICES.values() for port in one.get("ports", [])]
 
     assert ports == ["127.0.0.1:29092:29092"]
@@ -120,7 +120,7 @@ def test_volumes_and_secrets_are_all_declared_and_all_used() -> None:
     assert secrets == set(COMPOSE["secrets"])
 
 
-def test_the_secrets_are_made_once_and_fit_together(tmp_path: Path) -> None:
+def test_secrets_are_created_once_and_are_consistent(tmp_path: Path) -> None:
     script = tmp_path / "deploy" / "secrets.sh"
     script.parent.mkdir()
     script.write_bytes((PROJECT / "deploy" / "secrets.sh").read_bytes())

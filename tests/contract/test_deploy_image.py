@@ -65,13 +65,13 @@ def wheel(context: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_it_runs_as_a_user_who_is_not_root(last_stage: list[tuple[str, str]]) -> None:
+def test_image_runs_as_a_user_who_is_not_root(last_stage: list[tuple[str, str]]) -> None:
     users = [rest for word, rest in last_stage if word == "USER"]
 
     assert users == ["10001:10001"], "by number, so that a cluster can check that it is not root"
 
 
-def test_processes_get_signals_themselves(last_stage: list[tuple[str, str]]) -> None:
+def test_image_processes_receive_signals_directly(last_stage: list[tuple[str, str]]) -> None:
     by_word = dict(last_stage)
 
     assert json.loads(by_word["ENTRYPOINT"]) == ["orderflow"], "no shell in between"
@@ -79,7 +79,7 @@ def test_processes_get_signals_themselves(last_stage: list[tuple[str, str]]) -> 
     assert by_word["STOPSIGNAL"] == "SIGTERM"
 
 
-def test_its_health_is_what_the_service_says(last_stage: list[tuple[str, str]]) -> None:
+def test_image_health_is_that_of_the_service(last_stage: list[tuple[str, str]]) -> None:
     check = dict(last_stage)["HEALTHCHECK"]
     command = json.loads(check[check.index("[") :])
 
@@ -87,7 +87,7 @@ def test_its_health_is_what_the_service_says(last_stage: list[tuple[str, str]]) 
     _run_orderflow([*command[1:], "--help"], {})
 
 
-def test_it_writes_nothing_beside_its_programs(last_stage: list[tuple[str, str]]) -> None:
+def test_image_writes_nothing_beside_its_programs(last_stage: list[tuple[str, str]]) -> None:
     settings = dict(pair.split("=", 1) for pair in shlex.split(dict(last_stage)["ENV"]))
 
     assert settings["PYTHONDONTWRITEBYTECODE"] == "1"
@@ -95,13 +95,13 @@ def test_it_writes_nothing_beside_its_programs(last_stage: list[tuple[str, str]]
     assert settings["HTTP_HOST"] == "0.0.0.0", "its health can be asked from outside"
 
 
-def test_no_secret_is_in_it(instructions: list[tuple[str, str]]) -> None:
+def test_image_has_no_secret(instructions: list[tuple[str, str]]) -> None:
     secret = re.compile(r"PASSWORD|SECRET|TOKEN|DATABASE_URL|API_KEY", re.IGNORECASE)
 
     assert [rest for _, rest in instructions if secret.search(rest)] == []
 
 
-def test_it_is_built_from_named_versions_and_checked_hashes(
+def test_image_is_built_from_named_versions_and_checked_hashes(
     instructions: list[tuple[str, str]],
 ) -> None:
     words = [word for word, _ in instructions]
@@ -116,7 +116,7 @@ def test_it_is_built_from_named_versions_and_checked_hashes(
                 assert "--require-hashes" in command or "--no-index" in command, command
 
 
-def test_what_is_copied_exists_and_is_sent(
+def test_image_copies_files_that_exist_and_are_sent(
     instructions: list[tuple[str, str]], context: list[str]
 ) -> None:
     for word, rest in instructions:
@@ -126,7 +126,7 @@ def test_what_is_copied_exists_and_is_sent(
                 assert any(n == source or n.startswith(f"{source}/") for n in context), source
 
 
-def test_only_what_runs_is_sent(context: list[str]) -> None:
+def test_image_context_has_only_what_runs(context: list[str]) -> None:
     tops = {name.split("/")[0] for name in context}
     ours = subprocess.run(
         ["git", "ls-files", *PACKAGES], cwd=PROJECT, capture_output=True, text=True, check=True
@@ -162,7 +162,7 @@ def test_ignore_rules_do_what_they_say(name: str, ignored: bool) -> None:
 
 
 @pytest.mark.slow
-def test_every_file_that_is_sent_is_installed(wheel: Path, context: list[str]) -> None:
+def test_image_installs_every_file_that_is_sent(wheel: Path, context: list[str]) -> None:
     wanted = {name for name in context if name.split("/")[0] in PACKAGES}
 
     installed = set(zipfile.ZipFile(wheel).namelist())
@@ -172,7 +172,7 @@ def test_every_file_that_is_sent_is_installed(wheel: Path, context: list[str]) -
 
 
 @pytest.mark.slow
-def test_the_installed_commands_need_neither_the_stack_nor_the_demo(
+def test_installed_commands_need_neither_the_stack_nor_the_demo(
     wheel: Path, tmp_path: Path
 ) -> None:
     with zipfile.ZipFile(wheel) as archive:
@@ -204,7 +204,7 @@ def test_the_installed_commands_need_neither_the_stack_nor_the_demo(
     [["--help"], ["serve", "all", "--help"], ["migrate", "--help"], ["topics", "create", "--help"]],
     ids=" ".join,
 )
-def test_the_installed_files_run_without_the_rest(
+def test_installed_files_run_without_the_rest(
     wheel: Path, tmp_path: Path, command: list[str]
 ) -> None:
     with zipfile.ZipFile(wheel) as archive:
@@ -213,7 +213,7 @@ def test_the_installed_files_run_without_the_rest(
     _run_orderflow(command, {"PYTHONPATH": str(tmp_path)}, folder=tmp_path)
 
 
-def test_no_tool_is_installed_and_versions_are_those_that_were_tested() -> None:
+def test_image_has_no_tools_and_the_tested_versions() -> None:
     tested = _pins("requirements.lock")
     image = _pins("deploy/requirements.lock")
     build = _pins("deploy/requirements-build.lock")
@@ -228,7 +228,7 @@ def test_no_tool_is_installed_and_versions_are_those_that_were_tested() -> None:
 @pytest.mark.parametrize(
     "name", ["requirements.lock", "deploy/requirements.lock", "deploy/requirements-build.lock"]
 )
-def test_a_lock_names_no_host_and_hashes_everything(name: str) -> None:
+def test_lock_names_no_host_and_hashes_everything(name: str) -> None:
     text = (PROJECT / name).read_text("utf-8")
     blocks = re.split(r"\n(?=[a-z0-9])", text)
 

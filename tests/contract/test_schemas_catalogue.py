@@ -32,7 +32,7 @@ EXPECTED_TOPICS = {
 }
 
 
-def test_the_catalogue_holds_the_topics_of_the_design() -> None:
+def test_catalogue_holds_the_topics_of_the_design() -> None:
     found = {t.name: (t.writers[0], t.retention_ms // DAY_MS) for t in CATALOGUE}
 
     assert found == EXPECTED_TOPICS
@@ -40,7 +40,7 @@ def test_the_catalogue_holds_the_topics_of_the_design() -> None:
 
 
 @pytest.mark.parametrize("topic", CATALOGUE, ids=lambda topic: topic.name)
-def test_every_topic_says_all_that_must_be_known_of_it(topic) -> None:
+def test_topics_state_all_their_properties(topic) -> None:
     assert topic.meaning
     assert topic.key
     assert topic.readers
@@ -61,7 +61,7 @@ def _subclasses(model: type[ContractModel]) -> list[type[ContractModel]]:
 
 
 @pytest.mark.parametrize("model", _all_models(), ids=lambda model: model.__qualname__)
-def test_every_field_has_a_description_and_an_example_that_fits(model) -> None:
+def test_fields_have_a_description_and_a_valid_example(model) -> None:
     for name, field in model.model_fields.items():
         assert field.description, f"{model.__name__}.{name} has no description"
         assert field.examples, f"{model.__name__}.{name} has no example"
@@ -77,7 +77,7 @@ def _check_example_fits(model: type[ContractModel], name: str, example: object) 
         assert not wrong, f"{model.__name__}.{name}: its example is refused: {wrong}"
 
 
-def test_money_weights_and_counts_say_their_unit() -> None:
+def test_fields_of_money_weight_and_count_state_their_unit() -> None:
     missing = []
     for model in _all_models():
         for name, field in model.model_fields.items():
@@ -90,7 +90,7 @@ def test_money_weights_and_counts_say_their_unit() -> None:
     assert missing == []
 
 
-def test_the_contract_imports_nothing_of_ours() -> None:
+def test_contract_imports_no_other_package_of_the_project() -> None:
     foreign = set()
     for path in Path(schemas.__file__).parent.rglob("*.py"):
         if path.parent.name == "gate":
@@ -114,11 +114,11 @@ def test_topics_of_the_domain_are_those_of_the_catalogue() -> None:
     assert (EventTopic.ORDERS, EventTopic.SHIPMENTS) == (ORDERS_EVENTS, SHIPMENTS_EVENTS)
 
 
-def test_the_generated_files_are_current() -> None:
+def test_generated_files_are_current() -> None:
     assert generate.outdated() == [], f"run: {generate.COMMAND}"
 
 
-def test_a_generated_file_that_drifted_is_named_with_the_way_to_mend_it(
+def test_generated_file_that_differs_is_named_with_the_command_to_fix_it(
     tmp_path, monkeypatch, capsys
 ) -> None:
     monkeypatch.setattr(generate, "outdated", lambda: [tmp_path / "asyncapi.json"])
@@ -130,7 +130,7 @@ def test_a_generated_file_that_drifted_is_named_with_the_way_to_mend_it(
     assert said.out == "schemas: outdated=1\n"
 
 
-def test_writing_mends_what_is_missing_changed_or_left_over(tmp_path) -> None:
+def test_generated_files_are_written_changed_and_removed(tmp_path) -> None:
     generate.write(tmp_path)
     (tmp_path / "asyncapi.json").write_text("{}")
     (tmp_path / "json" / "order.place.v1.schema.json").unlink()
@@ -146,13 +146,13 @@ def document():
     return json.loads((generate.FOLDER / "asyncapi.json").read_text("utf-8"))
 
 
-def test_the_asyncapi_document_is_one(document) -> None:
+def test_asyncapi_document_is_valid(document) -> None:
     ApplicationSchema.model_validate(document)
 
     assert document["asyncapi"] == "3.0.0"
 
 
-def test_every_reference_in_the_asyncapi_document_leads_somewhere(document) -> None:
+def test_asyncapi_references_all_resolve(document) -> None:
     for reference in _references(document):
         place = document
         for step in reference.removeprefix("#/").split("/"):
@@ -160,7 +160,7 @@ def test_every_reference_in_the_asyncapi_document_leads_somewhere(document) -> N
             place = place[step]
 
 
-def test_the_asyncapi_document_shows_every_topic_and_message(document) -> None:
+def test_asyncapi_document_has_every_topic_and_message(document) -> None:
     assert set(document["channels"]) == set(EXPECTED_TOPICS)
     for topic in CATALOGUE:
         channel = document["channels"][topic.name]

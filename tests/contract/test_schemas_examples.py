@@ -20,7 +20,7 @@ every_example = pytest.mark.parametrize("example", EXAMPLES, ids=NAMES)
 
 
 @every_example
-def test_the_model_reads_the_example(example: Example) -> None:
+def test_example_is_read_by_its_model(example: Example) -> None:
     model = TOPICS[example.topic].models[example.type]
 
     text = json.dumps(example.value)
@@ -30,7 +30,7 @@ def test_the_model_reads_the_example(example: Example) -> None:
 
 
 @every_example
-def test_the_json_schema_takes_the_example(example: Example) -> None:
+def test_example_is_valid_by_its_json_schema(example: Example) -> None:
     schema = json_schema(example.type, TOPICS[example.topic].models[example.type])
     validator = jsonschema.Draft202012Validator(
         schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
@@ -42,7 +42,7 @@ def test_the_json_schema_takes_the_example(example: Example) -> None:
 
 
 @every_example
-def test_the_headers_say_what_it_is(example: Example) -> None:
+def test_example_headers_name_its_type(example: Example) -> None:
     event = read_headers(example.kafka_headers())
 
     assert event.type == example.type
@@ -55,7 +55,7 @@ def test_the_headers_say_what_it_is(example: Example) -> None:
 
 
 @every_example
-def test_what_the_model_writes_it_reads_again(example: Example) -> None:
+def test_example_written_by_its_model_is_read_again(example: Example) -> None:
     model = TOPICS[example.topic].models[example.type]
     read = model.model_validate(example.value)
 
@@ -63,18 +63,18 @@ def test_what_the_model_writes_it_reads_again(example: Example) -> None:
 
 
 @pytest.mark.parametrize("topic", CATALOGUE, ids=lambda topic: topic.name)
-def test_every_type_of_every_topic_has_an_example(topic) -> None:
+def test_examples_exist_for_every_type_of_every_topic(topic) -> None:
     shown = {example.type for example in EXAMPLES if example.topic == topic.name}
 
     assert shown == set(topic.models)
 
 
 @pytest.mark.parametrize("type_", [type_ for topic in CATALOGUE[:1] for type_ in topic.models])
-def test_every_command_is_shown_in_several_cases(type_: str) -> None:
+def test_examples_show_every_command_in_several_cases(type_: str) -> None:
     assert len(load_examples(type_)) >= 2
 
 
-def test_every_item_of_a_bulk_example_is_read_alone() -> None:
+def test_example_bulk_items_are_read_separately() -> None:
     refused = []
     for example in load_examples("orders.fulfill_bulk"):
         for index, item in enumerate(example.value["items"]):

@@ -15,14 +15,14 @@ from services.orders.domain.model import ids as orders_ids
 ORDER = UUID("7ce7c1e0-0000-5000-8000-000000000001")
 
 
-def test_the_order_id_is_what_the_page_tells_others_to_compute() -> None:
+def test_order_id_is_computed_as_the_page_says() -> None:
     namespace = uuid5(UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"), "https://orderflow.dev/ids")
 
     assert identity.order_id("demo-shop", "1001") == uuid5(namespace, "demo-shop/1001")
     assert identity.shipment_id(ORDER, 2) == uuid5(namespace, f"{ORDER}/shipment/2")
 
 
-def test_the_services_copies_agree_with_the_contract() -> None:
+def test_copies_in_the_services_agree_with_the_contract() -> None:
     order, shipment = identity.order_id("demo-shop", "1001"), identity.shipment_id(ORDER, 2)
     assert orders_ids.order_id_of("demo-shop", "1001") == str(order)
     assert orders_ids.shipment_id_of(str(ORDER), 2) == str(shipment)
@@ -35,7 +35,7 @@ def test_the_services_copies_agree_with_the_contract() -> None:
     assert claims_ids.event_id(str(ORDER), 3) == str(event)
 
 
-def test_the_claims_services_ids_are_uuids_of_version_5() -> None:
+def test_ids_of_the_claims_service_are_uuids_of_version_5() -> None:
     for number in map(str, range(500)):
         found = claims_ids.order_id("größe", number)
         assert found == str(identity.order_id("größe", number)) == str(UUID(found))
@@ -62,7 +62,7 @@ def test_headers_are_read_as_they_were_written() -> None:
     assert "traceparent" not in dict(headers)
 
 
-def test_foreign_headers_are_left_alone_and_unreadable_ones_of_ours_are_said_so() -> None:
+def test_headers_of_others_are_ignored_and_unreadable_ones_of_ours_reported() -> None:
     assert read_headers([("x-mine", b"\xff"), ("ce_type", b"order.place")]).type == "order.place"
     with pytest.raises(ValueError, match="utf-8"):
         read_headers([("ce_type", b"\xff")])

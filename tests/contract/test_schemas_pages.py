@@ -32,7 +32,7 @@ def first_cells(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("topic", CATALOGUE, ids=lambda topic: topic.name)
-def test_the_topic_table_is_the_catalogue(topic) -> None:
+def test_topic_table_equals_the_catalogue(topic) -> None:
     cells = (
         f"`{topic.name}`",
         topic.meaning,
@@ -47,21 +47,21 @@ def test_the_topic_table_is_the_catalogue(topic) -> None:
     assert f"| {' | '.join(cells)} |" in page("README.md")
 
 
-def test_every_header_and_carrier_is_named() -> None:
+def test_page_names_every_header_and_carrier() -> None:
     text = page("README.md")
 
     assert [name for name in OUTGOING_HEADERS if f"| `{name}` |" not in text] == []
     assert [key for key in CARRIERS if f"`{key}`" not in text] == []
 
 
-def test_every_message_type_is_explained() -> None:
+def test_page_explains_every_message_type() -> None:
     for topic in CATALOGUE:
         told = page("publishers.md") if topic.incoming else page("events.md")
         if topic.name.endswith(".events") or topic.incoming:
             assert [type_ for type_ in topic.models if f"`{type_}`" not in told] == []
 
 
-def test_the_event_table_is_the_catalogue_of_the_orders_service() -> None:
+def test_event_table_equals_the_catalogue_of_the_orders_service() -> None:
     rows = [
         f"| `{entry.name}` | {entry.phase or 'keeps it'} | {entry.group or 'none'} |"
         for entry in EVENTS.values()
@@ -70,7 +70,7 @@ def test_the_event_table_is_the_catalogue_of_the_orders_service() -> None:
     assert "\n".join(rows) in page("events.md")
 
 
-def test_the_reason_table_holds_every_code_that_services_use() -> None:
+def test_reason_table_holds_every_code_that_services_use() -> None:
     told = first_cells(page("reasons.md"))
     used = {reason.value for reason in (*Reason, *RejectionReason)} | malformed_codes()
     used |= {operations.SKIPPED, operations.DISCARDED}
@@ -90,7 +90,7 @@ def malformed_codes() -> set[str]:
     return found
 
 
-def test_the_first_command_can_be_sent_as_it_stands() -> None:
+def test_page_has_a_first_command_that_can_be_sent() -> None:
     (lines,) = re.findall(r"<<'LINES'\n(.*?)LINES\n", page("publishers.md"), re.DOTALL)
 
     messages, flaws = prepare([lines.strip().encode()], SystemClock().now())
@@ -101,7 +101,7 @@ def test_the_first_command_can_be_sent_as_it_stands() -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_links_lead_somewhere(path: Path) -> None:
+def test_links_all_resolve(path: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", path.read_text("utf-8")):
         if target.startswith("http"):
             continue

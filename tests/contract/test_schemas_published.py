@@ -93,7 +93,7 @@ def records() -> list[Any]:
     return [record for _, record in published(load_examples())]
 
 
-def test_the_examples_lead_to_events_and_outcomes_of_most_types(records) -> None:
+def test_examples_lead_to_events_and_outcomes_of_most_types(records) -> None:
     types = {read_headers(unpacked(record.headers)).type for record in records}
 
     assert types >= {
@@ -109,7 +109,7 @@ def test_the_examples_lead_to_events_and_outcomes_of_most_types(records) -> None
     }
 
 
-def test_every_published_value_fits_its_json_schema(records) -> None:
+def test_published_values_are_valid_by_their_json_schema(records) -> None:
     wrong = []
     for record in records:
         type_ = read_headers(unpacked(record.headers)).type
@@ -121,7 +121,7 @@ def test_every_published_value_fits_its_json_schema(records) -> None:
 
 
 @pytest.mark.parametrize("release", releases.load(), ids=lambda release: str(release.number))
-def test_what_follows_from_released_messages_is_readable_by_released_readers(release) -> None:
+def test_released_messages_lead_to_records_that_released_readers_read(release) -> None:
     refused, wrong, read = [], [], 0
     for type_, record in published(release.contract.examples):
         of = read_headers(unpacked(record.headers)).type
@@ -153,7 +153,7 @@ def test_released_events_are_read_by_the_services_that_follow_them(release) -> N
     assert all(followed.values())
 
 
-def test_an_event_told_again_by_newer_code_has_the_same_id() -> None:
+def test_event_published_again_by_newer_code_has_the_same_id() -> None:
     """Ids made for release 1: a replay must give the same ones, or subscribers act twice."""
     told: dict[str, list[str]] = {}
     for _, record in published(releases.load()[0].contract.examples):
@@ -166,7 +166,7 @@ def test_an_event_told_again_by_newer_code_has_the_same_id() -> None:
     assert {cause: ids for cause, ids in told.items() if cause in frozen} == frozen
 
 
-def test_every_published_member_is_in_the_contract(records) -> None:
+def test_published_members_are_all_in_the_contract(records) -> None:
     untold = set()
     for record in records:
         type_ = read_headers(unpacked(record.headers)).type

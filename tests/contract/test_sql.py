@@ -18,7 +18,7 @@ def files_of(folder):
 
 
 @pytest.mark.parametrize("service", registry.names())
-async def test_every_statement_is_valid_in_its_schema_for_its_role(database_url, service):
+async def test_statements_are_valid_in_their_schema_for_their_role(database_url, service):
     settings = Settings(database_url=database_url)
     connection = await connect(settings, service)
     for file in [*files_of("runtime"), *files_of(service)]:
@@ -30,7 +30,7 @@ async def test_every_statement_is_valid_in_its_schema_for_its_role(database_url,
 
 
 @pytest.mark.parametrize("folder", ["runtime", *registry.names()])
-def test_no_statement_is_left_over(folder):
+def test_statements_are_all_used(folder):
     sources = "\n".join(
         path.read_text() for top in ("services", "orderflow") for path in (ROOT / top).rglob("*.py")
     )

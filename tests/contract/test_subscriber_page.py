@@ -140,7 +140,7 @@ def done_once(database: Path) -> dict[tuple[str, str], list[str]]:
     return found
 
 
-async def test_the_consumer_acts_once_on_every_event_and_keeps_the_newest_order(
+async def test_consumer_acts_once_on_every_event_and_keeps_the_newest_order(
     published: Published, tmp_path: Path
 ) -> None:
     database = tmp_path / "mine.sqlite"
@@ -164,7 +164,7 @@ async def test_the_consumer_acts_once_on_every_event_and_keeps_the_newest_order(
     assert json.loads(snapshot[0]) == {"uuid": "a", "status": "after 6"}
 
 
-def test_the_consumer_is_about_twenty_lines() -> None:
+def test_consumer_has_about_twenty_lines() -> None:
     code = consumer_code().split("async def follow")[1]
 
     assert len(code.splitlines()) <= 20

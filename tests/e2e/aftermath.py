@@ -49,8 +49,8 @@ async def until_no_lag(system: System, *services: str) -> None:
 
 async def lag(system: System, service: str) -> int:
     """How many records a service has not applied, by its own positions."""
-    told = await orderflow(system, "partitions", "list", "--service", service, "--json")
-    return sum(json.loads(line)["lag"] for line in told.splitlines())
+    printed = await orderflow(system, "partitions", "list", "--service", service, "--json")
+    return sum(json.loads(line)["lag"] for line in printed.splitlines())
 
 
 def halves(script: Script) -> tuple[Script, Script]:

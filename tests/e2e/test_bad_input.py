@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import pytest
 import pytest_asyncio
 
-from demo.letters import claim, command, tracking
+from demo.messages import claim, command, tracking
 from demo.player import Pending
 from demo.script import ScriptMessage
 from deploy.stack import Addresses
@@ -152,7 +152,7 @@ async def played(system: System) -> Played:
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_a_malformed_command_is_refused_with_the_field_and_the_reason(
+async def test_malformed_command_is_rejected_with_the_field_and_the_reason(
     played: Played, name: str
 ) -> None:
     bad, sent = BAD[name], played.bad[name]
@@ -166,7 +166,7 @@ async def test_a_malformed_command_is_refused_with_the_field_and_the_reason(
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_the_original_is_told_back_whole_or_by_its_digest(played: Played, name: str) -> None:
+async def test_rejection_holds_the_original_or_its_digest(played: Played, name: str) -> None:
     value = BAD[name].value
 
     refusal = await played.system.refusal(played.bad[name])
@@ -180,14 +180,14 @@ async def test_the_original_is_told_back_whole_or_by_its_digest(played: Played, 
     assert {header for header, _ in refusal["original_headers"]} >= {"ce_id", "ce_source"}
 
 
-async def test_neighbours_in_the_same_partition_go_through(played: Played) -> None:
+async def test_malformed_command_stops_no_other_in_its_partition(played: Played) -> None:
     partitions = {sent.places[0][1] for sent in [*played.good, *played.bad.values()]}
 
     assert len(partitions) == 1
     assert {played.system.outcome(sent) for sent in played.good} == {("applied", None)}
 
 
-async def test_one_bad_item_of_a_bulk_command_sinks_nobody(system: System) -> None:
+async def test_bulk_command_with_one_bad_item_applies_the_others(system: System) -> None:
     numbers = [f"B{number}" for number in range(6)]
     items: list[object] = [
         {"id": number, "order": {"order_number": number, "address": ADDRESS}, "trackings": []}
@@ -205,7 +205,7 @@ async def test_one_bad_item_of_a_bulk_command_sinks_nobody(system: System) -> No
     assert (await system.refusal(sent, 4))["errors"][0]["pointer"] == "/items/4"
 
 
-async def test_malformed_tracking_is_refused_and_the_next_scan_is_taken(system: System) -> None:
+async def test_malformed_tracking_is_rejected_and_the_next_scan_applied(system: System) -> None:
     when = NOON.isoformat()
     label = {"tracking_number": "TRACK1", "carrier_reference": "dhl"}
     body = {"id": "G0", "trackings": [label]}
@@ -223,7 +223,7 @@ async def test_malformed_tracking_is_refused_and_the_next_scan_is_taken(system: 
     assert refusal["errors"][0]["pointer"] == "/scans/0/occurred_at"
 
 
-async def test_a_malformed_claim_command_is_refused(system: System) -> None:
+async def test_malformed_claim_command_is_rejected(system: System) -> None:
     body = {"id": "G0", "tracking_number": "TRACK1", "reason": "curiosity"}
 
     (refused,) = await system.send(claim(f"{SHOP}/G0", "claim.open", body, NOON, id_="c1"))
@@ -233,7 +233,7 @@ async def test_a_malformed_claim_command_is_refused(system: System) -> None:
     assert refusal["errors"][0]["pointer"] == "/reason"
 
 
-async def test_nothing_is_lost_doubled_or_reordered_by_all_this(played: Played) -> None:
+async def test_malformed_messages_lose_double_and_reorder_nothing(played: Played) -> None:
     found = await played.system.audit()
 
     assert set(found.orders) >= {f"{SHOP}/G{number}" for number in range(len(BAD) + 1)}

@@ -41,9 +41,7 @@ def demo(tmp_path: Path, project_folder: Path) -> Iterator["subprocess.Popen[str
         process.kill()
 
 
-def test_the_demo_ends_in_one_line_a_script_can_read(
-    demo: "subprocess.Popen[str]", tmp_path: Path
-) -> None:
+def test_demo_ends_in_one_line_for_scripts(demo: "subprocess.Popen[str]", tmp_path: Path) -> None:
     output, _ = demo.communicate()
 
     assert demo.returncode == 0, output
@@ -52,7 +50,7 @@ def test_the_demo_ends_in_one_line_a_script_can_read(
     assert [path.name for path in tmp_path.iterdir()] == ["screen.svg"]
 
 
-def test_ctrl_c_leaves_no_process_behind(demo: "subprocess.Popen[str]", tmp_path: Path) -> None:
+def test_demo_leaves_no_process_after_ctrl_c(demo: "subprocess.Popen[str]", tmp_path: Path) -> None:
     family: list[psutil.Process] = []
     while not _services_started(tmp_path):
         assert demo.poll() is None, "the demo ended before its services started"

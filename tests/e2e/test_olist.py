@@ -43,12 +43,12 @@ async def system(
         yield system
 
 
-def test_the_files_hold_what_is_known_of_them(script: Script) -> None:
+def test_olist_files_hold_the_known_figures(script: Script) -> None:
     assert script.expectation.totals == TOTALS
 
 
 @pytest.mark.long
-async def test_a_thousand_orders_come_to_the_known_figures_and_stay_there_when_sent_again(
+async def test_olist_orders_reach_the_known_figures_and_keep_them_when_sent_again(
     system: System, script: Script
 ) -> None:
     await system.player.play(script)
@@ -61,7 +61,7 @@ async def test_a_thousand_orders_come_to_the_known_figures_and_stay_there_when_s
     assert again.orders == once.orders
 
 
-async def test_shuffled_and_sent_twice_they_come_to_the_same_figures(
+async def test_olist_orders_shuffled_and_sent_twice_reach_the_same_figures(
     system: System, script: Script
 ) -> None:
     await system.player.play_at_once(script.shuffled(5).twice())

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from demo.audit import judge
-from demo.performance import differing_totals, report
+from demo.comparison import differences
 from demo.replicas import start_all, stop_all
+from demo.run import differing_totals, report
 from demo.script import Script
 from demo.synthetic import synthetic_script
-from demo.verdict import differences
 from deploy.stack import Addresses
 from tests.e2e.aftermath import (
     WHY,
@@ -55,7 +55,7 @@ async def system(
         yield system
 
 
-async def test_rebuilt_tables_equal_the_live_ones_and_live_on(
+async def test_rebuilt_tables_equal_the_live_ones_and_stay_current(
     system: System, script: Script
 ) -> None:
     first, rest = halves(script)

@@ -9,12 +9,12 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from demo.audit import judge
-from demo.letters import command
-from demo.performance import differing_totals, report
+from demo.comparison import differences
+from demo.messages import command
 from demo.replicas import start_all, stop_all
+from demo.run import differing_totals, report
 from demo.script import Script, ScriptMessage
 from demo.synthetic import synthetic_script
-from demo.verdict import differences
 from deploy.stack import Addresses
 from schemas.topics import EVENT_TOPICS
 from tests.e2e.aftermath import (
@@ -37,7 +37,7 @@ STEP = timedelta(days=1)
 ORDERS = 12
 AT_ONCE = 6
 # Told by the page: versions are skipped, and an outcome may be told again as it came out now.
-ALLOWED = ("has no event of version", "was told (")
+ALLOWED = ("has no event of version", "was answered (")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def system(
         yield system
 
 
-async def test_a_database_put_back_to_an_earlier_time_comes_to_the_right_answer(
+async def test_database_restored_to_an_earlier_time_reaches_the_right_answer(
     system: System, script: Script
 ) -> None:
     first, rest = halves(script)
@@ -89,7 +89,7 @@ async def test_a_database_put_back_to_an_earlier_time_comes_to_the_right_answer(
     await judge_subscriber(system, told, journal)
 
 
-async def test_a_kafka_that_lost_everything_is_gone_on_with(
+async def test_kafka_that_lost_all_topics_is_continued_with(
     stack: Addresses, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("lost")

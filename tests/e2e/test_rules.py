@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from demo.facts import plain_number
-from demo.letters import claim, command, tracking
+from demo.messages import claim, command, tracking
 from demo.script import ScriptMessage
 from deploy.stack import Addresses
 from tests.processes import NOON, System, running
@@ -99,7 +99,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_what_breaks_a_rule_is_refused_and_changes_nothing(system: System, name: str) -> None:
+async def test_command_that_breaks_a_rule_is_rejected_and_changes_nothing(
+    system: System, name: str
+) -> None:
     number, before, wrong, reason = REFUSED[name]
     await system.send(*before)
 
@@ -114,7 +116,7 @@ async def test_what_breaks_a_rule_is_refused_and_changes_nothing(system: System,
 
 
 @pytest.mark.parametrize("guard", ["source_version", "updated_at"])
-async def test_older_news_never_replaces_newer(system: System, guard: str) -> None:
+async def test_older_command_never_replaces_a_newer_one(system: System, guard: str) -> None:
     older, newer = (3, 5) if guard == "source_version" else (_at(3), _at(5))
     number = f"S-{guard}".replace("_", "-")
     await system.send(place(number))
@@ -130,14 +132,14 @@ async def test_older_news_never_replaces_newer(system: System, guard: str) -> No
     assert found.orders[f"{SHOP}/{number}"]["address"]["city"] == "Potsdam"
 
 
-async def test_the_same_command_again_changes_nothing(system: System) -> None:
+async def test_repeated_command_changes_nothing(system: System) -> None:
     first, again = await system.send(place("D1"), place("D1"))
 
     assert system.outcome(first)[0] == "applied"
     assert system.outcome(again) == ("no_change", "duplicate")
 
 
-async def test_commands_wait_for_their_order_and_are_applied_the_moment_it_comes(
+async def test_commands_wait_for_their_order_and_are_applied_when_it_is_placed(
     system: System,
 ) -> None:
     early = await system.send_early(
@@ -154,7 +156,7 @@ async def test_commands_wait_for_their_order_and_are_applied_the_moment_it_comes
     assert order["expected_number_of_shipments"] == 2
 
 
-async def test_a_change_of_a_parcel_waits_for_the_parcel(system: System) -> None:
+async def test_parcel_change_waits_for_the_parcel(system: System) -> None:
     url = "https://carrier.example/W3P1"
     change = {"id": "W3", "tracking_number": "W3-P1", "tracking_url": url}
     await system.send(place("W3"))
@@ -167,7 +169,7 @@ async def test_a_change_of_a_parcel_waits_for_the_parcel(system: System) -> None
     assert (await system.audit()).shipments["W3P1"]["tracking_url"] == url
 
 
-async def test_a_command_is_refused_when_its_order_does_not_come_in_fifteen_minutes(
+async def test_waiting_command_is_rejected_after_fifteen_minutes(
     system: System,
 ) -> None:
     (early,) = await system.send_early(update("N1", expected_number_of_shipments=2))
@@ -193,7 +195,7 @@ async def test_tracking_waits_for_its_order(system: System) -> None:
     assert await _phase(system, "T1P1") == "in_delivery"
 
 
-async def test_tracking_of_a_number_nobody_owns_is_refused_after_sixty_days(system: System) -> None:
+async def test_tracking_of_an_unowned_number_is_rejected_after_sixty_days(system: System) -> None:
     (early,) = await system.send_early(scan("U1P1", "PICKED_UP_BY_CARRIER"))
     system.let_pass(timedelta(days=59))
     await system.send(place("U1"))
@@ -206,7 +208,7 @@ async def test_tracking_of_a_number_nobody_owns_is_refused_after_sixty_days(syst
     assert (await system.refusal(early))["reason"] == "number_not_owned"
 
 
-async def test_a_claim_waits_for_its_order_and_for_the_delivery(system: System) -> None:
+async def test_claim_waits_for_its_order_and_for_the_delivery(system: System) -> None:
     body = {"id": "C1", "tracking_number": "C1P1", "reason": "investigation"}
     early = await system.send_early(claim(f"{SHOP}/C1", "claim.open", body, NOON, id_="C1 claim"))
 

@@ -28,7 +28,7 @@ async def system(
         yield system
 
 
-async def test_a_shop_comes_to_the_right_answer_in_business_time(
+async def test_shop_reaches_the_right_answer_in_business_time(
     system: System, script: Script
 ) -> None:
     await system.player.play(script)
@@ -40,7 +40,7 @@ async def test_a_shop_comes_to_the_right_answer_in_business_time(
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_the_same_input_shuffled_and_sent_twice_comes_to_the_same_answer(
+async def test_shop_input_shuffled_and_sent_twice_reaches_the_same_answer(
     system: System, script: Script, seed: int
 ) -> None:
     await system.player.play_at_once(script.shuffled(seed).twice())
@@ -48,9 +48,9 @@ async def test_the_same_input_shuffled_and_sent_twice_comes_to_the_same_answer(
     await system.judge(script)
 
 
-def test_the_shop_publishes_one_orders_commands_under_three_keys(script: Script) -> None:
+def test_shop_publishes_one_orders_commands_under_three_keys(script: Script) -> None:
     keys: dict[str | None, set[bytes | None]] = {}
     for message in script.messages:
         if message.topic == "orders.commands":
-            keys.setdefault(message.lane, set()).add(message.key)
+            keys.setdefault(message.order_key, set()).add(message.key)
     assert max(len(found) for found in keys.values()) >= 3

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from chaos.proxy import LOOPBACK, Proxy, proxied
 from chaos.stage import PROXIED, QUICK
 from demo.expectation import Expectation
-from demo.places import PLACES
 from demo.replicas import SERVICES, Replica
+from demo.sample_data import PLACES
 from demo.script import Script
 from demo.stories import plain
 from demo.story import Story
@@ -151,13 +151,13 @@ class Scene:
         """Wait until every replica's check says so; with `services`, one replica of each."""
         wanted = [self.system.of(service) for service in services]
         groups = wanted if services != SERVICES else [[each] for each in self.system.replicas]
-        told: dict[str, str] = {}
+        ailments: dict[str, str] = {}
 
-        def is_told(replica: Replica) -> bool:
-            told[replica.name] = found = _ailment(replica, check)
+        def is_reported(replica: Replica) -> bool:
+            ailments[replica.name] = found = _ailment(replica, check)
             return bool(found) and saying in found
 
-        await _until(lambda: all(any(map(is_told, group)) for group in groups), told)
+        await _until(lambda: all(any(map(is_reported, group)) for group in groups), ailments)
 
     async def goes_on(self, service: str) -> None:
         """A few orders come, and the service gets through all that they cause."""
@@ -179,22 +179,22 @@ class Scene:
         await self.system.groups.until_read(service, TURN_SECONDS)
 
     async def until_more_events(self) -> None:
-        """Wait until the services have told something new."""
+        """Wait until the services have published something new."""
         counts = self.system.watcher.counts
         seen = counts["orders.events"]
         await self.system.watcher.until(
-            lambda: counts["orders.events"] > seen, lambda: "nothing new is told", TURN_SECONDS
+            lambda: counts["orders.events"] > seen, lambda: "nothing new is published", TURN_SECONDS
         )
 
     async def until_green(self) -> None:
         """Wait until every replica is ready."""
-        told: dict[str, str] = {}
+        ailments: dict[str, str] = {}
 
         def is_well(replica: Replica) -> bool:
-            told[replica.name] = replica.health()
+            ailments[replica.name] = replica.health()
             return replica.is_ready()
 
-        await _until(lambda: all(map(is_well, self.system.replicas)), told)
+        await _until(lambda: all(map(is_well, self.system.replicas)), ailments)
 
 
 def _ailment(replica: Replica, check: str) -> str:
@@ -205,13 +205,15 @@ def _ailment(replica: Replica, check: str) -> str:
     return ""
 
 
-async def _until(is_so: Callable[[], bool], told: dict[str, str]) -> None:
+async def _until(is_so: Callable[[], bool], ailments: dict[str, str]) -> None:
     try:
         async with asyncio.timeout(TURN_SECONDS):
             while not await asyncio.to_thread(is_so):
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
-        raise AssertionError("\n".join(f"{name}: {text}" for name, text in told.items())) from None
+        raise AssertionError(
+            "\n".join(f"{name}: {text}" for name, text in ailments.items())
+        ) from None
 
 
 @asynccontextmanager

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from chaos import plan, points
+from chaos import patching, plan, points
+from chaos.campaign import Wanted, play
 from chaos.patching import NameGone, patch
+from chaos.planted import never_called
+from chaos.stage import grounded
 from chaos.traffic import Traffic
 
 COUNTS = "lost=0 duplicated=0 reordered=0 torn=0"
 SECONDS = 400
 
 
-def test_a_hundred_rounds_kill_three_hundred_times_and_at_every_point() -> None:
+def test_plan_of_a_hundred_rounds_kills_three_hundred_times_and_at_every_point() -> None:
     for seed in range(5):
         drawn = [plan.draw(seed, number) for number in range(1, 101)]
 
@@ -32,7 +35,7 @@ def test_a_hundred_rounds_kill_three_hundred_times_and_at_every_point() -> None:
         }  # fmt: skip
 
 
-def test_a_seed_draws_the_same_traffic_and_faults_again() -> None:
+def test_seed_draws_the_same_traffic_and_faults() -> None:
     first, second = Traffic(5, 3), Traffic(5, 3)
 
     for number in range(1, first.last_round + 1):
@@ -42,9 +45,64 @@ def test_a_seed_draws_the_same_traffic_and_faults_again() -> None:
     assert first.round(first.last_round + 1) == []
 
 
-def test_a_name_that_is_gone_is_told_and_not_passed_over() -> None:
+def test_patch_of_a_missing_name_raises() -> None:
     with pytest.raises(NameGone, match=r"BatchConsumer\.no_such_name"):
         patch("services.runtime.consumer.consumer:BatchConsumer.no_such_name", lambda found: found)
+
+
+def test_patch_is_reported_when_made_and_when_first_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("kill", "kills_in", "draw"):
+        monkeypatch.setattr(plan, name, lambda *_: 0, raising=False)
+    reports: list[tuple[str, str]] = []
+
+    with patching.reporting(lambda event, place: reports.append((event, place))):
+        patch("chaos.plan:kills_in", lambda _: len)
+        patch("chaos.plan:draw", lambda found: found)
+    patch("chaos.plan:kill", lambda found: found)
+
+    assert [plan.kills_in([]), plan.kills_in([])] == [0, 0]
+    assert reports == [
+        (patching.PATCHED, "chaos.plan:kills_in"),
+        (patching.PATCHED, "chaos.plan:draw"),
+        (patching.CALLED, "chaos.plan:kills_in"),
+    ]
+
+
+def test_never_called_names_patches_that_no_replica_called(tmp_path: Path) -> None:
+    program = (
+        "from chaos import planted\n"
+        "planted.plant('dedup_off'); planted.plant('parking_without_queue')\n"
+        "from services.orders import store\n"
+        "assert store._unpack(b'') == ()\n"
+    )
+    log = tmp_path / "orders-1.log"
+    with log.open("w") as stderr:
+        subprocess.run([sys.executable, "-c", program], stderr=stderr, check=True)
+    other = tmp_path / "orders-2.log"
+    other.write_text('{"event": "ready"}\nnot JSON\n')
+
+    assert never_called([log, other]) == ["services.runtime.parking.gate:ParkingGate._is_held"]
+
+
+@pytest.mark.stack
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 10)
+async def test_point_that_is_never_reached_is_reported(tmp_path: Path) -> None:
+    point = points.PLACED_COMMITTED  # The claims service reads no `order.place`.
+    fault = plan.Fault(plan.KILL_AT, "claims-1", 0.3, point=point)
+    wanted = Wanted(seed=3, rounds=1, reports=tmp_path, faults=[[fault]])
+    lines: list[str] = []
+
+    async with grounded(tmp_path) as ground:
+        result = await play(ground, tmp_path, wanted, lines.append)
+
+    first = result.campaign.played[0]
+    assert first.missed == {point: 1}
+    assert result.campaign.points == {f"{plan.KILL_AT} {point} (not reached)": 1}
+    assert any(line.endswith(f"| not reached: {point} (1)") for line in lines), lines
+    assert result.is_clean
 
 
 def campaign(project_folder: Path, reports: Path, *arguments: str) -> tuple[int, str]:
@@ -68,7 +126,7 @@ def campaign(project_folder: Path, reports: Path, *arguments: str) -> tuple[int,
     ("publication", "rounds", "repeats"),
     [("at_least_once", 3, r"\d+"), ("exactly_once", 2, "0")],
 )
-def test_nothing_is_lost_doubled_reordered_or_torn(
+def test_campaign_loses_doubles_reorders_and_tears_nothing(
     project_folder: Path, tmp_path: Path, publication: str, rounds: int, repeats: str
 ) -> None:
     chosen = ("--seed", "11", "--rounds", f"{rounds}", "--publication", publication)
@@ -86,7 +144,7 @@ def test_nothing_is_lost_doubled_reordered_or_torn(
 @pytest.mark.stack
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 10)
-def test_what_is_found_is_told_with_the_way_to_see_it_again(
+def test_campaign_prints_findings_with_the_command_that_repeats_them(
     project_folder: Path, tmp_path: Path
 ) -> None:
     code, written = campaign(

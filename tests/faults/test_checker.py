@@ -46,18 +46,18 @@ def found(*entries: Entry, cities: str = "ABC") -> dict[str, int]:
 ABC = (changed(1, "A"), changed(2, "B"), changed(3, "C"))
 
 
-def test_what_is_right_is_found_right() -> None:
+def test_checker_finds_nothing_in_correct_records() -> None:
     assert found(*ABC) == {}
 
 
-def test_the_same_event_again_is_a_repeat_and_no_more() -> None:
+def test_checker_counts_the_same_event_again_as_a_repeat() -> None:
     assert found(*ABC, changed(2, "B", offset=4)) == {"repeats": 1}
 
 
 @pytest.mark.parametrize(
     ("entries", "kind"),
     [
-        ([changed(1, "A"), changed(2, "C")], "lost"),  # A change that nobody was told of.
+        ([changed(1, "A"), changed(2, "C")], "lost"),  # A change without an event.
         ([changed(1, "A"), changed(3, "C")], "lost"),  # A gap in the sequence.
         ([changed(1, "A"), changed(3, "C"), changed(2, "B")], "reordered"),
         ([changed(1, "A"), changed(2, "C"), changed(3, "B")], "reordered"),  # By their content.
@@ -67,11 +67,11 @@ def test_the_same_event_again_is_a_repeat_and_no_more() -> None:
         ([changed(1, "A"), changed(2, "B", version=3), changed(3, "C", version=2)], "reordered"),
     ],
 )
-def test_what_is_wrong_is_found(entries: list[Entry], kind: str) -> None:
+def test_checker_finds_wrong_records(entries: list[Entry], kind: str) -> None:
     assert found(*entries)[kind] > 0
 
 
-def test_a_change_that_stands_behind_a_parked_one_has_not_its_turn_yet() -> None:
+def test_checker_expects_no_change_behind_a_parked_one() -> None:
     ledger = Ledger(Findings())
     for entry in ABC:
         ledger.take(entry)
@@ -86,7 +86,7 @@ def outcome(offset: int, id_: str, became: str = "applied") -> Entry:
     return Entry("orders.outcomes", 0, offset, "k", orjson.dumps(body), {"ce_id": id_})
 
 
-def test_an_item_that_ended_twice_is_found_and_one_told_twice_is_a_repeat() -> None:
+def test_checker_finds_two_outcomes_and_counts_a_repeated_outcome() -> None:
     ledger = Ledger(Findings())
     for entry in (outcome(1, "a"), outcome(2, "a")):
         ledger.take(entry)
@@ -99,7 +99,7 @@ def test_an_item_that_ended_twice_is_found_and_one_told_twice_is_a_repeat() -> N
     assert ledger.findings.counts["duplicated"] == 1
 
 
-def test_the_checker_knows_nothing_of_the_services(project_folder: Path) -> None:
+def test_checker_imports_nothing_of_the_services(project_folder: Path) -> None:
     modules = [
         f"chaos.checker.{path.stem}"
         for path in (project_folder / "chaos/checker").glob("*.py")

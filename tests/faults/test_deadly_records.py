@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from demo.letters import command
+from demo.messages import command
 from demo.player import Pending
 from demo.replicas import Replica
 from demo.script import ScriptMessage
@@ -55,7 +55,7 @@ async def system(
         replica.kill()
 
 
-async def test_exactly_three_deaths_and_all_else_goes_on(system: System) -> None:
+async def test_deadly_record_kills_three_times_and_other_records_continue(system: System) -> None:
     (replica,) = system.of("orders")
     messages = [place("D", f"{DEADLY}@mail.example"), cancel("D")]
     messages += [place(f"{at}") for at in range(ORDERS)]
@@ -75,7 +75,7 @@ async def test_exactly_three_deaths_and_all_else_goes_on(system: System) -> None
     assert replica.is_alive
 
 
-async def test_the_death_of_an_idle_owner_counts_against_no_record(system: System) -> None:
+async def test_deadly_record_is_not_counted_when_an_idle_owner_dies(system: System) -> None:
     (replica,) = system.of("orders")
     (first,) = await system.player.publish([place("first")])
     await system.answered([first])

@@ -43,7 +43,7 @@ async def settings(servers: LocalStack, request: pytest.FixtureRequest) -> Setti
     )
 
 
-async def test_an_outage_only_grows_the_outbox_which_then_drains_at_full_speed(
+async def test_outbox_grows_in_a_kafka_outage_and_then_drains_at_full_speed(
     settings: Settings, servers: LocalStack, tmp_path: Path
 ) -> None:
     async with Feed(settings) as feed:

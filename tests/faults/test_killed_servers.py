@@ -47,14 +47,14 @@ async def play(system: System, seed: int, strike: Callable[[], Awaitable[None]])
     await system.judge(script)
 
 
-async def test_connections_cut_by_postgres_are_made_again(system: System) -> None:
+async def test_connections_cut_by_postgres_are_opened_again(system: System) -> None:
     async def strike() -> None:
         assert len(await system.ask(CUT)) > 0
 
     await play(system, 31, strike)
 
 
-async def test_postgres_killed_turns_readiness_red_and_liveness_not(
+async def test_readiness_and_not_liveness_fails_while_postgres_is_killed(
     system: System, servers: LocalStack
 ) -> None:
     async def strike() -> None:
@@ -67,7 +67,7 @@ async def test_postgres_killed_turns_readiness_red_and_liveness_not(
     await play(system, 37, strike)
 
 
-async def test_a_killed_broker_is_waited_for(system: System, servers: LocalStack) -> None:
+async def test_services_wait_for_a_killed_broker(system: System, servers: LocalStack) -> None:
     kills: list[int | None] = []
 
     async def strike() -> None:
@@ -88,8 +88,8 @@ async def _until(system: System, *, is_ready: bool) -> None:
             while others:
                 others = await asyncio.to_thread(_unlike, others, is_ready=is_ready)
     except TimeoutError:
-        told = [f"{replica.name}: {replica.health()}" for replica in others]
-        raise AssertionError(f"is_ready should be {is_ready}\n" + "\n".join(told)) from None
+        healths = [f"{replica.name}: {replica.health()}" for replica in others]
+        raise AssertionError(f"is_ready should be {is_ready}\n" + "\n".join(healths)) from None
 
 
 def _unlike(replicas: list[Replica], *, is_ready: bool) -> list[Replica]:

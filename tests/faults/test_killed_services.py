@@ -95,7 +95,7 @@ async def test_services_killed_in_mid_batch_lose_and_double_nothing(system: Syst
     assert killer.in_mid_batch >= KILLS // 3
 
 
-async def test_all_replicas_of_a_service_killed_at_once_take_up_where_they_were(
+async def test_replicas_killed_at_once_continue_at_their_positions(
     system: System,
 ) -> None:
     script = synthetic_script(29, scale=0.1)

@@ -16,8 +16,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from chaos.injection import CUT
 from chaos.proxy import LOOPBACK
-from chaos.strikes import CUT
 from demo.replicas import SERVICES, Replica
 from deploy.stack import Addresses
 from tests.faults.outages import ENVIRONMENT, NOBODY_LISTENS, Scene, Servers, served
@@ -52,7 +52,7 @@ async def scene(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> A
 
 @pytest.mark.parametrize("name", ["postgres", "kafka"])
 @pytest.mark.parametrize("way", ["refuses", "is silent"])
-async def test_a_server_away_for_a_while(
+async def test_server_outage_is_survived(
     scene: Scene, servers: Servers, name: str, way: str
 ) -> None:
     proxy = servers.postgres if name == "postgres" else servers.kafka
@@ -72,7 +72,7 @@ async def test_a_server_away_for_a_while(
     await scene.endure(outage)
 
 
-async def test_a_pool_dropped_again_and_again(scene: Scene) -> None:
+async def test_pool_whose_connections_are_dropped_repeatedly_recovers(scene: Scene) -> None:
     async def outage() -> None:
         scene.struck.set()
         for _ in range(CUTS):
@@ -84,7 +84,7 @@ async def test_a_pool_dropped_again_and_again(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("table", ["position", "shop_order"])
-async def test_rows_locked_by_somebody_else_for_longer_than_anybody_waits(
+async def test_rows_locked_longer_than_the_lock_timeout_are_retried(
     scene: Scene, table: str
 ) -> None:
     async def outage() -> None:
@@ -99,7 +99,7 @@ async def test_rows_locked_by_somebody_else_for_longer_than_anybody_waits(
     await scene.endure(outage)
 
 
-async def test_a_rolling_restart_stalls_nobody_for_longer_than_its_rebalance(scene: Scene) -> None:
+async def test_rolling_restart_stalls_no_longer_than_its_rebalance(scene: Scene) -> None:
     codes = []
 
     async def outage() -> None:
@@ -115,7 +115,7 @@ async def test_a_rolling_restart_stalls_nobody_for_longer_than_its_rebalance(sce
     assert codes == [0] * len(scene.system.replicas)
 
 
-async def test_a_storm_of_rebalances(scene: Scene) -> None:
+async def test_rebalances_in_quick_succession_are_survived(scene: Scene) -> None:
     async def outage() -> None:
         scene.struck.set()
         await asyncio.gather(*(come_and_go(scene.system, service, STORM) for service in SERVICES))
@@ -127,7 +127,7 @@ async def test_a_storm_of_rebalances(scene: Scene) -> None:
         assert rebalances(replica) >= count + STORM, replica.name
 
 
-async def test_a_failover_that_goes_by_a_standby_which_only_reads(
+async def test_failover_through_a_read_only_standby_is_survived(
     scene: Scene, servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """With synchronous replication: whatever was committed is on the standby."""
@@ -147,7 +147,9 @@ async def test_a_failover_that_goes_by_a_standby_which_only_reads(
     await scene.endure(outage)
 
 
-async def test_a_full_disk(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_full_disk_is_survived(
+    servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """No room for a table, then none for the log, of which the server dies; then there is room."""
     folder = tmp_path_factory.mktemp("full-disk")
     with SmallDisk(folder / "disk") as disk:

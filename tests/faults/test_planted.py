@@ -43,13 +43,13 @@ async def played(ground: Ground, folder: Path, plant: Plant, *plants: str) -> Re
     return await play(ground, folder, wanted, print)
 
 
-def told(result: Result) -> list[str]:
+def texts_of(result: Result) -> list[str]:
     """All that was found, as text."""
     return [*map(str, result.findings.all), *result.findings.repeats_examples]
 
 
 @pytest.mark.parametrize("name", PLANTS)
-async def test_a_planted_bug_is_caught_for_what_it_is(
+async def test_planted_bug_is_caught_as_what_it_is(
     ground: Ground, tmp_path: Path, name: str
 ) -> None:
     plant = PLANTS[name]
@@ -57,13 +57,16 @@ async def test_a_planted_bug_is_caught_for_what_it_is(
     result = await played(ground, tmp_path, plant, name)
 
     assert result.findings.counts[plant.caught_as] > 0, result.last_line
-    assert any(re.match(plant.finding, text) for text in told(result)), told(result)
+    assert any(re.match(plant.finding, text) for text in texts_of(result)), texts_of(result)
     assert not result.is_clean
+    assert result.never_called == [], "the finding is not proven to be of this bug"
     # A plant that only stops the service proves nothing.
-    assert not [text for text in told(result) if "stuck" in text or "unready" in text]
+    assert not [text for text in texts_of(result) if "stuck" in text or "unready" in text]
 
 
-async def test_the_same_faults_without_a_bug_show_nothing(ground: Ground, tmp_path: Path) -> None:
+async def test_faults_of_planted_bugs_without_a_bug_find_nothing(
+    ground: Ground, tmp_path: Path
+) -> None:
     """At least once; test_campaign.py plays those of exactly once."""
     plants = [plant for plant in PLANTS.values() if plant.publication == "at_least_once"]
     faults = {fault for plant in plants for fault in plant.faults}
@@ -73,5 +76,5 @@ async def test_the_same_faults_without_a_bug_show_nothing(ground: Ground, tmp_pa
 
     result = await play(ground, tmp_path, wanted, print)
 
-    assert result.is_clean, told(result)
+    assert result.is_clean, texts_of(result)
     assert result.campaign.kills >= 3

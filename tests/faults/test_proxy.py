@@ -57,7 +57,7 @@ class Client:
         self.writer.close()
 
 
-async def test_every_byte_arrives(proxy: Proxy) -> None:
+async def test_proxy_forwards_every_byte(proxy: Proxy) -> None:
     client = await Client.of(proxy)
     data = bytes(range(256)) * 8000
 
@@ -66,7 +66,7 @@ async def test_every_byte_arrives(proxy: Proxy) -> None:
     client.close()
 
 
-async def test_a_delay_holds_every_answer_back(proxy: Proxy) -> None:
+async def test_proxy_delay_holds_every_answer_back(proxy: Proxy) -> None:
     client = await Client.of(proxy)
     await client.ask(b"at once")
     proxy.delay_seconds = 0.2
@@ -78,7 +78,7 @@ async def test_a_delay_holds_every_answer_back(proxy: Proxy) -> None:
     client.close()
 
 
-async def test_half_open_is_neither_answered_nor_closed_and_goes_on_afterwards(
+async def test_proxy_half_open_neither_answers_nor_closes_and_continues_afterwards(
     proxy: Proxy,
 ) -> None:
     client = await Client.of(proxy)
@@ -94,7 +94,7 @@ async def test_half_open_is_neither_answered_nor_closed_and_goes_on_afterwards(
     client.close()
 
 
-async def test_a_reset_breaks_every_connection_and_none_that_comes_after(proxy: Proxy) -> None:
+async def test_proxy_reset_breaks_open_connections_only(proxy: Proxy) -> None:
     clients = [await Client.of(proxy) for _ in range(3)]
     for client in clients:
         await client.ask(b"there")
@@ -111,7 +111,7 @@ async def test_a_reset_breaks_every_connection_and_none_that_comes_after(proxy: 
     again.close()
 
 
-async def test_where_nobody_listens_the_proxy_is_no_better(echo: int) -> None:
+async def test_proxy_closes_connections_when_no_server_listens(echo: int) -> None:
     async with proxied(LOOPBACK, echo) as proxy:
         proxy.lead_to(LOOPBACK, 1)
         client = await Client.of(proxy)

@@ -87,11 +87,11 @@ def _tell(name: str, feed: Feed, samples: list[asyncpg.Record]) -> None:
     events = feed.written * KEYS
     _print(f"{name}: {events} events, {len(samples)} samples every {SAMPLE_SECONDS:.0f} s")
     for column in ("bytes", "dead"):
-        told = [sample[column] for sample in samples]
-        third = len(told) // 3
+        cells = [sample[column] for sample in samples]
+        third = len(cells) // 3
         _print(
-            f"  {column:5} first {told[1]:>10} last {told[-1]:>10} max {max(told):>10} "
-            f"max of thirds {max(told[:third])} {max(told[third:-third])} {max(told[-third:])}"
+            f"  {column:5} first {cells[1]:>10} last {cells[-1]:>10} max {max(cells):>10} "
+            f"max of thirds {max(cells[:third])} {max(cells[third:-third])} {max(cells[-third:])}"
         )
 
 

@@ -73,7 +73,9 @@ def first_told(entries):
 
 
 @pytest.mark.parametrize("contender", [TEXTBOOK, FASTSTREAM_OUTBOX], ids=lambda each: each.name)
-async def test_each_command_is_applied_once_answered_and_told_in_order(contender, ground):
+async def test_contender_applies_and_answers_each_command_once_and_publishes_in_order(
+    contender, ground
+):
     letters, pieces = make_letters()
     commands = {dict(each.headers)["ce_id"].decode(): each.key.decode() for each in letters}
     await load(ground.installation, letters)
@@ -103,7 +105,7 @@ async def test_each_command_is_applied_once_answered_and_told_in_order(contender
 
 
 @pytest.mark.parametrize("contender", [TEXTBOOK, FASTSTREAM_OUTBOX], ids=lambda each: each.name)
-async def test_stopped_and_started_again_it_goes_on_where_it_was(contender, ground):
+async def test_contender_continues_at_its_position_after_a_restart(contender, ground):
     letters, pieces = make_letters()
     commands = {dict(each.headers)["ce_id"].decode(): each.key.decode() for each in letters}
 

@@ -7,8 +7,8 @@ import pytest
 
 from bench import lap
 from bench.contenders import CEILING, CEILINGS, OURS, TEXTBOOK
-from bench.probe import EVENTS
-from bench.race import Entrant, Track, Traffic
+from bench.progress import EVENTS
+from bench.race import Participant, Track, Traffic
 from bench.traffic import mix
 from demo.journal import read_all
 from schemas.topics import ORDERS_OUTCOMES
@@ -38,7 +38,7 @@ def causes_of(entries):
 @pytest.mark.parametrize(
     "name", ["upserts", *(pytest.param(name, marks=pytest.mark.long) for name in ("bulk", "day"))]
 )
-async def test_every_command_is_answered_and_every_event_can_be_read(name, track):
+async def test_lap_counts_an_answer_for_every_command_and_reads_every_event(name, track):
     asked = mix(name, MESSAGES)
     async with track.ground() as ground:
         done = await lap.run(OURS, ground, asked)
@@ -57,7 +57,7 @@ async def test_every_command_is_answered_and_every_event_can_be_read(name, track
 
 
 @pytest.mark.long
-async def test_textbook_is_counted_as_it_can_be_read(track):
+async def test_lap_of_textbook_counts_committed_records(track):
     asked = mix("upserts", FEW)
     async with track.ground() as ground:
         done = await lap.run(TEXTBOOK, ground, asked)
@@ -71,7 +71,7 @@ async def test_textbook_is_counted_as_it_can_be_read(track):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["upserts", "fulfilments"])
-async def test_both_ceilings_publish_what_ours_did(name, track):
+async def test_ceilings_publish_what_ours_did(name, track):
     traffic = Traffic(name)
     published = {}
 
@@ -83,7 +83,7 @@ async def test_both_ceilings_publish_what_ours_did(name, track):
             for entry in entries
         )
 
-    entrants = [Entrant(each, MESSAGES) for each in (OURS, *CEILINGS)]
+    entrants = [Participant(each, MESSAGES) for each in (OURS, *CEILINGS)]
     ours, *ceilings = await track.race(traffic, entrants, 1, read_events)
 
     assert ours.outcomes == MESSAGES
@@ -96,7 +96,7 @@ async def test_both_ceilings_publish_what_ours_did(name, track):
 
 
 @pytest.mark.long
-async def test_a_ceiling_plays_what_came_of_the_bytes_that_it_reads(track):
+async def test_ceiling_repeats_the_effects_of_the_bytes_it_reads(track):
     sizes = {}
 
     async def weigh(contender, installation, made):
@@ -108,7 +108,7 @@ async def test_a_ceiling_plays_what_came_of_the_bytes_that_it_reads(track):
 
     for value_bytes in (700, 20_000):
         traffic = Traffic("upserts", value_bytes=value_bytes)
-        await track.race(traffic, [Entrant(OURS, LARGE), Entrant(CEILING, LARGE)], 1, weigh)
+        await track.race(traffic, [Participant(OURS, LARGE), Participant(CEILING, LARGE)], 1, weigh)
 
     (small_ours, small), (large_ours, large) = (
         [size for (_, weight), size in sizes.items() if (weight > 10_000) is is_large]
@@ -120,7 +120,7 @@ async def test_a_ceiling_plays_what_came_of_the_bytes_that_it_reads(track):
 
 
 @pytest.mark.long
-async def test_an_answer_that_does_not_come_fails_the_lap(track, monkeypatch):
+async def test_lap_fails_when_an_answer_is_missing(track, monkeypatch):
     monkeypatch.setattr(lap, "STANDSTILL_SECONDS", 5.0)
     asked = mix("upserts", MESSAGES)
     one_more = dataclasses.replace(asked.letters[0], outcomes=2)
@@ -131,7 +131,7 @@ async def test_an_answer_that_does_not_come_fails_the_lap(track, monkeypatch):
             await lap.run(OURS, ground, unanswerable)
 
 
-async def test_an_answer_too_many_fails_the_lap(track):
+async def test_lap_fails_on_an_answer_too_many(track):
     asked = mix("upserts", MESSAGES)
     silent = dataclasses.replace(asked.letters[0], outcomes=0)
     overanswered = dataclasses.replace(asked, letters=(silent, *asked.letters[1:]))
@@ -142,7 +142,7 @@ async def test_an_answer_too_many_fails_the_lap(track):
 
 
 @pytest.mark.long
-async def test_a_race_runs_on_a_database_that_holds_orders(track):
-    laps = await track.race(Traffic("updates"), [Entrant(OURS, MESSAGES, stored=10_000)], 1)
+async def test_race_runs_on_a_database_that_holds_orders(track):
+    laps = await track.race(Traffic("updates"), [Participant(OURS, MESSAGES, stored=10_000)], 1)
 
     assert [done.stored for done in laps] == [10_000]

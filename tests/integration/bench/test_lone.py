@@ -9,7 +9,7 @@ from bench.traffic import mix
 WARM, COUNTED = 2, 5
 
 
-async def test_the_steps_of_each_message_add_up_to_its_way(stack, tmp_path):
+async def test_lone_message_steps_add_up_to_its_latency(stack, tmp_path):
     letters = mix("upserts", WARM + COUNTED).letters
     async with Track(stack, {}, tmp_path, print).ground() as ground:
         found = await measure(ground, letters, warm=WARM)

@@ -11,7 +11,7 @@ from bench.traffic import mix
 BATCH = 50
 
 
-async def test_every_part_of_the_path_costs_something_and_so_do_the_servers(stack):
+async def test_parts_of_the_path_and_servers_all_have_a_cost(stack):
     made = mix("day", 3 * BATCH)
     pids = {"kafka": [os.getpid()]}  # Any process will do to see that its phases are told.
 
@@ -24,6 +24,6 @@ async def test_every_part_of_the_path_costs_something_and_so_do_the_servers(stac
     assert phases == [("kafka", "consume"), ("kafka", "apply"), ("kafka", "relay")]
 
 
-async def test_a_mix_that_one_poll_may_hold_is_refused(stack):
+async def test_parts_refuse_a_mix_that_fits_in_one_poll(stack):
     with pytest.raises(ValueError, match="take 100 or more"):
         await measure_parts(stack, mix("upserts", BATCH), batch=BATCH)

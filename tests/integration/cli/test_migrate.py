@@ -54,7 +54,7 @@ def _write(folder: Path, service: str, name: str, sql: str) -> None:
     (place / name).write_text(sql)
 
 
-async def test_large_values_are_compressed_with_lz4_just_where_the_server_has_it(
+async def test_migrate_compresses_large_values_with_lz4_where_the_server_has_it(
     database_url: str,
 ) -> None:
     is_there, columns = await compressed_by_lz4(database_url)
@@ -62,7 +62,7 @@ async def test_large_values_are_compressed_with_lz4_just_where_the_server_has_it
     assert set(columns) == {is_there}
 
 
-async def test_applied_once_and_never_again(
+async def test_migrate_applies_each_file_once(
     empty_database_url: str, service: str, folder: Path
 ) -> None:
     first = await migrate(empty_database_url, [service], folder=folder)
@@ -72,7 +72,7 @@ async def test_applied_once_and_never_again(
     assert second == []
 
 
-async def test_several_at_once_apply_each_file_once(empty_database_url: str) -> None:
+async def test_migrate_run_concurrently_applies_each_file_once(empty_database_url: str) -> None:
     runs = await asyncio.gather(*(migrate(empty_database_url) for _ in range(4)))
 
     applied = [line for run in runs for line in run]
@@ -80,7 +80,7 @@ async def test_several_at_once_apply_each_file_once(empty_database_url: str) -> 
     assert {line.split(":")[0] for line in applied} == set(registry.names())
 
 
-async def test_two_databases_at_once_agree_on_the_roles_they_share(
+async def test_migrate_of_two_databases_at_once_agrees_on_shared_roles(
     empty_database_url: str, database_url: str, service: str, folder: Path
 ) -> None:
     try:
@@ -94,7 +94,7 @@ async def test_two_databases_at_once_agree_on_the_roles_they_share(
         await connection.close()
 
 
-async def test_a_changed_file_is_refused(
+async def test_migrate_refuses_a_changed_file(
     empty_database_url: str, service: str, folder: Path
 ) -> None:
     await migrate(empty_database_url, [service], folder=folder)
@@ -104,7 +104,7 @@ async def test_a_changed_file_is_refused(
         await migrate(empty_database_url, [service], folder=folder)
 
 
-async def test_a_file_before_the_last_one_is_refused(
+async def test_migrate_refuses_a_file_before_the_last_applied_one(
     empty_database_url: str, service: str, folder: Path
 ) -> None:
     await migrate(empty_database_url, [service], folder=folder)
@@ -114,7 +114,7 @@ async def test_a_file_before_the_last_one_is_refused(
         await migrate(empty_database_url, [service], folder=folder)
 
 
-async def test_a_failing_file_leaves_nothing_of_itself(
+async def test_migrate_rolls_back_a_failing_file(
     empty_database_url: str, service: str, folder: Path
 ) -> None:
     _write(folder, service, "0002_more.sql", "CREATE TABLE more (); SELECT nonsense;")
@@ -130,7 +130,7 @@ async def test_a_failing_file_leaves_nothing_of_itself(
     ]
 
 
-async def test_a_service_says_when_its_schema_is_behind(
+async def test_schema_that_is_behind_is_reported_by_the_service(
     empty_database_url: str, service: str, folder: Path
 ) -> None:
     connection = await asyncpg.connect(empty_database_url)
@@ -146,7 +146,7 @@ async def test_a_service_says_when_its_schema_is_behind(
         await connection.close()
 
 
-async def test_older_code_is_content_with_a_newer_schema(
+async def test_schema_that_is_newer_is_accepted_by_older_code(
     empty_database_url: str, service: str, folder: Path
 ) -> None:
     _write(folder, service, "0002_more.sql", "CREATE TABLE more ();")
@@ -160,7 +160,7 @@ async def test_older_code_is_content_with_a_newer_schema(
         await connection.close()
 
 
-async def test_a_role_logs_in_once_it_has_a_password(
+async def test_role_can_log_in_once_it_has_a_password(
     empty_database_url: str, service: str, folder: Path
 ) -> None:
     login = f"SELECT rolcanlogin FROM pg_roles WHERE rolname = 'orderflow_{service}'"
@@ -184,7 +184,7 @@ async def test_a_role_logs_in_once_it_has_a_password(
     assert (before, after, who) == (False, True, f"orderflow_{service}")
 
 
-async def test_a_role_nobody_made_is_an_error_that_says_how_to_make_it(
+async def test_role_that_is_missing_is_an_error_that_says_how_to_create_it(
     empty_database_url: str,
 ) -> None:
     with pytest.raises(RoleMissing, match=r"orderflow_ghost.*Run `orderflow migrate`"):
@@ -195,7 +195,7 @@ async def test_a_role_nobody_made_is_an_error_that_says_how_to_make_it(
 
 
 @pytest.mark.parametrize("service_name", registry.names())
-async def test_a_service_reaches_its_own_rows_and_nothing_else(
+async def test_role_of_a_service_reaches_its_own_rows_only(
     database_url: str, service_name: str
 ) -> None:
     pool = await create_pool(Settings(database_url=database_url), service_name)
@@ -222,7 +222,7 @@ async def test_a_service_reaches_its_own_rows_and_nothing_else(
         await pool.close()
 
 
-async def test_every_wait_is_bounded(database_url: str) -> None:
+async def test_connection_waits_are_all_bounded(database_url: str) -> None:
     settings = Settings(
         database_url=database_url,
         database_lock_timeout_seconds=1.5,
@@ -239,7 +239,7 @@ async def test_every_wait_is_bounded(database_url: str) -> None:
     assert found == ["1500ms", "7s", "orderflow_orders"]
 
 
-async def test_a_connection_is_lent_again_as_it_is_and_without_a_transaction(
+async def test_connection_is_lent_again_without_a_transaction(
     database_url: str,
 ) -> None:
     pool = await create_pool(Settings(database_url=database_url), "orders", size=1)
@@ -260,7 +260,7 @@ async def test_a_connection_is_lent_again_as_it_is_and_without_a_transaction(
         await pool.close()
 
 
-async def test_json_goes_in_as_text_or_bytes_and_comes_out_as_it_was(database_url: str) -> None:
+async def test_connection_stores_json_from_text_or_bytes_unchanged(database_url: str) -> None:
     connection = await connect(Settings(database_url=database_url), "orders")
     try:
         found = await connection.fetchval(
@@ -272,7 +272,7 @@ async def test_json_goes_in_as_text_or_bytes_and_comes_out_as_it_was(database_ur
     assert found == [b'{"a": 1.10}', '["é"]'.encode()]
 
 
-def test_the_command_says_what_it_applied(
+def test_migrate_prints_what_it_applied(
     run: Run, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", empty_database_url)
@@ -285,7 +285,7 @@ def test_the_command_says_what_it_applied(
     assert (wrong.exit_code, "no service payments" in wrong.stderr) == (2, True)
 
 
-def test_a_database_that_is_not_there_is_no_traceback(
+def test_migrate_without_a_database_ends_in_an_error_without_traceback(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")

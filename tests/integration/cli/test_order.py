@@ -52,14 +52,14 @@ async def _apply(database_url: str, *records: Original) -> None:
     await pool.close()
 
 
-def test_what_looks_like_markup_is_shown_as_it_was_written(run: Run, orders: str) -> None:
+def test_order_show_prints_markup_unchanged(run: Run, orders: str) -> None:
     shown = run("order", orders)
 
     assert shown.exit_code == 0, shown.output
     assert all(text in shown.stdout for text in (orders, "1Z[bold]9", "[/bold] no", "[/x]"))
 
 
-def test_times_are_shown_in_utc_whatever_offset_they_came_with(run: Run, orders: str) -> None:
+def test_order_show_prints_times_in_utc(run: Run, orders: str) -> None:
     shown = run("order", orders)
 
     assert "placed 2026-03-01 05:30Z" in shown.stdout

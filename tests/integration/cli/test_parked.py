@@ -14,7 +14,7 @@ from .parking import WHY, a_poison, listed, park_by_hand
 pytestmark = pytest.mark.usefixtures("bug")
 
 
-def test_heads_are_listed_in_order_with_how_many_stand_behind(
+def test_parked_list_has_heads_in_order_with_the_number_behind(
     run: Run, work: Callable[..., None]
 ) -> None:
     poison = a_poison("1")
@@ -34,11 +34,11 @@ def test_heads_are_listed_in_order_with_how_many_stand_behind(
     assert shortened == "parked: shown=1 parked=4 (there are more: --limit)"
 
 
-def test_nothing_parked_is_said(run: Run, service: object) -> None:
+def test_parked_list_says_when_nothing_is_parked(run: Run, service: object) -> None:
     assert run("parked", "list").stdout == "parked: shown=0 parked=0\n"
 
 
-def test_items_are_found_by_what_is_known_of_them(run: Run, work: Callable[..., None]) -> None:
+def test_parked_list_filters_items(run: Run, work: Callable[..., None]) -> None:
     poison = a_poison("1", trackings=["1Z001"])
     work(poison, a_report("1Z001"), a_cancel("1"), a_poison("2"))
     everything = listed(run, "--parked-before", "2100-01-01")
@@ -65,9 +65,7 @@ def test_items_are_found_by_what_is_known_of_them(run: Run, work: Callable[..., 
         assert [item["place"] for item in listed(run, *filters)] == places, filters
 
 
-def test_an_item_is_shown_whole_with_who_stands_around_it(
-    run: Run, work: Callable[..., None]
-) -> None:
+def test_parked_show_has_the_item_and_its_queue(run: Run, work: Callable[..., None]) -> None:
     poison, cancel = a_poison(ce_id="c-1"), a_cancel("1")
     work(poison, cancel)
 
@@ -93,7 +91,9 @@ def test_an_item_is_shown_whole_with_who_stands_around_it(
     assert value.stdout_bytes == poison.value
 
 
-def test_an_item_that_two_services_parked_needs_the_service(run: Run, database: Database) -> None:
+def test_parked_show_needs_the_service_when_two_parked_the_item(
+    run: Run, database: Database
+) -> None:
     park_by_hand(database, "claims", "orders.events", 7)
     park_by_hand(database, "analytics", "orders.events", 7)
 
@@ -121,7 +121,7 @@ def test_an_item_that_two_services_parked_needs_the_service(run: Run, database: 
         (("show", "orders.commands/0/17#3"), 1, "is not parked"),
     ],
 )
-def test_what_makes_no_sense_is_said(
+def test_parked_commands_refuse_invalid_arguments(
     run: Run, service: object, arguments: tuple[str, ...], status: int, said: str
 ) -> None:
     result = run("parked", *arguments)

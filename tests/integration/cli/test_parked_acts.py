@@ -33,7 +33,7 @@ def tables(database: Database) -> Callable[[], dict[str, list[str]]]:
     return read
 
 
-def test_a_retry_drains_the_queue_in_order_and_is_written_down(
+def test_retry_drains_the_queue_in_order_and_is_recorded(
     run: Run, work: Callable[..., None], bug: dict[str, bool]
 ) -> None:
     poison = a_poison()
@@ -59,9 +59,7 @@ def test_a_retry_drains_the_queue_in_order_and_is_written_down(
     assert cancel["detail"]["became"] == "applied"
 
 
-def test_a_retry_stops_at_the_next_failure_and_says_so_by_its_status(
-    run: Run, work: Callable[..., None]
-) -> None:
+def test_retry_stops_at_next_failure_with_its_status(run: Run, work: Callable[..., None]) -> None:
     work(a_poison("1"), a_cancel("1"), a_poison("2"))
 
     result = run("parked", "retry", "--error", "a decision", *WHY)
@@ -74,7 +72,7 @@ def test_a_retry_stops_at_the_next_failure_and_says_so_by_its_status(
     assert [act["detail"]["became"] for act in acted(run)] == ["parked", "parked"]
 
 
-def test_a_skip_refuses_the_item_in_the_words_of_why_and_the_rest_goes_on(
+def test_skip_rejects_the_item_with_the_given_reason_and_the_rest_continues(
     run: Run, work: Callable[..., None], database: Database
 ) -> None:
     work(an_upsert("1"))
@@ -95,9 +93,7 @@ def test_a_skip_refuses_the_item_in_the_words_of_why_and_the_rest_goes_on(
     ]
 
 
-def test_what_stands_behind_another_is_not_skipped_before_it(
-    run: Run, work: Callable[..., None]
-) -> None:
+def test_skip_refuses_an_item_behind_another(run: Run, work: Callable[..., None]) -> None:
     work(a_poison(), a_cancel("1"))
 
     result = run("parked", "skip", "--kind", "behind", *WHY)
@@ -107,7 +103,7 @@ def test_what_stands_behind_another_is_not_skipped_before_it(
     assert acted(run) == []
 
 
-def test_a_discard_refuses_all_that_stands_behind_as_well(
+def test_discard_rejects_the_item_and_all_behind_it(
     run: Run, work: Callable[..., None], database: Database
 ) -> None:
     work(a_poison("1"), a_cancel("1"), a_poison("2"))
@@ -121,7 +117,7 @@ def test_a_discard_refuses_all_that_stands_behind_as_well(
 
 
 @pytest.mark.parametrize("verb", ["retry", "skip", "discard"])
-def test_a_try_tells_what_would_be_and_changes_nothing(
+def test_dry_run_prints_the_result_and_changes_nothing(
     run: Run,
     work: Callable[..., None],
     bug: dict[str, bool],
@@ -146,7 +142,7 @@ def test_a_try_tells_what_would_be_and_changes_nothing(
     assert tables() == before
 
 
-def test_a_try_that_would_fail_says_so_by_its_status(run: Run, work: Callable[..., None]) -> None:
+def test_dry_run_that_would_fail_has_its_status(run: Run, work: Callable[..., None]) -> None:
     work(a_poison())
 
     result = run("parked", "retry", "--all", "--dry-run")
@@ -155,7 +151,7 @@ def test_a_try_that_would_fail_says_so_by_its_status(run: Run, work: Callable[..
     assert "would still be parked: 1 that failed again" in result.stderr
 
 
-def test_a_long_queue_is_drained_in_several_transactions(
+def test_retry_drains_a_long_queue_in_several_transactions(
     run: Run, work: Callable[..., None], bug: dict[str, bool], database: Database
 ) -> None:
     work(a_poison(), *(a_cancel("1") for _ in range(500)))
@@ -171,7 +167,7 @@ def test_a_long_queue_is_drained_in_several_transactions(
     assert (row["acts"], row["steps"]) == (501, 2)
 
 
-def test_items_of_a_record_that_was_parked_unread_are_told_together(
+def test_retry_reports_items_of_a_record_parked_unread_together(
     run: Run, work: Callable[..., None], database: Database
 ) -> None:
     body = {"shop_slug": "demo-shop", "items": [{"id": "1"}, {"id": 2}]}
@@ -193,9 +189,7 @@ def test_items_of_a_record_that_was_parked_unread_are_told_together(
 
 
 @pytest.mark.parametrize("whose", ["claims", "analytics"])
-def test_the_other_services_items_are_acted_on_as_well(
-    run: Run, database: Database, whose: str
-) -> None:
+def test_parked_acts_work_for_the_other_services(run: Run, database: Database, whose: str) -> None:
     park_by_hand(database, whose, "orders.events", 7)
 
     result = run("parked", "skip", "orders.events/0/7", *WHY)
@@ -206,7 +200,7 @@ def test_the_other_services_items_are_acted_on_as_well(
     assert [(act["service"], act["act"]) for act in acted(run)] == [(whose, "parked.skip")]
 
 
-def test_a_queue_that_another_transaction_holds_is_said(
+def test_parked_acts_report_a_queue_locked_by_another_transaction(
     run: Run, work: Callable[..., None], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(a_poison())
@@ -224,7 +218,7 @@ def test_a_queue_that_another_transaction_holds_is_said(
     assert len(listed(run)) == 1
 
 
-def test_another_number_of_shards_than_the_service_s_is_refused(
+def test_parked_acts_refuse_another_number_of_shards(
     run: Run, work: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(a_poison())
@@ -248,7 +242,7 @@ def test_another_number_of_shards_than_the_service_s_is_refused(
         (("edit-and-retry", "orders.commands/0/7", *WHY), 1, "is not parked"),
     ],
 )
-def test_what_makes_no_sense_is_said(
+def test_parked_acts_refuse_invalid_arguments(
     run: Run, service: object, arguments: tuple[str, ...], status: int, said: str
 ) -> None:
     result = run("parked", *arguments)
@@ -257,7 +251,9 @@ def test_what_makes_no_sense_is_said(
     assert said in result.stderr.replace("\n", " ")
 
 
-def test_a_filter_that_nothing_fits_is_done_at_once(run: Run, service: object) -> None:
+def test_parked_acts_with_a_filter_that_matches_nothing_end_at_once(
+    run: Run, service: object
+) -> None:
     result = run("parked", "discard", "--order", "demo-shop/1", *WHY)
 
     assert result.exit_code == 0

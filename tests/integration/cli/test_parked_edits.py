@@ -15,7 +15,7 @@ from .parking import WHY, a_poison, acted, last_line, refusals
 pytestmark = pytest.mark.usefixtures("bug")
 
 
-def test_an_edit_keeps_the_sender_s_bytes_in_the_audit(
+def test_edit_keeps_the_original_bytes_in_the_audit(
     run: Run, work: Callable[..., None], tmp_path: Path
 ) -> None:
     poison = a_poison()
@@ -37,7 +37,7 @@ def test_an_edit_keeps_the_sender_s_bytes_in_the_audit(
 
 
 @pytest.mark.parametrize("original", [b'{"id": "\xff"}', b'{"id": "\x00"}'])
-def test_bytes_that_jsonb_cannot_hold_are_kept_as_base64(
+def test_edit_keeps_bytes_that_jsonb_cannot_hold_as_base64(
     run: Run, work: Callable[..., None], database: Database, original: bytes
 ) -> None:
     poison = a_poison()
@@ -55,9 +55,7 @@ def test_bytes_that_jsonb_cannot_hold_are_kept_as_base64(
     }
 
 
-def test_an_edit_that_stays_behind_another_item_is_written_down_too(
-    run: Run, work: Callable[..., None]
-) -> None:
+def test_edit_of_an_item_behind_another_is_recorded(run: Run, work: Callable[..., None]) -> None:
     cancel = a_cancel("1")
     work(a_poison(), cancel)
     value = cancel.value.replace(b"}", b', "reason": "late"}').decode()
@@ -71,7 +69,7 @@ def test_an_edit_that_stays_behind_another_item_is_written_down_too(
     assert edit["detail"]["value_before"]["value"] == cancel.value.decode()
 
 
-def test_a_value_that_its_reader_would_refuse_is_not_taken_unless_told_to(
+def test_edit_refuses_an_invalid_value_unless_forced(
     run: Run, work: Callable[..., None], database: Database
 ) -> None:
     work(a_poison())
@@ -90,7 +88,7 @@ def test_a_value_that_its_reader_would_refuse_is_not_taken_unless_told_to(
     assert refusals(database)[0][0] == "not_json"
 
 
-def test_a_value_without_the_item_is_not_taken(
+def test_edit_refuses_a_value_without_the_item(
     run: Run, work: Callable[..., None], database: Database
 ) -> None:
     work(a_poison())
@@ -104,7 +102,7 @@ def test_a_value_without_the_item_is_not_taken(
     assert "holds no item 3 any more" in result.stderr
 
 
-def test_without_a_value_the_editor_is_opened(
+def test_edit_without_a_value_opens_the_editor(
     run: Run, work: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison = a_poison()

@@ -31,7 +31,7 @@ def stand(database: Database, topic_prefix: str) -> Callable[..., None]:
     return store
 
 
-def test_all_is_listed_and_status_0_says_that_nothing_is_wrong(run: Run, stand) -> None:
+def test_partitions_list_has_all_and_status_0_when_nothing_is_wrong(run: Run, stand) -> None:
     stand(0)
 
     result = run("partitions", "list")
@@ -42,7 +42,7 @@ def test_all_is_listed_and_status_0_says_that_nothing_is_wrong(run: Run, stand) 
     assert run("partitions", "list", "--stopped").stdout == "partitions: shown=0 stopped=0\n"
 
 
-def test_what_is_stopped_is_resumed_and_the_act_is_written_down(
+def test_partitions_resume_restarts_a_stopped_one_and_records_the_act(
     run: Run, stand, database: Database
 ) -> None:
     stand(0, "fuse")
@@ -68,7 +68,7 @@ def test_what_is_stopped_is_resumed_and_the_act_is_written_down(
     )
 
 
-def test_a_position_outside_its_topic_is_seen_and_moved(run: Run, stand) -> None:
+def test_position_outside_its_topic_is_shown_and_moved(run: Run, stand) -> None:
     stand(99)
     listed = run("partitions", "list")
     assert listed.exit_code == 1
@@ -98,7 +98,7 @@ def test_a_position_outside_its_topic_is_seen_and_moved(run: Run, stand) -> None
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_words(run: Run, stand, arguments, said: str) -> None:
+def test_partitions_refuse_invalid_arguments(run: Run, stand, arguments, said: str) -> None:
     stand(0)
 
     result = run("partitions", *arguments)
@@ -107,7 +107,7 @@ def test_what_makes_no_sense_is_refused_in_words(run: Run, stand, arguments, sai
     assert said in result.stderr.replace("\n", " ")
 
 
-def test_the_service_is_said_where_several_read_a_topic(run: Run, stand) -> None:
+def test_partitions_need_the_service_where_several_read_a_topic(run: Run, stand) -> None:
     stand(0, "position", service="claims")
 
     done = run("partitions", "resume", "orders.events", "1", "--service", "claims", *WHY)

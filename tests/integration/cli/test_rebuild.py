@@ -34,12 +34,14 @@ def database(database_url: str, run: Run, topics: None, monkeypatch: pytest.Monk
     [["rebuild", "orders", *WHY], ["rebuild", "claims"], ["recall"]],
     ids=" ".join,
 )
-def test_what_makes_no_sense_is_refused(run: Run, database: str, wrong: list[str]) -> None:
+def test_rebuild_refuses_invalid_arguments(run: Run, database: str, wrong: list[str]) -> None:
     assert run(*wrong).exit_code == 2
     assert _count(database, "claims.order_copy") == 1
 
 
-def test_tables_are_emptied_once_orders_has_all_that_claims_told(run: Run, database: str) -> None:
+def test_rebuild_empties_tables_once_orders_has_read_all_events_of_claims(
+    run: Run, database: str
+) -> None:
     done = run("rebuild", "claims", *WHY, "--by", "ada")
 
     assert done.exit_code == 0, done.output
@@ -51,7 +53,7 @@ def test_tables_are_emptied_once_orders_has_all_that_claims_told(run: Run, datab
     assert "ada" in acts
 
 
-def test_an_event_of_claims_that_orders_has_not_read_keeps_them(
+def test_rebuild_keeps_tables_while_an_event_of_claims_is_unread(
     run: Run, database: str, kafka_bootstrap_servers: str, topic_prefix: str
 ) -> None:
     asyncio.run(_tell(kafka_bootstrap_servers, topic_prefix + CLAIMS_EVENTS, {}))
@@ -63,7 +65,7 @@ def test_an_event_of_claims_that_orders_has_not_read_keeps_them(
     assert _count(database, "claims.order_copy") == 1
 
 
-def test_an_event_of_claims_that_is_parked_keeps_them(run: Run, database: str) -> None:
+def test_rebuild_keeps_tables_while_an_event_of_claims_is_parked(run: Run, database: str) -> None:
     _execute(
         database,
         'INSERT INTO orders.parked (index, topic, partition, "offset", headers, record_timestamp,'
@@ -81,7 +83,7 @@ def test_an_event_of_claims_that_is_parked_keeps_them(run: Run, database: str) -
 @pytest.mark.parametrize(
     ("command", "service"), [(["rebuild", "analytics"], "analytics"), (["recall"], "orders")]
 )
-def test_a_service_that_runs_is_left_alone(
+def test_rebuild_refuses_while_the_service_runs(
     run: Run, database: str, command: list[str], service: str
 ) -> None:
     async def beside_a_relay() -> str:
@@ -96,7 +98,7 @@ def test_a_service_that_runs_is_left_alone(
     assert f"{service} runs (1 of it): stop every replica" in asyncio.run(beside_a_relay())
 
 
-def test_recall_notes_what_was_told_of_orders_that_are_not_there(
+def test_recall_records_events_of_orders_that_are_not_stored(
     run: Run, database: str, kafka_bootstrap_servers: str, topic_prefix: str
 ) -> None:
     assert run("recall", *WHY).stdout == "recall: orders=0 events=0\n"

@@ -81,7 +81,7 @@ def place_of(run: Run, *filters: str) -> str:
     return f"{item['topic']}/{item['partition']}/{item['offset']}"
 
 
-def test_the_list_is_filtered_and_newest_first(run: Run, work: Callable[..., None]) -> None:
+def test_rejected_list_is_filtered_and_newest_first(run: Run, work: Callable[..., None]) -> None:
     work(a_record("order.upsert", b"nonsense", key=b"demo-shop/7"), a_cancel("8", ce_id="c-8"))
     work(sweep=True)
 
@@ -106,9 +106,7 @@ def test_the_list_is_filtered_and_newest_first(run: Run, work: Callable[..., Non
         assert run("rejected", "list", "--json", *filters).stdout == "", filters
 
 
-def test_an_order_is_found_among_the_items_of_a_bulk_command(
-    run: Run, work: Callable[..., None]
-) -> None:
+def test_rejected_list_finds_an_order_among_bulk_items(run: Run, work: Callable[..., None]) -> None:
     work(a_bulk("1", "2", "12"))
     work(sweep=True)
 
@@ -117,9 +115,7 @@ def test_an_order_is_found_among_the_items_of_a_bulk_command(
     assert [json.loads(line)["index"] for line in found] == [1]
 
 
-def test_an_item_is_shown_with_its_fields_headers_and_value(
-    run: Run, work: Callable[..., None]
-) -> None:
+def test_rejected_show_has_fields_headers_and_value(run: Run, work: Callable[..., None]) -> None:
     body = {"shop_slug": "[red]", "id": 7}
     record = a_record("order.cancel", body, ce_id="c-1")
     work(record)
@@ -138,7 +134,9 @@ def test_an_item_is_shown_with_its_fields_headers_and_value(
     assert value.stdout_bytes == json.dumps(body).encode()
 
 
-def test_what_was_not_refused_is_said_with_what_was(run: Run, work: Callable[..., None]) -> None:
+def test_rejected_show_names_the_rejected_items_when_another_is_asked_for(
+    run: Run, work: Callable[..., None]
+) -> None:
     record = a_bulk("1", "2")
     work(an_upsert("1"), record)
     work(sweep=True)
@@ -152,7 +150,7 @@ def test_what_was_not_refused_is_said_with_what_was(run: Run, work: Callable[...
     assert "nothing of that record" in unknown.stderr
 
 
-def test_a_refused_command_comes_back_as_it_was_and_has_its_effect_once(
+def test_resend_publishes_a_rejected_command_unchanged_with_one_effect(
     run: Run,
     work: Callable[..., None],
     sent: Callable[[], list[Original]],
@@ -181,7 +179,7 @@ def test_a_refused_command_comes_back_as_it_was_and_has_its_effect_once(
     ]
 
 
-def test_only_the_refused_items_of_a_bulk_command_come_back_also_without_an_id(
+def test_resend_publishes_only_rejected_items_of_a_bulk_command(
     run: Run,
     work: Callable[..., None],
     sent: Callable[[], list[Original]],
@@ -208,7 +206,7 @@ def test_only_the_refused_items_of_a_bulk_command_come_back_also_without_an_id(
     ]
 
 
-def test_items_refused_together_come_back_together(
+def test_resend_publishes_items_rejected_together_in_one_command(
     run: Run, work: Callable[..., None], sent: Callable[[], list[Original]]
 ) -> None:
     body = {"shop_slug": "demo-shop", "items": [{"id": 1}, {"id": "2"}, {"id": 3}]}
@@ -223,7 +221,7 @@ def test_items_refused_together_come_back_together(
     assert dict(copy.headers)["ce_onlyitems"] == b"0,2"
 
 
-def test_a_try_sends_nothing_and_writes_nothing(
+def test_resend_dry_run_sends_and_records_nothing(
     run: Run, work: Callable[..., None], sent: Callable[[], list[Original]]
 ) -> None:
     record = a_cancel("1")
@@ -239,7 +237,7 @@ def test_a_try_sends_nothing_and_writes_nothing(
     assert run("acts", "--json").stdout == ""
 
 
-def test_a_corrected_value_is_checked_and_then_sent_under_the_same_id(
+def test_resend_checks_a_corrected_value_and_keeps_its_id(
     run: Run,
     work: Callable[..., None],
     sent: Callable[[], list[Original]],
@@ -262,7 +260,7 @@ def test_a_corrected_value_is_checked_and_then_sent_under_the_same_id(
     assert dict(copy.headers)["ce_id"] == b"c-1"
 
 
-def test_a_resend_is_written_down_with_who_why_and_where_to(
+def test_resend_is_recorded_with_actor_reason_and_destination(
     run: Run, work: Callable[..., None]
 ) -> None:
     record = a_cancel("1")
@@ -284,7 +282,7 @@ def test_a_resend_is_written_down_with_who_why_and_where_to(
     assert listed["resent"] == 1
 
 
-def test_what_kafka_does_not_take_is_told_and_not_written_down(
+def test_resend_that_kafka_refuses_is_reported_and_not_recorded(
     run: Run, work: Callable[..., None], tmp_path: Path
 ) -> None:
     record = a_cancel("1")
@@ -313,7 +311,9 @@ def test_what_kafka_does_not_take_is_told_and_not_written_down(
         ((*WHY, "--order", "1001"), "write SHOP/NUMBER"),
     ],
 )
-def test_what_makes_no_sense_is_said(run: Run, arguments: tuple[str, ...], said: str) -> None:
+def test_rejected_commands_refuse_invalid_arguments(
+    run: Run, arguments: tuple[str, ...], said: str
+) -> None:
     result = run("rejected", "resend", *arguments)
 
     assert result.exit_code == 2

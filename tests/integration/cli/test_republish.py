@@ -23,14 +23,14 @@ def orders(database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
     return database_url
 
 
-def test_a_try_counts_and_tells_nothing(run: Run, orders: str) -> None:
+def test_republish_dry_run_counts_and_publishes_nothing(run: Run, orders: str) -> None:
     tried = run("republish", "--all", "--dry-run")
 
     assert tried.stdout.splitlines()[-1] == "republish: orders=3 dry_run=yes"
     assert _count(orders, "operator_act") == 0
 
 
-def test_a_run_ends_in_a_line_that_says_where_to_go_on(run: Run, orders: str) -> None:
+def test_republish_ends_in_a_line_that_says_where_to_continue(run: Run, orders: str) -> None:
     told = run("republish", "--shop", "demo-shop", "--why", "index lost", "--by", "ada")
     found = LAST.fullmatch(told.stdout.splitlines()[-1])
     assert found is not None, told.output
@@ -53,7 +53,7 @@ def test_a_run_ends_in_a_line_that_says_where_to_go_on(run: Run, orders: str) ->
     ],
     ids=" ".join,
 )
-def test_what_makes_no_sense_is_refused(run: Run, orders: str, wrong: list[str]) -> None:
+def test_republish_refuses_invalid_arguments(run: Run, orders: str, wrong: list[str]) -> None:
     refused = run("republish", *wrong)
 
     assert refused.exit_code == 2, refused.output

@@ -16,7 +16,7 @@ def _cancel(number: int, **members: Any) -> str:
     return json.dumps({"type": "order.cancel", "value": value, **members})
 
 
-def test_what_is_sent_can_be_read_back(run: Run) -> None:
+def test_sent_commands_can_be_read_back(run: Run) -> None:
     sent = run("send", "-", "--json", input=_cancel(1, id="c-1") + "\n\n" + _cancel(2) + "\n")
     read = run("tail", "orders.commands", "--from", "beginning", "--no-follow", "--json")
 
@@ -32,7 +32,7 @@ def test_what_is_sent_can_be_read_back(run: Run) -> None:
     assert first["value"] == {"shop_slug": "demo-shop", "id": "1"}
 
 
-def test_one_bad_line_keeps_all_from_being_sent(run: Run, tmp_path: Path) -> None:
+def test_send_refuses_all_lines_when_one_is_bad(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "commands.jsonl"
     file.write_text(f'{_cancel(1)}\n{{"type": "order.cancel", "value": {{"id": "2"}}}}\n')
 
@@ -45,7 +45,7 @@ def test_one_bad_line_keeps_all_from_being_sent(run: Run, tmp_path: Path) -> Non
     assert read.stdout == ""
 
 
-def test_the_good_lines_go_out_when_asked_to_keep_going(run: Run) -> None:
+def test_send_with_keep_going_sends_the_good_lines(run: Run) -> None:
     result = run("send", "-", "--keep-going", input=f"nonsense\n{_cancel(1)}\n")
 
     assert result.exit_code == 1
@@ -74,7 +74,7 @@ def test_tail_shows_a_line_for_people(run: Run) -> None:
     assert "demo-shop/1" in line
 
 
-def test_a_command_without_an_outcome_is_told_after_the_wait(run: Run) -> None:
+def test_send_reports_a_command_without_an_outcome_after_the_wait(run: Run) -> None:
     result = run("send", "-", "--wait", "--timeout", "0.5", input=_cancel(1, id="c-1"))
 
     assert result.exit_code == 1
@@ -90,7 +90,7 @@ def test_a_command_without_an_outcome_is_told_after_the_wait(run: Run) -> None:
         (("send", "nowhere.jsonl"), 1, "cannot read nowhere.jsonl: No such file"),
     ],
 )
-def test_a_wrong_argument_is_answered_with_what_to_write(
+def test_send_and_tail_answer_a_wrong_argument_with_what_to_write(
     run: Run, arguments: tuple[str, ...], status: int, advice: str
 ) -> None:
     result = run(*arguments)
@@ -99,7 +99,7 @@ def test_a_wrong_argument_is_answered_with_what_to_write(
     assert advice in result.stderr
 
 
-def test_a_topic_that_was_not_made_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_topic_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_TOPIC_PREFIX", "never-made.")
 
     result = run("tail", "orders.events", "--no-follow")

@@ -69,7 +69,7 @@ def _port(log: Path) -> str:
 
 
 @pytest.mark.slow
-def test_a_command_sent_ends_as_an_order_that_can_be_looked_into(
+def test_command_that_is_sent_becomes_an_order_that_can_be_shown(
     run: Run, topics: None, serve: Serve
 ) -> None:
     process, log = serve("all")
@@ -119,7 +119,7 @@ def test_a_command_sent_ends_as_an_order_that_can_be_looked_into(
 
 
 @pytest.mark.slow
-def test_a_service_ahead_of_its_database_says_so_and_ends(
+def test_serve_ends_with_a_message_when_the_schema_is_behind(
     run: Run, topics: None, serve: Serve, empty_database_url: str
 ) -> None:
     process, log = serve("orders", DATABASE_URL=empty_database_url)
@@ -130,7 +130,7 @@ def test_a_service_ahead_of_its_database_says_so_and_ends(
 
 
 @pytest.mark.slow
-def test_one_service_that_cannot_start_ends_them_all(
+def test_serve_ends_all_services_when_one_cannot_start(
     run: Run, topics: None, serve: Serve, empty_database_url: str
 ) -> None:
     asyncio.run(migrate(empty_database_url, ["orders", "analytics"]))
@@ -143,7 +143,7 @@ def test_one_service_that_cannot_start_ends_them_all(
 
 
 @pytest.mark.slow
-def test_one_service_that_cannot_start_ends_the_waiting_of_the_others(
+def test_serve_ends_waiting_services_when_one_cannot_start(
     servers: None, serve: Serve, empty_database_url: str
 ) -> None:
     """Kafka is not there: the others would wait for it as long as it takes."""
@@ -158,7 +158,7 @@ def test_one_service_that_cannot_start_ends_the_waiting_of_the_others(
     assert "Traceback" not in log.read_text()
 
 
-def test_a_misspelt_setting_keeps_a_service_from_starting(serve: Serve) -> None:
+def test_serve_refuses_a_misspelt_setting(serve: Serve) -> None:
     process, log = serve("orders", ORDERFLOW_BATCH_MAX_RECORD="7")
 
     assert process.wait(DEADLINE_SECONDS) == 1

@@ -78,7 +78,7 @@ def _have_ended(children: list[psutil.Process]) -> bool:
 
 
 @pytest.mark.slow
-def test_one_port_answers_for_both_and_sigterm_stops_both(fleet: Fleet, run: Run) -> None:
+def test_processes_share_one_port_and_stop_on_sigterm(fleet: Fleet, run: Run) -> None:
     import httpx
 
     checks = json.loads(run("health", "--port", fleet.port, "--json").stdout)["checks"]
@@ -101,7 +101,7 @@ def test_one_port_answers_for_both_and_sigterm_stops_both(fleet: Fleet, run: Run
 
 
 @pytest.mark.slow
-def test_a_child_that_dies_ends_the_command_and_the_other_child(fleet: Fleet) -> None:
+def test_process_that_dies_ends_the_command_and_the_other_process(fleet: Fleet) -> None:
     fleet.children[0].kill()
 
     assert fleet.parent.wait(DEADLINE_SECONDS) == 128 + signal.SIGKILL
@@ -111,7 +111,7 @@ def test_a_child_that_dies_ends_the_command_and_the_other_child(fleet: Fleet) ->
 
 
 @pytest.mark.slow
-def test_no_child_outlives_a_parent_that_is_killed(fleet: Fleet) -> None:
+def test_processes_end_when_their_parent_is_killed(fleet: Fleet) -> None:
     fleet.parent.kill()
 
     _until(lambda: _have_ended(fleet.children), fleet.log)

@@ -46,13 +46,13 @@ def port(answers: dict[str, CheckResult]) -> Iterator[int]:
     loop.close()
 
 
-def test_ready_is_status_zero(run: Run, port: int) -> None:
+def test_health_of_a_ready_service_is_status_0(run: Run, port: int) -> None:
     result = run("health", "--port", str(port))
 
     assert (result.exit_code, result.stdout) == (0, "ok   orders.database: answers\n")
 
 
-def test_not_ready_is_status_one_with_the_reason(
+def test_health_of_an_unready_service_is_status_1_with_the_reason(
     run: Run, port: int, answers: dict[str, CheckResult]
 ) -> None:
     answers["orders.database"] = (False, "refused")
@@ -67,7 +67,7 @@ def test_not_ready_is_status_one_with_the_reason(
     assert run("health", "--port", str(port), "--live").exit_code == 0
 
 
-def test_nobody_there_is_a_sentence(run: Run) -> None:
+def test_health_without_a_service_is_an_error_message(run: Run) -> None:
     result = run("health", "--port", "1")
 
     assert result.exit_code == 1
@@ -92,7 +92,9 @@ def test_settings_are_shown_without_their_secrets(
     assert "hunter2" not in table
 
 
-def test_a_wrong_setting_is_a_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setting_that_is_wrong_is_an_error_message(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HTTP_PORT", "many")
 
     result = run("settings")

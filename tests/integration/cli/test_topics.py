@@ -18,7 +18,7 @@ def _last_line(result: Result) -> str:
     return result.stdout.splitlines()[-1]
 
 
-def test_topics_are_made_once_and_left_alone_after(run: Run, topic_prefix: str) -> None:
+def test_topics_are_created_once_and_then_left_unchanged(run: Run, topic_prefix: str) -> None:
     made = run("topics", "create", "--json")
     again = run("topics", "create")
     checked = run("topics", "check")
@@ -30,7 +30,7 @@ def test_topics_are_made_once_and_left_alone_after(run: Run, topic_prefix: str) 
     assert [made.exit_code, again.exit_code, checked.exit_code] == [0, 0, 0]
 
 
-def test_the_catalogue_is_listed_for_people_and_for_scripts(run: Run) -> None:
+def test_topics_are_listed_for_people_and_for_scripts(run: Run) -> None:
     table, lines = run("topics", "list").stdout, run("topics", "list", "--json").stdout
 
     found = [json.loads(line) for line in lines.splitlines()]
@@ -39,14 +39,14 @@ def test_the_catalogue_is_listed_for_people_and_for_scripts(run: Run) -> None:
     assert found[0]["retention_days"] == 7
 
 
-def test_missing_topics_are_named_with_the_way_out(run: Run, topic_prefix: str) -> None:
+def test_topics_that_are_missing_are_named_with_the_way_out(run: Run, topic_prefix: str) -> None:
     result = run("topics", "check")
 
     assert result.exit_code == 1
     assert f"FAIL {topic_prefix}orders.commands: is missing; run `orderflow" in result.stdout
 
 
-def test_another_number_of_partitions_is_an_error_that_says_why(
+def test_topics_with_another_number_of_partitions_are_an_error(
     run: Run, topics: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAFKA_PARTITIONS", "4")
@@ -58,7 +58,7 @@ def test_another_number_of_partitions_is_an_error_that_says_why(
     assert "may overtake the ones before" in created.stderr
 
 
-def test_another_retention_is_told_and_is_no_error(
+def test_topics_with_another_retention_are_reported_and_no_error(
     kafka_bootstrap_servers: str, topic_prefix: str
 ) -> None:
     settings = Settings(
@@ -75,7 +75,7 @@ def test_another_retention_is_told_and_is_no_error(
     assert "retention.ms is 60000, the catalogue says 604800000" in str(difference)
 
 
-async def test_making_topics_at_the_same_time_is_harmless(
+async def test_topics_can_be_created_concurrently(
     kafka_bootstrap_servers: str, topic_prefix: str
 ) -> None:
     settings = Settings(
@@ -89,7 +89,7 @@ async def test_making_topics_at_the_same_time_is_harmless(
     assert await check(settings) == []
 
 
-def test_more_replicas_than_brokers_is_refused_in_words(
+def test_topics_with_more_replicas_than_brokers_are_refused(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAFKA_REPLICATION_FACTOR", "9")
@@ -101,7 +101,7 @@ def test_more_replicas_than_brokers_is_refused_in_words(
     assert "Traceback" not in result.output
 
 
-def test_a_kafka_that_is_not_there_is_no_traceback(
+def test_topics_without_kafka_end_in_an_error_without_traceback(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")

@@ -17,7 +17,7 @@ NO_SERVER = "127.0.0.1:1"
         (f"postgresql://postgres@{NO_SERVER}/x", "the database cannot be reached: "),
     ],
 )
-def test_a_database_that_is_not_there(
+def test_database_that_is_not_reachable_is_an_error_message(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], url: str, said: str
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
@@ -30,7 +30,7 @@ def test_a_database_that_is_not_there(
 
 
 @pytest.mark.parametrize("command", [("order", "demo-shop/1"), ("report",)])
-def test_a_database_without_tables(
+def test_database_without_tables_is_an_error_message(
     run: Run, monkeypatch: pytest.MonkeyPatch, empty_database_url: str, command: tuple[str, ...]
 ) -> None:
     """The roles belong to the whole server, so they may be there when the tables are not."""
@@ -45,7 +45,7 @@ def test_a_database_without_tables(
 @pytest.mark.parametrize(
     "command", [("tail", "orders.events"), ("topics", "check"), ("send", "-")], ids=" ".join
 )
-def test_a_kafka_that_is_not_there(
+def test_kafka_that_is_not_reachable_is_an_error_message(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", NO_SERVER)
@@ -58,7 +58,7 @@ def test_a_kafka_that_is_not_there(
     assert "Unclosed" not in result.stderr
 
 
-def test_days_the_wrong_way_round(run: Run) -> None:
+def test_days_in_the_wrong_order_are_refused(run: Run) -> None:
     result = run("report", "--from", "2026-03-02", "--to", "2026-03-01")
 
     assert result.exit_code == 2
@@ -66,7 +66,7 @@ def test_days_the_wrong_way_round(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", [("order", "demo-shop/1"), ("report",)])
-def test_no_database_named_and_no_stack_running(
+def test_database_that_is_not_named_is_an_error_without_a_running_stack(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     monkeypatch.delenv("DATABASE_URL")
@@ -78,7 +78,7 @@ def test_no_database_named_and_no_stack_running(
     assert "`orderflow up` starts a local stack" in result.stderr
 
 
-def test_an_ending_that_names_no_format(run: Run, tmp_path: Path) -> None:
+def test_file_ending_that_names_no_format_is_refused(run: Run, tmp_path: Path) -> None:
     result = run("report", "--out", str(tmp_path / "march.xlsx"))
 
     assert result.exit_code == 2

@@ -29,7 +29,7 @@ async def written(topics, kafka_bootstrap_servers, topic_prefix) -> TopicPartiti
     return TopicPartition(topic, 0)
 
 
-async def test_markers_and_what_was_given_up_are_not_unread(
+async def test_unread_count_excludes_markers_and_abandoned_records(
     written, kafka_bootstrap_servers, topic_prefix
 ):
     settings = Settings(

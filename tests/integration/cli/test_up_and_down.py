@@ -54,7 +54,7 @@ def test_up_starts_everything_once_and_down_leaves_nothing(port: int) -> None:
     assert _run("stack", "status").exit_code == 1
 
 
-def test_the_servers_are_found_and_left_alone_when_the_services_have_died() -> None:
+def test_up_keeps_running_servers_when_services_have_died() -> None:
     try:
         assert _run("up").exit_code == 0
         before = {one["name"]: one["pid"] for one in _processes()}
@@ -92,7 +92,7 @@ def _processes() -> list[dict[str, Any]]:
     return json.loads(_run("stack", "status", "--json").stdout)["processes"]
 
 
-def test_ctrl_c_while_the_services_start_leaves_nothing() -> None:
+def test_up_leaves_nothing_after_ctrl_c_while_services_start() -> None:
     interrupted = subprocess.Popen(
         [sys.executable, "-c", _LISTENING_UP], stderr=subprocess.PIPE, text=True
     )
@@ -110,7 +110,7 @@ def test_ctrl_c_while_the_services_start_leaves_nothing() -> None:
     assert "stopped; nothing is left running" in said
 
 
-def test_a_port_that_is_taken_is_told_before_anything_starts(port: int) -> None:
+def test_up_reports_a_taken_port_before_anything_starts(port: int) -> None:
     with socket.create_server(("127.0.0.1", port)):
         result = _run("up")
         left = _processes()
@@ -130,13 +130,13 @@ def test_up_needs_a_port_that_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> N
     assert "HTTP_PORT is 0" in result.stderr
 
 
-def test_down_without_anything_is_content() -> None:
+def test_down_succeeds_when_nothing_runs() -> None:
     result = _run("down")
 
     assert (result.exit_code, result.stdout) == (0, "down: stopped=nothing\n")
 
 
-def test_servers_named_in_the_environment_are_not_overridden(
+def test_up_keeps_servers_named_in_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka.example:9092")

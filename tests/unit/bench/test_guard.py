@@ -37,11 +37,11 @@ def accepted():
     return measure()
 
 
-def test_two_runs_count_the_same():
+def test_guard_counts_the_same_in_two_runs():
     assert count_parts(mix(MIX, MESSAGES)) == count_parts(mix(MIX, MESSAGES))
 
 
-def test_so_do_two_processes_whose_sets_have_different_orders():
+def test_guard_counts_the_same_in_processes_with_other_hash_seeds():
     def count(hash_seed):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
         asked = [sys.executable, "-c", COUNT]
@@ -50,15 +50,13 @@ def test_so_do_two_processes_whose_sets_have_different_orders():
     assert count("1") == count("2") != b""
 
 
-def test_what_costs_the_same_passes(accepted, capsys):
+def test_guard_passes_when_costs_are_the_same(accepted, capsys):
     assert guard.judge(against(accepted)) == 0
 
     assert "guard: dearer=0 cheaper=0 of=" in capsys.readouterr().out
 
 
-def test_slower_python_is_caught_with_its_part_its_mix_and_the_way_out(
-    accepted, monkeypatch, capsys
-):
+def test_guard_catches_more_python_with_part_mix_and_way_out(accepted, monkeypatch, capsys):
     decide = unit_of_work.decide
 
     def slow(*args):
@@ -80,7 +78,7 @@ def test_slower_python_is_caught_with_its_part_its_mix_and_the_way_out(
     assert "python -m bench.guard --write" in told
 
 
-def test_more_work_in_c_is_caught_though_python_does_next_to_nothing_more(accepted, monkeypatch):
+def test_guard_catches_more_work_in_c(accepted, monkeypatch):
     def write_twice(value):
         members.to_json(value)
         return members.to_json(value)
@@ -91,7 +89,7 @@ def test_more_work_in_c_is_caught_though_python_does_next_to_nothing_more(accept
     assert grown == {("encode", "codec_bytes")}
 
 
-def test_what_became_cheaper_is_told_and_passes(accepted, capsys):
+def test_guard_reports_lower_costs_and_passes(accepted, capsys):
     dear = {
         part: {name: counts + counts for name, counts in by_mix.items()}
         for part, by_mix in accepted.items()
@@ -111,19 +109,19 @@ def test_what_became_cheaper_is_told_and_passes(accepted, capsys):
         (20, 29, False),
     ],
 )
-def test_a_tenth_and_more_than_next_to_nothing_is_growth(before, after, is_growth):
+def test_guard_takes_a_tenth_above_a_minimum_as_growth(before, after, is_growth):
     change = guard.Change("decode", MIX, "instructions", before, after)
 
     assert change.is_growth is is_growth
 
 
-def test_what_is_accepted_is_written_down_and_read_back(accepted, tmp_path):
+def test_guard_baseline_is_written_and_read_back(accepted, tmp_path):
     guard.save(accepted, tmp_path / "guard.json")
 
     assert guard.load(tmp_path / "guard.json") == accepted
 
 
-def test_another_python_counts_something_else(accepted, tmp_path):
+def test_guard_refuses_a_baseline_of_another_python(accepted, tmp_path):
     path = tmp_path / "guard.json"
     guard.save(accepted, path)
     told = json.loads(path.read_text()) | {"python": "3.99"}
@@ -133,7 +131,7 @@ def test_another_python_counts_something_else(accepted, tmp_path):
         guard.load(path)
 
 
-def test_every_part_of_every_mix_is_watched():
+def test_guard_watches_every_part_of_every_mix():
     _, baseline = guard.accepted()  # Whichever Python this is.
 
     assert list(baseline) == list(PARTS)
@@ -143,12 +141,12 @@ def test_every_part_of_every_mix_is_watched():
     )
 
 
-def test_a_part_that_is_not_in_the_baseline_is_no_pass(accepted):
+def test_guard_fails_on_a_part_that_is_not_in_the_baseline(accepted):
     without = {part: costs for part, costs in accepted.items() if part != "decide"}
 
     with pytest.raises(ValueError, match="other parts or mixes: run"):
         against(without)
 
 
-def test_counts_are_of_one_message():
+def test_guard_counts_are_of_one_message():
     assert Counts(10, 4, 1).per(4) == Counts(2.5, 1.0, 0.2)

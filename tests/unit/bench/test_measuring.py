@@ -4,13 +4,13 @@ import json
 
 import pytest
 
+from bench.assignment import is_stable
 from bench.contenders.ceiling_strengthened import pack, unpack
 from bench.differences import differences, records_of
-from bench.pace import JOIN_SECONDS, MARGIN, MOST_BYTES, Pace, items
-from bench.placing import is_stable
+from bench.lap_size import JOIN_SECONDS, MARGIN, MOST_BYTES, Pace, items
 from bench.race import Traffic
+from bench.recorded_effects import Consequence, document_of, owners_of
 from bench.stores import Sampled
-from bench.tape import Consequence, document_of, owners_of
 from demo.journal import Entry
 
 PACE = Pace(seconds=10.0, trial_items=100, most_items=200_000)
@@ -22,17 +22,17 @@ def group(state, *assignments):
     return {"state": state, "members": [{"member_assignment": each} for each in assignments]}
 
 
-def test_a_lap_has_messages_for_its_seconds_after_the_first_tenth():
+def test_lap_has_messages_for_its_seconds_after_the_first_tenth():
     assert 0.9 * items(1_000.0, 1, Traffic("upserts"), PACE) >= 1_000 * PACE.seconds * MARGIN
 
 
-def test_each_replica_more_has_messages_for_the_time_it_joins():
+def test_lap_has_messages_for_the_joining_of_each_further_replica():
     one, two = (items(1_000.0, count, Traffic("upserts"), PACE) for count in (1, 2))
 
     assert two >= one + 1_000 * JOIN_SECONDS
 
 
-def test_a_lap_is_bounded_by_messages_and_by_bytes():
+def test_lap_is_bounded_by_messages_and_by_bytes():
     assert items(1e6, 1, Traffic("upserts"), PACE) == PACE.most_items
     large = Traffic("upserts", value_bytes=20_000)
     assert items(1e6, 1, large, PACE) == MOST_BYTES // 20_000
@@ -50,11 +50,11 @@ def test_a_lap_is_bounded_by_messages_and_by_bytes():
         (group("Dead"), 1, False),
     ],
 )
-def test_the_clock_runs_when_every_replica_has_partitions(described, members, is_placed):
+def test_clock_starts_when_every_replica_has_partitions(described, members, is_placed):
     assert is_stable(described, members) is is_placed
 
 
-def test_what_the_strengthened_ceiling_packs_comes_out_as_it_was():
+def test_packed_records_of_the_strengthened_ceiling_unpack_unchanged():
     records = [
         ("orders.events", b"key", b'{"a": 1}', [("ce_id", b"1"), ("ce_type", b"order.placed")]),
         ("orders.outcomes", b"", b"x" * 100_000, [("ce_id", b"2")]),
@@ -77,7 +77,7 @@ def entry(body, *, cause="1", topic="orders.events", **headers):
     return Entry(topic, 0, 0, "key", json.dumps(body).encode(), headers)
 
 
-def test_records_are_weighed_and_their_fields_named():
+def test_records_have_sizes_and_field_names():
     events = [
         entry({"order": {"id": "1", "note": None, "products": [{"sku": "a"}, {"sku": "b"}]}}),
         entry({"order": {"id": "2", "note": "", "products": []}}, cause="2"),
@@ -93,7 +93,7 @@ def test_records_are_weighed_and_their_fields_named():
     assert found.header_bytes["orders.events"] == len("ce_causationid") + 1
 
 
-def test_what_another_lacks_and_has_more_is_told():
+def test_differences_list_missing_and_additional_fields():
     ours = records_of(
         "ours", {"1"}, [entry({"a": 1, "b": {"c": 1, "d": 2}, "e": {"f": 1, "g": 1}})]
     )
@@ -117,7 +117,7 @@ def test_stored_documents_are_read_as_text_and_as_bytes(as_stored):
 
 
 @pytest.mark.parametrize("as_stored", [str, str.encode])
-def test_a_copied_order_has_names_of_its_own_in_columns_and_documents(as_stored):
+def test_copied_order_has_separate_names_in_columns_and_documents(as_stored):
     order = {
         "order_id": "id-1", "shop": "s", "order_number": "N1",
         "document": as_stored("id-1 N1 P1"),

@@ -7,7 +7,7 @@ import pytest
 from bench.lap import Lap
 from bench.latency import Latency
 from bench.results import Race, Results, build_flags
-from bench.tables import ceiling_told, interpreters_told, race_table
+from bench.tables import ceiling_line, interpreters_line, race_table
 
 
 def lap(rate, contender="ceiling", interpreter="/usr/bin/python3"):
@@ -28,19 +28,19 @@ def lap(rate, contender="ceiling", interpreter="/usr/bin/python3"):
     )
 
 
-def test_a_ceiling_as_high_as_the_known_one_is_told_and_no_more():
-    assert ceiling_told(Race("upserts", [lap(9_000.0)]), cores=4) == "ceiling: 9,000 upserts/s"
+def test_ceiling_as_high_as_the_known_one_is_stated_alone():
+    assert ceiling_line(Race("upserts", [lap(9_000.0)]), cores=4) == "ceiling: 9,000 upserts/s"
 
 
-def test_a_lower_one_says_what_its_time_went_into():
-    told = ceiling_told(Race("upserts", [lap(4_000.0)]), cores=2)
+def test_ceiling_below_the_known_one_is_explained():
+    line = ceiling_line(Race("upserts", [lap(4_000.0)]), cores=2)
 
-    assert told.startswith("ceiling: 4,000 upserts/s, where 8,400/s were measured")
-    assert "of 2 cores it kept busy process 0.80, kafka 0.16, postgres 0.24; 0.80 went" in told
+    assert line.startswith("ceiling: 4,000 upserts/s, where 8,400/s were measured")
+    assert "of 2 cores it kept busy process 0.80, kafka 0.16, postgres 0.24; 0.80 went" in line
 
 
-def test_without_a_ceiling_nothing_is_told():
-    assert ceiling_told(Race("upserts", [lap(900.0, "ours")]), cores=2) is None
+def test_ceiling_that_was_not_measured_is_not_mentioned():
+    assert ceiling_line(Race("upserts", [lap(900.0, "ours")]), cores=2) is None
 
 
 RATES = {
@@ -59,7 +59,7 @@ def results(rates, latencies=()):
     return Results(at, False, 1, {}, races=races, latencies=list(latencies))
 
 
-def test_the_last_line_has_both_ceilings_and_the_latency_at_a_fifth_of_full_load():
+def test_last_line_has_both_ceilings_and_the_latency_at_a_fifth_of_full_load():
     def latency(p99):
         return Latency(1_000.0, 200, {"p99": p99}, {"p99": 1.0})
 
@@ -71,15 +71,15 @@ def test_the_last_line_has_both_ceilings_and_the_latency_at_a_fifth_of_full_load
     )
 
 
-def test_what_was_not_measured_is_not_a_number():
+def test_last_line_has_nan_for_what_was_not_measured():
     assert "vs_strengthened=not_measured" in results({"ours": 6_000.0}).last_line()
 
 
-def test_memory_is_told_for_every_race():
+def test_memory_table_has_every_race():
     assert results(RATES).rss_mb_by_mix == {"upserts": 100.0, "day": 100.0}
 
 
-def test_a_race_stands_against_both_ceilings():
+def test_race_table_compares_with_both_ceilings():
     table = race_table(results(RATES).races[0])
     columns = {column.header: list(column.cells) for column in table.columns}
 
@@ -88,12 +88,12 @@ def test_a_race_stands_against_both_ceilings():
     assert columns["seconds"][0] == "10.0"
 
 
-def test_another_interpreter_is_told():
+def test_interpreters_are_named_when_they_differ():
     same = {"ours": {"/usr/bin/python3"}, "ceiling": {"/usr/bin/python3"}}
-    assert interpreters_told(same).startswith("all contenders ran on /usr/bin/python3")
+    assert interpreters_line(same).startswith("all contenders ran on /usr/bin/python3")
 
     other = {**same, "ceiling": {"/opt/python3"}}
-    assert "ceiling on /opt/python3" in interpreters_told(other)
+    assert "ceiling on /opt/python3" in interpreters_line(other)
 
 
 @pytest.mark.parametrize(
@@ -107,5 +107,5 @@ def test_another_interpreter_is_told():
         ("'--with-wheel-pkg-dir=/usr/share/python-wheels/'", {"pgo": True, "lto": False}),
     ],
 )
-def test_how_an_interpreter_was_built(configured, flags):
+def test_interpreter_build_is_described(configured, flags):
     assert build_flags(configured) == flags

@@ -30,7 +30,7 @@ def all_letters(made):
 
 
 @pytest.mark.parametrize("name", MIXES)
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_shares_none(name):
+def test_seed_gives_the_same_bytes_and_shares_none_with_another(name):
     again = mix(name, COUNT, seed=7)
     other = mix(name, COUNT, seed=8)
 
@@ -38,7 +38,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_shares_none(name):
     assert not {each.key for each in all_letters(again)} & {each.key for each in all_letters(other)}
 
 
-def test_so_does_another_process():
+def test_seed_gives_the_same_bytes_in_another_process():
     def digest(hash_seed):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
         asked = [sys.executable, "-c", DIGEST]
@@ -48,7 +48,7 @@ def test_so_does_another_process():
 
 
 @pytest.mark.parametrize("value_bytes", [500, 700, 2_000, 20_000])
-def test_placing_an_order_weighs_what_was_asked(value_bytes):
+def test_placement_has_the_wanted_size(value_bytes):
     placed = [
         letter
         for name in ("upserts", "day")
@@ -61,14 +61,14 @@ def test_placing_an_order_weighs_what_was_asked(value_bytes):
         assert abs(len(letter.value) - value_bytes) <= value_bytes / 10
 
 
-def test_an_order_that_holds_nothing_is_refused_with_what_it_needs():
+def test_placement_too_small_for_an_order_is_refused_with_the_least_size():
     with pytest.raises(ValueError, match=r"has no room: ask for [0-9]+ more"):
         mix("upserts", 1, value_bytes=100)
 
 
 @pytest.mark.parametrize("name", MIXES)
 @pytest.mark.parametrize("value_bytes", [500, 700, 20_000])
-def test_every_letter_keeps_the_contract(name, value_bytes):
+def test_messages_keep_the_contract(name, value_bytes):
     for letter in all_letters(mix(name, COUNT, value_bytes=value_bytes)):
         body = json.loads(letter.value)
         read = MODELS[type_of(letter)].model_validate(body)
@@ -77,13 +77,13 @@ def test_every_letter_keeps_the_contract(name, value_bytes):
 
 
 @pytest.mark.parametrize("name", MIXES)
-def test_no_two_letters_have_the_same_id(name):
+def test_messages_have_distinct_ids(name):
     ids = Counter(dict(each.headers)["ce_id"] for each in all_letters(mix(name, COUNT)))
 
     assert max(ids.values()) == 1
 
 
-def test_a_day_is_mostly_scans():
+def test_day_mix_is_mostly_scans():
     shares = Counter(map(type_of, mix("day", 10_000).letters))
 
     placed = shares["order.place"] + shares["order.upsert"] - 1_500  # The rest are fulfilments.
@@ -92,13 +92,13 @@ def test_a_day_is_mostly_scans():
     assert shares["order.update"] + shares["order.cancel"] == pytest.approx(500, rel=0.1)
 
 
-def test_a_bulk_letter_holds_a_thousand_items():
+def test_bulk_message_holds_a_thousand_items():
     made = mix("bulk", 2_500)
 
     assert [len(json.loads(each.value)["items"]) for each in made.letters] == [1_000, 1_000, 500]
     assert [each.outcomes for each in made.letters] == [1_000, 1_000, 500]
 
 
-def test_a_mix_that_is_not_there_is_told_with_those_that_are():
+def test_unknown_mix_is_refused_with_the_known_names():
     with pytest.raises(ValueError, match="take one of upserts, updates, "):
         mix("returns", 1)

@@ -22,7 +22,7 @@ def _one(line: bytes) -> Prepared:
     return message
 
 
-def test_a_command_gets_its_topic_key_and_headers() -> None:
+def test_command_gets_its_topic_key_and_headers() -> None:
     message = _one(_line("order.place", {"shop_slug": "demo-shop", "order": PLACED}))
 
     headers = dict(message.headers)
@@ -38,7 +38,7 @@ def test_a_command_gets_its_topic_key_and_headers() -> None:
     }
 
 
-def test_what_a_line_says_itself_goes_before_what_would_be() -> None:
+def test_line_members_override_derived_ones() -> None:
     value = {"shop_slug": "demo-shop", "id": "1001"}
     message = _one(
         _line(
@@ -89,7 +89,7 @@ def test_what_a_line_says_itself_goes_before_what_would_be() -> None:
         ),
     ],
 )
-def test_the_key_is_the_one_that_the_contract_asks_for(
+def test_key_is_that_of_the_contract(
     kind: str, value: dict[str, Any], topic: str, key: str
 ) -> None:
     message = _one(_line(kind, value))
@@ -97,13 +97,13 @@ def test_the_key_is_the_one_that_the_contract_asks_for(
     assert (message.topic, message.key) == (topic, key)
 
 
-def test_a_bulk_command_counts_its_items() -> None:
+def test_bulk_command_counts_its_items() -> None:
     value = {"shop_slug": "s", "items": [{"id": "1"}, {"id": "2"}, {"id": "3"}]}
 
     assert _one(_line("orders.fulfill_bulk", value)).items == 3
 
 
-def test_an_amount_is_published_with_the_digits_it_was_written_with() -> None:
+def test_amount_is_published_with_its_original_digits() -> None:
     line = (
         b'{"type":"order.place","value":{"shop_slug":"s","order":{"order_number":"1",'
         b'"address":{"zip_code":"1"},"total_order_price":19.90}}}'
@@ -149,7 +149,7 @@ def test_an_amount_is_published_with_the_digits_it_was_written_with() -> None:
         ),
     ],
 )
-def test_a_bad_line_is_named_with_its_number_and_field(line: bytes, flaw: str) -> None:
+def test_bad_line_is_named_with_its_number_and_field(line: bytes, flaw: str) -> None:
     good = _line("order.cancel", {"shop_slug": "s", "id": "1"})
 
     messages, flaws = prepare([good, line, b"  \n", good], NOW)
@@ -159,7 +159,7 @@ def test_a_bad_line_is_named_with_its_number_and_field(line: bytes, flaw: str) -
     assert str(flaws[0]).startswith(flaw)
 
 
-def test_a_bad_message_can_be_sent_on_purpose() -> None:
+def test_bad_message_can_be_sent_on_purpose() -> None:
     line = _line("order.place", {"shop_slug": "s", "order": {}})
 
     (message,), flaws = prepare([line], NOW, is_checked=False)
@@ -167,7 +167,7 @@ def test_a_bad_message_can_be_sent_on_purpose() -> None:
     assert (message.key, flaws) == ("s", [])
 
 
-def test_an_unknown_type_can_be_sent_on_purpose_to_a_topic_that_is_named() -> None:
+def test_unknown_type_can_be_sent_on_purpose_to_a_named_topic() -> None:
     line = _line("order.dance", {"shop_slug": "s"}, topic="orders.commands")
 
     (message,), flaws = prepare([line], NOW, is_checked=False)

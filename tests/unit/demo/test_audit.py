@@ -75,7 +75,7 @@ def counts(found: Audit) -> tuple[int, int, int]:
     return found.lost, found.duplicated, found.reordered
 
 
-def test_a_clean_journal_is_clean() -> None:
+def test_audit_of_a_clean_journal_finds_nothing() -> None:
     found = judge(clean())
 
     assert counts(found) == (0, 0, 0), found.problems
@@ -112,11 +112,11 @@ def test_a_clean_journal_is_clean() -> None:
         "events out of order",
     ],
 )
-def test_what_is_planted_is_counted(journal: Journal, expected: tuple[int, int, int]) -> None:
+def test_audit_counts_planted_faults(journal: Journal, expected: tuple[int, int, int]) -> None:
     assert counts(judge(journal)) == expected
 
 
-def test_a_repeat_under_the_same_id_is_allowed_and_counted_apart() -> None:
+def test_audit_counts_a_repeat_under_the_same_id_apart() -> None:
     again = replace(scanned(1, "A"), offset=2)
 
     found = judge(changed(shipments_events=[scanned(1, "A"), scanned(2, "B"), again]))
@@ -126,13 +126,13 @@ def test_a_repeat_under_the_same_id_is_allowed_and_counted_apart() -> None:
     assert found.shipment_events == 2
 
 
-def test_two_events_of_one_version_are_doubled() -> None:
+def test_audit_counts_two_events_of_one_version_as_doubled() -> None:
     twin = _event("orders.events", 1, "order.updated", 2, 1, {"status": "placed"}, "c1")
 
     assert judge(changed(orders_events=[placed(), twin])).duplicated == 1
 
 
-def test_scans_of_parcels_nobody_owns_are_not_missed() -> None:
+def test_audit_misses_no_scans_of_unowned_parcels() -> None:
     stray = entry("carrier.tracking", 1, {"tracking_number": "X9", "scans": [{"event_name": "A"}]})
 
     assert judge(changed(carrier_tracking=[*clean()["carrier.tracking"], stray])).is_clean

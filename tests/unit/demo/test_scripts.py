@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.letters import command
+from demo.messages import command
 from demo.olist import DataError, read_script
 from demo.player import steps
 from demo.script import ScriptMessage
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_days_are_counted_by_the_local_calendar(folder: Path) -> None:
+def test_olist_days_are_counted_by_the_local_calendar(folder: Path) -> None:
     totals = read_script(folder).expectation.totals
 
     assert (totals.orders, totals.parcels_expected, totals.parcels_delivered) == (3, 4, 3)
@@ -51,18 +51,18 @@ def test_days_are_counted_by_the_local_calendar(folder: Path) -> None:
     assert totals.item_value == {"BRL": Decimal("23.00")}
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_olist_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"orders\.csv is missing: DATA must name a folder"):
         read_script(tmp_path)
 
 
-def test_a_seed_makes_the_same_shop() -> None:
+def test_synthetic_shop_is_the_same_for_a_seed() -> None:
     assert synthetic_script(3, scale=0.1) == synthetic_script(3, scale=0.1)
     assert synthetic_script(3, scale=0.1) != synthetic_script(4, scale=0.1)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_shuffling_keeps_every_lane_in_order_and_every_message(seed: int) -> None:
+def test_shuffling_keeps_every_message_and_the_order_within_a_key(seed: int) -> None:
     script = synthetic_script(seed, scale=0.1)
     shuffled = script.shuffled(seed)
 
@@ -71,7 +71,7 @@ def test_shuffling_keeps_every_lane_in_order_and_every_message(seed: int) -> Non
     assert shuffled.messages != script.messages
 
 
-def test_one_instant_is_never_cut_into_two_steps() -> None:
+def test_steps_never_split_one_instant() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     hours = (0, 1, 1, 3, 3, 9)
     messages = [
@@ -91,6 +91,6 @@ def test_one_instant_is_never_cut_into_two_steps() -> None:
 def _lanes(messages: tuple[ScriptMessage, ...]) -> dict[str, list[bytes | None]]:
     found: dict[str, list[bytes | None]] = defaultdict(list)
     for message in messages:
-        if message.lane:
-            found[message.lane].append(message.value)
+        if message.order_key:
+            found[message.order_key].append(message.value)
     return found

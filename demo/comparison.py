@@ -49,15 +49,15 @@ def _order(answer: OrderAnswer, found: Mapping[str, Any]) -> Iterator[str]:
     if answer.city:
         pairs["city"] = (answer.city, (found.get("address") or {}).get("city"))
     if answer.campaign:
-        told = found.get("order_analytics") or {}
-        pairs["campaign"] = (answer.campaign, told.get("campaign_code"))
+        analytics = found.get("order_analytics") or {}
+        pairs["campaign"] = (answer.campaign, analytics.get("campaign_code"))
     yield from _unequal(f"order {answer.key}", pairs)
 
 
 def _parcel(order: str, answer: ParcelAnswer, audit: Audit) -> Iterator[str]:
     found = audit.shipments.get(plain_number(answer.tracking_number))
     if found is None:
-        return  # Told as a difference of the order's parcels.
+        return  # Reported as a difference of the order's parcels.
     pairs: dict[str, tuple[object, object]] = {
         "phase": (answer.phase, found["phase"]),
         "is delivered": (answer.is_delivered, found.get("delivered_at") is not None),
@@ -79,7 +79,7 @@ def _item_value(order: Mapping[str, Any]) -> Decimal:
 
 def _claims(expectation: Expectation, audit: Audit) -> Iterator[str]:
     order_ids = {found["uuid"]: key for key, found in audit.orders.items()}
-    told = Counter(
+    decided = Counter(
         (order_ids.get(claim["order_id"], "?"), claim["reason"], _standing(claim))
         for claim in audit.claim_states.values()
     )
@@ -87,9 +87,9 @@ def _claims(expectation: Expectation, audit: Audit) -> Iterator[str]:
         (claim.order, claim.reason, "withdrawn" if claim.is_withdrawn else claim.status)
         for claim in expectation.claims
     )
-    for claim in sorted((told - wanted).keys()):
+    for claim in sorted((decided - wanted).keys()):
         yield f"claim {claim} exists and should not"
-    for claim in sorted((wanted - told).keys()):
+    for claim in sorted((wanted - decided).keys()):
         yield f"claim {claim} does not exist"
 
 
@@ -99,17 +99,17 @@ def _standing(claim: Mapping[str, Any]) -> str:
 
 
 def _refusals(expectation: Expectation, audit: Audit) -> Iterator[str]:
-    told: dict[tuple[str, str], set[str]] = {}
+    refused: dict[tuple[str, str], set[str]] = {}
     for topic, label, reason in audit.refusals:
-        told.setdefault((topic, label), set()).add(reason)
+        refused.setdefault((topic, label), set()).add(reason)
     wanted = {(answer.topic, answer.label): answer.reasons for answer in expectation.refusals}
-    for item in sorted(told.keys() - wanted.keys()):
-        yield f"{item} was refused ({', '.join(sorted(told[item]))}) and should not be"
+    for item in sorted(refused.keys() - wanted.keys()):
+        yield f"{item} was refused ({', '.join(sorted(refused[item]))}) and should not be"
     for item, reasons in wanted.items():
-        if item not in told:
+        if item not in refused:
             yield f"{item} was not refused; expected {' or '.join(sorted(reasons))}"
-        elif not told[item] <= reasons:
-            yield f"{item} was refused for {told[item]}, expected {' or '.join(sorted(reasons))}"
+        elif not refused[item] <= reasons:
+            yield f"{item} was refused for {refused[item]}, expected {' or '.join(sorted(reasons))}"
 
 
 def _unequal(subject: str, pairs: Mapping[str, tuple[object, object]]) -> Iterator[str]:

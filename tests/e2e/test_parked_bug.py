@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.letters import command
+from demo.messages import command
 from demo.replicas import Replica
 from demo.script import ScriptMessage
 from deploy.stack import Addresses
@@ -62,7 +62,7 @@ async def system(
         poisoned.kill()
 
 
-async def test_a_bug_parks_its_order_s_items_and_stops_nothing(
+async def test_bug_parks_items_of_its_order_and_stops_no_other(
     system: System, mended: Path
 ) -> None:
     _, poisoned = system.of("orders")
@@ -87,7 +87,7 @@ async def test_a_bug_parks_its_order_s_items_and_stops_nothing(
     await system.audit()
 
 
-async def test_what_an_operator_skips_while_the_service_runs_is_published_by_it(
+async def test_skip_by_an_operator_is_published_by_the_running_service(
     system: System,
 ) -> None:
     _, poisoned = system.of("orders")
@@ -126,9 +126,9 @@ async def _until_parked(system: System, count: int) -> None:
 def _parked(replica: Replica) -> float | None:
     """How many items are parked, as the replica tells; None where it did not answer this time."""
     lines = replica.metrics().splitlines()
-    told = [line for line in lines if line.startswith("orderflow_parked_items{")]
-    assert len(told) <= 1, told
-    return float(told[0].split()[-1]) if told else None
+    found = [line for line in lines if line.startswith("orderflow_parked_items{")]
+    assert len(found) <= 1, found
+    return float(found[0].split()[-1]) if found else None
 
 
 async def _operate(replica: Replica, *arguments: str) -> str:
@@ -140,9 +140,9 @@ async def _operate(replica: Replica, *arguments: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    told, failed = await process.communicate()
+    found, failed = await process.communicate()
     assert process.returncode == 0, failed.decode()
-    return told.decode()
+    return found.decode()
 
 
 def _poisoned(healthy: Replica, mended: Path) -> Replica:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from demo.parcels import Parcel
-from demo.stories import HOME, JOURNEY
+from demo.stories import HOME, SCANS_BEFORE_DELIVERY
 from demo.story import Story
 
 PHOTO = "https://evidence.example/photo-1.jpg"
@@ -39,7 +39,7 @@ def question(story: Story) -> None:
     """A question while the parcel is under way."""
     story.order().wait(4)
     parcel = story.ship()
-    story.scan(parcel, *JOURNEY).wait(1)
+    story.scan(parcel, *SCANS_BEFORE_DELIVERY).wait(1)
     story.complain(parcel, "support", description="Can I change the floor?")
 
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from demo.expectation import RefusalAnswer
-from demo.letters import Body, claim, command, tracking
+from demo.messages import Body, claim, command, tracking
 from demo.script import ScriptMessage, for_ever
-from demo.stories import HOME, JOURNEY
+from demo.stories import HOME, SCANS_BEFORE_DELIVERY
 from demo.story import Story
 from schemas.topics import ORDERS_COMMANDS
 
 
 @dataclass(slots=True)
 class Mistakes:
-    """What was sent wrongly, and what its sender must be told."""
+    """What was sent wrongly, and the rejection that must follow."""
 
     found: list[RefusalAnswer] = field(default_factory=list)
 
@@ -46,11 +46,11 @@ def more_than_ordered(story: Story, mistakes: Mistakes) -> None:
 
 
 def never_ordered(story: Story, mistakes: Mistakes) -> None:
-    """A parcel that holds what nobody ordered."""
+    """A parcel with a product that is not in the order."""
     story.order().wait(1)
     label = {
         "tracking_number": f"WRONG-{story.number}",
-        "products": [{"sku": "NOBODY-ORDERED-THIS", "quantity": 1}],
+        "products": [{"sku": "NOT-ORDERED", "quantity": 1}],
     }
     wrong = story.send("order.upsert", {"trackings": [label]})
     mistakes.expect(wrong, "product_unknown")
@@ -82,7 +82,7 @@ def scan_without_a_time(story: Story, mistakes: Mistakes) -> None:
     """A carrier's message that says what happened and not when."""
     story.order().wait(2)
     parcel = story.ship()
-    story.scan(parcel, *JOURNEY)
+    story.scan(parcel, *SCANS_BEFORE_DELIVERY)
     broken = {"event_name": "OUT_FOR_DELIVERY"}
     wrong = tracking(parcel.carrier, parcel.number, [broken], story.now, id_=f"{parcel.number}/x")
     story.messages.append(wrong)
@@ -148,7 +148,7 @@ def unreadable(shop: str, story: Story, mistakes: Mistakes) -> Iterable[ScriptMe
         yield message
 
 
-def for_nobody(shop: str, story: Story, mistakes: Mistakes) -> ScriptMessage:
+def for_unknown_order(shop: str, story: Story, mistakes: Mistakes) -> ScriptMessage:
     """A command for an order that never comes: refused when its waiting time is over."""
     order = f"{shop}/NEVER-PLACED"
     body = {"id": "NEVER-PLACED", "id_type": "order_number", "reason": "misread"}

@@ -57,15 +57,15 @@ def save(tape: Tape, path: Path) -> None:
 
 
 async def record(
-    database_url: str, sent: Iterable[tuple[bytes, bytes, bytes]], told: Iterable[Entry]
+    database_url: str, sent: Iterable[tuple[bytes, bytes, bytes]], published: Iterable[Entry]
 ) -> Tape:
-    """The consequences of messages (`ce_id`, key, value) from what was told, and from the rows.
+    """The consequences of messages (`ce_id`, key, value), from published records and from rows.
 
     Each row is as it stands at the end; an order's names are written by its first message.
     """
     state = await _read_state(database_url)
     tape = {id_: Consequence() for id_, _, _ in sent}
-    for entry in told:
+    for entry in published:
         consequence = tape.get(_cause_of(entry))
         if consequence is not None:
             headers = [(name, value.encode()) for name, value in entry.headers.items()]
@@ -149,15 +149,15 @@ class _State:
         return state
 
     def note(self, consequence: Consequence, key: bytes, value: bytes) -> None:
-        """Which rows the message read and wrote: those of the orders that its records tell of, and
-        the parcels that it names. What told nothing of an order wrote nothing.
+        """Which rows the message read and wrote: the orders that its records are about, and the
+        parcels that it names. A message without an event about an order wrote nothing.
         """
-        told_of = {key.decode() for topic, key, *_ in consequence.records if "events" in topic}
+        with_events = {key.decode() for topic, key, *_ in consequence.records if "events" in topic}
         number = key.decode().rpartition("/")[2]
         named = [number] if number in self.parcels else []
         named += [
             name
-            for order in told_of
+            for order in with_events
             for name in self.owned.get(order, ())
             if name.encode() in value
         ]
@@ -165,9 +165,9 @@ class _State:
             id_, document, owners = self.parcels[name]
             consequence.reads.append(id_)
             consequence.reads += [self.orders[owner][0] for owner in owners if owner in self.orders]
-            if told_of:
+            if with_events:
                 consequence.writes.append((id_, document))
-        for order in sorted(told_of & self.orders.keys()):
+        for order in sorted(with_events & self.orders.keys()):
             consequence.reads.append(self.orders[order][0])
             consequence.writes.append(self.orders[order])
             consequence.writes += self.references.pop(order, [])

@@ -1,7 +1,7 @@
 """Where replicas are born: one process imports the services once and forks a replica in a moment.
 
 Starting Python and importing takes more than a second of work each time; a campaign starts hundreds
-of replicas. Run as `python -m chaos.nursery`; reads one order a line (JSON) from
+of replicas. Run as `python -m chaos.prefork`; reads one order a line (JSON) from
 standard input, answers with the pid. A replica dies with its nursery.
 """
 
@@ -65,7 +65,7 @@ def _live(order: dict[str, Any]) -> None:
 
 
 def _write_to(log: str) -> None:
-    """Standard output and error go to the log; standard input is nobody's."""
+    """Standard output and error go to the log; standard input is empty."""
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

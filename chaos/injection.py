@@ -24,6 +24,8 @@ PATIENT_SECONDS = 10.0
 POLL_SECONDS = 0.02
 REPLACED_SECONDS = 60.0
 STORM_STEPS = 3
+NOT_REACHED = " (not reached)"
+"""Added to the name of a fault whose point the replica did not reach in time."""
 
 CUT = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -38,7 +40,7 @@ class Struck:
     kills: int = 0
     done: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
-    """Points that nobody came to in time: the replica was killed where it stood."""
+    """Points that were not reached in time: the replica was killed or stopped elsewhere."""
 
 
 class Striker:
@@ -55,7 +57,7 @@ class Striker:
         self._rng = rng
         self._struck = Struck()
         self._servers = asyncio.Lock()
-        self._kinds: Mapping[str, Callable[[Fault], Awaitable[None]]] = {
+        self._kinds: Mapping[str, Callable[[Fault], Awaitable[bool | None]]] = {
             plan.KILL_AT: self._kill_at,
             plan.KILL: self._kill,
             plan.TERMINATE: self._terminate,
@@ -86,16 +88,18 @@ class Striker:
 
     async def _at_its_moment(self, fault: Fault, began: float) -> None:
         await asyncio.sleep(max(0.0, began + fault.at_seconds - time.monotonic()))
-        await self._kinds[fault.kind](fault)
-        self._struck.done[f"{fault.kind} {fault.point}".strip()] += 1
+        is_reached = await self._kinds[fault.kind](fault)
+        missed = NOT_REACHED if is_reached is False else ""
+        self._struck.done[f"{fault.kind} {fault.point}".strip() + missed] += 1
 
     # Replicas.
 
-    async def _kill_at(self, fault: Fault) -> None:
+    async def _kill_at(self, fault: Fault) -> bool:
         ward = self._stage.wards[fault.target]
         async with ward.busy:
-            await self._order(ward, points.order(signal.SIGKILL, fault.point), fault)
+            is_reached = await self._order(ward, points.order(signal.SIGKILL, fault.point), fault)
             await self._dead_and_back(ward)
+        return is_reached
 
     async def _order(self, ward: Ward, text: str, fault: Fault) -> bool:
         """Have the replica do it; False when it did not come to where it can."""
@@ -132,15 +136,17 @@ class Striker:
             await asyncio.sleep(fault.seconds)
             ward.send(signal.SIGCONT)
 
-    async def _freeze_at(self, fault: Fault) -> None:
+    async def _freeze_at(self, fault: Fault) -> bool:
         ward = self._stage.wards[fault.target]
         async with ward.busy:
-            if not await self._order(ward, points.order(signal.SIGSTOP, fault.point), fault):
+            is_reached = await self._order(ward, points.order(signal.SIGSTOP, fault.point), fault)
+            if not is_reached:
                 ward.send(signal.SIGSTOP)
             await asyncio.sleep(fault.seconds)
             if fault.kind == plan.REPLACE_AT:
                 await self._until_replaced(ward)
             ward.send(signal.SIGCONT)
+        return is_reached
 
     async def _until_replaced(self, ward: Ward) -> None:
         """Until the other replica has read what this one had in hand."""
@@ -151,10 +157,10 @@ class Striker:
                 return
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _gap(self, fault: Fault) -> None:
+    async def _gap(self, fault: Fault) -> bool:
         ward = self._stage.wards[fault.target]
         async with ward.busy:
-            await self._order(ward, gaps.GAP, fault)
+            return await self._order(ward, gaps.GAP, fault)
 
     async def _storm(self, fault: Fault) -> None:
         """Replicas of one service leave and come, one after the other, without a pause."""

@@ -59,11 +59,11 @@ class Probe:
         """How far it is now. Rows are asked for first: when none is left, all can be read."""
         row: Mapping[str, Any] = {"applied": 0, "has_rows": False}
         if self._connection and self._positions:
-            row = await self._tell_positions()
+            row = await self._read_positions()
         outcomes = await self._end_of([ORDERS_OUTCOMES])
         return Progress(outcomes, await self._end_of(EVENTS), row["applied"], row["has_rows"])
 
-    async def _tell_positions(self) -> Mapping[str, Any]:
+    async def _read_positions(self) -> Mapping[str, Any]:
         assert self._connection
         assert self._positions
         try:

@@ -24,7 +24,7 @@ def command(
         value=encode({"shop_slug": shop, **body}),
         at=at,
         headers=cloud_headers(type_, f"shops/{shop}", id_, at, order),
-        lane=order,
+        order_key=order,
     )
 
 
@@ -39,7 +39,7 @@ def claim(
         value=encode({"shop_slug": shop, **body}),
         at=at,
         headers=cloud_headers(type_, f"shops/{shop}", id_, at, order),
-        lane=f"claims of {order}",
+        order_key=f"claims of {order}",
         claim_opened_by=opened_by,
     )
 

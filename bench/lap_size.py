@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bench.contenders import OURS
 from bench.lap import WARM_SHARE
-from bench.race import Entrant, Seen, Track, Traffic
+from bench.race import Participant, Seen, Track, Traffic
 
 # A lap of few is slower than a long one, and the machine is not always as fast.
 MARGIN = 1.3
@@ -30,37 +30,37 @@ class Pace:
 
 
 async def rates_of(
-    track: Track, traffic: Traffic, entrants: Sequence[Entrant], seen: Seen
+    track: Track, traffic: Traffic, participants: Sequence[Participant], seen: Seen
 ) -> dict[str, float]:
     """Items a second by contender, from a lap of each that counts for nothing else.
 
     Ours comes last: the first lap on fresh servers is slow, and ours has had one for the tape.
     """
     rates = {}
-    for entrant in sorted(entrants, key=lambda each: each.contender is OURS):
-        [lap] = await track.race(traffic, [entrant], 1, seen)
-        rates[entrant.contender.name] = lap.items_per_s
+    for participant in sorted(participants, key=lambda each: each.contender is OURS):
+        [lap] = await track.race(traffic, [participant], 1, seen)
+        rates[participant.contender.name] = lap.items_per_s
     return rates
 
 
 def paced(
-    entrants: Sequence[Entrant], rates: Mapping[str, float], traffic: Traffic, pace: Pace
-) -> list[Entrant]:
-    """The entrants, each with the items that it needs by its contender's rate with one replica."""
+    participants: Sequence[Participant], rates: Mapping[str, float], traffic: Traffic, pace: Pace
+) -> list[Participant]:
+    """The participants, each with the items its contender's rate needs."""
     return [
         replace(each, items=items(rates[each.contender.name], each.replicas, traffic, pace))
-        for each in entrants
+        for each in participants
     ]
 
 
 async def paced_by_ours(
-    track: Track, traffic: Traffic, entrants: Sequence[Entrant], pace: Pace
-) -> list[Entrant]:
-    """The entrants, all with as many items as ours (the first of them) needs."""
+    track: Track, traffic: Traffic, participants: Sequence[Participant], pace: Pace
+) -> list[Participant]:
+    """The participants, all with as many items as ours (the first of them) needs."""
     few = min(pace.trial_items, TRIAL_BYTES // traffic.value_bytes)
-    [lap] = await track.race(traffic, [replace(entrants[0], items=few, stored=0)], 1)
+    [lap] = await track.race(traffic, [replace(participants[0], items=few, stored=0)], 1)
     needed = max(few, items(lap.items_per_s, 1, traffic, pace))
-    return [replace(each, items=needed) for each in entrants]
+    return [replace(each, items=needed) for each in participants]
 
 
 def items(rate: float, replicas: int, traffic: Traffic, pace: Pace) -> int:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from demo.audit import Audit, audit
+from demo.comparison import differences
 from demo.expectation import Totals
 from demo.groups import READS, Groups
 from demo.installation import Installation
@@ -23,7 +24,6 @@ from demo.player import Player
 from demo.replicas import Replica, replicas, start_all, stop_all
 from demo.screen import Screen
 from demo.script import Script
-from demo.verdict import differences
 from demo.watcher import Unanswered, Watcher
 from services.analytics.operations.report import Dimension, Figures, ReportQuery, read_report
 from services.runtime.clock import set_clock
@@ -86,7 +86,7 @@ async def perform(
 
 @asynccontextmanager
 async def stage(installation: Installation, at: datetime) -> AsyncIterator[Player]:
-    """A player with its watcher, in front of services that somebody else runs; sets the clock."""
+    """A player with its watcher, in front of services that run already; sets the clock."""
     set_clock(installation.clock_file, at)
     watcher = Watcher(installation.options, installation.prefix)
     await watcher.start()
@@ -122,8 +122,8 @@ async def _play_live(
 
 def ailments(services: Sequence[Replica]) -> str:
     """What the replicas that are not ready say of themselves."""
-    told = [f"{each.name}: {each.health()}" for each in services if not each.is_ready()]
-    return "\n".join(told) or "every service says that it is ready"
+    ailing = [f"{each.name}: {each.health()}" for each in services if not each.is_ready()]
+    return "\n".join(ailing) or "every service says that it is ready"
 
 
 async def _measure(screen: Screen, messages: int) -> None:
