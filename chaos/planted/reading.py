@@ -70,11 +70,12 @@ def no_fence() -> None:
 def gap_accepted() -> None:
     """Later is good enough."""
 
-    def continues(self: Any, partition: Any, first_offset: int) -> bool:
-        expected = self.next_offset(partition)
-        return expected is not None and first_offset >= expected
+    def continues(self: Any, first_offset: int) -> bool:
+        return self.next_offset is not None and first_offset >= self.next_offset
 
-    patch(f"{_POSITIONS}.continues", lambda _: continues)
+    patch(
+        "services.runtime.partitions.partition_state:PartitionState.continues", lambda _: continues
+    )
 
 
 @contextmanager

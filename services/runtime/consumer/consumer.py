@@ -107,7 +107,8 @@ class BatchConsumer:
         """
         partition = TopicPartition(record.topic, record.partition)
         item = ItemRef(self._original(record).coordinates, WHOLE)
-        if self._positions.continues(partition, record.offset):
+        state = self.assignment.states.get(partition)
+        if state and state.continues(record.offset):
             attempts = await self.assignment.record_attempt(partition, record.offset)
             if attempts > ATTEMPTS_MAX:
                 failure = Failure(Kind.CRASH, f"its process died {attempts} times at it")

@@ -75,15 +75,20 @@ class PartitionState:
         self.offset_after_gap = None
         self.log.expected = None
 
-    def may_apply(self, first_offset: int) -> bool:
-        """Whether a batch that begins at this offset may be applied: it begins at the position,
-        and a guarded partition has an attempt recorded for it.
-        """
-        if self.next_offset is None or (
-            self.crash_guard.left and not self.crash_guard.is_attempting
-        ):
+    def continues(self, first_offset: int) -> bool:
+        """Whether a batch that begins at `first_offset` begins at the position."""
+        if self.next_offset is None:
             return False
         return first_offset in (self.next_offset, self.offset_after_gap)
+
+    def may_apply(self, first_offset: int) -> bool:
+        """Whether a batch that begins at `first_offset` may be applied.
+
+        It must begin at the position. In a guarded partition an attempt must be recorded for it:
+        none is for records that were polled before the guard began.
+        """
+        guard = self.crash_guard
+        return self.continues(first_offset) and (guard.is_attempting or not guard.left)
 
     def advance(self, next_offset: int) -> None:
         """The next record is at this offset: all before it is applied, or was sought past."""

@@ -85,13 +85,6 @@ class Positions:
         state = self._states.get(partition)
         return state.next_offset if state else None
 
-    def continues(self, partition: TopicPartition, first_offset: int) -> bool:
-        """Whether a batch that begins at `first_offset` begins at the position."""
-        state = self._states.get(partition)
-        if state is None or state.next_offset is None:
-            return False
-        return first_offset in (state.next_offset, state.offset_after_gap)
-
     async def seek_to_stored(
         self,
         connection: Connection,

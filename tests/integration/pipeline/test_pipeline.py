@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from services.orders import store
 from services.runtime.parking.gate import ParkingGate
+from services.runtime.partitions.partition_state import PartitionState
 from services.runtime.partitions.positions import Positions
 from tests.integration.pipeline.machine import Pipeline
 
@@ -42,15 +43,14 @@ async def no_partition(*_):
     return []
 
 
-def allow_gaps(positions, partition, first_offset):
-    position = positions.next_offset(partition)
-    return position is not None and first_offset >= position
+def allow_gaps(state, first_offset):
+    return state.next_offset is not None and first_offset >= state.next_offset
 
 
 # Each mechanism, what stands in its place once it is taken out, and what the machine then finds.
 WITHOUT = {
     "the fence": (Positions, "lock", no_partition, "two meanings|went back"),
-    "the gap check": (Positions, "continues", allow_gaps, "stepped on over"),
+    "the gap check": (PartitionState, "continues", allow_gaps, "stepped on over"),
     "the parking queue": (ParkingGate, "_is_held", lambda *_: False, "parked|events"),
     "dedup": (store, "_unpack", lambda _: (), "two meanings|outcomes|events"),
 }

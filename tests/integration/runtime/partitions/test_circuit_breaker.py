@@ -6,11 +6,12 @@ import pytest
 from aiokafka import TopicPartition
 
 from services.runtime.batch.items import ItemRef, Kind
-from services.runtime.operations.partition_admin import By, PartitionActs
+from services.runtime.operations.audit import Signature
+from services.runtime.operations.partition_admin import PartitionAdmin
 from services.runtime.postgres.connections import connect
 from tests.integration.runtime.conftest import READ, until, values
 
-WHO = By("mira", "seen, go on")
+WHO = Signature("mira", "seen, go on")
 
 
 @pytest.fixture
@@ -56,7 +57,9 @@ def stopped(service):
 
 async def positions(settings):
     connection = await connect(settings, "orders")
-    acts = PartitionActs(connection, settings.consumer_group("orders"), settings.kafka_topic_prefix)
+    acts = PartitionAdmin(
+        connection, settings.consumer_group("orders"), settings.kafka_topic_prefix
+    )
     found = {each.partition.partition: each for each in await acts.standing()}
     await connection.close()
     return found
@@ -66,7 +69,7 @@ async def resume(settings, partition, allow=0):
     connection = await connect(settings, "orders")
     group = settings.consumer_group("orders")
     async with connection.transaction():
-        await PartitionActs(connection, group, settings.kafka_topic_prefix).resume(
+        await PartitionAdmin(connection, group, settings.kafka_topic_prefix).resume(
             partition, WHO, allow
         )
     await connection.close()
