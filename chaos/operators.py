@@ -16,7 +16,7 @@ from chaos.stage import Stage
 from chaos.traffic import DIARY_SHOP, Diary
 from orderflow.parked.act import apply_of
 from schemas.identity import order_id
-from services.runtime.batch.items import Kind
+from services.runtime.batch.items import FailureKind
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.parking import operations
@@ -76,10 +76,10 @@ class Operators:
 
         Decided here, where no bug is, poison goes on too.
         """
-        crashes = [each for each in parked if each.kind == Kind.CRASH]
+        crashes = [each for each in parked if each.kind == FailureKind.CRASH]
         decided = b""
         for service in sorted({each.service for each in crashes}):
-            which = ParkedSelection(kind=Kind.CRASH)
+            which = ParkedSelection(kind=FailureKind.CRASH)
             _, result = await self._until_done(service, which, self._retrying(service))
             decided += b"".join(
                 item.parked.original.value or b"" for item in result.items if item.became in ENDED
@@ -94,7 +94,7 @@ class Operators:
         return lambda there, which: operations.retry(there, apply, which, now=now())
 
     async def _retry(self, diary: Diary) -> None:
-        await self._do(diary, Kind.DECISION, self._retrying("orders"))
+        await self._do(diary, FailureKind.DECISION, self._retrying("orders"))
         diary.retried()
         self.acts["retried"] += 1
 
@@ -102,7 +102,7 @@ class Operators:
         now = clock_of(self._settings).now
         await self._do(
             diary,
-            Kind.DECISION,
+            FailureKind.DECISION,
             lambda there, which: operations.skip(there, self._apply, which, now=now(), detail=WHY),
         )
         diary.skipped()
@@ -112,7 +112,7 @@ class Operators:
         now = clock_of(self._settings).now
         await self._do(
             diary,
-            Kind.DECISION,
+            FailureKind.DECISION,
             lambda there, which: operations.discard(
                 there, self._apply, which, now=now(), detail=WHY
             ),
@@ -120,7 +120,7 @@ class Operators:
         diary.discarded()
         self.acts["discarded"] += 1
 
-    async def _do(self, diary: Diary, kind: Kind, act: Act) -> None:
+    async def _do(self, diary: Diary, kind: FailureKind, act: Act) -> None:
         """One act on a diary in the orders service.
 
         Raises:

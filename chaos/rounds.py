@@ -26,7 +26,7 @@ from chaos.stage import Stage
 from chaos.traffic import DIARY_SHOP, Traffic
 from demo.groups import READS
 from schemas.topics import CARRIER_TRACKING
-from services.runtime.batch.items import Kind
+from services.runtime.batch.items import FailureKind
 
 SPREAD_SECONDS = 4.0
 QUIET_WAIT_SECONDS = 60.0
@@ -223,7 +223,9 @@ class Campaign:
         before: set[tuple[str, Place]] = set()
         while not await self._until_quiet():
             parked = await self.tables.parked()
-            crashes = {(each.service, each.place) for each in parked if each.kind == Kind.CRASH}
+            crashes = {
+                (each.service, each.place) for each in parked if each.kind == FailureKind.CRASH
+            }
             if crashes <= before:
                 return
             await self.operators.retry_crashes(parked, self.traffic.poisoned())

@@ -51,7 +51,7 @@ class Commands(TyperGroup):
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise  # `| head` has seen enough; click ends quietly.
         except Exception as error:
-            from orderflow.failing import sentence_of
+            from orderflow.console.failing import sentence_of
 
             sentence = sentence_of(error)
             if sentence is None:

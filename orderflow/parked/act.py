@@ -20,7 +20,7 @@ from orderflow.console.originals import value_as_json
 from orderflow.console.terminal import CommandError
 from services import registry
 from services.runtime.batch.batch import ApplyBatch
-from services.runtime.batch.items import WHOLE, Kind, Parked, QueuePosition, RetryResult
+from services.runtime.batch.items import WHOLE, FailureKind, Parked, QueuePosition, RetryResult
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import Metrics
@@ -252,7 +252,7 @@ def _detail(each: ActResult, verb: Verb) -> dict[str, Any]:
         "became": each.outcome,
         "detail": each.detail,
     }
-    if failure.kind is not Kind.BEHIND:
+    if failure.kind is not FailureKind.BEHIND:
         detail["error"] = failure.error
     if each.act != verb.act:
         detail["along_with"] = verb.act

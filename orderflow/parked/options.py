@@ -12,7 +12,7 @@ from orderflow.console.terminal import WrongArgument
 from orderflow.rejected.query import order_named
 from schemas.topics import TOPICS
 from services.orders.domain.model.ids import order_id_of
-from services.runtime.batch.items import Kind
+from services.runtime.batch.items import FailureKind
 from services.runtime.parking.keys import parking_key
 from services.runtime.parking.selection import ParkedSelection
 
@@ -32,7 +32,7 @@ class ParkedFilter:
     partition: Annotated[
         int | None, typer.Option(min=0, help="From this partition of its topic.")
     ] = None
-    kind: Annotated[Kind | None, typer.Option(help="What failed.")] = None
+    kind: Annotated[FailureKind | None, typer.Option(help="What failed.")] = None
     order: Annotated[str | None, typer.Option(metavar="SHOP/NUMBER", help="About this order.")] = (
         None
     )

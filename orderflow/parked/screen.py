@@ -12,7 +12,7 @@ from orderflow.console.originals import headers_as_json, show_record, text_of, v
 from orderflow.console.terminal import out
 from orderflow.parked.act import ActResult
 from orderflow.parked.find import FoundItem, spot_named
-from services.runtime.batch.items import WHOLE, Kind, Parked
+from services.runtime.batch.items import WHOLE, FailureKind, Parked
 from services.runtime.messages.records import readable_envelope
 from services.runtime.parking.selection import Neighbours
 
@@ -34,7 +34,7 @@ def show_list(items: Sequence[FoundItem]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for held, row in zip(items, rows, strict=True):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        is_behind = held.parked.failure.kind is Kind.BEHIND
+        is_behind = held.parked.failure.kind is FailureKind.BEHIND
         out.print(Text("  ".join(cells).rstrip(), "dim" if is_behind else "bold"))
         if not is_behind:
             out.print(Text(f"    {held.parked.failure.error}"))
@@ -57,7 +57,11 @@ def _cells(held: FoundItem) -> tuple[str, ...]:
 def _next_try(parked: Parked) -> str:
     if parked.next_try_at is not None:
         return f"{_second(parked.next_try_at)}Z"
-    return "by an operator only" if parked.failure.kind is Kind.CRASH else "after what is before it"
+    return (
+        "by an operator only"
+        if parked.failure.kind is FailureKind.CRASH
+        else "after what is before it"
+    )
 
 
 def show(held: FoundItem, around: Neighbours) -> None:

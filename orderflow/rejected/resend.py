@@ -26,7 +26,7 @@ ACT = "rejected.resend"
 ID_HEADER = "ce_id"
 
 
-class Producer(Protocol):
+class RecordProducer(Protocol):
     """The part of aiokafka's producer that is used here."""
 
     async def send(self, topic: str, value: bytes | None, **options: Any) -> Any:
@@ -78,7 +78,10 @@ class Resend:
                 yield message
 
     async def send(
-        self, connection: asyncpg.Connection, producer: Producer, items: Sequence[RejectedItem]
+        self,
+        connection: asyncpg.Connection,
+        producer: RecordProducer,
+        items: Sequence[RejectedItem],
     ) -> AsyncIterator[Sent]:
         """Publish and write down, chunk by chunk, oldest first."""
         for chunk in _chunks(items):
@@ -118,7 +121,9 @@ class Resend:
                 value=original.value if self.value is None else self.value,
             )
 
-    async def _publish(self, producer: Producer, messages: Sequence[ResentMessage]) -> list[Sent]:
+    async def _publish(
+        self, producer: RecordProducer, messages: Sequence[ResentMessage]
+    ) -> list[Sent]:
         """Hand all over before waiting for any: one partition's keep their order."""
         futures = [await self._hand_over(producer, message) for message in messages]
         done = []
@@ -128,7 +133,7 @@ class Resend:
             self._placed[message.coordinates, message.items[0].carrier] = sent
         return done
 
-    async def _hand_over(self, producer: Producer, message: ResentMessage) -> Any:
+    async def _hand_over(self, producer: RecordProducer, message: ResentMessage) -> Any:
         at = message.coordinates
         known = self._placed.get((at, message.items[0].carrier))
         if known and known.to and known.message.items[0].service != message.items[0].service:

@@ -12,7 +12,7 @@ Value = str | int | Decimal | None
 _CENT = Decimal("0.01")
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     """How a column is typed where the format has types."""
 
     TEXT = "text"
@@ -26,7 +26,7 @@ class Column:
     """One column: its name with the unit last, its type, and where its value comes from."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     value: Callable[[Figures], Value]
 
 
@@ -60,9 +60,9 @@ _RATIOS: dict[str, Callable[[Figures], Decimal | None]] = {
 def columns_of(report: Report) -> tuple[Column, ...]:
     """All columns of a report: its dimension, counts, ratios, and one amount per currency."""
     return (
-        Column(report.query.by.value, Kind.TEXT, lambda row: row.key),
-        *(Column(name, Kind.COUNT, value) for name, value in _COUNTS.items()),
-        *(Column(name, Kind.RATIO, value) for name, value in _RATIOS.items()),
+        Column(report.query.by.value, ColumnKind.TEXT, lambda row: row.key),
+        *(Column(name, ColumnKind.COUNT, value) for name, value in _COUNTS.items()),
+        *(Column(name, ColumnKind.RATIO, value) for name, value in _RATIOS.items()),
         *map(_money_column, report.currencies),
     )
 
@@ -71,7 +71,7 @@ def _money_column(currency: str) -> Column:
     def amount(row: Figures) -> Decimal | None:
         return row.item_value.get(currency)
 
-    return Column(f"item_value_{currency.lower()}", Kind.MONEY, amount)
+    return Column(f"item_value_{currency.lower()}", ColumnKind.MONEY, amount)
 
 
 def plain_amount(amount: Decimal) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from orderflow.reporting.columns import Column, Kind, Value, columns_of, plain_amount
+from orderflow.reporting.columns import Column, ColumnKind, Value, columns_of, plain_amount
 from services.analytics.operations.report import Report
 
 MONEY_DIGITS = 38
@@ -43,10 +43,10 @@ def write_parquet(report: Report, path: Path) -> None:
     from pyarrow import parquet
 
     types = {
-        Kind.TEXT: pa.string(),
-        Kind.COUNT: pa.int64(),
-        Kind.RATIO: pa.decimal128(RATIO_DIGITS, RATIO_PLACES),
-        Kind.MONEY: pa.decimal128(MONEY_DIGITS, MONEY_PLACES),
+        ColumnKind.TEXT: pa.string(),
+        ColumnKind.COUNT: pa.int64(),
+        ColumnKind.RATIO: pa.decimal128(RATIO_DIGITS, RATIO_PLACES),
+        ColumnKind.MONEY: pa.decimal128(MONEY_DIGITS, MONEY_PLACES),
     }
     columns = columns_of(report)
     schema = pa.schema([(column.name, types[column.kind]) for column in columns])
@@ -58,7 +58,7 @@ def write_parquet(report: Report, path: Path) -> None:
 def _as_text(column: Column, value: Value) -> str:
     if value is None:
         return ""
-    if isinstance(value, Decimal) and column.kind is Kind.MONEY:
+    if isinstance(value, Decimal) and column.kind is ColumnKind.MONEY:
         return plain_amount(value)
     return str(value)
 

@@ -11,9 +11,9 @@ from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import (
     WHOLE,
     Failure,
+    FailureKind,
     ItemFailed,
     ItemRef,
-    Kind,
 )
 from services.runtime.messages.records import Malformed, Original
 from services.runtime.rejections import Rejection
@@ -72,7 +72,7 @@ def _read(intake: Intake, batch: Batch, record: Original, index: int) -> None:
     except Malformed as error:
         intake.refused.append(Rejection.of_malformed(record, error))
     except Exception as error:
-        raise ItemFailed(ref, Kind.READING) from error
+        raise ItemFailed(ref, FailureKind.READING) from error
 
 
 def refusals(original: Original, index: int, now: datetime) -> list[Rejection]:  # noqa: ARG001

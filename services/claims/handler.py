@@ -23,7 +23,7 @@ from services.claims.messages.encode import SOURCE, EventContext, outgoing_event
 from services.claims.unit_of_work import Decided, UnitOfWork
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import WHOLE, ItemFailed, ItemRef, Kind, Parked
+from services.runtime.batch.items import WHOLE, FailureKind, ItemFailed, ItemRef, Parked
 from services.runtime.config.settings import Settings
 from services.runtime.config.source_lists import allowed_sources_of
 from services.runtime.messages.records import FieldError
@@ -159,7 +159,7 @@ class ClaimBatches:
                 bytes_max=self._event_bytes_max,
             )
         except Exception as error:
-            raise ItemFailed(ItemRef(task.original.coordinates, 0), Kind.ENCODING) from error
+            raise ItemFailed(ItemRef(task.original.coordinates, 0), FailureKind.ENCODING) from error
 
     # Metrics and logs.
 

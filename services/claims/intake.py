@@ -17,9 +17,9 @@ from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import (
     WHOLE,
     Failure,
+    FailureKind,
     ItemFailed,
     ItemRef,
-    Kind,
 )
 from services.runtime.config.allowed_sources import (
     ANY_SOURCE,
@@ -154,7 +154,7 @@ def _read(intake: Intake, record: Original, index: int, senders: AllowedSources)
     except Malformed as error:
         intake.refused.append(Rejection.of_malformed(record, error))
     except Exception as error:
-        raise ItemFailed(ref, Kind.READING) from error
+        raise ItemFailed(ref, FailureKind.READING) from error
 
 
 def waiting_task(row: Waiting) -> Task:
@@ -169,7 +169,9 @@ def waiting_task(row: Waiting) -> Task:
     except Malformed:
         raise
     except Exception as error:
-        raise ItemFailed(ItemRef(row.original.coordinates, row.index), Kind.READING) from error
+        raise ItemFailed(
+            ItemRef(row.original.coordinates, row.index), FailureKind.READING
+        ) from error
     return Task(row.original, envelope, command, row.waits_for, row.expires_at)
 
 

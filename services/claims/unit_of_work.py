@@ -16,7 +16,7 @@ from services.claims.domain.references import claim_key
 from services.claims.intake import Task
 from services.claims.loading import Loaded
 from services.claims.parking_keys import task_candidate, unread_candidate
-from services.runtime.batch.items import Failure, ItemRef, Kind
+from services.runtime.batch.items import Failure, FailureKind, ItemRef
 from services.runtime.parking.gate import ParkingGate
 
 
@@ -91,7 +91,7 @@ class UnitOfWork:
                 try:
                     decision = self._decide(task, order)
                 except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
-                    turn.fail(Failure.of(Kind.DECISION, error))
+                    turn.fail(Failure.of(FailureKind.DECISION, error))
                 else:
                     turn.done(decision.outcome, decision.reason)
                     return decision

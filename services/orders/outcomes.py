@@ -18,7 +18,7 @@ from services.orders.messages.decode import (
     is_of_many,
 )
 from services.orders.unit_of_work import Decided, UnitOfWork
-from services.runtime.batch.items import ItemFailed, ItemRef, Kind
+from services.runtime.batch.items import FailureKind, ItemFailed, ItemRef
 from services.runtime.messages.records import FieldError, Item, item_of
 from services.runtime.observability import item_log
 from services.runtime.observability.metrics import Metrics
@@ -44,7 +44,7 @@ def decided_records(
         except Exception as error:
             item = each.asked.item
             ref = ItemRef(item.original.coordinates, item.index)
-            raise ItemFailed(ref, Kind.ENCODING) from error
+            raise ItemFailed(ref, FailureKind.ENCODING) from error
 
 
 def _records_of(decided: Decided, unit: UnitOfWork, event_bytes_max: int) -> Iterator[Outgoing]:

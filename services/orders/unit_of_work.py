@@ -26,7 +26,7 @@ from services.orders.domain.model.references import (
 from services.orders.messages.decode import Asked, Entry, Unread
 from services.orders.parking_keys import asked_candidate, unread_candidate
 from services.orders.store import Stored
-from services.runtime.batch.items import Failure, ItemRef, Kind, ParkingCandidate
+from services.runtime.batch.items import Failure, FailureKind, ItemRef, ParkingCandidate
 from services.runtime.parking.gate import ParkingGate
 from services.runtime.rejections import Rejection
 from services.runtime.waiting.store import Waiting
@@ -132,7 +132,7 @@ class UnitOfWork:
                 try:
                     decision = self._decide(asked)
                 except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
-                    turn.fail(Failure.of(Kind.DECISION, error))
+                    turn.fail(Failure.of(FailureKind.DECISION, error))
                 else:
                     self._enter(asked, decision)
                     turn.done(decision.outcome, decision.reason)

@@ -17,7 +17,7 @@ HISTORY_MAX = 50
 """Most status changes that are kept on a claim; a usual claim has two or three."""
 
 
-class Reason(StrEnum):
+class ClaimReason(StrEnum):
     """Why the customer opened the claim (the five reasons of Karla's API)."""
 
     DAMAGE = "damage"
@@ -98,7 +98,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     shop: str
     shipment: ClaimedShipment | None = None
     """None only for a support claim about the order as a whole."""
-    reason: Reason
+    reason: ClaimReason
     resolution_preference: Resolution | None = None
     description: str | None = None
     selected_items: tuple[ClaimItem, ...] = ()

@@ -9,8 +9,8 @@ from msgspec import Struct
 from services.claims.domain.claim import (
     NO_EVIDENCE,
     ClaimItem,
+    ClaimReason,
     Evidence,
-    Reason,
     Resolution,
     Status,
 )
@@ -34,7 +34,7 @@ class OpenClaim(Struct, frozen=True, kw_only=True):
     order: OrderReference
     shipment_id: Uuid | None = None
     tracking_number: str | None = None
-    reason: Reason
+    reason: ClaimReason
     resolution_preference: Resolution | None = None
     description: str | None = None
     selected_items: tuple[ClaimItem, ...] = ()

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime
 
 from services.claims.domain import goods, limits
-from services.claims.domain.claim import Claim, ClaimedShipment, Reason, Status, StatusChange
+from services.claims.domain.claim import Claim, ClaimedShipment, ClaimReason, Status, StatusChange
 from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderClaims, Outcome
 from services.claims.domain.ids import Uuid, claim_id, digest
@@ -42,7 +42,10 @@ def decide_opening(state: OrderClaims, command: OpenClaim, now: datetime) -> Dec
 
 
 def find_open_duplicate(
-    state: OrderClaims, reason: Reason, shipment: Shipment | ClaimedShipment | None, items_hash: str
+    state: OrderClaims,
+    reason: ClaimReason,
+    shipment: Shipment | ClaimedShipment | None,
+    items_hash: str,
 ) -> Claim | None:
     """The open claim for the same reason and items of the same parcel, if there is one."""
     shipment_id = shipment.shipment_id if shipment else None
@@ -94,7 +97,7 @@ def _shipment(order: OrderCopy, command: OpenClaim) -> Shipment | None:
     pointer = "/shipment_id" if command.shipment_id else "/tracking_number"
     named = command.shipment_id or command.tracking_number
     if named is None:
-        if command.reason is Reason.SUPPORT and not command.selected_items:
+        if command.reason is ClaimReason.SUPPORT and not command.selected_items:
             return None
         raise RuleBroken(RejectionReason.SHIPMENT_NOT_NAMED, "/shipment_id")
     later = order_key(order.order_id)
@@ -108,10 +111,10 @@ def _shipment(order: OrderCopy, command: OpenClaim) -> Shipment | None:
 
 
 def _check_phase(shipment: Shipment, command: OpenClaim, later: str, pointer: str) -> None:
-    about_goods = command.reason is not Reason.SUPPORT or bool(command.selected_items)
+    about_goods = command.reason is not ClaimReason.SUPPORT or bool(command.selected_items)
     if about_goods and not shipment.is_shipped:
         raise NotYet(later, RejectionReason.NOT_SHIPPED, pointer, shipment=shipment.shipment_id)
-    if command.reason is Reason.INVESTIGATION and not shipment.is_delivered:
+    if command.reason is ClaimReason.INVESTIGATION and not shipment.is_delivered:
         facts = {"shipment": shipment.shipment_id, "phase": shipment.phase}
         raise NotYet(later, RejectionReason.NOT_DELIVERED, "/reason", **facts)
 
@@ -128,7 +131,7 @@ def _claimed_goods(
         return Counter()
     products = goods.contents(state.order, shipment)
     wanted = goods.match_products(command.selected_items, products, shipment)
-    if command.reason is Reason.SUPPORT:
+    if command.reason is ClaimReason.SUPPORT:
         check_available(wanted, OrderClaims(order=state.order), shipment)
         return Counter()
     if wanted:
@@ -138,7 +141,7 @@ def _claimed_goods(
 
 
 def _whole_parcel(state: OrderClaims, shipment: Shipment, command: OpenClaim) -> Counter[str]:
-    if command.reason is Reason.PARTIAL_DAMAGE:
+    if command.reason is ClaimReason.PARTIAL_DAMAGE:
         raise RuleBroken(RejectionReason.ITEMS_NOT_SELECTED, "/selected_items")
     left = goods.left_to_claim(state.order, shipment, state.claims.values())
     if left and not left.total():

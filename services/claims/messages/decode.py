@@ -21,7 +21,7 @@ from schemas.context import Shipment as SentShipment
 from schemas.enums import IdType
 from schemas.envelope import CloudEvent
 from schemas.events import Event
-from services.claims.domain.claim import Evidence, Reason, Resolution, Status
+from services.claims.domain.claim import ClaimReason, Evidence, Resolution, Status
 from services.claims.domain.commands import (
     Command,
     OpenClaim,
@@ -139,7 +139,7 @@ def _open(identity: Uuid, body: Any) -> OpenClaim:
         order=_reference(command),
         shipment_id=str(command.shipment_id) if command.shipment_id else None,
         tracking_number=command.tracking_number,
-        reason=Reason(command.reason),
+        reason=ClaimReason(command.reason),
         resolution_preference=_resolution(command.resolution_preference),
         description=command.description,
         selected_items=tuple(map(item_of, command.selected_items)),

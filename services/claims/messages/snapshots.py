@@ -14,9 +14,9 @@ from services.claims.domain.claim import (
     Claim,
     ClaimedShipment,
     ClaimItem,
+    ClaimReason,
     Evidence,
     HeldGoods,
-    Reason,
     Resolution,
     Status,
     StatusChange,
@@ -102,7 +102,7 @@ def _claim(
         order_number=data.order_number or order.order_number,
         shop=event.shop_slug,
         shipment=_shipment(data),
-        reason=Reason(data.reason),
+        reason=ClaimReason(data.reason),
         resolution_preference=Resolution(preference) if preference else None,
         description=data.description,
         selected_items=lines,
@@ -154,7 +154,7 @@ def _holds(
     if data.held_items is not None:
         return msgspec.convert(data.held_items, tuple[HeldGoods, ...])
     shipment = order.shipment(str(data.shipment_id), None) if data.shipment_id else None
-    if shipment is None or data.reason == Reason.SUPPORT:
+    if shipment is None or data.reason == ClaimReason.SUPPORT:
         return ()
     selected = [Product(sku=n.sku, title=n.title, quantity=n.quantity) for n in lines]
     return held_goods(quantities(selected or contents(order, shipment)))

@@ -20,7 +20,7 @@ from services.orders.domain.model.commands import Command, UpsertOrder
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.messages import claim_events, order_commands
 from services.orders.messages.carriers import DIALECTS, standard
-from services.runtime.batch.items import WHOLE, Failure, Kind
+from services.runtime.batch.items import WHOLE, Failure, FailureKind
 from services.runtime.messages.item_subset import only_items
 from services.runtime.messages.records import (
     FieldError,
@@ -137,7 +137,7 @@ def read(original: Original, now: datetime, only: int | None = None) -> tuple[En
     try:
         return _read(original, now, only)
     except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
-        failure = Failure.of(Kind.READING, error)
+        failure = Failure.of(FailureKind.READING, error)
         index = WHOLE if only is None else only
         return (Unread(original, index, readable_envelope(original), failure),)
 
@@ -235,7 +235,7 @@ def _read_fulfillment(message: Message, bulk: contract.OrdersFulfillBulk, item: 
     except Malformed as malformed:
         return _refuse(message, item.index, malformed, of_many=True)
     except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
-        failure = Failure.of(Kind.READING, error)
+        failure = Failure.of(FailureKind.READING, error)
         named = _named(bulk.shop_slug, item.body)
         return Unread(item.original, item.index, item.envelope, failure, named)
 

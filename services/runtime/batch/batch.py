@@ -10,8 +10,8 @@ from datetime import datetime
 from services.runtime.batch.items import (
     Dismissal,
     Failure,
+    FailureKind,
     ItemRef,
-    Kind,
     Parked,
     QueuePosition,
     RetryResult,
@@ -21,7 +21,7 @@ from services.runtime.postgres.connections import Connection
 
 
 @dataclass(slots=True)
-class Step:
+class PositionStep:
     """The new positions of a batch's partitions, by the last records applied.
 
     They are stored once, in the batch's transaction: by the statement that stores the batch's first
@@ -34,7 +34,7 @@ class Step:
     is_stored: bool = False
 
 
-NO_STEP = Step("", ([], [], [], [], []))
+NO_STEP = PositionStep("", ([], [], [], [], []))
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class BatchReport:
 
     started: list[ItemRef] = field(default_factory=list)
     """Items whose decision was begun, in that order."""
-    parked: list[tuple[ItemRef, Kind]] = field(default_factory=list)
+    parked: list[tuple[ItemRef, FailureKind]] = field(default_factory=list)
     malformed: list[tuple[ItemRef, str]] = field(default_factory=list)
     """Items that could not be read, each with its `ce_source`."""
     retry_results: list[RetryResult] = field(default_factory=list)
@@ -64,7 +64,7 @@ class BatchReport:
     def counts_by_partition(self) -> dict[tuple[str, int], ItemCounts]:
         """How the items ended, by topic (the catalogue's name) and partition."""
         found: dict[tuple[str, int], ItemCounts] = defaultdict(ItemCounts)
-        failed = {item for item, kind in self.parked if kind is not Kind.BEHIND}
+        failed = {item for item, kind in self.parked if kind is not FailureKind.BEHIND}
         for item in self.started:
             found[item.at.topic, item.at.partition].decided += item not in failed
         for item in failed:
@@ -97,7 +97,7 @@ class Batch:
     stop_after: int | None = None
     """In a trial: decide only so many items."""
     report: BatchReport = field(default_factory=BatchReport, compare=False)
-    step: Step | None = field(default=None, compare=False)
+    step: PositionStep | None = field(default=None, compare=False)
     """The positions after the batch; None in a trial, and where no record is from Kafka.
     `Outbox.append` stores them with the batch's outgoing records; the consumer does where there
     are none."""

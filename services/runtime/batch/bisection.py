@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from services.runtime.batch.batch import Batch, BatchReport
-from services.runtime.batch.items import Failure, ItemFailed, ItemRef, Kind
+from services.runtime.batch.items import Failure, FailureKind, ItemFailed, ItemRef
 from services.runtime.retry import is_contention, is_transient
 
 # A record with more failing items than these is parked from the next one on: each of them costs
@@ -115,4 +115,4 @@ async def _failing_items(trials: _Trials, error: Exception) -> Mapping[ItemRef, 
 def _failure(error: Exception) -> Failure:
     if isinstance(error, ItemFailed):
         return Failure.of(error.kind, error.__cause__ or error)
-    return Failure.of(Kind.WRITE, error)
+    return Failure.of(FailureKind.WRITE, error)

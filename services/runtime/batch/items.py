@@ -18,7 +18,7 @@ ERROR_MAX_CHARACTERS = 2_000
 TRACEBACK_MAX_CHARACTERS = 20_000
 
 
-class Kind(StrEnum):
+class FailureKind(StrEnum):
     """Why an item is parked. Only `BEHIND` is not its own failure."""
 
     DECISION = "decision"
@@ -51,12 +51,12 @@ class QueuePosition:
 class Failure:
     """Why an item could not be decided or written, for an operator."""
 
-    kind: Kind
+    kind: FailureKind
     error: str
     traceback: str = ""
 
     @classmethod
-    def of(cls, kind: Kind, error: BaseException) -> Failure:
+    def of(cls, kind: FailureKind, error: BaseException) -> Failure:
         """The failure that an exception shows, in texts that Postgres can store."""
         forget_rows(error)
         frames = "".join(traceback.format_exception(error))
@@ -72,7 +72,7 @@ class ItemFailed(Exception):
     The original error is the cause.
     """
 
-    def __init__(self, ref: ItemRef, kind: Kind) -> None:
+    def __init__(self, ref: ItemRef, kind: FailureKind) -> None:
         super().__init__(f"item {ref.index} of {ref.at} fails ({kind})")
         self.ref = ref
         self.kind = kind

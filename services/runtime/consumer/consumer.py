@@ -17,7 +17,7 @@ from aiokafka import TopicPartition
 
 from services.runtime.batch.batch import ApplyBatch, Batch
 from services.runtime.batch.bisection import NoItemFails, bisect, item_faults_after
-from services.runtime.batch.items import WHOLE, Failure, ItemRef, Kind
+from services.runtime.batch.items import WHOLE, Failure, FailureKind, ItemRef
 from services.runtime.clock import Clock
 from services.runtime.consumer.chunking import (
     BatchLimits,
@@ -111,7 +111,7 @@ class BatchConsumer:
         if state and state.continues(record.offset):
             attempts = await self.assignment.record_attempt(partition, record.offset)
             if attempts > ATTEMPTS_MAX:
-                failure = Failure(Kind.CRASH, f"its process died {attempts} times at it")
+                failure = Failure(FailureKind.CRASH, f"its process died {attempts} times at it")
                 self._known_failures[item] = failure
         await self._apply_with_retries([record])
         self._known_failures.pop(item, None)
@@ -171,7 +171,7 @@ class BatchConsumer:
                 await bisect(work, self._batch(), item_faults_after(error))
             except NoItemFails:
                 whole = ItemRef(self._original(record).coordinates, WHOLE)
-                failures = {whole: Failure.of(Kind.WRITE, error)}
+                failures = {whole: Failure.of(FailureKind.WRITE, error)}
                 await work(replace(self._batch(), known_failures=failures))
         except Exception as last:  # noqa: BLE001 - retried, or its partition stops loudly
             if is_transient(last):

@@ -11,7 +11,7 @@ from pathlib import Path
 from asyncpg import Connection
 from msgspec import Struct
 
-from services.runtime.batch.batch import NO_STEP, Step
+from services.runtime.batch.batch import NO_STEP, PositionStep
 from services.runtime.messages.headers import pack_headers, read_headers
 from services.runtime.outbox.leases import count_old_relays
 from services.runtime.outbox.rows import pack
@@ -62,7 +62,7 @@ class Outbox:
         outgoing: Sequence[Outgoing],
         *,
         caused_at: datetime | None = None,
-        step: Step | None = None,
+        step: PositionStep | None = None,
     ) -> None:
         """Insert the records in one statement: one row a shard, or several of at most ROW_BYTES.
 
@@ -90,7 +90,7 @@ class Outbox:
         connection: Connection,
         by_shard: Sequence[tuple[int, Sequence[Outgoing]]],
         caused_at: datetime | None,
-        step: Step | None,
+        step: PositionStep | None,
     ) -> None:
         rows = [
             (shard, packed.value, packed.records, packed.unpacked_bytes)

@@ -22,7 +22,7 @@ from services.runtime.outbox.shard_publisher import (
     Drained,
     Interrupted,
     PublicationMetrics,
-    Rejected,
+    RejectedByKafka,
     ShardPublisher,
 )
 from services.runtime.outbox.wiring import PublisherFactory
@@ -238,7 +238,9 @@ class Relay:
                 return
             await publisher.pause(pause)
 
-    def _handle_rejected(self, publisher: ShardPublisher, result: Rejected, attempt: int) -> int:
+    def _handle_rejected(
+        self, publisher: ShardPublisher, result: RejectedByKafka, attempt: int
+    ) -> int:
         """Carve rejected shards out of the shared publisher, else retry them record by record.
 
         Returns how often the same record was sent in vain; 0 when it is not known exactly yet.

@@ -32,7 +32,7 @@ class Drained:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedByKafka:
     """Kafka rejects the next record of the shards named in `rejections`, one of each shard."""
 
     rejections: Sequence[RecordRejection]
@@ -139,12 +139,12 @@ class ShardPublisher:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._hurried.wait(), seconds)
 
-    async def run(self) -> Drained | Rejected | Interrupted:
+    async def run(self) -> Drained | RejectedByKafka | Interrupted:
         """Publish round after round; returns why it ended. Unpublished rows stay in the outbox."""
         try:
             await self._publish()
         except RecordRejected as error:
-            return Rejected(error.rejections)
+            return RejectedByKafka(error.rejections)
         except (Exception, asyncio.CancelledError) as error:
             if _is_cancelled():
                 raise

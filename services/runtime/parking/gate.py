@@ -15,8 +15,8 @@ from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import (
     WHOLE,
     Failure,
+    FailureKind,
     ItemRef,
-    Kind,
     Parked,
     ParkingCandidate,
     QueuePosition,
@@ -25,7 +25,7 @@ from services.runtime.batch.items import (
 from services.runtime.config.allowed_sources import SOURCE_NOT_ALLOWED
 from services.runtime.rejections import Rejection
 
-BEHIND = Failure(Kind.BEHIND, "an earlier item that shares a name with it is parked")
+BEHIND = Failure(FailureKind.BEHIND, "an earlier item that shares a name with it is parked")
 
 
 class TurnNotEnded(RuntimeError):
@@ -273,7 +273,9 @@ class ParkingGate:
     def _park_failed(
         self, candidate: ParkingCandidate, failure: Failure, row: Parked | None
     ) -> None:
-        is_held = failure.kind is not Kind.CRASH and self._is_held(self._keys_of(candidate), row)
+        is_held = failure.kind is not FailureKind.CRASH and self._is_held(
+            self._keys_of(candidate), row
+        )
         self._park(candidate, BEHIND if is_held else failure, row)
 
     def _park(self, candidate: ParkingCandidate, failure: Failure, row: Parked | None) -> None:
@@ -288,18 +290,18 @@ class ParkingGate:
         self.newly_parked.append(NewlyParked(candidate, failure, row.position if row else None))
         if row is not None and row.ref.at == candidate.original.coordinates:
             self.unparked[row.position] = row
-            became = "behind" if failure.kind is Kind.BEHIND else "parked"
+            became = "behind" if failure.kind is FailureKind.BEHIND else "parked"
             self.report.retry_results.append(RetryResult(row, became, failure.error))
 
     def _keep(self, row: Parked, failure: Failure, keys: frozenset[str]) -> None:
         self._hold(keys)
-        if failure.kind is not Kind.BEHIND:
+        if failure.kind is not FailureKind.BEHIND:
             self.still_parked.append(StillParked(row, failure, row.attempts + 1, keys))
             self.report.retry_results.append(RetryResult(row, "parked", failure.error))
             return
         self.report.retry_results.append(RetryResult(row, "behind"))
         # A record that killed its process is retried only by an operator, so its kind stays.
-        kind = Kind.CRASH if row.failure.kind is Kind.CRASH else Kind.BEHIND
+        kind = FailureKind.CRASH if row.failure.kind is FailureKind.CRASH else FailureKind.BEHIND
         kept = Failure(kind, row.failure.error, row.failure.traceback)
         if self._is_overtaken(row, keys):
             self.unparked[row.position] = row

@@ -18,7 +18,7 @@ from services.runtime.batch.bisection import NoItemFails, bisect
 from services.runtime.batch.items import (
     Dismissal,
     Failure,
-    Kind,
+    FailureKind,
     Parked,
     QueuePosition,
     RetryResult,
@@ -164,7 +164,7 @@ async def _park_first(
     error: BaseException,
 ) -> list[RetryResult]:
     """Keep the only row parked: it fails before it can be decided."""
-    failure = {parked[0].ref: Failure.of(Kind.WRITE, error)}
+    failure = {parked[0].ref: Failure.of(FailureKind.WRITE, error)}
     batch = Batch((), now, known_failures=failure, retried=tuple(parked))
     async with transaction(connection, is_trial=False):
         await apply(connection, batch)

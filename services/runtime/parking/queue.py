@@ -17,7 +17,7 @@ import structlog
 from asyncpg import Connection
 
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import Failure, Kind, Parked, QueuePosition
+from services.runtime.batch.items import Failure, FailureKind, Parked, QueuePosition
 from services.runtime.config.settings import Settings
 from services.runtime.messages.headers import pack_headers
 from services.runtime.observability.metrics import Metrics
@@ -43,7 +43,7 @@ class RetryDelays:
 
         None for what is retried only with the item before it, or by an operator.
         """
-        if failure.kind in (Kind.CRASH, Kind.BEHIND):
+        if failure.kind in (FailureKind.CRASH, FailureKind.BEHIND):
             return None
         doublings = min(max(attempts - 1, 0), DOUBLINGS_MAX)
         seconds = min(self.longest_seconds, self.first_seconds * 2.0**doublings)
@@ -115,7 +115,7 @@ class Queue:
     def _new_row(self, new: NewlyParked, id_: int | None, nth: int) -> tuple[object, ...]:
         candidate, failure = new.candidate, new.failure
         original, at = candidate.kept, candidate.ref.at
-        attempts = 0 if failure.kind is Kind.BEHIND else 1
+        attempts = 0 if failure.kind is FailureKind.BEHIND else 1
         return (
             id_,
             nth,
@@ -171,7 +171,7 @@ class Queue:
         failed = [*((each.candidate.ref, each.failure) for each in gate.newly_parked)]
         failed += [(each.parked.ref, each.failure) for each in gate.still_parked]
         for ref, failure in failed:
-            if failure.kind is not Kind.BEHIND:
+            if failure.kind is not FailureKind.BEHIND:
                 log.error(
                     "item_parked",
                     service=self._service,
@@ -255,7 +255,7 @@ def _parked(row: asyncpg.Record) -> Parked:
         row["index"],
         str(row["item_id"]) if row["item_id"] else None,
         row["type"],
-        Failure(Kind(row["kind"]), row["error"], row["traceback"]),
+        Failure(FailureKind(row["kind"]), row["error"], row["traceback"]),
         frozenset(row["names"]),
         row["parked_at"],
         row["attempts"],

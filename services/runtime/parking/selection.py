@@ -7,7 +7,7 @@ from datetime import datetime
 
 from asyncpg import Connection
 
-from services.runtime.batch.items import Kind, Parked, QueuePosition
+from services.runtime.batch.items import FailureKind, Parked, QueuePosition
 from services.runtime.parking import queue as rows
 from services.runtime.parking.queue import SQL, position_columns
 
@@ -26,7 +26,7 @@ class ParkedSelection:
     """The key of the Kafka record."""
     parking_key: str | None = None
     """Such as `order:<uuid>`, or a key that items wait for."""
-    kind: Kind | None = None
+    kind: FailureKind | None = None
     error_contains: str | None = None
     parked_before: datetime | None = None
     heads_only: bool = False
@@ -63,7 +63,7 @@ async def find(
 ) -> list[Parked]:
     """The items that match, in queue order; those that failed with how many are behind each."""
     found = await rows.read(connection, await select(connection, selection, limit))
-    heads = [row.position for row in found if row.failure.kind is not Kind.BEHIND]
+    heads = [row.position for row in found if row.failure.kind is not FailureKind.BEHIND]
     counts = rows.count_behind(await rows.read_keys(connection), heads) if heads else {}
     return [replace(row, behind=counts.get(row.position, 0)) for row in found]
 
@@ -73,7 +73,7 @@ async def neighbours(connection: Connection, position: QueuePosition, limit: int
     queue = await rows.read_keys(connection)
     behind = rows.with_behind(queue, {position})[1:]
     ahead = await rows.read(connection, rows.ahead_of(queue, position))
-    heads = [row for row in reversed(ahead) if row.failure.kind is not Kind.BEHIND]
+    heads = [row for row in reversed(ahead) if row.failure.kind is not FailureKind.BEHIND]
     nearest = await rows.read(connection, behind[:limit])
     return Neighbours(heads[:limit], nearest, len(behind))
 

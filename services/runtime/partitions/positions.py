@@ -17,7 +17,7 @@ import asyncpg
 from aiokafka import TopicPartition
 from asyncpg import Connection
 
-from services.runtime.batch.batch import Step
+from services.runtime.batch.batch import PositionStep
 from services.runtime.clock import new_id
 from services.runtime.messages.records import ConsumedRecord
 from services.runtime.partitions.log_identity import (
@@ -222,7 +222,7 @@ class Positions:
         }
         return [p for p in partitions if stored.get(p) != self.next_offset(p)]
 
-    def step(self, last: Mapping[TopicPartition, ConsumedRecord]) -> Step:
+    def step(self, last: Mapping[TopicPartition, ConsumedRecord]) -> PositionStep:
         """The positions after a batch, from the last record of each partition."""
         places = _columns(list(last))
         fingerprints = [fingerprint_of(record) for record in last.values()]
@@ -232,9 +232,9 @@ class Positions:
             [each.timestamp_ms for each in fingerprints],
             [each.crc32 for each in fingerprints],
         )
-        return Step(self.group, columns)
+        return PositionStep(self.group, columns)
 
-    async def save(self, connection: Connection, step: Step) -> None:
+    async def save(self, connection: Connection, step: PositionStep) -> None:
         """Store the positions in the batch's transaction, where the outbox has not done so."""
         if not step.is_stored:
             await connection.execute(SQL["move_positions"], step.group, *step.columns)

@@ -6,7 +6,7 @@ import pytest
 from schemas.identity import order_id
 from services.analytics import intake
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import WHOLE, Failure, ItemFailed, ItemRef, Kind
+from services.runtime.batch.items import WHOLE, Failure, FailureKind, ItemFailed, ItemRef
 from services.runtime.parking import operations
 from services.runtime.parking.operations import ParkedSelection
 from tests.integration.parked_rows import park_as_before
@@ -55,7 +55,7 @@ async def test_parking_of_an_event_holds_the_events_of_its_order_and_no_others(
         an_order_event("1", 2),
         a_claim_event("1", 1),
     )
-    known_failures = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
+    known_failures = {ItemRef(batch[0].coordinates, 0): Failure(FailureKind.WRITE, "refused")}
 
     await apply(connection, batches, Batch(batch, NOON, known_failures=known_failures))
 
@@ -82,9 +82,9 @@ async def test_parking_keeps_a_record_that_a_bug_cannot_read(connection, batches
         with pytest.raises(ItemFailed) as raised:
             await apply(connection, batches, Batch((poison,), NOON))
         ref = ItemRef(poison.coordinates, WHOLE)
-        assert (raised.value.ref, raised.value.kind) == (ref, Kind.READING)
+        assert (raised.value.ref, raised.value.kind) == (ref, FailureKind.READING)
 
-        known_failures = {ref: Failure.of(Kind.READING, raised.value)}
+        known_failures = {ref: Failure.of(FailureKind.READING, raised.value)}
         await apply(connection, batches, Batch((poison,), NOON, known_failures=known_failures))
         assert await parked(connection) == [("reading", 0, WHOLE)]
         assert await retry(connection, batches) == ["parked"]
@@ -95,11 +95,11 @@ async def test_parking_keeps_a_record_that_a_bug_cannot_read(connection, batches
 
 async def test_parking_skip_refuses_an_event(connection, batches):
     batch = records(an_order_event("1", 1), an_order_event("1", 2))
-    known_failures = {ItemRef(batch[0].coordinates, 0): Failure(Kind.WRITE, "refused")}
+    known_failures = {ItemRef(batch[0].coordinates, 0): Failure(FailureKind.WRITE, "refused")}
     await apply(connection, batches, Batch(batch, NOON, known_failures=known_failures))
 
     async with connection.transaction():
-        chosen = ParkedSelection(kind=Kind.WRITE)
+        chosen = ParkedSelection(kind=FailureKind.WRITE)
         await operations.skip(connection, batches.apply, chosen, now=NOON, detail="ticket 1")
 
     assert await facts(connection) == [("1", 2)]

@@ -7,7 +7,7 @@ import services.claims.unit_of_work
 from schemas.identity import order_id
 from services.claims import intake
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import WHOLE, Failure, ItemFailed, ItemRef, Kind
+from services.runtime.batch.items import WHOLE, Failure, FailureKind, ItemFailed, ItemRef
 from services.runtime.parking import operations
 from services.runtime.parking.operations import ParkedSelection
 from tests.e2e.poisoned import plant
@@ -123,7 +123,7 @@ async def test_parking_keeps_an_event_whose_write_fails_and_what_is_behind_it(
 ):
     owner = await asyncpg.connect(database_url)
     poison = an_event("1", 1, a_parcel("1"))
-    failure = Failure(Kind.WRITE, "refused")
+    failure = Failure(FailureKind.WRITE, "refused")
     async with pool.acquire() as connection, connection.transaction():
         known_failures = {ItemRef(poison.coordinates, 0): failure}
         batch = Batch(
@@ -156,7 +156,7 @@ async def test_parking_keeps_a_record_that_a_bug_cannot_read(
         intake.read_batch(Batch((poison,), NOW))
     assert (raised.value.ref, raised.value.kind) == (
         ItemRef(poison.coordinates, WHOLE),
-        Kind.READING,
+        FailureKind.READING,
     )
 
     failure = Failure.of(raised.value.kind, raised.value)

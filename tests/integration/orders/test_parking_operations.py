@@ -8,7 +8,7 @@ import pytest
 
 import services.orders.unit_of_work
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import WHOLE, Failure, ItemRef, Kind
+from services.runtime.batch.items import WHOLE, Failure, FailureKind, ItemRef
 from services.runtime.clock import SystemClock
 from services.runtime.parking import operations
 from services.runtime.parking.operations import ParkedSelection
@@ -107,7 +107,7 @@ async def test_parking_retry_stops_at_the_next_failure_and_others_leave(
     await apply(a_poison("1"), a_cancel("1"), a_poison("2"), a_cancel("2"))
 
     again = await act(
-        operations.retry, ParkedSelection(offset=None, parking_key=None, kind=Kind.DECISION)
+        operations.retry, ParkedSelection(offset=None, parking_key=None, kind=FailureKind.DECISION)
     )
     assert became(again) == ["parked", "behind", "parked", "behind"]
     first = await pool.fetchrow("SELECT * FROM parked ORDER BY id LIMIT 1")
@@ -129,7 +129,9 @@ async def test_parking_skip_stops_at_the_second_failure_of_a_queue(
     body = {"shop_slug": "demo-shop", "id": "1", "reason": "POISON"}
     await apply(a_poison(), a_record("order.cancel", body), a_cancel("1"))
 
-    skipped = await act(operations.skip, ParkedSelection(kind=Kind.DECISION), detail="not wanted")
+    skipped = await act(
+        operations.skip, ParkedSelection(kind=FailureKind.DECISION), detail="not wanted"
+    )
 
     # The order was never placed: the item that was behind the head is decided without it.
     assert became(skipped) == ["rejected", "parked", "behind"]
@@ -142,7 +144,9 @@ async def test_parking_skip_refuses_the_failed_item_and_retries_those_behind_it(
     await apply(an_upsert("1"))
     await apply(a_poison(), a_cancel("1"))
 
-    result = await act(operations.skip, ParkedSelection(kind=Kind.DECISION), detail="ticket 7")
+    result = await act(
+        operations.skip, ParkedSelection(kind=FailureKind.DECISION), detail="ticket 7"
+    )
 
     assert became(result) == ["rejected", "applied"]
     assert await parked() == []
@@ -159,7 +163,7 @@ async def test_parking_skip_of_an_item_behind_another_changes_nothing(
 ):
     await apply(a_poison(), a_cancel("1"))
 
-    result = await act(operations.skip, ParkedSelection(kind=Kind.BEHIND), detail="no")
+    result = await act(operations.skip, ParkedSelection(kind=FailureKind.BEHIND), detail="no")
 
     assert became(result) == ["behind"]
     assert await parked() == ["decision", "behind"]
@@ -183,7 +187,7 @@ async def test_parking_edit_retries_the_item_with_the_new_value(apply, bug, act,
 
     result = await act(
         operations.edit_and_retry,
-        ParkedSelection(kind=Kind.DECISION),
+        ParkedSelection(kind=FailureKind.DECISION),
         value=poison.value.replace(b"POISON", b"anna"),
     )
 
@@ -219,7 +223,7 @@ async def test_parking_find_filters_by_every_member(apply, bug, pool):
 
         assert await found() == [2, 0, 0, 0]
         assert await found(topic=at.topic, partition=0, offset=at.offset, index=0) == [2]
-        assert await found(kind=Kind.BEHIND) == [0, 0]
+        assert await found(kind=FailureKind.BEHIND) == [0, 0]
         assert await found(heads_only=True) == [2, 0]
         assert await found(key=poison.key, topic="carrier.tracking") == [0]
         assert await found(key=b"demo-shop/none") == []
@@ -330,7 +334,9 @@ async def test_parking_retries_of_a_queue_exclude_each_other(
     await due_now(pool)
     bug["mended"] = True
     async with pool.acquire() as connection, connection.transaction():
-        await operations.retry(connection, orders.apply, ParkedSelection(kind=Kind.CRASH), now=NOW)
+        await operations.retry(
+            connection, orders.apply, ParkedSelection(kind=FailureKind.CRASH), now=NOW
+        )
         assert await retry_loop.retry_due() == 0
     assert await retry_loop.retry_due() == 1
 
@@ -347,7 +353,9 @@ async def test_parking_puts_a_woken_item_that_fails_before_later_items(
     assert await parked() == ["decision", "behind"]
 
     edited = poison.value.replace(b"POISON", b"anna")
-    result = await act(operations.edit_and_retry, ParkedSelection(kind=Kind.DECISION), value=edited)
+    result = await act(
+        operations.edit_and_retry, ParkedSelection(kind=FailureKind.DECISION), value=edited
+    )
 
     assert became(result) == ["applied", "behind"]
     rows = await pool.fetch(
@@ -366,7 +374,7 @@ async def test_parking_puts_what_the_first_item_of_a_record_woke_before_the_seco
     first = {"id": "1", "order": order | {"email_id": "POISON@mail.example"}}
     items = [first, {"id": "1", "order": order | {"order_name": "#1"}}]
     bulk = a_record("orders.fulfill_bulk", {"shop_slug": "demo-shop", "items": items})
-    killed = {ItemRef(bulk.coordinates, WHOLE): Failure(Kind.CRASH, "its process died")}
+    killed = {ItemRef(bulk.coordinates, WHOLE): Failure(FailureKind.CRASH, "its process died")}
     bug["mended"] = True
     await apply(a_record("order.cancel", cancel))  # It waits for the order.
     bug["mended"] = False
@@ -376,7 +384,9 @@ async def test_parking_puts_what_the_first_item_of_a_record_woke_before_the_seco
 
     value = await pool.fetchval("SELECT value FROM parked WHERE kind = 'decision'")
     edited = value.replace(b"POISON", b"anna")
-    result = await act(operations.edit_and_retry, ParkedSelection(kind=Kind.DECISION), value=edited)
+    result = await act(
+        operations.edit_and_retry, ParkedSelection(kind=FailureKind.DECISION), value=edited
+    )
     assert became(result) == ["applied", "behind"]
     bug["mended"] = True
     await act(operations.retry)
@@ -505,4 +515,4 @@ async def test_parking_keeps_values_as_they_came(apply, bug, pool):
     async with pool.acquire() as connection:
         (row,) = await find(connection, EVERYTHING)
     assert row.original == record
-    assert (row.type, row.attempts, row.failure.kind) == ("order.cancel", 1, Kind.DECISION)
+    assert (row.type, row.attempts, row.failure.kind) == ("order.cancel", 1, FailureKind.DECISION)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import NAMESPACE_OID, uuid5
 
-from services.claims.domain.claim import Claim, ClaimedShipment, ClaimItem, Reason, Status
+from services.claims.domain.claim import Claim, ClaimedShipment, ClaimItem, ClaimReason, Status
 from services.claims.domain.commands import OpenClaim, OrderReference, UpdateClaim, WithdrawClaim
 from services.claims.domain.decision import OrderClaims
 from services.claims.domain.goods import held_goods, match_products, selection_hash
@@ -67,7 +67,7 @@ def an_opening(name: object = "open", **changes) -> OpenClaim:
         "item_id": an_id(name),
         "order": OrderReference(SHOP, "order_number", "1001"),
         "tracking_number": "1Z-001",
-        "reason": Reason.DAMAGE,
+        "reason": ClaimReason.DAMAGE,
     }
     return OpenClaim(**{**members, **changes})
 
@@ -94,7 +94,7 @@ def a_claim(name: object = "claim", **changes) -> Claim:
         "shipment": ClaimedShipment(
             shipment_id=parcel.shipment_id, tracking_number="1Z-001", phase="delivered"
         ),
-        "reason": Reason.DAMAGE,
+        "reason": ClaimReason.DAMAGE,
         "selected_items": selected,
         "items_hash": selection_hash(selected),
         "holds": held_goods(match_products(selected, (MUG, TEE), parcel)),

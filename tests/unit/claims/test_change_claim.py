@@ -9,8 +9,8 @@ from services.claims.domain.claim import (
     APPLIED_MAX,
     HISTORY_MAX,
     ClaimItem,
+    ClaimReason,
     Evidence,
-    Reason,
     Status,
 )
 from services.claims.domain.commands import UpdateClaim
@@ -178,7 +178,7 @@ def test_applied_items_and_history_are_bounded():
 
 def test_reopening_is_rejected_if_the_goods_were_claimed():
     closed = a_claim(status=Status.CLOSED)
-    other = a_claim("other", reason=Reason.RETURN)
+    other = a_claim("other", reason=ClaimReason.RETURN)
 
     decision = decide(
         a_state(closed, other), an_update(status=Status.PENDING, reason_for_change="x"), LATER

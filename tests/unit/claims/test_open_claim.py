@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from services.claims.domain.claim import ClaimItem, Evidence, HeldGoods, Reason, Status
+from services.claims.domain.claim import ClaimItem, ClaimReason, Evidence, HeldGoods, Status
 from services.claims.domain.commands import OrderReference
 from services.claims.domain.decide import decide
 from services.claims.domain.decision import Action, Outcome
@@ -53,7 +53,11 @@ def test_claim_is_opened_with_the_current_state_of_the_parcel():
     claim = decision.claim
     assert decision.outcome is Outcome.APPLIED
     assert claim.claim_id == claim_id(state.order.order_id, an_id("open"))
-    assert (claim.status, claim.reason, claim.created_at) == (Status.PENDING, Reason.DAMAGE, NOON)
+    assert (claim.status, claim.reason, claim.created_at) == (
+        Status.PENDING,
+        ClaimReason.DAMAGE,
+        NOON,
+    )
     assert (claim.shipment.phase, claim.shipment.carrier_reference) == ("delivered", "ups")
     assert claim.holds == (HeldGoods(product="sku/MUG-BLUE", quantity=2),)
     assert (decision.event.action, decision.event.sequence) == (Action.CREATED, 5)
@@ -88,7 +92,7 @@ def test_parcel_id_and_number_must_name_the_same_parcel():
             {"tracking_number": None, "shipment_id": an_id("shipment 1")},
             RejectionReason.NOT_SHIPPED,
         ),
-        (an_order(UNDER_WAY), {"reason": Reason.INVESTIGATION}, RejectionReason.NOT_DELIVERED),
+        (an_order(UNDER_WAY), {"reason": ClaimReason.INVESTIGATION}, RejectionReason.NOT_DELIVERED),
     ],
 )
 def test_opening_waits_for_what_is_not_known_yet(order, changes, reason):
@@ -108,14 +112,14 @@ def test_opening_waits_for_the_anchor_of_an_unknown_reference():
 
 
 @pytest.mark.parametrize("phase", ["order_processed", "in_transit", "in_delivery", "collect"])
-@pytest.mark.parametrize("reason", list(Reason))
+@pytest.mark.parametrize("reason", list(ClaimReason))
 def test_opening_needs_the_delivery_only_for_an_investigation(phase, reason):
     order = an_order(a_shipment(phase=phase, delivered_at=None))
     command = an_opening(reason=reason, selected_items=items(MUG_BLUE=1))
 
     outcome = decide(a_state(order=order), command, NOON).outcome
 
-    gated = reason is Reason.INVESTIGATION
+    gated = reason is ClaimReason.INVESTIGATION
     assert outcome is (Outcome.WAITING if gated else Outcome.APPLIED)
 
 
@@ -126,7 +130,7 @@ def test_order_of_another_shop_is_rejected_as_not_found():
 
 
 def test_opening_without_a_parcel_is_allowed_only_for_support():
-    support = an_opening(reason=Reason.SUPPORT, tracking_number=None)
+    support = an_opening(reason=ClaimReason.SUPPORT, tracking_number=None)
 
     assert decide(a_state(), support, NOON).claim.shipment is None
     assert (
@@ -175,7 +179,7 @@ def test_items_named_by_a_shared_title_are_rejected():
 
 
 def test_goods_of_open_and_granted_claims_cannot_be_claimed_again():
-    wanted = an_opening(reason=Reason.RETURN, selected_items=items(MUG_BLUE=2))
+    wanted = an_opening(reason=ClaimReason.RETURN, selected_items=items(MUG_BLUE=2))
     free = [
         a_claim(status=Status.REJECTED),
         a_claim(status=Status.CLOSED),
@@ -204,7 +208,7 @@ def test_goods_of_parcels_that_repeat_the_order_are_limited_to_the_order():
 
 
 def test_claim_without_items_holds_what_is_left_of_the_parcel():
-    state = a_state(a_claim(reason=Reason.PARTIAL_DAMAGE))
+    state = a_state(a_claim(reason=ClaimReason.PARTIAL_DAMAGE))
 
     claim = decide(state, an_opening(), NOON).claim
 
@@ -219,7 +223,10 @@ def test_parcel_with_nothing_left_cannot_be_claimed_as_a_whole():
 
     state = a_state(whole)
 
-    assert refused(state, an_opening(reason=Reason.RETURN)) == RejectionReason.NOTHING_LEFT_TO_CLAIM
+    assert (
+        refused(state, an_opening(reason=ClaimReason.RETURN))
+        == RejectionReason.NOTHING_LEFT_TO_CLAIM
+    )
 
 
 def test_parcel_of_unknown_contents_can_be_claimed_as_a_whole():
@@ -239,13 +246,13 @@ def test_parcel_without_products_has_no_items_to_claim():
 
 
 def test_partial_damage_needs_items():
-    command = an_opening(reason=Reason.PARTIAL_DAMAGE)
+    command = an_opening(reason=ClaimReason.PARTIAL_DAMAGE)
 
     assert refused(a_state(), command) == RejectionReason.ITEMS_NOT_SELECTED
 
 
 def test_support_holds_nothing_but_its_items_must_have_been_sent():
-    asking = an_opening(reason=Reason.SUPPORT, selected_items=items(MUG_BLUE=3))
+    asking = an_opening(reason=ClaimReason.SUPPORT, selected_items=items(MUG_BLUE=3))
     taken = a_state(a_claim(selected_items=items(MUG_BLUE=3)))
 
     assert decide(taken, asking, NOON).claim.holds == ()

@@ -10,13 +10,13 @@ from services.claims.domain.ids import claim_id, order_id
 from services.claims.intake import OrderEvent, Task, UnreadItem
 from services.claims.messages.decode import ReceivedOrder
 from services.claims.parking_keys import event_keys, task_keys, unread_keys
-from services.runtime.batch.items import Failure, Kind
+from services.runtime.batch.items import Failure, FailureKind
 from services.runtime.messages.records import Coordinates, Original
 from tests.unit.claims.builders import SHOP, an_id, an_opening, an_order, an_update
 
 ORDER = order_id(SHOP, "1001")
 CLAIM = claim_id(ORDER, an_id("open"))
-BUG = Failure(Kind.READING, "a bug")
+BUG = Failure(FailureKind.READING, "a bug")
 
 
 def a_record(topic="claims.commands", key=b""):

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.claims.domain.claim import Reason, Status
+from services.claims.domain.claim import ClaimReason, Status
 from services.claims.domain.decide import decide
 from services.claims.domain.decision import Outcome
 from services.claims.domain.goods import contents, quantities
@@ -31,7 +31,7 @@ openings = st.builds(
     ),
     st.integers(0, 9),
     st.integers(1, 2),
-    st.sampled_from(Reason),
+    st.sampled_from(ClaimReason),
     st.sampled_from(SELECTIONS),
 )
 changes = st.tuples(st.integers(0, 30), st.sampled_from([*Status, None]), st.integers(0, 5))

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from services.claims.domain.claim import Claim, Reason, Status
+from services.claims.domain.claim import Claim, ClaimReason, Status
 from services.claims.store import CLAIM
 
 OLD = {
@@ -50,7 +50,7 @@ OLD = {
 def test_claim_stored_by_the_version_before_is_read():
     claim = CLAIM.decode(json.dumps(OLD).encode())
 
-    assert (claim.reason, claim.status) == (Reason.PARTIAL_DAMAGE, Status.ACCEPTED)
+    assert (claim.reason, claim.status) == (ClaimReason.PARTIAL_DAMAGE, Status.ACCEPTED)
     assert claim.selected_items[0].net_price == Decimal("12.90")
     assert claim.created_at == datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
 

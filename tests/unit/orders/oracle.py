@@ -13,7 +13,7 @@ from services.orders.domain.tracking.notifications import group_of_scan, is_fres
 from services.orders.domain.tracking.ordering import sort_key
 from services.orders.domain.tracking.replay import ReplayedScans, replay
 from services.orders.domain.tracking.scan import Scan
-from services.orders.domain.tracking.state import Step
+from services.orders.domain.tracking.state import ScanStep
 
 
 def hear(known: tuple[Scan, ...], new: tuple[Scan, ...], now: datetime) -> Iterator[ScanResult]:
@@ -43,13 +43,13 @@ def _hear_last(replayed: ReplayedScans, scan: Scan, now: datetime) -> ScanResult
     return ScanResult(scan, replayed.state, told.group, told.notify)
 
 
-def _heard(steps: Sequence[Step], index: int, now: datetime) -> ScanResult:
+def _heard(steps: Sequence[ScanStep], index: int, now: datetime) -> ScanResult:
     step = steps[index]
     group = group_of_scan(step.scan, step.state.direction)
     return ScanResult(step.scan, step.state, group, notify=_is_worth_telling(steps, index, now))
 
 
-def _is_worth_telling(steps: Sequence[Step], index: int, now: datetime) -> bool:
+def _is_worth_telling(steps: Sequence[ScanStep], index: int, now: datetime) -> bool:
     """Fresh, the newest word, and not told before (rules 4, 16 and 17)."""
     step = steps[index]
     key = _key(step)
@@ -60,7 +60,7 @@ def _is_worth_telling(steps: Sequence[Step], index: int, now: datetime) -> bool:
     return not any(other.is_effective and _key(other) == key for other in steps[:index])
 
 
-def _key(step: Step) -> tuple[int, str, int] | None:
+def _key(step: ScanStep) -> tuple[int, str, int] | None:
     """One notification per leg, group and attempt; None has no group and tells nobody."""
     group = group_of_scan(step.scan, step.state.direction)
     return None if group is None else (step.state.leg, group, step.state.attempts)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from services.orders.domain.tracking.ordering import Cause
 from services.orders.domain.tracking.replay import ReplayedScans, replay
 from services.orders.domain.tracking.scan import Scan
-from services.orders.domain.tracking.state import Effect, Rule, Step
+from services.orders.domain.tracking.state import Effect, Rule, ScanStep
 from services.orders.domain.value import Value
 
 SENTENCES: Mapping[Rule, str] = MappingProxyType(
@@ -77,5 +77,5 @@ def _deciding(replayed: ReplayedScans) -> dict[Effect, int]:
     return {effect: at for at, step in enumerate(replayed.steps) for effect in step.effects}
 
 
-def _sentence(step: Step) -> str:
+def _sentence(step: ScanStep) -> str:
     return SENTENCES[step.rule].format(phase=step.state.phase, leg=step.state.leg)

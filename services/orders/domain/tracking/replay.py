@@ -13,7 +13,7 @@ from datetime import datetime
 from services.orders.domain.tracking.catalogue import Phase
 from services.orders.domain.tracking.ordering import SetAside, order_scans
 from services.orders.domain.tracking.scan import Direction, Scan
-from services.orders.domain.tracking.state import Step, TrackingState
+from services.orders.domain.tracking.state import ScanStep, TrackingState
 from services.orders.domain.tracking.state_machine import StateMachine
 from services.orders.domain.value import Value
 
@@ -22,7 +22,7 @@ class ReplayedScans(Value, frozen=True):
     """The steps of a set of scans in order of occurrence, and the scans that do not count."""
 
     start: TrackingState
-    steps: tuple[Step, ...]
+    steps: tuple[ScanStep, ...]
     aside: tuple[SetAside, ...]
 
     @property

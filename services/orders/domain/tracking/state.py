@@ -80,7 +80,7 @@ class Rule(StrEnum):
     GOING_BACK = "going_back"
 
 
-class Step(Value, frozen=True):
+class ScanStep(Value, frozen=True):
     """What one scan did, and the state after it."""
 
     scan: Scan

@@ -20,7 +20,7 @@ from services.orders.domain.tracking.catalogue import (
 )
 from services.orders.domain.tracking.catalogue import return_phase as on_return
 from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Scan
-from services.orders.domain.tracking.state import FINISHED, Effect, Rule, Step, TrackingState
+from services.orders.domain.tracking.state import FINISHED, Effect, Rule, ScanStep, TrackingState
 
 END_HOLDS_FOR = timedelta(hours=12)
 """How long a delivery, or an arrival at a shop, holds against a contradicting scan (rule 5)."""
@@ -111,10 +111,10 @@ class StateMachine:
             carriers=carriers,
         )
 
-    def take(self, scan: Scan) -> Step:
+    def take(self, scan: Scan) -> ScanStep:
         """Add one scan; returns the step with the state after it."""
         rule, effects = self.add(scan)
-        return Step(scan, rule, effects, self.state())
+        return ScanStep(scan, rule, effects, self.state())
 
     def add(self, scan: Scan) -> tuple[Rule, tuple[Effect, ...]]:
         """Add one scan; returns the rule that applied, and the effects."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiokafka import TopicPartition
 
-from services.runtime.batch.items import ItemRef, Kind
+from services.runtime.batch.items import FailureKind, ItemRef
 from services.runtime.operations.audit import Signature
 from services.runtime.operations.partition_admin import PartitionAdmin
 from services.runtime.postgres.connections import connect
@@ -37,7 +37,7 @@ class Failing:
                 continue
             batch.report.started.append(ref)
             if self.parks(record):
-                batch.report.parked.append((ref, Kind.DECISION))
+                batch.report.parked.append((ref, FailureKind.DECISION))
         await self._echo.apply(connection, batch)
 
 

@@ -13,7 +13,7 @@ from services.orders.domain.tracking.catalogue import CATALOGUE, SCAN_RETRACTED,
 from services.orders.domain.tracking.notifications import group_of_scan
 from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.scan import Scan
-from services.orders.domain.tracking.state import Step
+from services.orders.domain.tracking.state import ScanStep
 from tests.unit.orders.builders import DAY, NOON, Desk, attach, place, report, scan
 
 Key = tuple[int, str | None, int]
@@ -61,7 +61,7 @@ def _by_occurrence(each: Scan) -> tuple[datetime, int, str]:
     return each.occurred_at, entry_of(each.event_name).position, each.key
 
 
-def _key(step: Step) -> Key:
+def _key(step: ScanStep) -> Key:
     return step.state.leg, group_of_scan(step.scan, step.state.direction), step.state.attempts
 
 

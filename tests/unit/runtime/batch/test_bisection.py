@@ -6,7 +6,7 @@ import pytest
 
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.bisection import FAILING_MAX, NoItemFails, bisect
-from services.runtime.batch.items import ItemFailed, ItemRef, Kind
+from services.runtime.batch.items import FailureKind, ItemFailed, ItemRef
 from services.runtime.messages.records import Coordinates
 from services.runtime.retry import Contended
 
@@ -76,12 +76,12 @@ async def test_bisect_raises_what_is_no_item_s_fault():
 
 
 async def test_bisect_takes_the_word_of_an_error_that_names_its_item():
-    store = Store(10, errors=[ItemFailed(an_item(4), Kind.ENCODING)])
+    store = Store(10, errors=[ItemFailed(an_item(4), FailureKind.ENCODING)])
 
     applied = await bisect(store.apply, BATCH)
 
     assert [(item.at.offset, f.kind) for item, f in applied.known_failures.items()] == [
-        (4, Kind.ENCODING)
+        (4, FailureKind.ENCODING)
     ]
     assert store.trials == 0
 

@@ -12,7 +12,7 @@ from services.runtime.outbox.relay import Relay
 from services.runtime.outbox.shard_publisher import (
     Interrupted,
     PublicationMetrics,
-    Rejected,
+    RejectedByKafka,
     ShardPublisher,
 )
 from services.runtime.outbox.wiring import PublisherFactory
@@ -44,7 +44,7 @@ def a_publisher(*shards, connect=None, poll_seconds=None):
 
 
 def rejected(*shards, row=7):
-    return Rejected(
+    return RejectedByKafka(
         [RecordRejection(shard, row, 0, "orders.events", "too large") for shard in shards]
     )
 

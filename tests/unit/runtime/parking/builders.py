@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import (
     Failure,
+    FailureKind,
     ItemRef,
-    Kind,
     Parked,
     ParkingCandidate,
     QueuePosition,
@@ -15,7 +15,7 @@ from services.runtime.batch.items import (
 from services.runtime.messages.records import Coordinates, Original
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-BUG = Failure(Kind.DECISION, "a bug")
+BUG = Failure(FailureKind.DECISION, "a bug")
 
 
 def a_ref(offset, index=0):
@@ -29,7 +29,7 @@ def a_candidate(ref, keys):
     return ParkingCandidate(original, ref.index, None, "order.upsert", frozenset(keys))
 
 
-def a_row(position, ref, keys, kind=Kind.DECISION):
+def a_row(position, ref, keys, kind=FailureKind.DECISION):
     """The item as a row of the queue."""
     item = a_candidate(ref, keys)
     at = position if isinstance(position, QueuePosition) else QueuePosition(position, 0)

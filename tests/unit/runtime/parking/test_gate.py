@@ -5,20 +5,20 @@ from itertools import product
 import pytest
 
 from schemas.envelope import CloudEvent
-from services.runtime.batch.items import WHOLE, Failure, ItemRef, Kind, QueuePosition
+from services.runtime.batch.items import WHOLE, Failure, FailureKind, ItemRef, QueuePosition
 from services.runtime.config.allowed_sources import SOURCE_NOT_ALLOWED
 from services.runtime.parking.gate import ParkingGate, TurnEnded, TurnNotEnded
 from services.runtime.rejections import Rejection
 from tests.unit.runtime.parking.builders import BUG, a_batch, a_candidate, a_ref, a_row
 
 ITEM, EARLIER = a_ref(2), a_ref(1)
-UNREADABLE = Failure(Kind.READING, "unreadable")
-DEADLY = Failure(Kind.CRASH, "its process died")
-REFUSED = Failure(Kind.WRITE, "refused by Postgres")
+UNREADABLE = Failure(FailureKind.READING, "unreadable")
+DEADLY = Failure(FailureKind.CRASH, "its process died")
+REFUSED = Failure(FailureKind.WRITE, "refused by Postgres")
 FIRST, FIFTH, NINTH = (QueuePosition(n, 0) for n in (1, 5, 9))
 
 
-def a_record(keys="A", kind=Kind.READING):
+def a_record(keys="A", kind=FailureKind.READING):
     """The record of the item, parked unread at the fifth position."""
     return a_row(FIFTH, ItemRef(ITEM.at, WHOLE), keys, kind)
 
@@ -36,13 +36,16 @@ STATES = {
     "it is retried, held earlier": {"retried": (a_row(FIFTH, ITEM, "A"),), "held": {"A": FIRST}},
     "it is retried, held later": {"retried": (a_row(FIFTH, ITEM, "A"),), "held": {"A": NINTH}},
     "it was behind, still held": {
-        "retried": (a_row(FIFTH, ITEM, "A", Kind.BEHIND),),
+        "retried": (a_row(FIFTH, ITEM, "A", FailureKind.BEHIND),),
         "held": {"A": FIRST},
     },
     "its record is retried": {"retried": (a_record(),)},
     "its record is retried, held": {"retried": (a_record(),), "held": {"A": FIRST}},
     "its record is retried, only it held": {"retried": (a_record("B"),), "held": {"A": FIRST}},
-    "its record crashed, held": {"retried": (a_record(kind=Kind.CRASH),), "held": {"A": FIRST}},
+    "its record crashed, held": {
+        "retried": (a_record(kind=FailureKind.CRASH),),
+        "held": {"A": FIRST},
+    },
     "it is woken by a retried item": {
         "retried": (a_row(FIFTH, EARLIER, "A"),),
         "waker": EARLIER,
@@ -376,7 +379,7 @@ def test_gate_holds_the_keys_of_an_item_that_is_known_to_fail():
 
 
 def test_gate_retries_two_items_of_a_key_in_order():
-    rows = (a_row(1, a_ref(1), "A"), a_row(2, a_ref(2), "A", Kind.BEHIND))
+    rows = (a_row(1, a_ref(1), "A"), a_row(2, a_ref(2), "A", FailureKind.BEHIND))
     gate = ParkingGate(a_batch(retried=rows))
 
     assert done(gate, a_ref(1), "A")
@@ -386,7 +389,7 @@ def test_gate_retries_two_items_of_a_key_in_order():
 
 
 def test_gate_holds_the_next_item_behind_a_retried_one_that_fails():
-    rows = (a_row(1, a_ref(1), "A"), a_row(2, a_ref(2), "A", Kind.BEHIND))
+    rows = (a_row(1, a_ref(1), "A"), a_row(2, a_ref(2), "A", FailureKind.BEHIND))
     gate = ParkingGate(a_batch(retried=rows))
 
     assert fail(gate, a_ref(1), "A")
@@ -404,7 +407,7 @@ def test_gate_keeps_the_stored_keys_of_a_retried_item():
 
 
 def test_gate_adds_keys_that_a_retried_item_has_by_now():
-    rows = (a_row(1, a_ref(1), "A"), a_row(2, a_ref(2), "B", Kind.BEHIND))
+    rows = (a_row(1, a_ref(1), "A"), a_row(2, a_ref(2), "B", FailureKind.BEHIND))
     gate = ParkingGate(a_batch(retried=rows))
 
     fail(gate, a_ref(1), "AB")
@@ -419,11 +422,11 @@ def test_gate_keeps_the_error_of_a_failed_item_that_is_now_behind():
     done(gate)
 
     (row,) = gate.still_parked
-    assert (row.failure.kind, row.failure.error) == (Kind.BEHIND, BUG.error)
+    assert (row.failure.kind, row.failure.error) == (FailureKind.BEHIND, BUG.error)
 
 
 def test_gate_keeps_a_held_record_whole_whatever_its_items_are():
-    gate = ParkingGate(a_batch(retried=(a_record(kind=Kind.CRASH),)), {"A": FIRST})
+    gate = ParkingGate(a_batch(retried=(a_record(kind=FailureKind.CRASH),)), {"A": FIRST})
 
     assert not done(gate, ItemRef(ITEM.at, 0), "A")
     assert not done(gate, ItemRef(ITEM.at, 1), "B")
@@ -448,7 +451,7 @@ def test_gate_parks_items_of_a_retried_record_at_its_position():
 
 
 def test_gate_parks_a_woken_item_at_the_position_of_its_waker():
-    rows = (a_row(1, a_ref(1), "A"), a_row(2, a_ref(2), "A", Kind.BEHIND))
+    rows = (a_row(1, a_ref(1), "A"), a_row(2, a_ref(2), "A", FailureKind.BEHIND))
     gate = ParkingGate(a_batch(retried=rows))
     done(gate, a_ref(1), "A")
 
@@ -461,7 +464,7 @@ def test_gate_parks_a_woken_item_at_the_position_of_its_waker():
 def test_gate_moves_an_item_of_the_same_id_behind_what_its_neighbour_woke():
     rows = (
         a_row(QueuePosition(1, 1), ItemRef(ITEM.at, 0), "A"),
-        a_row(QueuePosition(1, 2), ItemRef(ITEM.at, 1), "A", Kind.BEHIND),
+        a_row(QueuePosition(1, 2), ItemRef(ITEM.at, 1), "A", FailureKind.BEHIND),
     )
     gate = ParkingGate(a_batch(retried=rows))
     done(gate, ItemRef(ITEM.at, 0), "A")

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.runtime.batch.items import Kind, QueuePosition
+from services.runtime.batch.items import FailureKind, QueuePosition
 from services.runtime.parking.gate import ParkingGate
 from tests.unit.runtime.parking.builders import BUG, a_batch, a_candidate, a_ref, a_row
 
@@ -118,7 +118,9 @@ def test_parking_never_delays_an_item_whose_keys_are_free(items):
     pipeline.arrive(items)
 
     waiting = {row.ref for row in pipeline.queue.values()}
-    failed = {row.ref for row in pipeline.queue.values() if row.failure.kind is not Kind.BEHIND}
+    failed = {
+        row.ref for row in pipeline.queue.values() if row.failure.kind is not FailureKind.BEHIND
+    }
     for ref in pipeline.arrived:
         if ref in waiting and ref not in failed:
             assert pipeline._is_behind(ref)
