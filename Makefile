@@ -8,7 +8,6 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.complete
-OURS := schemas services orderflow deploy demo
 
 # `make demo DATA=folder`: a folder of orders, parcels and scans as CSV. Without it, a made-up shop.
 DATA ?=

@@ -20,8 +20,9 @@ def serve(
     service: Annotated[
         str,
         typer.Argument(
-            metavar=f"{{{'|'.join((*registry.names(), ALL))}}}",
-            help="One service, or all of them in one process.",
+            metavar="SERVICE",
+            help=f"One of {', '.join(registry.names())}, or {ALL}: all of them in one process.",
+            autocompletion=lambda: [*registry.names(), ALL],
         ),
     ],
     processes: Annotated[

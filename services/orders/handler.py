@@ -36,11 +36,11 @@ from services.orders.messages.decode import (
 )
 from services.orders.outcomes import (
     SERVICE,
+    count_and_log,
     decided_records,
     expiry_of,
     refused_outcomes,
     rejection_of,
-    tell,
 )
 from services.orders.parking_keys import hint_of, keys_of, waiting_candidate, waiting_keys
 from services.orders.unit_of_work import Decided, UnitOfWork, awaited_references
@@ -107,7 +107,7 @@ class OrdersBatch:
         await self._outbox.append(connection, records, caused_at=batch.caused_at, step=batch.step)
         await self._queue.save(connection, batch, unit.gate)
         if not batch.is_trial:
-            tell(self._metrics, decided, unit.refused)
+            count_and_log(self._metrics, decided, unit.refused)
         watch.lap("outbox")
 
     # Read.
@@ -181,11 +181,11 @@ class OrdersBatch:
         numbers = [row.waits_for.removeprefix(number_key("")) for row in rows]
         await connection.execute(SQL["delete_unowned_parcels"], numbers)
         source, now = encode.SOURCE, batch.now
-        told = await rejections.save(connection, refusals, source=source, now=now)
-        await self._outbox.append(connection, [*refused_outcomes(refusals, now), *told])
+        records = await rejections.save(connection, refusals, source=source, now=now)
+        await self._outbox.append(connection, [*refused_outcomes(refusals, now), *records])
         await self._queue.save(connection, batch, gate)
         if not batch.is_trial:
-            tell(self._metrics, (), refusals)
+            count_and_log(self._metrics, (), refusals)
         return len(rows)
 
 

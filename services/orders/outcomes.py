@@ -121,7 +121,9 @@ SERVICE = "orders"
 _LOGGED = {Outcome.REJECTED: item_log.REJECTED, Outcome.WAITING: item_log.WAITS}
 
 
-def tell(metrics: Metrics, decided: Sequence[Decided], refused: Sequence[Rejection]) -> None:
+def count_and_log(
+    metrics: Metrics, decided: Sequence[Decided], refused: Sequence[Rejection]
+) -> None:
     """Count and log the items of one batch; before the commit, so a retried batch counts twice."""
     ended: Counter[tuple[str, str, str]] = Counter()
     for each in decided:

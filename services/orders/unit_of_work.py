@@ -55,7 +55,7 @@ class UnitOfWork:
     orders: dict[Uuid, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
     references: dict[Reference, Uuid] = field(default_factory=dict)
-    told: Mapping[Uuid, Published] = field(default_factory=dict)
+    published: Mapping[Uuid, Published] = field(default_factory=dict)
     changed_orders: dict[Uuid, Order] = field(default_factory=dict)
     changed_parcels: dict[str, Parcel] = field(default_factory=dict)
     new_references: dict[Reference, Uuid] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class UnitOfWork:
             orders=self.orders,
             parcels=self.parcels,
             references=self.references,
-            published=self.told,
+            published=self.published,
         )
 
     @classmethod

@@ -32,9 +32,9 @@ class NoItemFails(Exception):
 
 
 def item_faults_after(first: BaseException) -> IsItemFault:
-    """Which errors are the fault of an item, where the batch failed with `first`.
+    """A test for errors that an item causes; `first` is the first error of the batch.
 
-    Contention is no item's fault, unless `first` is one: it is taken for lasting then.
+    Contention is not caused by an item, unless `first` is contention: then it is permanent.
     """
     is_endless = is_contention(first)
     return lambda error: not is_transient(error) or (is_endless and is_contention(error))

@@ -40,7 +40,7 @@ class PollMonitor:
         self._fetch_ahead: Callable[[], None] = _do_nothing
 
     def bind(self, fetch_ahead: Callable[[], None]) -> None:
-        """Set what begins to fetch before the next poll."""
+        """Set the function that starts the fetch for the next poll."""
         self._fetch_ahead = fetch_ahead
 
     def fetch_ahead(self) -> None:
@@ -179,11 +179,9 @@ def _do_nothing() -> None:
 def _without_restarted(
     held: Sequence[Any], since: Mapping[TopicPartition, Sequence[Any]]
 ) -> Sequence[Any]:
-    """The records of `held`, without partitions that were sought in between: `since` has those
-    records too.
+    """`held` without partitions that were sought in between: `since` has those records again.
 
-    Together they would be one batch that goes back in offsets, and only where a batch begins is
-    compared with the position.
+    A batch of both would go back in offsets, and the fence compares only the first offset.
     """
     ends = {TopicPartition(record.topic, record.partition): record.offset for record in held}
     restarted = {

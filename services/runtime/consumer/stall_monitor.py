@@ -81,7 +81,7 @@ class LogMonitor:
     async def _follow_topics(
         self, consumer: AIOKafkaConsumer, topic_ids: Mapping[str, UUID]
     ) -> None:
-        """The client drops a deleted topic, and finds a new one of its name minutes later only."""
+        """Make the client follow a recreated topic; by itself it finds the topic only minutes later."""
         is_new = any(self._topic_ids.get(topic, id_) != id_ for topic, id_ in topic_ids.items())
         self._topic_ids.update(topic_ids)
         if is_new:
@@ -91,7 +91,7 @@ class LogMonitor:
     async def _stop_lost(
         self, before: Mapping[TopicPartition, int], snapshot: BrokerSnapshot
     ) -> None:
-        """Stop what two looks in a row found impossible: just after a change of leaders a broker
+        """Stop partitions whose position was impossible in two checks in a row: just after a change of leaders a broker
         may answer with an end that is too low.
         """
         for state in list(self._assignment.states.values()):
@@ -167,7 +167,7 @@ class StallMonitor:
         self.trouble = "; ".join(stalls) or None
 
     def reset(self) -> None:
-        """The brokers do not answer: not being read is no stall."""
+        """Start again: while the brokers do not answer, an unread partition is not stalled."""
         for state in self._states.values():
             state.unpolled = None
         self._joining_since = None

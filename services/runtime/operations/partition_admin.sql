@@ -6,7 +6,7 @@ SELECT topic, partition, next_offset, updated_at, stopped_kind, stopped_detail, 
  ORDER BY topic, partition;
 
 -- name: lock_partition
--- One row, for an operator's act. No row: nobody has read the partition yet.
+-- One row, for an operator's act. No row: the group has not read the partition yet.
 -- $1 group, $2 topic, $3 partition
 SELECT topic, partition, next_offset, stopped_kind, stopped_detail, stopped_at
   FROM position
@@ -14,7 +14,7 @@ SELECT topic, partition, next_offset, stopped_kind, stopped_detail, stopped_at
    FOR NO KEY UPDATE;
 
 -- name: resume_partition
--- Whoever has the partition goes on with it. $1 group, $2 topic, $3 partition, $4 failures allowed
+-- The process that is assigned the partition goes on with it. $1 group, $2 topic, $3 partition, $4 failures allowed
 UPDATE position
    SET stopped_kind = NULL, stopped_detail = NULL, stopped_at = NULL, fuse_allows = $4
  WHERE consumer_group = $1 AND topic = $2 AND partition = $3;

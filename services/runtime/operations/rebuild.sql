@@ -5,7 +5,7 @@ SELECT set_config('statement_timeout', '0', true),
        set_config('idle_in_transaction_session_timeout', '0', true);
 
 -- name: lock_positions
--- Whoever applies a batch locks its positions first.
+-- Blocks batches: each locks its positions first.
 LOCK TABLE position IN EXCLUSIVE MODE;
 
 -- name: count_parked_of

@@ -80,7 +80,7 @@ SELECT id, shard, slot, packed, records, unpacked_bytes
 
 -- name: unpack_row
 -- Replace the packed records by arrays, which the version before reads.
--- $1 shard, $2 id, $3 slot, $4 topics, $5 keys, $6 headers, $7 values, $8 bytes of these
+-- $1 shard, $2 id, $3 segment, $4 topics, $5 keys, $6 headers, $7 values, $8 bytes of these
 UPDATE outbox
    SET packed = NULL, topics = $4, keys = $5, headers = $6, "values" = $7, unpacked_bytes = $8
  WHERE shard = $1 AND id = $2 AND slot = $3;
@@ -102,8 +102,8 @@ SELECT packed, records, unpacked_bytes
  LIMIT $2;
 
 -- name: delete_published
--- Delete rows whose every record Kafka has acknowledged. With the slot only one segment is
--- searched. $1 shards, $2 ids, $3 slots (in step)
+-- Delete rows whose every record Kafka has acknowledged. With the segment only one table partition
+-- is searched. $1 shards, $2 ids, $3 segments (pairwise)
 DELETE FROM outbox
  USING unnest($1::smallint[], $2::bigint[], $3::smallint[]) AS done(shard, id, slot)
  WHERE outbox.shard = done.shard AND outbox.id = done.id AND outbox.slot = done.slot;

@@ -81,8 +81,8 @@ class OutboxRow:
     """Records of one shard, written by one transaction.
 
     Record n is the n-th entry of `topics`, `keys`, `headers` (packed by `messages/headers.py`) and
-    `values`. `segment` is the number of the table partition, the column `slot`. `caused_at` is
-    None where no message caused the records. `is_last` says that the shard had no further rows.
+    `values`. `segment` is the number of the table partition. `caused_at` is None where no message
+    caused the records. `is_last` says that the shard had no further rows.
     """
 
     shard: int

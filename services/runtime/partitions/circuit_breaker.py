@@ -210,7 +210,7 @@ class CircuitBreaker:
         return level
 
     def keep(self, level: CircuitBreakerLevel) -> None:
-        """The batch has committed."""
+        """Keep the level after a batch that has committed."""
         self._level = level
         self._gauges.set_fuse(level.fullness(self._limits))
         self._report_bad_sources(level.bad_sources(self._limits))

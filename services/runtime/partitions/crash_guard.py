@@ -38,12 +38,12 @@ class CrashGuard:
         )
 
     def clear(self) -> None:
-        """The partition is released; its next reader goes by the position row."""
+        """End this mode when the partition is released; the next reader decides by the position row."""
         self.left = 0
         self.is_attempting = False
 
     def end_attempt(self) -> None:
-        """One record is applied, or belongs to another reader; the last one ends the mode."""
+        """Count one record as done: applied, or read by another process. The last one ends the mode."""
         self.is_attempting = False
         if not self.left:
             return

@@ -33,7 +33,7 @@ def fingerprint_of(record: ConsumedRecord) -> RecordFingerprint:
 
 @dataclass(slots=True)
 class LogIdentity:
-    """What one partition's log is known by."""
+    """Identity of one partition's log: topic id and fingerprint of the last applied record."""
 
     topic_id: UUID | None = None
     """Kafka's id of the topic at the last seek; None where no broker or row has one."""
@@ -41,7 +41,7 @@ class LogIdentity:
     """The last record applied, where the partition was sought to it: the next poll begins with it,
     and it is compared and dropped."""
     is_doubted: bool = False
-    """Whether the last look beside the polls found the position impossible."""
+    """Whether the last check of the stall monitor found the position impossible."""
 
     def take_expected(self) -> RecordFingerprint | None:
         """The expected record, which is expected no more."""

@@ -70,7 +70,7 @@ class PartitionState:
     """Set while the partition has records that were not polled since the last look."""
 
     def clear_position(self) -> None:
-        """The next record is unknown until the partition is sought again; nothing is applied."""
+        """Clear the position: no record is applied until the next seek."""
         self.next_offset = None
         self.offset_after_gap = None
         self.log.expected = None
@@ -91,12 +91,12 @@ class PartitionState:
         return self.continues(first_offset) and (guard.is_attempting or not guard.left)
 
     def advance(self, next_offset: int) -> None:
-        """The next record is at this offset: all before it is applied, or was sought past."""
+        """Set the offset of the next record; earlier records are applied or skipped by a seek."""
         self.next_offset = next_offset
         self.offset_after_gap = None
 
     def begin_reading(self) -> None:
-        """Use what the position row said: the partition is about to be read from its position."""
+        """Apply `was_abandoned` and `failures_allowed`, as the position row said, before reading."""
         if self.was_abandoned:
             self.was_abandoned = False
             self.crash_guard.begin()
@@ -129,7 +129,7 @@ class AssignedPartitions(dict[TopicPartition, PartitionState]):
         """The partitions that this process may read now."""
 
     def assign(self, partitions: Collection[TopicPartition]) -> None:
-        """These partitions are to be read from now on, and no others.
+        """Assign partitions: these are read from now on, and no others.
 
         A partition that was assigned before keeps its stop, its circuit breaker, its gauges and
         what its position row said; its position and Kafka's committed offset are unknown.
@@ -146,7 +146,7 @@ class AssignedPartitions(dict[TopicPartition, PartitionState]):
                 state.committed_offset = None
 
     def revoke(self, partitions: Collection[TopicPartition]) -> list[PartitionState]:
-        """Nothing more of these is read until they are assigned again; returns their states."""
+        """Revoke partitions: none is read until it is assigned again. Returns their states."""
         self.assigned -= frozenset(partitions)
         found = [self[partition] for partition in partitions if partition in self]
         for state in found:
@@ -156,11 +156,11 @@ class AssignedPartitions(dict[TopicPartition, PartitionState]):
     def drop_expected(
         self, records: Sequence[ConsumedRecord]
     ) -> tuple[Sequence[ConsumedRecord], list[TopicPartition]]:
-        """The records without those that were applied before, and the partitions of which such a
-        record is another one than was applied.
+        """Drop the first record of each partition where it is the last one that was applied.
 
-        Where the first record is a later one, retention or compaction has removed the expected
-        record, and it proves nothing.
+        Returns the other records, and the partitions where the record at that offset has another
+        fingerprint. Where the first record is a later one, retention or compaction has removed the
+        expected record, which proves nothing.
         """
         if all(state.log.expected is None for state in self.values()):
             return records, []

@@ -198,7 +198,7 @@ class Positions:
         return attempts
 
     async def release(self, connection: Connection, released: Sequence[Released]) -> None:
-        """Write that this process applies nothing of these partitions any more, and lives."""
+        """Write to the position rows that this process has released the partitions in good order."""
         await connection.execute(
             SQL["release_partitions"],
             self.group,
@@ -249,11 +249,11 @@ class Released:
     is_guarded: bool
     """The next reader must read record by record."""
     survived: int
-    """Recorded attempts that this process survives: 0 or 1."""
+    """Recorded attempts (0 or 1) that did not kill this process."""
 
     @classmethod
     def of(cls, state: PartitionState) -> Released:
-        """As the partition is read now."""
+        """The release of a partition, from its present state."""
         guard = state.crash_guard
         is_guarded = bool(guard.left) or state.was_abandoned
         return cls(state.partition, is_guarded, int(guard.is_attempting))

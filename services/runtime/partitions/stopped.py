@@ -79,7 +79,7 @@ class StoppedPartitions:
         await self._store_all()
 
     def hold(self, partition: TopicPartition, why: str) -> None:
-        """The position row says that the partition was stopped before, and it was not resumed."""
+        """Keep a partition stopped that its position row marks as stopped."""
         state = self._states.get(partition)
         if state is None:
             return

@@ -63,7 +63,7 @@ def recompute_owners(recorder: Recorder, number: str) -> None:
     after = recorder.parcel(number)
     if not after.scans:
         return
-    tallies: list[RunningTotal] = []
+    totals: list[RunningTotal] = []
     for owner in after.owners:
         order = recorder.order(owner.order_id)
         if order is None or not _holds(order, owner, number):
@@ -74,9 +74,9 @@ def recompute_owners(recorder: Recorder, number: str) -> None:
         new = tuple(scan for scan in share if scan.key not in published)
         total = emit_scans(recorder, order, owner.shipment_id, known, new)
         if share:
-            tallies.append(total)
-    is_sole = len(after.owners) == len(tallies) == 1
-    trail = tallies[0].trail(len(after.scans)) if is_sole else None
+            totals.append(total)
+    is_sole = len(after.owners) == len(totals) == 1
+    trail = totals[0].trail(len(after.scans)) if is_sole else None
     if trail != after.trail:
         recorder.put_parcel(replace(after, trail=trail))
 

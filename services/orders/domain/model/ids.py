@@ -51,7 +51,7 @@ _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def uuid_text(text: str) -> Uuid:
-    """The one spelling of a UUID that was written in some way.
+    """The canonical text of a UUID: lower case, with dashes.
 
     Raises:
         ValueError: the text is no UUID.

@@ -1,7 +1,7 @@
 """Parcel: one tracking number with its scans and the orders that own it.
 
-Scans belong to the number, not to an order: they are kept before an order claims the number and
-after it let go, so that tracking and its order can never miss each other.
+Scans belong to the number, not to an order: they are stored also while no order has the number, so
+that scans that arrive before their order are not lost.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def owner_of(parcel: Parcel, scan: Scan) -> Owner | None:
     """The owner a scan belongs to: in whose span it occurred and whose carrier reported it.
 
     An owner that named the carrier comes before one that named none. A scan without a carrier is
-    given to an owner only when there is one at that time: another's parcel is worse than none.
+    given to an owner only when there is one at that time: no owner is better than a wrong one.
     """
     if len(parcel.owners) == 1:
         (only,) = parcel.owners

@@ -74,7 +74,7 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
 
 
 class Refused(Exception):
-    """A rule says no. `detail` states the fact; `pointer` the member of the body it is about."""
+    """The command breaks a rule. `detail` states the fact, `pointer` the member it is about."""
 
     def __init__(self, reason: Reason, detail: str, pointer: str | None = None) -> None:
         super().__init__(detail)

@@ -7,33 +7,8 @@ from functools import lru_cache
 from operator import attrgetter
 
 from services.orders.domain.model.ids import uuid_text
-from services.orders.domain.model.order import (
-    Order,
-)
+from services.orders.domain.model.order import Order
 from services.orders.domain.value import Value, replace
-
-
-def new_references(before: Order | None, after: Order) -> tuple[Reference, ...]:
-    """The references of `after` that `before` did not have."""
-    if before is not None and _said(before) == _said(after):
-        return ()
-    held = set(_names_of(before)) if before is not None else set()
-    return tuple(reference for reference in _names_of(after) if reference not in held)
-
-
-_said = attrgetter("placement.order_number", "placement.external_id", "placement.order_name")
-"""All that an order's names are made of, beside its id."""
-
-
-def _names_of(order: Order) -> tuple[Reference, ...]:
-    placement = order.placement
-    said = (
-        (ReferenceKind.ORDER_NUMBER, placement.order_number),
-        (ReferenceKind.EXTERNAL_ID, placement.external_id),
-        (ReferenceKind.ORDER_NAME, placement.order_name),
-        (ReferenceKind.UUID, order.order_id),
-    )
-    return tuple(Reference(order.shop, kind, value) for kind, value in said if value is not None)
 
 
 class ReferenceKind(StrEnum):
@@ -84,3 +59,26 @@ def reference_key(reference: Reference) -> str:
 def number_key(number: str) -> str:
     """The key that tracking waits for until an order owns its (normalised) number."""
     return f"number/{number}"
+
+
+def new_references(before: Order | None, after: Order) -> tuple[Reference, ...]:
+    """The references of `after` that `before` did not have."""
+    if before is not None and _said(before) == _said(after):
+        return ()
+    held = set(_names_of(before)) if before is not None else set()
+    return tuple(reference for reference in _names_of(after) if reference not in held)
+
+
+_said = attrgetter("placement.order_number", "placement.external_id", "placement.order_name")
+"""All that an order's names are made of, beside its id."""
+
+
+def _names_of(order: Order) -> tuple[Reference, ...]:
+    placement = order.placement
+    said = (
+        (ReferenceKind.ORDER_NUMBER, placement.order_number),
+        (ReferenceKind.EXTERNAL_ID, placement.external_id),
+        (ReferenceKind.ORDER_NAME, placement.order_name),
+        (ReferenceKind.UUID, order.order_id),
+    )
+    return tuple(Reference(order.shop, kind, value) for kind, value in said if value is not None)

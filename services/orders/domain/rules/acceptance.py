@@ -12,6 +12,9 @@ from services.orders.domain.model.reasons import NotYet, Reason, Unchanged
 from services.orders.domain.model.references import Reference, ReferenceKind, reference_key
 from services.orders.domain.value import replace
 
+REMEMBERED = 64
+"""How many applied items an order remembers; older repeats are stale by version or time."""
+
 
 def find(recorder: Recorder, reference: Reference) -> Order | None:
     """The order that a reference names, within the shop of the reference only."""
@@ -62,10 +65,6 @@ def is_stale(item: CommandItem, version: int | None, updated_at: datetime | None
     if item.updated_at is not None and updated_at is not None:
         return item.updated_at < updated_at
     return False
-
-
-REMEMBERED = 64
-"""How many applied items an order remembers; older repeats are stale by version or time."""
 
 
 def accept(order: Order, item: CommandItem) -> Order:

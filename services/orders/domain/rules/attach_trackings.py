@@ -79,7 +79,10 @@ def _attach(
 def _take_number(
     recorder: Recorder, number: str, owner: Owner, attached: Shipment, pointer: str
 ) -> None:
-    """Make `owner` the number's owner: beside others, after a finished one, or instead of one."""
+    """Make `owner` an owner of the number.
+
+    Owners of other carriers stay, a finished one ends, an unfinished one of the shop is replaced.
+    """
     parcel = recorder.parcel(number)
     for former in current_owners(parcel, owner.carrier):
         shipment = _shipment_of(recorder, former)
@@ -123,7 +126,7 @@ def _release(recorder: Recorder, order_id: Uuid, shipment: Shipment) -> None:
 
 
 def _update(recorder: Recorder, order: Order, held: Shipment, tracking: Tracking) -> Order:
-    """The same number again: what is said replaces, what is not stays. Never a second parcel."""
+    """Update the shipment that has this number: given members replace, absent ones stay."""
     changed = replace(
         held,
         tracking_url=tracking.tracking_url or held.tracking_url,

@@ -30,7 +30,7 @@ def check_contents(order: Order, pointer: str | None = None) -> None:
 
 
 def _lines(products: Iterable[Product]) -> Iterable[tuple[BundledProduct, int]]:
-    """Order lines with their quantities; what a bundle holds may be packed on its own."""
+    """Order lines with their quantities; products of a bundle may be packed separately."""
     for product in products:
         yield product, product.quantity
         for part in product.bundled_products:

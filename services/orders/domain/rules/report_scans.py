@@ -107,7 +107,7 @@ def _one_of(one: Scan, other: Scan) -> Scan:
 
 
 def _offsets(eta: Eta | None) -> tuple[timedelta | None, ...]:
-    """One instant in two zones is equal, and written differently all the same."""
+    """UTC offsets of an ETA: one instant in two zones compares equal although its text differs."""
     if eta is None:
         return ()
     return _offset(eta.earliest), _offset(eta.latest)

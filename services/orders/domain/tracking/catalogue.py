@@ -53,7 +53,7 @@ class FlagEffect(StrEnum):
     """What an event does to the flag."""
 
     NONE = "none"
-    """An ordinary event: a physical one ends a delay and a soft error, one about data nothing."""
+    """No effect of its own. A physical scan still ends a delay or a soft error."""
     DELAY = "delay"
     ERROR = "error"
     """An error that any later physical scan disproves (lost, expired)."""

@@ -49,7 +49,7 @@ class RunningTotal:
 
     @classmethod
     def resumed(cls, state: TrackingState, trail: ResumePoint) -> RunningTotal:
-        """The tally that `trail` was made of, whose state was `state`."""
+        """The total at a resume point; `state` is the stored state."""
         machine = StateMachine.resumed(
             Direction.MERCHANT_CUSTOMER,
             state,
@@ -129,7 +129,7 @@ class RunningTotal:
     def is_next(self, scan: Scan, as_of: datetime) -> bool:
         """Whether a new scan counts, is last by time and changes nothing about the other scans.
 
-        False also in doubt: then the whole set must be sorted again. Rules: docs/scan-rules.md.
+        Returns False also if this cannot be decided: then the whole set must be sorted again. Rules: docs/scan-rules.md.
         """
         if scan.retracts is not None or self.omits(scan, as_of):
             return False

@@ -1,4 +1,4 @@
-"""TrackingState: what a parcel's scans add up to. See `replayed.py` for how."""
+"""TrackingState: what a parcel's scans add up to. See `replay.py` for how."""
 
 from __future__ import annotations
 

@@ -243,7 +243,7 @@ class StateMachine:
                 pass
 
     def _can_delay(self, entry: Entry) -> bool:
-        """A delay never hides an error, except one that this very scan disproves."""
+        """Whether a scan may set the flag to delay: not over an error, unless the scan ends it."""
         is_disproved = entry.physical and self.trouble is Trouble.SOFT
         return self.flag is not Flag.ERROR or is_disproved
 
