@@ -77,7 +77,7 @@ down: $(STAMP) ## stop what `make up` left running; data stay
 	@exec $(RUN) -m orderflow down
 
 .PHONY: check
-check: $(STAMP) ## style, types, imports, generated files, and what a message costs
+check: $(STAMP) ## style, types, imports, generated files, words, and what a message costs
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
@@ -85,6 +85,7 @@ check: $(STAMP) ## style, types, imports, generated files, and what a message co
 	$(RUN) -m schemas.generate --check
 	$(RUN) -m schemas.gate --check
 	$(RUN) -m orderflow.docs --check
+	$(RUN) -m tools.words
 	$(RUN) -m bench.guard --check
 
 .PHONY: schema

@@ -110,12 +110,14 @@ class RunningService:
     async def stop(self) -> None:
         """Finish the batch, publish, commit offsets, leave the group; within the drain timeout."""
         self.is_leaving = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._leave(), self.service.settings.drain_timeout_seconds)
-        await self.workers.stop()
-        await self.stall_monitor.close()
-        self.batches_pool.terminate()
-        self.pool.terminate()
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leave(), self.service.settings.drain_timeout_seconds)
+            await self.workers.stop()
+            await self.stall_monitor.close()
+        finally:
+            self.batches_pool.terminate()
+            self.pool.terminate()
 
     async def _leave(self) -> None:
         assignment = self.consumer.assignment

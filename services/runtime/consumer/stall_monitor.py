@@ -81,7 +81,10 @@ class LogMonitor:
     async def _follow_topics(
         self, consumer: AIOKafkaConsumer, topic_ids: Mapping[str, UUID]
     ) -> None:
-        """Make the client follow a recreated topic; by itself it finds the topic only minutes later."""
+        """Make the client follow a recreated topic.
+
+        By itself the client finds the topic only minutes later.
+        """
         is_new = any(self._topic_ids.get(topic, id_) != id_ for topic, id_ in topic_ids.items())
         self._topic_ids.update(topic_ids)
         if is_new:
@@ -91,8 +94,9 @@ class LogMonitor:
     async def _stop_lost(
         self, before: Mapping[TopicPartition, int], snapshot: BrokerSnapshot
     ) -> None:
-        """Stop partitions whose position was impossible in two checks in a row: just after a change of leaders a broker
-        may answer with an end that is too low.
+        """Stop partitions whose position was impossible in two checks in a row.
+
+        Just after a change of leaders a broker may answer with an end that is too low.
         """
         for state in list(self._assignment.states.values()):
             error = self._doubt(state, before, snapshot)

@@ -197,9 +197,9 @@ class ParkingGate:
             self._park_failed(candidate, failure, row)
 
     def refuse(self, rejection: Rejection) -> bool:
-        """Whether an item that is refused without a decision ends now; False: it stays parked.
+        """End an item that is refused without a decision; False if it stays parked behind another.
 
-        A refused item from Kafka always ends. A retried one ends only if it is behind nothing.
+        A refused item from Kafka always ends.
         """
         ref = ItemRef(rejection.original.coordinates, rejection.index)
         if self._rows and self._row_of(ref) is not None:

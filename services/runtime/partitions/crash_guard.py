@@ -38,12 +38,15 @@ class CrashGuard:
         )
 
     def clear(self) -> None:
-        """End this mode when the partition is released; the next reader decides by the position row."""
+        """End this mode: the partition is released, its next reader decides by the position row."""
         self.left = 0
         self.is_attempting = False
 
     def end_attempt(self) -> None:
-        """Count one record as done: applied, or read by another process. The last one ends the mode."""
+        """Count one record as done: applied, or read by another process.
+
+        The last one ends the mode.
+        """
         self.is_attempting = False
         if not self.left:
             return

@@ -96,7 +96,7 @@ class PartitionState:
         self.offset_after_gap = None
 
     def begin_reading(self) -> None:
-        """Apply `was_abandoned` and `failures_allowed`, as the position row said, before reading."""
+        """Apply `was_abandoned` and `failures_allowed` of the position row before reading."""
         if self.was_abandoned:
             self.was_abandoned = False
             self.crash_guard.begin()

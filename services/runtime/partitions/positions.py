@@ -198,7 +198,7 @@ class Positions:
         return attempts
 
     async def release(self, connection: Connection, released: Sequence[Released]) -> None:
-        """Write to the position rows that this process has released the partitions in good order."""
+        """Write to the position rows that this process has released the partitions."""
         await connection.execute(
             SQL["release_partitions"],
             self.group,

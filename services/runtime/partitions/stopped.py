@@ -58,8 +58,12 @@ class StoppedPartitions:
     async def stop(self, partition: TopicPartition, error: Exception) -> None:
         """Read nothing more of the partition, and store why at its position.
 
-        A partition that this process has lost in the meantime is its next reader's to stop.
+        A partition that is stopped already keeps its first reason. A partition that this process
+        has lost in the meantime is stopped by its next reader.
         """
+        state = self._states.get(partition)
+        if state is not None and state.stop is not None:
+            return
         forget_rows(error)
         kind = _kind_of(error)
         log.error(
@@ -70,7 +74,6 @@ class StoppedPartitions:
             error=str(error),
             exc_info=error if kind == "bug" else None,
         )
-        state = self._states.get(partition)
         if state is None:
             return
         why = repr(error) if kind == "bug" else str(error)

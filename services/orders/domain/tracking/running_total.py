@@ -129,7 +129,8 @@ class RunningTotal:
     def is_next(self, scan: Scan, as_of: datetime) -> bool:
         """Whether a new scan counts, is last by time and changes nothing about the other scans.
 
-        Returns False also if this cannot be decided: then the whole set must be sorted again. Rules: docs/scan-rules.md.
+        Returns False also if this cannot be decided: then the whole set must be sorted again.
+        Rules: docs/scan-rules.md.
         """
         if scan.retracts is not None or self.omits(scan, as_of):
             return False
