@@ -8,8 +8,8 @@ import typer
 
 from orderflow.console.instants import HELP as INSTANT
 from orderflow.console.instants import instant_of
+from orderflow.console.order_option import parse_order
 from orderflow.console.terminal import WrongArgument
-from orderflow.rejected.query import order_named
 from schemas.topics import TOPICS
 from services.orders.domain.model.ids import order_id_of
 from services.runtime.batch.items import FailureKind
@@ -54,7 +54,7 @@ class ParkedFilter:
         """
         if self.topic is not None and self.topic not in TOPICS:
             raise WrongArgument(f"no topic {self.topic}; there are {', '.join(TOPICS)}")
-        shop_and_number = order_named(self.order)
+        shop_and_number = parse_order(self.order)
         if shop_and_number and self.name:
             raise WrongArgument("--order stands for a --name: give one of them")
         return ParkedSelection(

@@ -8,8 +8,9 @@ import typer
 
 from orderflow.console.instants import HELP as INSTANT
 from orderflow.console.instants import instant_of
+from orderflow.console.order_option import parse_order
 from orderflow.console.terminal import WrongArgument
-from orderflow.rejected.query import RejectedFilter, order_named
+from orderflow.rejected.query import RejectedFilter
 from schemas.topics import TOPICS
 
 Service = Annotated[str | None, typer.Option(help="Rejected by this service only.")]
@@ -46,7 +47,7 @@ class FilterOptions:
             reason=self.reason,
             source=self.source,
             key=self.key,
-            order=order_named(self.order),
+            order=parse_order(self.order),
             since=instant_of(self.since, now),
             until=instant_of(self.until, now),
         )

@@ -11,7 +11,6 @@ import asyncpg
 import orjson
 
 from orderflow.console.audit_options import Spot
-from orderflow.console.terminal import WrongArgument
 from services.orders.domain.model.ids import order_id_of
 from services.runtime.messages.headers import unpack_headers
 from services.runtime.messages.records import Coordinates
@@ -127,20 +126,6 @@ def columns(items: Iterable[tuple[Coordinates, int]]) -> tuple[list[Any], ...]:
         [at.offset for at, _ in chosen],
         [index for _, index in chosen],
     )
-
-
-def order_named(text: str | None) -> tuple[str, str] | None:
-    """Read SHOP/NUMBER; None stays None.
-
-    Raises:
-        WrongArgument: it is none.
-    """
-    if text is None:
-        return None
-    shop, slash, number = text.partition("/")
-    if not (shop and slash and number):
-        raise WrongArgument(f"{text!r} names no order: write SHOP/NUMBER, as in demo-shop/1001")
-    return shop, number
 
 
 def _numbers(item: tuple[Coordinates, int]) -> tuple[int, int, int]:

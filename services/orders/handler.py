@@ -28,9 +28,9 @@ from services.orders.messages.decode import (
     COMMANDS,
     READERS,
     TRACKING,
-    Asked,
+    DecodedItem,
     Entry,
-    Unread,
+    UndecodedItem,
     alone,
     read_item,
 )
@@ -157,7 +157,7 @@ class OrdersBatch:
         refusals = [*unit.refused, *filter(None, map(rejection_of, decided))]
         return await rejections.save(connection, refusals, source=encode.SOURCE, now=unit.now)
 
-    def _waiting_row(self, key: str, asked: Asked, now: datetime) -> Waiting:
+    def _waiting_row(self, key: str, asked: DecodedItem, now: datetime) -> Waiting:
         item = asked.item
         wait = self._waits.get(item.original.coordinates.topic, self._waits[TRACKING])
         return Waiting(item.item_id, key, alone(asked), item.index, now + wait)
@@ -194,11 +194,11 @@ def _named(entries: Collection[Entry]) -> tuple[set[Reference], set[str]]:
     references: set[Reference] = set()
     numbers: set[str] = set()
     for entry in entries:
-        if isinstance(entry, Asked):
+        if isinstance(entry, DecodedItem):
             named = names(entry.command)
             references.update(map(canonical, named.references))
             numbers.update(named.numbers)
-        elif isinstance(entry, Unread):
+        elif isinstance(entry, UndecodedItem):
             hint = hint_of(entry)
             references.update(hint.references)
             numbers.update(hint.numbers)

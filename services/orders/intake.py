@@ -8,9 +8,9 @@ from datetime import datetime
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.messages.decode import (
     COMMANDS,
-    Asked,
+    DecodedItem,
     Entry,
-    Unread,
+    UndecodedItem,
     is_of_many,
     read,
     read_item,
@@ -33,7 +33,7 @@ def read_records(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
             ItemRef(record.coordinates, WHOLE)
         )
         if failure:
-            yield Unread(record, WHOLE, readable_envelope(record), failure)
+            yield UndecodedItem(record, WHOLE, readable_envelope(record), failure)
         else:
             yield from _check_senders(read(record, batch.now), senders)
 
@@ -45,7 +45,7 @@ def read_retried(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
         if row.position in batch.dismissed:
             yield _dismissal(batch, row)
         elif failure:
-            yield Unread(row.original, row.index, readable_envelope(row.original), failure)
+            yield UndecodedItem(row.original, row.index, readable_envelope(row.original), failure)
         elif row.index == WHOLE:  # Never read before, so its sender was never checked.
             yield from _check_senders(read(row.original, batch.now), senders)
         else:
@@ -62,7 +62,7 @@ def _check_senders(entries: Iterable[Entry], senders: AllowedSources) -> Iterabl
 
 
 def _check_sender(entry: Entry, senders: AllowedSources) -> Entry:
-    if not isinstance(entry, Asked) or isinstance(entry.command, ReportTracking):
+    if not isinstance(entry, DecodedItem) or isinstance(entry.command, ReportTracking):
         return entry
     item = entry.item
     if item.original.coordinates.topic != COMMANDS:

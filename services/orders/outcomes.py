@@ -12,9 +12,9 @@ from services.orders.messages import encode, snapshot
 from services.orders.messages.decode import (
     COMMANDS,
     TRACKING,
-    Asked,
+    DecodedItem,
     Entry,
-    Unread,
+    UndecodedItem,
     is_of_many,
 )
 from services.orders.unit_of_work import Decided, UnitOfWork
@@ -95,7 +95,7 @@ def refused_outcomes(refused: Sequence[Rejection], now: datetime) -> Iterator[Ou
 
 def expiry_of(row: Waiting, entry: Entry) -> Rejection:
     """The rejection of an item that has waited too long."""
-    item = entry.item if isinstance(entry, Asked) else _unread(entry)
+    item = entry.item if isinstance(entry, DecodedItem) else _unread(entry)
     is_tracking = row.original.coordinates.topic == TRACKING
     reason = Reason.NUMBER_NOT_OWNED if is_tracking else Reason.ORDER_NOT_FOUND
     detail = f"nothing became known as {row.waits_for!r} by {row.expires_at.isoformat()}"
@@ -111,7 +111,7 @@ def expiry_of(row: Waiting, entry: Entry) -> Rejection:
     )
 
 
-def _unread(refusal: Rejection | Unread) -> Item:
+def _unread(refusal: Rejection | UndecodedItem) -> Item:
     return item_of(refusal.original, refusal.index, refusal.envelope, None)
 
 

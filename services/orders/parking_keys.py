@@ -19,9 +19,9 @@ from services.orders.domain.model.references import (
 from services.orders.messages.decode import (
     CLAIM_EVENTS,
     TRACKING,
-    Asked,
+    DecodedItem,
     Entry,
-    Unread,
+    UndecodedItem,
     alone,
 )
 from services.orders.store import direct_id
@@ -33,7 +33,7 @@ Known = Mapping[Reference, Uuid]
 Parcels = Mapping[str, Parcel]
 
 
-def asked_candidate(asked: Asked, known: Known, parcels: Parcels) -> ParkingCandidate:
+def asked_candidate(asked: DecodedItem, known: Known, parcels: Parcels) -> ParkingCandidate:
     """An item that can be read, with the keys of the orders that it names."""
     item, named = asked.item, names(asked.command)
     references = [canonical(reference) for reference in named.references]
@@ -43,7 +43,7 @@ def asked_candidate(asked: Asked, known: Known, parcels: Parcels) -> ParkingCand
 
 
 def unread_candidate(
-    unread: Unread, known: Known, parcels: Parcels, *waited_for: str
+    unread: UndecodedItem, known: Known, parcels: Parcels, *waited_for: str
 ) -> ParkingCandidate:
     """An item that cannot be read, with the keys of what it seems to be about."""
     hint = hint_of(unread)
@@ -53,7 +53,7 @@ def unread_candidate(
 
 def waiting_candidate(row: Waiting, entry: Entry) -> ParkingCandidate:
     """An item that waited, with the key it waited for."""
-    envelope = entry.item.envelope if isinstance(entry, Asked) else entry.envelope
+    envelope = entry.item.envelope if isinstance(entry, DecodedItem) else entry.envelope
     keys = frozenset({row.waits_for})
     return ParkingCandidate(row.original, row.index, row.item_id, envelope.type, keys)
 
@@ -99,7 +99,7 @@ class Hint:
     numbers: tuple[str, ...] = ()
 
 
-def hint_of(unread: Unread) -> Hint:
+def hint_of(unread: UndecodedItem) -> Hint:
     """The order that the item names, or else what the key of its record names."""
     if unread.named is not None:
         return Hint((canonical(unread.named),))

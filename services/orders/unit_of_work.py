@@ -23,7 +23,7 @@ from services.orders.domain.model.references import (
     canonical,
     reference_key,
 )
-from services.orders.messages.decode import Asked, Entry, Unread
+from services.orders.messages.decode import DecodedItem, Entry, UndecodedItem
 from services.orders.parking_keys import asked_candidate, unread_candidate
 from services.orders.store import Stored
 from services.runtime.batch.items import Failure, FailureKind, ItemRef, ParkingCandidate
@@ -39,7 +39,7 @@ REPEATED = Decision(
 class Decided(Struct, frozen=True, gc=False):
     """An item and its decision."""
 
-    asked: Asked
+    asked: DecodedItem
     decision: Decision
 
 
@@ -65,7 +65,7 @@ class UnitOfWork:
     """Items whose waiting rows are to be removed."""
     _decided: list[Decided] = field(default_factory=list)
     # Waiting items by the key they wait for, oldest first, and the ids of these items.
-    _waiting: dict[str, list[Asked]] = field(default_factory=dict)
+    _waiting: dict[str, list[DecodedItem]] = field(default_factory=dict)
     _waiting_ids: set[Uuid] = field(default_factory=set)
     # The key that each item waits for in Postgres, by the item's id.
     _stored_waits: dict[Uuid, str] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class UnitOfWork:
         references |= {name: id_ for name, id_ in stored.references.items() if id_}
         unit = cls(now, gate, orders, dict(stored.parcels), references, stored.published)
         for row, entry in waits:
-            if isinstance(entry, Asked):
+            if isinstance(entry, DecodedItem):
                 unit._await(row.waits_for, entry)
                 unit._stored_waits[entry.item.item_id] = row.waits_for
             else:
@@ -106,16 +106,16 @@ class UnitOfWork:
     def take(self, entry: Entry) -> None:
         """Decide, refuse or park the next item of the batch."""
         match entry:
-            case Asked():
+            case DecodedItem():
                 self._take_asked(entry)
-            case Unread():
+            case UndecodedItem():
                 candidate = unread_candidate(entry, self.references, self.parcels)
                 self.gate.park(candidate, entry.failure)
             case Rejection():
                 if self.gate.refuse(entry):
                     self.refused.append(entry)
 
-    def _take_asked(self, asked: Asked) -> None:
+    def _take_asked(self, asked: DecodedItem) -> None:
         """Decide an item, then the items that waited for what it made appear, and so on."""
         waker = _ref(asked)
         due = deque(self._decide_or_park(asked, waker))
@@ -124,8 +124,8 @@ class UnitOfWork:
             due.extend(self._decide_or_park(woken, _ref(woken), waker))
 
     def _decide_or_park(
-        self, asked: Asked, ref: ItemRef, waker: ItemRef | None = None
-    ) -> Iterable[Asked]:
+        self, asked: DecodedItem, ref: ItemRef, waker: ItemRef | None = None
+    ) -> Iterable[DecodedItem]:
         """Decide an item, unless it is parked; returns the waiting items that it wakes."""
         with self.gate.turn(ref, lambda: self._candidate(asked), waker) as turn:
             if not turn.blocked:
@@ -140,10 +140,10 @@ class UnitOfWork:
         self._stop_stored_wait(asked)
         return ()
 
-    def _candidate(self, asked: Asked) -> ParkingCandidate:
+    def _candidate(self, asked: DecodedItem) -> ParkingCandidate:
         return asked_candidate(asked, self.references, self.parcels)
 
-    def _end_unreadable_wait(self, row: Waiting, entry: Rejection | Unread) -> None:
+    def _end_unreadable_wait(self, row: Waiting, entry: Rejection | UndecodedItem) -> None:
         """An item that waited and can no longer be read is refused or parked; it waits no more."""
         self.ended_waiting.append(row.item_id)
         if isinstance(entry, Rejection):
@@ -152,29 +152,29 @@ class UnitOfWork:
             candidate = unread_candidate(entry, self.references, self.parcels, row.waits_for)
             self.gate.park(candidate, entry.failure)
 
-    def _await(self, key: str, asked: Asked) -> None:
+    def _await(self, key: str, asked: DecodedItem) -> None:
         self._waiting.setdefault(key, []).append(asked)
         self._waiting_ids.add(asked.item.item_id)
 
-    def _woken_by(self, decision: Decision) -> list[Asked]:
+    def _woken_by(self, decision: Decision) -> list[DecodedItem]:
         """The items that waited for a key that the decision made appear; they wait no more."""
         woken = [asked for key in decision.appeared for asked in self._waiting.pop(key, ())]
         self._waiting_ids.difference_update(asked.item.item_id for asked in woken)
         return woken
 
-    def _stop_stored_wait(self, asked: Asked) -> None:
+    def _stop_stored_wait(self, asked: DecodedItem) -> None:
         """Remove a parked item from the waiting rows; it is in the queue now."""
         id_ = asked.item.item_id
         if id_ in self._stored_waits and id_ not in self._waiting_ids:
             self.ended_waiting.append(id_)
             del self._stored_waits[id_]
 
-    def _decide(self, asked: Asked) -> Decision:
+    def _decide(self, asked: DecodedItem) -> Decision:
         if asked.item.item_id in self._waiting_ids:  # The same item, sent before, is waiting.
             return REPEATED
         return decide(self._world, asked.command, self.now)
 
-    def _enter(self, asked: Asked, decision: Decision) -> None:
+    def _enter(self, asked: DecodedItem, decision: Decision) -> None:
         for order in decision.orders:
             self.orders[order.order_id] = self.changed_orders[order.order_id] = order
         for parcel in decision.parcels:
@@ -185,7 +185,7 @@ class UnitOfWork:
         self._decided.append(Decided(asked, decision))
         self._enter_wait(asked, decision)
 
-    def _enter_wait(self, asked: Asked, decision: Decision) -> None:
+    def _enter_wait(self, asked: DecodedItem, decision: Decision) -> None:
         id_ = asked.item.item_id
         if id_ in self._waiting_ids:  # A repeat: the item that was sent before goes on waiting.
             return
@@ -196,7 +196,7 @@ class UnitOfWork:
             self.ended_waiting.append(id_)
             del self._stored_waits[id_]
 
-    def new_waits(self) -> list[tuple[str, Asked]]:
+    def new_waits(self) -> list[tuple[str, DecodedItem]]:
         """Items that wait and have no waiting row yet, each with the key it waits for."""
         return [
             (key, asked)
@@ -222,7 +222,7 @@ class UnitOfWork:
         ]
 
 
-def awaited_references(waits: Iterable[tuple[str, Asked]]) -> list[Reference]:
+def awaited_references(waits: Iterable[tuple[str, DecodedItem]]) -> list[Reference]:
     """The references that new waits need a row for: items wait for what nothing stands for yet."""
     return [
         reference
@@ -232,5 +232,5 @@ def awaited_references(waits: Iterable[tuple[str, Asked]]) -> list[Reference]:
     ]
 
 
-def _ref(asked: Asked) -> ItemRef:
+def _ref(asked: DecodedItem) -> ItemRef:
     return ItemRef(asked.item.original.coordinates, asked.item.index)

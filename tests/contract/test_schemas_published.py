@@ -30,7 +30,7 @@ from services.orders.domain.decide import decide
 from services.orders.domain.model.decision import World
 from services.orders.messages import encode
 from services.orders.messages import snapshot as context
-from services.orders.messages.decode import Asked, read
+from services.orders.messages.decode import DecodedItem, read
 from services.runtime.messages.headers import read_headers as unpacked
 from services.runtime.messages.records import Coordinates, Original, item_of
 
@@ -54,7 +54,7 @@ def published(examples: tuple[Example, ...]) -> Iterator[tuple[str, Any]]:
     sent = [e for name in ("orders.commands", "carrier.tracking") for e in _on(name, examples)]
     for offset, example in enumerate(sent):
         for entry in read(original_of(example, offset), NOW):
-            if not isinstance(entry, Asked):
+            if not isinstance(entry, DecodedItem):
                 yield (
                     example.type,
                     encode.refusal_record(

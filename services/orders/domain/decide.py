@@ -20,7 +20,7 @@ from services.orders.domain.model.commands import (
 )
 from services.orders.domain.model.decision import Decision, Outcome, World
 from services.orders.domain.model.ids import Uuid
-from services.orders.domain.model.reasons import SENTENCES, NotYet, Refused, Unchanged
+from services.orders.domain.model.reasons import SENTENCES, CommandRefused, NotYet, Unchanged
 from services.orders.domain.rules.acceptance import find
 from services.orders.domain.rules.analytics import upsert_analytics
 from services.orders.domain.rules.place_order import place, upsert
@@ -46,7 +46,7 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
             detail=SENTENCES[unchanged.reason],
             order_id=_order_of(world, command, now),
         )
-    except Refused as refused:
+    except CommandRefused as refused:
         return Decision(
             outcome=Outcome.REJECTED,
             reason=refused.reason,

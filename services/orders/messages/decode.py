@@ -42,7 +42,7 @@ TRACKING = CARRIER_TRACKING
 CLAIM_EVENTS = CLAIMS_EVENTS
 
 
-class Asked(Struct, frozen=True, gc=False):
+class DecodedItem(Struct, frozen=True, gc=False):
     """A decoded item with its command."""
 
     item: Item
@@ -50,7 +50,7 @@ class Asked(Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UndecodedItem:
     """An item whose decoding raised an unexpected error: a bug, so the item is parked."""
 
     original: Original
@@ -61,7 +61,7 @@ class Unread:
     """The order that the item seems to be about, where the record's key does not say it."""
 
 
-Entry: TypeAlias = Asked | Rejection | Unread
+Entry: TypeAlias = DecodedItem | Rejection | UndecodedItem
 
 # Builds the command of a type from body, item and the time of decoding.
 Translate: TypeAlias = Callable[[Any, Item, datetime], Command]
@@ -139,7 +139,7 @@ def read(original: Original, now: datetime, only: int | None = None) -> tuple[En
     except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
         failure = Failure.of(FailureKind.READING, error)
         index = WHOLE if only is None else only
-        return (Unread(original, index, readable_envelope(original), failure),)
+        return (UndecodedItem(original, index, readable_envelope(original), failure),)
 
 
 def _read(original: Original, now: datetime, only: int | None) -> tuple[Entry, ...]:
@@ -157,7 +157,7 @@ def _read(original: Original, now: datetime, only: int | None) -> tuple[Entry, .
     return (_read_one(message, type_, now),)
 
 
-def alone(asked: Asked) -> Original:
+def alone(asked: DecodedItem) -> Original:
     """The record with this item as the only one in it: `read_item` finds the same item there.
 
     What waits is kept item by item, and a bulk command may have a thousand that wait: each with
@@ -206,7 +206,7 @@ def _read_one(message: Message, type_: str, now: datetime) -> Entry:
     item = item_of(message.original, 0, message.envelope, None)
     topic = message.original.coordinates.topic
     try:
-        return Asked(item, _BY_TOPIC[topic][type_](message.body, item, now))
+        return DecodedItem(item, _BY_TOPIC[topic][type_](message.body, item, now))
     except Malformed as malformed:
         return _refuse(message, 0, malformed)
 
@@ -231,13 +231,13 @@ def _read_fulfillment(message: Message, bulk: contract.OrdersFulfillBulk, item: 
     """One item of a bulk command; what is wrong with it is no other item's trouble."""
     try:
         checked = _FULFILL.read(item.body, f"/items/{item.index}")
-        return Asked(item, order_commands.fulfill(bulk, checked, item))
+        return DecodedItem(item, order_commands.fulfill(bulk, checked, item))
     except Malformed as malformed:
         return _refuse(message, item.index, malformed, of_many=True)
     except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
         failure = Failure.of(FailureKind.READING, error)
         named = _named(bulk.shop_slug, item.body)
-        return Unread(item.original, item.index, item.envelope, failure, named)
+        return UndecodedItem(item.original, item.index, item.envelope, failure, named)
 
 
 def _named(shop: str, body: Any) -> Reference | None:

@@ -11,7 +11,7 @@ from schemas.envelope import rfc3339
 from schemas.outcomes import COMMAND_DECIDED
 from schemas.topics import ORDERS_OUTCOMES
 from services.orders.domain.model.commands import Command, names
-from services.orders.domain.model.decision import Decision, Event, ShipmentFact
+from services.orders.domain.model.decision import Decision, Event, ShipmentEventData
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.references import ReferenceKind
 from services.orders.messages.members import joined, to_json, with_all_members
@@ -74,7 +74,7 @@ class _ShipmentDataStart(_DataStart, gc=False):
 def _body(event: Event, snapshot: Context) -> bytes:
     name, group = event.event_name, event.event_group
     start: _DataStart
-    if isinstance(event.data, ShipmentFact):
+    if isinstance(event.data, ShipmentEventData):
         source, ref = "shipments", f"shipments/{event.data.phase}/{name}"
         start = _ShipmentDataStart(event.event_id, name, group, event.shipment_id)
     else:

@@ -14,14 +14,14 @@ from msgspec.structs import asdict
 from schemas.envelope import CloudEvent, rfc3339, write_headers
 from services.orders.domain.decide import decide
 from services.orders.domain.model.commands import Command, names
-from services.orders.domain.model.decision import Decision, Event, ShipmentFact, World
+from services.orders.domain.model.decision import Decision, Event, ShipmentEventData, World
 from services.orders.domain.model.order import ClaimCopy, Order, Shipment
 from services.orders.domain.model.references import ReferenceKind
 from services.orders.domain.tracking.scan import Eta
 from services.orders.domain.value import Value
 from services.orders.messages import encode
 from services.orders.messages import snapshot as context
-from services.orders.messages.decode import COMMANDS, Asked, Entry, read
+from services.orders.messages.decode import COMMANDS, DecodedItem, Entry, read
 from services.runtime.messages.records import ITEM_NAMESPACE, Item, Original, item_of
 from services.runtime.outbox.outbox import Outgoing
 
@@ -37,7 +37,7 @@ def pairs_of(originals: Sequence[Original], now: datetime) -> Iterator[tuple[Out
     references: dict[Any, Any] = {}
     world = World(orders=orders, parcels=parcels, references=references)
     for entry in (entry for original in originals for entry in read(original, now)):
-        if not isinstance(entry, Asked):
+        if not isinstance(entry, DecodedItem):
             yield _refusal(entry, now)
             continue
         decision = decide(world, entry.command, now)
@@ -48,7 +48,7 @@ def pairs_of(originals: Sequence[Original], now: datetime) -> Iterator[tuple[Out
 
 
 def _answers(
-    asked: Asked, decision: Decision, orders: dict[Any, Order], now: datetime
+    asked: DecodedItem, decision: Decision, orders: dict[Any, Order], now: datetime
 ) -> Iterator[tuple[Outgoing, Outgoing]]:
     item, command = asked.item, asked.command
     for event in decision.events:
@@ -75,9 +75,9 @@ def _record(topic: str, key: bytes, body: Json, headers: CloudEvent, shard_by: s
 
 
 def _event(event: Event, order: Order, traceparent: str | None) -> Outgoing:
-    data, of_shipment = event.data, isinstance(event.data, ShipmentFact)
+    data, of_shipment = event.data, isinstance(event.data, ShipmentEventData)
     source = "shipments" if of_shipment else "orders"
-    ref = f"shipments/{data.phase}" if isinstance(data, ShipmentFact) else "orders"
+    ref = f"shipments/{data.phase}" if isinstance(data, ShipmentEventData) else "orders"
     said = {
         "event_id": event.event_id,
         "event_name": event.event_name,

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.orders.domain.model.commands import Tracking
-from services.orders.domain.model.decision import OrderFact, Outcome
+from services.orders.domain.model.decision import OrderEventData, Outcome
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import OrderStatus
 from services.orders.domain.model.parcel import normalise_number
@@ -62,7 +62,7 @@ def test_a_number_takes_the_lowest_draft_and_keeps_its_id():
     assert order.shipments[0].tracking_placed_at == NOON
     assert order.shipments[0].products is None
     assert told(decision) == ["order.partially_fulfilled", "shipment.fulfilled"]
-    assert decision.events[0].data == OrderFact(
+    assert decision.events[0].data == OrderEventData(
         status=OrderStatus.PARTIALLY_FULFILLED,
         previous_status=OrderStatus.PLACED,
         changed_fields=("status",),

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.orders.domain.model.commands import RecordClaim
-from services.orders.domain.model.decision import OrderFact, Outcome
+from services.orders.domain.model.decision import OrderEventData, Outcome
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import Address, Analytics, ClaimCopy, OrderStatus
 from services.orders.domain.model.reasons import Reason
@@ -51,7 +51,7 @@ def test_cancelling_a_placed_order_archives_its_drafts():
     event = decision.events[0]
     assert event.event_group == "shipment_order_cancelled"
     assert event.occurred_at == NOON + HOUR
-    assert event.data == OrderFact(
+    assert event.data == OrderEventData(
         status=OrderStatus.CANCELLED,
         previous_status=OrderStatus.PLACED,
         changed_fields=("cancelled_at", "status"),

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from services.orders.domain.model.commands import PlacementFields, Tracking
-from services.orders.domain.model.decision import OrderFact, Outcome
+from services.orders.domain.model.decision import OrderEventData, Outcome
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import Address, Analytics, Discount, OrderStatus
 from services.orders.domain.model.reasons import Reason
@@ -49,7 +49,7 @@ def test_a_placed_order_has_its_expected_drafts_and_one_event():
     assert (event.sequence, event.order_version, event.event_name) == (1, 1, "ORDER_PLACED")
     assert event.occurred_at == NOON
     assert event.event_group == "shipment_pre_transit"
-    assert event.data == OrderFact(
+    assert event.data == OrderEventData(
         status=OrderStatus.PLACED, shipment_ids=tuple(s.shipment_id for s in order.shipments)
     )
 
@@ -236,7 +236,7 @@ def test_an_upsert_may_change_everything_at_once_and_tells_one_order_event():
     )
 
     assert told(decision) == ["order.partially_fulfilled", "shipment.fulfilled"]
-    assert decision.events[0].data == OrderFact(
+    assert decision.events[0].data == OrderEventData(
         status=OrderStatus.PARTIALLY_FULFILLED,
         previous_status=OrderStatus.PLACED,
         changed_fields=(

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.orders.domain.model.commands import Command, Tracking
-from services.orders.domain.model.decision import Event, ShipmentFact
+from services.orders.domain.model.decision import Event, ShipmentEventData
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import Address, Analytics, Order, Product
 from services.orders.domain.tracking.catalogue import CATALOGUE
@@ -173,7 +173,7 @@ def _notified(found: list[Scan], clock: list[datetime]) -> Counter[str]:
     for each, now in zip(found, clock, strict=True):
         desk.now = now
         desk.send(report(each))
-    facts = [e for e in desk.events if isinstance(e.data, ShipmentFact) and e.data.notify]
+    facts = [e for e in desk.events if isinstance(e.data, ShipmentEventData) and e.data.notify]
     return Counter(str(event.event_group) for event in facts if event.type == "shipment.scanned")
 
 

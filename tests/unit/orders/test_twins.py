@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from demo.olist import read_script
-from services.orders.messages.decode import READERS, Asked, read
+from services.orders.messages.decode import READERS, DecodedItem, read
 from tests.olist import olist_folder
 from tests.unit.both_decoders import compare, share_of_fast
 from tests.unit.orders.mutations import (
@@ -25,10 +25,10 @@ SOURCES = valid_messages()
 def reading_of(sent):
     """Each item's command or refusal."""
     found = [
-        repr(entry.command) if isinstance(entry, Asked) else repr(entry)
+        repr(entry.command) if isinstance(entry, DecodedItem) else repr(entry)
         for entry in read(original_of(sent), NOW)
     ]
-    assert not any(each.startswith("Unread(") for each in found), sent
+    assert not any(each.startswith("UndecodedItem(") for each in found), sent
     return found
 
 

@@ -12,7 +12,7 @@ from itertools import compress
 from operator import attrgetter, ne
 
 from services.orders.domain.events.recorder import Recorder
-from services.orders.domain.model.decision import EventType, OrderFact
+from services.orders.domain.model.decision import EventType, OrderEventData
 from services.orders.domain.model.order import Order, OrderStatus, Placement, Shipment
 from services.orders.domain.tracking.catalogue import PRE_TRANSIT_GROUP, SHIPMENT_FULFILLED
 from services.orders.domain.tracking.notifications import is_fresh
@@ -87,7 +87,7 @@ def _emit_order(
     recorder.emit_order(
         after.order_id,
         kind,
-        OrderFact(
+        OrderEventData(
             status=after.status,
             previous_status=before.status if before is not None else None,
             changed_fields=changed,

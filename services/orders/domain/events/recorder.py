@@ -15,9 +15,9 @@ from services.orders.domain.model.decision import (
     Decision,
     Event,
     EventType,
-    OrderFact,
+    OrderEventData,
     Outcome,
-    ShipmentFact,
+    ShipmentEventData,
     Topic,
     World,
 )
@@ -70,7 +70,7 @@ class Recorder:
         self,
         order_id: Uuid,
         kind: EventType,
-        fact: OrderFact,
+        fact: OrderEventData,
         *,
         occurred_at: datetime,
         group: str | None = None,
@@ -118,8 +118,8 @@ class Recorder:
 
         `before` is None for a new shipment. `cause` is the key of the scan that caused the event,
         None where the command itself did. `shown` is the shipment whose number, carrier and URL
-        the event has, unless it is `after`. `more` are members of `ShipmentFact` beside those that
-        `before` and `after` give.
+        the event has, unless it is `after`. `more` are members of `ShipmentEventData` beside those
+        that `before` and `after` give.
         """
         order = self.orders[order_id]
         event_id = event_id_of(order_id, after.shipment_id, kind, cause or self.item.item_id)
@@ -153,14 +153,14 @@ class Recorder:
         *,
         occurred_at: datetime,
         more: dict[str, Any],
-    ) -> ShipmentFact:
+    ) -> ShipmentEventData:
         previous, tracking = before.tracking if before is not None else DRAFT, after.tracking
         given = {
             "carrier_reference": shown.carrier,
             "phase": tracking.phase,
             "recorded_at": self.now,
         }
-        return ShipmentFact(
+        return ShipmentEventData(
             tracking_number=shown.tracking_number,
             tracking_url=shown.tracking_url,
             direction=shown.direction,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.orders.domain.model.decision import Event, EventType, OrderFact, Topic
+from services.orders.domain.model.decision import Event, EventType, OrderEventData, Topic
 from services.orders.domain.model.ids import event_id_of
 from services.orders.domain.model.order import Order
 
@@ -33,5 +33,5 @@ def snapshot_of(order: Order, now: datetime) -> Event:
         occurred_at=now,
         triggered_at=now,
         causation_id=CAUSE,
-        data=OrderFact(status=order.status),
+        data=OrderEventData(status=order.status),
     )

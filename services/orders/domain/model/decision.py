@@ -69,7 +69,7 @@ class World(Value, frozen=True, kw_only=True):
     """After a restore: what was published of orders since the time they were restored to."""
 
 
-class OrderFact(Value, frozen=True, kw_only=True):
+class OrderEventData(Value, frozen=True, kw_only=True):
     """The data of an order event (`event_data`)."""
 
     status: OrderStatus
@@ -83,7 +83,7 @@ class OrderFact(Value, frozen=True, kw_only=True):
     """The shop's reason for a cancellation."""
 
 
-class ShipmentFact(Value, frozen=True, kw_only=True):
+class ShipmentEventData(Value, frozen=True, kw_only=True):
     """The data of a shipment event (`event_data`)."""
 
     carrier_reference: str | None
@@ -135,7 +135,7 @@ class Event(Value, frozen=True, kw_only=True):
     occurred_at: datetime
     triggered_at: datetime
     causation_id: str
-    data: OrderFact | ShipmentFact
+    data: OrderEventData | ShipmentEventData
 
 
 References: TypeAlias = tuple[tuple[Reference, Uuid], ...]

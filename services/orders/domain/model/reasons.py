@@ -73,7 +73,7 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
 """The sentence for each reason: the fact and the way out."""
 
 
-class Refused(Exception):
+class CommandRefused(Exception):
     """The command breaks a rule. `detail` states the fact, `pointer` the member it is about."""
 
     def __init__(self, reason: Reason, detail: str, pointer: str | None = None) -> None:

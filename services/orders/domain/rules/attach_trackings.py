@@ -15,7 +15,7 @@ from services.orders.domain.model.parcel import (
     replace_owner,
     same_carrier,
 )
-from services.orders.domain.model.reasons import Reason, Refused
+from services.orders.domain.model.reasons import CommandRefused, Reason
 from services.orders.domain.model.references import number_key
 from services.orders.domain.rules.shipment_count import lowest_draft, recount
 from services.orders.domain.tracking.replay import initial_state
@@ -33,7 +33,9 @@ def attach_all(recorder: Recorder, order: Order, trackings: tuple[Tracking, ...]
         number = normalise_number(tracking.tracking_number)
         pointer = f"/trackings/{index}/tracking_number"
         if not number:
-            raise Refused(Reason.TRACKING_NUMBER_EMPTY, "The tracking number is empty.", pointer)
+            raise CommandRefused(
+                Reason.TRACKING_NUMBER_EMPTY, "The tracking number is empty.", pointer
+            )
         held = shipment_with(order, number)
         if held is not None:
             order = _update(recorder, order, held, tracking)
@@ -99,7 +101,7 @@ def _take_number(
             owner = replace(owner, since=former.since)
             _release(recorder, former.order_id, shipment)
         else:
-            raise Refused(
+            raise CommandRefused(
                 Reason.TRACKING_NUMBER_IN_USE,
                 f"Tracking number {attached.tracking_number!r} is on another shop's parcel that "
                 "is still under way.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from services.orders.domain.model.order import BundledProduct, Order, Product, Shipment
-from services.orders.domain.model.reasons import Reason, Refused
+from services.orders.domain.model.reasons import CommandRefused, Reason
 
 _IDENTIFIERS = ("line_id", "variant_id", "sku", "title")
 """What a parcel's product is matched by: the first of them that an order line shares."""
@@ -71,7 +71,7 @@ def _matches(
         )
         if found:
             return found
-    raise Refused(
+    raise CommandRefused(
         Reason.PRODUCT_UNKNOWN,
         f"The parcel holds {name_of(product)}, which the order does not have.",
         pointer,
@@ -85,7 +85,7 @@ def _take(left: list[int], matches: tuple[int, ...], product: Product, pointer: 
         left[index] -= taken
         wanted -= taken
     if wanted > 0:
-        raise Refused(
+        raise CommandRefused(
             Reason.QUANTITY_ABOVE_ORDERED,
             f"The parcels would hold {wanted} more of {name_of(product)} than was ordered.",
             pointer,

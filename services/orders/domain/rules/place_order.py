@@ -16,7 +16,7 @@ from services.orders.domain.model.commands import (
 )
 from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
 from services.orders.domain.model.order import Address, Order, OrderStatus, Placement
-from services.orders.domain.model.reasons import Reason, Refused
+from services.orders.domain.model.reasons import CommandRefused, Reason
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.rules.acceptance import accept, check_not_stale, find, require
 from services.orders.domain.rules.analytics import merge_analytics
@@ -48,7 +48,7 @@ def place(recorder: Recorder, command: PlaceOrder) -> Uuid:
         return conclude(recorder, None, accept(recount(placed), command))
     changed = merge_analytics(_merged(held, said), command, said.order_analytics)
     if changed_fields(held, recount(changed)):
-        raise Refused(
+        raise CommandRefused(
             Reason.ORDER_EXISTS,
             f"Order {said.order_number!r} exists and differs; send order.upsert to change it.",
             "/order/order_number",
@@ -157,8 +157,8 @@ def check_references(recorder: Recorder, shop: str, said: PlacementFields) -> No
             )
 
 
-def _conflict(detail: str, pointer: str) -> Refused:
-    return Refused(Reason.REFERENCE_CONFLICT, detail, pointer)
+def _conflict(detail: str, pointer: str) -> CommandRefused:
+    return CommandRefused(Reason.REFERENCE_CONFLICT, detail, pointer)
 
 
 def _with_external_id(said: PlacementFields, reference: Reference) -> PlacementFields:
@@ -200,7 +200,7 @@ def check_still_open(order: Order | None, expected: int | None, pointer: str) ->
     if order is None or expected is None or order.status is not OrderStatus.CANCELLED:
         return
     if expected > order.expected_number_of_shipments:
-        raise Refused(
+        raise CommandRefused(
             Reason.ORDER_CANCELLED,
             f"Order {order.order_number!r} is cancelled; it cannot expect {expected} shipments.",
             pointer,

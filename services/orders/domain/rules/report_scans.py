@@ -11,7 +11,7 @@ from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.parcel import SCANS_MAX, Parcel, normalise_number, owner_of
-from services.orders.domain.model.reasons import NotYet, Reason, Refused, Unchanged
+from services.orders.domain.model.reasons import CommandRefused, NotYet, Reason, Unchanged
 from services.orders.domain.model.references import number_key
 from services.orders.domain.tracking.scan import Eta, Scan
 from services.orders.domain.value import Value, replace
@@ -25,14 +25,14 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
     """
     number = normalise_number(command.tracking_number)
     if not number:
-        raise Refused(
+        raise CommandRefused(
             Reason.TRACKING_NUMBER_EMPTY, "The tracking number is empty.", "/tracking_number"
         )
     held = recorder.parcel(number)
     merged = merge_scans(held, command.scans)
     count = len(merged.parcel.scans)
     if count > SCANS_MAX:
-        raise Refused(
+        raise CommandRefused(
             Reason.TOO_MANY_SCANS,
             f"{command.tracking_number!r} would have {count} scans; at most {SCANS_MAX} are kept.",
             "/scans",

@@ -13,7 +13,7 @@ from services.orders.domain.model.order import (
     OrderStatus,
     Shipment,
 )
-from services.orders.domain.model.reasons import Reason, Refused
+from services.orders.domain.model.reasons import CommandRefused, Reason
 from services.orders.domain.value import replace
 
 
@@ -22,13 +22,13 @@ def check_expected(expected: int | None, pointer: str) -> None:
     if expected is None:
         return
     if expected > SHIPMENTS_MAX:
-        raise Refused(
+        raise CommandRefused(
             Reason.TOO_MANY_SHIPMENTS,
             f"{expected} shipments are expected; an order has at most {SHIPMENTS_MAX}.",
             pointer,
         )
     if expected < 1:
-        raise Refused(
+        raise CommandRefused(
             Reason.TOO_FEW_SHIPMENTS,
             f"{expected} shipments are expected; an order has at least one. To send nothing, "
             "cancel the order.",
@@ -89,7 +89,7 @@ def lowest_draft(order: Order) -> Shipment:
         if shipment.is_draft:
             return shipment
     if len(order.shipments) >= SHIPMENTS_MAX:
-        raise Refused(
+        raise CommandRefused(
             Reason.TOO_MANY_SHIPMENTS,
             f"The order has {SHIPMENTS_MAX} parcels already, the most an order can have.",
             "/trackings",

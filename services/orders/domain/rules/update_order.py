@@ -8,7 +8,7 @@ from services.orders.domain.model.commands import CancelOrder, UpdateOrder, Upda
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, OrderStatus, Shipment, with_shipment
 from services.orders.domain.model.parcel import normalise_number, same_carrier
-from services.orders.domain.model.reasons import NotYet, Reason, Refused
+from services.orders.domain.model.reasons import CommandRefused, NotYet, Reason
 from services.orders.domain.model.references import number_key
 from services.orders.domain.rules.acceptance import accept, check_not_stale, require
 from services.orders.domain.rules.attach_trackings import shipment_with
@@ -57,7 +57,7 @@ def _named(order: Order, command: UpdateShipment) -> Shipment:
     by_id = _by_id(order, command.shipment_id) if command.shipment_id is not None else None
     if command.tracking_number is None:
         if by_id is None:
-            raise Refused(
+            raise CommandRefused(
                 Reason.SHIPMENT_NOT_NAMED,
                 "The command names no shipment: add shipment_id or tracking_number.",
             )
@@ -67,14 +67,14 @@ def _named(order: Order, command: UpdateShipment) -> Shipment:
     if by_number is None:
         raise NotYet(Reason.SHIPMENT_NOT_FOUND, number_key(number))
     if not same_carrier(by_number.carrier, command.carrier_reference):
-        raise Refused(
+        raise CommandRefused(
             Reason.SHIPMENT_NOT_FOUND,
             f"{command.tracking_number!r} is with {by_number.carrier!r}, not with "
             f"{command.carrier_reference!r}.",
             "/carrier_reference",
         )
     if by_id is not None and by_id.shipment_id != by_number.shipment_id:
-        raise Refused(
+        raise CommandRefused(
             Reason.SHIPMENT_AMBIGUOUS,
             f"{command.tracking_number!r} is on shipment {by_number.shipment_id}, not on "
             f"{by_id.shipment_id}.",
@@ -87,7 +87,7 @@ def _by_id(order: Order, shipment_id: Uuid) -> Shipment:
     for shipment in order.shipments:
         if shipment.shipment_id == shipment_id:
             return shipment
-    raise Refused(
+    raise CommandRefused(
         Reason.SHIPMENT_NOT_FOUND,
         f"Order {order.order_number!r} has no shipment {shipment_id}.",
         "/shipment_id",
