@@ -16,7 +16,7 @@ from demo.audit import Audit, audit
 from demo.comparison import differences
 from demo.groups import Groups
 from demo.installation import Installation, installation_of
-from demo.player import Pending, Player, tell, waits
+from demo.player import Pending, Player, described, waits
 from demo.replicas import Replica, replicas, start_all, stop_all
 from demo.run import ailments, differing_totals, report, stage
 from demo.script import Script, ScriptMessage
@@ -80,7 +80,7 @@ class System:
         )
 
     def _unanswered(self, pending: Sequence[Pending]) -> str:
-        return tell([each for each in pending if not each.is_answered(self.watcher)])
+        return described([each for each in pending if not each.is_answered(self.watcher)])
 
     def outcome(self, pending: Pending, index: int = 0) -> tuple[str, str | None]:
         """What a command item became, and why."""

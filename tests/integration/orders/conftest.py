@@ -1,22 +1,28 @@
 """The orders batch on a real database, without Kafka: records in, rows and outgoing records out."""
 
+import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
+import asyncpg
 import pytest
 
+import services.orders.unit_of_work
 from services.orders.handler import OrdersBatch
 from services.runtime.config.settings import Settings
 from services.runtime.consumer.consumer import Batch
 from services.runtime.messages.records import Coordinates, Original
 from services.runtime.observability.metrics import Metrics
+from services.runtime.parking.operations import ParkedSelection
 from services.runtime.postgres.connections import create_pool
 from services.runtime.retry import is_transient
+from tests.e2e.poisoned import plant
 from tests.integration.outgoing import waiting_records
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+EVERYTHING = ParkedSelection()
 _offsets = itertools.count()
 
 
@@ -53,6 +59,18 @@ def a_report(number, event_name="PICKED_UP_BY_CARRIER", occurred_at="2026-03-01T
     scan = {"event_name": event_name, "occurred_at": occurred_at}
     body = {"carrier_reference": "ups", "tracking_number": number, "scans": [scan]}
     return a_record("tracking.reported", body, topic="carrier.tracking")
+
+
+def a_poison(number="1", **more):
+    return an_upsert(number, email_id="POISON@mail.example", **more)
+
+
+def became(result):
+    return [each.became for each in result.items]
+
+
+async def event_names(published):
+    return [r[2]["event_name"] for r in await published() if r[0].endswith(".events")]
 
 
 async def patiently(apply, *records):
@@ -110,3 +128,69 @@ def published(pool) -> Callable:
         ]
 
     return read
+
+
+@pytest.fixture
+def bug(monkeypatch):
+    """A bug that fails every item containing POISON, until `mended` is set."""
+    state = {"mended": False}
+    buggy = plant(services.orders.unit_of_work, lambda: state["mended"])
+    monkeypatch.setattr(services.orders.unit_of_work, "decide", buggy)
+    return state
+
+
+@pytest.fixture
+def act(pool, orders):
+    """Runs an operation in its own transaction; returns its result."""
+
+    async def run(what, selection=EVERYTHING, **more):
+        async with pool.acquire() as connection, connection.transaction():
+            return await what(connection, orders.apply, selection, now=NOW, **more)
+
+    return run
+
+
+@pytest.fixture
+def parked_kinds(pool):
+    """Kinds in the queue, in its order."""
+
+    async def read():
+        return [row["kind"] for row in await pool.fetch("SELECT kind FROM parked ORDER BY id, nth")]
+
+    return read
+
+
+@pytest.fixture
+async def until_it_waits_for_a_lock(database_url):
+    """Waits until a transaction waits for a lock of another; only the owner sees that."""
+    connection = await asyncpg.connect(database_url)
+
+    async def wait():
+        async with asyncio.timeout(8):
+            while not await connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND datname = current_database()"
+            ):
+                await asyncio.sleep(0.01)
+
+    yield wait
+    await connection.close()
+
+
+@pytest.fixture
+async def refuse(database_url):
+    """Makes Postgres refuse rows of a table that match a condition."""
+    connection = await asyncpg.connect(database_url)
+
+    async def refuse(table, condition):
+        await connection.execute(
+            f"ALTER TABLE orders.{table} ADD CONSTRAINT unforeseen CHECK (NOT ({condition}))"
+            " NOT VALID"
+        )
+
+    async def allow(table):
+        await connection.execute(f"ALTER TABLE orders.{table} DROP CONSTRAINT unforeseen")
+
+    refuse.allow = allow
+    yield refuse
+    await connection.close()

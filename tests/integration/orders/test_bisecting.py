@@ -102,21 +102,6 @@ async def handle(pool, orders, database_url):
 
 
 @pytest.fixture
-async def refuse(database_url):
-    """Makes Postgres refuse rows of a table, as by an unforeseen constraint."""
-    connection = await asyncpg.connect(database_url)
-
-    async def refuse(table, condition):
-        await connection.execute(
-            f"ALTER TABLE orders.{table} ADD CONSTRAINT unforeseen CHECK (NOT ({condition}))"
-            " NOT VALID"
-        )
-
-    yield refuse
-    await connection.close()
-
-
-@pytest.fixture
 def parked(pool):
     """The queue: kind, topic, offset and index of each row, in its order."""
 

@@ -9,23 +9,6 @@ from services.runtime.consumer.consumer import Batch
 from tests.integration.orders.conftest import NOW, a_cancel, a_report, an_upsert, patiently
 
 
-@pytest.fixture
-async def until_it_waits_for_a_lock(database_url):
-    """Waits until a second transaction has run into the first; only the owner sees who waits."""
-    connection = await asyncpg.connect(database_url)
-
-    async def wait():
-        async with asyncio.timeout(8):
-            while not await connection.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                " AND datname = current_database()"
-            ):
-                await asyncio.sleep(0.01)
-
-    yield wait
-    await connection.close()
-
-
 @pytest.mark.parametrize("early", [True, False], ids=["waiting first", "appearing first"])
 @pytest.mark.parametrize("anchored", [True, False], ids=["somebody waits already", "nobody does"])
 @pytest.mark.parametrize(

@@ -2,23 +2,12 @@
 
 import pytest
 
-import services.orders.unit_of_work
 from schemas.identity import order_id
 from services.runtime.batch.batch import Batch
 from services.runtime.parking import operations
 from services.runtime.parking.selection import ParkedSelection
-from tests.e2e.poisoned import plant
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
 from tests.integration.parked_rows import park_as_before
-
-
-@pytest.fixture
-def bug(monkeypatch):
-    """A bug that fails every item containing POISON, until `mended` is set."""
-    state = {"mended": False}
-    buggy = plant(services.orders.unit_of_work, lambda: state["mended"])
-    monkeypatch.setattr(services.orders.unit_of_work, "decide", buggy)
-    return state
 
 
 @pytest.fixture

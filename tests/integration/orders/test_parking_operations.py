@@ -1,93 +1,33 @@
-"""Operations on parked items and the retries of the service: in order, up to the next failure."""
+"""Operations on parked items: in the order of the queue, up to the next failure."""
 
-import asyncio
 import json
 
-import asyncpg
-import pytest
-
-import services.orders.unit_of_work
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import WHOLE, Failure, FailureKind, ItemRef
-from services.runtime.clock import SystemClock
 from services.runtime.parking import operations
 from services.runtime.parking.operations import ParkedSelection
-from services.runtime.parking.retry_loop import RetryLoop
 from services.runtime.parking.selection import find, neighbours
-from tests.e2e.poisoned import plant
-from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
-
-EVERYTHING = ParkedSelection()
-
-
-@pytest.fixture
-def bug(monkeypatch):
-    """A bug that fails every item containing POISON, until `mended` is set."""
-    state = {"mended": False}
-    buggy = plant(services.orders.unit_of_work, lambda: state["mended"])
-    monkeypatch.setattr(services.orders.unit_of_work, "decide", buggy)
-    return state
+from tests.integration.orders.conftest import (
+    EVERYTHING,
+    NOW,
+    a_cancel,
+    a_poison,
+    a_record,
+    a_report,
+    an_upsert,
+    became,
+    event_names,
+)
 
 
-@pytest.fixture
-def act(pool, orders):
-    """Runs an operation in its own transaction; returns its result."""
-
-    async def run(what, selection=EVERYTHING, **more):
-        async with pool.acquire() as connection, connection.transaction():
-            return await what(connection, orders.apply, selection, now=NOW, **more)
-
-    return run
-
-
-@pytest.fixture
-def retry_loop(pool, orders):
-    """The retry loop of the service."""
-    return RetryLoop(
-        service="orders",
-        pool=pool,
-        apply=orders.apply,
-        clock=SystemClock(),
-        interval_seconds=1,
-        committed=lambda: None,
-    )
-
-
-@pytest.fixture
-def parked(pool):
-    """Kinds in the queue, in its order."""
-
-    async def read():
-        return [row["kind"] for row in await pool.fetch("SELECT kind FROM parked ORDER BY id, nth")]
-
-    return read
-
-
-async def due_now(pool):
-    """End the delay of every item."""
-    await pool.execute("UPDATE parked SET next_try_at = now() WHERE next_try_at IS NOT NULL")
-
-
-def became(result):
-    return [each.became for each in result.items]
-
-
-async def event_names(published):
-    return [r[2]["event_name"] for r in await published() if r[0].endswith(".events")]
-
-
-def a_poison(number="1", **more):
-    return an_upsert(number, email_id="POISON@mail.example", **more)
-
-
-async def test_parking_retry_decides_the_queue_in_order(apply, bug, act, parked, published):
+async def test_parking_retry_decides_the_queue_in_order(apply, bug, act, parked_kinds, published):
     await apply(a_poison(trackings=["1Z001"]), a_report("1Z001"), a_cancel("1"))
     bug["mended"] = True
 
     result = await act(operations.retry)
 
     assert became(result) == ["applied", "applied", "applied"]
-    assert await parked() == []
+    assert await parked_kinds() == []
     assert await event_names(published) == [
         "ORDER_PLACED",
         "SHIPMENT_FULFILLED",
@@ -102,7 +42,7 @@ async def test_parking_retry_decides_the_queue_in_order(apply, bug, act, parked,
 
 
 async def test_parking_retry_stops_at_the_next_failure_and_others_leave(
-    apply, bug, act, parked, pool
+    apply, bug, act, parked_kinds, pool
 ):
     await apply(a_poison("1"), a_cancel("1"), a_poison("2"), a_cancel("2"))
 
@@ -120,11 +60,11 @@ async def test_parking_retry_stops_at_the_next_failure_and_others_leave(
     some = await act(operations.retry)
 
     assert became(some) == ["applied", "applied", "parked", "behind"]
-    assert await parked() == ["decision", "behind"]
+    assert await parked_kinds() == ["decision", "behind"]
 
 
 async def test_parking_skip_stops_at_the_second_failure_of_a_queue(
-    apply, bug, act, parked, published
+    apply, bug, act, parked_kinds, published
 ):
     body = {"shop_slug": "demo-shop", "id": "1", "reason": "POISON"}
     await apply(a_poison(), a_record("order.cancel", body), a_cancel("1"))
@@ -135,11 +75,11 @@ async def test_parking_skip_stops_at_the_second_failure_of_a_queue(
 
     # The order was never placed: the item that was behind the head is decided without it.
     assert became(skipped) == ["rejected", "parked", "behind"]
-    assert await parked() == ["decision", "behind"]
+    assert await parked_kinds() == ["decision", "behind"]
 
 
 async def test_parking_skip_refuses_the_failed_item_and_retries_those_behind_it(
-    apply, bug, act, parked, published, pool
+    apply, bug, act, parked_kinds, published, pool
 ):
     await apply(an_upsert("1"))
     await apply(a_poison(), a_cancel("1"))
@@ -149,7 +89,7 @@ async def test_parking_skip_refuses_the_failed_item_and_retries_those_behind_it(
     )
 
     assert became(result) == ["rejected", "applied"]
-    assert await parked() == []
+    assert await parked_kinds() == []
     row = await pool.fetchrow("SELECT * FROM rejected")
     assert (row["reason"], row["detail"]) == ("skipped_by_operator", "ticket 7")
     assert [r[2]["reason"] for r in await published("orders.rejected")] == ["skipped_by_operator"]
@@ -159,29 +99,31 @@ async def test_parking_skip_refuses_the_failed_item_and_retries_those_behind_it(
 
 
 async def test_parking_skip_of_an_item_behind_another_changes_nothing(
-    apply, bug, act, parked, pool
+    apply, bug, act, parked_kinds, pool
 ):
     await apply(a_poison(), a_cancel("1"))
 
     result = await act(operations.skip, ParkedSelection(kind=FailureKind.BEHIND), detail="no")
 
     assert became(result) == ["behind"]
-    assert await parked() == ["decision", "behind"]
+    assert await parked_kinds() == ["decision", "behind"]
 
 
-async def test_parking_discard_refuses_all_items_behind_too(apply, bug, act, parked, pool):
+async def test_parking_discard_refuses_all_items_behind_too(apply, bug, act, parked_kinds, pool):
     await apply(a_poison("1"), a_cancel("1"), a_poison("2"))
     (head, *_) = await pool.fetch("SELECT id FROM parked ORDER BY id")
 
     result = await act(operations.discard, ParkedSelection(ids=(head["id"],)), detail="ticket 8")
 
     assert became(result) == ["rejected", "rejected"]
-    assert await parked() == ["decision"]
+    assert await parked_kinds() == ["decision"]
     reasons = await pool.fetch("SELECT reason FROM rejected")
     assert [row["reason"] for row in reasons] == ["discarded_by_operator"] * 2
 
 
-async def test_parking_edit_retries_the_item_with_the_new_value(apply, bug, act, parked, published):
+async def test_parking_edit_retries_the_item_with_the_new_value(
+    apply, bug, act, parked_kinds, published
+):
     poison = a_poison()
     await apply(poison, a_cancel("1"))
 
@@ -193,11 +135,11 @@ async def test_parking_edit_retries_the_item_with_the_new_value(apply, bug, act,
 
     assert result.before.original.value == poison.value
     assert became(result) == ["applied", "applied"]
-    assert await parked() == []
+    assert await parked_kinds() == []
 
 
 async def test_parking_dry_run_has_the_same_results_and_changes_nothing(
-    apply, bug, orders, pool, parked
+    apply, bug, orders, pool, parked_kinds
 ):
     await apply(a_poison(), a_cancel("1"))
     bug["mended"] = True
@@ -208,7 +150,7 @@ async def test_parking_dry_run_has_the_same_results_and_changes_nothing(
         await transaction.rollback()
 
     assert became(result) == ["applied", "applied"]
-    assert await parked() == ["decision", "behind"]
+    assert await parked_kinds() == ["decision", "behind"]
 
 
 async def test_parking_find_filters_by_every_member(apply, bug, pool):
@@ -234,7 +176,9 @@ async def test_parking_find_filters_by_every_member(apply, bug, pool):
         assert await found(error_contains="nothing of the kind") == []
 
 
-async def test_parking_limit_leaves_a_remainder_for_the_next_transaction(apply, bug, act, parked):
+async def test_parking_limit_leaves_a_remainder_for_the_next_transaction(
+    apply, bug, act, parked_kinds
+):
     await apply(a_poison(), *(a_cancel("1") for _ in range(4)))
     bug["mended"] = True
 
@@ -243,11 +187,11 @@ async def test_parking_limit_leaves_a_remainder_for_the_next_transaction(apply, 
     rest = await act(operations.retry, first.remainder)
 
     assert (len(rest.items), rest.remainder) == (3, None)
-    assert await parked() == []
+    assert await parked_kinds() == []
 
 
 async def test_parking_remainder_is_skipped_if_chosen_and_only_retried_if_behind(
-    apply, bug, act, parked, pool
+    apply, bug, act, parked_kinds, pool
 ):
     await apply(a_poison("1"), a_cancel("1"), a_poison("2"), a_cancel("2"), a_poison("3"))
     heads = ParkedSelection(heads_only=True, error_contains="decision that")
@@ -265,7 +209,7 @@ async def test_parking_remainder_is_skipped_if_chosen_and_only_retried_if_behind
     assert [steps[0].remainder.count, steps[1].remainder.count] == [3, 1]
     reasons = await pool.fetch("SELECT DISTINCT reason FROM rejected")
     assert [row["reason"] for row in reasons] == ["skipped_by_operator"]
-    assert await parked() == []
+    assert await parked_kinds() == []
 
 
 async def test_parking_neighbours_are_the_items_ahead_and_behind(apply, bug, pool):
@@ -284,65 +228,8 @@ async def test_parking_neighbours_are_the_items_ahead_and_behind(apply, bug, poo
         assert await around(other) == [[], []]
 
 
-async def test_parking_retry_loop_retries_only_what_is_due(apply, bug, retry_loop, parked, pool):
-    await apply(a_poison("1"), a_cancel("1"), a_poison("2"))
-    bug["mended"] = True
-    assert await retry_loop.retry_due() == 0
-    await pool.execute(
-        "UPDATE parked SET next_try_at = now() WHERE id = (SELECT min(id) FROM parked)"
-    )
-
-    assert await retry_loop.retry_due() == 2
-    assert await retry_loop.retry_due() == 0
-
-    assert await parked() == ["decision"]
-
-
-async def test_parking_retry_loop_doubles_the_delay_after_each_failure(
-    apply, bug, retry_loop, pool
-):
-    await apply(a_poison())
-    delays = []
-    for _ in range(3):
-        await due_now(pool)
-        assert await retry_loop.retry_due() == 0
-        delays.append(
-            await pool.fetchval(
-                "SELECT extract(epoch FROM next_try_at - last_tried_at)::float FROM parked"
-            )
-        )
-    assert await pool.fetchval("SELECT attempts FROM parked") == 4
-    assert 96 <= delays[0] <= 144
-    assert 192 <= delays[1] <= 288
-    assert 384 <= delays[2] <= 576
-
-
-async def test_parking_retry_loop_decides_an_item_that_is_behind_nothing_any_more(
-    apply, bug, retry_loop, parked, pool
-):
-    await apply(a_poison(), a_cancel("1"))
-    await pool.execute("DELETE FROM parked WHERE kind = 'decision'")
-
-    assert await retry_loop.retry_due() == 1
-    assert await parked() == []
-
-
-async def test_parking_retries_of_a_queue_exclude_each_other(
-    apply, bug, retry_loop, pool, orders, parked
-):
-    await apply(a_poison())
-    await due_now(pool)
-    bug["mended"] = True
-    async with pool.acquire() as connection, connection.transaction():
-        await operations.retry(
-            connection, orders.apply, ParkedSelection(kind=FailureKind.CRASH), now=NOW
-        )
-        assert await retry_loop.retry_due() == 0
-    assert await retry_loop.retry_due() == 1
-
-
 async def test_parking_puts_a_woken_item_that_fails_before_later_items(
-    apply, bug, act, pool, parked, published
+    apply, bug, act, pool, parked_kinds, published
 ):
     body = {"shop_slug": "demo-shop", "id": "1", "reason": "POISON"}
     bug["mended"] = True
@@ -350,7 +237,7 @@ async def test_parking_puts_a_woken_item_that_fails_before_later_items(
     bug["mended"] = False
     poison = a_poison()
     await apply(poison, a_cancel("1"))
-    assert await parked() == ["decision", "behind"]
+    assert await parked_kinds() == ["decision", "behind"]
 
     edited = poison.value.replace(b"POISON", b"anna")
     result = await act(
@@ -392,118 +279,6 @@ async def test_parking_puts_what_the_first_item_of_a_record_woke_before_the_seco
     await act(operations.retry)
 
     assert await event_names(published) == ["ORDER_PLACED", "ORDER_CANCELLED", "ORDER_UPDATED"]
-
-
-async def test_parking_of_an_order_keeps_what_waits_for_it_from_expiring(apply, bug, orders, pool):
-    bug["mended"] = True
-    await apply(a_cancel("1"))
-    bug["mended"] = False
-    await apply(a_poison())
-    late = NOW.replace(year=2030)
-
-    async with pool.acquire() as connection, connection.transaction():
-        assert await orders.sweep(connection, Batch((), late)) == 0
-    await pool.execute("DELETE FROM parked")
-    async with pool.acquire() as connection, connection.transaction():
-        assert await orders.sweep(connection, Batch((), late)) == 1
-
-
-# Two transactions driven into each other.
-
-
-@pytest.fixture
-async def until_it_waits_for_a_lock(database_url):
-    """Waits until a transaction waits for a lock of another; only the owner sees that."""
-    connection = await asyncpg.connect(database_url)
-
-    async def wait():
-        async with asyncio.timeout(8):
-            while not await connection.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                " AND datname = current_database()"
-            ):
-                await asyncio.sleep(0.01)
-
-    yield wait
-    await connection.close()
-
-
-async def test_parking_retry_goes_before_a_batch_that_meets_it(
-    apply, bug, orders, pool, published, parked, retry_loop, until_it_waits_for_a_lock
-):
-    await apply(an_upsert("1"))
-    await apply(a_poison(order_name="#1"))
-    bug["mended"] = True
-    async with pool.acquire() as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        await operations.retry(connection, orders.apply, EVERYTHING, now=NOW)
-        other = asyncio.create_task(apply(a_cancel("1")))
-        await until_it_waits_for_a_lock()
-        await transaction.commit()
-    await other
-
-    assert await parked() == []
-    assert await event_names(published) == ["ORDER_PLACED", "ORDER_UPDATED", "ORDER_CANCELLED"]
-
-
-async def test_parking_retry_leaves_what_a_batch_parked_meanwhile_to_the_next_one(
-    apply, bug, orders, pool, published, parked, retry_loop, act, until_it_waits_for_a_lock
-):
-    await apply(an_upsert("1"))
-    await apply(a_poison(order_name="#1"))
-    bug["mended"] = True
-    async with pool.acquire() as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        await orders.apply(connection, Batch((a_cancel("1"),), NOW))
-        other = asyncio.create_task(act(operations.retry))
-        await until_it_waits_for_a_lock()
-        await transaction.commit()
-    assert became(await other) == ["applied"]
-    assert await parked() == ["behind"]
-
-    assert await retry_loop.retry_due() == 1
-
-    assert await event_names(published) == ["ORDER_PLACED", "ORDER_UPDATED", "ORDER_CANCELLED"]
-
-
-# Failures that are no decision's.
-
-
-@pytest.fixture
-async def refuse(database_url):
-    """Makes Postgres refuse rows of a table that match a condition."""
-    connection = await asyncpg.connect(database_url)
-
-    async def refuse(table, condition):
-        await connection.execute(
-            f"ALTER TABLE orders.{table} ADD CONSTRAINT unforeseen CHECK (NOT ({condition}))"
-            " NOT VALID"
-        )
-
-    async def allow(table):
-        await connection.execute(f"ALTER TABLE orders.{table} DROP CONSTRAINT unforeseen")
-
-    refuse.allow = allow
-    yield refuse
-    await connection.close()
-
-
-async def test_parking_retry_keeps_only_the_item_whose_write_fails(
-    apply, bug, act, parked, refuse, pool, published
-):
-    await apply(a_poison("1"), a_poison("2"), a_cancel("2"), a_poison("3"))
-    bug["mended"] = True
-    await refuse("stored_order", "order_number = '2'")
-
-    result = await act(operations.retry)
-
-    assert became(result) == ["applied", "parked", "behind", "applied"]
-    assert await parked() == ["write", "behind"]
-    assert "unforeseen" in await pool.fetchval("SELECT error FROM parked WHERE kind = 'write'")
-    await refuse.allow("stored_order")
-    assert became(await act(operations.retry)) == ["applied", "applied"]
 
 
 async def test_parking_keeps_values_as_they_came(apply, bug, pool):

@@ -1,25 +1,12 @@
 """The public values of the domain are frozen Structs."""
 
-import importlib
-import pkgutil
-from enum import Enum
-
 import msgspec
 import pytest
 
 from services.analytics import domain
+from tests.unit.values import public_values
 
-NAMES = [f"{domain.__name__}.{module.name}" for module in pkgutil.iter_modules(domain.__path__)]
-MODULES = list(map(importlib.import_module, NAMES))
-VALUES = [
-    kind
-    for module in MODULES
-    for name, kind in vars(module).items()
-    if isinstance(kind, type)
-    and kind.__module__ == module.__name__
-    and not name.startswith("_")
-    and not issubclass(kind, Enum | Exception)
-]
+VALUES = public_values(domain)
 
 
 def test_domain_has_values():
