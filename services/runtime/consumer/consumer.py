@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import structlog
 from aiokafka import TopicPartition
@@ -123,7 +122,7 @@ class BatchConsumer:
         attempt = contentions = 0
         while True:
             try:
-                await self._apply_once(records, self._batch())
+                await self._apply_once(records, Batch((), self._clock.now()))
                 self.trouble = ""
                 return
             except Exception as error:  # noqa: BLE001 - retried, parked, or its partition stops
@@ -168,21 +167,17 @@ class BatchConsumer:
 
         try:
             try:
-                await bisect(work, self._batch(), item_faults_after(error))
+                await bisect(work, Batch((), self._clock.now()), item_faults_after(error))
             except NoItemFails:
                 whole = ItemRef(self._original(record).coordinates, WHOLE)
                 failures = {whole: Failure.of(FailureKind.WRITE, error)}
-                await work(replace(self._batch(), known_failures=failures))
+                await work(Batch((), self._clock.now(), known_failures=failures))
         except Exception as last:  # noqa: BLE001 - retried, or its partition stops loudly
             if is_transient(last):
                 return False
             partition = TopicPartition(record.topic, record.partition)
             await self.assignment.stops.stop(partition, last)
         return True
-
-    def _batch(self) -> Batch:
-        """A batch without records: `_apply_fenced` adds those that pass the fence."""
-        return Batch((), self._clock.now())
 
     async def _apply_once(self, records: Sequence[ConsumedRecord], batch: Batch) -> None:
         partitions = by_partition(records)
