@@ -1,8 +1,6 @@
 """Claims and analytics lose their tables and are rebuilt from snapshots, while orders go on."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import pytest
 
@@ -11,8 +9,6 @@ from demo.comparison import differences
 from demo.replicas import start_all, stop_all
 from demo.run import differing_totals, report
 from demo.script import Script
-from demo.synthetic import synthetic_script
-from deploy.stack import Addresses
 from tests.e2e.aftermath import (
     WHY,
     facts_alone,
@@ -22,13 +18,10 @@ from tests.e2e.aftermath import (
     tables,
     until_no_lag,
 )
-from tests.processes import System, running
+from tests.processes import System
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
-SEED = 5
-SCALE = 0.03
-STEP = timedelta(days=1)
 TABLES = {
     "claims.order_copy": "order_id",
     "claims.claim": "claim_id",
@@ -40,19 +33,8 @@ TABLES = {
 
 
 @pytest.fixture
-def script() -> Script:
-    """A few orders of every kind, with claims."""
-    return synthetic_script(SEED, scale=SCALE)
-
-
-@pytest.fixture
-async def system(
-    stack: Addresses, script: Script, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[System]:
-    folder = tmp_path_factory.mktemp("rebuilding")
-    async with running(stack, folder, copies=1, at=script.messages[0].at) as system:
-        system.player.step = STEP
-        yield system
+def seed() -> int:
+    return 5
 
 
 async def test_rebuilt_tables_equal_the_live_ones_and_stay_current(

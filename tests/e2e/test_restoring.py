@@ -1,8 +1,6 @@
 """Postgres is put back to an earlier time and Kafka is not: the page on restoring, step by step."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -14,7 +12,6 @@ from demo.messages import command
 from demo.replicas import start_all, stop_all
 from demo.run import differing_totals, report
 from demo.script import Script, ScriptMessage
-from demo.synthetic import synthetic_script
 from deploy.stack import Addresses
 from schemas.topics import EVENT_TOPICS
 from tests.e2e.aftermath import (
@@ -31,9 +28,6 @@ from tests.processes import ANSWER_SECONDS, NOON, System, running
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(880)]
 
-SEED = 3
-SCALE = 0.03
-STEP = timedelta(days=1)
 ORDERS = 12
 AT_ONCE = 6
 # Told by the page: versions are skipped, and an outcome may be told again as it came out now.
@@ -41,19 +35,8 @@ ALLOWED = ("has no event of version", "was answered (")
 
 
 @pytest.fixture
-def script() -> Script:
-    """A few orders of every kind, with claims."""
-    return synthetic_script(SEED, scale=SCALE)
-
-
-@pytest.fixture
-async def system(
-    stack: Addresses, script: Script, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[System]:
-    folder = tmp_path_factory.mktemp("restoring")
-    async with running(stack, folder, copies=1, at=script.messages[0].at) as system:
-        system.player.step = STEP
-        yield system
+def seed() -> int:
+    return 3
 
 
 async def test_database_restored_to_an_earlier_time_reaches_the_right_answer(
