@@ -13,13 +13,12 @@ from msgspec.structs import replace
 
 from schemas import commands as contract
 from schemas import orders as shapes
-from schemas import tracking as tracking_contract
 from schemas.envelope import CloudEvent
 from schemas.topics import CARRIER_TRACKING, CLAIMS_EVENTS, ORDERS_COMMANDS
 from services.orders.domain.model.commands import Command, UpsertOrder
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.messages import claim_events, order_commands
-from services.orders.messages.carriers import DIALECTS, standard
+from services.orders.messages.carriers import DIALECTS, Dialect, standard
 from services.runtime.batch.items import WHOLE, Failure, FailureKind
 from services.runtime.messages.item_subset import only_items
 from services.runtime.messages.records import (
@@ -73,7 +72,6 @@ _CANCEL = Reader(contract.OrderCancel)
 _SHIPMENT = Reader(contract.ShipmentUpdate)
 _ANALYTICS = Reader(contract.OrderAnalyticsUpsert)
 _FULFILL = Reader(contract.BulkFulfillment, omitted_of=(shapes.OrderPlacement,))
-_REPORT = Reader(tracking_contract.TrackingReport, omitted_of=(tracking_contract.Scan,))
 
 READERS: Mapping[str, Reader[Any]] = {
     contract.ORDER_PLACE: _PLACE,
@@ -83,7 +81,7 @@ READERS: Mapping[str, Reader[Any]] = {
     contract.SHIPMENT_UPDATE: _SHIPMENT,
     contract.ORDER_ANALYTICS_UPSERT: _ANALYTICS,
     contract.ORDERS_FULFILL_BULK: _FULFILL,
-    tracking_contract.TRACKING_REPORTED: _REPORT,
+    **{dialect.TYPE: dialect.READER for dialect in DIALECTS},
 }
 """The decoder of each message type; of a bulk command, of each of its items."""
 
@@ -99,11 +97,14 @@ _COMMANDS: Mapping[str, Translate] = {
         _ANALYTICS.read(body), item
     ),
 }
-_TRACKING: Mapping[str, Translate] = {
-    tracking_contract.TRACKING_REPORTED: lambda body, item, now: standard.report(
-        _REPORT.read(body), item, now
-    ),
-}
+
+
+def _translate_of(dialect: Dialect) -> Translate:
+    read, report = dialect.READER.read, dialect.report
+    return lambda body, item, now: report(read(body), item, now)
+
+
+_TRACKING: Mapping[str, Translate] = {dialect.TYPE: _translate_of(dialect) for dialect in DIALECTS}
 _CLAIM_EVENTS: Mapping[str, Translate] = {
     type_: lambda body, item, _: claim_events.record(body, item) for type_ in claim_events.TYPES
 }
@@ -114,7 +115,7 @@ _BY_TOPIC: Mapping[str, Mapping[str, Translate]] = {
 }
 _KNOWN_TYPES = {topic: set(types) for topic, types in _BY_TOPIC.items()}
 _KNOWN_TYPES[COMMANDS].add(contract.ORDERS_FULFILL_BULK)
-_DEFAULT_TYPE = {TRACKING: tracking_contract.TRACKING_REPORTED}
+_DEFAULT_TYPE = {TRACKING: standard.TYPE}
 
 # Bytes that stand once for each order, or scan, in a message.
 MARKS = (order_commands.ORDER_MARK, *(dialect.SCAN_MARK for dialect in DIALECTS))

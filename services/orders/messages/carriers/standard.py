@@ -13,7 +13,7 @@ from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.tracking import scan as domain
 from services.orders.messages.carriers.codes import event_name_of
 from services.runtime.messages.records import Item
-from services.runtime.twins import omitted
+from services.runtime.twins import Reader, omitted
 
 _PRECISIONS: Mapping[enums.Precision, domain.Precision] = {
     each: domain.Precision(each.value) for each in enums.Precision
@@ -22,9 +22,9 @@ _DIRECTIONS: Mapping[enums.Direction, domain.Direction] = {
     each: domain.Direction(each.value) for each in enums.Direction
 }
 
-
+TYPE = contract.TRACKING_REPORTED
+READER = Reader(contract.TrackingReport, omitted_of=(contract.Scan,))
 SCAN_MARK = b'"occurred_at"'
-"""Stands once for each scan in a message of this dialect."""
 
 
 def report(message: contract.TrackingReport, item: Item, now: datetime) -> ReportTracking:
