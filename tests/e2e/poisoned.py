@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 import services.orders.unit_of_work
 from services.orders.app import build
 from services.runtime.config.settings import Settings
@@ -35,6 +37,13 @@ def plant(module: ModuleType, is_mended: Callable[[], bool]) -> Callable[..., An
         return sound(world, command, *more)
 
     return decide
+
+
+def plant_until_mended(monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> dict[str, bool]:
+    """Put the bug into a module for one test, until `mended` of the result is set."""
+    state = {"mended": False}
+    monkeypatch.setattr(module, "decide", plant(module, lambda: state["mended"]))
+    return state
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The claims batches on a real database: records in, rows and outgoing records out."""
 
-import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -11,24 +10,17 @@ from schemas.identity import order_id, shipment_id
 from services.claims.handler import ClaimBatches
 from services.runtime.config.settings import Settings
 from services.runtime.consumer.consumer import Batch
-from services.runtime.messages.records import Coordinates, Original
 from services.runtime.observability.metrics import Metrics
-from services.runtime.postgres.connections import create_pool
+from tests.integration.batches import a_record_at, applied_by, pool_of
 from tests.integration.outgoing import waiting_records
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 SHOP = "demo-shop"
-_offsets = itertools.count()
 
 
 def a_record(topic, type_, body, *, ce_id=None, key=b"key"):
     """One Kafka record as the runtime passes it on."""
-    headers = [("ce_type", type_.encode())]
-    if ce_id:
-        headers += [("ce_id", ce_id.encode()), ("ce_source", b"/shops/demo-shop")]
-    value = body if isinstance(body, bytes) else json.dumps(body).encode()
-    at = Coordinates(topic, 0, next(_offsets))
-    return Original(at, key, tuple(headers), value, NOW)
+    return a_record_at(NOW, topic, type_, body, ce_id=ce_id, key=key)
 
 
 def a_parcel(number, ordinal=1, phase="delivered", **changes):
@@ -113,9 +105,8 @@ def settings(database_url) -> Settings:
 @pytest.fixture
 async def pool(settings) -> AsyncIterator:
     """A pool of connections of the claims service."""
-    pool = await create_pool(settings, "claims")
-    yield pool
-    pool.terminate()
+    async with pool_of(settings, "claims") as pool:
+        yield pool
 
 
 @pytest.fixture
@@ -127,12 +118,7 @@ def claims(settings) -> ClaimBatches:
 @pytest.fixture
 def apply(pool, claims) -> Callable:
     """Applies records as one batch in one transaction."""
-
-    async def run(*records, now=NOW):
-        async with pool.acquire() as connection, connection.transaction():
-            await claims.apply(connection, Batch(records, now))
-
-    return run
+    return applied_by(claims, pool, NOW)
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 import asyncio
 
-import asyncpg
 import pytest
 
 from services.runtime.consumer.consumer import Batch
-from services.runtime.retry import is_transient
+from tests.integration.batches import lock_watcher, patiently
 from tests.integration.claims.conftest import NOW, a_change, an_event, an_opening
 from tests.integration.claims.test_batches import claim_of
 
@@ -14,20 +13,12 @@ from tests.integration.claims.test_batches import claim_of
 @pytest.fixture
 async def is_blocked(database_url):
     """Whether any transaction of the test's database waits for a lock."""
-    watcher = await asyncpg.connect(database_url)
-
-    async def look():
-        return await watcher.fetchval(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-
-    yield look
-    await watcher.close()
+    async with lock_watcher(database_url) as is_blocked:
+        yield is_blocked
 
 
 @pytest.fixture
-def overlap(pool, claims, is_blocked):
+def overlap(pool, claims, apply, is_blocked):
     """Applies the first batch and commits it once the second one waits for its locks."""
 
     async def run(first, second):
@@ -35,20 +26,10 @@ def overlap(pool, claims, is_blocked):
             transaction = one.transaction()
             await transaction.start()
             await claims.apply(one, Batch(tuple(first), NOW))
-            other = asyncio.create_task(patiently(second))
+            other = asyncio.create_task(patiently(apply, *second))
             await blocked_or_done(other)
             await transaction.commit()
         await other
-
-    async def patiently(records):
-        """Apply a batch as the runtime does: retry after a transient error."""
-        while True:
-            try:
-                async with pool.acquire() as two, two.transaction():
-                    return await claims.apply(two, Batch(tuple(records), NOW))
-            except Exception as error:
-                if not is_transient(error):
-                    raise
 
     async def blocked_or_done(task):
         async with asyncio.timeout(60):
@@ -105,7 +86,7 @@ async def test_claims_on_the_last_mugs_in_concurrent_batches_are_not_both_applie
     assert refused["reason"] == "quantity_above_shipped"
 
 
-async def test_concurrent_batches_lose_nothing(pool, claims, published, rows):
+async def test_concurrent_batches_lose_nothing(apply, published, rows):
     numbers = [str(number) for number in range(40)]
     sides = [
         [an_event(number) for number in numbers],
@@ -116,16 +97,7 @@ async def test_concurrent_batches_lose_nothing(pool, claims, published, rows):
         ],
     ]
 
-    async def patiently(records):
-        while True:
-            try:
-                async with pool.acquire() as connection, connection.transaction():
-                    return await claims.apply(connection, Batch(tuple(records), NOW))
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-
-    await asyncio.gather(*(patiently(side) for side in sides))
+    await asyncio.gather(*(patiently(apply, *side) for side in sides))
 
     events = [(body["order_id"], body["sequence"]) for _, body in await published()]
     assert len(events) == 80

@@ -10,7 +10,7 @@ from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import WHOLE, Failure, FailureKind, ItemFailed, ItemRef
 from services.runtime.parking import operations
 from services.runtime.parking.operations import ParkedSelection
-from tests.e2e.poisoned import plant
+from tests.e2e.poisoned import plant_until_mended
 from tests.integration.claims.conftest import (
     NOW,
     SHOP,
@@ -25,10 +25,7 @@ from tests.integration.parked_rows import park_as_before
 @pytest.fixture
 def bug(monkeypatch):
     """A bug that fails every item containing POISON, until `mended` is set."""
-    state = {"mended": False}
-    buggy = plant(services.claims.unit_of_work, lambda: state["mended"])
-    monkeypatch.setattr(services.claims.unit_of_work, "decide", buggy)
-    return state
+    return plant_until_mended(monkeypatch, services.claims.unit_of_work)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from services.runtime.config.settings import Settings
 from services.runtime.messages.records import Original
 from services.runtime.observability.metrics import Metrics
 from services.runtime.postgres.connections import connect
-from tests.e2e.poisoned import plant
+from tests.e2e.poisoned import plant_until_mended
 
 Run = Callable[..., Result]
 Database = Callable[..., list[asyncpg.Record]]
@@ -99,7 +99,4 @@ def work(service: Settings) -> Callable[..., None]:
 @pytest.fixture
 def bug(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
     """A bug that meets whatever says POISON, until it is mended."""
-    state = {"mended": False}
-    buggy = plant(services.orders.unit_of_work, lambda: state["mended"])
-    monkeypatch.setattr(services.orders.unit_of_work, "decide", buggy)
-    return state
+    return plant_until_mended(monkeypatch, services.orders.unit_of_work)

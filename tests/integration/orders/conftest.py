@@ -1,7 +1,6 @@
 """The orders batch on a real database, without Kafka: records in, rows and outgoing records out."""
 
 import asyncio
-import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -12,28 +11,19 @@ import pytest
 import services.orders.unit_of_work
 from services.orders.handler import OrdersBatch
 from services.runtime.config.settings import Settings
-from services.runtime.consumer.consumer import Batch
-from services.runtime.messages.records import Coordinates, Original
 from services.runtime.observability.metrics import Metrics
 from services.runtime.parking.operations import ParkedSelection
-from services.runtime.postgres.connections import create_pool
-from services.runtime.retry import is_transient
-from tests.e2e.poisoned import plant
+from tests.e2e.poisoned import plant_until_mended
+from tests.integration.batches import a_record_at, applied_by, lock_watcher, pool_of
 from tests.integration.outgoing import waiting_records
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EVERYTHING = ParkedSelection()
-_offsets = itertools.count()
 
 
 def a_record(type_, body, *, topic="orders.commands", ce_id=None, key=b"demo-shop/1"):
     """One Kafka record as the runtime hands it over."""
-    headers = [("ce_type", type_.encode())]
-    if ce_id:
-        headers += [("ce_id", ce_id.encode()), ("ce_source", b"/shops/demo-shop")]
-    value = body if isinstance(body, bytes) else json.dumps(body).encode()
-    at = Coordinates(topic, 0, next(_offsets))
-    return Original(at, key, tuple(headers), value, NOW)
+    return a_record_at(NOW, topic, type_, body, ce_id=ce_id, key=key)
 
 
 def an_upsert(number, *, trackings=(), ce_id=None, shop="demo-shop", **order):
@@ -73,16 +63,6 @@ async def event_names(published):
     return [r[2]["event_name"] for r in await published() if r[0].endswith(".events")]
 
 
-async def patiently(apply, *records):
-    """As the runtime does: what another transaction was in the way of is read and decided anew."""
-    while True:
-        try:
-            return await apply(*records)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-
-
 @pytest.fixture
 def settings(database_url) -> Settings:
     """Settings of a fresh database."""
@@ -92,9 +72,8 @@ def settings(database_url) -> Settings:
 @pytest.fixture
 async def pool(settings) -> AsyncIterator:
     """The orders service's own connections."""
-    pool = await create_pool(settings, "orders")
-    yield pool
-    pool.terminate()
+    async with pool_of(settings, "orders") as pool:
+        yield pool
 
 
 @pytest.fixture
@@ -106,12 +85,7 @@ def orders(settings) -> OrdersBatch:
 @pytest.fixture
 def apply(pool, orders) -> Callable:
     """Applies records as one batch in one transaction."""
-
-    async def run(*records, now=NOW):
-        async with pool.acquire() as connection, connection.transaction():
-            await orders.apply(connection, Batch(records, now))
-
-    return run
+    return applied_by(orders, pool, NOW)
 
 
 @pytest.fixture
@@ -133,10 +107,7 @@ def published(pool) -> Callable:
 @pytest.fixture
 def bug(monkeypatch):
     """A bug that fails every item containing POISON, until `mended` is set."""
-    state = {"mended": False}
-    buggy = plant(services.orders.unit_of_work, lambda: state["mended"])
-    monkeypatch.setattr(services.orders.unit_of_work, "decide", buggy)
-    return state
+    return plant_until_mended(monkeypatch, services.orders.unit_of_work)
 
 
 @pytest.fixture
@@ -163,18 +134,14 @@ def parked_kinds(pool):
 @pytest.fixture
 async def until_it_waits_for_a_lock(database_url):
     """Waits until a transaction waits for a lock of another; only the owner sees that."""
-    connection = await asyncpg.connect(database_url)
+    async with lock_watcher(database_url) as is_blocked:
 
-    async def wait():
-        async with asyncio.timeout(8):
-            while not await connection.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                " AND datname = current_database()"
-            ):
-                await asyncio.sleep(0.01)
+        async def wait():
+            async with asyncio.timeout(8):
+                while not await is_blocked():
+                    await asyncio.sleep(0.01)
 
-    yield wait
-    await connection.close()
+        yield wait
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import asyncpg
 import pytest
 
 from services.runtime.consumer.consumer import Batch
-from tests.integration.orders.conftest import NOW, a_cancel, a_report, an_upsert, patiently
+from tests.integration.batches import patiently
+from tests.integration.orders.conftest import NOW, a_cancel, a_report, an_upsert
 
 
 @pytest.mark.parametrize("early", [True, False], ids=["waiting first", "appearing first"])
