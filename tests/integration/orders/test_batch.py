@@ -13,7 +13,7 @@ def outcomes(records):
     return [(body["outcome"], body["reason"]) for _, _, body in records]
 
 
-async def test_an_order_its_parcel_and_its_scans_end_as_events_in_order(apply, published):
+async def test_order_its_parcel_and_its_scans_end_as_events_in_order(apply, published):
     await apply(an_upsert("1", trackings=["1Z1"]), a_report("1z-1"))
 
     events = [r for r in await published() if r[0].endswith(".events")]
@@ -26,7 +26,7 @@ async def test_an_order_its_parcel_and_its_scans_end_as_events_in_order(apply, p
     assert last["context"]["order"]["trackings"][0]["phase"] == "in_transit"
 
 
-async def test_the_same_command_again_changes_nothing(apply, published):
+async def test_command_sent_again_changes_nothing(apply, published):
     await apply(an_upsert("1", ce_id="c-1"))
     await apply(an_upsert("1", ce_id="c-1"))
 
@@ -63,7 +63,7 @@ async def test_each_item_of_a_bulk_command_has_its_own_outcome(apply, published)
     assert pointers == ["/items/1/trackings", "/items/2/id_type"]
 
 
-async def test_a_command_waits_for_its_order_under_any_name(apply, published):
+async def test_command_waits_for_its_order_under_any_name(apply, published):
     await apply(a_cancel("1"), a_cancel("ext-1", "external_id"), a_cancel("name-1", "order_name"))
     assert await published() == []
 
@@ -78,14 +78,14 @@ async def test_a_command_waits_for_its_order_under_any_name(apply, published):
     ]
 
 
-async def test_a_command_may_wait_and_be_decided_within_one_batch(apply, published, pool):
+async def test_command_may_wait_and_be_decided_within_one_batch(apply, published, pool):
     await apply(a_cancel("1"), an_upsert("1"))
 
     assert kinds(await published("orders.events")) == ["order.placed", "order.cancelled"]
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
 
 
-async def test_the_same_command_sent_twice_waits_once(apply, published, pool):
+async def test_command_sent_twice_waits_once(apply, published, pool):
     await apply(a_cancel("1", ce_id="c-1"))
     await apply(a_cancel("1", ce_id="c-1"))
 
@@ -106,7 +106,7 @@ async def test_tracking_waits_for_its_order_and_is_told_when_it_comes(apply, pub
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
 
 
-async def test_a_refusal_by_a_rule_names_its_field_and_changes_nothing(apply, published):
+async def test_refusal_by_a_rule_names_its_field_and_changes_nothing(apply, published):
     await apply(an_upsert("1", expected_number_of_shipments=101))
 
     ((_, _, rejected),) = await published("orders.rejected")
@@ -128,7 +128,7 @@ async def test_events_of_many_orders_keep_their_own_order_in_the_outbox(apply, p
     assert len(versions) == 40
 
 
-async def test_a_snapshot_that_is_too_large_is_cut_and_says_so(pool, settings, published):
+async def test_snapshot_that_is_too_large_is_cut_and_says_so(pool, settings, published):
     from services.orders.handler import OrdersBatch
     from services.runtime.consumer.consumer import Batch
     from services.runtime.observability.metrics import Metrics
@@ -146,7 +146,7 @@ async def test_a_snapshot_that_is_too_large_is_cut_and_says_so(pool, settings, p
         assert body["context"]["order"]["trackings"][0]["tracking_number"] == "1Z1"
 
 
-async def test_a_bulk_command_of_a_thousand_refused_items_is_kept_once(apply, published, pool):
+async def test_bulk_command_of_a_thousand_refused_items_is_kept_once(apply, published, pool):
     items = [{"id": "x" * 300, "note": "y" * 300} for _ in range(1000)]
 
     await apply(a_record("orders.fulfill_bulk", {"shop_slug": "demo-shop", "items": items}))
@@ -160,7 +160,7 @@ async def test_a_bulk_command_of_a_thousand_refused_items_is_kept_once(apply, pu
     assert (count, octets) == (1, told[0]["original_size_bytes"])
 
 
-async def test_the_items_of_a_bulk_command_wait_each_with_its_own_part(apply, published, pool):
+async def test_items_of_a_bulk_command_wait_each_with_its_own_part(apply, published, pool):
     items = [
         {
             "id": f"{n}",
@@ -186,7 +186,7 @@ async def test_the_items_of_a_bulk_command_wait_each_with_its_own_part(apply, pu
     assert {b["outcome"] for b in by_bulk if b["index"] % 4 != 2} == {"applied"}
 
 
-async def test_a_second_message_under_the_id_of_one_that_waits_is_answered(apply, published, pool):
+async def test_second_message_under_the_id_of_one_that_waits_is_answered(apply, published, pool):
     await apply(a_cancel("1", ce_id="job-1"))
     await apply(a_cancel("2", ce_id="job-1"))
 
@@ -194,7 +194,7 @@ async def test_a_second_message_under_the_id_of_one_that_waits_is_answered(apply
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 1
 
 
-async def test_what_a_sender_may_write_at_length_is_published_in_bounds(apply, published):
+async def test_refusal_of_an_overlong_name_or_key_is_published_in_bounds(apply, published):
     name = "k" * 450_000
     await apply(
         a_record("order.upsert", f'{{"{name}":1,"{name}":2}}'.encode()),
@@ -215,7 +215,7 @@ async def test_numbers_beyond_64_bits_among_free_members_are_kept_as_text(apply,
     assert analytics == {"big": str(10**30), "list": [-(2**63), str(2**63)]}
 
 
-async def test_a_refusal_of_a_structured_message_names_the_senders_ids(apply, published):
+async def test_refusal_of_a_structured_message_names_the_senders_ids(apply, published):
     envelope = {"specversion": "1.0", "id": "s-1", "source": "/shops/s", "type": "order.cancel"}
     await apply(a_record("", {**envelope, "data": {"shop_slug": "s"}}))
 
@@ -224,7 +224,7 @@ async def test_a_refusal_of_a_structured_message_names_the_senders_ids(apply, pu
     assert named == ("s-1", "/shops/s", "order.cancel")
 
 
-async def test_a_long_history_of_a_large_order_stays_within_bounds(apply, published):
+async def test_long_history_of_a_large_order_stays_within_bounds(apply, published):
     products = [{"sku": f"S{n}", "title": "x" * 1000, "quantity": 1} for n in range(400)]
     scans = [
         {"event_name": "SORTED", "scan_id": f"s-{n}", "occurred_at": "2026-02-27T10:00:00Z"}

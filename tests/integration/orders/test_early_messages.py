@@ -36,7 +36,7 @@ def outcomes(told):
     return Counter(body["outcome"] for topic, _, body in told if topic == "orders.outcomes")
 
 
-async def test_a_thousand_early_commands_are_applied_in_the_order_they_came(apply, published, pool):
+async def test_early_commands_are_applied_in_the_order_they_came(apply, published, pool):
     updates = [an_update(turn) for turn in range(EARLY)]
     for start in range(0, EARLY, 100):
         await apply(*updates[start : start + 100])

@@ -70,7 +70,7 @@ async def test_items_refused_together_share_the_bytes_of_their_command(apply, re
     assert (second["ce_id"], second["ce_source"]) == ("b-1", "/shops/demo-shop")
 
 
-async def test_a_bulk_command_refused_as_a_whole_is_not_one_of_many(apply, refused):
+async def test_bulk_command_refused_as_a_whole_is_not_one_of_many(apply, refused):
     await apply(a_bulk("1", items=[]))
 
     (row,) = await refused()
@@ -91,7 +91,7 @@ async def test_only_the_items_that_the_header_names_are_read(apply, published):
     assert told == [0, 2]
 
 
-async def test_a_header_that_names_no_item_refuses_the_command(apply, published):
+async def test_header_that_names_no_item_refuses_the_command(apply, published):
     bulk = a_bulk("1")
     await apply(replace(bulk, headers=(*bulk.headers, (ITEMS_HEADER, b"1"))))
 

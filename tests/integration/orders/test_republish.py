@@ -70,7 +70,7 @@ def snapshots(published):
     return read
 
 
-async def test_a_snapshot_says_what_the_last_event_said_and_takes_no_number(
+async def test_snapshot_says_what_the_last_event_said_and_takes_no_number(
     apply, published, republish, snapshots, rows
 ):
     await apply(an_upsert("1", trackings=["T0001"]), a_report("T0001"))
@@ -90,9 +90,7 @@ async def test_a_snapshot_says_what_the_last_event_said_and_takes_no_number(
     assert await rows() == before
 
 
-async def test_the_same_state_gives_the_same_id_and_another_state_another(
-    apply, republish, snapshots
-):
+async def test_snapshot_id_is_the_same_for_the_same_state_only(apply, republish, snapshots):
     await apply(an_upsert("1"))
     for _ in range(2):
         await republish()
@@ -143,7 +141,7 @@ async def test_orders_are_chosen_by_shop_name_and_time_of_change(apply, pool, re
 
 
 @pytest.mark.parametrize("selection", [OrderFilter(), OrderFilter(shop="demo-shop"), "since"])
-async def test_a_run_that_was_stopped_goes_on_where_it_stood(
+async def test_republish_that_was_stopped_continues_where_it_stopped(
     apply, republish, snapshots, selection
 ):
     await apply(*(an_upsert(str(n)) for n in range(9)))
@@ -177,7 +175,7 @@ async def test_it_keeps_to_its_pace(apply, republish):
         await _within(0.4, republish(rate=10))
 
 
-async def test_the_act_is_written_down_once_with_the_first_batch(apply, pool, republish):
+async def test_republish_act_is_recorded_once_with_the_first_batch(apply, pool, republish):
     await apply(*(an_upsert(str(n)) for n in range(4)))
 
     await republish(rate=2000)

@@ -32,7 +32,9 @@ def of(record, source):
 
 @pytest.mark.parametrize("source", ["/shops/stranger", None])
 @pytest.mark.parametrize("number", ["1001", "1002"], ids=["known order", "new order"])
-async def test_a_stranger_touches_nothing(apply, published, pool, source, number):
+async def test_command_of_a_source_that_is_not_allowed_touches_nothing(
+    apply, published, pool, source, number
+):
     await apply(an_upsert("1001", trackings=["1Z1"], ce_id="c-1"))
     told = await published()
     async with pool.acquire() as connection:
@@ -78,7 +80,7 @@ async def test_each_item_of_a_strangers_bulk_is_refused_and_others_of_the_batch_
     }
 
 
-async def test_a_refused_command_can_be_sent_again_once_its_sender_is_allowed(
+async def test_refused_command_can_be_sent_again_once_its_sender_is_allowed(
     apply, published, pool, settings
 ):
     command = of(an_upsert("1001", ce_id="c-1"), "/erp")
@@ -95,7 +97,7 @@ async def test_a_refused_command_can_be_sent_again_once_its_sender_is_allowed(
     assert outcomes == ["rejected", "applied"]
 
 
-async def test_what_waits_was_let_in_and_stays_so(apply, published, pool, settings):
+async def test_waiting_item_was_let_in_and_stays_so(apply, published, pool, settings):
     """A list that changes does not reach back: the waiting item was allowed when it came."""
     await apply(a_record("order.cancel", {"shop_slug": "demo-shop", "id": "1001"}, ce_id="c-1"))
     stricter = OrdersBatch(

@@ -48,7 +48,7 @@ def is_a_look(statement):
     return statement.startswith(("-- find_service\n", "-- count_old_relays\n"))
 
 
-async def test_a_batch_of_a_thousand_sends_as_many_statements_as_a_batch_of_one(
+async def test_batch_of_a_thousand_sends_as_many_statements_as_a_batch_of_one(
     count_statements,
 ):
     one = await count_statements(a_mixed_batch(1))

@@ -103,7 +103,7 @@ async def test_old_and_new_in_turn_lose_nothing_of_one_parcel(apply, pool):
     assert list(stored.orders) == [ID]
 
 
-async def test_a_placeholder_is_one_for_both(pool):
+async def test_placeholder_is_one_for_both(pool):
     placeholder = [[ID], [SHOP], ["1"], [0], [None], [b""]]
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(BEFORE["insert_orders"], *placeholder)
@@ -189,7 +189,7 @@ async def pool_before(empty_database_url, folder_before, documents):
     pool.terminate()
 
 
-async def test_an_upgrade_leaves_all_that_was_stored(pool_before, empty_database_url):
+async def test_upgrade_leaves_all_that_was_stored(pool_before, empty_database_url):
     applied = await migrate(empty_database_url, ["orders"])
 
     assert "orders: orders/0007_documents_as_bytes.sql" in applied
@@ -208,7 +208,9 @@ async def test_an_upgrade_leaves_all_that_was_stored(pool_before, empty_database
     ours.terminate()
 
 
-async def test_a_connection_of_before_goes_on_after_one_retry(pool_before, empty_database_url):
+async def test_connection_of_the_version_before_continues_after_one_retry(
+    pool_before, empty_database_url
+):
     await migrate(empty_database_url, ["orders"])
 
     with pytest.raises(asyncpg.PostgresError) as raised:
@@ -219,7 +221,7 @@ async def test_a_connection_of_before_goes_on_after_one_retry(pool_before, empty
     assert await city_of(pool_before) == "Old Town"
 
 
-async def test_an_upgrade_waits_for_a_batch_of_before_and_the_batch_goes_through(
+async def test_upgrade_waits_for_a_batch_of_the_version_before_and_the_batch_is_applied(
     pool_before, empty_database_url
 ):
     """The batch holds its positions when the migration comes, and locks the rest after that."""

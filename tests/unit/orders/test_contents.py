@@ -92,7 +92,7 @@ def test_quantities_count_over_commands():
     assert (refused.reason, refused.pointer) == (ABOVE, "/products")
 
 
-def test_a_delivery_that_repeats_its_list_on_every_number_counts_once():
+def test_delivery_that_repeats_its_list_on_every_number_counts_once():
     desk = Desk()
     desk.send(place(products=(product("a", 2),)))
     listed = {"products": (product("a", 2),), "external_shipment_id": "delivery-1"}
@@ -102,14 +102,14 @@ def test_a_delivery_that_repeats_its_list_on_every_number_counts_once():
     assert decision.outcome is Outcome.APPLIED
 
 
-def test_an_order_without_products_takes_any_contents():
+def test_order_without_products_takes_any_contents():
     desk = Desk()
     desk.send(place())
 
     assert desk.send(attach("N1", products=(product("any", 9),))).outcome is Outcome.APPLIED
 
 
-def test_an_order_cannot_shrink_below_what_is_packed():
+def test_order_cannot_shrink_below_what_is_packed():
     desk = Desk()
     desk.send(place(products=(product("a", 2),)))
     desk.send(attach("N1", products=(product("a", 2),)))
@@ -119,7 +119,7 @@ def test_an_order_cannot_shrink_below_what_is_packed():
     assert (decision.reason, decision.pointer) == (ABOVE, "/order/products")
 
 
-def test_no_list_and_an_empty_list_mean_all_products():
+def test_missing_list_and_empty_list_mean_all_products():
     desk = Desk()
     desk.send(place(products=(product("a", 1),)))
 

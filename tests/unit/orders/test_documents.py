@@ -31,14 +31,14 @@ def test_documents_of_the_version_before_are_read_and_written_the_same(name, dec
     assert encode(decode(written)) == written
 
 
-def test_a_day_stays_a_day_and_a_moment_a_moment():
+def test_stored_day_stays_a_day_and_moment_a_moment():
     parcel = store._PARCEL.decode((DOCUMENTS / "parcel.json").read_bytes())
 
     assert parcel.scans[0].eta == Eta(earliest=date(2024, 1, 9), latest=NOON)
     assert type(parcel.scans[0].eta.earliest) is date
 
 
-def test_a_parcels_trail_is_read_as_it_was_written():
+def test_trail_of_a_parcel_is_read_as_it_was_written():
     scans = (
         scan("NO_ACCESS", NOON, carrier="ups"),
         scan("SORTED", NOON + HOUR, precision=Precision.DAY),
@@ -51,7 +51,7 @@ def test_a_parcels_trail_is_read_as_it_was_written():
     assert store._PARCEL.decode(store._dump_parcel(parcel)) == parcel
 
 
-def test_a_trail_of_the_version_after_is_read_and_not_continued():
+def test_trail_of_the_version_after_is_read_and_not_continued():
     document = {
         "number": "N1",
         "trail": {"rules": "2/0", "scans": 0, "trouble": "held", "seen": [1], "day_line": -1},

@@ -47,7 +47,7 @@ def test_numbers_are_normalised(text, number):
     assert normalise_number(text) == number
 
 
-def test_a_number_takes_the_lowest_draft_and_keeps_its_id():
+def test_number_takes_the_lowest_draft_and_keeps_its_id():
     desk = Desk()
     desk.send(place(expected_number_of_shipments=3))
     drafts = desk.order().shipments
@@ -73,7 +73,7 @@ def test_a_number_takes_the_lowest_draft_and_keeps_its_id():
     assert decision.events[1].event_group == "shipment_pre_transit"
 
 
-def test_the_last_expected_number_fulfils_the_order():
+def test_last_expected_number_fulfils_the_order():
     desk = Desk()
     desk.send(place(expected_number_of_shipments=2))
     desk.send(attach("N1"))
@@ -92,7 +92,7 @@ def test_one_more_of_several_tells_only_of_its_shipment():
     assert told(desk.send(attach("N2"))) == ["shipment.fulfilled"]
 
 
-def test_a_number_above_the_expected_raises_the_expected():
+def test_number_above_the_expected_raises_the_expected():
     desk = Desk()
     desk.send(place())
     desk.send(attach("N1"))
@@ -104,14 +104,14 @@ def test_a_number_above_the_expected_raises_the_expected():
     assert told(decision) == ["order.expected_shipments_changed", "shipment.fulfilled"]
 
 
-def test_an_order_is_never_partially_fulfilled_when_it_expects_one():
+def test_order_is_never_partially_fulfilled_when_it_expects_one():
     desk = Desk()
     desk.send(place())
 
     assert told(desk.send(attach("N1"))) == ["order.fulfilled", "shipment.fulfilled"]
 
 
-def test_the_same_number_again_is_the_same_parcel():
+def test_number_sent_again_is_the_same_parcel():
     desk = Desk()
     desk.send(place())
     desk.send(attach("JJ 1"))
@@ -126,7 +126,7 @@ def test_the_same_number_again_is_the_same_parcel():
     assert desk.shipment().tracking_number == "JJ 1"
 
 
-def test_the_same_number_twice_in_one_command_is_one_parcel():
+def test_number_twice_in_one_command_is_one_parcel():
     desk = Desk()
     desk.send(place())
 
@@ -136,7 +136,7 @@ def test_the_same_number_twice_in_one_command_is_one_parcel():
 
 
 @pytest.mark.parametrize("empty", ["", "   "])
-def test_an_empty_number_is_refused(empty):
+def test_empty_number_is_refused(empty):
     desk = Desk()
     desk.send(place())
 
@@ -147,7 +147,7 @@ def test_an_empty_number_is_refused(empty):
     assert not desk.parcels
 
 
-def test_a_carrier_named_later_is_of_the_same_parcel():
+def test_carrier_named_later_is_of_the_same_parcel():
     desk = Desk()
     desk.send(place())
     desk.send(attach("N1"))
@@ -174,7 +174,7 @@ def test_another_carrier_for_the_number_is_a_correction():
     assert desk.shipment().tracking.phase is Phase.IN_TRANSIT
 
 
-def test_a_carrier_corrected_back_and_forth_never_repeats_an_event_id():
+def test_carrier_corrected_back_and_forth_never_repeats_an_event_id():
     desk = Desk()
     desk.send(place())
     desk.send(attach("N1", carrier="dhl"))
@@ -240,7 +240,7 @@ def test_raising_the_expected_of_a_fulfilled_order_makes_drafts():
     assert told(decision) == ["order.partially_fulfilled"]
 
 
-def test_a_hundred_and_first_parcel_is_refused():
+def test_parcel_after_the_hundredth_is_refused():
     desk = Desk()
     desk.send(place(expected_number_of_shipments=100))
     desk.send(attach(*(f"N{n}" for n in range(100))))

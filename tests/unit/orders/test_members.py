@@ -33,12 +33,12 @@ def test_lines_are_those_of_one_value_after_the_other():
     assert lines_of(LINES) == b"".join(to_json(with_all_members(line)) + b"\n" for line in LINES)
 
 
-def test_no_values_have_no_lines():
+def test_lines_of_no_values_are_empty():
     assert lines_of(()) == b""
 
 
 @pytest.mark.parametrize("product", LINES)
-def test_a_line_has_every_member_of_its_value(product):
+def test_line_has_every_member_of_its_value(product):
     written = json.loads(lines_of((product,)))
 
     assert list(written) == list(Product.__struct_fields__)

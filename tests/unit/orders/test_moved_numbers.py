@@ -25,7 +25,7 @@ from tests.unit.orders.builders import (
 )
 
 
-def test_a_number_that_moves_leaves_a_draft_behind_and_takes_its_scans_along():
+def test_moved_number_leaves_a_draft_behind_and_takes_its_scans_along():
     desk = Desk()
     desk.send(place("1"))
     desk.send(place("2"))
@@ -53,7 +53,7 @@ def test_a_number_that_moves_leaves_a_draft_behind_and_takes_its_scans_along():
     assert [o.order_id for o in desk.parcels["N1"].owners] == [owner.order_id]
 
 
-def test_a_number_can_move_back_with_new_event_ids():
+def test_moved_number_can_move_back_with_new_event_ids():
     desk = Desk()
     for number in ("1", "2"):
         desk.send(place(number))
@@ -68,7 +68,7 @@ def test_a_number_can_move_back_with_new_event_ids():
     assert desk.order("2").status is OrderStatus.PLACED
 
 
-def test_a_number_above_the_expected_that_moves_lets_the_expected_fall_back():
+def test_moved_number_above_the_expected_lets_the_expected_fall_back():
     desk = Desk()
     for number in ("1", "2"):
         desk.send(place(number))
@@ -96,7 +96,7 @@ def test_another_shops_parcel_under_way_cannot_be_taken():
     assert (desk.orders, desk.parcels) == before
 
 
-def test_the_same_number_of_two_carriers_is_two_parcels():
+def test_number_of_two_carriers_is_two_parcels():
     desk = Desk()
     desk.send(place("1"))
     desk.send(attach("N1", carrier="dhl"))
@@ -116,7 +116,7 @@ def test_the_same_number_of_two_carriers_is_two_parcels():
 
 
 @pytest.mark.parametrize("shop", [SHOP, "other"])
-def test_a_finished_number_is_recycled_by_anyone(shop):
+def test_finished_number_is_recycled_by_anyone(shop):
     desk = Desk()
     desk.send(place("1"))
     desk.send(attach("N1"))
@@ -135,7 +135,7 @@ def test_a_finished_number_is_recycled_by_anyone(shop):
     assert late.order_id == delivered.order_id
 
 
-def test_the_former_parcel_keeps_all_its_scans_when_its_number_is_reused_at_once():
+def test_former_parcel_keeps_all_its_scans_when_its_number_is_reused_at_once():
     desk = Desk()
     for number in ("1", "2"):
         desk.send(place(number))

@@ -89,7 +89,7 @@ def test_cancelling_twice_is_no_difference():
     assert desk.order().cancelled_at == NOON
 
 
-def test_a_cancelled_order_can_be_corrected_but_expects_nothing_more():
+def test_cancelled_order_can_be_corrected_but_expects_nothing_more():
     desk = Desk()
     desk.send(place())
     desk.send(cancel())
@@ -119,7 +119,7 @@ def test_cancel_and_attach_end_the_same_either_way_round():
     assert ends[0] == ends[1]
 
 
-def test_an_update_of_nothing_is_no_difference():
+def test_update_of_nothing_is_no_difference():
     desk = Desk()
     desk.send(place())
 
@@ -129,7 +129,7 @@ def test_an_update_of_nothing_is_no_difference():
     )
 
 
-def test_an_impossible_expected_number_points_at_the_update():
+def test_impossible_expected_number_points_at_the_update():
     desk = Desk()
     desk.send(place())
 
@@ -162,7 +162,7 @@ def test_absent_products_skip_an_empty_list_empties_any_list_replaces(said, beco
     assert decision.events[0].data.changed_fields == changed
 
 
-def test_a_draft_can_be_told_what_will_be_in_it():
+def test_draft_takes_the_products_that_will_be_in_it():
     desk = Desk()
     desk.send(place(products=(product("a"), product("b")), expected_number_of_shipments=2))
     draft = desk.shipment(1).shipment_id
@@ -185,7 +185,7 @@ def test_a_draft_can_be_told_what_will_be_in_it():
         ),
     ],
 )
-def test_a_shipment_that_cannot_be_found_is_refused(names, reason, pointer):
+def test_shipment_that_cannot_be_found_is_refused(names, reason, pointer):
     desk = Desk()
     desk.send(place())
     desk.send(attach("N1", carrier="dhl"))
@@ -201,7 +201,7 @@ def test_a_shipment_that_cannot_be_found_is_refused(names, reason, pointer):
     assert desk.order() == before
 
 
-def test_a_shipment_id_and_a_number_that_differ_are_refused():
+def test_shipment_id_and_number_that_differ_are_refused():
     desk = Desk()
     desk.send(place(expected_number_of_shipments=2))
     desk.send(attach("N1"))
@@ -212,7 +212,7 @@ def test_a_shipment_id_and_a_number_that_differ_are_refused():
     assert decision.reason is Reason.SHIPMENT_AMBIGUOUS
 
 
-def test_an_update_of_a_number_that_is_not_attached_yet_waits_for_it():
+def test_update_of_a_number_that_is_not_attached_yet_waits_for_it():
     desk = Desk()
     desk.send(place())
     command = update_shipment(tracking_number="n 1", tracking_url="https://x.example")
@@ -268,7 +268,7 @@ def test_attribution_has_guards_of_its_own():
     assert desk.order().order_analytics == Analytics(source="b")
 
 
-def test_an_upsert_with_old_attribution_applies_the_rest():
+def test_upsert_with_old_attribution_applies_the_rest():
     desk = Desk()
     desk.send(place(sent=item(source_version=1)))
     desk.send(attribute(order_analytics=Analytics(source="new"), source_version=5))
@@ -286,7 +286,7 @@ def test_an_upsert_with_old_attribution_applies_the_rest():
     assert desk.order().placement.email_id == "x@example.org"
 
 
-def test_the_same_attribution_item_again_is_a_duplicate():
+def test_attribution_item_sent_again_is_a_duplicate():
     desk = Desk()
     desk.send(place())
     command = attribute(order_analytics=Analytics(source="a"))
@@ -304,7 +304,7 @@ def _claim(sequence: int, status: str = "pending", claim_id: str = CLAIM, number
     )
 
 
-def test_a_claim_is_copied_without_an_event_or_a_step():
+def test_claim_is_copied_without_an_event_or_a_step():
     desk = Desk()
     desk.send(place())
     version = desk.order().version
@@ -328,7 +328,7 @@ def test_only_newer_copies_of_a_claim_are_kept():
     assert [claim.status for claim in desk.order().claims] == ["closed"]
 
 
-def test_the_newest_fifty_claims_are_kept():
+def test_claims_are_kept_up_to_the_newest_fifty():
     desk = Desk()
     desk.send(place())
     for sequence in range(1, 61):
@@ -337,5 +337,5 @@ def test_the_newest_fifty_claims_are_kept():
     assert [claim.sequence for claim in desk.order().claims] == list(range(11, 61))
 
 
-def test_a_claim_of_an_unknown_order_waits():
+def test_claim_of_an_unknown_order_waits():
     assert Desk().send(_claim(1)).waits_for == f"order/shop/uuid/{order_id_of(SHOP, '1')}"

@@ -31,7 +31,7 @@ from tests.unit.orders.builders import (
 )
 
 
-def test_a_placed_order_has_its_expected_drafts_and_one_event():
+def test_placed_order_has_its_expected_drafts_and_one_event():
     desk = Desk()
 
     decision = desk.send(place(expected_number_of_shipments=3))
@@ -66,7 +66,7 @@ def test_defaults_of_a_new_order_are_karlas():
     assert order.placement.products == ()
 
 
-def test_an_order_can_be_created_and_fulfilled_at_once():
+def test_order_can_be_created_and_fulfilled_at_once():
     desk = Desk()
 
     decision = desk.send(
@@ -81,7 +81,7 @@ def test_an_order_can_be_created_and_fulfilled_at_once():
     assert decision.events[0].event_group is None
 
 
-def test_a_new_order_calls_everything_that_waits_for_one_of_its_names():
+def test_new_order_calls_everything_that_waits_for_one_of_its_names():
     desk = Desk()
 
     decision = desk.send(place(external_id="X", order_name="N"))
@@ -113,7 +113,7 @@ def test_a_new_order_calls_everything_that_waits_for_one_of_its_names():
         ),
     ],
 )
-def test_a_command_for_an_unknown_order_waits_for_its_name(reference, key):
+def test_command_for_an_unknown_order_waits_for_its_name(reference, key):
     for command in (upsert(reference), update(reference), cancel(reference)):
         decision = Desk().send(command)
 
@@ -131,7 +131,7 @@ def test_a_command_for_an_unknown_order_waits_for_its_name(reference, key):
         ref(str(order_id_of(SHOP, "1")).upper(), "uuid"),
     ],
 )
-def test_an_order_is_found_by_each_of_its_names(reference):
+def test_order_is_found_by_each_of_its_names(reference):
     desk = Desk()
     desk.send(place(external_id="X", order_name="N"))
 
@@ -182,7 +182,7 @@ def test_placing_a_different_order_under_a_known_number_is_refused(other):
     assert desk.order() == before
 
 
-def test_an_upsert_replaces_what_it_says_and_keeps_what_it_does_not():
+def test_upsert_replaces_what_it_says_and_keeps_what_it_does_not():
     desk = Desk()
     desk.send(
         place(
@@ -211,7 +211,7 @@ def test_an_upsert_replaces_what_it_says_and_keeps_what_it_does_not():
     assert (decision.events[0].sequence, decision.events[0].order_version) == (2, 2)
 
 
-def test_an_address_is_replaced_as_a_whole_but_keeps_its_postal_code():
+def test_address_is_replaced_as_a_whole_but_keeps_its_postal_code():
     desk = Desk()
     desk.send(
         place(address=Address(zip_code="10115", address_line_1="A 1", address_line_2="c/o B"))
@@ -222,7 +222,7 @@ def test_an_address_is_replaced_as_a_whole_but_keeps_its_postal_code():
     assert desk.order().placement.address == Address(zip_code="10115", address_line_1="C 2")
 
 
-def test_an_upsert_may_change_everything_at_once_and_tells_one_order_event():
+def test_upsert_may_change_everything_at_once_and_makes_one_order_event():
     desk = Desk()
     desk.send(place())
 
@@ -295,7 +295,7 @@ def test_placing_an_order_with_anothers_external_id_is_refused():
     assert decision.pointer == "/order/external_id"
 
 
-def test_the_reference_counts_as_said_when_the_order_inside_leaves_it_out():
+def test_reference_counts_when_the_order_inside_leaves_it_out():
     desk = Desk()
 
     desk.send(upsert(ref("X", "external_id"), fields("1")))
@@ -304,7 +304,7 @@ def test_the_reference_counts_as_said_when_the_order_inside_leaves_it_out():
     assert desk.send(cancel(ref("X", "external_id"))).outcome is Outcome.APPLIED
 
 
-def test_an_external_id_can_change_and_the_old_one_still_names_the_order():
+def test_external_id_can_change_and_the_old_one_still_names_the_order():
     desk = Desk()
     desk.send(place(external_id="X"))
 
@@ -323,7 +323,7 @@ def test_an_external_id_can_change_and_the_old_one_still_names_the_order():
         (-1, Reason.TOO_FEW_SHIPMENTS),
     ],
 )
-def test_an_impossible_number_of_shipments_is_refused(expected, reason):
+def test_impossible_number_of_shipments_is_refused(expected, reason):
     desk = Desk()
 
     for command in (

@@ -313,7 +313,7 @@ START = started()
 
 @FEW
 @given(PLAYS, st.lists(st.integers(0, 50), max_size=14))
-def test_no_command_ever_raises_or_breaks_an_invariant(commands, hours):
+def test_commands_never_raise_or_break_an_invariant(commands, hours):
     """The desk checks every decision: numbers, versions, drafts, statuses, unique event ids."""
     desk = START.copy()
     for command, pause in zip(commands, [*hours, *[0] * len(commands)], strict=False):
@@ -333,7 +333,7 @@ def test_no_command_ever_raises_or_breaks_an_invariant(commands, hours):
 
 @FEW
 @given(PLAYS)
-def test_a_replay_makes_the_same_orders_and_events(commands):
+def test_replay_makes_the_same_orders_and_events(commands):
     first, second = START.copy(), START.copy()
     for command in commands:
         first.send(command)

@@ -78,7 +78,7 @@ def test_facts_that_were_told_are_not_told_again_in_whatever_order_they_come(ord
     assert (now.placement, now.shipments) == (was.placement, was.shipments)
 
 
-def test_an_order_that_is_not_there_any_more_is_placed_silently():
+def test_order_that_is_not_there_any_more_is_placed_silently():
     live, _, _ = a_life()
     told = told_by(live.events)
     empty = Desk()
@@ -89,7 +89,7 @@ def test_an_order_that_is_not_there_any_more_is_placed_silently():
     assert empty.order().order_sequence == live.order().order_sequence
 
 
-def test_a_fact_that_was_not_told_takes_the_next_number():
+def test_fact_that_was_not_published_takes_the_next_number():
     live, restored, told = a_life()
     news = update(address=Address(zip_code="3"))
 
@@ -102,7 +102,7 @@ def test_a_fact_that_was_not_told_takes_the_next_number():
     assert restored.order().version == event.order_version + 2
 
 
-def test_an_order_of_which_nothing_comes_again_is_above_the_version_that_was_told():
+def test_order_of_which_nothing_comes_again_is_above_the_published_version():
     live, restored, told = a_life()
 
     order = raised(restored.order(), told)

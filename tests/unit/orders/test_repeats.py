@@ -22,7 +22,7 @@ from tests.unit.orders.builders import (
 )
 
 
-def test_the_same_item_again_changes_nothing():
+def test_item_sent_again_changes_nothing():
     desk = Desk()
     command = place()
     desk.send(command)
@@ -35,7 +35,7 @@ def test_the_same_item_again_changes_nothing():
     assert desk.order() == before
 
 
-def test_a_repeat_is_known_after_63_others_and_by_its_version_after_that():
+def test_repeat_is_known_after_63_others_and_by_its_version_after_that():
     desk = Desk()
     desk.send(place())
     old = upsert(ref(), fields(email_id="old@example.org"), source_version=1)
@@ -98,7 +98,7 @@ def test_guards_never_go_back():
     assert desk.order().updated_at == NOON
 
 
-def test_no_difference_remembers_the_item_and_its_version_without_a_step():
+def test_item_without_a_difference_is_remembered_with_its_version_and_without_a_step():
     desk = Desk()
     desk.send(place(sent=item(source_version=1)))
     before = desk.order()

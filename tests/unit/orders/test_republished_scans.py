@@ -43,7 +43,7 @@ def merged(*tellings):
         ),
     ],
 )
-def test_the_same_one_stays_whichever_came_first_and_it_was_first_heard_then(one, other):
+def test_merged_scan_and_its_first_time_do_not_depend_on_arrival_order(one, other):
     first, second = told(**one, recorded_at=NOON), told(**other, recorded_at=LATER)
 
     stays = merged(first, second)
@@ -53,7 +53,7 @@ def test_the_same_one_stays_whichever_came_first_and_it_was_first_heard_then(one
     assert repr(merged(first, second, first, second)) == repr(stays)
 
 
-def test_a_history_told_again_leaves_the_parcel_as_it_is():
+def test_history_sent_again_leaves_the_parcel_as_it_is():
     history = tuple(scan("in_transit", NOON + timedelta(hours=n)) for n in range(20))
     parcel = merge_scans(Parcel(number="N1"), history).parcel
 
@@ -64,7 +64,7 @@ def test_a_history_told_again_leaves_the_parcel_as_it_is():
     assert merge_scans(parcel, again).parcel == parcel
 
 
-def test_a_correction_counts_though_a_scan_of_no_owner_comes_with_it():
+def test_correction_counts_though_a_scan_of_no_owner_comes_with_it():
     desk = Desk(now=NOON + timedelta(days=2))
     desk.send(place())
     desk.send(attach("N1", carrier="dhl"))

@@ -45,7 +45,7 @@ def notified(desk: Desk) -> list[str]:
     return [e.event_name for e in desk.events if getattr(e.data, "notify", False)]
 
 
-def test_a_scan_is_one_event_with_everything_it_says(desk):
+def test_scan_is_one_event_with_everything_it_says(desk):
     place_, eta = Location(city="Leipzig"), Eta(latest=date(2024, 1, 6))
     told_scan = scan(
         "OUT_FOR_DELIVERY",
@@ -84,7 +84,7 @@ def test_a_scan_is_one_event_with_everything_it_says(desk):
     assert desk.shipment().tracking.phase is Phase.IN_DELIVERY
 
 
-def test_a_repeated_scan_changes_nothing(desk):
+def test_repeated_scan_changes_nothing(desk):
     first = scan("PICKED_UP_BY_CARRIER")
     desk.send(report(first))
     before = dict(desk.orders), dict(desk.parcels)
@@ -95,7 +95,7 @@ def test_a_repeated_scan_changes_nothing(desk):
     assert (desk.orders, desk.parcels) == before
 
 
-def test_a_history_sent_again_tells_only_what_is_new(desk):
+def test_history_sent_again_makes_events_only_of_new_scans(desk):
     history = [scan("PICKED_UP_BY_CARRIER", NOON - HOUR)]
     desk.send(report(*history))
 
@@ -104,7 +104,7 @@ def test_a_history_sent_again_tells_only_what_is_new(desk):
     assert [event.event_name for event in decision.events] == ["SORTED"]
 
 
-def test_a_reworded_scan_is_the_same_scan(desk):
+def test_reworded_scan_is_the_same_scan(desk):
     desk.send(report(scan("SORTED", text="Sorted in PARIS, FR")))
 
     decision = desk.send(report(scan("SORTED", text="Sorted in Paris, France")))
@@ -113,7 +113,7 @@ def test_a_reworded_scan_is_the_same_scan(desk):
     assert len(desk.parcels["N1"].scans) == 1
 
 
-def test_a_scan_id_told_with_two_contents_ends_the_same_either_way():
+def test_scan_id_with_two_contents_ends_the_same_in_either_order():
     one = scan("SORTED", scan_id="1")
     other = scan("SUCCESSFULLY_DELIVERED", scan_id="1")
     ends = []
@@ -129,7 +129,7 @@ def test_a_scan_id_told_with_two_contents_ends_the_same_either_way():
     assert ends[0] == ends[1]
 
 
-def test_a_late_scan_is_told_without_moving_the_parcel(desk):
+def test_late_scan_is_an_event_without_moving_the_parcel(desk):
     desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON)))
 
     decision = desk.send(report(scan("OUT_FOR_DELIVERY", NOON - HOUR)))
@@ -139,7 +139,7 @@ def test_a_late_scan_is_told_without_moving_the_parcel(desk):
     assert not fact.notify
 
 
-def test_a_retraction_is_an_event_and_the_state_is_recomputed(desk):
+def test_retraction_is_an_event_and_the_state_is_recomputed(desk):
     desk.send(report(scan("PICKED_UP_BY_CARRIER", NOON - HOUR, scan_id="1")))
     desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON, scan_id="2")))
 
@@ -156,7 +156,7 @@ def test_a_retraction_is_an_event_and_the_state_is_recomputed(desk):
     assert desk.shipment().tracking.delivered_at is None
 
 
-def test_a_retraction_that_comes_first_takes_the_scan_back_when_it_comes(desk):
+def test_retraction_that_comes_first_takes_the_scan_back_when_it_comes(desk):
     desk.send(report(scan("SCAN_RETRACTED", NOON, retracts="2")))
 
     decision = desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON, scan_id="2")))
@@ -171,7 +171,7 @@ def test_two_retractions_of_one_instant_are_two():
     assert len(keys) == 2
 
 
-def test_an_unmapped_scan_is_told_and_keeps_the_phase(desk):
+def test_unmapped_scan_is_an_event_and_keeps_the_phase(desk):
     decision = desk.send(report(scan("NO_SUCH_NAME", code="XYZ")))
 
     (event,) = decision.events
@@ -197,11 +197,11 @@ def test_scans_of_another_carrier_wait_for_the_order_that_has_it(desk):
     assert desk.shipment().tracking.phase is Phase.ORDER_PROCESSED
 
 
-def test_a_carrier_is_the_same_in_capitals(desk):
+def test_carrier_is_the_same_in_capitals(desk):
     assert desk.send(report(scan("SORTED", carrier="DHL"))).outcome is Outcome.APPLIED
 
 
-def test_a_carrier_nobody_named_is_adopted_from_the_scans():
+def test_carrier_that_was_not_named_is_adopted_from_the_scans():
     desk = Desk()
     desk.send(place())
     desk.send(attach("N1"))
@@ -225,7 +225,7 @@ def test_too_many_scans_are_refused(desk):
     assert desk.parcels == before
 
 
-def test_an_empty_number_is_refused():
+def test_empty_number_is_refused():
     decision = Desk().send(report(scan("SORTED"), number=" "))
 
     assert (decision.reason, decision.pointer) == (
@@ -234,7 +234,7 @@ def test_an_empty_number_is_refused():
     )
 
 
-def test_a_scan_has_the_same_event_id_whichever_message_brings_it():
+def test_scan_has_the_same_event_id_whichever_message_brings_it():
     ids = []
     for extra in ((), (scan("SORTED", NOON - HOUR),)):
         desk = Desk()
@@ -293,7 +293,7 @@ def test_rule_16_a_first_import_of_history_does_not_notify(desk):
     assert [event.data.notify for event in decision.events] == [False, False]
 
 
-def test_a_return_speaks_to_its_own_groups(desk):
+def test_return_events_have_their_own_groups(desk):
     back = Direction.CUSTOMER_MERCHANT
     groups = []
     for name in (

@@ -59,6 +59,6 @@ def test_replace_refuses_a_field_that_is_not_there():
         replace(Address(), zip="10115")
 
 
-def test_a_field_cannot_be_set():
+def test_field_cannot_be_set():
     with pytest.raises(AttributeError):
         Address().zip_code = "10115"

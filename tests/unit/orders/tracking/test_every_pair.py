@@ -218,7 +218,7 @@ TABLE = {
 }
 
 
-def test_the_table_is_complete():
+def test_table_is_complete():
     assert set(TABLE) == set(COMMANDS)
     assert {len(row) for row in TABLE.values()} == {len(STATUSES)}
 

@@ -164,7 +164,7 @@ MIDNIGHT = NOON.replace(hour=0)
         ),
     ],
 )
-def test_the_newest_scan_is_added_to_the_state_only_where_that_is_the_same(commands):
+def test_newest_scan_is_added_to_the_state_only_where_that_is_the_same(commands):
     straight, other = Desk(now=NOON + 2 * DAY), Forgetful(now=NOON + 2 * DAY)
 
     for command in (place(), place("2"), *commands):
@@ -193,7 +193,7 @@ def _desk() -> Desk:
     return desk
 
 
-def test_a_long_report_with_a_retraction_takes_each_scan_twice(taken):
+def test_long_report_with_a_retraction_takes_each_scan_twice(taken):
     desk = _desk()
     back = scan("SCAN_RETRACTED", NOON + 499 * MINUTE, retracts="250")
 
@@ -203,7 +203,7 @@ def test_a_long_report_with_a_retraction_takes_each_scan_twice(taken):
     assert len(taken) <= 1_000
 
 
-def test_the_newest_scan_is_taken_alone_whatever_the_history(taken):
+def test_newest_scan_is_taken_alone_whatever_the_history(taken):
     desk = _desk()
     desk.send(report(*_history(400)))
     taken.clear()
@@ -235,7 +235,7 @@ def test_for_any_other_scan_all_of_them_are_added_up(taken, hours, given_):
 
 
 @pytest.mark.parametrize("wrong", [{"rules": "0/other"}, {"scans": 7}])
-def test_a_trail_of_other_rules_or_another_set_is_not_continued(taken, wrong):
+def test_trail_of_other_rules_or_another_set_is_not_continued(taken, wrong):
     desk = _desk()
     desk.send(report(*_history(5)))
     parcel = desk.parcels["N1"]
@@ -250,7 +250,7 @@ def test_a_trail_of_other_rules_or_another_set_is_not_continued(taken, wrong):
     assert desk.parcels["N1"].trail.rules == parcel.trail.rules
 
 
-def test_a_scan_of_a_carrier_that_is_not_the_owners_leaves_no_trail_of_what_is_not_kept():
+def test_scan_of_a_carrier_that_is_not_the_owners_leaves_no_trail_of_what_is_not_kept():
     """Time brought a scan that lay in the future; the order is not changed by the foreign scan."""
     desk = Desk(now=NOON)
     desk.send(place())
@@ -266,7 +266,7 @@ def test_a_scan_of_a_carrier_that_is_not_the_owners_leaves_no_trail_of_what_is_n
     assert not decision.orders
 
 
-def test_what_a_flag_stands_for_and_when_an_attempt_was_counted_go_on():
+def test_trail_keeps_the_cause_of_a_flag_and_the_time_of_an_attempt():
     """None of it shows in the state: damage lasts, and two scans within an hour are one attempt."""
     desk = _desk()
     for minutes, name in ((0, "DAMAGED"), (5, "NO_ACCESS"), (35, "RECIPIENT_NOT_HOME")):

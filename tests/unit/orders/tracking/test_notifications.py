@@ -45,7 +45,7 @@ def test_p5_what_a_shuffled_run_notifies_and_still_stands_the_run_in_order_notif
     assert still_true <= {key for _, key in told}
 
 
-def test_a_scan_that_did_not_count_does_not_silence_one_of_its_group_that_does():
+def test_scan_that_did_not_count_does_not_silence_one_of_its_group_that_does():
     names = ("READY_FOR_COLLECTION_AT_PARCEL_SHOP", "MISROUTED", "CARRIER_PICKUP_FAILED")
     found = [scan(name, NOON + n * HALF_HOUR) for n, name in enumerate(names)]
 

@@ -72,7 +72,7 @@ PAIRS = [
 ]
 
 
-def test_the_table_names_every_event_once():
+def test_table_names_every_event_once():
     names = [name for line in TABLE for name in line.split()]
 
     assert sorted(names) == sorted(CATALOGUE)

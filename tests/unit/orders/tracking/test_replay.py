@@ -17,7 +17,7 @@ from tests.unit.orders.tracking.replays import LATER, machine, state_of
 MINUTE = timedelta(minutes=1)
 
 
-def test_no_scan_means_the_carrier_has_nothing_yet():
+def test_parcel_without_scans_is_not_with_the_carrier_yet():
     state = state_of()
 
     assert state == TrackingState(phase=Phase.ORDER_PROCESSED)
@@ -69,7 +69,7 @@ def test_rule_5_a_new_attempt_after_12_hours_contradicts_the_delivery():
     assert settled.delivered_at == signature.occurred_at
 
 
-def test_a_delivery_told_twice_happened_the_first_time():
+def test_delivery_reported_twice_happened_the_first_time():
     way = machine("PICKED_UP_BY_CARRIER", "DELIVERED_TO_NEIGHBOUR", "SUCCESSFULLY_DELIVERED")
 
     assert state_of(*way).delivered_at == NOON + HOUR
@@ -109,7 +109,7 @@ def test_rule_6_a_new_leg_has_an_eta_and_a_pickup_point_of_its_own():
     assert (state.eta, state.eta_original, state.pickup) == (None, None, None)
 
 
-def test_a_return_on_the_same_number_travels_the_other_way():
+def test_return_on_the_same_number_travels_the_other_way():
     way = machine(
         "PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED", "RETURN_IN_TRANSIT", "RETURN_RECEIVED"
     )
@@ -122,7 +122,7 @@ def test_a_return_on_the_same_number_travels_the_other_way():
     assert state.state is State.RETURNED
 
 
-def test_a_direction_that_the_carrier_names_is_believed():
+def test_direction_that_the_carrier_names_is_believed():
     back = Direction.CUSTOMER_MERCHANT
 
     state = state_of(
@@ -134,7 +134,7 @@ def test_a_direction_that_the_carrier_names_is_believed():
     assert state.delivered_at is None
 
 
-def test_a_refused_parcel_delivered_is_back_with_its_sender_unless_the_customer_took_it():
+def test_refused_parcel_delivered_is_back_with_its_sender_unless_the_customer_took_it():
     way = machine("PICKED_UP_BY_CARRIER", "REFUSED", "SORTED")
 
     home = state_of(*way, scan("SUCCESSFULLY_DELIVERED", NOON + DAY))
@@ -233,7 +233,7 @@ def test_rule_19_the_future_does_not_count_until_it_comes():
     assert state_of(*way, early, as_of=NOON + DAY).phase is Phase.DELIVERED
 
 
-def test_the_first_and_last_days_of_the_calendar_are_survived():
+def test_calendar_first_and_last_days_are_replayed():
     first = scan("PICKED_UP_BY_CARRIER", datetime.min.replace(tzinfo=UTC), precision=Precision.DAY)
     last = scan("SUCCESSFULLY_DELIVERED", datetime.max.replace(tzinfo=UTC), precision=Precision.DAY)
 
@@ -277,7 +277,7 @@ def test_the_first_and_last_days_of_the_calendar_are_survived():
         ("LOST UNMAPPED", Flag.ERROR),
     ],
 )
-def test_the_flag(names, flag):
+def test_flag_after_events(names, flag):
     assert state_of(*machine("PICKED_UP_BY_CARRIER", *names.split())).flag is flag
 
 
@@ -295,7 +295,7 @@ def test_attempts_close_together_are_one_and_a_number_is_believed():
     assert state_of(scan("SECOND_DELIVERY_ATTEMPT")).attempts == 1
 
 
-def test_the_newest_eta_counts_and_the_first_is_kept():
+def test_eta_newest_counts_and_first_is_kept():
     day, window = date(2024, 1, 9), Eta(earliest=NOON + DAY, latest=NOON + 2 * DAY)
     way = [
         scan("LABEL_CREATED", NOON, eta=Eta(latest=day)),
@@ -308,7 +308,7 @@ def test_the_newest_eta_counts_and_the_first_is_kept():
         assert (state.eta_original, state.eta) == (Eta(latest=day), window)
 
 
-def test_the_carrier_is_adopted_only_when_one_reported():
+def test_carrier_is_adopted_only_when_one_reported():
     dhl, ups = scan("SORTED", carrier="dhl"), scan("SORTED", NOON + HOUR, carrier="ups")
 
     assert state_of(dhl).carrier == "dhl"

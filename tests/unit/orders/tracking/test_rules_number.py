@@ -38,7 +38,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("planted", PLANTED)
-def test_a_changed_rule_shows_in_the_sums(planted, monkeypatch):
+def test_changed_rule_shows_in_the_sums(planted, monkeypatch):
     module, name, value = PLANTED[planted]
     assert hasattr(module, name)
     monkeypatch.setattr(module, name, value)

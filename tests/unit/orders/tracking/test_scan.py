@@ -86,7 +86,7 @@ def test_every_scan_is_explained():
         (("dhl", "SORTED", None, "1"), "SCAN_RETRACTED"),
     ],
 )
-def test_the_name_of_a_scan(told_, name):
+def test_scan_name_follows_from_what_the_carrier_said(told_, name):
     assert event_name_of(*told_) == name
 
 
