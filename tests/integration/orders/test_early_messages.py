@@ -5,12 +5,12 @@ import json
 from collections import Counter
 from datetime import timedelta
 
+from tests.integration.batches import patiently
 from tests.integration.orders.conftest import (
     NOW,
     a_record,
     a_report,
     an_upsert,
-    patiently,
 )
 
 EARLY = 1_000
