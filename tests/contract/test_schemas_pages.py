@@ -20,7 +20,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.parking import operations
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted((ROOT / "docs" / "contract").glob("*.md"))
+PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
 
 
 def page(name: str) -> str:
@@ -100,7 +100,7 @@ def test_page_has_a_first_command_that_can_be_sent() -> None:
     assert json.loads(messages[0].value)["id"] == "1001"
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_all_resolve(path: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", path.read_text("utf-8")):
         if target.startswith("http"):
