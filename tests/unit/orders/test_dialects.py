@@ -34,7 +34,7 @@ def test_examples_of_the_standard_dialect_become_reports():
         if (original := original_of(sent)).coordinates.topic == decode.TRACKING
         for entry in decode.read(original, NOW)
     ]
-    read = [entry for entry in entries if isinstance(entry, decode.Asked)]
+    read = [entry for entry in entries if isinstance(entry, decode.DecodedItem)]
 
     assert read
     assert all(isinstance(entry.command, ReportTracking) for entry in read)
