@@ -100,8 +100,7 @@ _COMMANDS: Mapping[str, Translate] = {
 
 
 def _translate_of(dialect: Dialect) -> Translate:
-    read, report = dialect.READER.read, dialect.report
-    return lambda body, item, now: report(read(body), item, now)
+    return lambda body, item, now: dialect.report(dialect.READER.read(body), item, now)
 
 
 _TRACKING: Mapping[str, Translate] = {dialect.TYPE: _translate_of(dialect) for dialect in DIALECTS}
