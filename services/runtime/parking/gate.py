@@ -6,6 +6,7 @@ So the items of one order are decided in the order they came, and other orders a
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -75,6 +76,7 @@ class Turn:
     def __exit__(
         self, type_: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
+        del self.describe  # It refers to the caller, which refers to the gate: a cycle.
         if self.is_open:
             self.is_open = False
             if type_ is None:
@@ -145,7 +147,13 @@ class ParkingGate:
         self._is_quiet = not (
             self._held or self._known_failures or self._rows or self._stop_after is not None
         )
-        self._turn = Turn(self._park_failed, self.end if self._rows else None)
+        # A weak reference, also in bound methods: a cycle would keep the whole batch until the
+        # rare garbage collection.
+        gate = weakref.proxy(self)
+        self._turn = Turn(
+            lambda *item: gate._park_failed(*item),  # noqa: PLW0108, SLF001
+            (lambda *item: gate.end(*item)) if self._rows else None,  # noqa: PLW0108
+        )
 
     def turn(
         self,

@@ -1,5 +1,7 @@
 """The parking gate: every state of an item and of the queue, with every call."""
 
+import gc
+import weakref
 from itertools import product
 
 import pytest
@@ -317,3 +319,25 @@ def test_gate_asks_for_no_keys_in_a_trial_where_nothing_is_parked():
         turn.done("applied")
 
     assert gate.report.started == [ITEM]
+
+
+def test_gate_and_its_caller_are_freed_without_the_garbage_collector():
+    """The collector runs rarely (`serve`): a cycle would keep the items of many batches."""
+
+    class Caller:
+        def __init__(self):
+            self.gate = ParkingGate(a_batch())
+
+        def decide(self, ref):
+            with self.gate.turn(ref, lambda: self.gate) as turn:
+                turn.done("applied")
+
+    gc.disable()
+    try:
+        caller = Caller()
+        caller.decide(ITEM)
+        found = weakref.ref(caller), weakref.ref(caller.gate)
+        del caller
+        assert [each() for each in found] == [None, None]
+    finally:
+        gc.enable()
