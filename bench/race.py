@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +19,9 @@ from demo.installation import Installation
 from demo.journal import read_all
 from deploy.stack import Addresses
 from schemas.topics import ORDERS_OUTCOMES
+
+_numbers = itertools.count(1)
+"""Numbers of installations: no two tracks of a process use one name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,6 @@ class Track:
     """Names of databases by how many orders they have."""
     _made: tuple[Traffic, int, Mix] | None = None
     """The last messages that were made: a race asks for the same again and again."""
-    _laps: int = 0
 
     async def race(
         self,
@@ -140,8 +143,7 @@ class Track:
         return self._stores.get(orders, "template1")
 
     def _installation(self) -> Installation:
-        self._laps += 1
-        name = f"bench_{os.getpid()}_{self._laps}"
+        name = f"bench_{os.getpid()}_{next(_numbers)}"
         return Installation(self.addresses, self.folder / name, name)
 
     @asynccontextmanager
