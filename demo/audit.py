@@ -179,12 +179,12 @@ def _check_events(topic: str, entries: Sequence[Entry], found: Audit) -> None:
 
 
 def _check_fact(topic: str, entry: Entry, facts: dict[object, str], found: Audit) -> None:
-    fact = _fact_of(entry)
+    fact = fact_of(entry)
     if facts.setdefault(fact, entry.id) != entry.id:
         found.double(f"{topic}: {fact} stands there as {facts[fact]} and as {entry.id}")
 
 
-def _fact_of(entry: Entry) -> object:
+def fact_of(entry: Entry) -> object:
     """What an event says happened, without the ids and numbers of the event."""
     body, type_ = entry.body, entry.headers["ce_type"]
     data = body["event_data"]

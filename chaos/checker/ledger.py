@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.checker.findings import DUPLICATED, GAP, REORDERED, Findings
-from demo.audit import items_in
+from demo.audit import fact_of, items_in
 from demo.facts import Fact, facts_in, instant, plain_number
 from demo.journal import Entry
 from schemas.topics import (
@@ -184,7 +184,7 @@ class Ledger:
             self.findings.add(DUPLICATED, order, f"two events of version {version}")
 
     def _check_fact(self, entry: Entry) -> None:
-        fact = _fact_of(entry)
+        fact = fact_of(entry)
         known = self._facts.setdefault(fact, entry.id)
         if known != entry.id:
             text = f"{entry.topic}: {fact} stands there as {known} and as {entry.id}"
@@ -223,16 +223,3 @@ class Ledger:
         self.causes.setdefault(cause, data["claim_id"])
         if sequence > self.claims.get(data["claim_id"], (0, {}))[0]:
             self.claims[data["claim_id"]] = (sequence, {**data, "order_id": entry.key})
-
-
-def _fact_of(entry: Entry) -> object:
-    """What an event says happened, without the ids and numbers of the event."""
-    body, type_ = entry.body, entry.headers["ce_type"]
-    data = body["event_data"]
-    if type_ == "order.placed":
-        return type_, entry.key
-    if type_ == "shipment.scanned":
-        name = data.get("scan_id") or data["event_name"]
-        return type_, data["shipment_id"], name, data["event_name"], data["occurred_at"]
-    subject = data.get("shipment_id") or data.get("claim_id")
-    return type_, entry.key, subject, entry.headers["ce_causationid"], data.get("status")
