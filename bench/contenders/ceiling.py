@@ -166,9 +166,9 @@ def _unpack(packed: bytes) -> list[tuple[str, bytes]]:
     return [(parts[at].decode(), parts[at + 1]) for at in range(0, len(parts), 2)]
 
 
-async def main() -> None:
+async def play(make_player: type[Player]) -> None:
     """Play the tape on the servers of the environment until SIGTERM."""
-    player = Player(
+    player = make_player(
         load(Path(os.environ["BENCH_TAPE"])),
         os.environ["KAFKA_TOPIC_PREFIX"],
         os.environ["DATABASE_URL"],
@@ -182,4 +182,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    uvloop.run(play(Player))

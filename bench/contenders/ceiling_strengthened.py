@@ -8,12 +8,9 @@ committed to Kafka after a batch, and the outbox is one zstd-compressed value a 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import struct
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -24,7 +21,7 @@ from aiokafka.partitioner import murmur2
 
 from bench.contenders import ceiling
 from bench.contenders.ceiling import _id_of, _pack, _unpack, _write_state
-from bench.recorded_effects import Consequence, Record, load
+from bench.recorded_effects import Consequence, Record
 
 PACKED = """
 CREATE TABLE IF NOT EXISTS packed (
@@ -192,20 +189,5 @@ def unpack(packed: bytes) -> Iterator[Record]:
         yield name.decode(), key, value, _unpack(headers)
 
 
-async def main() -> None:
-    """Play the tape on the servers of the environment until SIGTERM."""
-    player = StrengthenedPlayer(
-        load(Path(os.environ["BENCH_TAPE"])),
-        os.environ["KAFKA_TOPIC_PREFIX"],
-        os.environ["DATABASE_URL"],
-        os.environ["KAFKA_BOOTSTRAP_SERVERS"],
-    )
-    playing = asyncio.create_task(player.run())
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, playing.cancel)
-    await asyncio.wait([playing])
-    if not playing.cancelled():
-        playing.result()
-
-
 if __name__ == "__main__":
-    uvloop.run(main())
+    uvloop.run(ceiling.play(StrengthenedPlayer))
