@@ -12,10 +12,11 @@ from typing import Any
 import structlog
 
 from services.runtime.background import Startup, Work, Workers, every
+from services.runtime.batch.batch import ApplyBatch
 from services.runtime.clock import Clock, SystemClock, clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.consumer.chunking import BatchLimits, Weigh
-from services.runtime.consumer.consumer import ApplyBatch, BatchConsumer
+from services.runtime.consumer.consumer import BatchConsumer
 from services.runtime.consumer.stall_monitor import LogMonitor
 from services.runtime.consumer.subscriber import subscribe
 from services.runtime.kafka.clients import make_broker_probe

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from services.runtime.background import Startup
+from services.runtime.batch.batch import ApplyBatch
 from services.runtime.config.settings import Settings
 from services.runtime.consumer.chunking import Weigh, one_order
-from services.runtime.consumer.consumer import ApplyBatch
 from services.runtime.observability.health import Check, CheckResult
 from services.runtime.observability.metrics import Metrics, process_metrics
 from services.runtime.postgres.connections import Pool, create_pool

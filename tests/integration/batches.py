@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from services.runtime.consumer.consumer import Batch
+from services.runtime.batch.batch import Batch
 from services.runtime.messages.records import Coordinates, Original
 from services.runtime.postgres.connections import create_pool
 from services.runtime.retry import is_transient

@@ -41,8 +41,6 @@ from services.runtime.retry import NotTried, backoff_seconds, is_contention, is_
 
 CONTENTIONS_MAX = 50  # That often in a row another transaction cannot be the cause.
 
-__all__ = ["ApplyBatch", "Batch", "BatchConsumer"]
-
 log = structlog.get_logger(__name__)
 
 

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from services.runtime.consumer.consumer import Batch
+from services.runtime.batch.batch import Batch
 from tests.integration.analytics.lives import (
     KEYS,
     expected_rows,

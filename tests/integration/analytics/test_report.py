@@ -20,7 +20,7 @@ from services.analytics.operations.report import (
     ReportQuery,
     read_report,
 )
-from services.runtime.consumer.consumer import Batch
+from services.runtime.batch.batch import Batch
 from tests.unit.analytics.builders import (
     NOON,
     a_claim_event,

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.identity import order_id, shipment_id
 from services.claims.handler import ClaimBatches
+from services.runtime.batch.batch import Batch
 from services.runtime.config.settings import Settings
-from services.runtime.consumer.consumer import Batch
 from services.runtime.observability.metrics import Metrics
 from tests.integration.batches import a_record_at, applied_by, pool_of
 from tests.integration.outgoing import waiting_records

@@ -14,7 +14,7 @@ from schemas.events import ClaimEvent
 from schemas.identity import claim_id, order_id
 from schemas.outcomes import RejectedRecord
 from services.claims.handler import ClaimBatches
-from services.runtime.consumer.consumer import Batch
+from services.runtime.batch.batch import Batch
 from services.runtime.messages.records import item_id
 from services.runtime.observability.metrics import Metrics
 from tests.integration.claims.conftest import (

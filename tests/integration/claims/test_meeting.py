@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.runtime.consumer.consumer import Batch
+from services.runtime.batch.batch import Batch
 from tests.integration.batches import lock_watcher, patiently
 from tests.integration.claims.conftest import NOW, a_change, an_event, an_opening
 from tests.integration.claims.test_batches import claim_of

@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 
 from services.orders.handler import OrdersBatch
+from services.runtime.batch.batch import Batch
 from services.runtime.config.settings import Settings
-from services.runtime.consumer.consumer import Batch
 from services.runtime.messages.records import Original
 from services.runtime.observability.metrics import Metrics
 from services.runtime.postgres.connections import create_pool

@@ -130,7 +130,7 @@ async def test_events_of_many_orders_keep_their_own_order_in_the_outbox(apply, p
 
 async def test_snapshot_that_is_too_large_is_cut_and_says_so(pool, settings, published):
     from services.orders.handler import OrdersBatch
-    from services.runtime.consumer.consumer import Batch
+    from services.runtime.batch.batch import Batch
     from services.runtime.observability.metrics import Metrics
     from tests.integration.orders.conftest import NOW
 

@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from services.runtime.consumer.consumer import Batch
+from services.runtime.batch.batch import Batch
 from tests.integration.batches import patiently
 from tests.integration.orders.conftest import NOW, a_cancel, a_report, an_upsert
 

@@ -3,7 +3,7 @@
 import pytest
 
 from services.orders import unit_of_work
-from services.runtime.consumer.consumer import Batch
+from services.runtime.batch.batch import Batch
 from tests.e2e.poisoned import plant
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
 
