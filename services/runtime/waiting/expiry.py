@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -23,29 +24,21 @@ Returns how many items wait no longer.
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiryLoop:
     """Sweeps a service's waiting items, in transactions of a bounded number of items."""
 
-    def __init__(
-        self,
-        *,
-        service: str,
-        pool: Pool,
-        sweep: Sweep,
-        clock: Clock,
-        interval_seconds: float,
-        committed: Callable[[], None],
-    ) -> None:
-        self._service = service
-        self._pool = pool
-        self._sweep = sweep
-        self._clock = clock
-        self._interval_seconds = interval_seconds
-        self._committed = committed
+    service: str
+    pool: Pool
+    sweep: Sweep
+    clock: Clock
+    interval_seconds: float
+    committed: Callable[[], None]
+    """Called after a commit that ended items: the relay has something to read."""
 
     async def run(self) -> None:
         """Sweep every `interval_seconds`, until the task is cancelled."""
-        await every(self._interval_seconds, "sweep", self.sweep_once, service=self._service)
+        await every(self.interval_seconds, "sweep", self.sweep_once, service=self.service)
 
     async def sweep_once(self) -> int:
         """Sweep once, in one transaction; returns how many items wait no longer.
@@ -57,13 +50,13 @@ class ExpiryLoop:
         async def work(batch: Batch) -> None:
             nonlocal ended
             async with (
-                self._pool.acquire() as connection,
+                self.pool.acquire() as connection,
                 transaction(connection, is_trial=batch.is_trial),
             ):
-                ended = await self._sweep(connection, batch)
+                ended = await self.sweep(connection, batch)
 
-        batch = Batch((), self._clock.now())
+        batch = Batch((), self.clock.now())
         await bisect(work, batch, lambda error: not is_transient(error))
         if ended:
-            self._committed()
+            self.committed()
         return ended
