@@ -178,6 +178,15 @@ class BatchConsumer:
         return True
 
     async def _apply_once(self, records: Sequence[ConsumedRecord], batch: Batch) -> None:
+        """Apply the records in one transaction, and seek to the stored positions of partitions that
+        are not where the records begin.
+
+        `batch.now` is not used: `_apply_fenced` reads the clock again after the positions are
+        locked, because the transaction may have waited for the locks.
+
+        Raises:
+            NotTried: `batch` is a trial, and a partition was not applied.
+        """
         partitions = by_partition(records)
         states, stops = self.assignment.states, self.assignment.stops
         ready = {
