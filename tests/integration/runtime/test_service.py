@@ -259,6 +259,26 @@ async def test_service_whose_worker_ended_is_not_alive(settings, echo):
     assert (is_alive, "ended: short" in detail) == (False, True)
 
 
+async def test_stop_terminates_the_pools_also_when_leaving_raises(
+    start, publish, read_all, database_url
+):
+    service = await start()
+    await publish(values(1))
+    await read_all(1)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("ALTER TABLE orders.position RENAME TO renamed")
+    await connection.close()
+
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await service.stop()
+
+    for pool in (service.running.batches_pool, service.running.pool):
+        with pytest.raises(asyncpg.InterfaceError, match="pool is clos"):
+            await pool.acquire()
+    await service.running.workers.stop()
+    await service.running.stall_monitor.close()
+
+
 class NotUtf8(str):
     """A header name of bytes that no text has."""
 

@@ -226,3 +226,17 @@ async def test_stop_is_stored_once(start, publish, read_all, settings, database)
     )
 
     assert await database.fetchval("SELECT count(*) FROM public.stored") == 1
+
+
+async def test_stop_keeps_its_first_reason(start, publish, read_all, settings, database):
+    service = await start()
+    await publish(values(1), partition=1)
+    await read_all(1)
+    here = TopicPartition(settings.topic(READ), 1)
+    stops = service.running.consumer.assignment.stops
+
+    await stops.stop(here, RuntimeError("the first bug"))
+    await stops.stop(here, RuntimeError("the second bug"))
+
+    assert stopped(service) == {here: "RuntimeError('the first bug')"}
+    assert await stored_detail(database, 1, "bug") == "RuntimeError('the first bug')"
