@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.model import ContractModel, about
 
@@ -18,6 +18,21 @@ ITEM_REJECTED = "item.rejected"
 
 WHEN = "2026-03-01T09:30:06.120Z"
 ORDER = "9d0f3a52-5d0c-5b3b-9d4e-6a6f5b6c0d11"
+
+
+WARNINGS_MAX = 20
+"""How many warnings one outcome shows."""
+
+
+class OutcomeWarning(ContractModel):
+    """Something doubtful in an item, for which the item was not refused."""
+
+    code: Annotated[str, about("Warning code", "value_left_out")]
+    pointer: Annotated[
+        str,
+        about("JSON pointer (RFC 6901) in the message; empty: the whole body", "/order/weight"),
+    ]
+    detail: Annotated[str, about("What was found, and what was done", "NaN is left out")]
 
 
 class OutcomeRecord(ContractModel):
@@ -42,6 +57,16 @@ class OutcomeRecord(ContractModel):
     partition: Annotated[int, about("Its partition", 3)]
     offset: Annotated[int, about("Its offset", 4711)]
     decided_at: Annotated[AwareDatetime, about("When it was decided", WHEN)]
+    warnings: Annotated[
+        list[OutcomeWarning],
+        about(
+            f"What was doubtful, whatever the outcome: the first {WARNINGS_MAX}; absent: nothing",
+            [{"code": "value_left_out", "pointer": "/order/weight", "detail": "NaN is left out"}],
+        ),
+    ] = Field(default_factory=list)
+    warnings_left_out: Annotated[
+        int, about(f"How many warnings there are beyond {WARNINGS_MAX}; absent: none", 3)
+    ] = 0
 
 
 class FieldError(ContractModel):

@@ -12,6 +12,7 @@ from orderflow.console.environment import load_settings
 from orderflow.console.explain_order import Explained, explain
 from orderflow.console.terminal import Json, WrongArgument, out, print_json, run
 from services.orders.domain.model.order import Order, Shipment
+from services.orders.domain.model.warnings import KeptWarning
 from services.orders.domain.tracking.explanation import Verdict
 from services.orders.domain.tracking.scan import Scan
 from services.runtime.clock import clock_of
@@ -64,8 +65,20 @@ def as_json(found: Explained) -> dict[str, Any]:
         "placed_at": order.placed_at if order else None,
         "cancelled_at": order.cancelled_at if order else None,
         "shipments": [_shipment(each, found) for each in order.shipments] if order else [],
+        "warnings": [_warning(each) for each in order.warnings] if order else [],
         "waiting": found.waiting,
         "unpublished": found.unpublished,
+    }
+
+
+def _warning(kept: KeptWarning) -> dict[str, Any]:
+    warning = kept.warning
+    return {
+        "at": kept.at,
+        "command_id": kept.causation_id,
+        "code": warning.code,
+        "pointer": warning.pointer,
+        "detail": warning.detail,
     }
 
 
@@ -127,7 +140,15 @@ def _tree(order: Order, found: Explained, name: str) -> Tree:
             branch.add("no scan yet")
     for claim in order.claims:
         tree.add(escape(f"claim {claim.claim_id} {claim.status} {claim.reason or ''}"))
+    for kept in order.warnings:
+        tree.add(escape(_warning_line(kept)))
     return tree
+
+
+def _warning_line(kept: KeptWarning) -> str:
+    warning = kept.warning
+    where = f"{warning.code} {warning.pointer or '/'} in {kept.causation_id}"
+    return f"warning {_minute(kept.at)} {where}: {warning.detail}"
 
 
 def _minute(at: datetime) -> str:

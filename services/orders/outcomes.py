@@ -16,6 +16,7 @@ from services.orders.messages.decode import (
     Entry,
     UndecodedItem,
     is_of_many,
+    pointer_of,
 )
 from services.orders.unit_of_work import Decided, UnitOfWork
 from services.runtime.batch.items import FailureKind, ItemFailed, ItemRef
@@ -70,7 +71,7 @@ def rejection_of(decided: Decided) -> Rejection | None:
     if decision.outcome is not Outcome.REJECTED or decision.reason is None:
         return None
     detail = decision.detail or SENTENCES[decision.reason]
-    pointer = _bulk_pointer(item) + (decision.pointer or "")
+    pointer = pointer_of(item) + (decision.pointer or "")
     return Rejection(
         item.original,
         item.index,
@@ -80,10 +81,6 @@ def rejection_of(decided: Decided) -> Rejection | None:
         (FieldError(pointer, detail),),
         is_of_many(item),
     )
-
-
-def _bulk_pointer(item: Item) -> str:
-    return f"/items/{item.index}" if is_of_many(item) else ""
 
 
 def refused_outcomes(refused: Sequence[Rejection], now: datetime) -> Iterator[Outgoing]:
@@ -99,7 +96,7 @@ def expiry_of(row: Waiting, entry: Entry) -> Rejection:
     is_tracking = row.original.coordinates.topic == TRACKING
     reason = Reason.NUMBER_NOT_OWNED if is_tracking else Reason.ORDER_NOT_FOUND
     detail = f"nothing became known as {row.waits_for!r} by {row.expires_at.isoformat()}"
-    pointer = _bulk_pointer(item) + ("/tracking_number" if is_tracking else "/id")
+    pointer = pointer_of(item) + ("/tracking_number" if is_tracking else "/id")
     return Rejection(
         row.original,
         row.index,
@@ -126,6 +123,7 @@ def count_and_log(
 ) -> None:
     """Count and log the items of one batch; before the commit, so a retried batch counts twice."""
     ended: Counter[tuple[str, str, str]] = Counter()
+    warned = []
     for each in decided:
         item, decision = each.asked.item, each.decision
         reason = decision.reason.value if decision.reason else ""
@@ -135,9 +133,38 @@ def count_and_log(
             item_log.log_item(
                 event, asked, service=SERVICE, reason=reason, order_id=decision.order_id
             )
+        if decision.warnings:
+            warned.append(each)
     for rejection in refused:
         ended[rejection.original.coordinates.topic, "rejected", rejection.reason] += 1
         what = (rejection.original, rejection.envelope, rejection.index)
         item_log.log_item(item_log.REJECTED, what, service=SERVICE, reason=rejection.reason)
     for labels, count in ended.items():
         metrics.items_total.labels(SERVICE, *labels).inc(count)
+    if warned:
+        _count_and_log_warnings(metrics, warned)
+
+
+def _count_and_log_warnings(metrics: Metrics, warned: Sequence[Decided]) -> None:
+    """Count warnings by topic and code; one log entry for each sender, as one may send thousands.
+
+    An item that waited is counted again when it is decided again, as in `items_total`.
+    """
+    by_sender: dict[tuple[str, str | None], list[Decided]] = {}
+    for each in warned:
+        item = each.asked.item
+        sender = (item.original.coordinates.topic, item.envelope.source)
+        by_sender.setdefault(sender, []).append(each)
+    for (topic, source), items in by_sender.items():
+        codes = Counter(found.code.value for each in items for found in each.decision.warnings)
+        first = items[0].asked.item
+        item_log.log_warned(
+            (first.original, first.envelope, first.index),
+            service=SERVICE,
+            topic=topic,
+            source=source,
+            items=len(items),
+            codes=codes,
+        )
+        for code, count in codes.items():
+            metrics.warnings_total.labels(SERVICE, topic, code).inc(count)

@@ -15,6 +15,7 @@ from schemas.envelope import OUTGOING_HEADERS
 from schemas.topics import CATALOGUE
 from services.claims.domain.reasons import RejectionReason
 from services.orders.domain.model.reasons import Reason
+from services.orders.domain.model.warnings import WARNING_SENTENCES, WarningCode
 from services.orders.domain.tracking.catalogue import CATALOGUE as EVENTS
 from services.runtime.clock import SystemClock
 from services.runtime.parking import operations
@@ -72,10 +73,18 @@ def test_event_table_equals_the_catalogue_of_the_orders_service() -> None:
 
 def test_reason_table_holds_every_code_that_services_use() -> None:
     told = first_cells(page("reasons.md"))
-    used = {reason.value for reason in (*Reason, *RejectionReason)} | malformed_codes()
+    used = {
+        reason.value for reason in (*Reason, *RejectionReason, *WarningCode)
+    } | malformed_codes()
     used |= {operations.SKIPPED, operations.DISCARDED}
 
     assert set(told) == used
+
+
+def test_warning_table_says_what_the_services_say() -> None:
+    rows = [f"| `{code}` | {sentence} |" for code, sentence in WARNING_SENTENCES.items()]
+
+    assert "\n".join(rows) in page("reasons.md")
 
 
 def malformed_codes() -> set[str]:

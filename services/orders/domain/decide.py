@@ -37,6 +37,14 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
     decision's orders, parcels and references before it decides the next item.
     """
     recorder = Recorder(world=world, item=command, now=now)
+    decision = _decided(recorder, command)
+    if command.warnings or recorder.warnings:
+        return recorder.with_warnings(decision)
+    return decision
+
+
+def _decided(recorder: Recorder, command: Command) -> Decision:
+    world, now = recorder.world, recorder.now
     try:
         order_id = _carry_out(recorder, command)
     except Unchanged as unchanged:

@@ -181,6 +181,11 @@ def is_of_many(item: Item) -> bool:
     return item.envelope.type == contract.ORDERS_FULFILL_BULK
 
 
+def pointer_of(item: Item) -> str:
+    """JSON pointer to the item in its message; "" for a message that is one item."""
+    return f"/items/{item.index}" if is_of_many(item) else ""
+
+
 def read_item(original: Original, index: int, now: datetime) -> Entry:
     """One item of a record again, as when it first came: for what waited."""
     (entry,) = read(original, now, index)

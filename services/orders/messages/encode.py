@@ -8,12 +8,15 @@ from functools import lru_cache
 from msgspec import Raw, Struct
 
 from schemas.envelope import rfc3339
-from schemas.outcomes import COMMAND_DECIDED
+from schemas.outcomes import COMMAND_DECIDED, WARNINGS_MAX
 from schemas.topics import ORDERS_OUTCOMES
 from services.orders.domain.model.commands import Command, names
 from services.orders.domain.model.decision import Decision, Event, ShipmentEventData
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.references import ReferenceKind
+from services.orders.domain.model.warnings import FactWarning
+from services.orders.domain.value import replace
+from services.orders.messages.decode import pointer_of
 from services.orders.messages.members import joined, to_json, with_all_members
 from services.orders.messages.snapshot import Context
 from services.runtime.messages.headers import headers_by_place
@@ -100,7 +103,9 @@ def _body(event: Event, snapshot: Context) -> bytes:
     )
 
 
-class _Outcome(Struct, gc=False):
+class _Outcome(Struct, gc=False, omit_defaults=True):
+    """The members of an outcome; the warnings are left out where there are none."""
+
     command_id: str
     command_source: str | None
     index: int
@@ -116,6 +121,8 @@ class _Outcome(Struct, gc=False):
     partition: int
     offset: int
     decided_at: datetime
+    warnings: tuple[FactWarning, ...] = ()
+    warnings_left_out: int = 0
 
 
 class _Refusal(Struct, gc=False):
@@ -156,7 +163,16 @@ def outcome_record(
         at.offset,
         now,
     )
+    if decision.warnings:
+        body.warnings = _in_message(decision.warnings[:WARNINGS_MAX], item)
+        body.warnings_left_out = max(0, len(decision.warnings) - WARNINGS_MAX)
     return _record(item, command.causation_id, to_json(body), order_id, now)
+
+
+def _in_message(warnings: tuple[FactWarning, ...], item: Item) -> tuple[FactWarning, ...]:
+    """Warnings with pointers from the root of the message."""
+    root = pointer_of(item)
+    return tuple(replace(each, pointer=root + each.pointer) for each in warnings)
 
 
 def refusal_record(item: Item, reason: str, detail: str, now: datetime) -> Outgoing:

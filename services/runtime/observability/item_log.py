@@ -1,7 +1,8 @@
-"""Log entries about single items: rejected and waiting ones, with order id and trace id."""
+"""Log entries about items: rejected and waiting ones, and those with warnings, by sender."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 import structlog
@@ -11,6 +12,7 @@ from services.runtime.messages.records import Original
 
 REJECTED = "item_rejected"
 WAITS = "item_waits"
+WARNED = "items_warned"
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,33 @@ def log_item(
         service=service,
         reason=reason,
         order_id=str(order_id) if order_id else None,
+        trace_id=envelope.trace_id,
+        at=str(original.coordinates),
+        index=index,
+    )
+
+
+def log_warned(
+    first: tuple[Original, CloudEvent, int],
+    *,
+    service: str,
+    topic: str,
+    source: str | None,
+    items: int,
+    codes: Mapping[str, int],
+) -> None:
+    """Log that items of a batch had warnings: how many, and how many warnings of each code.
+
+    `source` is the `ce_source` of all of them; `first` is one of them: record, envelope, index.
+    """
+    original, envelope, index = first
+    log.info(
+        WARNED,
+        service=service,
+        topic=topic,
+        ce_source=source,
+        items=items,
+        codes=dict(codes),
         trace_id=envelope.trace_id,
         at=str(original.coordinates),
         index=index,

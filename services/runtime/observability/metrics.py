@@ -53,6 +53,11 @@ COUNTERS = (
         ("service", "topic", "outcome", "reason"),
     ),
     _Spec(
+        "warnings_total",
+        "Warnings about items, by code (reason): what was doubtful and did not cost the item.",
+        ("service", "topic", "reason"),
+    ),
+    _Spec(
         "decoded_total",
         "Messages decoded (of a bulk command its items), by road: fast, or contract for those that "
         "the models of the contract had to read.",
@@ -105,6 +110,7 @@ class Metrics:
         self.relay_shards = self._gauge("relay_shards")
         self.relay_refused_shards = self._gauge("relay_refused_shards")
         self.items_total = self._counter("items_total")
+        self.warnings_total = self._counter("warnings_total")
         self.decoded_total = self._counter("decoded_total")
         self.parked_total = self._counter("parked_total")
         self.relay_published_total = self._counter("relay_published_total")

@@ -27,6 +27,7 @@ from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.published import raised
 from services.orders.domain.model.reasons import SENTENCES, Reason
 from services.orders.domain.model.references import Reference
+from services.orders.domain.model.warnings import FactWarning, KeptWarning, WarningCode, keep
 from services.orders.domain.tracking.state import DRAFT
 from services.orders.domain.value import replace
 
@@ -45,6 +46,8 @@ class Recorder:
     events: list[Event] = field(default_factory=list)
     references: list[tuple[Reference, Uuid]] = field(default_factory=list)
     appeared: list[str] = field(default_factory=list)
+    warnings: tuple[FactWarning, ...] = ()
+    """What rules found doubtful; what was found when the item was read is in the item."""
     _counts: dict[Uuid, dict[Topic, int]] = field(default_factory=dict)
     _versions: dict[Uuid, int] = field(default_factory=dict)
     _repeats_published: bool = False
@@ -65,6 +68,25 @@ class Recorder:
     def put_parcel(self, parcel: Parcel) -> None:
         """Keep a changed parcel."""
         self.parcels[parcel.number] = parcel
+
+    def warn(self, code: WarningCode, pointer: str, detail: str) -> None:
+        """Add a warning; it never changes the outcome. See `FactWarning` for the arguments."""
+        self.warnings += (FactWarning(code=code, pointer=pointer, detail=detail),)
+
+    def with_warnings(self, decision: Decision) -> Decision:
+        """The decision with all warnings; the order that it changes keeps them, for operators."""
+        found = self.item.warnings + self.warnings
+        kept = [
+            KeptWarning(warning=each, causation_id=self.item.causation_id, at=self.now)
+            for each in found
+        ]
+        orders = tuple(
+            replace(order, warnings=keep(order.warnings, kept))
+            if order.order_id == decision.order_id
+            else order
+            for order in decision.orders
+        )
+        return replace(decision, warnings=found, orders=orders)
 
     def emit_order(
         self,

@@ -16,6 +16,7 @@ from services.orders.domain.model.order import (
 )
 from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.model.references import Reference, ReferenceKind, canonical
+from services.orders.domain.model.warnings import FactWarning
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import Value
 
@@ -72,6 +73,8 @@ class CommandItem(Value, frozen=True, kw_only=True):
     """The shop's own version of the order; an older one does not replace newer content."""
     updated_at: datetime | None = None
     """The shop's time of change, for shops without versions; guards in the same way."""
+    warnings: tuple[FactWarning, ...] = ()
+    """What was doubtful in the item when it was read."""
 
     @property
     def item_digest(self) -> int:

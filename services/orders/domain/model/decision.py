@@ -15,6 +15,7 @@ from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.published import Published
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.references import Reference
+from services.orders.domain.model.warnings import FactWarning
 from services.orders.domain.tracking.catalogue import Flag, Phase
 from services.orders.domain.tracking.scan import Direction, Eta, Location, Pickup, Proof
 from services.orders.domain.value import Value
@@ -165,3 +166,5 @@ class Decision(Value, frozen=True, kw_only=True):
     """On `waiting`: the key whose appearance should bring the item back."""
     appeared: tuple[str, ...] = ()
     """Keys that exist from now on: waiting items with one of them are to be decided again."""
+    warnings: tuple[FactWarning, ...] = ()
+    """What was doubtful, whatever the outcome: found when the item was read, then by rules."""

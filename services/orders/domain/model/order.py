@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import field
 
 from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.warnings import KeptWarning
 from services.orders.domain.tracking.catalogue import State, state_of
 from services.orders.domain.tracking.scan import Direction
 from services.orders.domain.tracking.state import DRAFT, TrackingState
@@ -244,6 +245,8 @@ class Order(Value, frozen=True, kw_only=True):
     claims: tuple[ClaimCopy, ...] = ()
     applied: tuple[int, ...] = ()
     """Digests of the last 64 items applied, oldest first (signed 64-bit)."""
+    warnings: tuple[KeptWarning, ...] = ()
+    """The last warnings about its items, oldest first; not in events."""
 
     @property
     def order_number(self) -> str:

@@ -1,0 +1,58 @@
+"""Warnings: what was doubtful in an item that was not refused for it, and what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from services.orders.domain.value import Value
+
+
+class WarningCode(StrEnum):
+    """Codes as they stand in outcomes. Never renamed once published."""
+
+    VALUE_LEFT_OUT = "value_left_out"
+
+
+WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
+    {
+        WarningCode.VALUE_LEFT_OUT: "A value that only describes could not be taken; the item was "
+        "read as if the value had not been sent.",
+    }
+)
+"""The sentence for each code: what was done."""
+
+KEPT_MAX = 10
+"""How many warnings an order keeps."""
+
+
+class FactWarning(Value, frozen=True, kw_only=True):
+    """One warning about an item."""
+
+    code: WarningCode
+    pointer: str
+    """JSON pointer (RFC 6901) to the member of the item's body that the warning is about."""
+    detail: str
+    """A sentence with what was found and what was done. It holds no personal data."""
+
+
+class KeptWarning(Value, frozen=True, kw_only=True):
+    """A warning that is stored with the order, for operators."""
+
+    warning: FactWarning
+    causation_id: str
+    """Id of the message that the warning is about."""
+    at: datetime
+    """When the message was decided."""
+
+
+def keep(held: tuple[KeptWarning, ...], new: Iterable[KeptWarning]) -> tuple[KeptWarning, ...]:
+    """Add warnings to those that an order keeps: one for each code and pointer, the newest last."""
+    kept = {(each.warning.code, each.warning.pointer): each for each in held}
+    for each in new:
+        place = (each.warning.code, each.warning.pointer)
+        kept.pop(place, None)
+        kept[place] = each
+    return tuple(kept.values())[-KEPT_MAX:]
