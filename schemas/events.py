@@ -215,7 +215,7 @@ class ClaimEvent(Event):
 
 
 ORDER_SNAPSHOT = "order.snapshot"
-"""Not a fact but the present state: it takes no number, and nobody is to be notified of it."""
+"""Not a fact but the present state: it takes no number, and no notification is sent for it."""
 
 ORDER_EVENTS: Mapping[str, type[ContractModel]] = {
     "order.placed": OrderEvent,

@@ -1,7 +1,8 @@
 """Freeze today's contract as the next release: `python -m schemas.release --day 2026-03-01`.
 
-Do it with every deployment that publishers or subscribers are told of. From then on the gate holds
-what was added since the release before, too. A release is never changed or removed afterwards.
+Do it with every deployment that is announced to publishers or subscribers. From then on
+the gate holds what was added since the release before, too. A release is never changed or removed
+afterwards.
 """
 
 from __future__ import annotations

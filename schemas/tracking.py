@@ -132,8 +132,8 @@ class TrackingReport(ContractModel):
 def instant_of(scan: Scan) -> tuple[datetime, bool]:
     """The instant of a scan in UTC, and whether its time zone is known.
 
-    A local time that the clocks skip or repeat is read by the offset before the change. A zone
-    nobody knows counts as none: the time is then read as UTC, and said to be uncertain.
+    A local time that the clocks skip or repeat is read by the offset before the change. An
+    unknown zone counts as none: the time is then read as UTC, and marked as uncertain.
     """
     moment = scan.occurred_at
     if moment.tzinfo is not None:

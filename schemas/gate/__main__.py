@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.gate import contract, releases
-from schemas.gate.breaks import Break, told
+from schemas.gate.breaks import Break, describe
 from schemas.gate.judge import judge
 
 COMMAND = "python -m schemas.gate"
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="what it always does")
     parser.parse_args(arguments)
     held, found = breaks()
-    for text in told(found):
+    for text in describe(found):
         print(text, file=sys.stderr)  # noqa: T201
     if found:
         print("how the contract may change: docs/contract/README.md", file=sys.stderr)  # noqa: T201

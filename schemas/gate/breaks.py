@@ -53,7 +53,7 @@ INSTEAD: Mapping[Rule, str] = {
     Rule.MEMBER_OPTIONAL: "go on publishing it always; put the exception into a new member",
     Rule.MEMBERS_CLOSED: "go on ignoring members that are not known",
     Rule.TYPE: f"add a member of a new name with the new type, or {NEW_TYPE}",
-    Rule.WORDS: "keep every released word; where readers were told the list is closed, put new "
+    Rule.WORDS: "keep every released word; where the list is documented as closed, put new "
     "words into a new member",
     Rule.BOUND: "widen what is read and never what is published; a rule with a reason code can "
     "refuse more without breaking the schema",
@@ -107,8 +107,8 @@ def victims(direction: Direction, release: int, *, incoming: bool) -> str:
     )
 
 
-def told(breaks: Iterable[Break]) -> Iterator[str]:
-    """Every break as text; one that many messages share is told once."""
+def describe(breaks: Iterable[Break]) -> Iterator[str]:
+    """Every break as text; one that many messages share is described once."""
     shared: dict[tuple[int, str, Rule, str, str], list[str]] = {}
     for found in sorted(set(breaks)):
         key = (found.release, found.at, found.rule, found.fact, found.victims)

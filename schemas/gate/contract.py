@@ -25,7 +25,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What publishers and subscribers are told: schemas by type, examples, and the surface."""
+    """What publishers and subscribers build on: schemas by type, examples, and the surface."""
 
     schemas: Mapping[str, Json]
     examples: tuple[Example, ...]

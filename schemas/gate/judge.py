@@ -53,12 +53,12 @@ class _Judge:
                     yield replace(found, rule=Rule.HEADER, fact=f"{found.rule}: {found.fact}")
 
     def _both_ways(self, name: str, old: Any, new: Any, *, incoming: bool) -> Iterator[Break]:
-        told: set[Finding] = set()
+        in_writing: set[Finding] = set()
         if not incoming:
-            told = set(breaches(old, new, Direction.WRITE))
-            for finding in told:
+            in_writing = set(breaches(old, new, Direction.WRITE))
+            for finding in in_writing:
                 yield self._break(name, finding, Direction.WRITE, incoming=False)
-        for finding in set(breaches(old, new, Direction.READ)) - told:
+        for finding in set(breaches(old, new, Direction.READ)) - in_writing:
             if incoming or finding.rule is not Rule.READING:
                 yield self._break(name, finding, Direction.READ, incoming=incoming)
 

@@ -55,15 +55,15 @@ class Probe:
 
 def lines(contract: Contract, models: Mapping[str, type[ContractModel]]) -> str:
     """Probes of every example, one a line, of those values that the models take."""
-    told: dict[str, str] = {}
+    by_place: dict[str, str] = {}
     for example in contract.examples:
         varied = contract.incoming(example.type)
         for p in _made(example, models[example.type], varied=varied):
             # One place and value is probed once, in whatever example it is met first.
             place = ["*" if isinstance(step, int) else step for step in p.at]
             line = json.dumps([p.type, p.case, p.at, p.value, p.reading], ensure_ascii=False)
-            told.setdefault(json.dumps([p.type, place, p.value]), line)
-    return "[\n" + ",\n".join(told.values()) + "\n]\n"
+            by_place.setdefault(json.dumps([p.type, place, p.value]), line)
+    return "[\n" + ",\n".join(by_place.values()) + "\n]\n"
 
 
 def read(path: Path) -> tuple[Probe, ...]:

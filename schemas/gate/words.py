@@ -32,7 +32,7 @@ def changes(released: Json, today: Json) -> Iterator[Change]:
     for outcome in set(released["outcomes"]) - set(today["outcomes"]):
         yield from _word(outcome, "an outcome", GONE, Rule.REASON)
     for outcome in set(today["outcomes"]) - set(released["outcomes"]):
-        # The one list of words of which subscribers are told that it is all there is.
+        # The only list of words that is documented to subscribers as complete.
         fact = f"the outcome `{outcome}` is added, and the list of outcomes is closed"
         yield Change("orders.outcomes", Rule.WORDS, fact, Direction.WRITE)
 

@@ -176,7 +176,7 @@ BREAKING = {
     "event type removed": (
         lambda c: c.schemas.pop("shipment.released"),
         "shipment.released", "", Rule.MESSAGE_REMOVED, "the type is gone", WRITE),
-    "an outcome nobody was told of": (
+    "an outcome added to the closed list": (
         lambda c: c.surface["outcomes"].append("parked"),
         "orders.outcomes", "", Rule.WORDS, "list of outcomes is closed", WRITE),
     "reason code renamed": (

@@ -12,7 +12,7 @@ import pytest
 
 from schemas import topics
 from schemas.gate import contract
-from schemas.gate.breaks import INSTEAD, told
+from schemas.gate.breaks import INSTEAD, describe
 from schemas.gate.judge import judge
 from tests.contract.gate_cases import BREAKING, COMPATIBLE
 
@@ -27,8 +27,8 @@ def test_breaking_change_is_reported_with_place_rule_victims_and_way_out(case, r
     found = judge(release, changed, {})
 
     hits = [b for b in found if (b.message, b.at, b.rule) == (message, at, rule)]
-    assert hits, f"not caught; told was: {list(told(found))}"
-    text = "\n".join(told(hits))
+    assert hits, f"not caught; found: {list(describe(found))}"
+    text = "\n".join(describe(hits))
     assert words in text
     assert f"breaks   {victims}" in text
     assert INSTEAD[rule] in text

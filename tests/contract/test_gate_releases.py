@@ -11,7 +11,7 @@ import pytest
 
 from schemas.gate import releases
 from schemas.gate.__main__ import breaks
-from schemas.gate.breaks import Rule, told
+from schemas.gate.breaks import Rule, describe
 from tests.contract.gate_cases import READ, WRITE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +23,7 @@ def test_current_contract_breaks_no_release():
     held, found = breaks()
 
     assert held >= 1
-    assert list(told(found)) == []
+    assert list(describe(found)) == []
 
 
 def test_release_is_never_changed():

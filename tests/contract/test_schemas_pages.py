@@ -57,9 +57,9 @@ def test_page_names_every_header_and_carrier() -> None:
 
 def test_page_explains_every_message_type() -> None:
     for topic in CATALOGUE:
-        told = page("publishers.md") if topic.incoming else page("events.md")
+        text = page("publishers.md") if topic.incoming else page("events.md")
         if topic.name.endswith(".events") or topic.incoming:
-            assert [type_ for type_ in topic.models if f"`{type_}`" not in told] == []
+            assert [type_ for type_ in topic.models if f"`{type_}`" not in text] == []
 
 
 def test_event_table_equals_the_catalogue_of_the_orders_service() -> None:
@@ -72,13 +72,13 @@ def test_event_table_equals_the_catalogue_of_the_orders_service() -> None:
 
 
 def test_reason_table_holds_every_code_that_services_use() -> None:
-    told = first_cells(page("reasons.md"))
+    listed = first_cells(page("reasons.md"))
     used = {
         reason.value for reason in (*Reason, *RejectionReason, *WarningCode)
     } | malformed_codes()
     used |= {operations.SKIPPED, operations.DISCARDED}
 
-    assert set(told) == used
+    assert set(listed) == used
 
 
 def test_warning_table_says_what_the_services_say() -> None:

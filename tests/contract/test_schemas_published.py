@@ -1,7 +1,7 @@
 """What the orders service says of the examples is in the contract: all of its code but the stores.
 
-Every member it publishes is in the models and every value fits the JSON Schema: nothing is said
-that subscribers were not told of.
+Every member it publishes is in the models and every value fits the JSON Schema: no member is
+published that the contract does not have.
 """
 
 from __future__ import annotations
@@ -155,28 +155,28 @@ def test_released_events_are_read_by_the_services_that_follow_them(release) -> N
 
 def test_event_published_again_by_newer_code_has_the_same_id() -> None:
     """Ids made for release 1: a replay must give the same ones, or subscribers act twice."""
-    told: dict[str, list[str]] = {}
+    ids_by_cause: dict[str, list[str]] = {}
     for _, record in published(releases.load()[0].contract.examples):
         event = read_headers(unpacked(record.headers))
         if event.subject and event.sequence:
             cause = f"{event.type} {event.subject} {event.causation_id}"
-            told.setdefault(cause, []).append(str(event.id))
+            ids_by_cause.setdefault(cause, []).append(str(event.id))
     frozen = json.loads(Path(__file__).with_name("event_ids.json").read_text("utf-8"))
 
-    assert {cause: ids for cause, ids in told.items() if cause in frozen} == frozen
+    assert {cause: ids for cause, ids in ids_by_cause.items() if cause in frozen} == frozen
 
 
 def test_published_members_are_all_in_the_contract(records) -> None:
-    untold = set()
+    missing = set()
     for record in records:
         type_ = read_headers(unpacked(record.headers)).type
         model = TOPICS[record.topic].models[type_]
-        untold |= set(_untold(model, orjson.loads(record.value), type_))
+        missing |= set(_missing_members(model, orjson.loads(record.value), type_))
 
-    assert sorted(untold) == []
+    assert sorted(missing) == []
 
 
-def _untold(model: type[ContractModel], value: dict[str, Any], at: str) -> Iterator[str]:
+def _missing_members(model: type[ContractModel], value: dict[str, Any], at: str) -> Iterator[str]:
     """The members of a value that its model does not name; free objects are not looked into."""
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     for name, member in value.items():
@@ -186,7 +186,7 @@ def _untold(model: type[ContractModel], value: dict[str, Any], at: str) -> Itera
         inner = _model_in(fields[name].annotation)
         for each in member if isinstance(member, list) else [member]:
             if inner is not None and isinstance(each, dict):
-                yield from _untold(inner, each, f"{at}.{name}")
+                yield from _missing_members(inner, each, f"{at}.{name}")
 
 
 def _model_in(annotation: Any) -> type[ContractModel] | None:

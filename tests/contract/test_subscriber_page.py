@@ -49,7 +49,7 @@ def event(order: str, sequence: int, version: int, name: str) -> dict[str, Any]:
 
 # Orders on two topics; repeats as a relay leaves them when it is killed, and the shipment
 # events of order `a` lying before the older order events. Of order `c` the first events are gone:
-# a snapshot stands for them. Of `b` there is one that tells nothing new.
+# a snapshot stands for them. Of `b` there is one without a change.
 ORDERS = [
     event("a", 1, 1, "ORDER_PLACED"),
     event("a", 1, 1, "ORDER_PLACED"),
