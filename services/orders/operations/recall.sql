@@ -8,9 +8,9 @@ SELECT order_id, version FROM stored_order WHERE order_id = ANY ($1::uuid[]);
 -- recall stored stays: its facts may not have been decided again yet.
 -- $1 order ids, $2 shops, $3 order numbers, $4 published (pairwise)
 INSERT INTO stored_order (order_id, shop, order_number, version, told)
-SELECT order_id, shop, order_number, 0, told
+SELECT order_id, shop, order_number, 0, published
   FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[])
-    AS published(order_id, shop, order_number, told)
+    AS recalled(order_id, shop, order_number, published)
  ORDER BY order_id
     ON CONFLICT (order_id) DO UPDATE
    SET changed_at = now(),
