@@ -105,16 +105,16 @@ async def _send(
             for message in messages
         ]
         for message, future in zip(messages, futures, strict=True):
-            _tell_sent(message, await future, json)
+            _print_sent(message, await future, json)
         if wait_seconds is None:
             return 0
-        return await _tell_outcomes(outcomes, wait_seconds, json)
+        return await _print_outcomes(outcomes, wait_seconds, json)
     finally:
         await producer.stop()
         await outcomes.stop()
 
 
-def _tell_sent(message: Prepared, placed: Any, json: bool) -> None:
+def _print_sent(message: Prepared, placed: Any, json: bool) -> None:
     where = {"topic": message.topic, "partition": placed.partition, "offset": placed.offset}
     if json:
         sent = {"line": message.line, "type": message.type, "key": message.key, "id": message.id}
@@ -127,7 +127,7 @@ def _tell_sent(message: Prepared, placed: Any, json: bool) -> None:
     )
 
 
-async def _tell_outcomes(outcomes: Outcomes, wait_seconds: float, json: bool) -> int:
+async def _print_outcomes(outcomes: Outcomes, wait_seconds: float, json: bool) -> int:
     bad = 0
     async for record in outcomes.collect(wait_seconds):
         bad += record["outcome"] == "rejected"
