@@ -72,10 +72,10 @@ def test_guard_catches_more_python_with_part_mix_and_way_out(accepted, monkeypat
     assert {(change.part, change.mix, change.measure) for change in grown} == {
         ("decide", MIX, "instructions")
     }
-    told = capsys.readouterr().err
-    assert f"dearer: {grown[0]}" in told
-    assert told.startswith("dearer: decide, day: ")
-    assert "python -m bench.guard --write" in told
+    printed = capsys.readouterr().err
+    assert f"dearer: {grown[0]}" in printed
+    assert printed.startswith("dearer: decide, day: ")
+    assert "python -m bench.guard --write" in printed
 
 
 def test_guard_catches_more_work_in_c(accepted, monkeypatch):
@@ -124,8 +124,8 @@ def test_guard_baseline_is_written_and_read_back(accepted, tmp_path):
 def test_guard_refuses_a_baseline_of_another_python(accepted, tmp_path):
     path = tmp_path / "guard.json"
     guard.save(accepted, path)
-    told = json.loads(path.read_text()) | {"python": "3.99"}
-    path.write_text(json.dumps(told))
+    baseline = json.loads(path.read_text()) | {"python": "3.99"}
+    path.write_text(json.dumps(baseline))
 
     with pytest.raises(ValueError, match=r"counted on Python 3\.99, .* --write"):
         guard.load(path)

@@ -16,8 +16,8 @@ COUNT = 120
 DIGEST = """
 import hashlib
 from bench.traffic import MIXES, mix
-told = repr([mix(name, 120, seed=7) for name in MIXES])
-print(hashlib.sha256(told.encode()).hexdigest())
+mixes = repr([mix(name, 120, seed=7) for name in MIXES])
+print(hashlib.sha256(mixes.encode()).hexdigest())
 """
 
 

@@ -36,7 +36,7 @@ DAY = timedelta(days=1)
 
 @dataclass
 class Desk:
-    """Orders, parcels and references, and every event told so far. Checks each decision."""
+    """Orders, parcels and references, and every event published so far. Checks each decision."""
 
     orders: dict[str, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
@@ -120,9 +120,9 @@ def check_decision(desk: Desk, decision: Decision) -> None:
 
 def check_numbers(desk: Desk, decision: Decision) -> None:
     """Events are numbered without gaps, and every one is a step of its order's version."""
-    told = {event.event_id for event in desk.events}
+    earlier = {event.event_id for event in desk.events}
     assert len({event.event_id for event in decision.events}) == len(decision.events)
-    assert not told & {event.event_id for event in decision.events}
+    assert not earlier & {event.event_id for event in decision.events}
     after = {order.order_id: order for order in decision.orders}
     for order_id, order in after.items():
         before = desk.orders.get(order_id)
@@ -290,6 +290,6 @@ def product(sku: str, quantity: int = 1, **given: Any) -> Product:
     return Product(sku=sku, quantity=quantity, **given)
 
 
-def told(decision: Decision) -> list[str]:
+def event_types(decision: Decision) -> list[str]:
     """The types of a decision's events, in order."""
     return [event.type.value for event in decision.events]

@@ -1,6 +1,6 @@
-"""What new scans tell, the slow and simple way: after each of them the whole set is added up again.
+"""Results of new scans, the slow and simple way: after each of them the whole set is replayed.
 
-`extend.ScanHistory` must say the same of any scans.
+`extend.ScanHistory` must give the same results for any scans.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import ScanStep
 
 
-def hear(known: tuple[Scan, ...], new: tuple[Scan, ...], now: datetime) -> Iterator[ScanResult]:
+def results(known: tuple[Scan, ...], new: tuple[Scan, ...], now: datetime) -> Iterator[ScanResult]:
     """Each new scan, by time, with the state of `known` and of the new ones up to it."""
     whole = replay((*known, *new), now)
     if _is_appended(whole, known):
         for index in range(len(known), len(whole.steps)):
-            yield _heard(whole.steps[: index + 1], index, now)
+            yield _result_at(whole.steps[: index + 1], index, now)
         return
     so_far = list(known)
     for scan in sorted(new, key=sort_key):
         so_far.append(scan)
-        yield _hear_last(replay(so_far, now), scan, now)
+        yield _result_of_last(replay(so_far, now), scan, now)
 
 
 def _is_appended(whole: ReplayedScans, known: tuple[Scan, ...]) -> bool:
@@ -34,23 +34,23 @@ def _is_appended(whole: ReplayedScans, known: tuple[Scan, ...]) -> bool:
     return not whole.aside and all(step.scan.key in keys for step in whole.steps[: len(known)])
 
 
-def _hear_last(replayed: ReplayedScans, scan: Scan, now: datetime) -> ScanResult:
+def _result_of_last(replayed: ReplayedScans, scan: Scan, now: datetime) -> ScanResult:
     index = next((at for at, step in enumerate(replayed.steps) if step.scan is scan), None)
     if index is None:
         group = group_of_scan(scan, replayed.state.direction)
         return ScanResult(scan, replayed.state, group, notify=False)
-    told = _heard(replayed.steps, index, now)
-    return ScanResult(scan, replayed.state, told.group, told.notify)
+    result = _result_at(replayed.steps, index, now)
+    return ScanResult(scan, replayed.state, result.group, result.notify)
 
 
-def _heard(steps: Sequence[ScanStep], index: int, now: datetime) -> ScanResult:
+def _result_at(steps: Sequence[ScanStep], index: int, now: datetime) -> ScanResult:
     step = steps[index]
     group = group_of_scan(step.scan, step.state.direction)
-    return ScanResult(step.scan, step.state, group, notify=_is_worth_telling(steps, index, now))
+    return ScanResult(step.scan, step.state, group, notify=_notifies(steps, index, now))
 
 
-def _is_worth_telling(steps: Sequence[ScanStep], index: int, now: datetime) -> bool:
-    """Fresh, the newest word, and not told before (rules 4, 16 and 17)."""
+def _notifies(steps: Sequence[ScanStep], index: int, now: datetime) -> bool:
+    """Whether the scan is fresh, the newest that counts, first of its key (rules 4, 16 and 17)."""
     step = steps[index]
     key = _key(step)
     if key is None or not step.is_effective or not is_fresh_scan(step.scan, now):
@@ -61,6 +61,6 @@ def _is_worth_telling(steps: Sequence[ScanStep], index: int, now: datetime) -> b
 
 
 def _key(step: ScanStep) -> tuple[int, str, int] | None:
-    """One notification per leg, group and attempt; None has no group and tells nobody."""
+    """One notification per leg, group and attempt; None where the scan has no group."""
     group = group_of_scan(step.scan, step.state.direction)
     return None if group is None else (step.state.leg, group, step.state.attempts)

@@ -91,8 +91,8 @@ def drawn(count: int = DRAWN, seed: int = SEED) -> Iterator[History]:
         at, found = NOON, dict[str, Scan]()
         for _ in range(rng.choice((1, 2, 4, 6, 8, 10))):
             at += rng.choice(PAUSES)
-            told = _draw(rng, at)
-            found[told.key] = told
+            scan = _draw(rng, at)
+            found[scan.key] = scan
         yield tuple(found.values())
 
 

@@ -21,12 +21,12 @@ from tests.unit.orders.builders import (
     Desk,
     attach,
     cancel,
+    event_types,
     fields,
     place,
     ref,
     report,
     scan,
-    told,
     update,
     upsert,
 )
@@ -61,7 +61,7 @@ def test_number_takes_the_lowest_draft_and_keeps_its_id():
     assert order.shipments[0].tracking.phase is Phase.ORDER_PROCESSED
     assert order.shipments[0].tracking_placed_at == NOON
     assert order.shipments[0].products is None
-    assert told(decision) == ["order.partially_fulfilled", "shipment.fulfilled"]
+    assert event_types(decision) == ["order.partially_fulfilled", "shipment.fulfilled"]
     assert decision.events[0].data == OrderEventData(
         status=OrderStatus.PARTIALLY_FULFILLED,
         previous_status=OrderStatus.PLACED,
@@ -81,15 +81,15 @@ def test_last_expected_number_fulfils_the_order():
     decision = desk.send(attach("N2"))
 
     assert desk.order().status is OrderStatus.FULFILLED
-    assert told(decision) == ["order.fulfilled", "shipment.fulfilled"]
+    assert event_types(decision) == ["order.fulfilled", "shipment.fulfilled"]
 
 
-def test_one_more_of_several_tells_only_of_its_shipment():
+def test_one_more_of_several_shipments_publishes_only_its_own_event():
     desk = Desk()
     desk.send(place(expected_number_of_shipments=3))
     desk.send(attach("N1"))
 
-    assert told(desk.send(attach("N2"))) == ["shipment.fulfilled"]
+    assert event_types(desk.send(attach("N2"))) == ["shipment.fulfilled"]
 
 
 def test_number_above_the_expected_raises_the_expected():
@@ -101,14 +101,14 @@ def test_number_above_the_expected_raises_the_expected():
 
     assert desk.order().expected_number_of_shipments == 2
     assert desk.order().status is OrderStatus.FULFILLED
-    assert told(decision) == ["order.expected_shipments_changed", "shipment.fulfilled"]
+    assert event_types(decision) == ["order.expected_shipments_changed", "shipment.fulfilled"]
 
 
 def test_order_is_never_partially_fulfilled_when_it_expects_one():
     desk = Desk()
     desk.send(place())
 
-    assert told(desk.send(attach("N1"))) == ["order.fulfilled", "shipment.fulfilled"]
+    assert event_types(desk.send(attach("N1"))) == ["order.fulfilled", "shipment.fulfilled"]
 
 
 def test_number_sent_again_is_the_same_parcel():
@@ -120,7 +120,7 @@ def test_number_sent_again_is_the_same_parcel():
     changed = desk.send(attach("jj-1", tracking_url="https://example.org/jj1"))
 
     assert (again.outcome, again.reason) == (Outcome.NO_CHANGE, Reason.NO_DIFFERENCE)
-    assert told(changed) == ["shipment.updated"]
+    assert event_types(changed) == ["shipment.updated"]
     assert changed.events[0].data.changed_fields == ("tracking_url",)
     assert len(desk.order().shipments) == 1
     assert desk.shipment().tracking_number == "JJ 1"
@@ -132,7 +132,7 @@ def test_number_twice_in_one_command_is_one_parcel():
 
     decision = desk.send(attach("N1", "n 1"))
 
-    assert told(decision) == ["order.fulfilled", "shipment.fulfilled"]
+    assert event_types(decision) == ["order.fulfilled", "shipment.fulfilled"]
 
 
 @pytest.mark.parametrize("empty", ["", "   "])
@@ -154,7 +154,7 @@ def test_carrier_named_later_is_of_the_same_parcel():
 
     decision = desk.send(attach("N1", carrier="dhl"))
 
-    assert told(decision) == ["shipment.updated"]
+    assert event_types(decision) == ["shipment.updated"]
     assert decision.events[0].data.changed_fields == ("carrier_reference",)
     assert desk.shipment().carrier == "dhl"
     assert desk.parcels["N1"].owners[0].carrier == "dhl"
@@ -169,7 +169,7 @@ def test_another_carrier_for_the_number_is_a_correction():
 
     decision = desk.send(attach("N1", carrier="dhl"))
 
-    assert told(decision) == ["shipment.updated", "shipment.scanned"]
+    assert event_types(decision) == ["shipment.updated", "shipment.scanned"]
     assert len(desk.order().shipments) == 1
     assert desk.shipment().tracking.phase is Phase.IN_TRANSIT
 
@@ -184,7 +184,7 @@ def test_carrier_corrected_back_and_forth_never_repeats_an_event_id():
 
     decision = desk.send(attach("N1", carrier="dhl"))
 
-    assert told(decision) == ["shipment.updated", "shipment.scanned"]
+    assert event_types(decision) == ["shipment.updated", "shipment.scanned"]
     assert desk.shipment().tracking.phase is Phase.IN_TRANSIT
 
 
@@ -197,7 +197,7 @@ def test_lowering_the_expected_removes_the_highest_drafts():
     decision = desk.send(update(expected_number_of_shipments=2))
 
     assert [s.ordinal for s in desk.order().shipments] == [1, 2]
-    assert told(decision) == ["order.expected_shipments_changed"]
+    assert event_types(decision) == ["order.expected_shipments_changed"]
     assert decision.events[0].data.shipment_ids == tuple(
         s.shipment_id for s in before.shipments[2:]
     )
@@ -211,7 +211,7 @@ def test_lowering_the_expected_to_what_is_sent_fulfils_the_order():
     decision = desk.send(update(expected_number_of_shipments=1))
 
     assert desk.order().status is OrderStatus.FULFILLED
-    assert told(decision) == ["order.fulfilled"]
+    assert event_types(decision) == ["order.fulfilled"]
     assert decision.events[0].data.changed_fields == ("expected_number_of_shipments", "status")
 
 
@@ -223,7 +223,7 @@ def test_lowering_the_expected_below_what_is_sent_stops_there():
     decision = desk.send(update(expected_number_of_shipments=1))
 
     assert desk.order().expected_number_of_shipments == 2
-    assert told(decision) == ["order.fulfilled"]
+    assert event_types(decision) == ["order.fulfilled"]
     again = desk.send(update(expected_number_of_shipments=1))
     assert again.reason is Reason.NO_DIFFERENCE
 
@@ -237,7 +237,7 @@ def test_raising_the_expected_of_a_fulfilled_order_makes_drafts():
 
     assert desk.order().status is OrderStatus.PARTIALLY_FULFILLED
     assert [s.ordinal for s in desk.order().shipments] == [1, 2, 3]
-    assert told(decision) == ["order.partially_fulfilled"]
+    assert event_types(decision) == ["order.partially_fulfilled"]
 
 
 def test_parcel_after_the_hundredth_is_refused():
@@ -252,7 +252,7 @@ def test_parcel_after_the_hundredth_is_refused():
     assert desk.order() == before
 
 
-def test_scans_that_came_first_are_told_by_time_when_the_number_is_attached():
+def test_scans_that_came_first_are_published_by_time_when_the_number_is_attached():
     desk = Desk()
     early = desk.send(report(scan("OUT_FOR_DELIVERY", NOON + 2 * HOUR)))
     desk.send(report(scan("PICKED_UP_BY_CARRIER", NOON)))
@@ -303,6 +303,6 @@ def test_attaching_to_a_cancelled_order_is_tracked_and_stays_cancelled():
     order = desk.order()
     assert order.status is OrderStatus.CANCELLED
     assert [(s.is_draft, s.archived) for s in order.shipments] == [(False, False), (True, True)]
-    assert told(decision) == ["shipment.fulfilled"]
-    assert told(scanned) == ["shipment.scanned"]
+    assert event_types(decision) == ["shipment.fulfilled"]
+    assert event_types(scanned) == ["shipment.scanned"]
     assert order.order_id == order_id_of(SHOP, "1")

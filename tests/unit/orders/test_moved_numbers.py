@@ -16,11 +16,11 @@ from tests.unit.orders.builders import (
     SHOP,
     Desk,
     attach,
+    event_types,
     place,
     ref,
     report,
     scan,
-    told,
     upsert,
 )
 
@@ -63,7 +63,7 @@ def test_moved_number_can_move_back_with_new_event_ids():
 
     decision = desk.send(attach("N1", to="1"))
 
-    assert told(decision).count("shipment.scanned") == 1
+    assert event_types(decision).count("shipment.scanned") == 1
     assert desk.order("1").status is OrderStatus.FULFILLED
     assert desk.order("2").status is OrderStatus.PLACED
 
@@ -129,7 +129,7 @@ def test_finished_number_is_recycled_by_anyone(shop):
     desk.send(report(scan("DROPPED_OFF", desk.now - HOUR)))
     late = desk.send(report(scan("SORTED", NOON + HOUR)))
 
-    assert told(decision) == ["order.fulfilled", "shipment.fulfilled"]
+    assert event_types(decision) == ["order.fulfilled", "shipment.fulfilled"]
     assert desk.order("1").shipments[0].tracking.phase is Phase.DELIVERED
     assert desk.order("2", shop).shipments[0].tracking.phase is Phase.IN_TRANSIT
     assert late.order_id == delivered.order_id

@@ -21,11 +21,11 @@ from tests.unit.orders.builders import (
     Desk,
     attach,
     cancel,
+    event_types,
     fields,
     place,
     product,
     ref,
-    told,
     update,
     upsert,
 )
@@ -44,7 +44,7 @@ def test_placed_order_has_its_expected_drafts_and_one_event():
         (2, True, False),
         (3, True, False),
     ]
-    assert told(decision) == ["order.placed"]
+    assert event_types(decision) == ["order.placed"]
     event = decision.events[0]
     assert (event.sequence, event.order_version, event.event_name) == (1, 1, "ORDER_PLACED")
     assert event.occurred_at == NOON
@@ -76,7 +76,7 @@ def test_order_can_be_created_and_fulfilled_at_once():
     order = desk.order()
     assert order.status is OrderStatus.FULFILLED
     assert order.expected_number_of_shipments == 2
-    assert told(decision) == ["order.placed", "shipment.fulfilled", "shipment.fulfilled"]
+    assert event_types(decision) == ["order.placed", "shipment.fulfilled", "shipment.fulfilled"]
     assert [(e.sequence, e.order_version) for e in decision.events] == [(1, 1), (1, 2), (2, 3)]
     assert decision.events[0].event_group is None
 
@@ -206,7 +206,7 @@ def test_upsert_replaces_what_it_says_and_keeps_what_it_does_not():
     assert placement.products == (product("a", 2),)
     assert placement.discounts == (Discount(code="X"),)
     assert placement.promised_delivery_date == date(2024, 1, 9)
-    assert told(decision) == ["order.updated"]
+    assert event_types(decision) == ["order.updated"]
     assert decision.events[0].data.changed_fields == ("segments", "total_order_price")
     assert (decision.events[0].sequence, decision.events[0].order_version) == (2, 2)
 
@@ -235,7 +235,7 @@ def test_upsert_may_change_everything_at_once_and_makes_one_order_event():
         )
     )
 
-    assert told(decision) == ["order.partially_fulfilled", "shipment.fulfilled"]
+    assert event_types(decision) == ["order.partially_fulfilled", "shipment.fulfilled"]
     assert decision.events[0].data == OrderEventData(
         status=OrderStatus.PARTIALLY_FULFILLED,
         previous_status=OrderStatus.PLACED,

@@ -124,7 +124,7 @@ def _deliver(reports: list[Command], order: list[Command], at: int) -> Desk:
 
 
 def _shuffled(found: list[Scan], rng: random.Random) -> list[Command]:
-    """The scans repeated, shuffled and cut into reports anew."""
+    """The scans repeated, shuffled and cut into other reports."""
     again = [*found, *rng.sample(found, k=len(found) // 2)]
     rng.shuffle(again)
     reports: list[Command] = []

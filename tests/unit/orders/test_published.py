@@ -1,4 +1,4 @@
-"""Deciding again what was told before a restore: no number twice, no fact twice, nothing lost."""
+"""Deciding again what was published before a restore: no number or fact twice, nothing lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOST = [
 ]
 
 
-def told_by(events: list[Event]) -> Published:
+def published_of(events: list[Event]) -> Published:
     """What the topics have of the order."""
     numbers = {
         topic: max((e.sequence for e in events if e.topic is topic), default=0) for topic in Topic
@@ -38,22 +38,22 @@ def told_by(events: list[Event]) -> Published:
 
 
 def a_life() -> tuple[Desk, Desk, Published]:
-    """A desk that lived on, the same one as it was restored to, and what was told in between."""
+    """A desk, an earlier copy of it as a restore makes it, and what was published in between."""
     live = Desk()
     for command in FIRST:
         live.send(command)
     restored = live.copy()
     for command in LOST:
         live.send(command)
-    return live, restored, told_by(live.events[len(restored.events) :])
+    return live, restored, published_of(live.events[len(restored.events) :])
 
 
-def again(desk: Desk, told: Published, *commands: Command) -> list[Event]:
-    """Decide commands on a restored desk, as the service does; returns what is told."""
+def again(desk: Desk, known: Published, *commands: Command) -> list[Event]:
+    """Decide commands on a restored desk, as the service does; returns the new events."""
     events: list[Event] = []
     for command in commands:
-        desk.orders = {id_: raised(order, told) for id_, order in desk.orders.items()}
-        decision = decide(replace(desk.seen_by(command), published={ID: told}), command, desk.now)
+        desk.orders = {id_: raised(order, known) for id_, order in desk.orders.items()}
+        decision = decide(replace(desk.seen_by(command), published={ID: known}), command, desk.now)
         assert decision.outcome is Outcome.APPLIED
         desk.orders |= {order.order_id: order for order in decision.orders}
         desk.parcels |= {parcel.number: parcel for parcel in decision.parcels}
@@ -63,10 +63,10 @@ def again(desk: Desk, told: Published, *commands: Command) -> list[Event]:
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_facts_that_were_told_are_not_told_again_in_whatever_order_they_come(order):
-    live, restored, told = a_life()
+def test_published_facts_are_not_published_again_in_whatever_order_they_come(order):
+    live, restored, known = a_life()
 
-    events = again(restored, told, *(LOST[position] for position in order))
+    events = again(restored, known, *(LOST[position] for position in order))
 
     was, now = live.order(), restored.order()
     assert events == []
@@ -80,21 +80,21 @@ def test_facts_that_were_told_are_not_told_again_in_whatever_order_they_come(ord
 
 def test_order_that_is_not_there_any_more_is_placed_silently():
     live, _, _ = a_life()
-    told = told_by(live.events)
+    known = published_of(live.events)
     empty = Desk()
 
-    assert again(empty, told, *FIRST, *LOST) == []
+    assert again(empty, known, *FIRST, *LOST) == []
 
     assert empty.order().version > live.order().version
     assert empty.order().order_sequence == live.order().order_sequence
 
 
 def test_fact_that_was_not_published_takes_the_next_number():
-    live, restored, told = a_life()
+    live, restored, known = a_life()
     news = update(address=Address(zip_code="3"))
 
-    # It comes first now: what was told under the next version was another state.
-    (event, *others) = again(restored, told, news, *LOST[:2])
+    # It comes first now: what was published under the next version was another state.
+    (event, *others) = again(restored, known, news, *LOST[:2])
 
     assert others == []
     assert event.sequence == live.order().order_sequence + 1
@@ -103,9 +103,9 @@ def test_fact_that_was_not_published_takes_the_next_number():
 
 
 def test_order_of_which_nothing_comes_again_is_above_the_published_version():
-    live, restored, told = a_life()
+    live, restored, known = a_life()
 
-    order = raised(restored.order(), told)
+    order = raised(restored.order(), known)
 
     assert order.version == live.order().version + 1
-    assert raised(order, told) == order
+    assert raised(order, known) == order

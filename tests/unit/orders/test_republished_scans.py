@@ -1,4 +1,4 @@
-"""One scan told twice: which telling stays does not depend on which came first."""
+"""One scan reported twice: which version stays does not depend on which came first."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
@@ -15,14 +15,14 @@ LATER = NOON + timedelta(hours=3)
 BERLIN = timezone(timedelta(hours=1))
 
 
-def told(**given):
+def version_of(**given):
     return scan("in_transit", scan_id="s-1", **given)
 
 
-def merged(*tellings):
+def merged(*versions):
     parcel = Parcel(number="N1")
-    for telling in tellings:
-        parcel = merge_scans(parcel, (telling,)).parcel
+    for version in versions:
+        parcel = merge_scans(parcel, (version,)).parcel
     (stays,) = parcel.scans
     return stays
 
@@ -44,7 +44,7 @@ def merged(*tellings):
     ],
 )
 def test_merged_scan_and_its_first_time_do_not_depend_on_arrival_order(one, other):
-    first, second = told(**one, recorded_at=NOON), told(**other, recorded_at=LATER)
+    first, second = version_of(**one, recorded_at=NOON), version_of(**other, recorded_at=LATER)
 
     stays = merged(first, second)
 

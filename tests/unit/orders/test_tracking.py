@@ -1,4 +1,4 @@
-"""Scans as events: one each, numbered, with what they changed, and whom they tell."""
+"""Scans as events: one each, numbered, with what they changed, and whether they notify."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tests.unit.orders.builders import (
     NOON,
     Desk,
     attach,
+    event_types,
     place,
     report,
     scan,
-    told,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -47,7 +47,7 @@ def notified(desk: Desk) -> list[str]:
 
 def test_scan_is_one_event_with_everything_it_says(desk):
     place_, eta = Location(city="Leipzig"), Eta(latest=date(2024, 1, 6))
-    told_scan = scan(
+    reported = scan(
         "OUT_FOR_DELIVERY",
         NOON - MINUTE,
         code="OFD",
@@ -62,7 +62,7 @@ def test_scan_is_one_event_with_everything_it_says(desk):
         tz_known=False,
     )
 
-    decision = desk.send(report(told_scan))
+    decision = desk.send(report(reported))
 
     (event,) = decision.events
     assert (event.type, event.event_name) == ("shipment.scanned", "OUT_FOR_DELIVERY")
@@ -123,7 +123,7 @@ def test_scan_id_with_two_contents_ends_the_same_in_either_order():
         desk.send(attach("N1", carrier="dhl"))
         desk.send(report(first))
         decision = desk.send(report(second))
-        assert set(told(decision)) <= {"shipment.updated"}
+        assert set(event_types(decision)) <= {"shipment.updated"}
         ends.append((desk.parcels, desk.shipment()))
 
     assert ends[0] == ends[1]
@@ -179,7 +179,7 @@ def test_unmapped_scan_is_an_event_and_keeps_the_phase(desk):
     assert event.data.shipment_phase is Phase.ORDER_PROCESSED
 
 
-def test_scans_of_a_number_nobody_owns_wait_and_are_kept():
+def test_scans_of_a_number_without_owner_wait_and_are_kept():
     desk = Desk()
 
     decision = desk.send(report(scan("SORTED")))
@@ -269,7 +269,7 @@ def test_each_attempt_notifies(desk):
 
 
 @pytest.mark.parametrize(
-    ("age", "precision", "is_told"),
+    ("age", "precision", "notifies"),
     [
         (4 * HOUR, Precision.SECOND, True),
         (4 * HOUR + MINUTE, Precision.SECOND, False),
@@ -277,12 +277,12 @@ def test_each_attempt_notifies(desk):
         (28 * HOUR + MINUTE, Precision.DAY, False),
     ],
 )
-def test_rule_16_stale_scans_do_not_notify(desk, age, precision, is_told):
+def test_rule_16_stale_scans_do_not_notify(desk, age, precision, notifies):
     desk.now = NOON + 2 * DAY
 
     decision = desk.send(report(scan("OUT_FOR_DELIVERY", desk.now - age, precision=precision)))
 
-    assert decision.events[0].data.notify is is_told
+    assert decision.events[0].data.notify is notifies
 
 
 def test_rule_16_a_first_import_of_history_does_not_notify(desk):
@@ -320,7 +320,7 @@ def test_return_events_have_their_own_groups(desk):
     ]
 
 
-def test_scans_of_one_report_are_told_by_time_each_with_the_state_of_its_moment(desk):
+def test_scans_of_one_report_are_published_by_time_each_with_the_state_of_its_moment(desk):
     decision = desk.send(
         report(
             scan("SUCCESSFULLY_DELIVERED", NOON + 2 * HOUR),

@@ -15,12 +15,12 @@ from tests.unit.orders.builders import (
     attach,
     attribute,
     cancel,
+    event_types,
     fields,
     place,
     ref,
     report,
     scan,
-    told,
     update,
     update_shipment,
     upsert,
@@ -232,7 +232,7 @@ def test_every_command_in_every_status(status, command):
 
     decision = desk.send(COMMANDS[command]())
 
-    assert told(decision) == events
+    assert event_types(decision) == events
     if outcome in ("applied", "no_change", "waiting"):
         assert decision.outcome == outcome
     else:

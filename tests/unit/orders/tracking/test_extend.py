@@ -37,12 +37,12 @@ def _distinct(scans: list[Scan]) -> tuple[Scan, ...]:
 
 @MANY
 @given(st.one_of(SETS_OF_SCANS, histories()), st.integers(0, 8), HOURS)
-def test_p5_a_replay_hears_of_new_scans_what_adding_all_up_after_each_would_say(found, count, hour):
+def test_p5_results_of_new_scans_equal_a_whole_replay_after_each(found, count, hour):
     scans, now = _distinct(found), NOON + hour * HOUR
     known, new = scans[:count], scans[count:]
     history = ScanHistory(known, now)
 
-    assert list(history.add(new)) == list(oracle.hear(known, new, now))
+    assert list(history.add(new)) == list(oracle.results(known, new, now))
     assert history.total.machine.state() == replay(scans, now).state
     assert history.total.trail(9) == ScanHistory(scans, now).total.trail(9)
 
@@ -61,10 +61,10 @@ def test_p5_a_stored_state_with_its_trail_goes_on_as_if_it_were_added_up(found, 
     then = now + later * HOUR
     total = RunningTotal.resumed(stored.machine.state(), trail)
 
-    told = extend(total, new, then)
+    results = extend(total, new, then)
 
-    if told:
-        assert told == list(oracle.hear(known, new, then))
+    if results:
+        assert results == list(oracle.results(known, new, then))
         assert total.machine.state() == replay(scans, then).state
         assert total.trail(len(scans)) == ScanHistory(scans, then).total.trail(len(scans))
 

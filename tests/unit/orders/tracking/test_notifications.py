@@ -35,23 +35,23 @@ SETS_OF_SCANS = st.lists(
 @given(SETS_OF_SCANS, st.randoms(use_true_random=False))
 def test_p5_what_a_shuffled_run_notifies_and_still_stands_the_run_in_order_notifies(found, rng):
     in_order = sorted(found, key=_by_occurrence)
-    told = _notified(in_order, [each.occurred_at for each in in_order])
+    expected = _notified(in_order, [each.occurred_at for each in in_order])
 
     shuffled = _notified(*_shuffled(found, rng))
 
     steps = replay(found, NOON + DAY).steps
     standing = {step.scan.key: _key(step) for step in steps if step.is_effective}
     still_true = {key for name, key in shuffled if standing.get(name) == key}
-    assert still_true <= {key for _, key in told}
+    assert still_true <= {key for _, key in expected}
 
 
 def test_scan_that_did_not_count_does_not_silence_one_of_its_group_that_does():
     names = ("READY_FOR_COLLECTION_AT_PARCEL_SHOP", "MISROUTED", "CARRIER_PICKUP_FAILED")
     found = [scan(name, NOON + n * HALF_HOUR) for n, name in enumerate(names)]
 
-    told = [group for _, (_, group, _) in _notified(found, [each.occurred_at for each in found])]
+    groups = [group for _, (_, group, _) in _notified(found, [each.occurred_at for each in found])]
 
-    assert sorted(filter(None, told)) == [
+    assert sorted(filter(None, groups)) == [
         "shipment_carrier_delay",
         "shipment_delivered_to_parcel_shop",
     ]
@@ -66,7 +66,7 @@ def _key(step: ScanStep) -> Key:
 
 
 def _shuffled(found: Sequence[Scan], rng: random.Random) -> tuple[list[Scan], list[datetime]]:
-    """The scans in any order, some of them twice, each heard of at once or later."""
+    """The scans in any order, some of them twice, each reported at once or later."""
     again = [*found, *rng.sample(found, k=len(found) // 2)]
     rng.shuffle(again)
     now, clock = NOON, []
@@ -81,10 +81,10 @@ def _notified(found: Sequence[Scan], clock: Sequence[datetime]) -> set[tuple[str
     desk = Desk()
     desk.send(place())
     desk.send(attach("N1"))
-    told: set[tuple[str, Key]] = set()
+    notified: set[tuple[str, Key]] = set()
     for each, desk.now in zip(found, clock, strict=True):
         for event in desk.send(report(each)).events:
             if event.type == "shipment.scanned" and event.data.notify:
                 attempts = desk.shipment().tracking.attempts
-                told.add((each.key, (event.data.leg, event.event_group, attempts)))
-    return told
+                notified.add((each.key, (event.data.leg, event.event_group, attempts)))
+    return notified

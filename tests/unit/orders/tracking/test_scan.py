@@ -75,7 +75,7 @@ def test_every_scan_is_explained():
 
 
 @pytest.mark.parametrize(
-    ("told_", "name"),
+    ("said", "name"),
     [
         (("dhl", "OUT_FOR_DELIVERY", None, None), "OUT_FOR_DELIVERY"),
         (("dhl", " out_for_delivery ", None, None), "OUT_FOR_DELIVERY"),
@@ -86,8 +86,8 @@ def test_every_scan_is_explained():
         (("dhl", "SORTED", None, "1"), "SCAN_RETRACTED"),
     ],
 )
-def test_scan_name_follows_from_what_the_carrier_said(told_, name):
-    assert event_name_of(*told_) == name
+def test_scan_name_follows_from_what_the_carrier_said(said, name):
+    assert event_name_of(*said) == name
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_rule_11_midnight_is_a_day_unless_the_carrier_says_otherwise(at, said, p
 
 def test_rule_2_identity_is_the_scan_id_or_what_happened_when():
     def key(**other):
-        told_ = {
+        members = {
             "number": "N1",
             "carrier": "dhl",
             "scan_id": None,
@@ -113,7 +113,7 @@ def test_rule_2_identity_is_the_scan_id_or_what_happened_when():
             "code": None,
             "occurred_at": NOON,
         }
-        return scan_key(**(told_ | other))
+        return scan_key(**(members | other))
 
     berlin = NOON.astimezone(timezone(HOUR))
     assert key() == key(occurred_at=berlin)

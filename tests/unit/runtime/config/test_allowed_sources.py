@@ -39,7 +39,7 @@ WITHOUT_DEFAULT = '{"demo-shop": ["/shops/demo-shop"]}'
         ("closed-shop", "/agency", False),
         ("open-shop", "/anybody", True),
         ("open-shop", "two\nlines", True),
-        ("open-shop", None, False),  # Nobody is not anybody.
+        ("open-shop", None, False),  # A missing source is not any source.
         ("another", "/agency", True),
         ("another", "/shops/another", False),
         ("another", None, False),
