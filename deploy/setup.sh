@@ -98,7 +98,7 @@ install_uv() {
 }
 
 install_all() {
-    # A machine may have told only pip where its index is; then pip does it.
+    # The package index may be configured for pip only; then pip installs.
     VIRTUAL_ENV="$(realpath "$venv")" "$venv/bin/uv" pip install --require-hashes -r requirements.lock ||
         "$venv/bin/python" -m pip install --disable-pip-version-check \
             --require-hashes -r requirements.lock
@@ -117,7 +117,7 @@ install_ourselves() {
         --no-deps --no-build-isolation --editable .
 }
 
-no_index="the package index could not be used (see above): connect to the network, or tell pip of a
+no_index="the package index could not be used (see above): connect to the network, or configure a
        proxy (HTTPS_PROXY) or a mirror (PIP_INDEX_URL, UV_INDEX_URL), and run this again"
 
 python=$(find_python)
