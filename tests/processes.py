@@ -105,7 +105,7 @@ class System:
         return self.player.now
 
     async def judge(self, script: Script) -> Audit:
-        """Everything must be as the script's right answer says, told from outside.
+        """Compare what topics and the report say with the script's right answer.
 
         Raises:
             AssertionError: with what is wrong.

@@ -30,7 +30,7 @@ ENVELOPE_BYTES = 700
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A malformed message and what its sender must be told."""
+    """A malformed message and the reason that its sender must be given."""
 
     value: bytes | None
     reason: str

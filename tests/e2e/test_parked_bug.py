@@ -124,7 +124,7 @@ async def _until_parked(system: System, count: int) -> None:
 
 
 def _parked(replica: Replica) -> float | None:
-    """How many items are parked, as the replica tells; None where it did not answer this time."""
+    """Number of parked items in the replica's metrics; None where the metrics have no such line."""
     lines = replica.metrics().splitlines()
     found = [line for line in lines if line.startswith("orderflow_parked_items{")]
     assert len(found) <= 1, found

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(880)]
 
 ORDERS = 12
 AT_ONCE = 6
-# Told by the page: versions are skipped, and an outcome may be told again as it came out now.
+# Documented: versions are skipped, and an outcome may be published again with its new result.
 ALLOWED = ("has no event of version", "was answered (")
 
 
@@ -49,7 +49,7 @@ async def test_database_restored_to_an_earlier_time_reaches_the_right_answer(
     await asyncio.to_thread(start_all, system.replicas)
     await system.player.play(rest)
     await asyncio.to_thread(stop_all, system.replicas)
-    told = await read_journal(system)
+    journal_before = await read_journal(system)
 
     await on_server(system, 'DROP DATABASE "{name}" WITH (FORCE)')
     await on_server(system, 'ALTER DATABASE "{name}_backup" RENAME TO "{name}"')
@@ -69,7 +69,7 @@ async def test_database_restored_to_an_earlier_time_reaches_the_right_answer(
     wrong = differences(script.expectation, judge(journal))
     wrong += differing_totals(script.expectation.totals, await report(system.installation))
     assert not wrong, "\n".join(wrong[:20])
-    await judge_subscriber(system, told, journal)
+    await judge_subscriber(system, journal_before, journal)
 
 
 async def test_kafka_that_lost_all_topics_is_continued_with(
@@ -137,14 +137,14 @@ def place(number: str) -> ScriptMessage:
     return command(f"shop/{number}", "order.place", {"order": order}, NOON, id_=f"place-{number}")
 
 
-async def judge_subscriber(system: System, told: Journal, journal: Journal) -> None:
+async def judge_subscriber(system: System, journal_before: Journal, journal: Journal) -> None:
     """It acted once on every fact, and has each order as the database has it."""
     outside = Subscriber()
     outside.follow(journal)
     facts = {entry.id for topic in EVENT_TOPICS for entry in facts_alone(journal)[topic]}
     assert len(outside.done) == len(set(outside.done))
     assert set(outside.done) == facts
-    before = {entry.id for topic in EVENT_TOPICS for entry in told[topic]}
+    before = {entry.id for topic in EVENT_TOPICS for entry in journal_before[topic]}
     assert before <= facts
     rows = await system.ask(
         "SELECT order_id, version FROM orders.shop_order WHERE document IS NOT NULL"

@@ -77,7 +77,7 @@ REFUSED = {
         upsert("R3", trackings=[TOO_MUCH]),
         "quantity_above_ordered",
     ),
-    "a product nobody ordered": (
+    "a product that was not ordered": (
         "R4",
         [place("R4")],
         upsert("R4", trackings=[STRANGER]),

@@ -29,7 +29,7 @@ SCALE = 0.05
 ORDERS_TO_GO_ON = 12
 TURN_SECONDS = 120.0
 POLL_SECONDS = 0.1
-NOBODY_LISTENS = 1
+CLOSED_PORT = 1
 """A port of the loopback address that no server of ours is on."""
 # Nothing may be parked by an outage, and nothing stopped: the fuse is as it is by default.
 ENVIRONMENT = {name: value for name, value in QUICK.items() if "FUSE" not in name}

@@ -23,8 +23,8 @@ MOUNT = 'mount -t tmpfs -o size="$0",mode=755 none "$1" && shift && exec "$@"'
 CHUNK = bytes(64 * 1024)
 BALLAST = "ballast"
 WAY_OUT = (
-    "a test of a full disk needs a small file system of its own, and this machine lets nobody "
-    "mount one: run it as root with CAP_SYS_ADMIN, or allow user namespaces (sysctl "
+    "a test of a full disk needs a small file system of its own, and this machine does not "
+    "allow to mount one: run it as root with CAP_SYS_ADMIN, or allow user namespaces (sysctl "
     "kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces)"
 )
 

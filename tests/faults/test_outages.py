@@ -20,7 +20,7 @@ from chaos.injection import CUT
 from chaos.proxy import LOOPBACK
 from demo.replicas import SERVICES, Replica
 from deploy.stack import Addresses
-from tests.faults.outages import ENVIRONMENT, NOBODY_LISTENS, Scene, Servers, served
+from tests.faults.outages import CLOSED_PORT, ENVIRONMENT, Scene, Servers, served
 from tests.faults.small_disk import SmallDisk
 from tests.faults.standby import follow
 from tests.faults.strangers import come_and_go, rebalances
@@ -59,7 +59,7 @@ async def test_server_outage_is_survived(
 
     async def outage() -> None:
         if way == "refuses":
-            proxy.lead_to(LOOPBACK, NOBODY_LISTENS)
+            proxy.lead_to(LOOPBACK, CLOSED_PORT)
             proxy.reset()
         else:
             proxy.fall_silent()
@@ -89,12 +89,12 @@ async def test_rows_locked_longer_than_the_lock_timeout_are_retried(
 ) -> None:
     async def outage() -> None:
         await scene.until_read("orders")  # So that the rows are of orders that more is to come for.
-        somebody = await asyncpg.connect(scene.system.installation.database_url)
-        async with somebody.transaction():
-            await somebody.execute(f"SELECT FROM orders.{table} FOR UPDATE")
+        holder = await asyncpg.connect(scene.system.installation.database_url)
+        async with holder.transaction():
+            await holder.execute(f"SELECT FROM orders.{table} FOR UPDATE")
             scene.struck.set()
             await scene.until_red("batches", "lock timeout", services=["orders"])
-        await somebody.close()
+        await holder.close()
 
     await scene.endure(outage)
 

@@ -67,7 +67,7 @@ async def _loaded(
                 await asyncio.wait([writing], timeout=SAMPLE_SECONDS)
             await writing
             await feed.until_published()
-            _tell(name, feed, samples)
+            _print_figures(name, feed, samples)
     finally:
         relay.kill()
         await elsewhere.close()
@@ -83,7 +83,7 @@ async def _write_steadily(feed: Feed, seconds: float) -> None:
         await asyncio.sleep(max(0.0, now + 1 / BATCHES_A_SECOND - time.monotonic()))
 
 
-def _tell(name: str, feed: Feed, samples: list[asyncpg.Record]) -> None:
+def _print_figures(name: str, feed: Feed, samples: list[asyncpg.Record]) -> None:
     events = feed.written * KEYS
     _print(f"{name}: {events} events, {len(samples)} samples every {SAMPLE_SECONDS:.0f} s")
     for column in ("bytes", "dead"):
