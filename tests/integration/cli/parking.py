@@ -26,7 +26,7 @@ def listed(run: Run, *filters: str) -> list[dict[str, Any]]:
 
 
 def acted(run: Run) -> list[dict[str, Any]]:
-    """What `orderflow acts` tells, oldest first."""
+    """What `orderflow acts` prints, oldest first."""
     lines = run("acts", "--json").stdout.splitlines()
     return [json.loads(line) for line in reversed(lines)]
 

@@ -243,7 +243,7 @@ async def test_connection_is_lent_again_without_a_transaction(
     database_url: str,
 ) -> None:
     pool = await create_pool(Settings(database_url=database_url), "orders", size=1)
-    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # asyncpg tells of it.
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # asyncpg reports it.
     try:
         async with pool.acquire() as connection:
             before = connection.get_server_pid()

@@ -70,7 +70,7 @@ def test_parked_show_has_the_item_and_its_queue(run: Run, work: Callable[..., No
     work(poison, cancel)
 
     shown = run("parked", "show", str(poison.coordinates))
-    told = json.loads(run("parked", "show", f"{cancel.coordinates}#0", "--json").stdout)
+    as_json = json.loads(run("parked", "show", f"{cancel.coordinates}#0", "--json").stdout)
     value = run("parked", "show", str(poison.coordinates), "--value")
 
     assert shown.exit_code == 0, shown.output
@@ -85,9 +85,9 @@ def test_parked_show_has_the_item_and_its_queue(run: Run, work: Callable[..., No
     ):
         assert text in shown.stdout, text
     (head,) = listed(run)
-    assert (told["before_it"], told["behind_it"]) == ([head["place"]], [])
-    assert any(name.startswith("order:") for name in told["names"])
-    assert told["original"] == {"encoding": "utf-8", "value": cancel.value.decode()}
+    assert (as_json["before_it"], as_json["behind_it"]) == ([head["place"]], [])
+    assert any(name.startswith("order:") for name in as_json["names"])
+    assert as_json["original"] == {"encoding": "utf-8", "value": cancel.value.decode()}
     assert value.stdout_bytes == poison.value
 
 

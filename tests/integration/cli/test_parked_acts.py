@@ -81,8 +81,8 @@ def test_skip_rejects_the_item_with_the_given_reason_and_the_rest_continues(
     result = run("parked", "skip", "--order", "demo-shop/1", "--kind", "decision", *WHY, "--json")
 
     assert result.exit_code == 0, result.output
-    told = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [(each["act"], each["became"], each["done"]) for each in told] == [
+    results = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(each["act"], each["became"], each["done"]) for each in results] == [
         ("parked.skip", "rejected", True),
         ("parked.retry", "applied", True),
     ]

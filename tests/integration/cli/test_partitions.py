@@ -77,8 +77,8 @@ def test_position_outside_its_topic_is_shown_and_moved(run: Run, stand) -> None:
     moved = run("partitions", "move", "orders.commands", "1", "--to", "latest", *WHY, "--json")
 
     assert moved.exit_code == 0, moved.output
-    told = json.loads(moved.stdout)
-    assert (told["was"], told["to"], told["skipped"]) == (99, 0, 0)
+    result = json.loads(moved.stdout)
+    assert (result["was"], result["to"], result["skipped"]) == (99, 0, 0)
     assert run("partitions", "list").exit_code == 0
 
 

@@ -56,7 +56,7 @@ def test_rebuild_empties_tables_once_orders_has_read_all_events_of_claims(
 def test_rebuild_keeps_tables_while_an_event_of_claims_is_unread(
     run: Run, database: str, kafka_bootstrap_servers: str, topic_prefix: str
 ) -> None:
-    asyncio.run(_tell(kafka_bootstrap_servers, topic_prefix + CLAIMS_EVENTS, {}))
+    asyncio.run(_publish(kafka_bootstrap_servers, topic_prefix + CLAIMS_EVENTS, {}))
 
     refused = run("rebuild", "claims", *WHY, "--wait", "1")
 
@@ -110,7 +110,7 @@ def test_recall_records_events_of_orders_that_are_not_stored(
         "order_version": 5,
         "context": {"order": {"order_number": "1001"}},
     }
-    asyncio.run(_tell(kafka_bootstrap_servers, topic_prefix + ORDERS_EVENTS, event))
+    asyncio.run(_publish(kafka_bootstrap_servers, topic_prefix + ORDERS_EVENTS, event))
 
     assert run("recall", "--dry-run").stdout == "recall: orders=1 events=1 dry_run=yes\n"
     assert _count(database, "orders.shop_order") == 0
@@ -120,14 +120,14 @@ def test_recall_records_events_of_orders_that_are_not_stored(
     assert _count(database, noted) == 1
     # Later only a part of it is read again: what was noted before stays.
     later = event | {"event_id": OTHER, "sequence": 3, "order_version": 7}
-    asyncio.run(_tell(kafka_bootstrap_servers, topic_prefix + ORDERS_EVENTS, later))
+    asyncio.run(_publish(kafka_bootstrap_servers, topic_prefix + ORDERS_EVENTS, later))
     _execute(database, "UPDATE orders.shop_order SET version = 6")
     assert run("recall", *WHY).stdout == "recall: orders=1 events=1\n"
     both = 'orders.shop_order WHERE told @> \'{"version": 7, "order_sequence": 3}\''
     assert _count(database, f"{both} AND jsonb_array_length(told -> 'events') = 2") == 1
 
 
-async def _tell(servers: str, topic: str, body: object) -> None:
+async def _publish(servers: str, topic: str, body: object) -> None:
     async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
         await producer.send_and_wait(topic, json.dumps(body).encode(), ORDER.encode())
 

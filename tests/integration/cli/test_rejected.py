@@ -122,15 +122,15 @@ def test_rejected_show_has_fields_headers_and_value(run: Run, work: Callable[...
     at = str(record.coordinates)
 
     shown = run("rejected", "show", at)
-    told = json.loads(run("rejected", "show", f"{at}#0", "--json").stdout)
+    as_json = json.loads(run("rejected", "show", f"{at}#0", "--json").stdout)
     value = run("rejected", "show", at, "--value")
 
     assert shown.exit_code == 0, shown.output
     assert "/id: " in shown.stdout
     assert "ce_id: c-1" in shown.stdout
     assert '"shop_slug": "[red]"' in shown.stdout
-    assert told["original"] == {"encoding": "utf-8", "value": json.dumps(body)}
-    assert ["ce_id", "c-1"] in told["original_headers"]
+    assert as_json["original"] == {"encoding": "utf-8", "value": json.dumps(body)}
+    assert ["ce_id", "c-1"] in as_json["original_headers"]
     assert value.stdout_bytes == json.dumps(body).encode()
 
 

@@ -31,9 +31,9 @@ def test_republish_dry_run_counts_and_publishes_nothing(run: Run, orders: str) -
 
 
 def test_republish_ends_in_a_line_that_says_where_to_continue(run: Run, orders: str) -> None:
-    told = run("republish", "--shop", "demo-shop", "--why", "index lost", "--by", "ada")
-    found = LAST.fullmatch(told.stdout.splitlines()[-1])
-    assert found is not None, told.output
+    first = run("republish", "--shop", "demo-shop", "--why", "index lost", "--by", "ada")
+    found = LAST.fullmatch(first.stdout.splitlines()[-1])
+    assert found is not None, first.output
     assert found[1] == "2"
     assert _count(orders, "operator_act") == 1
 

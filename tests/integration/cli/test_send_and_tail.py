@@ -20,11 +20,11 @@ def test_sent_commands_can_be_read_back(run: Run) -> None:
     sent = run("send", "-", "--json", input=_cancel(1, id="c-1") + "\n\n" + _cancel(2) + "\n")
     read = run("tail", "orders.commands", "--from", "beginning", "--no-follow", "--json")
 
-    told = [json.loads(line)["sent"] for line in sent.stdout.splitlines()]
+    placed = [json.loads(line)["sent"] for line in sent.stdout.splitlines()]
     found = [json.loads(line) for line in read.stdout.splitlines()]
-    assert [each["line"] for each in told] == [1, 3]
+    assert [each["line"] for each in placed] == [1, 3]
     assert {(r["partition"], r["offset"]) for r in found} == {
-        (each["partition"], each["offset"]) for each in told
+        (each["partition"], each["offset"]) for each in placed
     }
     first = next(record for record in found if record["headers"]["ce_id"] == "c-1")
     assert first["topic"] == "orders.commands"

@@ -100,8 +100,10 @@ def test_command_that_is_sent_becomes_an_order_that_can_be_shown(
     shown = json.loads(run("order", "demo-shop/1001", "--json").stdout)
     events = run("tail", "orders.events", "--from", "beginning", "--max", "2", "--json")
 
-    told = [json.loads(line) for line in sent.stdout.splitlines()]
-    outcomes = {t["outcome"]["command_id"]: t["outcome"]["outcome"] for t in told if "outcome" in t}
+    lines_sent = [json.loads(line) for line in sent.stdout.splitlines()]
+    outcomes = {
+        t["outcome"]["command_id"]: t["outcome"]["outcome"] for t in lines_sent if "outcome" in t
+    }
     assert outcomes == {"c-1": "applied", "c-2": "applied"}
     (shipment,) = shown["shipments"]
     assert (shown["status"], shipment["phase"]) == ("fulfilled", "in_transit")

@@ -57,8 +57,8 @@ async def test_each_item_of_a_bulk_command_has_its_own_outcome(apply, published)
     body = {"shop_slug": "demo-shop", "items": items}
     await apply(an_upsert("1"), a_record("orders.fulfill_bulk", body))
 
-    told = [(b["index"], b["outcome"]) for _, _, b in await published("orders.outcomes")]
-    assert sorted(told) == [(0, "applied"), (0, "no_change"), (1, "rejected"), (2, "rejected")]
+    results = [(b["index"], b["outcome"]) for _, _, b in await published("orders.outcomes")]
+    assert sorted(results) == [(0, "applied"), (0, "no_change"), (1, "rejected"), (2, "rejected")]
     pointers = [b["errors"][0]["pointer"] for _, _, b in await published("orders.rejected")]
     assert pointers == ["/items/1/trackings", "/items/2/id_type"]
 
@@ -95,7 +95,7 @@ async def test_command_sent_twice_waits_once(apply, published, pool):
     assert kinds(await published("orders.events")) == ["order.placed", "order.cancelled"]
 
 
-async def test_tracking_waits_for_its_order_and_is_told_when_it_comes(apply, published, pool):
+async def test_tracking_waits_for_its_order_and_is_published_when_it_comes(apply, published, pool):
     await apply(a_report("1Z1"), a_report("1Z1", "OUT_FOR_DELIVERY", "2026-03-01T11:00:00Z"))
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 2
 
@@ -152,12 +152,12 @@ async def test_bulk_command_of_a_thousand_refused_items_is_kept_once(apply, publ
     await apply(a_record("orders.fulfill_bulk", {"shop_slug": "demo-shop", "items": items}))
 
     assert len(outcomes(await published("orders.outcomes"))) == 1000
-    told = [body for _, _, body in await published("orders.rejected")]
-    assert len(told) == 1000
-    assert [body["original_size_bytes"] > 600_000 for body in told if "original" in body] == [True]
+    kept = [body for _, _, body in await published("orders.rejected")]
+    assert len(kept) == 1000
+    assert [body["original_size_bytes"] > 600_000 for body in kept if "original" in body] == [True]
     size = "SELECT count(value), sum(octet_length(value)) FROM rejected"
     count, octets = await pool.fetchrow(size)
-    assert (count, octets) == (1, told[0]["original_size_bytes"])
+    assert (count, octets) == (1, kept[0]["original_size_bytes"])
 
 
 async def test_items_of_a_bulk_command_wait_each_with_its_own_part(apply, published, pool):

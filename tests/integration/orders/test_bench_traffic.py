@@ -19,7 +19,7 @@ def originals(letters, start):
     ]
 
 
-def told_of(letters, published):
+def caused_by(letters, published):
     """The records of `published` that these letters caused."""
     ids = {dict(each.headers)["ce_id"] for each in letters}
     return [record for record in published if record[1]["ce_causationid"] in ids]
@@ -32,11 +32,11 @@ async def test_every_command_of_a_mix_is_applied_and_has_its_outcomes(name, appl
         await apply(*originals(made.before, 0))
     await apply(*originals(made.letters, len(made.before)))
 
-    told = told_of(made.letters, await published())
+    caused = caused_by(made.letters, await published())
 
-    outcomes = [body["outcome"] for topic, _, body in told if topic == "orders.outcomes"]
+    outcomes = [body["outcome"] for topic, _, body in caused if topic == "orders.outcomes"]
     assert outcomes == ["applied"] * sum(each.outcomes for each in made.letters)
-    events = Counter(headers["ce_type"] for topic, headers, _ in told if "events" in topic)
+    events = Counter(headers["ce_type"] for topic, headers, _ in caused if "events" in topic)
     assert events[b"shipment.scanned"] == SCANS.get(name, scans_of(made.letters))
 
 

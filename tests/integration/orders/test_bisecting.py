@@ -188,7 +188,7 @@ async def test_bisect_parks_an_unreadable_record_whole_under_its_key(
 ):
     def break_on_poison(body, item, now):
         if body.tracking_number == "1ZPOISON":
-            raise KeyError("nobody foresaw this")
+            raise KeyError("an unforeseen body")
         return sound(body, item, now)
 
     sound = standard.report

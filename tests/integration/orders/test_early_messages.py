@@ -26,14 +26,14 @@ def an_update(turn):
 
 
 def a_scan(turn):
-    """A carrier's report; no two of them tell the same."""
+    """A carrier's report; no two of them are the same."""
     at = NOW - timedelta(days=2) + timedelta(seconds=turn)
     return a_report(NUMBER, occurred_at=at.isoformat())
 
 
-def outcomes(told):
+def outcomes(records):
     """How many items ended in which way."""
-    return Counter(body["outcome"] for topic, _, body in told if topic == "orders.outcomes")
+    return Counter(body["outcome"] for topic, _, body in records if topic == "orders.outcomes")
 
 
 async def test_early_commands_are_applied_in_the_order_they_came(apply, published, pool):
@@ -44,11 +44,11 @@ async def test_early_commands_are_applied_in_the_order_they_came(apply, publishe
 
     await apply(an_upsert("1", trackings=[NUMBER]))
 
-    told = await published()
-    assert outcomes(told) == {"applied": EARLY + 1}
+    records = await published()
+    assert outcomes(records) == {"applied": EARLY + 1}
     cities = [
         body["context"]["order"]["address"].get("city")
-        for topic, _, body in told
+        for topic, _, body in records
         if topic == "orders.events" and body["event_name"] == "ORDER_UPDATED"
     ]
     assert cities == [f"city-{turn}" for turn in range(EARLY)]
@@ -72,12 +72,14 @@ async def test_early_messages_of_many_transactions_meet_their_order_whenever_it_
 
     await asyncio.gather(*map(bring, batches))
 
-    told = await published()
-    assert outcomes(told)["applied"] == 201
-    updated = [b for t, _, b in told if t == "orders.events" and b["event_name"] == "ORDER_UPDATED"]
+    records = await published()
+    assert outcomes(records)["applied"] == 201
+    updated = [
+        b for t, _, b in records if t == "orders.events" and b["event_name"] == "ORDER_UPDATED"
+    ]
     assert len(updated) == 200
     (parcel,) = await pool.fetch("SELECT document FROM parcel")
     assert len(json.loads(parcel["document"])["scans"]) == 10
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
-    versions = [b["order_version"] for t, _, b in told if t.endswith(".events")]
+    versions = [b["order_version"] for t, _, b in records if t.endswith(".events")]
     assert sorted(versions) == list(range(1, len(versions) + 1))

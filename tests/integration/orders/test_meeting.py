@@ -11,7 +11,7 @@ from tests.integration.orders.conftest import NOW, a_cancel, a_report, an_upsert
 
 
 @pytest.mark.parametrize("early", [True, False], ids=["waiting first", "appearing first"])
-@pytest.mark.parametrize("anchored", [True, False], ids=["somebody waits already", "nobody does"])
+@pytest.mark.parametrize("anchored", [True, False], ids=["an item waits already", "no item waits"])
 @pytest.mark.parametrize(
     ("waits", "appears", "events"),
     [
@@ -57,8 +57,8 @@ async def test_two_transactions_meet(
         await transaction.commit()
     await other
 
-    told = [r[2]["event_name"] for r in await published() if r[0].endswith(".events")]
-    assert sorted(told) == sorted(events)
+    names = [r[2]["event_name"] for r in await published() if r[0].endswith(".events")]
+    assert sorted(names) == sorted(events)
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
 
 
@@ -77,5 +77,5 @@ async def test_two_transactions_that_place_one_order_make_it_once(
 
     await apply(an_upsert("1", ce_id="b"))
 
-    told = [r[2]["event_name"] for r in await published("orders.events")]
-    assert told == ["ORDER_PLACED"]
+    names = [r[2]["event_name"] for r in await published("orders.events")]
+    assert names == ["ORDER_PLACED"]

@@ -83,12 +83,12 @@ async def test_only_the_items_that_the_header_names_are_read(apply, published):
     meant = replace(bulk, headers=(*bulk.headers, (ITEMS_HEADER, b"0,2")))
     await apply(meant)
 
-    told = [
+    indexes = [
         body["index"]
         for _, _, body in await published("orders.outcomes")
         if body["command_id"] == "b-1"
     ]
-    assert told == [0, 2]
+    assert indexes == [0, 2]
 
 
 async def test_header_that_names_no_item_refuses_the_command(apply, published):

@@ -31,19 +31,19 @@ LATELY = datetime(2026, 1, 2, 3, 46, tzinfo=UTC)
 
 @pytest.fixture
 def republish(pool, settings):
-    """Tells orders again; returns how far it came."""
+    """A run of `orderflow republish`; returns its last progress."""
 
     async def run(selection=None, *, after=None, rate=10_000.0, stop_after=None, **options):
         async with pool.acquire() as connection:
-            teller = Republisher(settings, connection, rate=rate, now=lambda: NOW, **options)
-            told = [Progress(RunPosition())]
-            async for progress in teller.run(
+            republisher = Republisher(settings, connection, rate=rate, now=lambda: NOW, **options)
+            seen = [Progress(RunPosition())]
+            async for progress in republisher.run(
                 selection or OrderFilter(), after or RunPosition(), ACT
             ):
-                told.append(progress)
-                if len(told) - 1 == stop_after:
+                seen.append(progress)
+                if len(seen) - 1 == stop_after:
                     break
-            return told[-1]
+            return seen[-1]
 
     return run
 
@@ -64,8 +64,8 @@ def snapshots(published):
     """Headers and bodies of the snapshots in the outbox."""
 
     async def read():
-        told = await published("orders.events")
-        return [(h, b) for _, h, b in told if h["ce_type"] == b"order.snapshot"]
+        records = await published("orders.events")
+        return [(h, b) for _, h, b in records if h["ce_type"] == b"order.snapshot"]
 
     return read
 
@@ -83,8 +83,9 @@ async def test_snapshot_says_what_the_last_event_said_and_takes_no_number(
     assert progress.orders == 1
     assert body["context"] == event["context"]
     assert body["order_version"] == event["order_version"] == int(headers["ce_orderversion"])
-    told = [h["ce_sequence"] for _, h, _ in await published("orders.events")]
-    assert told == [headers["ce_sequence"]] * 2  # That of the order's one event, told again.
+    sequences = [h["ce_sequence"] for _, h, _ in await published("orders.events")]
+    # The snapshot repeats the number of the order's only event.
+    assert sequences == [headers["ce_sequence"]] * 2
     assert (body["event_name"], body["event_group"]) == ("ORDER_SNAPSHOT", None)
     assert headers["ce_id"] != last["ce_id"]
     assert await rows() == before
@@ -126,8 +127,8 @@ async def test_orders_are_chosen_by_shop_name_and_time_of_change(apply, pool, re
     async def chosen(**selection):
         before = len(await snapshots())
         await republish(OrderFilter(**selection))
-        told = (await snapshots())[before:]
-        return sorted(f"{body['shop_slug']}/{number(body)}" for _, body in told)
+        new = (await snapshots())[before:]
+        return sorted(f"{body['shop_slug']}/{number(body)}" for _, body in new)
 
     def number(body):
         return body["context"]["order"]["order_number"]
@@ -150,9 +151,9 @@ async def test_republish_that_was_stopped_continues_where_it_stopped(
     first = await republish(chosen, rate=2, stop_after=2)
     rest = await republish(chosen, after=RunPosition.read(str(first.place)))
 
-    told = [body["order_id"] for _, body in await snapshots()]
+    order_ids = [body["order_id"] for _, body in await snapshots()]
     assert (first.orders, rest.orders) == (4, 5)
-    assert len(set(told)) == 9
+    assert len(set(order_ids)) == 9
 
 
 async def test_it_waits_while_much_is_unpublished(apply, pool, republish, snapshots):
@@ -179,7 +180,7 @@ async def test_republish_act_is_recorded_once_with_the_first_batch(apply, pool, 
     await apply(*(an_upsert(str(n)) for n in range(4)))
 
     await republish(rate=2000)
-    await republish(OrderFilter(shop="nobody"))
+    await republish(OrderFilter(shop="unknown-shop"))
 
     async with pool.acquire() as connection:
         (found,) = await audit.read(connection, audit.ActFilter())
@@ -197,7 +198,7 @@ async def _within(seconds, work):
 
 
 def a_claim_event(number, sequence):
-    """A claim event as the claims service tells it."""
+    """A claim event as the claims service publishes it."""
     id_ = str(order_id("demo-shop", number))
     body = {
         "source": "claims",

@@ -36,7 +36,7 @@ async def test_command_of_a_source_that_is_not_allowed_touches_nothing(
     apply, published, pool, source, number
 ):
     await apply(an_upsert("1001", trackings=["1Z1"], ce_id="c-1"))
-    told = await published()
+    earlier = await published()
     async with pool.acquire() as connection:
         before = [await connection.fetch(f"TABLE {table}") for table in TOUCHED]
 
@@ -48,7 +48,7 @@ async def test_command_of_a_source_that_is_not_allowed_touches_nothing(
     assert after == before
     assert kept["reason"] == "source_not_allowed"
     assert json.loads(kept["value"])["id"] == number, "an operator can send it again"
-    new = [(topic, body) for topic, _, body in (await published())[len(told) :]]
+    new = [(topic, body) for topic, _, body in (await published())[len(earlier) :]]
     assert {topic for topic, _ in new} == {"orders.outcomes", "orders.rejected"}
     outcome = next(body for topic, body in new if topic == "orders.outcomes")
     assert (outcome["outcome"], outcome["reason"]) == ("rejected", "source_not_allowed")

@@ -130,7 +130,7 @@ async def test_two_that_make_the_same_order_still_collide(pool):
 
 
 @pytest.mark.parametrize("statements", [BEFORE, store.SQL], ids=["before", "now"])
-async def test_only_numbers_without_owners_are_swept_whoever_wrote_them(apply, pool, statements):
+async def test_only_numbers_without_owners_are_swept_from_both_versions(apply, pool, statements):
     await apply(an_upsert("1", trackings=["1Z1", "1Z2"]))
     await scan_before(pool, "1Z1")
     async with pool.acquire() as connection:
