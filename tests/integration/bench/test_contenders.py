@@ -1,4 +1,4 @@
-"""The builds that ours is compared with do the work: each command applied, answered and told."""
+"""The builds that ours is compared with apply and answer each command, and publish its events."""
 
 import asyncio
 import random
@@ -45,16 +45,16 @@ def make_letters():
 
 
 async def until_answered(installation, commands, replica):
-    """What is told once every command has an outcome and the outbox is empty."""
+    """What is published once every command has an outcome and the outbox is empty."""
     deadline = time.monotonic() + ANSWER_SECONDS
     while True:
-        told = await read_all(installation.options, installation.prefix, [EVENTS, ORDERS_OUTCOMES])
-        answered = {each.headers["ce_causationid"] for each in told[ORDERS_OUTCOMES]}
+        found = await read_all(installation.options, installation.prefix, [EVENTS, ORDERS_OUTCOMES])
+        answered = {each.headers["ce_causationid"] for each in found[ORDERS_OUTCOMES]}
         if answered >= commands and not await rows_of(installation, "SELECT FROM outbox"):
-            return told
+            return found
         assert replica.is_alive, replica.log_end()
         assert time.monotonic() < deadline, (
-            f"{len(told[ORDERS_OUTCOMES])} answers; {replica.log_end()}"
+            f"{len(found[ORDERS_OUTCOMES])} answers; {replica.log_end()}"
         )
         await asyncio.sleep(0.1)
 
@@ -67,8 +67,8 @@ async def rows_of(installation, statement):
         await connection.close()
 
 
-def first_told(entries):
-    """Each record once, as it was told first: what is delivered at least once may repeat."""
+def first_of_each(entries):
+    """Each record once, as it was published first: what is delivered at least once may repeat."""
     return list({each.id: each for each in reversed(entries)}.values())[::-1]
 
 
@@ -81,14 +81,14 @@ async def test_contender_applies_and_answers_each_command_once_and_publishes_in_
     await load(ground.installation, letters)
 
     async with running(contender, ground, 1) as [replica]:
-        told = await until_answered(ground.installation, commands.keys(), replica)
+        found = await until_answered(ground.installation, commands.keys(), replica)
 
-    outcomes = first_told(told[ORDERS_OUTCOMES])
+    outcomes = first_of_each(found[ORDERS_OUTCOMES])
     assert {each.headers["ce_causationid"]: each.key for each in outcomes} == commands
     records = [OutcomeRecord.model_validate(each.body) for each in outcomes]
     assert [record.outcome for record in records] == ["applied"] * len(letters)
 
-    events = first_told(told[EVENTS])
+    events = first_of_each(found[EVENTS])
     assert {each.headers["ce_causationid"] for each in events} == commands.keys()
     assert len(events) == len(letters)
     versions = {}
@@ -113,8 +113,8 @@ async def test_contender_continues_at_its_position_after_a_restart(contender, gr
         await load(ground.installation, part)
         sent = {dict(each.headers)["ce_id"].decode() for each in part}
         async with running(contender, ground, 1) as [replica]:
-            told = await until_answered(ground.installation, sent, replica)
+            found = await until_answered(ground.installation, sent, replica)
 
-    assert {each.headers["ce_causationid"] for each in told[ORDERS_OUTCOMES]} == commands.keys()
+    assert {each.headers["ce_causationid"] for each in found[ORDERS_OUTCOMES]} == commands.keys()
     rows = await rows_of(ground.installation, ROWS)
     assert {row["key"]: row["pieces"] for row in rows} == pieces

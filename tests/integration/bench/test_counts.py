@@ -1,4 +1,4 @@
-"""The benchmark's counts are true: what it says was answered and told can be read, once each."""
+"""The benchmark's counts are true: the outcomes and events it counts can be read, once each."""
 
 import dataclasses
 from collections import Counter
@@ -43,14 +43,14 @@ async def test_lap_counts_an_answer_for_every_command_and_reads_every_event(name
     async with track.ground() as ground:
         done = await lap.run(OURS, ground, asked)
         installation = ground.installation
-        told = await read_all(installation.options, installation.prefix, (*EVENTS, ORDERS_OUTCOMES))
+        read = await read_all(installation.options, installation.prefix, (*EVENTS, ORDERS_OUTCOMES))
 
-    answered = causes_of(told[ORDERS_OUTCOMES])
+    answered = causes_of(read[ORDERS_OUTCOMES])
     measured = ids_of(asked.letters)
     outcomes = dict(zip(measured, (letter.outcomes for letter in asked.letters), strict=True))
     assert {id_: answered[id_] for id_ in measured} == outcomes
     assert done.outcomes == sum(outcomes.values())
-    events = [entry for topic in EVENTS for entry in told[topic]]
+    events = [entry for topic in EVENTS for entry in read[topic]]
     by_cause = causes_of(events)
     assert done.events == sum(by_cause[id_] for id_ in measured)
     assert len({entry.id for entry in events}) == len(events)
@@ -62,11 +62,11 @@ async def test_lap_of_textbook_counts_committed_records(track):
     async with track.ground() as ground:
         done = await lap.run(TEXTBOOK, ground, asked)
         installation = ground.installation
-        told = await read_all(installation.options, installation.prefix, (*EVENTS, ORDERS_OUTCOMES))
+        read = await read_all(installation.options, installation.prefix, (*EVENTS, ORDERS_OUTCOMES))
 
-    assert causes_of(told[ORDERS_OUTCOMES]) == Counter(ids_of(asked.letters))
+    assert causes_of(read[ORDERS_OUTCOMES]) == Counter(ids_of(asked.letters))
     assert done.outcomes == FEW
-    assert causes_of(told["orders.events"]) == Counter(ids_of(asked.letters))
+    assert causes_of(read["orders.events"]) == Counter(ids_of(asked.letters))
 
 
 @pytest.mark.long
@@ -76,10 +76,10 @@ async def test_ceilings_publish_what_ours_did(name, track):
     published = {}
 
     async def read_events(contender, installation, made):
-        told = await read_all(installation.options, installation.prefix, (*EVENTS, ORDERS_OUTCOMES))
+        read = await read_all(installation.options, installation.prefix, (*EVENTS, ORDERS_OUTCOMES))
         published[contender.name] = Counter(
             (topic, entry.key, entry.value, tuple(sorted(entry.headers.items())))
-            for topic, entries in told.items()
+            for topic, entries in read.items()
             for entry in entries
         )
 
@@ -100,8 +100,8 @@ async def test_ceiling_repeats_the_effects_of_the_bytes_it_reads(track):
     sizes = {}
 
     async def weigh(contender, installation, made):
-        told = await read_all(installation.options, installation.prefix, ["orders.events"])
-        events = told["orders.events"]
+        read = await read_all(installation.options, installation.prefix, ["orders.events"])
+        events = read["orders.events"]
         sizes[contender.name, len(made.letters[0].value)] = sum(
             len(entry.value) for entry in events
         ) / len(events)

@@ -13,7 +13,7 @@ BATCH = 50
 
 async def test_parts_of_the_path_and_servers_all_have_a_cost(stack):
     made = mix("day", 3 * BATCH)
-    pids = {"kafka": [os.getpid()]}  # Any process will do to see that its phases are told.
+    pids = {"kafka": [os.getpid()]}  # Any process will do to see that its phases are measured.
 
     parts = await measure_parts(stack, made, batch=BATCH, rounds=1, server_pids=pids)
 

@@ -42,7 +42,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Unread:
-    """A record that killed its process again and again; its key tells the order."""
+    """A record that killed its process again and again; its key names the order."""
 
     at: tuple[int, int, int]
     order: str
@@ -189,7 +189,7 @@ class Model:
             self._take(item, "ORDER_UPDATED")
 
     def _take(self, item, event):
-        """The order remembers the item; an event tells what changed, if anything did."""
+        """The order remembers the item; an event says what changed, if anything did."""
         order = self.orders[item.command.order]
         order.taken.append(item.id)
         if event is None:

@@ -240,8 +240,8 @@ async def whole_tables_read(connection: asyncpg.Connection, statement: Statement
     if statement.is_call:
         return await _whole_tables_read_within(connection, statement)
     values = await parameters(connection, statement)
-    told = await connection.fetchval(f"EXPLAIN (FORMAT JSON, VERBOSE)\n{statement.text}", *values)
-    return sorted(set(_whole(json.loads(told)[0]["Plan"], statement.service)))
+    plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON, VERBOSE)\n{statement.text}", *values)
+    return sorted(set(_whole(json.loads(plan)[0]["Plan"], statement.service)))
 
 
 async def rows_read_within(
@@ -271,9 +271,9 @@ async def _whole_tables_read_within(
     read = {row["relname"]: row for row in rows}
     if len(read) < TABLES_WITHIN[statement.name]:
         raise AssertionError(f"{statement}: it read {sorted(read)} only; the others were not tried")
-    told = [f"Seq Scan on {table}" for table, row in read.items() if row["seq_scan"]]
-    told += [f"Index Scan on {t}, all of it" for t, row in read.items() if _is_whole(row)]
-    return sorted(told)
+    found = [f"Seq Scan on {table}" for table, row in read.items() if row["seq_scan"]]
+    found += [f"Index Scan on {t}, all of it" for t, row in read.items() if _is_whole(row)]
+    return sorted(found)
 
 
 def _is_whole(row: asyncpg.Record) -> bool:

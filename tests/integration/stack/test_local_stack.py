@@ -125,7 +125,7 @@ async def test_postgres_writes_through_and_takes_many_connections(running: Local
     }
 
 
-async def test_kafka_makes_no_topic_that_nobody_asked_for(running: LocalStack) -> None:
+async def test_kafka_does_not_create_an_unknown_topic(running: LocalStack) -> None:
     addresses = running.addresses
     admin = AIOKafkaAdminClient(bootstrap_servers=addresses.kafka_bootstrap_servers)
     await admin.start()
@@ -172,7 +172,9 @@ with LocalStack(Path(sys.argv[1])) as stack:
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of a killed parent")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux signals children of a killed parent"
+)
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_no_server_outlives_the_process_that_started_it(
     folder: Path, project_folder: Path, ending: signal.Signals

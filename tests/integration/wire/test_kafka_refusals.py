@@ -172,5 +172,5 @@ def test_kafka_refused_login_keeps_a_service_waiting_until_it_is_allowed(
     assert "the-secret-of" not in replica.log.read_text()
 
 
-def _until(is_so: Callable[[], bool], tell: Callable[[], str]) -> None:
-    assert wait_until(is_so, 30), tell()
+def _until(is_so: Callable[[], bool], log: Callable[[], str]) -> None:
+    assert wait_until(is_so, 30), log()

@@ -137,9 +137,9 @@ def test_postgres_with_lz4_compresses_large_values_with_it(url: Url) -> None:
         ),
         pytest.param(
             "orderflow_claims",
-            {"sslcert": "somebody"},
+            {"sslcert": "another"},
             "certificate authentication failed",
-            id="somebody else's",
+            id="another user's",
         ),
         pytest.param(
             "postgres",
@@ -161,7 +161,7 @@ def test_postgres_refused_login_names_the_reason(
 ) -> None:
     if "sslcert" in changed:
         signer = foreign if changed["sslcert"] == "foreign" else authority
-        certificate, key = signer.for_client("somebody")
+        certificate, key = signer.for_client("another")
         changed = {"sslcert": str(certificate), "sslkey": str(key)}
     elif changed.get("sslrootcert") == "foreign":
         changed = {"sslrootcert": str(foreign.file)}

@@ -71,7 +71,7 @@ async def test_an_act_that_is_rolled_back_leaves_no_row(connection):
 
 
 @pytest.mark.parametrize("empty", ["actor", "reason", "act"])
-async def test_nobody_and_no_reason_are_refused(connection, empty):
+async def test_act_with_an_empty_member_is_refused(connection, empty):
     said = {"act": "parked.skip", "actor": "ana", "reason": "a typo"} | {empty: ""}
 
     with pytest.raises(asyncpg.CheckViolationError):

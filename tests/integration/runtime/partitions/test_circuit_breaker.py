@@ -124,7 +124,7 @@ async def test_malformed_from_several_senders_stops_and_from_one_is_an_alert(
 
     here = TopicPartition(settings.topic(READ), 1)
     await until(lambda: here in stopped(service), "stopped")
-    await until(lambda: bad_sources(service, settings, 2) == 1, "told")
+    await until(lambda: bad_sources(service, settings, 2) == 1, "published")
 
     assert "from 4 sources are malformed" in stopped(service)[here]
     await read_all(200 + (await positions(settings))[1].next_offset)

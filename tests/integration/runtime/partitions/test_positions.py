@@ -97,7 +97,7 @@ async def test_position_is_sought_again_after_a_poll_whose_records_were_dropped(
 async def test_retry_of_a_batch_fetches_what_has_come(
     settings, kafka, reader, echo, publish, monkeypatch
 ):
-    """Else lag, which fetches tell, would stand still as long as Postgres is away."""
+    """Else lag, which is known from fetches, would stand still as long as Postgres is away."""
     partition, steps, sent = TopicPartition(settings.topic(READ), 0), [], values(2)
     await publish(sent[:1], partition=0)
     kafka.assign([partition])

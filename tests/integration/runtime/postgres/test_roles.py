@@ -99,7 +99,7 @@ REFUSED = [
     "INSERT INTO {own}.migration (name, sha256) VALUES ('mine', '')",
     "UPDATE {own}.migration SET sha256 = ''",
     "DELETE FROM {own}.migration",
-    "UPDATE {own}.operator_act SET actor = 'somebody else'",
+    "UPDATE {own}.operator_act SET actor = 'another'",
     "DELETE FROM {own}.operator_act",
     "TRUNCATE {own}.operator_act",
     # Other logins.
