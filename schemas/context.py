@@ -54,6 +54,30 @@ class Tracking(ContractModel):
     delivered_at: Annotated[AwareDatetime | None, about("When it arrived", WHEN)] = None
 
 
+class PackedLine(ContractModel):
+    """Pieces of one line of the order that are in a parcel; without `part`, of the line itself."""
+
+    line: Annotated[WholeNumber, about("Position in `order.products`, from 0", 0)]
+    part: Annotated[
+        WholeNumber | None, about("Position in the line's `bundled_products`, from 0", 0)
+    ] = None
+    line_id: Annotated[str | None, about("The line's or part's own id", "line-1")] = None
+    variant_id: Annotated[str | None, about("Its variant", "v-77-b")] = None
+    sku: Annotated[str | None, about("Its stock keeping unit", "MUG-BLUE")] = None
+    title: Annotated[str | None, about("Its name", "Blue mug")] = None
+    quantity: Annotated[WholeNumber, about("How many pieces", 1, unit="pieces")]
+
+
+class NotOrdered(ContractModel):
+    """Pieces in a parcel that are on no line of the order."""
+
+    product: Annotated[WholeNumber, about("Position in the parcel's `products`, from 0", 0)]
+    quantity: Annotated[WholeNumber, about("How many pieces", 1, unit="pieces")]
+    reason: Annotated[
+        str, about("product_not_ordered or quantity_above_ordered", "product_not_ordered")
+    ]
+
+
 class Shipment(Tracking):
     """A parcel in full, without its scans."""
 
@@ -63,6 +87,27 @@ class Shipment(Tracking):
     products: Annotated[
         list[dict[str, Any]], about("What is in it", [{"sku": "MUG-BLUE", "quantity": 1}])
     ] = Field(default_factory=list)
+    lines: Annotated[
+        list[PackedLine] | None,
+        about(
+            "What is in it as lines of the order; absent: not known, or everything ordered",
+            [{"line": 0, "sku": "MUG-BLUE", "quantity": 1}],
+        ),
+    ] = None
+    not_ordered: Annotated[
+        list[NotOrdered],
+        about(
+            "What of `products` was not ordered; absent: nothing",
+            [{"product": 1, "quantity": 1, "reason": "product_not_ordered"}],
+        ),
+    ] = Field(default_factory=list)
+    shares_contents_with: Annotated[
+        UUID | None, about("The parcel whose `lines` are the contents of both together", SHIPMENT)
+    ] = None
+    given_up: Annotated[
+        str | None,
+        about("Event by which the carrier gave it up; absent: it did not", "LOST"),
+    ] = None
     leg: Annotated[WholeNumber | None, about("1, or more if the number was used again", 1)] = None
     attempts: Annotated[WholeNumber | None, about("Delivery attempts", 0)] = None
     pickup: Annotated[dict[str, Any] | None, about("Where it waits", {"type": "shop"})] = None

@@ -71,18 +71,6 @@ REFUSED = {
         upsert("R2", *[f"R2P{at:03}" for at in range(101)]),
         "too_many_shipments",
     ),
-    "a quantity above what was ordered": (
-        "R3",
-        [place("R3")],
-        upsert("R3", trackings=[TOO_MUCH]),
-        "quantity_above_ordered",
-    ),
-    "a product that was not ordered": (
-        "R4",
-        [place("R4")],
-        upsert("R4", trackings=[STRANGER]),
-        "product_unknown",
-    ),
     "references that name two orders": (
         "R5",
         [place("R5"), place("R5B", external_id="other")],
@@ -113,6 +101,22 @@ async def test_command_that_breaks_a_rule_is_rejected_and_changes_nothing(
     # One event for the placement, one for the update behind it: the refused one left none.
     assert system.outcome(after) == ("applied", None)
     assert system.watcher.outcomes[after.places[0]]["order_version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "label", "code"),
+    [("C1", TOO_MUCH, "quantity_above_ordered"), ("C2", STRANGER, "product_not_ordered")],
+)
+async def test_parcel_with_goods_that_were_not_ordered_is_taken_with_a_warning(
+    system: System, number: str, label: dict[str, Any], code: str
+) -> None:
+    await system.send(place(number))
+
+    (taken,) = await system.send(upsert(number, trackings=[label]))
+
+    assert system.outcome(taken) == ("applied", None)
+    (warning,) = system.watcher.outcomes[taken.places[0]]["warnings"]
+    assert (warning["code"], warning["pointer"]) == (code, "/trackings/0/products/0")
 
 
 @pytest.mark.parametrize("guard", ["source_version", "updated_at"])

@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from services.orders.domain.model.contents import with_matches
+from services.orders.domain.model.goods import PackedLine
 from services.orders.domain.model.order import (
     Analytics,
     ClaimCopy,
@@ -21,6 +23,7 @@ from services.orders.domain.model.order import (
     Placement,
     Shipment,
 )
+from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.value import Value
 from services.orders.messages.members import (
     joined,
@@ -122,14 +125,40 @@ class _ShipmentEnd(Struct, gc=False):
     updated_at: Any
 
 
+class _PackedLine(Struct, gc=False):
+    line: int
+    part: int | None
+    line_id: str | None
+    variant_id: str | None
+    sku: str | None
+    title: str | None
+    quantity: int
+
+
+class _NotOrdered(Struct, gc=False):
+    product: int
+    quantity: int
+    reason: str
+
+
+class _ShipmentMore(Struct, gc=False, omit_defaults=True):
+    """What `shipments` says of few parcels only; most have none of it."""
+
+    lines: list[_PackedLine] | None = None
+    not_ordered: list[_NotOrdered] | None = None
+    shares_contents_with: str | None = None
+    given_up: str | None = None
+
+
 _copy_placement = writer_of(Placement, ("products",))
 
 
 def _encode(order: Order, *, whole_claims: bool) -> bytes:
     lines = lines_of(order.placement.products)
     trackings = [to_json(_tracking(shipment)) for shipment in order.shipments]
+    order = with_matches(order)
     shipments = [
-        joined(tracking, to_json(_shipment_end(order, shipment, lines)))
+        _shipment(order, shipment, tracking, lines)
         for shipment, tracking in zip(order.shipments, trackings, strict=True)
     ]
     return to_json(
@@ -215,6 +244,40 @@ def _shipment_end(order: Order, shipment: Shipment, lines: bytes) -> _ShipmentEn
     )
 
 
+def _shipment(order: Order, shipment: Shipment, tracking: bytes, lines: bytes) -> bytes:
+    end = to_json(_shipment_end(order, shipment, lines))
+    if shipment.lines is None and shipment.tracking.given_up is None:
+        return joined(tracking, end)
+    return joined(tracking, end, to_json(_more(order, shipment)))
+
+
+def _more(order: Order, shipment: Shipment) -> _ShipmentMore:
+    given_up = shipment.tracking.given_up
+    lines = None if shipment.lines is None else [_line(order, each) for each in shipment.lines]
+    not_ordered = [
+        _NotOrdered(each.product, each.quantity, _REASONS[each.is_known])
+        for each in shipment.not_ordered
+    ]
+    return _ShipmentMore(lines, not_ordered or None, shipment.shares_with, given_up)
+
+
+_REASONS = (WarningCode.PRODUCT_NOT_ORDERED, WarningCode.QUANTITY_ABOVE_ORDERED)
+
+
+def _line(order: Order, packed: PackedLine) -> _PackedLine:
+    line = order.placement.products[packed.line]
+    named = line if packed.part is None else line.bundled_products[packed.part]
+    return _PackedLine(
+        packed.line,
+        packed.part,
+        named.line_id,
+        named.variant_id,
+        named.sku,
+        named.title,
+        packed.quantity,
+    )
+
+
 def _claim(claim: ClaimCopy, *, whole: bool) -> Any:
     if whole:
         return with_all_members(claim)
@@ -235,6 +298,8 @@ def _cut_contents(snapshot: Json) -> None:
     """What is in each parcel; the order still says what was bought."""
     for shipment in snapshot["shipments"]:
         shipment["products"] = []
+        shipment.pop("lines", None)
+        shipment.pop("not_ordered", None)
 
 
 def _cut_decoration(snapshot: Json) -> None:

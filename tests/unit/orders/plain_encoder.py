@@ -180,6 +180,33 @@ def _shipment(order: Order, shipment: Shipment) -> Json:
         "pickup": tracking.pickup,
         "promised_delivery_date": order.placement.promised_delivery_date,
         "updated_at": tracking.last_occurred_at,
+        **_more(order, shipment),
+    }
+
+
+def _more(order: Order, shipment: Shipment) -> Json:
+    """What few parcels have: absent where there is nothing to say."""
+    names = ("line_id", "variant_id", "sku", "title")
+    reasons = {False: "product_not_ordered", True: "quantity_above_ordered"}
+    lines = []
+    for each in shipment.lines or ():
+        line = order.placement.products[each.line]
+        named = line if each.part is None else line.bundled_products[each.part]
+        said = {name: getattr(named, name) for name in names}
+        lines.append({"line": each.line, "part": each.part, **said, "quantity": each.quantity})
+    found: Json = {
+        "lines": lines,
+        "not_ordered": [
+            {"product": each.product, "quantity": each.quantity, "reason": reasons[each.is_known]}
+            for each in shipment.not_ordered
+        ],
+        "shares_contents_with": shipment.shares_with,
+        "given_up": shipment.tracking.given_up,
+    }
+    return {
+        name: value
+        for name, value in found.items()
+        if value or (name == "lines" and shipment.lines is not None)
     }
 
 
@@ -191,6 +218,7 @@ def _claim(claim: ClaimCopy) -> Json:
 def _outcome(
     item: Item, command: Command, decision: Decision, order: Order | None, now: datetime
 ) -> Outgoing:
+    found = decision.warnings
     numbers = [r.value for r in names(command).references if r.kind is ReferenceKind.ORDER_NUMBER]
     body = {
         **_asked(item),
@@ -202,6 +230,7 @@ def _outcome(
         "order_number": order.order_number if order else next(iter(numbers), None),
         "order_version": order.version if order else None,
         **_place(item, now),
+        **({"warnings": [asdict(each) for each in found]} if found else {}),
     }
     return _decided(item, body, decision.order_id, now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.orders.domain.events.order_events import emit_shipment_updated
 from services.orders.domain.events.recorder import Recorder
+from services.orders.domain.model.contents import match_contents
 from services.orders.domain.model.decision import EventType
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment, with_shipment
@@ -42,7 +43,7 @@ def emit_scan(recorder: Recorder, order_id: Uuid, shipment_id: Uuid, result: Sca
     """Put the shipment with its state after a new scan, and add the event of the scan."""
     before = _shipment(recorder, order_id, shipment_id)
     after = replace(before, tracking=result.state)
-    recorder.put(with_shipment(_order(recorder, order_id), after))
+    recorder.put(_with_tracking(_order(recorder, order_id), before, after))
     # After a reassignment the same scan is a new fact of this shipment, with a new id.
     cause = f"{result.scan.key}/{after.generation}" if after.generation else result.scan.key
     scan = result.scan
@@ -78,10 +79,16 @@ def _emit_recomputed(
     after = replace(before, tracking=state)
     if after == before:
         return
-    order = with_shipment(_order(recorder, order_id), after)
+    order = _with_tracking(_order(recorder, order_id), before, after)
     recorder.put(order)
     cause = f"{recorder.item.item_id}/tracking"
     emit_shipment_updated(recorder, order, before, after, ("tracking",), cause=cause)
+
+
+def _with_tracking(order: Order, before: Shipment, after: Shipment) -> Order:
+    """The order with a shipment's new state; goods that are gone may be sent a second time."""
+    changed = with_shipment(order, after)
+    return match_contents(changed) if before.is_gone is not after.is_gone else changed
 
 
 def _order(recorder: Recorder, order_id: Uuid) -> Order:

@@ -10,15 +10,21 @@ from typing import Any
 
 from msgspec import field
 
+from services.orders.domain.model.goods import NotOrdered, PackedLine
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.warnings import KeptWarning
-from services.orders.domain.tracking.catalogue import State, state_of
+from services.orders.domain.tracking.catalogue import Phase, State, state_of
 from services.orders.domain.tracking.scan import Direction
 from services.orders.domain.tracking.state import DRAFT, TrackingState
 from services.orders.domain.value import Value, replace
 
 SHIPMENTS_MAX = 100
 """Most shipments one order can have (Karla's `expected_number_of_shipments`)."""
+
+
+_BACK = frozenset(
+    {Phase.RETURN_TRANSIT, Phase.RETURN_FAILED, Phase.RETURN_RECEIVED, Phase.RETURNED}
+)
 
 
 class OrderStatus(StrEnum):
@@ -161,7 +167,14 @@ class Shipment(Value, frozen=True, kw_only=True):
     tracking_placed_at: datetime | None = None
     external_shipment_id: str | None = None
     products: tuple[Product, ...] | None = None
-    """What is inside; None means all products of the order, `()` none."""
+    """What is inside as the shop said it; None: nothing was said; `()`: nothing is inside."""
+    lines: tuple[PackedLine, ...] | None = None
+    """`products` as order lines (`rules` keep them); None where nothing was said, or by a version
+    that did not know them."""
+    not_ordered: tuple[NotOrdered, ...] = ()
+    """What of `products` is on no order line."""
+    shares_with: Uuid | None = None
+    """The parcel of the same delivery that has the list of both: see `contents.match_contents`."""
     archived: bool = False
     """A draft of a cancelled order: nothing is expected of it any more."""
     generation: int = 0
@@ -177,6 +190,11 @@ class Shipment(Value, frozen=True, kw_only=True):
     def direction(self) -> Direction:
         """Which way it travels: a return may follow on the same number."""
         return self.tracking.direction
+
+    @property
+    def is_gone(self) -> bool:
+        """The goods reach the customer no more, or left again: they may be sent a second time."""
+        return self.tracking.given_up is not None or self.tracking.phase in _BACK
 
     @property
     def carrier(self) -> str | None:

@@ -48,10 +48,10 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         Reason.TOO_MANY_SHIPMENTS: "An order can have at most 100 shipments; split the order.",
         Reason.TOO_FEW_SHIPMENTS: "An order expects at least one shipment; cancel the order if "
         "nothing will be sent.",
-        Reason.QUANTITY_ABOVE_ORDERED: "The parcels of the order would hold more of a product "
-        "than was ordered; correct the quantities, or the order first.",
-        Reason.PRODUCT_UNKNOWN: "A product in the parcel is not in the order by line_id, "
-        "variant_id, sku or title; correct it, or add it to the order first.",
+        Reason.QUANTITY_ABOVE_ORDERED: "Not given any more: a parcel keeps what its shop says, "
+        "and the outcome has the warning of this name.",
+        Reason.PRODUCT_UNKNOWN: "Not given any more: a parcel keeps what its shop says, and the "
+        "outcome has the warning product_not_ordered.",
         Reason.TRACKING_NUMBER_IN_USE: "Another shop's parcel is under way with this tracking "
         "number; check the number, and name its carrier.",
         Reason.TRACKING_NUMBER_EMPTY: "A tracking number is empty; leave the tracking out until "

@@ -14,12 +14,18 @@ class WarningCode(StrEnum):
     """Codes as they stand in outcomes. Never renamed once published."""
 
     VALUE_LEFT_OUT = "value_left_out"
+    PRODUCT_NOT_ORDERED = "product_not_ordered"
+    QUANTITY_ABOVE_ORDERED = "quantity_above_ordered"
 
 
 WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
     {
         WarningCode.VALUE_LEFT_OUT: "A value that only describes could not be taken; the item was "
         "read as if the value had not been sent.",
+        WarningCode.PRODUCT_NOT_ORDERED: "A parcel holds a product that is not in the order by "
+        "line_id, variant_id, sku or title; the parcel keeps it, marked as not ordered.",
+        WarningCode.QUANTITY_ABOVE_ORDERED: "The parcels of the order hold more of a product than "
+        "was ordered; they keep it, and what is too much is marked as not ordered.",
     }
 )
 """The sentence for each code: what was done."""

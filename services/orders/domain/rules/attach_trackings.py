@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import Tracking
+from services.orders.domain.model.contents import match_contents
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment, with_shipment
 from services.orders.domain.model.parcel import (
@@ -124,7 +125,7 @@ def _release(recorder: Recorder, order_id: Uuid, shipment: Shipment) -> None:
         return
     bare = Shipment(shipment_id=shipment.shipment_id, ordinal=shipment.ordinal, tracking=DRAFT)
     released = replace(with_shipment(order, bare), reassignments=order.reassignments + 1)
-    recorder.put(recount(released))
+    recorder.put(match_contents(recount(released)))
 
 
 def _update(recorder: Recorder, order: Order, held: Shipment, tracking: Tracking) -> Order:

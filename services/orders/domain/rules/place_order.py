@@ -14,14 +14,16 @@ from services.orders.domain.model.commands import (
     UpsertOrder,
     references_of,
 )
+from services.orders.domain.model.contents import has_contents
 from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
 from services.orders.domain.model.order import Address, Order, OrderStatus, Placement
+from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.model.reasons import CommandRefused, Reason
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.rules.acceptance import accept, check_not_stale, find, require
 from services.orders.domain.rules.analytics import merge_analytics
 from services.orders.domain.rules.attach_trackings import attach_all
-from services.orders.domain.rules.parcel_contents import check_contents
+from services.orders.domain.rules.parcel_contents import pack
 from services.orders.domain.rules.shipment_count import check_expected, recount
 from services.orders.domain.value import fields, replace
 
@@ -81,9 +83,23 @@ def upsert(recorder: Recorder, command: UpsertOrder) -> Uuid:
     if analytics is not None:
         order = merge_analytics(order, command, analytics)
     order = recount(order)
-    if command.trackings or (said is not None and said.products is not None):
-        check_contents(order, "/trackings" if command.trackings else "/order/products")
+    if has_contents(order):
+        order = _packed(recorder, held, order, command)
     return conclude(recorder, held, accept(order, command))
+
+
+def _packed(recorder: Recorder, held: Order | None, order: Order, command: UpsertOrder) -> Order:
+    """The order with its parcels' contents matched again."""
+    pointers: dict[str, str] = {}
+    if any(each.products for each in command.trackings):
+        ids = {each.number: each.shipment_id for each in order.shipments if each.number}
+        pointers = {
+            ids[normalise_number(each.tracking_number)]: f"/trackings/{index}/products"
+            for index, each in enumerate(command.trackings)
+            if each.products
+        }
+    other = "/trackings" if command.trackings else "/order/products"
+    return pack(recorder, held, order, pointers, other)
 
 
 def _numbered(

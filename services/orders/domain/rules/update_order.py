@@ -12,7 +12,7 @@ from services.orders.domain.model.reasons import CommandRefused, NotYet, Reason
 from services.orders.domain.model.references import number_key
 from services.orders.domain.rules.acceptance import accept, check_not_stale, require
 from services.orders.domain.rules.attach_trackings import shipment_with
-from services.orders.domain.rules.parcel_contents import check_contents
+from services.orders.domain.rules.parcel_contents import pack
 from services.orders.domain.rules.place_order import check_still_open, merge_address
 from services.orders.domain.rules.shipment_count import check_expected, recount
 from services.orders.domain.value import replace
@@ -32,7 +32,10 @@ def update_order(recorder: Recorder, command: UpdateOrder) -> Uuid:
     if command.address is not None:
         address = merge_address(held.placement.address, command.address)
         order = replace(order, placement=replace(held.placement, address=address))
-    return conclude(recorder, held, accept(recount(order), command))
+    order = recount(order)
+    if expected is not None:
+        order = pack(recorder, held, order, {}, pointer)
+    return conclude(recorder, held, accept(order, command))
 
 
 def update_shipment(recorder: Recorder, command: UpdateShipment) -> Uuid:
@@ -47,8 +50,8 @@ def update_shipment(recorder: Recorder, command: UpdateShipment) -> Uuid:
         products=shipment.products if products is None else products,
     )
     order = with_shipment(held, changed)
-    if command.products:
-        check_contents(order, "/products")
+    if products is not None:
+        order = pack(recorder, held, order, {shipment.shipment_id: "/products"}, "/products")
     return conclude(recorder, held, accept(order, command))
 
 

@@ -37,6 +37,8 @@ class TrackingState(Value, frozen=True, kw_only=True):
     """Where to collect it, as last reported on this leg."""
     carrier: str | None = None
     """The carrier of the scans, if only one reported."""
+    given_up: str | None = None
+    """The event by which the carrier gave the parcel up on this leg, until it is found again."""
 
     @property
     def state(self) -> State:

@@ -49,6 +49,8 @@ _TO_THE_CUSTOMER = frozenset(
     }
 )
 _SECOND_ATTEMPT = "SECOND_DELIVERY_ATTEMPT"
+_GIVEN_UP_FOR_GOOD = frozenset({"DISPOSED", "CONFISCATED"})
+_GIVEN_UP = _GIVEN_UP_FOR_GOOD | {"LOST", "TRACKING_EXPIRED"}
 
 
 class Trouble(StrEnum):
@@ -78,6 +80,7 @@ class StateMachine:
     first_scan_at: datetime | None = None
     delivered_at: datetime | None = None
     last_occurred_at: datetime | None = None
+    given_up: str | None = None
     carriers: set[str] = field(default_factory=set)
 
     @classmethod
@@ -108,6 +111,7 @@ class StateMachine:
             first_scan_at=state.first_scan_at,
             delivered_at=state.delivered_at,
             last_occurred_at=state.last_occurred_at,
+            given_up=state.given_up,
             carriers=carriers,
         )
 
@@ -123,6 +127,8 @@ class StateMachine:
         rule = self._move(scan, entry)
         if rule not in (Rule.DELIVERED_STANDS, Rule.REPEATED):
             self._raise_or_clear(entry)
+            if self.given_up is not None or entry.name in _GIVEN_UP:
+                self._give_up_or_find(entry)
             self._count_attempt(scan, entry)
         self._note(scan, entry)
         return rule, self._effects(scan, rule, before)
@@ -220,7 +226,7 @@ class StateMachine:
         self.leg += 1
         self.attempts, self.attempt_at, self.settled_at = 0, None, None
         self.eta = self.eta_original = self.pickup = self.trouble = None
-        self.flag = Flag.NORMAL
+        self.flag, self.given_up = Flag.NORMAL, None
         is_return = phase in _RETURNS
         implied = Direction.CUSTOMER_MERCHANT if is_return else self.base
         self.direction = scan.direction or implied
@@ -241,6 +247,16 @@ class StateMachine:
                 self.flag, self.trouble = Flag.NORMAL, None
             case _:
                 pass
+
+    def _give_up_or_find(self, entry: Entry) -> None:
+        """A lost parcel is found by any scan of it; a destroyed one by its delivery or return."""
+        is_for_good = self.given_up in _GIVEN_UP_FOR_GOOD
+        if self.phase in FINISHED or entry.flag is FlagEffect.CLEAR:
+            self.given_up = None
+        elif entry.name in _GIVEN_UP:
+            self.given_up = self.given_up if is_for_good else entry.name
+        elif entry.physical and not is_for_good:
+            self.given_up = None
 
     def _can_delay(self, entry: Entry) -> bool:
         """Whether a scan may set the flag to delay: not over an error, unless the scan ends it."""
@@ -299,4 +315,5 @@ class StateMachine:
             last_occurred_at=self.last_occurred_at,
             pickup=self.pickup,
             carrier=next(iter(self.carriers)) if len(self.carriers) == 1 else None,
+            given_up=self.given_up,
         )
