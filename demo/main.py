@@ -16,7 +16,8 @@ from rich.table import Table
 
 from demo.expectation import Totals
 from demo.installation import Installation, installation_of
-from demo.olist import DataError, read_script
+from demo.olist import read_script
+from demo.purchases import DataError
 from demo.replicas import NotReady
 from demo.run import Finding, perform, totals_in
 from demo.screen import Screen
@@ -95,7 +96,7 @@ async def _perform(
 
 
 def show(finding: Finding, script: Script, console: Console) -> None:
-    """Print the figures against the right answer, what is wrong, and the last line."""
+    """Print the figures against the right answer, what is wrong, and the last lines."""
     console.print()
     console.print(_figures(script.expectation.totals, totals_in(finding.figures)))
     if not finding.audit.is_clean:
@@ -104,7 +105,8 @@ def show(finding: Finding, script: Script, console: Console) -> None:
         console.print(text, style="red", highlight=False, soft_wrap=True)
     if len(finding.differences) > DIFFERENCES_SHOWN:
         console.print(f"… {len(finding.differences)} differences in all", style="red")
-    print(finding.last_line(), flush=True)  # noqa: T201 - the line that scripts read
+    for line in (*script.notes, finding.last_line()):
+        print(line, flush=True)  # noqa: T201 - lines that scripts read
 
 
 def _figures(wanted: Totals, found: Totals) -> Table:

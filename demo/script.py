@@ -39,11 +39,12 @@ class ScriptMessage:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What is played and what must come of it."""
+    """What is played and what must come of it. `notes` are printed before the last line."""
 
     name: str
     messages: tuple[ScriptMessage, ...]
     expectation: Expectation
+    notes: tuple[str, ...] = ()
 
     @property
     def ends_at(self) -> datetime:
