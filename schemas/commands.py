@@ -18,10 +18,11 @@ from schemas.orders import (
     OrderTracking,
     Product,
 )
+from schemas.repair import FACT
 from schemas.values import (
     CarrierReference,
     Line,
-    Reference,
+    Name,
     ShipmentCount,
     ShopSlug,
     SourceVersion,
@@ -54,8 +55,10 @@ class Command(Versioned):
 class NamesOrder(ContractModel):
     """How a message names an order."""
 
-    id: Annotated[Reference, about("The order, by the kind of id below", "1001")]
-    id_type: Annotated[IdType, about("What kind of id it is", "order_number")] = IdType.ORDER_NUMBER
+    id: Annotated[Name, FACT, about("The order, by the kind of id below", "1001")]
+    id_type: Annotated[IdType, FACT, about("What kind of id it is", "order_number")] = (
+        IdType.ORDER_NUMBER
+    )
 
 
 class Fulfillment(NamesOrder):
@@ -63,6 +66,7 @@ class Fulfillment(NamesOrder):
 
     order: Annotated[
         OrderPlacement | None,
+        FACT,
         about(
             "The order; absent: it must exist",
             {"order_number": "1001", "address": {"zip_code": "10115"}},
@@ -70,6 +74,7 @@ class Fulfillment(NamesOrder):
     ] = None
     trackings: Annotated[
         list[OrderTracking],
+        FACT,
         Field(max_length=TRACKINGS_MAX),
         about("Parcels to attach", [{"tracking_number": "1Z999AA10123456784"}]),
     ] = Field(default_factory=list)
@@ -100,10 +105,12 @@ class OrderUpdate(Command, NamesOrder):
     """`order.update`: change the address or the number of parcels to expect."""
 
     address: Annotated[
-        Address | None, about("New address; absent: unchanged", {"zip_code": "10117"})
+        Address | None, FACT, about("New address; absent: unchanged", {"zip_code": "10117"})
     ] = None
     expected_number_of_shipments: Annotated[
-        ShipmentCount | None, about("New number, at most 100; absent: unchanged", 2, unit="parcels")
+        ShipmentCount | None,
+        FACT,
+        about("New number, at most 100; absent: unchanged", 2, unit="parcels"),
     ] = None
 
 
@@ -120,17 +127,18 @@ class ShipmentUpdate(Command, NamesOrder):
     """`shipment.update`: change one parcel. Absent skips a member, [] empties, a list replaces."""
 
     shipment_id: Annotated[
-        UUID | None, about("The parcel", "5b0e2c1e-9c0f-5d3a-8a51-0f6f2b1f8d11")
+        UUID | None, FACT, about("The parcel", "5b0e2c1e-9c0f-5d3a-8a51-0f6f2b1f8d11")
     ] = None
     tracking_number: Annotated[
-        TrackingNumber | None, about("The parcel, by its number", "1Z999AA10123456784")
+        TrackingNumber | None, FACT, about("The parcel, by its number", "1Z999AA10123456784")
     ] = None
-    carrier_reference: Annotated[CarrierReference | None, about("Carrier key", "ups")] = None
+    carrier_reference: Annotated[CarrierReference | None, FACT, about("Carrier key", "ups")] = None
     tracking_url: Annotated[
         Url | None, about("The carrier's page", "https://carrier.example/t/1Z999AA10123456784")
     ] = None
     products: Annotated[
         list[Product] | None,
+        FACT,
         Field(max_length=LINES_MAX),
         about("What is in it, instead of what was", [{"sku": "MUG-BLUE", "quantity": 1}]),
     ] = None
@@ -147,6 +155,7 @@ class OrdersFulfillBulk(Command):
 
     items: Annotated[
         list[Any],
+        FACT,
         Field(min_length=1, max_length=BULK_ITEMS_MAX),
         about(
             "One BulkFulfillment each; one that is malformed never sinks the others",

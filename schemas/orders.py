@@ -9,17 +9,19 @@ from pydantic import ConfigDict, Field, model_validator
 
 from schemas.enums import ProductType
 from schemas.model import ContractModel, about, refused
+from schemas.repair import FACT, TEXTS
 from schemas.values import (
     AbsoluteMoney,
     CalendarDate,
     CarrierReference,
     CountryCode,
     Currency,
+    EmailAddress,
     Line,
+    LineQuantity,
     LongLine,
     Money,
     OrderNumber,
-    Quantity,
     Reference,
     ShipmentCount,
     SignedMoney,
@@ -63,7 +65,7 @@ class BundledProduct(ContractModel):
     sku: Annotated[Reference | None, about("Stock keeping unit", "MUG-BLUE")] = None
     title: Annotated[LongLine | None, about("Name shown to the customer", "Blue mug")] = None
     size: Annotated[Word | None, about("Size or other option", "M")] = None
-    quantity: Annotated[Quantity, about("How many", 2, unit="pieces")] = 1
+    quantity: Annotated[LineQuantity, FACT, about("How many", 2, unit="pieces")] = 1
     price: Annotated[SignedMoney | None, about("Unit price", "12.95", unit="currency")] = None
     weight: Annotated[Weight | None, about("Weight of one piece", "350", unit="grams")] = None
     images: Annotated[
@@ -86,6 +88,7 @@ class Product(BundledProduct):
     )
     bundled_products: Annotated[
         list[BundledProduct],
+        FACT,
         Field(max_length=100),
         about("What a bundle holds", [{"sku": "MUG-BLUE"}]),
     ] = Field(default_factory=list)
@@ -113,9 +116,7 @@ class Address(ContractModel):
 
 
 class DeliveryAddress(Address):
-    """The address of a placed order: the postal code is needed, it proves who a customer is."""
-
-    zip_code: Annotated[Word, Field(min_length=1), about("Postal code", "10115")]
+    """The address of a placed order. Where a country has postal codes, send the postal code."""
 
 
 class OrderDiscount(ContractModel):
@@ -195,6 +196,7 @@ class OrderPlacement(ContractModel):
     currency: Annotated[Currency, about("ISO 4217 code of every amount", "EUR")] = "EUR"
     products: Annotated[
         list[Product],
+        FACT,
         Field(max_length=LINES_MAX),
         about("The lines", [{"sku": "MUG-BLUE", "quantity": 2, "price": "12.95"}]),
     ] = Field(default_factory=list)
@@ -203,7 +205,9 @@ class OrderPlacement(ContractModel):
         Field(max_length=50),
         about("Discounts used", [{"code": "WELCOME10", "amount": "10.00"}]),
     ] = Field(default_factory=list)
-    email_id: Annotated[Line | None, about("E-mail of the customer", "ada@example.org")] = None
+    email_id: Annotated[EmailAddress | None, about("E-mail of the customer", "ada@example.org")] = (
+        None
+    )
     external_customer_id: Annotated[
         Reference | None, about("The shop's customer; absent for guests", "cust-5")
     ] = None
@@ -212,7 +216,10 @@ class OrderPlacement(ContractModel):
         about("Where it goes", {"zip_code": "10115", "city": "Berlin", "country_code": "DE"}),
     ]
     segments: Annotated[
-        list[Line], Field(max_length=100), about("Customer's segments", ["newsletter"])
+        list[Line],
+        TEXTS,
+        Field(max_length=100),
+        about("Customer's segments", ["newsletter"]),
     ] = Field(default_factory=list)
     weight: Annotated[Weight | None, about("Weight of all", "700", unit="grams")] = None
     user_agent: Annotated[LongLine | None, about("Customer's browser", "Mozilla/5.0")] = None
@@ -221,6 +228,7 @@ class OrderPlacement(ContractModel):
     ] = None
     expected_number_of_shipments: Annotated[
         ShipmentCount | None,
+        FACT,
         about("Parcels to expect; 1 if absent, at most 100", 1, unit="parcels"),
     ] = None
 
@@ -241,6 +249,7 @@ class OrderTracking(ContractModel):
     external_shipment_id: Annotated[Reference | None, about("The shop's id of it", "ful-1")] = None
     products: Annotated[
         list[Product] | None,
+        FACT,
         Field(max_length=LINES_MAX),
         about("What is in it; absent or [] on creation: everything", [{"sku": "MUG-BLUE"}]),
     ] = None

@@ -14,15 +14,20 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints,
 from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticKnownError
 
+from schemas import repair
 from schemas.model import refused
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 BOUNDS = "between 1970-01-01 and 2100-01-01"
 
-MONEY_DIGITS = 14
-MONEY_PLACES = 4
-MONEY_WHOLE_DIGITS = MONEY_DIGITS - MONEY_PLACES
+AMOUNT_WHOLE_DIGITS = 10
+AMOUNT_PLACES = 100
+AMOUNT_LEAST_EXPONENT = -6
+"""Amounts other than 0 are at least 0.000001: smaller ones would be written with an exponent."""
+AMOUNT_USUAL_PLACES = -AMOUNT_LEAST_EXPONENT
+"""Amounts with more decimal places than this are not usual."""
+_RELEASED_PLACES = 4
 
 # No C0 or C1 control characters: they cannot be shown, and Postgres cannot hold U+0000.
 _PRINTABLE = r"[^\x00-\x1f\x7f-\x9f]"
@@ -32,7 +37,7 @@ _RFC3339 = re.compile(
     r"(\d{4})-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
 )
 _CALENDAR_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_DECIMAL = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
+_DECIMAL = re.compile(rf"-?\d{{1,30}}(?:\.\d{{1,{AMOUNT_PLACES}}})?", re.ASCII)
 _INTEGER_DIGITS_MAX = 18
 
 
@@ -95,28 +100,49 @@ def day_or_moment(value: Any) -> date | datetime:
 
 
 def number(value: Any) -> Any:
-    """Refuse what Python would take for a number: true, "1_000", digits of other scripts."""
+    """Refuse what Python would take for a number: true, "1_000", digits of other scripts.
+
+    An amount is bounded in size and kept with all its decimal places.
+    """
     if isinstance(value, bool):
         raise refused("must be a number, not true or false")
-    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
-        raise refused('must be a number, or a number in a string like "12.90"')
-    if isinstance(value, int):
-        too_large = abs(value) >= 10**MONEY_WHOLE_DIGITS
-    else:
-        # By exponent: arithmetic on 1e999999999 would raise.
-        is_finite = isinstance(value, Decimal) and value.is_finite()
-        too_large = is_finite and bool(value) and value.adjusted() >= MONEY_WHOLE_DIGITS
-    if too_large:
-        raise refused(f"is too large: at most {MONEY_WHOLE_DIGITS} digits before the point")
+    if isinstance(value, str):
+        if not _DECIMAL.fullmatch(value):
+            raise refused('must be a number, or a number in a string like "12.90"')
+        value = Decimal(value)
+    # By exponent: arithmetic on 1e999999999 would raise.
+    if isinstance(value, Decimal) and value and value.is_finite():
+        _check_size(value)
+    if isinstance(value, int) and abs(value) >= 10**AMOUNT_WHOLE_DIGITS:
+        raise refused(_TOO_LARGE)
     return value
 
 
+_TOO_LARGE = f"is too large: at most {AMOUNT_WHOLE_DIGITS} digits before the point"
+
+
+def _check_size(value: Decimal) -> None:
+    if value.adjusted() >= AMOUNT_WHOLE_DIGITS:
+        raise refused(_TOO_LARGE)
+    if value.adjusted() < AMOUNT_LEAST_EXPONENT:
+        raise refused("is too small: 0, or at least 0.000001")
+    if len(value.as_tuple().digits) > AMOUNT_WHOLE_DIGITS + AMOUNT_PLACES:
+        raise refused(f"is too long: at most {AMOUNT_PLACES} digits after the point")
+
+
 def plain_number(value: Decimal) -> Decimal:
-    """Write 1E+2 as 100 and 0E-900 as 0.0000: the same amount, in a form any store can hold."""
+    """Write 1E+2 as 100 and 0E-900 as 0.000000: the same amount, in a form any store can hold."""
     exponent = value.as_tuple().exponent
-    if isinstance(exponent, int) and not -MONEY_PLACES <= exponent <= 0:
-        value = value.quantize(Decimal(1) if exponent > 0 else Decimal(1).scaleb(-MONEY_PLACES))
-    return value or abs(value)
+    if isinstance(exponent, int) and exponent > 0:
+        return value.quantize(Decimal(1))
+    if value:
+        return value
+    return Decimal(0).scaleb(max(int(exponent), AMOUNT_LEAST_EXPONENT))
+
+
+def size_of(value: Decimal) -> Decimal:
+    """The amount without its sign, with all its digits: `abs` would round."""
+    return value.copy_abs()
 
 
 def whole_number(value: Any) -> Any:
@@ -141,28 +167,43 @@ def _real_number(value: Any) -> Any:
     return value
 
 
-Word = Annotated[str, StringConstraints(max_length=64, pattern=NO_NUL)]
-Line = Annotated[str, StringConstraints(max_length=255, pattern=NO_NUL)]
-LongLine = Annotated[str, StringConstraints(max_length=1024, pattern=NO_NUL)]
-Paragraph = Annotated[str, StringConstraints(max_length=4000, pattern=NO_NUL)]
+Word = Annotated[str, StringConstraints(max_length=64, pattern=NO_NUL), repair.text_up_to(64)]
+Line = Annotated[str, StringConstraints(max_length=255, pattern=NO_NUL), repair.text_up_to(255)]
+LongLine = Annotated[
+    str, StringConstraints(max_length=1024, pattern=NO_NUL), repair.text_up_to(1024)
+]
+Paragraph = Annotated[
+    str, StringConstraints(max_length=4000, pattern=NO_NUL), repair.text_up_to(4000)
+]
+EmailAddress = Annotated[str, StringConstraints(max_length=255, pattern=NO_NUL), repair.EMAIL]
 Url = Annotated[
-    str, StringConstraints(max_length=2048, pattern=r"^https?://[^\s\x00-\x1f\x7f-\x9f]+$")
+    str,
+    StringConstraints(max_length=2048, pattern=r"^https?://[^\s\x00-\x1f\x7f-\x9f]+$"),
+    repair.URL,
 ]
 
 ShopSlug = Annotated[
     str, StringConstraints(max_length=64, pattern=r"^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$")
 ]
-# A slash would make `{shop}/{order_number}` name two orders.
+# The pattern of release 1 took no slash, and stands first for the gate.
 OrderNumber = Annotated[
     str,
     StringConstraints(
         min_length=1,
         max_length=64,
-        pattern=r"^[^\s/\x00-\x1f\x7f-\x9f](?:[^/\x00-\x1f\x7f-\x9f]*[^\s/\x00-\x1f\x7f-\x9f])?$",
+        pattern=r"^[^\s/\x00-\x1f\x7f-\x9f](?:[^/\x00-\x1f\x7f-\x9f]*[^\s/\x00-\x1f\x7f-\x9f])?$"
+        r"|^[^\s\x00-\x1f\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$",
     ),
+    repair.TRIMMED,
 ]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=128, pattern=rf"^{_PRINTABLE}+$"), repair.NAME
+]
+"""The name of something that a message is about; only a text is one."""
 Reference = Annotated[
-    str, StringConstraints(min_length=1, max_length=128, pattern=rf"^{_PRINTABLE}+$")
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=rf"^{_PRINTABLE}+$"),
+    repair.IDENTIFIER,
 ]
 # Three letters or digits at least: separators are dropped when numbers are compared.
 TrackingNumber = Annotated[
@@ -174,10 +215,16 @@ TrackingNumber = Annotated[
     ),
 ]
 CarrierReference = Annotated[
-    str, StringConstraints(max_length=64, to_lower=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    str,
+    StringConstraints(max_length=64, to_lower=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"),
+    repair.TRIMMED,
 ]
-Currency = Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{3}$")]
-CountryCode = Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{2}$")]
+Currency = Annotated[
+    str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{3}$"), repair.CURRENCY
+]
+CountryCode = Annotated[
+    str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{2}$"), repair.COUNTRY_CODE
+]
 
 _DATE_TIME_SCHEMA = {"type": "string", "format": "date-time"}
 _DATE_SCHEMA = {"type": "string", "format": "date"}
@@ -186,13 +233,16 @@ Timestamp = Annotated[
     datetime,
     BeforeValidator(timestamp),
     WithJsonSchema(_DATE_TIME_SCHEMA),
+    repair.TIMESTAMP,
 ]
 LocalOrTimestamp = Annotated[
     datetime,
     BeforeValidator(moment),
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d"}),
 ]
-CalendarDate = Annotated[date, BeforeValidator(calendar_date), WithJsonSchema(_DATE_SCHEMA)]
+CalendarDate = Annotated[
+    date, BeforeValidator(calendar_date), WithJsonSchema(_DATE_SCHEMA), repair.DAY
+]
 DayOrTimestamp = Annotated[
     date | datetime,
     BeforeValidator(day_or_moment),
@@ -202,34 +252,40 @@ DayOrTimestamp = Annotated[
 
 
 def _amount_schema(*, signed: bool) -> dict[str, Any]:
-    limit = 10**MONEY_WHOLE_DIGITS
+    limit = 10**AMOUNT_WHOLE_DIGITS
     number = {"type": "number", "exclusiveMaximum": limit, "minimum": -limit if signed else 0}
     sign = "-?" if signed else ""
-    pattern = rf"^{sign}\d{{1,{MONEY_WHOLE_DIGITS}}}(?:\.\d{{1,{MONEY_PLACES}}}0*)?$"
+    # The pattern of release 1 stands first for the gate.
+    whole = rf"{sign}\d{{1,{AMOUNT_WHOLE_DIGITS}}}"
+    released = rf"^{whole}(?:\.\d{{1,{_RELEASED_PLACES}}}0*)?$"
+    pattern = rf"{released}|^{whole}\.\d{{1,{AMOUNT_PLACES}}}$"
     return {"anyOf": [number, {"type": "string", "pattern": pattern}]}
 
 
 Money = Annotated[
     Decimal,
-    Field(max_digits=MONEY_DIGITS, decimal_places=MONEY_PLACES, ge=0, allow_inf_nan=False),
+    Field(ge=0, allow_inf_nan=False),
     BeforeValidator(number),
     AfterValidator(plain_number),
     WithJsonSchema(_amount_schema(signed=False)),
+    repair.AMOUNT,
 ]
 SignedMoney = Annotated[
     Decimal,
-    Field(max_digits=MONEY_DIGITS, decimal_places=MONEY_PLACES, allow_inf_nan=False),
+    Field(allow_inf_nan=False),
     BeforeValidator(number),
     AfterValidator(plain_number),
     WithJsonSchema(_amount_schema(signed=True)),
+    repair.AMOUNT,
 ]
 # Some shops write a discount as a negative amount; what is taken off is the same.
-AbsoluteMoney = Annotated[SignedMoney, AfterValidator(abs)]
+AbsoluteMoney = Annotated[SignedMoney, AfterValidator(size_of)]
 Weight = Money
 TaxRate = SignedMoney
 
 WholeNumber = Annotated[int, BeforeValidator(whole_number)]
 Quantity = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(whole_number)]
+LineQuantity = Annotated[Quantity, repair.LINE_QUANTITY]
 # None, and more than 100, are refused by a rule with a reason code of its own, not as malformed.
 ShipmentCount = Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(whole_number)]
 SourceVersion = Annotated[

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from schemas import commands
-from schemas.topics import CARRIER_TRACKING, TOPICS
+from schemas.topics import CARRIER_TRACKING, ORDERS_COMMANDS, TOPICS
 from services.runtime.clock import new_id
 from services.runtime.messages.json_codec import (
     FieldError,
@@ -23,6 +23,7 @@ from services.runtime.messages.json_codec import (
     decode_json,
     validate,
 )
+from services.runtime.messages.repair import validate_repaired
 
 SOURCE = "orderflow-send"
 BY_TOPIC: Mapping[str, Mapping[str, Any]] = {
@@ -61,7 +62,7 @@ class Flaw:
 def prepare(
     lines: Iterable[bytes], now: datetime, *, is_checked: bool = True
 ) -> tuple[list[Prepared], list[Flaw]]:
-    """Read JSON lines (empty ones are skipped); with `is_checked` each must fit the contract."""
+    """Read JSON lines (empty ones are skipped); with `is_checked`, only what would be taken."""
     good: list[Prepared] = []
     flaws: list[Flaw] = []
     for number, line in enumerate(lines, start=1):
@@ -81,7 +82,10 @@ def _prepared(number: int, line: bytes, now: datetime, is_checked: bool) -> Prep
         model = BY_TOPIC[topic].get(kind)
         if model is None:
             raise _malformed("/topic", f"{topic} takes no {kind}")
-        validate(model, value)
+        if topic == ORDERS_COMMANDS:
+            validate_repaired(model, value)  # The service takes what it can repair.
+        else:
+            validate(model, value)
         _check_bulk(kind, value)
     identifier = str(members.get("id") or new_id())
     return Prepared(
@@ -122,7 +126,10 @@ def _check_bulk(kind: str, value: Mapping[str, Any]) -> None:
     """The contract lets a bulk command through with bad items in it; a person wants to know now."""
     if _is_bulk(kind, value):
         for index, item in enumerate(value["items"]):
-            validate(commands.BulkFulfillment, item, f"/items/{index}")
+            try:
+                validate_repaired(commands.BulkFulfillment, item)
+            except Malformed as malformed:
+                raise malformed.under(f"/items/{index}") from malformed
 
 
 def _is_bulk(kind: str, value: Mapping[str, Any]) -> bool:

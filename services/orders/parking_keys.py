@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
+from unicodedata import normalize
 
 from services.orders.domain.model.commands import names
 from services.orders.domain.model.ids import Uuid
@@ -113,7 +114,7 @@ def hint_of(unread: UndecodedItem) -> Hint:
 def _hint(topic: str, key: str) -> Hint:
     if topic == CLAIM_EVENTS:
         return Hint((canonical(Reference("", ReferenceKind.UUID, key)),))
-    first, _, second = key.partition("/")
+    first, _, second = normalize("NFC", key).partition("/")
     if not first or not second:
         return Hint()
     if topic == TRACKING:

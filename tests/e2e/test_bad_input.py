@@ -49,8 +49,9 @@ def order(text: str) -> bytes:
 
 def large() -> bytes:
     """As large as the topic takes."""
-    frame = order('"email_id":""')
-    return order(f'"email_id":"{"x" * (TOPIC_MAX_BYTES - ENVELOPE_BYTES - len(frame))}"')
+    frame = order('"expected_number_of_shipments":""')
+    text = "x" * (TOPIC_MAX_BYTES - ENVELOPE_BYTES - len(frame))
+    return order(f'"expected_number_of_shipments":"{text}"')
 
 
 GOOD = order('"currency":"EUR"')
@@ -75,7 +76,9 @@ BAD = {
         "invalid_fields",
         "/order/products/1/quantity",
     ),
-    "as large as the topic takes": Bad(large(), "invalid_fields", "/order/email_id"),
+    "as large as the topic takes": Bad(
+        large(), "invalid_fields", "/order/expected_number_of_shipments"
+    ),
     "body not UTF-8": Bad(order('"email_id":"') + b'\xff\xfe"}}', "not_utf8", ""),
     "header not UTF-8": Bad(
         GOOD, "header_not_utf8", "/headers/ce_subject", header=("ce_subject", b"\xff\xfe")
@@ -86,20 +89,6 @@ BAD = {
     "NaN": Bad(order('"total_order_price":NaN'), "number_not_finite", "/order/total_order_price"),
     "Infinity": Bad(
         order('"total_order_price":-Infinity'), "number_not_finite", "/order/total_order_price"
-    ),
-    "1e400": Bad(order('"total_order_price":1e400'), "invalid_fields", "/order/total_order_price"),
-    "NaN as text": Bad(
-        order('"total_order_price":"NaN"'), "invalid_fields", "/order/total_order_price"
-    ),
-    "year 0001": Bad(
-        order('"order_placed_at":"0001-01-01T00:00:00Z"'),
-        "invalid_fields",
-        "/order/order_placed_at",
-    ),
-    "year 9999": Bad(
-        order('"order_placed_at":"9999-12-31T23:59:59-01:00"'),
-        "invalid_fields",
-        "/order/order_placed_at",
     ),
     "10,000 nested brackets": Bad(b"[" * 10_000 + b"]" * 10_000, "not_json", ""),
     "10,000 nested objects": Bad(order('"email_id":' + '{"a":' * 10_000 + "1"), "not_json", ""),

@@ -37,25 +37,17 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
     decision's orders, parcels and references before it decides the next item.
     """
     recorder = Recorder(world=world, item=command, now=now)
-    decision = _decided(recorder, command)
-    if command.warnings or recorder.warnings:
-        return recorder.with_warnings(decision)
-    return decision
-
-
-def _decided(recorder: Recorder, command: Command) -> Decision:
-    world, now = recorder.world, recorder.now
     try:
         order_id = _carry_out(recorder, command)
     except Unchanged as unchanged:
-        return Decision(
+        decision = Decision(
             outcome=Outcome.NO_CHANGE,
             reason=unchanged.reason,
             detail=SENTENCES[unchanged.reason],
             order_id=_order_of(world, command, now),
         )
     except CommandRefused as refused:
-        return Decision(
+        decision = Decision(
             outcome=Outcome.REJECTED,
             reason=refused.reason,
             detail=refused.detail,
@@ -63,7 +55,7 @@ def _decided(recorder: Recorder, command: Command) -> Decision:
             order_id=_order_of(world, command, now),
         )
     except NotYet as missing:
-        return Decision(
+        decision = Decision(
             outcome=Outcome.WAITING,
             reason=missing.reason,
             detail=SENTENCES[missing.reason],
@@ -72,9 +64,12 @@ def _decided(recorder: Recorder, command: Command) -> Decision:
             # Scans of a number without an owner are kept on it; nothing else has changed.
             parcels=tuple(recorder.parcels.values()),
         )
-    decision = recorder.decision(order_id)
-    if isinstance(command, RecordClaim):
-        return replace(decision, outcome=Outcome.APPLIED, reason=None, detail=None)
+    else:
+        decision = recorder.decision(order_id)
+        if isinstance(command, RecordClaim):
+            decision = replace(decision, outcome=Outcome.APPLIED, reason=None, detail=None)
+    if command.warnings or recorder.warnings:
+        return recorder.with_warnings(decision)
     return decision
 
 

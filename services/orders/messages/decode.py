@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import BaseModel
 
 from schemas import commands as contract
 from schemas import orders as shapes
 from schemas.envelope import CloudEvent
 from schemas.topics import CARRIER_TRACKING, CLAIMS_EVENTS, ORDERS_COMMANDS
-from services.orders.domain.model.commands import Command, UpsertOrder
+from services.orders.domain.model.commands import Command, CommandItem, UpsertOrder
 from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.model.warnings import FactWarning, WarningCode
 from services.orders.messages import claim_events, order_commands
 from services.orders.messages.carriers import DIALECTS, Dialect, standard
 from services.runtime.batch.items import WHOLE, Failure, FailureKind
@@ -31,8 +33,8 @@ from services.runtime.messages.records import (
     item_of,
     read_message,
     readable_envelope,
-    validate,
 )
+from services.runtime.messages.repair import RepairWarning
 from services.runtime.rejections import Rejection
 from services.runtime.twins import Reader
 
@@ -60,18 +62,27 @@ class UndecodedItem:
     """The order that the item seems to be about, where the record's key does not say it."""
 
 
+ModelT = TypeVar("ModelT", bound=BaseModel)
+CommandT = TypeVar("CommandT", bound=CommandItem)
+
 Entry: TypeAlias = DecodedItem | Rejection | UndecodedItem
 
 # Builds the command of a type from body, item and the time of decoding.
 Translate: TypeAlias = Callable[[Any, Item, datetime], Command]
 
-_PLACE = Reader(contract.OrderPlace, omitted_of=(shapes.OrderPlacement,))
-_UPSERT = Reader(contract.OrderUpsert, omitted_of=(shapes.OrderPlacement,))
-_UPDATE = Reader(contract.OrderUpdate)
-_CANCEL = Reader(contract.OrderCancel)
-_SHIPMENT = Reader(contract.ShipmentUpdate)
-_ANALYTICS = Reader(contract.OrderAnalyticsUpsert)
-_FULFILL = Reader(contract.BulkFulfillment, omitted_of=(shapes.OrderPlacement,))
+
+def _repairing(model: type[ModelT]) -> Reader[ModelT]:
+    return Reader(model, omitted_of=(shapes.OrderPlacement,), is_repairing=True)
+
+
+_PLACE = _repairing(contract.OrderPlace)
+_UPSERT = _repairing(contract.OrderUpsert)
+_UPDATE = _repairing(contract.OrderUpdate)
+_CANCEL = _repairing(contract.OrderCancel)
+_SHIPMENT = _repairing(contract.ShipmentUpdate)
+_ANALYTICS = _repairing(contract.OrderAnalyticsUpsert)
+_FULFILL = _repairing(contract.BulkFulfillment)
+_BULK = _repairing(contract.OrdersFulfillBulk)
 
 READERS: Mapping[str, Reader[Any]] = {
     contract.ORDER_PLACE: _PLACE,
@@ -85,17 +96,34 @@ READERS: Mapping[str, Reader[Any]] = {
 }
 """The decoder of each message type; of a bulk command, of each of its items."""
 
+
+def _command_by(reader: Reader[ModelT], build: Callable[[ModelT, Item], Command]) -> Translate:
+    """Build a command of what a reader reads, with the warnings about it."""
+
+    def translate(body: Any, item: Item, _: datetime) -> Command:
+        message, repairs = reader.read_repaired(body)
+        command = build(message, item)
+        return _warned(command, repairs) if repairs else command
+
+    return translate
+
+
+def _warned(command: CommandT, repairs: Iterable[RepairWarning]) -> CommandT:
+    """The command with a warning for each repair of its message."""
+    warnings = tuple(
+        FactWarning(code=WarningCode(each.code), pointer=each.pointer, detail=each.detail)
+        for each in repairs
+    )
+    return replace(command, warnings=command.warnings + warnings)
+
+
 _COMMANDS: Mapping[str, Translate] = {
-    contract.ORDER_PLACE: lambda body, item, _: order_commands.place(_PLACE.read(body), item),
-    contract.ORDER_UPSERT: lambda body, item, _: order_commands.upsert(_UPSERT.read(body), item),
-    contract.ORDER_UPDATE: lambda body, item, _: order_commands.update(_UPDATE.read(body), item),
-    contract.ORDER_CANCEL: lambda body, item, _: order_commands.cancel(_CANCEL.read(body), item),
-    contract.SHIPMENT_UPDATE: lambda body, item, _: order_commands.update_shipment(
-        _SHIPMENT.read(body), item
-    ),
-    contract.ORDER_ANALYTICS_UPSERT: lambda body, item, _: order_commands.upsert_analytics(
-        _ANALYTICS.read(body), item
-    ),
+    contract.ORDER_PLACE: _command_by(_PLACE, order_commands.place),
+    contract.ORDER_UPSERT: _command_by(_UPSERT, order_commands.upsert),
+    contract.ORDER_UPDATE: _command_by(_UPDATE, order_commands.update),
+    contract.ORDER_CANCEL: _command_by(_CANCEL, order_commands.cancel),
+    contract.SHIPMENT_UPDATE: _command_by(_SHIPMENT, order_commands.update_shipment),
+    contract.ORDER_ANALYTICS_UPSERT: _command_by(_ANALYTICS, order_commands.upsert_analytics),
 }
 
 
@@ -144,7 +172,8 @@ def read(original: Original, now: datetime, only: int | None = None) -> tuple[En
 
 def _read(original: Original, now: datetime, only: int | None) -> tuple[Entry, ...]:
     try:
-        message = read_message(original)
+        is_command = original.coordinates.topic == COMMANDS
+        message = read_message(original, is_normalizing=is_command)
     except Malformed as malformed:
         unread = Message(original, readable_envelope(original), None)
         return (_refuse(unread, 0, malformed),)
@@ -219,7 +248,7 @@ def _read_one(message: Message, type_: str, now: datetime) -> Entry:
 def _read_bulk(message: Message, only: int | None) -> Iterator[Entry]:
     """One entry per item; an envelope that is malformed refuses the message as its item 0."""
     try:
-        bulk = validate(contract.OrdersFulfillBulk, message.body)
+        bulk, repairs = _BULK.read_repaired(message.body)
         meant = only_items(message.original.headers, len(bulk.items))
     except Malformed as malformed:
         yield _refuse(message, 0, malformed)
@@ -228,17 +257,28 @@ def _read_bulk(message: Message, only: int | None) -> Iterator[Entry]:
         if index not in meant or only not in (None, index):
             continue
         yield _read_fulfillment(
-            message, bulk, item_of(message.original, index, message.envelope, body)
+            message, bulk, repairs, item_of(message.original, index, message.envelope, body)
         )
 
 
-def _read_fulfillment(message: Message, bulk: contract.OrdersFulfillBulk, item: Item) -> Entry:
-    """One item of a bulk command; what is wrong with it is no other item's trouble."""
+def _read_fulfillment(
+    message: Message,
+    bulk: contract.OrdersFulfillBulk,
+    of_all: Sequence[RepairWarning],
+    item: Item,
+) -> Entry:
+    """One item of a bulk command; what is wrong with it is no other item's trouble.
+
+    `of_all` are the repairs of what the message says for each of its items.
+    """
     try:
-        checked = _FULFILL.read(item.body, f"/items/{item.index}")
-        return DecodedItem(item, order_commands.fulfill(bulk, checked, item))
+        checked, repairs = _FULFILL.read_repaired(item.body)
+        command = order_commands.fulfill(bulk, checked, item)
+        if repairs or of_all:
+            command = _warned(command, (*of_all, *repairs))
+        return DecodedItem(item, command)
     except Malformed as malformed:
-        return _refuse(message, item.index, malformed, of_many=True)
+        return _refuse(message, item.index, malformed.under(pointer_of(item)), of_many=True)
     except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
         failure = Failure.of(FailureKind.READING, error)
         named = _named(bulk.shop_slug, item.body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypedDict
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from schemas import commands as contract
 from schemas import enums
 from schemas import orders as shapes
+from schemas.codes import country_of
 from services.orders.domain.model import commands as domain
 from services.orders.domain.model import order as values
 from services.orders.domain.model.references import Reference, ReferenceKind
@@ -195,15 +197,18 @@ def _address(address: shapes.Address) -> values.Address:
         province=address.province,
         province_code=address.province_code,
         country=address.country,
-        country_code=address.country_code,
+        country_code=address.country_code or (address.country and _country_of(address.country)),
         name=address.name,
         phone=address.phone,
         company=address.company,
     )
 
 
+_country_of = lru_cache(maxsize=1024)(country_of)
+
+
 def _analytics(analytics: shapes.OrderAnalytics) -> values.Analytics:
-    known = {name: getattr(analytics, name) for name in _ANALYTICS}
+    known = {name: getattr(analytics, name) or None for name in _ANALYTICS}
     return values.Analytics(**known, extras=plain(analytics.model_extra or {}))
 
 

@@ -162,8 +162,10 @@ def _without_nulls(headers: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, byt
     return tuple(headers)
 
 
-def read_message(original: Original) -> Message:
+def read_message(original: Original, *, is_normalizing: bool = False) -> Message:
     """Decode attributes and body, in CloudEvents binary or structured mode.
+
+    Where `is_normalizing`, texts of the body are brought into Unicode normal form C.
 
     Raises:
         Malformed: a header is not UTF-8 or too long, the key is too long for an answer, or the body
@@ -173,7 +175,7 @@ def read_message(original: Original) -> Message:
         errors = [FieldError("/key", f"the record's key has more than {KEY_MAX_BYTES} bytes")]
         raise Malformed("key_too_long", errors)
     headers = _read_headers(original.headers)
-    body = decode_json(original.value)
+    body = decode_json(original.value, is_normalizing=is_normalizing)
     if _is_structured(headers, body):
         return Message(original, _structured_envelope(headers, body), body.get("data"))
     type_ = headers.get(CE_TYPE) or _text(body.get("type") if isinstance(body, dict) else None)

@@ -20,6 +20,7 @@ from msgspec import Meta, Struct, defstruct
 from pydantic import BaseModel
 
 from schemas.model import ContractModel
+from schemas.repair import USUAL
 from services.runtime.twins.source import OMITTED, Member, finisher
 from services.runtime.twins.values import (
     Read,
@@ -28,6 +29,7 @@ from services.runtime.twins.values import (
     ValueReading,
     pydantic_reader,
     require_only,
+    usual_text,
     value_of,
 )
 
@@ -47,10 +49,17 @@ class Twin:
 
 
 class Derivation:
-    """Derives one twin of each model; those of `omitted_of` store which members were omitted."""
+    """Derives one twin of each model; those of `omitted_of` store which members were omitted.
 
-    def __init__(self, omitted_of: Collection[type[BaseModel]] = ()) -> None:
+    Where `is_repairing`, twins refuse values that are not usual (`schemas/repair.py`) and empty
+    texts, so that the message is repaired.
+    """
+
+    def __init__(
+        self, omitted_of: Collection[type[BaseModel]] = (), *, is_repairing: bool = False
+    ) -> None:
         self._omitted_of = omitted_of
+        self._is_repairing = is_repairing
         self._definitions: dict[str, Any] = {}
         self.twins: dict[type[BaseModel], Twin] = {}
         self.left: dict[str, str] = {}
@@ -136,7 +145,10 @@ class Derivation:
             return ValueReading(kind, item.read, item.is_changing, is_list=True)
         if _is_model(schema):
             return self._nested(schema)
-        return value_of(schema, tuple(self._definitions.values()))
+        definitions = tuple(self._definitions.values())
+        if self._is_repairing and (usual := schema.get("metadata", {}).get(USUAL)) is not None:
+            return usual_text(schema, usual)
+        return value_of(schema, definitions, least=int(self._is_repairing))
 
     def _nested(self, schema: Schema) -> ValueReading:
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Generic, cast
 
 from msgspec import ValidationError, convert
 from pydantic import BaseModel
 
 from services.runtime.messages.json_codec import ModelT, validate
+from services.runtime.messages.repair import RepairWarning, validate_repaired
 from services.runtime.observability.metrics import Metrics
 from services.runtime.twins.deriving import Derivation
 
@@ -16,15 +17,23 @@ from services.runtime.twins.deriving import Derivation
 class Reader(Generic[ModelT]):
     """Reads messages of one model, and counts how many the twin and the model have read."""
 
-    def __init__(self, model: type[ModelT], omitted_of: Collection[type[BaseModel]] = ()) -> None:
+    def __init__(
+        self,
+        model: type[ModelT],
+        omitted_of: Collection[type[BaseModel]] = (),
+        *,
+        is_repairing: bool = False,
+    ) -> None:
         """Derive the twins of a model and its nested models.
 
         Twins of the models `omitted_of` store which members the sender left out, for `omitted`.
+        Where `is_repairing`, the twins refuse what `read_repaired` may read otherwise than the
+        model does, and every message is to be read by `read_repaired`.
 
         Raises:
             Underivable: no twin can be derived from the model; the text says why.
         """
-        derivation = Derivation(omitted_of)
+        derivation = Derivation(omitted_of, is_repairing=is_repairing)
         self._model = model
         self._twin = derivation.twin_of(model)
         self._struct, self._finish = self._twin.struct, self._twin.finish
@@ -48,6 +57,22 @@ class Reader(Generic[ModelT]):
             return validate(self._model, body, pointer)
         self._fast += 1
         return found
+
+    def read_repaired(self, body: Any) -> tuple[ModelT, Sequence[RepairWarning]]:
+        """Read a body as a twin; if the twin refuses it, repair it before the model reads it.
+
+        Returns the message and what was repaired or left out.
+
+        Raises:
+            Malformed: `invalid_fields`, with a FieldError for each wrong field that is no
+                describing one, at its place in the body as it was sent.
+        """
+        found = self.fast_or_none(body)
+        if found is not None:
+            self._fast += 1
+            return found, ()
+        self._contract += 1
+        return validate_repaired(self._model, body)
 
     def counted(self) -> tuple[int, int]:
         """Return and reset how many bodies the twin and the model have read."""

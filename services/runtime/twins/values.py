@@ -11,7 +11,7 @@ value (a count as 1 or 1.0), the twin may accept only one; the model reads the o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,12 +22,15 @@ from msgspec import Meta
 from pydantic_core import SchemaValidator
 
 from schemas.values import (
+    AMOUNT_USUAL_PLACES,
+    AMOUNT_WHOLE_DIGITS,
     NO_NUL,
     calendar_date,
     day_or_moment,
     moment,
     number,
     plain_number,
+    size_of,
     timestamp,
     whole_number,
 )
@@ -64,11 +67,14 @@ class ValueReading:
     names: Mapping[str, Any] = field(default_factory=dict)
 
 
-def value_of(schema: Schema, definitions: tuple[Any, ...]) -> ValueReading:
-    """Choose how to read a value that is not a model of the contract."""
+def value_of(schema: Schema, definitions: tuple[Any, ...], *, least: int = 0) -> ValueReading:
+    """Choose how to read a value that is not a model of the contract.
+
+    Texts of fewer than `least` characters are refused.
+    """
     kind = schema["type"]
     if kind == "str":
-        return _text(schema, definitions)
+        return _text(schema, definitions, least)
     if kind == "any":
         return ValueReading(Any)
     if kind == "bool" and not schema.keys() - NEUTRAL:
@@ -123,19 +129,40 @@ def _is_free(schema: Schema) -> bool:
     return is_plain and values["type"] == "any" and not bounds
 
 
-def _text(schema: Schema, definitions: tuple[Any, ...]) -> ValueReading:
+def usual_text(schema: Schema, usual: str | Collection[str]) -> ValueReading:
+    """Read a text that is usual for its type (`schemas/repair.py`), and refuse any other.
+
+    A usual text of at most `max_length` characters is one that pydantic takes as it is.
+    """
+    if isinstance(usual, str):
+        bounds = {"max_length": schema["max_length"]} if "max_length" in schema else {}
+        return ValueReading(Annotated[str, Meta(pattern=usual, **bounds)])
+    names = {"usual_{name}": usual}
+    return ValueReading(
+        Any, _refuse, usual="value if type(value) is str and value in usual_{name}", names=names
+    )
+
+
+def _refuse(value: Any) -> Any:
+    raise ValueError(f"not a usual value: {value!r}")
+
+
+def _text(schema: Schema, definitions: tuple[Any, ...], least: int) -> ValueReading:
     """Read text bounded by its length alone by msgspec (decoded bodies hold no U+0000)."""
     bounds = {name: schema[name] for name in ("min_length", "max_length") if name in schema}
     rest = schema.keys() - NEUTRAL - bounds.keys()
+    if least > bounds.get("min_length", 0):
+        bounds["min_length"] = least
     if (rest == {"pattern"} and schema["pattern"] == NO_NUL) or not rest:
         return ValueReading(Annotated[str, Meta(**bounds)] if bounds else str)
     is_changing = bool(rest - {"pattern"})
-    return ValueReading(str, pydantic_reader(schema, definitions), is_changing)
+    checked = Annotated[str, Meta(min_length=least)] if least else str
+    return ValueReading(checked, pydantic_reader(schema, definitions), is_changing)
 
 
 def _amount(schema: Schema, definitions: tuple[Any, ...]) -> ValueReading | None:
     """Read an amount written as digits with a point directly, other spellings by pydantic."""
-    inner, after = schema, (abs, plain_number)
+    inner, after = schema, (size_of, plain_number)
     while inner["type"] == "function-after" and inner["function"]["function"] in after:
         inner = inner["schema"]
     if inner["type"] != "function-before" or inner["function"]["function"] is not number:
@@ -143,9 +170,8 @@ def _amount(schema: Schema, definitions: tuple[Any, ...]) -> ValueReading | None
     bounds = inner["schema"]
     if bounds["type"] != "decimal" or bounds.get("ge") not in (None, 0):
         return None
-    require_only(bounds, "max_digits", "decimal_places", "ge", "allow_inf_nan")
-    places = bounds["decimal_places"]
-    whole = bounds["max_digits"] - places
+    require_only(bounds, "ge", "allow_inf_nan")
+    whole, places = AMOUNT_WHOLE_DIGITS, AMOUNT_USUAL_PLACES
     by_pydantic = pydantic_reader(schema, definitions)
     _check_equal(Decimal, by_pydantic, _amounts(whole, places))
     # At most the length of an amount, so that the cache stays small.

@@ -30,12 +30,15 @@ _TEXTS = [
     "demo-", "order_number", "uuid", "ORDER_NUMBER", "product", "bundle", "second", "minute",
     "hour", "day", "merchant_customer", "customer_merchant", "http://a", "https://a b", "ftp://x",
     "https://x\u00a0y", "https://", "DELIVERED", "delivered", "NO_SUCH_WORD",
+    "UK", "EL", "DEU", "Germany", "XX", "ABC", "abc", "€", "guest", "a@b", "vip, x", "//cdn/a b",
+    "Mu\u0308tze", "\u212b", "DHL Paket", " x ",
     "7ce7c1e0-0000-5000-8000-000000000001", "7CE7C1E0000050008000000000000001", "{7ce7}",
 ]  # fmt: skip
 _NUMBERS_IN_TEXT = [
     "0", "-0", "+5", "1", "12.34", "12.345678", "12.3400", "-1", "1e3", "1E+2", "1_000", "٣", "１",
     "NaN", "Infinity", " 5", "5 ", "00012.10", "99999999999", "9999999999.9999", "0.00000", ".5",
-    "5.", "0x10", "1,5",
+    "5.", "0x10", "1,5", "1,234.50", "1.234,5", "1,234", "12.50 EUR", "0.0000001",
+    "14.309999999999999",
 ]  # fmt: skip
 _TIMES = [
     "2026-03-02", "2026-02-30", "2024-02-29", "2026-3-2", "2026-03-02T07:00:01Z",

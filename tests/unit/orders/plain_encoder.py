@@ -12,6 +12,7 @@ from uuid import uuid5
 from msgspec.structs import asdict
 
 from schemas.envelope import CloudEvent, rfc3339, write_headers
+from schemas.outcomes import WARNINGS_MAX
 from services.orders.domain.decide import decide
 from services.orders.domain.model.commands import Command, names
 from services.orders.domain.model.decision import Decision, Event, ShipmentEventData, World
@@ -232,6 +233,11 @@ def _outcome(
         **_place(item, now),
         **({"warnings": [asdict(each) for each in found]} if found else {}),
     }
+    if decision.warnings:
+        root = f"/items/{item.index}" if item.body is not None else ""
+        shown = [{**asdict(each), "pointer": root + each.pointer} for each in decision.warnings]
+        body["warnings"] = shown[:WARNINGS_MAX]
+        body |= {"warnings_left_out": left} if (left := len(shown) - WARNINGS_MAX) > 0 else {}
     return _decided(item, body, decision.order_id, now)
 
 

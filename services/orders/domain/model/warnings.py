@@ -14,6 +14,12 @@ class WarningCode(StrEnum):
     """Codes as they stand in outcomes. Never renamed once published."""
 
     VALUE_LEFT_OUT = "value_left_out"
+    VALUE_READ_AS = "value_read_as"
+    VALUE_DOUBTFUL = "value_doubtful"
+    TEXT_CUT = "text_cut"
+    LIST_CUT = "list_cut"
+    ENTRY_LEFT_OUT = "entry_left_out"
+    LINE_LEFT_OUT = "line_left_out"
     PRODUCT_NOT_ORDERED = "product_not_ordered"
     QUANTITY_ABOVE_ORDERED = "quantity_above_ordered"
 
@@ -22,6 +28,14 @@ WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
     {
         WarningCode.VALUE_LEFT_OUT: "A value that only describes could not be taken; the item was "
         "read as if the value had not been sent.",
+        WarningCode.VALUE_READ_AS: "A value was not as the contract has it and had one meaning; it "
+        "was read as that.",
+        WarningCode.VALUE_DOUBTFUL: "A value looks wrong; it was taken as sent.",
+        WarningCode.TEXT_CUT: "A text was longer than allowed; its end was left out.",
+        WarningCode.LIST_CUT: "A list had more entries than allowed; the last ones were left out.",
+        WarningCode.ENTRY_LEFT_OUT: "An entry of a list that only describes could not be taken; "
+        "the other entries were.",
+        WarningCode.LINE_LEFT_OUT: "A line of products had a quantity of 0; it was left out.",
         WarningCode.PRODUCT_NOT_ORDERED: "A parcel holds a product that is not in the order by "
         "line_id, variant_id, sku or title; the parcel keeps it, marked as not ordered.",
         WarningCode.QUANTITY_ABOVE_ORDERED: "The parcels of the order hold more of a product than "
