@@ -14,7 +14,7 @@ from pathlib import Path
 
 from asyncpg import Connection
 
-from services.orders import store
+from services.orders import placeholders, store
 from services.orders.domain.model.commands import names
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.references import (
@@ -146,6 +146,7 @@ class OrdersBatch:
             awaited_references(new_waits),
         )
         await store.save(connection, stored, changes)
+        await placeholders.save(connection, changes.awaited, unit.now)
         await waiting.remove(connection, unit.ended_waiting)
         rows = [self._waiting_row(*each, unit.now) for each in new_waits]
         return unit.conclude(await waiting.save(connection, rows))
@@ -165,7 +166,15 @@ class OrdersBatch:
     # Sweep.
 
     async def sweep(self, connection: Connection, batch: Batch) -> int:
-        """Refuse what has waited too long in business time; returns how many items ended."""
+        """Refuse what has waited too long in business time, and delete unneeded placeholders.
+
+        Returns how many items and recorded names ended.
+        """
+        ended = await self._refuse_expired(connection, batch)
+        before = batch.now - self._waits[COMMANDS]
+        return ended + await placeholders.sweep(connection, before, SWEEP_ITEMS)
+
+    async def _refuse_expired(self, connection: Connection, batch: Batch) -> int:
         rows = await waiting.lock_expired(connection, batch.now, SWEEP_ITEMS)
         if not rows:
             return 0

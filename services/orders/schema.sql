@@ -150,6 +150,14 @@ END)
     CONSTRAINT parked_name_id_nth_fkey FOREIGN KEY (id, nth) REFERENCES parked(id, nth) ON DELETE CASCADE
     CONSTRAINT parked_name_pkey PRIMARY KEY (name, id, nth)
 
+-- TABLE placeholder
+    shop text NOT NULL
+    kind text NOT NULL
+    value text NOT NULL
+    order_id uuid
+    awaited_at timestamp with time zone NOT NULL  -- Business time at which an item last began to wait
+    CONSTRAINT placeholder_pkey PRIMARY KEY (shop, kind, value)
+
 -- TABLE position
   WITH (fillfactor=50)
     consumer_group text NOT NULL
@@ -328,6 +336,12 @@ CREATE UNIQUE INDEX parked_pkey ON parked USING btree (id, nth)
 
 -- INDEX parked_topic_partition_offset_index_key
 CREATE UNIQUE INDEX parked_topic_partition_offset_index_key ON parked USING btree (topic, partition, "offset", index)
+
+-- INDEX placeholder_by_time
+CREATE INDEX placeholder_by_time ON placeholder USING btree (awaited_at)
+
+-- INDEX placeholder_pkey
+CREATE UNIQUE INDEX placeholder_pkey ON placeholder USING btree (shop, kind, value)
 
 -- INDEX position_pkey
 CREATE UNIQUE INDEX position_pkey ON "position" USING btree (consumer_group, topic, partition)
@@ -663,6 +677,9 @@ $function$
     orderflow_orders: SELECT, USAGE
 
 -- RIGHTS ON parked_name
+    orderflow_orders: DELETE, INSERT, SELECT, UPDATE
+
+-- RIGHTS ON placeholder
     orderflow_orders: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON position

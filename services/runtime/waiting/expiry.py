@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 Sweep = Callable[[Connection, Batch], Awaitable[int]]
 """Refuse items that have expired by the batch's time and park those that are known to fail.
 
-Returns how many items wait no longer.
+Returns how much ended: items that wait no longer, and what was kept only for such items. A number
+above 0 says that more may be left.
 """
 
 
@@ -34,14 +35,14 @@ class ExpiryLoop:
     clock: Clock
     interval_seconds: float
     committed: Callable[[], None]
-    """Called after a commit that ended items: the relay has something to read."""
+    """Called after a commit that ended anything: the relay has something to read."""
 
     async def run(self) -> None:
         """Sweep every `interval_seconds`, until the task is cancelled."""
         await every(self.interval_seconds, "sweep", self.sweep_once, service=self.service)
 
     async def sweep_once(self) -> int:
-        """Sweep once, in one transaction; returns how many items wait no longer.
+        """Sweep once, in one transaction; returns how much ended, as the sweep says it.
 
         An item that fails for a permanent reason is found and parked.
         """

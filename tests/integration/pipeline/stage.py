@@ -19,10 +19,8 @@ from tests.integration.outgoing import waiting_records
 from tests.integration.pipeline.process import GROUP, Died
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-EMPTY = "".join(
-    f"DELETE FROM {table};"
-    for table in ("position", "outbox", "rejected", "waiting", "parked", "shop_order")
-)
+TABLES = ("position", "outbox", "rejected", "waiting", "parked", "shop_order", "placeholder")
+EMPTY = "".join(f"DELETE FROM {table};" for table in TABLES)
 AT = 'json_build_array(partition, "offset", index)'
 FACTS = f"""
 SELECT (SELECT json_agg(json_build_array(partition, next_offset)) FROM position) AS positions,
