@@ -11,6 +11,7 @@ from pydantic import Field
 from schemas.commands import NamesOrder
 from schemas.enums import ClaimReason, ClaimStatus, ResolutionPreference
 from schemas.model import ContractModel, about
+from schemas.repair import FACT
 from schemas.values import (
     Line,
     LongLine,
@@ -51,18 +52,19 @@ class ClaimOpen(ClaimCommand, NamesOrder):
     """`claim.open`: a customer has a problem with a parcel. Opened once for the same problem."""
 
     shipment_id: Annotated[
-        UUID | None, about("The parcel", "5b0e2c1e-9c0f-5d3a-8a51-0f6f2b1f8d11")
+        UUID | None, FACT, about("The parcel", "5b0e2c1e-9c0f-5d3a-8a51-0f6f2b1f8d11")
     ] = None
     tracking_number: Annotated[
-        TrackingNumber | None, about("The parcel, by its number", "1Z999AA10123456784")
+        TrackingNumber | None, FACT, about("The parcel, by its number", "1Z999AA10123456784")
     ] = None
     reason: Annotated[ClaimReason, about("Why; investigation = not received", "damage")]
     resolution_preference: Annotated[
-        ResolutionPreference | None, about("What the customer would like", "refund")
+        ResolutionPreference | None, FACT, about("What the customer would like", "refund")
     ] = None
     description: Annotated[Paragraph | None, about("In the customer's words", "Broken")] = None
     selected_items: Annotated[
         list[ClaimItem],
+        FACT,
         Field(max_length=ITEMS_MAX),
         about("Lines it is about; [] the whole parcel", [{"sku": "MUG-BLUE", "quantity": 1}]),
     ] = Field(default_factory=list)
@@ -74,7 +76,7 @@ class ClaimOpen(ClaimCommand, NamesOrder):
     ] = Field(default_factory=list)
     customer_signature_image_url: Annotated[Url | None, about("Signature", SIGNATURE)] = None
     dropoff_permission: Annotated[
-        bool | None, about("The customer had allowed leaving it somewhere", example=False)
+        bool | None, FACT, about("The customer had allowed leaving it somewhere", example=False)
     ] = None
 
 
@@ -82,9 +84,9 @@ class ClaimUpdate(ClaimCommand):
     """`claim.update`: decide a claim or add to it. Absent members stay as they are."""
 
     claim_id: Annotated[UUID, about("The claim", "0a2b7c84-52f1-5d9e-9f5e-6a0f3f0e7c55")]
-    status: Annotated[ClaimStatus | None, about("Where it stands now", "accepted")] = None
+    status: Annotated[ClaimStatus | None, FACT, about("Where it stands now", "accepted")] = None
     resolution_preference: Annotated[
-        ResolutionPreference | None, about("What the customer would like", "reorder")
+        ResolutionPreference | None, FACT, about("What the customer would like", "reorder")
     ] = None
     description: Annotated[Paragraph | None, about("In the customer's words", "Broken")] = None
     image_urls: Annotated[

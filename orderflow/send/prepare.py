@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from schemas import commands
-from schemas.topics import CARRIER_TRACKING, ORDERS_COMMANDS, TOPICS
+from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS, TOPICS
 from services.runtime.clock import new_id
 from services.runtime.messages.json_codec import (
     FieldError,
@@ -30,6 +30,8 @@ BY_TOPIC: Mapping[str, Mapping[str, Any]] = {
     topic.name: topic.models for topic in TOPICS.values() if topic.incoming
 }
 TOPIC_OF = {kind: topic for topic, models in BY_TOPIC.items() for kind in models}
+REPAIRED = (ORDERS_COMMANDS, CLAIMS_COMMANDS)
+"""Topics of which the services take what they can repair."""
 MEMBERS = ("type", "value", "data", "key", "id", "source", "topic", "time", "subject", "headers")
 
 
@@ -82,8 +84,8 @@ def _prepared(number: int, line: bytes, now: datetime, is_checked: bool) -> Prep
         model = BY_TOPIC[topic].get(kind)
         if model is None:
             raise _malformed("/topic", f"{topic} takes no {kind}")
-        if topic == ORDERS_COMMANDS:
-            validate_repaired(model, value)  # The service takes what it can repair.
+        if topic in REPAIRED:
+            validate_repaired(model, value)
         else:
             validate(model, value)
         _check_bulk(kind, value)

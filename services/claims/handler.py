@@ -176,6 +176,7 @@ class ClaimBatches:
             self._metrics.items_total.labels(SERVICE, topic, "applied", "").inc(count)
 
     def _count(self, unit: UnitOfWork, refused: Sequence[Rejection]) -> None:
+        warned = []
         for each in unit.decided:
             decision, topic = each.decision, each.task.original.coordinates.topic
             if decision.outcome is Outcome.WAITING and each.task.waits_for:
@@ -183,6 +184,11 @@ class ClaimBatches:
             reason = decision.reason or ""
             self._metrics.items_total.labels(SERVICE, topic, decision.outcome, reason).inc()
             self._log(unit, each)
+            if each.task.warnings:
+                codes = [found.code.value for found in each.task.warnings]
+                warned.append(item_log.WarnedItem(each.task.original, each.task.envelope, 0, codes))
+        if warned:
+            item_log.count_and_log_warnings(self._metrics, SERVICE, warned)
         for refusal in refused:
             item = (refusal.original, refusal.envelope, refusal.index)
             item_log.log_item(item_log.REJECTED, item, service=SERVICE, reason=refusal.reason)

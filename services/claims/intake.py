@@ -32,6 +32,7 @@ from services.runtime.messages.records import (
     Malformed,
     Original,
 )
+from services.runtime.messages.repair import RepairWarning
 from services.runtime.rejections import Rejection
 from services.runtime.waiting.store import Waiting
 
@@ -46,6 +47,8 @@ class Task:
     waits_for: str | None = None
     """The key it has waited for; None for an item of the batch."""
     expires_at: datetime | None = None
+    warnings: Sequence[RepairWarning] = ()
+    """What was repaired or left out when the command was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,21 +168,23 @@ def waiting_task(row: Waiting) -> Task:
         ItemFailed: the command cannot be read for a reason that is not its sender's.
     """
     try:
-        envelope, command = read_command(row.original)
+        read = read_command(row.original)
     except Malformed:
         raise
     except Exception as error:
         raise ItemFailed(
             ItemRef(row.original.coordinates, row.index), FailureKind.READING
         ) from error
-    return Task(row.original, envelope, command, row.waits_for, row.expires_at)
+    return Task(
+        row.original, read.envelope, read.command, row.waits_for, row.expires_at, read.warnings
+    )
 
 
 def _put(intake: Intake, record: Original, senders: AllowedSources) -> None:
     if record.coordinates.topic == CLAIMS_COMMANDS:
-        envelope, command = read_command(record)
-        _check_source(envelope, command, senders)
-        intake.tasks.append(Task(record, envelope, command))
+        read = read_command(record)
+        _check_source(read.envelope, read.command, senders)
+        intake.tasks.append(Task(record, read.envelope, read.command, warnings=read.warnings))
         return
     received = read_order(record)
     if received:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from unicodedata import normalize
 from uuid import UUID
 
 from schemas.topics import CLAIMS_COMMANDS
@@ -75,7 +76,7 @@ def _keyed_order(original: Original) -> Uuid | None:
     try:
         key = (original.key or b"").decode()
         if original.coordinates.topic == CLAIMS_COMMANDS:
-            shop, _, number = key.partition("/")
+            shop, _, number = normalize("NFC", key).partition("/")
             return order_id(shop, number) if shop and number else None
         return str(UUID(key))
     except ValueError:  # Also raised for what is not UTF-8.

@@ -134,7 +134,9 @@ def count_and_log(
                 event, asked, service=SERVICE, reason=reason, order_id=decision.order_id
             )
         if decision.warnings:
-            warned.append(each)
+            codes = [found.code.value for found in decision.warnings]
+            place = (item.original, item.envelope, item.index)
+            warned.append(item_log.WarnedItem(*place, codes))
     for rejection in refused:
         ended[rejection.original.coordinates.topic, "rejected", rejection.reason] += 1
         what = (rejection.original, rejection.envelope, rejection.index)
@@ -142,29 +144,4 @@ def count_and_log(
     for labels, count in ended.items():
         metrics.items_total.labels(SERVICE, *labels).inc(count)
     if warned:
-        _count_and_log_warnings(metrics, warned)
-
-
-def _count_and_log_warnings(metrics: Metrics, warned: Sequence[Decided]) -> None:
-    """Count warnings by topic and code; one log entry for each sender, as one may send thousands.
-
-    An item that waited is counted again when it is decided again, as in `items_total`.
-    """
-    by_sender: dict[tuple[str, str | None], list[Decided]] = {}
-    for each in warned:
-        item = each.asked.item
-        sender = (item.original.coordinates.topic, item.envelope.source)
-        by_sender.setdefault(sender, []).append(each)
-    for (topic, source), items in by_sender.items():
-        codes = Counter(found.code.value for each in items for found in each.decision.warnings)
-        first = items[0].asked.item
-        item_log.log_warned(
-            (first.original, first.envelope, first.index),
-            service=SERVICE,
-            topic=topic,
-            source=source,
-            items=len(items),
-            codes=codes,
-        )
-        for code, count in codes.items():
-            metrics.warnings_total.labels(SERVICE, topic, code).inc(count)
+        item_log.count_and_log_warnings(metrics, SERVICE, warned)

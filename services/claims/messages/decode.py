@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from schemas.claims import (
@@ -51,14 +51,15 @@ from services.runtime.messages.records import (
     item_id,
     read_message,
 )
+from services.runtime.messages.repair import RepairWarning
 from services.runtime.twins import Reader
 
 VERSION_MAX = 2**62
 
 _EVENT = Reader(Event, omitted_of=(SentShipment,))
-_OPEN = Reader(ClaimOpen)
-_UPDATE = Reader(ClaimUpdate)
-_WITHDRAW = Reader(ClaimWithdraw)
+_OPEN = Reader(ClaimOpen, is_repairing=True)
+_UPDATE = Reader(ClaimUpdate, is_repairing=True)
+_WITHDRAW = Reader(ClaimWithdraw, is_repairing=True)
 
 READERS: Mapping[str, Reader[Any]] = {
     "event": _EVENT,
@@ -116,24 +117,33 @@ def read_order(original: Original) -> ReceivedOrder | None:
     return ReceivedOrder(order, document, lines_cut, decode_claims(event, order), complete_at)
 
 
-def read_command(original: Original) -> tuple[CloudEvent, Command]:
+class ReceivedCommand(NamedTuple):
+    """The command in a record, and what was repaired or left out when it was read."""
+
+    envelope: CloudEvent
+    command: Command
+    warnings: Sequence[RepairWarning] = ()
+
+
+def read_command(original: Original) -> ReceivedCommand:
     """The claim command in a record of `claims.commands`.
 
     Raises:
         Malformed: the record is not a command of the contract.
     """
-    message = read_message(original)
+    message = read_message(original, is_normalizing=True)
     type_ = message.envelope.type or ""
     if type_ not in MODELS:
         known = ", ".join(MODELS)
         fact = f"{type_!r} is no claim command" if type_ else "the message names no type"
         raise Malformed("unknown_type", [FieldError("/type", f"{fact}; known are {known}")])
     identity = item_id(original, message.envelope, 0)
-    return message.envelope, _COMMANDS[type_](identity, message.body)
+    reader, build = _COMMANDS[type_]
+    body, warnings = reader.read_repaired(message.body)
+    return ReceivedCommand(message.envelope, build(identity, body), warnings)
 
 
-def _open(identity: Uuid, body: Any) -> OpenClaim:
-    command = _OPEN.read(body)
+def _open(identity: Uuid, command: ClaimOpen) -> OpenClaim:
     return OpenClaim(
         item_id=identity,
         order=_reference(command),
@@ -152,8 +162,7 @@ def _open(identity: Uuid, body: Any) -> OpenClaim:
     )
 
 
-def _update(identity: Uuid, body: Any) -> UpdateClaim:
-    command = _UPDATE.read(body)
+def _update(identity: Uuid, command: ClaimUpdate) -> UpdateClaim:
     return UpdateClaim(
         item_id=identity,
         shop=command.shop_slug,
@@ -168,8 +177,7 @@ def _update(identity: Uuid, body: Any) -> UpdateClaim:
     )
 
 
-def _withdraw(identity: Uuid, body: Any) -> WithdrawClaim:
-    command = _WITHDRAW.read(body)
+def _withdraw(identity: Uuid, command: ClaimWithdraw) -> WithdrawClaim:
     return WithdrawClaim(
         item_id=identity,
         shop=command.shop_slug,
@@ -178,10 +186,10 @@ def _withdraw(identity: Uuid, body: Any) -> WithdrawClaim:
     )
 
 
-_COMMANDS: Mapping[str, Callable[[Uuid, Any], Command]] = {
-    CLAIM_OPEN: _open,
-    CLAIM_UPDATE: _update,
-    CLAIM_WITHDRAW: _withdraw,
+_COMMANDS: Mapping[str, tuple[Reader[Any], Callable[[Uuid, Any], Command]]] = {
+    CLAIM_OPEN: (_OPEN, _open),
+    CLAIM_UPDATE: (_UPDATE, _update),
+    CLAIM_WITHDRAW: (_WITHDRAW, _withdraw),
 }
 
 

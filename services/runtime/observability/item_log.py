@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
 from schemas.envelope import CloudEvent
 from services.runtime.messages.records import Original
+from services.runtime.observability.metrics import Metrics
 
 REJECTED = "item_rejected"
 WAITS = "item_waits"
@@ -41,28 +44,37 @@ def log_item(
     )
 
 
-def log_warned(
-    first: tuple[Original, CloudEvent, int],
-    *,
-    service: str,
-    topic: str,
-    source: str | None,
-    items: int,
-    codes: Mapping[str, int],
-) -> None:
-    """Log that items of a batch had warnings: how many, and how many warnings of each code.
+@dataclass(frozen=True, slots=True)
+class WarnedItem:
+    """An item with warnings: record, envelope, index, and the code of each warning."""
 
-    `source` is the `ce_source` of all of them; `first` is one of them: record, envelope, index.
+    original: Original
+    envelope: CloudEvent
+    index: int
+    codes: Sequence[str]
+
+
+def count_and_log_warnings(metrics: Metrics, service: str, warned: Iterable[WarnedItem]) -> None:
+    """Count warnings by topic and code; one log entry for each sender, as one may send thousands.
+
+    An item that waited is counted again when it is decided again, as in `items_total`.
     """
-    original, envelope, index = first
-    log.info(
-        WARNED,
-        service=service,
-        topic=topic,
-        ce_source=source,
-        items=items,
-        codes=dict(codes),
-        trace_id=envelope.trace_id,
-        at=str(original.coordinates),
-        index=index,
-    )
+    by_sender: dict[tuple[str, str | None], list[WarnedItem]] = {}
+    for item in warned:
+        sender = (item.original.coordinates.topic, item.envelope.source)
+        by_sender.setdefault(sender, []).append(item)
+    for (topic, source), items in by_sender.items():
+        codes = Counter(code for item in items for code in item.codes)
+        log.info(
+            WARNED,
+            service=service,
+            topic=topic,
+            ce_source=source,
+            items=len(items),
+            codes=dict(codes),
+            trace_id=items[0].envelope.trace_id,
+            at=str(items[0].original.coordinates),
+            index=items[0].index,
+        )
+        for code, count in codes.items():
+            metrics.warnings_total.labels(service, topic, code).inc(count)

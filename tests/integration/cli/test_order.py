@@ -1,6 +1,7 @@
 """`orderflow order` on a real database: what shops and carriers wrote is shown as they wrote it."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 
 import asyncpg
@@ -50,6 +51,25 @@ async def _apply(database_url: str, *records: Original) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await batches.apply(connection, Batch(records, NOW))
     await pool.close()
+
+
+def test_order_show_has_the_last_warnings(run: Run, database_url: str, monkeypatch) -> None:
+    body = {"order_number": "W/1", "address": {"country_code": "Narnia"}, "weight": "[heavy]"}
+    command = {"shop_slug": "demo-shop", "id": "W/1", "order": body}
+    asyncio.run(_apply(database_url, a_record("order.upsert", command, ce_id="c-1")))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    shown, as_json = run("order", "demo-shop/W/1"), run("order", "demo-shop/W/1", "--json")
+
+    assert shown.exit_code == 0, shown.output
+    assert "value_left_out /order/weight in c-1: a text of 7 characters" in " ".join(
+        shown.stdout.split()
+    )
+    warnings = json.loads(as_json.stdout)["warnings"]
+    assert [(each["code"], each["pointer"], each["command_id"]) for each in warnings] == [
+        ("value_left_out", "/order/address/country_code", "c-1"),
+        ("value_left_out", "/order/weight", "c-1"),
+    ]
 
 
 def test_order_show_prints_markup_unchanged(run: Run, orders: str) -> None:
