@@ -105,7 +105,9 @@ class OrderUpdate(Command, NamesOrder):
     """`order.update`: change the address or the number of parcels to expect."""
 
     address: Annotated[
-        Address | None, FACT, about("New address; absent: unchanged", {"zip_code": "10117"})
+        Address | None,
+        FACT,
+        about("What changes of it: the place as one, else member by member", {"zip_code": "10117"}),
     ] = None
     expected_number_of_shipments: Annotated[
         ShipmentCount | None,
@@ -132,7 +134,9 @@ class ShipmentUpdate(Command, NamesOrder):
     tracking_number: Annotated[
         TrackingNumber | None, FACT, about("The parcel, by its number", "1Z999AA10123456784")
     ] = None
-    carrier_reference: Annotated[CarrierReference | None, FACT, about("Carrier key", "ups")] = None
+    carrier_reference: Annotated[
+        CarrierReference | None, FACT, about("Its carrier from now on", "ups")
+    ] = None
     tracking_url: Annotated[
         Url | None, about("The carrier's page", "https://carrier.example/t/1Z999AA10123456784")
     ] = None
@@ -165,11 +169,15 @@ class OrdersFulfillBulk(Command):
 
 
 class OrderAnalyticsUpsert(Command, NamesOrder):
-    """`order.analytics.upsert`: attach or replace what led to the order."""
+    """`order.analytics.upsert`: attach or change what led to the order. Null removes a key."""
 
     order_analytics: Annotated[
         OrderAnalytics, about("What led to it", {"campaign_code": "SPRING", "medium": "email"})
     ]
+    replace: Annotated[
+        bool,
+        about("True: instead of all that is held; else keys not sent stay", example=False),
+    ] = False
 
 
 ORDER_PLACE = "order.place"

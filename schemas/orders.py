@@ -99,7 +99,7 @@ class Product(BundledProduct):
 
 
 class Address(ContractModel):
-    """Where something goes; every member optional."""
+    """Where something goes: a place, and whom to ask for there; every member optional."""
 
     name: Annotated[Line | None, about("Recipient", "Ada Example")] = None
     company: Annotated[Line | None, about("Company of the recipient", "Example GmbH")] = None

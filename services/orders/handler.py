@@ -17,6 +17,7 @@ from asyncpg import Connection
 from services.orders import placeholders, store
 from services.orders.domain.model.commands import names
 from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.order import Order
 from services.orders.domain.model.references import (
     Reference,
     canonical,
@@ -38,9 +39,11 @@ from services.orders.outcomes import (
     SERVICE,
     count_and_log,
     decided_records,
-    expiry_of,
+    expire,
+    expired_outcomes,
     refused_outcomes,
     rejection_of,
+    unread_expiry,
 )
 from services.orders.parking_keys import hint_of, keys_of, waiting_candidate, waiting_keys
 from services.orders.unit_of_work import Decided, UnitOfWork, awaited_references
@@ -54,6 +57,8 @@ from services.runtime.outbox.outbox import Outbox, Outgoing
 from services.runtime.parking.gate import ParkingGate
 from services.runtime.parking.queue import Queue
 from services.runtime.postgres.queries import load
+from services.runtime.rejections import Rejection
+from services.runtime.retry import Contended
 from services.runtime.twins import count_decoded
 from services.runtime.waiting import store as waiting
 from services.runtime.waiting.store import Waiting
@@ -116,14 +121,21 @@ class OrdersBatch:
         self, connection: Connection, entries: Sequence[Entry], batch: Batch
     ) -> _Loaded:
         """Lock what the items name and what waits for it, then what the waiting items name."""
-        references, numbers = _named(entries)
+        references, numbers, unnamed = _named(entries)
+        if unnamed:
+            numbers |= await _numbers_of(connection, references, unnamed)
         locked = await _lock(connection, references, numbers, is_final=False)
         if not locked.is_complete:
             waits = _read_waits(locked.waits, batch.now)
-            more_references, more_numbers = _named([each for _, each in waits])
+            more_references, more_numbers, more_unnamed = _named([each for _, each in waits])
             references, numbers = references | more_references, numbers | more_numbers
+            if more_unnamed:
+                numbers |= await _numbers_of(connection, more_references, more_unnamed)
+                unnamed |= more_unnamed
             locked = await _lock(connection, references, numbers, is_final=True)
         stored = locked.stored
+        if unnamed:
+            _check_all_locked(stored, unnamed, numbers)
         gate = await self._queue.open_gate(
             connection,
             batch,
@@ -179,39 +191,89 @@ class OrdersBatch:
         if not rows:
             return 0
         gate = ParkingGate(batch)
-        refusals = []
-        for row, entry in _read_waits(rows, batch.now):
+        waits = _read_waits(rows, batch.now)
+        orders = await _orders_of(connection, waits)
+        expired: list[Decided] = []
+        unread: list[Rejection] = []
+        for row, entry in waits:
             ref = ItemRef(row.original.coordinates, row.index)
             with gate.turn(ref, partial(waiting_candidate, row, entry)) as turn:
-                if not turn.blocked:
-                    refusals.append(expiry_of(row, entry))
-                    turn.done("rejected")
+                if turn.blocked:
+                    continue
+                if isinstance(entry, DecodedItem):
+                    expired.append(expire(row, entry, orders))
+                else:
+                    unread.append(unread_expiry(row, entry))
+                turn.done("rejected")
         await waiting.remove(connection, [row.item_id for row in rows])
         numbers = [row.waits_for.removeprefix(number_key("")) for row in rows]
         await connection.execute(SQL["delete_unowned_parcels"], numbers)
         source, now = encode.SOURCE, batch.now
+        refusals = [*unread, *filter(None, map(rejection_of, expired))]
         records = await rejections.save(connection, refusals, source=source, now=now)
-        await self._outbox.append(connection, [*refused_outcomes(refusals, now), *records])
+        outcomes = [*expired_outcomes(expired, orders, now), *refused_outcomes(unread, now)]
+        await self._outbox.append(connection, [*outcomes, *records])
         await self._queue.save(connection, batch, gate)
         if not batch.is_trial:
-            count_and_log(self._metrics, (), refusals)
+            count_and_log(self._metrics, expired, unread)
         return len(rows)
 
 
-def _named(entries: Collection[Entry]) -> tuple[set[Reference], set[str]]:
-    """All references and normalised numbers that the items name, or seem to."""
+def _named(entries: Collection[Entry]) -> tuple[set[Reference], set[str], set[Uuid]]:
+    """All references and normalised numbers that the items name, or seem to.
+
+    And the shipments whose numbers are named, but stand only on the stored orders.
+    """
     references: set[Reference] = set()
     numbers: set[str] = set()
+    shipments: set[Uuid] = set()
     for entry in entries:
         if isinstance(entry, DecodedItem):
             named = names(entry.command)
             references.update(map(canonical, named.references))
             numbers.update(named.numbers)
+            if named.shipment:
+                shipments.add(named.shipment)
         elif isinstance(entry, UndecodedItem):
             hint = hint_of(entry)
             references.update(hint.references)
             numbers.update(hint.numbers)
-    return references, numbers
+    return references, numbers, shipments
+
+
+async def _numbers_of(
+    connection: Connection, references: Collection[Reference], unnamed: Collection[Uuid]
+) -> set[str]:
+    """The stored numbers of shipments that commands do not name by number; nothing is locked."""
+    orders = await store.named_orders(connection, references)
+    stored = store.shipment_numbers(orders.values())
+    return {number for shipment in unnamed if (number := stored.get(shipment))}
+
+
+def _check_all_locked(
+    stored: store.Stored, unnamed: Collection[Uuid], numbers: Collection[str]
+) -> None:
+    """Check that the numbers of unnamed shipments are still those that were locked.
+
+    Raises:
+        Contended: a number was attached meanwhile; the batch must be read again.
+    """
+    known = store.shipment_numbers(stored.orders.values())
+    if {number for each in unnamed if (number := known.get(each))}.difference(numbers):
+        raise Contended("a number was attached while the batch that changes it was read")
+
+
+async def _orders_of(
+    connection: Connection, waits: Sequence[tuple[Waiting, Entry]]
+) -> dict[Reference, Order]:
+    """The orders of commands that wait for a parcel of an order: these orders are known."""
+    named = {
+        canonical(reference)
+        for row, entry in waits
+        if isinstance(entry, DecodedItem) and row.waits_for.startswith(number_key(""))
+        for reference in names(entry.command).references
+    }
+    return await store.named_orders(connection, named) if named else {}
 
 
 def _lock(

@@ -124,6 +124,23 @@ def _direct_ids(references: Iterable[Reference]) -> set[Uuid]:
     return {id_ for id_ in map(direct_id, references) if id_}
 
 
+async def named_orders(
+    connection: Connection, references: Collection[Reference]
+) -> dict[Reference, Order]:
+    """The orders that canonical references name, as they are stored; nothing is locked."""
+    ids = [direct_id(each) for each in references]
+    columns = _reference_columns(references)
+    rows = await connection.fetch(SQL["read_named_orders"], *columns, ids)
+    found = ((_reference(row), _order(row)) for row in rows)
+    return {name: order for name, order in found if order and order.shop == name.shop}
+
+
+def shipment_numbers(orders: Iterable[Order | None]) -> dict[Uuid, str | None]:
+    """The normalised tracking numbers of the shipments of orders, by shipment id."""
+    shipments = (shipment for order in orders if order for shipment in order.shipments)
+    return {each.shipment_id: each.number for each in shipments}
+
+
 async def lock_orders(
     connection: Connection, order_ids: Collection[Uuid]
 ) -> dict[Uuid, Order | None]:

@@ -240,9 +240,18 @@ def _read_one(message: Message, type_: str, now: datetime) -> Entry:
     item = item_of(message.original, 0, message.envelope, None)
     topic = message.original.coordinates.topic
     try:
-        return DecodedItem(item, _BY_TOPIC[topic][type_](message.body, item, now))
+        command = _BY_TOPIC[topic][type_](message.body, item, now)
+        if topic == COMMANDS and _may_hold_nulls(message):
+            command = order_commands.with_nulls(command, message.body)
+        return DecodedItem(item, command)
     except Malformed as malformed:
         return _refuse(message, 0, malformed)
+
+
+def _may_hold_nulls(message: Message) -> bool:
+    """Whether its text has a null or an empty text anywhere: looked for without decoding."""
+    value = message.original.value or b""
+    return b"null" in value or b'""' in value
 
 
 def _read_bulk(message: Message, only: int | None) -> Iterator[Entry]:
@@ -253,12 +262,12 @@ def _read_bulk(message: Message, only: int | None) -> Iterator[Entry]:
     except Malformed as malformed:
         yield _refuse(message, 0, malformed)
         return
+    has_nulls = _may_hold_nulls(message)
     for index, body in enumerate(bulk.items):
         if index not in meant or only not in (None, index):
             continue
-        yield _read_fulfillment(
-            message, bulk, repairs, item_of(message.original, index, message.envelope, body)
-        )
+        item = item_of(message.original, index, message.envelope, body)
+        yield _read_fulfillment(message, bulk, repairs, item, has_nulls=has_nulls)
 
 
 def _read_fulfillment(
@@ -266,6 +275,8 @@ def _read_fulfillment(
     bulk: contract.OrdersFulfillBulk,
     of_all: Sequence[RepairWarning],
     item: Item,
+    *,
+    has_nulls: bool,
 ) -> Entry:
     """One item of a bulk command; what is wrong with it is no other item's trouble.
 
@@ -273,7 +284,9 @@ def _read_fulfillment(
     """
     try:
         checked, repairs = _FULFILL.read_repaired(item.body)
-        command = order_commands.fulfill(bulk, checked, item)
+        command: Command = order_commands.fulfill(bulk, checked, item)
+        if has_nulls:
+            command = order_commands.with_nulls(command, item.body)
         if repairs or of_all:
             command = _warned(command, (*of_all, *repairs))
         return DecodedItem(item, command)

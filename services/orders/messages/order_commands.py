@@ -16,6 +16,7 @@ from schemas.codes import country_of
 from services.orders.domain.model import commands as domain
 from services.orders.domain.model import order as values
 from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.value import replace
 from services.runtime.messages.records import Item
 from services.runtime.twins import omitted
 
@@ -30,6 +31,7 @@ _KINDS: Mapping[enums.IdType, ReferenceKind] = {
 }
 _PRODUCTS = tuple[values.Product, ...]
 _ANALYTICS = tuple(shapes.OrderAnalytics.model_fields)
+_ADDRESS = tuple(shapes.Address.model_fields)
 
 
 class _Sent(TypedDict):
@@ -128,8 +130,48 @@ def upsert_analytics(message: contract.OrderAnalyticsUpsert, item: Item) -> doma
         shop=message.shop_slug,
         reference=_reference(message.shop_slug, message),
         order_analytics=_analytics(message.order_analytics),
+        is_whole=message.replace,
         **_sent(item, message),
     )
+
+
+def with_nulls(command: domain.Command, body: Any) -> domain.Command:
+    """The command of a body in which null, or an empty text, says more than an absent member.
+
+    It does in an address and in attribution, where it clears. Elsewhere it is the same as absent.
+    """
+    match command:
+        case domain.PlaceOrder():
+            return replace(command, order=_placement_with_nulls(command.order, body["order"]))
+        case domain.UpsertOrder():
+            order, nulls = command.order, _nulls(body.get("order_analytics"))
+            said = None if order is None else _placement_with_nulls(order, body["order"])
+            return replace(command, order=said, analytics_nulls=nulls)
+        case domain.UpdateOrder():
+            return replace(command, address_nulls=_empty_members(body.get("address")))
+        case domain.UpsertAnalytics():
+            return replace(command, analytics_nulls=_nulls(body["order_analytics"]))
+        case _:
+            return command
+
+
+def _placement_with_nulls(order: domain.PlacementFields, body: Any) -> domain.PlacementFields:
+    return replace(
+        order,
+        address_nulls=_empty_members(body.get("address")),
+        analytics_nulls=_nulls(body.get("order_analytics")),
+    )
+
+
+def _empty_members(address: Any) -> tuple[str, ...]:
+    """Members of an address that are null or an empty text, which shops send for null."""
+    said = address if isinstance(address, dict) else {}
+    return tuple([name for name in _ADDRESS if said.get(name, 0) in (None, "")])
+
+
+def _nulls(analytics: Any) -> tuple[str, ...]:
+    said = analytics if isinstance(analytics, dict) else {}
+    return tuple([n for n, v in said.items() if v is None or (v == "" and n in _ANALYTICS)])
 
 
 def _reference(shop: str, message: contract.NamesOrder) -> Reference:

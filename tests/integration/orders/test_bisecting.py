@@ -241,7 +241,7 @@ async def test_sweep_parks_an_item_that_cannot_be_refused_and_goes_on(
     apply, orders, pool, refuse, parked
 ):
     await apply(*(a_cancel(f"{n}") for n in range(7)))
-    await refuse("rejected", "detail LIKE '%order_number/3%'")
+    await refuse("rejected", "detail LIKE '%order_number ''3''%'")
 
     class Late(SystemClock):
         def now(self):

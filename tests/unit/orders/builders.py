@@ -67,9 +67,10 @@ class Desk:
     def seen_by(self, command: Command) -> World:
         """Only what the batch would have locked and read for this command."""
         named = names(command)
-        parcels = {
-            number: self.parcels[number] for number in named.numbers if number in self.parcels
-        }
+        shipments = (each for order in self.orders.values() for each in order.shipments)
+        stored = {each.shipment_id: each.number for each in shipments}
+        numbers = (*named.numbers, stored.get(named.shipment or ""))
+        parcels = {number: self.parcels[number] for number in numbers if number in self.parcels}
         references = {r: self.references[r] for r in named.references if r in self.references}
         wanted = set(references.values())
         wanted |= {owner.order_id for parcel in parcels.values() for owner in parcel.owners}

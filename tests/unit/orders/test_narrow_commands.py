@@ -178,11 +178,6 @@ def test_draft_takes_the_products_that_will_be_in_it():
     [
         ({}, Reason.SHIPMENT_NOT_NAMED, None),
         ({"shipment_id": str(UUID(int=1))}, Reason.SHIPMENT_NOT_FOUND, "/shipment_id"),
-        (
-            {"tracking_number": "N1", "carrier_reference": "ups"},
-            Reason.SHIPMENT_NOT_FOUND,
-            "/carrier_reference",
-        ),
     ],
 )
 def test_shipment_that_cannot_be_found_is_refused(names, reason, pointer):
@@ -239,6 +234,45 @@ def test_attribution_merges_its_keys_and_has_an_event_of_its_own():
     )
     assert event_types(decision) == ["order.analytics_updated"]
     assert decision.events[0].data.changed_fields == ("order_analytics",)
+
+
+@pytest.mark.parametrize(
+    ("nulls", "left"),
+    [
+        (("source",), Analytics(medium="cpc", extras={"a": 1})),
+        (("a", "unknown"), Analytics(source="mail", medium="cpc")),
+        (("source", "medium", "a"), None),
+    ],
+)
+def test_attribution_key_that_is_null_is_removed(nulls, left):
+    desk = Desk()
+    desk.send(place(order_analytics=Analytics(source="mail", medium="cpc", extras={"a": 1})))
+
+    decision = desk.send(attribute(order_analytics=Analytics(), analytics_nulls=nulls))
+
+    assert desk.order().order_analytics == left
+    assert event_types(decision) == ["order.analytics_updated"]
+
+
+@pytest.mark.parametrize("said", [Analytics(medium="cpc"), Analytics()])
+def test_attribution_that_is_whole_replaces_all_that_is_held(said):
+    desk = Desk()
+    desk.send(place(order_analytics=Analytics(source="mail", extras={"a": 1})))
+
+    desk.send(attribute(order_analytics=said, is_whole=True))
+
+    assert desk.order().order_analytics == (said if said != Analytics() else None)
+
+
+def test_attribution_in_an_upsert_removes_keys_that_are_null_beside_the_order_or_inside():
+    desk = Desk()
+    desk.send(place(order_analytics=Analytics(source="mail", medium="cpc", term="mug")))
+
+    said = fields(order_analytics=Analytics(), analytics_nulls=("source",))
+    desk.send(upsert(ref(), said))
+    desk.send(upsert(ref(), order_analytics=Analytics(), analytics_nulls=("term",)))
+
+    assert desk.order().order_analytics == Analytics(medium="cpc")
 
 
 def test_attribution_beside_the_order_wins_over_the_one_inside():

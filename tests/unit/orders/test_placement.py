@@ -211,17 +211,6 @@ def test_upsert_replaces_what_it_says_and_keeps_what_it_does_not():
     assert (decision.events[0].sequence, decision.events[0].order_version) == (2, 2)
 
 
-def test_address_is_replaced_as_a_whole_but_keeps_its_postal_code():
-    desk = Desk()
-    desk.send(
-        place(address=Address(zip_code="10115", address_line_1="A 1", address_line_2="c/o B"))
-    )
-
-    desk.send(update(address=Address(address_line_1="C 2")))
-
-    assert desk.order().placement.address == Address(zip_code="10115", address_line_1="C 2")
-
-
 def test_upsert_may_change_everything_at_once_and_makes_one_order_event():
     desk = Desk()
     desk.send(place())

@@ -24,7 +24,8 @@ from services.orders.domain.value import Value
 class PlacementFields(Value, frozen=True, kw_only=True):
     """What a command says of the purchase. None (also JSON null) = not said: what is stored stays.
 
-    An empty tuple is said: it empties. Lists and the address replace what was there as a whole.
+    An empty tuple is said: it empties. Lists replace what was there as a whole; the address and the
+    attribution have rules of their own (`rules/address.py`, `rules/analytics.py`).
     """
 
     order_number: str
@@ -43,12 +44,16 @@ class PlacementFields(Value, frozen=True, kw_only=True):
     discounts: tuple[Discount, ...] | None = None
     email_id: str | None = None
     address: Address | None = None
+    address_nulls: tuple[str, ...] = ()
+    """Members of the address that are null in the message: they are cleared."""
     segments: tuple[str, ...] | None = None
     weight: Decimal | None = None
     user_agent: str | None = None
     external_customer_id: str | None = None
     expected_number_of_shipments: int | None = None
     order_analytics: Analytics | None = None
+    analytics_nulls: tuple[str, ...] = ()
+    """Keys of the attribution that are null in the message: they are removed."""
 
 
 class Tracking(Value, frozen=True, kw_only=True):
@@ -98,6 +103,8 @@ class UpsertOrder(CommandItem, frozen=True, kw_only=True):
     trackings: tuple[Tracking, ...] = ()
     order_analytics: Analytics | None = None
     """Beside the order; the one inside `order` counts only when this is None."""
+    analytics_nulls: tuple[str, ...] = ()
+    """Keys of the attribution beside the order that are null in the message."""
 
 
 class UpdateOrder(CommandItem, frozen=True, kw_only=True):
@@ -106,6 +113,8 @@ class UpdateOrder(CommandItem, frozen=True, kw_only=True):
     shop: str
     reference: Reference
     address: Address | None = None
+    address_nulls: tuple[str, ...] = ()
+    """Members of the address that are null in the message: they are cleared."""
     expected_number_of_shipments: int | None = None
 
 
@@ -120,10 +129,10 @@ class CancelOrder(CommandItem, frozen=True, kw_only=True):
 
 
 class UpdateShipment(CommandItem, frozen=True, kw_only=True):
-    """`shipment.update`: URL and products of one parcel, named by id or by tracking number.
+    """`shipment.update`: carrier, URL and products of one parcel, named by id or tracking number.
 
-    `products` None skips, `()` empties, anything else replaces. The carrier only helps to name the
-    parcel; to correct a carrier send the tracking in an upsert.
+    `products` None skips, `()` empties, anything else replaces. An order has a number once, so the
+    carrier never helps to name the parcel: it is the parcel's carrier from now on.
     """
 
     shop: str
@@ -141,6 +150,10 @@ class UpsertAnalytics(CommandItem, frozen=True, kw_only=True):
     shop: str
     reference: Reference
     order_analytics: Analytics
+    analytics_nulls: tuple[str, ...] = ()
+    """Keys that are null in the message: they are removed."""
+    is_whole: bool = False
+    """Whether it replaces all that is held; else its keys replace theirs, and the others stay."""
 
 
 class ReportTracking(CommandItem, frozen=True, kw_only=True):
@@ -180,6 +193,8 @@ class Names(Value, frozen=True):
     references: tuple[Reference, ...] = ()
     numbers: tuple[str, ...] = ()
     """Normalised tracking numbers."""
+    shipment: Uuid | None = None
+    """A shipment whose number is named too, but stands only on the stored order."""
 
 
 def names(command: Command) -> Names:
@@ -194,6 +209,11 @@ def names(command: Command) -> Names:
             return Names(asked, tuple(dict.fromkeys(numbers)))
         case ReportTracking():
             return Names(numbers=(normalise_number(command.tracking_number),))
+        case UpdateShipment() if command.carrier_reference:
+            reference, number = canonical(command.reference), command.tracking_number
+            if number is None:
+                return Names((reference,), shipment=command.shipment_id)
+            return Names((reference,), (normalise_number(number),))
         case RecordClaim():
             return Names((Reference(command.shop, ReferenceKind.UUID, command.order_id),))
         case _:

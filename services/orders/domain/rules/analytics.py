@@ -27,23 +27,37 @@ def upsert_analytics(recorder: Recorder, command: UpsertAnalytics) -> Uuid:
         raise Unchanged(Reason.DUPLICATE)
     if is_stale(command, held.analytics_source_version, held.analytics_updated_at):
         raise Unchanged(Reason.STALE)
-    changed = merge_analytics(held, command, command.order_analytics)
+    start = replace(held, order_analytics=None) if command.is_whole else held
+    changed = merge_analytics(start, command, command.order_analytics, command.analytics_nulls)
     applied = (*held.applied, command.item_digest)[-REMEMBERED:]
     return conclude(recorder, held, replace(changed, applied=applied))
 
 
-def merge_analytics(order: Order, item: CommandItem, said: Analytics | None) -> Order:
-    """Keys that are said replace, the others stay; attribution older than the held is left out."""
+def merge_analytics(
+    order: Order, item: CommandItem, said: Analytics | None, nulls: tuple[str, ...] = ()
+) -> Order:
+    """Keys that are said replace theirs, `nulls` are removed, the others stay.
+
+    Attribution that is older than what is held is left out. An order without any key has None.
+    """
     if said is None or is_stale(item, order.analytics_source_version, order.analytics_updated_at):
         return order
+    merged = _merged(order.order_analytics or _NONE, said, nulls)
     return replace(
         order,
-        order_analytics=_merged(order.order_analytics or Analytics(), said),
+        order_analytics=merged if merged != _NONE else None,
         analytics_source_version=newest(order.analytics_source_version, item.source_version),
         analytics_updated_at=newest_time(order.analytics_updated_at, item.updated_at),
     )
 
 
-def _merged(held: Analytics, said: Analytics) -> Analytics:
+_NONE = Analytics()
+
+
+def _merged(held: Analytics, said: Analytics, nulls: tuple[str, ...]) -> Analytics:
     changes = {name: value for name in _KEYS if (value := getattr(said, name)) is not None}
-    return replace(held, **changes, extras={**held.extras, **said.extras})
+    extras = {**held.extras, **said.extras}
+    if nulls:
+        changes |= {name: None for name in nulls if name in _KEYS}
+        extras = {name: value for name, value in extras.items() if name not in nulls}
+    return replace(held, **changes, extras=extras)

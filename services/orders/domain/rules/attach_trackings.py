@@ -39,7 +39,7 @@ def attach_all(recorder: Recorder, order: Order, trackings: tuple[Tracking, ...]
             )
         held = shipment_with(order, number)
         if held is not None:
-            order = _update(recorder, order, held, tracking)
+            order = _update(recorder, order, held, tracking, f"/trackings/{index}")
         else:
             order = _attach(recorder, order, number, tracking, pointer)
     return order
@@ -59,8 +59,8 @@ def _attach(
         taken,
         tracking_number=tracking.tracking_number.strip(),
         number=number,
-        carrier_reference=tracking.carrier_reference,
-        tracking_url=tracking.tracking_url,
+        carrier_reference=tracking.carrier_reference or taken.carrier_reference,
+        tracking_url=tracking.tracking_url or taken.tracking_url,
         tracking_placed_at=placed_at,
         external_shipment_id=tracking.external_shipment_id,
         products=tracking.products or taken.products or None,
@@ -72,7 +72,7 @@ def _attach(
         order_id=order.order_id,
         shipment_id=attached.shipment_id,
         shop=order.shop,
-        carrier=tracking.carrier_reference,
+        carrier=attached.carrier_reference,
     )
     _take_number(recorder, number, owner, attached, pointer)
     recorder.appeared.append(number_key(number))
@@ -128,7 +128,9 @@ def _release(recorder: Recorder, order_id: Uuid, shipment: Shipment) -> None:
     recorder.put(match_contents(recount(released)))
 
 
-def _update(recorder: Recorder, order: Order, held: Shipment, tracking: Tracking) -> Order:
+def _update(
+    recorder: Recorder, order: Order, held: Shipment, tracking: Tracking, pointer: str
+) -> Order:
     """Update the shipment that has this number: given members replace, absent ones stay."""
     changed = replace(
         held,
@@ -138,19 +140,38 @@ def _update(recorder: Recorder, order: Order, held: Shipment, tracking: Tracking
         products=tracking.products or held.products,
     )
     carrier = tracking.carrier_reference
-    if carrier is None or carrier == held.carrier_reference:
+    if carrier is None:
         return with_shipment(order, changed)
-    return _correct_carrier(recorder, order, changed, carrier)
+    return correct_carrier(recorder, order, changed, carrier, f"{pointer}/carrier_reference")
 
 
-def _correct_carrier(recorder: Recorder, order: Order, held: Shipment, carrier: str) -> Order:
-    """The shop names a carrier it had not, or another one: the parcel stays the same."""
-    parcel = recorder.parcel(held.number or "")
-    for owner in parcel.owners:
-        if owner.order_id == order.order_id and owner.shipment_id == held.shipment_id:
-            parcel = replace_owner(parcel, owner, (replace(owner, carrier=carrier),))
-    recorder.put_parcel(parcel)
+def correct_carrier(
+    recorder: Recorder, order: Order, held: Shipment, carrier: str, pointer: str
+) -> Order:
+    """Name the carrier of a shipment, which had none or another one; the parcel stays the same.
+
+    Scans of the carrier that are kept on the number become the shipment's. A draft only keeps the
+    carrier for the number to come.
+    """
+    if carrier == held.carrier_reference:
+        return with_shipment(order, held)
+    if held.number is None:
+        return with_shipment(order, replace(held, carrier_reference=carrier))
     is_correction = held.carrier_reference is not None
     order = replace(order, reassignments=order.reassignments + is_correction)
     generation = order.reassignments if is_correction else held.generation
-    return with_shipment(order, replace(held, carrier_reference=carrier, generation=generation))
+    corrected = replace(held, carrier_reference=carrier, generation=generation)
+    _correct_owner(recorder, held.number, corrected, pointer)
+    return with_shipment(order, corrected)
+
+
+def _correct_owner(recorder: Recorder, number: str, corrected: Shipment, pointer: str) -> None:
+    parcel = recorder.parcel(number)
+    own = next(each for each in parcel.owners if each.shipment_id == corrected.shipment_id)
+    named = replace(own, carrier=corrected.carrier_reference)
+    rest = replace_owner(parcel, own, ())
+    if own.until is not None or not current_owners(rest, named.carrier):
+        recorder.put_parcel(replace_owner(parcel, own, (named,)))
+        return
+    recorder.put_parcel(rest)
+    _take_number(recorder, number, named, corrected, pointer)

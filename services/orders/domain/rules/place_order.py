@@ -21,6 +21,7 @@ from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.model.reasons import CommandRefused, Reason
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.rules.acceptance import accept, check_not_stale, find, require
+from services.orders.domain.rules.address import merge_address
 from services.orders.domain.rules.analytics import merge_analytics
 from services.orders.domain.rules.attach_trackings import attach_all
 from services.orders.domain.rules.parcel_contents import pack
@@ -46,9 +47,10 @@ def place(recorder: Recorder, command: PlaceOrder) -> Uuid:
     check_expected(said.expected_number_of_shipments, _EXPECTED)
     if held is None:
         placed = _new_order(recorder, command.shop, said)
-        placed = merge_analytics(placed, command, said.order_analytics)
+        placed = merge_analytics(placed, command, said.order_analytics, said.analytics_nulls)
         return conclude(recorder, None, accept(recount(placed), command))
-    changed = merge_analytics(_merged(held, said), command, said.order_analytics)
+    changed = _merged(held, said)
+    changed = merge_analytics(changed, command, said.order_analytics, said.analytics_nulls)
     if changed_fields(held, recount(changed)):
         raise CommandRefused(
             Reason.ORDER_EXISTS,
@@ -79,9 +81,10 @@ def upsert(recorder: Recorder, command: UpsertOrder) -> Uuid:
         order = _merged(held, said) if said is not None else held
     if command.trackings:
         order = attach_all(recorder, order, command.trackings)
-    analytics = command.order_analytics or (said.order_analytics if said is not None else None)
-    if analytics is not None:
-        order = merge_analytics(order, command, analytics)
+    if command.order_analytics is not None:
+        order = merge_analytics(order, command, command.order_analytics, command.analytics_nulls)
+    elif said is not None and said.order_analytics is not None:
+        order = merge_analytics(order, command, said.order_analytics, said.analytics_nulls)
     order = recount(order)
     if has_contents(order):
         order = _packed(recorder, held, order, command)
@@ -224,7 +227,7 @@ def check_still_open(order: Order | None, expected: int | None, pointer: str) ->
 
 
 def merge_placement(held: Placement, said: PlacementFields) -> Placement:
-    """What is said replaces; what is not said stays. Lists and the address replace as a whole."""
+    """What is said replaces; what is not said stays. Lists replace as a whole."""
     return replace(held, **_said(said, held.address))
 
 
@@ -233,13 +236,5 @@ def _said(said: PlacementFields, held: Address) -> dict[str, Any]:
     values = zip(_MERGED, _read_merged(said), strict=True)
     given = {name: value for name, value in values if value is not None}
     if said.address is not None:
-        given["address"] = merge_address(held, said.address)
+        given["address"] = merge_address(held, said.address, said.address_nulls)
     return given
-
-
-def merge_address(held: Address, said: Address) -> Address:
-    """A new address replaces the old one whole: half of each is a place that does not exist.
-
-    Only the postal code, which an order must have, stays when it is not said.
-    """
-    return said if said.zip_code is not None else replace(said, zip_code=held.zip_code)

@@ -7,13 +7,14 @@ from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import CancelOrder, UpdateOrder, UpdateShipment
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, OrderStatus, Shipment, with_shipment
-from services.orders.domain.model.parcel import normalise_number, same_carrier
+from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.model.reasons import CommandRefused, NotYet, Reason
 from services.orders.domain.model.references import number_key
 from services.orders.domain.rules.acceptance import accept, check_not_stale, require
-from services.orders.domain.rules.attach_trackings import shipment_with
+from services.orders.domain.rules.address import merge_address
+from services.orders.domain.rules.attach_trackings import correct_carrier, shipment_with
 from services.orders.domain.rules.parcel_contents import pack
-from services.orders.domain.rules.place_order import check_still_open, merge_address
+from services.orders.domain.rules.place_order import check_still_open
 from services.orders.domain.rules.shipment_count import check_expected, recount
 from services.orders.domain.value import replace
 
@@ -30,7 +31,7 @@ def update_order(recorder: Recorder, command: UpdateOrder) -> Uuid:
     if expected is not None:
         order = replace(order, expected_asked=expected)
     if command.address is not None:
-        address = merge_address(held.placement.address, command.address)
+        address = merge_address(held.placement.address, command.address, command.address_nulls)
         order = replace(order, placement=replace(held.placement, address=address))
     order = recount(order)
     if expected is not None:
@@ -39,7 +40,7 @@ def update_order(recorder: Recorder, command: UpdateOrder) -> Uuid:
 
 
 def update_shipment(recorder: Recorder, command: UpdateShipment) -> Uuid:
-    """Change the URL and the contents of one parcel. Absent skips, an empty list empties."""
+    """Change carrier, URL and contents of one parcel. Absent skips, an empty list empties."""
     held = require(recorder, command.reference)
     check_not_stale(held, command)
     shipment = _named(held, command)
@@ -50,6 +51,9 @@ def update_shipment(recorder: Recorder, command: UpdateShipment) -> Uuid:
         products=shipment.products if products is None else products,
     )
     order = with_shipment(held, changed)
+    if command.carrier_reference is not None:
+        carrier = command.carrier_reference
+        order = correct_carrier(recorder, order, changed, carrier, "/carrier_reference")
     if products is not None:
         order = pack(recorder, held, order, {shipment.shipment_id: "/products"}, "/products")
     return conclude(recorder, held, accept(order, command))
@@ -69,13 +73,6 @@ def _named(order: Order, command: UpdateShipment) -> Shipment:
     by_number = shipment_with(order, number)
     if by_number is None:
         raise NotYet(Reason.SHIPMENT_NOT_FOUND, number_key(number))
-    if not same_carrier(by_number.carrier, command.carrier_reference):
-        raise CommandRefused(
-            Reason.SHIPMENT_NOT_FOUND,
-            f"{command.tracking_number!r} is with {by_number.carrier!r}, not with "
-            f"{command.carrier_reference!r}.",
-            "/carrier_reference",
-        )
     if by_id is not None and by_id.shipment_id != by_number.shipment_id:
         raise CommandRefused(
             Reason.SHIPMENT_AMBIGUOUS,
