@@ -1,7 +1,8 @@
 """Goods of a parcel: what was sent, what claims hold, and what can still be claimed.
 
-A product is identified by its key: its sku, else its variant, else its title. Quantities of lines
-with the same key are added. A bundle is one product: it is claimed as a whole.
+A product is identified by its key: its sku, else its variant, title or line id. Quantities of lines
+with the same key are added. A bundle is claimed as a whole or in parts: both use up its pieces,
+which are the products that are no bundles.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
 
 from services.claims.domain.claim import Claim, ClaimItem, HeldGoods
 from services.claims.domain.ids import Uuid
@@ -19,23 +22,37 @@ from services.claims.domain.reasons import RejectionReason, RuleBroken
 ITEMS_MAX = 100
 """Most lines of one claim; with `limits` it keeps the claim's events small enough to publish."""
 
+_PREFIXES = {"sku": "sku", "variant": "variant_id", "title": "title", "line": "line_id"}
+"""The member of a product that each kind of key has."""
+_IDENTIFIERS = ("line_id", "variant_id", "sku", "title")
+"""What a product of a parcel is matched to a line by, as in the orders service."""
+
 
 def key_of(product: Product) -> str | None:
-    """The product's key; None for a line without sku, variant and title."""
-    if product.sku:
-        return f"sku/{product.sku}"
-    if product.variant_id:
-        return f"variant/{product.variant_id}"
-    return f"title/{_folded(product.title)}" if product.title else None
+    """The product's key; None for a line without sku, variant, title and line id."""
+    for prefix, member in _PREFIXES.items():
+        value = _identifier(product, member)
+        if value:
+            return f"{prefix}/{value}"
+    return None
 
 
 def contents(order: OrderCopy, shipment: Shipment) -> tuple[Product, ...]:
-    """The products in a parcel; those of the order, if the parcel has none of its own."""
+    """The products in a parcel: as lines of the order where they are known.
+
+    Otherwise those that the shop said, and those of the order if it said none.
+    """
+    if shipment.shares_with is not None:
+        head = order.shipment(shipment.shares_with, None)
+        if head is not None and head.lines is not None:
+            return head.lines
+    if shipment.lines is not None:
+        return shipment.lines
     return order.products if shipment.products is None else shipment.products
 
 
 def quantities(products: Iterable[Product]) -> Counter[str]:
-    """The quantity of each product, by key."""
+    """The quantity of each product, by key; a bundle is one product."""
     counted: Counter[str] = Counter()
     for product in products:
         key = key_of(product)
@@ -44,41 +61,90 @@ def quantities(products: Iterable[Product]) -> Counter[str]:
     return counted
 
 
-def left_to_claim(order: OrderCopy, shipment: Shipment, claims: Iterable[Claim]) -> Counter[str]:
-    """The quantity of each product in the parcel that no claim holds; never below zero.
+def pieces(products: Iterable[Product]) -> Counter[str]:
+    """The quantity of each product that is no bundle, by key; those in bundles are counted."""
+    counted: Counter[str] = Counter()
+    for product in products:
+        for key, count in _pieces_of_one(product).items():
+            counted[key] += count * product.quantity
+    return counted
 
-    Shops that split an order often repeat the order's whole list of products for every parcel, so
-    the claims on all parcels together are also limited to what was ordered.
+
+def left_to_claim(order: OrderCopy, shipment: Shipment, claims: Iterable[Claim]) -> Counter[str]:
+    """The pieces in the parcel that no claim holds; never below zero.
+
+    The claims on all parcels together are limited to what was ordered: a shop may send goods
+    again, or give several parcels the whole list of the order. Parcels that share their contents
+    are one parcel here.
     """
     holding = [claim for claim in claims if claim.is_holding]
-    of_shipment = _count_held(c for c in holding if _shipment_id(c) == shipment.shipment_id)
-    of_order = _count_held(holding)
-    ordered = quantities(order.products)
+    place = _place(shipment)
+    of_parcel = _count_held(order, (c for c in holding if _place_of(order, c) == place))
+    of_order = _count_held(order, holding)
+    ordered = pieces(order.products)
     left: Counter[str] = Counter()
-    for key, shipped in quantities(contents(order, shipment)).items():
-        left[key] = max(0, shipped - of_shipment[key])
+    for key, shipped in pieces(contents(order, shipment)).items():
+        left[key] = max(0, shipped - of_parcel[key])
         if key in ordered:
             left[key] = max(0, min(left[key], ordered[key] - of_order[key]))
     return left
 
 
+def take(
+    key: str, count: int, products: Sequence[Product], left: Counter[str]
+) -> tuple[int, Counter[str]]:
+    """Take up to `count` of a product out of the pieces that are left.
+
+    Returns how many there are, and their pieces. A bundle comes before a single product of its
+    key. `left` is not changed.
+    """
+    taken: Counter[str] = Counter()
+    wanted = count
+    for product in (each for each in products if each.parts and key_of(each) == key):
+        one = _pieces_of_one(product)
+        fits = [(left[name] - taken[name]) // needed for name, needed in one.items()]
+        whole = max(0, min([wanted, product.quantity, *fits]))
+        for name, needed in one.items():
+            taken[name] += whole * needed
+        wanted -= whole
+    single = max(0, min(wanted, left[key] - taken[key]))
+    taken[key] += single
+    return count - wanted + single, +taken
+
+
+def everything(products: Sequence[Product], left: Counter[str]) -> Counter[str]:
+    """All that is left of the products, by key: whole bundles first, then pieces of bundles."""
+    found: Counter[str] = Counter()
+    rest = Counter(left)
+    for product in sorted(_with_parts(products), key=lambda each: not each.parts):
+        key = key_of(product)
+        if key:
+            count, taken = take(key, product.quantity, (product,), rest)
+            found[key] += count
+            rest -= taken
+    return +found
+
+
 def match_products(
-    items: Sequence[ClaimItem], products: Sequence[Product], shipment: Shipment
+    items: Sequence[ClaimItem], order: OrderCopy, shipment: Shipment
 ) -> Counter[str]:
-    """The quantity of each product that the items mean, found by sku, variant or title.
+    """The quantity of each product in the parcel that the items mean.
+
+    Found by sku, variant, line id or title: of the order's lines in the parcel, then of the
+    products as the shop listed them for the parcel.
 
     Raises:
-        RuleBroken: too many items, or one has no name, is not in the parcel, or means several
-            products.
+        RuleBroken: too many items, or one has no name, is not in the parcel, was not ordered, or
+            means several products.
     """
     if len(items) > ITEMS_MAX:
         facts = {"count": len(items), "limit": ITEMS_MAX}
         raise RuleBroken(RejectionReason.TOO_MANY_ITEMS, "/selected_items", **facts)
     wanted: Counter[str] = Counter()
+    products = contents(order, shipment)
     for position, item in enumerate(items):
-        wanted[_key_of_item(item, products, shipment, f"/selected_items/{position}")] += (
-            item.quantity
-        )
+        key = _key_of_item(item, products, shipment, f"/selected_items/{position}")
+        wanted[key] += item.quantity
     return wanted
 
 
@@ -102,41 +168,96 @@ def _key_of_item(
 ) -> str:
     if not item.sku and not item.title:
         raise RuleBroken(RejectionReason.ITEM_NOT_NAMED, pointer)
-    keys = _candidates(item, products)
+    facts = {"item": item.sku or item.title, "shipment": shipment.shipment_id}
+    listed = _candidates(item, _with_parts(shipment.products or ()))
+    found = _candidates(item, _with_parts(products))
+    if not found:
+        found = [line for each in listed if (line := _line_of(each, products))]
+    keys = {key for product in found if (key := key_of(product))}
+    if not keys and listed:
+        raise RuleBroken(RejectionReason.ITEM_NOT_ORDERED, pointer, **facts)
     if not keys:
-        raise RuleBroken(
-            RejectionReason.ITEM_NOT_IN_SHIPMENT,
-            pointer,
-            item=item.sku or item.title,
-            shipment=shipment.shipment_id,
-        )
+        raise RuleBroken(RejectionReason.ITEM_NOT_IN_SHIPMENT, pointer, **facts)
     if len(keys) > 1:
-        raise RuleBroken(RejectionReason.ITEM_AMBIGUOUS, pointer, item=item.sku or item.title)
+        raise RuleBroken(RejectionReason.ITEM_AMBIGUOUS, pointer, item=facts["item"])
     return keys.pop()
 
 
-def _candidates(item: ClaimItem, products: Sequence[Product]) -> set[str]:
-    """Keys of the products that an item can mean; a title does not match another sku."""
+def _candidates(item: ClaimItem, products: Iterable[Product]) -> list[Product]:
+    """The products that an item can mean; a title does not match another sku."""
+    known = list(products)
     if item.sku:
-        for same in ("sku", "variant_id"):
-            found = {key_of(p) for p in products if getattr(p, same) == item.sku}
+        for same in ("sku", "variant_id", "line_id"):
+            found = [each for each in known if getattr(each, same) == item.sku]
             if found:
-                return {key for key in found if key}
+                return found
     title = _folded(item.title)
-    named = [p for p in products if title and _folded(p.title) == title]
-    return {key for p in named if not (item.sku and p.sku) and (key := key_of(p))}
+    named = [each for each in known if title and _folded(each.title) == title]
+    return [each for each in named if not (item.sku and each.sku)]
 
 
-def _count_held(claims: Iterable[Claim]) -> Counter[str]:
+def _line_of(listed: Product, products: Sequence[Product]) -> Product | None:
+    """The line of the order that a product of the parcel's list was matched to."""
+    for member in _IDENTIFIERS:
+        said = _identifier(listed, member)
+        for line in _with_parts(products):
+            if said and said == _identifier(line, member):
+                return line
+    return None
+
+
+def _with_parts(products: Iterable[Product]) -> Iterator[Product]:
+    """Products, each followed by the parts of all its bundles."""
+    for product in products:
+        yield product
+        for part in product.parts:
+            yield replace(part, quantity=part.quantity * product.quantity)
+
+
+def _pieces_of_one(product: Product) -> Counter[str]:
+    """The pieces of one product; of a bundle those of its parts."""
+    if product.parts:
+        return quantities(product.parts)
+    key = key_of(product)
+    return Counter({key: 1}) if key else Counter()
+
+
+def _count_held(order: OrderCopy, claims: Iterable[Claim]) -> Counter[str]:
+    """The pieces that claims hold."""
     counted: Counter[str] = Counter()
     for claim in claims:
         for goods in claim.holds:
-            counted[goods.product] += goods.quantity
+            counted.update(_pieces_held(order, goods))
     return counted
 
 
-def _shipment_id(claim: Claim) -> Uuid | None:
-    return claim.shipment.shipment_id if claim.shipment else None
+def _pieces_held(order: OrderCopy, goods: HeldGoods) -> Counter[str]:
+    """The pieces of held goods; the order may name the product otherwise than it did then."""
+    prefix, _, value = goods.product.partition("/")
+    member = _PREFIXES.get(prefix, "sku")
+    for line in _with_parts(order.products):
+        if _identifier(line, member) == value:
+            return Counter(
+                {key: count * goods.quantity for key, count in _pieces_of_one(line).items()}
+            )
+    return Counter({goods.product: goods.quantity})
+
+
+def _place(shipment: Shipment) -> Uuid:
+    return shipment.shares_with or shipment.shipment_id
+
+
+def _place_of(order: OrderCopy, claim: Claim) -> Uuid | None:
+    """The parcel whose contents a claim is about."""
+    if claim.shipment is None:
+        return None
+    shipment = order.shipment(claim.shipment.shipment_id, None)
+    return _place(shipment) if shipment else claim.shipment.shipment_id
+
+
+def _identifier(product: Product, member: str) -> str | None:
+    value: str | None = getattr(product, member)
+    return _folded(value) if member == "title" else value
 
 
 def _folded(title: str | None) -> str:

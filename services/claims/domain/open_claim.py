@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from services.claims.domain import goods, limits
 from services.claims.domain.claim import Claim, ClaimedShipment, ClaimReason, Status, StatusChange
 from services.claims.domain.commands import OpenClaim
@@ -63,19 +65,21 @@ def check_available(wanted: Counter[str], state: OrderClaims, shipment: Shipment
     Raises:
         RuleBroken: more of a product is wanted than is left.
     """
+    products = goods.contents(state.order, shipment)
     left = goods.left_to_claim(state.order, shipment, state.claims.values())
-    shipped = goods.quantities(goods.contents(state.order, shipment))
+    shipped = goods.pieces(products)
     for key, count in wanted.items():
-        if count > left[key]:
-            item = key.split("/", 1)[1]
+        found, taken = goods.take(key, count, products, left)
+        if found < count:
             raise RuleBroken(
                 RejectionReason.QUANTITY_ABOVE_SHIPPED,
                 "/selected_items",
                 wanted=count,
-                item=item,
-                left=left[key],
-                shipped=shipped[key],
+                item=key.split("/", 1)[1],
+                left=found,
+                shipped=goods.take(key, count, products, shipped)[0],
             )
+        left -= taken
 
 
 def _duplicate(known: Uuid, claim: Claim | None = None) -> Decision:
@@ -114,7 +118,8 @@ def _check_phase(shipment: Shipment, command: OpenClaim, later: str, pointer: st
     about_goods = command.reason is not ClaimReason.SUPPORT or bool(command.selected_items)
     if about_goods and not shipment.is_shipped:
         raise NotYet(later, RejectionReason.NOT_SHIPPED, pointer, shipment=shipment.shipment_id)
-    if command.reason is ClaimReason.INVESTIGATION and not shipment.is_delivered:
+    is_ended = shipment.is_delivered or shipment.given_up is not None
+    if command.reason is ClaimReason.INVESTIGATION and not is_ended:
         facts = {"shipment": shipment.shipment_id, "phase": shipment.phase}
         raise NotYet(later, RejectionReason.NOT_DELIVERED, "/reason", **facts)
 
@@ -129,26 +134,41 @@ def _claimed_goods(
     """
     if shipment is None:
         return Counter()
-    products = goods.contents(state.order, shipment)
-    wanted = goods.match_products(command.selected_items, products, shipment)
     if command.reason is ClaimReason.SUPPORT:
-        check_available(wanted, OrderClaims(order=state.order), shipment)
+        _check_shipped(state.order, shipment, command)
         return Counter()
+    wanted = goods.match_products(command.selected_items, state.order, shipment)
     if wanted:
         check_available(wanted, state, shipment)
         return wanted
     return _whole_parcel(state, shipment, command)
 
 
+def _check_shipped(order: OrderCopy, shipment: Shipment, command: OpenClaim) -> None:
+    """Check that the items were in the parcel, ordered or not."""
+    try:
+        wanted = goods.match_products(command.selected_items, order, shipment)
+        check_available(wanted, OrderClaims(order=order), shipment)
+    except RuleBroken:
+        if not shipment.products:
+            raise
+        as_listed = replace(shipment, lines=None, shares_with=None)
+        wanted = goods.match_products(command.selected_items, order, as_listed)
+        listed = replace(order, products=())  # What was ordered sets no bound here.
+        check_available(wanted, OrderClaims(order=listed), as_listed)
+
+
 def _whole_parcel(state: OrderClaims, shipment: Shipment, command: OpenClaim) -> Counter[str]:
     if command.reason is ClaimReason.PARTIAL_DAMAGE:
         raise RuleBroken(RejectionReason.ITEMS_NOT_SELECTED, "/selected_items")
+    products = goods.contents(state.order, shipment)
     left = goods.left_to_claim(state.order, shipment, state.claims.values())
-    if left and not left.total():
+    is_known = bool(products) or shipment.lines is not None
+    if is_known and not left.total():
         raise RuleBroken(
             RejectionReason.NOTHING_LEFT_TO_CLAIM, "/selected_items", shipment=shipment.shipment_id
         )
-    return left
+    return goods.everything(products, left)
 
 
 def _opened(

@@ -22,7 +22,10 @@ class Product(Struct, frozen=True, kw_only=True):
     sku: str | None = None
     variant_id: str | None = None
     title: str | None = None
+    line_id: str | None = None
     quantity: int = 1
+    parts: tuple[Product, ...] = ()
+    """What is in one bundle, with the quantities of one; () for a product that is no bundle."""
 
 
 class Shipment(Struct, frozen=True, kw_only=True):
@@ -35,6 +38,12 @@ class Shipment(Struct, frozen=True, kw_only=True):
     delivered_at: datetime | None = None
     products: tuple[Product, ...] | None = None
     """None: all products of the order. (): no product is known to be in the parcel."""
+    lines: tuple[Product, ...] | None = None
+    """The lines of the order that are in the parcel, with the quantities in it; None: not said."""
+    shares_with: Uuid | None = None
+    """The parcel whose lines are the contents of both together."""
+    given_up: str | None = None
+    """The event by which the carrier gave the parcel up."""
 
     @property
     def is_shipped(self) -> bool:

@@ -20,6 +20,7 @@ class RejectionReason(StrEnum):
     TOO_MANY_ITEMS = "too_many_items"
     ITEM_NOT_NAMED = "item_not_named"
     ITEM_NOT_IN_SHIPMENT = "item_not_in_shipment"
+    ITEM_NOT_ORDERED = "item_not_ordered"
     ITEM_AMBIGUOUS = "item_ambiguous"
     QUANTITY_ABOVE_SHIPPED = "quantity_above_shipped"
     NOTHING_LEFT_TO_CLAIM = "nothing_left_to_claim"
@@ -43,8 +44,8 @@ SENTENCES: dict[RejectionReason, str] = {
         "shipment {shipment} has no tracking number yet, so nothing in it can be claimed"
     ),
     RejectionReason.NOT_DELIVERED: (
-        "shipment {shipment} is not delivered yet (phase {phase}); until then it is under way, "
-        "not missing"
+        "shipment {shipment} is not delivered yet (phase {phase}); until then, or until its "
+        "carrier gives it up, it is under way, not missing"
     ),
     RejectionReason.CLAIM_NOT_FOUND: "shop {shop} has no claim {claim}",
     RejectionReason.SHIPMENT_NOT_NAMED: (
@@ -59,13 +60,18 @@ SENTENCES: dict[RejectionReason, str] = {
     ),
     RejectionReason.ITEM_NOT_NAMED: "an item needs a sku or a title",
     RejectionReason.ITEM_NOT_IN_SHIPMENT: "{item} is not in shipment {shipment}",
+    RejectionReason.ITEM_NOT_ORDERED: (
+        "{item} is in shipment {shipment}, but not as something that was ordered; only what was "
+        "ordered can be claimed"
+    ),
     RejectionReason.ITEM_AMBIGUOUS: "several products are called {item}; name it by its sku",
     RejectionReason.QUANTITY_ABOVE_SHIPPED: (
-        "{wanted} of {item} are claimed, {left} can be: {shipped} were shipped and the rest is in "
-        "other claims"
+        "{wanted} of {item} are claimed, {left} can be: {shipped} were shipped, and other claims "
+        "on the order hold the rest"
     ),
     RejectionReason.NOTHING_LEFT_TO_CLAIM: (
-        "everything in shipment {shipment} is in other claims already"
+        "nothing in shipment {shipment} is left to claim: what was ordered is in other claims or "
+        "in other parcels"
     ),
     RejectionReason.TOO_MANY_EVIDENCE_LINKS: (
         "{count} links to evidence are given, {limit} are allowed"

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from schemas.context import Context, Tracking
+from schemas.context import Context, PackedLine, Tracking
 from schemas.context import Shipment as SentShipment
 from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
@@ -110,18 +110,21 @@ def order_with_contents(context: Context, head: DocumentHead) -> OrderCopy:
     assert order is not None, "a context without its order is never stored"
     listed: dict[UUID, Tracking] = {tracking.shipment_id: tracking for tracking in order.trackings}
     listed |= {shipment.shipment_id: shipment for shipment in context.shipments}
+    lines = _products(order.products)
     return replace(
         order_without_contents(context, head),
-        products=_products(order.products),
+        products=lines,
         shipments=tuple(
-            _shipment(tracking, is_cut=head.is_truncated) for tracking in listed.values()
+            _shipment(tracking, lines, is_cut=head.is_truncated) for tracking in listed.values()
         ),
     )
 
 
-def _shipment(tracking: Tracking, *, is_cut: bool) -> Shipment:
+def _shipment(tracking: Tracking, lines: tuple[Product, ...], *, is_cut: bool) -> Shipment:
     """A parcel; if its products were left out or cut for size, it has those of the order."""
-    products = getattr(tracking, "products", None)  # A summary has none.
+    products = getattr(tracking, "products", None)  # A summary has none of these.
+    packed = getattr(tracking, "lines", None)
+    head = getattr(tracking, "shares_contents_with", None)
     if products is not None and not products and (is_cut or "products" in omitted(tracking)):
         products = None
     return Shipment(
@@ -131,7 +134,24 @@ def _shipment(tracking: Tracking, *, is_cut: bool) -> Shipment:
         phase=tracking.phase,
         delivered_at=tracking.delivered_at,
         products=None if products is None else _products(products),
+        lines=None if packed is None else tuple(_line(each, lines) for each in packed),
+        shares_with=None if head is None else str(head),
+        given_up=getattr(tracking, "given_up", None),
     )
+
+
+def _line(packed: PackedLine, lines: tuple[Product, ...]) -> Product:
+    """A line or part of a line in a parcel; where the order's lines were cut, as it is named."""
+    named = Product(
+        sku=_text(packed.sku),
+        variant_id=_text(packed.variant_id),
+        title=_text(packed.title),
+        line_id=_text(packed.line_id),
+        quantity=packed.quantity,
+    )
+    if not 0 <= packed.line < len(lines) or packed.part is not None:
+        return named
+    return replace(named, parts=lines[packed.line].parts)
 
 
 def _products(lines: Iterable[dict[str, Any]]) -> tuple[Product, ...]:
@@ -141,10 +161,16 @@ def _products(lines: Iterable[dict[str, Any]]) -> tuple[Product, ...]:
             sku=_text(line.get("sku")),
             variant_id=_text(line.get("variant_id")),
             title=_text(line.get("title")),
+            line_id=_text(line.get("line_id")),
             quantity=_count(line.get("quantity")),
+            parts=_products(_objects(line.get("bundled_products"))),
         )
         for line in lines
     )
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str | None:

@@ -97,7 +97,7 @@ def a_claim(name: object = "claim", **changes) -> Claim:
         "reason": ClaimReason.DAMAGE,
         "selected_items": selected,
         "items_hash": selection_hash(selected),
-        "holds": held_goods(match_products(selected, (MUG, TEE), parcel)),
+        "holds": held_goods(match_products(selected, an_order(), parcel)),
         "is_granted": changes.get("status") is Status.ACCEPTED,
         "created_at": NOON,
         "updated_at": NOON,
