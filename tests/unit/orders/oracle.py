@@ -19,12 +19,10 @@ from services.orders.domain.tracking.state import ScanStep
 def results(known: tuple[Scan, ...], new: tuple[Scan, ...], now: datetime) -> Iterator[ScanResult]:
     """Each new scan, by time, with the state of `known` and of the new ones up to it."""
     whole = replay((*known, *new), now)
-    if _is_appended(whole, known):
-        for index in range(len(known), len(whole.steps)):
-            yield _result_at(whole.steps[: index + 1], index, now)
-        return
+    is_appended = _is_appended(whole, known)
+    later = [step.scan for step in whole.steps[len(known) :]]
     so_far = list(known)
-    for scan in sorted(new, key=sort_key):
+    for scan in later if is_appended else sorted(new, key=sort_key):
         so_far.append(scan)
         yield _result_of_last(replay(so_far, now), scan, now)
 

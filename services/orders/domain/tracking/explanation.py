@@ -20,12 +20,12 @@ SENTENCES: Mapping[Rule, str] = MappingProxyType(
         Rule.CONTRADICTED: "Another delivery attempt more than 12 hours after a delivery: both "
         "cannot be true, so the parcel stays delivered with an error flag.",
         Rule.NEW_LEG: "The parcel set out again on the same number: leg {leg} begins.",
+        Rule.PICKED_UP_LATE: "A pick-up at most 12 hours after the end of the journey is taken for "
+        "one that was stamped late; a later scan of another journey makes it the begin of a leg.",
         Rule.RETRACTED: "The carrier took this scan back.",
         Rule.RETRACTION: "It takes an earlier scan back, and says nothing else.",
         Rule.DATA_ONLY: "It is a message about the parcel's data, which never moves the parcel.",
         Rule.UNMAPPED: "Its code is not known to us, so the parcel stays where it was.",
-        Rule.DELIVERED_FIRST: "A delivery more than 12 hours before the first movement is a clock "
-        "error; it counts again if an earlier movement turns up.",
         Rule.IN_FUTURE: "It lies more than 24 hours in the future; it counts when its time comes.",
         Rule.GOING_BACK: "The parcel is on its way back; this scan is of that way.",
     }
@@ -35,7 +35,6 @@ SENTENCES: Mapping[Rule, str] = MappingProxyType(
 _ASIDE = {
     Cause.RETRACTED: Rule.RETRACTED,
     Cause.IN_FUTURE: Rule.IN_FUTURE,
-    Cause.DELIVERED_FIRST: Rule.DELIVERED_FIRST,
 }
 
 

@@ -78,6 +78,7 @@ class ScanHistory:
         ordered, aside = order_scans(self._scans, self._as_of)
         total = RunningTotal()
         total.leave(aside)
+        total.machine.ordered = ordered
         found = None
         for scan in ordered:
             taken = total.take(scan)

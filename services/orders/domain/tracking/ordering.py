@@ -2,7 +2,7 @@
 
 The result does not depend on the order of arrival, on the time of recording, or on the place in a
 message: carriers list history in both directions, and repeat it. Rule numbers are those of
-docs/scan-rules.md; here 1, 7, 8, 11 and 19.
+docs/scan-rules.md; here 1, 7, 8, 11 and 19b.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.orders.domain.tracking.catalogue import Phase, entry_of
+from services.orders.domain.tracking.catalogue import entry_of
 from services.orders.domain.tracking.scan import Precision, Scan
 from services.orders.domain.value import Value
 
 FUTURE_MAX = timedelta(hours=24)
 """A scan more than this after the time of the decision is taken for a clock error, until then."""
-DELIVERED_FIRST_MAX = timedelta(hours=12)
-"""A delivery more than this before every other movement is taken for a clock error."""
 _DAY = timedelta(days=1)
-_ON_THE_WAY = frozenset({Phase.IN_TRANSIT, Phase.IN_DELIVERY, Phase.DELIVERY_FAILED, Phase.COLLECT})
 
 
 class Cause(StrEnum):
@@ -28,7 +25,6 @@ class Cause(StrEnum):
 
     RETRACTED = "retracted"
     IN_FUTURE = "in_future"
-    DELIVERED_FIRST = "delivered_first"
 
 
 class SetAside(Value, frozen=True):
@@ -41,17 +37,7 @@ class SetAside(Value, frozen=True):
 def order_scans(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[SetAside]]:
     """Sort the scans that count, oldest first; returns the others with the cause."""
     believed, aside = _believed(scans, as_of)
-    counted = _not_retracted(believed, aside)
-    ordered = _ordered(counted)
-    early = _delivered_first(ordered)
-    aside.extend(SetAside(scan, Cause.DELIVERED_FIRST) for scan in early)
-    return [scan for scan in ordered if scan not in early] if early else ordered, aside
-
-
-def is_movement(scan: Scan) -> bool:
-    """Whether a scan shows the parcel on its way; it decides whether earlier deliveries count."""
-    entry = entry_of(scan.event_name)
-    return entry.physical and entry.phase is not Phase.DELIVERED
+    return _ordered(_not_retracted(believed, aside)), aside
 
 
 def is_believed(scan: Scan, as_of: datetime) -> bool:
@@ -121,25 +107,3 @@ def _place_in_day(ordered: list[Scan], scan: Scan) -> int:
             break
         place = index + 1
     return place
-
-
-def _delivered_first(ordered: list[Scan]) -> list[Scan]:
-    """Deliveries long before anything moved (rule 19).
-
-    A delivery that stands alone is believed: some carriers report nothing else.
-    """
-    early: list[Scan] = []
-    for scan in ordered:
-        entry = entry_of(scan.event_name)
-        if not entry.physical:
-            continue
-        if entry.phase is Phase.DELIVERED:
-            early.append(scan)
-            continue
-        is_long_after = bool(early) and _is_long_after(scan, early[-1])
-        return early if is_long_after and entry.phase in _ON_THE_WAY else []
-    return []
-
-
-def _is_long_after(scan: Scan, delivery: Scan) -> bool:
-    return scan.occurred_at - delivery.occurred_at > DELIVERED_FIRST_MAX

@@ -52,5 +52,6 @@ def replay(
     """Sort scans and add them up; a scan more than a day later than `as_of` does not count."""
     ordered, aside = order_scans(scans, as_of)
     machine = machine_of(direction)
+    machine.ordered = ordered
     steps = tuple(machine.take(scan) for scan in ordered)
     return ReplayedScans(initial_state(direction), steps, tuple(aside))

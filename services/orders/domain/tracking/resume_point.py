@@ -8,7 +8,7 @@ from typing import TypeAlias
 from services.orders.domain.tracking.catalogue import CHECKSUM
 from services.orders.domain.value import Value
 
-RULES = f"2/{CHECKSUM}"
+RULES = f"3/{CHECKSUM}"
 """The rules that a resume point was made by: one of other rules is not continued.
 
 Raise the number with any change to what scans add up to:
@@ -37,8 +37,8 @@ class ResumePoint(Value, frozen=True, kw_only=True):
     settled_at: datetime | None = None
     carriers: tuple[str, ...] = ()
     """Of the owner's scans, in alphabetical order."""
-    has_moved: bool = False
-    """Whether a scan shows the parcel on its way: then earlier deliveries count."""
+    picked_up_at: datetime | None = None
+    """The first pick-up after the end that opened no leg (docs/scan-rules.md, rule 6b)."""
     last: Moment | None = None
     """The last scan whose time is an instant."""
     last_day: Moment | None = None

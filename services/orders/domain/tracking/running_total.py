@@ -11,7 +11,6 @@ from services.orders.domain.tracking.ordering import (
     Cause,
     SetAside,
     is_believed,
-    is_movement,
     moment_of,
 )
 from services.orders.domain.tracking.replay import machine_of
@@ -38,7 +37,6 @@ class RunningTotal:
     """The total of the scans so far; mutable, and used within one decision only."""
 
     machine: StateMachine = field(default_factory=lambda: machine_of(Direction.MERCHANT_CUSTOMER))
-    has_moved: bool = False
     last: Moment | None = None
     last_day: Moment | None = None
     day_line: int = -1
@@ -56,11 +54,11 @@ class RunningTotal:
             trouble=Trouble(trail.trouble) if trail.trouble else None,
             attempt_at=trail.attempt_at,
             settled_at=trail.settled_at,
+            picked_up_at=trail.picked_up_at,
             carriers=set(trail.carriers),
         )
         return cls(
             machine=machine,
-            has_moved=trail.has_moved,
             last=trail.last,
             last_day=trail.last_day,
             day_line=trail.day_line,
@@ -78,8 +76,8 @@ class RunningTotal:
             trouble=self.machine.trouble,
             attempt_at=self.machine.attempt_at,
             settled_at=self.machine.settled_at,
+            picked_up_at=self.machine.picked_up_at,
             carriers=tuple(sorted(self.machine.carriers)),
-            has_moved=self.has_moved,
             last=self.last,
             last_day=self.last_day,
             day_line=self.day_line,
@@ -89,11 +87,7 @@ class RunningTotal:
 
     def leave(self, aside: Iterable[SetAside]) -> None:
         """Note scans that are set aside: they do not count."""
-        for each in aside:
-            if each.cause is Cause.IN_FUTURE:
-                self.has_future = True
-            elif each.cause is Cause.DELIVERED_FIRST:
-                self._note(each.scan)
+        self.has_future = any(each.cause is Cause.IN_FUTURE for each in aside)
 
     def take(self, scan: Scan) -> ScanEffect:
         """Add the scan that is next by time; returns its effect."""
@@ -106,7 +100,6 @@ class RunningTotal:
         is_first = effective and group is not None and group not in self.heard
         if is_first and group is not None:
             self.heard.add(group)
-        self.has_moved = self.has_moved or is_movement(scan)
         self._note(scan)
         return ScanEffect(group, effective, is_first)
 
@@ -134,9 +127,7 @@ class RunningTotal:
         """
         if scan.retracts is not None or self.omits(scan, as_of):
             return False
-        # The first movement decides whether deliveries before it count (rule 19a).
-        has_deliveries = not self.has_moved and self.machine.first_scan_at is not None
-        if has_deliveries and is_movement(scan):
+        if self.machine.confirms_pick_up(scan):
             return False
         is_day = scan.precision is Precision.DAY
         return self._is_last_day(scan) if is_day else self._is_last(scan)

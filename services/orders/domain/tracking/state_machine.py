@@ -5,6 +5,7 @@ The rules are in docs/scan-rules.md: here 4 to 7 and 12 to 15.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,27 +20,24 @@ from services.orders.domain.tracking.catalogue import (
     entry_of,
 )
 from services.orders.domain.tracking.catalogue import return_phase as on_return
+from services.orders.domain.tracking.legs import (
+    END_HOLDS_FOR,
+    PICK_UPS,
+    RETURNS,
+    End,
+    confirms_pick_up,
+    is_confirmed,
+    opens_leg,
+)
 from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Scan
 from services.orders.domain.tracking.state import FINISHED, Effect, Rule, ScanStep, TrackingState
 
-END_HOLDS_FOR = timedelta(hours=12)
-"""How long a delivery, or an arrival at a shop, holds against a contradicting scan (rule 5)."""
 ONE_ATTEMPT_WITHIN = timedelta(hours=1)
 """Attempt scans this close together are one attempt, reported twice (rule 4)."""
 
-_PICK_UPS = frozenset({"DROPPED_OFF", "PICKED_UP_BY_CARRIER"})
 _ON_THE_WAY = frozenset({Phase.IN_TRANSIT, Phase.IN_DELIVERY, Phase.DELIVERY_FAILED, Phase.COLLECT})
 _ATTEMPTED = frozenset({Phase.IN_DELIVERY, Phase.DELIVERY_FAILED})
 _GOING_BACK = frozenset({Phase.RETURN_TRANSIT, Phase.RETURN_FAILED})
-_RETURNS = frozenset(
-    {
-        Phase.RETURN_CREATED,
-        Phase.RETURN_TRANSIT,
-        Phase.RETURN_FAILED,
-        Phase.RETURN_RECEIVED,
-        Phase.RETURNED,
-    }
-)
 _TO_THE_CUSTOMER = frozenset(
     {
         "COLLECTED_BY_CUSTOMER",
@@ -51,6 +49,7 @@ _TO_THE_CUSTOMER = frozenset(
 _SECOND_ATTEMPT = "SECOND_DELIVERY_ATTEMPT"
 _GIVEN_UP_FOR_GOOD = frozenset({"DISPOSED", "CONFISCATED"})
 _GIVEN_UP = _GIVEN_UP_FOR_GOOD | {"LOST", "TRACKING_EXPIRED"}
+_WITHOUT_EFFECT = frozenset({Rule.DELIVERED_STANDS, Rule.REPEATED, Rule.PICKED_UP_LATE})
 
 
 class Trouble(StrEnum):
@@ -74,6 +73,8 @@ class StateMachine:
     attempts: int = 0
     attempt_at: datetime | None = None
     settled_at: datetime | None = None
+    picked_up_at: datetime | None = None
+    """The first pick-up after the end that opened no leg: a later scan may confirm it (rule 6b)."""
     eta: Eta | None = None
     eta_original: Eta | None = None
     pickup: Pickup | None = None
@@ -82,6 +83,9 @@ class StateMachine:
     last_occurred_at: datetime | None = None
     given_up: str | None = None
     carriers: set[str] = field(default_factory=set)
+    ordered: Sequence[Scan] = ()
+    """The scans that will be added, in order, where they are known: whether a pick-up soon after
+    the end opens a leg depends on the scans after it."""
 
     @classmethod
     def resumed(
@@ -92,6 +96,7 @@ class StateMachine:
         trouble: Trouble | None,
         attempt_at: datetime | None,
         settled_at: datetime | None,
+        picked_up_at: datetime | None,
         carriers: set[str],
     ) -> StateMachine:
         """A machine in `state`; the other arguments are what a `TrackingState` does not contain."""
@@ -105,6 +110,7 @@ class StateMachine:
             attempts=state.attempts,
             attempt_at=attempt_at,
             settled_at=settled_at,
+            picked_up_at=picked_up_at,
             eta=state.eta,
             eta_original=state.eta_original,
             pickup=state.pickup,
@@ -125,7 +131,7 @@ class StateMachine:
         entry = entry_of(scan.event_name)
         before = (self.phase, self.leg, self.flag)
         rule = self._move(scan, entry)
-        if rule not in (Rule.DELIVERED_STANDS, Rule.REPEATED):
+        if rule not in _WITHOUT_EFFECT:
             self._raise_or_clear(entry)
             if self.given_up is not None or entry.name in _GIVEN_UP:
                 self._give_up_or_find(entry)
@@ -160,9 +166,13 @@ class StateMachine:
         return Rule.MOVED
 
     def _move_finished(self, scan: Scan, entry: Entry, phase: Phase) -> Rule:
-        if entry.name in _PICK_UPS or self._starts_return(phase):
+        is_pick_up = entry.name in PICK_UPS
+        if opens_leg(scan, self._end()) or (is_pick_up and self._is_confirmed(scan)):
             self._open_leg(scan, phase)
             return Rule.NEW_LEG
+        if is_pick_up:
+            self.picked_up_at = self.picked_up_at or scan.occurred_at
+            return Rule.PICKED_UP_LATE
         if self.trouble is Trouble.CONTRADICTED and phase is Phase.DELIVERED:
             self.trouble, self.flag = None, Flag.NORMAL
             self._move_to(scan, phase)
@@ -174,12 +184,22 @@ class StateMachine:
             return Rule.CONTRADICTED
         return Rule.DELIVERED_STANDS
 
-    def _starts_return(self, phase: Phase) -> bool:
-        return self.phase is Phase.DELIVERED and phase in _RETURNS
+    def _end(self) -> End:
+        return End(self.phase, self.direction, self.settled_at)
+
+    def _is_confirmed(self, pick_up: Scan) -> bool:
+        places = (place for place, scan in enumerate(self.ordered) if scan is pick_up)
+        place = next(places, len(self.ordered))
+        return is_confirmed(pick_up, self._end(), self.ordered[place + 1 :])
+
+    def confirms_pick_up(self, scan: Scan) -> bool:
+        """Whether a further scan shows that a leg began at an earlier pick-up (rule 6b)."""
+        at = self.picked_up_at
+        return at is not None and confirms_pick_up(scan, at, self._end())
 
     def _move_under_way(self, scan: Scan, entry: Entry, phase: Phase) -> Rule:
         self._turn(scan, phase)
-        if self.phase in _GOING_BACK and phase not in _RETURNS:
+        if self.phase in _GOING_BACK and phase not in RETURNS:
             return self._move_going_back(scan, entry, phase)
         if self._is_return():
             self._move_to(scan, on_return(phase))
@@ -205,7 +225,7 @@ class StateMachine:
         """Set the direction that a scan names, or that a return implies before any movement."""
         if scan.direction is not None:
             self.direction = scan.direction
-        elif phase in _RETURNS and self.first_scan_at is None:
+        elif phase in RETURNS and self.first_scan_at is None:
             self.direction = Direction.CUSTOMER_MERCHANT
 
     def _is_return(self) -> bool:
@@ -224,10 +244,11 @@ class StateMachine:
 
     def _open_leg(self, scan: Scan, phase: Phase) -> None:
         self.leg += 1
-        self.attempts, self.attempt_at, self.settled_at = 0, None, None
+        self.attempts, self.attempt_at = 0, None
+        self.settled_at = self.picked_up_at = None
         self.eta = self.eta_original = self.pickup = self.trouble = None
         self.flag, self.given_up = Flag.NORMAL, None
-        is_return = phase in _RETURNS
+        is_return = phase in RETURNS
         implied = Direction.CUSTOMER_MERCHANT if is_return else self.base
         self.direction = scan.direction or implied
         self._move_to(scan, on_return(phase) if self._is_return() else phase)

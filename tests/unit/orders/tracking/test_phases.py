@@ -49,8 +49,8 @@ DATA = """ORDER_CREATED ORDER_IN_PROCESSING ORDER_CANCELLED LABEL_CREATED
 OP, IT, ID, DF, CO, DE, RC, RT, RF, RR, RE = (Phase(phase) for phase in PHASES)
 # One column per phase of PHASES; the event comes an hour after the phase was reached.
 TABLE = {
-    # A pick-up after the end opens a new leg; one at a shop an hour after arrival is late news.
-    PICK_UPS: (IT, IT, IT, IT, CO, IT, RT, RT, RT, IT, IT),
+    # A pick-up an hour after the end, or after arrival at a shop, may have been stamped late.
+    PICK_UPS: (IT, IT, IT, IT, CO, DE, RT, RT, RT, RR, RE),
     ON_THE_ROAD: (IT, IT, IT, IT, CO, DE, RT, RT, RT, RR, RE),
     ON_THE_VAN: (ID, ID, ID, ID, CO, DE, RT, RT, RT, RR, RE),
     FAILED: (DF, DF, DF, DF, CO, DE, RF, RT, RT, RR, RE),

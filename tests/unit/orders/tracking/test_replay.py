@@ -83,17 +83,16 @@ def test_arrival_at_a_shop_survives_12_hours_too_and_not_longer():
 
 
 def test_rule_6_a_pick_up_after_delivery_opens_a_leg():
-    way = machine(
-        "PICKED_UP_BY_CARRIER", "RECIPIENT_NOT_HOME", "SUCCESSFULLY_DELIVERED", "DROPPED_OFF"
-    )
+    way = machine("PICKED_UP_BY_CARRIER", "RECIPIENT_NOT_HOME", "SUCCESSFULLY_DELIVERED")
+    way.append(scan("DROPPED_OFF", NOON + DAY))
 
     back = state_of(*way)
-    again = state_of(*way, scan("SUCCESSFULLY_DELIVERED", NOON + DAY))
+    again = state_of(*way, scan("SUCCESSFULLY_DELIVERED", NOON + 2 * DAY))
 
     assert (back.phase, back.leg, back.attempts) == (Phase.IN_TRANSIT, 2, 0)
     assert back.delivered_at == NOON + 2 * HOUR
     assert (again.phase, again.leg) == (Phase.DELIVERED, 2)
-    assert again.delivered_at == NOON + DAY
+    assert again.delivered_at == NOON + 2 * DAY
 
 
 def test_rule_6_a_new_leg_has_an_eta_and_a_pickup_point_of_its_own():
@@ -213,16 +212,21 @@ def test_rule_15_an_unknown_event_keeps_phase_and_flag():
     assert (state_of(*way).phase, state_of(*way).flag) == (Phase.IN_TRANSIT, Flag.DELAY)
 
 
-def test_rule_19_a_delivery_long_before_everything_else_is_a_clock_error():
-    wrong = scan("SUCCESSFULLY_DELIVERED", datetime(1, 1, 1, tzinfo=UTC))
-    way = machine("PICKED_UP_BY_CARRIER", "SORTED")
+@pytest.mark.parametrize("hours", [1, 13, 24 * 40])
+@pytest.mark.parametrize(
+    "name", ["ARRIVAL_AT_TRANSPORT_HUB", "SORTED", "READY_FOR_COLLECTION_AT_LOCKER", "DAMAGED"]
+)
+def test_rule_5_delivery_that_stands_alone_survives_every_later_scan_of_the_way(name, hours):
+    state = state_of(scan("SUCCESSFULLY_DELIVERED"), scan(name, NOON + hours * HOUR))
 
-    assert state_of(wrong).phase is Phase.DELIVERED
-    state = state_of(wrong, *way)
-    assert (state.phase, state.leg, state.delivered_at) == (Phase.IN_TRANSIT, 1, None)
-    # Minutes before the rest it is the driver's clock: rule 5.
-    close = scan("SUCCESSFULLY_DELIVERED", NOON - MINUTE)
-    assert state_of(close, scan("OUT_FOR_DELIVERY")).phase is Phase.DELIVERED
+    assert (state.phase, state.leg, state.delivered_at) == (Phase.DELIVERED, 1, NOON)
+    assert state.flag is Flag.NORMAL
+
+
+def test_rule_5b_new_attempt_after_12_hours_contradicts_a_delivery_that_stands_alone():
+    state = state_of(scan("SUCCESSFULLY_DELIVERED"), scan("OUT_FOR_DELIVERY", NOON + 13 * HOUR))
+
+    assert (state.phase, state.flag, state.delivered_at) == (Phase.DELIVERED, Flag.ERROR, NOON)
 
 
 def test_rule_19_the_future_does_not_count_until_it_comes():
@@ -272,7 +276,8 @@ def test_calendar_first_and_last_days_are_replayed():
         ("DELIVERED_DAMAGED", Flag.ERROR),
         ("DELIVERED_INCOMPLETE", Flag.ERROR),
         ("SUCCESSFULLY_DELIVERED DAMAGED", Flag.NORMAL),
-        ("DAMAGED SUCCESSFULLY_DELIVERED DROPPED_OFF", Flag.NORMAL),
+        ("DAMAGED SUCCESSFULLY_DELIVERED DROPPED_OFF", Flag.ERROR),
+        ("DAMAGED SUCCESSFULLY_DELIVERED RETURN_IN_TRANSIT", Flag.NORMAL),
         ("UNMAPPED", Flag.NORMAL),
         ("LOST UNMAPPED", Flag.ERROR),
     ],

@@ -5,6 +5,7 @@ import pytest
 from services.orders.domain.model import parcel as ownership
 from services.orders.domain.tracking import (
     catalogue,
+    legs,
     ordering,
     resume_point,
     running_total,
@@ -25,11 +26,11 @@ def test_scans_add_up_to_what_the_rules_of_this_number_made_of_them():
 
 
 PLANTED = {
-    "a delivery stands an hour longer": (state_machine, "END_HOLDS_FOR", 13 * HOUR),
+    "a delivery stands an hour longer": (legs, "END_HOLDS_FOR", 13 * HOUR),
     "attempts within two hours are one": (state_machine, "ONE_ATTEMPT_WITHIN", 2 * HOUR),
     "a scan of tomorrow's clock counts": (ordering, "FUTURE_MAX", 25 * HOUR),
-    "a delivery may be earlier": (ordering, "DELIVERED_FIRST_MAX", 14 * HOUR),
-    "a drop-off opens no leg": (state_machine, "_PICK_UPS", frozenset({"PICKED_UP_BY_CARRIER"})),
+    "late stamps within two hours": (legs, "LATE_STAMPS_WITHIN", 2 * HOUR),
+    "a drop-off opens no leg": (legs, "PICK_UPS", frozenset({"PICKED_UP_BY_CARRIER"})),
     "a repeat counts": (step, "_EFFECTIVE", frozenset(step.Rule)),
     "a return's groups": (running_total, "group_of_scan", lambda scan, _: scan.event_name),
     "a collection on a return": (catalogue, "_RETURN_PHASE", {Phase.COLLECT: Phase.RETURNED}),
@@ -54,7 +55,7 @@ def test_other_sums_ask_for_another_number_and_another_number_for_a_record(monke
     assert "(drawn)" in found
     assert "raise the number in RULES" in found
 
-    monkeypatch.setattr(resume_point, "RULES", "2/planted")
+    monkeypatch.setattr(resume_point, "RULES", "4/planted")
     found = sums.problem(recorded, others, recorded["histories"])
     assert found.endswith(f"Run: {sums.COMMAND}")
 
@@ -64,12 +65,12 @@ def test_sums_of_changed_rules_are_not_recorded_under_the_old_number(tmp_path, m
     monkeypatch.setattr(sums, "FAMILIES", {"drawn": sums.FAMILIES["drawn"]})
     assert sums.write() == 0
     recorded = sums.load()
-    monkeypatch.setattr(state_machine, "END_HOLDS_FOR", 13 * HOUR)
+    monkeypatch.setattr(legs, "END_HOLDS_FOR", 13 * HOUR)
 
     assert sums.write() == 1
     assert sums.load() == recorded
     assert "raise the number in RULES" in capsys.readouterr().err
 
-    monkeypatch.setattr(resume_point, "RULES", "2/planted")
+    monkeypatch.setattr(resume_point, "RULES", "4/planted")
     assert sums.write() == 0
     assert sums.load()["sums"] != recorded["sums"]
