@@ -48,7 +48,7 @@ NUMBERS = (str, int, float, Decimal)
 
 
 class Unrepairable(Exception):
-    """The value cannot be read with certainty."""
+    """The value cannot be read with certainty; the text, if there is one, says what would be."""
 
 
 class UnwantedEntry(Exception):
@@ -172,7 +172,7 @@ def _url(value: Any) -> Repaired:
 def _country(value: Any) -> Repaired:
     code = country_of(trimmed(value).value)
     if code is None:
-        raise Unrepairable
+        raise Unrepairable("must be a code of ISO 3166-1, like DE, or the name of a country")
     if code == value.strip().upper():
         return Repaired(code)
     return Repaired(code, RepairCode.VALUE_READ_AS, f"{value[:64]!r} is read as {code}")
@@ -191,7 +191,7 @@ def _currency(value: Any) -> Repaired:
     if re.fullmatch("[A-Z]{3}", code):
         detail = f"{code} is no currency of ISO 4217; it is kept as sent"
         return Repaired(code, RepairCode.VALUE_DOUBTFUL, detail)
-    raise Unrepairable
+    raise Unrepairable("must be a code of ISO 4217, like EUR")
 
 
 # Numbers.

@@ -1,6 +1,7 @@
 """`orderflow send`: publish commands, tracking and claims written as JSON lines."""
 
 import sys
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -134,12 +135,8 @@ async def _print_outcomes(outcomes: Outcomes, wait_seconds: float, json: bool) -
         if json:
             print_json({"outcome": record})
             continue
-        why = " ".join(str(record[name]) for name in ("reason", "detail") if record.get(name))
-        out.print(
-            f"{record['outcome']:<10} id={record['command_id']} index={record['index']} "
-            f"order={record.get('order_id')} version={record.get('order_version')} {why}",
-            markup=False,
-        )
+        for line in outcome_lines(record):
+            out.print(line, markup=False)
     if outcomes.missing:
         missing = ", ".join(sorted(outcomes.missing))
         err.print(
@@ -148,3 +145,16 @@ async def _print_outcomes(outcomes: Outcomes, wait_seconds: float, json: bool) -
             markup=False,
         )
     return bad + len(outcomes.missing)
+
+
+def outcome_lines(record: Mapping[str, Any]) -> Iterator[str]:
+    """An outcome as one line, and a line for each of its warnings."""
+    why = " ".join(str(record[name]) for name in ("reason", "detail") if record.get(name))
+    yield (
+        f"{record['outcome']:<10} id={record['command_id']} index={record['index']} "
+        f"order={record.get('order_id')} version={record.get('order_version')} {why}"
+    )
+    for warning in record.get("warnings", ()):
+        yield f"  warning: {warning['code']} {warning['pointer'] or '/'}: {warning['detail']}"
+    if left_out := record.get("warnings_left_out"):
+        yield f"  warning: {left_out} more"

@@ -216,13 +216,13 @@ def _value(member: _Member, value: Any, at: str, found: Repairs) -> Any:
         return value
     try:
         return _repaired(member, value, at, found)
-    except Unrepairable:
+    except Unrepairable as reason:
+        why = str(reason) or error
         if not (member.only_describes and member.may_leave_out(value)):
             # A needed text that the model takes and that says nothing: it is missing.
             return _ABSENT if error is _UNUSUAL else value
     if not (isinstance(value, str) and value.isspace()):
-        why = f"{kind_of(value)} is left out: {error}"
-        found.warn(RepairCode.VALUE_LEFT_OUT, at, why)
+        found.warn(RepairCode.VALUE_LEFT_OUT, at, f"{kind_of(value)} is left out: {why}")
     found.changed.add(at)
     return _ABSENT
 
