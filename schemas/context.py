@@ -52,6 +52,12 @@ class Tracking(ContractModel):
     eta: Annotated[Eta | None, about("Expected arrival", {"from": "2026-03-04"})] = None
     first_scan_at: Annotated[AwareDatetime | None, about("First seen by its carrier", WHEN)] = None
     delivered_at: Annotated[AwareDatetime | None, about("When it arrived", WHEN)] = None
+    first_scan_on: Annotated[
+        date | None, about("Day of first_scan_at, where only a day is known", "2026-03-02")
+    ] = None
+    delivered_on: Annotated[
+        date | None, about("Day of delivered_at, where only a day is known", "2026-03-02")
+    ] = None
 
 
 class PackedLine(ContractModel):

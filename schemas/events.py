@@ -6,6 +6,7 @@ Readers' models: unknown words and members never fail. `schemas.context` holds t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -80,6 +81,9 @@ class ShipmentEventData(ContractModel):
     direction: Annotated[str | None, about("Which way", "merchant_customer")] = None
     updated_at: Annotated[AwareDatetime | None, about("When the parcel changed", WHEN)] = None
     occurred_at: Annotated[AwareDatetime | None, about("When it happened", WHEN)] = None
+    occurred_on: Annotated[
+        date | None, about("Day of occurred_at, where only a day is known", "2026-03-02")
+    ] = None
     recorded_at: Annotated[AwareDatetime | None, about("When we took it in", WHEN)] = None
     tz_known: Annotated[
         bool,

@@ -138,12 +138,18 @@ def instant_of(scan: Scan) -> tuple[datetime, bool]:
     moment = scan.occurred_at
     if moment.tzinfo is not None:
         return moment.astimezone(UTC), True
-    if scan.timezone:
-        try:
-            return moment.replace(tzinfo=ZoneInfo(scan.timezone)).astimezone(UTC), True
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            pass
+    zone = zone_named(scan.timezone) if scan.timezone else None
+    if zone:
+        return moment.replace(tzinfo=zone).astimezone(UTC), True
     return moment.replace(tzinfo=UTC), False
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """A time zone of the IANA database; None for a name that it does not have."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def _day(value: date | datetime) -> date:

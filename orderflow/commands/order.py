@@ -94,6 +94,7 @@ def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
         "phase": tracking.phase,
         "flag": tracking.flag,
         "delivered_at": tracking.delivered_at,
+        "delivered_on": tracking.delivered_on,
         "scans": [
             {
                 "occurred_at": verdict.scan.occurred_at,

@@ -103,6 +103,38 @@ async def test_command_that_breaks_a_rule_is_rejected_and_changes_nothing(
     assert system.watcher.outcomes[after.places[0]]["order_version"] == 2
 
 
+DAYS = {
+    "a day in another zone": (
+        "W1",
+        {"occurred_at": "2026-02-28T00:00:00", "precision": "day"},
+        "late",
+    ),
+    "a midnight that is a day": ("W2", {"occurred_at": "2026-02-27T00:00:00Z"}, "on_time"),
+    "an instant": ("W3", {"occurred_at": "2026-02-28T07:59:59Z"}, "on_time"),
+}
+
+
+@pytest.mark.parametrize("name", DAYS)
+async def test_delivery_of_day_precision_is_compared_by_its_written_day(
+    system: System, name: str
+) -> None:
+    number, scan_time, verdict = DAYS[name]
+    california = {"zip_code": "94103", "country_code": "US", "province_code": "CA"}
+    await system.send(place(number, address=california, promised_delivery_date="2026-02-27"))
+    await system.send(upsert(number, f"DAY{number}"))
+    body = {"event_name": "SUCCESSFULLY_DELIVERED", **scan_time}
+    await system.send(tracking("dhl", f"DAY{number}", [body], NOON, id_=f"day {number}"))
+    await system.groups.until_all_read(60)
+
+    rows = await system.ask(
+        "SELECT on_time FROM analytics.parcel_fact JOIN analytics.order_fact USING (order_id) "
+        "WHERE order_number = $1",
+        number,
+    )
+
+    assert [row["on_time"] for row in rows] == [verdict]
+
+
 @pytest.mark.parametrize(
     ("number", "label", "code"),
     [("C1", TOO_MUCH, "quantity_above_ordered"), ("C2", STRANGER, "product_not_ordered")],

@@ -139,6 +139,12 @@ def value_of_items(
     return sum(priced, Decimal()) if priced and len(priced) == len(lines) else None
 
 
-def day_of(instant: datetime | None, zone: Zone) -> date | None:
-    """The local day of an instant; None for None."""
-    return local_day(instant, zone) if instant else None
+def day_of(instant: datetime | None, zone: Zone, written: date | None = None) -> date | None:
+    """The local day of an instant; None for None.
+
+    `written` is the day of a scan of which only a day is known. It is a day at the destination
+    already, wherever the midnight of `instant` was, and is taken as it is.
+    """
+    if instant is None:
+        return None
+    return written or local_day(instant, zone)

@@ -114,7 +114,7 @@ def _order_fact(event: Event, order: Order, version: int) -> OrderFact:
 
 def _parcel_fact(order: OrderFact, tracking: Tracking, pointer: str) -> ParcelFact:
     _check_instants(pointer, tracking.first_scan_at, tracking.delivered_at)
-    delivered_on = day_of(tracking.delivered_at, order.zone)
+    delivered_on = day_of(tracking.delivered_at, order.zone, tracking.delivered_on)
     return ParcelFact(
         shipment_id=str(tracking.shipment_id),
         order_id=order.order_id,
@@ -129,7 +129,7 @@ def _parcel_fact(order: OrderFact, tracking: Tracking, pointer: str) -> ParcelFa
         placed_at=order.placed_at,
         promised_on=order.promised_on,
         handed_over_at=tracking.first_scan_at,
-        handed_over_on=day_of(tracking.first_scan_at, order.zone),
+        handed_over_on=day_of(tracking.first_scan_at, order.zone, tracking.first_scan_on),
         delivered_at=tracking.delivered_at,
         delivered_on=delivered_on,
         on_time=judge_on_time(delivered_on, order.promised_on),

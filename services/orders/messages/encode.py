@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 
 from msgspec import Raw, Struct
@@ -70,8 +70,11 @@ class _DataStart(Struct, gc=False):
     event_group: str | None
 
 
-class _ShipmentDataStart(_DataStart, gc=False):
+class _ShipmentDataStart(_DataStart, gc=False, omit_defaults=True):
+    """The day is left out where an instant is known."""
+
     shipment_id: str | None
+    occurred_on: date | None = None
 
 
 def _body(event: Event, snapshot: Context) -> bytes:
@@ -79,7 +82,9 @@ def _body(event: Event, snapshot: Context) -> bytes:
     start: _DataStart
     if isinstance(event.data, ShipmentEventData):
         source, ref = "shipments", f"shipments/{event.data.phase}/{name}"
-        start = _ShipmentDataStart(event.event_id, name, group, event.shipment_id)
+        start = _ShipmentDataStart(
+            event.event_id, name, group, event.shipment_id, event.occurred_on
+        )
     else:
         source, ref = "orders", f"orders/{name}"
         start = _DataStart(event.event_id, name, group)

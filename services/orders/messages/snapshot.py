@@ -93,8 +93,11 @@ class _Customer(Struct, gc=False):
     last_name: str | None
 
 
-class _Tracking(Struct, gc=False):
-    """A parcel's summary: all of it in `order.trackings`, the first part of it in `shipments`."""
+class _Tracking(Struct, gc=False, omit_defaults=True):
+    """A parcel's summary: all of it in `order.trackings`, the first part of it in `shipments`.
+
+    Days are left out where instants are known.
+    """
 
     shipment_id: str
     ordinal: int
@@ -109,6 +112,8 @@ class _Tracking(Struct, gc=False):
     eta: Any
     first_scan_at: Any
     delivered_at: Any
+    first_scan_on: Any = None
+    delivered_on: Any = None
 
 
 class _ShipmentEnd(Struct, gc=False):
@@ -222,6 +227,8 @@ def _tracking(shipment: Shipment) -> _Tracking:
         _optional(tracking.eta),
         tracking.first_scan_at,
         tracking.delivered_at,
+        tracking.first_scan_on,
+        tracking.delivered_on,
     )
 
 

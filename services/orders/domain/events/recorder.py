@@ -7,7 +7,7 @@ numbers events, so that every event takes exactly one number on its topic and on
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from services.orders.domain.model.commands import CommandItem
@@ -132,6 +132,7 @@ class Recorder:
         name: str,
         group: str | None,
         occurred_at: datetime,
+        occurred_on: date | None = None,
         cause: str | None = None,
         shown: Shipment | None = None,
         **more: Any,
@@ -161,6 +162,7 @@ class Recorder:
                 sequence=sequence,
                 order_version=version,
                 occurred_at=occurred_at,
+                occurred_on=occurred_on,
                 triggered_at=self.now,
                 causation_id=self.item.causation_id,
                 data=self._fact(before, after, shown or after, occurred_at=occurred_at, more=more),

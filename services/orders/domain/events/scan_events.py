@@ -11,7 +11,7 @@ from services.orders.domain.model.order import Order, Shipment, with_shipment
 from services.orders.domain.tracking.catalogue import entry_of
 from services.orders.domain.tracking.extend import ScanHistory, ScanResult
 from services.orders.domain.tracking.running_total import RunningTotal
-from services.orders.domain.tracking.scan import Scan
+from services.orders.domain.tracking.scan import Scan, day_of
 from services.orders.domain.tracking.state import TrackingState
 from services.orders.domain.value import replace
 
@@ -55,6 +55,7 @@ def emit_scan(recorder: Recorder, order_id: Uuid, shipment_id: Uuid, result: Sca
         name=entry_of(scan.event_name).name,
         group=result.group,
         occurred_at=scan.occurred_at,
+        occurred_on=day_of(scan),
         cause=cause,
         carrier_reference=scan.carrier or after.carrier,
         phase=entry_of(scan.event_name).phase or after.tracking.phase,

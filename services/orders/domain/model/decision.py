@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -134,6 +134,8 @@ class Event(Value, frozen=True, kw_only=True):
     order_version: int
     """Number of the event among the order's on all topics, from 1, without gaps."""
     occurred_at: datetime
+    occurred_on: date | None = None
+    """The day as the carrier wrote it, where a scan has only a day for its time."""
     triggered_at: datetime
     causation_id: str
     data: OrderEventData | ShipmentEventData

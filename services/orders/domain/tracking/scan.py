@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from datetime import date, datetime, time
+from datetime import MAXYEAR, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -105,13 +105,34 @@ class Scan(Value, frozen=True, kw_only=True):
     proof: Proof | None = None
     retracts: str | None = None
     """The `scan_id` (of the same carrier) that this scan takes back."""
+    written_on: date | None = None
+    """The day as the carrier wrote it; only of a scan of day precision. See `day_of`."""
 
 
 def precision_of(written: datetime, said: Precision | None) -> Precision:
     """How exact a time is: as the carrier said, else a day at midnight and a second otherwise.
 
-    `written` is the time as the carrier wrote it, in its own zone (rule 11).
+    `written` is the time in the carrier's zone (rule 11).
     """
     if said is not None:
         return said
-    return Precision.DAY if written.time() == time(0) else Precision.SECOND
+    return Precision.DAY if written.time() == _MIDNIGHT else Precision.SECOND
+
+
+def day_of(scan: Scan) -> date | None:
+    """The calendar day of a scan of day precision, as written; None for any other scan.
+
+    The day is not shifted to a zone: it is the day at the place of the scan (rule 11). A scan that
+    was stored without `written_on` has the day of the midnight nearest to its instant, since the
+    offset that it was written with is not stored.
+    """
+    if scan.precision is not Precision.DAY:
+        return None
+    if scan.written_on is not None:
+        return scan.written_on
+    is_utc = not scan.tz_known or scan.occurred_at.year == MAXYEAR
+    return (scan.occurred_at if is_utc else scan.occurred_at + _HALF_A_DAY).date()
+
+
+_MIDNIGHT = time(0)
+_HALF_A_DAY = timedelta(hours=12)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from services.orders.domain.tracking.catalogue import Flag, Phase, State, state_of
@@ -30,8 +30,12 @@ class TrackingState(Value, frozen=True, kw_only=True):
     """The first of this leg."""
     first_scan_at: datetime | None = None
     """First physical scan."""
+    first_scan_on: date | None = None
+    """Its day, where the carrier reported only a day."""
     delivered_at: datetime | None = None
     """Last delivery to the customer; stays when a return leg follows."""
+    delivered_on: date | None = None
+    """Its day, where the carrier reported only a day."""
     last_occurred_at: datetime | None = None
     pickup: Pickup | None = None
     """Where to collect it, as last reported on this leg."""

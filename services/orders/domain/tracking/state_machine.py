@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from services.orders.domain.tracking.catalogue import (
@@ -29,7 +29,7 @@ from services.orders.domain.tracking.legs import (
     is_confirmed,
     opens_leg,
 )
-from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Scan
+from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Scan, day_of
 from services.orders.domain.tracking.state import FINISHED, Effect, Rule, ScanStep, TrackingState
 
 ONE_ATTEMPT_WITHIN = timedelta(hours=1)
@@ -79,7 +79,9 @@ class StateMachine:
     eta_original: Eta | None = None
     pickup: Pickup | None = None
     first_scan_at: datetime | None = None
+    first_scan_on: date | None = None
     delivered_at: datetime | None = None
+    delivered_on: date | None = None
     last_occurred_at: datetime | None = None
     given_up: str | None = None
     carriers: set[str] = field(default_factory=set)
@@ -115,7 +117,9 @@ class StateMachine:
             eta_original=state.eta_original,
             pickup=state.pickup,
             first_scan_at=state.first_scan_at,
+            first_scan_on=state.first_scan_on,
             delivered_at=state.delivered_at,
+            delivered_on=state.delivered_on,
             last_occurred_at=state.last_occurred_at,
             given_up=state.given_up,
             carriers=carriers,
@@ -237,6 +241,7 @@ class StateMachine:
         self.phase = phase
         if phase is Phase.DELIVERED:
             self.settled_at = self.delivered_at = scan.occurred_at
+            self.delivered_on = day_of(scan)
 
     def _end_holds(self, scan: Scan) -> bool:
         since = self.settled_at
@@ -298,7 +303,7 @@ class StateMachine:
     def _note(self, scan: Scan, entry: Entry) -> None:
         """Keep members of a scan that do not move the parcel: times, carrier, pickup, ETA."""
         if entry.physical and self.first_scan_at is None:
-            self.first_scan_at = scan.occurred_at
+            self.first_scan_at, self.first_scan_on = scan.occurred_at, day_of(scan)
         if self.last_occurred_at is None or scan.occurred_at > self.last_occurred_at:
             self.last_occurred_at = scan.occurred_at
         if scan.carrier is not None:
@@ -332,7 +337,9 @@ class StateMachine:
             eta=self.eta,
             eta_original=self.eta_original,
             first_scan_at=self.first_scan_at,
+            first_scan_on=self.first_scan_on,
             delivered_at=self.delivered_at,
+            delivered_on=self.delivered_on,
             last_occurred_at=self.last_occurred_at,
             pickup=self.pickup,
             carrier=next(iter(self.carriers)) if len(self.carriers) == 1 else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime, time
 
 from schemas import enums
 from schemas import tracking as contract
@@ -25,6 +25,7 @@ _DIRECTIONS: Mapping[enums.Direction, domain.Direction] = {
 TYPE = contract.TRACKING_REPORTED
 READER = Reader(contract.TrackingReport, omitted_of=(contract.Scan,))
 SCAN_MARK = b'"occurred_at"'
+_MIDNIGHT = time(0)
 
 
 def report(message: contract.TrackingReport, item: Item, now: datetime) -> ReportTracking:
@@ -42,6 +43,7 @@ def report(message: contract.TrackingReport, item: Item, now: datetime) -> Repor
 
 def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) -> domain.Scan:
     occurred_at, tz_known = contract.instant_of(scan)
+    written = _as_written(scan)
     event_name = event_name_of(carrier, scan.event_name, scan.code, scan.retracts)
     key = scan_key(
         number=number,
@@ -52,7 +54,8 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         occurred_at=occurred_at,
         retracts=scan.retracts,
     )
-    precision = None if "precision" in omitted(scan) else _PRECISIONS[scan.precision]
+    said = None if "precision" in omitted(scan) else _PRECISIONS[scan.precision]
+    precision = domain.precision_of(written, said)
     eta, proof, place = scan.eta, scan.proof, scan.location
     return domain.Scan(
         key=key,
@@ -65,7 +68,7 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         text=scan.text,
         timezone=scan.timezone,
         tz_known=tz_known,
-        precision=domain.precision_of(scan.occurred_at, precision),
+        precision=precision,
         location=None if place is None else _location(place),
         eta=None if eta is None else domain.Eta(earliest=eta.from_, latest=eta.to),
         reason=scan.reason,
@@ -74,7 +77,24 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         pickup=None if scan.pickup is None else _pickup(scan.pickup),
         proof=None if proof is None else _proof(proof),
         retracts=scan.retracts,
+        written_on=written.date() if precision is domain.Precision.DAY else None,
     )
+
+
+def _as_written(scan: contract.Scan) -> datetime:
+    """The time as the carrier wrote it.
+
+    A carrier that names its zone may write a midnight there with another offset: `23:00Z` is a
+    midnight in Berlin. Such a time is returned in the named zone.
+    """
+    written = scan.occurred_at
+    if not scan.timezone or written.tzinfo is None or written.time() == _MIDNIGHT:
+        return written
+    zone = contract.zone_named(scan.timezone)
+    if zone is None or not MINYEAR < written.year < MAXYEAR:
+        return written
+    local = written.astimezone(zone)
+    return local if local.time() == _MIDNIGHT else written
 
 
 def _location(location: contract.Location) -> domain.Location:
