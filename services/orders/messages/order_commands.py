@@ -148,7 +148,8 @@ def with_nulls(command: domain.Command, body: Any) -> domain.Command:
             said = None if order is None else _placement_with_nulls(order, body["order"])
             return replace(command, order=said, analytics_nulls=nulls)
         case domain.UpdateOrder():
-            return replace(command, address_nulls=_empty_members(body.get("address")))
+            nulls = _empty_members(body.get("address"), command.address)
+            return replace(command, address_nulls=nulls)
         case domain.UpsertAnalytics():
             return replace(command, analytics_nulls=_nulls(body["order_analytics"]))
         case _:
@@ -158,15 +159,19 @@ def with_nulls(command: domain.Command, body: Any) -> domain.Command:
 def _placement_with_nulls(order: domain.PlacementFields, body: Any) -> domain.PlacementFields:
     return replace(
         order,
-        address_nulls=_empty_members(body.get("address")),
+        address_nulls=_empty_members(body.get("address"), order.address),
         analytics_nulls=_nulls(body.get("order_analytics")),
     )
 
 
-def _empty_members(address: Any) -> tuple[str, ...]:
-    """Members of an address that are null or an empty text, which shops send for null."""
+def _empty_members(address: Any, read: values.Address | None) -> tuple[str, ...]:
+    """Members of an address that are null or an empty text, which shops send for null.
+
+    Not those that were read from another member: the code of the country that is named.
+    """
     said = address if isinstance(address, dict) else {}
-    return tuple([name for name in _ADDRESS if said.get(name, 0) in (None, "")])
+    empty = [name for name in _ADDRESS if said.get(name, 0) in (None, "")]
+    return tuple([name for name in empty if getattr(read, name, None) is None])
 
 
 def _nulls(analytics: Any) -> tuple[str, ...]:

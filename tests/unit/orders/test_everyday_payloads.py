@@ -13,6 +13,7 @@ from unicodedata import normalize
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from schemas import commands as contract
@@ -475,6 +476,31 @@ def test_country_is_a_code_of_iso_3166(type_, sent, code, country, codes):
     address = command.order.address if type_ == contract.ORDER_PLACE else command.address
     assert (address.country_code, address.country) == (code, country)
     assert [each.code.value for each in command.warnings] == codes
+
+
+@pytest.mark.parametrize("empty", ["", None])
+@pytest.mark.parametrize(
+    ("sent", "cleared", "code", "country"),
+    [
+        ({"country": "Germany"}, "country_code", "DE", "Germany"),
+        ({"country_code": "Narnia"}, "country", None, "Narnia"),
+    ],
+)
+def test_country_that_is_read_from_the_other_member_is_not_cleared(
+    sent, cleared, code, country, empty
+):
+    first = placed(address={"country_code": "AT", "country": "Austria"})
+    update = {"shop_slug": "qa", "id": "1", "address": {**sent, cleared: empty}}
+    other = replace(first, item_id="00000000-0000-5000-8000-000000000000")
+    decision = decide(World(orders={}, parcels={}, references={}), other, NOW)
+    orders = {order.order_id: order for order in decision.orders}
+
+    moved = decide(
+        World(orders=orders, parcels={}, references={}), taken("order.update", update), NOW
+    )
+
+    address = moved.orders[0].placement.address
+    assert (address.country_code, address.country) == (code, country)
 
 
 @pytest.mark.parametrize(
