@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.processes import NOON, System, running
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 ORDERS = 20
+ONE_PARTITION = b"shop/one"
 IDLE_KILLS = 4
 DEADLINE_SECONDS = 90
 
@@ -34,16 +36,21 @@ def cancel(number: str) -> ScriptMessage:
 
 
 @pytest.fixture
+def batch_records() -> int:
+    """Most records in a batch. Wide: what is parked is about one record, not a flood of them."""
+    return 100
+
+
+@pytest.fixture
 async def system(
-    stack: Addresses, tmp_path_factory: pytest.TempPathFactory
+    stack: Addresses, tmp_path_factory: pytest.TempPathFactory, batch_records: int
 ) -> AsyncIterator[System]:
     """One orders service that some items kill; as a static member it is back at once."""
     folder = tmp_path_factory.mktemp("deadly")
     quick = {
         "KAFKA_GROUP_INSTANCE_ID": "the-only-one",
         "ORDERFLOW_METRICS_INTERVAL_SECONDS": "0.2",
-        # Wide: what is parked is about the record that kills, not about a flood of them.
-        "ORDERFLOW_BATCH_MAX_RECORDS": "100",
+        "ORDERFLOW_BATCH_MAX_RECORDS": f"{batch_records}",
     }
     async with running(stack, folder, copies=1, environment=quick, only=["orders"]) as system:
         (replica,) = system.of("orders")
@@ -73,6 +80,24 @@ async def test_deadly_record_kills_three_times_and_other_records_continue(system
     assert not deadly.is_answered(system.watcher)
     assert not behind.is_answered(system.watcher)
     assert replica.is_alive
+
+
+@pytest.mark.parametrize("batch_records", [1, 2, 5])
+async def test_deadly_record_is_found_with_few_records_in_a_batch(system: System) -> None:
+    """Kafka's committed offset is behind the position, so the first polls have stale records."""
+    (replica,) = system.of("orders")
+    before = [replace(place(f"{at}"), key=ONE_PARTITION) for at in range(ORDERS)]
+    await system.answered(await system.player.publish(before))
+    deadly = replace(place("D", f"{DEADLY}@mail.example"), key=ONE_PARTITION)
+    after = [replace(place(f"after-{at}"), key=ONE_PARTITION) for at in range(ORDERS)]
+    _, *others = await system.player.publish([deadly, *after])
+
+    deaths = await _restart_until_answered(system, replica, others)
+
+    assert deaths == 3, replica.log_end()
+    assert {system.outcome(each) for each in others} == {("applied", None)}
+    parked = await system.ask("SELECT kind, index FROM orders.parked")
+    assert [tuple(row) for row in parked] == [("crash", -1)]
 
 
 async def test_deadly_record_is_not_counted_when_an_idle_owner_dies(system: System) -> None:

@@ -92,13 +92,38 @@ class BatchConsumer:
         with self.poll_monitor.applying():
             rest = await self.assignment.verify_log(records)
             alone, together = self.assignment.states.split_guarded(rest)
-            for record in alone:
-                await self._apply_guarded(record)
+            stale = {
+                partition
+                for partition, guarded in by_partition(alone).items()
+                if not await self._apply_one_by_one(partition, guarded)
+            }
+            if stale:
+                together = [
+                    r for r in together if TopicPartition(r.topic, r.partition) not in stale
+                ]
             for chunk in chunks(together, self._weigh, self._limits):
                 await self._apply_with_retries(chunk)
 
-    async def _apply_guarded(self, record: ConsumedRecord) -> None:
-        """Apply one record by itself, after the attempt was recorded.
+    async def _apply_one_by_one(
+        self, partition: TopicPartition, records: Sequence[ConsumedRecord]
+    ) -> bool:
+        """Apply records of one partition one by one, up to the first that is stale.
+
+        A stale record is not at the position: the partition is sought, and the rest of its poll is
+        read again. Returns whether all records were applied.
+        """
+        before = None
+        for record in records:
+            state = self.assignment.states.get(partition)
+            if state and before and state.next_offset == before.offset + 1:
+                state.offset_after_gap = record.offset  # One poll: the log has nothing in between.
+            if not await self._apply_guarded(record):
+                return False
+            before = record
+        return True
+
+    async def _apply_guarded(self, record: ConsumedRecord) -> bool:
+        """Apply one record by itself, after the attempt was recorded; False where it is stale.
 
         A record that has killed too many processes is parked unread.
         """
@@ -112,8 +137,11 @@ class BatchConsumer:
                 self._known_failures[item] = failure
         await self._apply_with_retries([record])
         self._known_failures.pop(item, None)
-        if state := self.assignment.states.get(partition):
-            state.crash_guard.end_attempt()
+        state = self.assignment.states.get(partition)
+        is_applied = state is not None and state.next_offset == record.offset + 1
+        if state:
+            state.crash_guard.end_attempt(is_applied=is_applied)
+        return is_applied
 
     async def _apply_with_retries(self, records: Sequence[ConsumedRecord]) -> None:
         """Apply a batch; retry transient errors in order, and split a batch that fails for good."""

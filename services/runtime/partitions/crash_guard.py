@@ -42,13 +42,14 @@ class CrashGuard:
         self.left = 0
         self.is_attempting = False
 
-    def end_attempt(self) -> None:
-        """Count one record as done: applied, or read by another process.
+    def end_attempt(self, *, is_applied: bool) -> None:
+        """End the attempt that was recorded; an applied record is one less to read one by one.
 
-        The last one ends the mode.
+        Stale records have no attempt and do not count: with few records in a batch, the mode would
+        otherwise end before the record that kills was read. The last applied one ends the mode.
         """
-        self.is_attempting = False
-        if not self.left:
+        was_attempting, self.is_attempting = self.is_attempting, False
+        if not (self.left and was_attempting and is_applied):
             return
         self.left -= 1
         if not self.left:

@@ -7,7 +7,7 @@ import pytest
 from tests.integration.pipeline.log import Log
 from tests.integration.pipeline.messages import Message
 from tests.integration.pipeline.model import Command
-from tests.integration.pipeline.process import BEGUN, LIMITS, Died, Process
+from tests.integration.pipeline.process import BEGUN, CAREFUL_RECORDS, LIMITS, Died, Process
 
 TRIES = "SELECT max(tries) FROM position"
 
@@ -90,3 +90,60 @@ def test_crash_guard_reads_again_alone_what_was_polled_before_the_seek(stage):
     with pytest.raises(Died):
         stage.run(process.handle(BEGUN))
     assert tries(stage) == 1
+
+
+@pytest.mark.parametrize("stale", [1, 2, 5])
+def test_crash_guard_finds_the_deadly_record_behind_stale_ones(stage, stale):
+    """Kafka would have the process read further back than the position: such records count not."""
+    stage.empty()
+    log = Log(1)
+    (partition,) = log.partitions
+    for number in range(CAREFUL_RECORDS + stale):
+        append(log, partition, f"{number}")
+    first = Process(stage, log)
+    stage.run(first.assign([partition]))
+    first.poll(most=10)
+    stage.run(first.handle())
+    append(log, partition, "deadly")
+    first.poll(most=10)
+    with pytest.raises(Died):
+        stage.run(first.handle(BEGUN))
+
+    deaths = 1
+    for _ in range(2):
+        process = Process(stage, log)
+        stage.run(process.assign([partition]))
+        process.cursor.seek(partition, 0)  # What was polled before the seek.
+        process.poll(most=CAREFUL_RECORDS + stale)
+        stage.run(process.handle())
+        assert process.applied == []
+        process.poll(most=10)
+        with pytest.raises(Died):
+            stage.run(process.handle(BEGUN))
+        deaths += 1
+        assert tries(stage) == deaths - 1
+    last = Process(stage, log)
+    stage.run(last.assign([partition]))
+    last.poll(most=10)
+    stage.run(last.handle())
+
+    assert deaths == 3
+    assert stage.run(stage.unread()) == {(0, CAREFUL_RECORDS + stale)}
+
+
+def test_crash_guard_reads_past_gaps_of_the_log_within_one_poll(stage):
+    """A producer's transaction leaves a gap at its end; each would cost a seek otherwise."""
+    stage.empty()
+    log = Log(1)
+    (partition,) = log.partitions
+    for number in range(CAREFUL_RECORDS):
+        append(log, partition, f"{number}")
+        log.leave_gap(partition)
+    apply_and_die(stage, Process(stage, log), [partition])
+
+    process = Process(stage, log)
+    stage.run(process.assign([partition]))
+    process.poll(most=10)
+    stage.run(process.handle())
+
+    assert [at.offset for at in process.applied] == [0, 2, 4]

@@ -150,10 +150,29 @@ def test_crash_guard_reads_so_many_records_alone_and_then_no_more():
 
     assert [r.offset for r in alone] == [0, 1]
     assert together == records[2:]
-    guard.end_attempt()
+    apply_one(guard)
     assert states.split_guarded(records[:3]) == ([records[0]], records[1:3])
-    guard.end_attempt()
+    apply_one(guard)
     assert states.split_guarded(records[:3]) == ((), records[:3])
+
+
+@pytest.mark.parametrize("is_attempting", [True, False])
+def test_crash_guard_counts_no_record_that_was_not_applied(is_attempting):
+    states = AssignedPartitions("orders", Metrics(), LIMITS, guarded_records=1)
+    states.assign([HERE])
+    guard = states[HERE].crash_guard
+    guard.begin()
+
+    guard.is_attempting = is_attempting
+    guard.end_attempt(is_applied=not is_attempting)
+
+    assert (guard.left, guard.is_attempting) == (1, False)
+
+
+def apply_one(guard):
+    """As the consumer does with a record at the position."""
+    guard.is_attempting = True
+    guard.end_attempt(is_applied=True)
 
 
 class Record:
