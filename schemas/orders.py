@@ -229,7 +229,7 @@ class OrderPlacement(ContractModel):
     expected_number_of_shipments: Annotated[
         ShipmentCount | None,
         FACT,
-        about("Parcels to expect; 1 if absent, at most 100", 1, unit="parcels"),
+        about("Parcels to expect; 1 if absent, 0 if none, at most 100", 1, unit="parcels"),
     ] = None
 
 

@@ -159,3 +159,46 @@ async def test_change_of_a_parcel_that_never_came_says_so_and_names_the_order(
     assert (outcome["order_id"], outcome["order_number"]) == (order_id_of(SHOP, "EX"), "EX")
     assert (await system.refusal(early))["errors"][0]["pointer"] == "/tracking_number"
     assert system.outcome(unknown) == ("rejected", "order_not_found")
+
+
+async def test_old_command_brings_its_parcel_and_old_cancellation_counts(system: System) -> None:
+    old = {"updated_at": (NOON - timedelta(days=1)).isoformat()}
+    newer = {"order_number": "OLD", "address": ADDRESS, "email_id": "new@example.org"}
+    upsert = {"id": "OLD", "order": newer, "updated_at": NOON.isoformat()}
+    await system.send(send("OLD", "order.upsert", **upsert))
+    order = {**newer, "email_id": "old@example.org"}
+    parcel = [{"tracking_number": "OLDP1"}]
+
+    attached, stale, cancelled = await system.send(
+        send("OLD", "order.upsert", id="OLD", order=order, trackings=parcel, **old),
+        send("OLD", "order.upsert", id="OLD", order=order, trackings=parcel, **old),
+        send("OLD", "order.cancel", id="OLD", **old),
+    )
+
+    assert system.outcome(attached) == ("applied", None)
+    warnings = system.watcher.outcomes[attached.places[0]]["warnings"]
+    assert [each["code"] for each in warnings] == ["description_stale"]
+    assert system.outcome(stale) == ("no_change", "stale")
+    assert system.outcome(cancelled) == ("applied", None)
+    found = await order_of(system, "OLD")
+    assert (found["email_id"], found["status"]) == ("new@example.org", "cancelled")
+    assert found["trackings"][0]["tracking_number"] == "OLDP1"
+
+
+async def test_order_that_needs_no_parcel_is_taken_by_every_command(system: System) -> None:
+    order = {"address": ADDRESS, "expected_number_of_shipments": 0}
+    item = {"id": "GIFT3", "order": {**order, "order_number": "GIFT3"}}
+    sent = await system.send(
+        place("GIFT1", expected_number_of_shipments=0),
+        send("GIFT2", "order.upsert", id="GIFT2", order={**order, "order_number": "GIFT2"}),
+        send("GIFT3", "orders.fulfill_bulk", items=[item]),
+        place("GIFT4", expected_number_of_shipments=2),
+        send("GIFT4", "order.update", id="GIFT4", expected_number_of_shipments=0),
+    )
+
+    assert ends(system, sent) == [("applied", None)] * 5
+    orders = (await system.audit()).orders
+    for number in ("GIFT1", "GIFT2", "GIFT3", "GIFT4"):
+        found = orders[f"{SHOP}/{number}"]
+        assert (found["status"], found["trackings"]) == ("fulfilled", [])
+        assert found["expected_number_of_shipments"] == 0

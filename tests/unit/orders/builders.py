@@ -163,8 +163,8 @@ def check_order(order: Order) -> None:
     cancelled = order.status == "cancelled"
     assert all(s.archived == (cancelled and s.is_draft) for s in order.shipments)
     if not cancelled:
-        partly = "fulfilled" if handed_over >= len(order.shipments) else "partially_fulfilled"
-        assert order.status == (partly if handed_over else "placed")
+        partly = "partially_fulfilled" if handed_over else "placed"
+        assert order.status == ("fulfilled" if handed_over >= len(order.shipments) else partly)
 
 
 _counter = iter(range(10**9))

@@ -308,7 +308,6 @@ def test_external_id_can_change_and_the_old_one_still_names_the_order():
     ("expected", "reason"),
     [
         (101, Reason.TOO_MANY_SHIPMENTS),
-        (0, Reason.TOO_FEW_SHIPMENTS),
         (-1, Reason.TOO_FEW_SHIPMENTS),
     ],
 )

@@ -133,7 +133,12 @@ def _occurred_at(recorder: Recorder, kind: EventType, order: Order) -> datetime:
 
 
 def _group(kind: EventType, order: Order) -> str | None:
-    """The notification group; None once a parcel has a number, since its events notify then."""
+    """The notification group; None once a parcel has a number, since its events notify then.
+
+    And for a new order that needs no parcel: nothing is under way to anybody.
+    """
+    if kind is EventType.ORDER_PLACED and not order.shipments:
+        return None
     return None if any(map(_NUMBER, order.shipments)) else _GROUPS.get(kind)
 
 

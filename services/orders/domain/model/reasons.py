@@ -46,8 +46,8 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         Reason.REFERENCE_CONFLICT: "The references in the command name different orders; correct "
         "the one that is wrong.",
         Reason.TOO_MANY_SHIPMENTS: "An order can have at most 100 shipments; split the order.",
-        Reason.TOO_FEW_SHIPMENTS: "An order expects at least one shipment; cancel the order if "
-        "nothing will be sent.",
+        Reason.TOO_FEW_SHIPMENTS: "An order cannot expect fewer than 0 shipments; one that needs "
+        "no parcel expects 0.",
         Reason.QUANTITY_ABOVE_ORDERED: "Not given any more: a parcel keeps what its shop says, "
         "and the outcome has the warning of this name.",
         Reason.PRODUCT_UNKNOWN: "Not given any more: a parcel keeps what its shop says, and the "

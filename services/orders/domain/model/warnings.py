@@ -22,6 +22,7 @@ class WarningCode(StrEnum):
     LINE_LEFT_OUT = "line_left_out"
     PRODUCT_NOT_ORDERED = "product_not_ordered"
     QUANTITY_ABOVE_ORDERED = "quantity_above_ordered"
+    DESCRIPTION_STALE = "description_stale"
 
 
 WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
@@ -40,6 +41,8 @@ WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
         "line_id, variant_id, sku or title; the parcel keeps it, marked as not ordered.",
         WarningCode.QUANTITY_ABOVE_ORDERED: "The parcels of the order hold more of a product than "
         "was ordered; they keep it, and what is too much is marked as not ordered.",
+        WarningCode.DESCRIPTION_STALE: "The order holds something newer; of the command only what "
+        "is a new fact (a parcel) was taken.",
     }
 )
 """The sentence for each code: what was done."""

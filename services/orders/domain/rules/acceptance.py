@@ -52,10 +52,19 @@ def check_not_stale(order: Order, item: CommandItem) -> None:
     Raises:
         Unchanged: the item was applied before, or its version or time is older.
     """
-    if item.item_digest in order.applied:
-        raise Unchanged(Reason.DUPLICATE)
+    check_not_repeated(order, item)
     if is_stale(item, order.source_version, order.updated_at):
         raise Unchanged(Reason.STALE)
+
+
+def check_not_repeated(order: Order, item: CommandItem) -> None:
+    """Refuse a repeat only: of an item that brings a fact, which no newer content outdates.
+
+    Raises:
+        Unchanged: the item was applied before.
+    """
+    if item.item_digest in order.applied:
+        raise Unchanged(Reason.DUPLICATE)
 
 
 def is_stale(item: CommandItem, version: int | None, updated_at: datetime | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.orders.domain.events.recorder import Recorder
-from services.orders.domain.model.commands import Tracking
+from services.orders.domain.model.commands import Tracking, UpsertOrder
 from services.orders.domain.model.contents import match_contents
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment, with_shipment
@@ -16,8 +16,9 @@ from services.orders.domain.model.parcel import (
     replace_owner,
     same_carrier,
 )
-from services.orders.domain.model.reasons import CommandRefused, Reason
+from services.orders.domain.model.reasons import CommandRefused, Reason, Unchanged
 from services.orders.domain.model.references import number_key
+from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.rules.shipment_count import lowest_draft, recount
 from services.orders.domain.tracking.replay import initial_state
 from services.orders.domain.tracking.scan import Direction
@@ -43,6 +44,37 @@ def attach_all(recorder: Recorder, order: Order, trackings: tuple[Tracking, ...]
         else:
             order = _attach(recorder, order, number, tracking, pointer)
     return order
+
+
+def new_parcels_of(recorder: Recorder, order: Order, command: UpsertOrder) -> UpsertOrder:
+    """What is left of a command that is older than the order: parcels that the order has not.
+
+    A parcel is a fact, which newer content does not outdate. All that describes the order is left
+    out, with a warning. A number that another order has is not taken from it by an old command.
+
+    Raises:
+        Unchanged: the command brings no new parcel.
+    """
+    new = tuple([each for each in command.trackings if _is_new(recorder, order, each)])
+    if not new:
+        raise Unchanged(Reason.STALE)
+    if command.order is not None or command.order_analytics is not None or new != command.trackings:
+        recorder.warn(
+            WarningCode.DESCRIPTION_STALE,
+            "/order" if command.order is not None else "",
+            f"The order holds something newer; of this command only {len(new)} new parcels were "
+            "taken.",
+        )
+    return replace(command, order=None, order_analytics=None, trackings=new)
+
+
+def _is_new(recorder: Recorder, order: Order, tracking: Tracking) -> bool:
+    number = normalise_number(tracking.tracking_number)
+    if shipment_with(order, number) is not None:
+        return False
+    owners = current_owners(recorder.parcel(number), tracking.carrier_reference)
+    held = (_shipment_of(recorder, owner) for owner in owners)
+    return all(shipment is None or shipment.tracking.is_finished for shipment in held)
 
 
 def shipment_with(order: Order, number: str) -> Shipment | None:

@@ -20,10 +20,17 @@ from services.orders.domain.model.order import Address, Order, OrderStatus, Plac
 from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.model.reasons import CommandRefused, Reason
 from services.orders.domain.model.references import Reference, ReferenceKind
-from services.orders.domain.rules.acceptance import accept, check_not_stale, find, require
+from services.orders.domain.rules.acceptance import (
+    accept,
+    check_not_repeated,
+    check_not_stale,
+    find,
+    is_stale,
+    require,
+)
 from services.orders.domain.rules.address import merge_address
 from services.orders.domain.rules.analytics import merge_analytics
-from services.orders.domain.rules.attach_trackings import attach_all
+from services.orders.domain.rules.attach_trackings import attach_all, new_parcels_of
 from services.orders.domain.rules.parcel_contents import pack
 from services.orders.domain.rules.shipment_count import check_expected, recount
 from services.orders.domain.value import fields, replace
@@ -62,11 +69,13 @@ def place(recorder: Recorder, command: PlaceOrder) -> Uuid:
 
 def upsert(recorder: Recorder, command: UpsertOrder) -> Uuid:
     """Create or change an order, trackings and attribution with it (`order.upsert`)."""
-    said = command.order
     named = find(recorder, command.reference)
-    held = named or _numbered(recorder, command, said)
+    held = named or _numbered(recorder, command, command.order)
     if held is not None:
-        check_not_stale(held, command)
+        check_not_repeated(held, command)
+        if is_stale(command, held.source_version, held.updated_at):
+            command = new_parcels_of(recorder, held, command)
+    said = command.order
     if said is not None:
         check_consistent(recorder, command, said, held, is_known=named is not None)
         check_expected(said.expected_number_of_shipments, _EXPECTED)
@@ -192,7 +201,8 @@ def _with_external_id(said: PlacementFields, reference: Reference) -> PlacementF
 def _new_order(recorder: Recorder, shop: str, said: PlacementFields) -> Order:
     order_id = order_id_of(shop, said.order_number)
     placed_at = said.order_placed_at or recorder.now
-    expected = said.expected_number_of_shipments or 1
+    expected = said.expected_number_of_shipments
+    expected = 1 if expected is None else expected
     return Order(
         order_id=order_id,
         shop=shop,
@@ -210,7 +220,8 @@ def _new_order(recorder: Recorder, shop: str, said: PlacementFields) -> Order:
 
 
 def _merged(order: Order, said: PlacementFields) -> Order:
-    expected = said.expected_number_of_shipments or order.expected_asked
+    expected = said.expected_number_of_shipments
+    expected = order.expected_asked if expected is None else expected
     return replace(order, placement=merge_placement(order.placement, said), expected_asked=expected)
 
 

@@ -27,11 +27,10 @@ def check_expected(expected: int | None, pointer: str) -> None:
             f"{expected} shipments are expected; an order has at most {SHIPMENTS_MAX}.",
             pointer,
         )
-    if expected < 1:
+    if expected < 0:
         raise CommandRefused(
             Reason.TOO_FEW_SHIPMENTS,
-            f"{expected} shipments are expected; an order has at least one. To send nothing, "
-            "cancel the order.",
+            f"{expected} shipments are expected; an order that needs no parcel expects 0.",
             pointer,
         )
 
@@ -50,9 +49,9 @@ def recount(order: Order) -> Order:
 
 
 def _status(handed_over: int, expected: int) -> OrderStatus:
-    if handed_over == 0:
-        return OrderStatus.PLACED
-    return OrderStatus.FULFILLED if handed_over >= expected else OrderStatus.PARTIALLY_FULFILLED
+    if handed_over >= expected:
+        return OrderStatus.FULFILLED  # Also where no parcel is needed: nothing is left to be sent.
+    return OrderStatus.PARTIALLY_FULFILLED if handed_over else OrderStatus.PLACED
 
 
 def _filled(order: Order, expected: int, *, archived: bool) -> tuple[Shipment, ...]:

@@ -10,7 +10,12 @@ from services.orders.domain.model.order import Order, OrderStatus, Shipment, wit
 from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.model.reasons import CommandRefused, NotYet, Reason
 from services.orders.domain.model.references import number_key
-from services.orders.domain.rules.acceptance import accept, check_not_stale, require
+from services.orders.domain.rules.acceptance import (
+    accept,
+    check_not_repeated,
+    check_not_stale,
+    require,
+)
 from services.orders.domain.rules.address import merge_address
 from services.orders.domain.rules.attach_trackings import correct_carrier, shipment_with
 from services.orders.domain.rules.parcel_contents import pack
@@ -95,9 +100,12 @@ def _by_id(order: Order, shipment_id: Uuid) -> Shipment:
 
 
 def cancel(recorder: Recorder, command: CancelOrder) -> Uuid:
-    """Cancel an order, whatever of it is sent already. Drafts are archived; twice is once."""
+    """Cancel an order, whatever of it is sent already. Drafts are archived; twice is once.
+
+    A cancellation is a fact: no content of the order is too new for it.
+    """
     held = require(recorder, command.reference)
-    check_not_stale(held, command)
+    check_not_repeated(held, command)
     if held.status is OrderStatus.CANCELLED:
         return conclude(recorder, held, accept(held, command))
     cancelled = replace(
