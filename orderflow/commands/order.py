@@ -1,8 +1,11 @@
 """`orderflow order`: one order, its parcels, their scans, and why they stand as they do."""
 
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from unicodedata import normalize
 
+import asyncpg
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -10,6 +13,7 @@ from rich.tree import Tree
 
 from orderflow.console.environment import load_settings
 from orderflow.console.explain_order import Explained, explain
+from orderflow.console.find_order import Hit, find, kept_scans
 from orderflow.console.terminal import Json, WrongArgument, out, print_json, run
 from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.warnings import KeptWarning
@@ -22,35 +26,113 @@ from services.runtime.postgres.migrate import check
 
 
 def order(
-    name: Annotated[str, typer.Argument(metavar="SHOP/NUMBER", help="Shop and order number.")],
+    reference: Annotated[
+        str,
+        typer.Argument(
+            metavar="REFERENCE",
+            help="SHOP/NUMBER, or an order number, external id, order name, order id or tracking "
+            "number of any shop.",
+        ),
+    ],
+    shop: Annotated[str | None, typer.Option(help="Look only in this shop.")] = None,
     json: Json = False,
 ) -> None:
     """Show one order: state, shipments, scans, and what each scan did.
 
+    The order is found by any of its references, or by a tracking number in any spelling. Where
+    several orders match, they are listed and none is shown: write SHOP/NUMBER then.
+
     Reads the orders service's own tables, under its role; nothing is locked or changed. Status 1
-    when there is no such order (what waits for it is shown all the same).
+    when no order matches, or several do (what waits for an order is shown all the same).
 
     Example: `orderflow order demo-shop/1001`
     """
-    shop, slash, number = name.partition("/")
-    if not (shop and slash and number):
-        raise WrongArgument(f"{name!r} names no order: write SHOP/NUMBER, as in demo-shop/1001")
-    found = run(_read(load_settings(), shop, number))
+    text = normalize("NFC", reference).strip()
+    if not text or shop == "":
+        raise WrongArgument(
+            "an empty text names no order: write SHOP/NUMBER, as in demo-shop/1001, or a reference"
+        )
+    found = run(_read(load_settings(), text, shop))
+    if isinstance(found, NotOne):
+        if json:
+            print_json(found.as_json())
+        else:
+            _list(found)
+        raise typer.Exit(1)
     if json:
         print_json(as_json(found))
     else:
-        _show(found, name)
+        _show(
+            found,
+            f"{found.order.shop}/{found.order.placement.order_number}" if found.order else text,
+        )
     if found.order is None:
         raise typer.Exit(1)
 
 
-async def _read(settings: Settings, shop: str, number: str) -> Explained:
+@dataclass(frozen=True, slots=True)
+class NotOne:
+    """No order, or several, that a text names. `scans` are kept of it as a tracking number."""
+
+    text: str
+    shop: str | None
+    hits: list[Hit]
+    scans: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole answer for scripts."""
+        return {
+            "reference": self.text,
+            "shop": self.shop,
+            "found": bool(self.hits),
+            "orders": [asdict(hit) for hit in self.hits],
+            "scans": self.scans,
+        }
+
+
+async def _read(settings: Settings, text: str, shop: str | None) -> Explained | NotOne:
     connection = await connect(settings, "orders", "cli")
     try:
         await check(connection, "orders")
-        return await explain(connection, shop, number, clock_of(settings).now())
+        return await _find(connection, text, shop, clock_of(settings).now())
     finally:
         await connection.close()
+
+
+async def _find(
+    connection: asyncpg.Connection, text: str, shop: str | None, now: datetime
+) -> Explained | NotOne:
+    """The one order that `text` names; `shop/rest` names an order of that shop first."""
+    first, slash, rest = text.partition("/")
+    has_shop = bool(shop is None and first and slash and rest)
+    hits = await find(connection, rest, first) if has_shop else []
+    by_number = [hit for hit in hits if hit.order_number == rest]
+    hits = by_number or hits or await find(connection, text, shop)
+    if len(hits) == 1:
+        return await explain(connection, hits[0].shop, hits[0].order_number, now)
+    if not hits and (has_shop or shop):
+        missing = await explain(connection, shop or first, text if shop else rest, now)
+        if missing.waiting:
+            return missing
+    return NotOne(text, shop, hits, 0 if hits else await kept_scans(connection, text))
+
+
+def _list(found: NotOne) -> None:
+    where = f"in shop {found.shop}" if found.shop else "in any shop"
+    if not found.hits:
+        out.print(
+            f"{found.text}: no such order: no order has it as number, external id, name, id or "
+            f"tracking number {where}",
+            markup=False,
+        )
+        if found.scans:
+            kept = "scans of this tracking number that are kept until an order names it"
+            out.print(f"{kept}: {found.scans}")
+        return
+    out.print(f"{found.text} names {len(found.hits)} orders; show one by its number:", markup=False)
+    for hit in found.hits:
+        by = ", ".join(hit.matched_by)
+        out.print(f"  orderflow order {hit.shop}/{hit.order_number}  ({by})", markup=False)
 
 
 def as_json(found: Explained) -> dict[str, Any]:
@@ -58,6 +140,8 @@ def as_json(found: Explained) -> dict[str, Any]:
     order = found.order
     return {
         "order_id": found.order_id,
+        "shop": order.shop if order else None,
+        "order_number": order.placement.order_number if order else None,
         "found": order is not None,
         "status": order.status if order else None,
         "order_version": order.version if order else None,

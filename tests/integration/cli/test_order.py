@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
+from schemas.identity import order_id
 from services.orders.handler import OrdersBatch
 from services.runtime.batch.batch import Batch
 from services.runtime.config.settings import Settings
@@ -83,3 +84,108 @@ def test_order_show_prints_times_in_utc(run: Run, orders: str) -> None:
     shown = run("order", orders)
 
     assert "placed 2026-03-01 05:30Z" in shown.stdout
+
+
+@pytest.fixture
+def many_orders(database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders of two shops, some with the same references, and scans of a number without order."""
+    report = {
+        "carrier_reference": "ups",
+        "tracking_number": "LOOSE-1",
+        "scans": [{"event_name": "SORTED", "occurred_at": "2026-03-01T10:00:00Z"}],
+    }
+    asyncio.run(
+        _apply(
+            database_url,
+            an_upsert("A/1", trackings=["1Z 99-A"], external_id="ext-1", order_name="IXF-1"),
+            an_upsert("A2", external_id="ext-2", order_name="IXF-2"),
+            an_upsert("B1", shop="other-shop", external_id="ext-3", order_name="IXF-1"),
+            an_upsert("A2", shop="other-shop", trackings=["1Z99B"]),
+            a_record("tracking.reported", report, topic="carrier.tracking"),
+        )
+    )
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["demo-shop/A/1"], ("demo-shop", "A/1")),
+        (["A/1"], ("demo-shop", "A/1")),
+        (["A/1", "--shop", "demo-shop"], ("demo-shop", "A/1")),
+        (["demo-shop/A2"], ("demo-shop", "A2")),
+        (["A2", "--shop", "other-shop"], ("other-shop", "A2")),
+        (["ext-1"], ("demo-shop", "A/1")),
+        (["demo-shop/ext-2"], ("demo-shop", "A2")),
+        (["ext-3"], ("other-shop", "B1")),
+        (["IXF-2"], ("demo-shop", "A2")),
+        (["IXF-1", "--shop", "other-shop"], ("other-shop", "B1")),
+        (["other-shop/IXF-1"], ("other-shop", "B1")),
+        (["1Z 99-A"], ("demo-shop", "A/1")),
+        (["1z99a"], ("demo-shop", "A/1")),
+        (["1Z-99.B"], ("other-shop", "A2")),
+        (["demo-shop/1Z99A"], ("demo-shop", "A/1")),
+        ([f"  {order_id('other-shop', 'B1')} "], ("other-shop", "B1")),
+        ([str(order_id("other-shop", "B1")).upper()], ("other-shop", "B1")),
+    ],
+)
+def test_order_is_found_by_any_reference(
+    run: Run, many_orders: None, arguments: list[str], found: tuple[str, str]
+) -> None:
+    shown = run("order", *arguments, "--json")
+
+    assert shown.exit_code == 0, shown.output
+    document = json.loads(shown.stdout)
+    assert (document["shop"], document["order_number"]) == found
+    assert document["order_id"] == str(order_id(*found))
+
+
+@pytest.mark.parametrize(
+    ("reference", "listed"),
+    [
+        ("A2", {("demo-shop", "A2", "order_number"), ("other-shop", "A2", "order_number")}),
+        ("IXF-1", {("demo-shop", "A/1", "order_name"), ("other-shop", "B1", "order_name")}),
+    ],
+)
+def test_order_reference_of_several_orders_lists_them_all(
+    run: Run, many_orders: None, reference: str, listed: set[tuple[str, str, str]]
+) -> None:
+    shown, as_json = run("order", reference), run("order", reference, "--json")
+
+    assert (shown.exit_code, as_json.exit_code) == (1, 1)
+    hits = json.loads(as_json.stdout)["orders"]
+    assert {(hit["shop"], hit["order_number"], *hit["matched_by"]) for hit in hits} == listed
+    assert f"{reference} names 2 orders" in shown.stdout
+    assert all(f"orderflow order {shop}/{number}" in shown.stdout for shop, number, _ in listed)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nothing"], ["demo-shop/ext-3"], ["ext-1", "--shop", "other-shop"], ["1Z99A1"]]
+)
+def test_order_reference_of_no_order_is_said(
+    run: Run, many_orders: None, arguments: list[str]
+) -> None:
+    shown = run("order", *arguments)
+
+    assert shown.exit_code == 1
+    assert f"{arguments[0]}: no such order" in shown.stdout
+
+
+def test_order_of_a_number_without_order_names_its_kept_scans(run: Run, many_orders: None) -> None:
+    shown, as_json = run("order", "loose1"), run("order", "loose1", "--json")
+
+    assert "scans of this tracking number that are kept until an order names it: 1" in shown.stdout
+    assert json.loads(as_json.stdout) == {
+        "reference": "loose1",
+        "shop": None,
+        "found": False,
+        "orders": [],
+        "scans": 1,
+    }
+
+
+def test_order_without_a_text_is_refused(run: Run, many_orders: None) -> None:
+    shown = run("order", " ")
+
+    assert shown.exit_code == 2
+    assert "an empty text names no order" in shown.output

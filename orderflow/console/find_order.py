@@ -1,0 +1,74 @@
+"""Orders found by any of their references, or by the tracking number of a parcel."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from services.orders import store
+from services.orders.domain.model.ids import order_id_of, uuid_text
+from services.orders.domain.model.parcel import normalise_number
+from services.orders.domain.model.references import ReferenceKind
+from services.runtime.postgres.queries import load
+
+SQL = load(Path(__file__).parent / "find_order.sql")
+TRACKING_NUMBER = "tracking_number"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One order that a text names. `matched_by` are kinds of reference, or `tracking_number`."""
+
+    order_id: str
+    shop: str
+    order_number: str
+    matched_by: tuple[str, ...]
+
+
+async def find(connection: asyncpg.Connection, text: str, shop: str | None) -> list[Hit]:
+    """The orders that `text` names in one shop, or in every shop, by shop and number.
+
+    A text is compared with order number, external id, order name, id and tracking number. A
+    tracking number may be written in any spelling, and names former orders of the number as well.
+    The cost grows with the number of shops, not with the number of orders.
+    """
+    shops = [shop] if shop else [row["shop"] for row in await connection.fetch(SQL["find_shops"])]
+    matches: dict[str, set[str]] = defaultdict(set)
+    for each in shops:
+        matches[order_id_of(each, text)].add(ReferenceKind.ORDER_NUMBER.value)
+    for row in await connection.fetch(SQL["find_named"], shops, text):
+        matches[str(row["order_id"])].add(row["kind"])
+    for order_id in await _owners(connection, text):
+        matches[order_id].add(TRACKING_NUMBER)
+    if (named := _as_id(text)) is not None:
+        matches[named].add(ReferenceKind.UUID.value)
+    rows = await connection.fetch(SQL["find_by_ids"], list(matches))
+    return [
+        Hit(str(row["order_id"]), row["shop"], row["order_number"], _sorted(matches, row))
+        for row in rows
+        if shop is None or row["shop"] == shop
+    ]
+
+
+async def kept_scans(connection: asyncpg.Connection, text: str) -> int:
+    """How many scans are kept of the tracking number `text`, whether an order has it or not."""
+    parcels = await store.read_parcels(connection, [normalise_number(text)])
+    return sum(len(parcel.scans) for parcel in parcels.values())
+
+
+async def _owners(connection: asyncpg.Connection, text: str) -> Sequence[str]:
+    parcels = await store.read_parcels(connection, [normalise_number(text)])
+    return [owner.order_id for parcel in parcels.values() for owner in parcel.owners]
+
+
+def _as_id(text: str) -> str | None:
+    try:
+        return uuid_text(text)
+    except ValueError:
+        return None
+
+
+def _sorted(matches: dict[str, set[str]], row: asyncpg.Record) -> tuple[str, ...]:
+    return tuple(sorted(matches[str(row["order_id"])]))
