@@ -1,5 +1,11 @@
 -- The schema after all migrations, written by `make schema`. No program runs this file.
 
+-- PARTITIONED TABLE older_item
+    owner uuid NOT NULL
+    digest bigint NOT NULL
+    slot smallint DEFAULT older_item_slot() NOT NULL
+    CONSTRAINT older_item_pkey PRIMARY KEY (owner, digest, slot)
+
 -- PARTITIONED TABLE outbox
     id bigint DEFAULT nextval('outbox_id'::regclass) NOT NULL
     shard smallint NOT NULL
@@ -43,6 +49,36 @@ END)
     sha256 text NOT NULL
     applied_at timestamp with time zone DEFAULT now() NOT NULL
     CONSTRAINT migration_pkey PRIMARY KEY (name)
+
+-- TABLE older_item_0
+    owner uuid NOT NULL
+    digest bigint NOT NULL
+    slot smallint DEFAULT older_item_slot() NOT NULL
+    CONSTRAINT older_item_0_pkey PRIMARY KEY (owner, digest, slot)
+
+-- TABLE older_item_1
+    owner uuid NOT NULL
+    digest bigint NOT NULL
+    slot smallint DEFAULT older_item_slot() NOT NULL
+    CONSTRAINT older_item_1_pkey PRIMARY KEY (owner, digest, slot)
+
+-- TABLE older_item_2
+    owner uuid NOT NULL
+    digest bigint NOT NULL
+    slot smallint DEFAULT older_item_slot() NOT NULL
+    CONSTRAINT older_item_2_pkey PRIMARY KEY (owner, digest, slot)
+
+-- TABLE older_item_3
+    owner uuid NOT NULL
+    digest bigint NOT NULL
+    slot smallint DEFAULT older_item_slot() NOT NULL
+    CONSTRAINT older_item_3_pkey PRIMARY KEY (owner, digest, slot)
+
+-- TABLE older_item_4
+    owner uuid NOT NULL
+    digest bigint NOT NULL
+    slot smallint DEFAULT older_item_slot() NOT NULL
+    CONSTRAINT older_item_4_pkey PRIMARY KEY (owner, digest, slot)
 
 -- TABLE operator_act
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL
@@ -289,6 +325,24 @@ CREATE UNIQUE INDEX claim_fact_pkey ON claim_fact USING btree (claim_id)
 -- INDEX migration_pkey
 CREATE UNIQUE INDEX migration_pkey ON migration USING btree (name)
 
+-- INDEX older_item_0_pkey
+CREATE UNIQUE INDEX older_item_0_pkey ON older_item_0 USING btree (owner, digest, slot)
+
+-- INDEX older_item_1_pkey
+CREATE UNIQUE INDEX older_item_1_pkey ON older_item_1 USING btree (owner, digest, slot)
+
+-- INDEX older_item_2_pkey
+CREATE UNIQUE INDEX older_item_2_pkey ON older_item_2 USING btree (owner, digest, slot)
+
+-- INDEX older_item_3_pkey
+CREATE UNIQUE INDEX older_item_3_pkey ON older_item_3 USING btree (owner, digest, slot)
+
+-- INDEX older_item_4_pkey
+CREATE UNIQUE INDEX older_item_4_pkey ON older_item_4 USING btree (owner, digest, slot)
+
+-- INDEX older_item_pkey
+CREATE UNIQUE INDEX older_item_pkey ON ONLY older_item USING btree (owner, digest, slot)
+
 -- INDEX operator_act_by_item
 CREATE INDEX operator_act_by_item ON operator_act USING btree (topic, partition, "offset")
 
@@ -370,6 +424,32 @@ CREATE UNIQUE INDEX waiting_pkey ON waiting USING btree (id)
 -- SEQUENCE waiting_id_seq
     AS bigint START 1 INCREMENT 1 CACHE 1
 
+-- FUNCTION find_older_items(owners uuid[], digests bigint[])
+CREATE OR REPLACE FUNCTION analytics.find_older_items(owners uuid[], digests bigint[])
+ RETURNS TABLE(owner uuid, digest bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'analytics'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_hashjoin TO 'off'
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT held.owner, held.digest
+      FROM unnest(owners, digests) AS asked(owner, digest)
+      JOIN older_item AS held ON held.owner = asked.owner AND held.digest = asked.digest;
+END
+$function$
+
+-- FUNCTION older_item_slot(at timestamp with time zone)
+CREATE OR REPLACE FUNCTION analytics.older_item_slot(at timestamp with time zone DEFAULT clock_timestamp())
+ RETURNS smallint
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (((floor((EXTRACT(epoch FROM at) / ((10 * 86400))::numeric)))::bigint % (5)::bigint))::smallint
+
 -- FUNCTION outbox_accepts(given smallint)
 CREATE OR REPLACE FUNCTION analytics.outbox_accepts(given smallint)
  RETURNS boolean
@@ -404,6 +484,24 @@ RETURN (((floor((EXTRACT(epoch FROM clock_timestamp()) / (10)::numeric)))::bigin
 
 -- RIGHTS ON migration
     orderflow_analytics: SELECT
+
+-- RIGHTS ON older_item
+    orderflow_analytics: DELETE, INSERT, SELECT, UPDATE
+
+-- RIGHTS ON older_item_0
+    orderflow_analytics: DELETE, INSERT, SELECT, TRUNCATE, UPDATE
+
+-- RIGHTS ON older_item_1
+    orderflow_analytics: DELETE, INSERT, SELECT, TRUNCATE, UPDATE
+
+-- RIGHTS ON older_item_2
+    orderflow_analytics: DELETE, INSERT, SELECT, TRUNCATE, UPDATE
+
+-- RIGHTS ON older_item_3
+    orderflow_analytics: DELETE, INSERT, SELECT, TRUNCATE, UPDATE
+
+-- RIGHTS ON older_item_4
+    orderflow_analytics: DELETE, INSERT, SELECT, TRUNCATE, UPDATE
 
 -- RIGHTS ON operator_act
     orderflow_analytics: INSERT, SELECT

@@ -6,7 +6,7 @@ Inside the one transaction that the runtime begins and commits; a constant numbe
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,7 +15,7 @@ from pathlib import Path
 from asyncpg import Connection
 
 from services.orders import placeholders, store
-from services.orders.domain.model.commands import names
+from services.orders.domain.model.commands import Command, names
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.references import (
@@ -133,16 +133,19 @@ class OrdersBatch:
                 numbers |= await _numbers_of(connection, more_references, more_unnamed)
                 unnamed |= more_unnamed
             locked = await _lock(connection, references, numbers, is_final=True)
-        stored = locked.stored
         if unnamed:
-            _check_all_locked(stored, unnamed, numbers)
+            _check_all_locked(locked.stored, unnamed, numbers)
+        waits = _read_waits(locked.waits, batch.now)
+        stored = await store.recall_repeats(
+            connection, locked.stored, _commands([*entries, *(entry for _, entry in waits)])
+        )
         gate = await self._queue.open_gate(
             connection,
             batch,
             lambda: keys_of(references, numbers, _resolved(stored), stored.parcels),
             is_any_parked=locked.is_any_parked,
         )
-        return _Loaded(entries, _read_waits(locked.waits, batch.now), stored, gate)
+        return _Loaded(entries, waits, stored, gate)
 
     # Write.
 
@@ -274,6 +277,11 @@ async def _orders_of(
         for reference in names(entry.command).references
     }
     return await store.named_orders(connection, named) if named else {}
+
+
+def _commands(entries: Iterable[Entry]) -> Iterator[Command]:
+    """The commands of the items that could be read."""
+    return (entry.command for entry in entries if isinstance(entry, DecodedItem))
 
 
 def _lock(

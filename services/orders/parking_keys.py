@@ -14,6 +14,7 @@ from services.orders.domain.model.references import (
     Reference,
     ReferenceKind,
     canonical,
+    direct_id,
     number_key,
     order_key,
 )
@@ -25,7 +26,6 @@ from services.orders.messages.decode import (
     UndecodedItem,
     alone,
 )
-from services.orders.store import direct_id
 from services.runtime.batch.items import ParkingCandidate
 from services.runtime.parking.keys import parking_keys
 from services.runtime.waiting.store import Waiting

@@ -14,9 +14,9 @@ from pathlib import Path
 import structlog
 from asyncpg import Connection
 
-from services.orders.domain.model.references import Reference
+from services.orders.domain.model.references import Reference, direct_id
 from services.orders.outcomes import SERVICE
-from services.orders.store import STORED_KINDS, direct_id
+from services.orders.store import STORED_KINDS
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "sql" / "placeholders.sql")

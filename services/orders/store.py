@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
 from asyncpg import Connection, Record
 
-from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
+from services.orders.domain.model.commands import Command
+from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.published import Published, raised
-from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.model.references import Reference, ReferenceKind, direct_id
+from services.orders.domain.rules.repeats import (
+    REMEMBERED,
+    older_than_stored,
+    to_recall,
+    with_recalled,
+)
 from services.orders.domain.value import replace
+from services.runtime import older_items
 from services.runtime.postgres.queries import load
 from services.runtime.retry import Contended
 from services.runtime.waiting.store import Waiting, from_row
@@ -35,6 +45,7 @@ _ORDER = msgspec.json.Decoder(Order, dec_hook=_day_or_moment)
 _PARCEL = msgspec.json.Decoder(Parcel, dec_hook=_day_or_moment)
 _PUBLISHED = msgspec.json.Decoder(Published)
 _DOCUMENT = msgspec.json.Encoder()
+_APPLIED = attrgetter("applied")
 
 # Orders are found by number through their id, so only the other names have rows.
 STORED_KINDS = (ReferenceKind.EXTERNAL_ID, ReferenceKind.ORDER_NAME)
@@ -48,6 +59,8 @@ class Stored:
     parcels: Mapping[str, Parcel] = field(default_factory=dict)
     references: Mapping[Reference, Uuid | None] = field(default_factory=dict)
     published: Mapping[Uuid, Published] = field(default_factory=dict)
+    recalled: Mapping[Uuid, Collection[int]] = field(default_factory=dict)
+    """Digests of older items of the orders that the batch brings again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,24 @@ async def lock(
     return Locked(_stored(row), waits, bool(row["is_any_parked"]), is_complete)
 
 
+async def recall_repeats(
+    connection: Connection, stored: Stored, commands: Iterable[Command]
+) -> Stored:
+    """The rows, with the older items that the commands repeat, so that decisions know them.
+
+    One statement if an order has older items that a command may repeat, none otherwise.
+    """
+    asked = to_recall(stored.orders, stored.references, commands)
+    found = await older_items.find(connection, asked)
+    if not found:
+        return stored
+    orders = {
+        id_: with_recalled(order, found.get(id_, ())) if order else None
+        for id_, order in stored.orders.items()
+    }
+    return dataclasses.replace(stored, orders=orders, recalled=found)
+
+
 def _stored(row: Record) -> Stored:
     orders = row["stored"] or ()
     return Stored(
@@ -106,18 +137,6 @@ def _stored(row: Record) -> Stored:
 
 def _reference(row: Record) -> Reference:
     return Reference(row["shop"], ReferenceKind(row["kind"]), row["value"])
-
-
-def direct_id(reference: Reference) -> Uuid | None:
-    """The order id that a reference contains by itself, None where a row must be asked."""
-    if reference.kind is ReferenceKind.ORDER_NUMBER:
-        return order_id_of(reference.shop, reference.value)
-    if reference.kind is ReferenceKind.UUID:
-        try:
-            return uuid_text(reference.value)
-        except ValueError:
-            return None
-    return None
 
 
 def _direct_ids(references: Iterable[Reference]) -> set[Uuid]:
@@ -184,6 +203,8 @@ class Changes:
 async def save(connection: Connection, stored: Stored, changes: Changes) -> None:
     """Write the changes in one statement, whatever their number; none where nothing changed.
 
+    One more if an order has more applied items than its row names.
+
     Raises:
         asyncpg.UniqueViolationError: another transaction made one of the new rows; try again.
     """
@@ -193,6 +214,7 @@ async def save(connection: Connection, stored: Stored, changes: Changes) -> None
     if parcels or orders or names:
         columns = (*_columns(parcels, 4), *_columns(orders, 7), *_columns(names, 5))
         await connection.execute(SQL["save_rows"], *columns)
+    await older_items.save(connection, _older(stored, changes.orders))
 
 
 _Row = tuple[object, ...]  # First whether it is new, then its columns as `save_rows` takes them.
@@ -218,9 +240,20 @@ def _order_rows(stored: Stored, changes: Changes) -> list[_Row]:
             order.placement.order_number,
             order.version,
             _dump_order(order),
-            _pack(order.applied),
+            _pack(order.applied[-REMEMBERED:]),
         )
         for id_, order in changes.orders.items()
+    ]
+
+
+def _older(stored: Stored, orders: Mapping[Uuid, Order]) -> list[older_items.OlderItem]:
+    """The items that no longer have room in the rows of their orders."""
+    if max(map(len, map(_APPLIED, orders.values())), default=0) <= REMEMBERED:
+        return []
+    return [
+        (id_, digest)
+        for id_, order in orders.items()
+        for digest in older_than_stored(order, stored.recalled.get(id_, ()))
     ]
 
 

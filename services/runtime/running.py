@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from services.runtime import older_items
 from services.runtime.background import Startup, Work, Workers, every
 from services.runtime.batch.batch import ApplyBatch
 from services.runtime.clock import Clock, SystemClock, clock_of
@@ -180,6 +182,11 @@ class RunningService:
             every(COMMIT_SECONDS, "offset_commit", self._commit_offsets, service=service.name),
         )
         start("parking_retries", self._make_retry_loop().run())
+        forget = functools.partial(older_items.forget, self.pool)
+        start(
+            "older_items",
+            every(older_items.FORGET_SECONDS, "forgetting", forget, service=service.name),
+        )
         if service.sweep:
             start("expiry", self._make_expiry_loop(service.sweep).run())
         context = WorkerContext(

@@ -175,6 +175,29 @@ async def test_repeated_command_changes_nothing(system: System) -> None:
     assert system.outcome(again) == ("no_change", "duplicate")
 
 
+async def test_repeated_command_changes_nothing_after_hundreds_of_others(system: System) -> None:
+    old = update("D2", address={**ADDRESS, "city": "Old Town"})
+    await system.send(place("D2"), old)
+    await system.send(*[update("D2", address={**ADDRESS, "city": f"C{at}"}) for at in range(300)])
+
+    (again,) = await system.send(old)
+
+    assert system.outcome(again) == ("no_change", "duplicate")
+    order = (await system.audit()).orders[f"{SHOP}/D2"]
+    assert order["address"]["city"] == "C299"
+
+
+async def test_repeated_bulk_of_66_items_for_one_order_changes_nothing(system: System) -> None:
+    def item(city: str) -> dict[str, Any]:
+        return {"id": "D3", "order": {"order_number": "D3", "address": {**ADDRESS, "city": city}}}
+
+    bulk = _send("D3", "orders.fulfill_bulk", {"items": [item(f"B{n}") for n in range(66)]}, "bulk")
+    first, again = await system.send(bulk, bulk)
+
+    assert [system.outcome(first, at) for at in range(66)] == [("applied", None)] * 66
+    assert [system.outcome(again, at) for at in range(66)] == [("no_change", "duplicate")] * 66
+
+
 async def test_commands_wait_for_their_order_and_are_applied_when_it_is_placed(
     system: System,
 ) -> None:

@@ -20,11 +20,19 @@ from services.orders.domain.model.commands import (
 )
 from services.orders.domain.model.decision import Decision, Outcome, World
 from services.orders.domain.model.ids import Uuid
-from services.orders.domain.model.reasons import SENTENCES, CommandRefused, NotYet, Unchanged
+from services.orders.domain.model.order import Order
+from services.orders.domain.model.reasons import (
+    SENTENCES,
+    CommandRefused,
+    NotYet,
+    Reason,
+    Unchanged,
+)
 from services.orders.domain.rules.acceptance import find
 from services.orders.domain.rules.analytics import upsert_analytics
 from services.orders.domain.rules.place_order import place, upsert
 from services.orders.domain.rules.record_claim import record
+from services.orders.domain.rules.repeats import remember
 from services.orders.domain.rules.report_scans import report
 from services.orders.domain.rules.update_order import cancel, update_order, update_shipment
 from services.orders.domain.value import replace
@@ -44,7 +52,8 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
             outcome=Outcome.NO_CHANGE,
             reason=unchanged.reason,
             detail=SENTENCES[unchanged.reason],
-            order_id=_order_of(world, command, now),
+            order_id=_id_of_order(world, command, now),
+            orders=_with_stale(world, command, now) if unchanged.reason is Reason.STALE else (),
         )
     except CommandRefused as refused:
         decision = Decision(
@@ -52,7 +61,7 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
             reason=refused.reason,
             detail=refused.detail,
             pointer=refused.pointer,
-            order_id=_order_of(world, command, now),
+            order_id=_id_of_order(world, command, now),
         )
     except NotYet as missing:
         decision = Decision(
@@ -60,7 +69,7 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
             reason=missing.reason,
             detail=SENTENCES[missing.reason],
             waits_for=missing.waits_for,
-            order_id=_order_of(world, command, now),
+            order_id=_id_of_order(world, command, now),
             # Scans of a number without an owner are kept on it; nothing else has changed.
             parcels=tuple(recorder.parcels.values()),
         )
@@ -95,11 +104,25 @@ def _carry_out(recorder: Recorder, command: Command) -> Uuid | None:
             assert_never(command)
 
 
-def _order_of(world: World, command: Command, now: datetime) -> Uuid | None:
-    """The order an item is about, when it changes none, for its outcome record."""
+def _with_stale(world: World, command: Command, now: datetime) -> tuple[Order, ...]:
+    """The order with a stale item remembered.
+
+    Its repeat stays without effect even if the order takes on a `source_version` in between, which
+    the item is not older than.
+    """
+    if isinstance(command, RecordClaim):
+        return ()
+    order = _order_of(world, command, now)
+    return (remember(order, command),) if order is not None else ()
+
+
+def _id_of_order(world: World, command: Command, now: datetime) -> Uuid | None:
+    order = _order_of(world, command, now)
+    return order.order_id if order is not None else None
+
+
+def _order_of(world: World, command: Command, now: datetime) -> Order | None:
+    """The order that an item which changes none is about, for its outcome record."""
     recorder = Recorder(world=world, item=command, now=now)
-    for reference in names(command).references:
-        order = find(recorder, reference)
-        if order is not None:
-            return order.order_id
-    return None
+    found = (find(recorder, reference) for reference in names(command).references)
+    return next((order for order in found if order is not None), None)

@@ -6,7 +6,6 @@ Plain Python, one item after the other: no transaction, no batch, no position, n
 from dataclasses import dataclass
 
 WAIT_MINUTES = 15
-REMEMBERED = 64
 POISON = "POISON"
 CREATING = ("place", "upsert")
 
@@ -175,7 +174,7 @@ class Model:
         elif order is None:
             self.orders[command.order] = Order(command.city, False, [], [])
             self._take(item, "ORDER_PLACED")
-        elif item.id in order.taken[-REMEMBERED:]:
+        elif item.id in order.taken:
             self._end(item, "no_change", "duplicate")
         elif command.kind == "cancel":
             is_news, order.is_cancelled = not order.is_cancelled, True

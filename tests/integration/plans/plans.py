@@ -21,7 +21,7 @@ from tests.statements import statement_files
 
 ROWS = 100_000
 # How many tables each function of ours reads: fewer, and some of its statements were not tried.
-TABLES_WITHIN = {"lock_batch": 5, "save_rows": 3}
+TABLES_WITHIN = {"lock_batch": 5, "save_rows": 3, "find_older": 5}
 READ_SO_FAR = """
 SELECT relname, seq_scan, idx_scan, idx_tup_fetch
   FROM pg_stat_xact_user_tables WHERE schemaname = $1"""

@@ -262,7 +262,8 @@ class Order(Value, frozen=True, kw_only=True):
     """How often a number left the order or changed carrier: keeps event ids apart afterwards."""
     claims: tuple[ClaimCopy, ...] = ()
     applied: tuple[int, ...] = ()
-    """Digests of the last 64 items applied, oldest first (signed 64-bit)."""
+    """Digests of items applied, oldest first (signed 64-bit): the newest 64 as stored, more in a
+    batch (see `rules.repeats`)."""
     warnings: tuple[KeptWarning, ...] = ()
     """The last warnings about its items, oldest first; not in events."""
 

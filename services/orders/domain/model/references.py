@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
 
-from services.orders.domain.model.ids import uuid_text
+from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
 from services.orders.domain.model.order import Order
 from services.orders.domain.value import Value, replace
 
@@ -34,6 +34,18 @@ def canonical(reference: Reference) -> Reference:
         return reference
     spelled = _spelled(reference.value)
     return reference if spelled == reference.value else replace(reference, value=spelled)
+
+
+def direct_id(reference: Reference) -> Uuid | None:
+    """The order id that a reference contains by itself, None where a row must be asked."""
+    if reference.kind is ReferenceKind.ORDER_NUMBER:
+        return order_id_of(reference.shop, reference.value)
+    if reference.kind is ReferenceKind.UUID:
+        try:
+            return uuid_text(reference.value)
+        except ValueError:
+            return None
+    return None
 
 
 # One batch spells each of its ids several times, and parsing one is the expensive part.

@@ -6,32 +6,18 @@ from datetime import datetime
 
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import CommandItem
-from services.orders.domain.model.ids import Uuid, digest_of, order_id_of, uuid_text
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.reasons import NotYet, Reason, Unchanged
-from services.orders.domain.model.references import Reference, ReferenceKind, reference_key
+from services.orders.domain.model.references import Reference, direct_id, reference_key
+from services.orders.domain.rules.repeats import is_repeat, remember
 from services.orders.domain.value import replace
-
-REMEMBERED = 64
-"""How many applied items an order remembers; older repeats are stale by version or time."""
 
 
 def find(recorder: Recorder, reference: Reference) -> Order | None:
     """The order that a reference names, within the shop of the reference only."""
-    order_id = _order_id(recorder, reference)
+    order_id = direct_id(reference) or recorder.world.references.get(reference)
     order = recorder.order(order_id) if order_id is not None else None
     return order if order is not None and order.shop == reference.shop else None
-
-
-def _order_id(recorder: Recorder, reference: Reference) -> Uuid | None:
-    if reference.kind is ReferenceKind.UUID:
-        try:
-            return uuid_text(reference.value)
-        except ValueError:
-            return None
-    if reference.kind is ReferenceKind.ORDER_NUMBER:
-        return order_id_of(reference.shop, reference.value)
-    return recorder.world.references.get(reference)
 
 
 def require(recorder: Recorder, reference: Reference) -> Order:
@@ -63,7 +49,7 @@ def check_not_repeated(order: Order, item: CommandItem) -> None:
     Raises:
         Unchanged: the item was applied before.
     """
-    if item.item_digest in order.applied:
+    if is_repeat(order, item):
         raise Unchanged(Reason.DUPLICATE)
 
 
@@ -79,8 +65,7 @@ def is_stale(item: CommandItem, version: int | None, updated_at: datetime | None
 def accept(order: Order, item: CommandItem) -> Order:
     """The order with the item remembered, and with the newest version and time."""
     return replace(
-        order,
-        applied=(*order.applied, digest_of(item.item_id))[-REMEMBERED:],
+        remember(order, item),
         source_version=newest(order.source_version, item.source_version),
         updated_at=newest_time(order.updated_at, item.updated_at),
     )

@@ -8,13 +8,8 @@ from services.orders.domain.model.commands import CommandItem, UpsertAnalytics
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Analytics, Order
 from services.orders.domain.model.reasons import Reason, Unchanged
-from services.orders.domain.rules.acceptance import (
-    REMEMBERED,
-    is_stale,
-    newest,
-    newest_time,
-    require,
-)
+from services.orders.domain.rules.acceptance import is_stale, newest, newest_time, require
+from services.orders.domain.rules.repeats import is_repeat, remember
 from services.orders.domain.value import fields, replace
 
 _KEYS = tuple(each.name for each in fields(Analytics) if each.name != "extras")
@@ -23,14 +18,13 @@ _KEYS = tuple(each.name for each in fields(Analytics) if each.name != "extras")
 def upsert_analytics(recorder: Recorder, command: UpsertAnalytics) -> Uuid:
     """Attach or change attribution after the order was placed."""
     held = require(recorder, command.reference)
-    if command.item_digest in held.applied:
+    if is_repeat(held, command):
         raise Unchanged(Reason.DUPLICATE)
     if is_stale(command, held.analytics_source_version, held.analytics_updated_at):
         raise Unchanged(Reason.STALE)
     start = replace(held, order_analytics=None) if command.is_whole else held
     changed = merge_analytics(start, command, command.order_analytics, command.analytics_nulls)
-    applied = (*held.applied, command.item_digest)[-REMEMBERED:]
-    return conclude(recorder, held, replace(changed, applied=applied))
+    return conclude(recorder, held, remember(changed, command))
 
 
 def merge_analytics(

@@ -161,6 +161,8 @@ ALLOWED = [
     "SELECT nextval('{own}.outbox_id')",
     "TRUNCATE ONLY {own}.outbox_0",
     "LOCK TABLE ONLY {own}.outbox_1 IN ACCESS EXCLUSIVE MODE",
+    "TRUNCATE ONLY {own}.older_item_0",
+    "LOCK TABLE ONLY {own}.older_item_0 IN ACCESS EXCLUSIVE MODE",
     "INSERT INTO {own}.operator_act (actor, reason, act, detail) VALUES ('a', 'b', 'c', '{{}}')",
     "SELECT pg_try_advisory_lock(1, 1)",
 ]
@@ -200,7 +202,7 @@ async def test_role_rights_on_each_table(
     expected = {table: {"SELECT", "INSERT", "UPDATE", "DELETE"} for table in tables}
     expected["migration"] = {"SELECT"}
     expected["operator_act"] = {"SELECT", "INSERT"}
-    for segment in ("outbox_0", "outbox_1", "outbox_2"):
+    for segment in (*(f"outbox_{n}" for n in range(3)), *(f"older_item_{n}" for n in range(5))):
         expected[segment] = expected["outbox"] | {"TRUNCATE"}
     every = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
