@@ -59,11 +59,10 @@ def _parcel(order: str, answer: ParcelAnswer, audit: Audit) -> Iterator[str]:
     if found is None:
         return  # Reported as a difference of the order's parcels.
     pairs: dict[str, tuple[object, object]] = {
+        "phase": (answer.phase, found["phase"]),
         "is delivered": (answer.is_delivered, found.get("delivered_at") is not None),
         "is handed over": (answer.is_handed_over, found.get("first_scan_at") is not None),
     }
-    if answer.phase:
-        pairs["phase"] = (answer.phase, found["phase"])
     if answer.tracking_url:
         pairs["url"] = (answer.tracking_url, found.get("tracking_url"))
     if answer.product_lines is not None:

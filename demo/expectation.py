@@ -13,13 +13,10 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class ParcelAnswer:
-    """What one parcel must come to. `phase` is a phase of the contract; late is by day.
-
-    A None field is not judged.
-    """
+    """What one parcel must come to. `phase` is a phase of the contract; late is by day."""
 
     tracking_number: str
-    phase: str | None
+    phase: str
     is_handed_over: bool = False
     is_delivered: bool = False
     is_late: bool = False

@@ -7,7 +7,7 @@ day arithmetic on those local times decides what is late, so the answer needs no
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,7 +22,7 @@ CARRIER = "correios"
 REPORTED_AHEAD = timedelta(days=30)
 """How long before its parcel is attached a delivery is reported at the earliest; tracking waits
 for its order for 60 days."""
-NO_POSTAL_CODE = "00000"
+LATE_PICK_UP_MAX = timedelta(hours=12)
 
 
 def read_script(folder: Path, limit: int | None = None) -> Script:
@@ -80,7 +80,7 @@ def _placement(purchase: Purchase) -> ScriptMessage:
 
 def _address(customer: Row) -> Body:
     address = {
-        "zip_code": customer.get("customer_zip_code_prefix") or NO_POSTAL_CODE,
+        "zip_code": customer.get("customer_zip_code_prefix"),
         "city": customer.get("customer_city"),
         "province": customer.get("customer_state"),
         "province_code": customer.get("customer_state"),
@@ -164,16 +164,30 @@ def _answer(purchase: Purchase) -> OrderAnswer:
 
 def _parcel_answers(purchase: Purchase) -> Iterator[ParcelAnswer]:
     handed_over, delivered, promised = purchase.handed_over, purchase.delivered, purchase.promised
-    is_contradictory = bool(handed_over and delivered and delivered < handed_over)
-    phase = "delivered" if delivered else "in_transit"
     for number, _ in purchase.parcels:
         yield ParcelAnswer(
             tracking_number=number,
-            phase=None if is_contradictory else phase,
+            phase=_phase(handed_over, delivered),
             is_handed_over=True,
             is_delivered=delivered is not None,
             is_late=bool(delivered and promised and delivered.date() > promised),
         )
+
+
+def _phase(handed_over: datetime | None, delivered: datetime | None) -> str:
+    """A pick-up soon after a delivery was stamped late; a later one begins another journey.
+
+    These are rules 6 and 6b of docs/scan-rules.md.
+    """
+    if delivered is None:
+        return "in_transit"
+    is_later = handed_over is not None and _after(handed_over, delivered) > LATE_PICK_UP_MAX
+    return "in_transit" if is_later else "delivered"
+
+
+def _after(one: datetime, other: datetime) -> timedelta:
+    """How long one instant is after another; the clocks of Brazil change twice a year."""
+    return one.astimezone(UTC) - other.astimezone(UTC)
 
 
 def _status(purchase: Purchase, parcels: Sequence[ParcelAnswer]) -> str:

@@ -16,20 +16,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 FOLDER = Path(__file__).parent / "dirty_orders"
 TOTALS = Totals(
-    orders=17,
-    parcels_expected=19,
-    parcels_handed_over=17,
-    parcels_delivered=12,
+    orders=18,
+    parcels_expected=20,
+    parcels_handed_over=18,
+    parcels_delivered=13,
     orders_late=4,
     parcels_late=4,
     orders_cancelled=1,
     cancelled_after_hand_over=1,
-    item_value={"BRL": Decimal("796.50")},
+    item_value={"BRL": Decimal("796.75")},
 )
 NOTE = (
-    "demo: rows=20 played=17 dirty_rows=18 purchase_missing=1 hand_over_missing=3 "
+    "demo: rows=21 played=18 dirty_rows=19 purchase_missing=1 hand_over_missing=3 "
     "delivery_missing=3 estimate_missing=1 time_unreadable=1 hand_over_before_purchase=1 "
-    "delivery_before_hand_over=3 delivery_before_purchase=2 estimate_before_purchase=2 "
+    "delivery_before_hand_over=4 delivery_before_purchase=2 estimate_before_purchase=2 "
     "items_missing=1 price_unreadable=1 customer_missing=1 not_played_no_time=1 "
     "not_played_no_id=1 not_played_repeated=1"
 )

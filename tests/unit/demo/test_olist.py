@@ -145,6 +145,25 @@ def test_olist_dirty_row_is_named_and_played(
     assert list(read_script(files.folder).expectation.orders) == ["olist/o1"]
 
 
+@pytest.mark.parametrize(
+    ("delivered", "phase"),
+    [
+        ("2017-10-04 19:54:00", "delivered"),
+        ("2017-10-04 07:55:00", "delivered"),
+        ("2017-10-04 07:54:59", "in_transit"),
+        ("2017-09-01 19:55:00", "in_transit"),
+    ],
+)
+def test_olist_hand_over_long_after_the_delivery_begins_another_journey(
+    files: Files, delivered: str, phase: str
+) -> None:
+    files.orders = [{**ORDER, CUSTOMER_DATE: delivered}]
+
+    (parcel,) = read_script(files.write()).expectation.orders["olist/o1"].parcels
+
+    assert (parcel.phase, parcel.is_delivered) == (phase, True)
+
+
 @pytest.mark.parametrize("price", ["", "free", "-1.00", "NaN"])
 def test_olist_item_without_a_readable_price_adds_nothing(files: Files, price: str) -> None:
     files.items += [{**ITEM, "order_item_id": "2", "price": price}]
