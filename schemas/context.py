@@ -28,6 +28,10 @@ class Eta(ContractModel):
 
     from_: Annotated[str | None, Field(alias="from"), about("Earliest", "2026-03-04")] = None
     to: Annotated[str | None, about("Latest", "2026-03-04")] = None
+    source: Annotated[
+        str | None,
+        about("promise: the day that the order promises, of a draft; absent: a carrier", "promise"),
+    ] = None
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -100,6 +104,14 @@ class Shipment(Tracking):
             [{"line": 0, "sku": "MUG-BLUE", "quantity": 1}],
         ),
     ] = None
+    contents: Annotated[
+        str | None,
+        about(
+            "assumed: the shop sent no list, it is shown with what remains; absent: as listed, or "
+            "the only parcel",
+            "assumed",
+        ),
+    ] = None
     not_ordered: Annotated[
         list[NotOrdered],
         about(
@@ -121,6 +133,42 @@ class Shipment(Tracking):
         date | None, about("Day promised, at the destination", "2026-03-05")
     ] = None
     updated_at: Annotated[AwareDatetime | None, about("When it last changed", WHEN)] = None
+
+
+class PieceCounts(ContractModel):
+    """Where the pieces of a line or part are: each is in one place; `claimed` is beside them."""
+
+    line_id: Annotated[str | None, about("Its own id", "line-1")] = None
+    variant_id: Annotated[str | None, about("Its variant", "v-77-b")] = None
+    sku: Annotated[str | None, about("Its stock keeping unit", "MUG-BLUE")] = None
+    title: Annotated[str | None, about("Its name", "Blue mug")] = None
+    ordered: Annotated[WholeNumber, about("Ordered: the sum of the next six", 3)]
+    remaining: Annotated[WholeNumber, about("In no parcel with a number yet", 1)] = 0
+    packed: Annotated[WholeNumber, about("In a parcel that does not move yet", 1)] = 0
+    shipped: Annotated[WholeNumber, about("On the way", 1)] = 0
+    delivered: Annotated[WholeNumber, about("Delivered", 1)] = 0
+    lost: Annotated[WholeNumber, about("Given up by the carrier, and not sent again", 0)] = 0
+    returned: Annotated[WholeNumber, about("Back, or going back, and not sent again", 0)] = 0
+    claimed: Annotated[WholeNumber, about("Held by claims, wherever they are", 0)] = 0
+
+
+class PartLedger(PieceCounts):
+    """Where the pieces of one part of a bundle are."""
+
+    part: Annotated[WholeNumber, about("Position in `bundled_products`, from 0", 0)]
+
+
+class LineLedger(PieceCounts):
+    """Where the pieces of an order line are; of a bundle the bundles that are whole there."""
+
+    line: Annotated[WholeNumber, about("Position in `order.products`, from 0", 0)]
+    shipment_ids: Annotated[
+        list[UUID], about("Parcels with a number that hold some", [SHIPMENT])
+    ] = Field(default_factory=list)
+    parts: Annotated[
+        list[PartLedger],
+        about("Of a bundle: the pieces of each part", [{"part": 0, "ordered": 2}]),
+    ] = Field(default_factory=list)
 
 
 class Order(ContractModel):
@@ -172,6 +220,13 @@ class Order(ContractModel):
     trackings: Annotated[
         list[Tracking],
         about("Its parcels, in short", [{"shipment_id": SHIPMENT, "phase": "in_transit"}]),
+    ] = Field(default_factory=list)
+    ledger: Annotated[
+        list[LineLedger],
+        about(
+            "Where the pieces of each line are; absent: in the only parcel, or nothing is sent",
+            [{"line": 0, "sku": "MUG-BLUE", "ordered": 3, "packed": 1, "remaining": 2}],
+        ),
     ] = Field(default_factory=list)
 
 

@@ -74,7 +74,6 @@ NAMES: Mapping[str, str] = {
     "gathering": "loading",
     "inbox": "intake",
     "journey": "replay",
-    "ledger": "recorder",
     "placing": "assignment",
     "ways": "wiring; publisher factory",
 }

@@ -44,8 +44,8 @@ def contents(order: OrderCopy, shipment: Shipment) -> tuple[Product, ...]:
     """
     if shipment.shares_with is not None:
         head = order.shipment(shipment.shares_with, None)
-        if head is not None and head.lines is not None:
-            return head.lines
+        if head is not None and head.shares_with is None:
+            return contents(order, head)
     if shipment.lines is not None:
         return shipment.lines
     return order.products if shipment.products is None else shipment.products

@@ -12,12 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
-from services.orders.domain.model.contents import with_matches
 from services.orders.domain.model.goods import PackedLine
+from services.orders.domain.model.ledger import (
+    is_unsent,
+    ledger_of,
+    parcels_of,
+    whole_bundles,
+    with_assumed_contents,
+)
+from services.orders.domain.model.matching import IDENTIFIERS
 from services.orders.domain.model.order import (
     Analytics,
+    BundledProduct,
     ClaimCopy,
     Order,
     Placement,
@@ -150,9 +158,14 @@ class _ShipmentMore(Struct, gc=False, omit_defaults=True):
     """What `shipments` says of few parcels only; most have none of it."""
 
     lines: list[_PackedLine] | None = None
+    contents: str | None = None
     not_ordered: list[_NotOrdered] | None = None
     shares_contents_with: str | None = None
     given_up: str | None = None
+
+
+class _LedgerMember(Struct, gc=False):
+    ledger: list[Json]
 
 
 _copy_placement = writer_of(Placement, ("products",))
@@ -160,15 +173,24 @@ _copy_placement = writer_of(Placement, ("products",))
 
 def _encode(order: Order, *, whole_claims: bool) -> bytes:
     lines = lines_of(order.placement.products)
-    trackings = [to_json(_tracking(shipment)) for shipment in order.shipments]
-    order = with_matches(order)
-    shipments = [
-        _shipment(order, shipment, tracking, lines)
-        for shipment, tracking in zip(order.shipments, trackings, strict=True)
-    ]
+    trackings = [to_json(_tracking(order, shipment)) for shipment in order.shipments]
+    said, ledger = order.shipments, b""
+    is_one = len(said) == 1
+    if not is_one and not order.claims and is_unsent(order):
+        shipments = _drafts(order, trackings, lines) if said else []
+    else:
+        if not is_one or order.claims or said[0].products is not None or said[0].is_gone:
+            order = with_assumed_contents(order)
+            ledger = to_json(_LedgerMember(_ledger(order)))
+        shipments = [
+            _shipment(
+                order, shipment, tracking, lines, is_assumed=not is_one and one.products is None
+            )
+            for one, shipment, tracking in zip(said, order.shipments, trackings, strict=True)
+        ]
     return to_json(
         _Snapshot(
-            Raw(_order(order, lines, trackings)),
+            Raw(_order(order, lines, trackings, ledger)),
             _customer(order.placement),
             Raw(_list(shipments)),
             [_claim(claim, whole=whole_claims) for claim in order.claims],
@@ -176,7 +198,7 @@ def _encode(order: Order, *, whole_claims: bool) -> bytes:
     )
 
 
-def _order(order: Order, lines: bytes, trackings: Sequence[bytes]) -> bytes:
+def _order(order: Order, lines: bytes, trackings: Sequence[bytes], ledger: bytes) -> bytes:
     placement = order.placement
     said = _copy_placement(placement)
     said.products = Raw(b"[%b]" % lines[:-1].replace(b"\n", b","))
@@ -189,7 +211,28 @@ def _order(order: Order, lines: bytes, trackings: Sequence[bytes]) -> bytes:
         Raw(_list(trackings)),
     )
     start = _OrderStart(order.order_id, order.shop)
-    return joined(to_json(start), to_json(said), to_json(end))
+    members = (to_json(start), to_json(said), to_json(end))
+    return joined(*members, ledger) if ledger else joined(*members)
+
+
+def _ledger(order: Order) -> list[Json]:
+    """Where the pieces of each line are; of a bundle whole bundles, and the pieces of each part."""
+    counts = ledger_of(order)
+    found: list[Json] = []
+    for line, product in enumerate(order.placement.products):
+        inside = [counts[line, place] for place in range(len(product.bundled_products))]
+        parts = [
+            {"part": place, **_names(part), **msgspec.structs.asdict(each)}
+            for place, (part, each) in enumerate(zip(product.bundled_products, inside, strict=True))
+        ]
+        whole = whole_bundles(product, inside) if inside else counts[line, None]
+        of_line = {"line": line, **_names(product), **msgspec.structs.asdict(whole)}
+        found.append({**of_line, "shipment_ids": parcels_of(order, line), "parts": parts})
+    return found
+
+
+def _names(product: BundledProduct) -> Json:
+    return {name: getattr(product, name) for name in IDENTIFIERS}
 
 
 def _customer(placement: Placement) -> _Customer:
@@ -211,8 +254,20 @@ def _analytics(analytics: Analytics | None) -> Json | None:
     return {**extras, **{name: value for name, value in known.items() if value is not None}}
 
 
-def _tracking(shipment: Shipment) -> _Tracking:
+class _Promise(Struct, gc=False):
+    """The promised day as the window of arrival of a draft."""
+
+    from_: None = field(default=None, name="from")
+    to: Any = None
+    source: str = "promise"
+
+
+def _tracking(order: Order, shipment: Shipment) -> _Tracking:
     tracking = shipment.tracking
+    eta = _optional(tracking.eta)
+    if shipment.number is None and not shipment.archived:
+        promised = order.placement.promised_delivery_date
+        eta = eta if promised is None else _Promise(to=promised)
     return _Tracking(
         shipment.shipment_id,
         shipment.ordinal,
@@ -224,7 +279,7 @@ def _tracking(shipment: Shipment) -> _Tracking:
         tracking.flag,
         shipment.state,
         tracking.direction or shipment.direction,
-        _optional(tracking.eta),
+        eta,
         tracking.first_scan_at,
         tracking.delivered_at,
         tracking.first_scan_on,
@@ -251,21 +306,36 @@ def _shipment_end(order: Order, shipment: Shipment, lines: bytes) -> _ShipmentEn
     )
 
 
-def _shipment(order: Order, shipment: Shipment, tracking: bytes, lines: bytes) -> bytes:
+def _drafts(order: Order, trackings: Sequence[bytes], lines: bytes) -> list[bytes]:
+    """Drafts of which none has a list: the first is shown with everything, the others share it."""
+    head = order.shipments[0].shipment_id
+    shared = f'{{"contents":"assumed","shares_contents_with":"{head}"}}'.encode()
+    return [
+        joined(tracking, to_json(_shipment_end(order, shipment, lines)), b'{"contents":"assumed"}')
+        if shipment.shipment_id == head
+        else joined(tracking, to_json(_shipment_end(order, shipment, b"")), shared)
+        for shipment, tracking in zip(order.shipments, trackings, strict=True)
+    ]
+
+
+def _shipment(
+    order: Order, shipment: Shipment, tracking: bytes, lines: bytes, *, is_assumed: bool
+) -> bytes:
     end = to_json(_shipment_end(order, shipment, lines))
-    if shipment.lines is None and shipment.tracking.given_up is None:
+    if not is_assumed and shipment.lines is None and shipment.tracking.given_up is None:
         return joined(tracking, end)
-    return joined(tracking, end, to_json(_more(order, shipment)))
+    return joined(tracking, end, to_json(_more(order, shipment, is_assumed=is_assumed)))
 
 
-def _more(order: Order, shipment: Shipment) -> _ShipmentMore:
+def _more(order: Order, shipment: Shipment, *, is_assumed: bool) -> _ShipmentMore:
     given_up = shipment.tracking.given_up
     lines = None if shipment.lines is None else [_line(order, each) for each in shipment.lines]
     not_ordered = [
         _NotOrdered(each.product, each.quantity, _REASONS[each.is_known])
         for each in shipment.not_ordered
     ]
-    return _ShipmentMore(lines, not_ordered or None, shipment.shares_with, given_up)
+    contents = "assumed" if is_assumed else None
+    return _ShipmentMore(lines, contents, not_ordered or None, shipment.shares_with, given_up)
 
 
 _REASONS = (WarningCode.PRODUCT_NOT_ORDERED, WarningCode.QUANTITY_ABOVE_ORDERED)
@@ -306,11 +376,13 @@ def _cut_contents(snapshot: Json) -> None:
     for shipment in snapshot["shipments"]:
         shipment["products"] = []
         shipment.pop("lines", None)
+        shipment.pop("contents", None)
         shipment.pop("not_ordered", None)
 
 
 def _cut_decoration(snapshot: Json) -> None:
-    """Pictures, taxes and bundle contents of the lines, and free members."""
+    """Pictures, taxes and bundle contents of the lines, the ledger, and free members."""
+    snapshot["order"].pop("ledger", None)
     keep = ("line_id", "product_id", "variant_id", "sku", "title", "quantity", "price", "type")
     order = snapshot["order"]
     order["products"] = [{name: line[name] for name in keep} for line in order["products"]]

@@ -16,7 +16,13 @@ from schemas.outcomes import WARNINGS_MAX
 from services.orders.domain.decide import decide
 from services.orders.domain.model.commands import Command, names
 from services.orders.domain.model.decision import Decision, Event, ShipmentEventData, World
-from services.orders.domain.model.order import ClaimCopy, Order, Shipment
+from services.orders.domain.model.ledger import (
+    ledger_of,
+    parcels_of,
+    whole_bundles,
+    with_assumed_contents,
+)
+from services.orders.domain.model.order import BundledProduct, ClaimCopy, Order, Shipment
 from services.orders.domain.model.references import ReferenceKind
 from services.orders.domain.tracking.scan import Eta
 from services.orders.domain.value import Value
@@ -135,7 +141,8 @@ def _snapshot(order: Order) -> Json:
             "placed_at": placement.order_placed_at,
             "cancelled_at": order.cancelled_at,
             "order_analytics": analytics,
-            "trackings": [_tracking(shipment) for shipment in order.shipments],
+            "trackings": [_tracking(order, shipment) for shipment in order.shipments],
+            **_ledger(order),
         },
         "customer": {
             "external_id": placement.external_customer_id,
@@ -143,13 +150,49 @@ def _snapshot(order: Order) -> Json:
             "first_name": first or last or None,
             "last_name": last if first else None,
         },
-        "shipments": [_shipment(order, shipment) for shipment in order.shipments],
+        "shipments": [
+            _shipment(order, said, shown, is_one=len(order.shipments) == 1)
+            for said, shown in zip(order.shipments, _shown(order).shipments, strict=True)
+        ],
         "claims": [_claim(claim) for claim in order.claims],
     }
 
 
-def _tracking(shipment: Shipment) -> Json:
-    tracking = shipment.tracking
+def _ledger(order: Order) -> Json:
+    """Absent where the only parcel, or that nothing was sent, says the same of every line."""
+    parcels = order.shipments
+    is_sent = any(each.number or each.products is not None for each in parcels)
+    is_alone = len(parcels) == 1 and parcels[0].products is None and not parcels[0].is_gone
+    if not order.claims and (is_alone or not is_sent):
+        return {}
+    shown = with_assumed_contents(order)
+    counts, found = ledger_of(shown), []
+    for line, product in enumerate(order.placement.products):
+        inside = [counts[line, part] for part in range(len(product.bundled_products))]
+        parts = [
+            {"part": at, **_names(part), **asdict(inside[at])}
+            for at, part in enumerate(product.bundled_products)
+        ]
+        whole = whole_bundles(product, inside) if inside else counts[line, None]
+        of_line = {"line": line, **_names(product), **asdict(whole)}
+        found.append({**of_line, "shipment_ids": parcels_of(shown, line), "parts": parts})
+    return {"ledger": found}
+
+
+def _names(product: BundledProduct) -> Json:
+    names = ("line_id", "variant_id", "sku", "title")
+    return {name: getattr(product, name) for name in names}
+
+
+def _shown(order: Order) -> Order:
+    return order if len(order.shipments) == 1 else with_assumed_contents(order)
+
+
+def _tracking(order: Order, shipment: Shipment) -> Json:
+    tracking, promised = shipment.tracking, order.placement.promised_delivery_date
+    eta: object = tracking.eta
+    if shipment.is_draft and not shipment.archived and promised is not None:
+        eta = {"from": None, "to": promised, "source": "promise"}
     return {
         "shipment_id": shipment.shipment_id,
         "ordinal": shipment.ordinal,
@@ -161,17 +204,17 @@ def _tracking(shipment: Shipment) -> Json:
         "flag": tracking.flag,
         "state": shipment.state,
         "direction": tracking.direction,
-        "eta": tracking.eta,
+        "eta": eta,
         "first_scan_at": tracking.first_scan_at,
         "delivered_at": tracking.delivered_at,
     }
 
 
-def _shipment(order: Order, shipment: Shipment) -> Json:
+def _shipment(order: Order, said: Shipment, shipment: Shipment, *, is_one: bool) -> Json:
     tracking = shipment.tracking
     held = order.placement.products if shipment.products is None else shipment.products
     return {
-        **_tracking(shipment),
+        **_tracking(order, said),
         "order_id": order.order_id,
         "external_shipment_id": shipment.external_shipment_id,
         "tracking_placed_at": shipment.tracking_placed_at,
@@ -181,11 +224,11 @@ def _shipment(order: Order, shipment: Shipment) -> Json:
         "pickup": tracking.pickup,
         "promised_delivery_date": order.placement.promised_delivery_date,
         "updated_at": tracking.last_occurred_at,
-        **_more(order, shipment),
+        **_more(order, shipment, is_assumed=said.products is None and not is_one),
     }
 
 
-def _more(order: Order, shipment: Shipment) -> Json:
+def _more(order: Order, shipment: Shipment, *, is_assumed: bool) -> Json:
     """What few parcels have: absent where there is nothing to say."""
     names = ("line_id", "variant_id", "sku", "title")
     reasons = {False: "product_not_ordered", True: "quantity_above_ordered"}
@@ -197,6 +240,7 @@ def _more(order: Order, shipment: Shipment) -> Json:
         lines.append({"line": each.line, "part": each.part, **said, "quantity": each.quantity})
     found: Json = {
         "lines": lines,
+        "contents": "assumed" if is_assumed else None,
         "not_ordered": [
             {"product": each.product, "quantity": each.quantity, "reason": reasons[each.is_known]}
             for each in shipment.not_ordered
