@@ -194,6 +194,9 @@ def fact_of(entry: Entry) -> object:
         name = data.get("scan_id") or data["event_name"]
         return type_, data["shipment_id"], name, data["event_name"], data["occurred_at"]
     subject = data.get("shipment_id") or data.get("claim_id")
+    if data.get("changed_fields") == ["delivery_state"]:
+        # One message may bring several scans that change it.
+        return type_, entry.key, *data["shipment_ids"], entry.headers["ce_time"]
     if data.get("changed_fields") == ["tracking"]:
         # A command that changes a carrier has an event of its own beside this one.
         return type_, entry.key, subject, entry.headers["ce_causationid"], "tracking"

@@ -182,6 +182,13 @@ class Order(ContractModel):
     status: Annotated[
         str, about("placed, partially_fulfilled, fulfilled or cancelled", "fulfilled")
     ]
+    delivery_state: Annotated[
+        str | None,
+        about("nothing_expected, not_delivered, partially_delivered or delivered", "not_delivered"),
+    ] = None
+    is_dispatched: Annotated[
+        bool | None, about("At least one parcel is handed to a carrier", example=True)
+    ] = None
     expected_number_of_shipments: Annotated[
         WholeNumber, about("Parcels to expect", 1, unit="parcels")
     ]

@@ -226,6 +226,8 @@ ORDER_EVENTS: Mapping[str, type[ContractModel]] = {
     "order.updated": OrderEvent,
     "order.partially_fulfilled": OrderEvent,
     "order.fulfilled": OrderEvent,
+    "order.partially_delivered": OrderEvent,
+    "order.delivered": OrderEvent,
     "order.expected_shipments_changed": OrderEvent,
     "order.cancelled": OrderEvent,
     "order.analytics_updated": OrderEvent,

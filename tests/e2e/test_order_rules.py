@@ -202,3 +202,15 @@ async def test_order_that_needs_no_parcel_is_taken_by_every_command(system: Syst
         found = orders[f"{SHOP}/{number}"]
         assert (found["status"], found["trackings"]) == ("fulfilled", [])
         assert found["expected_number_of_shipments"] == 0
+
+
+async def test_order_is_partially_then_wholly_delivered(system: System) -> None:
+    await system.send(place("DL", expected_number_of_shipments=2), attach("DL", "DLP1", "DLP2"))
+    assert (await order_of(system, "DL"))["delivery_state"] == "not_delivered"
+    states = []
+    for number in ("DLP1", "DLP2"):
+        await system.send(scan(number, "SUCCESSFULLY_DELIVERED"))
+        found = await order_of(system, "DL")
+        states.append((found["delivery_state"], found["is_dispatched"]))
+
+    assert states == [("partially_delivered", True), ("delivered", True)]

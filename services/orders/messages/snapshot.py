@@ -90,6 +90,8 @@ class _OrderEnd(Struct, gc=False):
     expected_number_of_shipments: int
     placed_at: Any
     cancelled_at: Any
+    delivery_state: str
+    is_dispatched: bool
     order_analytics: Json | None
     trackings: Raw
 
@@ -207,6 +209,8 @@ def _order(order: Order, lines: bytes, trackings: Sequence[bytes], ledger: bytes
         order.expected_number_of_shipments,
         placement.order_placed_at,
         order.cancelled_at,
+        order.delivery_state,
+        order.is_dispatched,
         _analytics(order.order_analytics),
         Raw(_list(trackings)),
     )

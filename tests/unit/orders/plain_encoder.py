@@ -140,6 +140,8 @@ def _snapshot(order: Order) -> Json:
             "expected_number_of_shipments": order.expected_number_of_shipments,
             "placed_at": placement.order_placed_at,
             "cancelled_at": order.cancelled_at,
+            "delivery_state": order.delivery_state,
+            "is_dispatched": order.is_dispatched,
             "order_analytics": analytics,
             "trackings": [_tracking(order, shipment) for shipment in order.shipments],
             **_ledger(order),

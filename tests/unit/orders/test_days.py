@@ -163,7 +163,7 @@ def test_event_of_a_day_names_the_day_and_that_of_an_instant_does_not() -> None:
     desk.send(attach("NUM1", carrier="dhl"))
     bodies = []
     for scan in (delivery("2026-11-26T00:00:00+13:00"), delivery("2026-11-26T00:00:01+13:00")):
-        (event,) = desk.send(read(scan)).events
+        event = desk.send(read(scan)).events[0]
         context = snapshot.encode(desk.order(), 100_000)
         bodies.append(orjson.loads(event_record(event, context, None).value or b""))
 

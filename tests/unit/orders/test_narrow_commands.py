@@ -71,7 +71,7 @@ def test_parcels_under_way_go_on_being_tracked_after_a_cancellation(expected):
 
     assert event_types(decision) == ["order.cancelled"]
     assert decision.events[0].event_group is None
-    assert event_types(scanned) == ["shipment.scanned"]
+    assert event_types(scanned) == ["shipment.scanned", "order.delivered"]
     assert desk.order().status is OrderStatus.CANCELLED
     assert desk.shipment().tracking.phase is Phase.DELIVERED
     assert desk.shipment().state is State.DELIVERED

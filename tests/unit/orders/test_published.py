@@ -99,7 +99,7 @@ def test_fact_that_was_not_published_takes_the_next_number():
     assert others == []
     assert event.sequence == live.order().order_sequence + 1
     assert event.order_version == live.order().version + 2
-    assert restored.order().version == event.order_version + 2
+    assert restored.order().version == event.order_version + 3
 
 
 def test_order_of_which_nothing_comes_again_is_above_the_published_version():

@@ -13,7 +13,14 @@ from operator import attrgetter, ne
 
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.decision import EventType, OrderEventData
-from services.orders.domain.model.order import Order, OrderStatus, Placement, Shipment
+from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.order import (
+    DeliveryState,
+    Order,
+    OrderStatus,
+    Placement,
+    Shipment,
+)
 from services.orders.domain.tracking.catalogue import PRE_TRANSIT_GROUP, SHIPMENT_FULFILLED
 from services.orders.domain.tracking.notifications import is_fresh
 from services.orders.domain.value import Value, fields
@@ -64,8 +71,10 @@ def emit_changes(recorder: Recorder, before: Order | None, after: Order) -> None
     changed = changed_fields(before, after) if before is not None else ()
     if before is None or changed:
         _emit_order(recorder, before, after, changed)
-    if before is not None and before.shipments == after.shipments:
-        return
+    if before is not None:
+        if before.shipments == after.shipments:
+            return
+        emit_delivery(recorder, before, after)
     former = {s.shipment_id: s for s in before.shipments} if before is not None else {}
     for shipment in after.shipments:
         _emit_shipment(recorder, after, former.get(shipment.shipment_id), shipment)
@@ -205,4 +214,41 @@ def emit_shipment_updated(
         occurred_at=recorder.item.updated_at or recorder.now,
         cause=cause,
         changed_fields=changed,
+    )
+
+
+_DELIVERIES = {
+    DeliveryState.PARTIALLY_DELIVERED: EventType.ORDER_PARTIALLY_DELIVERED,
+    DeliveryState.DELIVERED: EventType.ORDER_DELIVERED,
+}
+
+
+def emit_delivery(
+    recorder: Recorder,
+    before: Order,
+    after: Order,
+    *,
+    occurred_at: datetime | None = None,
+    cause: str = "delivery",
+    shipment: Uuid | None = None,
+) -> None:
+    """Add the event of a changed `delivery_state`, if it changed.
+
+    A delivery that was taken back is an `order.updated`. `cause` names the scan of `shipment`; else
+    the command changed how many parcels are expected, or what the shipment's scans are.
+    """
+    was, now = before.delivery_state, after.delivery_state
+    if was is now or (was not in _DELIVERIES and now not in _DELIVERIES):
+        return
+    recorder.emit_order(
+        after.order_id,
+        _DELIVERIES.get(now, EventType.ORDER_UPDATED),
+        OrderEventData(
+            status=after.status,
+            previous_status=after.status,
+            changed_fields=("delivery_state",),
+            shipment_ids=() if shipment is None else (shipment,),
+        ),
+        occurred_at=occurred_at or recorder.item.updated_at or recorder.now,
+        cause=cause if occurred_at else f"{recorder.item.item_id}/{cause}",
     )

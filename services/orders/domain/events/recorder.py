@@ -96,10 +96,11 @@ class Recorder:
         *,
         occurred_at: datetime,
         group: str | None = None,
+        cause: str | None = None,
     ) -> None:
-        """Add an event of an order that was put before."""
+        """Add an event of an order that was put before; `cause` unless the command itself did."""
         order = self.orders[order_id]
-        event_id = event_id_of(order_id, None, kind, self.item.item_id)
+        event_id = event_id_of(order_id, None, kind, cause or self.item.item_id)
         if self._was_published(order, event_id):
             return
         sequence, version = self._step(order, Topic.ORDERS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from services.orders.domain.events.order_events import emit_shipment_updated
+from datetime import datetime
+
+from services.orders.domain.events.order_events import emit_delivery, emit_shipment_updated
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.contents import match_contents
 from services.orders.domain.model.decision import EventType
@@ -71,6 +73,9 @@ def emit_scan(recorder: Recorder, order_id: Uuid, shipment_id: Uuid, result: Sca
         proof=scan.proof,
         tz_known=scan.tz_known,
     )
+    if _is_delivery_changed(before, after):
+        at = scan.occurred_at
+        _emit_delivery(recorder, order_id, before, after, occurred_at=at, cause=cause)
 
 
 def _emit_recomputed(
@@ -84,6 +89,36 @@ def _emit_recomputed(
     recorder.put(order)
     cause = f"{recorder.item.item_id}/tracking"
     emit_shipment_updated(recorder, order, before, after, ("tracking",), cause=cause)
+    if _is_delivery_changed(before, after):
+        _emit_delivery(recorder, order_id, before, after, cause="tracking")
+
+
+def _is_delivery_changed(before: Shipment, after: Shipment) -> bool:
+    return (before.tracking.delivered_at is None) is not (after.tracking.delivered_at is None)
+
+
+def _emit_delivery(
+    recorder: Recorder,
+    order_id: Uuid,
+    before: Shipment,
+    after: Shipment,
+    *,
+    occurred_at: datetime | None = None,
+    cause: str,
+) -> None:
+    """Add the event of the order for a shipment that came to be delivered, or is so no more.
+
+    `occurred_at` is the time of the scan that is the cause, None where no scan is.
+    """
+    order = _order(recorder, order_id)
+    emit_delivery(
+        recorder,
+        with_shipment(order, before),
+        order,
+        occurred_at=occurred_at,
+        cause=f"{after.shipment_id}/{cause}",
+        shipment=after.shipment_id,
+    )
 
 
 def _with_tracking(order: Order, before: Shipment, after: Shipment) -> Order:

@@ -44,6 +44,8 @@ class EventType(StrEnum):
     ORDER_UPDATED = "order.updated"
     ORDER_PARTIALLY_FULFILLED = "order.partially_fulfilled"
     ORDER_FULFILLED = "order.fulfilled"
+    ORDER_PARTIALLY_DELIVERED = "order.partially_delivered"
+    ORDER_DELIVERED = "order.delivered"
     ORDER_EXPECTED_SHIPMENTS_CHANGED = "order.expected_shipments_changed"
     ORDER_CANCELLED = "order.cancelled"
     ORDER_ANALYTICS_UPDATED = "order.analytics_updated"
@@ -79,7 +81,10 @@ class OrderEventData(Value, frozen=True, kw_only=True):
     changed_fields: tuple[str, ...] = ()
     """Names of the order's public fields that differ now, in alphabetical order."""
     shipment_ids: tuple[Uuid, ...] = ()
-    """Shipments that this decision attached, released, added or removed, in order of ordinal."""
+    """Shipments that this decision attached, released, added or removed, in order of ordinal.
+
+    Of an event of delivery: the shipment whose delivery changed, none where a command did.
+    """
     reason: str | None = None
     """The shop's reason for a cancellation."""
 

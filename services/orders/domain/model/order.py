@@ -28,12 +28,22 @@ _BACK = frozenset(
 
 
 class OrderStatus(StrEnum):
-    """Where an order is. `completed` (all parcels delivered) is derived, never stored."""
+    """Where an order is; how much of it is delivered is its `delivery_state`."""
 
     PLACED = "placed"
     PARTIALLY_FULFILLED = "partially_fulfilled"
     FULFILLED = "fulfilled"
     CANCELLED = "cancelled"
+
+
+class DeliveryState(StrEnum):
+    """How many of an order's parcels are delivered; derived from them, never stored."""
+
+    NOTHING_EXPECTED = "nothing_expected"
+    """No parcel is handed over or expected: none is needed, or the order was cancelled before."""
+    NOT_DELIVERED = "not_delivered"
+    PARTIALLY_DELIVERED = "partially_delivered"
+    DELIVERED = "delivered"
 
 
 class ProductType(StrEnum):
@@ -283,11 +293,33 @@ class Order(Value, frozen=True, kw_only=True):
         return tuple(shipment for shipment in self.shipments if not shipment.is_draft)
 
     @property
-    def is_completed(self) -> bool:
-        """Every expected parcel is delivered."""
-        return len(self.fulfilled) >= self.expected_number_of_shipments and all(
-            shipment.state is State.DELIVERED for shipment in self.fulfilled
-        )
+    def is_dispatched(self) -> bool:
+        """At least one parcel is handed over."""
+        for shipment in self.shipments:  # noqa: SIM110 - asked for each event; the cheapest way
+            if shipment.number is not None:
+                return True
+        return False
+
+    @property
+    def delivery_state(self) -> DeliveryState:
+        """How much of what is still expected has been delivered to the customer.
+
+        A delivery that a return follows stays one; a delivery that is retracted is none.
+        """
+        is_any, is_all, is_none_expected = False, True, True
+        for shipment in self.shipments:
+            if shipment.archived:
+                continue
+            is_none_expected = False
+            if shipment.tracking.delivered_at is None:
+                is_all = False
+            else:
+                is_any = True
+        if is_none_expected:
+            return DeliveryState.NOTHING_EXPECTED
+        if not is_any:
+            return DeliveryState.NOT_DELIVERED
+        return DeliveryState.DELIVERED if is_all else DeliveryState.PARTIALLY_DELIVERED
 
 
 BY_ORDINAL = attrgetter("ordinal")
