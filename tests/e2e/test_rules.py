@@ -137,7 +137,7 @@ async def test_delivery_of_day_precision_is_compared_by_its_written_day(
 
 @pytest.mark.parametrize(
     ("number", "label", "code"),
-    [("C1", TOO_MUCH, "quantity_above_ordered"), ("C2", STRANGER, "product_not_ordered")],
+    [("G1", TOO_MUCH, "quantity_above_ordered"), ("G2", STRANGER, "product_not_ordered")],
 )
 async def test_parcel_with_goods_that_were_not_ordered_is_taken_with_a_warning(
     system: System, number: str, label: dict[str, Any], code: str
@@ -278,6 +278,43 @@ async def test_claim_waits_for_its_order_and_for_the_delivery(system: System) ->
     assert [(each["reason"], each["status"]) for each in claims if each["tracking_number"]] == [
         ("investigation", "pending")
     ]
+
+
+async def test_pieces_of_an_order_are_claimed_once_whatever_names_them(system: System) -> None:
+    line = {"sku": "MUG", "line_id": "L1", "variant_id": "V1", "quantity": 2}
+    listed = {"tracking_number": "G3P1", "products": [{"variant_id": "V1", "quantity": 2}]}
+    await system.send(
+        place("G3", products=[line]), upsert("G3", trackings=[listed, {"tracking_number": "G3P2"}])
+    )
+    first, again, other = (
+        claim(
+            f"{SHOP}/G3",
+            "claim.open",
+            {
+                "id": "G3",
+                "tracking_number": number,
+                "reason": reason,
+                "selected_items": [{"sku": "MUG", "quantity": count}],
+            },
+            NOON,
+            id_=f"G3 {number} {reason}",
+        )
+        for number, reason, count in (
+            ("G3P1", "damage", 2),
+            ("G3P1", "return", 1),
+            ("G3P2", "damage", 1),
+        )
+    )
+
+    await system.send(first)
+    refused = [await system.refusal(each) for each in await system.send(again, other)]
+
+    assert [each["reason"] for each in refused] == [
+        "quantity_above_shipped",
+        "item_not_in_shipment",
+    ]
+    claims = (await system.audit()).claim_states.values()
+    assert [each["reason"] for each in claims if each["tracking_number"] == "G3P1"] == ["damage"]
 
 
 def _under(key: str, message: ScriptMessage) -> ScriptMessage:
