@@ -17,7 +17,7 @@ from schemas.topics import (
     CATALOGUE,
     CLAIMS_COMMANDS,
     CLAIMS_EVENTS,
-    CLAIMS_REJECTED,
+    CLAIMS_OUTCOMES,
     EVENT_TOPICS,
     ORDERS_COMMANDS,
     ORDERS_EVENTS,
@@ -247,13 +247,18 @@ def _check_scans(journal: Journal, refused: Mapping[Place, str], found: Audit) -
 
 
 def _check_claims(journal: Journal, refused: Mapping[Place, str], found: Audit) -> None:
-    """Every claim command must have an event or a refusal; sent again, the first one's will do."""
-    answered = {entry.headers.get("ce_causationid") for entry in journal[CLAIMS_EVENTS]}
-    answered |= {entry.body["ce_id"] for entry in journal[CLAIMS_REJECTED]}
+    """Every claim command must have an outcome: with an event if applied, or else a refusal."""
+    outcomes = _by_place(journal[CLAIMS_OUTCOMES], "outcome", found)
+    changed = {entry.headers.get("ce_causationid") for entry in journal[CLAIMS_EVENTS]}
     for entry in journal[CLAIMS_COMMANDS]:
         place = (entry.topic, entry.partition, entry.offset, 0)
-        if entry.id not in answered and place not in refused:
-            found.lose(f"claim command {entry.id} has neither an event nor a refusal")
+        outcome = outcomes.get(place)
+        if outcome is None:
+            found.lose(f"claim command {entry.id} has no outcome")
+        elif outcome == "applied" and entry.id not in changed:
+            found.lose(f"claim command {entry.id} is applied and has no event")
+        elif (outcome == "rejected") is not (place in refused):
+            found.lose(f"claim command {entry.id}: outcome and claims.rejected disagree")
 
 
 # Final states.

@@ -37,13 +37,12 @@ class Pending:
 
     def is_answered(self, watcher: Watcher) -> bool:
         """Whether everything the message asks for has been seen from outside."""
-        if self.places[0] in watcher.refused and self.message.topic != ORDERS_COMMANDS:
-            return True
         if self.message.topic == CARRIER_TRACKING:
-            return watcher.facts.issuperset(self.facts)
-        if self.message.topic == CLAIMS_COMMANDS:  # Sent again while it waits, it is one item.
-            is_refused = (CLAIMS_COMMANDS, self.cause) in watcher.refused_ids
-            return is_refused or self.cause in watcher.causes
+            return self.places[0] in watcher.refused or watcher.facts.issuperset(self.facts)
+        if self.message.topic == CLAIMS_COMMANDS and self.cause not in watcher.causes:
+            outcome = watcher.outcomes.get(self.places[0], {"outcome": "applied"})
+            if outcome["outcome"] == "applied":  # Its event is still to come.
+                return False
         return all(watcher.is_answered(place) for place in self.places)
 
 

@@ -12,7 +12,13 @@ from aiokafka import AIOKafkaConsumer
 
 from demo.facts import Fact, instant, plain_number
 from demo.journal import Entry, entry_of, make_reader, partitions_of
-from schemas.topics import CATALOGUE, CLAIMS_EVENTS, ORDERS_COMMANDS, ORDERS_OUTCOMES
+from schemas.topics import (
+    CARRIER_TRACKING,
+    CATALOGUE,
+    CLAIMS_EVENTS,
+    CLAIMS_OUTCOMES,
+    ORDERS_OUTCOMES,
+)
 
 OUTGOING = tuple(topic.name for topic in CATALOGUE if not topic.incoming)
 LATEST_EVENTS = 12
@@ -38,7 +44,6 @@ class Watcher:
         self.outcomes: dict[Place, Mapping[str, Any]] = {}
         self.refused: dict[Place, Mapping[str, Any]] = {}
         self.facts: set[Fact] = set()
-        self.refused_ids: set[tuple[str, str | None]] = set()
         self.causes: dict[str, str | None] = {}
         self.statuses: dict[str, str] = {}
         self.phases: dict[str, str] = {}
@@ -85,7 +90,7 @@ class Watcher:
     def is_answered(self, place: Place) -> bool:
         """Whether an item has its outcome, and all that goes with it has been published."""
         if place not in self.outcomes:
-            return place in self.refused and place[0] != ORDERS_COMMANDS
+            return place in self.refused and place[0] == CARRIER_TRACKING
         outcome = self.outcomes[place]
         if outcome["outcome"] == "rejected":
             return place in self.refused
@@ -114,11 +119,10 @@ class Watcher:
     def _take(self, entry: Entry) -> None:
         self.counts[entry.topic] += 1
         body = entry.body
-        if entry.topic == ORDERS_OUTCOMES:
+        if entry.topic in {ORDERS_OUTCOMES, CLAIMS_OUTCOMES}:
             self._take_outcome(body)
         elif entry.topic.endswith(".rejected"):
             self.refused[_place(body)] = body
-            self.refused_ids.add((body["topic"], body.get("ce_id")))
         else:
             self._take_event(entry, body)
 

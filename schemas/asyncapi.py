@@ -11,7 +11,8 @@ from schemas.commands import BulkFulfillment
 from schemas.envelope import CE_ORDERVERSION, CE_SEQUENCE, CE_TYPE, HEADERS, OUTGOING_HEADERS
 from schemas.example_files import Example, load_examples
 from schemas.model import ContractModel
-from schemas.topics import CATALOGUE, EVENT_TOPICS, Topic
+from schemas.outcomes import ITEM_REJECTED
+from schemas.topics import CATALOGUE, CLAIMS_OUTCOMES, EVENT_TOPICS, Topic
 
 VERSION = "1.0.0"
 SCHEMA_REF = "#/components/schemas/{model}"
@@ -47,8 +48,10 @@ def build() -> Json:
 
 
 def message_name(topic: Topic, type_: str) -> str:
-    """The name of a message in the document; rejections of several topics share their type."""
-    return type_ if type_ != "item.rejected" else f"{topic.name}.item"
+    """The name of a message in the document; some types are on several topics."""
+    if type_ == ITEM_REJECTED:
+        return f"{topic.name}.item"
+    return f"claims.{type_}" if topic.name == CLAIMS_OUTCOMES else type_
 
 
 def _models() -> Iterable[type[ContractModel]]:

@@ -18,6 +18,7 @@ ITEM_REJECTED = "item.rejected"
 
 WHEN = "2026-03-01T09:30:06.120Z"
 ORDER = "9d0f3a52-5d0c-5b3b-9d4e-6a6f5b6c0d11"
+CLAIM = "3f6c1a77-4a0e-5f55-8a31-0c8f0f3b7e21"
 
 
 WARNINGS_MAX = 20
@@ -67,6 +68,10 @@ class OutcomeRecord(ContractModel):
     warnings_left_out: Annotated[
         int, about(f"How many warnings there are beyond {WARNINGS_MAX}; absent: none", 3)
     ] = 0
+    claim_id: Annotated[
+        UUID | None,
+        about("Of a claim command: the claim that it opened, changed, repeated or names", CLAIM),
+    ] = None
 
 
 class FieldError(ContractModel):

@@ -22,6 +22,7 @@ SHIPMENTS_EVENTS = "shipments.events"
 CARRIER_TRACKING = "carrier.tracking"
 CLAIMS_COMMANDS = "claims.commands"
 CLAIMS_EVENTS = "claims.events"
+CLAIMS_OUTCOMES = "claims.outcomes"
 ORDERS_REJECTED = "orders.rejected"
 CARRIER_TRACKING_REJECTED = "carrier.tracking.rejected"
 CLAIMS_REJECTED = "claims.rejected"
@@ -140,6 +141,16 @@ CATALOGUE: tuple[Topic, ...] = (
         retention_ms=COMMAND_RETENTION_MS,
         personal_data=True,
         incoming=True,
+    ),
+    Topic(
+        name=CLAIMS_OUTCOMES,
+        meaning="What became of each claim command: applied, no_change or rejected",
+        key="the command's",
+        writers=("claims",),
+        readers=("shops", "tracking page"),
+        models={outcomes.COMMAND_DECIDED: outcomes.OutcomeRecord},
+        retention_ms=COMMAND_RETENTION_MS,
+        personal_data=False,
     ),
     Topic(
         name=CLAIMS_EVENTS,

@@ -15,6 +15,7 @@ from schemas.topics import (
     CARRIER_TRACKING,
     CLAIMS_COMMANDS,
     CLAIMS_EVENTS,
+    CLAIMS_OUTCOMES,
     ORDERS_COMMANDS,
     ORDERS_EVENTS,
     ORDERS_OUTCOMES,
@@ -93,7 +94,7 @@ class Ledger:
         self.records += 1
         if entry.topic in INCOMING:
             self._take_incoming(entry)
-        elif entry.topic == ORDERS_OUTCOMES:
+        elif entry.topic in {ORDERS_OUTCOMES, CLAIMS_OUTCOMES}:
             self._take_answer(entry, self.outcomes, "outcome")
         elif entry.topic.endswith(".rejected"):
             self._take_answer(entry, self.refused, "reason")

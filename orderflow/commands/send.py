@@ -10,9 +10,8 @@ import typer
 
 from orderflow.console.environment import load_settings
 from orderflow.console.terminal import CommandError, Json, err, out, print_json, run
-from orderflow.send.outcomes import Outcomes
+from orderflow.send.outcomes import OUTCOMES_OF, Outcomes
 from orderflow.send.prepare import Flaw, Prepared, prepare
-from schemas.topics import ORDERS_COMMANDS
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 
@@ -89,8 +88,9 @@ async def _send(
     """Publish, print, and with `wait_seconds` collect outcomes; returns how many were not good."""
     from services.runtime.kafka.clients import make_producer
 
-    commands = [message for message in messages if message.topic == ORDERS_COMMANDS]
-    outcomes = Outcomes(settings, {message.id: message.items for message in commands})
+    commands = [message for message in messages if message.topic in OUTCOMES_OF]
+    items = {message.id: message.items for message in commands}
+    outcomes = Outcomes(settings, items, {message.topic for message in commands})
     producer = make_producer(settings)
     try:
         await producer.start()
@@ -141,7 +141,7 @@ async def _print_outcomes(outcomes: Outcomes, wait_seconds: float, json: bool) -
         missing = ", ".join(sorted(outcomes.missing))
         err.print(
             f"no outcome within {wait_seconds:g} seconds for {missing}: "
-            "a command may be waiting for its order, or no orders service is running",
+            "a command may be waiting for its order, or the service is not running",
             markup=False,
         )
     return bad + len(outcomes.missing)

@@ -11,25 +11,29 @@ Record: TypeAlias = ConsumerRecord
 
 
 async def assign_all(
-    consumer: AIOKafkaConsumer, topic: str, *, from_beginning: bool
+    consumer: AIOKafkaConsumer, *topics: str, from_beginning: bool
 ) -> dict[TopicPartition, int]:
-    """Take every partition of a physical topic; returns where each ended at this moment.
+    """Take every partition of the physical topics; returns where each ended at this moment.
 
-    Raises CommandError when the topic is not there.
+    Raises CommandError when a topic is not there.
     """
-    numbers = consumer.partitions_for_topic(topic) or set()
-    if not numbers:
-        await consumer._client.force_metadata_update()  # noqa: SLF001 - the first answer may be empty
-        numbers = consumer.partitions_for_topic(topic) or set()
-    if not numbers:
-        raise CommandError(f"there is no topic {topic}: run `orderflow topics create`")
-    partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+    partitions = [each for topic in topics for each in await _partitions(consumer, topic)]
     consumer.assign(partitions)
     ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
     starts = await consumer.beginning_offsets(partitions) if from_beginning else ends
     for partition in partitions:
         consumer.seek(partition, starts[partition])
     return ends
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    numbers = consumer.partitions_for_topic(topic) or set()
+    if not numbers:
+        await consumer._client.force_metadata_update()  # noqa: SLF001 - the first answer may be empty
+        numbers = consumer.partitions_for_topic(topic) or set()
+    if not numbers:
+        raise CommandError(f"there is no topic {topic}: run `orderflow topics create`")
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
 async def records(

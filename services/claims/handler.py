@@ -14,22 +14,22 @@ import structlog
 
 from schemas.topics import CLAIMS_COMMANDS
 from services.claims import store
-from services.claims.domain.decision import ClaimEvent, Outcome
+from services.claims.domain.decision import Outcome
 from services.claims.domain.references import ORDER, ids_in
 from services.claims.intake import Intake, read_batch
 from services.claims.loading import load
 from services.claims.messages.decode import READERS
-from services.claims.messages.encode import SOURCE, EventContext, outgoing_event
+from services.claims.messages.encode import SOURCE
+from services.claims.outcomes import decided_records, refused_outcomes, rejection_of
 from services.claims.unit_of_work import Decided, UnitOfWork
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import WHOLE, FailureKind, ItemFailed, ItemRef, Parked
+from services.runtime.batch.items import WHOLE, Parked
 from services.runtime.config.settings import Settings
 from services.runtime.config.source_lists import allowed_sources_of
-from services.runtime.messages.records import FieldError
 from services.runtime.observability import item_log
 from services.runtime.observability.metrics import Metrics
-from services.runtime.outbox.outbox import Outbox, Outgoing
+from services.runtime.outbox.outbox import Outbox
 from services.runtime.parking.queue import Queue
 from services.runtime.postgres.connections import Connection
 from services.runtime.rejections import Rejection
@@ -111,55 +111,32 @@ class ClaimBatches:
         await store.save_claims(connection, unit.claims.values())
         await self._write_waiting(connection, unit)
         await store.delete_unused_anchors(connection, unit.loaded.claim_keys)
-        rejected = [
-            *refused,
-            *(_rejection(d) for d in unit.decided if d.decision.outcome is Outcome.REJECTED),
-        ]
+        rejected = [*refused, *filter(None, map(rejection_of, unit.decided))]
         rejected_records = await rejections.save(connection, rejected, source=SOURCE, now=unit.now)
-        records = [*self._events(unit), *rejected_records]
+        decided = decided_records(unit, self._event_bytes_max)
+        records = [*decided, *refused_outcomes(refused, unit.now), *rejected_records]
         await self._outbox.append(connection, records, caused_at=batch.caused_at, step=batch.step)
         await self._queue.save(connection, batch, unit.gate)
 
     async def _write_waiting(self, connection: Connection, unit: UnitOfWork) -> None:
         """Delete the waiting rows of items that ended, and store the items that now wait."""
-        ended, kept = list(unit.loaded.ended), []
-        for each in unit.decided:
-            task, waits_for = each.task, each.decision.waits_for
-            if task.waits_for == waits_for:
-                continue
-            identity = task.command.item_id
-            if task.waits_for:
-                ended.append(identity)
-            if waits_for:
-                until = unit.expires_at(task)
-                kept.append(Waiting(identity, waits_for, task.original, 0, until))
-        await waiting.remove(connection, ended)
-        await waiting.save(connection, kept)
-
-    def _events(self, unit: UnitOfWork) -> list[Outgoing]:
-        """Events in the order they were decided.
-
-        Raises:
-            ItemFailed: the event of an item cannot be encoded.
-        """
-        return [
-            self._event(unit, each, event)
+        ended = [
+            each.task.command.item_id
             for each in unit.decided
-            if (event := each.decision.event)
+            if each.task.waits_for and each.task.waits_for != each.decision.waits_for
         ]
-
-    def _event(self, unit: UnitOfWork, each: Decided, event: ClaimEvent) -> Outgoing:
-        task = each.task
-        try:
-            return outgoing_event(
-                event,
-                EventContext(unit.loaded.documents[event.claim.order_id], each.claims),
-                (task.original, task.envelope),
-                now=unit.now,
-                bytes_max=self._event_bytes_max,
+        await waiting.remove(connection, [*unit.loaded.ended, *ended])
+        rows = [
+            Waiting(
+                each.task.command.item_id,
+                each.decision.waits_for or "",
+                each.task.original,
+                0,
+                unit.expires_at(each.task),
             )
-        except Exception as error:
-            raise ItemFailed(ItemRef(task.original.coordinates, 0), FailureKind.ENCODING) from error
+            for each in unit.new_waits()
+        ]
+        unit.conclude(await waiting.save(connection, rows))
 
     # Metrics and logs.
 
@@ -227,11 +204,3 @@ def _split(batch: Batch) -> Iterator[Batch]:
 def _group_key(row: Parked) -> tuple[bool, object]:
     is_command = row.original.coordinates.topic == CLAIMS_COMMANDS
     return is_command, row.position if row.index == WHOLE else None
-
-
-def _rejection(each: Decided) -> Rejection:
-    """The rejection of a command that was decided."""
-    decision, task = each.decision, each.task
-    detail = decision.detail or ""
-    errors = (FieldError(decision.pointer, detail),)
-    return Rejection(task.original, 0, task.envelope, decision.reason or "", detail, errors)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -12,6 +13,8 @@ from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decide import decide
 from services.claims.domain.decision import Decision, Outcome
 from services.claims.domain.ids import Uuid
+from services.claims.domain.open_claim import DUPLICATE
+from services.claims.domain.order_copy import OrderCopy
 from services.claims.domain.references import claim_key
 from services.claims.intake import Task
 from services.claims.loading import Loaded
@@ -27,6 +30,15 @@ class Decided:
     task: Task
     decision: Decision
     claims: tuple[Claim, ...] = ()
+    order: OrderCopy | None = None
+    """The copy of the order that was decided on."""
+
+
+REPEATED = Decision(
+    outcome=Outcome.NO_CHANGE,
+    reason=DUPLICATE,
+    detail="the same command was sent before, and waits",
+)
 
 
 @dataclass(slots=True)
@@ -59,6 +71,31 @@ class UnitOfWork:
         for waiting in self.loaded.waiting_for_claims.values():
             for task in waiting:
                 self._decide_or_park(task)
+
+    def new_waits(self) -> list[Decided]:
+        """Items that wait and have no waiting row for what they wait for yet."""
+        return [
+            each
+            for each in self.decided
+            if each.decision.waits_for and each.task.waits_for != each.decision.waits_for
+        ]
+
+    def conclude(self, stored: Collection[Uuid]) -> None:
+        """Make the decisions final; `stored` are the ids of `new_waits` that got a row.
+
+        The others, and all but the first with one id, are repeats: the same item waits already.
+        """
+        open_ = set(stored)
+        repeats = set()
+        for each in self.new_waits():
+            if each.task.command.item_id in open_:
+                open_.remove(each.task.command.item_id)
+            else:
+                repeats.add(id(each))
+        self.decided = [
+            replace(each, decision=REPEATED) if id(each) in repeats else each
+            for each in self.decided
+        ]
 
     def expires_at(self, task: Task) -> datetime:
         """Until when the task may wait, in business time."""
@@ -110,7 +147,7 @@ class UnitOfWork:
         if state and order and decision.event:
             self.sequences[order] = decision.event.sequence
         claims = tuple(state.claims.values()) if state and decision.event else ()
-        self.decided.append(Decided(task, decision, claims))
+        self.decided.append(Decided(task, decision, claims, state.order if state else None))
         return decision
 
     def _in_time(self, task: Task, decision: Decision) -> Decision:

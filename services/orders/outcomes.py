@@ -90,7 +90,7 @@ def refused_outcomes(refused: Sequence[Rejection], now: datetime) -> Iterator[Ou
     """Outcome records of commands that were rejected without a decision."""
     for refusal in refused:
         if refusal.original.coordinates.topic == COMMANDS:
-            yield encode.refusal_record(_unread(refusal), refusal.reason, refusal.detail, now)
+            yield encode.OUTCOMES.of_refusal(refusal, now)
 
 
 def expire(row: Waiting, asked: DecodedItem, orders: Mapping[Reference, Order]) -> Decided:

@@ -32,7 +32,7 @@ from services.orders.messages import encode
 from services.orders.messages import snapshot as context
 from services.orders.messages.decode import DecodedItem, read
 from services.runtime.messages.headers import read_headers as unpacked
-from services.runtime.messages.records import Coordinates, Original, item_of
+from services.runtime.messages.records import Coordinates, Original
 
 NOW = datetime(2026, 3, 5, 9, 3, tzinfo=UTC)
 CONTEXT_MAX_BYTES = 500_000
@@ -55,12 +55,7 @@ def published(examples: tuple[Example, ...]) -> Iterator[tuple[str, Any]]:
     for offset, example in enumerate(sent):
         for entry in read(original_of(example, offset), NOW):
             if not isinstance(entry, DecodedItem):
-                yield (
-                    example.type,
-                    encode.refusal_record(
-                        _item(example, offset, entry), entry.reason, entry.detail, NOW
-                    ),
-                )
+                yield example.type, encode.OUTCOMES.of_refusal(entry, NOW)
                 continue
             world = World(orders=orders, parcels=parcels, references=references)
             decision = decide(world, entry.command, NOW)
@@ -82,10 +77,6 @@ def _on(topic: str, examples: tuple[Example, ...]) -> list[Example]:
     # Placements before what names their orders.
     found = [e for e in examples if e.topic == topic]
     return sorted(found, key=lambda e: e.type not in {"order.place", "order.upsert"})
-
-
-def _item(example: Example, offset: int, refusal: Any) -> Any:
-    return item_of(original_of(example, offset), refusal.index, refusal.envelope, None)
 
 
 @pytest.fixture(scope="module")

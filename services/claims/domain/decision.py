@@ -72,3 +72,5 @@ class Decision(Struct, frozen=True, kw_only=True):
     """The claim to store; None when nothing changes."""
     event: ClaimEvent | None = None
     waits_for: str | None = None
+    claim_id: Uuid | None = None
+    """The claim that the command was about, where `claim` is None."""

@@ -84,7 +84,9 @@ def check_available(wanted: Counter[str], state: OrderClaims, shipment: Shipment
 
 def _duplicate(known: Uuid, claim: Claim | None = None) -> Decision:
     detail = f"claim {known} was opened for this already"
-    return Decision(outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail, claim=claim)
+    return Decision(
+        outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail, claim=claim, claim_id=known
+    )
 
 
 def _check_order(order: OrderCopy, command: OpenClaim) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from functools import lru_cache
 
 from msgspec import Raw, Struct
 
 from schemas.envelope import rfc3339
-from schemas.outcomes import COMMAND_DECIDED, WARNINGS_MAX
+from schemas.outcomes import WARNINGS_MAX
 from schemas.topics import ORDERS_OUTCOMES
 from services.orders.domain.model.commands import Command, names
 from services.orders.domain.model.decision import Decision, Event, ShipmentEventData
@@ -20,11 +19,12 @@ from services.orders.messages.decode import pointer_of
 from services.orders.messages.members import joined, to_json, with_all_members
 from services.orders.messages.snapshot import Context
 from services.runtime.messages.headers import headers_by_place
-from services.runtime.messages.records import KEY_MAX_BYTES, Item, named_uuid
+from services.runtime.messages.records import Item
 from services.runtime.outbox.outbox import Outgoing
+from services.runtime.outcomes import OutcomeBody, Outcomes
 
 SOURCE = "orderflow/orders"
-OUTCOMES = ORDERS_OUTCOMES
+OUTCOMES = Outcomes(ORDERS_OUTCOMES, SOURCE)
 BODY_VERSION = 1
 
 
@@ -108,50 +108,12 @@ def _body(event: Event, snapshot: Context) -> bytes:
     )
 
 
-class _Outcome(Struct, gc=False, omit_defaults=True):
-    """The members of an outcome; the warnings are left out where there are none."""
-
-    command_id: str
-    command_source: str | None
-    index: int
-    command_type: str | None
-    outcome: str
-    reason: str | None
-    detail: str | None
-    shop_slug: str | None
-    order_id: str | None
-    order_number: str | None
-    order_version: int | None
-    topic: str
-    partition: int
-    offset: int
-    decided_at: datetime
-    warnings: tuple[FactWarning, ...] = ()
-    warnings_left_out: int = 0
-
-
-class _Refusal(Struct, gc=False):
-    """The outcome of what could not be read: no order or shop is known of it."""
-
-    command_id: str
-    command_source: str | None
-    index: int
-    command_type: str | None
-    outcome: str
-    reason: str
-    detail: str
-    topic: str
-    partition: int
-    offset: int
-    decided_at: datetime
-
-
 def outcome_record(
     item: Item, command: Command, decision: Decision, order: Order | None, now: datetime
 ) -> Outgoing:
     """What one command item became; `order` is the order it names, after the decision."""
     at, envelope, order_id = item.original.coordinates, item.envelope, decision.order_id
-    body = _Outcome(
+    body = OutcomeBody(
         command.causation_id,
         envelope.source,
         item.index,
@@ -171,7 +133,7 @@ def outcome_record(
     if decision.warnings:
         body.warnings = _in_message(decision.warnings[:WARNINGS_MAX], item)
         body.warnings_left_out = max(0, len(decision.warnings) - WARNINGS_MAX)
-    return _record(item, command.causation_id, to_json(body), order_id, now)
+    return OUTCOMES.of_decision(item.original, envelope, body, now)
 
 
 def _in_message(warnings: tuple[FactWarning, ...], item: Item) -> tuple[FactWarning, ...]:
@@ -180,46 +142,6 @@ def _in_message(warnings: tuple[FactWarning, ...], item: Item) -> tuple[FactWarn
     return tuple(replace(each, pointer=root + each.pointer) for each in warnings)
 
 
-def refusal_record(item: Item, reason: str, detail: str, now: datetime) -> Outgoing:
-    """The outcome of an item that could not be read, or waited too long."""
-    at, envelope, cause = item.original.coordinates, item.envelope, item.causation_id
-    body = _Refusal(
-        cause,
-        envelope.source,
-        item.index,
-        envelope.type,
-        "rejected",
-        reason,
-        detail,
-        at.topic,
-        at.partition,
-        at.offset,
-        now,
-    )
-    return _record(item, cause, to_json(body), None, now)
-
-
-@lru_cache(maxsize=16)  # The outcomes of a batch have one time.
-def _time(now: datetime) -> str:
-    return rfc3339(now)
-
-
 def _number_named(command: Command) -> str | None:
     named = names(command).references
     return next((r.value for r in named if r.kind is ReferenceKind.ORDER_NUMBER), None)
-
-
-def _record(item: Item, cause: str, value: bytes, order_id: str | None, now: datetime) -> Outgoing:
-    """An outcome, in the order of its order's events; without one, in that of the command's key."""
-    original = item.original
-    headers = headers_by_place(
-        type=COMMAND_DECIDED,
-        source=SOURCE,
-        id=named_uuid(f"outcome/{original.coordinates}#{item.index}"),
-        time=_time(now),
-        subject=order_id,
-        traceparent=item.envelope.traceparent,
-        causation_id=cause,
-    )
-    key = original.key or b""
-    return Outgoing(OUTCOMES, key[:KEY_MAX_BYTES], value, headers, order_id or key.hex())

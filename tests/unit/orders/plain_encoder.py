@@ -28,7 +28,7 @@ from services.orders.domain.tracking.scan import Eta
 from services.orders.domain.value import Value
 from services.orders.messages import encode
 from services.orders.messages import snapshot as context
-from services.orders.messages.decode import COMMANDS, DecodedItem, Entry, read
+from services.orders.messages.decode import COMMANDS, DecodedItem, read
 from services.runtime.messages.records import ITEM_NAMESPACE, Item, Original, item_of
 from services.runtime.outbox.outbox import Outgoing
 
@@ -68,9 +68,9 @@ def _answers(
         yield found, _outcome(item, command, decision, named, now)
 
 
-def _refusal(entry: Entry, now: datetime) -> tuple[Outgoing, Outgoing]:
+def _refusal(entry: Any, now: datetime) -> tuple[Outgoing, Outgoing]:
     item = item_of(entry.original, entry.index, entry.envelope, None)
-    found = encode.refusal_record(item, entry.reason, entry.detail, now)
+    found = encode.OUTCOMES.of_refusal(entry, now)
     body = {**_asked(item), "outcome": "rejected", "reason": entry.reason, "detail": entry.detail}
     return found, _decided(item, {**body, **_place(item, now)}, None, now)
 
