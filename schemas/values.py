@@ -205,13 +205,19 @@ Reference = Annotated[
     StringConstraints(min_length=1, max_length=128, pattern=rf"^{_PRINTABLE}+$"),
     repair.IDENTIFIER,
 ]
-# Three letters or digits at least: separators are dropped when numbers are compared.
+# Three letters or digits at least: all else is left out when numbers are compared. The services
+# judge a number that has other characters than ASCII, and one without any letter and digit.
 TrackingNumber = Annotated[
     str,
     StringConstraints(
-        min_length=3,
+        min_length=1,
         max_length=64,
-        pattern=r"^(?:[^A-Za-z0-9\x00-\x1f\x7f-\x9f]*[A-Za-z0-9]){3}[^\x00-\x1f\x7f-\x9f]*$",
+        pattern=(
+            r"^(?:[^A-Za-z0-9\x00-\x1f\x7f-\x9f]*[A-Za-z0-9]){3}[^\x00-\x1f\x7f-\x9f]*$"
+            r"|^(?:[^A-Za-z0-9\x00]*[A-Za-z0-9]){3}[^\x00]*$"
+            r"|^[^A-Za-z0-9\x00]*$"
+            r"|^[^\x00]*[^\x00-\x7f][^\x00]*$"
+        ),
     ),
 ]
 CarrierReference = Annotated[

@@ -40,6 +40,10 @@ class ServiceEntry:
     empty: str | None = None
     """`(Connection, now) -> dict of rows by table`: empties the tables for a rebuild from events.
     None: the service cannot be rebuilt."""
+    after_migration: str | None = None
+    """`(Connection, apply, now) -> list of lines`: what `orderflow migrate` does once the
+    migrations are applied, under the service's role; a second run changes nothing. `apply` is the
+    handler's. None: nothing."""
     copied_by: str | None = None
     """Service that holds a copy of this one's events. A rebuild of this service is filled from the
     copy, so that all its events must have been read there before its tables are emptied."""
@@ -107,6 +111,7 @@ register(
         build="services.orders.app:build",
         handler="services.orders.handler:OrdersBatch",
         refusals="services.orders.intake:refusals",
+        after_migration="services.orders.operations.renumber:renumber",
     )
 )
 register(

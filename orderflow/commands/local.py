@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from orderflow.commands.migrate import change_rows
 from orderflow.commands.stack import stack_errors, stop_stack
 from orderflow.console.environment import load_settings, stack_folder
 from orderflow.console.terminal import (
@@ -21,6 +22,7 @@ from orderflow.console.terminal import (
     print_json,
     run,
 )
+from services import registry
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.topics import create
 from services.runtime.postgres.migrate import migrate
@@ -66,6 +68,7 @@ def up(json: Json = False) -> None:
             addresses = stack.up(stack_folder(), stack.Terminal())
         settings = load_settings()
         run(migrate(addresses.database_url, None, settings.database_passwords()))
+        run(change_rows(settings, registry.names()))
         run(create(settings))
         _start_services(settings, addresses.environment())
     url = f"http://127.0.0.1:{settings.http_port}"

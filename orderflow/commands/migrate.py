@@ -1,9 +1,11 @@
 """`orderflow migrate`: roles, schemas and migrations of the three services."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
 
+from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
 from orderflow.console.terminal import (
     CommandError,
@@ -14,6 +16,9 @@ from orderflow.console.terminal import (
     run,
 )
 from services import registry
+from services.runtime.clock import clock_of
+from services.runtime.config.settings import Settings
+from services.runtime.observability.metrics import Metrics
 from services.runtime.postgres.migrate import migrate as bring_up_to_date
 
 
@@ -40,9 +45,27 @@ def migrate(
         raise CommandError("set DATABASE_URL to a login that may create roles and schemas")
     url = settings.database_url.get_secret_value()
     applied = run(bring_up_to_date(url, chosen, settings.database_passwords()))
+    changed = run(change_rows(settings, chosen))
     if json:
-        print_json({"applied": applied})
+        print_json({"applied": applied, "changed": changed})
         return
     for line in applied:
         out.print(f"applied  {line}", markup=False)
+    for line in changed:
+        out.print(f"changed  {line}", markup=False)
     out.print(f"migrate: applied={len(applied)} services={','.join(chosen)}", markup=False)
+
+
+async def change_rows(settings: Settings, services: Collection[str]) -> list[str]:
+    """Do what the services do once their migrations are applied; returns a line for each change."""
+    changed: list[str] = []
+    for service in services:
+        entry = registry.entry_of(service)
+        if entry.after_migration is None:
+            continue
+        step, handler = registry.load(entry.after_migration), registry.load(entry.handler)
+        apply = handler(settings, Metrics()).apply
+        async with opened(settings, service) as connection:
+            lines = await step(connection, apply, clock_of(settings).now())
+        changed += [f"{service}: {line}" for line in lines]
+    return changed

@@ -9,8 +9,8 @@ import asyncpg
 
 from services.orders import store
 from services.orders.domain.model.ids import order_id_of, uuid_text
-from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.model.references import ReferenceKind
+from services.orders.domain.model.tracking_number import normalise_number
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "find_order.sql")

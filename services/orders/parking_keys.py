@@ -9,7 +9,7 @@ from unicodedata import normalize
 
 from services.orders.domain.model.commands import names
 from services.orders.domain.model.ids import Uuid
-from services.orders.domain.model.parcel import Parcel, normalise_number
+from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.references import (
     Reference,
     ReferenceKind,
@@ -18,6 +18,7 @@ from services.orders.domain.model.references import (
     number_key,
     order_key,
 )
+from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.messages.decode import (
     CLAIM_EVENTS,
     TRACKING,

@@ -8,12 +8,11 @@ from datetime import datetime
 from msgspec import Struct
 
 from services.claims.domain.ids import Uuid
+from services.claims.domain.tracking_number import normalise_number
 
 DELIVERED = "delivered"
 NOT_SEEN = 0
 """The version of an order that a command named and of which no event was read yet."""
-
-_IGNORED = str.maketrans("", "", " \t\r\n\u00a0-._/")
 
 
 class Product(Struct, frozen=True, kw_only=True):
@@ -79,17 +78,13 @@ class OrderCopy(Struct, frozen=True, kw_only=True):
         number = normalise_number(tracking_number) if tracking_number else None
         for shipment in self.shipments:
             same_id = shipment_id is None or shipment.shipment_id == shipment_id
-            same_number = number is None or number == normalise_number(
-                shipment.tracking_number or ""
+            same_number = number is None or (
+                shipment.tracking_number is not None
+                and number == normalise_number(shipment.tracking_number)
             )
             if same_id and same_number:
                 return shipment
         return None
-
-
-def normalise_number(text: str) -> str:
-    """A tracking number in upper case without separators, so that spellings can be compared."""
-    return text.translate(_IGNORED).upper() or text.strip()
 
 
 def newest_copies(copies: Iterable[OrderCopy]) -> dict[Uuid, OrderCopy]:

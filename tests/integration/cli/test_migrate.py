@@ -1,6 +1,7 @@
 """Migrations on a real Postgres: again, at once, changed, failing; and what roles may do."""
 
 import asyncio
+import json
 import shutil
 import uuid
 from collections.abc import AsyncIterator
@@ -281,8 +282,34 @@ def test_migrate_prints_what_it_applied(
     wrong = run("migrate", "payments")
 
     assert first.stdout.splitlines()[-1].startswith("migrate: applied=")
-    assert second.stdout == '{"applied":[]}\n'
+    assert second.stdout == '{"applied":[],"changed":[]}\n'
     assert (wrong.exit_code, "no service payments" in wrong.stderr) == (2, True)
+
+
+def test_migrate_prints_the_tracking_numbers_that_it_changed(
+    run: Run, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    run("migrate", "orders")
+    asyncio.run(_store_number(empty_database_url, "ABC#1"))
+
+    first, second = run("migrate", "orders"), run("migrate", "orders")
+
+    assert "changed  orders: 'ABC#1' is 'ABC1' now" in first.stdout
+    assert "changed" not in second.stdout
+
+
+async def _store_number(database_url: str, number: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    document = json.dumps({"number": number}).encode()
+    try:
+        await connection.execute(
+            "INSERT INTO orders.stored_parcel (number, document, owners) VALUES ($1, $2, '{}')",
+            number,
+            document,
+        )
+    finally:
+        await connection.close()
 
 
 def test_migrate_without_a_database_ends_in_an_error_without_traceback(

@@ -24,8 +24,9 @@ from services.orders.domain.model.commands import (
 from services.orders.domain.model.decision import Decision, Event, Outcome, Topic, World
 from services.orders.domain.model.ids import NAMESPACE, order_id_of, scan_key
 from services.orders.domain.model.order import Address, Order, Product, Shipment
-from services.orders.domain.model.parcel import Parcel, normalise_number
+from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.tracking.scan import Precision, Scan
 
 NOON = datetime(2024, 1, 5, 12, tzinfo=UTC)

@@ -10,7 +10,6 @@ from services.orders.domain.model.commands import Tracking
 from services.orders.domain.model.decision import OrderEventData, Outcome
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import OrderStatus
-from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.tracking.catalogue import Phase
 from tests.unit.orders.builders import (
@@ -30,21 +29,6 @@ from tests.unit.orders.builders import (
     update,
     upsert,
 )
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("1z 999-aa.1", "1Z999AA1"),
-        (" jj_12/34 ", "JJ1234"),
-        ("N1", "N1"),
-        ("--", "--"),
-        ("  ", ""),
-        ("", ""),
-    ],
-)
-def test_numbers_are_normalised(text, number):
-    assert normalise_number(text) == number
 
 
 def test_number_takes_the_lowest_draft_and_keeps_its_id():

@@ -14,8 +14,8 @@ from services.orders.domain.model.order import (
     Discount,
     Product,
 )
-from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.model.references import Reference, ReferenceKind, canonical
+from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.model.warnings import FactWarning
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import Value

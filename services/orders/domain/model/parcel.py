@@ -18,8 +18,6 @@ from services.orders.domain.value import Value, replace
 SCANS_MAX = 500
 """Most scans kept for one number; a real parcel has fewer than 60."""
 
-_IGNORED = str.maketrans("", "", " \t\r\n\u00a0-._/")
-
 
 class Owner(Value, frozen=True, kw_only=True):
     """A shipment that the number belongs to, or belonged to.
@@ -41,7 +39,7 @@ class Parcel(Value, frozen=True, kw_only=True):
     """Everything known of one tracking number, over all carriers and shops."""
 
     number: str
-    """Normalised: see `normalise_number`."""
+    """Normalised: see `tracking_number.normalise_number`."""
     scans: tuple[Scan, ...] = ()
     """A set, kept in ascending order of `Scan.key` so that equal sets are equal values."""
     owners: tuple[Owner, ...] = ()
@@ -50,14 +48,6 @@ class Parcel(Value, frozen=True, kw_only=True):
     """None where the state must be added up from all scans. Each decision that changes the scans or
     the owners makes it again.
     """
-
-
-def normalise_number(text: str) -> str:
-    """Upper case without spaces, dashes, dots, underscores and slashes.
-
-    A number made of nothing else is kept as it came (trimmed), so that it never becomes empty.
-    """
-    return text.translate(_IGNORED).upper() or text.strip()
 
 
 RECYCLED_WINDOW = timedelta(days=3)

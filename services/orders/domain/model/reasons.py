@@ -54,8 +54,8 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "outcome has the warning product_not_ordered.",
         Reason.TRACKING_NUMBER_IN_USE: "Another shop's parcel is under way with this tracking "
         "number; check the number, and name its carrier.",
-        Reason.TRACKING_NUMBER_EMPTY: "A tracking number is empty; leave the tracking out until "
-        "there is one.",
+        Reason.TRACKING_NUMBER_EMPTY: "A tracking number has no letter and no digit; leave the "
+        "tracking out until there is one.",
         Reason.ORDER_CANCELLED: "The order is cancelled and expects no more shipments; place a "
         "new order.",
         Reason.SHIPMENT_NOT_FOUND: "The order has no such shipment; name one of its shipment ids "

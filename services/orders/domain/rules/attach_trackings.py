@@ -11,13 +11,13 @@ from services.orders.domain.model.parcel import (
     Owner,
     add_owner,
     current_owners,
-    normalise_number,
     recycled_since,
     replace_owner,
     same_carrier,
 )
 from services.orders.domain.model.reasons import CommandRefused, Reason, Unchanged
 from services.orders.domain.model.references import number_key
+from services.orders.domain.model.tracking_number import normalise_number, shown_number
 from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.rules.shipment_count import lowest_draft, recount
 from services.orders.domain.tracking.replay import initial_state
@@ -36,7 +36,9 @@ def attach_all(recorder: Recorder, order: Order, trackings: tuple[Tracking, ...]
         pointer = f"/trackings/{index}/tracking_number"
         if not number:
             raise CommandRefused(
-                Reason.TRACKING_NUMBER_EMPTY, "The tracking number is empty.", pointer
+                Reason.TRACKING_NUMBER_EMPTY,
+                "The tracking number has no letter and no digit.",
+                pointer,
             )
         held = shipment_with(order, number)
         if held is not None:
@@ -89,7 +91,7 @@ def _attach(
     placed_at = tracking.tracking_placed_at or recorder.now
     attached = replace(
         taken,
-        tracking_number=tracking.tracking_number.strip(),
+        tracking_number=shown_number(tracking.tracking_number),
         number=number,
         carrier_reference=tracking.carrier_reference or taken.carrier_reference,
         tracking_url=tracking.tracking_url or taken.tracking_url,

@@ -17,9 +17,9 @@ from services.orders.domain.model.commands import (
 from services.orders.domain.model.contents import has_contents
 from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
 from services.orders.domain.model.order import Address, Order, OrderStatus, Placement
-from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.model.reasons import CommandRefused, Reason
 from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.rules.acceptance import (
     accept,
     check_not_repeated,

@@ -10,9 +10,10 @@ from services.orders.domain.events.conclude import extend_owner, recompute_owner
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.domain.model.ids import Uuid
-from services.orders.domain.model.parcel import SCANS_MAX, Parcel, normalise_number, owner_of
+from services.orders.domain.model.parcel import SCANS_MAX, Parcel, owner_of
 from services.orders.domain.model.reasons import CommandRefused, NotYet, Reason, Unchanged
 from services.orders.domain.model.references import number_key
+from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.tracking.scan import Eta, Scan
 from services.orders.domain.value import Value, replace
 
@@ -26,7 +27,9 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
     number = normalise_number(command.tracking_number)
     if not number:
         raise CommandRefused(
-            Reason.TRACKING_NUMBER_EMPTY, "The tracking number is empty.", "/tracking_number"
+            Reason.TRACKING_NUMBER_EMPTY,
+            "The tracking number has no letter and no digit.",
+            "/tracking_number",
         )
     held = recorder.parcel(number)
     merged = merge_scans(held, command.scans)

@@ -7,9 +7,9 @@ from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import CancelOrder, UpdateOrder, UpdateShipment
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, OrderStatus, Shipment, with_shipment
-from services.orders.domain.model.parcel import normalise_number
 from services.orders.domain.model.reasons import CommandRefused, NotYet, Reason
 from services.orders.domain.model.references import number_key
+from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.rules.acceptance import (
     accept,
     check_not_repeated,
@@ -75,6 +75,12 @@ def _named(order: Order, command: UpdateShipment) -> Shipment:
             )
         return by_id
     number = normalise_number(command.tracking_number)
+    if not number:
+        raise CommandRefused(
+            Reason.TRACKING_NUMBER_EMPTY,
+            "The tracking number has no letter and no digit.",
+            "/tracking_number",
+        )
     by_number = shipment_with(order, number)
     if by_number is None:
         raise NotYet(Reason.SHIPMENT_NOT_FOUND, number_key(number))

@@ -9,7 +9,7 @@ from schemas import enums
 from schemas import tracking as contract
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.domain.model.ids import scan_key
-from services.orders.domain.model.parcel import normalise_number
+from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.tracking import scan as domain
 from services.orders.messages.carriers.codes import event_name_of
 from services.runtime.messages.records import Item
