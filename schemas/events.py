@@ -66,6 +66,10 @@ class OrderEventData(ContractModel):
         default_factory=list
     )
     reason: Annotated[str | None, about("Why, for a cancellation", "customer request")] = None
+    notify: Annotated[
+        bool,
+        about("True: fresh news for the customer; False: do not write to them", example=True),
+    ] = False
 
 
 class ShipmentEventData(ContractModel):

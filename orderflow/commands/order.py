@@ -187,6 +187,7 @@ def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
                 "decides": verdict.decides,
                 "rule": verdict.rule,
                 "why": verdict.sentence,
+                "notification": verdict.notification,
             }
             for verdict in found.scans.get(shipment.shipment_id, ())
         ],
@@ -255,11 +256,18 @@ def _table(verdicts: tuple[Verdict, ...]) -> Table:
     for heading in ("occurred (UTC)", "scan", "place", "decides"):
         table.add_column(heading, no_wrap=True)
     table.add_column("why")
+    table.add_column("notified")
     for verdict in verdicts:
         style = "" if verdict.effects else "dim"
         when = f"{verdict.scan.occurred_at:%Y-%m-%d %H:%M}"
         decides = ", ".join(verdict.decides) or "-"
-        said = (verdict.scan.event_name, _place(verdict.scan), decides, verdict.sentence)
+        said = (
+            verdict.scan.event_name,
+            _place(verdict.scan),
+            decides,
+            verdict.sentence,
+            verdict.notification,
+        )
         table.add_row(when, *map(escape, said), style=style)
     return table
 

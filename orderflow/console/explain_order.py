@@ -91,7 +91,7 @@ def _verdicts(
     """The same computation that decided the states, this time for its reasons."""
     return {
         shipment.shipment_id: verdicts_on(
-            scans_of(parcels[shipment.number], shipment.shipment_id), now
+            scans_of(parcels[shipment.number], shipment.shipment_id), now, shipment.notices
         )
         for shipment in shipments
         if shipment.number in parcels

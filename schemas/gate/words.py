@@ -21,6 +21,10 @@ class Change:
     direction: Direction
 
 
+NO_GROUP = " / none"
+"""The end of an event name's meaning where the event has no notification group."""
+
+
 def changes(released: Json, today: Json) -> Iterator[Change]:
     """Where today's surface is not a released one with additions."""
     for name, topic in released["topics"].items():
@@ -63,9 +67,14 @@ def _sizes(name: str, released: Json, today: Json, direction: Direction) -> Iter
 
 
 def _word(name: str, before: str, now: str, rule: Rule) -> Iterator[Change]:
-    if before == now:
+    if before == now or (rule is Rule.EVENT_NAME and _gains_group(before, now)):
         return
     # A name of the catalogue that is gone breaks carriers that send it; all else, who reads.
     sent = rule is Rule.EVENT_NAME and now == GONE
     direction = Direction.READ if sent else Direction.WRITE
     yield Change(name, rule, f"{before!r} became {now!r}", direction)
+
+
+def _gains_group(before: str, now: str) -> bool:
+    """Whether a name that had no group has one now, in the same phase: an addition for readers."""
+    return before.endswith(NO_GROUP) and now.startswith(before.removesuffix(NO_GROUP) + " / ")

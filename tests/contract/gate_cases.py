@@ -186,8 +186,8 @@ BREAKING = {
         lambda c: c.surface["ids"].update({"shipment 1": "0"}),
         "shipment 1", "", Rule.ID, "became '0'", WRITE),
     "another group": (
-        lambda c: c.surface["event_names"].update(SORTED="in_transit / shipment_in_transit"),
-        "SORTED", "", Rule.EVENT_NAME, "shipment_in_transit", WRITE),
+        lambda c: c.surface["event_names"].update(MISROUTED="in_transit / shipment_in_transit"),
+        "MISROUTED", "", Rule.EVENT_NAME, "shipment_in_transit", WRITE),
     "event header removed": (
         lambda c: c.surface["headers"]["orders.events order.placed"]["properties"].pop(
             "ce_subject"),

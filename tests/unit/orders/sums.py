@@ -126,7 +126,7 @@ def _growing_sums(histories: Sequence[History]) -> Iterator[bytes]:
     for history in histories:
         held = ScanHistory((), NOW)
         for count, each in enumerate(history, 1):
-            list(held.add((each,)))
+            held.add((each,))
             yield _stored(held.total.machine.state(), held.total.trail(count))
 
 

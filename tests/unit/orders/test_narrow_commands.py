@@ -57,7 +57,30 @@ def test_cancelling_a_placed_order_archives_its_drafts():
         changed_fields=("cancelled_at", "status"),
         shipment_ids=tuple(s.shipment_id for s in order.shipments),
         reason="changed mind",
+        notify=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("placed", "said", "expected"),
+    [
+        (NOON, {}, True),
+        (NOON, {"cancelled_at": NOON - 5 * HOUR}, False),
+        (NOON - 300 * DAY, {}, False),
+        (NOON - 300 * DAY, {"cancelled_at": NOON - 300 * DAY}, False),
+        (NOON - 300 * DAY, {"updated_at": NOON - 300 * DAY}, False),
+        (NOON - 300 * DAY, {"cancelled_at": NOON - HOUR}, True),
+    ],
+)
+def test_cancellation_notifies_if_it_is_fresh_and_no_import(placed, said, expected):
+    desk = Desk()
+    placement = desk.send(place(order_placed_at=placed))
+
+    decision = desk.send(cancel(**said))
+
+    assert placement.events[0].data.notify is (placed == NOON)
+    assert decision.events[0].event_group == "shipment_order_cancelled"
+    assert decision.events[0].data.notify is expected
 
 
 @pytest.mark.parametrize("expected", [1, 2])

@@ -50,7 +50,9 @@ def test_placed_order_has_its_expected_drafts_and_one_event():
     assert event.occurred_at == NOON
     assert event.event_group == "shipment_pre_transit"
     assert event.data == OrderEventData(
-        status=OrderStatus.PLACED, shipment_ids=tuple(s.shipment_id for s in order.shipments)
+        status=OrderStatus.PLACED,
+        shipment_ids=tuple(s.shipment_id for s in order.shipments),
+        notify=True,
     )
 
 

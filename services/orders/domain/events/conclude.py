@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.orders.domain.events.order_events import emit_changes
 from services.orders.domain.events.recorder import Recorder
-from services.orders.domain.events.scan_events import emit_scan, emit_scans
+from services.orders.domain.events.scan_events import emit_results, emit_scans
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.parcel import Owner, Parcel, owner_of, scans_of
@@ -41,15 +41,14 @@ def extend_owner(recorder: Recorder, before: Parcel, new: tuple[Scan, ...]) -> b
         return False
     (owner,) = after.owners
     shipment = _shipment(recorder.order(owner.order_id), owner.shipment_id)
-    if shipment is None or shipment.number != after.number:
+    if shipment is None or shipment.number != after.number or shipment.notices is None:
         return False
     if any(owner_of(after, scan) is None for scan in new):
         return False
     total = RunningTotal.resumed(shipment.tracking, trail)
-    added = extend(total, new, recorder.now)
-    for result in added:
-        emit_scan(recorder, owner.order_id, owner.shipment_id, result)
+    added, standings = extend(total, new, recorder.now)
     if added:
+        emit_results(recorder, owner.order_id, owner.shipment_id, added, standings)
         recorder.put_parcel(replace(after, trail=total.trail(len(after.scans))))
     return bool(added)
 

@@ -12,6 +12,7 @@ from itertools import compress
 from operator import attrgetter, ne
 
 from services.orders.domain.events.recorder import Recorder
+from services.orders.domain.model.commands import CancelOrder
 from services.orders.domain.model.decision import EventType, OrderEventData
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import (
@@ -22,7 +23,7 @@ from services.orders.domain.model.order import (
     Shipment,
 )
 from services.orders.domain.tracking.catalogue import PRE_TRANSIT_GROUP, SHIPMENT_FULFILLED
-from services.orders.domain.tracking.notifications import is_fresh
+from services.orders.domain.tracking.notifications import is_fresh, is_fresh_cancellation
 from services.orders.domain.value import Value, fields
 
 
@@ -92,6 +93,7 @@ def _emit_order(
     recorder: Recorder, before: Order | None, after: Order, changed: tuple[str, ...]
 ) -> None:
     kind = _order_event(before, after, changed)
+    group = _group(kind, after)
     is_cancelled = kind is EventType.ORDER_CANCELLED
     recorder.emit_order(
         after.order_id,
@@ -102,9 +104,10 @@ def _emit_order(
             changed_fields=changed,
             shipment_ids=tuple(s.shipment_id for s in _moved(before, after)),
             reason=after.cancel_reason if is_cancelled else None,
+            notify=group is not None and _notifies(recorder, kind, after),
         ),
         occurred_at=_occurred_at(recorder, kind, after),
-        group=_group(kind, after),
+        group=group,
     )
 
 
@@ -151,6 +154,15 @@ def _group(kind: EventType, order: Order) -> str | None:
     return None if any(map(_NUMBER, order.shipments)) else _GROUPS.get(kind)
 
 
+def _notifies(recorder: Recorder, kind: EventType, order: Order) -> bool:
+    """Whether to notify a customer of an order that was placed or cancelled now."""
+    item = recorder.item
+    if kind is EventType.ORDER_CANCELLED and isinstance(item, CancelOrder):
+        said = item.cancelled_at or item.updated_at
+        return is_fresh_cancellation(said, recorder.now, is_imported=order.is_imported)
+    return is_fresh(order.placement.order_placed_at, recorder.now)
+
+
 def _emit_shipment(
     recorder: Recorder, order: Order, before: Shipment | None, after: Shipment
 ) -> None:
@@ -177,7 +189,7 @@ def _emit_fulfilled(
         name=SHIPMENT_FULFILLED,
         group=PRE_TRANSIT_GROUP,
         occurred_at=placed_at,
-        notify=is_fresh(placed_at, recorder.now),
+        notify=bool(after.notices),
     )
 
 

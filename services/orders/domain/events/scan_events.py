@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.orders.domain.events.order_events import emit_delivery, emit_shipment_updated
@@ -12,6 +13,14 @@ from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment, with_shipment
 from services.orders.domain.tracking.catalogue import entry_of
 from services.orders.domain.tracking.extend import ScanHistory, ScanResult
+from services.orders.domain.tracking.notifications import (
+    NOTICES_MAX,
+    Notice,
+    Standing,
+    choose,
+    notices_until,
+)
+from services.orders.domain.tracking.replay import replay, standing_of
 from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Scan, day_of
 from services.orders.domain.tracking.state import TrackingState
@@ -34,17 +43,45 @@ def emit_scans(
     if not new:
         _emit_recomputed(recorder, order.order_id, shipment_id, history.total.machine.state())
         return history.total
-    is_import = not known and len(new) > 1
-    for result in history.add(new):
-        shown = replace(result, notify=False) if is_import else result
-        emit_scan(recorder, order.order_id, shipment_id, shown)
+    held = _shipment(recorder, order.order_id, shipment_id)
+    if held.notices is None:
+        steps = replay(known, recorder.now).steps
+        found = notices_until((step.scan, standing_of(step)) for step in steps)
+        recorder.put(with_shipment(_order(recorder, order.order_id), replace(held, notices=found)))
+    results = history.add(new)
+    emit_results(recorder, order.order_id, shipment_id, results, history.standings)
     return history.total
 
 
-def emit_scan(recorder: Recorder, order_id: Uuid, shipment_id: Uuid, result: ScanResult) -> None:
-    """Put the shipment with its state after a new scan, and add the event of the scan."""
+def emit_results(
+    recorder: Recorder,
+    order_id: Uuid,
+    shipment_id: Uuid,
+    results: Sequence[ScanResult],
+    standings: Mapping[str, Standing],
+) -> None:
+    """Put the shipment with its state after new scans, and add the event of each scan."""
+    held = _shipment(recorder, order_id, shipment_id).notices or ()
+    new = [(result.scan, result.group) for result in results]
+    key, notice = choose(new, standings, results[-1].state, held, recorder.now) or (None, None)
+    for result in results:
+        _emit_scan(
+            recorder, order_id, shipment_id, result, notice if result.scan.key == key else None
+        )
+
+
+def _emit_scan(
+    recorder: Recorder,
+    order_id: Uuid,
+    shipment_id: Uuid,
+    result: ScanResult,
+    notice: Notice | None,
+) -> None:
     before = _shipment(recorder, order_id, shipment_id)
-    after = replace(before, tracking=result.state)
+    notices = before.notices
+    if notice is not None:
+        notices = (*(notices or ()), notice)[-NOTICES_MAX:]
+    after = replace(before, tracking=result.state, notices=notices)
     recorder.put(_with_tracking(_order(recorder, order_id), before, after))
     # After a reassignment the same scan is a new fact of this shipment, with a new id.
     cause = f"{result.scan.key}/{after.generation}" if after.generation else result.scan.key
@@ -62,7 +99,7 @@ def emit_scan(recorder: Recorder, order_id: Uuid, shipment_id: Uuid, result: Sca
         carrier_reference=scan.carrier or after.carrier,
         phase=entry_of(scan.event_name).phase or after.tracking.phase,
         recorded_at=scan.recorded_at,
-        notify=result.notify,
+        notify=notice is not None,
         scan_id=scan.scan_id,
         carrier_code=scan.code,
         carrier_text=scan.text,

@@ -87,6 +87,8 @@ class OrderEventData(Value, frozen=True, kw_only=True):
     """
     reason: str | None = None
     """The shop's reason for a cancellation."""
+    notify: bool = False
+    """Whether to notify the customer (docs/scan-rules.md, rule 16)."""
 
 
 class ShipmentEventData(Value, frozen=True, kw_only=True):
@@ -111,7 +113,7 @@ class ShipmentEventData(Value, frozen=True, kw_only=True):
     changed_fields: tuple[str, ...] = ()
     """Only on `shipment.updated`."""
     notify: bool = False
-    """Whether to notify the customer (docs/scan-rules.md, rules 16 and 17)."""
+    """Whether to notify the customer (docs/scan-rules.md, rules 16 to 17b)."""
     scan_id: str | None = None
     carrier_code: str | None = None
     carrier_text: str | None = None

@@ -14,6 +14,7 @@ from services.orders.domain.model.goods import NotOrdered, PackedLine
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.warnings import KeptWarning
 from services.orders.domain.tracking.catalogue import Phase, State, state_of
+from services.orders.domain.tracking.notifications import Notice
 from services.orders.domain.tracking.scan import Direction
 from services.orders.domain.tracking.state import DRAFT, TrackingState
 from services.orders.domain.value import Value, replace
@@ -190,6 +191,9 @@ class Shipment(Value, frozen=True, kw_only=True):
     generation: int = 0
     """How many reassignments the order had seen when the number was attached (see `Order`)."""
     tracking: TrackingState = DRAFT
+    notices: tuple[Notice, ...] | None = None
+    """What a customer was notified of since the number was attached, oldest first; None on a draft,
+    and where a version that did not know them wrote the order."""
 
     @property
     def is_draft(self) -> bool:
@@ -268,6 +272,8 @@ class Order(Value, frozen=True, kw_only=True):
     """Newest change in the shop's own time that was applied."""
     analytics_source_version: int | None = None
     analytics_updated_at: datetime | None = None
+    is_imported: bool = False
+    """Whether its placement was too old to notify a customer when the order came."""
     reassignments: int = 0
     """How often a number left the order or changed carrier: keeps event ids apart afterwards."""
     claims: tuple[ClaimCopy, ...] = ()

@@ -14,13 +14,15 @@ from services.orders.domain.model.parcel import (
     recycled_since,
     replace_owner,
     same_carrier,
+    scans_of,
 )
 from services.orders.domain.model.reasons import CommandRefused, Reason, Unchanged
 from services.orders.domain.model.references import number_key
 from services.orders.domain.model.tracking_number import normalise_number, shown_number
 from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.rules.shipment_count import lowest_draft, recount
-from services.orders.domain.tracking.replay import initial_state
+from services.orders.domain.tracking.notifications import notice_of_number
+from services.orders.domain.tracking.replay import initial_state, replay
 from services.orders.domain.tracking.scan import Direction
 from services.orders.domain.tracking.state import DRAFT
 from services.orders.domain.value import replace
@@ -110,7 +112,10 @@ def _attach(
     )
     _take_number(recorder, number, owner, attached, pointer)
     recorder.appeared.append(number_key(number))
-    return with_shipment(order, attached)
+    share = scans_of(recorder.parcel(number), attached.shipment_id)
+    state = replay(share, recorder.now).state if share else attached.tracking
+    notices = notice_of_number(placed_at, state, recorder.now)
+    return with_shipment(order, replace(attached, notices=notices))
 
 
 def _take_number(

@@ -33,6 +33,7 @@ from services.orders.domain.rules.analytics import merge_analytics
 from services.orders.domain.rules.attach_trackings import attach_all, new_parcels_of
 from services.orders.domain.rules.parcel_contents import pack
 from services.orders.domain.rules.shipment_count import check_expected, recount
+from services.orders.domain.tracking.notifications import is_fresh
 from services.orders.domain.value import fields, replace
 
 _MERGED = tuple(
@@ -211,6 +212,7 @@ def _new_order(recorder: Recorder, shop: str, said: PlacementFields) -> Order:
             order_number=said.order_number,
         ),
         status=OrderStatus.PLACED,
+        is_imported=not is_fresh(placed_at, recorder.now),
         version=0,
         order_sequence=0,
         shipment_sequence=0,

@@ -122,9 +122,9 @@ DELIVERY_SCHEDULED|in_transit|-|
 DAMAGED|in_transit|damaged|pl
 REPACKED|in_transit|-|pc
 UNDER_INVESTIGATION|in_transit|carrier_delay|d
-LOST|in_transit|-|e
-DISPOSED|in_transit|-|pl
-CONFISCATED|in_transit|-|pl
+LOST|in_transit|failed|e
+DISPOSED|in_transit|failed|pl
+CONFISCATED|in_transit|failed|pl
 OUT_FOR_DELIVERY|in_delivery|out_for_delivery|p
 CUSTOMER_NOTIFIED|in_delivery|-|
 SECOND_DELIVERY_ATTEMPT|in_delivery|delivery_second_attempt|p

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
+from services.orders.domain.tracking.notifications import (
+    Notice,
+    is_fresh_scan,
+    is_true,
+    notice_of,
+    was_given,
+)
 from services.orders.domain.tracking.ordering import Cause
-from services.orders.domain.tracking.replay import ReplayedScans, replay
+from services.orders.domain.tracking.replay import ReplayedScans, replay, standing_of
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import Effect, Rule, ScanStep
 from services.orders.domain.value import Value
@@ -38,6 +45,9 @@ _ASIDE = {
 }
 
 
+_DOES_NOT_COUNT = "It does not count, so it does not notify."
+
+
 class Verdict(Value, frozen=True):
     """The explanation of one scan."""
 
@@ -48,10 +58,17 @@ class Verdict(Value, frozen=True):
     """Parts of the present state that this scan was the last to change."""
     rule: Rule
     sentence: str
+    notification: str
+    """A sentence: whether it notified a customer, or why not."""
 
 
-def explain(scans: Iterable[Scan], as_of: datetime) -> tuple[Verdict, ...]:
-    """A verdict on every scan: those that count in order of occurrence, then those set aside."""
+def explain(
+    scans: Iterable[Scan], as_of: datetime, notices: Sequence[Notice] | None = ()
+) -> tuple[Verdict, ...]:
+    """A verdict on every scan: those that count in order of occurrence, then those set aside.
+
+    `notices` are those of the shipment, None where a version before wrote it.
+    """
     replayed = replay(scans, as_of)
     deciding = _deciding(replayed)
     counted = [
@@ -61,11 +78,12 @@ def explain(scans: Iterable[Scan], as_of: datetime) -> tuple[Verdict, ...]:
             tuple(effect for effect, index in deciding.items() if index == at),
             step.rule,
             _sentence(step),
+            notification_of(step, notices),
         )
         for at, step in enumerate(replayed.steps)
     ]
     left_out = [
-        Verdict(aside.scan, (), (), rule := _ASIDE[aside.cause], SENTENCES[rule])
+        Verdict(aside.scan, (), (), rule := _ASIDE[aside.cause], SENTENCES[rule], _DOES_NOT_COUNT)
         for aside in sorted(replayed.aside, key=lambda each: (each.scan.occurred_at, each.scan.key))
     ]
     return (*counted, *left_out)
@@ -78,3 +96,24 @@ def _deciding(replayed: ReplayedScans) -> dict[Effect, int]:
 
 def _sentence(step: ScanStep) -> str:
     return SENTENCES[step.rule].format(phase=step.state.phase, leg=step.state.leg)
+
+
+def notification_of(step: ScanStep, notices: Sequence[Notice] | None) -> str:
+    """A sentence: whether a scan that counts notified a customer, or why not."""
+    scan, standing = step.scan, standing_of(step)
+    notice = notice_of(scan, standing)
+    if standing.group is None:
+        return "Its event has no notification group."
+    if notices is None:
+        return "What was notified is not known: an earlier version wrote the shipment."
+    if any(each.by == notice.by for each in notices):
+        return f"It notified the customer of {standing.group}."
+    if not step.is_effective:
+        return "It changed nothing, so it does not notify."
+    if not is_true(scan, standing, step.state):
+        return f"The state of the shipment did not agree with {standing.group}."
+    if was_given(notices, notice):
+        return f"Another event notified of {standing.group} on this leg and attempt."
+    if not is_fresh_scan(scan, scan.recorded_at):
+        return "It was too old when it was received."
+    return "It was overtaken by another scan, or too old when its number was attached."

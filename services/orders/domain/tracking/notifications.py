@@ -1,20 +1,74 @@
-"""Notifications: whether to notify a customer of an event (docs/scan-rules.md, 4, 16 and 17)."""
+"""Notifications: whether to notify a customer of an event (docs/scan-rules.md, 16, 17 and 17b).
+
+The one place that decides `notify`, of scans, of attached numbers and of orders.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.orders.domain.tracking.catalogue import entry_of, group_of
+from services.orders.domain.tracking.catalogue import (
+    PRE_TRANSIT_GROUP,
+    Flag,
+    Phase,
+    entry_of,
+    group_of,
+    return_phase,
+)
 from services.orders.domain.tracking.scan import Direction, Precision, Scan
+from services.orders.domain.tracking.state import FINISHED, TrackingState
+from services.orders.domain.value import Value
 
 STALE_AFTER = timedelta(hours=4)
 """An older event does not notify (Karla's `stale_event_threshold`)."""
+NOTICES_MAX = 64
+"""Most notices kept of one shipment; the oldest are dropped."""
 _DAY = timedelta(days=1)
+_BEFORE_TRANSIT = frozenset({Phase.ORDER_CREATED, Phase.ORDER_PROCESSED})
+_FLAGS: Mapping[str, Flag] = {
+    "shipment_carrier_delay": Flag.DELAY,
+    "shipment_damaged": Flag.ERROR,
+    "shipment_failed": Flag.ERROR,
+}
+"""Groups that are about the flag, whatever the phase is."""
+_FACTS = frozenset({"shipment_delayed_due_to_customer_request", "shipment_carrier_changed"})
+"""Groups of facts that hold while the parcel stays in the phase in which they came."""
+_PROBLEM = "return_shipment_problem"
+
+
+class Notice(Value, frozen=True):
+    """One notification of a shipment: for each leg, group and attempt there is one."""
+
+    group: str
+    leg: int = 1
+    attempts: int = 0
+    by: str = ""
+    """The begin of the scan's key; empty where the attached number notified."""
+
+
+class Standing(Value, frozen=True):
+    """A scan at its place among all scans of its shipment."""
+
+    group: str | None
+    is_effective: bool
+    phase: Phase
+    """The shipment's phase after the scan."""
+    leg: int
+    attempts: int
 
 
 def is_fresh(occurred_at: datetime, now: datetime) -> bool:
     """Whether an event is not older than `STALE_AFTER`."""
     return now - occurred_at <= STALE_AFTER
+
+
+def is_fresh_cancellation(said: datetime | None, now: datetime, *, is_imported: bool) -> bool:
+    """Whether a cancellation notifies; `said` is when it happened, None where no time was said.
+
+    One without a time is fresh, unless the order was old when it came: then both are history.
+    """
+    return is_fresh(said, now) if said is not None else not is_imported
 
 
 def is_fresh_scan(scan: Scan, now: datetime) -> bool:
@@ -28,3 +82,84 @@ def group_of_scan(scan: Scan, direction: Direction) -> str | None:
     """The notification group of a scan, given the direction its leg travels in."""
     is_return = direction is Direction.CUSTOMER_MERCHANT
     return group_of(entry_of(scan.event_name), is_return=is_return)
+
+
+def notice_of_number(
+    placed_at: datetime, state: TrackingState, now: datetime
+) -> tuple[Notice, ...]:
+    """The notice of a number that is attached now; none if it is too old or not true any more.
+
+    `state` is that of all scans that the number has by now.
+    """
+    is_true = state.phase in _BEFORE_TRANSIT and state.leg == 1
+    return (Notice(PRE_TRANSIT_GROUP),) if is_true and is_fresh(placed_at, now) else ()
+
+
+def is_true(scan: Scan, standing: Standing, state: TrackingState) -> bool:
+    """Whether what a scan says agrees with the present state of its shipment (rule 17b)."""
+    group = standing.group
+    if group is None or not standing.is_effective or standing.leg != state.leg:
+        return False
+    if group in _FLAGS:
+        return state.flag is _FLAGS[group]
+    if group in _FACTS:
+        return standing.phase is state.phase and state.phase not in FINISHED
+    if group == _PROBLEM:
+        return state.flag is not Flag.NORMAL or state.phase is Phase.RETURN_FAILED
+    phase = entry_of(scan.event_name).phase
+    if phase is None:
+        return False
+    if state.direction is Direction.CUSTOMER_MERCHANT:
+        return state.phase is return_phase(phase)
+    return state.phase is phase or (phase in _BEFORE_TRANSIT and state.phase in _BEFORE_TRANSIT)
+
+
+def choose(
+    new: Sequence[tuple[Scan, str | None]],
+    standings: Mapping[str, Standing],
+    state: TrackingState,
+    held: Sequence[Notice],
+    now: datetime,
+) -> tuple[str, Notice] | None:
+    """The scan of a decision that notifies, by its key, and its notice; None if no scan does.
+
+    `new` are the new scans of a shipment by time, each with the group of its event, `standings`
+    those of them that count, by key, `state` the state after all of them. At most one notifies: the
+    last that is fresh, agrees with `state`, and whose notice was not given before.
+    """
+    for scan, group in reversed(new):
+        standing = standings.get(scan.key)
+        if group is None or standing is None or standing.group != group:
+            continue
+        if not is_fresh_scan(scan, now):
+            continue
+        if not is_true(scan, standing, state):
+            continue
+        notice = notice_of(scan, standing)
+        if not was_given(held, notice):
+            return scan.key, notice
+    return None
+
+
+def notices_until(known: Iterable[tuple[Scan, Standing]]) -> tuple[Notice, ...]:
+    """The notices of a shipment whose own were not stored: all that its scans may have given."""
+    given = [Notice(PRE_TRANSIT_GROUP)]
+    for scan, standing in known:
+        notice = notice_of(scan, standing)
+        if standing.group is not None and standing.is_effective and not was_given(given, notice):
+            given.append(notice)
+    return tuple(given[-NOTICES_MAX:])
+
+
+def notice_of(scan: Scan, standing: Standing) -> Notice:
+    """The notice of a scan that notifies."""
+    return Notice(standing.group or "", standing.leg, standing.attempts, by=scan.key[:8])
+
+
+def was_given(held: Iterable[Notice], notice: Notice) -> bool:
+    """Whether a notice of the same group, leg and attempt was given before."""
+    key = (notice.group, notice.leg, notice.attempts)
+    for each in held:
+        if each.group == notice.group and (each.group, each.leg, each.attempts) == key:
+            return True
+    return False

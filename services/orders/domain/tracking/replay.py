@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from services.orders.domain.tracking.catalogue import Phase
+from services.orders.domain.tracking.notifications import Standing, group_of_scan
 from services.orders.domain.tracking.ordering import SetAside, order_scans
 from services.orders.domain.tracking.scan import Direction, Scan
 from services.orders.domain.tracking.state import ScanStep, TrackingState
@@ -29,6 +30,13 @@ class ReplayedScans(Value, frozen=True):
     def state(self) -> TrackingState:
         """The state after the last step."""
         return self.steps[-1].state if self.steps else self.start
+
+
+def standing_of(step: ScanStep) -> Standing:
+    """Where the scan of a step stands among all scans."""
+    state = step.state
+    group = group_of_scan(step.scan, state.direction)
+    return Standing(group, step.is_effective, state.phase, state.leg, state.attempts)
 
 
 def initial_state(direction: Direction) -> TrackingState:

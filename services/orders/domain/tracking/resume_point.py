@@ -47,8 +47,6 @@ class ResumePoint(Value, frozen=True, kw_only=True):
     """The highest line in the catalogue of a scan that has a day for its time."""
     taken_back: tuple[tuple[str | None, str], ...] = ()
     """Carrier and id of each scan that another takes back, always in the same order."""
-    heard: tuple[str, ...] = ()
-    """Notification groups of this leg and attempt, in alphabetical order."""
 
     def continues(self, scans: int) -> bool:
         """Whether the resume point fits a parcel with that many scans and the present rules."""

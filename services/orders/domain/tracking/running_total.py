@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.orders.domain.tracking.notifications import group_of_scan
+from services.orders.domain.tracking.notifications import Standing, group_of_scan
 from services.orders.domain.tracking.ordering import (
     Cause,
     SetAside,
@@ -18,18 +18,8 @@ from services.orders.domain.tracking.resume_point import RULES, Moment, ResumePo
 from services.orders.domain.tracking.scan import Direction, Precision, Scan
 from services.orders.domain.tracking.state import TrackingState, is_effective
 from services.orders.domain.tracking.state_machine import StateMachine, Trouble
-from services.orders.domain.value import Value
 
 _DAY = timedelta(days=1)
-
-
-class ScanEffect(Value, frozen=True):
-    """The effect of adding a scan, as far as notifications need it."""
-
-    group: str | None
-    is_effective: bool
-    is_first: bool
-    """Effective, and the first scan of its group on this leg and attempt."""
 
 
 @dataclass(slots=True)
@@ -41,7 +31,6 @@ class RunningTotal:
     last_day: Moment | None = None
     day_line: int = -1
     taken_back: set[tuple[str | None, str]] = field(default_factory=set)
-    heard: set[str] = field(default_factory=set)
     has_future: bool = False
     """Whether a scan with a future time is set aside; it counts once that time has come."""
 
@@ -63,7 +52,6 @@ class RunningTotal:
             last_day=trail.last_day,
             day_line=trail.day_line,
             taken_back=set(trail.taken_back),
-            heard=set(trail.heard),
         )
 
     def trail(self, scans: int) -> ResumePoint | None:
@@ -82,26 +70,19 @@ class RunningTotal:
             last_day=self.last_day,
             day_line=self.day_line,
             taken_back=tuple(sorted(self.taken_back, key=repr)),
-            heard=tuple(sorted(self.heard)),
         )
 
     def leave(self, aside: Iterable[SetAside]) -> None:
         """Note scans that are set aside: they do not count."""
         self.has_future = any(each.cause is Cause.IN_FUTURE for each in aside)
 
-    def take(self, scan: Scan) -> ScanEffect:
-        """Add the scan that is next by time; returns its effect."""
+    def take(self, scan: Scan) -> Standing:
+        """Add the scan that is next by time; returns where it stands."""
         machine = self.machine
-        before = (machine.leg, machine.attempts)
         effective = is_effective(*machine.add(scan))
-        if before != (machine.leg, machine.attempts):
-            self.heard.clear()
-        group = group_of_scan(scan, machine.direction)
-        is_first = effective and group is not None and group not in self.heard
-        if is_first and group is not None:
-            self.heard.add(group)
         self._note(scan)
-        return ScanEffect(group, effective, is_first)
+        group = group_of_scan(scan, machine.direction)
+        return Standing(group, effective, machine.phase, machine.leg, machine.attempts)
 
     def _note(self, scan: Scan) -> None:
         moment = moment_of(scan)

@@ -17,7 +17,7 @@ from services.orders.domain.model.commands import Command
 from services.orders.domain.model.decision import World
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.tracking.extend import ScanHistory, extend
-from services.orders.domain.tracking.replay import replay
+from services.orders.domain.tracking.replay import replay, standing_of
 from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Precision, Scan
 from services.orders.domain.tracking.state_machine import StateMachine
@@ -42,8 +42,11 @@ def test_p5_results_of_new_scans_equal_a_whole_replay_after_each(found, count, h
     known, new = scans[:count], scans[count:]
     history = ScanHistory(known, now)
 
-    assert list(history.add(new)) == list(oracle.results(known, new, now))
+    assert history.add(new) == list(oracle.results(known, new, now))
     assert history.total.machine.state() == replay(scans, now).state
+    assert history.standings == {
+        step.scan.key: standing_of(step) for step in replay(scans, now).steps if step.scan in new
+    }
     assert history.total.trail(9) == ScanHistory(scans, now).total.trail(9)
 
 
@@ -61,9 +64,11 @@ def test_p5_a_stored_state_with_its_trail_goes_on_as_if_it_were_added_up(found, 
     then = now + later * HOUR
     total = RunningTotal.resumed(stored.machine.state(), trail)
 
-    results = extend(total, new, then)
+    results, standings = extend(total, new, then)
 
     if results:
+        steps = replay(scans, then).steps
+        assert standings == {s.scan.key: standing_of(s) for s in steps if s.scan in new}
         assert results == list(oracle.results(known, new, then))
         assert total.machine.state() == replay(scans, then).state
         assert total.trail(len(scans)) == ScanHistory(scans, then).total.trail(len(scans))

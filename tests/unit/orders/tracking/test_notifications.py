@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.orders.domain.model.decision import Decision, Event, Topic
 from services.orders.domain.tracking.catalogue import CATALOGUE, SCAN_RETRACTED, entry_of
-from services.orders.domain.tracking.notifications import group_of_scan
-from services.orders.domain.tracking.replay import replay
+from services.orders.domain.tracking.notifications import group_of_scan, is_fresh_scan, is_true
+from services.orders.domain.tracking.replay import replay, standing_of
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import ScanStep
 from tests.unit.orders.builders import DAY, NOON, Desk, attach, place, report, scan
@@ -19,6 +21,7 @@ from tests.unit.orders.builders import DAY, NOON, Desk, attach, place, report, s
 Key = tuple[int, str | None, int]
 """Leg, event group, attempt (rule 17)."""
 
+MINUTE = timedelta(minutes=1)
 HALF_HOUR = timedelta(minutes=30)
 SETS_OF_SCANS = st.lists(
     st.builds(
@@ -40,7 +43,11 @@ def test_p5_what_a_shuffled_run_notifies_and_still_stands_the_run_in_order_notif
     shuffled = _notified(*_shuffled(found, rng))
 
     steps = replay(found, NOON + DAY).steps
-    standing = {step.scan.key: _key(step) for step in steps if step.is_effective}
+    standing = {
+        step.scan.key: _key(step)
+        for step in steps
+        if is_true(step.scan, standing_of(step), step.state)
+    }
     still_true = {key for name, key in shuffled if standing.get(name) == key}
     assert still_true <= {key for _, key in expected}
 
@@ -88,3 +95,100 @@ def _notified(found: Sequence[Scan], clock: Sequence[datetime]) -> set[tuple[str
                 attempts = desk.shipment().tracking.attempts
                 notified.add((each.key, (event.data.leg, event.event_group, attempts)))
     return notified
+
+
+CARRIED = (
+    "LABEL_CREATED",
+    "PICKED_UP_BY_CARRIER",
+    "ARRIVAL_AT_TRANSPORT_HUB",
+    "SORTED",
+    "HELD_AT_DEPOT",
+    "CUSTOMER_NOTIFIED",
+    "OUT_FOR_DELIVERY",
+    "RECIPIENT_NOT_HOME",
+    "READY_FOR_COLLECTION_AT_LOCKER",
+    "SUCCESSFULLY_DELIVERED",
+    "DAMAGED",
+    "LOST",
+    "REFUSED",
+    "RETURN_IN_TRANSIT",
+    "DROPPED_OFF",
+)
+REPORTED = st.lists(
+    st.builds(
+        lambda name, minutes: scan(name, NOON - minutes * MINUTE),
+        st.one_of(st.sampled_from(CARRIED), st.sampled_from(sorted(CATALOGUE))),
+        # Around the age of four hours, and around a leg's twelve.
+        st.sampled_from([0, 1, 5, 59, 61, 180, 238, 239, 240, 241, 300, 725, 800, 14_000]),
+    ),
+    min_size=1,
+    max_size=7,
+    unique_by=lambda each: each.key,
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(REPORTED, st.integers(0, 7), st.randoms(use_true_random=False))
+def test_rule_17_notifications_are_true_and_given_once_in_any_order_and_batching(
+    found, attached_after, rng
+):
+    found = list(found)
+    rng.shuffle(found)
+    desk = Desk()
+    desk.send(place())
+    given: Counter[Key] = Counter()
+    while found or not desk.shipment().number:
+        size = rng.randint(1, 4)
+        batch, found = found[:size], found[size:]
+        desk.now += rng.choice([0, 0, 1, 30]) * MINUTE
+        is_attached = desk.shipment().number is not None
+        if not is_attached and (attached_after <= 0 or not batch):
+            _check(desk, desk.send(attach("N1")), given)
+        attached_after -= 1
+        if batch:
+            _check(desk, desk.send(report(*batch)), given)
+
+    assert not given or max(given.values()) == 1
+
+
+def _check(
+    desk: Desk, decision: Decision, given: Counter[tuple[str, int, str | None, int]]
+) -> None:
+    """Each notification of a decision agrees with the state after it; what is due was given."""
+    events = [each for each in decision.events if each.topic is Topic.SHIPMENTS]
+    if not events:
+        return
+    shipment, state = desk.shipment(), desk.shipment().tracking
+    steps = replay(desk.parcels["N1"].scans, desk.now).steps
+    due: list[str] = []
+    for event in events:
+        if event.type == "shipment.fulfilled":
+            keys = [notice for notice in shipment.notices or () if not notice.by]
+            assert event.data.notify is bool(keys)
+            if event.data.notify:
+                assert state.phase == "order_processed"
+                given[(1, event.event_group, 0)] += 1
+            continue
+        step = next((step for step in steps if _is_of(step.scan, event)), None)
+        if step is None:
+            assert not event.data.notify
+            continue
+        standing = standing_of(step)
+        key = (standing.leg, event.event_group, standing.attempts)
+        is_due = (
+            standing.group == event.event_group
+            and is_true(step.scan, standing, state)
+            and is_fresh_scan(step.scan, desk.now)
+        )
+        if event.data.notify:
+            assert is_due
+            due = []
+            given[key] += 1
+        elif is_due and not given[key]:
+            due.append(event.event_name)
+    assert not due, "the last true scan of a new group did not notify"
+
+
+def _is_of(each: Scan, event: Event) -> bool:
+    name = entry_of(each.event_name).name
+    return (name, each.occurred_at) == (event.event_name, event.occurred_at)

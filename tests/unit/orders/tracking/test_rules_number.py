@@ -8,11 +8,7 @@ from services.orders.domain.tracking import (
     legs,
     ordering,
     resume_point,
-    running_total,
     state_machine,
-)
-from services.orders.domain.tracking import (
-    state as step,
 )
 from services.orders.domain.tracking.catalogue import Phase
 from tests.unit.orders import sums
@@ -31,8 +27,6 @@ PLANTED = {
     "a scan of tomorrow's clock counts": (ordering, "FUTURE_MAX", 25 * HOUR),
     "late stamps within two hours": (legs, "LATE_STAMPS_WITHIN", 2 * HOUR),
     "a drop-off opens no leg": (legs, "PICK_UPS", frozenset({"PICKED_UP_BY_CARRIER"})),
-    "a repeat counts": (step, "_EFFECTIVE", frozenset(step.Rule)),
-    "a return's groups": (running_total, "group_of_scan", lambda scan, _: scan.event_name),
     "a collection on a return": (catalogue, "_RETURN_PHASE", {Phase.COLLECT: Phase.RETURNED}),
     "any carrier is the owner's": (ownership, "same_carrier", lambda one, other: True),
 }
