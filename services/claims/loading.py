@@ -18,7 +18,7 @@ orders, anchors of claims by key, items that wait for claims.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -26,10 +26,10 @@ from functools import partial
 from msgspec.structs import replace
 
 from services.claims import store
-from services.claims.domain.claim import Claim
+from services.claims.domain.claim import APPLIED_MAX, Claim
 from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decision import OrderClaims
-from services.claims.domain.ids import Uuid, claim_id
+from services.claims.domain.ids import Uuid, claim_id, digest
 from services.claims.domain.order_copy import OrderCopy
 from services.claims.domain.references import (
     CLAIM,
@@ -47,6 +47,7 @@ from services.claims.messages.order_document import decode_order
 from services.claims.messages.snapshots import SnapshotClaim
 from services.claims.parking_keys import event_candidate, event_keys, task_keys, unread_keys
 from services.claims.store import StoredOrder
+from services.runtime import older_items
 from services.runtime.batch.items import ItemRef
 from services.runtime.messages.records import Malformed
 from services.runtime.parking.gate import ParkingGate
@@ -248,13 +249,39 @@ async def _read_states(connection: Connection, intake: Intake, loaded: Loaded) -
         return
     stored = await store.read_orders(connection, orders)
     claims = await store.read_claims(connection, orders)
+    older = await older_items.find(connection, _to_recall(stored, claims, loaded))
     for row in stored:
         loaded.documents[row.order_id] = row.document or b"{}"
         loaded.states[row.order_id] = OrderClaims(
-            order=_order_copy(row), claims=claims.get(row.order_id, {}), sequence=row.sequence
+            order=_order_copy(row),
+            claims=claims.get(row.order_id, {}),
+            sequence=row.sequence,
+            older=frozenset(older.get(row.order_id, ())),
         )
     for order, in_snapshot in snapshots.items():
         _add_snapshot_claims(loaded, order, in_snapshot)
+
+
+def _to_recall(
+    stored: Sequence[StoredOrder],
+    claims: Mapping[Uuid, Mapping[Uuid, Claim]],
+    loaded: Loaded,
+) -> set[older_items.OlderItem]:
+    """The items of the batch, each with its order if items may be stored apart for that.
+
+    That is where a claim has as many items as are stored with it, or the tables were rebuilt.
+    """
+    full = {
+        row.order_id
+        for row in stored
+        if row.is_rebuilt
+        or any(len(claim.applied) >= APPLIED_MAX for claim in claims.get(row.order_id, {}).values())
+    }
+    return {
+        (order, digest(task.command.item_id))
+        for task in loaded.tasks
+        if (order := loaded.order_of(task)) in full and order
+    }
 
 
 def _add_snapshot_claims(loaded: Loaded, order: Uuid, in_snapshot: Sequence[SnapshotClaim]) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from services.claims.domain.claim import Claim
 from services.claims.domain.ids import Uuid
+from services.runtime import older_items
 from services.runtime.postgres.connections import Connection
 from services.runtime.postgres.queries import load
 
@@ -32,6 +34,8 @@ class StoredOrder:
     """Only written: the event left out the order's lines, so the stored lines are kept."""
     sequence: int = 0
     """Number of the order's last event on `claims.events`."""
+    is_rebuilt: bool = False
+    """Whether the tables were emptied for a rebuild once: claims do not name all items since."""
     is_whole: bool = True
     """False: claims of the order may be missing, because the tables are being rebuilt."""
     claims_complete_at: datetime | None = None
@@ -90,6 +94,7 @@ async def read_orders(connection: Connection, order_ids: Collection[Uuid]) -> li
             row["document"],
             sequence=row["claim_sequence"],
             is_whole=row["is_whole"],
+            is_rebuilt=row["is_rebuilt"],
         )
         for row in rows
     ]
@@ -113,10 +118,16 @@ async def save_sequences(connection: Connection, sequences: Mapping[Uuid, int]) 
 
 
 async def save_claims(connection: Connection, claims: Iterable[Claim]) -> None:
-    """Store decided claims; each claim at most once in a call."""
-    rows = [_columns(claim) for claim in claims]
-    if rows:
+    """Store decided claims; each claim at most once in a call.
+
+    One statement; one more if a claim has more applied items than are stored with it.
+    """
+    decided = list(claims)
+    if decided:
+        rows = map(_columns, decided)
         await connection.execute(SQL["save_claims"], *map(list, zip(*rows, strict=True)))
+    older = [(claim.order_id, item) for claim in decided for item in claim.older_applied]
+    await older_items.save(connection, older)
 
 
 async def find_expired(connection: Connection, now: datetime, limit: int) -> set[str]:
@@ -149,6 +160,6 @@ def _columns(claim: Claim) -> tuple[Any, ...]:
         claim.created_at,
         claim.updated_at,
         claim.deleted_at,
-        msgspec.json.encode(claim),
+        msgspec.json.encode(replace(claim, applied=claim.newest_applied)),
         claim.is_open,
     )

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from services.claims.domain.ids import Uuid, digest
 
 APPLIED_MAX = 64
-"""Most ids of applied command items that are kept on a claim."""
+"""How many applied command items are stored with a claim itself, and named in its events."""
 HISTORY_MAX = 50
 """Most status changes that are kept on a claim; a usual claim has two or three."""
 
@@ -119,17 +119,28 @@ class Claim(Struct, frozen=True, kw_only=True):
     """When the customer withdrew the claim."""
     withdrawal_reason: str | None = None
     applied: tuple[int, ...] = ()
-    """Digests of the last command items applied, oldest first."""
+    """Digests of command items applied, oldest first: the newest `APPLIED_MAX` as stored, more in a
+    batch. Those before them are stored apart (`OrderClaims.older`)."""
 
     def with_applied(self, item_id: Uuid) -> Claim:
         """The claim with the id of an applied command item, so that a repeat changes nothing.
 
         Also for an item that changed nothing, because its repeat must not change anything either.
         """
-        return replace(self, applied=(*self.applied, digest(item_id))[-APPLIED_MAX:])
+        return replace(self, applied=(*self.applied, digest(item_id)))
+
+    @property
+    def newest_applied(self) -> tuple[int, ...]:
+        """The applied items that are stored with the claim and named in its events."""
+        return self.applied[-APPLIED_MAX:]
+
+    @property
+    def older_applied(self) -> tuple[int, ...]:
+        """The applied items that no longer have room with the claim: to be stored apart."""
+        return self.applied[:-APPLIED_MAX]
 
     def has_applied(self, item_id: Uuid) -> bool:
-        """Whether the command item is one of the last `APPLIED_MAX` applied to the claim."""
+        """Whether the command item is one of those in `applied`."""
         return digest(item_id) in self.applied
 
     @property

@@ -50,7 +50,7 @@ def _decide_change(state: OrderClaims | None, command: ChangeClaim, now: datetim
         name = claim_key(command.claim_id)
         raise NotYet(name, RejectionReason.CLAIM_NOT_FOUND, "/claim_id", **facts)
     claim = _of_shop(state.claims[command.claim_id], command)
-    if claim.has_applied(command.item_id):
+    if claim.has_applied(command.item_id) or state.has_applied(command.item_id):
         detail = f"already applied to claim {claim.claim_id}"
         return Decision(outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail)
     if isinstance(command, UpdateClaim):

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from services.claims.domain.claim import Claim, Status
-from services.claims.domain.ids import Uuid
+from services.claims.domain.ids import Uuid, digest
 from services.claims.domain.order_copy import OrderCopy
 
 
@@ -37,6 +37,13 @@ class OrderClaims(Struct, frozen=True, kw_only=True):
     claims: Mapping[Uuid, Claim] = field(default_factory=dict)
     sequence: int = 0
     """Number of the order's last event on `claims.events`; 0 before the first."""
+    older: frozenset[int] = frozenset()
+    """Digests of those command items of the batch that are stored apart from the claims: they were
+    applied to a claim of the order before its newest ones, or before a rebuild."""
+
+    def has_applied(self, item_id: Uuid) -> bool:
+        """Whether the command item was applied to a claim of the order that no longer names it."""
+        return bool(self.older) and digest(item_id) in self.older
 
     def after(self, decision: Decision) -> OrderClaims:
         """The state after a decision, for the next command."""

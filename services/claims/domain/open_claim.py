@@ -31,6 +31,8 @@ def decide_opening(state: OrderClaims, command: OpenClaim, now: datetime) -> Dec
     for known in state.claims.values():  # Whether still open or not.
         if known.claim_id == identity or known.has_applied(command.item_id):
             return _duplicate(known.claim_id)
+    if state.has_applied(command.item_id):
+        return _repeat(order)
     _check_order(order, command)
     shipment = _shipment(order, command)
     selection = goods.selection_hash(command.selected_items)
@@ -87,6 +89,12 @@ def _duplicate(known: Uuid, claim: Claim | None = None) -> Decision:
     return Decision(
         outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail, claim=claim, claim_id=known
     )
+
+
+def _repeat(order: OrderCopy) -> Decision:
+    """An opening that was answered with a claim that no longer names it."""
+    detail = f"already applied to a claim of order {order.order_id}"
+    return Decision(outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail)
 
 
 def _check_order(order: OrderCopy, command: OpenClaim) -> None:

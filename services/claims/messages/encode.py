@@ -109,7 +109,7 @@ def _data(event: ClaimEvent, identity: str) -> dict[str, Any]:
         "deleted_at": rfc3339(claim.deleted_at) if claim.deleted_at else None,
         "held_items": [{"product": g.product, "quantity": g.quantity} for g in claim.holds],
         "is_granted": claim.is_granted,
-        "applied_commands": [digest_text(command) for command in claim.applied],
+        "applied_commands": [digest_text(command) for command in claim.newest_applied],
         "history": [
             {"status": step.status, "at": rfc3339(step.at), "reason": step.reason}
             for step in claim.history

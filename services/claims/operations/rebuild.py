@@ -16,7 +16,9 @@ TABLES = {"claim": "delete_claims", "order_copy": "delete_order_copies", "anchor
 async def empty(connection: Connection, now: datetime) -> dict[str, int]:
     """Empty the tables in the caller's transaction; returns the deleted rows by table.
 
-    Business time `now` is stored as the time at which the rebuild began.
+    Business time `now` is stored as the time at which the rebuild began. Which command items were
+    applied stays known (docs/decisions/0126).
     """
     await connection.execute(SQL["begin_rebuild"], now)
+    await connection.execute(SQL["keep_applied_items"])
     return await empty_tables(connection, {table: SQL[name] for table, name in TABLES.items()})

@@ -3,6 +3,14 @@
 INSERT INTO rebuild (began_at) VALUES ($1)
     ON CONFLICT (is_only_row) DO UPDATE SET began_at = excluded.began_at;
 
+-- name: keep_applied_items
+-- Remember the command items that claims name, by order: snapshots name only those that were applied
+-- until the last event of a claim.
+INSERT INTO older_item (owner, digest)
+SELECT order_id, applied::bigint
+  FROM claim, jsonb_array_elements_text(details -> 'applied') AS applied
+    ON CONFLICT DO NOTHING;
+
 -- name: delete_claims
 -- All claims; snapshots restore them.
 DELETE FROM claim;

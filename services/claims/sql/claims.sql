@@ -58,9 +58,11 @@ SELECT order_id, shop, order_version, document, lines_cut,
 RETURNING order_id, is_whole;
 
 -- name: read_orders
--- Orders to decide about; their rows are locked already. $1 order ids
+-- Orders to decide about; their rows are locked already. `is_rebuilt`: the tables were emptied for a
+-- rebuild once. $1 order ids
 SELECT order_id, shop, order_version,
-       coalesce(document, convert_to(context::text, 'UTF8')) AS document, claim_sequence, is_whole
+       coalesce(document, convert_to(context::text, 'UTF8')) AS document, claim_sequence, is_whole,
+       EXISTS (SELECT FROM rebuild) AS is_rebuilt
   FROM order_copy
  WHERE order_id = ANY ($1::uuid[]);
 

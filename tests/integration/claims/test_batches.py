@@ -352,3 +352,44 @@ async def test_batch_of_any_size_takes_the_same_statements(pool, claims):
 
     assert one == thousand
     assert len(one[1]) < 25
+
+
+@pytest.mark.parametrize("type_", ["claim.update", "claim.open", "claim.withdraw"])
+async def test_repeated_command_is_known_after_hundreds_of_others(apply, published, rows, type_):
+    """The opening is answered with a claim that is open, so nothing else names it."""
+    opening = an_opening(ce_id="c-1")
+    claim = claim_of(opening)
+    old = {
+        "claim.update": a_change(claim, ce_id="u-0", description="old"),
+        "claim.open": an_opening(ce_id="u-0"),
+        "claim.withdraw": a_change(claim, "claim.withdraw", ce_id="u-0", reason="found"),
+    }[type_]
+    await apply(an_event(), opening, old)
+    for start in range(0, 210, 70):
+        await apply(
+            *[a_change(claim, ce_id=f"n-{n}", description=f"{n}") for n in range(start, start + 70)]
+        )
+    await apply(a_change(claim, ce_id="u-1", status="closed"))
+    before, events = await rows("claim", "claim_id"), await published()
+
+    await apply(old)
+
+    assert await rows("claim", "claim_id") == before
+    assert await published() == events
+
+
+async def test_repeats_within_one_batch_of_more_changes_than_a_claim_names(apply, published, rows):
+    opening = an_opening(ce_id="c-1")
+    changes = [
+        a_change(claim_of(opening), ce_id=f"n-{at}", description=f"{at}") for at in range(66)
+    ]
+
+    await apply(an_event(), opening, *changes, *changes)
+    await apply(*changes)
+
+    events = [body for _, body in await published()]
+    assert [each["sequence"] for each in events] == list(range(1, 68))
+    assert all(len(each["event_data"]["applied_commands"]) <= 64 for each in events)
+    (row,) = await rows("claim", "claim_id")
+    assert len(json.loads(row["details"])["applied"]) == 64
+    assert len(await rows("older_item", "digest")) == 3

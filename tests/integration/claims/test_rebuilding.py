@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.claims.operations.rebuild import empty
 from tests.integration.claims.conftest import (
     NOW,
     a_change,
@@ -24,11 +25,9 @@ async def rebuild(pool):
     """Empties the tables as `orderflow rebuild` does, at NOW in business time."""
 
     async def run():
-        await pool.execute("DELETE FROM claim")
-        await pool.execute("DELETE FROM order_copy")
-        await pool.execute("DELETE FROM anchor")
-        await pool.execute("DELETE FROM outbox")
-        await pool.execute("INSERT INTO rebuild (began_at) VALUES ($1)", NOW)
+        async with pool.acquire() as connection, connection.transaction():
+            await empty(connection, NOW)
+            await connection.execute("DELETE FROM outbox")
 
     return run
 
@@ -108,6 +107,26 @@ async def test_rebuild_keeps_applied_commands_and_held_goods(apply, published, r
     assert await published() == []
     ((_, refused),) = await published("claims.rejected")
     assert refused["reason"] == "quantity_above_shipped"
+
+
+async def test_rebuild_keeps_items_that_snapshots_do_not_name(apply, published, rebuild, tables):
+    """Those before the newest 64, and those that changed nothing after the claim's last event."""
+    opening = an_opening("1", ce_id="o-1", selected_items=MUGS)
+    claim = claim_of(opening)
+    first = a_change(claim, ce_id="u-0", description="first")
+    await apply(an_event("1", 3), opening, first)
+    await apply(*[a_change(claim, ce_id=f"n-{at}", description=f"{at}") for at in range(70)])
+    unchanged = a_change(claim, ce_id="u-1", description="69")
+    await apply(unchanged)
+    events = await published()
+    await rebuild()
+    await apply(a_snapshot("1", 3, events))
+    await apply(a_change(claim, ce_id="u-2", description="last"))
+    before = await tables()
+
+    await apply(opening, first, unchanged)
+
+    assert await tables() == before
 
 
 async def test_rebuild_continues_the_sequence_of_events(apply, published, rebuild):

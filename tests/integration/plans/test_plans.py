@@ -57,6 +57,7 @@ WHOLE_BY_NATURE = {
     "claims/rebuild.sql:delete_order_copies": REBUILD,
     "claims/rebuild.sql:delete_claims": REBUILD,
     "claims/rebuild.sql:delete_anchors": REBUILD,
+    "claims/rebuild.sql:keep_applied_items": REBUILD,
     "analytics/report.sql:read_order_figures": REPORT,
     "analytics/report.sql:read_order_figures_by_carrier": REPORT,
     "analytics/report.sql:read_item_values": REPORT,

@@ -162,7 +162,7 @@ def test_item_that_changed_nothing_is_kept_as_applied():
     assert decide(a_state(changed), command, LATER).reason == "duplicate"
 
 
-def test_applied_items_and_history_are_bounded():
+def test_stored_applied_items_and_history_are_bounded():
     state = a_state(a_claim())
     for number in range(60):
         for status in (Status.CLOSED, Status.PENDING):
@@ -170,10 +170,18 @@ def test_applied_items_and_history_are_bounded():
             state = state.after(decide(state, command, LATER))
 
     claim = state.claims[an_id("claim")]
-    assert len(claim.applied) == APPLIED_MAX
-    assert claim.applied[-1] == digest(an_id((59, Status.PENDING)))
+    assert len(claim.newest_applied) == APPLIED_MAX
+    assert claim.newest_applied[-1] == digest(an_id((59, Status.PENDING)))
+    assert claim.older_applied + claim.newest_applied == claim.applied
     assert len(claim.history) == HISTORY_MAX
     assert state.sequence == 120
+
+
+def test_item_that_is_stored_apart_from_its_claim_changes_nothing():
+    command = an_update(description="Worse")
+    state = replace(a_state(a_claim()), older=frozenset({digest(command.item_id)}))
+
+    assert decide(state, command, LATER).reason == "duplicate"
 
 
 def test_reopening_is_rejected_if_the_goods_were_claimed():
