@@ -66,9 +66,21 @@ class Outcomes(Struct, frozen=True):
     def of_decision(
         self, original: Original, envelope: CloudEvent, body: OutcomeBody, now: datetime
     ) -> Outgoing:
-        """The record of a decided item."""
-        value, cause = _to_json(body), body.command_id
-        return self._record(original, envelope, body.index, cause, value, body.order_id, now)
+        """The record of a decided item, in the order of its order's events; else of its key."""
+        order_id = body.order_id
+        headers = headers_by_place(
+            named_uuid(f"outcome/{original.coordinates}#{body.index}"),
+            self.source,
+            COMMAND_DECIDED,
+            _time(now),
+            order_id,
+            envelope.traceparent,
+            body.command_id,
+        )
+        key = original.key or b""
+        return Outgoing(
+            self.topic, key[:KEY_MAX_BYTES], _to_json(body), headers, order_id or key.hex()
+        )
 
     def of_refusal(self, refusal: Rejection, now: datetime) -> Outgoing:
         """The record of an item that could not be read, or waited too long."""
@@ -87,30 +99,16 @@ class Outcomes(Struct, frozen=True):
             at.offset,
             now,
         )
-        return self._record(original, envelope, index, cause, _to_json(body), None, now)
-
-    def _record(  # noqa: PLR0917 - called for each item, by place
-        self,
-        original: Original,
-        envelope: CloudEvent,
-        index: int,
-        cause: str,
-        value: bytes,
-        order_id: str | None,
-        now: datetime,
-    ) -> Outgoing:
-        """An outcome, in the order of its order's events; else in that of the command's key."""
         headers = headers_by_place(
             type=COMMAND_DECIDED,
             source=self.source,
-            id=named_uuid(f"outcome/{original.coordinates}#{index}"),
+            id=named_uuid(f"outcome/{at}#{index}"),
             time=_time(now),
-            subject=order_id,
             traceparent=envelope.traceparent,
             causation_id=cause,
         )
         key = original.key or b""
-        return Outgoing(self.topic, key[:KEY_MAX_BYTES], value, headers, order_id or key.hex())
+        return Outgoing(self.topic, key[:KEY_MAX_BYTES], _to_json(body), headers, key.hex())
 
 
 @lru_cache(maxsize=16)  # The outcomes of a batch have one time.

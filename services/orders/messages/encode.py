@@ -112,7 +112,8 @@ def outcome_record(
     item: Item, command: Command, decision: Decision, order: Order | None, now: datetime
 ) -> Outgoing:
     """What one command item became; `order` is the order it names, after the decision."""
-    at, envelope, order_id = item.original.coordinates, item.envelope, decision.order_id
+    original, envelope = item.original, item.envelope
+    at = original.coordinates
     body = OutcomeBody(
         command.causation_id,
         envelope.source,
@@ -122,7 +123,7 @@ def outcome_record(
         decision.reason,
         decision.detail,
         getattr(command, "shop", None),
-        order_id,
+        decision.order_id,
         order.placement.order_number if order else _number_named(command),
         order.version if order else None,
         at.topic,
@@ -133,7 +134,7 @@ def outcome_record(
     if decision.warnings:
         body.warnings = _in_message(decision.warnings[:WARNINGS_MAX], item)
         body.warnings_left_out = max(0, len(decision.warnings) - WARNINGS_MAX)
-    return OUTCOMES.of_decision(item.original, envelope, body, now)
+    return OUTCOMES.of_decision(original, envelope, body, now)
 
 
 def _in_message(warnings: tuple[FactWarning, ...], item: Item) -> tuple[FactWarning, ...]:
