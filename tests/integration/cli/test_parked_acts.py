@@ -167,6 +167,36 @@ def test_retry_drains_a_long_queue_in_several_transactions(
     assert (row["acts"], row["steps"]) == (501, 2)
 
 
+@pytest.mark.parametrize(
+    ("act", "became"),
+    [
+        ("retry", "applied=2 no_change=1198 rejected=0"),
+        ("skip", "applied=0 no_change=0 rejected=1200"),
+        ("discard", "applied=0 no_change=0 rejected=1200"),
+    ],
+)
+def test_act_on_1200_items_works_to_the_end_in_order_and_is_recorded(
+    run: Run,
+    work: Callable[..., None],
+    bug: dict[str, bool],
+    database: Database,
+    act: str,
+    became: str,
+) -> None:
+    work(a_poison(), *(a_cancel("1") for _ in range(1199)))
+    bug["mended"] = True
+
+    result = run("parked", act, "--order", "demo-shop/1", *WHY)
+
+    assert result.exit_code == 0, result.output
+    assert last_line(result).startswith(f"parked: {act}=1200 {became} ")
+    assert database("SELECT FROM orders.parked") == []
+    acts = database('SELECT "offset", xmin::text AS step FROM orders.operator_act ORDER BY id')
+    offsets = [row["offset"] for row in acts]
+    assert (len(offsets), offsets) == (1200, sorted(offsets))
+    assert len({row["step"] for row in acts}) == 3
+
+
 def test_retry_reports_items_of_a_record_parked_unread_together(
     run: Run, work: Callable[..., None], database: Database
 ) -> None:
