@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from schemas.enums import Direction, PickupType, Precision
 from schemas.model import ContractModel, about, refused
+from schemas.repair import FACT
 from schemas.values import (
     Attempt,
     CarrierReference,
@@ -54,7 +55,7 @@ class EtaWindow(ContractModel):
     @model_validator(mode="after")
     def _runs_forward(self) -> EtaWindow:
         first, last = self.from_, self.to
-        if first is not None and last is not None and _day(first) > _day(last):
+        if first is not None and last is not None and _is_later(first, last):
             raise refused("`from` must not be after `to`")
         return self
 
@@ -82,7 +83,8 @@ class Scan(ContractModel):
 
     scan_id: Annotated[Reference | None, about("The carrier's id of the scan", "sc-1")] = None
     event_name: Annotated[
-        Word | None, about("Name in our catalogue; one not in it is kept as UNMAPPED", "PICKED_UP")
+        Word | None,
+        about("Name in our catalogue; one not in it is kept as UNMAPPED", "PICKED_UP_BY_CARRIER"),
     ] = None
     code: Annotated[Line | None, about("The carrier's own code", "PU")] = None
     text: Annotated[LongLine | None, about("The carrier's own words", "Picked up")] = None
@@ -105,7 +107,7 @@ class Scan(ContractModel):
     )
     pickup: Annotated[Pickup | None, about("Where it waits", {"type": "shop"})] = None
     proof: Annotated[Proof | None, about("Proof of delivery", {"signed_by": "A. Example"})] = None
-    retracts: Annotated[Reference | None, about("scan_id this one takes back", "sc-0")] = None
+    retracts: Annotated[Reference | None, FACT, about("scan_id this one takes back", "sc-0")] = None
 
     @model_validator(mode="after")
     def _says_what_happened(self) -> Scan:
@@ -117,7 +119,7 @@ class Scan(ContractModel):
 class TrackingReport(ContractModel):
     """`tracking.reported`: scans of one parcel; sending its whole history again is fine."""
 
-    carrier_reference: Annotated[CarrierReference | None, about("Carrier key", "ups")] = None
+    carrier_reference: Annotated[CarrierReference | None, FACT, about("Carrier key", "ups")] = None
     tracking_number: Annotated[TrackingNumber, about("The parcel's number", "1Z999AA10123456784")]
     scans: Annotated[
         list[Scan],
@@ -152,8 +154,27 @@ def zone_named(name: str) -> ZoneInfo | None:
         return None
 
 
-def _day(value: date | datetime) -> date:
-    return value.date() if isinstance(value, datetime) else value
+_EASTERNMOST = timedelta(hours=14)
+_WESTERNMOST = timedelta(hours=-12)
+
+
+def _is_later(first: date | datetime, last: date | datetime) -> bool:
+    """Whether `first` is certainly later than `last`, instants compared as instants.
+
+    A day is the destination's, whose zone is not known: it begins at the earliest in UTC+14, and
+    ends at the latest in UTC-12.
+    """
+    if isinstance(first, datetime) and isinstance(last, datetime):
+        return first > last
+    if isinstance(first, datetime):
+        return first >= _midnight(last) + timedelta(days=1) - _WESTERNMOST
+    if isinstance(last, datetime):
+        return last < _midnight(first) - _EASTERNMOST
+    return first > last
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 TRACKING_REPORTED = "tracking.reported"

@@ -34,8 +34,8 @@ WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
         WarningCode.VALUE_DOUBTFUL: "A value looks wrong; it was taken as sent.",
         WarningCode.TEXT_CUT: "A text was longer than allowed; its end was left out.",
         WarningCode.LIST_CUT: "A list had more entries than allowed; the last ones were left out.",
-        WarningCode.ENTRY_LEFT_OUT: "An entry of a list that only describes could not be taken; "
-        "the other entries were.",
+        WarningCode.ENTRY_LEFT_OUT: "An entry of a list could not be taken; the other entries "
+        "were.",
         WarningCode.LINE_LEFT_OUT: "A line of products had a quantity of 0; it was left out.",
         WarningCode.PRODUCT_NOT_ORDERED: "A parcel holds a product that is not in the order by "
         "line_id, variant_id, sku or title; the parcel keeps it, marked as not ordered.",

@@ -23,7 +23,7 @@ _DIRECTIONS: Mapping[enums.Direction, domain.Direction] = {
 }
 
 TYPE = contract.TRACKING_REPORTED
-READER = Reader(contract.TrackingReport, omitted_of=(contract.Scan,))
+READER = Reader(contract.TrackingReport, omitted_of=(contract.Scan,), is_repairing=True)
 SCAN_MARK = b'"occurred_at"'
 _MIDNIGHT = time(0)
 
@@ -44,13 +44,13 @@ def report(message: contract.TrackingReport, item: Item, now: datetime) -> Repor
 def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) -> domain.Scan:
     occurred_at, tz_known = contract.instant_of(scan)
     written = _as_written(scan)
-    event_name = event_name_of(carrier, scan.event_name, scan.code, scan.retracts)
+    event_name = event_name_of(carrier, scan.event_name or None, scan.code or None, scan.retracts)
     key = scan_key(
         number=number,
         carrier=carrier,
         scan_id=scan.scan_id,
         event_name=event_name,
-        code=scan.code,
+        code=scan.code or None,
         occurred_at=occurred_at,
         retracts=scan.retracts,
     )
@@ -64,14 +64,14 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         recorded_at=now,
         carrier=carrier,
         scan_id=scan.scan_id,
-        code=scan.code,
-        text=scan.text,
+        code=scan.code or None,
+        text=scan.text or None,
         timezone=scan.timezone,
         tz_known=tz_known,
         precision=precision,
         location=None if place is None else _location(place),
         eta=None if eta is None else domain.Eta(earliest=eta.from_, latest=eta.to),
-        reason=scan.reason,
+        reason=scan.reason or None,
         attempt=scan.attempt,
         direction=None if scan.direction is None else _DIRECTIONS[scan.direction],
         pickup=None if scan.pickup is None else _pickup(scan.pickup),
