@@ -5,6 +5,7 @@ It knows no service, no table and no counter, only the public contract.
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -200,6 +201,12 @@ def fact_of(entry: Entry) -> object:
     if data.get("changed_fields") == ["tracking"]:
         # A command that changes a carrier has an event of its own beside this one.
         return type_, entry.key, subject, entry.headers["ce_causationid"], "tracking"
+    if type_ == "order.updated":
+        # A bulk command may bring several items of one order, each with values of its own.
+        order = body.get("context", {}).get("order", {})
+        became = [(name, order.get(name)) for name in data.get("changed_fields", ())]
+        values = json.dumps(became, sort_keys=True)
+        return type_, entry.key, entry.headers["ce_causationid"], data.get("status"), values
     return type_, entry.key, subject, entry.headers["ce_causationid"], data.get("status")
 
 

@@ -132,6 +132,25 @@ def test_audit_counts_two_events_of_one_version_as_doubled() -> None:
     assert judge(changed(orders_events=[placed(), twin])).duplicated == 1
 
 
+def updated(sequence: int, city: str, order_version: int) -> Entry:
+    data = {"event_name": "ORDER_UPDATED", "status": "placed", "changed_fields": ["address"]}
+    event = _event(
+        "orders.events", sequence - 1, "order.updated", sequence, order_version, data, "c1"
+    )
+    body = event.body
+    body["context"]["order"]["address"] = {"city": city}
+    return replace(event, value=orjson.dumps(body))
+
+
+@pytest.mark.parametrize(("cities", "doubled"), [("AB", 0), ("AA", 1)])
+def test_audit_separates_items_of_one_bulk_command_by_what_they_changed(
+    cities: str, doubled: int
+) -> None:
+    first, second = (updated(2 + n, city, 4 + n) for n, city in enumerate(cities))
+
+    assert judge(changed(orders_events=[placed(), first, second])).duplicated == doubled
+
+
 def test_audit_misses_no_scans_of_unowned_parcels() -> None:
     stray = entry("carrier.tracking", 1, {"tracking_number": "X9", "scans": [{"event_name": "A"}]})
 
