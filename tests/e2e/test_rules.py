@@ -105,12 +105,12 @@ async def test_command_that_breaks_a_rule_is_rejected_and_changes_nothing(
 
 DAYS = {
     "a day in another zone": (
-        "W1",
+        "Y1",
         {"occurred_at": "2026-02-28T00:00:00", "precision": "day"},
         "late",
     ),
-    "a midnight that is a day": ("W2", {"occurred_at": "2026-02-27T00:00:00Z"}, "on_time"),
-    "an instant": ("W3", {"occurred_at": "2026-02-28T07:59:59Z"}, "on_time"),
+    "a midnight that is a day": ("Y2", {"occurred_at": "2026-02-27T00:00:00Z"}, "on_time"),
+    "an instant": ("Y3", {"occurred_at": "2026-02-28T07:59:59Z"}, "on_time"),
 }
 
 

@@ -86,7 +86,7 @@ def test_send_reports_a_command_without_an_outcome_after_the_wait(run: Run) -> N
     [
         (("tail", "orders.event"), 2, "no topic orders.event; there are orders.commands"),
         (("tail", "orders.events", "--max", "0"), 2, "--max"),
-        (("order", "1001"), 2, "write SHOP/NUMBER"),
+        (("order", ""), 2, "write SHOP/NUMBER"),
         (("send", "nowhere.jsonl"), 1, "cannot read nowhere.jsonl: No such file"),
     ],
 )
