@@ -2,7 +2,8 @@
 
 Two kinds of orders. **Lives** are those of the synthetic shop: every kind of order once a round,
 one round's orders going on into the next three. **Diaries** are orders whose address changes again
-and again, a city for each change, so that one change lost, doubled or out of turn shows.
+and again, a city for each change, so that one change lost, doubled or out of turn shows. Every
+fourth round has a long one: its first commands come again after hundreds of others.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ OLD_REPEATED = 4
 DIARIES_A_ROUND = 3
 DIARY_ROUNDS = 4
 LINES_A_ROUND = (2, 5)
+LONG_EVERY = 4
+LONG_LINES = 200
+LONG_REPEATED = 8
 POISONED = 0.10
 DIARY_SHOP = "diary"
 SCALE = 0.01
@@ -119,6 +123,7 @@ class Traffic:
         if number <= self.rounds:
             self._begin_script(number, rng)
             self._write_diaries(number, rng)
+            self._write_long_diary(number)
         return _with_repeats(merge(self._due.pop(number, []), rng), rng)
 
     @property
@@ -160,6 +165,16 @@ class Traffic:
             )
         for message in rng.sample(old, min(OLD_REPEATED, len(old))):
             self._due[number].append([message])
+
+    def _write_long_diary(self, number: int) -> None:
+        """An order with more commands than its row names; the first come again a round later."""
+        if number % LONG_EVERY != 1:
+            return
+        diary = Diary(f"{number}-long", number - DIARY_ROUNDS)  # No round writes more lines.
+        lines = [diary.write(is_poison=False) for _ in range(LONG_LINES)]
+        self.diaries.append(diary)
+        self._due[number].append(lines)
+        self._due[number + 1].append(lines[:LONG_REPEATED])
 
     def _draws_poison(self, diary: Diary, rng: random.Random) -> bool:
         is_drawn = rng.random() < POISONED

@@ -151,6 +151,13 @@ PLANTS: Mapping[str, Plant] = {
         "duplicated",
         r"duplicated: .*( names two events| two events of version | stands there as )",
     ),
+    "older_items_forgotten": Plant(
+        deciding.older_items_forgotten,
+        "of the items applied to an order, only the newest 64 are known",
+        "P2",
+        "duplicated",
+        r"duplicated: .* names two events",
+    ),
     "shards_at_random": Plant(
         publishing.shards_at_random,
         "the records of one order lie in several shards",

@@ -15,6 +15,11 @@ def dedup_off() -> None:
     patch("services.orders.store:_unpack", lambda _: lambda *__: ())
 
 
+def older_items_forgotten() -> None:
+    """What an order's row no longer names is not stored apart."""
+    patch("services.orders.store:older_than_stored", lambda _: lambda *__: ())
+
+
 def parking_without_queue() -> None:
     """A parked item holds no later item."""
     patch("services.runtime.parking.gate:ParkingGate._is_held", lambda _: lambda *__: False)

@@ -45,6 +45,19 @@ def test_seed_draws_the_same_traffic_and_faults() -> None:
     assert first.round(first.last_round + 1) == []
 
 
+def test_traffic_repeats_commands_after_hundreds_of_others_on_their_order() -> None:
+    traffic = Traffic(5, 1)
+    first, second = traffic.round(1), traffic.round(2)
+
+    (diary,) = (each for each in traffic.diaries if each.number == "1-long")
+    published = [each for each in first if each.order_key == diary.key]
+    again = [each for each in second if each.order_key == diary.key]
+
+    assert len({each.value for each in published}) == len(diary.cities) == 200
+    assert again[:1] == published[:1]
+    assert len({each.value for each in again}) == 8
+
+
 def test_patch_of_a_missing_name_raises() -> None:
     with pytest.raises(NameGone, match=r"BatchConsumer\.no_such_name"):
         patch("services.runtime.consumer.consumer:BatchConsumer.no_such_name", lambda found: found)
