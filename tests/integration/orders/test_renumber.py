@@ -107,6 +107,7 @@ async def test_parcel_of_another_spelling_is_found_and_its_history_makes_no_even
         "SHIPMENT_FULFILLED",
         "PICKED_UP_BY_CARRIER",
         "SUCCESSFULLY_DELIVERED",
+        "ORDER_DELIVERED",
     ]
     assert [each.number for each in (await order(pool)).shipments] == ["ABC1"]
 
@@ -162,7 +163,7 @@ async def test_tracking_of_two_spellings_without_an_order_becomes_one_and_is_kep
     await apply(an_upsert("1", trackings=["ABC1"]))
 
     names = await event_names(published)
-    assert names[-2:] == ["PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED"]
+    assert names[-3:] == ["PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED", "ORDER_DELIVERED"]
     assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
 
 

@@ -51,6 +51,7 @@ WHOLE_BY_NATURE = {
     "runtime/parking.sql:read_keys": "an operator's list of what is behind what",
     "runtime/store.sql:count_waiting": "a gauge, every few seconds; little waits",
     "orderflow/explain_order.sql:unpublished": "an operator's look at one order",
+    "orders/renumber.sql:find_other_spellings": "once a migration; reads the index alone",
     "analytics/rebuild.sql:delete_orders": REBUILD,
     "analytics/rebuild.sql:delete_parcels": REBUILD,
     "analytics/rebuild.sql:delete_claims": REBUILD,
