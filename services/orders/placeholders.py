@@ -17,7 +17,7 @@ from asyncpg import Connection
 from services.orders.domain.model.references import Reference, direct_id
 from services.orders.outcomes import SERVICE
 from services.orders.store import STORED_KINDS
-from services.runtime.postgres.queries import load
+from services.runtime.postgres.queries import affected_rows, load
 
 SQL = load(Path(__file__).parent / "sql" / "placeholders.sql")
 
@@ -50,14 +50,9 @@ async def sweep(connection: Connection, before: datetime, limit: int) -> int:
         return 0
     ids = [row["order_id"] for row in found if row["order_id"]]
     names = [[row[column] for row in found] for column in ("shop", "kind", "value")]
-    orders = _count(await connection.execute(SQL["delete_unplaced_orders"], ids))
-    references = _count(await connection.execute(SQL["delete_unused_references"], *names))
-    done = _count(await connection.execute(SQL["delete_placeholders"], *names))
+    orders = affected_rows(await connection.execute(SQL["delete_unplaced_orders"], ids))
+    references = affected_rows(await connection.execute(SQL["delete_unused_references"], *names))
+    done = affected_rows(await connection.execute(SQL["delete_placeholders"], *names))
     if orders or references:
         log.info("placeholders_swept", service=SERVICE, orders=orders, references=references)
     return done
-
-
-def _count(status: str) -> int:
-    """The number of rows in the status of a statement, such as `DELETE 3`."""
-    return int(status.rsplit(" ", 1)[-1])

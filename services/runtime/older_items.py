@@ -18,9 +18,9 @@ from asyncpg import Connection
 
 from services.runtime.postgres.connections import Pool
 from services.runtime.postgres.queries import load
+from services.runtime.postgres.truncation import truncate
 
 SQL = load(Path(__file__).parent / "older_items.sql")
-LOCK_WAIT_MS = 50
 FORGET_SECONDS = 600.0
 """Seconds between two looks for a partition to truncate."""
 
@@ -52,27 +52,18 @@ async def forget(pool: Pool) -> str | None:
     for the next time.
     """
     async with pool.acquire() as connection:
-        partition = await connection.fetchval(SQL["find_expired_partition"])
+        partition: str | None = await connection.fetchval(SQL["find_expired_partition"])
         if partition is None:
             return None
+
+        async def is_expired() -> bool:
+            return bool(await connection.fetchval(SQL["find_expired_partition"]) == partition)
+
         try:
-            return await _truncate(connection, partition)
+            if not await truncate(connection, partition, is_expired):
+                return None
         except asyncpg.LockNotAvailableError:
             return None
-
-
-async def _truncate(connection: Connection, partition: str) -> str | None:
-    """Truncate a partition, unless its turn is over: that is asked again under the lock.
-
-    The transaction locks one table and waits at most LOCK_WAIT_MS for it, so it cannot take part in
-    a deadlock.
-    """
-    async with connection.transaction():
-        await connection.execute(SQL["wait_briefly"], f"{LOCK_WAIT_MS}ms")
-        await connection.execute(SQL["lock_partition"].replace("{segment}", partition))
-        if await connection.fetchval(SQL["find_expired_partition"]) != partition:
-            return None
-        await connection.execute(SQL["truncate_partition"].replace("{segment}", partition))
     log.info("older_items_forgotten", partition=partition)
     return partition
 

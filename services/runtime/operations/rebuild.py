@@ -15,7 +15,7 @@ from services.runtime.outbox.relay import Relay
 from services.runtime.outbox.wiring import publisher_factory
 from services.runtime.parking.queue import SQL as PARKING_SQL
 from services.runtime.postgres.connections import Connection
-from services.runtime.postgres.queries import load
+from services.runtime.postgres.queries import affected_rows, load
 
 SQL = load(Path(__file__).parent / "rebuild.sql")
 LOOK_AGAIN_SECONDS = 0.1
@@ -48,7 +48,7 @@ async def has_unsent(connection: Connection) -> bool:
 async def empty_tables(connection: Connection, statements: Mapping[str, str]) -> dict[str, int]:
     """Run the deletions (table -> DELETE) in their order; returns deleted rows by table."""
     return {
-        table: int((await connection.execute(statement)).split()[-1])
+        table: affected_rows(await connection.execute(statement))
         for table, statement in statements.items()
     }
 

@@ -136,23 +136,9 @@ SELECT segment.relname::text AS segment
    AND pg_total_relation_size(segment.oid) > $1
  ORDER BY segment.relname;
 
--- name: wait_briefly
--- How long the transaction may wait for a lock: readers and writers of the segment queue behind it
--- for as long. $1 duration such as 50ms
-SELECT set_config('lock_timeout', $1, true);
-
--- name: lock_segment
--- Keep other sessions from the segment until the end of the transaction. {segment} is its table
-LOCK TABLE ONLY {segment} IN ACCESS EXCLUSIVE MODE;
-
 -- name: has_rows
 -- Whether the locked segment holds a row that is not published. {segment} is its table
 SELECT EXISTS (SELECT FROM ONLY {segment});
-
--- name: truncate_segment
--- Replace the files of the segment by empty ones, without waiting for older snapshots that keep
--- deleted rows. {segment} is its table
-TRUNCATE ONLY {segment};
 
 -- name: claim_shards
 -- Store the number of shards if none is stored; returns the stored one. $1 shards

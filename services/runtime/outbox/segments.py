@@ -16,10 +16,10 @@ import structlog
 from asyncpg import Connection
 
 from services.runtime.postgres.queries import load
+from services.runtime.postgres.truncation import truncate
 
 SQL = load(Path(__file__).parent / "outbox.sql")
 WORN_BYTES = 1024 * 1024  # Truncating a smaller segment costs more than it frees.
-LOCK_WAIT_MS = 50
 CHECK_SECONDS = 1.0
 PAUSE_MAX_SECONDS = 60.0
 
@@ -60,16 +60,12 @@ class OutboxSegments:
 
 
 async def _truncate(connection: Connection, segment: str) -> bool:
-    """Truncate a segment if it has no rows; returns whether it had none.
+    """Truncate a segment if it has no rows; returns whether it had none."""
 
-    The transaction locks one table and waits at most LOCK_WAIT_MS for it, so it cannot take part in
-    a deadlock. Rows are looked for under the lock, where no writer has uncommitted ones.
-    """
-    async with connection.transaction():
-        await connection.execute(SQL["wait_briefly"], f"{LOCK_WAIT_MS}ms")
-        await connection.execute(SQL["lock_segment"].replace("{segment}", segment))
-        if await connection.fetchval(SQL["has_rows"].replace("{segment}", segment)):
-            return False
-        await connection.execute(SQL["truncate_segment"].replace("{segment}", segment))
+    async def has_no_rows() -> bool:
+        return not await connection.fetchval(SQL["has_rows"].replace("{segment}", segment))
+
+    if not await truncate(connection, segment, has_no_rows):
+        return False
     log.debug("outbox_part_truncated", part=segment)
     return True

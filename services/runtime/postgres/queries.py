@@ -38,6 +38,11 @@ def load(path: Path) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
+def affected_rows(status: str) -> int:
+    """The number of rows in the status that a statement returns, such as `DELETE 3`."""
+    return int(status.rsplit(" ", 1)[-1])
+
+
 def _blocks(file: Path) -> list[tuple[str, str]]:
     text = file.read_text(encoding="utf-8")
     marks = list(_NAME.finditer(text))
