@@ -3,18 +3,20 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import asyncpg
 
 from services.orders import store
-from services.orders.domain.model.ids import order_id_of, uuid_text
-from services.orders.domain.model.references import ReferenceKind
+from services.orders.domain.model.references import Reference, ReferenceKind, direct_id
 from services.orders.domain.model.tracking_number import normalise_number
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "find_order.sql")
 TRACKING_NUMBER = "tracking_number"
+_DIRECT = (ReferenceKind.ORDER_NUMBER, ReferenceKind.UUID)
+"""Kinds of reference that contain the id of the order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,13 @@ async def find(connection: asyncpg.Connection, text: str, shop: str | None) -> l
     """
     shops = [shop] if shop else [row["shop"] for row in await connection.fetch(SQL["find_shops"])]
     matches: dict[str, set[str]] = defaultdict(set)
-    for each in shops:
-        matches[order_id_of(each, text)].add(ReferenceKind.ORDER_NUMBER.value)
+    for each, kind in product(shops, _DIRECT):
+        if (named := direct_id(Reference(each, kind, text))) is not None:
+            matches[named].add(kind.value)
     for row in await connection.fetch(SQL["find_named"], shops, text):
         matches[str(row["order_id"])].add(row["kind"])
     for order_id in await _owners(connection, text):
         matches[order_id].add(TRACKING_NUMBER)
-    if (named := _as_id(text)) is not None:
-        matches[named].add(ReferenceKind.UUID.value)
     rows = await connection.fetch(SQL["find_by_ids"], list(matches))
     return [
         Hit(str(row["order_id"]), row["shop"], row["order_number"], _sorted(matches, row))
@@ -61,13 +62,6 @@ async def kept_scans(connection: asyncpg.Connection, text: str) -> int:
 async def _owners(connection: asyncpg.Connection, text: str) -> Sequence[str]:
     parcels = await store.read_parcels(connection, [normalise_number(text)])
     return [owner.order_id for parcel in parcels.values() for owner in parcel.owners]
-
-
-def _as_id(text: str) -> str | None:
-    try:
-        return uuid_text(text)
-    except ValueError:
-        return None
 
 
 def _sorted(matches: dict[str, set[str]], row: asyncpg.Record) -> tuple[str, ...]:

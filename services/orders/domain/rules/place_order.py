@@ -15,10 +15,10 @@ from services.orders.domain.model.commands import (
     references_of,
 )
 from services.orders.domain.model.contents import has_contents
-from services.orders.domain.model.ids import Uuid, order_id_of, uuid_text
+from services.orders.domain.model.ids import Uuid, order_id_of
 from services.orders.domain.model.order import Address, Order, OrderStatus, Placement
 from services.orders.domain.model.reasons import CommandRefused, Reason
-from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.model.references import Reference, ReferenceKind, direct_id
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.rules.acceptance import (
     accept,
@@ -161,14 +161,7 @@ def _may_name(reference: Reference, said: PlacementFields, own_id: Uuid, *, is_k
         case ReferenceKind.ORDER_NAME:
             return is_known or said.order_name in (None, reference.value)
         case ReferenceKind.UUID:
-            return is_known or _is_uuid(reference.value, own_id)
-
-
-def _is_uuid(text: str, order_id: Uuid) -> bool:
-    try:
-        return uuid_text(text) == order_id
-    except ValueError:
-        return False
+            return is_known or direct_id(reference) == own_id
 
 
 def check_references(recorder: Recorder, shop: str, said: PlacementFields) -> None:

@@ -158,8 +158,7 @@ def notice_of(scan: Scan, standing: Standing) -> Notice:
 
 def was_given(held: Iterable[Notice], notice: Notice) -> bool:
     """Whether a notice of the same group, leg and attempt was given before."""
-    key = (notice.group, notice.leg, notice.attempts)
-    for each in held:
-        if each.group == notice.group and (each.group, each.leg, each.attempts) == key:
-            return True
-    return False
+    return any(
+        each.group == notice.group and each.leg == notice.leg and each.attempts == notice.attempts
+        for each in held
+    )
