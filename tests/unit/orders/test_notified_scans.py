@@ -179,6 +179,17 @@ def test_rule_17_scans_that_notified_of_nothing_silence_nothing(desk):
     assert notified(desk)[1:] == ["ARRIVAL_AT_TRANSPORT_HUB"]
 
 
+def test_rule_17_scan_that_moves_to_a_later_attempt_does_not_notify_again(desk):
+    failed, van, again = NOON - HOUR, NOON, NOON + HOUR
+    desk.now = again
+
+    desk.send(report(scan("OUT_FOR_DELIVERY", van)))
+    desk.send(report(scan("RECIPIENT_NOT_HOME", failed)))
+    desk.send(report(scan("OUT_FOR_DELIVERY", again)))
+
+    assert notified(desk)[1:] == ["OUT_FOR_DELIVERY"]
+
+
 def test_rule_17_attached_number_and_its_label_notify_once(desk):
     desk.send(report(scan("LABEL_CREATED", NOON)))
     desk.send(report(scan("ELECTRONIC_ADVICE_RECEIVED", NOON)))

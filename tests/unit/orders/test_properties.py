@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import combinations, permutations
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -165,6 +166,15 @@ def test_p5_a_shuffled_run_notifies_no_more_than_the_run_in_order(kept, rng):
     shuffled = _notified(found, [latest] * len(found))
 
     assert shuffled <= in_order
+
+
+def test_p5_no_order_of_arrival_notifies_more_than_the_run_in_order():
+    for kept in combinations(range(len(COURSE)), 4):
+        found = [scan(COURSE[n], NOON + n * timedelta(minutes=61)) for n in kept]
+        in_order = _notified(found, [each.occurred_at for each in found])
+        for shuffled in permutations(found):
+            clock = [found[-1].occurred_at] * len(found)
+            assert _notified(list(shuffled), clock) <= in_order, shuffled
 
 
 def _notified(found: list[Scan], clock: list[datetime]) -> Counter[str]:

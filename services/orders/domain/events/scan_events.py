@@ -19,6 +19,7 @@ from services.orders.domain.tracking.notifications import (
     Standing,
     choose,
     notices_until,
+    with_moved,
 )
 from services.orders.domain.tracking.replay import replay, standing_of
 from services.orders.domain.tracking.running_total import RunningTotal
@@ -39,18 +40,44 @@ def emit_scans(
     A state that differs without a new scan (a scan was corrected, or now belongs to another
     shipment) is published as `shipment.updated`. Returns the running total of all scans.
     """
-    history = ScanHistory(known, recorder.now)
+    order_id, history = order.order_id, ScanHistory(known, recorder.now)
     if not new:
-        _emit_recomputed(recorder, order.order_id, shipment_id, history.total.machine.state())
+        state = history.total.machine.state()
+        _move_notices(recorder, order_id, shipment_id, history.standings)
+        _emit_recomputed(recorder, order_id, shipment_id, state)
         return history.total
-    held = _shipment(recorder, order.order_id, shipment_id)
-    if held.notices is None:
+    _find_notices(recorder, order_id, shipment_id, known)
+    results = history.add(new)
+    _move_notices(recorder, order_id, shipment_id, history.standings)
+    emit_results(recorder, order_id, shipment_id, results, history.standings)
+    return history.total
+
+
+def _find_notices(
+    recorder: Recorder, order_id: Uuid, shipment_id: Uuid, known: tuple[Scan, ...]
+) -> None:
+    """Give a shipment whose notices were not stored those that its scans may have given."""
+    if _shipment(recorder, order_id, shipment_id).notices is None:
         steps = replay(known, recorder.now).steps
         found = notices_until((step.scan, standing_of(step)) for step in steps)
-        recorder.put(with_shipment(_order(recorder, order.order_id), replace(held, notices=found)))
-    results = history.add(new)
-    emit_results(recorder, order.order_id, shipment_id, results, history.standings)
-    return history.total
+        _put_notices(recorder, order_id, shipment_id, found)
+
+
+def _move_notices(
+    recorder: Recorder, order_id: Uuid, shipment_id: Uuid, standings: Mapping[str, Standing]
+) -> None:
+    """Keep the notices of a shipment as its scans stand now."""
+    held = _shipment(recorder, order_id, shipment_id).notices or ()
+    moved = with_moved(held, standings)
+    if moved is not held:
+        _put_notices(recorder, order_id, shipment_id, moved)
+
+
+def _put_notices(
+    recorder: Recorder, order_id: Uuid, shipment_id: Uuid, notices: tuple[Notice, ...]
+) -> None:
+    shipment = replace(_shipment(recorder, order_id, shipment_id), notices=notices)
+    recorder.put(with_shipment(_order(recorder, order_id), shipment))
 
 
 def emit_results(

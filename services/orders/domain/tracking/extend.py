@@ -5,7 +5,7 @@ The state depends on the set alone (docs/promises.md, P5; docs/scan-rules.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from services.orders.domain.tracking.notifications import Standing, group_of_scan
@@ -37,23 +37,18 @@ class ScanHistory:
         self._as_of = as_of
         self._total = None if self._scans else RunningTotal()
         self.standings: dict[str, Standing] = {}
-        """Where each scan that was added stands now, by key, if it counts."""
+        """Where each scan that counts stands now, by key; empty until they are added up."""
 
     @property
     def total(self) -> RunningTotal:
         """The running total of all scans so far."""
         if self._total is None:
-            self._total = self._add_up(())
+            self._total = self._add_up()
         return self._total
 
     def add(self, new: tuple[Scan, ...]) -> list[ScanResult]:
         """Add scans with new keys, by time; returns the result of each."""
-        added: list[str] = []
-        results: list[ScanResult] = []
-        for scan in self._in_order(new):
-            added.append(scan.key)
-            results.append(self._add(scan, added))
-        return results
+        return [self._add(scan) for scan in self._in_order(new)]
 
     def _in_order(self, new: tuple[Scan, ...]) -> list[Scan]:
         """The new scans in the order of rule 8 if all are last and count; else by instant."""
@@ -64,7 +59,7 @@ class ScanHistory:
                 return ordered[count:]
         return sorted(new, key=sort_key)
 
-    def _add(self, scan: Scan, added: Sequence[str]) -> ScanResult:
+    def _add(self, scan: Scan) -> ScanResult:
         self._scans.append(scan)
         total = self._total
         if total is not None and total.omits(scan, self._as_of):
@@ -72,20 +67,16 @@ class ScanHistory:
         elif total is not None and total.is_next(scan, self._as_of):
             self.standings[scan.key] = total.take(scan)
         else:
-            self._total = total = self._add_up(added)
+            self._total = total = self._add_up()
         return result_of(scan, self.standings.get(scan.key), total)
 
-    def _add_up(self, added: Sequence[str]) -> RunningTotal:
-        """The total of all scans; those added stand where it has them."""
+    def _add_up(self) -> RunningTotal:
+        """The total of all scans; they stand where it has them."""
         ordered, aside = order_scans(self._scans, self._as_of)
         total = RunningTotal()
         total.leave(aside)
         total.machine.ordered = ordered
-        self.standings.clear()
-        for scan in ordered:
-            standing = total.take(scan)
-            if scan.key in added:
-                self.standings[scan.key] = standing
+        self.standings = {scan.key: total.take(scan) for scan in ordered}
         return total
 
 

@@ -24,6 +24,7 @@ STALE_AFTER = timedelta(hours=4)
 """An older event does not notify (Karla's `stale_event_threshold`)."""
 NOTICES_MAX = 64
 """Most notices kept of one shipment; the oldest are dropped."""
+_KEY_CHARACTERS = 8
 _DAY = timedelta(days=1)
 _BEFORE_TRANSIT = frozenset({Phase.ORDER_CREATED, Phase.ORDER_PROCESSED})
 _FLAGS: Mapping[str, Flag] = {
@@ -151,9 +152,30 @@ def notices_until(known: Iterable[tuple[Scan, Standing]]) -> tuple[Notice, ...]:
     return tuple(given[-NOTICES_MAX:])
 
 
+def with_moved(held: tuple[Notice, ...], standings: Mapping[str, Standing]) -> tuple[Notice, ...]:
+    """The notices, and the same for the leg and attempt at which their scans stand now.
+
+    A scan that comes late may move one that notified before it to another attempt or leg; that one
+    must not be notified of again.
+    """
+    if not any(each.by for each in held):
+        return held
+    now = {key[:_KEY_CHARACTERS]: standing for key, standing in standings.items()}
+    kept = list(held)
+    for each in held:
+        standing = now.get(each.by)
+        if standing is not None:
+            moved = Notice(each.group, standing.leg, standing.attempts, each.by)
+            if not was_given(kept, moved):
+                kept.append(moved)
+    return tuple(kept[-NOTICES_MAX:]) if len(kept) > len(held) else held
+
+
 def notice_of(scan: Scan, standing: Standing) -> Notice:
     """The notice of a scan that notifies."""
-    return Notice(standing.group or "", standing.leg, standing.attempts, by=scan.key[:8])
+    return Notice(
+        standing.group or "", standing.leg, standing.attempts, by=scan.key[:_KEY_CHARACTERS]
+    )
 
 
 def was_given(held: Iterable[Notice], notice: Notice) -> bool:
