@@ -37,6 +37,9 @@ class ServiceEntry:
     refusals: str
     """`(Original, index, now) -> list[Rejection]`: what the service would refuse of a message
     before it decides; LookupError when the message has no item `index`."""
+    warnings: str | None = None
+    """`(Original, now) -> list[ItemWarning]`: the warnings of a message's items before the service
+    decides, without those of refused items. None: the service reads messages without repairs."""
     empty: str | None = None
     """`(Connection, now) -> dict of rows by table`: empties the tables for a rebuild from events.
     None: the service cannot be rebuilt."""
@@ -111,6 +114,7 @@ register(
         build="services.orders.app:build",
         handler="services.orders.handler:OrdersBatch",
         refusals="services.orders.intake:refusals",
+        warnings="services.orders.intake:warnings",
         after_migration="services.orders.operations.renumber:renumber",
     )
 )
@@ -121,6 +125,7 @@ register(
         build="services.claims.app:build",
         handler="services.claims.handler:ClaimBatches",
         refusals="services.claims.intake:refusals",
+        warnings="services.claims.intake:warnings",
         empty="services.claims.operations.rebuild:empty",
         copied_by="orders",
     )

@@ -11,11 +11,11 @@ import typer
 from orderflow.console.environment import load_settings
 from orderflow.console.terminal import CommandError, Json, err, out, print_json, run
 from orderflow.send.outcomes import OUTCOMES_OF, Outcomes
-from orderflow.send.prepare import Flaw, Prepared, prepare
+from orderflow.send.prepare import Lines, Prepared, prepare
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 
-_FLAWS_SHOWN = 20
+_SHOWN = 20
 
 
 def send(  # noqa: PLR0917 - the command line passes them by name
@@ -35,6 +35,9 @@ def send(  # noqa: PLR0917 - the command line passes them by name
 ) -> None:
     """Publish commands, tracking or claims, one JSON line each, after checking all of them.
 
+    They are checked as the services will read them: what would be refused is a bad line, and
+    what would be taken with a warning is sent, and the warning printed.
+
     A line is `{"type": "order.upsert", "value": {...}}`; `key`, `id`, `source`, `topic`, `time`,
     `subject` and `headers` may be added. Unless `--keep-going` is given, nothing is published
     when any line is bad. The same `id` and `source` sent again change nothing.
@@ -48,19 +51,21 @@ def send(  # noqa: PLR0917 - the command line passes them by name
     """
     settings = load_settings()
     now = clock_of(settings).now()
-    messages, flaws = _read(file, now, unchecked)
-    _complain(flaws, json)
-    if flaws and not keep_going:
-        bad = len({flaw.line for flaw in flaws})
-        raise CommandError(f"nothing was sent, {bad} lines are bad; --keep-going sends the others")
-    rejected = run(_send(settings, messages, timeout if wait else None, json))
+    lines = _read(file, now, unchecked)
+    _complain(lines, json)
+    if lines.flaws and not keep_going:
+        raise CommandError(
+            f"nothing was sent, {lines.bad} lines are bad; --keep-going sends the others"
+        )
+    rejected = run(_send(settings, lines.messages, timeout if wait else None, json))
     if not json:
-        out.print(f"send: sent={len(messages)} bad={len({flaw.line for flaw in flaws})}")
-    if flaws or rejected:
+        counts = f"sent={len(lines.messages)} bad={lines.bad} warnings={len(lines.doubts)}"
+        out.print(f"send: {counts}")
+    if lines.flaws or rejected:
         raise typer.Exit(1)
 
 
-def _read(file: str, now: datetime, unchecked: bool) -> tuple[list[Prepared], list[Flaw]]:
+def _read(file: str, now: datetime, unchecked: bool) -> Lines:
     if file == "-":
         return prepare(sys.stdin.buffer, now, is_checked=not unchecked)
     try:
@@ -70,16 +75,23 @@ def _read(file: str, now: datetime, unchecked: bool) -> tuple[list[Prepared], li
         raise CommandError(f"cannot read {file}: {error.strerror}") from None
 
 
-def _complain(flaws: list[Flaw], json: bool) -> None:
-    for flaw in flaws if json else flaws[:_FLAWS_SHOWN]:
-        if json:
+def _complain(lines: Lines, json: bool) -> None:
+    """Print what is wrong with bad lines, and the warnings about the others."""
+    if json:
+        for flaw in lines.flaws:
             print_json(
                 {"bad": {"line": flaw.line, "pointer": flaw.pointer, "message": flaw.message}}
             )
-        else:
-            err.print(str(flaw), markup=False)
-    if not json and len(flaws) > _FLAWS_SHOWN:
-        err.print(f"… and {len(flaws) - _FLAWS_SHOWN} more")
+        for doubt in lines.doubts:
+            warning = doubt.found.warning
+            said = {"line": doubt.line, "index": doubt.found.index, "pointer": warning.pointer}
+            print_json({"warning": said | {"code": warning.code, "detail": warning.detail}})
+        return
+    for found in (lines.flaws, lines.doubts):
+        for each in found[:_SHOWN]:
+            err.print(str(each), markup=False)
+        if len(found) > _SHOWN:
+            err.print(f"… and {len(found) - _SHOWN} more")
 
 
 async def _send(

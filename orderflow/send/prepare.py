@@ -6,7 +6,7 @@ good a name as `value`.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from difflib import get_close_matches
@@ -14,24 +14,18 @@ from typing import Any
 
 import orjson
 
+from orderflow.send.check import read_as_service
 from schemas import commands
-from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS, TOPICS
+from schemas.topics import CARRIER_TRACKING, TOPICS
 from services.runtime.clock import new_id
-from services.runtime.messages.json_codec import (
-    FieldError,
-    Malformed,
-    decode_json,
-    validate,
-)
-from services.runtime.messages.repair import validate_repaired
+from services.runtime.messages.json_codec import FieldError, Malformed, decode_json
+from services.runtime.messages.repair import ItemWarning
 
 SOURCE = "orderflow-send"
 BY_TOPIC: Mapping[str, Mapping[str, Any]] = {
     topic.name: topic.models for topic in TOPICS.values() if topic.incoming
 }
 TOPIC_OF = {kind: topic for topic, models in BY_TOPIC.items() for kind in models}
-REPAIRED = (ORDERS_COMMANDS, CLAIMS_COMMANDS)
-"""Topics of which the services take what they can repair."""
 MEMBERS = ("type", "value", "data", "key", "id", "source", "topic", "time", "subject", "headers")
 
 
@@ -61,34 +55,71 @@ class Flaw:
         return f"line {self.line}: {self.pointer or '/'}: {self.message}"
 
 
-def prepare(
-    lines: Iterable[bytes], now: datetime, *, is_checked: bool = True
-) -> tuple[list[Prepared], list[Flaw]]:
-    """Read JSON lines (empty ones are skipped); with `is_checked`, only what would be taken."""
-    good: list[Prepared] = []
-    flaws: list[Flaw] = []
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What a service will warn about in a line that it takes; of a bulk command, in which item."""
+
+    line: int
+    found: ItemWarning
+    is_of_many: bool
+
+    def __str__(self) -> str:
+        warning = self.found.warning
+        item = f", item {self.found.index}" if self.is_of_many else ""
+        place = f"line {self.line}{item}: {warning.pointer or '/'}"
+        return f"{place}: warning {warning.code}: {warning.detail}"
+
+
+@dataclass(slots=True)
+class Lines:
+    """What was read: messages to send, what is wrong with the other lines, and warnings."""
+
+    messages: list[Prepared] = field(default_factory=list)
+    flaws: list[Flaw] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+
+    @property
+    def bad(self) -> int:
+        """How many lines are not to be sent."""
+        return len({flaw.line for flaw in self.flaws})
+
+
+def prepare(lines: Iterable[bytes], now: datetime, *, is_checked: bool = True) -> Lines:
+    """Read JSON lines (empty ones are skipped); with `is_checked`, only what would be taken.
+
+    The services' own reading decides what would be taken, and with which warnings.
+    """
+    read = Lines()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            good.append(_prepared(number, line, now, is_checked))
+            message = _prepared(number, line, now)
+            doubts = _checked(message, now) if is_checked else []
         except Malformed as malformed:
-            flaws += [Flaw(number, e.pointer, e.message) for e in malformed.errors]
-    return good, flaws
+            read.flaws += [Flaw(number, e.pointer, e.message) for e in malformed.errors]
+            continue
+        read.messages.append(message)
+        read.doubts += doubts
+    return read
 
 
-def _prepared(number: int, line: bytes, now: datetime, is_checked: bool) -> Prepared:
+def _checked(message: Prepared, now: datetime) -> list[Doubt]:
+    """The warnings of a message that its service takes.
+
+    Raises:
+        Malformed: the service would refuse it, or an item of it.
+    """
+    reading = read_as_service(message.topic, message.key, message.headers, message.value, now)
+    if reading.errors:
+        raise Malformed("refused", reading.errors)
+    is_of_many = message.type == commands.ORDERS_FULFILL_BULK
+    return [Doubt(message.line, each, is_of_many) for each in reading.warnings]
+
+
+def _prepared(number: int, line: bytes, now: datetime) -> Prepared:
     members = decode_json(line.strip())
     kind, topic, value = _read(members)
-    if is_checked:
-        model = BY_TOPIC[topic].get(kind)
-        if model is None:
-            raise _malformed("/topic", f"{topic} takes no {kind}")
-        if topic in REPAIRED:
-            validate_repaired(model, value)
-        else:
-            validate(model, value)
-        _check_bulk(kind, value)
     identifier = str(members.get("id") or new_id())
     return Prepared(
         line=number,
@@ -117,21 +148,12 @@ def _read(members: Any) -> tuple[str, str, Any]:
     topic = members.get("topic") or TOPIC_OF.get(kind)
     if topic is None:
         near = get_close_matches(kind, TOPIC_OF, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(TOPIC_OF)}"
+        known = f"there are {', '.join(TOPIC_OF)}; for another give its topic, too"
+        hint = f"did you mean {near[0]}?" if near else known
         raise _malformed("/type", f"no type {kind!r}; {hint}")
     if not isinstance(topic, str) or topic not in BY_TOPIC:
         raise _malformed("/topic", f"{topic!r} is no topic to send to; {', '.join(BY_TOPIC)} are")
     return kind, topic, value
-
-
-def _check_bulk(kind: str, value: Mapping[str, Any]) -> None:
-    """The contract lets a bulk command through with bad items in it; a person wants to know now."""
-    if _is_bulk(kind, value):
-        for index, item in enumerate(value["items"]):
-            try:
-                validate_repaired(commands.BulkFulfillment, item)
-            except Malformed as malformed:
-                raise malformed.under(f"/items/{index}") from malformed
 
 
 def _is_bulk(kind: str, value: Mapping[str, Any]) -> bool:
@@ -176,8 +198,8 @@ def _encoded(value: Mapping[str, Any], topic: str) -> bytes:
     """The value as it is published; a value that Kafka would not take is reported with its line."""
     try:
         encoded = orjson.dumps(value, default=_number)
-    except TypeError as error:
-        raise _malformed("/value", f"holds a number too large to send: {error}") from None
+    except TypeError:
+        encoded = orjson.dumps(_huge_as_written(value), default=_number)
     limit = TOPICS[topic].max_message_bytes
     if len(encoded) > limit:
         raise _malformed("/value", f"takes {len(encoded):,} bytes; {topic} takes {limit:,}")
@@ -194,6 +216,16 @@ def _number(value: object) -> orjson.Fragment:
     if isinstance(value, Decimal):
         return orjson.Fragment(str(value))
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _huge_as_written(value: Any) -> Any:
+    """The value with integers of more than 64 bits as they were written: orjson takes none."""
+    if isinstance(value, dict):
+        return {name: _huge_as_written(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_huge_as_written(member) for member in value]
+    is_huge = isinstance(value, int) and value.bit_length() > 63
+    return orjson.Fragment(str(value)) if is_huge else value
 
 
 def _malformed(pointer: str, message: str) -> Malformed:

@@ -32,7 +32,7 @@ from services.runtime.messages.records import (
     Malformed,
     Original,
 )
-from services.runtime.messages.repair import RepairWarning
+from services.runtime.messages.repair import ItemWarning, RepairWarning
 from services.runtime.rejections import Rejection
 from services.runtime.waiting.store import Waiting
 
@@ -208,3 +208,9 @@ def _check_source(envelope: CloudEvent, command: Command, senders: AllowedSource
 def refusals(original: Original, index: int, now: datetime) -> list[Rejection]:  # noqa: ARG001
     """The rejections of a message without a decision; a message is one item."""
     return read_batch(Batch((original,), now)).refused
+
+
+def warnings(original: Original, now: datetime) -> list[ItemWarning]:
+    """The warnings of a command that can be read, before the service decides."""
+    tasks = read_batch(Batch((original,), now)).tasks
+    return [ItemWarning(0, each) for task in tasks for each in task.warnings]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from schemas.repair import RepairCode
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.messages.decode import (
     COMMANDS,
@@ -23,6 +24,7 @@ from services.runtime.config.allowed_sources import (
     AllowedSources,
 )
 from services.runtime.messages.records import FieldError, Original, item_of, readable_envelope
+from services.runtime.messages.repair import ItemWarning, RepairWarning
 from services.runtime.rejections import Rejection
 
 
@@ -102,3 +104,16 @@ def refusals(original: Original, index: int, now: datetime) -> list[Rejection]:
     if not entries:
         raise LookupError(f"the message holds no item {index}")
     return [entry for entry in entries if isinstance(entry, Rejection)]
+
+
+def warnings(original: Original, now: datetime) -> list[ItemWarning]:
+    """The warnings of each item that can be read, before the service decides."""
+    return [
+        ItemWarning(
+            entry.item.index,
+            RepairWarning(RepairCode(each.code), each.pointer, each.detail),
+        )
+        for entry in read(original, now)
+        if isinstance(entry, DecodedItem)
+        for each in entry.command.warnings
+    ]

@@ -102,11 +102,11 @@ def malformed_codes() -> set[str]:
 def test_page_has_a_first_command_that_can_be_sent() -> None:
     (lines,) = re.findall(r"<<'LINES'\n(.*?)LINES\n", page("publishers.md"), re.DOTALL)
 
-    messages, flaws = prepare([lines.strip().encode()], SystemClock().now())
+    read = prepare([lines.strip().encode()], SystemClock().now())
 
-    assert flaws == []
-    assert [message.key for message in messages] == ["demo-shop/1001"]
-    assert json.loads(messages[0].value)["id"] == "1001"
+    assert (read.flaws, read.doubts) == ([], [])
+    assert [message.key for message in read.messages] == ["demo-shop/1001"]
+    assert json.loads(read.messages[0].value)["id"] == "1001"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -14,7 +14,7 @@ from services.registry import ServiceEntry, UnknownService
 from services.runtime.config.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMED_FUNCTIONS = ("build", "handler", "refusals", "empty", "after_migration")
+NAMED_FUNCTIONS = ("build", "handler", "refusals", "warnings", "empty", "after_migration")
 
 
 def entries():
@@ -38,6 +38,7 @@ def test_registry_functions_take_what_the_entry_says(entry):
     assert arguments(entry.build) == ["settings"]
     assert arguments(entry.handler) == ["settings", "metrics"]
     assert arguments(entry.refusals) == ["original", "index", "now"]
+    assert not entry.warnings or arguments(entry.warnings) == ["original", "now"]
     assert not entry.empty or arguments(entry.empty) == ["connection", "now"]
     step = entry.after_migration
     assert not step or arguments(step) == ["connection", "apply", "now"]

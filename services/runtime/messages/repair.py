@@ -40,6 +40,13 @@ class RepairWarning(Struct, frozen=True, gc=False):
     detail: str
 
 
+class ItemWarning(Struct, frozen=True, gc=False):
+    """A warning about one item of a message, as its outcome has it."""
+
+    index: int
+    warning: RepairWarning
+
+
 @dataclass(slots=True)
 class Repairs:
     """What was done with a body: its warnings, and every place that was changed."""

@@ -49,7 +49,27 @@ def test_send_with_keep_going_sends_the_good_lines(run: Run) -> None:
     result = run("send", "-", "--keep-going", input=f"nonsense\n{_cancel(1)}\n")
 
     assert result.exit_code == 1
-    assert result.stdout.splitlines()[-1] == "send: sent=1 bad=1"
+    assert result.stdout.splitlines()[-1] == "send: sent=1 bad=1 warnings=0"
+
+
+def test_send_sends_lines_with_warnings_and_prints_them(run: Run) -> None:
+    seen = {"event_name": "SORTED", "occurred_at": "2026-05-04T09:00:00Z"}
+    scans = [seen, {**seen, "occurred_at": "0001-01-01T00:00:00Z"}]
+    report = {"type": "tracking.reported", "value": {"tracking_number": "1Z999", "scans": scans}}
+
+    people = run("send", "-", input=f"{_cancel(1)}\n{json.dumps(report)}\n")
+    script = run("send", "-", "--json", input=json.dumps(report))
+
+    assert (people.exit_code, script.exit_code) == (0, 0)
+    assert people.stderr.startswith(
+        "line 2: /scans/1: warning entry_left_out: an object is left out"
+    )
+    assert people.stdout.splitlines()[-1] == "send: sent=2 bad=0 warnings=1"
+    (warning, sent) = map(json.loads, script.stdout.splitlines())
+    assert warning["warning"].pop("detail")
+    place = {"line": 1, "index": 0, "pointer": "/scans/1"}
+    assert warning["warning"] == place | {"code": "entry_left_out"}
+    assert sent["sent"]["line"] == 1
 
 
 def test_tail_shows_one_key_and_stops_after_so_many(run: Run) -> None:
