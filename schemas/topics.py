@@ -13,6 +13,8 @@ PARTITIONS = 6
 MAX_MESSAGE_BYTES = 1_048_576
 DAY_MS = 86_400_000
 COMMAND_RETENTION_MS = 7 * DAY_MS
+TRACKING_RETENTION_MS = 60 * DAY_MS
+"""As long as tracking waits for an order: it can be read again until its order names the number."""
 EVENT_RETENTION_MS = 30 * DAY_MS
 
 ORDERS_COMMANDS = "orders.commands"
@@ -127,7 +129,7 @@ CATALOGUE: tuple[Topic, ...] = (
         writers=("carriers", "aggregators"),
         readers=("orders",),
         models=tracking.MODELS,
-        retention_ms=COMMAND_RETENTION_MS,
+        retention_ms=TRACKING_RETENTION_MS,
         personal_data=True,
         incoming=True,
     ),

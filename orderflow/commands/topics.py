@@ -1,4 +1,6 @@
-"""`orderflow topics`: make and compare the Kafka topics."""
+"""`orderflow topics`: make, compare and change the Kafka topics."""
+
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -6,16 +8,23 @@ from rich.table import Table
 from orderflow.console.environment import load_settings
 from orderflow.console.terminal import Commands, Json, out, print_json, run
 from schemas.topics import CATALOGUE, Topic
+from services.runtime.kafka.topic_settings import SettingChange
 from services.runtime.kafka.topics import INSTALLED, PARTITIONS_ADVICE
+from services.runtime.kafka.topics import apply as change
 from services.runtime.kafka.topics import check as compare
 from services.runtime.kafka.topics import create as make
 
-app = typer.Typer(cls=Commands, help="Make and compare the Kafka topics.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Commands, help="Make, compare and change the Kafka topics.", no_args_is_help=True
+)
 
 
 @app.command()
 def create(json: Json = False) -> None:
     """Make the topics that are missing; leave those that are there alone.
+
+    Topics that are there with other settings than the catalogue has are named; `orderflow topics
+    apply` changes them.
 
     The number of partitions (KAFKA_PARTITIONS) is fixed from then on: growing it would send an
     order's next messages to another partition, where they may overtake the ones before.
@@ -24,11 +33,15 @@ def create(json: Json = False) -> None:
     """
     settings = load_settings()
     made = run(make(settings))
+    different = [] if len(made) == len(INSTALLED) else run(compare(settings))
     if json:
-        print_json({"created": made, "partitions": settings.kafka_partitions})
+        notes = [str(difference) for difference in different]
+        print_json({"created": made, "partitions": settings.kafka_partitions, "different": notes})
         return
     for name in made:
         out.print(f"created  {name}", markup=False)
+    for difference in different:
+        out.print(f"note     {difference}", markup=False)
     out.print(f"topics: created={len(made)} present={len(INSTALLED) - len(made)}")
 
 
@@ -51,6 +64,54 @@ def check(json: Json = False) -> None:
         out.print(f"topics: checked={len(INSTALLED)} different={len(differences)}")
     if any(difference.is_fatal for difference in differences):
         raise typer.Exit(1)
+
+
+@app.command()
+def apply(
+    shorten: Annotated[
+        bool,
+        typer.Option(
+            "--shorten",
+            help="Also change what takes something away: Kafka deletes records that are older than "
+            "a shorter retention, and refuses messages above a smaller maximum.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the changes, and make none.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Set retention, cleanup and size of existing topics as the catalogue has them.
+
+    Other settings, and the number of partitions, stay as they are. Status 1 when settings are left
+    as they are for want of `--shorten`.
+
+    Example: `orderflow topics apply --dry-run`
+    """
+    made, left = run(change(load_settings(), may_take_away=shorten, is_dry_run=dry_run))
+    if json:
+        print_json(
+            {"changed": list(map(_change, made)), "left": list(map(_change, left)), "dry": dry_run}
+        )
+    else:
+        for each in made:
+            word = "to set" if dry_run else "set   "
+            out.print(f"{word} {each.topic}: {each}", markup=False)
+        for each in left:
+            advice = "this takes something away; --shorten sets it"
+            out.print(f"left   {each.topic}: {each}; {advice}", markup=False)
+        out.print(f"topics: changed={0 if dry_run else len(made)} left={len(left)}")
+    if left:
+        raise typer.Exit(1)
+
+
+def _change(made: SettingChange) -> dict[str, object]:
+    return {
+        "topic": made.topic,
+        "setting": made.setting,
+        "present": made.present,
+        "wanted": made.wanted,
+    }
 
 
 @app.command("list")

@@ -14,15 +14,28 @@ import schemas
 from schemas import generate
 from schemas.example_files import load_examples
 from schemas.model import ContractModel
-from schemas.topics import CATALOGUE, DAY_MS, ORDERS_EVENTS, SHIPMENTS_EVENTS, TOPICS
+from schemas.topics import (
+    CARRIER_TRACKING,
+    CATALOGUE,
+    CLAIMS_COMMANDS,
+    DAY_MS,
+    ORDERS_COMMANDS,
+    ORDERS_EVENTS,
+    SHIPMENTS_EVENTS,
+    TOPICS,
+)
 from services.orders.domain.model.decision import Topic as EventTopic
+from services.runtime.config.settings import Settings
+
+REPEATS_KNOWN_DAYS = 30
+"""At least as long are applied items known: services/runtime/older_items.sql."""
 
 EXPECTED_TOPICS = {
     "orders.commands": ("shops", 7),
     "orders.outcomes": ("orders", 7),
     "orders.events": ("orders", 30),
     "shipments.events": ("orders", 30),
-    "carrier.tracking": ("carriers", 7),
+    "carrier.tracking": ("carriers", 60),
     "claims.commands": ("shops", 7),
     "claims.outcomes": ("claims", 7),
     "claims.events": ("claims", 30),
@@ -38,6 +51,17 @@ def test_catalogue_holds_the_topics_of_the_design() -> None:
 
     assert found == EXPECTED_TOPICS
     assert list(TOPICS) == [topic.name for topic in CATALOGUE]
+
+
+def test_topics_keep_tracking_as_long_as_it_waits() -> None:
+    waits = Settings.model_fields["tracking_wait_seconds"].default
+
+    assert TOPICS[CARRIER_TRACKING].retention_ms >= waits * 1000
+
+
+@pytest.mark.parametrize("name", [ORDERS_COMMANDS, CLAIMS_COMMANDS])
+def test_topics_keep_commands_for_less_time_than_repeats_are_known(name: str) -> None:
+    assert TOPICS[name].retention_days < REPEATS_KNOWN_DAYS
 
 
 @pytest.mark.parametrize("topic", CATALOGUE, ids=lambda topic: topic.name)

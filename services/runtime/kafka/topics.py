@@ -1,7 +1,7 @@
 """Creates missing topics of the catalogue (schemas/topics.py) and compares existing ones with it.
 
-Existing topics are never changed: the number of partitions must not change, and other settings are
-the operator's decision.
+The number of partitions of an existing topic is never changed. Its other settings are changed only
+when an operator says so (`apply`).
 """
 
 import asyncio
@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from schemas.topics import CATALOGUE, DAY_MS, Topic
 from services import registry
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.clients import client_options
+from services.runtime.kafka.topic_settings import (
+    SettingChange,
+    find_changes,
+    make_changes,
+    settings_of,
+)
 
 PUBLISHED = "orderflow.published"
 MARKER_TOPIC = Topic(
@@ -33,9 +38,8 @@ MARKER_TOPIC = Topic(
 )
 # All topics of an installation: those of the contract, and the services' internal one.
 INSTALLED: tuple[Topic, ...] = (*CATALOGUE, MARKER_TOPIC)
-# Compaction does not touch the newest segment, so segments must be small.
-COMPACTION = {"segment.bytes": str(16 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.1"}
 VISIBLE_TIMEOUT_SECONDS = 30.0
+APPLY_ADVICE = "`orderflow topics apply` sets it"
 PARTITIONS_ADVICE = (
     "The number of partitions is fixed when a topic is made: with another, an order's next "
     "messages go to another partition and may overtake the ones before. Set KAFKA_PARTITIONS to "
@@ -67,7 +71,7 @@ async def create(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> lis
         KafkaError: Kafka cannot be reached.
     """
     wanted = {settings.topic(topic.name): topic for topic in topics}
-    async with _admin(settings) as admin:
+    async with admin_client(settings) as admin:
         present = set(await admin.list_topics())
         missing = [name for name in wanted if name not in present]
         if missing:
@@ -84,7 +88,7 @@ async def create(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> lis
 async def check(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list[Difference]:
     """Compare the topics with the catalogue: presence, partitions, retention, sizes."""
     wanted = {settings.topic(topic.name): topic for topic in topics}
-    async with _admin(settings) as admin:
+    async with admin_client(settings) as admin:
         present = set(await admin.list_topics())
         missing = [
             Difference(name, "is missing; run `orderflow topics create`", is_fatal=True)
@@ -95,23 +99,50 @@ async def check(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list
         if not there:
             return missing
         described = await _describe(admin, there)
-        configured = await _configurations(admin, there)
+        changes = await find_changes(admin, {name: wanted[name] for name in there})
     return [
         *missing,
         *_partition_differences(settings, described),
-        *_configuration_differences(wanted, configured),
+        *(Difference(each.topic, f"{each}; {APPLY_ADVICE}", is_fatal=False) for each in changes),
     ]
+
+
+async def apply(
+    settings: Settings,
+    topics: Iterable[Topic] = INSTALLED,
+    *,
+    may_take_away: bool = False,
+    is_dry_run: bool = False,
+) -> tuple[list[SettingChange], list[SettingChange]]:
+    """Set the settings of existing topics as the catalogue has them; partitions stay.
+
+    Returns the changes that were made, and those that were not, as they take something away: Kafka
+    would delete records, or refuse larger ones. `may_take_away` makes them, too.
+
+    Raises:
+        KafkaError: Kafka cannot be reached, or refuses.
+    """
+    wanted = {settings.topic(topic.name): topic for topic in topics}
+    async with admin_client(settings) as admin:
+        present = set(await admin.list_topics())
+        there = {name: topic for name, topic in wanted.items() if name in present}
+        found = await find_changes(admin, there) if there else []
+        made = [each for each in found if may_take_away or not each.takes_away]
+        if not is_dry_run:
+            await make_changes(admin, made)
+    return made, [each for each in found if each not in made]
 
 
 async def partitions_of(settings: Settings, topic: str) -> list[int]:
     """Return the partition numbers of a topic by its name in Kafka; empty if it is missing."""
-    async with _admin(settings) as admin:
+    async with admin_client(settings) as admin:
         described = await _describe(admin, [topic])
     return sorted(each["partition"] for each in described.get(topic, ()))
 
 
 @asynccontextmanager
-async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A connected client for topics, closed at the end."""
     admin = AIOKafkaAdminClient(**client_options(settings))
     try:
         await admin.start()
@@ -122,18 +153,8 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 def _new_topic(settings: Settings, name: str, topic: Topic) -> NewTopic:
     replicas = settings.kafka_replication_factor
-    configuration = configuration_of(topic) | {"min.insync.replicas": str(max(1, replicas - 1))}
+    configuration = settings_of(topic) | {"min.insync.replicas": str(max(1, replicas - 1))}
     return NewTopic(name, settings.kafka_partitions, replicas, topic_configs=configuration)
-
-
-def configuration_of(topic: Topic) -> dict[str, str]:
-    """Make the Kafka configuration of a topic of the catalogue."""
-    return {
-        "retention.ms": str(topic.retention_ms),
-        "cleanup.policy": topic.cleanup_policy,
-        "max.message.bytes": str(topic.max_message_bytes),
-        **(COMPACTION if topic.cleanup_policy == "compact" else {}),
-    }
 
 
 def _refuse_failures(errors: Iterable[tuple[Any, ...]]) -> None:
@@ -180,27 +201,4 @@ def _partition_differences(settings: Settings, described: dict[str, list[Any]]) 
         )
         for name, partitions in described.items()
         if len(partitions) != settings.kafka_partitions
-    ]
-
-
-async def _configurations(
-    admin: AIOKafkaAdminClient, names: list[str]
-) -> dict[str, dict[str, str | None]]:
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    answers = await admin.describe_configs(resources)
-    return {
-        name: {entry[0]: entry[1] for entry in entries}
-        for answer in answers
-        for _code, _message, _type, name, entries in answer.resources
-    }
-
-
-def _configuration_differences(
-    wanted: dict[str, Topic], configured: dict[str, dict[str, str | None]]
-) -> list[Difference]:
-    return [
-        Difference(name, f"{key} is {values.get(key)}, the catalogue says {value}", is_fatal=False)
-        for name, values in configured.items()
-        for key, value in configuration_of(wanted[name]).items()
-        if values.get(key) != value
     ]

@@ -5,11 +5,13 @@ import json
 from dataclasses import replace
 
 import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from typer.testing import Result
 
-from schemas.topics import CATALOGUE
+from schemas.topics import CARRIER_TRACKING, CATALOGUE, DAY_MS, ORDERS_EVENTS, TOPICS
 from services.runtime.config.settings import Settings
-from services.runtime.kafka.topics import INSTALLED, check, create
+from services.runtime.kafka.compat.incremental_configs import set_topic_settings
+from services.runtime.kafka.topics import INSTALLED, admin_client, check, create
 
 from .conftest import Run
 
@@ -72,7 +74,71 @@ def test_topics_with_another_retention_are_reported_and_no_error(
     (difference,) = asyncio.run(check(settings, CATALOGUE[:1]))
 
     assert not difference.is_fatal
-    assert "retention.ms is 60000, the catalogue says 604800000" in str(difference)
+    said = "retention.ms is 60000 (0.0006944 days), the catalogue says 604800000 (7 days)"
+    assert f"{said}; `orderflow topics apply` sets it" in str(difference)
+
+
+@pytest.fixture
+def made_before(run: Run, kafka_bootstrap_servers: str, topic_prefix: str) -> Settings:
+    """Topics of a version that kept tracking for 7 days and events without end, and of today."""
+    settings = Settings(
+        kafka_bootstrap_servers=kafka_bootstrap_servers,
+        kafka_topic_prefix=topic_prefix,
+        kafka_partitions=3,
+    )
+    days = {CARRIER_TRACKING: 7 * DAY_MS, ORDERS_EVENTS: -1}
+    before = [replace(TOPICS[name], retention_ms=kept) for name, kept in days.items()]
+    asyncio.run(create(settings, before))
+    assert run("topics", "create", "--json").exit_code == 0
+    return settings
+
+
+def test_topics_made_with_another_retention_are_named_by_create(
+    run: Run, made_before: Settings
+) -> None:
+    found = run("topics", "create")
+
+    tracking = f"{made_before.kafka_topic_prefix}carrier.tracking"
+    assert found.exit_code == 0
+    assert f"note     {tracking}: retention.ms is 604800000 (7 days)" in found.stdout
+
+
+def test_topics_get_the_settings_of_the_catalogue_and_keep_their_own(
+    run: Run, made_before: Settings, topic_prefix: str
+) -> None:
+    tracking, events = topic_prefix + CARRIER_TRACKING, topic_prefix + ORDERS_EVENTS
+    asyncio.run(_set(made_before, tracking, "segment.bytes", "2097152"))
+
+    shown = run("topics", "apply", "--dry-run")
+    still = run("topics", "check")
+    applied = run("topics", "apply")
+    shortened = run("topics", "apply", "--shorten", "--json")
+    checked = run("topics", "check")
+
+    change = "retention.ms is 604800000 (7 days), the catalogue says 5184000000 (60 days)"
+    assert f"to set {tracking}: {change}" in shown.stdout
+    assert (_last_line(shown), shown.exit_code) == ("topics: changed=0 left=1", 1)
+    assert _last_line(still).endswith("different=2")
+    assert f"set    {tracking}: {change}" in applied.stdout
+    assert f"left   {events}: retention.ms is -1 (without end)" in applied.stdout
+    assert (_last_line(applied), applied.exit_code) == ("topics: changed=1 left=1", 1)
+    (changed,) = json.loads(shortened.stdout)["changed"]
+    assert (changed["topic"], changed["present"], shortened.exit_code) == (events, "-1", 0)
+    assert _last_line(checked).endswith("different=0")
+    assert asyncio.run(_setting(made_before, tracking, "segment.bytes")) == "2097152"
+
+
+async def _set(settings: Settings, topic: str, name: str, value: str) -> None:
+    async with admin_client(settings) as admin:
+        assert await set_topic_settings(admin, {topic: {name: value}}) == [(topic, 0, "")]
+
+
+async def _setting(settings: Settings, topic: str, name: str) -> str:
+    async with admin_client(settings) as admin:
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+        (answer,) = await admin.describe_configs([resource])
+        ((*_, entries),) = answer.resources
+        return next(entry[1] for entry in entries if entry[0] == name)
 
 
 async def test_topics_can_be_created_concurrently(

@@ -87,7 +87,7 @@ def test_kafka_documented_rules_are_enough_for_the_three_services(
         service.wait_ready()
 
     sent = run(login("shop"), "send", "-", "--wait", input=f"{PLACED}\n{SHIPPED}\n")
-    claimed = run(login("shop"), "send", "-", input=f"{DAMAGED}\n")
+    claimed = run(login("shop"), "send", "-", "--wait", input=f"{DAMAGED}\n")
 
     assert (sent.exit_code, claimed.exit_code) == (0, 0), sent.output + claimed.output
     followed = run(login("shop"), "tail", "claims.events", "--from", "beginning", "--max", "1")
@@ -95,7 +95,8 @@ def test_kafka_documented_rules_are_enough_for_the_three_services(
     asyncio.run(_until_analysed(common["DATABASE_URL"]))
     refused = run(login("shop"), "tail", "carrier.tracking", "--no-follow")
     assert refused.exit_code == 1
-    assert run(login("operator"), "topics", "check").exit_code == 0
+    for act in ("check", "apply"):
+        assert run(login("operator"), "topics", act).exit_code == 0
     for service in services:
         service.stop()
         written = service.log.read_text()
