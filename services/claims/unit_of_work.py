@@ -13,8 +13,8 @@ from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decide import decide
 from services.claims.domain.decision import Decision, Outcome
 from services.claims.domain.ids import Uuid
-from services.claims.domain.open_claim import DUPLICATE
 from services.claims.domain.order_copy import OrderCopy
+from services.claims.domain.reasons import NoChangeReason
 from services.claims.domain.references import claim_key
 from services.claims.intake import Task
 from services.claims.loading import Loaded
@@ -36,7 +36,7 @@ class Decided:
 
 REPEATED = Decision(
     outcome=Outcome.NO_CHANGE,
-    reason=DUPLICATE,
+    reason=NoChangeReason.DUPLICATE,
     detail="the same command was sent before, and waits",
 )
 

@@ -16,7 +16,7 @@ from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.published import Published
-from services.orders.domain.model.reasons import SENTENCES, Reason
+from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.references import (
     Reference,
     ReferenceKind,
@@ -32,7 +32,9 @@ from services.runtime.rejections import Rejection
 from services.runtime.waiting.store import Waiting
 
 REPEATED = Decision(
-    outcome=Outcome.NO_CHANGE, reason=Reason.DUPLICATE, detail=SENTENCES[Reason.DUPLICATE]
+    outcome=Outcome.NO_CHANGE,
+    reason=Reason.DUPLICATE,
+    detail="The same item was sent before, and waits; its outcome follows.",
 )
 
 

@@ -13,7 +13,7 @@ from orderflow.send.prepare import prepare
 from schemas.enums import CARRIERS
 from schemas.envelope import OUTGOING_HEADERS
 from schemas.topics import CATALOGUE
-from services.claims.domain.reasons import RejectionReason
+from services.claims.domain.reasons import NoChangeReason, RejectionReason
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.warnings import WARNING_SENTENCES, WarningCode
 from services.orders.domain.tracking.catalogue import CATALOGUE as EVENTS
@@ -71,14 +71,22 @@ def test_event_table_equals_the_catalogue_of_the_orders_service() -> None:
     assert "\n".join(rows) in page("events.md")
 
 
-def test_reason_table_holds_every_code_that_services_use() -> None:
-    listed = first_cells(page("reasons.md"))
-    used = {
-        reason.value for reason in (*Reason, *RejectionReason, *WarningCode)
-    } | malformed_codes()
-    used |= {operations.SKIPPED, operations.DISCARDED}
+UNCHANGED = {Reason.DUPLICATE, Reason.STALE, Reason.NO_DIFFERENCE}
 
-    assert set(listed) == used
+
+def test_reason_tables_hold_every_code_that_services_give_there() -> None:
+    sections = re.split(r"^## ", page("reasons.md"), flags=re.MULTILINE)[1:]
+    listed = {each.split("\n", 1)[0]: first_cells(each) for each in sections}
+
+    assert {heading: set(codes) for heading, codes in listed.items()} == {
+        "Nothing changed": UNCHANGED | set(NoChangeReason),
+        "Malformed": malformed_codes(),
+        "Refused: orders and tracking": set(Reason) - UNCHANGED,
+        "Refused: by an operator": {operations.SKIPPED, operations.DISCARDED},
+        "Refused: claims": set(RejectionReason),
+        "Warnings": set(WarningCode),
+    }
+    assert all(len(codes) == len(set(codes)) for codes in listed.values())
 
 
 def test_warning_table_says_what_the_services_say() -> None:

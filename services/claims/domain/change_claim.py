@@ -15,13 +15,10 @@ from services.claims.domain.claim import (
     Status,
     StatusChange,
 )
-from services.claims.domain.commands import UpdateClaim, WithdrawClaim
+from services.claims.domain.commands import ChangeClaim, UpdateClaim, WithdrawClaim
 from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderClaims, Outcome
 from services.claims.domain.open_claim import check_available, find_open_duplicate
-from services.claims.domain.reasons import RejectionReason, RuleBroken
-
-UNCHANGED = "unchanged"
-ALREADY_WITHDRAWN = "already_withdrawn"
+from services.claims.domain.reasons import NoChangeReason, RejectionReason, RuleBroken
 
 NEXT: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.ACCEPTED, Status.REJECTED, Status.CLOSED}),
@@ -49,8 +46,7 @@ def decide_update(
     limits.check_evidence(changed.evidence, changed.selected_items)
     limits.check_size(changed.description, changed.selected_items, changed.evidence)
     if not fields:
-        noted = claim.with_applied(command.item_id)
-        return Decision(outcome=Outcome.NO_CHANGE, reason=UNCHANGED, claim=noted)
+        return _no_difference(claim, command, "already is as the command wants it")
     changed = replace(changed, updated_at=now).with_applied(command.item_id)
     why = command.reason_for_change
     return _applied(Action.UPDATED, state, claim, changed, fields=fields, why=why)
@@ -65,14 +61,22 @@ def decide_withdrawal(
         RuleBroken: the claim is closed.
     """
     if claim.deleted_at is not None:
-        noted = claim.with_applied(command.item_id)
-        return Decision(outcome=Outcome.NO_CHANGE, reason=ALREADY_WITHDRAWN, claim=noted)
+        return _no_difference(claim, command, "was withdrawn before")
     if claim.status is Status.CLOSED:
         raise RuleBroken(RejectionReason.CLAIM_CLOSED, "/claim_id", claim=claim.claim_id)
     withdrawn = replace(claim, deleted_at=now, updated_at=now, withdrawal_reason=command.reason)
     changed = withdrawn.with_applied(command.item_id)
     fields = ("deleted_at",)
     return _applied(Action.WITHDRAWN, state, claim, changed, fields=fields, why=command.reason)
+
+
+def _no_difference(claim: Claim, command: ChangeClaim, fact: str) -> Decision:
+    return Decision(
+        outcome=Outcome.NO_CHANGE,
+        reason=NoChangeReason.NO_DIFFERENCE,
+        detail=f"claim {claim.claim_id} {fact}",
+        claim=claim.with_applied(command.item_id),
+    )
 
 
 def _with_fields(claim: Claim, command: UpdateClaim) -> Claim:

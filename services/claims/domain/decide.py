@@ -8,8 +8,8 @@ from services.claims.domain.change_claim import decide_update, decide_withdrawal
 from services.claims.domain.claim import Claim
 from services.claims.domain.commands import ChangeClaim, Command, OpenClaim, UpdateClaim
 from services.claims.domain.decision import Decision, OrderClaims, Outcome
-from services.claims.domain.open_claim import DUPLICATE, decide_opening
-from services.claims.domain.reasons import NotYet, RejectionReason, RuleBroken
+from services.claims.domain.open_claim import decide_opening
+from services.claims.domain.reasons import NoChangeReason, NotYet, RejectionReason, RuleBroken
 from services.claims.domain.references import anchor_key, claim_key
 
 
@@ -52,7 +52,7 @@ def _decide_change(state: OrderClaims | None, command: ChangeClaim, now: datetim
     claim = _of_shop(state.claims[command.claim_id], command)
     if claim.has_applied(command.item_id) or state.has_applied(command.item_id):
         detail = f"already applied to claim {claim.claim_id}"
-        return Decision(outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail)
+        return Decision(outcome=Outcome.NO_CHANGE, reason=NoChangeReason.DUPLICATE, detail=detail)
     if isinstance(command, UpdateClaim):
         return decide_update(state, claim, command, now)
     return decide_withdrawal(state, claim, command, now)

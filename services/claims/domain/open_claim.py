@@ -13,10 +13,8 @@ from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderClaims, Outcome
 from services.claims.domain.ids import Uuid, claim_id, digest
 from services.claims.domain.order_copy import OrderCopy, Shipment
-from services.claims.domain.reasons import NotYet, RejectionReason, RuleBroken
+from services.claims.domain.reasons import NoChangeReason, NotYet, RejectionReason, RuleBroken
 from services.claims.domain.references import order_key
-
-DUPLICATE = "duplicate"
 
 
 def decide_opening(state: OrderClaims, command: OpenClaim, now: datetime) -> Decision:
@@ -87,14 +85,18 @@ def check_available(wanted: Counter[str], state: OrderClaims, shipment: Shipment
 def _duplicate(known: Uuid, claim: Claim | None = None) -> Decision:
     detail = f"claim {known} was opened for this already"
     return Decision(
-        outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail, claim=claim, claim_id=known
+        outcome=Outcome.NO_CHANGE,
+        reason=NoChangeReason.DUPLICATE,
+        detail=detail,
+        claim=claim,
+        claim_id=known,
     )
 
 
 def _repeat(order: OrderCopy) -> Decision:
     """An opening that was answered with a claim that no longer names it."""
     detail = f"already applied to a claim of order {order.order_id}"
-    return Decision(outcome=Outcome.NO_CHANGE, reason=DUPLICATE, detail=detail)
+    return Decision(outcome=Outcome.NO_CHANGE, reason=NoChangeReason.DUPLICATE, detail=detail)
 
 
 def _check_order(order: OrderCopy, command: OpenClaim) -> None:

@@ -1,12 +1,19 @@
-"""The reasons for which claim commands are rejected or wait: codes and sentences."""
+"""The reasons for which claim commands change nothing, are rejected or wait; a sentence each."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 
+class NoChangeReason(StrEnum):
+    """Reason codes of commands that changed nothing, as those of the orders service."""
+
+    DUPLICATE = "duplicate"
+    NO_DIFFERENCE = "no_difference"
+
+
 class RejectionReason(StrEnum):
-    """Reason codes on `claims.rejected`. A published code never changes its meaning."""
+    """Reason codes of refused commands. A published code never changes its meaning."""
 
     # The command waits first, and is rejected when its time is over.
     ORDER_NOT_FOUND = "order_not_found"

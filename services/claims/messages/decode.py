@@ -132,11 +132,12 @@ def read_command(original: Original) -> ReceivedCommand:
         Malformed: the record is not a command of the contract.
     """
     message = read_message(original, is_normalizing=True)
-    type_ = message.envelope.type or ""
+    type_ = message.envelope.type
+    if type_ is None:
+        raise Malformed("type_missing", [FieldError("/type", "no type: send the header ce_type")])
     if type_ not in MODELS:
-        known = ", ".join(MODELS)
-        fact = f"{type_!r} is no claim command" if type_ else "the message names no type"
-        raise Malformed("unknown_type", [FieldError("/type", f"{fact}; known are {known}")])
+        fact = f"{type_!r} is no claim command; known are {', '.join(MODELS)}"
+        raise Malformed("unknown_type", [FieldError("/type", fact)])
     identity = item_id(original, message.envelope, 0)
     reader, build = _COMMANDS[type_]
     body, warnings = reader.read_repaired(message.body)

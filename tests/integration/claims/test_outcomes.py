@@ -51,7 +51,11 @@ async def test_outcome_of_an_applied_claim_names_claim_and_order(apply, publishe
         (lambda claim: an_opening(ce_id="o-1"), "no_change", "duplicate"),
         (lambda claim: an_opening(ce_id="o-2"), "no_change", "duplicate"),
         (lambda claim: a_change(claim, ce_id="u-1", status="accepted"), "applied", None),
-        (lambda claim: a_change(claim, ce_id="u-1", status="pending"), "no_change", "unchanged"),
+        (
+            lambda claim: a_change(claim, ce_id="u-1", status="pending"),
+            "no_change",
+            "no_difference",
+        ),
         (lambda claim: a_change(claim, "claim.withdraw", ce_id="w-1"), "applied", None),
     ],
     ids=["sent again", "same problem", "changed", "no difference", "withdrawn"],

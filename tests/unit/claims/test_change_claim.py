@@ -233,4 +233,4 @@ def test_update_changes_only_the_members_it_has():
         LATER,
     )
 
-    assert (decision.outcome, decision.reason) == (Outcome.NO_CHANGE, "unchanged")
+    assert (decision.outcome, decision.reason) == (Outcome.NO_CHANGE, "no_difference")

@@ -46,8 +46,8 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         Reason.REFERENCE_CONFLICT: "The references in the command name different orders; correct "
         "the one that is wrong.",
         Reason.TOO_MANY_SHIPMENTS: "An order can have at most 100 shipments; split the order.",
-        Reason.TOO_FEW_SHIPMENTS: "An order cannot expect fewer than 0 shipments; one that needs "
-        "no parcel expects 0.",
+        Reason.TOO_FEW_SHIPMENTS: "Not given any more: 0 is an order that needs no parcel, and a "
+        "number below 0 is malformed (invalid_fields).",
         Reason.QUANTITY_ABOVE_ORDERED: "Not given any more: a parcel keeps what its shop says, "
         "and the outcome has the warning of this name.",
         Reason.PRODUCT_UNKNOWN: "Not given any more: a parcel keeps what its shop says, and the "
@@ -62,8 +62,8 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "or tracking numbers.",
         Reason.SHIPMENT_AMBIGUOUS: "The command's shipment_id and tracking_number name different "
         "shipments; correct the one that is wrong.",
-        Reason.SHIPMENT_NOT_NAMED: "The command names no shipment; add shipment_id or "
-        "tracking_number.",
+        Reason.SHIPMENT_NOT_NAMED: "Not given any more: a command that names no shipment is "
+        "malformed (invalid_fields); add shipment_id or tracking_number.",
         Reason.TOO_MANY_SCANS: "The tracking number would have more than 500 scans; check that "
         "the sender does not invent scan ids.",
         Reason.SOURCE_NOT_ALLOWED: "This ce_source may not send commands for the shop; correct it, "
