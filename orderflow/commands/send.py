@@ -1,7 +1,7 @@
 """`orderflow send`: publish commands, tracking and claims written as JSON lines."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ import typer
 
 from orderflow.console.environment import load_settings
 from orderflow.console.terminal import CommandError, Json, err, out, print_json, run
-from orderflow.send.outcomes import OUTCOMES_OF, Outcomes
+from orderflow.send.outcomes import Found, Outcomes
 from orderflow.send.prepare import Lines, Prepared, prepare
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
@@ -100,9 +100,7 @@ async def _send(
     """Publish, print, and with `wait_seconds` collect outcomes; returns how many were not good."""
     from services.runtime.kafka.clients import make_producer
 
-    commands = [message for message in messages if message.topic in OUTCOMES_OF]
-    items = {message.id: message.items for message in commands}
-    outcomes = Outcomes(settings, items, {message.topic for message in commands})
+    outcomes = Outcomes(settings, {message.topic for message in messages})
     producer = make_producer(settings)
     try:
         await producer.start()
@@ -118,7 +116,10 @@ async def _send(
             for message in messages
         ]
         for message, future in zip(messages, futures, strict=True):
-            _print_sent(message, await future, json)
+            placed = await future
+            place = (message.topic, placed.partition, placed.offset)
+            outcomes.expect(place, message.items, message.line)
+            _print_sent(message, placed, json)
         if wait_seconds is None:
             return 0
         return await _print_outcomes(outcomes, wait_seconds, json)
@@ -142,30 +143,35 @@ def _print_sent(message: Prepared, placed: Any, json: bool) -> None:
 
 async def _print_outcomes(outcomes: Outcomes, wait_seconds: float, json: bool) -> int:
     bad = 0
-    async for record in outcomes.collect(wait_seconds):
-        bad += record["outcome"] == "rejected"
+    async for found in outcomes.collect(wait_seconds):
+        bad += found.record["outcome"] == "rejected"
         if json:
-            print_json({"outcome": record})
+            print_json({"outcome": found.record, "line": found.line})
             continue
-        for line in outcome_lines(record):
+        for line in outcome_lines(found):
             out.print(line, markup=False)
-    if outcomes.missing:
-        missing = ", ".join(sorted(outcomes.missing))
+    if missing := outcomes.missing:
+        lines = ", ".join(map(str, missing[:_SHOWN]))
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         err.print(
-            f"no outcome within {wait_seconds:g} seconds for {missing}: "
-            "a command may be waiting for its order, or the service is not running",
+            f"no outcome within {wait_seconds:g} seconds for line {lines}{more}: a command may be "
+            "waiting for its order or parcel (it is applied when that appears), or the service is "
+            "not running (`orderflow health`)",
             markup=False,
         )
-    return bad + len(outcomes.missing)
+    return bad + len(missing)
 
 
-def outcome_lines(record: Mapping[str, Any]) -> Iterator[str]:
+def outcome_lines(found: Found) -> Iterator[str]:
     """An outcome as one line, and a line for each of its warnings."""
+    record = found.record
     why = " ".join(str(record[name]) for name in ("reason", "detail") if record.get(name))
+    claim = f"claim={record['claim_id']} " if record.get("claim_id") else ""
     yield (
-        f"{record['outcome']:<10} id={record['command_id']} index={record['index']} "
-        f"order={record.get('order_id')} version={record.get('order_version')} {why}"
-    )
+        f"{record['outcome']:<10} line={found.line} id={record['command_id']} "
+        f"index={record['index']} order={record.get('order_id')} "
+        f"version={record.get('order_version')} {claim}{why}"
+    ).rstrip()
     for warning in record.get("warnings", ()):
         yield f"  warning: {warning['code']} {warning['pointer'] or '/'}: {warning['detail']}"
     if left_out := record.get("warnings_left_out"):

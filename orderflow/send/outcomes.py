@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -19,25 +20,44 @@ OUTCOMES_OF: Mapping[str, str] = {
 """The topics whose items end in outcomes, and where."""
 
 
-class Outcomes:
-    """Waits for one outcome per item of the commands given as {command id: items}."""
+Place = tuple[str, int, int]
+"""Topic as in the catalogue, partition and offset of a message."""
 
-    def __init__(
-        self, settings: Settings, items: Mapping[str, int], topics: Collection[str]
-    ) -> None:
-        """`topics` are those of the commands."""
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The outcome of one item; `line` is that of its message."""
+
+    line: int
+    record: Mapping[str, Any]
+
+
+class Outcomes:
+    """Waits for one outcome of each item of the messages that are expected.
+
+    Messages are known by their place, not by their id: of two with the same id each has an outcome.
+    """
+
+    def __init__(self, settings: Settings, topics: Collection[str]) -> None:
+        """`topics` are those of the messages; those without outcomes are left out."""
         self._settings = settings
-        self._topics = [settings.topic(OUTCOMES_OF[topic]) for topic in sorted(set(topics))]
+        answered = {OUTCOMES_OF[topic] for topic in topics if topic in OUTCOMES_OF}
+        self._topics = [settings.topic(topic) for topic in sorted(answered)]
         self._consumer: AIOKafkaConsumer | None = None
-        self._open = {(identifier, i) for identifier, n in items.items() for i in range(n)}
+        self._open: dict[tuple[Place, int], int] = {}
+
+    def expect(self, place: Place, items: int, line: int) -> None:
+        """Wait for the outcomes of a message that was sent, if there are any for its topic."""
+        if place[0] in OUTCOMES_OF:
+            self._open |= {(place, index): line for index in range(items)}
 
     @property
-    def missing(self) -> set[str]:
-        """Ids of commands that have items without an outcome so far."""
-        return {identifier for identifier, _ in self._open}
+    def missing(self) -> list[int]:
+        """Lines of messages that have items without an outcome so far."""
+        return sorted(set(self._open.values()))
 
     async def start(self) -> None:
-        """Stand at the ends of the topics; to be called before the commands are sent."""
+        """Stand at the ends of the topics; to be called before the messages are sent."""
         if not self._topics:
             return
         self._consumer = AIOKafkaConsumer(**client_options(self._settings))
@@ -49,8 +69,8 @@ class Outcomes:
         if self._consumer:
             await self._consumer.stop()
 
-    async def collect(self, wait_seconds: float) -> AsyncIterator[dict[str, Any]]:
-        """Outcome records as they appear, until each item has one or the time is over."""
+    async def collect(self, wait_seconds: float) -> AsyncIterator[Found]:
+        """Outcomes as they appear, until each item has one or the time is over."""
         if self._consumer is None:  # Nothing that was sent has an outcome.
             return
         deadline = asyncio.get_running_loop().time() + wait_seconds
@@ -58,7 +78,7 @@ class Outcomes:
             batches = await self._consumer.getmany(timeout_ms=int(min(left, 1.0) * 1000) + 1)
             for record in (record for batch in batches.values() for record in batch):
                 body = orjson.loads(record.value)
-                item = (body.get("command_id"), body.get("index"))
-                if item in self._open:
-                    self._open.remove(item)
-                    yield body
+                place = (body.get("topic"), body.get("partition"), body.get("offset"))
+                line = self._open.pop((place, body.get("index")), None)
+                if line is not None:
+                    yield Found(line, body)

@@ -98,7 +98,7 @@ def test_send_reports_a_command_without_an_outcome_after_the_wait(run: Run) -> N
     result = run("send", "-", "--wait", "--timeout", "0.5", input=_cancel(1, id="c-1"))
 
     assert result.exit_code == 1
-    assert "no outcome within 0.5 seconds for c-1" in result.stderr
+    assert "no outcome within 0.5 seconds for line 1: " in result.stderr
 
 
 @pytest.mark.parametrize(

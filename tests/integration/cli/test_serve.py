@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -118,6 +118,72 @@ def test_command_that_is_sent_becomes_an_order_that_can_be_shown(
     assert process.wait(DEADLINE_SECONDS) == 0
     assert [e["service"] for e in _entries(log) if e["event"] == "service_stopped"]
     assert run("health", "--port", port).exit_code == 1
+
+
+_SHOP = {"shop_slug": "demo-shop", "id": "1001"}
+_CLAIM = {**_SHOP, "reason": "damage", "tracking_number": "1Z999AA1", "description": "d" * 5000}
+_ABOVE = {**_CLAIM, "selected_items": [{"sku": "MUG", "quantity": 3}]}
+_MIXED_LINES: list[tuple[str, str, dict[str, Any], str]] = [
+    (
+        "order.upsert",
+        "o-1",
+        {
+            **_SHOP,
+            "order": {
+                "order_number": "1001",
+                "address": {"zip_code": "10115", "country_code": "UK"},
+                "products": [{"sku": "MUG", "quantity": 2}],
+            },
+            "trackings": [{"tracking_number": "1Z999AA1", "carrier_reference": "ups"}],
+        },
+        "applied",
+    ),
+    (
+        "tracking.reported",
+        "t-1",
+        {
+            "carrier_reference": "ups",
+            "tracking_number": "1Z999AA1",
+            "scans": [
+                {"event_name": "PICKED_UP_BY_CARRIER", "occurred_at": "2026-05-03T09:00:00Z"},
+                {"event_name": "SUCCESSFULLY_DELIVERED", "occurred_at": "2026-05-04T09:00:00Z"},
+            ],
+        },
+        "none",
+    ),
+    ("claim.open", "k-1", _CLAIM, "applied"),
+    ("claim.open", "k-1", _CLAIM, "no_change duplicate"),
+    ("claim.open", "k-2", _ABOVE, "rejected quantity_above_shipped"),
+    ("order.cancel", "x-1", {"shop_slug": "demo-shop", "id": "1001"}, "applied"),
+    ("order.cancel", "x-1", {"shop_slug": "demo-shop", "id": "1001"}, "no_change duplicate"),
+]
+
+
+@pytest.mark.slow
+def test_send_waits_for_the_outcome_of_each_line_of_orders_and_claims(
+    run: Run, topics: None, serve: Serve
+) -> None:
+    """Lines with one id have an outcome each; a tracking message has none."""
+    _, log = serve("all")
+    port = _port(log)
+    _until(lambda: run("health", "--port", port).exit_code == 0, log)
+    lines = [{"type": type_, "id": id_, "value": value} for type_, id_, value, _ in _MIXED_LINES]
+
+    sent = run("send", "-", "--wait", "--json", input="\n".join(map(json.dumps, lines)))
+
+    printed = [json.loads(line) for line in sent.stdout.splitlines()]
+    outcomes = {each["line"]: each["outcome"] for each in printed if "outcome" in each}
+    found = {
+        line: " ".join(filter(None, (outcome["outcome"], outcome["reason"])))
+        for line, outcome in outcomes.items()
+    }
+    assert found == {
+        line: right for line, (*_, right) in enumerate(_MIXED_LINES, 1) if right != "none"
+    }
+    assert sent.exit_code == 1  # One command is rejected.
+    assert outcomes[3]["claim_id"]
+    (cut,) = outcomes[3]["warnings"]
+    assert (cut["code"], cut["pointer"]) == ("text_cut", "/description")
 
 
 @pytest.mark.slow
