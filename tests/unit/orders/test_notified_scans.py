@@ -163,6 +163,9 @@ def test_scans_of_one_report_are_published_by_time_each_with_the_state_of_its_mo
         ([("PICKED_UP_BY_CARRIER", -500), ("DISPOSED", -1)], ["DISPOSED"]),
         ([("PICKED_UP_BY_CARRIER", -500), ("CONFISCATED", -1)], ["CONFISCATED"]),
         ([("SUCCESSFULLY_DELIVERED", -500), ("LOST", -1)], []),
+        ([("DELIVERED_DAMAGED", -500), ("LOST", -1)], []),
+        ([("DAMAGED", -500), ("LOST", -2), ("MISROUTED", -1)], []),
+        ([("LOST", -2), ("TRACKING_EXPIRED", -1)], ["LOST"]),
     ],
 )
 def test_rule_17b_one_report_notifies_of_the_last_scan_that_is_still_true(desk, scans, expected):

@@ -30,11 +30,11 @@ _BEFORE_TRANSIT = frozenset({Phase.ORDER_CREATED, Phase.ORDER_PROCESSED})
 _FLAGS: Mapping[str, Flag] = {
     "shipment_carrier_delay": Flag.DELAY,
     "shipment_damaged": Flag.ERROR,
-    "shipment_failed": Flag.ERROR,
 }
 """Groups that are about the flag, whatever the phase is."""
 _FACTS = frozenset({"shipment_delayed_due_to_customer_request", "shipment_carrier_changed"})
 """Groups of facts that hold while the parcel stays in the phase in which they came."""
+_FAILED = "shipment_failed"
 _PROBLEM = "return_shipment_problem"
 
 
@@ -103,6 +103,8 @@ def is_true(scan: Scan, standing: Standing, state: TrackingState) -> bool:
         return False
     if group in _FLAGS:
         return state.flag is _FLAGS[group]
+    if group == _FAILED:
+        return state.given_up is not None
     if group in _FACTS:
         return standing.phase is state.phase and state.phase not in FINISHED
     if group == _PROBLEM:
