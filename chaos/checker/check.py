@@ -6,28 +6,29 @@ from collections import Counter
 from collections.abc import Iterable
 
 from chaos.checker import torn
+from chaos.checker.facts import check_claims, check_repeats
 from chaos.checker.findings import DUPLICATED, LOST, TORN
 from chaos.checker.ledger import INCOMING, Ledger, Place
 from chaos.checker.tables import Kept, Tables
 from demo.facts import facts_in
-from schemas.topics import CARRIER_TRACKING, ORDERS_COMMANDS
+from schemas.topics import CARRIER_TRACKING
 
 
 async def check(ledger: Ledger, tables: Tables, *, everything: bool = False) -> None:
     """Note what is wrong in what changed since the last look, or in `everything`."""
     waiting, parked = await tables.waiting(), await tables.parked()
     rejected = await tables.rejected()
-    _endings(ledger, waiting, parked, rejected)
+    _endings(ledger, waiting, parked)
+    check_repeats(ledger)
+    check_claims(ledger)
     _scans(ledger, waiting, parked, rejected)
     _versions(ledger, ledger.orders if everything else ledger.touched)
     _rejections(ledger, rejected)
     await torn.compare(ledger, tables, None if everything else sorted(ledger.touched))
 
 
-def _endings(
-    ledger: Ledger, waiting: list[Kept], parked: list[Kept], rejected: dict[Place, str]
-) -> None:
-    """Applied, no change, rejected, parked or waiting: one of them."""
+def _endings(ledger: Ledger, waiting: list[Kept], parked: list[Kept]) -> None:
+    """A command item has an outcome (applied, no change, rejected), or it waits, or is parked."""
     kept = Counter(each.place for each in (*waiting, *parked))
     whole = {each.place[:3] for each in parked if each.place[3] < 0}
     for place, count in kept.items():
@@ -36,17 +37,9 @@ def _endings(
         if place in ledger.outcomes:
             outcome = ledger.outcomes[place][0]
             ledger.findings.add(DUPLICATED, place, f"waits or is parked, and ended as {outcome}")
-    for place, id_ in (*ledger.items.items(), *ledger.claim_items.items()):
-        is_ended = place in kept or place in rejected or place[:3] in whole
-        if not is_ended and not _is_repeat_of_kept(place, id_, ledger, kept):
+    for place, id_ in ledger.items.items():
+        if place not in kept and place[:3] not in whole:
             ledger.findings.add(LOST, place, f"item {id_} has no ending")
-
-
-def _is_repeat_of_kept(place: Place, id_: str, ledger: Ledger, kept: Counter[Place]) -> bool:
-    """A claim command sent again while the first waits is one item with it."""
-    if place[0] == ORDERS_COMMANDS:
-        return False
-    return any(at in kept for at, other in ledger.claim_items.items() if other == id_)
 
 
 def _scans(

@@ -21,7 +21,8 @@ from schemas.topics import (
     ORDERS_OUTCOMES,
 )
 
-INCOMING = (ORDERS_COMMANDS, CARRIER_TRACKING, CLAIMS_COMMANDS)
+COMMANDS = (ORDERS_COMMANDS, CLAIMS_COMMANDS)
+INCOMING = (*COMMANDS, CARRIER_TRACKING)
 
 Place = tuple[str, int, int, int]
 """Topic, partition, offset, index: one item of one message."""
@@ -60,11 +61,13 @@ class Ledger:
 
     findings: Findings
     orders: dict[str, OrderRecord] = field(default_factory=lambda: defaultdict(OrderRecord))
-    ids: dict[str, str] = field(default_factory=dict)
-    """Ids of the items that came in, by place as text; for the report."""
+    names: dict[Place, tuple[str, str]] = field(default_factory=dict)
+    """Source and id of the command items that came in; repeats of an item have the same."""
     items: dict[Place, str] = field(default_factory=dict)
-    """Command items without a final outcome so far, and their ids."""
+    """Items of orders' and claims' commands without an outcome so far, and their ids."""
     outcomes: dict[Place, tuple[str, str]] = field(default_factory=dict)
+    reasons: dict[Place, str | None] = field(default_factory=dict)
+    """Of the outcomes."""
     refused: dict[Place, tuple[str, str]] = field(default_factory=dict)
     refusals: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     """Reasons by topic and `id#index`."""
@@ -73,14 +76,10 @@ class Ledger:
     scans_published: set[Fact] = field(default_factory=set)
     owned: set[str] = field(default_factory=set)
     """Numbers that belong to an order."""
-    claim_items: dict[Place, str] = field(default_factory=dict)
-    """Claim commands without an answer so far."""
-    answered: set[str] = field(default_factory=set)
-    """Ids of claim commands that an event or a refusal names."""
     claims: dict[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
     """Last sequence and state of each claim."""
     causes: dict[str, str] = field(default_factory=dict)
-    """The claim that a command opened, by the command's id."""
+    """The claim that a command opened or changed, by the command's id."""
     shipments: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     """Orders with records since this was last cleared."""
@@ -95,7 +94,7 @@ class Ledger:
         if entry.topic in INCOMING:
             self._take_incoming(entry)
         elif entry.topic in {ORDERS_OUTCOMES, CLAIMS_OUTCOMES}:
-            self._take_answer(entry, self.outcomes, "outcome")
+            self._take_outcome(entry)
         elif entry.topic.endswith(".rejected"):
             self._take_answer(entry, self.refused, "reason")
             self._take_refusal(entry)
@@ -107,13 +106,12 @@ class Ledger:
     def _take_incoming(self, entry: Entry) -> None:
         self.incoming += 1
         at = (entry.topic, entry.partition, entry.offset)
-        if entry.topic == ORDERS_COMMANDS:
+        if entry.topic in COMMANDS:
             for index in range(items_in(entry)):
-                if (place := (*at, index)) not in self.outcomes:
+                place = (*at, index)
+                self.names[place] = (entry.headers.get("ce_source", ""), entry.id)
+                if place not in self.outcomes:
                     self.items[place] = entry.id
-        elif entry.topic == CLAIMS_COMMANDS:
-            if entry.id not in self.answered:
-                self.claim_items[(*at, 0)] = entry.id
         else:
             for fact in facts_in(entry.value):
                 if fact not in self.scans_published:
@@ -121,9 +119,14 @@ class Ledger:
 
     # What was answered.
 
+    def _take_outcome(self, entry: Entry) -> None:
+        place = self._take_answer(entry, self.outcomes, "outcome")
+        self.reasons[place] = entry.body.get("reason")
+        self.items.pop(place, None)
+
     def _take_answer(
         self, entry: Entry, answers: dict[Place, tuple[str, str]], member: str
-    ) -> None:
+    ) -> Place:
         body = entry.body
         place = (body["topic"], body["partition"], body["offset"], body["index"])
         answer = (body[member], entry.id)
@@ -134,16 +137,12 @@ class Ledger:
         else:
             text = f"was answered {answers[place]} and {answer} on {entry.topic}"
             self.findings.add(DUPLICATED, place, text)
-        self.items.pop(place, None)
+        return place
 
     def _take_refusal(self, entry: Entry) -> None:
         body = entry.body
-        place = (body["topic"], body["partition"], body["offset"], body["index"])
-        id_ = body.get("ce_id") or ""
-        self.refusals[(body["topic"], f"{id_}#{body['index']}")].add(body["reason"])
-        if body["topic"] == CLAIMS_COMMANDS:
-            self.claim_items.pop(place, None)
-            self._answer_claim(id_)
+        label = f"{body.get('ce_id') or ''}#{body['index']}"
+        self.refusals[(body["topic"], label)].add(body["reason"])
 
     # What happened.
 
@@ -212,15 +211,8 @@ class Ledger:
             self.scans_published.add(fact)
             self.scans.pop(fact, None)
 
-    def _answer_claim(self, id_: str) -> None:
-        """A claim command and its repeats are one item: what waits is answered once for all."""
-        self.answered.add(id_)
-        for place in [at for at, known in self.claim_items.items() if known == id_]:
-            del self.claim_items[place]
-
     def _remember_claim(self, entry: Entry, data: Mapping[str, Any]) -> None:
         cause, sequence = entry.headers.get("ce_causationid", ""), int(entry.headers["ce_sequence"])
-        self._answer_claim(cause)
         self.causes.setdefault(cause, data["claim_id"])
         if sequence > self.claims.get(data["claim_id"], (0, {}))[0]:
             self.claims[data["claim_id"]] = (sequence, {**data, "order_id": entry.key})

@@ -111,6 +111,13 @@ PLANTS: Mapping[str, Plant] = {
         NO_ENDING,
         tuple(Fault(plan.GAP, f"orders-{at % 2 + 1}", 0.3 + 0.5 * at) for at in range(6)),
     ),
+    "claim_repeats_unanswered": Plant(
+        deciding.claim_repeats_unanswered,
+        "a claim command that is sent again has no outcome",
+        "P1",
+        "lost",
+        r"lost: \('claims\.commands', .* has no ending",
+    ),
     "publish_outside_transaction": Plant(
         publishing.outside_transaction,
         "events go into the outbox when the batch's transaction is over",

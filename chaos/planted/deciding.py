@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from chaos.patching import patch
+from schemas.topics import CLAIMS_OUTCOMES
 from services.orders.domain.rules.report_scans import Merged
 
 
@@ -18,6 +19,20 @@ def dedup_off() -> None:
 def older_items_forgotten() -> None:
     """What an order's row no longer names is not stored apart."""
     patch("services.orders.store:older_than_stored", lambda _: lambda *__: ())
+
+
+def claim_repeats_unanswered() -> None:
+    """A claim command that is sent again has no outcome."""
+
+    def make(found: Any) -> Any:
+        def decided_records(*arguments: Any) -> Any:
+            for record in found(*arguments):
+                if record.topic != CLAIMS_OUTCOMES or b'"duplicate"' not in record.value:
+                    yield record
+
+        return decided_records
+
+    patch("services.claims.handler:decided_records", make)
 
 
 def parking_without_queue() -> None:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from chaos.checker.answers import judge_diary
+from chaos.checker.facts import check_claims, check_repeats
 from chaos.checker.findings import Findings
 from chaos.checker.ledger import Ledger
 from demo.journal import Entry
@@ -97,6 +98,64 @@ def test_checker_finds_two_outcomes_and_counts_a_repeated_outcome() -> None:
     ledger.take(outcome(3, "b", "rejected"))
 
     assert ledger.findings.counts["duplicated"] == 1
+
+
+CLAIMS, OUTCOMES = "claims.commands", "claims.outcomes"
+Answer = tuple[str, str | None]
+APPLIED: Answer = ("applied", None)
+DUPLICATE: Answer = ("no_change", "duplicate")
+REFUSED: Answer = ("rejected", "claim_not_found")
+
+
+def claimed(*answers: Answer | None, has_event: bool = True) -> dict[str, int]:
+    """What the checker counts where one claim command is sent so often, with these outcomes."""
+    ledger = Ledger(Findings())
+    for offset, answer in enumerate(answers):
+        headers = {"ce_id": "k-1", "ce_source": "/shop", "ce_type": "claim.open"}
+        ledger.take(Entry(CLAIMS, 0, offset, "shop/1", b"{}", headers))
+        if answer:
+            body = {"topic": CLAIMS, "partition": 0, "offset": offset, "index": 0}
+            body |= {"outcome": answer[0], "reason": answer[1]}
+            value = orjson.dumps(body)
+            ledger.take(Entry(OUTCOMES, 0, offset, "shop/1", value, {"ce_id": f"o-{offset}"}))
+    if has_event:
+        ledger.causes["k-1"] = "the claim"
+    check_repeats(ledger)
+    check_claims(ledger)
+    counts = {kind: count for kind, count in ledger.findings.counts.items() if count}
+    return counts | ({"open": len(ledger.items)} if ledger.items else {})
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [[APPLIED], [APPLIED, DUPLICATE], [DUPLICATE, APPLIED], [REFUSED, APPLIED, DUPLICATE]],
+)
+def test_checker_takes_one_fact_for_a_claim_command_and_its_repeats(answers: list[Answer]) -> None:
+    assert claimed(*answers) == {}
+
+
+def test_checker_takes_a_refused_claim_command_without_event() -> None:
+    assert claimed(REFUSED, REFUSED, has_event=False) == {}
+
+
+def test_checker_expects_an_outcome_for_each_repeat_of_a_claim_command() -> None:
+    assert claimed(APPLIED, None) == {"open": 1}
+
+
+@pytest.mark.parametrize(
+    ("answers", "has_event", "kind"),
+    [
+        ([APPLIED, APPLIED], True, "duplicated"),
+        ([APPLIED, ("no_change", "no_difference")], True, "duplicated"),
+        ([APPLIED], False, "lost"),
+        ([REFUSED], True, "torn"),
+        ([DUPLICATE], True, "torn"),
+    ],
+)
+def test_checker_finds_claim_commands_with_a_wrong_answer(
+    answers: list[Answer], has_event: bool, kind: str
+) -> None:
+    assert claimed(*answers, has_event=has_event) == {kind: 1}
 
 
 def test_checker_imports_nothing_of_the_services(project_folder: Path) -> None:
