@@ -99,9 +99,19 @@ class _Fact:
 FACT = _Fact()
 
 
+@dataclass(frozen=True)
+class _Apart:
+    """Annotates a list of facts that stand by themselves: what cannot be read of it is left out."""
+
+
+APART = _Apart()
+
+
 def kind_of(value: Any) -> str:
     """Name a value by its kind and size: it may be personal, and so it is not quoted."""
     match value:
+        case None:
+            return "null"
         case bool():
             return "true or false"
         case str():
@@ -253,6 +263,11 @@ def _timestamp(value: Any) -> Repaired:
     return Repaired(found, RepairCode.VALUE_READ_AS, detail)
 
 
+def _local_timestamp(value: Any) -> Repaired:
+    """Read other spellings of ISO 8601; a time without an offset is local, a day its midnight."""
+    return Repaired(_moment(trimmed(value).value))
+
+
 def _day(value: Any) -> Repaired:
     """Read the day that a timestamp is written with."""
     found = _moment(trimmed(value).value).date()
@@ -291,6 +306,7 @@ DAY = Repair(_day, spelled_by=NUMBERS)
 EMAIL = Repair(_email, usual=EMAIL_USUAL)
 IDENTIFIER = Repair(_identifier, usual=_NO_OUTER_SPACE)
 LINE_QUANTITY = Repair(_line_quantity)
+LOCAL_TIMESTAMP = Repair(_local_timestamp)
 NAME = Repair(trimmed, usual=_NO_OUTER_SPACE)
 TEXTS = Repair(_texts)
 TIMESTAMP = Repair(_timestamp, spelled_by=NUMBERS)

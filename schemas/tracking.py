@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from schemas.enums import Direction, PickupType, Precision
 from schemas.model import ContractModel, about, refused
-from schemas.repair import FACT
+from schemas.repair import APART, FACT
 from schemas.values import (
     Attempt,
     CarrierReference,
@@ -123,6 +123,7 @@ class TrackingReport(ContractModel):
     tracking_number: Annotated[TrackingNumber, about("The parcel's number", "1Z999AA10123456784")]
     scans: Annotated[
         list[Scan],
+        APART,
         Field(min_length=1, max_length=SCANS_MAX),
         about(
             "What was seen, in any order",

@@ -245,6 +245,7 @@ LocalOrTimestamp = Annotated[
     datetime,
     BeforeValidator(moment),
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d"}),
+    repair.LOCAL_TIMESTAMP,
 ]
 CalendarDate = Annotated[
     date, BeforeValidator(calendar_date), WithJsonSchema(_DATE_SCHEMA), repair.DAY

@@ -18,7 +18,16 @@ from msgspec import Struct
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from schemas.repair import FACT, NUMBERS, Repair, RepairCode, Unrepairable, UnwantedEntry, kind_of
+from schemas.repair import (
+    APART,
+    FACT,
+    NUMBERS,
+    Repair,
+    RepairCode,
+    Unrepairable,
+    UnwantedEntry,
+    kind_of,
+)
 from services.runtime.messages.json_codec import (
     FIELD_ERRORS_MAX,
     Malformed,
@@ -106,6 +115,8 @@ class _Member:
     adapter: TypeAdapter[Any]
     is_required: bool
     is_fact: bool
+    is_apart: bool
+    """Whether the value is a list whose entries stand by themselves."""
     repair: Repair | None
     model: type[BaseModel] | None
     entry: _Member | None
@@ -141,6 +152,7 @@ def _member_of(info: FieldInfo) -> _Member:
         adapter=TypeAdapter(whole),
         is_required=info.is_required(),
         is_fact=FACT in marks,
+        is_apart=APART in marks,
         repair=next((each for each in reversed(marks) if isinstance(each, Repair)), None),
         model=_model_in(_bare(type_)),
         entry=entry,
@@ -155,6 +167,7 @@ def _entry_of(type_: Any) -> _Member:
         TypeAdapter(type_),
         is_required=True,
         is_fact=False,
+        is_apart=False,
         repair=repair,
         model=model,
         entry=None,
@@ -239,7 +252,8 @@ def _error_of(member: _Member, value: Any) -> str | None:
     try:
         member.adapter.validate_python(value)
     except ValidationError as error:
-        return field_errors(error)[0].message
+        first = field_errors(error)[0]
+        return f"{first.pointer}: {first.message}" if first.pointer else first.message
     if member.repair is None or member.repair.is_usual(value):
         return None
     return _UNUSUAL
@@ -278,7 +292,7 @@ def _list(
 
 
 def _entry(member: _Member, entry: _Member, value: Any, at: str, found: Repairs) -> Any:
-    if not member.is_fact and value in ("", None):
+    if not (member.is_fact or member.is_apart) and value in ("", None):
         found.changed.add(at)
         return _ABSENT
     inside = Repairs()
@@ -287,7 +301,7 @@ def _entry(member: _Member, entry: _Member, value: Any, at: str, found: Repairs)
     except UnwantedEntry as unwanted:
         found.warn(RepairCode.LINE_LEFT_OUT, at, str(unwanted))
         return _ABSENT
-    may_leave_out = not member.is_fact and entry.may_leave_out(value)
+    may_leave_out = member.is_apart or (not member.is_fact and entry.may_leave_out(value))
     if may_leave_out and (error := _error_of(entry, read)) is not None:
         found.warn(RepairCode.ENTRY_LEFT_OUT, at, f"{kind_of(value)} is left out: {error}")
         return _ABSENT

@@ -57,6 +57,45 @@ def test_scan_that_cannot_be_read_is_left_out_with_a_warning(given):
     assert warnings == [(WarningCode.ENTRY_LEFT_OUT, "/scans/1")]
 
 
+def test_warning_of_a_scan_that_is_left_out_names_its_wrong_member():
+    entry = reading(GOOD, {"event_name": "SORTED", "occurred_at": 1767225600}, {"text": "x"})
+
+    time, missing = [each.detail for each in entry.command.warnings]
+    assert time.startswith("an object is left out: /occurred_at: must be an RFC 3339 timestamp")
+    assert missing.startswith("an object is left out: /occurred_at: ")
+
+
+@pytest.mark.parametrize("entry", [None, "", "SORTED", 7, [], {}])
+def test_scan_of_any_kind_of_json_costs_no_other_scan(entry):
+    report = reading(entry, GOOD)
+
+    assert [each.event_name for each in report.command.scans] == ["SUCCESSFULLY_DELIVERED"]
+    warnings = [(each.code, each.pointer) for each in report.command.warnings]
+    assert warnings == [(WarningCode.ENTRY_LEFT_OUT, "/scans/0")]
+
+
+BERLIN = {"timezone": "Europe/Berlin"}
+
+
+@pytest.mark.parametrize(
+    ("given", "utc", "precision"),
+    [
+        ({"occurred_at": "2026-03-01T10:30:00+0100"}, "2026-03-01T09:30:00+00:00", "second"),
+        ({"occurred_at": "2026-03-01T10:30+01:00"}, "2026-03-01T09:30:00+00:00", "second"),
+        ({"occurred_at": "20260301T093000Z"}, "2026-03-01T09:30:00+00:00", "second"),
+        ({"occurred_at": " 2026-03-01T09:30:00Z "}, "2026-03-01T09:30:00+00:00", "second"),
+        ({"occurred_at": "2026-03-01 10:30", **BERLIN}, "2026-03-01T09:30:00+00:00", "second"),
+        ({"occurred_at": "2026-03-01", **BERLIN}, "2026-02-28T23:00:00+00:00", "day"),
+    ],
+)
+def test_time_of_a_scan_is_read_in_every_spelling_of_iso_8601(given, utc, precision):
+    scan, warnings = one_scan(**given)
+
+    assert warnings == []
+    assert (scan.occurred_at.isoformat(), scan.precision) == (utc, precision)
+    assert (scan.written_on == date(2026, 3, 1)) is (precision == "day")
+
+
 @pytest.mark.parametrize(
     ("given", "code", "pointer"),
     [
