@@ -81,7 +81,7 @@ class BundledProduct(ContractModel):
 
 
 class Product(BundledProduct):
-    """A line of an order or a parcel; matched by line_id, else variant_id, else sku."""
+    """A line of an order or a parcel; matched by line_id, variant_id, sku or title."""
 
     type: Annotated[ProductType, about("A product, or a bundle of them", "product")] = (
         ProductType.PRODUCT
