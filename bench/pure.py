@@ -195,6 +195,7 @@ class Rows:
             self.orders[id_] = row
         for _, shop, kind, value, id_ in zip(*args[11:], strict=True):
             row = {"shop": shop, "kind": kind, "value": value, "order_id": id_}
+            row["others"] = None
             self.references[shop, kind, value] = row
 
     def _append_rows(self, args: Sequence[Any]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from asyncpg import Connection
@@ -23,6 +24,7 @@ from services.orders.domain.model.references import (
     canonical,
     number_key,
 )
+from services.orders.domain.model.shared_names import meant_by
 from services.orders.intake import read_records, read_retried
 from services.orders.messages import encode
 from services.orders.messages.decode import (
@@ -142,7 +144,7 @@ class OrdersBatch:
         gate = await self._queue.open_gate(
             connection,
             batch,
-            lambda: keys_of(references, numbers, _resolved(stored), stored.parcels),
+            lambda: keys_of(references, numbers, stored),
             is_any_parked=locked.is_any_parked,
         )
         return _Loaded(entries, waits, stored, gate)
@@ -159,6 +161,7 @@ class OrdersBatch:
             unit.changed_parcels,
             unit.new_references,
             awaited_references(new_waits),
+            unit.changed_names,
         )
         await store.save(connection, stored, changes)
         await placeholders.save(connection, changes.awaited, unit.now)
@@ -249,7 +252,7 @@ async def _numbers_of(
 ) -> set[str]:
     """The stored numbers of shipments that commands do not name by number; nothing is locked."""
     orders = await store.named_orders(connection, references)
-    stored = store.shipment_numbers(orders.values())
+    stored = store.shipment_numbers(chain.from_iterable(orders.values()))
     return {number for shipment in unnamed if (number := stored.get(shipment))}
 
 
@@ -276,7 +279,11 @@ async def _orders_of(
         if isinstance(entry, DecodedItem) and row.waits_for.startswith(number_key(""))
         for reference in names(entry.command).references
     }
-    return await store.named_orders(connection, named) if named else {}
+    if not named:
+        return {}
+    found = await store.named_orders(connection, named)
+    meant = {name: meant_by(name.value, orders) for name, orders in found.items()}
+    return {name: orders[0] for name, orders in meant.items() if len(orders) == 1}
 
 
 def _commands(entries: Iterable[Entry]) -> Iterator[Command]:
@@ -289,10 +296,6 @@ def _lock(
 ) -> Awaitable[store.Locked]:
     awaited = waiting_keys(references, numbers)
     return store.lock(connection, references, numbers, awaited, is_final=is_final)
-
-
-def _resolved(stored: store.Stored) -> dict[Reference, Uuid]:
-    return {reference: id_ for reference, id_ in stored.references.items() if id_}
 
 
 def _read_waits(rows: Sequence[Waiting], now: datetime) -> list[tuple[Waiting, Entry]]:

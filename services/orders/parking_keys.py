@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 from unicodedata import normalize
 
-from services.orders.domain.model.commands import names
+from services.orders.domain.model.commands import Command, PlaceOrder, UpsertOrder, names
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.references import (
@@ -18,6 +19,7 @@ from services.orders.domain.model.references import (
     number_key,
     order_key,
 )
+from services.orders.domain.model.shared_names import SHARED_KINDS, Bearers
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.messages.decode import (
     CLAIM_EVENTS,
@@ -31,25 +33,46 @@ from services.runtime.batch.items import ParkingCandidate
 from services.runtime.parking.keys import parking_keys
 from services.runtime.waiting.store import Waiting
 
-Known = Mapping[Reference, Uuid]
-Parcels = Mapping[str, Parcel]
+
+class Known(Protocol):
+    """What is known of the orders of a batch: a `World`, or what was read for one."""
+
+    @property
+    def references(self) -> Mapping[Reference, Uuid | None]:
+        """Orders by reference."""
+
+    @property
+    def shared(self) -> Mapping[Reference, Bearers]:
+        """The orders of names that several have or had."""
+
+    @property
+    def parcels(self) -> Mapping[str, Parcel]:
+        """Parcels by normalised number."""
 
 
-def asked_candidate(asked: DecodedItem, known: Known, parcels: Parcels) -> ParkingCandidate:
+def asked_candidate(asked: DecodedItem, known: Known) -> ParkingCandidate:
     """An item that can be read, with the keys of the orders that it names."""
-    item, named = asked.item, names(asked.command)
+    item, command = asked.item, asked.command
+    named = names(command)
     references = [canonical(reference) for reference in named.references]
-    keys = keys_of(references, named.numbers, known, parcels)
+    described = _described_names(command)
+    keys = keys_of([each for each in references if each not in described], named.numbers, known)
+    keys = keys.union(waiting_keys(described, ()))
     type_, cut = item.envelope.type, partial(alone, asked)
     return ParkingCandidate(item.original, item.index, item.item_id, type_, keys, cut)
 
 
-def unread_candidate(
-    unread: UndecodedItem, known: Known, parcels: Parcels, *waited_for: str
-) -> ParkingCandidate:
+def _described_names(command: Command) -> list[Reference]:
+    """The order names that a command only describes: other orders of the names do not matter."""
+    if not isinstance(command, PlaceOrder | UpsertOrder) or command.order is None:
+        return []
+    return [each for each in names(command).references if each.kind in SHARED_KINDS]
+
+
+def unread_candidate(unread: UndecodedItem, known: Known, *waited_for: str) -> ParkingCandidate:
     """An item that cannot be read, with the keys of what it seems to be about."""
     hint = hint_of(unread)
-    keys = keys_of(hint.references, hint.numbers, known, parcels).union(waited_for)
+    keys = keys_of(hint.references, hint.numbers, known).union(waited_for)
     return ParkingCandidate(unread.original, unread.index, None, unread.envelope.type, keys)
 
 
@@ -64,19 +87,18 @@ def keys_of(
     references: Collection[Reference],
     numbers: Collection[str],
     known: Known,
-    parcels: Parcels,
 ) -> frozenset[str]:
     """Keys of every order that the references and numbers may be about, and of what they say.
 
-    References are canonical, numbers normalised. `known` maps references to orders, `parcels`
-    numbers to what is stored of them.
+    References are canonical, numbers normalised.
     """
-    orders = {direct_id(reference) or known.get(reference) for reference in references}
+    orders = {direct_id(reference) or known.references.get(reference) for reference in references}
+    orders |= {bearer for each in references for bearer in known.shared.get(each, ())}
     orders |= {
         owner.order_id
         for number in numbers
-        if number in parcels
-        for owner in parcels[number].owners
+        if number in known.parcels
+        for owner in known.parcels[number].owners
     }
     return parking_keys(filter(None, orders), waiting_keys(references, numbers))
 

@@ -224,6 +224,7 @@ END)
     kind text NOT NULL
     value text NOT NULL
     order_id uuid
+    others uuid[]  -- Further orders that have or had this order name, at most 15; null where there is none
     CONSTRAINT reference_kind_check CHECK ((kind = ANY (ARRAY['external_id'::text, 'order_name'::text])))
     CONSTRAINT reference_pkey PRIMARY KEY (shop, kind, value)
 
@@ -559,7 +560,7 @@ BEGIN
                AND reference.value = wanted.value
              ORDER BY reference.shop, reference.kind, reference.value
                FOR UPDATE OF reference) AS locked;
-    ids := ids || ARRAY (SELECT order_id FROM unnest(named) WHERE order_id IS NOT NULL) || owned;
+    ids := ids || ARRAY (SELECT unnest(order_id || others) FROM unnest(named)) || owned;
     SELECT array_agg(ROW(
                order_id, coalesce(document, convert_to(old_document::text, 'UTF8')), applied, told
            )::locked_order)

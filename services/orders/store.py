@@ -20,6 +20,7 @@ from services.orders.domain.model.order import Order
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.published import Published, raised
 from services.orders.domain.model.references import Reference, ReferenceKind, direct_id
+from services.orders.domain.model.shared_names import Bearers
 from services.orders.domain.rules.repeats import (
     REMEMBERED,
     older_than_stored,
@@ -58,6 +59,8 @@ class Stored:
     orders: Mapping[Uuid, Order | None] = field(default_factory=dict)
     parcels: Mapping[str, Parcel] = field(default_factory=dict)
     references: Mapping[Reference, Uuid | None] = field(default_factory=dict)
+    shared: Mapping[Reference, Bearers] = field(default_factory=dict)
+    """The names that several orders have or had; `orders` has all of these."""
     published: Mapping[Uuid, Published] = field(default_factory=dict)
     recalled: Mapping[Uuid, Collection[int]] = field(default_factory=dict)
     """Digests of older items of the orders that the batch brings again."""
@@ -109,7 +112,7 @@ async def recall_repeats(
 
     One statement if an order has older items that a command may repeat, none otherwise.
     """
-    asked = to_recall(stored.orders, stored.references, commands)
+    asked = to_recall(stored.orders, stored.references, stored.shared, commands)
     found = await older_items.find(connection, asked)
     if not found:
         return stored
@@ -121,14 +124,14 @@ async def recall_repeats(
 
 
 def _stored(row: Record) -> Stored:
-    orders = row["stored"] or ()
+    orders, named = row["stored"] or (), row["named"] or ()
     return Stored(
         orders={str(each["order_id"]): _order(each) for each in orders},
         parcels={each["number"]: _PARCEL.decode(each["document"]) for each in row["tracked"] or ()},
         references={
-            _reference(each): str(each["order_id"]) if each["order_id"] else None
-            for each in row["named"] or ()
+            _reference(each): str(each["order_id"]) if each["order_id"] else None for each in named
         },
+        shared={_reference(each): _bearers(each) for each in named if each["others"]},
         published={
             str(each["order_id"]): _published(each["told"]) for each in orders if each["told"]
         },
@@ -139,19 +142,30 @@ def _reference(row: Record) -> Reference:
     return Reference(row["shop"], ReferenceKind(row["kind"]), row["value"])
 
 
+def _bearers(row: Record) -> Bearers:
+    return (str(row["order_id"]), *map(str, row["others"]))
+
+
 def _direct_ids(references: Iterable[Reference]) -> set[Uuid]:
     return {id_ for id_ in map(direct_id, references) if id_}
 
 
 async def named_orders(
     connection: Connection, references: Collection[Reference]
-) -> dict[Reference, Order]:
-    """The orders that canonical references name, as they are stored; nothing is locked."""
+) -> dict[Reference, list[Order]]:
+    """The orders that canonical references name, as they are stored; nothing is locked.
+
+    Of a name that several orders have or had, all of them.
+    """
     ids = [direct_id(each) for each in references]
     columns = _reference_columns(references)
     rows = await connection.fetch(SQL["read_named_orders"], *columns, ids)
-    found = ((_reference(row), _order(row)) for row in rows)
-    return {name: order for name, order in found if order and order.shop == name.shop}
+    found: dict[Reference, list[Order]] = {}
+    for row in rows:
+        name, order = _reference(row), _order(row)
+        if order and order.shop == name.shop:
+            found.setdefault(name, []).append(order)
+    return found
 
 
 def shipment_numbers(orders: Iterable[Order | None]) -> dict[Uuid, str | None]:
@@ -191,19 +205,21 @@ def _reference_columns(references: Iterable[Reference]) -> tuple[list[str], list
 class Changes:
     """What a batch decided, against what it had locked.
 
-    `awaited` are the names that items wait for and that nothing stands for yet.
+    `awaited` are the names that items wait for and that nothing stands for yet, `shared` the names
+    that got a further bearer.
     """
 
     orders: Mapping[Uuid, Order]
     parcels: Mapping[str, Parcel]
     references: Mapping[Reference, Uuid]
     awaited: Collection[Reference]
+    shared: Mapping[Reference, Bearers] = field(default_factory=dict)
 
 
 async def save(connection: Connection, stored: Stored, changes: Changes) -> None:
     """Write the changes in one statement, whatever their number; none where nothing changed.
 
-    One more if an order has more applied items than its row names.
+    One more if orders share a name, and one if an order has more applied items than its row names.
 
     Raises:
         asyncpg.UniqueViolationError: another transaction made one of the new rows; try again.
@@ -214,6 +230,8 @@ async def save(connection: Connection, stored: Stored, changes: Changes) -> None
     if parcels or orders or names:
         columns = (*_columns(parcels, 4), *_columns(orders, 7), *_columns(names, 5))
         await connection.execute(SQL["save_rows"], *columns)
+    if changes.shared:
+        await connection.execute(SQL["save_bearers"], *_bearer_columns(changes.shared))
     await older_items.save(connection, _older(stored, changes.orders))
 
 
@@ -279,6 +297,11 @@ def _name_rows(stored: Stored, changes: Changes) -> list[_Row]:
     ]
 
 
+def _bearer_columns(shared: Mapping[Reference, Bearers]) -> list[list[str]]:
+    rows = [(r.shop, str(r.kind), r.value, _array(ids[1:])) for r, ids in shared.items()]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 def _dump_order(order: Order) -> bytes:
     return _DOCUMENT.encode(replace(order, applied=()))
 
@@ -288,8 +311,12 @@ def _dump_parcel(parcel: Parcel) -> bytes:
 
 
 def _owners(parcel: Parcel) -> str:
-    """The orders that own the number, as Postgres writes an array: its own are of one length."""
-    return f"{{{','.join(str(owner.order_id) for owner in parcel.owners)}}}"
+    return _array(owner.order_id for owner in parcel.owners)
+
+
+def _array(ids: Iterable[Uuid]) -> str:
+    """Ids as Postgres writes an array: arrays of arrays would have to be of one length."""
+    return f"{{{','.join(ids)}}}"
 
 
 def _pack(digests: Sequence[int]) -> bytes:

@@ -23,6 +23,7 @@ from services.orders.domain.model.references import (
     canonical,
     reference_key,
 )
+from services.orders.domain.model.shared_names import SHARED_KINDS, Bearers, with_bearer
 from services.orders.messages.decode import DecodedItem, Entry, UndecodedItem
 from services.orders.parking_keys import asked_candidate, unread_candidate
 from services.orders.store import Stored
@@ -57,10 +58,13 @@ class UnitOfWork:
     orders: dict[Uuid, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
     references: dict[Reference, Uuid] = field(default_factory=dict)
+    shared: dict[Reference, Bearers] = field(default_factory=dict)
     published: Mapping[Uuid, Published] = field(default_factory=dict)
     changed_orders: dict[Uuid, Order] = field(default_factory=dict)
     changed_parcels: dict[str, Parcel] = field(default_factory=dict)
     new_references: dict[Reference, Uuid] = field(default_factory=dict)
+    changed_names: dict[Reference, Bearers] = field(default_factory=dict)
+    """Shared names that got a further bearer."""
     refused: list[Rejection] = field(default_factory=list)
     """Items that ended without a decision."""
     ended_waiting: list[Uuid] = field(default_factory=list)
@@ -78,6 +82,7 @@ class UnitOfWork:
             orders=self.orders,
             parcels=self.parcels,
             references=self.references,
+            shared=self.shared,
             published=self.published,
         )
 
@@ -96,7 +101,8 @@ class UnitOfWork:
             for id_, order in orders.items()
         }
         references |= {name: id_ for name, id_ in stored.references.items() if id_}
-        unit = cls(now, gate, orders, dict(stored.parcels), references, stored.published)
+        parcels, shared = dict(stored.parcels), dict(stored.shared)
+        unit = cls(now, gate, orders, parcels, references, shared, stored.published)
         for row, entry in waits:
             if isinstance(entry, DecodedItem):
                 unit._await(row.waits_for, entry)
@@ -111,7 +117,7 @@ class UnitOfWork:
             case DecodedItem():
                 self._take_asked(entry)
             case UndecodedItem():
-                candidate = unread_candidate(entry, self.references, self.parcels)
+                candidate = unread_candidate(entry, self._world)
                 self.gate.park(candidate, entry.failure)
             case Rejection():
                 if self.gate.refuse(entry):
@@ -143,7 +149,7 @@ class UnitOfWork:
         return ()
 
     def _candidate(self, asked: DecodedItem) -> ParkingCandidate:
-        return asked_candidate(asked, self.references, self.parcels)
+        return asked_candidate(asked, self._world)
 
     def _end_unreadable_wait(self, row: Waiting, entry: Rejection | UndecodedItem) -> None:
         """An item that waited and can no longer be read is refused or parked; it waits no more."""
@@ -151,7 +157,7 @@ class UnitOfWork:
         if isinstance(entry, Rejection):
             self.refused.append(entry)
         else:
-            candidate = unread_candidate(entry, self.references, self.parcels, row.waits_for)
+            candidate = unread_candidate(entry, self._world, row.waits_for)
             self.gate.park(candidate, entry.failure)
 
     def _await(self, key: str, asked: DecodedItem) -> None:
@@ -182,10 +188,19 @@ class UnitOfWork:
         for parcel in decision.parcels:
             self.parcels[parcel.number] = self.changed_parcels[parcel.number] = parcel
         for reference, order_id in decision.references:
-            if self.references.get(reference) != order_id:
+            held = self.references.get(reference)
+            if held is None or (held != order_id and reference.kind not in SHARED_KINDS):
                 self.references[reference] = self.new_references[reference] = order_id
+            elif held != order_id:
+                self._share(reference, held, order_id)
         self._decided.append(Decided(asked, decision))
         self._enter_wait(asked, decision)
+
+    def _share(self, name: Reference, held: Uuid, order_id: Uuid) -> None:
+        """Enter an order as a further bearer of a name."""
+        bearers = self.shared.get(name, (held,))
+        if (more := with_bearer(bearers, order_id)) != bearers:
+            self.shared[name] = self.changed_names[name] = more
 
     def _enter_wait(self, asked: DecodedItem, decision: Decision) -> None:
         id_ = asked.item.item_id

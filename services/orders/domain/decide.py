@@ -28,7 +28,8 @@ from services.orders.domain.model.reasons import (
     Reason,
     Unchanged,
 )
-from services.orders.domain.rules.acceptance import find
+from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.rules.acceptance import find_of_unchanged
 from services.orders.domain.rules.analytics import upsert_analytics
 from services.orders.domain.rules.place_order import place, upsert
 from services.orders.domain.rules.record_claim import record
@@ -122,7 +123,15 @@ def _id_of_order(world: World, command: Command, now: datetime) -> Uuid | None:
 
 
 def _order_of(world: World, command: Command, now: datetime) -> Order | None:
-    """The order that an item which changes none is about, for its outcome record."""
+    """The order that an item which changes none is about, for its outcome record.
+
+    A name comes last: it describes an order that another reference names.
+    """
     recorder = Recorder(world=world, item=command, now=now)
-    found = (find(recorder, reference) for reference in names(command).references)
+    references = sorted(names(command).references, key=_is_name)
+    found = (find_of_unchanged(recorder, reference) for reference in references)
     return next((order for order in found if order is not None), None)
+
+
+def _is_name(reference: Reference) -> bool:
+    return reference.kind is ReferenceKind.ORDER_NAME

@@ -11,3 +11,11 @@ SELECT * FROM lock_rows($1, $2, $3, $4, $5, $6, $7);
 -- $11 applied (pairwise)
 -- $12 new, $13 shops, $14 kinds, $15 values, $16 order ids (pairwise)
 SELECT * FROM save_rows($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
+
+-- name: save_bearers
+-- The orders of shared names, beside the first of each. The rows are locked, or new in this batch.
+-- $1 shops, $2 kinds, $3 values, $4 others: order ids as an array literal (pairwise)
+UPDATE reference
+   SET others = each.others::uuid[]
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS each(shop, kind, value, others)
+ WHERE reference.shop = each.shop AND reference.kind = each.kind AND reference.value = each.value;

@@ -13,7 +13,8 @@ SELECT order_id, coalesce(document, convert_to(old_document::text, 'UTF8')) AS d
  WHERE order_id = $1 AND (document IS NOT NULL OR old_document IS NOT NULL);
 
 -- name: read_named_orders
--- Orders by their names, not locked; of a number or uuid the id is known.
+-- Orders by their names, not locked; of a number or uuid the id is known. Of a name that several
+-- orders have or had, all of them.
 -- $1 shops, $2 kinds, $3 values, $4 order ids or null (pairwise)
 SELECT wanted.shop, wanted.kind, wanted.value, stored_order.order_id,
        coalesce(document, convert_to(old_document::text, 'UTF8')) AS document, applied, told
@@ -21,4 +22,6 @@ SELECT wanted.shop, wanted.kind, wanted.value, stored_order.order_id,
   LEFT JOIN reference
     ON reference.shop = wanted.shop AND reference.kind = wanted.kind
    AND reference.value = wanted.value
-  JOIN stored_order ON stored_order.order_id = coalesce(wanted.order_id, reference.order_id);
+  CROSS JOIN LATERAL unnest(coalesce(wanted.order_id, reference.order_id) || reference.others)
+       AS named(order_id)
+  JOIN stored_order ON stored_order.order_id = named.order_id;

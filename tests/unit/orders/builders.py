@@ -26,6 +26,7 @@ from services.orders.domain.model.ids import NAMESPACE, order_id_of, scan_key
 from services.orders.domain.model.order import Address, Order, Product, Shipment
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.model.shared_names import Bearers, with_bearer
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.tracking.scan import Precision, Scan
 
@@ -42,6 +43,7 @@ class Desk:
     orders: dict[str, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
     references: dict[Reference, str] = field(default_factory=dict)
+    shared: dict[Reference, Bearers] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     now: datetime = NOON
 
@@ -51,7 +53,11 @@ class Desk:
         check_decision(self, decision)
         self.orders |= {order.order_id: order for order in decision.orders}
         self.parcels |= {parcel.number: parcel for parcel in decision.parcels}
-        self.references |= dict(decision.references)
+        for reference, order_id in decision.references:
+            held = self.references.setdefault(reference, order_id)
+            bearers = with_bearer(self.shared.get(reference, (held,)), order_id)
+            if len(bearers) > 1:
+                self.shared[reference] = bearers
         self.events.extend(decision.events)
         return decision
 
@@ -61,6 +67,7 @@ class Desk:
             dict(self.orders),
             dict(self.parcels),
             dict(self.references),
+            dict(self.shared),
             list(self.events),
             self.now,
         )
@@ -73,7 +80,8 @@ class Desk:
         numbers = (*named.numbers, stored.get(named.shipment or ""))
         parcels = {number: self.parcels[number] for number in numbers if number in self.parcels}
         references = {r: self.references[r] for r in named.references if r in self.references}
-        wanted = set(references.values())
+        shared = {r: self.shared[r] for r in references if r in self.shared}
+        wanted = {*references.values(), *(each for ids in shared.values() for each in ids)}
         wanted |= {owner.order_id for parcel in parcels.values() for owner in parcel.owners}
         for reference in named.references:
             if reference.kind is ReferenceKind.UUID and _is_uuid(reference.value):
@@ -81,7 +89,7 @@ class Desk:
             if reference.kind is ReferenceKind.ORDER_NUMBER:
                 wanted.add(order_id_of(reference.shop, reference.value))
         orders = {order_id: self.orders[order_id] for order_id in wanted if order_id in self.orders}
-        return World(orders=orders, parcels=parcels, references=references)
+        return World(orders=orders, parcels=parcels, references=references, shared=shared)
 
     def order(self, number: str = "1", shop: str = SHOP) -> Order:
         """An order that exists."""

@@ -6,6 +6,7 @@ from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.parcel import Owner, Parcel
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.parking_keys import keys_of
+from services.orders.store import Stored
 
 ORDER, OTHER = order_id_of("shop", "1"), order_id_of("shop", "2")
 
@@ -30,14 +31,23 @@ def ref(kind, value):
     ],
 )
 def test_parking_keys_are_spelled_as_stored(references, numbers, keys):
-    known = {ref("external_id", "e-1"): ORDER}
+    known = Stored(references={ref("external_id", "e-1"): ORDER})
 
-    assert keys_of(references, numbers, known, {}) == keys
+    assert keys_of(references, numbers, known) == keys
 
 
 def test_parking_keys_of_a_number_are_those_of_its_owners_too():
     owners = tuple(Owner(order_id=each, shipment_id=each, shop="shop") for each in (ORDER, OTHER))
 
-    keys = keys_of([], ["1Z1"], {}, {"1Z1": Parcel(number="1Z1", owners=owners)})
+    keys = keys_of([], ["1Z1"], Stored(parcels={"1Z1": Parcel(number="1Z1", owners=owners)}))
 
     assert keys == {"number/1Z1", f"order:{ORDER}", f"order:{OTHER}"}
+
+
+def test_parking_keys_of_a_shared_name_are_those_of_all_its_orders():
+    name = ref("order_name", "#1")
+    known = Stored(references={name: ORDER}, shared={name: (ORDER, OTHER)})
+
+    keys = keys_of([name], [], known)
+
+    assert keys == {"order/shop/order_name/#1", f"order:{ORDER}", f"order:{OTHER}"}

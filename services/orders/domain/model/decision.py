@@ -15,6 +15,7 @@ from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.published import Published
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.references import Reference
+from services.orders.domain.model.shared_names import Bearers
 from services.orders.domain.model.warnings import FactWarning
 from services.orders.domain.tracking.catalogue import Flag, Phase
 from services.orders.domain.tracking.scan import Direction, Eta, Location, Pickup, Proof
@@ -61,13 +62,15 @@ class World(Value, frozen=True, kw_only=True):
 
     Must contain, as far as they exist: the orders that the command's references name, its parcels,
     and the orders of those parcels' owners. `references` maps order_number, external_id and
-    order_name references to orders; a uuid is looked up in `orders` itself.
+    order_name references to orders; a uuid is looked up in `orders` itself. A name that several
+    orders have or had is in `shared` as well, and all of these orders are in `orders`.
     """
 
     orders: Mapping[Uuid, Order]
     parcels: Mapping[str, Parcel]
     """By normalised number."""
     references: Mapping[Reference, Uuid]
+    shared: Mapping[Reference, Bearers] = field(default_factory=dict)
     published: Mapping[Uuid, Published] = field(default_factory=dict)
     """After a restore: what was published of orders since the time they were restored to."""
 
@@ -170,7 +173,9 @@ class Decision(Value, frozen=True, kw_only=True):
     events: tuple[Event, ...] = ()
     """In the order in which they happened; numbers per order and topic are ascending."""
     references: References = ()
-    """New references to store (order_number, external_id, order_name; a uuid needs no storing)."""
+    """New references to store (order_number, external_id, order_name; a uuid needs no storing).
+
+    An order name may be that of another order as well: the order is one more bearer of it."""
     waits_for: str | None = None
     """On `waiting`: the key whose appearance should bring the item back."""
     appeared: tuple[str, ...] = ()

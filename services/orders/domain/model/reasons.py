@@ -17,6 +17,7 @@ class Reason(StrEnum):
     NUMBER_NOT_OWNED = "number_not_owned"
     ORDER_EXISTS = "order_exists"
     REFERENCE_CONFLICT = "reference_conflict"
+    REFERENCE_AMBIGUOUS = "reference_ambiguous"
     TOO_MANY_SHIPMENTS = "too_many_shipments"
     TOO_FEW_SHIPMENTS = "too_few_shipments"
     QUANTITY_ABOVE_ORDERED = "quantity_above_ordered"
@@ -45,6 +46,8 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "change it.",
         Reason.REFERENCE_CONFLICT: "The references in the command name different orders; correct "
         "the one that is wrong.",
+        Reason.REFERENCE_AMBIGUOUS: "Several orders have this order_name; name the order by "
+        "order_number, external_id or uuid.",
         Reason.TOO_MANY_SHIPMENTS: "An order can have at most 100 shipments; split the order.",
         Reason.TOO_FEW_SHIPMENTS: "Not given any more: 0 is an order that needs no parcel, and a "
         "number below 0 is malformed (invalid_fields).",

@@ -23,6 +23,7 @@ class WarningCode(StrEnum):
     PRODUCT_NOT_ORDERED = "product_not_ordered"
     QUANTITY_ABOVE_ORDERED = "quantity_above_ordered"
     DESCRIPTION_STALE = "description_stale"
+    NAME_SHARED = "name_shared"
 
 
 WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
@@ -43,6 +44,8 @@ WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
         "was ordered; they keep it, and what is too much is marked as not ordered.",
         WarningCode.DESCRIPTION_STALE: "The order holds something newer; of the command only what "
         "is a new fact (a parcel) was taken.",
+        WarningCode.NAME_SHARED: "Another order of the shop has the same order_name; while it has, "
+        "a command that names an order by it is refused.",
     }
 )
 """The sentence for each code: what was done."""

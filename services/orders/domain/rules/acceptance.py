@@ -9,15 +9,44 @@ from services.orders.domain.model.commands import CommandItem
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.reasons import NotYet, Reason, Unchanged
 from services.orders.domain.model.references import Reference, direct_id, reference_key
+from services.orders.domain.model.shared_names import meant_by
 from services.orders.domain.rules.repeats import is_repeat, remember
+from services.orders.domain.rules.shared_names import bearers_of, check_not_ambiguous, repeated_by
 from services.orders.domain.value import replace
 
 
 def find(recorder: Recorder, reference: Reference) -> Order | None:
-    """The order that a reference names, within the shop of the reference only."""
+    """The order that a reference names, within the shop of the reference only.
+
+    None where a name is that of several orders.
+    """
+    shared = recorder.world.shared
+    if shared and reference in shared:
+        meant = meant_by(reference.value, bearers_of(recorder, reference))
+        return meant[0] if len(meant) == 1 else None
     order_id = direct_id(reference) or recorder.world.references.get(reference)
     order = recorder.order(order_id) if order_id is not None else None
     return order if order is not None and order.shop == reference.shop else None
+
+
+def find_alone(recorder: Recorder, reference: Reference) -> Order | None:
+    """The order of a command that names it by nothing but this reference.
+
+    Raises:
+        Unchanged: the reference is a shared name, and the item was applied to one of its orders.
+        CommandRefused: the reference is a name that means several orders.
+    """
+    shared = recorder.world.shared
+    if shared and reference in shared:
+        check_not_ambiguous(recorder, reference)
+    return find(recorder, reference)
+
+
+def find_of_unchanged(recorder: Recorder, reference: Reference) -> Order | None:
+    """The order of an item that changes none; of a repeat, the one that it was applied to."""
+    shared = recorder.world.shared
+    repeated = repeated_by(recorder, reference) if shared and reference in shared else None
+    return repeated or find(recorder, reference)
 
 
 def require(recorder: Recorder, reference: Reference) -> Order:
@@ -25,8 +54,9 @@ def require(recorder: Recorder, reference: Reference) -> Order:
 
     Raises:
         NotYet: there is none; the command waits for it.
+        Unchanged, CommandRefused: see `find_alone`.
     """
-    order = find(recorder, reference)
+    order = find_alone(recorder, reference)
     if order is None:
         raise NotYet(Reason.ORDER_NOT_FOUND, reference_key(reference))
     return order

@@ -12,7 +12,6 @@ from services.orders.domain.model.commands import (
     PlacementFields,
     PlaceOrder,
     UpsertOrder,
-    references_of,
 )
 from services.orders.domain.model.contents import has_contents
 from services.orders.domain.model.ids import Uuid, order_id_of
@@ -25,6 +24,7 @@ from services.orders.domain.rules.acceptance import (
     check_not_repeated,
     check_not_stale,
     find,
+    find_alone,
     is_stale,
     require,
 )
@@ -32,6 +32,7 @@ from services.orders.domain.rules.address import merge_address
 from services.orders.domain.rules.analytics import merge_analytics
 from services.orders.domain.rules.attach_trackings import attach_all, new_parcels_of
 from services.orders.domain.rules.parcel_contents import pack
+from services.orders.domain.rules.shared_names import is_bearer, warn_of_shared_name
 from services.orders.domain.rules.shipment_count import check_expected, recount
 from services.orders.domain.tracking.notifications import is_fresh
 from services.orders.domain.value import fields, replace
@@ -55,6 +56,7 @@ def place(recorder: Recorder, command: PlaceOrder) -> Uuid:
     check_expected(said.expected_number_of_shipments, _EXPECTED)
     if held is None:
         placed = _new_order(recorder, command.shop, said)
+        warn_of_shared_name(recorder, None, placed, "/order/order_name")
         placed = merge_analytics(placed, command, said.order_analytics, said.analytics_nulls)
         return conclude(recorder, None, accept(recount(placed), command))
     changed = _merged(held, said)
@@ -70,25 +72,18 @@ def place(recorder: Recorder, command: PlaceOrder) -> Uuid:
 
 def upsert(recorder: Recorder, command: UpsertOrder) -> Uuid:
     """Create or change an order, trackings and attribution with it (`order.upsert`)."""
-    named = find(recorder, command.reference)
-    held = named or _numbered(recorder, command, command.order)
+    held = _held(recorder, command)
     if held is not None:
         check_not_repeated(held, command)
         if is_stale(command, held.source_version, held.updated_at):
             command = new_parcels_of(recorder, held, command)
     said = command.order
     if said is not None:
-        check_consistent(recorder, command, said, held, is_known=named is not None)
+        check_consistent(recorder, command, said, held)
         check_expected(said.expected_number_of_shipments, _EXPECTED)
         check_still_open(held, said.expected_number_of_shipments, _EXPECTED)
-        said = _with_external_id(said, command.reference)
-    if held is None:
-        if said is None:
-            require(recorder, command.reference)
-            raise AssertionError("unreachable: require found an order that find did not")
-        order = _new_order(recorder, command.shop, said)
-    else:
-        order = _merged(held, said) if said is not None else held
+        said = _with_reference(said, command.reference)
+    order = _described(recorder, command, held, said)
     if command.trackings:
         order = attach_all(recorder, order, command.trackings)
     if command.order_analytics is not None:
@@ -99,6 +94,22 @@ def upsert(recorder: Recorder, command: UpsertOrder) -> Uuid:
     if has_contents(order):
         order = _packed(recorder, held, order, command)
     return conclude(recorder, held, accept(order, command))
+
+
+def _described(
+    recorder: Recorder, command: UpsertOrder, held: Order | None, said: PlacementFields | None
+) -> Order:
+    """The order as the command describes it, a new one where there is none.
+
+    Raises:
+        NotYet: there is none, and the command does not describe one.
+    """
+    if said is None:
+        return held if held is not None else require(recorder, command.reference)
+    order = _merged(held, said) if held is not None else _new_order(recorder, command.shop, said)
+    is_inside = command.order is not None and command.order.order_name is not None
+    warn_of_shared_name(recorder, held, order, "/order/order_name" if is_inside else "/id")
+    return order
 
 
 def _packed(recorder: Recorder, held: Order | None, order: Order, command: UpsertOrder) -> Order:
@@ -115,25 +126,25 @@ def _packed(recorder: Recorder, held: Order | None, order: Order, command: Upser
     return pack(recorder, held, order, pointers, other)
 
 
-def _numbered(
-    recorder: Recorder, command: UpsertOrder, said: PlacementFields | None
-) -> Order | None:
-    """The order by the number inside the command, where its reference names none."""
+def _held(recorder: Recorder, command: UpsertOrder) -> Order | None:
+    """The order that the command is about: by its reference, else by the number inside.
+
+    Beside a number, an order name only describes the order.
+    """
+    said, reference = command.order, command.reference
     if said is None:
-        return None
+        return find_alone(recorder, reference)
     number = Reference(command.shop, ReferenceKind.ORDER_NUMBER, said.order_number)
-    return find(recorder, number) if number != command.reference else None
+    if reference.kind is ReferenceKind.ORDER_NAME:
+        return find(recorder, number)
+    held = find(recorder, reference)
+    return find(recorder, number) if held is None and number != reference else held
 
 
 def check_consistent(
-    recorder: Recorder,
-    command: UpsertOrder,
-    said: PlacementFields,
-    held: Order | None,
-    *,
-    is_known: bool,
+    recorder: Recorder, command: UpsertOrder, said: PlacementFields, held: Order | None
 ) -> None:
-    """Refuse a command whose references name two orders; `is_known`: its own names one."""
+    """Refuse a command whose references name two orders."""
     reference = command.reference
     own_id = order_id_of(command.shop, said.order_number)
     if held is not None and held.order_id != own_id:
@@ -142,7 +153,7 @@ def check_consistent(
             f"command's order_number is {said.order_number!r}.",
             "/order/order_number",
         )
-    if not _may_name(reference, said, own_id, is_known=is_known):
+    if not _may_name(recorder, reference, said, own_id):
         raise _conflict(
             f"{reference.kind} {reference.value!r} does not name the order in the command "
             f"({said.order_number!r}).",
@@ -151,39 +162,42 @@ def check_consistent(
     check_references(recorder, command.shop, said)
 
 
-def _may_name(reference: Reference, said: PlacementFields, own_id: Uuid, *, is_known: bool) -> bool:
-    """Whether a reference can be a name of the order that the command describes."""
+def _may_name(
+    recorder: Recorder, reference: Reference, said: PlacementFields, own_id: Uuid
+) -> bool:
+    """Whether a reference can be one of the order that the command describes.
+
+    An id that names an order names that one: this was checked before.
+    """
+    value = reference.value
     match reference.kind:
         case ReferenceKind.ORDER_NUMBER:
-            return reference.value == said.order_number
+            return value == said.order_number
         case ReferenceKind.EXTERNAL_ID:
-            return is_known or said.external_id in (None, reference.value)
+            return said.external_id in (None, value) or find(recorder, reference) is not None
         case ReferenceKind.ORDER_NAME:
-            return is_known or said.order_name in (None, reference.value)
+            return said.order_name in (None, value) or is_bearer(recorder, reference, own_id)
         case ReferenceKind.UUID:
-            return is_known or direct_id(reference) == own_id
+            return direct_id(reference) == own_id or find(recorder, reference) is not None
 
 
 def check_references(recorder: Recorder, shop: str, said: PlacementFields) -> None:
-    """Refuse an external id or order name that another order has."""
-    own_id = order_id_of(shop, said.order_number)
-    for reference in references_of(shop, said):
-        if reference.kind is ReferenceKind.ORDER_NUMBER:
-            continue
-        other = find(recorder, reference)
-        if other is not None and other.order_id != own_id:
-            raise _conflict(
-                f"{reference.kind} {reference.value!r} belongs to order "
-                f"{other.order_number!r} already.",
-                f"/order/{reference.kind}",
-            )
+    """Refuse an external id that another order has."""
+    if said.external_id is None:
+        return
+    other = find(recorder, Reference(shop, ReferenceKind.EXTERNAL_ID, said.external_id))
+    if other is not None and other.order_id != order_id_of(shop, said.order_number):
+        raise _conflict(
+            f"external_id {said.external_id!r} belongs to order {other.order_number!r} already.",
+            "/order/external_id",
+        )
 
 
 def _conflict(detail: str, pointer: str) -> CommandRefused:
     return CommandRefused(Reason.REFERENCE_CONFLICT, detail, pointer)
 
 
-def _with_external_id(said: PlacementFields, reference: Reference) -> PlacementFields:
+def _with_reference(said: PlacementFields, reference: Reference) -> PlacementFields:
     """A reference that the order inside leaves out counts as said."""
     if reference.kind is ReferenceKind.EXTERNAL_ID and said.external_id is None:
         return replace(said, external_id=reference.value)

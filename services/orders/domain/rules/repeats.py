@@ -16,6 +16,7 @@ from services.orders.domain.model.commands import Command, CommandItem, RecordCl
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.references import Reference, direct_id
+from services.orders.domain.model.shared_names import Bearers
 from services.orders.domain.value import replace
 
 REMEMBERED = 64
@@ -38,12 +39,13 @@ def remember(order: Order, item: CommandItem) -> Order:
 def to_recall(
     orders: Mapping[Uuid, Order | None],
     references: Mapping[Reference, Uuid | None],
+    shared: Mapping[Reference, Bearers],
     commands: Iterable[Command],
     limit: int = REMEMBERED,
 ) -> set[OlderItem]:
     """The older items to look for: each command with the orders it names that have any.
 
-    `orders` are as stored. An order with fewer than `limit` items has no older ones.
+    The arguments are as stored. An order with fewer than `limit` items has no older ones.
     """
     # A slice, because every order of every batch pays for this.
     full = {id_ for id_, order in orders.items() if order and order.applied[limit - 1 :]}
@@ -54,7 +56,8 @@ def to_recall(
         for command in commands
         if not isinstance(command, RecordClaim)  # Known by its number.
         for reference in names(command).references
-        if (id_ := direct_id(reference) or references.get(reference)) in full
+        for id_ in (direct_id(reference) or references.get(reference), *shared.get(reference, ()))
+        if id_ in full
     }
 
 

@@ -51,7 +51,7 @@ BEGIN
              ORDER BY reference.shop, reference.kind, reference.value
                FOR UPDATE OF reference) AS locked;
 
-    ids := ids || ARRAY (SELECT order_id FROM unnest(named) WHERE order_id IS NOT NULL) || owned;
+    ids := ids || ARRAY (SELECT unnest(order_id || others) FROM unnest(named)) || owned;
     SELECT array_agg(ROW(
                order_id, coalesce(document, convert_to(old_document::text, 'UTF8')), applied, told
            )::locked_order)
