@@ -151,7 +151,7 @@ CATALOGUE: tuple[Topic, ...] = (
         writers=("claims",),
         readers=("shops", "tracking page"),
         models={outcomes.COMMAND_DECIDED: outcomes.OutcomeRecord},
-        retention_ms=COMMAND_RETENTION_MS,
+        retention_ms=EVENT_RETENTION_MS,
         personal_data=False,
     ),
     Topic(

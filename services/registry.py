@@ -43,6 +43,9 @@ class ServiceEntry:
     empty: str | None = None
     """`(Connection, now) -> dict of rows by table`: empties the tables for a rebuild from events.
     None: the service cannot be rebuilt."""
+    recall: str | None = None
+    """`(Settings, Connection) -> Recalled`: before the tables are emptied for a rebuild, reads from
+    topics what an event cannot give back. None: nothing."""
     after_migration: str | None = None
     """`(Connection, apply, now) -> list of lines`: what `orderflow migrate` does once the
     migrations are applied, under the service's role; a second run changes nothing. `apply` is the
@@ -127,6 +130,7 @@ register(
         refusals="services.claims.intake:refusals",
         warnings="services.claims.intake:warnings",
         empty="services.claims.operations.rebuild:empty",
+        recall="services.claims.operations.recall:recall",
         copied_by="orders",
     )
 )

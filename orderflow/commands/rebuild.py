@@ -58,7 +58,8 @@ def rebuild(
     """Empty the tables of a stopped service; start it and run `orderflow republish --all` then.
 
     For claims, orders must run: the events of claims are published and read by orders first,
-    because the rebuild is filled from there. Positions, waiting, parked and rejected items stay.
+    because the rebuild is filled from there. Which commands were applied is read from the topics of
+    claims. Positions, waiting, parked and rejected items stay.
 
     Example: `orderflow rebuild claims --why 'restored from a backup'`
     """
@@ -67,7 +68,7 @@ def rebuild(
         raise WrongArgument(f"{service} cannot be rebuilt; {known} can")
     wanted = RebuildOptions(service, sign(by, why, is_try=dry_run), dry_run, wait)
     emptied = run(_rebuild(load_settings(), wanted))
-    counts = " ".join(f"{table}={count}" for table, count in emptied.items())
+    counts = " ".join(f"{name}={count}" for name, count in emptied.items())
     tried = " dry_run=yes" if dry_run else ""
     out.print(f"rebuild: service={service} {counts}{tried}", markup=False)
     if not dry_run:
@@ -88,13 +89,24 @@ async def _rebuild(settings: Settings, wanted: RebuildOptions) -> dict[str, int]
             await _refuse_while_it_runs(connection, wanted.service)
             if entry.copied_by and not wanted.is_try:
                 await _refuse_while_unpublished(connection, wanted.service)
+            recalled = await _recall(settings, connection, entry.recall)
             emptied = await empty(connection, clock_of(settings).now())
-            await audit.write(connection, [_act(wanted, emptied)])
-        return emptied
+            await audit.write(connection, [_act(wanted, emptied, recalled)])
+        return emptied | recalled
 
 
-def _act(wanted: RebuildOptions, emptied: Mapping[str, int]) -> Act:
-    return Act(ACT, wanted.signature.actor, wanted.signature.reason, detail={"rows": emptied})
+async def _recall(settings: Settings, connection: Connection, path: str | None) -> dict[str, int]:
+    """What the service reads from topics before its tables are emptied, in numbers to show."""
+    if path is None:
+        return {}
+    recalled: rebuilding.Recalled = await registry.load(path)(settings, connection)
+    found = {"recalled_items": recalled.items}
+    return found | ({"unreadable": recalled.unreadable} if recalled.unreadable else {})
+
+
+def _act(wanted: RebuildOptions, emptied: Mapping[str, int], recalled: Mapping[str, int]) -> Act:
+    detail = {"rows": emptied, **recalled}
+    return Act(ACT, wanted.signature.actor, wanted.signature.reason, detail=detail)
 
 
 async def _refuse_while_it_runs(connection: Connection, service: str) -> None:

@@ -249,7 +249,7 @@ async def _read_states(connection: Connection, intake: Intake, loaded: Loaded) -
         return
     stored = await store.read_orders(connection, orders)
     claims = await store.read_claims(connection, orders)
-    older = await older_items.find(connection, _to_recall(stored, claims, loaded))
+    older = await older_items.find(connection, to_recall(stored, claims, loaded))
     for row in stored:
         loaded.documents[row.order_id] = row.document or b"{}"
         loaded.states[row.order_id] = OrderClaims(
@@ -262,7 +262,7 @@ async def _read_states(connection: Connection, intake: Intake, loaded: Loaded) -
         _add_snapshot_claims(loaded, order, in_snapshot)
 
 
-def _to_recall(
+def to_recall(
     stored: Sequence[StoredOrder],
     claims: Mapping[Uuid, Mapping[Uuid, Claim]],
     loaded: Loaded,

@@ -17,7 +17,7 @@ import structlog
 from asyncpg import Connection
 
 from services.runtime.postgres.connections import Pool
-from services.runtime.postgres.queries import load
+from services.runtime.postgres.queries import affected_rows, load
 from services.runtime.postgres.truncation import truncate
 
 SQL = load(Path(__file__).parent / "older_items.sql")
@@ -39,10 +39,14 @@ async def find(connection: Connection, asked: Collection[OlderItem]) -> dict[str
     return found
 
 
-async def save(connection: Connection, items: Collection[OlderItem]) -> None:
-    """Keep items, in the caller's transaction; it holds the locks of their orders."""
-    if items:
-        await connection.execute(SQL["save_older"], *_columns(items))
+async def save(connection: Connection, items: Collection[OlderItem]) -> int:
+    """Keep items, in the caller's transaction; it holds the locks of their orders.
+
+    Returns how many of them were not kept before.
+    """
+    if not items:
+        return 0
+    return affected_rows(await connection.execute(SQL["save_older"], *_columns(items)))
 
 
 async def forget(pool: Pool) -> str | None:

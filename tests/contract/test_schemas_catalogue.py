@@ -37,7 +37,7 @@ EXPECTED_TOPICS = {
     "shipments.events": ("orders", 30),
     "carrier.tracking": ("carriers", 60),
     "claims.commands": ("shops", 7),
-    "claims.outcomes": ("claims", 7),
+    "claims.outcomes": ("claims", 30),
     "claims.events": ("claims", 30),
     "orders.rejected": ("orders", 30),
     "carrier.tracking.rejected": ("orders", 30),

@@ -8,25 +8,21 @@ twice and no fact is published again while the commands are decided once more
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import orjson
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.topics import ORDERS_EVENTS, SHIPMENTS_EVENTS
 from services.orders.domain.model.ids import Uuid, digest_of
 from services.runtime.config.settings import Settings
-from services.runtime.kafka.clients import client_options
-from services.runtime.kafka.topics import TopicError
+from services.runtime.kafka.topic_reader import read_to_end
 from services.runtime.postgres.connections import Connection
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "recall.sql")
 ORDERS_A_STATEMENT = 1_000
-POLL_MS = 500
 
 
 @dataclass(slots=True)
@@ -68,7 +64,7 @@ async def recall(
     The result is stored in the caller's transaction.
     """
     found: dict[Uuid, PublishedSince] = {}
-    async for records in _read(settings, since):
+    async for records in read_to_end(settings, [ORDERS_EVENTS, SHIPMENTS_EVENTS], since):
         events = [(record.topic, json.loads(record.value)) for record in records if record.value]
         stored = await _versions(connection, {event["order_id"] for _, event in events})
         for topic, event in events:
@@ -90,48 +86,3 @@ async def _save(connection: Connection, found: dict[Uuid, PublishedSince]) -> No
     for start in range(0, len(rows), ORDERS_A_STATEMENT):
         columns = zip(*rows[start : start + ORDERS_A_STATEMENT], strict=True)
         await connection.execute(SQL["save_published"], *map(list, columns))
-
-
-async def _read(
-    settings: Settings, since: datetime | None
-) -> AsyncIterator[Sequence[ConsumerRecord]]:
-    """Committed records of both topics, from a time on or from the beginning, to their ends."""
-    topics = [settings.topic(ORDERS_EVENTS), settings.topic(SHIPMENTS_EVENTS)]
-    consumer = AIOKafkaConsumer(
-        *topics,
-        **client_options(settings),
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-    )
-    await consumer.start()  # Without a group it has all partitions from now on.
-    try:
-        partitions = [at for topic in topics for at in _partitions(consumer, topic)]
-        ends = await consumer.end_offsets(partitions)
-        for partition, offset in (await _begins(consumer, partitions, since, ends)).items():
-            consumer.seek(partition, offset)
-        while any([await consumer.position(at) < end for at, end in ends.items()]):
-            for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
-                yield records
-    finally:
-        await consumer.stop()
-
-
-def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    numbers = consumer.partitions_for_topic(topic)
-    if not numbers:
-        raise TopicError(f"Kafka has no topic {topic}: run `orderflow topics create`")
-    return [TopicPartition(topic, number) for number in sorted(numbers)]
-
-
-async def _begins(
-    consumer: AIOKafkaConsumer,
-    partitions: Sequence[TopicPartition],
-    since: datetime | None,
-    ends: dict[TopicPartition, int],
-) -> dict[TopicPartition, int]:
-    if since is None:
-        begins: dict[TopicPartition, int] = await consumer.beginning_offsets(partitions)
-        return begins
-    asked = dict.fromkeys(partitions, int(since.timestamp() * 1000))
-    found = await consumer.offsets_for_times(asked)
-    return {at: found[at].offset if found.get(at) else ends[at] for at in partitions}

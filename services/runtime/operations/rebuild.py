@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.runtime.clock import SystemClock
@@ -19,6 +20,16 @@ from services.runtime.postgres.queries import affected_rows, load
 
 SQL = load(Path(__file__).parent / "rebuild.sql")
 LOOK_AGAIN_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What a service read from topics before its tables were emptied."""
+
+    items: int
+    """Applied items that were not known."""
+    unreadable: int
+    """Records that the service did not write; nothing of them is kept."""
 
 
 async def count_replicas(connection: Connection, service: str) -> int:

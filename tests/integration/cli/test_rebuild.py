@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS
+from schemas.topics import CLAIMS_COMMANDS, CLAIMS_EVENTS, CLAIMS_OUTCOMES, ORDERS_EVENTS
 from services.runtime.outbox.leases import lock_class
 
 from .conftest import Run
@@ -45,12 +45,54 @@ def test_rebuild_empties_tables_once_orders_has_read_all_events_of_claims(
     done = run("rebuild", "claims", *WHY, "--by", "ada")
 
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("rebuild: service=claims claim=0 order_copy=1 anchor=0\n")
+    printed = "rebuild: service=claims claim=0 order_copy=1 anchor=0 recalled_items=0\n"
+    assert done.stdout.startswith(printed)
     assert _count(database, "claims.order_copy") == 0
     assert _count(database, "claims.rebuild") == 1
     acts = run("acts", "--service", "claims", "--json").stdout
     assert '"service.rebuild"' in acts
     assert "ada" in acts
+
+
+def test_rebuild_keeps_the_items_that_the_topics_of_claims_name(
+    run: Run, database: str, kafka_bootstrap_servers: str, topic_prefix: str
+) -> None:
+    outcome = {
+        "command_id": "c-1",
+        "command_source": "/shops/a",
+        "index": 0,
+        "outcome": "no_change",
+        "topic": CLAIMS_COMMANDS,
+        "partition": 0,
+        "offset": 1,
+        "order_id": ORDER,
+        "claim_id": OTHER,
+    }
+    events = [
+        {"order_id": ORDER, "event_data": {"applied_commands": named}}
+        for named in (["0000000000000001", "ffffffffffffffff"], ["ffffffffffffffff"])
+    ]
+    outcomes = [outcome, outcome, outcome | {"command_id": "c-2", "outcome": "rejected"}, {}]
+    for topic, bodies in ((CLAIMS_EVENTS, events), (CLAIMS_OUTCOMES, outcomes)):
+        for body in bodies:
+            asyncio.run(_publish(kafka_bootstrap_servers, topic_prefix + topic, body))
+    _execute(  # As orders has them once it has read the events.
+        database,
+        "INSERT INTO orders.position (consumer_group, topic, partition, next_offset)"
+        f" SELECT '{topic_prefix}orderflow.orders', '{topic_prefix}{CLAIMS_EVENTS}', partition, 2"
+        " FROM generate_series(0, 2) AS partition",
+    )
+
+    printed = "rebuild: service=claims claim=0 order_copy=1 anchor=0 recalled_items=3 unreadable=1"
+    assert run("rebuild", "claims", "--dry-run").stdout == f"{printed} dry_run=yes\n"
+    assert _count(database, "claims.older_item") == 0
+    assert run("rebuild", "claims", *WHY).stdout.startswith(f"{printed}\n")
+    for digest in (1, -1):
+        one = f"claims.older_item WHERE owner = '{ORDER}' AND digest = {digest}"
+        assert _count(database, one) == 1
+    assert _count(database, "claims.older_item") == 3
+    again = printed.replace("order_copy=1", "order_copy=0").replace("_items=3", "_items=0")
+    assert run("rebuild", "claims", *WHY).stdout.startswith(f"{again}\n")
 
 
 def test_rebuild_keeps_tables_while_an_event_of_claims_is_unread(
