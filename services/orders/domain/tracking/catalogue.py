@@ -79,6 +79,11 @@ class Entry(Value, frozen=True):
     position: int
     """Line number: the order in which scans of one instant are taken to have happened."""
 
+    @property
+    def is_return(self) -> bool:
+        """Whether the event is one of a customer's return, by its name."""
+        return self.name.startswith("RETURN_")
+
 
 UNMAPPED = "UNMAPPED"
 SCAN_RETRACTED = "SCAN_RETRACTED"
@@ -237,10 +242,9 @@ def group_of(entry: Entry, *, is_return: bool) -> str | None:
 
     On a return the forward groups fall into five (`return_shipment_*`): trouble of any kind is one.
     """
-    is_return_name = entry.name.startswith("RETURN_")
-    if not (is_return or is_return_name):
+    if not (is_return or entry.is_return):
         return entry.group
-    if entry.phase is None or (entry.group is None and not is_return_name):
+    if entry.phase is None or (entry.group is None and not entry.is_return):
         return None
     if entry.flag in (FlagEffect.DELAY, FlagEffect.ERROR, FlagEffect.LASTING_ERROR):
         return f"{_RETURN_PREFIX}problem"

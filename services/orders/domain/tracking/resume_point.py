@@ -8,7 +8,7 @@ from typing import TypeAlias
 from services.orders.domain.tracking.catalogue import CHECKSUM
 from services.orders.domain.value import Value
 
-RULES = f"4/{CHECKSUM}"
+RULES = f"5/{CHECKSUM}"
 """The rules that a resume point was made by: one of other rules is not continued.
 
 Raise the number with any change to what scans add up to:

@@ -134,5 +134,16 @@ def day_of(scan: Scan) -> date | None:
     return (scan.occurred_at if is_utc else scan.occurred_at + _HALF_A_DAY).date()
 
 
+def latest_of(scan: Scan) -> datetime:
+    """The latest instant at which a scan may have happened: of day precision, the end of its day.
+
+    The last day of the calendar has no end that can be written.
+    """
+    if scan.precision is not Precision.DAY or scan.occurred_at.year == MAXYEAR:
+        return scan.occurred_at
+    return scan.occurred_at + _DAY
+
+
 _MIDNIGHT = time(0)
+_DAY = timedelta(days=1)
 _HALF_A_DAY = timedelta(hours=12)

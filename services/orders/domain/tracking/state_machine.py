@@ -29,7 +29,14 @@ from services.orders.domain.tracking.legs import (
     is_confirmed,
     opens_leg,
 )
-from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Scan, day_of
+from services.orders.domain.tracking.scan import (
+    Direction,
+    Eta,
+    Pickup,
+    Scan,
+    day_of,
+    latest_of,
+)
 from services.orders.domain.tracking.state import FINISHED, Effect, Rule, ScanStep, TrackingState
 
 ONE_ATTEMPT_WITHIN = timedelta(hours=1)
@@ -202,7 +209,7 @@ class StateMachine:
         return at is not None and confirms_pick_up(scan, at, self._end())
 
     def _move_under_way(self, scan: Scan, entry: Entry, phase: Phase) -> Rule:
-        self._turn(scan, phase)
+        self._turn(scan, entry)
         if self.phase in _GOING_BACK and phase not in RETURNS:
             return self._move_going_back(scan, entry, phase)
         if self._is_return():
@@ -225,23 +232,25 @@ class StateMachine:
             self._move_to(scan, Phase.DELIVERED if is_customer else Phase.RETURNED)
         return Rule.MOVED
 
-    def _turn(self, scan: Scan, phase: Phase) -> None:
-        """Set the direction that a scan names, or that a return implies before any movement."""
+    def _turn(self, scan: Scan, entry: Entry) -> None:
+        """Set the direction that a scan names, or that a return implies before any movement.
+
+        A refused parcel, for one, goes back as well, but its way began at the shop.
+        """
         if scan.direction is not None:
             self.direction = scan.direction
-        elif phase in RETURNS and self.first_scan_at is None:
+        elif entry.is_return and self.first_scan_at is None:
             self.direction = Direction.CUSTOMER_MERCHANT
 
     def _is_return(self) -> bool:
         return self.direction is Direction.CUSTOMER_MERCHANT
 
     def _move_to(self, scan: Scan, phase: Phase) -> None:
-        if phase is not self.phase or self.settled_at is None:
-            self.settled_at = scan.occurred_at
+        if phase is not self.phase or phase is Phase.DELIVERED or self.settled_at is None:
+            self.settled_at = latest_of(scan)
         self.phase = phase
         if phase is Phase.DELIVERED:
-            self.settled_at = self.delivered_at = scan.occurred_at
-            self.delivered_on = day_of(scan)
+            self.delivered_at, self.delivered_on = scan.occurred_at, day_of(scan)
 
     def _end_holds(self, scan: Scan) -> bool:
         since = self.settled_at

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.orders.domain.tracking.catalogue import CATALOGUE, Phase
 from services.orders.domain.tracking.explanation import explain
-from services.orders.domain.tracking.scan import Direction
+from services.orders.domain.tracking.scan import Direction, Precision
 from services.orders.domain.tracking.state import FINISHED, Rule
 from tests.unit.orders.builders import DAY, HOUR, NOON, Desk, attach, place, report, scan
 from tests.unit.orders.tracking.replays import LATER, state_of
@@ -119,6 +119,31 @@ def test_pick_up_soon_after_arrival_at_the_sender_is_a_late_stamp_too():
 
     assert state_of(end, pick_up).phase is Phase.RETURNED
     assert (state_of(end, pick_up, hub).phase, state_of(end, pick_up, hub).leg) == ("in_transit", 2)
+
+
+DAY_OF_DELIVERY = NOON - 12 * HOUR
+"""The midnight that begins the day of a delivery that has only a day for its time."""
+
+
+@pytest.mark.parametrize(
+    ("name", "after", "phase", "leg", "flag"),
+    [
+        # The delivery may have been at the last minute of its day: 12 hours count from there.
+        ("PICKED_UP_BY_CARRIER", 26 * HOUR, "delivered", 1, "normal"),
+        ("PICKED_UP_BY_CARRIER", 36 * HOUR, "delivered", 1, "normal"),
+        ("PICKED_UP_BY_CARRIER", 36 * HOUR + MINUTE, "in_transit", 2, "normal"),
+        ("OUT_FOR_DELIVERY", 25 * HOUR, "delivered", 1, "normal"),
+        ("OUT_FOR_DELIVERY", 36 * HOUR + MINUTE, "delivered", 1, "error"),
+        ("SUCCESSFULLY_DELIVERED", 25 * HOUR, "delivered", 1, "normal"),
+    ],
+)
+def test_end_on_a_day_may_have_been_at_any_hour_of_it(name, after, phase, leg, flag):
+    delivered = scan("SUCCESSFULLY_DELIVERED", DAY_OF_DELIVERY, precision=Precision.DAY)
+
+    state = state_of(delivered, scan(name, DAY_OF_DELIVERY + after))
+
+    assert (state.phase, state.leg, state.flag) == (phase, leg, flag)
+    assert state.delivered_at == DAY_OF_DELIVERY
 
 
 PHYSICAL = sorted(name for name, entry in CATALOGUE.items() if entry.physical)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.orders.domain.tracking.catalogue import Flag, Phase, State
-from services.orders.domain.tracking.replay import replay
+from services.orders.domain.tracking.replay import replay, standing_of
 from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Precision
 from services.orders.domain.tracking.state import TrackingState
 from tests.unit.orders.builders import DAY, HOUR, NOON, scan
@@ -131,6 +131,24 @@ def test_direction_that_the_carrier_names_is_believed():
 
     assert (state.phase, state.direction) == (Phase.RETURN_RECEIVED, back)
     assert state.delivered_at is None
+
+
+@pytest.mark.parametrize(
+    ("name", "phase", "group"),
+    [
+        ("REFUSED", "return_transit", "shipment_refused_then_returned"),
+        ("NOT_COLLECTED", "return_transit", "shipment_not_picked_up_then_returned"),
+        ("UNDELIVERABLE_RETURNING", "return_transit", "shipment_failed_returned"),
+        ("RETURNED_TO_SENDER", "returned", "shipment_failed_returned"),
+        ("RETURN_IN_TRANSIT", "return_transit", "return_shipment_in_transit"),
+    ],
+)
+def test_first_scan_on_the_way_back_is_a_customers_return_only_by_its_name(name, phase, group):
+    (step,) = replay([scan(name)], LATER).steps
+
+    is_return = name.startswith("RETURN_")
+    assert (step.state.direction is Direction.CUSTOMER_MERCHANT) is is_return
+    assert (step.state.phase, standing_of(step).group) == (phase, group)
 
 
 def test_refused_parcel_delivered_is_back_with_its_sender_unless_the_customer_took_it():

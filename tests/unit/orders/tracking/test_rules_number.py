@@ -49,7 +49,7 @@ def test_other_sums_ask_for_another_number_and_another_number_for_a_record(monke
     assert "(drawn)" in found
     assert "raise the number in RULES" in found
 
-    monkeypatch.setattr(resume_point, "RULES", "4/planted")
+    monkeypatch.setattr(resume_point, "RULES", "5/planted")
     found = sums.problem(recorded, others, recorded["histories"])
     assert found.endswith(f"Run: {sums.COMMAND}")
 
@@ -65,6 +65,6 @@ def test_sums_of_changed_rules_are_not_recorded_under_the_old_number(tmp_path, m
     assert sums.load() == recorded
     assert "raise the number in RULES" in capsys.readouterr().err
 
-    monkeypatch.setattr(resume_point, "RULES", "4/planted")
+    monkeypatch.setattr(resume_point, "RULES", "5/planted")
     assert sums.write() == 0
     assert sums.load()["sums"] != recorded["sums"]
