@@ -93,6 +93,7 @@ def decided(*messages: Message) -> Decision:
 
 
 TWO_PARCELS = (placed(expected_number_of_shipments=2), attached("1Z001"))
+SAME_NAME = (placed(order_name="#1"), placed("2", order_name="#1"))
 LINES = {"products": [{"sku": "MUG", "quantity": 1}]}
 
 NO_CHANGE = {
@@ -109,6 +110,10 @@ REJECTED = {
     Reason.NUMBER_NOT_OWNED: (reported(),),
     Reason.ORDER_EXISTS: (placed(), placed(email_id="ada@example.org")),
     Reason.REFERENCE_CONFLICT: (placed(external_id="gid-1"), placed("2", external_id="gid-1")),
+    Reason.REFERENCE_AMBIGUOUS: (
+        *SAME_NAME,
+        say("order.update", id="#1", id_type="order_name", address=ADDRESS),
+    ),
     Reason.TOO_MANY_SHIPMENTS: (placed(), updated(expected_number_of_shipments=101)),
     Reason.TRACKING_NUMBER_IN_USE: (
         placed(),
@@ -160,6 +165,7 @@ WARNED = {
         placed(**LINES),
         attached("1Z999", products=[{"sku": "MUG", "quantity": 2}]),
     ),
+    WarningCode.NAME_SHARED: SAME_NAME,
     WarningCode.DESCRIPTION_STALE: (
         placed(),
         updated(source_version=2, address={"city": "Berlin"}),
