@@ -334,5 +334,7 @@ BY_ORDINAL = attrgetter("ordinal")
 
 def with_shipment(order: Order, changed: Shipment) -> Order:
     """The order with one shipment replaced, or added, by ordinal."""
+    if len(order.shipments) == 1 and order.shipments[0].ordinal == changed.ordinal:
+        return replace(order, shipments=(changed,))  # Most orders: asked for each scan.
     others = [each for each in order.shipments if each.ordinal != changed.ordinal]
     return replace(order, shipments=tuple(sorted((*others, changed), key=BY_ORDINAL)))

@@ -33,6 +33,7 @@ from services.orders.domain.tracking.scan import (
     Direction,
     Eta,
     Pickup,
+    Precision,
     Scan,
     day_of,
     latest_of,
@@ -239,7 +240,7 @@ class StateMachine:
         """
         if scan.direction is not None:
             self.direction = scan.direction
-        elif entry.is_return and self.first_scan_at is None:
+        elif self.first_scan_at is None and entry.is_return:
             self.direction = Direction.CUSTOMER_MERCHANT
 
     def _is_return(self) -> bool:
@@ -247,7 +248,8 @@ class StateMachine:
 
     def _move_to(self, scan: Scan, phase: Phase) -> None:
         if phase is not self.phase or phase is Phase.DELIVERED or self.settled_at is None:
-            self.settled_at = latest_of(scan)
+            is_day = scan.precision is Precision.DAY
+            self.settled_at = latest_of(scan) if is_day else scan.occurred_at
         self.phase = phase
         if phase is Phase.DELIVERED:
             self.delivered_at, self.delivered_on = scan.occurred_at, day_of(scan)
