@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+from datetime import timedelta
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.orders.domain.model.commands import Tracking
-from services.orders.domain.model.decision import Outcome
-from services.orders.domain.model.order import OrderStatus
+from services.orders.domain.model.decision import Outcome, ShipmentEventData
+from services.orders.domain.model.order import SHIPMENTS_MAX, OrderStatus
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.tracking.catalogue import Phase
+from services.orders.domain.value import replace
 from tests.unit.orders.builders import (
     DAY,
     HOUR,
@@ -23,6 +29,8 @@ from tests.unit.orders.builders import (
     scan,
     upsert,
 )
+
+MINUTE = timedelta(minutes=1)
 
 
 def test_moved_number_leaves_a_draft_behind_and_takes_its_scans_along():
@@ -147,3 +155,115 @@ def test_former_parcel_keeps_all_its_scans_when_its_number_is_reused_at_once():
 
     assert desk.order("1").shipments[0].tracking.phase is Phase.DELIVERED
     assert desk.order("2").shipments[0].tracking.phase is Phase.ORDER_PROCESSED
+
+
+def _told(desk: Desk, number: str) -> list[str]:
+    """What the customer of an order heard of parcels, oldest first."""
+    order_id = desk.order(number).order_id
+    facts = [event for event in desk.events if isinstance(event.data, ShipmentEventData)]
+    return [e.event_group for e in facts if e.order_id == order_id and e.data.notify]
+
+
+@pytest.fixture
+def two_orders() -> Desk:
+    """Orders 1 and 2, N1 on order 1."""
+    desk = Desk()
+    for number in ("1", "2"):
+        desk.send(place(number))
+    desk.send(attach("N1", to="1"))
+    return desk
+
+
+def test_rule_17_number_that_comes_back_notifies_of_nothing_again(two_orders):
+    desk = two_orders
+    desk.send(report(scan("PICKED_UP_BY_CARRIER")))
+    desk.now += HOUR
+    for number in ("2", "1", "2", "1"):
+        desk.send(attach("N1", to=number))
+    desk.send(report(scan("SORTED", desk.now)))
+
+    assert _told(desk, "1") == ["shipment_pre_transit", "shipment_in_transit"]
+    assert _told(desk, "2") == ["shipment_in_transit"]
+
+
+def test_rule_17_number_that_comes_back_untouched_notifies_once(two_orders):
+    for number in ("2", "1"):
+        two_orders.send(attach("N1", to=number))
+
+    assert _told(two_orders, "1") == ["shipment_pre_transit"]
+    assert _told(two_orders, "2") == ["shipment_pre_transit"]
+
+
+def test_rule_17_number_that_comes_back_notifies_of_what_is_new(two_orders):
+    desk = two_orders
+    desk.send(attach("N1", to="2"))
+    desk.send(report(scan("PICKED_UP_BY_CARRIER")))
+    desk.send(attach("N1", to="1"))
+    desk.send(report(scan("OUT_FOR_DELIVERY", NOON + MINUTE)))
+
+    assert _told(desk, "1") == [
+        "shipment_pre_transit",
+        "shipment_in_transit",
+        "shipment_out_for_delivery",
+    ]
+
+
+def test_rule_17_another_number_in_the_same_place_notifies(two_orders):
+    two_orders.send(attach("N1", to="2"))
+    two_orders.send(attach("N2", to="1"))
+
+    assert _told(two_orders, "1") == ["shipment_pre_transit"] * 2
+
+
+def test_number_that_comes_back_to_an_order_of_an_older_version_notifies_of_nothing_again(
+    two_orders,
+):
+    """Its notices were not stored: all that its scans may have given count."""
+    desk = two_orders
+    desk.send(report(scan("PICKED_UP_BY_CARRIER")))
+    order = desk.order("1")
+    bare = replace(order.shipments[0], notices=None)
+    desk.orders[order.order_id] = replace(order, shipments=(bare,))
+    for number in ("2", "1"):
+        desk.send(attach("N1", to=number))
+
+    assert _told(desk, "1") == ["shipment_pre_transit", "shipment_in_transit"]
+
+
+def test_order_keeps_as_many_lost_numbers_as_it_can_have_parcels(two_orders):
+    desk = two_orders
+    many = [f"M{n}" for n in range(SHIPMENTS_MAX)]
+    for numbers in (many[:60], many[60:], ["M-LAST"]):
+        desk.send(attach(*numbers, to="1"))
+        desk.send(attach(*numbers, to="2"))
+        desk.send(place(f"{numbers[0]}-aside"))
+        desk.send(attach(*numbers, to=f"{numbers[0]}-aside"))
+
+    kept = [each.number for each in desk.order("1").released]
+    assert kept == [*many[1:], "MLAST"]
+
+
+ON_THE_WAY = (
+    "LABEL_CREATED",
+    "PICKED_UP_BY_CARRIER",
+    "SORTED",
+    "OUT_FOR_DELIVERY",
+    "CARRIER_DELAY",
+)
+MOVES = st.lists(st.sampled_from(["1", "2", "3", *ON_THE_WAY]), max_size=14)
+
+
+@given(MOVES, st.lists(st.sampled_from([0, 1, 90, 300]), min_size=1, max_size=4))
+@settings(max_examples=200, deadline=None)
+def test_rule_17_a_number_notifies_each_order_once_wherever_it_goes(steps, minutes):
+    desk = Desk()
+    for number in ("1", "2", "3"):
+        desk.send(place(number))
+    for step, wait in zip(steps, itertools.cycle(minutes), strict=False):
+        desk.now += wait * MINUTE
+        command = report(scan(step, desk.now)) if step in ON_THE_WAY else attach("N1", to=step)
+        desk.send(command)
+
+    facts = [each for each in desk.events if isinstance(each.data, ShipmentEventData)]
+    told = [(e.order_id, e.data.leg, e.event_group) for e in facts if e.data.notify]
+    assert len(set(told)) == len(told)

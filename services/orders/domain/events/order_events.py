@@ -189,7 +189,7 @@ def _emit_fulfilled(
         name=SHIPMENT_FULFILLED,
         group=PRE_TRANSIT_GROUP,
         occurred_at=placed_at,
-        notify=bool(after.notices),
+        notify=after.shipment_id in recorder.notified,
     )
 
 

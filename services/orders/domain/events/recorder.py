@@ -46,6 +46,8 @@ class Recorder:
     events: list[Event] = field(default_factory=list)
     references: list[tuple[Reference, Uuid]] = field(default_factory=list)
     appeared: list[str] = field(default_factory=list)
+    notified: frozenset[Uuid] = frozenset()
+    """Shipments whose attached number notifies."""
     warnings: tuple[FactWarning, ...] = ()
     """What rules found doubtful; what was found when the item was read is in the item."""
     _counts: dict[Uuid, dict[Topic, int]] = field(default_factory=dict)

@@ -221,6 +221,17 @@ class Shipment(Value, frozen=True, kw_only=True):
         return State.ARCHIVED if self.archived else state_of(self.tracking.phase)
 
 
+class ReleasedNumber(Value, frozen=True, kw_only=True):
+    """A tracking number that went from the order to another one, and what was notified of it.
+
+    A number that comes back must not notify the same customer of the same again.
+    """
+
+    number: str
+    """Normalised."""
+    notices: tuple[Notice, ...]
+
+
 class ClaimCopy(Value, frozen=True, kw_only=True):
     """Passive copy of a claim, kept only to show it in the context of events."""
 
@@ -276,6 +287,8 @@ class Order(Value, frozen=True, kw_only=True):
     """Whether its placement was too old to notify a customer when the order came."""
     reassignments: int = 0
     """How often a number left the order or changed carrier: keeps event ids apart afterwards."""
+    released: tuple[ReleasedNumber, ...] = ()
+    """The last numbers that the order lost, oldest first; at most `SHIPMENTS_MAX`."""
     claims: tuple[ClaimCopy, ...] = ()
     applied: tuple[int, ...] = ()
     """Digests of items applied, oldest first (signed 64-bit): the newest 64 as stored, more in a

@@ -20,10 +20,11 @@ from services.orders.domain.model.reasons import CommandRefused, Reason, Unchang
 from services.orders.domain.model.references import number_key
 from services.orders.domain.model.tracking_number import normalise_number, shown_number
 from services.orders.domain.model.warnings import WarningCode
+from services.orders.domain.rules.notices_of_numbers import keep_notices, notices_of
 from services.orders.domain.rules.shipment_count import lowest_draft, recount
 from services.orders.domain.tracking.notifications import notice_of_number
 from services.orders.domain.tracking.replay import initial_state, replay
-from services.orders.domain.tracking.scan import Direction
+from services.orders.domain.tracking.scan import Direction, Scan
 from services.orders.domain.tracking.state import DRAFT
 from services.orders.domain.value import replace
 
@@ -114,8 +115,11 @@ def _attach(
     recorder.appeared.append(number_key(number))
     share = scans_of(recorder.parcel(number), attached.shipment_id)
     state = replay(share, recorder.now).state if share else attached.tracking
-    notices = notice_of_number(placed_at, state, recorder.now)
-    return with_shipment(order, replace(attached, notices=notices))
+    held = notices_of(order, number)
+    new = notice_of_number(placed_at, state, held, recorder.now)
+    if new:
+        recorder.notified |= {attached.shipment_id}
+    return with_shipment(order, replace(attached, notices=(*held, *new)))
 
 
 def _take_number(
@@ -137,9 +141,9 @@ def _take_number(
             parcel = replace_owner(parcel, former, (replace(former, until=since),))
             owner = replace(owner, since=since)
         elif former.shop == owner.shop:
+            _release(recorder, former.order_id, shipment, scans_of(parcel, former.shipment_id))
             parcel = replace_owner(parcel, former, ())
             owner = replace(owner, since=former.since)
-            _release(recorder, former.order_id, shipment)
         else:
             raise CommandRefused(
                 Reason.TRACKING_NUMBER_IN_USE,
@@ -157,11 +161,17 @@ def _shipment_of(recorder: Recorder, owner: Owner) -> Shipment | None:
     return next((s for s in order.shipments if s.shipment_id == owner.shipment_id), None)
 
 
-def _release(recorder: Recorder, order_id: Uuid, shipment: Shipment) -> None:
-    """Make a shipment a draft again: its number belongs to another order now."""
+def _release(
+    recorder: Recorder, order_id: Uuid, shipment: Shipment, scans: tuple[Scan, ...]
+) -> None:
+    """Make a shipment a draft again: its number belongs to another order now.
+
+    `scans` are those of the shipment.
+    """
     order = recorder.order(order_id)
     if order is None:
         return
+    order = keep_notices(order, shipment, scans, recorder.now)
     bare = Shipment(shipment_id=shipment.shipment_id, ordinal=shipment.ordinal, tracking=DRAFT)
     released = replace(with_shipment(order, bare), reassignments=order.reassignments + 1)
     recorder.put(match_contents(recount(released)))

@@ -86,14 +86,17 @@ def group_of_scan(scan: Scan, direction: Direction) -> str | None:
 
 
 def notice_of_number(
-    placed_at: datetime, state: TrackingState, now: datetime
+    placed_at: datetime, state: TrackingState, held: Iterable[Notice], now: datetime
 ) -> tuple[Notice, ...]:
-    """The notice of a number that is attached now; none if it is too old or not true any more.
+    """The notice of a number that is attached now.
 
-    `state` is that of all scans that the number has by now.
+    None if it is too old, not true any more, or given before (`held`). `state` is that of all scans
+    that the number has by now.
     """
     is_true = state.phase in _BEFORE_TRANSIT and state.leg == 1
-    return (Notice(PRE_TRANSIT_GROUP),) if is_true and is_fresh(placed_at, now) else ()
+    notice = Notice(PRE_TRANSIT_GROUP)
+    may_notify = is_true and is_fresh(placed_at, now) and not was_given(held, notice)
+    return (notice,) if may_notify else ()
 
 
 def is_true(scan: Scan, standing: Standing, state: TrackingState) -> bool:
@@ -178,6 +181,15 @@ def notice_of(scan: Scan, standing: Standing) -> Notice:
     return Notice(
         standing.group or "", standing.leg, standing.attempts, by=scan.key[:_KEY_CHARACTERS]
     )
+
+
+def merged(held: tuple[Notice, ...], more: Iterable[Notice]) -> tuple[Notice, ...]:
+    """Both, without a second notice of the same group, leg and attempt."""
+    kept = list(held)
+    for each in more:
+        if not was_given(kept, each):
+            kept.append(each)
+    return tuple(kept[-NOTICES_MAX:])
 
 
 def was_given(held: Iterable[Notice], notice: Notice) -> bool:
