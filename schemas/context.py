@@ -100,7 +100,7 @@ class Shipment(Tracking):
     lines: Annotated[
         list[PackedLine] | None,
         about(
-            "What is in it as lines of the order; absent: not known, or everything ordered",
+            "What is in it as lines of the order; absent: there are none, all or nothing is in it",
             [{"line": 0, "sku": "MUG-BLUE", "quantity": 1}],
         ),
     ] = None
@@ -172,7 +172,7 @@ class LineLedger(PieceCounts):
 
 
 class Order(ContractModel):
-    """The whole order after the event."""
+    """The whole order after the command or report that caused the event."""
 
     uuid: Annotated[UUID, about("Id of the order", ORDER)]
     shop_slug: Annotated[str, about("The shop", "demo-shop")]
@@ -275,7 +275,7 @@ class Claim(ContractModel):
 
 
 class Context(ContractModel):
-    """A snapshot after the event; cut when too large, then `context_truncated` is true."""
+    """The order after what caused the event; if it was cut to fit, `context_truncated` is true."""
 
     order: Annotated[
         Order | None,

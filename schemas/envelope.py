@@ -28,8 +28,8 @@ HEADERS: Mapping[str, str] = {
     CE_ID: "The sender's id of the message; a repeat carries the same. With ce_source it is unique",
     CE_SOURCE: "Who sent it, a URI reference",
     CE_TYPE: "Which message it is, and so which schema its value has",
-    CE_TIME: "When it was sent or, for events, decided; RFC 3339",
-    CE_SUBJECT: "What it is about; an order's id in outgoing messages",
+    CE_TIME: "When it was sent; of an event, when the fact happened or was decided; RFC 3339",
+    CE_SUBJECT: "What it is about; in events and outcomes the order's id",
     CONTENT_TYPE: "application/json",
     TRACEPARENT: "W3C trace context, handed on from the cause to what it causes",
 }
@@ -39,7 +39,7 @@ OUTGOING_HEADERS: Mapping[str, str] = {
     **HEADERS,
     CE_CAUSATIONID: "ce_id of the command or scan that caused it, or its topic/partition/offset",
     CE_SEQUENCE: "Number of the event among its order's on this topic, from 1, without gaps",
-    CE_ORDERVERSION: "The order's version after the event, counted over all its topics",
+    CE_ORDERVERSION: "The order's version after the event, over orders.events and shipments.events",
 }
 """Headers of outgoing messages; sequence and version stand on events only."""
 

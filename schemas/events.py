@@ -43,11 +43,12 @@ class Event(ContractModel):
         WholeNumber, about("Number among the order's events on this topic, from 1", 2)
     ]
     order_version: Annotated[
-        WholeNumber | None, about("The order's version, one step per event over both topics", 3)
+        WholeNumber | None,
+        about("The order's version, one step per event of orders and shipments", 3),
     ] = None
     context_truncated: Annotated[bool, about("The snapshot was cut to fit", example=False)] = False
     context: Annotated[
-        Context, about("The order after the event", {"shipments": [], "claims": []})
+        Context, about("The order after what caused the event", {"shipments": [], "claims": []})
     ] = Field(default_factory=Context)
 
 
@@ -68,7 +69,9 @@ class OrderEventData(ContractModel):
     reason: Annotated[str | None, about("Why, for a cancellation", "customer request")] = None
     notify: Annotated[
         bool,
-        about("True: fresh news for the customer; False: do not write to them", example=True),
+        about(
+            "True: write to the customer; False: old, not true any more, or no group", example=True
+        ),
     ] = False
 
 
@@ -114,7 +117,10 @@ class ShipmentEventData(ContractModel):
     )
     notify: Annotated[
         bool,
-        about("False: news too old or told before; do not write to the customer", example=True),
+        about(
+            "True: write to the customer; False: old, not true any more, or notified before",
+            example=True,
+        ),
     ] = True
 
 
