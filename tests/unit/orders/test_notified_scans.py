@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.orders.domain.model.commands import Tracking
 from services.orders.domain.model.decision import ShipmentEventData
 from services.orders.domain.tracking.catalogue import Flag, Phase
 from services.orders.domain.tracking.explanation import explain
@@ -20,9 +21,11 @@ from tests.unit.orders.builders import (
     NOON,
     Desk,
     attach,
+    fields,
     place,
     report,
     scan,
+    upsert,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -220,6 +223,31 @@ def test_rule_17b_attached_number_notifies_only_while_the_parcel_is_before_trans
     desk.send(attach("N1"))
 
     assert notified(desk) == expected
+
+
+@pytest.mark.parametrize("is_later", [False, True], ids=["with the order", "later"])
+@pytest.mark.parametrize(
+    ("order_age", "hand_over_age", "with_the_order", "later"),
+    [
+        (HOUR, None, True, True),
+        (300 * DAY, None, False, True),
+        (300 * DAY, HOUR, True, True),
+        (300 * DAY, 299 * DAY, False, False),
+    ],
+)
+def test_rule_16_number_of_an_imported_order_notifies_only_of_a_new_hand_over(
+    order_age, hand_over_age, with_the_order, later, is_later
+):
+    desk = Desk()
+    at = None if hand_over_age is None else NOON - hand_over_age
+    parcel = Tracking(tracking_number="N1", tracking_placed_at=at)
+    order = fields(order_placed_at=NOON - order_age)
+
+    desk.send(upsert(order=order, trackings=() if is_later else (parcel,)))
+    if is_later:
+        desk.send(upsert(trackings=(parcel,)))
+
+    assert ("SHIPMENT_FULFILLED" in notified(desk)) is (later if is_later else with_the_order)
 
 
 def test_notices_that_an_older_version_left_out_are_taken_from_the_scans(desk):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import Tracking, UpsertOrder
 from services.orders.domain.model.contents import match_contents
@@ -91,14 +93,13 @@ def _attach(
     recorder: Recorder, order: Order, number: str, tracking: Tracking, pointer: str
 ) -> Order:
     taken = lowest_draft(order)
-    placed_at = tracking.tracking_placed_at or recorder.now
     attached = replace(
         taken,
         tracking_number=shown_number(tracking.tracking_number),
         number=number,
         carrier_reference=tracking.carrier_reference or taken.carrier_reference,
         tracking_url=tracking.tracking_url or taken.tracking_url,
-        tracking_placed_at=placed_at,
+        tracking_placed_at=tracking.tracking_placed_at or recorder.now,
         external_shipment_id=tracking.external_shipment_id,
         products=tracking.products or taken.products or None,
         archived=False,
@@ -113,13 +114,31 @@ def _attach(
     )
     _take_number(recorder, number, owner, attached, pointer)
     recorder.appeared.append(number_key(number))
+    since = tracking.tracking_placed_at or _undated_since(recorder, order)
+    return with_shipment(order, _with_notice(recorder, order, attached, since))
+
+
+def _with_notice(
+    recorder: Recorder, order: Order, attached: Shipment, placed_at: datetime
+) -> Shipment:
+    """The parcel with the notices of its number, and a new one if the hand-over is recent."""
+    number, state = attached.number or "", attached.tracking
     share = scans_of(recorder.parcel(number), attached.shipment_id)
-    state = replay(share, recorder.now).state if share else attached.tracking
+    if share:
+        state = replay(share, recorder.now).state
     held = notices_of(order, number)
     new = notice_of_number(placed_at, state, held, recorder.now)
     if new:
         recorder.notified |= {attached.shipment_id}
-    return with_shipment(order, replace(attached, notices=(*held, *new)))
+    return replace(attached, notices=(*held, *new))
+
+
+def _undated_since(recorder: Recorder, order: Order) -> datetime:
+    """How old a hand-over without a time is, for its notification: it happens now.
+
+    Not in the command that brings the order: there it may be as old as the order.
+    """
+    return recorder.now if order.version else order.placed_at
 
 
 def _take_number(
