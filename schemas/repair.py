@@ -46,6 +46,9 @@ class Repaired(NamedTuple):
 
 NUMBERS = (str, int, float, Decimal)
 
+_ADJUSTED_MAX = 100
+"""Numbers with a larger exponent are not written out."""
+
 
 class Unrepairable(Exception):
     """The value cannot be read with certainty; the text, if there is one, says what would be."""
@@ -146,9 +149,14 @@ def _digits(value: Any) -> str:
     """A text as it is, a number of JSON as text."""
     if isinstance(value, str):
         return value
-    if isinstance(value, int | Decimal) and not isinstance(value, bool) and len(str(value)) <= 64:
-        return format(value, "f") if isinstance(value, Decimal) else str(value)
-    raise Unrepairable
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or len(str(value)) > 64:
+        raise Unrepairable
+    if isinstance(value, int):
+        return str(value)
+    # By exponent first: 1e999999999 has a thousand million digits.
+    if not value.is_finite() or abs(value.adjusted()) > _ADJUSTED_MAX:
+        raise Unrepairable
+    return format(value, "f")
 
 
 def trimmed(value: Any) -> Repaired:
@@ -228,9 +236,6 @@ def _amount(value: Any) -> Repaired:
     return Repaired(Decimal(plain), RepairCode.VALUE_READ_AS, f"{text!r} is read as {plain}")
 
 
-_ADJUSTED_MAX = 100
-
-
 def _line_quantity(value: Any) -> Repaired:
     """Read a line's quantity: a line of none is no line, a part of a piece is one."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
@@ -238,7 +243,6 @@ def _line_quantity(value: Any) -> Repaired:
     found = _amount(value).value if isinstance(value, str) else Decimal(value)
     if not found:
         raise UnwantedEntry("a line with the quantity 0 is left out")
-    # By exponent first: to write out 1e999999999 takes without end.
     if not found.is_finite() or abs(found.adjusted()) > _ADJUSTED_MAX or found < 0:
         raise Unrepairable
     whole = int(found.to_integral_value(ROUND_CEILING))

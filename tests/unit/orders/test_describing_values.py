@@ -18,12 +18,15 @@ from schemas.repair import FACT
 from services.orders.domain.decide import decide
 from services.orders.domain.model.decision import World
 from services.orders.messages import snapshot
+from services.runtime.rejections import Rejection
 from tests.unit.orders.payloads import (
     BODIES,
     NOW,
     PLACEMENT,
     TEXTS,
     placed,
+    plain,
+    read_all,
     taken,
     warned,
     with_value,
@@ -211,6 +214,18 @@ def test_text_in_a_describing_member_never_costs_the_command(place, value):
 
     pointer = "".join(f"/{step}" for step in path)
     assert all(each.pointer == pointer or each.pointer in pointer for each in command.warnings)
+
+
+# Written out, such a number would take all memory.
+@pytest.mark.parametrize("number", [b"1e999999999", b"-1e-999999999"])
+def test_number_of_absurd_size_is_never_written_out_wherever_a_text_describes(number):
+    for type_, path in DESCRIBING_TEXTS:
+        body = plain(with_value(type_, path, "@")).encode().replace(b'"@"', number)
+
+        (entry,) = read_all(type_, body)
+
+        said = entry.errors if isinstance(entry, Rejection) else entry.command.warnings
+        assert all(each.pointer for each in said)
 
 
 @given(member=st.sampled_from(AMOUNTS), value=SCALARS)
