@@ -12,6 +12,7 @@ import jiter
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from services.runtime.messages.error_text import text_of
 from services.runtime.messages.normal_form import has_high_escape, in_normal_form
 
 FIELD_ERRORS_MAX = 50
@@ -114,10 +115,9 @@ def validate(model: type[ModelT], body: Any, pointer: str = "") -> ModelT:
 
 def field_errors(error: ValidationError, pointer: str = "") -> list[FieldError]:
     """List each wrong field of a body whose place in the message is `pointer`."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
     return [
-        FieldError(pointer + "".join(pointer_step(str(step)) for step in e["loc"]), e["msg"])
-        for e in found
+        FieldError(pointer + "".join(pointer_step(str(step)) for step in e["loc"]), text_of(e))
+        for e in error.errors(include_url=False)
     ]
 
 
@@ -142,7 +142,7 @@ def _unreadable(value: bytes, message: str) -> Malformed:
     flaw = _diagnose(text)
     if flaw:
         return Malformed(flaw.reason, [FieldError(flaw.pointer, flaw.message)])
-    return Malformed("not_json", [FieldError("", message)])
+    return Malformed("not_json", [FieldError("", f"is not one JSON document: {message}")])
 
 
 def _diagnose(text: str) -> _Flaw | None:

@@ -28,6 +28,7 @@ from schemas.repair import (
     UnwantedEntry,
     kind_of,
 )
+from services.runtime.messages.error_text import expected_of
 from services.runtime.messages.json_codec import (
     FIELD_ERRORS_MAX,
     Malformed,
@@ -252,8 +253,9 @@ def _error_of(member: _Member, value: Any) -> str | None:
     try:
         member.adapter.validate_python(value)
     except ValidationError as error:
-        first = field_errors(error)[0]
-        return f"{first.pointer}: {first.message}" if first.pointer else first.message
+        first = error.errors(include_url=False)[0]
+        place = "".join(pointer_step(str(step)) for step in first["loc"])
+        return f"{place}: {expected_of(first)}" if place else expected_of(first)
     if member.repair is None or member.repair.is_usual(value):
         return None
     return _UNUSUAL

@@ -21,10 +21,10 @@ from typing import Annotated, Any
 from msgspec import Meta
 from pydantic_core import SchemaValidator
 
+from schemas.patterns import NO_NUL
 from schemas.values import (
     AMOUNT_USUAL_PLACES,
     AMOUNT_WHOLE_DIGITS,
-    NO_NUL,
     calendar_date,
     day_or_moment,
     moment,

@@ -161,7 +161,7 @@ def test_integer_of_more_than_64_bits_is_published_with_its_original_digits() ->
         ),
         (
             _line("claim.open", {"shop_slug": "s", "id": "1", "reason": "mood"}),
-            "line 2: /reason: Input should be 'damage'",
+            "line 2: /reason: must be 'damage'",
         ),
         (
             _line("claim.open", {"shop_slug": "s", "id": "1", "id_type": "uuid", **_DAMAGE}),
