@@ -17,6 +17,7 @@ from tests.unit.orders.builders import HOUR, NOON
 
 ADDRESS = {"zip_code": "10115"}
 MAX_BYTES = 900_000
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TOPICS = {"tracking.reported": "carrier.tracking", "claim.withdrawn": "claims.events"}
 
 
@@ -31,7 +32,8 @@ class Shop:
         """The records that a message ends in."""
         self._offset += 1
         topic = TOPICS.get(type_, "orders.commands")
-        headers = (("ce_type", type_.encode()), ("ce_id", str(self._offset).encode()))
+        named = (("ce_type", type_), ("ce_id", str(self._offset)), ("traceparent", TRACE))
+        headers = tuple((name, text.encode()) for name, text in named)
         value = json.dumps({"shop_slug": "qa", "id": "1", **body}).encode()
         original = Original(Coordinates(topic, 0, self._offset), b"qa/1", headers, value, NOON)
         before = len(self.unit.conclude(()))

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from services.orders.messages.decode import read
+from services.runtime.messages.headers import read_headers
 from services.runtime.messages.records import Coordinates, Original
 from services.runtime.rejections import Rejection
-from tests.contract.shop import ADDRESS, Shop, bodies
+from tests.contract.shop import ADDRESS, TRACE, Shop, bodies
 from tests.unit.orders.builders import NOON
 
 PRODUCTS = [{"sku": "MUG", "quantity": 2}, {"sku": "TEE", "quantity": 1}]
@@ -68,6 +69,29 @@ def test_outcome_has_the_key_of_the_command_and_the_version_that_shows_its_effec
     assert (body["command_id"], body["outcome"]) == ("1", "applied")
     assert [event["order_version"] for event in bodies(events)] == [1, 2]
     assert body["order_version"] == 2
+
+
+def test_headers_of_what_a_command_causes_name_command_order_and_trace() -> None:
+    shop = Shop()
+    shop.place()
+
+    records = shop.attach("1Z999")
+
+    found = [dict(read_headers(each.headers)) for each in records]
+    order_id = bodies(records)[0]["order_id"].encode()
+    assert [each.topic for each in records] == [
+        "orders.events",
+        "shipments.events",
+        "orders.outcomes",
+    ]
+    for headers in found:
+        assert headers["ce_specversion"] == b"1.0"
+        assert headers["content-type"] == b"application/json"
+        assert headers["ce_causationid"] == b"2"
+        assert headers["ce_subject"] == order_id
+        assert headers["traceparent"] == TRACE.encode()
+    numbers = [(each.get("ce_sequence"), each.get("ce_orderversion")) for each in found]
+    assert numbers == [(b"2", b"2"), (b"1", b"3"), (None, None)]
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,15 @@ def test_reason_of_a_command_that_changes_nothing(reason: Reason) -> None:
     assert decision.detail == SENTENCES[reason]
 
 
+def test_reason_of_an_upsert_that_expects_more_of_a_cancelled_order() -> None:
+    order = {"order_number": "1", "address": ADDRESS, "expected_number_of_shipments": 2}
+
+    decision = decided(placed(), say("order.cancel", id="1"), upserted(order=order))
+
+    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, Reason.ORDER_CANCELLED)
+    assert decision.pointer == "/order/expected_number_of_shipments"
+
+
 @pytest.mark.parametrize("reason", REJECTED)
 def test_reason_of_a_message_that_is_refused(reason: Reason) -> None:
     decision = decided(*REJECTED[reason])
