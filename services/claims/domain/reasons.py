@@ -56,7 +56,8 @@ SENTENCES: dict[RejectionReason, str] = {
     ),
     RejectionReason.CLAIM_NOT_FOUND: "shop {shop} has no claim {claim}",
     RejectionReason.SHIPMENT_NOT_NAMED: (
-        "name the parcel by shipment_id or tracking_number; only a support claim can do without"
+        "name the parcel by shipment_id or tracking_number; only a support claim that selects no "
+        "items can do without"
     ),
     RejectionReason.ITEMS_NOT_SELECTED: (
         "partial damage is about some items: name them in selected_items, or claim damage for "

@@ -133,9 +133,11 @@ def test_opening_without_a_parcel_is_allowed_only_for_support():
     support = an_opening(reason=ClaimReason.SUPPORT, tracking_number=None)
 
     assert decide(a_state(), support, NOON).claim.shipment is None
-    assert (
-        refused(a_state(), an_opening(tracking_number=None)) == RejectionReason.SHIPMENT_NOT_NAMED
+    about_items = an_opening(
+        reason=ClaimReason.SUPPORT, tracking_number=None, selected_items=items(MUG_BLUE=1)
     )
+    for unnamed in (about_items, an_opening(tracking_number=None)):
+        assert refused(a_state(), unnamed) == RejectionReason.SHIPMENT_NOT_NAMED
 
 
 @pytest.mark.parametrize(
