@@ -13,6 +13,9 @@ from services.claims.domain.claim import Claim
 from services.claims.domain.decide import decide as decide_claim
 from services.claims.domain.decision import OrderClaims
 from services.claims.messages import encode as claims_encode
+from services.orders.domain.events.snapshot import snapshot_of
+from services.orders.messages import snapshot
+from services.orders.messages.encode import event_record
 from services.runtime.messages.headers import read_headers
 from services.runtime.messages.records import Coordinates, Original
 from services.runtime.outbox.outbox import Outgoing
@@ -204,3 +207,17 @@ def test_withdrawn_claim_is_left_out_of_claim_events_and_stays_in_those_of_the_o
 
     (shown,) = bodies(shop.attach("1Z999"))[-1]["context"]["claims"]
     assert shown["status"] == "withdrawn"
+
+
+def test_snapshot_event_is_caused_by_an_operator_and_notifies_of_nothing() -> None:
+    shop = Shop()
+    last = bodies(shop.place())[-1]
+    (order,) = shop.unit.orders.values()
+
+    record = event_record(snapshot_of(order, NOON), snapshot.encode(order, MAX_BYTES), None)
+
+    assert dict(read_headers(record.headers))["ce_causationid"] == b"orderflow/republish"
+    assert told([record]) == [("ORDER_SNAPSHOT", None, False)]
+    (event,) = bodies([record])
+    assert event["context"] == last["context"]
+    assert (event["sequence"], event["order_version"]) == (last["sequence"], last["order_version"])
