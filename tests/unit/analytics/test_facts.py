@@ -80,6 +80,25 @@ def test_item_value_is_the_sub_total_or_the_sum_of_the_lines(sub_total, lines, v
     assert found == (Decimal(value) if value else None)
 
 
+@pytest.mark.parametrize(
+    ("prices", "value"),
+    [
+        (["12.95"], "12.9500"),
+        (["5.504587"], "5.5046"),
+        # Exactly between two: to the even one, and once for the sum, not for each line.
+        (["0.00005"], "0.0000"),
+        (["0.00015"], "0.0002"),
+        (["0.00005", "0.00005"], "0.0001"),
+    ],
+)
+def test_item_value_is_rounded_once_to_four_places_half_to_even(prices, value):
+    lines = [{"sku": "MUG", "quantity": 1, "price": price} for price in prices]
+
+    fact = facts_of(an_order_event(sub_total_price=None, products=lines)).order
+
+    assert str(fact.item_value) == value
+
+
 def test_order_fact_has_the_days_of_the_destination():
     order = facts_of(
         an_order_event(
