@@ -139,6 +139,7 @@ REJECTED = {
         reported(minutes=range(500, 501)),
     ),
 }
+WAITS_FIRST = (Reason.ORDER_NOT_FOUND, Reason.NUMBER_NOT_OWNED)
 NOT_GIVEN = {
     Reason.QUANTITY_ABOVE_ORDERED,
     Reason.PRODUCT_UNKNOWN,
@@ -202,6 +203,8 @@ def test_reason_of_a_message_that_is_refused(reason: Reason) -> None:
     assert (decision.outcome, decision.reason) == (Outcome.REJECTED, reason)
     assert decision.detail
     assert decision.pointer
+    if reason not in (*WAITS_FIRST, Reason.TOO_MANY_SCANS):
+        assert decision.detail.endswith(SENTENCES[reason].partition("; ")[2]), "no way out"
 
 
 def test_reason_of_a_sender_that_is_not_allowed() -> None:
@@ -224,13 +227,22 @@ def test_reason_that_is_not_given_is_malformed_instead(reason: Reason) -> None:
     assert entry.reason == "invalid_fields"
 
 
-@pytest.mark.parametrize("reason", NOT_GIVEN)
+@pytest.mark.parametrize("reason", sorted(NOT_GIVEN))
 def test_reason_that_is_not_given_says_so(reason: Reason) -> None:
     page = (ROOT / "docs/contract/reasons.md").read_text("utf-8")
 
     assert SENTENCES[reason].startswith("Not given any more:")
     assert f"| `{reason}` | Not given any more:" in page
     assert page.count("Not given any more:") == len(NOT_GIVEN)
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - {*NO_CHANGE, Reason.SOURCE_NOT_ALLOWED}))
+def test_reason_has_the_same_way_out_on_the_page(reason: Reason) -> None:
+    page = (ROOT / "docs/contract/reasons.md").read_text("utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{reason}` |"))
+    plain = row.translate({ord(each): None for each in "`[]"}).replace("(#warnings)", "").lower()
+
+    assert SENTENCES[reason].partition("; ")[2].lower() in plain
 
 
 @pytest.mark.parametrize("code", WARNED)

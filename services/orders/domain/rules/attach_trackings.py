@@ -42,7 +42,8 @@ def attach_all(recorder: Recorder, order: Order, trackings: tuple[Tracking, ...]
         if not number:
             raise CommandRefused(
                 Reason.TRACKING_NUMBER_EMPTY,
-                "The tracking number has no letter and no digit.",
+                "The tracking number has no letter and no digit; leave the tracking out until "
+                "there is one.",
                 pointer,
             )
         held = shipment_with(order, number)
@@ -167,7 +168,7 @@ def _take_number(
             raise CommandRefused(
                 Reason.TRACKING_NUMBER_IN_USE,
                 f"Tracking number {attached.tracking_number!r} is on another shop's parcel that "
-                "is still under way.",
+                "is still under way; check the number, and name its carrier.",
                 pointer,
             )
     recorder.put_parcel(add_owner(parcel, owner))

@@ -150,13 +150,13 @@ def check_consistent(
     if held is not None and held.order_id != own_id:
         raise _conflict(
             f"{reference.kind} {reference.value!r} is order {held.order_number!r}, but the "
-            f"command's order_number is {said.order_number!r}.",
+            f"command's order_number is {said.order_number!r}",
             "/order/order_number",
         )
     if not _may_name(recorder, reference, said, own_id):
         raise _conflict(
             f"{reference.kind} {reference.value!r} does not name the order in the command "
-            f"({said.order_number!r}).",
+            f"({said.order_number!r})",
             "/id",
         )
     check_references(recorder, command.shop, said)
@@ -188,12 +188,13 @@ def check_references(recorder: Recorder, shop: str, said: PlacementFields) -> No
     other = find(recorder, Reference(shop, ReferenceKind.EXTERNAL_ID, said.external_id))
     if other is not None and other.order_id != order_id_of(shop, said.order_number):
         raise _conflict(
-            f"external_id {said.external_id!r} belongs to order {other.order_number!r} already.",
+            f"external_id {said.external_id!r} belongs to order {other.order_number!r} already",
             "/order/external_id",
         )
 
 
-def _conflict(detail: str, pointer: str) -> CommandRefused:
+def _conflict(fact: str, pointer: str) -> CommandRefused:
+    detail = f"{fact}; correct the one that is wrong."
     return CommandRefused(Reason.REFERENCE_CONFLICT, detail, pointer)
 
 
@@ -241,7 +242,8 @@ def check_still_open(order: Order | None, expected: int | None, pointer: str) ->
     if expected > order.expected_number_of_shipments:
         raise CommandRefused(
             Reason.ORDER_CANCELLED,
-            f"Order {order.order_number!r} is cancelled; it cannot expect {expected} shipments.",
+            f"Order {order.order_number!r} is cancelled and cannot expect {expected} shipments; "
+            "place a new order.",
             pointer,
         )
 

@@ -28,7 +28,8 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
     if not number:
         raise CommandRefused(
             Reason.TRACKING_NUMBER_EMPTY,
-            "The tracking number has no letter and no digit.",
+            "The tracking number has no letter and no digit; leave the tracking out until "
+            "there is one.",
             "/tracking_number",
         )
     held = recorder.parcel(number)

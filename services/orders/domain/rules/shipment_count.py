@@ -24,7 +24,8 @@ def check_expected(expected: int | None, pointer: str) -> None:
     if expected > SHIPMENTS_MAX:
         raise CommandRefused(
             Reason.TOO_MANY_SHIPMENTS,
-            f"{expected} shipments are expected; an order has at most {SHIPMENTS_MAX}.",
+            f"{expected} shipments are expected; an order can have at most {SHIPMENTS_MAX}; split "
+            "the order.",
             pointer,
         )
     if expected < 0:
@@ -90,7 +91,8 @@ def lowest_draft(order: Order) -> Shipment:
     if len(order.shipments) >= SHIPMENTS_MAX:
         raise CommandRefused(
             Reason.TOO_MANY_SHIPMENTS,
-            f"The order has {SHIPMENTS_MAX} parcels already, the most an order can have.",
+            f"The order has {SHIPMENTS_MAX} parcels already, the most an order can have; split "
+            "the order.",
             "/trackings",
         )
     taken = {shipment.ordinal for shipment in order.shipments}

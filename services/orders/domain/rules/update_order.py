@@ -78,7 +78,8 @@ def _named(order: Order, command: UpdateShipment) -> Shipment:
     if not number:
         raise CommandRefused(
             Reason.TRACKING_NUMBER_EMPTY,
-            "The tracking number has no letter and no digit.",
+            "The tracking number has no letter and no digit; leave the tracking out until "
+            "there is one.",
             "/tracking_number",
         )
     by_number = shipment_with(order, number)
@@ -88,7 +89,7 @@ def _named(order: Order, command: UpdateShipment) -> Shipment:
         raise CommandRefused(
             Reason.SHIPMENT_AMBIGUOUS,
             f"{command.tracking_number!r} is on shipment {by_number.shipment_id}, not on "
-            f"{by_id.shipment_id}.",
+            f"{by_id.shipment_id}; correct the one that is wrong.",
             "/shipment_id",
         )
     return by_number
@@ -100,7 +101,8 @@ def _by_id(order: Order, shipment_id: Uuid) -> Shipment:
             return shipment
     raise CommandRefused(
         Reason.SHIPMENT_NOT_FOUND,
-        f"Order {order.order_number!r} has no shipment {shipment_id}.",
+        f"Order {order.order_number!r} has no shipment {shipment_id}; name one of its shipment ids "
+        "or tracking numbers.",
         "/shipment_id",
     )
 
