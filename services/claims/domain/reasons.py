@@ -46,15 +46,20 @@ SENTENCES: dict[RejectionReason, str] = {
     RejectionReason.ORDER_NOT_FOUND: (
         "shop {shop} has no order with {kind} {value}; send the order first, then the claim again"
     ),
-    RejectionReason.SHIPMENT_NOT_FOUND: "order {order} has no shipment {shipment}",
+    RejectionReason.SHIPMENT_NOT_FOUND: (
+        "order {order} has no shipment {shipment}; name one of its shipment ids or tracking numbers"
+    ),
     RejectionReason.NOT_SHIPPED: (
-        "shipment {shipment} has no tracking number yet, so nothing in it can be claimed"
+        "shipment {shipment} has no tracking number yet, so nothing in it can be claimed; open "
+        "the claim once it has one"
     ),
     RejectionReason.NOT_DELIVERED: (
         "shipment {shipment} is not delivered yet (phase {phase}); until then, or until its "
         "carrier gives it up, it is under way, not missing"
     ),
-    RejectionReason.CLAIM_NOT_FOUND: "shop {shop} has no claim {claim}",
+    RejectionReason.CLAIM_NOT_FOUND: (
+        "shop {shop} has no claim {claim}; open it first, or name one that the shop has"
+    ),
     RejectionReason.SHIPMENT_NOT_NAMED: (
         "name the parcel by shipment_id or tracking_number; only a support claim that selects no "
         "items can do without"
@@ -67,10 +72,12 @@ SENTENCES: dict[RejectionReason, str] = {
         "{count} lines are selected, {limit} are allowed; claim the whole parcel by selecting none"
     ),
     RejectionReason.ITEM_NOT_NAMED: "an item needs a sku or a title",
-    RejectionReason.ITEM_NOT_IN_SHIPMENT: "{item} is not in shipment {shipment}",
+    RejectionReason.ITEM_NOT_IN_SHIPMENT: (
+        "{item} is not in shipment {shipment}; name the parcel that it is in"
+    ),
     RejectionReason.ITEM_NOT_ORDERED: (
         "{item} is in shipment {shipment}, but not as something that was ordered; only what was "
-        "ordered can be claimed"
+        "ordered can be claimed, a support claim may name it"
     ),
     RejectionReason.ITEM_AMBIGUOUS: "several products are called {item}; name it by its sku",
     RejectionReason.QUANTITY_ABOVE_SHIPPED: (
