@@ -1,6 +1,7 @@
 """`orderflow up` and `orderflow down`: the whole system on this machine, left running."""
 
 import http.client
+import os
 import shutil
 import sys
 import time
@@ -41,7 +42,7 @@ Try next:
     | {command} send - --wait
   {command} order demo-shop/1001
   {command} tail orders.events --from beginning
-  {command} health
+  {command} health{port}
   {command} down"""
 
 
@@ -71,11 +72,10 @@ def up(json: Json = False) -> None:
         run(change_rows(settings, registry.names()))
         run(create(settings))
         _start_services(settings, addresses.environment())
-    url = f"http://127.0.0.1:{settings.http_port}"
     if json:
-        print_json(addresses.environment() | {"HTTP": url})
+        print_json(addresses.environment() | {"HTTP": _url(settings.http_port)})
         return
-    _welcome(addresses.environment(), url)
+    _welcome(addresses.environment(), settings.http_port)
 
 
 def down(json: Json = False) -> None:
@@ -158,14 +158,21 @@ def _is_ready(port: int) -> bool:
         connection.close()
 
 
-def _welcome(addresses: dict[str, str], url: str) -> None:
+def _welcome(addresses: dict[str, str], http_port: int) -> None:
+    url = _url(http_port)
+    # A later command does not know a port that was given to this one alone.
+    port = f" --port {http_port}" if os.environ.get("HTTP_PORT") else ""
     out.print("[bold green]Orderflow runs.[/]")
     for name, value in addresses.items():
         out.print(f"  {name}={value}", markup=False)
     out.print(f"  {url}/health/ready   {url}/metrics", markup=False)
     out.print(f"  logs in {stack_folder()}/*.log", markup=False)
-    out.print(_NEXT.format(first=_FIRST, command=_command()), markup=False)
+    out.print(_NEXT.format(first=_FIRST, command=_command(), port=port), markup=False)
     out.print(f"up: kafka={addresses['KAFKA_BOOTSTRAP_SERVERS']} http={url}", markup=False)
+
+
+def _url(http_port: int) -> str:
+    return f"http://127.0.0.1:{http_port}"
 
 
 def _command() -> str:

@@ -146,6 +146,8 @@ def as_json(found: Explained) -> dict[str, Any]:
         "status": order.status if order else None,
         "order_version": order.version if order else None,
         "expected_number_of_shipments": order.expected_number_of_shipments if order else None,
+        "is_dispatched": order.is_dispatched if order else None,
+        "delivery_state": order.delivery_state if order else None,
         "placed_at": order.placed_at if order else None,
         "cancelled_at": order.cancelled_at if order else None,
         "shipments": [_shipment(each, found) for each in order.shipments] if order else [],
@@ -198,7 +200,7 @@ def _show(found: Explained, name: str) -> None:
     if found.order is None:
         out.print(f"{name}: no such order (its id would be {found.order_id})", markup=False)
     else:
-        out.print(_tree(found.order, found, name))
+        out.print(_tree(found.order, found, name), soft_wrap=False)
     for row in found.waiting:
         out.print(
             f"waiting: {row['topic']}/{row['partition']}/{row['offset']}#{row['index']} "
@@ -211,8 +213,11 @@ def _show(found: Explained, name: str) -> None:
 
 def _tree(order: Order, found: Explained, name: str) -> Tree:
     """What shops and carriers wrote is escaped: `[/]` in it is no markup of ours."""
-    parcels = f"{len(order.fulfilled)} of {order.expected_number_of_shipments} parcels handed over"
-    tree = Tree(f"[bold]{escape(name)}[/] [cyan]{order.status}[/] v{order.version}, {parcels}")
+    parcels = (
+        f"{len(order.fulfilled)} of {order.expected_number_of_shipments} parcels have a number"
+    )
+    state = f"[cyan]{order.status}[/] v{order.version}, {parcels}, {order.delivery_state}"
+    tree = Tree(f"[bold]{escape(name)}[/] {state}")
     tree.add(f"id {order.order_id}, placed {_minute(order.placed_at)}")
     if order.cancelled_at:
         reason = f": {escape(order.cancel_reason)}" if order.cancel_reason else ""

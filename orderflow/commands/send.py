@@ -155,8 +155,8 @@ async def _print_outcomes(outcomes: Outcomes, wait_seconds: float, json: bool) -
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         err.print(
             f"no outcome within {wait_seconds:g} seconds for line {lines}{more}: a command may be "
-            "waiting for its order or parcel (it is applied when that appears), or the service is "
-            "not running (`orderflow health`)",
+            "waiting for its order or parcel (it is applied when that appears) or parked "
+            "(`orderflow parked list`), or the service is not running (`orderflow health`)",
             markup=False,
         )
     return bad + len(missing)
@@ -167,10 +167,11 @@ def outcome_lines(found: Found) -> Iterator[str]:
     record = found.record
     why = " ".join(str(record[name]) for name in ("reason", "detail") if record.get(name))
     claim = f"claim={record['claim_id']} " if record.get("claim_id") else ""
+    order = f"order={record['order_id']} " if record.get("order_id") else ""
+    version = f"version={record['order_version']} " if record.get("order_version") else ""
     yield (
         f"{record['outcome']:<10} line={found.line} id={record['command_id']} "
-        f"index={record['index']} order={record.get('order_id')} "
-        f"version={record.get('order_version')} {claim}{why}"
+        f"index={record['index']} {order}{version}{claim}{why}"
     ).rstrip()
     for warning in record.get("warnings", ()):
         yield f"  warning: {warning['code']} {warning['pointer'] or '/'}: {warning['detail']}"

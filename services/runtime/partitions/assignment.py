@@ -263,7 +263,9 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         if not self.has_joined:
             return False, "has not joined its consumer group yet"
         if reasons := self.stops.reasons:
-            texts = [f"{p.topic}[{p.partition}]: {why}" for p, why in reasons.items()]
+            named = {f"{p.topic}[{p.partition}]": why for p, why in reasons.items()}
+            # The text of a position says itself which partition it is about.
+            texts = [why if why.startswith(p) else f"{p}: {why}" for p, why in named.items()]
             return False, "stopped: " + "; ".join(texts)
         if missing:
             return False, f"not there: {', '.join(missing)}"

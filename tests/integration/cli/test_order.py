@@ -73,6 +73,22 @@ def test_order_show_has_the_last_warnings(run: Run, database_url: str, monkeypat
     ]
 
 
+def test_order_show_wraps_a_long_warning_and_cuts_nothing(
+    run: Run, database_url: str, monkeypatch
+) -> None:
+    too_much = [{"sku": "S" * 60, "quantity": 7}]
+    parcel = {"tracking_number": "1Z999", "products": too_much}
+    order = {"order_number": "W2", "address": {}, "products": [{"sku": "S" * 60, "quantity": 1}]}
+    command = {"shop_slug": "demo-shop", "id": "W2", "order": order, "trackings": [parcel]}
+    asyncio.run(_apply(database_url, a_record("order.upsert", command, ce_id="c-1")))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    words = " ".join(run("order", "demo-shop/W2").stdout.split())
+
+    assert "1 of 1 parcels have a number, not_delivered" in words
+    assert words.endswith("the parcel keeps them, marked as not ordered.")
+
+
 def test_order_show_prints_markup_unchanged(run: Run, orders: str) -> None:
     shown = run("order", orders)
 

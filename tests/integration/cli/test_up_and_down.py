@@ -46,6 +46,7 @@ def test_up_starts_everything_once_and_down_leaves_nothing(port: int) -> None:
 
     assert first.exit_code == 0, first.output
     assert first.stdout.splitlines()[-1].startswith("up: kafka=127.0.0.1:")
+    assert f"health --port {port}" in first.stdout
     assert [one["name"] for one in status["processes"]] == ["postgres", "kafka", "services"]
     assert json.loads(second.stdout)["HTTP"] == f"http://127.0.0.1:{port}"
     assert (ready.exit_code, found.exit_code) == (0, 0)
