@@ -28,8 +28,6 @@ from schemas.values import (
     Word,
 )
 
-SCANS_MAX = 500
-
 
 class Location(ContractModel):
     """Where a scan was made, as far as the carrier says."""
@@ -124,7 +122,7 @@ class TrackingReport(ContractModel):
     scans: Annotated[
         list[Scan],
         APART,
-        Field(min_length=1, max_length=SCANS_MAX),
+        Field(min_length=1),
         about(
             "What was seen, in any order",
             [{"event_name": "PICKED_UP_BY_CARRIER", "occurred_at": "2026-03-02T18:05:00+01:00"}],

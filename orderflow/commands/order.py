@@ -18,6 +18,7 @@ from orderflow.console.terminal import Json, WrongArgument, out, print_json, run
 from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.warnings import KeptWarning
 from services.orders.domain.tracking.explanation import Verdict
+from services.orders.domain.tracking.fold import Fold
 from services.orders.domain.tracking.scan import Scan
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
@@ -181,6 +182,7 @@ def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
         "flag": tracking.flag,
         "delivered_at": tracking.delivered_at,
         "delivered_on": tracking.delivered_on,
+        "folded": _folded(found.folds.get(shipment.shipment_id)),
         "scans": [
             {
                 "occurred_at": verdict.scan.occurred_at,
@@ -193,6 +195,22 @@ def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
             }
             for verdict in found.scans.get(shipment.shipment_id, ())
         ],
+    }
+
+
+def _folded(fold: Fold | None) -> dict[str, Any] | None:
+    """The oldest scans, where they are not kept one by one."""
+    if fold is None:
+        return None
+    state = fold.total.state
+    return {
+        "scans": fold.count,
+        "until": fold.until,
+        "phase": state.phase,
+        "flag": state.flag,
+        "leg": state.leg,
+        "attempts": state.attempts,
+        "delivered_at": state.delivered_at,
     }
 
 
@@ -225,6 +243,8 @@ def _tree(order: Order, found: Explained, name: str) -> Tree:
     for shipment in order.shipments:
         branch = tree.add(_headline(shipment))
         scans = found.scans.get(shipment.shipment_id, ())
+        if (fold := found.folds.get(shipment.shipment_id)) is not None:
+            branch.add(_fold_line(fold))
         if scans:
             branch.add(_table(scans))
         elif not shipment.is_draft:
@@ -240,6 +260,15 @@ def _warning_line(kept: KeptWarning) -> str:
     warning = kept.warning
     where = f"{warning.code} {warning.pointer or '/'} in {kept.causation_id}"
     return f"warning {_minute(kept.at)} {where}: {warning.detail}"
+
+
+def _fold_line(fold: Fold) -> str:
+    state = fold.total.state
+    return (
+        f"the oldest {fold.count} scans, until {_minute(fold.until)}, are not kept one by one; "
+        f"they add up to {state.phase}, flag {state.flag}, leg {state.leg}, "
+        f"{state.attempts} attempts"
+    )
 
 
 def _minute(at: datetime) -> str:

@@ -11,7 +11,7 @@ import asyncpg
 from services.orders import store
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import Order, Shipment
-from services.orders.domain.model.parcel import Parcel, scans_of
+from services.orders.domain.model.parcel import Parcel, fold_of, scans_of
 from services.orders.domain.model.references import (
     Reference,
     ReferenceKind,
@@ -20,6 +20,7 @@ from services.orders.domain.model.references import (
 )
 from services.orders.domain.tracking.explanation import Verdict
 from services.orders.domain.tracking.explanation import explain as verdicts_on
+from services.orders.domain.tracking.fold import Fold
 from services.runtime.messages.headers import PackedDataUnreadable
 from services.runtime.outbox.outbox import SQL as OUTBOX_SQL
 from services.runtime.outbox.outbox import shard_of
@@ -39,6 +40,8 @@ class Explained:
     scans: dict[str, tuple[Verdict, ...]]
     waiting: list[dict[str, Any]]
     unpublished: int
+    folds: dict[str, Fold]
+    """The folded scans of shipments that have some, by shipment id."""
 
 
 async def explain(
@@ -59,6 +62,7 @@ async def explain(
         scans=_verdicts(order.shipments if order else (), parcels, now),
         waiting=[dict(row) for row in waiting],
         unpublished=await _unpublished(connection, order_id),
+        folds=_folds(order.shipments if order else (), parcels),
     )
 
 
@@ -91,8 +95,20 @@ def _verdicts(
     """The same computation that decided the states, this time for its reasons."""
     return {
         shipment.shipment_id: verdicts_on(
-            scans_of(parcels[shipment.number], shipment.shipment_id), now, shipment.notices
+            scans_of(parcels[shipment.number], shipment.shipment_id),
+            now,
+            shipment.notices,
+            fold_of(parcels[shipment.number], shipment.shipment_id),
         )
         for shipment in shipments
         if shipment.number in parcels
     }
+
+
+def _folds(shipments: Sequence[Shipment], parcels: dict[str, Parcel]) -> dict[str, Fold]:
+    found = {
+        shipment.shipment_id: fold_of(parcels[shipment.number], shipment.shipment_id)
+        for shipment in shipments
+        if shipment.number in parcels
+    }
+    return {id_: fold for id_, fold in found.items() if fold is not None}

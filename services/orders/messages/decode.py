@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from schemas import commands as contract
 from schemas import orders as shapes
 from schemas.envelope import CloudEvent
-from schemas.repair import RepairCode
 from schemas.topics import CARRIER_TRACKING, CLAIMS_EVENTS, ORDERS_COMMANDS
 from services.orders.domain.model.commands import Command, CommandItem, UpsertOrder
 from services.orders.domain.model.references import Reference, ReferenceKind
@@ -146,18 +145,14 @@ def _read_report(reader: Reader[ModelT], body: Any) -> tuple[ModelT, Sequence[Re
     """Read a report with its repairs.
 
     Raises:
-        Malformed: also where no scan can be read, with the errors of each, and where there are more
-            scans than a report may have: none of them is left out for their number.
+        Malformed: also where no scan can be read, with the errors of each.
     """
     try:
-        message, repairs = reader.read_repaired(body)
+        return reader.read_repaired(body)
     except Malformed as malformed:
         if any(each.pointer == _SCANS for each in malformed.errors):
             reader.read(body)
         raise
-    if any(each.code is RepairCode.LIST_CUT and each.pointer == _SCANS for each in repairs):
-        message = reader.read(body)
-    return message, repairs
 
 
 _TRACKING: Mapping[str, Translate] = {dialect.TYPE: _translate_of(dialect) for dialect in DIALECTS}

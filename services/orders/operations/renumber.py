@@ -13,7 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 from services.orders import store
+from services.orders.domain.model.folding import keep_newest
 from services.orders.domain.model.ids import scan_key
+from services.orders.domain.model.known_scans import with_digests_dropped
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.references import number_key
@@ -73,7 +75,7 @@ async def _join(
     moved = [each for each in group.joined if each != number]
     if moved:
         await connection.execute(SQL["delete_parcels"], moved)
-        parcel = _joined(group, stored)
+        parcel = _joined(group, stored, now)
         orders = _renumbered(parcel, group.joined[0], stored)
         changes = store.Changes(orders, {number: parcel}, {}, ())
         await store.save(connection, stored, changes)
@@ -105,19 +107,21 @@ def _group(number: str, stored: store.Stored) -> _Group:
     return _Group(number, (*owned[:1], *sorted(unowned)), tuple(sorted(owned[1:])))
 
 
-def _joined(group: _Group, stored: store.Stored) -> Parcel:
+def _joined(group: _Group, stored: store.Stored, now: datetime) -> Parcel:
     """The parcel under its new number.
 
     Scans of a number that no order owned are left out where another one is owned: their items
-    wait, and are decided again. So they have their events.
+    wait, and are decided again. So they have their events. Folds stay. Digests of folded scans are
+    of their keys under the former number, so what is older than these scans is taken for a repeat.
     """
     first, *others = (stored.parcels[each] for each in group.joined)
-    parcel = Parcel(number=group.number, owners=first.owners)
+    known = first.known and with_digests_dropped(first.known)
+    parcel = Parcel(number=group.number, owners=first.owners, known=known)
     for each in (first,) if first.owners else (first, *others):
         parcel = merge_scans(
             parcel, tuple(_rekeyed(scan, group.number) for scan in each.scans)
         ).parcel
-    return parcel
+    return keep_newest(parcel, now).parcel
 
 
 def _rekeyed(scan: Scan, number: str) -> Scan:

@@ -146,8 +146,14 @@ def test_report_with_a_broken_frame_is_refused(body):
     assert not isinstance(reading(GOOD, **body), DecodedItem)
 
 
-def test_report_with_too_many_scans_is_refused_and_not_cut():
-    assert not isinstance(reading(*[GOOD] * 501), DecodedItem)
+def test_report_of_any_number_of_scans_is_read_whole():
+    many = [{**GOOD, "code": f"c{n}"} for n in range(2_000)]
+
+    read = reading(*many)
+
+    assert isinstance(read, DecodedItem)
+    assert len(read.command.scans) == 2_000
+    assert not read.command.warnings
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from services.orders.domain.tracking.scan import (
     Proof,
 )
 from tests.unit.orders.builders import (
-    DAY,
     HOUR,
     NOON,
     Desk,
@@ -212,18 +211,6 @@ def test_carrier_that_was_not_named_is_adopted_from_the_scans():
 
     desk.send(report(scan("SORTED", NOON + MINUTE, carrier="ups")))
     assert desk.shipment().carrier is None
-
-
-def test_too_many_scans_are_refused(desk):
-    many = [scan("SORTED", NOON + n * MINUTE) for n in range(500)]
-    desk.now = NOON + 2 * DAY
-    assert desk.send(report(*many)).outcome is Outcome.APPLIED
-    before = dict(desk.parcels)
-
-    decision = desk.send(report(scan("OUT_FOR_DELIVERY")))
-
-    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, Reason.TOO_MANY_SCANS)
-    assert desk.parcels == before
 
 
 def test_empty_number_is_refused():

@@ -7,7 +7,7 @@ from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.events.scan_events import emit_results, emit_scans
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment
-from services.orders.domain.model.parcel import Owner, Parcel, owner_of, scans_of
+from services.orders.domain.model.parcel import Owner, Parcel, owner_of, replace_owner, scans_of
 from services.orders.domain.model.references import ReferenceKind, new_references, order_key
 from services.orders.domain.tracking.extend import extend
 from services.orders.domain.tracking.running_total import RunningTotal
@@ -53,30 +53,52 @@ def extend_owner(recorder: Recorder, before: Parcel, new: tuple[Scan, ...]) -> b
     return bool(added)
 
 
-def recompute_owners(recorder: Recorder, number: str) -> None:
+def recompute_owners(
+    recorder: Recorder,
+    number: str,
+    late: tuple[Scan, ...] = (),
+    quiet: frozenset[str] = frozenset(),
+) -> None:
     """Recompute the shipments that own a changed tracking number, with their events.
 
     Scans are new to an owner if they are new to the number. All scans of an owner are new to it if
-    the number was attached, or its carrier corrected, in this decision.
+    the number was attached, or its carrier corrected, in this decision. `late` are new scans for
+    the folds of their owners; new scans whose keys are in `quiet` make no event.
     """
     after = recorder.parcel(number)
-    if not after.scans:
+    if not after.scans and not late:
         return
     totals: list[RunningTotal] = []
+    refolded: list[tuple[Owner, Owner]] = []
     for owner in after.owners:
         order = recorder.order(owner.order_id)
         if order is None or not _holds(order, owner, number):
             continue
         published = _published_before(recorder, owner, number)
+        if quiet:
+            published |= quiet
         share = scans_of(after, owner.shipment_id)
         known = tuple(scan for scan in share if scan.key in published)
         new = tuple(scan for scan in share if scan.key not in published)
-        total = emit_scans(recorder, order, owner.shipment_id, known, new)
+        history = emit_scans(
+            recorder,
+            order,
+            owner.shipment_id,
+            known,
+            new,
+            fold=owner.fold,
+            late=late and tuple([scan for scan in late if owner_of(after, scan) is owner]),
+            quiet=quiet,
+        )
+        if history.fold is not owner.fold:
+            refolded.append((owner, replace(owner, fold=history.fold)))
         if share:
-            totals.append(total)
+            totals.append(history.total)
     is_sole = len(after.owners) == len(totals) == 1
     trail = totals[0].trail(len(after.scans)) if is_sole else None
-    if trail != after.trail:
+    if trail != after.trail or refolded:
+        for former, owner in refolded:
+            after = replace_owner(after, former, (owner,))
         recorder.put_parcel(replace(after, trail=trail))
 
 

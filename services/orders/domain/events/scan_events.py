@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from services.orders.domain.events.order_events import emit_delivery, emit_shipment_updated
@@ -13,6 +13,7 @@ from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment, with_shipment
 from services.orders.domain.tracking.catalogue import entry_of
 from services.orders.domain.tracking.extend import ScanHistory, ScanResult
+from services.orders.domain.tracking.fold import Fold
 from services.orders.domain.tracking.notifications import (
     NOTICES_MAX,
     Notice,
@@ -22,7 +23,6 @@ from services.orders.domain.tracking.notifications import (
     with_moved,
 )
 from services.orders.domain.tracking.replay import replay, standing_of
-from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Scan, day_of
 from services.orders.domain.tracking.state import TrackingState
 from services.orders.domain.value import replace
@@ -34,31 +34,53 @@ def emit_scans(
     shipment_id: Uuid,
     known: tuple[Scan, ...],
     new: tuple[Scan, ...],
-) -> RunningTotal:
+    *,
+    fold: Fold | None = None,
+    late: tuple[Scan, ...] = (),
+    quiet: Collection[str] = (),
+) -> ScanHistory:
     """Recompute the state of a shipment from its scans; add one event per new scan, by time.
 
-    A state that differs without a new scan (a scan was corrected, or now belongs to another
-    shipment) is published as `shipment.updated`. Returns the running total of all scans.
+    `late` are new scans for the fold; those whose keys are in `quiet` make no event. A state that
+    differs without a new scan (a scan was corrected, or now belongs to another shipment) is
+    published as `shipment.updated`. Returns the history of all scans.
     """
-    order_id, history = order.order_id, ScanHistory(known, recorder.now)
-    if not new:
+    order_id, history = order.order_id, ScanHistory(known, recorder.now, fold)
+    results: list[ScanResult] = []
+    if new or late:
+        _find_notices(recorder, order_id, shipment_id, known, fold)
+        results = history.add(new) if not late else _add_late(history, late, quiet, new)
+    if results:
+        _move_notices(recorder, order_id, shipment_id, history.standings)
+        emit_results(recorder, order_id, shipment_id, results, history.standings)
+    else:
         state = history.total.machine.state()
         _move_notices(recorder, order_id, shipment_id, history.standings)
         _emit_recomputed(recorder, order_id, shipment_id, state)
-        return history.total
-    _find_notices(recorder, order_id, shipment_id, known)
-    results = history.add(new)
-    _move_notices(recorder, order_id, shipment_id, history.standings)
-    emit_results(recorder, order_id, shipment_id, results, history.standings)
-    return history.total
+    return history
+
+
+def _add_late(
+    history: ScanHistory,
+    late: tuple[Scan, ...],
+    quiet: Collection[str],
+    new: tuple[Scan, ...],
+) -> list[ScanResult]:
+    """Add scans to the fold, then new ones that are kept; returns the results with an event."""
+    added = [history.add_late(scan) for scan in late]
+    return [result for result in added if result.scan.key not in quiet] + history.add(new)
 
 
 def _find_notices(
-    recorder: Recorder, order_id: Uuid, shipment_id: Uuid, known: tuple[Scan, ...]
+    recorder: Recorder,
+    order_id: Uuid,
+    shipment_id: Uuid,
+    known: tuple[Scan, ...],
+    fold: Fold | None,
 ) -> None:
     """Give a shipment whose notices were not stored those that its scans may have given."""
     if _shipment(recorder, order_id, shipment_id).notices is None:
-        steps = replay(known, recorder.now).steps
+        steps = replay(known, recorder.now, fold=fold).steps
         found = notices_until((step.scan, standing_of(step)) for step in steps)
         _put_notices(recorder, order_id, shipment_id, found)
 

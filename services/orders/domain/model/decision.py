@@ -11,7 +11,7 @@ from msgspec import field
 
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, OrderStatus
-from services.orders.domain.model.parcel import Parcel
+from services.orders.domain.model.parcel import SCANS_MAX, Parcel
 from services.orders.domain.model.published import Published
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.references import Reference
@@ -73,6 +73,8 @@ class World(Value, frozen=True, kw_only=True):
     shared: Mapping[Reference, Bearers] = field(default_factory=dict)
     published: Mapping[Uuid, Published] = field(default_factory=dict)
     """After a restore: what was published of orders since the time they were restored to."""
+    scans_max: int = SCANS_MAX
+    """Most scans kept of one tracking number."""
 
 
 class OrderEventData(Value, frozen=True, kw_only=True):

@@ -10,13 +10,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.known_scans import KnownScans
 from services.orders.domain.model.order import Shipment
+from services.orders.domain.tracking.fold import Fold
 from services.orders.domain.tracking.resume_point import ResumePoint
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import Value, replace
 
 SCANS_MAX = 500
-"""Most scans kept for one number; a real parcel has fewer than 60."""
+"""Most scans kept of one number; a real parcel has fewer than 60. See `folding.keep_newest`."""
 
 
 class Owner(Value, frozen=True, kw_only=True):
@@ -33,6 +35,8 @@ class Owner(Value, frozen=True, kw_only=True):
     """The carrier the shop named, None when it named none: then scans of any carrier count."""
     since: datetime | None = None
     until: datetime | None = None
+    fold: Fold | None = None
+    """Its oldest scans, where they are not kept one by one."""
 
 
 class Parcel(Value, frozen=True, kw_only=True):
@@ -48,6 +52,10 @@ class Parcel(Value, frozen=True, kw_only=True):
     """None where the state must be added up from all scans. Each decision that changes the scans or
     the owners makes it again.
     """
+    known: KnownScans | None = None
+    """Scans that are not kept and were published: a repeat of one is a duplicate."""
+    left_out: KnownScans | None = None
+    """Scans of no owner that are not kept. Their reports wait for an owner; see `add_owner`."""
 
 
 RECYCLED_WINDOW = timedelta(days=3)
@@ -92,6 +100,11 @@ def scans_of(parcel: Parcel, shipment_id: Uuid) -> tuple[Scan, ...]:
     return tuple(owned)
 
 
+def fold_of(parcel: Parcel, shipment_id: Uuid) -> Fold | None:
+    """The folded scans of one shipment; None where all are kept."""
+    return next((o.fold for o in parcel.owners if o.shipment_id == shipment_id), None)
+
+
 def _spans(owner: Owner, instant: datetime) -> bool:
     is_after = owner.since is None or instant >= owner.since
     return is_after and (owner.until is None or instant < owner.until)
@@ -128,5 +141,8 @@ def replace_owner(parcel: Parcel, former: Owner, by: Iterable[Owner]) -> Parcel:
 
 
 def add_owner(parcel: Parcel, owner: Owner) -> Parcel:
-    """The parcel with one more owner."""
-    return replace(parcel, owners=(*parcel.owners, owner))
+    """The parcel with one more owner.
+
+    Reports of scans that were left out are decided again, so that these scans are new to it.
+    """
+    return replace(parcel, owners=(*parcel.owners, owner), left_out=None)

@@ -67,8 +67,8 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "shipments; correct the one that is wrong.",
         Reason.SHIPMENT_NOT_NAMED: "Not given any more: a command that names no shipment is "
         "malformed (invalid_fields); add shipment_id or tracking_number.",
-        Reason.TOO_MANY_SCANS: "The tracking number would have more than 500 scans; check that "
-        "the sender does not invent scan ids.",
+        Reason.TOO_MANY_SCANS: "Not given any more: scans beyond the newest 500 of a tracking "
+        "number are summed up.",
         Reason.SOURCE_NOT_ALLOWED: "This ce_source may not send commands for the shop; correct it, "
         "or ask the operators to allow it.",
     }

@@ -24,6 +24,8 @@ class WarningCode(StrEnum):
     QUANTITY_ABOVE_ORDERED = "quantity_above_ordered"
     DESCRIPTION_STALE = "description_stale"
     NAME_SHARED = "name_shared"
+    SCANS_WITHOUT_EVENT = "scans_without_event"
+    RETRACTION_TOO_LATE = "retraction_too_late"
 
 
 WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
@@ -46,6 +48,10 @@ WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
         "is a new fact (a parcel) was taken.",
         WarningCode.NAME_SHARED: "Another order of the shop has the same order_name; while it has, "
         "a command that names an order by it is refused.",
+        WarningCode.SCANS_WITHOUT_EVENT: "A report brought more than 500 new scans; the oldest of "
+        "them count and made no event of their own.",
+        WarningCode.RETRACTION_TOO_LATE: "A scan takes back one that is only in the summary of the "
+        "number's oldest scans; that one still counts.",
     }
 )
 """The sentence for each code: what was done."""

@@ -13,6 +13,7 @@ from services.orders.domain.model.parcel import (
     Owner,
     add_owner,
     current_owners,
+    fold_of,
     recycled_since,
     replace_owner,
     same_carrier,
@@ -25,8 +26,9 @@ from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.rules.notices_of_numbers import keep_notices, notices_of
 from services.orders.domain.rules.shipment_count import lowest_draft, recount
 from services.orders.domain.tracking.notifications import notice_of_number
-from services.orders.domain.tracking.replay import initial_state, replay
+from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.scan import Direction, Scan
+from services.orders.domain.tracking.start import initial_state
 from services.orders.domain.tracking.state import DRAFT
 from services.orders.domain.value import replace
 
@@ -124,9 +126,10 @@ def _with_notice(
 ) -> Shipment:
     """The parcel with the notices of its number, and a new one if the hand-over is recent."""
     number, state = attached.number or "", attached.tracking
-    share = scans_of(recorder.parcel(number), attached.shipment_id)
-    if share:
-        state = replay(share, recorder.now).state
+    parcel = recorder.parcel(number)
+    if parcel.scans or parcel.known is not None:
+        share, fold = scans_of(parcel, attached.shipment_id), fold_of(parcel, attached.shipment_id)
+        state = replay(share, recorder.now, fold=fold).state
     held = notices_of(order, number)
     new = notice_of_number(placed_at, state, held, recorder.now)
     if new:
@@ -163,7 +166,7 @@ def _take_number(
         elif former.shop == owner.shop:
             _release(recorder, former.order_id, shipment, scans_of(parcel, former.shipment_id))
             parcel = replace_owner(parcel, former, ())
-            owner = replace(owner, since=former.since)
+            owner = replace(owner, since=former.since, fold=former.fold or owner.fold)
         else:
             raise CommandRefused(
                 Reason.TRACKING_NUMBER_IN_USE,

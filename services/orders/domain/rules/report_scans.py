@@ -9,13 +9,22 @@ from operator import attrgetter
 from services.orders.domain.events.conclude import extend_owner, recompute_owners
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import ReportTracking
-from services.orders.domain.model.ids import Uuid
-from services.orders.domain.model.parcel import SCANS_MAX, Parcel, owner_of
+from services.orders.domain.model.folding import keep_newest, sift
+from services.orders.domain.model.ids import Uuid, scan_key
+from services.orders.domain.model.known_scans import KnownScans, digest_of_key, with_known
+from services.orders.domain.model.parcel import Parcel, owner_of
 from services.orders.domain.model.reasons import CommandRefused, NotYet, Reason, Unchanged
 from services.orders.domain.model.references import number_key
 from services.orders.domain.model.tracking_number import normalise_number
+from services.orders.domain.model.warnings import WarningCode
+from services.orders.domain.tracking.catalogue import entry_of
+from services.orders.domain.tracking.ordering import sort_key
 from services.orders.domain.tracking.scan import Eta, Scan
+from services.orders.domain.tracking.state import FINISHED
 from services.orders.domain.value import Value, replace
+
+EVENTS_MAX = 500
+"""Most scans of one report that make an event."""
 
 
 def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
@@ -33,32 +42,109 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
             "/tracking_number",
         )
     held = recorder.parcel(number)
-    merged = merge_scans(held, command.scans)
-    count = len(merged.parcel.scans)
-    if count > SCANS_MAX:
-        raise CommandRefused(
-            Reason.TOO_MANY_SCANS,
-            f"{command.tracking_number!r} would have {count} scans; at most {SCANS_MAX} are kept.",
-            "/scans",
-        )
-    if not merged.new and not merged.is_corrected:
+    scans: tuple[Scan, ...] = command.scans
+    late: tuple[Scan, ...] = ()
+    if held.known or held.left_out:
+        scans, late = sift(held, scans)
+    merged = merge_scans(held, scans)
+    if not merged.new and not merged.is_corrected and not late:
         raise Unchanged(Reason.DUPLICATE)
     recorder.put_parcel(merged.parcel)
-    if merged.is_corrected or not extend_owner(recorder, held, merged.new):
+    has_too_many = len(merged.parcel.scans) > recorder.world.scans_max
+    if late or (has_too_many and len(merged.new) > EVENTS_MAX):
+        merged = _add_many(recorder, merged, late)
+    elif merged.is_corrected or not extend_owner(recorder, held, merged.new):
         recompute_owners(recorder, number)
-    return _order_of_scans(recorder, merged, number)
+    if held.known:
+        _warn_of_retractions(recorder, held.known, merged.new, number)
+    order_id = _order_of_scans(recorder, merged)
+    if has_too_many:
+        _keep_newest(recorder, number)
+    return order_id
 
 
-def _order_of_scans(recorder: Recorder, merged: Merged, number: str) -> Uuid | None:
-    found = (owner_of(merged.parcel, scan) for scan in merged.new)
-    owners = tuple(owner for owner in found if owner is not None)
-    if merged.new and not owners and not merged.is_corrected:
+def _add_many(recorder: Recorder, merged: Merged, late: tuple[Scan, ...]) -> Merged:
+    """Add scans some of which are late, or make no event; returns late ones as new as well."""
+    parcel = replace(merged.parcel, known=with_known(merged.parcel.known, late))
+    recorder.put_parcel(parcel)
+    every = replace(merged, parcel=parcel, new=(*late, *merged.new))
+    recompute_owners(recorder, parcel.number, late, _without_event(recorder, every))
+    return every
+
+
+def _order_of_scans(recorder: Recorder, merged: Merged) -> Uuid | None:
+    owners = [each for scan in merged.new if (each := owner_of(merged.parcel, scan)) is not None]
+    if not owners and merged.new and not merged.is_corrected:
         # No shipment has a state, so the parcel is stored without a resume point.
-        recorder.put_parcel(merged.parcel)
-        raise NotYet(Reason.NUMBER_NOT_OWNED, number_key(number))
+        kept = keep_newest(merged.parcel, recorder.now, recorder.world.scans_max)
+        recorder.put_parcel(kept.parcel)
+        raise NotYet(Reason.NUMBER_NOT_OWNED, number_key(merged.parcel.number))
     if owners:
         return owners[0].order_id
     return recorder.events[0].order_id if recorder.events else None
+
+
+def _keep_newest(recorder: Recorder, number: str) -> None:
+    """Fold the oldest scans of a number that has too many."""
+    kept = keep_newest(recorder.parcel(number), recorder.now, recorder.world.scans_max)
+    trail = kept.parcel.trail and replace(kept.parcel.trail, scans=len(kept.parcel.scans))
+    recorder.put_parcel(replace(kept.parcel, trail=trail))
+    if kept.future_dropped:
+        recorder.warn(
+            WarningCode.ENTRY_LEFT_OUT,
+            "/scans",
+            f"The number has more scans than are kept; {kept.future_dropped} of them lie more than "
+            "24 hours in the future and will not count. Correct their times.",
+        )
+
+
+def _without_event(recorder: Recorder, merged: Merged) -> frozenset[str]:
+    """Keys of the scans of a long report that make no event: the oldest, but no end of a leg."""
+    count = len(merged.new)
+    if count <= EVENTS_MAX or not merged.parcel.owners:
+        return frozenset()
+    by_weight = sorted(merged.new, key=lambda scan: (_is_end(scan), sort_key(scan)))
+    quiet = by_weight[:-EVENTS_MAX]
+    recorder.warn(
+        WarningCode.SCANS_WITHOUT_EVENT,
+        "/scans",
+        f"Of {count} new scans in one message the oldest {len(quiet)} count and make no event; "
+        f"send at most {EVENTS_MAX} in a message.",
+    )
+    return frozenset(scan.key for scan in quiet)
+
+
+def _is_end(scan: Scan) -> bool:
+    entry = entry_of(scan.event_name)
+    return entry.physical and entry.phase in FINISHED
+
+
+def _warn_of_retractions(
+    recorder: Recorder, known: KnownScans, new: tuple[Scan, ...], number: str
+) -> None:
+    """Warn of retractions of scans that are folded: these stay in the state."""
+    retractions = [scan for scan in new if scan.retracts is not None]
+    digests = known.digests if retractions else ()
+    for scan in retractions:
+        if _digest_of_retracted(scan, number) in digests:
+            recorder.warn(
+                WarningCode.RETRACTION_TOO_LATE,
+                "/scans",
+                f"The scan of {scan.occurred_at.isoformat()} takes back a scan that is not kept by "
+                "itself any more; that scan still counts.",
+            )
+
+
+def _digest_of_retracted(scan: Scan, number: str) -> str:
+    key = scan_key(
+        number=number,
+        carrier=scan.carrier,
+        scan_id=scan.retracts,
+        event_name="",
+        code=None,
+        occurred_at=scan.occurred_at,
+    )
+    return digest_of_key(key)
 
 
 class Merged(Value, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
+from services.orders.domain.tracking.fold import Fold
 from services.orders.domain.tracking.notifications import (
     Notice,
     is_fresh_scan,
@@ -63,13 +64,17 @@ class Verdict(Value, frozen=True):
 
 
 def explain(
-    scans: Iterable[Scan], as_of: datetime, notices: Sequence[Notice] | None = ()
+    scans: Iterable[Scan],
+    as_of: datetime,
+    notices: Sequence[Notice] | None = (),
+    fold: Fold | None = None,
 ) -> tuple[Verdict, ...]:
     """A verdict on every scan: those that count in order of occurrence, then those set aside.
 
-    `notices` are those of the shipment, None where a version before wrote it.
+    `notices` are those of the shipment, None where a version before wrote it. `fold` has its scans
+    that are not kept; there is no verdict on these.
     """
-    replayed = replay(scans, as_of)
+    replayed = replay(scans, as_of, fold=fold)
     deciding = _deciding(replayed)
     counted = [
         Verdict(

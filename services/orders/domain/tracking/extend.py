@@ -8,8 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from services.orders.domain.tracking.fold import Fold, begin, retracted_by, with_late
 from services.orders.domain.tracking.notifications import Standing, group_of_scan
-from services.orders.domain.tracking.ordering import is_believed, order_scans, sort_key
+from services.orders.domain.tracking.ordering import (
+    SetAside,
+    is_believed,
+    order_scans,
+    sort_key,
+)
 from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import TrackingState
@@ -29,13 +35,14 @@ class ScanHistory:
     """Scans so far with their running total.
 
     A scan that is last by time is added to the total; for any other scan the set is sorted and
-    added up again.
+    added up again. With a fold, the scans are those kept beside it.
     """
 
-    def __init__(self, scans: Iterable[Scan], as_of: datetime) -> None:
+    def __init__(self, scans: Iterable[Scan], as_of: datetime, fold: Fold | None = None) -> None:
         self._scans = list(scans)
         self._as_of = as_of
-        self._total = None if self._scans else RunningTotal()
+        self.fold = fold
+        self._total = None if self._scans or fold is not None else RunningTotal()
         self.standings: dict[str, Standing] = {}
         """Where each scan that counts stands now, by key; empty until they are added up."""
 
@@ -50,10 +57,19 @@ class ScanHistory:
         """Add scans with new keys, by time; returns the result of each."""
         return [self._add(scan) for scan in self._in_order(new)]
 
+    def add_late(self, scan: Scan) -> ScanResult:
+        """Add a scan that belongs before the last folded one to the fold, which must be there."""
+        if self.fold is None:
+            raise ValueError("there is no fold")
+        held, self.fold = self.fold, with_late(self.fold, scan)
+        if self.fold.total is not held.total:
+            self._total = None
+        return result_of(scan, None, self.total)
+
     def _in_order(self, new: tuple[Scan, ...]) -> list[Scan]:
         """The new scans in the order of rule 8 if all are last and count; else by instant."""
         if len(new) > 1:
-            ordered, aside = order_scans((*self._scans, *new), self._as_of)
+            ordered, aside = self._ordered((*self._scans, *new))
             count, added = len(self._scans), {scan.key for scan in new}
             if not aside and all(scan.key in added for scan in ordered[count:]):
                 return ordered[count:]
@@ -72,12 +88,14 @@ class ScanHistory:
 
     def _add_up(self) -> RunningTotal:
         """The total of all scans; they stand where it has them."""
-        ordered, aside = order_scans(self._scans, self._as_of)
-        total = RunningTotal()
+        ordered, aside = self._ordered(self._scans)
+        total = begin(self.fold, ordered)
         total.leave(aside)
-        total.machine.ordered = ordered
         self.standings = {scan.key: total.take(scan) for scan in ordered}
         return total
+
+    def _ordered(self, scans: Iterable[Scan]) -> tuple[list[Scan], list[SetAside]]:
+        return order_scans(scans, self._as_of, retracted_by(self.fold))
 
 
 def extend(

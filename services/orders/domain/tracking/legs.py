@@ -67,10 +67,10 @@ def confirms_pick_up(scan: Scan, picked_up_at: datetime, end: End) -> bool:
     return not end.holds(scan)
 
 
-def is_confirmed(pick_up: Scan, end: End, later: Iterable[Scan]) -> bool:
+def is_confirmed(picked_up_at: datetime, end: End, later: Iterable[Scan]) -> bool:
     """Whether one of the scans after a pick-up confirms it, before another opens a leg itself."""
     for scan in later:
-        if confirms_pick_up(scan, pick_up.occurred_at, end):
+        if confirms_pick_up(scan, picked_up_at, end):
             return True
         if opens_leg(scan, end):
             return False

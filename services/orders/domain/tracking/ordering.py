@@ -7,9 +7,10 @@ docs/scan-rules.md; here 1, 7, 8, 11 and 19b.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 
 from services.orders.domain.tracking.catalogue import entry_of
 from services.orders.domain.tracking.scan import Precision, Scan
@@ -18,6 +19,10 @@ from services.orders.domain.value import Value
 FUTURE_MAX = timedelta(hours=24)
 """A scan more than this after the time of the decision is taken for a clock error, until then."""
 _DAY = timedelta(days=1)
+
+
+Retracted: TypeAlias = tuple[str | None, str]
+"""Carrier and id of a scan that another takes back."""
 
 
 class Cause(StrEnum):
@@ -34,10 +39,15 @@ class SetAside(Value, frozen=True):
     cause: Cause
 
 
-def order_scans(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[SetAside]]:
-    """Sort the scans that count, oldest first; returns the others with the cause."""
+def order_scans(
+    scans: Iterable[Scan], as_of: datetime, taken_back: Collection[Retracted] = ()
+) -> tuple[list[Scan], list[SetAside]]:
+    """Sort the scans that count, oldest first; returns the others with the cause.
+
+    `taken_back` are scans that retractions outside the set take back.
+    """
     believed, aside = _believed(scans, as_of)
-    return _ordered(_not_retracted(believed, aside)), aside
+    return _ordered(_not_retracted(believed, aside, taken_back)), aside
 
 
 def is_believed(scan: Scan, as_of: datetime) -> bool:
@@ -57,9 +67,12 @@ def _believed(scans: Iterable[Scan], as_of: datetime) -> tuple[list[Scan], list[
     return believed, aside
 
 
-def _not_retracted(scans: list[Scan], aside: list[SetAside]) -> list[Scan]:
+def _not_retracted(
+    scans: list[Scan], aside: list[SetAside], others: Collection[Retracted]
+) -> list[Scan]:
     """Drop retracted scans (rule 7). A retraction itself cannot be retracted."""
     taken_back = {(scan.carrier, scan.retracts) for scan in scans if scan.retracts is not None}
+    taken_back.update(others)
     if not taken_back:
         return scans
     counted: list[Scan] = []

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from services.orders.domain.tracking.catalogue import Phase
+from services.orders.domain.tracking.fold import Fold, begin, retracted_by
 from services.orders.domain.tracking.notifications import Standing, group_of_scan
 from services.orders.domain.tracking.ordering import SetAside, order_scans
 from services.orders.domain.tracking.scan import Direction, Scan
+from services.orders.domain.tracking.start import machine_of
 from services.orders.domain.tracking.state import ScanStep, TrackingState
-from services.orders.domain.tracking.state_machine import StateMachine
 from services.orders.domain.value import Value
 
 
@@ -39,27 +39,19 @@ def standing_of(step: ScanStep) -> Standing:
     return Standing(group, step.is_effective, state.phase, state.leg, state.attempts)
 
 
-def initial_state(direction: Direction) -> TrackingState:
-    """The state of a shipment with a tracking number and no scan."""
-    is_return = direction is Direction.CUSTOMER_MERCHANT
-    phase = Phase.RETURN_CREATED if is_return else Phase.ORDER_PROCESSED
-    return TrackingState(phase=phase, direction=direction)
-
-
-def machine_of(direction: Direction) -> StateMachine:
-    """A state machine without scans."""
-    start = initial_state(direction)
-    return StateMachine(base=direction, phase=start.phase, direction=direction)
-
-
 def replay(
     scans: Iterable[Scan],
     as_of: datetime,
     direction: Direction = Direction.MERCHANT_CUSTOMER,
+    fold: Fold | None = None,
 ) -> ReplayedScans:
-    """Sort scans and add them up; a scan more than a day later than `as_of` does not count."""
-    ordered, aside = order_scans(scans, as_of)
-    machine = machine_of(direction)
+    """Sort scans and add them up; a scan more than a day later than `as_of` does not count.
+
+    With a fold, `scans` are those kept beside it, and are added to its sum.
+    """
+    ordered, aside = order_scans(scans, as_of, retracted_by(fold))
+    machine = machine_of(direction) if fold is None else begin(fold, ordered).machine
     machine.ordered = ordered
+    start = machine.state()
     steps = tuple(machine.take(scan) for scan in ordered)
-    return ReplayedScans(initial_state(direction), steps, tuple(aside))
+    return ReplayedScans(start, steps, tuple(aside))

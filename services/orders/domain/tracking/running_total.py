@@ -13,9 +13,9 @@ from services.orders.domain.tracking.ordering import (
     is_believed,
     moment_of,
 )
-from services.orders.domain.tracking.replay import machine_of
 from services.orders.domain.tracking.resume_point import RULES, Moment, ResumePoint
 from services.orders.domain.tracking.scan import Direction, Precision, Scan
+from services.orders.domain.tracking.start import machine_of
 from services.orders.domain.tracking.state import TrackingState, is_effective
 from services.orders.domain.tracking.state_machine import StateMachine, Trouble
 

@@ -5,7 +5,7 @@ The rules are in docs/scan-rules.md: here 4 to 7 and 12 to 15.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -96,6 +96,8 @@ class StateMachine:
     ordered: Sequence[Scan] = ()
     """The scans that will be added, in order, where they are known: whether a pick-up soon after
     the end opens a leg depends on the scans after it."""
+    assumed: Scan | None = None
+    """A pick-up that opens a leg whatever the scans after it are."""
 
     @classmethod
     def resumed(
@@ -196,13 +198,24 @@ class StateMachine:
             return Rule.CONTRADICTED
         return Rule.DELIVERED_STANDS
 
+    def opens_leg(self, scan: Scan) -> bool:
+        """Whether a scan after the end of the leg opens the next, whatever follows it."""
+        return self.phase in FINISHED and opens_leg(scan, self._end())
+
     def _end(self) -> End:
         return End(self.phase, self.direction, self.settled_at)
 
     def _is_confirmed(self, pick_up: Scan) -> bool:
+        if pick_up is self.assumed:
+            return True
         places = (place for place, scan in enumerate(self.ordered) if scan is pick_up)
         place = next(places, len(self.ordered))
-        return is_confirmed(pick_up, self._end(), self.ordered[place + 1 :])
+        return is_confirmed(pick_up.occurred_at, self._end(), self.ordered[place + 1 :])
+
+    def has_confirmed_pick_up(self, later: Iterable[Scan]) -> bool:
+        """Whether scans that follow show that a leg began at an earlier pick-up (rule 6b)."""
+        at = self.picked_up_at
+        return at is not None and is_confirmed(at, self._end(), later)
 
     def confirms_pick_up(self, scan: Scan) -> bool:
         """Whether a further scan shows that a leg began at an earlier pick-up (rule 6b)."""
