@@ -41,7 +41,8 @@ def order(
     """Show one order: state, shipments, scans, and what each scan did.
 
     The order is found by any of its references, or by a tracking number in any spelling. Where
-    several orders match, they are listed and none is shown: write SHOP/NUMBER then.
+    several orders match, such as those that share a name, they are listed and none is shown: write
+    SHOP/NUMBER then.
 
     Reads the orders service's own tables, under its role; nothing is locked or changed. Status 1
     when no order matches, or several do (what waits for an order is shown all the same).

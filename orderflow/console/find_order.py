@@ -10,6 +10,7 @@ import asyncpg
 
 from services.orders import store
 from services.orders.domain.model.references import Reference, ReferenceKind, direct_id
+from services.orders.domain.model.shared_names import meant_by
 from services.orders.domain.model.tracking_number import normalise_number
 from services.runtime.postgres.queries import load
 
@@ -33,7 +34,8 @@ async def find(connection: asyncpg.Connection, text: str, shop: str | None) -> l
     """The orders that `text` names in one shop, or in every shop, by shop and number.
 
     A text is compared with order number, external id, order name, id and tracking number. A
-    tracking number may be written in any spelling, and names former orders of the number as well.
+    tracking number may be written in any spelling, and names former orders of the number as well. A
+    name that several orders have or had names those that a command by it could mean.
     The cost grows with the number of shops, not with the number of orders.
     """
     shops = [shop] if shop else [row["shop"] for row in await connection.fetch(SQL["find_shops"])]
@@ -41,8 +43,8 @@ async def find(connection: asyncpg.Connection, text: str, shop: str | None) -> l
     for each, kind in product(shops, _DIRECT):
         if (named := direct_id(Reference(each, kind, text))) is not None:
             matches[named].add(kind.value)
-    for row in await connection.fetch(SQL["find_named"], shops, text):
-        matches[str(row["order_id"])].add(row["kind"])
+    for order_id, said_as in await _named(connection, shops, text):
+        matches[order_id].add(said_as)
     for order_id in await _owners(connection, text):
         matches[order_id].add(TRACKING_NUMBER)
     rows = await connection.fetch(SQL["find_by_ids"], list(matches))
@@ -51,6 +53,19 @@ async def find(connection: asyncpg.Connection, text: str, shop: str | None) -> l
         for row in rows
         if shop is None or row["shop"] == shop
     ]
+
+
+async def _named(
+    connection: asyncpg.Connection, shops: Sequence[str], text: str
+) -> list[tuple[str, str]]:
+    """Ids of orders by external id or name, each with the kind."""
+    rows = await connection.fetch(SQL["find_named"], shops, text)
+    found = [(str(row["order_id"]), row["kind"]) for row in rows if not row["is_shared"]]
+    shared = [Reference(r["shop"], ReferenceKind(r["kind"]), text) for r in rows if r["is_shared"]]
+    bearers = await store.named_orders(connection, shared) if shared else {}
+    for name, orders in bearers.items():
+        found += [(order.order_id, name.kind.value) for order in meant_by(text, orders)]
+    return found
 
 
 async def kept_scans(connection: asyncpg.Connection, text: str) -> int:

@@ -14,8 +14,9 @@ WITH RECURSIVE shops (shop) AS (
 SELECT shop FROM shops WHERE shop IS NOT NULL;
 
 -- name: find_named
--- Orders that a text names as external id or name, in any of these shops. $1 shops, $2 the text
-SELECT reference.order_id, reference.kind
+-- Orders that a text names as external id or name, in any of these shops, the first of each name; and
+-- whether others have or had the name. $1 shops, $2 the text
+SELECT reference.shop, reference.order_id, reference.kind, reference.others IS NOT NULL AS is_shared
   FROM unnest($1::text[]) AS wanted (shop)
   JOIN reference ON reference.shop = wanted.shop
                 AND reference.kind = ANY (ARRAY['external_id', 'order_name'])

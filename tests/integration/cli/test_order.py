@@ -117,6 +117,10 @@ def many_orders(database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) ->
             an_upsert("A2", external_id="ext-2", order_name="IXF-2"),
             an_upsert("B1", shop="other-shop", external_id="ext-3", order_name="IXF-1"),
             an_upsert("A2", shop="other-shop", trackings=["1Z99B"]),
+            *(an_upsert(number, order_name="#7") for number in ("N1", "N2", "N3")),
+            an_upsert("N3", order_name="#8"),
+            *(an_upsert(number, order_name="#9") for number in ("N4", "N5")),
+            an_upsert("N4", order_name="#10"),
             a_record("tracking.reported", report, topic="carrier.tracking"),
         )
     )
@@ -137,6 +141,9 @@ def many_orders(database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) ->
         (["IXF-2"], ("demo-shop", "A2")),
         (["IXF-1", "--shop", "other-shop"], ("other-shop", "B1")),
         (["other-shop/IXF-1"], ("other-shop", "B1")),
+        (["demo-shop/#8"], ("demo-shop", "N3")),
+        (["demo-shop/#9"], ("demo-shop", "N5")),
+        (["#9"], ("demo-shop", "N5")),
         (["1Z 99-A"], ("demo-shop", "A/1")),
         (["1z99a"], ("demo-shop", "A/1")),
         (["1Z-99.B"], ("other-shop", "A2")),
@@ -161,6 +168,8 @@ def test_order_is_found_by_any_reference(
     [
         ("A2", {("demo-shop", "A2", "order_number"), ("other-shop", "A2", "order_number")}),
         ("IXF-1", {("demo-shop", "A/1", "order_name"), ("other-shop", "B1", "order_name")}),
+        ("demo-shop/#7", {("demo-shop", "N1", "order_name"), ("demo-shop", "N2", "order_name")}),
+        ("#7", {("demo-shop", "N1", "order_name"), ("demo-shop", "N2", "order_name")}),
     ],
 )
 def test_order_reference_of_several_orders_lists_them_all(
