@@ -60,6 +60,24 @@ async def test_batch_of_a_thousand_sends_as_many_statements_as_a_batch_of_one(
     assert len(one) <= 11
 
 
+async def test_shared_names_cost_one_statement_whatever_their_number(count_statements):
+    def a_batch(count, start):
+        numbers = range(start, start + count)
+        by_name = [{"id": f"#{n}", "id_type": "order_name"} for n in numbers]
+        return (
+            *(an_upsert(f"{at}-{n}", order_name=f"#{n}") for n in numbers for at in "ab"),
+            *(a_record("order.cancel", {"shop_slug": "demo-shop"} | each) for each in by_name),
+        )
+
+    one = await count_statements(a_batch(1, 0))
+    hundred = await count_statements(a_batch(100, 1))
+    ordinary = await count_statements([an_upsert("c", order_name="#c")])
+
+    assert len(hundred) == len(one)
+    assert sum(each.startswith("-- save_bearers\n") for each in hundred) == 1
+    assert not any("save_bearers" in each for each in ordinary)
+
+
 async def test_nor_does_parking_cost_more_statements_for_more_items(
     count_statements, orders, monkeypatch
 ):
