@@ -6,7 +6,7 @@ lock the same row before they read or write waiting items (docs/decisions/0023).
 - for an order whose id is known (by number or uuid), its row in `order_copy`: a claim that names
   the order inserts it at version 0 and locks it; the order's event locks it by its upsert;
 - for an external id or order name, a row in `anchor`, inserted and locked by the first transaction.
-  A resolved anchor never changes and is not locked again;
+  A resolved anchor only gets further orders of its name, and no claim locks it again;
 - for a claim that is changed before it exists, a row in `anchor` too, locked by the transaction
   that opens the claim or reads it from a snapshot, and by the one that finds it missing and then
   reads once more. It is deleted when nothing waits for it.
@@ -19,9 +19,9 @@ orders, anchors of claims by key, items that wait for claims.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import chain
 
 from msgspec.structs import replace
 
@@ -42,6 +42,7 @@ from services.claims.domain.references import (
     order_key,
 )
 from services.claims.intake import Intake, Task, UnreadItem, waiting_task
+from services.claims.loaded import Loaded
 from services.claims.messages.decode import ReceivedOrder
 from services.claims.messages.order_document import decode_order
 from services.claims.messages.snapshots import SnapshotClaim
@@ -56,41 +57,6 @@ from services.runtime.rejections import Rejection
 from services.runtime.retry import Contended
 from services.runtime.waiting import store as waiting
 from services.runtime.waiting.store import Waiting
-
-
-@dataclass(slots=True)
-class Loaded:
-    """Everything that the decisions of a batch read; all its orders are locked."""
-
-    tasks: list[Task]
-    """In the order of decision: tasks that waited for the batch's orders, then the batch's own."""
-    waiting_for_claims: dict[str, list[Task]]
-    """Tasks that wait for claims that may be opened now, by key, oldest first."""
-    gate: ParkingGate = field(init=False)
-    states: dict[Uuid, OrderClaims] = field(default_factory=dict)
-    documents: dict[Uuid, bytes] = field(default_factory=dict)
-    anchors: dict[str, Uuid] = field(default_factory=dict)
-    owners: dict[Uuid, Uuid] = field(default_factory=dict)
-    """The order of each claim that is stored or in a snapshot of the batch."""
-    snapshot_claims: dict[Uuid, Claim] = field(default_factory=dict)
-    """Claims in a snapshot that are newer than the stored ones: to be written."""
-    sequences: dict[Uuid, int] = field(default_factory=dict)
-    """The number of the last event of the orders of `snapshot_claims`."""
-    claim_keys: set[str] = field(default_factory=set)
-    """Locked anchors of claims, deleted at the end of the batch if nothing waits for them."""
-    ended: list[Uuid] = field(default_factory=list)
-    """Ids of waiting items that wait no longer: refused as unreadable, or parked."""
-    unread: list[UnreadItem] = field(default_factory=list)
-
-    def order_of(self, task: Task) -> Uuid | None:
-        """The order a task is about, if it is known."""
-        command = task.command
-        if not isinstance(command, OpenClaim):
-            return self.owners.get(command.claim_id)
-        if task.waits_for and task.waits_for.startswith(ORDER):
-            return task.waits_for.removeprefix(ORDER)
-        return known_id(command.order) or self.anchors.get(anchor_key(command.order))
-
 
 OpenGate = Callable[[Callable[[], Collection[str]]], Awaitable[ParkingGate]]
 
@@ -111,7 +77,7 @@ async def load(connection: Connection, intake: Intake, open_gate: OpenGate) -> L
     loaded.gate = await open_gate(lambda: _all_keys(intake, loaded))
     _pass_events(intake, loaded.gate)
     renewed = await _lock_orders(connection, intake, loaded)
-    appeared = {key for key, order in resolved.items() if order in renewed}
+    appeared = {key for key, orders in resolved.items() if not renewed.isdisjoint(orders)}
     appeared |= {order_key(order) for order in renewed}
     await _wake(connection, intake, loaded, appeared | intake.expired_keys)
     await _read_states(connection, intake, loaded)
@@ -119,18 +85,23 @@ async def load(connection: Connection, intake: Intake, open_gate: OpenGate) -> L
     return loaded
 
 
-async def _lock_anchors(connection: Connection, intake: Intake, loaded: Loaded) -> dict[str, Uuid]:
+async def _lock_anchors(
+    connection: Connection, intake: Intake, loaded: Loaded
+) -> dict[str, list[Uuid]]:
     """Lock the anchors of orders; returns those that the batch's events resolve, with orders."""
-    resolved = {
-        key: each.order.order_id for each in intake.received for key in anchor_keys(each.order)
-    }
+    resolved: dict[str, list[Uuid]] = {}
+    for each in intake.received:
+        for key in anchor_keys(each.order):
+            orders = resolved.setdefault(key, [])
+            if each.order.order_id not in orders:
+                orders.append(each.order.order_id)
     wanted = {
         anchor_key(task.command.order)
         for task in intake.tasks
         if isinstance(task.command, OpenClaim) and known_id(task.command.order) is None
     }
     wanted |= {key for key in intake.expired_keys if not key.startswith((ORDER, CLAIM))}
-    await store.save_anchors(connection, {**dict.fromkeys(wanted), **resolved})
+    await store.save_anchors(connection, {**dict.fromkeys(wanted, ()), **resolved})
     loaded.anchors = await store.read_anchors(connection, wanted)
     return resolved
 
@@ -146,7 +117,7 @@ def _all_keys(intake: Intake, loaded: Loaded) -> set[str]:
     found = set(intake.expired_keys)
     found.update(*map(event_keys, intake.events), *map(unread_keys, intake.unread))
     for task in intake.tasks:
-        found |= task_keys(task, loaded.order_of(task))
+        found |= task_keys(task, loaded.orders_of(task))
     return found
 
 
@@ -167,14 +138,15 @@ def _pass_events(intake: Intake, gate: ParkingGate) -> None:
 async def _lock_orders(connection: Connection, intake: Intake, loaded: Loaded) -> set[Uuid]:
     """Insert, lock and update the orders; returns those of which the batch has a newer version."""
     newest = intake.newest_received()
-    touched = {order for task in intake.tasks if (order := loaded.order_of(task))}
-    touched |= {*loaded.owners.values(), *loaded.anchors.values()}
+    touched = {order for task in intake.tasks for order in loaded.orders_of(task)}
+    touched |= {*loaded.owners.values(), *chain.from_iterable(loaded.anchors.values())}
     touched |= ids_in(intake.expired_keys, ORDER)
     # Saved first, so that the newest versions keep these lines where their own were cut. Rare.
     await store.save_orders(connection, [_row(each) for each in intake.newest_with_lines()])
     complete_at = intake.claims_complete_at()
     rows = [_row(received, complete_at.get(order)) for order, received in newest.items()]
     rows += [StoredOrder(order) for order in touched - newest.keys()]
+    loaded.locked = touched | newest.keys()
     return await store.save_orders(connection, rows) & newest.keys()
 
 
@@ -200,7 +172,19 @@ async def _wake(connection: Connection, intake: Intake, loaded: Loaded, keys: se
     loaded.anchors |= await store.read_anchors(
         connection, {row.waits_for for row in rows if not row.waits_for.startswith((ORDER, CLAIM))}
     )
-    loaded.tasks[:0] = _waiting_tasks(rows, intake, loaded)
+    woken = _waiting_tasks(rows, intake, loaded)
+    await _lock_bearers(connection, woken, loaded)
+    loaded.tasks[:0] = woken
+
+
+async def _lock_bearers(connection: Connection, woken: Collection[Task], loaded: Loaded) -> None:
+    """Lock the other orders of shared names for which items waited: only during a rebuild.
+
+    That is later than the sequence says, so a deadlock is possible; the batch is then run again.
+    """
+    bearers = {order for task in woken for order in loaded.orders_of(task)} - loaded.locked
+    await store.save_orders(connection, [StoredOrder(order) for order in bearers])
+    loaded.locked |= bearers
 
 
 async def _lock_claims(connection: Connection, intake: Intake, loaded: Loaded) -> None:
@@ -211,7 +195,7 @@ async def _lock_claims(connection: Connection, intake: Intake, loaded: Loaded) -
     keys = opened | {claim_key(claim) for claim in missing}
     loaded.claim_keys = keys
     # Saved without an order: a resolved anchor is not locked, and these must be locked every time.
-    await store.save_anchors(connection, dict.fromkeys(keys))
+    await store.save_anchors(connection, dict.fromkeys(keys, ()))
     if await store.find_claims(connection, missing):
         raise Contended("a claim was opened while its update was read")
     if keys:
@@ -243,7 +227,7 @@ def _missing_claims(intake: Intake, loaded: Loaded) -> set[Uuid]:
 
 async def _read_states(connection: Connection, intake: Intake, loaded: Loaded) -> None:
     snapshots = intake.snapshot_claims()
-    orders = {order for task in loaded.tasks if (order := loaded.order_of(task))}
+    orders = {order for task in loaded.tasks for order in loaded.orders_of(task)}
     orders |= snapshots.keys()
     if not orders:
         return
@@ -280,7 +264,8 @@ def to_recall(
     return {
         (order, digest(task.command.item_id))
         for task in loaded.tasks
-        if (order := loaded.order_of(task)) in full and order
+        for order in loaded.orders_of(task)
+        if order in full
     }
 
 

@@ -23,10 +23,10 @@ from services.runtime.messages.records import Original
 from services.runtime.parking.keys import parking_keys
 
 
-def task_candidate(task: Task, order: Uuid | None) -> ParkingCandidate:
-    """A command, with its keys; `order` is the order it is about, if that is known."""
+def task_candidate(task: Task, orders: Collection[Uuid]) -> ParkingCandidate:
+    """A command, with its keys; `orders` are those that it may be about, as far as is known."""
     identity, type_ = task.command.item_id, task.envelope.type
-    return ParkingCandidate(task.original, 0, identity, type_, task_keys(task, order))
+    return ParkingCandidate(task.original, 0, identity, type_, task_keys(task, orders))
 
 
 def event_candidate(event: OrderEvent) -> ParkingCandidate:
@@ -39,18 +39,17 @@ def unread_candidate(unread: UnreadItem) -> ParkingCandidate:
     return ParkingCandidate.of_record(unread.original, unread.index, unread_keys(unread))
 
 
-def task_keys(task: Task, order: Uuid | None) -> frozenset[str]:
-    """The keys of a command: of its order, if known, of its claim, and of what it waited for."""
+def task_keys(task: Task, orders: Collection[Uuid]) -> frozenset[str]:
+    """The keys of a command: of its orders, of its claim, and of what it waited for."""
     command = task.command
     waited_for = {task.waits_for} if task.waits_for else set()
     if isinstance(command, OpenClaim):
         if known_id(command.order) is None:
             waited_for.add(anchor_key(command.order))
-        if order:
-            waited_for.add(claim_key(claim_id(order, command.item_id)))
+        waited_for |= {claim_key(claim_id(order, command.item_id)) for order in orders}
     else:
         waited_for.add(claim_key(command.claim_id))
-    return _keys([order] if order else [], waited_for)
+    return _keys(orders, waited_for)
 
 
 def event_keys(event: OrderEvent) -> frozenset[str]:

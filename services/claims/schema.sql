@@ -30,6 +30,7 @@ END)
 -- TABLE anchor
     name text NOT NULL
     order_id uuid
+    others uuid[]  -- Further orders that have or had this order name, at most 15; null where there is none
     CONSTRAINT anchor_pkey PRIMARY KEY (name)
 
 -- TABLE claim

@@ -42,18 +42,21 @@ class StoredOrder:
     """Only written: when an event was decided that leaves out no claim of the order."""
 
 
-async def save_anchors(connection: Connection, keys: Mapping[str, Uuid | None]) -> None:
-    """Insert and lock the anchors, and set the orders of those whose order is known."""
+async def save_anchors(connection: Connection, keys: Mapping[str, Collection[Uuid]]) -> None:
+    """Insert and lock the anchors, and add the orders that are known of them."""
     if keys:
-        await connection.execute(SQL["save_anchors"], list(keys), list(keys.values()))
+        orders = [f"{{{','.join(each)}}}" for each in keys.values()]  # As Postgres writes arrays.
+        await connection.execute(SQL["save_anchors"], list(keys), orders)
 
 
-async def read_anchors(connection: Connection, keys: Collection[str]) -> dict[str, Uuid]:
-    """The orders of those anchors that are resolved, by key."""
+async def read_anchors(
+    connection: Connection, keys: Collection[str]
+) -> dict[str, tuple[Uuid, ...]]:
+    """The orders of those anchors that are resolved, by key; several: they share a name."""
     if not keys:
         return {}
     rows = await connection.fetch(SQL["read_anchors"], list(keys))
-    return {row["name"]: str(row["order_id"]) for row in rows}
+    return {row["name"]: (str(row["order_id"]), *map(str, row["others"] or ())) for row in rows}
 
 
 async def find_claims(connection: Connection, claim_ids: Collection[Uuid]) -> dict[Uuid, Uuid]:

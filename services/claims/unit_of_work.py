@@ -17,7 +17,7 @@ from services.claims.domain.order_copy import OrderCopy
 from services.claims.domain.reasons import NoChangeReason
 from services.claims.domain.references import claim_key
 from services.claims.intake import Task
-from services.claims.loading import Loaded
+from services.claims.loaded import Loaded
 from services.claims.parking_keys import task_candidate, unread_candidate
 from services.runtime.batch.items import Failure, FailureKind, ItemRef
 from services.runtime.parking.gate import ParkingGate
@@ -121,7 +121,7 @@ class UnitOfWork:
         """Decide a task; None if it is parked, or was already."""
         order = self.loaded.order_of(task)
         ref = ItemRef(task.original.coordinates, 0)
-        describe = partial(task_candidate, task, order)
+        describe = partial(task_candidate, task, self.loaded.orders_of(task))
         waker = self.gate.waker_of(ref, describe) if task.waits_for else None
         with self.gate.turn(ref, describe, waker) as turn:
             if not turn.blocked:
@@ -138,7 +138,8 @@ class UnitOfWork:
 
     def _decide(self, task: Task, order: Uuid | None) -> Decision:
         state = self.loaded.states.get(order) if order else None
-        decision = self._in_time(task, decide(state, task.command, self.now))
+        bearers = self.loaded.bearers_of(task)
+        decision = self._in_time(task, decide(state, task.command, self.now, bearers))
         if state and order and decision.claim:
             state = state.after(decision)
             self.loaded.states[order] = state

@@ -162,6 +162,19 @@ def test_reason_of_a_claim_command_that_is_refused(reason: RejectionReason) -> N
     assert decision.detail
 
 
+def test_reason_of_a_claim_by_a_name_of_two_orders_is_reference_ambiguous() -> None:
+    bearers = [a_state(order=an_order(order_name="#1", order_number=each)) for each in ("1", "2")]
+    command = read_command(opening(id="#1", id_type="order_name")).command
+
+    decision = decide(None, command, NOON, bearers)
+
+    assert (decision.outcome, decision.reason) == (
+        Outcome.REJECTED,
+        RejectionReason.REFERENCE_AMBIGUOUS,
+    )
+    assert decision.detail
+
+
 @pytest.mark.parametrize("case", NO_CHANGE)
 def test_reason_of_a_claim_command_that_changes_nothing(case: str) -> None:
     state, original, reason = NO_CHANGE[case]
@@ -215,6 +228,7 @@ def test_reason_of_a_claim_command_of_a_sender_that_is_not_allowed() -> None:
 
 def test_every_reason_of_claims_has_a_command_that_gets_it() -> None:
     given = {*WAITS_FIRST, *REJECTED, RejectionReason.SOURCE_NOT_ALLOWED}
+    given |= {RejectionReason.REFERENCE_AMBIGUOUS}  # Of a command about several orders.
 
     assert given == set(RejectionReason)
     assert {reason for *_, reason in NO_CHANGE.values()} == set(NoChangeReason)

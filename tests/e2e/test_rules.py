@@ -103,6 +103,40 @@ async def test_command_that_breaks_a_rule_is_rejected_and_changes_nothing(
     assert system.watcher.outcomes[after.places[0]]["order_version"] == 2
 
 
+async def test_orders_may_share_a_name_which_then_names_none_of_them(system: System) -> None:
+    def by_name(city: str) -> ScriptMessage:
+        body = {"id": "#1001", "id_type": "order_name", "address": {**ADDRESS, "city": city}}
+        return _send("O1", "order.update", body, f"{city} by name")
+
+    def a_claim(name: str) -> ScriptMessage:
+        named = {"id": "#1001", "id_type": "order_name", "tracking_number": "O2P1"}
+        body = {**named, "reason": "damage"}
+        return claim(f"{SHOP}/O2", "claim.open", body, NOON, id_=f"O2 {name}")
+
+    shared = await system.send(place("O1", order_name="#1001"), place("O2", order_name="#1001"))
+    await system.send(upsert("O2", "O2P1"))
+    await system.groups.until_all_read(60)
+    refused = await system.send(by_name("Bonn"), a_claim("refused"))
+
+    assert [system.outcome(each) for each in shared] == [("applied", None)] * 2
+    (warning,) = system.watcher.outcomes[shared[1].places[0]]["warnings"]
+    assert (warning["code"], warning["pointer"]) == ("name_shared", "/order/order_name")
+    for each in refused:
+        refusal = await system.refusal(each)
+        assert refusal["reason"] == "reference_ambiguous"
+        assert all(number in refusal["detail"] for number in ("O1", "O2"))
+
+    renamed = {"order_number": "O1", "order_name": "#1002", "address": ADDRESS}
+    await system.send(_send("O1", "order.upsert", {"id": "O1", "order": renamed}, "rename"))
+    await system.groups.until_all_read(60)
+    taken = await system.send(by_name("Potsdam"), a_claim("taken"))
+
+    assert [system.outcome(each) for each in taken] == [("applied", None)] * 2
+    found = await system.audit()
+    assert found.orders[f"{SHOP}/O2"]["address"]["city"] == "Potsdam"
+    assert found.orders[f"{SHOP}/O1"]["address"]["city"] == "Berlin"
+
+
 DAYS = {
     "a day in another zone": (
         "Y1",

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.claims.domain.change_claim import decide_update, decide_withdrawal
 from services.claims.domain.claim import Claim
 from services.claims.domain.commands import ChangeClaim, Command, OpenClaim, UpdateClaim
 from services.claims.domain.decision import Decision, OrderClaims, Outcome
-from services.claims.domain.open_claim import decide_opening
+from services.claims.domain.open_claim import decide_opening, find_repeat
 from services.claims.domain.reasons import NoChangeReason, NotYet, RejectionReason, RuleBroken
 from services.claims.domain.references import anchor_key, claim_key
+from services.claims.domain.shared_names import named_order
 
 
-def decide(state: OrderClaims | None, command: Command, now: datetime) -> Decision:
-    """Decide a command. `state` is None if the order of the command is not known."""
+def decide(
+    state: OrderClaims | None,
+    command: Command,
+    now: datetime,
+    bearers: Sequence[OrderClaims] = (),
+) -> Decision:
+    """Decide a command. `state` is None if the order of the command is not known.
+
+    `bearers` are all orders of the name by which the command names its order, where the name is a
+    shared one (`shared_names`).
+    """
     try:
         if isinstance(command, OpenClaim):
-            return decide_opening(_known_order(state, command), command, now)
+            if repeat := next(filter(None, (find_repeat(each, command) for each in bearers)), None):
+                return repeat
+            return decide_opening(_known_order(state, command, bearers), command, now)
         return _decide_change(state, command, now)
     except NotYet as early:
         return Decision(
@@ -36,8 +49,12 @@ def decide(state: OrderClaims | None, command: Command, now: datetime) -> Decisi
         )
 
 
-def _known_order(state: OrderClaims | None, command: OpenClaim) -> OrderClaims:
+def _known_order(
+    state: OrderClaims | None, command: OpenClaim, bearers: Sequence[OrderClaims]
+) -> OrderClaims:
     if state is None:
+        if bearers:
+            named_order(command.order, [each.order for each in bearers])
         order = command.order
         facts = {"shop": order.shop, "kind": order.kind, "value": order.value}
         raise NotYet(anchor_key(order), RejectionReason.ORDER_NOT_FOUND, "/id", **facts)

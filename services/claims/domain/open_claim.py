@@ -24,13 +24,9 @@ def decide_opening(state: OrderClaims, command: OpenClaim, now: datetime) -> Dec
         NotYet: the order, the parcel, its number or its delivery is not known yet.
         RuleBroken: the claim is not allowed.
     """
+    if repeat := find_repeat(state, command):
+        return repeat
     order = state.order
-    identity = claim_id(order.order_id, command.item_id)
-    for known in state.claims.values():  # Whether still open or not.
-        if known.claim_id == identity or known.has_applied(command.item_id):
-            return _duplicate(known.claim_id)
-    if state.has_applied(command.item_id):
-        return _repeat(order)
     _check_order(order, command)
     shipment = _shipment(order, command)
     selection = goods.selection_hash(command.selected_items)
@@ -41,6 +37,15 @@ def decide_opening(state: OrderClaims, command: OpenClaim, now: datetime) -> Dec
     limits.check_size(command.description, command.selected_items, command.evidence)
     claimed = _claimed_goods(state, shipment, command)
     return _opened(state, command, shipment, claimed, now)
+
+
+def find_repeat(state: OrderClaims, command: OpenClaim) -> Decision | None:
+    """The decision of a command that was applied to the order before, None of another one."""
+    identity = claim_id(state.order.order_id, command.item_id)
+    for known in state.claims.values():  # Whether still open or not.
+        if known.claim_id == identity or known.has_applied(command.item_id):
+            return _duplicate(known.claim_id)
+    return _repeat(state.order) if state.has_applied(command.item_id) else None
 
 
 def find_open_duplicate(

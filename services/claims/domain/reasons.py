@@ -22,6 +22,7 @@ class RejectionReason(StrEnum):
     NOT_DELIVERED = "not_delivered"
     CLAIM_NOT_FOUND = "claim_not_found"
     # The command is rejected at once.
+    REFERENCE_AMBIGUOUS = "reference_ambiguous"
     SHIPMENT_NOT_NAMED = "shipment_not_named"
     ITEMS_NOT_SELECTED = "items_not_selected"
     TOO_MANY_ITEMS = "too_many_items"
@@ -45,6 +46,10 @@ class RejectionReason(StrEnum):
 SENTENCES: dict[RejectionReason, str] = {
     RejectionReason.ORDER_NOT_FOUND: (
         "shop {shop} has no order with {kind} {value}; send the order first, then the claim again"
+    ),
+    RejectionReason.REFERENCE_AMBIGUOUS: (
+        "order_name {value!r} names {count} orders ({numbers}); name the order by order_number, "
+        "external_id or uuid"
     ),
     RejectionReason.SHIPMENT_NOT_FOUND: (
         "order {order} has no shipment {shipment}; name one of its shipment ids or tracking numbers"

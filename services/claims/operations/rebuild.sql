@@ -20,5 +20,6 @@ DELETE FROM claim;
 DELETE FROM order_copy;
 
 -- name: delete_anchors
--- The resolved anchors; an anchor that something waits for stays.
-DELETE FROM anchor WHERE order_id IS NOT NULL;
+-- The resolved anchors; an anchor that something waits for stays, and so does a name that orders
+-- share: until all their snapshots have come, it would seem to be the name of one.
+DELETE FROM anchor WHERE order_id IS NOT NULL AND others IS NULL;

@@ -1,19 +1,32 @@
 -- name: save_anchors
--- Insert and lock the anchors that are not resolved yet; set the orders that are known.
--- A resolved anchor never changes, so it is neither locked nor written.
--- $1 keys (distinct), $2 order ids or nulls (pairwise)
-INSERT INTO anchor (name, order_id)
-SELECT wanted.name, wanted.order_id
-  FROM unnest($1::text[], $2::uuid[]) AS wanted(name, order_id)
+-- Insert and lock the anchors that are not resolved yet; add the orders that are known.
+-- A resolved anchor only gets further orders, the first 16 of a name. It is neither locked nor written
+-- where it has the orders.
+-- $1 keys (distinct), $2 order ids as array literals (pairwise)
+INSERT INTO anchor (name, order_id, others)
+SELECT wanted.name, wanted.orders[1], nullif(wanted.orders[2:16], '{}')
+  FROM (SELECT given.name, given.orders::uuid[] AS orders
+          FROM unnest($1::text[], $2::text[]) AS given(name, orders)) AS wanted
  WHERE NOT EXISTS (
-       SELECT FROM anchor WHERE anchor.name = wanted.name AND anchor.order_id IS NOT NULL
+       SELECT FROM anchor
+        WHERE anchor.name = wanted.name AND anchor.order_id IS NOT NULL
+          AND (wanted.orders <@ (anchor.order_id || anchor.others)
+               OR cardinality(anchor.others) >= 15)
        )
  ORDER BY wanted.name
-    ON CONFLICT (name) DO UPDATE SET order_id = coalesce(anchor.order_id, excluded.order_id);
+    ON CONFLICT (name) DO UPDATE
+   SET order_id = coalesce(anchor.order_id, excluded.order_id),
+       others = (SELECT nullif((array_agg(bearer.order_id ORDER BY bearer.nth))[2:16], '{}')
+                   FROM (SELECT every.order_id, min(every.nth) AS nth
+                           FROM unnest(anchor.order_id || anchor.others
+                                       || (excluded.order_id || excluded.others))
+                                WITH ORDINALITY AS every(order_id, nth)
+                          WHERE every.order_id IS NOT NULL
+                          GROUP BY every.order_id) AS bearer);
 
 -- name: read_anchors
 -- The orders of anchors that are resolved. $1 keys
-SELECT name, order_id FROM anchor WHERE name = ANY ($1::text[]) AND order_id IS NOT NULL;
+SELECT name, order_id, others FROM anchor WHERE name = ANY ($1::text[]) AND order_id IS NOT NULL;
 
 -- name: find_claims
 -- The orders that claims belong to; the order of a claim never changes. $1 claim ids

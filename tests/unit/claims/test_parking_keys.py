@@ -53,7 +53,9 @@ def a_reference(kind, value):
     ],
 )
 def test_parking_keys_of_commands_are_spelled_as_stored(command, order, waits_for, keys):
-    assert task_keys(Task(a_record(), CloudEvent(), command, waits_for), order) == keys
+    orders = [order] if order else []
+
+    assert task_keys(Task(a_record(), CloudEvent(), command, waits_for), orders) == keys
 
 
 def test_parking_keys_of_events_are_spelled_as_stored():
