@@ -17,21 +17,15 @@ from msgspec.structs import replace
 from services.claims.domain.claim import Claim, ClaimItem, HeldGoods
 from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
-from services.claims.domain.reasons import RejectionReason, RuleBroken
-
-ITEMS_MAX = 100
-"""Most lines of one claim; with `limits` it keeps the claim's events small enough to publish."""
 
 _PREFIXES = {"sku": "sku", "variant": "variant_id", "title": "title", "line": "line_id"}
 """The member of a product that each kind of key has."""
-_IDENTIFIERS = ("line_id", "variant_id", "sku", "title")
-"""What a product of a parcel is matched to a line by, as in the orders service."""
 
 
 def key_of(product: Product) -> str | None:
     """The product's key; None for a line without sku, variant, title and line id."""
     for prefix, member in _PREFIXES.items():
-        value = _identifier(product, member)
+        value = identifier(product, member)
         if value:
             return f"{prefix}/{value}"
     return None
@@ -116,36 +110,13 @@ def everything(products: Sequence[Product], left: Counter[str]) -> Counter[str]:
     """All that is left of the products, by key: whole bundles first, then pieces of bundles."""
     found: Counter[str] = Counter()
     rest = Counter(left)
-    for product in sorted(_with_parts(products), key=lambda each: not each.parts):
+    for product in sorted(with_parts(products), key=lambda each: not each.parts):
         key = key_of(product)
         if key:
             count, taken = take(key, product.quantity, (product,), rest)
             found[key] += count
             rest -= taken
     return +found
-
-
-def match_products(
-    items: Sequence[ClaimItem], order: OrderCopy, shipment: Shipment
-) -> Counter[str]:
-    """The quantity of each product in the parcel that the items mean.
-
-    Found by sku, variant, line id or title: of the order's lines in the parcel, then of the
-    products as the shop listed them for the parcel.
-
-    Raises:
-        RuleBroken: too many items, or one has no name, is not in the parcel, was not ordered, or
-            means several products.
-    """
-    if len(items) > ITEMS_MAX:
-        facts = {"count": len(items), "limit": ITEMS_MAX}
-        raise RuleBroken(RejectionReason.TOO_MANY_ITEMS, "/selected_items", **facts)
-    wanted: Counter[str] = Counter()
-    products = contents(order, shipment)
-    for position, item in enumerate(items):
-        key = _key_of_item(item, products, shipment, f"/selected_items/{position}")
-        wanted[key] += item.quantity
-    return wanted
 
 
 def held_goods(wanted: Counter[str]) -> tuple[HeldGoods, ...]:
@@ -159,54 +130,11 @@ def selection_hash(items: Sequence[ClaimItem]) -> str:
     """SHA-256 of a selection; the order of the lines and their pictures do not matter."""
     counted: Counter[tuple[str, str]] = Counter()
     for item in items:
-        counted[item.sku or "", "" if item.sku else _folded(item.title)] += item.quantity
+        counted[item.sku or "", "" if item.sku else folded(item.title)] += item.quantity
     return hashlib.sha256(json.dumps(sorted(counted.items())).encode()).hexdigest()
 
 
-def _key_of_item(
-    item: ClaimItem, products: Sequence[Product], shipment: Shipment, pointer: str
-) -> str:
-    if not item.sku and not item.title:
-        raise RuleBroken(RejectionReason.ITEM_NOT_NAMED, pointer)
-    facts = {"item": item.sku or item.title, "shipment": shipment.shipment_id}
-    listed = _candidates(item, _with_parts(shipment.products or ()))
-    found = _candidates(item, _with_parts(products))
-    if not found:
-        found = [line for each in listed if (line := _line_of(each, products))]
-    keys = {key for product in found if (key := key_of(product))}
-    if not keys and listed:
-        raise RuleBroken(RejectionReason.ITEM_NOT_ORDERED, pointer, **facts)
-    if not keys:
-        raise RuleBroken(RejectionReason.ITEM_NOT_IN_SHIPMENT, pointer, **facts)
-    if len(keys) > 1:
-        raise RuleBroken(RejectionReason.ITEM_AMBIGUOUS, pointer, item=facts["item"])
-    return keys.pop()
-
-
-def _candidates(item: ClaimItem, products: Iterable[Product]) -> list[Product]:
-    """The products that an item can mean; a title does not match another sku."""
-    known = list(products)
-    if item.sku:
-        for same in ("sku", "variant_id", "line_id"):
-            found = [each for each in known if getattr(each, same) == item.sku]
-            if found:
-                return found
-    title = _folded(item.title)
-    named = [each for each in known if title and _folded(each.title) == title]
-    return [each for each in named if not (item.sku and each.sku)]
-
-
-def _line_of(listed: Product, products: Sequence[Product]) -> Product | None:
-    """The line of the order that a product of the parcel's list was matched to."""
-    for member in _IDENTIFIERS:
-        said = _identifier(listed, member)
-        for line in _with_parts(products):
-            if said and said == _identifier(line, member):
-                return line
-    return None
-
-
-def _with_parts(products: Iterable[Product]) -> Iterator[Product]:
+def with_parts(products: Iterable[Product]) -> Iterator[Product]:
     """Products, each followed by the parts of all its bundles."""
     for product in products:
         yield product
@@ -235,8 +163,8 @@ def _pieces_held(order: OrderCopy, goods: HeldGoods) -> Counter[str]:
     """The pieces of held goods; the order may name the product otherwise than it did then."""
     prefix, _, value = goods.product.partition("/")
     member = _PREFIXES.get(prefix, "sku")
-    for line in _with_parts(order.products):
-        if _identifier(line, member) == value:
+    for line in with_parts(order.products):
+        if identifier(line, member) == value:
             return Counter(
                 {key: count * goods.quantity for key, count in _pieces_of_one(line).items()}
             )
@@ -255,10 +183,12 @@ def _place_of(order: OrderCopy, claim: Claim) -> Uuid | None:
     return _place(shipment) if shipment else claim.shipment.shipment_id
 
 
-def _identifier(product: Product, member: str) -> str | None:
+def identifier(product: Product, member: str) -> str | None:
+    """A member that names the product, as it is compared."""
     value: str | None = getattr(product, member)
-    return _folded(value) if member == "title" else value
+    return folded(value) if member == "title" else value
 
 
-def _folded(title: str | None) -> str:
+def folded(title: str | None) -> str:
+    """A title without regard to case and spaces."""
     return " ".join((title or "").split()).casefold()

@@ -12,6 +12,7 @@ from services.claims.domain.claim import Claim, ClaimedShipment, ClaimReason, St
 from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderClaims, Outcome
 from services.claims.domain.ids import Uuid, claim_id, digest
+from services.claims.domain.named_goods import match_products
 from services.claims.domain.order_copy import OrderCopy, Shipment
 from services.claims.domain.reasons import NoChangeReason, NotYet, RejectionReason, RuleBroken
 from services.claims.domain.references import order_key
@@ -154,7 +155,7 @@ def _claimed_goods(
     if command.reason is ClaimReason.SUPPORT:
         _check_shipped(state.order, shipment, command)
         return Counter()
-    wanted = goods.match_products(command.selected_items, state.order, shipment)
+    wanted = match_products(command.selected_items, state.order, shipment)
     if wanted:
         check_available(wanted, state, shipment)
         return wanted
@@ -164,13 +165,13 @@ def _claimed_goods(
 def _check_shipped(order: OrderCopy, shipment: Shipment, command: OpenClaim) -> None:
     """Check that the items were in the parcel, ordered or not."""
     try:
-        wanted = goods.match_products(command.selected_items, order, shipment)
+        wanted = match_products(command.selected_items, order, shipment)
         check_available(wanted, OrderClaims(order=order), shipment)
     except RuleBroken:
         if not shipment.products:
             raise
         as_listed = replace(shipment, lines=None, shares_with=None)
-        wanted = goods.match_products(command.selected_items, order, as_listed)
+        wanted = match_products(command.selected_items, order, as_listed)
         listed = replace(order, products=())  # What was ordered sets no bound here.
         check_available(wanted, OrderClaims(order=listed), as_listed)
 

@@ -6,8 +6,9 @@ from uuid import NAMESPACE_OID, uuid5
 from services.claims.domain.claim import Claim, ClaimedShipment, ClaimItem, ClaimReason, Status
 from services.claims.domain.commands import OpenClaim, OrderReference, UpdateClaim, WithdrawClaim
 from services.claims.domain.decision import OrderClaims
-from services.claims.domain.goods import held_goods, match_products, selection_hash
+from services.claims.domain.goods import held_goods, selection_hash
 from services.claims.domain.ids import order_id
+from services.claims.domain.named_goods import match_products
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)

@@ -1,6 +1,7 @@
 """Goods of claims as lines of the order: bundles, parcels that share contents, goods sent again."""
 
 from collections import Counter
+from itertools import product as every
 
 import pytest
 from hypothesis import given, settings
@@ -198,6 +199,99 @@ def test_goods_that_a_claim_holds_are_known_by_every_name_of_their_line(held):
     again = opening("again", reason=ClaimReason.RETURN, selected=items(MUG=1))
 
     assert decide(state, again, NOON).reason == RejectionReason.QUANTITY_ABOVE_SHIPPED
+
+
+SHIRTS = (
+    Product(sku="S1", title="Shirt", quantity=1),
+    Product(sku="S2", title="Shirt", quantity=1),
+    Product(sku="S1", title="Shirt long", quantity=1),
+)
+SHIRT, TWO_SHIRTS = ClaimItem(title="Shirt", quantity=1), ClaimItem(title="Shirt", quantity=2)
+
+
+@pytest.mark.parametrize("is_turned", [False, True], ids=["in order", "the last item first"])
+@pytest.mark.parametrize(
+    ("lines", "selected", "becomes"),
+    [
+        # All of one title, and one more of a product that has this title and another one.
+        (SHIRTS, (TWO_SHIRTS, *items(S1=1)), {"sku/S1": 2, "sku/S2": 1}),
+        (SHIRTS, (SHIRT, SHIRT), {"sku/S1": 1, "sku/S2": 1}),
+        (SHIRTS, (SHIRT, *items(S2=1)), {"sku/S1": 1, "sku/S2": 1}),
+        (SHIRTS[:2], (SHIRT, *items(S1=1)), {"sku/S1": 1, "sku/S2": 1}),
+        (SHIRTS, (SHIRT,), RejectionReason.ITEM_AMBIGUOUS),
+        (SHIRTS, (SHIRT, *items(S1=1)), RejectionReason.ITEM_AMBIGUOUS),
+        (SHIRTS, (TWO_SHIRTS, SHIRT), RejectionReason.QUANTITY_ABOVE_SHIPPED),
+        (SHIRTS[:2], (TWO_SHIRTS, *items(S1=1)), RejectionReason.QUANTITY_ABOVE_SHIPPED),
+    ],
+)
+def test_name_of_several_products_means_those_that_are_left(lines, selected, becomes, is_turned):
+    order = an_order(a_shipment(1, lines=lines), products=SHIRTS)
+
+    decision = decide(
+        a_state(order=order), opening("a", selected=selected[:: -1 if is_turned else 1]), NOON
+    )
+
+    if isinstance(becomes, RejectionReason):
+        assert decision.reason == becomes
+    else:
+        assert {each.product: each.quantity for each in decision.claim.holds} == becomes
+
+
+def _meanings(lines, selected):
+    """The counts of products that items can mean, found by trying every line for every piece."""
+    named = [item for item in selected for _ in range(item.quantity)]
+    fitting = [[n for n, line in enumerate(lines) if _fits(item, line)] for item in named]
+    chosen = (Counter(each) for each in every(*fitting))
+    possible = [
+        each for each in chosen if all(each[n] <= line.quantity for n, line in enumerate(lines))
+    ]
+    return {frozenset(_by_key(lines, each).items()) for each in possible}
+
+
+def _fits(item, line):
+    return item.sku == line.sku if item.sku else item.title == line.title
+
+
+def _by_key(lines, counts):
+    found = Counter()
+    for at, count in counts.items():
+        found[f"sku/{lines[at].sku}"] += count
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            Product,
+            sku=st.sampled_from("ABC"),
+            title=st.sampled_from(["x", "y"]),
+            quantity=st.integers(1, 2),
+        ),
+        min_size=1,
+        max_size=3,
+    ).map(tuple),
+    st.lists(
+        st.one_of(
+            st.builds(ClaimItem, sku=st.sampled_from("ABC"), quantity=st.integers(1, 2)),
+            st.builds(ClaimItem, title=st.sampled_from(["x", "y"]), quantity=st.integers(1, 2)),
+        ),
+        min_size=1,
+        max_size=3,
+    ).map(tuple),
+)
+def test_claim_is_taken_only_with_the_one_meaning_its_items_can_have(lines, selected):
+    order = an_order(a_shipment(1, lines=lines), products=lines)
+
+    decision = decide(a_state(order=order), opening("a", selected=selected), NOON)
+
+    meanings = _meanings(lines, selected)
+    # Lines of one product are one product, also for a title that only one of them has.
+    if decision.claim is not None and meanings:
+        held = frozenset((each.product, each.quantity) for each in decision.claim.holds)
+        assert meanings == {held}
+    if len(meanings) > 1:
+        assert decision.reason == RejectionReason.ITEM_AMBIGUOUS
 
 
 LINES = (

@@ -7,9 +7,9 @@ from services.claims.domain.claim import ClaimItem, ClaimReason, Evidence, HeldG
 from services.claims.domain.commands import OrderReference
 from services.claims.domain.decide import decide
 from services.claims.domain.decision import Action, Outcome
-from services.claims.domain.goods import ITEMS_MAX
 from services.claims.domain.ids import claim_id
 from services.claims.domain.limits import LINKS_MAX
+from services.claims.domain.named_goods import ITEMS_MAX
 from services.claims.domain.order_copy import OrderCopy, Product
 from services.claims.domain.reasons import SENTENCES, RejectionReason
 from services.claims.domain.references import anchor_key, order_key
