@@ -86,8 +86,8 @@ SENTENCES: dict[RejectionReason, str] = {
     ),
     RejectionReason.ITEM_AMBIGUOUS: "several products are called {item}; name it by its sku",
     RejectionReason.QUANTITY_ABOVE_SHIPPED: (
-        "{wanted} of {item} are claimed, {left} can be: {shipped} were shipped, and other claims "
-        "on the order hold the rest"
+        "{wanted} of {item} are claimed, and {left} can be: that many of the {shipped} shipped are "
+        "in no other claim on the order; claim fewer"
     ),
     RejectionReason.NOTHING_LEFT_TO_CLAIM: (
         "nothing in shipment {shipment} is left to claim: what was ordered is in other claims or "

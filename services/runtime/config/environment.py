@@ -114,7 +114,10 @@ def explain(settings: type[BaseSettings], error: ValidationError) -> str:
         name = str(problem["loc"][0]).upper() if problem["loc"] else ""
         field = fields.get(name)
         reason = str(problem["msg"]).removeprefix("Value error, ")
-        lines.append(f"{name}: {reason} (allowed: {allowed(field)})" if field else reason)
+        if field and problem["type"] == "literal_error":  # Its reason lists what is allowed.
+            lines.append(f"{name}: must be {allowed(field)}")
+        else:
+            lines.append(f"{name}: {reason} (allowed: {allowed(field)})" if field else reason)
     return "\n".join(lines)
 
 
