@@ -11,6 +11,7 @@ from orderflow.console.databases import opened, within_reach
 from orderflow.console.environment import load_settings
 from orderflow.console.instants import HELP as INSTANT
 from orderflow.console.instants import instant_of
+from orderflow.console.numbers import LIMIT_MAX
 from orderflow.console.terminal import Json, WrongArgument, out, print_json, run
 from schemas.topics import TOPICS
 from services.runtime.clock import SystemClock
@@ -31,7 +32,7 @@ def acts(  # noqa: PLR0917 - the command line passes them by name
     by: Annotated[str | None, typer.Option("--by", help="Only what this person did.")] = None,
     since: Annotated[str | None, typer.Option(help=f"From then on. {INSTANT}")] = None,
     until: Annotated[str | None, typer.Option(help="Before then.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many.")] = 50,
     json: Json = False,
 ) -> None:
     """List what operators did by hand: who, when, why; newest first.

@@ -1,12 +1,14 @@
 """`orderflow health`: ask the process on HTTP_PORT; for a container's HEALTHCHECK."""
 
 import http.client
+from contextlib import closing
 from typing import Annotated
 
 import orjson
 import typer
 
 from orderflow.console.environment import load_settings
+from orderflow.console.numbers import PORT_MAX
 from orderflow.console.terminal import CommandError, Json, out, print_json
 
 _TIMEOUT_SECONDS = 5
@@ -17,7 +19,9 @@ def health(
     host: Annotated[
         str | None, typer.Option(help="Host; 127.0.0.1 unless HTTP_HOST is one.")
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Port; HTTP_PORT when left out.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=PORT_MAX, help="Port; HTTP_PORT when left out.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Ask a running process whether it is ready; status 0 when it is, 1 when not.
@@ -44,11 +48,11 @@ def _reachable(host: str) -> str:
 
 
 def _get(host: str, port: int, path: str) -> tuple[int, dict[str, dict[str, dict[str, object]]]]:
-    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
     try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        answer = orjson.loads(response.read())
+        with closing(http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)) as server:
+            server.request("GET", path)
+            response = server.getresponse()
+            answer = orjson.loads(response.read())
         if not isinstance(answer, dict):
             raise ValueError("its answer is no health report")  # noqa: TRY004 - a wrong server
         return response.status, answer
@@ -57,5 +61,3 @@ def _get(host: str, port: int, path: str) -> tuple[int, dict[str, dict[str, dict
             f"nothing healthy answers on {host}:{port} ({error}): is the service running there? "
             "HTTP_PORT or --port names another port"
         ) from None
-    finally:
-        connection.close()

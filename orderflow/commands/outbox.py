@@ -8,6 +8,7 @@ import typer
 from orderflow.console.audit_options import By, Why, sign
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
+from orderflow.console.numbers import INT32_MAX, INT64_MAX, LIMIT_MAX
 from orderflow.console.terminal import (
     CommandError,
     Commands,
@@ -39,7 +40,7 @@ Service = Annotated[
 @app.command("show")
 def show(
     service: Service,
-    limit: Annotated[int, typer.Option(min=1, help="Most rows.")] = LIMIT,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="Most rows.")] = LIMIT,
     json: Json = False,
 ) -> None:
     """Show the oldest rows that wait, shard by shard, record by record, without their values.
@@ -67,8 +68,8 @@ def show(
 @app.command("unpack")
 def unpack(
     service: Service,
-    shard: Annotated[int, typer.Argument(metavar="SHARD", min=0)],
-    row: Annotated[int, typer.Argument(metavar="ROW", min=0)],
+    shard: Annotated[int, typer.Argument(metavar="SHARD", min=0, max=INT32_MAX)],
+    row: Annotated[int, typer.Argument(metavar="ROW", min=0, max=INT64_MAX)],
     by: By = None,
     why: Why = None,
 ) -> None:

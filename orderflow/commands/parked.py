@@ -7,6 +7,7 @@ import typer
 from orderflow.commands import parked_acts
 from orderflow.console.audit_options import chosen_services
 from orderflow.console.environment import load_settings
+from orderflow.console.numbers import LIMIT_MAX
 from orderflow.console.option_group import expand_options
 from orderflow.console.terminal import Commands, Json, WrongArgument, out, print_json, run
 from orderflow.parked import screen
@@ -32,7 +33,7 @@ def list_(
     items: Items = None,
     service: Service = None,
     filters: ParkedFilter,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many.")] = 50,
     json: Json = False,
 ) -> None:
     """List parked items, in the order of the queue; an item is named by the place it begins with.

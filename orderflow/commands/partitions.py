@@ -1,5 +1,6 @@
 """`orderflow partitions`: where the services stand in each, what is stopped, and the way on."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from orderflow.console.audit_options import (
 )
 from orderflow.console.databases import opened, within_reach
 from orderflow.console.environment import load_settings
+from orderflow.console.numbers import INT32_MAX, INT64_MAX
 from orderflow.console.terminal import (
     CommandError,
     Commands,
@@ -33,6 +35,7 @@ from orderflow.console.unread import count_unread
 from schemas.topics import TOPICS
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.clients import client_options
+from services.runtime.kafka.topics import partitions_of
 from services.runtime.operations.partition_admin import (
     LogRange,
     Move,
@@ -49,7 +52,7 @@ app = typer.Typer(
 )
 
 TopicName = Annotated[str, typer.Argument(metavar="TOPIC", help="With or without the prefix.")]
-Number = Annotated[int, typer.Argument(metavar="PARTITION", min=0)]
+Number = Annotated[int, typer.Argument(metavar="PARTITION", min=0, max=INT32_MAX)]
 ServiceName = Annotated[
     str | None, typer.Option("--service", help="Whose; needed where several read the topic.")
 ]
@@ -114,7 +117,8 @@ def resume(  # noqa: PLR0917 - the command line passes them by name
     by: By = None,
     service: ServiceName = None,
     allow: Annotated[
-        int, typer.Option(min=0, help="So many failing items pass the fuse uncounted.")
+        int,
+        typer.Option(min=0, max=INT32_MAX, help="So many failing items pass the fuse uncounted."),
     ] = 0,
     dry_run: DryRun = False,
 ) -> None:
@@ -162,9 +166,9 @@ def move(  # noqa: PLR0917 - the command line passes them by name
     target = _offset(to)
 
     async def act() -> Move:
-        log = (await _logs(settings, {where})).get(where)
-        if log is None:
+        if partition not in await partitions_of(settings, where.topic):
             raise CommandError(f"Kafka has no {where.topic}[{partition}]")
+        log = (await _logs(settings, {where}))[where]
         async with _acts(settings, whose, is_try=dry_run) as acts:
             return await acts.move(where, target, log, signature, is_forced=force)
 
@@ -221,7 +225,7 @@ def _offset(text: str) -> int | Literal["earliest", "latest"]:
         return "earliest"
     if text == "latest":
         return "latest"
-    if not text.isdigit():
+    if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) > INT64_MAX:
         raise WrongArgument(f"--to {text}: write earliest, latest, or an offset")
     return int(text)
 

@@ -9,6 +9,7 @@ import typer
 from orderflow.console.audit_options import By, DryRun, Why, chosen_services, sign
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
+from orderflow.console.numbers import LIMIT_MAX
 from orderflow.console.option_group import expand_options
 from orderflow.console.terminal import (
     Commands,
@@ -46,7 +47,7 @@ def list_(
     *,
     service: Service = None,
     options: FilterOptions,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many.")] = 50,
     json: Json = False,
 ) -> None:
     """List rejected items, newest first; an item is named `topic/partition/offset#index`.

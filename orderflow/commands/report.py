@@ -80,6 +80,11 @@ def report(
     chosen = _format(form, file, json)
     selection = ReportQuery(by, shop, _day(first_day), _day(last_day))
     found = run(_read(load_settings(), _selections(selection, plots)))
+    if shop is not None and found[0].is_empty:
+        raise CommandError(
+            f"nothing of the shop {shop!r} in these days: see its slug, --from and --to; "
+            "`orderflow report` without --shop counts all shops"
+        )
     _write(found[0], chosen, file)
     if plots:
         _draw(found[1:], plots)

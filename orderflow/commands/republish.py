@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from orderflow.console.audit_options import By, DryRun, Why, sign
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
 from orderflow.console.instants import instant_of
-from orderflow.console.terminal import WrongArgument, err, out, run
+from orderflow.console.terminal import CommandError, WrongArgument, err, out, run
 from services.orders.domain.model.ids import order_id_of
 from services.orders.operations.republish import (
     ORDERS_A_LOOK,
@@ -69,10 +69,11 @@ def republish(  # noqa: PLR0917 - the command line passes them by name
 
     Example: `orderflow republish --shop demo-shop --since 7d --why 'search index was lost'`
     """
-    selection = _selection(shop, order or [], since, until, all_=all_)
+    named = {_order_id(name): name for name in order or ()}
+    selection = _selection(shop, tuple(named), since, until, all_=all_)
     signature = sign(by, why, is_try=dry_run)
     wanted = RepublishOptions(selection, _place(after), rate, signature, dry_run)
-    run(_republish(load_settings(), wanted))
+    run(_republish(load_settings(), wanted, named))
 
 
 def _selection(
@@ -84,8 +85,7 @@ def _selection(
     if orders and (shop or since or until):
         raise WrongArgument("--order names orders by itself: leave --shop, --since and --until out")
     now = SystemClock().now()
-    ids = tuple(map(_order_id, orders))
-    return OrderFilter(ids, shop, instant_of(since, now), instant_of(until, now))
+    return OrderFilter(tuple(orders), shop, instant_of(since, now), instant_of(until, now))
 
 
 def _order_id(name: str) -> str:
@@ -104,8 +104,18 @@ def _place(text: str | None) -> RunPosition:
         ) from None
 
 
-async def _republish(settings: Settings, wanted: RepublishOptions) -> None:
+async def _republish(
+    settings: Settings, wanted: RepublishOptions, named: Mapping[str, str]
+) -> None:
+    """Publish; `named` are the orders that were named, by id: all must be there."""
     async with opened(settings, "orders") as connection:
+        if named:
+            found = await OrderFilter(tuple(named)).find(connection, RunPosition(), len(named))
+            if missing := sorted(named[id_] for id_ in named.keys() - {e.order_id for e in found}):
+                raise CommandError(
+                    f"no such order: {', '.join(missing)}; nothing was published. "
+                    "`orderflow order` finds orders by other names"
+                )
         if wanted.is_try:
             count = await _count(connection, wanted)
             out.print(f"republish: orders={count} dry_run=yes", markup=False)

@@ -9,11 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from orderflow.console.environment import load_settings
+from orderflow.console.numbers import SECONDS_MAX
 from orderflow.console.terminal import CommandError, Json, err, out, print_json, run
 from orderflow.send.outcomes import Found, Outcomes
 from orderflow.send.prepare import Lines, Prepared, prepare
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
+from services.runtime.kafka.topics import require
 
 _SHOWN = 20
 
@@ -30,7 +32,9 @@ def send(  # noqa: PLR0917 - the command line passes them by name
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the outcome of each command and print it.")
     ] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait with --wait.")] = 30.0,
+    timeout: Annotated[
+        float, typer.Option(min=0, max=SECONDS_MAX, help="Seconds to wait with --wait.")
+    ] = 30.0,
     json: Json = False,
 ) -> None:
     """Publish commands, tracking or claims, one JSON line each, after checking all of them.
@@ -100,6 +104,7 @@ async def _send(
     """Publish, print, and with `wait_seconds` collect outcomes; returns how many were not good."""
     from services.runtime.kafka.clients import make_producer
 
+    await require(settings, {message.topic for message in messages})
     outcomes = Outcomes(settings, {message.topic for message in messages})
     producer = make_producer(settings)
     try:

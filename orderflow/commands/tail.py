@@ -1,6 +1,5 @@
 """`orderflow tail`: follow a topic, one line for each message."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -10,11 +9,12 @@ from aiokafka import AIOKafkaConsumer
 from rich.text import Text
 
 from orderflow.console.environment import load_settings
-from orderflow.console.terminal import Json, WrongArgument, out, print_json, run
+from orderflow.console.terminal import Json, WrongArgument, err, out, print_json, run
 from orderflow.console.topic_reader import Record, assign_all, records
 from schemas.topics import TOPICS
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.clients import client_options
+from services.runtime.messages.records import time_of
 
 
 class Start(StrEnum):
@@ -65,6 +65,10 @@ async def _tail(
             shown += 1
             if shown == count:
                 return
+        if not shown:
+            which = "" if key is None else f" with the key {key!r}"
+            begin = "" if is_all else "; --from beginning reads what is there"
+            err.print(f"tail: nothing in {topic}{which}{begin}", markup=False)
     finally:
         await consumer.stop()
 
@@ -75,7 +79,7 @@ def as_json(topic: str, record: Record) -> dict[str, Any]:
         "topic": topic,
         "partition": record.partition,
         "offset": record.offset,
-        "timestamp": datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        "timestamp": time_of(record.timestamp),
         "key": _text(record.key),
         "headers": {name: _text(value) for name, value in record.headers},
         "value": _exact(record.value),
@@ -86,7 +90,7 @@ def as_line(record: Record) -> Text:
     """A record in one line: time, place, type, key, and what its kind makes worth seeing."""
     headers = {name: _text(value) for name, value in record.headers}
     body = _value(record.value)
-    when = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    when = time_of(record.timestamp)
     return Text.assemble(
         (f"{when:%H:%M:%S}.{when.microsecond // 1000:03d} ", "dim"),
         (f"{record.partition}/{record.offset:<6} ", "dim"),

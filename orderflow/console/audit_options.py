@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from orderflow.console.numbers import INT32_MAX, INT64_MAX
 from orderflow.console.terminal import CommandError, WrongArgument
 from schemas.topics import TOPICS
 from services import registry
@@ -64,6 +65,8 @@ def spot_of(text: str) -> Spot:
     try:
         partition, offset, *index = (int(part) for part in parts[1:])
         (item,) = index or (None,)
+        if partition > INT32_MAX or offset > INT64_MAX or (item or 0) > INT32_MAX:
+            raise ValueError("larger than any of Kafka's numbers")
     except ValueError:
         raise WrongArgument(
             f"{text!r} names no item: write topic/partition/offset, with #index for one of many"

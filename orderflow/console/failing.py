@@ -6,7 +6,7 @@ Imported where a command has failed: it needs the clients of Kafka and Postgres.
 import asyncio
 
 import asyncpg
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from asyncpg.exceptions import ClientConfigurationError
 
 from orderflow.console.environment import load_settings
@@ -36,6 +36,8 @@ def sentence_of(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, ModuleNotFoundError):
         return _module_missing(error)
+    if isinstance(error, UnknownTopicOrPartitionError):
+        return "Kafka lacks a topic: `orderflow topics check` names it, `topics create` makes it"
     if isinstance(error, KafkaError):
         why = asyncio.run(why_unusable(load_settings(), error))
         return f"Kafka cannot be used: {why}\n{_advice('KAFKA_BOOTSTRAP_SERVERS')}"

@@ -7,6 +7,9 @@ from orderflow.console.terminal import WrongArgument
 
 HELP = "An instant (2026-03-01T10:30Z; UTC unless it says otherwise), or 30m, 2h, 7d ago."
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""The first time that a record of Kafka can have."""
+
 _AGO = re.compile(r"(?P<count>\d{1,6})(?P<unit>[smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -19,10 +22,20 @@ def instant_of(text: str | None, now: datetime) -> datetime | None:
     """
     if text is None:
         return None
-    if ago := _AGO.fullmatch(text):
-        return now - timedelta(**{_UNITS[ago["unit"]]: int(ago["count"])})
     try:
-        instant = datetime.fromisoformat(text)
+        if ago := _AGO.fullmatch(text):
+            instant = now - timedelta(**{_UNITS[ago["unit"]]: int(ago["count"])})
+        else:
+            instant = datetime.fromisoformat(text)
+            instant = instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except OverflowError:
+        raise WrongArgument(_out_of_range(text)) from None
     except ValueError:
         raise WrongArgument(f"{text!r} is no instant: write 2026-03-01T10:30Z, or 2h") from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    if instant < EARLIEST:
+        raise WrongArgument(_out_of_range(text))
+    return instant
+
+
+def _out_of_range(text: str) -> str:
+    return f"{text!r} is out of range: Kafka has times from 1970, and 9999 is the last year"

@@ -40,6 +40,16 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 class Commands(TyperGroup):
     """A group of commands whose expected errors are sentences and not tracebacks."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse arguments that are no text: neither Kafka nor Postgres has them."""
+        for place, argument in enumerate(args, start=1):
+            if "\x00" in argument or any("\ud800" <= each <= "\udfff" for each in argument):
+                raise typer.BadParameter(
+                    f"argument {place} is no text: it holds NUL, or bytes that are not UTF-8"
+                )
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; turn an expected error into its text and status 1."""
         try:

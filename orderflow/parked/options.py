@@ -8,6 +8,7 @@ import typer
 
 from orderflow.console.instants import HELP as INSTANT
 from orderflow.console.instants import instant_of
+from orderflow.console.numbers import INT32_MAX
 from orderflow.console.order_option import parse_order
 from orderflow.console.terminal import WrongArgument
 from schemas.topics import TOPICS
@@ -30,7 +31,7 @@ class ParkedFilter:
 
     topic: Annotated[str | None, typer.Option(help="From this topic.")] = None
     partition: Annotated[
-        int | None, typer.Option(min=0, help="From this partition of its topic.")
+        int | None, typer.Option(min=0, max=INT32_MAX, help="From this partition of its topic.")
     ] = None
     kind: Annotated[FailureKind | None, typer.Option(help="What failed.")] = None
     order: Annotated[str | None, typer.Option(metavar="SHOP/NUMBER", help="About this order.")] = (

@@ -98,6 +98,11 @@ class Report:
     rows: tuple[Figures, ...]
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing was counted."""
+        return all(row == Figures(key=row.key) for row in self.rows)
+
+    @property
     def currencies(self) -> tuple[str, ...]:
         """All currencies of the rows, sorted."""
         return tuple(sorted({currency for row in self.rows for currency in row.item_value}))

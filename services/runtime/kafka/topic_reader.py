@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.clients import client_options
-from services.runtime.kafka.topics import TopicError
+from services.runtime.kafka.topics import TopicError, require
 
 POLL_MS = 500
 
@@ -25,6 +25,7 @@ async def read_to_end(
     Raises:
         TopicError: Kafka lacks one of the topics.
     """
+    await require(settings, names)
     topics = [settings.topic(name) for name in names]
     consumer = AIOKafkaConsumer(
         *topics,

@@ -120,17 +120,30 @@ async def apply(
     would delete records, or refuse larger ones. `may_take_away` makes them, too.
 
     Raises:
+        TopicError: Kafka lacks some of the topics.
         KafkaError: Kafka cannot be reached, or refuses.
     """
     wanted = {settings.topic(topic.name): topic for topic in topics}
+    await require(settings, [topic.name for topic in wanted.values()])
     async with admin_client(settings) as admin:
-        present = set(await admin.list_topics())
-        there = {name: topic for name, topic in wanted.items() if name in present}
-        found = await find_changes(admin, there) if there else []
+        found = await find_changes(admin, wanted)
         made = [each for each in found if may_take_away or not each.takes_away]
         if not is_dry_run:
             await make_changes(admin, made)
     return made, [each for each in found if each not in made]
+
+
+async def require(settings: Settings, names: Iterable[str]) -> None:
+    """Check that topics exist, before a client waits for them in vain; `names` of the catalogue.
+
+    Raises:
+        TopicError: Kafka lacks some of them.
+        KafkaError: Kafka cannot be reached.
+    """
+    async with admin_client(settings) as admin:
+        present = set(await admin.list_topics())
+    if missing := sorted({settings.topic(name) for name in names} - present):
+        raise TopicError(f"Kafka has no topic {', '.join(missing)}: run `orderflow topics create`")
 
 
 async def partitions_of(settings: Settings, topic: str) -> list[int]:

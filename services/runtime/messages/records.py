@@ -45,6 +45,7 @@ __all__ = [
     "original_of",
     "read_message",
     "readable_envelope",
+    "time_of",
     "validate",
 ]
 
@@ -153,6 +154,14 @@ def original_of(record: ConsumedRecord, topic: str) -> Original:
         record.value,
         datetime.fromtimestamp(min(max(record.timestamp, 0), TIMESTAMP_MAX_MS) / 1000, UTC),
     )
+
+
+def time_of(timestamp_ms: int) -> datetime:
+    """The instant of a record's timestamp; one that no datetime has is the nearest that has.
+
+    `original_of` has the same in its body, as it is called for each record of a batch.
+    """
+    return datetime.fromtimestamp(min(max(timestamp_ms, 0), TIMESTAMP_MAX_MS) / 1000, UTC)
 
 
 def _without_nulls(headers: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, bytes], ...]:
