@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from unicodedata import normalize
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from services.claims.domain.commands import OpenClaim
 from services.claims.domain.ids import Uuid, claim_id, order_id
 from services.claims.domain.references import (
     ORDER,
+    ORDER_NAME,
     anchor_key,
     anchor_keys,
     claim_key,
@@ -30,8 +32,10 @@ def task_candidate(task: Task, orders: Collection[Uuid]) -> ParkingCandidate:
 
 
 def event_candidate(event: OrderEvent) -> ParkingCandidate:
-    """An event of an order, with its keys."""
-    return ParkingCandidate.of_record(event.original, 0, event_keys(event))
+    """An event of an order, with its keys; its order name may be that of other orders."""
+    keys = event_keys(event)
+    names = frozenset(key for key in keys if key.startswith(ORDER_NAME))
+    return replace(ParkingCandidate.of_record(event.original, 0, keys - names), shared=names)
 
 
 def unread_candidate(unread: UnreadItem) -> ParkingCandidate:

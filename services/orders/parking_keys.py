@@ -57,9 +57,9 @@ def asked_candidate(asked: DecodedItem, known: Known) -> ParkingCandidate:
     references = [canonical(reference) for reference in named.references]
     described = _described_names(command)
     keys = keys_of([each for each in references if each not in described], named.numbers, known)
-    keys = keys.union(waiting_keys(described, ()))
+    shared = frozenset(waiting_keys(described, ()))
     type_, cut = item.envelope.type, partial(alone, asked)
-    return ParkingCandidate(item.original, item.index, item.item_id, type_, keys, cut)
+    return ParkingCandidate(item.original, item.index, item.item_id, type_, keys, cut, shared)
 
 
 def _described_names(command: Command) -> list[Reference]:

@@ -8,6 +8,7 @@ from services.claims.domain.order_copy import OrderCopy
 
 ORDER = "order/"
 CLAIM = "claim/"
+ORDER_NAME = "order_name/"
 ANCHOR_MAX = 512
 """The longest key of an anchor in characters: longer than any command can say, and indexable."""
 

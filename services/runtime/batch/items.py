@@ -82,7 +82,9 @@ class ItemFailed(Exception):
 class ParkingCandidate:
     """An item that may have to be parked: what the queue keeps of it.
 
-    `keys` are its parking keys: they say which orders the item is about (`parking.keys`).
+    `keys` are its parking keys: they say which orders the item is about (`parking.keys`). It stands
+    behind earlier items that hold one of them, and holds them for later ones. Those in `shared` it
+    only holds: they say what it brings that others may bring as well.
     """
 
     original: Original
@@ -92,6 +94,12 @@ class ParkingCandidate:
     keys: frozenset[str]
     cut: Callable[[], Original] | None = None
     """Makes the record with this item as the only one in it, where there are others."""
+    shared: frozenset[str] = frozenset()
+
+    @property
+    def held(self) -> frozenset[str]:
+        """All keys that it holds while it is parked."""
+        return self.keys | self.shared
 
     @classmethod
     def of_record(cls, original: Original, index: int, keys: frozenset[str]) -> ParkingCandidate:

@@ -238,7 +238,7 @@ class ParkingGate:
         if row is not None and not is_woken and self._is_record_held(row):
             return False
         candidate = turn.describe()
-        if self._is_held(self._keys_of(candidate), row):
+        if self._is_held(self._stopping_keys(candidate), row):
             self._park(candidate, BEHIND, row)
             return False
         failure = self._known_failures.get(turn.ref)
@@ -265,9 +265,13 @@ class ParkingGate:
         return self._rows.get(ref) or self._rows.get(ItemRef(ref.at, WHOLE))
 
     def _keys_of(self, candidate: ParkingCandidate) -> frozenset[str]:
-        """The candidate's keys and those it was parked with: a stored key is never dropped."""
+        """The keys to hold, and those it was parked with: a stored key is never dropped."""
         row = self._rows.get(candidate.ref)
-        return candidate.keys | row.keys if row is not None else candidate.keys
+        return candidate.held | row.keys if row is not None else candidate.held
+
+    def _stopping_keys(self, candidate: ParkingCandidate) -> frozenset[str]:
+        """The keys that an earlier item may hold against the candidate."""
+        return self._keys_of(candidate) - candidate.shared
 
     def _is_held(self, keys: frozenset[str], row: Parked | None) -> bool:
         """Whether an earlier item that is parked has one of the keys; earlier than `row` if any."""
@@ -282,7 +286,7 @@ class ParkingGate:
         self, candidate: ParkingCandidate, failure: Failure, row: Parked | None
     ) -> None:
         is_held = failure.kind is not FailureKind.CRASH and self._is_held(
-            self._keys_of(candidate), row
+            self._stopping_keys(candidate), row
         )
         self._park(candidate, BEHIND if is_held else failure, row)
 
@@ -294,7 +298,7 @@ class ParkingGate:
         self.report.parked.append((candidate.ref, failure.kind))
 
     def _add(self, candidate: ParkingCandidate, failure: Failure, row: Parked | None) -> None:
-        self._hold(candidate.keys)
+        self._hold(candidate.held)
         self.newly_parked.append(NewlyParked(candidate, failure, row.position if row else None))
         if row is not None and row.ref.at == candidate.original.coordinates:
             self.unparked[row.position] = row

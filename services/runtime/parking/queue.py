@@ -108,8 +108,8 @@ class Queue:
             id_ = each.beside.id if each.beside else None
             besides[id_] += 1
             columns.append(self._new_row(each, id_, besides[id_] if each.beside else 0))
-            keys += each.candidate.keys
-            numbers += [number] * len(each.candidate.keys)
+            keys += each.candidate.held
+            numbers += [number] * len(each.candidate.held)
         return [list(column) for column in zip(*columns, strict=True)], (keys, numbers)
 
     def _new_row(self, new: NewlyParked, id_: int | None, nth: int) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.operations import renumber
 from services.runtime.batch.batch import Batch
 from services.runtime.config.settings import Settings
+from services.runtime.parking import operations
 from services.runtime.postgres.connections import create_pool
 from services.runtime.postgres.migrate import SERVICES_FOLDER, migrate
 from services.runtime.retry import is_transient
@@ -179,6 +180,23 @@ async def test_renumbering_leaves_shared_names(apply, pool, orders, bearers):
         await renumber.renumber(connection, orders.apply, NOW)
 
     assert await bearers() == ids("1", "2")
+
+
+async def test_parked_order_stops_no_other_order_of_its_name(apply, act, bug, answers, bearers):
+    await apply(an_upsert("1", order_name=NAME, email_id="POISON@mail.example"))
+    await apply(an_upsert("2", order_name="#2"), an_update(ce_id="by-name"))
+    await apply(an_upsert("3", order_name=NAME), an_upsert("4", order_name=NAME))
+    assert {(outcome, number) for outcome, _, number in await answers()} == {
+        ("applied", "2"),
+        ("applied", "3"),
+        ("applied", "4"),
+    }
+
+    bug["mended"] = True
+    await act(operations.retry)
+
+    assert await bearers() == ids("1", "3", "4")
+    assert ("rejected", "reference_ambiguous", None) in await answers()
 
 
 @pytest.fixture

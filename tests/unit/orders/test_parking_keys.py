@@ -5,8 +5,10 @@ import pytest
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.parcel import Owner, Parcel
 from services.orders.domain.model.references import Reference, ReferenceKind
-from services.orders.parking_keys import keys_of
+from services.orders.messages.decode import read
+from services.orders.parking_keys import asked_candidate, keys_of
 from services.orders.store import Stored
+from tests.unit.orders.shelf import NOW, record_of
 
 ORDER, OTHER = order_id_of("shop", "1"), order_id_of("shop", "2")
 
@@ -51,3 +53,26 @@ def test_parking_keys_of_a_shared_name_are_those_of_all_its_orders():
     keys = keys_of([name], [], known)
 
     assert keys == {"order/shop/order_name/#1", f"order:{ORDER}", f"order:{OTHER}"}
+
+
+@pytest.mark.parametrize(
+    ("reference", "is_described"),
+    [("1", True), ("#1", True), ("#1", False)],
+    ids=["number", "name and order", "name"],
+)
+def test_name_that_a_command_only_gives_is_held_and_does_not_stop_it(reference, is_described):
+    name = ref("order_name", "#1")
+    known = Stored(references={name: OTHER}, shared={name: (OTHER, ORDER)})
+    body = {"shop_slug": "shop", "id": reference}
+    body["id_type"] = "order_name" if reference == "#1" else "order_number"
+    if is_described:
+        body["order"] = {"order_number": "1", "order_name": "#1", "address": {"zip_code": "1"}}
+    (asked,) = read(record_of(1, "c-1", "order.upsert", body), NOW)
+
+    candidate = asked_candidate(asked, known)
+
+    key = "order/shop/order_name/#1"
+    assert key in candidate.held
+    assert (key in candidate.keys) == (not is_described)
+    assert (f"order:{OTHER}" in candidate.held) == (not is_described)
+    assert f"order:{ORDER}" in candidate.keys

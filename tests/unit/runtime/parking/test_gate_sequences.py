@@ -1,5 +1,7 @@
 """The parking gate over several items: who stays behind whom, who is retried, what is counted."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.runtime.batch.items import WHOLE, FailureKind, ItemRef, QueuePosition
@@ -50,6 +52,34 @@ def test_gate_holds_the_keys_of_items_behind_a_failed_one_too():
     assert not done(gate, a_ref(3), "BC")
     assert not done(gate, a_ref(4), "C")
     assert done(gate, a_ref(5), "D")
+
+
+def test_gate_holds_a_shared_key_against_those_that_have_it_for_their_own():
+    def turn(ref, keys, shared):
+        candidate = replace(a_candidate(ref, keys), shared=frozenset(shared))
+        with gate.turn(ref, lambda: candidate) as turn:
+            if not turn.blocked:
+                turn.fail(BUG)
+        return not turn.blocked
+
+    gate = ParkingGate(a_batch())
+    assert turn(a_ref(1), "A", "N")
+
+    assert turn(a_ref(2), "B", "N")
+    assert not done(gate, a_ref(3), "N")
+    assert not done(gate, a_ref(4), "B")
+    assert done(gate, a_ref(5), "C")
+
+
+def test_gate_keeps_a_retried_item_with_a_shared_key_apart_from_earlier_ones():
+    rows = [a_row(1, a_ref(1), "AN"), a_row(2, a_ref(2), "BN")]
+    gate = ParkingGate(a_batch(retried=rows), {"A": rows[0].position, "N": rows[0].position})
+    assert fail(gate, a_ref(1), "AN")
+    candidate = replace(a_candidate(a_ref(2), "B"), shared=frozenset("N"))
+
+    with gate.turn(a_ref(2), lambda: candidate) as turn:
+        assert not turn.blocked
+        turn.done("applied")
 
 
 def test_gate_holds_the_keys_of_an_item_that_is_known_to_fail():
