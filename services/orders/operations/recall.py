@@ -11,11 +11,15 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
+from msgspec.structs import asdict
 
 from schemas.topics import ORDERS_EVENTS, SHIPMENTS_EVENTS
 from services.orders.domain.model.ids import Uuid, digest_of
+from services.orders.domain.model.published import PublishedNotice
+from services.orders.domain.model.tracking_number import normalise_number
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.topic_reader import read_to_end
 from services.runtime.postgres.connections import Connection
@@ -34,15 +38,20 @@ class PublishedSince:
     version: int = 0
     sequences: dict[str, int] = field(default_factory=dict)
     events: set[int] = field(default_factory=set)
+    notices: dict[int, PublishedNotice] = field(default_factory=dict)
+    """By the digest of the event's id."""
 
-    def add(self, topic: str, event: dict[str, object]) -> None:
+    def add(self, topic: str, event: dict[str, Any]) -> None:
         """Add an event; order and repetition do not matter."""
-        order = event["context"].get("order") or {}  # type: ignore[attr-defined]
+        order = event["context"].get("order") or {}
         self.order_number = order.get("order_number") or self.order_number
         self.version = max(self.version, int(str(event["order_version"])))
         number = int(str(event["sequence"]))
         self.sequences[topic] = max(number, self.sequences.get(topic, 0))
-        self.events.add(digest_of(str(event["event_id"])))
+        digest = digest_of(str(event["event_id"]))
+        self.events.add(digest)
+        if event.get("event_group") and event.get("event_data", {}).get("notify"):
+            self.notices[digest] = notice_of_event(digest, event)
 
     def as_json(self) -> str:
         """JSON of a stored `domain.model.published.Published`."""
@@ -52,8 +61,30 @@ class PublishedSince:
                 "shipment_sequence": self.sequences.get(SHIPMENTS_EVENTS, 0),
                 "version": self.version,
                 "events": sorted(self.events),
+                "notices": [asdict(self.notices[each]) for each in sorted(self.notices)],
             }
         ).decode()
+
+
+def notice_of_event(digest: int, event: dict[str, Any]) -> PublishedNotice:
+    """What an event with `notify` notified of.
+
+    The attempts are those of the parcel after its decision; 0 where parcels were cut from the event
+    for size.
+    """
+    data = event["event_data"]
+    group, number = event["event_group"], data.get("tracking_number")
+    if number is None:
+        return PublishedNotice(event=digest, group=group)
+    parcels = event["context"].get("shipments") or ()
+    attempts = {each["shipment_id"]: each.get("attempts") for each in parcels}
+    return PublishedNotice(
+        event=digest,
+        group=group,
+        number=normalise_number(number),
+        leg=data.get("leg") or 1,
+        attempts=attempts.get(data["shipment_id"]) or 0,
+    )
 
 
 async def recall(

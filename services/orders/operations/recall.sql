@@ -23,5 +23,9 @@ SELECT order_id, shop, order_number, 0, published
                                (excluded.told -> 'version')::bigint),
            'events', (SELECT jsonb_agg(DISTINCT event)
                         FROM jsonb_array_elements(
-                             (stored_order.told -> 'events') || (excluded.told -> 'events')) AS event)
+                             (stored_order.told -> 'events') || (excluded.told -> 'events')) AS event),
+           'notices', (SELECT coalesce(jsonb_agg(DISTINCT notice), '[]')
+                         FROM jsonb_array_elements(
+                              coalesce(stored_order.told -> 'notices', '[]')
+                              || (excluded.told -> 'notices')) AS notice)
        ) END;

@@ -150,6 +150,8 @@ def test_recall_records_events_of_orders_that_are_not_stored(
         "shop_slug": "demo-shop",
         "sequence": 2,
         "order_version": 5,
+        "event_group": "shipment_pre_transit",
+        "event_data": {"notify": True},
         "context": {"order": {"order_number": "1001"}},
     }
     asyncio.run(_publish(kafka_bootstrap_servers, topic_prefix + ORDERS_EVENTS, event))
@@ -161,12 +163,19 @@ def test_recall_records_events_of_orders_that_are_not_stored(
     noted = "orders.shop_order WHERE order_number = '1001' AND told @> '{\"version\": 5}'"
     assert _count(database, noted) == 1
     # Later only a part of it is read again: what was noted before stays.
-    later = event | {"event_id": OTHER, "sequence": 3, "order_version": 7}
+    scanned = {"notify": True, "tracking_number": "n-1", "shipment_id": OTHER, "leg": 2}
+    parcel = {"shipment_id": OTHER, "attempts": 3}
+    later = event | {"event_id": OTHER, "sequence": 3, "order_version": 7, "event_data": scanned}
+    later |= {"context": {"order": {"order_number": "1001"}, "shipments": [parcel]}}
     asyncio.run(_publish(kafka_bootstrap_servers, topic_prefix + ORDERS_EVENTS, later))
     _execute(database, "UPDATE orders.shop_order SET version = 6")
     assert run("recall", *WHY).stdout == "recall: orders=1 events=1\n"
     both = 'orders.shop_order WHERE told @> \'{"version": 7, "order_sequence": 3}\''
     assert _count(database, f"{both} AND jsonb_array_length(told -> 'events') = 2") == 1
+    of_order = """told -> 'notices' @> '[{"group": "shipment_pre_transit", "number": null}]'"""
+    of_number = """told -> 'notices' @> '[{"number": "N1", "leg": 2, "attempts": 3}]'"""
+    assert _count(database, f"{both} AND {of_order} AND {of_number}") == 1
+    assert _count(database, f"{both} AND jsonb_array_length(told -> 'notices') = 2") == 1
 
 
 async def _publish(servers: str, topic: str, body: object) -> None:

@@ -157,6 +157,10 @@ def _group(kind: EventType, order: Order) -> str | None:
 def _notifies(recorder: Recorder, kind: EventType, order: Order) -> bool:
     """Whether to notify a customer of an order that was placed or cancelled now."""
     item = recorder.item
+    if order.order_id in recorder.world.published:
+        published = recorder.world.published[order.order_id]
+        if published.has_notified_of_order(_GROUPS[kind]):
+            return False
     if kind is EventType.ORDER_CANCELLED and isinstance(item, CancelOrder):
         said = item.cancelled_at or item.updated_at
         return is_fresh_cancellation(said, recorder.now, is_imported=order.is_imported)

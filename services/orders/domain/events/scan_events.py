@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from services.orders.domain.events.order_events import emit_delivery, emit_shipment_updated
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.contents import match_contents
 from services.orders.domain.model.decision import EventType
-from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.ids import Uuid, event_id_of
 from services.orders.domain.model.order import Order, Shipment, with_shipment
 from services.orders.domain.tracking.catalogue import entry_of
 from services.orders.domain.tracking.extend import ScanHistory, ScanResult
@@ -19,13 +20,18 @@ from services.orders.domain.tracking.notifications import (
     Notice,
     Standing,
     choose,
+    notice_of,
     notices_until,
+    with_given,
     with_moved,
 )
 from services.orders.domain.tracking.replay import replay, standing_of
 from services.orders.domain.tracking.scan import Scan, day_of
 from services.orders.domain.tracking.state import TrackingState
 from services.orders.domain.value import replace
+
+_NewScan: TypeAlias = tuple[Scan, str | None]
+"""A new scan, and the notification group of its event."""
 
 
 def emit_scans(
@@ -110,13 +116,47 @@ def emit_results(
     standings: Mapping[str, Standing],
 ) -> None:
     """Put the shipment with its state after new scans, and add the event of each scan."""
-    held = _shipment(recorder, order_id, shipment_id).notices or ()
     new = [(result.scan, result.group) for result in results]
+    if order_id in recorder.world.published:
+        new = _unpublished(recorder, order_id, shipment_id, new, standings)
+    held = _shipment(recorder, order_id, shipment_id).notices or ()
     key, notice = choose(new, standings, results[-1].state, held, recorder.now) or (None, None)
     for result in results:
         _emit_scan(
             recorder, order_id, shipment_id, result, notice if result.scan.key == key else None
         )
+
+
+def _unpublished(
+    recorder: Recorder,
+    order_id: Uuid,
+    shipment_id: Uuid,
+    new: Sequence[_NewScan],
+    standings: Mapping[str, Standing],
+) -> list[_NewScan]:
+    """Those of the new scans whose events were not published before a restore: they may notify.
+
+    The shipment gets the notices of the others that notified then, as their scans stand now.
+    """
+    published = recorder.world.published[order_id]
+    shipment = _shipment(recorder, order_id, shipment_id)
+    notices, rest = shipment.notices or (), []
+    for scan, group in new:
+        cause = _cause(scan, shipment)
+        event_id = event_id_of(order_id, shipment_id, EventType.SHIPMENT_SCANNED, cause)
+        standing = standings.get(scan.key)
+        if not published.has(event_id):
+            rest.append((scan, group))
+        elif standing is not None and standing.group and published.has_notified(event_id):
+            notices = with_given(notices, notice_of(scan, standing))
+    if notices != shipment.notices:
+        _put_notices(recorder, order_id, shipment_id, notices)
+    return rest
+
+
+def _cause(scan: Scan, shipment: Shipment) -> str:
+    """The cause of a scan's event. After a reassignment the scan is a new fact, with a new id."""
+    return f"{scan.key}/{shipment.generation}" if shipment.generation else scan.key
 
 
 def _emit_scan(
@@ -132,9 +172,8 @@ def _emit_scan(
         notices = (*(notices or ()), notice)[-NOTICES_MAX:]
     after = replace(before, tracking=result.state, notices=notices)
     recorder.put(_with_tracking(_order(recorder, order_id), before, after))
-    # After a reassignment the same scan is a new fact of this shipment, with a new id.
-    cause = f"{result.scan.key}/{after.generation}" if after.generation else result.scan.key
     scan = result.scan
+    cause = _cause(scan, after)
     recorder.emit_shipment(
         order_id,
         before,

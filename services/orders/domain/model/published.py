@@ -1,13 +1,28 @@
 """Published: what was published of an order after the moment its database was restored to.
 
 Numbers that were published are not given out again. An event that was published is not published
-again: the decision changes the state and steps the order's version (docs/decisions/0071).
+again: the decision changes the state and steps the order's version (docs/decisions/0071). What a
+customer was notified of counts as notified, however late it is decided again (0141).
 """
 
 from __future__ import annotations
 
-from services.orders.domain.model.order import Order
+from services.orders.domain.model.ids import Uuid, digest_of
+from services.orders.domain.model.order import Order, Shipment
+from services.orders.domain.tracking.notifications import Notice, merged
 from services.orders.domain.value import Value, replace
+
+
+class PublishedNotice(Value, frozen=True, kw_only=True):
+    """An event that was published with `notify`: true."""
+
+    event: int
+    """Digest of the event's id."""
+    group: str
+    number: str | None = None
+    """The tracking number, normalised; None of an event of the order itself."""
+    leg: int = 1
+    attempts: int = 0
 
 
 class Published(Value, frozen=True, kw_only=True):
@@ -17,12 +32,35 @@ class Published(Value, frozen=True, kw_only=True):
     shipment_sequence: int
     version: int
     events: frozenset[int] = frozenset()
+    notices: tuple[PublishedNotice, ...] = ()
+
+    def has(self, event_id: Uuid) -> bool:
+        """Whether the event was published."""
+        return digest_of(event_id) in self.events
+
+    def has_notified(self, event_id: Uuid) -> bool:
+        """Whether the event was published with `notify`: true."""
+        digest = digest_of(event_id)
+        return any(each.event == digest for each in self.notices)
+
+    def notices_of(self, number: str | None) -> list[Notice]:
+        """What was notified of a tracking number."""
+        return [
+            Notice(each.group, each.leg, each.attempts)
+            for each in self.notices
+            if each.number is not None and each.number == number
+        ]
+
+    def has_notified_of_order(self, group: str) -> bool:
+        """Whether an event of the order itself notified of a group."""
+        return any(each.number is None and each.group == group for each in self.notices)
 
 
 def raised(order: Order, published: Published | None) -> Order:
     """The order with counts not below the published ones, and a version above the published one.
 
-    Above, because another state may have been published under the same version.
+    Above, because another state may have been published under the same version. Its parcels have
+    the notices that were published of their numbers.
     """
     if published is None or order.version > published.version:
         return order
@@ -31,4 +69,12 @@ def raised(order: Order, published: Published | None) -> Order:
         version=published.version + 1,
         order_sequence=max(order.order_sequence, published.order_sequence),
         shipment_sequence=max(order.shipment_sequence, published.shipment_sequence),
+        shipments=tuple([_with_notices(each, published) for each in order.shipments]),
     )
+
+
+def _with_notices(shipment: Shipment, published: Published) -> Shipment:
+    if shipment.notices is None:  # Not stored: they are taken from the scans.
+        return shipment
+    notices = merged(shipment.notices, published.notices_of(shipment.number))
+    return shipment if notices == shipment.notices else replace(shipment, notices=notices)

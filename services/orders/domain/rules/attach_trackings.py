@@ -23,7 +23,11 @@ from services.orders.domain.model.reasons import CommandRefused, Reason, Unchang
 from services.orders.domain.model.references import number_key
 from services.orders.domain.model.tracking_number import normalise_number, shown_number
 from services.orders.domain.model.warnings import WarningCode
-from services.orders.domain.rules.notices_of_numbers import keep_notices, notices_of
+from services.orders.domain.rules.notices_of_numbers import (
+    given_before,
+    keep_notices,
+    was_attached_before,
+)
 from services.orders.domain.rules.shipment_count import lowest_draft, recount
 from services.orders.domain.tracking.notifications import notice_of_number
 from services.orders.domain.tracking.replay import replay
@@ -130,11 +134,12 @@ def _with_notice(
     if parcel.scans or parcel.known is not None:
         share, fold = scans_of(parcel, attached.shipment_id), fold_of(parcel, attached.shipment_id)
         state = replay(share, recorder.now, fold=fold).state
-    held = notices_of(order, number)
+    held = given_before(recorder, order, number)
     new = notice_of_number(placed_at, state, held, recorder.now)
-    if new:
+    if new and not was_attached_before(recorder, order, attached):
         recorder.notified |= {attached.shipment_id}
-    return replace(attached, notices=(*held, *new))
+        held = (*held, *new)
+    return replace(attached, notices=held)
 
 
 def _undated_since(recorder: Recorder, order: Order) -> datetime:

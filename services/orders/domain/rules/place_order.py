@@ -34,6 +34,7 @@ from services.orders.domain.rules.attach_trackings import attach_all, new_parcel
 from services.orders.domain.rules.parcel_contents import pack
 from services.orders.domain.rules.shared_names import is_bearer, warn_of_shared_name
 from services.orders.domain.rules.shipment_count import check_expected, recount
+from services.orders.domain.tracking.catalogue import PRE_TRANSIT_GROUP
 from services.orders.domain.tracking.notifications import is_fresh
 from services.orders.domain.value import fields, replace
 
@@ -220,13 +221,20 @@ def _new_order(recorder: Recorder, shop: str, said: PlacementFields) -> Order:
             order_number=said.order_number,
         ),
         status=OrderStatus.PLACED,
-        is_imported=not is_fresh(placed_at, recorder.now),
+        is_imported=not is_fresh(placed_at, recorder.now) and not _has_notified(recorder, order_id),
         version=0,
         order_sequence=0,
         shipment_sequence=0,
         expected_number_of_shipments=expected,
         expected_asked=expected,
     )
+
+
+def _has_notified(recorder: Recorder, order_id: Uuid) -> bool:
+    """Whether a customer was notified of the order when it came, before a restore."""
+    if order_id not in recorder.world.published:
+        return False
+    return recorder.world.published[order_id].has_notified_of_order(PRE_TRANSIT_GROUP)
 
 
 def _merged(order: Order, said: PlacementFields) -> Order:

@@ -192,6 +192,12 @@ def merged(held: tuple[Notice, ...], more: Iterable[Notice]) -> tuple[Notice, ..
     return tuple(kept[-NOTICES_MAX:])
 
 
+def with_given(held: tuple[Notice, ...], notice: Notice) -> tuple[Notice, ...]:
+    """The notices with this one in the place of another of the same group, leg and attempt."""
+    others = [each for each in held if not was_given([each], notice)]
+    return (*others, notice)[-NOTICES_MAX:]
+
+
 def was_given(held: Iterable[Notice], notice: Notice) -> bool:
     """Whether a notice of the same group, leg and attempt was given before."""
     return any(
