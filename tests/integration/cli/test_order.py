@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -214,3 +214,36 @@ def test_order_without_a_text_is_refused(run: Run, many_orders: None) -> None:
 
     assert shown.exit_code == 2
     assert "an empty text names no order" in shown.output
+
+
+def test_order_shows_the_sum_of_scans_that_are_not_kept(run: Run, database_url: str, monkeypatch):
+    begin = NOW - timedelta(days=2)
+    scans = [
+        {"event_name": "SORTED", "code": f"c{n}", "occurred_at": str(begin + timedelta(minutes=n))}
+        for n in range(501)
+    ]
+    report = {"carrier_reference": "ups", "tracking_number": "1Z9", "scans": scans}
+    asyncio.run(
+        _apply(
+            database_url,
+            an_upsert("F", trackings=["1Z9"]),
+            a_record("tracking.reported", report, topic="carrier.tracking"),
+        )
+    )
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    shown, as_json = run("order", "demo-shop/F"), run("order", "demo-shop/F", "--json")
+
+    said = "the oldest 51 scans, until 2026-02-27 12:50Z, are not kept one by one"
+    assert said in " ".join(shown.stdout.replace("│", " ").split())
+    (shipment,) = json.loads(as_json.stdout)["shipments"]
+    assert shipment["folded"] == {
+        "scans": 51,
+        "until": "2026-02-27T12:50:00+00:00",
+        "phase": "in_transit",
+        "flag": "normal",
+        "leg": 1,
+        "attempts": 0,
+        "delivered_at": None,
+    }
+    assert len(shipment["scans"]) == 450

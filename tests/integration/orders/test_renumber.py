@@ -1,5 +1,7 @@
 """Numbers that the version before stored in another spelling, after `orderflow migrate`."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.orders import store
@@ -120,6 +122,24 @@ async def test_second_run_changes_nothing(apply, pool, written_before, migrated)
 
     assert await migrated() == []
     assert await parcels(pool) == before
+
+
+async def test_folded_scans_of_another_spelling_make_no_event_again(
+    apply, pool, published, written_before, migrated
+):
+    minutes = [NOW - timedelta(days=2) + timedelta(minutes=n) for n in range(600)]
+    reports = [a_report("ABC1", "SORTED", each.isoformat()) for each in minutes]
+    await apply(an_upsert("1", trackings=["ABC1"]), *reports)
+    await written_before()
+    await migrated()
+    before = await parcels(pool)
+
+    await apply(*reports)
+    await apply(a_report("ABC1", "SUCCESSFULLY_DELIVERED", "2026-03-01T11:00:00Z"))
+
+    assert before["ABC1"].owners[0].fold.count + len(before["ABC1"].scans) == 600
+    names = await event_names(published)
+    assert (names.count("SORTED"), names.count("SUCCESSFULLY_DELIVERED")) == (600, 1)
 
 
 async def test_tracking_that_waited_under_another_spelling_meets_its_order(

@@ -18,6 +18,7 @@ from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.rules.report_scans import EVENTS_MAX
 from services.orders.domain.tracking.catalogue import Phase
+from services.orders.domain.tracking.extend import ScanHistory
 from services.orders.domain.tracking.ordering import order_scans
 from services.orders.domain.tracking.scan import Precision, Scan
 from services.orders.domain.value import replace
@@ -333,3 +334,20 @@ def test_digests_are_bounded_and_what_is_older_is_a_repeat_unless_it_ends_the_le
     assert desk.send(report(scan("DAMAGED", NOON))).reason is Reason.DUPLICATE
     desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON)))
     assert desk.shipment().tracking.phase is Phase.DELIVERED
+
+
+def test_long_report_with_a_day_among_its_scans_sorts_few_at_once(monkeypatch):
+    """Each scan of the day goes before the scan that has only the day, so none is simply next."""
+    sizes: list[int] = []
+    add_up = ScanHistory._add_up
+    monkeypatch.setattr(
+        ScanHistory, "_add_up", lambda self: sizes.append(len(self._scans)) or add_up(self)
+    )
+    desk = attached(carrier="dhl")
+    desk.now = NOON + 30 * DAY
+    day = scan("SORTED", NOON.replace(hour=0), precision=Precision.DAY)
+
+    desk.send(report(day, *(scan("SORTED", NOON + n * MINUTE, code=f"c{n}") for n in range(3_000))))
+
+    assert max(sizes) <= 2 * EVENTS_MAX
+    assert desk.shipment().tracking.first_scan_at == NOON

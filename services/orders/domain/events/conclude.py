@@ -58,12 +58,15 @@ def recompute_owners(
     number: str,
     late: tuple[Scan, ...] = (),
     quiet: frozenset[str] = frozenset(),
+    *,
+    is_part: bool = False,
 ) -> None:
     """Recompute the shipments that own a changed tracking number, with their events.
 
     Scans are new to an owner if they are new to the number. All scans of an owner are new to it if
     the number was attached, or its carrier corrected, in this decision. `late` are new scans for
-    the folds of their owners; new scans whose keys are in `quiet` make no event.
+    the folds of their owners; new scans whose keys are in `quiet` make no event. With `is_part`
+    further scans follow, so that a state without a new scan is not published yet.
     """
     after = recorder.parcel(number)
     if not after.scans and not late:
@@ -89,6 +92,7 @@ def recompute_owners(
             fold=owner.fold,
             late=late and tuple([scan for scan in late if owner_of(after, scan) is owner]),
             quiet=quiet,
+            is_part=is_part,
         )
         if history.fold is not owner.fold:
             refolded.append((owner, replace(owner, fold=history.fold)))

@@ -44,12 +44,14 @@ def emit_scans(
     fold: Fold | None = None,
     late: tuple[Scan, ...] = (),
     quiet: Collection[str] = (),
+    is_part: bool = False,
 ) -> ScanHistory:
     """Recompute the state of a shipment from its scans; add one event per new scan, by time.
 
     `late` are new scans for the fold; those whose keys are in `quiet` make no event. A state that
     differs without a new scan (a scan was corrected, or now belongs to another shipment) is
-    published as `shipment.updated`. Returns the history of all scans.
+    published as `shipment.updated`, unless this `is_part` of what is added. Returns the history of
+    all scans.
     """
     order_id, history = order.order_id, ScanHistory(known, recorder.now, fold)
     results: list[ScanResult] = []
@@ -59,7 +61,7 @@ def emit_scans(
     if results:
         _move_notices(recorder, order_id, shipment_id, history.standings)
         emit_results(recorder, order_id, shipment_id, results, history.standings)
-    else:
+    elif not is_part:
         state = history.total.machine.state()
         _move_notices(recorder, order_id, shipment_id, history.standings)
         _emit_recomputed(recorder, order_id, shipment_id, state)

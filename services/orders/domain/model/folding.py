@@ -28,12 +28,12 @@ def sift(parcel: Parcel, scans: tuple[Scan, ...]) -> tuple[tuple[Scan, ...], tup
     for scan in scans:
         if scan.key in kept:
             rest.append(scan)
-        elif digest_of_key(scan.key) not in known:
-            if _is_late(parcel, scan):
-                if not _is_forgotten(parcel, scan):
-                    late.setdefault(scan.key, scan)
-            else:
-                rest.append(scan)
+        elif digest_of_key(scan.key) in known or _is_forgotten(parcel, scan):
+            continue
+        elif _is_late(parcel, scan):
+            late.setdefault(scan.key, scan)
+        else:
+            rest.append(scan)
     return tuple(rest), tuple(sorted(late.values(), key=sort_key))
 
 
@@ -43,12 +43,13 @@ def _is_late(parcel: Parcel, scan: Scan) -> bool:
 
 
 def _is_forgotten(parcel: Parcel, scan: Scan) -> bool:
-    """Whether a late scan is taken for a repeat of one whose digest is not kept any more."""
+    """Whether a scan is taken for a repeat of a folded one whose digest is not kept any more."""
     until = parcel.known.dropped_until if parcel.known is not None else None
     if until is None or scan.occurred_at > until:
         return False
     owner = owner_of(parcel, scan)
-    return owner is None or owner.fold is None or not owner.fold.misses(scan)
+    fold = owner.fold if owner is not None else None
+    return fold is not None and scan.occurred_at <= fold.until and not fold.misses(scan)
 
 
 class KeptNewest(Value, frozen=True):
@@ -76,6 +77,16 @@ def keep_newest(parcel: Parcel, now: datetime, most: int = SCANS_MAX) -> KeptNew
     return KeptNewest(_without(parcel, oldest, dropped, now), len(dropped))
 
 
+def fold_before(parcel: Parcel, before: datetime, now: datetime) -> Parcel:
+    """The parcel with few scans, as far as it has scans before a time, which are folded."""
+    count = len(parcel.scans) - SCANS_MAX // 10
+    believed = [
+        scan for scan in parcel.scans if scan.occurred_at < before and is_believed(scan, now)
+    ]
+    oldest = sorted(believed, key=sort_key)[: max(count, 0)]
+    return _without(parcel, oldest, (), now) if oldest else parcel
+
+
 def _without(
     parcel: Parcel, oldest: Sequence[Scan], dropped: Sequence[Scan], now: datetime
 ) -> Parcel:
@@ -94,8 +105,8 @@ def _without(
         parcel,
         scans=tuple([scan for scan in parcel.scans if scan.key not in gone]),
         owners=tuple(owners),
-        known=with_known(parcel.known, published),
-        left_out=with_known(parcel.left_out, left_out),
+        known=with_known(parcel.known, published, now),
+        left_out=with_known(parcel.left_out, left_out, now),
     )
 
 

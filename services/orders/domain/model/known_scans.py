@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from services.orders.domain.tracking.ordering import FUTURE_MAX
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import Value
 
@@ -41,15 +42,15 @@ def digest_of_key(key: str) -> str:
     return key[:_DIGEST_CHARACTERS]
 
 
-def with_known(held: KnownScans | None, scans: Iterable[Scan]) -> KnownScans | None:
-    """The known scans and further ones."""
+def with_known(held: KnownScans | None, scans: Iterable[Scan], now: datetime) -> KnownScans | None:
+    """The known scans and further ones, of which some may lie in the future."""
     added = tuple(scans)
     if not added:
         return held
     held = held or KnownScans()
     block = DigestBlock(
         digests=tuple([digest_of_key(scan.key) for scan in added]),
-        until=max(scan.occurred_at for scan in added),
+        until=min(max(scan.occurred_at for scan in added), now + FUTURE_MAX),
     )
     blocks = [*held.blocks, block]
     if len(blocks) > 1 and len(blocks[-2].digests) < _BLOCK_MIN:

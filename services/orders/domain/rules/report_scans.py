@@ -9,7 +9,7 @@ from operator import attrgetter
 from services.orders.domain.events.conclude import extend_owner, recompute_owners
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import ReportTracking
-from services.orders.domain.model.folding import keep_newest, sift
+from services.orders.domain.model.folding import fold_before, keep_newest, sift
 from services.orders.domain.model.ids import Uuid, scan_key
 from services.orders.domain.model.known_scans import KnownScans, digest_of_key, with_known
 from services.orders.domain.model.parcel import Parcel, owner_of
@@ -65,11 +65,40 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
 
 def _add_many(recorder: Recorder, merged: Merged, late: tuple[Scan, ...]) -> Merged:
     """Add scans some of which are late, or make no event; returns late ones as new as well."""
-    parcel = replace(merged.parcel, known=with_known(merged.parcel.known, late))
-    recorder.put_parcel(parcel)
+    parcel = replace(merged.parcel, known=with_known(merged.parcel.known, late, recorder.now))
     every = replace(merged, parcel=parcel, new=(*late, *merged.new))
-    recompute_owners(recorder, parcel.number, late, _without_event(recorder, every))
+    quiet = _without_event(recorder, every)
+    if quiet:
+        _add_in_parts(recorder, replace(merged, parcel=parcel), late, quiet)
+    else:
+        recorder.put_parcel(parcel)
+        recompute_owners(recorder, parcel.number, late)
     return every
+
+
+def _add_in_parts(
+    recorder: Recorder, merged: Merged, late: tuple[Scan, ...], quiet: frozenset[str]
+) -> None:
+    """Add a long report as if its scans came in several, by time, so that few are sorted at once.
+
+    The last part is full. Most scans before a part are folded first.
+    """
+    number, new = merged.parcel.number, sorted(merged.new, key=sort_key)
+    done = {scan.key for scan in new}
+    kept = tuple([scan for scan in merged.parcel.scans if scan.key not in done])
+    recorder.put_parcel(replace(merged.parcel, scans=kept))
+    recompute_owners(recorder, number, late, quiet, is_part=True)
+    done = set(quiet)
+    for end in range(len(new) % EVENTS_MAX or EVENTS_MAX, len(new) + 1, EVENTS_MAX):
+        part, rest = new[max(0, end - EVENTS_MAX) : end], new[end:]
+        recorder.put_parcel(merge_scans(recorder.parcel(number), tuple(part)).parcel)
+        if not done.issuperset(scan.key for scan in part):
+            recompute_owners(recorder, number, quiet=frozenset(done), is_part=True)
+        done.update(scan.key for scan in part)
+        if rest:
+            before = rest[0].occurred_at
+            recorder.put_parcel(fold_before(recorder.parcel(number), before, recorder.now))
+    recompute_owners(recorder, number, quiet=frozenset(done))
 
 
 def _order_of_scans(recorder: Recorder, merged: Merged) -> Uuid | None:
