@@ -58,6 +58,10 @@ NAMES = json.loads((Path(codes.__file__).with_name("country_names.json")).read_t
         ("日本", "JP"),
         ("Россия", "RU"),
         ("Kosovo", "XK"),
+        ("U.S.", "US"),
+        ("P.R. China", "CN"),
+        ("Holy See", "VA"),
+        ("Canary Islands", "ES"),
     ],
 )
 def test_country_is_found_as_shops_write_it(text: str, code: str) -> None:
