@@ -168,26 +168,27 @@ def _emit_scan(
     result: ScanResult,
     notice: Notice | None,
 ) -> None:
-    before = _shipment(recorder, order_id, shipment_id)
+    scan, entry = result.scan, entry_of(result.scan.event_name)
+    order = _order(recorder, order_id)
+    before = _shipment_of(order, shipment_id)
     notices = before.notices
     if notice is not None:
         notices = (*(notices or ()), notice)[-NOTICES_MAX:]
     after = replace(before, tracking=result.state, notices=notices)
-    recorder.put(_with_tracking(_order(recorder, order_id), before, after))
-    scan = result.scan
+    recorder.put(_with_tracking(order, before, after))
     cause = _cause(scan, after)
     recorder.emit_shipment(
         order_id,
         before,
         after,
         EventType.SHIPMENT_SCANNED,
-        name=entry_of(scan.event_name).name,
+        name=entry.name,
         group=result.group,
         occurred_at=scan.occurred_at,
         occurred_on=day_of(scan),
         cause=cause,
         carrier_reference=scan.carrier or after.carrier,
-        phase=entry_of(scan.event_name).phase or after.tracking.phase,
+        phase=entry.phase or after.tracking.phase,
         recorded_at=scan.recorded_at,
         notify=notice is not None,
         scan_id=scan.scan_id,
@@ -262,7 +263,11 @@ def _order(recorder: Recorder, order_id: Uuid) -> Order:
 
 
 def _shipment(recorder: Recorder, order_id: Uuid, shipment_id: Uuid) -> Shipment:
-    for shipment in _order(recorder, order_id).shipments:
+    return _shipment_of(_order(recorder, order_id), shipment_id)
+
+
+def _shipment_of(order: Order, shipment_id: Uuid) -> Shipment:
+    for shipment in order.shipments:
         if shipment.shipment_id == shipment_id:
             return shipment
-    raise LookupError(f"shipment {shipment_id} is not on order {order_id}")
+    raise LookupError(f"shipment {shipment_id} is not on order {order.order_id}")
