@@ -7,22 +7,14 @@ What is wrong with facts is left for the model, which refuses it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from types import NoneType
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
-from annotated_types import MaxLen
 from msgspec import Struct
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ValidationError
 
 from schemas.repair import (
-    APART,
-    FACT,
-    NUMBERS,
-    Repair,
     RepairCode,
     Unrepairable,
     UnwantedEntry,
@@ -35,6 +27,7 @@ from services.runtime.messages.json_codec import (
     field_errors,
     pointer_step,
 )
+from services.runtime.messages.repair_members import Member, members_of
 
 DETAIL_MAX_CHARACTERS = 300
 SPARE_MAX_CHARACTERS = 64
@@ -73,7 +66,7 @@ class Repairs:
 def repaired(model: type[BaseModel], body: Any) -> tuple[Any, Repairs]:
     """Repair a decoded body, which is not changed: a copy with the repairs, and what was done."""
     found = Repairs()
-    return _object(_members_of(model), body, "", found), found
+    return _object(members_of(model), body, "", found), found
 
 
 def validate_repaired(model: type[ModelT], body: Any) -> tuple[ModelT, Sequence[RepairWarning]]:
@@ -106,103 +99,11 @@ def _is_under(pointer: str, found: Repairs) -> bool:
     return any("/".join(steps[:depth]) in found.changed for depth in range(2, len(steps) + 1))
 
 
-# How the members of a model are read.
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """How one member is read. `model` is the model of the value, or of a list's entries."""
-
-    adapter: TypeAdapter[Any]
-    is_required: bool
-    is_fact: bool
-    is_apart: bool
-    """Whether the value is a list whose entries stand by themselves."""
-    repair: Repair | None
-    model: type[BaseModel] | None
-    entry: _Member | None
-    """How an entry is read, if the value is a list."""
-    most: int | None
-
-    @property
-    def only_describes(self) -> bool:
-        """Whether the member is optional and no fact."""
-        return not (self.is_required or self.is_fact)
-
-    def may_leave_out(self, value: Any) -> bool:
-        """Whether a value is of the right kind of JSON, so that only its content is wrong."""
-        if self.model is not None:
-            return isinstance(value, dict)
-        kinds = self.repair.spelled_by if self.repair else NUMBERS
-        return isinstance(value, kinds) and not isinstance(value, bool)
-
-
-@cache
-def _members_of(model: type[BaseModel]) -> Mapping[str, _Member]:
-    """How the members of a model are read, by their keys."""
-    return {each.alias or name: _member_of(each) for name, each in model.model_fields.items()}
-
-
-def _member_of(info: FieldInfo) -> _Member:
-    type_ = _without_none(info.annotation)
-    whole: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
-    is_list = get_origin(_bare(type_)) is list
-    entry = _entry_of(get_args(_bare(type_))[0]) if is_list else None
-    marks = [*_marks(type_), *info.metadata]
-    return _Member(
-        adapter=TypeAdapter(whole),
-        is_required=info.is_required(),
-        is_fact=FACT in marks,
-        is_apart=APART in marks,
-        repair=next((each for each in reversed(marks) if isinstance(each, Repair)), None),
-        model=_model_in(_bare(type_)),
-        entry=entry,
-        most=next((each.max_length for each in marks if isinstance(each, MaxLen)), None),
-    )
-
-
-def _entry_of(type_: Any) -> _Member:
-    repair = next((each for each in _marks(type_) if isinstance(each, Repair)), None)
-    model = _model_in(_bare(type_))
-    return _Member(
-        TypeAdapter(type_),
-        is_required=True,
-        is_fact=False,
-        is_apart=False,
-        repair=repair,
-        model=model,
-        entry=None,
-        most=None,
-    )
-
-
-def _without_none(type_: Any) -> Any:
-    """The type of `T | None`; any other type as it is."""
-    parts = [each for each in get_args(type_) if each is not NoneType]
-    is_optional = NoneType in get_args(type_) and len(parts) == 1
-    return parts[0] if is_optional else type_
-
-
-def _bare(type_: Any) -> Any:
-    return get_args(type_)[0] if get_origin(type_) is Annotated else type_
-
-
-def _marks(type_: Any) -> Iterator[Any]:
-    if get_origin(type_) is Annotated:
-        yield from get_args(type_)[1:]
-
-
-def _model_in(type_: Any) -> type[BaseModel] | None:
-    return type_ if isinstance(type_, type) and issubclass(type_, BaseModel) else None
-
-
-# Reading.
-
 _ABSENT: Any = object()
 _UNUSUAL = "it is not one of the values that are taken"
 
 
-def _object(members: Mapping[str, _Member], body: Any, at: str, found: Repairs) -> Any:
+def _object(members: Mapping[str, Member], body: Any, at: str, found: Repairs) -> Any:
     """A copy of an object with its members repaired; what is no object is returned as it is."""
     if not isinstance(body, dict):
         return body
@@ -221,7 +122,7 @@ def _object(members: Mapping[str, _Member], body: Any, at: str, found: Repairs) 
     return copy
 
 
-def _value(member: _Member, value: Any, at: str, found: Repairs) -> Any:
+def _value(member: Member, value: Any, at: str, found: Repairs) -> Any:
     """The value of a member, repaired; _ABSENT if it is left out."""
     if isinstance(value, str) and not value and not member.is_required:
         found.changed.add(at)
@@ -229,7 +130,7 @@ def _value(member: _Member, value: Any, at: str, found: Repairs) -> Any:
     if member.entry is not None and isinstance(value, list):
         return _list(member, member.entry, value, at, found)
     if member.model is not None and isinstance(value, dict):
-        value = _object(_members_of(member.model), value, at, found)
+        value = _object(members_of(member.model), value, at, found)
     if member.repair is None and not member.only_describes:
         return value
     error = _error_of(member, value)
@@ -248,7 +149,7 @@ def _value(member: _Member, value: Any, at: str, found: Repairs) -> Any:
     return _ABSENT
 
 
-def _error_of(member: _Member, value: Any) -> str | None:
+def _error_of(member: Member, value: Any) -> str | None:
     """What is wrong with a value; None for one that is taken as it is."""
     try:
         member.adapter.validate_python(value)
@@ -261,7 +162,7 @@ def _error_of(member: _Member, value: Any) -> str | None:
     return _UNUSUAL
 
 
-def _repaired(member: _Member, value: Any, at: str, found: Repairs) -> Any:
+def _repaired(member: Member, value: Any, at: str, found: Repairs) -> Any:
     if member.repair is None:
         raise Unrepairable
     made = member.repair.read(value)
@@ -276,7 +177,7 @@ def _repaired(member: _Member, value: Any, at: str, found: Repairs) -> Any:
 
 
 def _list(
-    member: _Member, entry: _Member, values: Sequence[Any], at: str, found: Repairs
+    member: Member, entry: Member, values: Sequence[Any], at: str, found: Repairs
 ) -> list[Any]:
     """The entries of a list, without those that are unwanted or only describe and are wrong."""
     kept: list[Any] = []
@@ -293,7 +194,7 @@ def _list(
     return kept
 
 
-def _entry(member: _Member, entry: _Member, value: Any, at: str, found: Repairs) -> Any:
+def _entry(member: Member, entry: Member, value: Any, at: str, found: Repairs) -> Any:
     if not (member.is_fact or member.is_apart) and value in ("", None):
         found.changed.add(at)
         return _ABSENT
