@@ -40,6 +40,8 @@ class Loaded:
     """The number of the last event of the orders of `snapshot_claims`."""
     claim_keys: set[str] = field(default_factory=set)
     """Locked anchors of claims, deleted at the end of the batch if nothing waits for them."""
+    is_rebuilt: bool = False
+    """Whether the tables were emptied for a rebuild once: claims do not name all items since."""
     ended: list[Uuid] = field(default_factory=list)
     """Ids of waiting items that wait no longer: refused as unreadable, or parked."""
     unread: list[UnreadItem] = field(default_factory=list)

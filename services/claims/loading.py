@@ -18,7 +18,7 @@ orders, anchors of claims by key, items that wait for claims.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -26,7 +26,7 @@ from itertools import chain
 from msgspec.structs import replace
 
 from services.claims import store
-from services.claims.domain.claim import APPLIED_MAX, Claim
+from services.claims.domain.claim import APPLIED_MAX
 from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decision import OrderClaims
 from services.claims.domain.ids import Uuid, claim_id, digest
@@ -82,6 +82,7 @@ async def load(connection: Connection, intake: Intake, open_gate: OpenGate) -> L
     await _wake(connection, intake, loaded, appeared | intake.expired_keys)
     await _read_states(connection, intake, loaded)
     await _lock_claims(connection, intake, loaded)
+    await _find_older(connection, loaded)
     return loaded
 
 
@@ -233,37 +234,40 @@ async def _read_states(connection: Connection, intake: Intake, loaded: Loaded) -
         return
     stored = await store.read_orders(connection, orders)
     claims = await store.read_claims(connection, orders)
-    older = await older_items.find(connection, to_recall(stored, claims, loaded))
+    loaded.is_rebuilt = any(row.is_rebuilt for row in stored)
     for row in stored:
         loaded.documents[row.order_id] = row.document or b"{}"
         loaded.states[row.order_id] = OrderClaims(
             order=_order_copy(row),
             claims=claims.get(row.order_id, {}),
             sequence=row.sequence,
-            older=frozenset(older.get(row.order_id, ())),
         )
     for order, in_snapshot in snapshots.items():
         _add_snapshot_claims(loaded, order, in_snapshot)
 
 
-def to_recall(
-    stored: Sequence[StoredOrder],
-    claims: Mapping[Uuid, Mapping[Uuid, Claim]],
-    loaded: Loaded,
-) -> set[older_items.OlderItem]:
+async def _find_older(connection: Connection, loaded: Loaded) -> None:
+    """Add the older items that the batch brings again, once all its tasks are known."""
+    for order, found in (await older_items.find(connection, to_recall(loaded))).items():
+        loaded.states[order] = replace(loaded.states[order], older=frozenset(found))
+
+
+def to_recall(loaded: Loaded) -> set[older_items.OlderItem]:
     """The items of the batch, each with its order if items may be stored apart for that.
 
     That is where a claim has as many items as are stored with it, or the tables were rebuilt.
     """
     full = {
-        row.order_id
-        for row in stored
-        if row.is_rebuilt
-        or any(len(claim.applied) >= APPLIED_MAX for claim in claims.get(row.order_id, {}).values())
+        order
+        for order, state in loaded.states.items()
+        if loaded.is_rebuilt
+        or any(len(claim.applied) >= APPLIED_MAX for claim in state.claims.values())
     }
+    if not full:
+        return set()
     return {
         (order, digest(task.command.item_id))
-        for task in loaded.tasks
+        for task in chain(loaded.tasks, *loaded.waiting_for_claims.values())
         for order in loaded.orders_of(task)
         if order in full
     }

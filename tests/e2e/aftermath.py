@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import asyncpg
+
 from demo.journal import Entry, read_all
 from demo.script import Script
 from schemas.topics import CATALOGUE, EVENT_TOPICS
@@ -51,6 +53,15 @@ async def lag(system: System, service: str) -> int:
     """How many records a service has not applied, by its own positions."""
     printed = await orderflow(system, "partitions", "list", "--service", service, "--json")
     return sum(json.loads(line)["lag"] for line in printed.splitlines())
+
+
+async def on_server(system: System, statement: str) -> None:
+    """Run a statement beside the installation's database."""
+    connection = await asyncpg.connect(system.installation.addresses.database_url)
+    try:
+        await connection.execute(statement.replace("{name}", system.installation.name))
+    finally:
+        await connection.close()
 
 
 def halves(script: Script) -> tuple[Script, Script]:

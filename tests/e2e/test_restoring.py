@@ -2,7 +2,6 @@
 
 import asyncio
 
-import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -20,6 +19,7 @@ from tests.e2e.aftermath import (
     Subscriber,
     facts_alone,
     halves,
+    on_server,
     orderflow,
     read_journal,
     until_no_lag,
@@ -157,12 +157,3 @@ async def judge_subscriber(system: System, journal_before: Journal, journal: Jou
         assert version == last[order]["order_version"], order
         assert version >= versions[order], order
         assert snapshot == last[order]["context"]["order"], order
-
-
-async def on_server(system: System, statement: str) -> None:
-    """Run a statement beside the installation's database."""
-    connection = await asyncpg.connect(system.installation.addresses.database_url)
-    try:
-        await connection.execute(statement.replace("{name}", system.installation.name))
-    finally:
-        await connection.close()

@@ -129,6 +129,32 @@ async def test_rebuild_keeps_items_that_snapshots_do_not_name(apply, published, 
     assert await tables() == before
 
 
+async def test_rebuild_knows_items_of_commands_that_wait_for_the_snapshot(
+    apply, published, rebuild, tables
+):
+    """All commands are read again, as after the loss of the database, before the snapshot."""
+    opening = an_opening("1", ce_id="o-1", selected_items=MUGS)
+    claim = claim_of(opening)
+    changes = [a_change(claim, ce_id=f"n-{at}", description=f"{at}") for at in range(70)]
+    await apply(an_event("1", 3), opening, *changes)
+    events = await published()
+    before = await tables()
+    await rebuild()
+
+    await apply(opening, *changes)
+    assert await published() == []
+    await apply(a_snapshot("1", 3, events))
+
+    assert await published() == []
+    assert without_applied(await tables()) == without_applied(before)
+
+
+def without_applied(tables):
+    for claim in tables["claim"]:
+        del claim["details"]["applied"]
+    return tables
+
+
 async def test_rebuild_continues_the_sequence_of_events(apply, published, rebuild):
     openings = await lives(apply)
     events = await published()

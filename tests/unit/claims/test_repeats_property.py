@@ -27,7 +27,6 @@ from services.claims.messages.decode import read_command, read_order
 from services.claims.messages.order_document import decode_order
 from services.claims.operations.recall import applied_items
 from services.claims.outcomes import decided_records
-from services.claims.store import StoredOrder
 from services.claims.unit_of_work import UnitOfWork
 from services.runtime.batch.batch import Batch
 from services.runtime.messages.records import Coordinates, Original, item_id
@@ -119,15 +118,17 @@ class Shelf:
         self._keep(unit)
 
     def _read_states(self, loaded: Loaded) -> None:
-        rows = [StoredOrder(id_, SHOP, 1, is_rebuilt=self.is_rebuilt) for id_ in DOCUMENTS]
-        asked = to_recall(rows, self.claims, loaded)
+        loaded.is_rebuilt = self.is_rebuilt
         for id_, document in DOCUMENTS.items():
             loaded.states[id_] = OrderClaims(
                 order=decode_order(document, id_, SHOP, 1),
                 claims=self.claims.get(id_, {}),
                 sequence=self.sequences.get(id_, 0),
-                older=frozenset(digest for order, digest in asked & self.older if order == id_),
             )
+        found = to_recall(loaded) & self.older
+        for id_ in DOCUMENTS:
+            older = frozenset(digest for order, digest in found if order == id_)
+            loaded.states[id_] = replace(loaded.states[id_], older=older)
 
     def _keep(self, unit: UnitOfWork) -> None:
         self.sequences |= unit.sequences
