@@ -157,9 +157,9 @@ def _group(kind: EventType, order: Order) -> str | None:
 def _notifies(recorder: Recorder, kind: EventType, order: Order) -> bool:
     """Whether to notify a customer of an order that was placed or cancelled now."""
     item = recorder.item
-    if order.order_id in recorder.world.published:
-        published = recorder.world.published[order.order_id]
-        if published.has_notified_of_order(_GROUPS[kind]):
+    if recorder.world.published:
+        published = recorder.world.published.get(order.order_id)
+        if published is not None and published.has_notified_of_order(_GROUPS[kind]):
             return False
     if kind is EventType.ORDER_CANCELLED and isinstance(item, CancelOrder):
         said = item.cancelled_at or item.updated_at

@@ -29,7 +29,12 @@ from services.orders.domain.rules.notices_of_numbers import (
     was_attached_before,
 )
 from services.orders.domain.rules.shipment_count import lowest_draft, recount
-from services.orders.domain.tracking.notifications import notice_of_number
+from services.orders.domain.tracking.notifications import (
+    NUMBER_ATTACHED,
+    Notice,
+    number_notifies,
+    was_given,
+)
 from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.scan import Direction, Scan
 from services.orders.domain.tracking.start import initial_state
@@ -134,11 +139,17 @@ def _with_notice(
     if parcel.scans or parcel.known is not None:
         share, fold = scans_of(parcel, attached.shipment_id), fold_of(parcel, attached.shipment_id)
         state = replay(share, recorder.now, fold=fold).state
-    held = given_before(recorder, order, number)
-    new = notice_of_number(placed_at, state, held, recorder.now)
-    if new and not was_attached_before(recorder, order, attached):
+    held: tuple[Notice, ...] = ()
+    if order.released or recorder.world.published:
+        held = given_before(recorder, order, number)
+    if held and was_given(held, NUMBER_ATTACHED):
+        return replace(attached, notices=held)
+    is_new = number_notifies(placed_at, state, recorder.now)
+    if is_new and recorder.world.published:
+        is_new = not was_attached_before(recorder, order, attached)
+    if is_new:
         recorder.notified |= {attached.shipment_id}
-        held = (*held, *new)
+        held = (*held, NUMBER_ATTACHED)
     return replace(attached, notices=held)
 
 

@@ -24,12 +24,7 @@ def given_before(recorder: Recorder, order: Order, number: str) -> tuple[Notice,
 
     Before the order lost it, or after the time that its database was restored to.
     """
-    given: tuple[Notice, ...] = ()
-    for each in order.released:
-        if each.number == number:
-            given = each.notices
-    if not recorder.world.published:
-        return given
+    given = next((each.notices for each in order.released if each.number == number), ())
     published = recorder.world.published.get(order.order_id)
     return given if published is None else merged(given, published.notices_of(number))
 

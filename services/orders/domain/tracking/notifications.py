@@ -48,6 +48,10 @@ class Notice(Value, frozen=True):
     """The begin of the scan's key; empty where the attached number notified."""
 
 
+NUMBER_ATTACHED = Notice(PRE_TRANSIT_GROUP)
+"""The notice of an attached number."""
+
+
 class Standing(Value, frozen=True):
     """A scan at its place among all scans of its shipment."""
 
@@ -85,18 +89,12 @@ def group_of_scan(scan: Scan, direction: Direction) -> str | None:
     return group_of(entry_of(scan.event_name), is_return=is_return)
 
 
-def notice_of_number(
-    placed_at: datetime, state: TrackingState, held: Iterable[Notice], now: datetime
-) -> tuple[Notice, ...]:
-    """The notice of a number that is attached now.
+def number_notifies(placed_at: datetime, state: TrackingState, now: datetime) -> bool:
+    """Whether to notify of a number that is attached now: it is recent, and still before transit.
 
-    None if it is too old, not true any more, or given before (`held`). `state` is that of all scans
-    that the number has by now.
+    `state` is that of all scans that the number has by now.
     """
-    is_true = state.phase in _BEFORE_TRANSIT and state.leg == 1
-    notice = Notice(PRE_TRANSIT_GROUP)
-    may_notify = is_true and is_fresh(placed_at, now) and not was_given(held, notice)
-    return (notice,) if may_notify else ()
+    return state.phase in _BEFORE_TRANSIT and state.leg == 1 and is_fresh(placed_at, now)
 
 
 def is_true(scan: Scan, standing: Standing, state: TrackingState) -> bool:
