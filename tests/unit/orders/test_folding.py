@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.orders.domain.model.commands import Command
-from services.orders.domain.model.decision import Decision, Outcome, World
+from services.orders.domain.model.decision import Decision, EventType, Outcome, World
 from services.orders.domain.model.known_scans import DIGESTS_MAX
 from services.orders.domain.model.parcel import SCANS_MAX
 from services.orders.domain.model.reasons import Reason
@@ -22,9 +22,9 @@ from services.orders.domain.tracking.extend import ScanHistory
 from services.orders.domain.tracking.ordering import order_scans
 from services.orders.domain.tracking.scan import Precision, Scan
 from services.orders.domain.value import replace
-from tests.unit.orders.builders import DAY, HOUR, NOON, Desk, attach, place, report, scan
-from tests.unit.orders.histories import NAMES
-from tests.unit.orders.test_properties import ETAS
+from tests.unit.orders.builders import DAY, HOUR, NOON, Desk, attach, item, place, report, scan
+from tests.unit.orders.histories import NAMES, lives
+from tests.unit.orders.test_properties import ETAS, PLAYS, START
 
 MINUTE = timedelta(minutes=1)
 MANY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
@@ -351,3 +351,42 @@ def test_long_report_with_a_day_among_its_scans_sorts_few_at_once(monkeypatch):
 
     assert max(sizes) <= 2 * EVENTS_MAX
     assert desk.shipment().tracking.first_scan_at == NOON
+
+
+@MANY
+@given(
+    st.one_of(lives(), lives(), PLAYS),
+    st.integers(3, 6),
+    st.lists(st.integers(0, 20), max_size=16),
+    st.randoms(use_true_random=False),
+)
+def test_any_commands_in_any_order_publish_each_scan_once_of_each_owner(commands, most, hours, rng):
+    """The desk checks each decision: no event comes twice, and numbers have no gaps."""
+    desk = bounded_from(START, most)
+    played = [*commands, *rng.sample(commands, len(commands))]
+
+    for command, pause in zip(played, [*hours, *[0] * len(played)], strict=False):
+        desk.now += pause * HOUR
+        desk.send(replace(command, **item()))
+        assert all(len(parcel.scans) <= most for parcel in desk.parcels.values())
+
+
+ON_THE_WAY = ["DROPPED_OFF", "SORTED", "OUT_FOR_DELIVERY", "NO_ACCESS", "DAMAGED", "UNMAPPED"]
+
+
+@MANY
+@given(st.integers(3, 8), st.integers(8, 30), st.randoms(use_true_random=False))
+def test_any_order_of_arrival_publishes_each_scan_once_and_loses_no_delivery(most, count, rng):
+    desk = bounded_from(attached(), most)
+    desk.now = LATER
+    at = [NOON + n * 7 * HOUR for n in range(count)]
+    found = [scan(rng.choice(ON_THE_WAY), each, code=str(each)) for each in at]
+    found.append(scan("SUCCESSFULLY_DELIVERED", rng.choice(at) + MINUTE))
+
+    for batch in batches(rng, rng.sample(found, len(found))):
+        desk.send(report(*batch))
+        desk.send(report(*batch))
+
+    scanned = [event for event in desk.events if event.type is EventType.SHIPMENT_SCANNED]
+    assert len(scanned) == len(found)
+    assert desk.shipment().tracking.delivered_at == found[-1].occurred_at
