@@ -244,11 +244,12 @@ def _tree(order: Order, found: Explained, name: str) -> Tree:
     for shipment in order.shipments:
         branch = tree.add(_headline(shipment))
         scans = found.scans.get(shipment.shipment_id, ())
-        if (fold := found.folds.get(shipment.shipment_id)) is not None:
+        fold = found.folds.get(shipment.shipment_id)
+        if fold is not None:
             branch.add(_fold_line(fold))
         if scans:
             branch.add(_table(scans))
-        elif not shipment.is_draft:
+        elif fold is None and not shipment.is_draft:
             branch.add("no scan yet")
     for claim in order.claims:
         tree.add(escape(f"claim {claim.claim_id} {claim.status} {claim.reason or ''}"))
