@@ -267,6 +267,22 @@ def test_scans_of_a_number_before_its_order_all_have_their_event():
     assert fold_of_number(desk).count + len(desk.parcels["N1"].scans) == 600
 
 
+def test_scans_left_out_come_again_when_the_carrier_is_corrected_to_theirs():
+    desk = attached(carrier="ups")
+    desk.now = NOON + 3 * DAY
+    reports = [report(*HISTORY[start : start + 100]) for start in range(0, 600, 100)]
+    for each in reports:
+        assert desk.send(each).outcome is Outcome.WAITING
+
+    corrected = desk.send(attach("N1", carrier="dhl"))
+    for each in reports:
+        desk.send(each)
+
+    assert corrected.appeared
+    scanned = [event.occurred_at for event in desk.events if event.event_name == "SORTED"]
+    assert sorted(scanned) == [each.occurred_at for each in HISTORY[:600]]
+
+
 def test_newest_first_all_have_their_event_and_the_delivery_counts():
     desk = attached(carrier="dhl")
     desk.now = NOON + 3 * DAY

@@ -259,7 +259,11 @@ def _correct_owner(recorder: Recorder, number: str, corrected: Shipment, pointer
     named = replace(own, carrier=corrected.carrier_reference)
     rest = replace_owner(parcel, own, ())
     if own.until is not None or not current_owners(rest, named.carrier):
-        recorder.put_parcel(replace_owner(parcel, own, (named,)))
+        corrected_parcel = replace_owner(parcel, own, (named,))
+        if parcel.left_out:  # Reports of scans that were left out are decided again.
+            corrected_parcel = replace(corrected_parcel, left_out=None)
+            recorder.appeared.append(number_key(number))
+        recorder.put_parcel(corrected_parcel)
         return
     recorder.put_parcel(rest)
     _take_number(recorder, number, named, corrected, pointer)
