@@ -1,13 +1,14 @@
 """Reports of carriers: a scan that cannot be read costs no other scan of its report."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
 from schemas.tracking import TRACKING_REPORTED
 from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.tracking.catalogue import CATALOGUE
+from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.scan import Eta
 from services.orders.messages.decode import DecodedItem, read
 from services.runtime.messages.records import Coordinates, Original
@@ -191,6 +192,33 @@ def test_eta_that_runs_backwards_is_left_out_and_its_scan_counts(first, last):
 
 def test_eta_of_one_day_is_kept():
     assert one_scan(eta={"to": "2026-11-29"})[0].eta == Eta(latest=date(2026, 11, 29))
+
+
+@pytest.mark.parametrize(
+    ("member", "said"),
+    [
+        ("eta", {}),
+        ("eta", {"from": "", "to": None}),
+        ("eta", {"to": "soon"}),
+        ("pickup", {}),
+        ("pickup", {"type": "unknown", "name": "", "date_to": None}),
+        ("location", {"city": "", "latitude": None}),
+        ("proof", {"signed_by": "", "image_url": ""}),
+    ],
+)
+def test_object_of_a_scan_without_a_value_says_nothing(member, said):
+    assert getattr(one_scan(**{member: said})[0], member) is None
+
+
+def test_eta_and_pickup_without_a_value_leave_what_earlier_scans_said():
+    shop, window = {"type": "shop", "name": "Kiosk"}, {"to": "2026-03-04"}
+    first = one_scan(eta=window, pickup=shop)[0]
+    second = one_scan(occurred_at="2026-03-01T11:00:00Z", eta={"to": ""}, pickup={"name": ""})[0]
+
+    state = replay((first, second), datetime(2026, 3, 2, tzinfo=UTC)).state
+
+    assert (state.eta, state.pickup) == (first.eta, first.pickup)
+    assert state.eta_original == first.eta
 
 
 def test_name_of_the_catalogue_in_lower_case_is_that_name():

@@ -26,6 +26,8 @@ TYPE = contract.TRACKING_REPORTED
 READER = Reader(contract.TrackingReport, omitted_of=(contract.Scan,), is_repairing=True)
 SCAN_MARK = b'"occurred_at"'
 _MIDNIGHT = time(0)
+_NO_LOCATION = domain.Location()
+_NO_PICKUP = domain.Pickup(type=enums.PickupType.UNKNOWN.value)
 
 
 def report(message: contract.TrackingReport, item: Item, now: datetime) -> ReportTracking:
@@ -56,7 +58,6 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
     )
     said = None if "precision" in omitted(scan) else _PRECISIONS[scan.precision]
     precision = domain.precision_of(written, said)
-    eta, proof, place = scan.eta, scan.proof, scan.location
     return domain.Scan(
         key=key,
         event_name=event_name,
@@ -69,13 +70,13 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         timezone=scan.timezone,
         tz_known=tz_known,
         precision=precision,
-        location=None if place is None else _location(place),
-        eta=None if eta is None else domain.Eta(earliest=eta.from_, latest=eta.to),
+        location=_location(scan.location),
+        eta=_eta(scan.eta),
         reason=scan.reason or None,
         attempt=scan.attempt,
         direction=None if scan.direction is None else _DIRECTIONS[scan.direction],
-        pickup=None if scan.pickup is None else _pickup(scan.pickup),
-        proof=None if proof is None else _proof(proof),
+        pickup=_pickup(scan.pickup),
+        proof=_proof(scan.proof),
         retracts=scan.retracts,
         written_on=written.date() if precision is domain.Precision.DAY else None,
     )
@@ -97,31 +98,48 @@ def _as_written(scan: contract.Scan) -> datetime:
     return local if local.time() == _MIDNIGHT else written
 
 
-def _location(location: contract.Location) -> domain.Location:
-    return domain.Location(
-        city=location.city,
-        postal_code=location.postal_code,
-        province=location.province,
-        country_code=location.country_code,
-        latitude=_text(location.latitude),
-        longitude=_text(location.longitude),
+# An object without a value says nothing, so it replaces nothing that earlier scans said.
+
+
+def _location(said: contract.Location | None) -> domain.Location | None:
+    if said is None:
+        return None
+    location = domain.Location(
+        city=said.city,
+        postal_code=said.postal_code,
+        province=said.province,
+        country_code=said.country_code,
+        latitude=_text(said.latitude),
+        longitude=_text(said.longitude),
     )
+    return location if location != _NO_LOCATION else None
 
 
 def _text(degrees: object) -> str | None:
     return None if degrees is None else str(degrees)
 
 
-def _proof(proof: contract.Proof) -> domain.Proof:
-    return domain.Proof(signed_by=proof.signed_by, image_url=proof.image_url)
+def _eta(said: contract.EtaWindow | None) -> domain.Eta | None:
+    if said is None or (said.from_ is None and said.to is None):
+        return None
+    return domain.Eta(earliest=said.from_, latest=said.to)
 
 
-def _pickup(pickup: contract.Pickup) -> domain.Pickup:
-    return domain.Pickup(
-        type=pickup.type.value,
-        name=pickup.name,
-        address=pickup.address,
-        url=pickup.url,
-        opening_hours=pickup.opening_hours,
-        date_to=pickup.date_to.isoformat() if pickup.date_to else None,
+def _proof(said: contract.Proof | None) -> domain.Proof | None:
+    if said is None or not (said.signed_by or said.image_url):
+        return None
+    return domain.Proof(signed_by=said.signed_by, image_url=said.image_url)
+
+
+def _pickup(said: contract.Pickup | None) -> domain.Pickup | None:
+    if said is None:
+        return None
+    pickup = domain.Pickup(
+        type=said.type.value,
+        name=said.name,
+        address=said.address,
+        url=said.url,
+        opening_hours=said.opening_hours,
+        date_to=said.date_to.isoformat() if said.date_to else None,
     )
+    return pickup if pickup != _NO_PICKUP else None
