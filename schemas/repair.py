@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_CEILING, Decimal
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
 
@@ -258,7 +259,7 @@ _SHOWN = 40
 
 
 def _timestamp(value: Any) -> Repaired:
-    """Read other spellings of ISO 8601; without an offset as UTC, a day as its beginning in UTC."""
+    """Read other spellings of a time; without an offset as UTC, a day as its beginning in UTC."""
     found = _moment(trimmed(value).value)
     if found.tzinfo is not None:
         return Repaired(found)
@@ -268,7 +269,7 @@ def _timestamp(value: Any) -> Repaired:
 
 
 def _local_timestamp(value: Any) -> Repaired:
-    """Read other spellings of ISO 8601; a time without an offset is local, a day its midnight."""
+    """Read other spellings of a time; one without an offset is local, a day its midnight."""
     return Repaired(_moment(trimmed(value).value))
 
 
@@ -281,8 +282,17 @@ def _day(value: Any) -> Repaired:
     return Repaired(found, RepairCode.VALUE_READ_AS, detail)
 
 
+_OF_MAIL = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)? (?:[+-]\d{4}|GMT|UTC?)",
+    re.ASCII,
+)
+"""A time as headers of mail and HTTP have it (RFC 5322), as BigCommerce writes it."""
+
+
 def _moment(text: str) -> datetime:
     try:
+        if _OF_MAIL.fullmatch(text):
+            return parsedate_to_datetime(text)
         if len(text) == len("2026-03-01"):
             return datetime.combine(date.fromisoformat(text), time())
         return datetime.fromisoformat(text.upper().replace(" +", "+"))

@@ -84,12 +84,17 @@ BERLIN = {"timezone": "Europe/Berlin"}
         ({"occurred_at": "2026-03-01T10:30:00+0100"}, "2026-03-01T09:30:00+00:00", "second"),
         ({"occurred_at": "2026-03-01T10:30+01:00"}, "2026-03-01T09:30:00+00:00", "second"),
         ({"occurred_at": "20260301T093000Z"}, "2026-03-01T09:30:00+00:00", "second"),
+        (
+            {"occurred_at": "Sun, 01 Mar 2026 10:30:00 +0100"},
+            "2026-03-01T09:30:00+00:00",
+            "second",
+        ),
         ({"occurred_at": " 2026-03-01T09:30:00Z "}, "2026-03-01T09:30:00+00:00", "second"),
         ({"occurred_at": "2026-03-01 10:30", **BERLIN}, "2026-03-01T09:30:00+00:00", "second"),
         ({"occurred_at": "2026-03-01", **BERLIN}, "2026-02-28T23:00:00+00:00", "day"),
     ],
 )
-def test_time_of_a_scan_is_read_in_every_spelling_of_iso_8601(given, utc, precision):
+def test_time_of_a_scan_is_read_in_spellings_of_iso_8601_and_mail(given, utc, precision):
     scan, warnings = one_scan(**given)
 
     assert warnings == []
