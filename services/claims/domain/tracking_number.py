@@ -9,6 +9,8 @@ from functools import lru_cache
 from unicodedata import category, decimal, normalize
 
 _MODIFIER = "Lm"
+_FILLERS = "\u115f\u1160"
+"""Letters that cannot be seen (Hangul fillers); other fillers decompose to the second."""
 
 
 def normalise_number(text: str) -> str:
@@ -24,7 +26,8 @@ def normalise_number(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _normalise(text: str) -> str:
-    found = (each for each in normalize("NFKD", text) if each.isalnum())
+    decomposed = normalize("NFKD", text)
+    found = (each for each in decomposed if each.isalnum() and each not in _FILLERS)
     plain = "".join(_plain(each) for each in found if category(each) != _MODIFIER)
     return plain.casefold().upper()
 

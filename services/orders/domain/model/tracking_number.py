@@ -9,6 +9,8 @@ from functools import lru_cache
 from unicodedata import category, decimal, normalize
 
 _MODIFIER = "Lm"
+_FILLERS = "\u115f\u1160"
+"""Letters that cannot be seen (Hangul fillers); other fillers decompose to the second."""
 _OTHER = "C"
 _SEPARATOR = "Z"
 
@@ -28,7 +30,8 @@ def normalise_number(text: str) -> str:
 
 
 def _normalise(text: str) -> str:
-    found = (each for each in normalize("NFKD", text) if each.isalnum())
+    decomposed = normalize("NFKD", text)
+    found = (each for each in decomposed if each.isalnum() and each not in _FILLERS)
     plain = "".join(_plain(each) for each in found if category(each) != _MODIFIER)
     # Case folding first: it has one form for each letter (ß and ẞ are "ss"), upper case has not.
     return plain.casefold().upper()
@@ -42,8 +45,8 @@ def _plain(character: str) -> str:
 def shown_number(text: str) -> str:
     """A tracking number as its sender wrote it, without what cannot be seen.
 
-    Control and format characters are left out, each other blank becomes a space, full-width
-    characters become plain ones (Unicode NFKC).
+    Control and format characters and fillers are left out, each other blank becomes a space,
+    full-width characters become plain ones (Unicode NFKC).
     """
     if text.isascii() and text.isprintable():
         return text.strip()
@@ -55,4 +58,4 @@ def _visible(character: str) -> str:
     kind = category(character)[0]
     if kind == _SEPARATOR or character in "\t\r\n":
         return " "
-    return "" if kind == _OTHER else character
+    return "" if kind == _OTHER or character in _FILLERS else character
