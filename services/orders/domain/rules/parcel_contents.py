@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.contents import has_contents, match_contents
 from services.orders.domain.model.goods import NotOrdered
 from services.orders.domain.model.matching import IDENTIFIERS
-from services.orders.domain.model.order import BundledProduct, Order, Shipment
+from services.orders.domain.model.order import BundledProduct, Order, Product, Shipment
+from services.orders.domain.model.renamed_lines import with_new_names
 from services.orders.domain.model.warnings import WarningCode
 
 
@@ -24,6 +25,8 @@ def pack(
     if not has_contents(order):
         return order
     matched = match_contents(order)
+    if before is not None and before.placement.products != order.placement.products:
+        matched = _renamed(matched, before.placement.products, pointers)
     former = {} if before is None else {each.shipment_id: each for each in before.shipments}
     for shipment in matched.shipments:
         pointer = pointers.get(shipment.shipment_id)
@@ -33,6 +36,12 @@ def pack(
         elif _pieces(shipment) > _pieces(former.get(shipment.shipment_id)):
             _warn(recorder, shipment, shipment.not_ordered[0], other)
     return matched
+
+
+def _renamed(matched: Order, former: Sequence[Product], said: Collection[str]) -> Order:
+    """The order with goods under their lines' new names; lists in this command stay as said."""
+    renamed = with_new_names(matched, former, said)
+    return matched if renamed is matched else match_contents(renamed)
 
 
 def _pieces(shipment: Shipment | None) -> int:
