@@ -35,9 +35,9 @@ def install(control: str) -> None:
 
 def _buggy(decide: Callable[..., Any], mended: Path) -> Callable[..., Any]:
     @functools.wraps(decide)
-    def decided(world: Any, command: Any, now: Any) -> Any:
+    def decided(world: Any, command: Any, *more: Any) -> Any:
         if MARK in repr(command) and not mended.exists():
             raise Bug(f"a bug that {MARK} wakes")
-        return decide(world, command, now)
+        return decide(world, command, *more)
 
     return decided

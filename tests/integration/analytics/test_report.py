@@ -265,7 +265,16 @@ def test_report_as_table_has_labels_and_units(orderflow):
     assert "31.30" in total
     assert "1 of them after hand-over" in total
     assert "2026-03-06" in by_day
-    assert "of [/x]" in orderflow("--shop", "[/x]")
+    assert "of other-shop" in orderflow("--shop", "other-shop")
+
+
+def test_report_of_an_unknown_shop_names_it(applied_events, database_url, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    result = CliRunner().invoke(app, ["report", "--shop", "[/x]"])
+
+    assert result.exit_code == 1
+    assert "nothing of the shop '[/x]'" in result.output
 
 
 def test_report_draws_pictures(orderflow, tmp_path):

@@ -57,7 +57,8 @@ def place(recorder: Recorder, command: PlaceOrder) -> Uuid:
     check_expected(said.expected_number_of_shipments, _EXPECTED)
     if held is None:
         placed = _new_order(recorder, command.shop, said)
-        warn_of_shared_name(recorder, None, placed, "/order/order_name")
+        if said.order_name is not None:
+            warn_of_shared_name(recorder, None, placed, "/order/order_name")
         placed = merge_analytics(placed, command, said.order_analytics, said.analytics_nulls)
         return conclude(recorder, None, accept(recount(placed), command))
     changed = _merged(held, said)
@@ -108,8 +109,9 @@ def _described(
     if said is None:
         return held if held is not None else require(recorder, command.reference)
     order = _merged(held, said) if held is not None else _new_order(recorder, command.shop, said)
-    is_inside = command.order is not None and command.order.order_name is not None
-    warn_of_shared_name(recorder, held, order, "/order/order_name" if is_inside else "/id")
+    if order.placement.order_name is not None:
+        is_inside = command.order is not None and command.order.order_name is not None
+        warn_of_shared_name(recorder, held, order, "/order/order_name" if is_inside else "/id")
     return order
 
 
@@ -154,7 +156,13 @@ def check_consistent(
             f"command's order_number is {said.order_number!r}",
             "/order/order_number",
         )
-    if not _may_name(recorder, reference, said, own_id):
+    is_number = reference.kind is ReferenceKind.ORDER_NUMBER
+    may_name = (
+        reference.value == said.order_number
+        if is_number
+        else _may_name(recorder, reference, said, own_id)
+    )
+    if not may_name:
         raise _conflict(
             f"{reference.kind} {reference.value!r} does not name the order in the command "
             f"({said.order_number!r})",
@@ -166,19 +174,17 @@ def check_consistent(
 def _may_name(
     recorder: Recorder, reference: Reference, said: PlacementFields, own_id: Uuid
 ) -> bool:
-    """Whether a reference can be one of the order that the command describes.
+    """Whether a reference, no order number, can be one of the order that the command describes.
 
     An id that names an order names that one: this was checked before.
     """
     value = reference.value
     match reference.kind:
-        case ReferenceKind.ORDER_NUMBER:
-            return value == said.order_number
         case ReferenceKind.EXTERNAL_ID:
             return said.external_id in (None, value) or find(recorder, reference) is not None
         case ReferenceKind.ORDER_NAME:
             return said.order_name in (None, value) or is_bearer(recorder, reference, own_id)
-        case ReferenceKind.UUID:
+        case _:
             return direct_id(reference) == own_id or find(recorder, reference) is not None
 
 
@@ -221,7 +227,8 @@ def _new_order(recorder: Recorder, shop: str, said: PlacementFields) -> Order:
             order_number=said.order_number,
         ),
         status=OrderStatus.PLACED,
-        is_imported=not is_fresh(placed_at, recorder.now) and not _has_notified(recorder, order_id),
+        is_imported=not is_fresh(placed_at, recorder.now)
+        and not (recorder.world.published and _has_notified(recorder, order_id)),
         version=0,
         order_sequence=0,
         shipment_sequence=0,
