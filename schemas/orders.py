@@ -23,6 +23,7 @@ from schemas.values import (
     Money,
     OrderNumber,
     Reference,
+    ReferenceOrNone,
     ShipmentCount,
     SignedMoney,
     Timestamp,
@@ -59,9 +60,13 @@ class TaxLine(ContractModel):
 class BundledProduct(ContractModel):
     """What every product line says, alone or inside a bundle."""
 
-    line_id: Annotated[Reference | None, about("The shop's id of the line", "line-1")] = None
-    product_id: Annotated[Reference | None, about("The shop's id of the product", "p-77")] = None
-    variant_id: Annotated[Reference | None, about("The shop's id of the variant", "v-77-b")] = None
+    line_id: Annotated[ReferenceOrNone | None, about("The shop's id of the line", "line-1")] = None
+    product_id: Annotated[ReferenceOrNone | None, about("The shop's id of the product", "p-77")] = (
+        None
+    )
+    variant_id: Annotated[
+        ReferenceOrNone | None, about("The shop's id of the variant", "v-77-b")
+    ] = None
     sku: Annotated[Reference | None, about("Stock keeping unit", "MUG-BLUE")] = None
     title: Annotated[LongLine | None, about("Name shown to the customer", "Blue mug")] = None
     size: Annotated[Word | None, about("Size or other option", "M")] = None
@@ -175,7 +180,9 @@ class OrderPlacement(ContractModel):
     """An order as the shop took it."""
 
     order_number: Annotated[OrderNumber, about("The shop's number of the order", "1001")]
-    external_id: Annotated[Reference | None, about("Id in the shop's system", "gid-88231")] = None
+    external_id: Annotated[
+        ReferenceOrNone | None, about("Id in the shop's system", "gid-88231")
+    ] = None
     order_name: Annotated[Reference | None, about("Name shown to people", "IXF1001")] = None
     order_placed_at: Annotated[
         Timestamp | None, about("When it was placed; now if absent", "2026-03-01T09:30:00+01:00")
@@ -209,7 +216,7 @@ class OrderPlacement(ContractModel):
         None
     )
     external_customer_id: Annotated[
-        Reference | None, about("The shop's customer; absent for guests", "cust-5")
+        ReferenceOrNone | None, about("The shop's customer; absent for guests", "cust-5")
     ] = None
     address: Annotated[
         DeliveryAddress,
@@ -246,7 +253,9 @@ class OrderTracking(ContractModel):
     tracking_placed_at: Annotated[
         Timestamp | None, about("When it was handed over; now if absent", "2026-03-02T08:00:00Z")
     ] = None
-    external_shipment_id: Annotated[Reference | None, about("The shop's id of it", "ful-1")] = None
+    external_shipment_id: Annotated[
+        ReferenceOrNone | None, about("The shop's id of it", "ful-1")
+    ] = None
     products: Annotated[
         list[Product] | None,
         FACT,

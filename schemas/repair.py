@@ -55,6 +55,10 @@ class Unrepairable(Exception):
     """The value cannot be read with certainty; the text, if there is one, says what would be."""
 
 
+class NothingSaid(Exception):
+    """The value is one that shop systems write for null."""
+
+
 class UnwantedEntry(Exception):
     """The value says that the entry of a list it stands in is none; the text says why."""
 
@@ -63,7 +67,8 @@ class UnwantedEntry(Exception):
 class Repair:
     """Annotates a type of the contract with its repair.
 
-    `read` makes the value of one that the model refuses; it raises Unrepairable or UnwantedEntry.
+    `read` makes the value of one that the model refuses; it raises Unrepairable, NothingSaid or
+    UnwantedEntry.
     With `usual`, a pattern that matches whole texts or a collection of texts, `read` also gets the
     values that the model takes and that are not usual.
     """
@@ -169,6 +174,14 @@ def trimmed(value: Any) -> Repaired:
 
 def _identifier(value: Any) -> Repaired:
     return Repaired(_digits(value).strip())
+
+
+def _identifier_or_none(value: Any) -> Repaired:
+    """Read an identifier of a shop system, which writes 0 where there is none."""
+    found = _identifier(value)
+    if found.value == "0":
+        raise NothingSaid
+    return found
 
 
 def _email(value: Any) -> Repaired:
@@ -319,6 +332,7 @@ CURRENCY = Repair(_currency, usual=CURRENCIES)
 DAY = Repair(_day, spelled_by=NUMBERS)
 EMAIL = Repair(_email, usual=EMAIL_USUAL)
 IDENTIFIER = Repair(_identifier, usual=_NO_OUTER_SPACE)
+IDENTIFIER_OR_NONE = Repair(_identifier_or_none, usual=r"\A(?!0\Z)" + _NO_OUTER_SPACE[2:])
 LINE_QUANTITY = Repair(_line_quantity)
 LOCAL_TIMESTAMP = Repair(_local_timestamp)
 NAME = Repair(trimmed, usual=_NO_OUTER_SPACE)

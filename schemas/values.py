@@ -199,6 +199,12 @@ Reference = Annotated[
     StringConstraints(min_length=1, max_length=128, pattern=patterns.PRINTABLE),
     repair.IDENTIFIER,
 ]
+ReferenceOrNone = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=patterns.PRINTABLE),
+    repair.IDENTIFIER_OR_NONE,
+]
+"""An id in the shop's system, which writes 0 where there is none."""
 TrackingNumber = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=patterns.TRACKING_NUMBER)
 ]

@@ -44,6 +44,7 @@ from services.claims.messages.snapshots import (
     has_claims,
     item_of,
 )
+from services.runtime.messages.blank_texts import has_blank, without_blanks
 from services.runtime.messages.records import (
     FieldError,
     Malformed,
@@ -140,7 +141,8 @@ def read_command(original: Original) -> ReceivedCommand:
         raise Malformed("unknown_type", [FieldError("/type", fact)])
     identity = item_id(original, message.envelope, 0)
     reader, build = _COMMANDS[type_]
-    body, warnings = reader.read_repaired(message.body)
+    sent = without_blanks(message.body) if has_blank(original.value) else message.body
+    body, warnings = reader.read_repaired(sent)
     return ReceivedCommand(message.envelope, build(identity, body), warnings)
 
 

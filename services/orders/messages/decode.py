@@ -22,6 +22,7 @@ from services.orders.domain.model.warnings import FactWarning, WarningCode
 from services.orders.messages import claim_events, order_commands
 from services.orders.messages.carriers import DIALECTS, Dialect, standard
 from services.runtime.batch.items import WHOLE, Failure, FailureKind
+from services.runtime.messages.blank_texts import has_blank, without_blanks
 from services.runtime.messages.item_subset import only_items
 from services.runtime.messages.records import (
     FieldError,
@@ -205,9 +206,12 @@ def _read(original: Original, now: datetime, only: int | None) -> tuple[Entry, .
         type_ = _known_type(message)
     except Malformed as malformed:
         return (_refuse(message, 0, malformed),)
+    has_blanks = type_ not in _CLAIM_EVENTS and has_blank(original.value)
+    if has_blanks:
+        message = replace(message, body=without_blanks(message.body))
     if type_ == contract.ORDERS_FULFILL_BULK:
-        return tuple(_read_bulk(message, only))
-    return (_read_one(message, type_, now),)
+        return tuple(_read_bulk(message, only, has_blanks=has_blanks))
+    return (_read_one(message, type_, now, has_blanks=has_blanks),)
 
 
 def alone(asked: DecodedItem) -> Original:
@@ -258,14 +262,14 @@ def _known_type(message: Message) -> str:
     return type_
 
 
-def _read_one(message: Message, type_: str, now: datetime) -> Entry:
+def _read_one(message: Message, type_: str, now: datetime, *, has_blanks: bool) -> Entry:
     # Without the body: decoded it is five times as large as sent, and the item lives as long as the
     # batch. Only items of many are written out again.
     item = item_of(message.original, 0, message.envelope, None)
     topic = message.original.coordinates.topic
     try:
         command = _BY_TOPIC[topic][type_](message.body, item, now)
-        if topic == COMMANDS and _may_hold_nulls(message):
+        if topic == COMMANDS and (has_blanks or _may_hold_nulls(message)):
             command = order_commands.with_nulls(command, message.body)
         return DecodedItem(item, command)
     except Malformed as malformed:
@@ -278,7 +282,7 @@ def _may_hold_nulls(message: Message) -> bool:
     return b"null" in value or b'""' in value
 
 
-def _read_bulk(message: Message, only: int | None) -> Iterator[Entry]:
+def _read_bulk(message: Message, only: int | None, *, has_blanks: bool) -> Iterator[Entry]:
     """One entry per item; an envelope that is malformed refuses the message as its item 0."""
     try:
         bulk, repairs = _BULK.read_repaired(message.body)
@@ -286,7 +290,7 @@ def _read_bulk(message: Message, only: int | None) -> Iterator[Entry]:
     except Malformed as malformed:
         yield _refuse(message, 0, malformed)
         return
-    has_nulls = _may_hold_nulls(message)
+    has_nulls = has_blanks or _may_hold_nulls(message)
     for index, body in enumerate(bulk.items):
         if index not in meant or only not in (None, index):
             continue

@@ -15,6 +15,7 @@ from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
 from schemas.repair import (
+    NothingSaid,
     RepairCode,
     Unrepairable,
     UnwantedEntry,
@@ -124,9 +125,9 @@ def _object(members: Mapping[str, Member], body: Any, at: str, found: Repairs) -
 
 def _value(member: Member, value: Any, at: str, found: Repairs) -> Any:
     """The value of a member, repaired; _ABSENT if it is left out."""
-    if isinstance(value, str) and not value and not member.is_required:
+    if not member.is_required and _is_empty(member, value):
         found.changed.add(at)
-        return _ABSENT  # An empty text is null.
+        return [] if member.entry is not None and isinstance(value, dict) else _ABSENT
     if member.entry is not None and isinstance(value, list):
         return _list(member, member.entry, value, at, found)
     if member.model is not None and isinstance(value, dict):
@@ -138,6 +139,9 @@ def _value(member: Member, value: Any, at: str, found: Repairs) -> Any:
         return value
     try:
         return _repaired(member, value, at, found)
+    except NothingSaid:
+        found.changed.add(at)
+        return _ABSENT
     except Unrepairable as reason:
         why = str(reason) or error
         if not (member.only_describes and member.may_leave_out(value)):
@@ -147,6 +151,18 @@ def _value(member: Member, value: Any, at: str, found: Repairs) -> Any:
         found.warn(RepairCode.VALUE_LEFT_OUT, at, f"{kind_of(value)} is left out: {why}")
     found.changed.add(at)
     return _ABSENT
+
+
+def _is_empty(member: Member, value: Any) -> bool:
+    """Whether a value is one that shop systems send for null: an empty text, `[]` for an object.
+
+    Also `{}` for a list. PHP writes an empty array as `[]` or `{}`, whatever the array stands for.
+    """
+    if isinstance(value, str):
+        return not value or value.isspace()
+    if member.model is not None:
+        return isinstance(value, list) and not value
+    return member.entry is not None and isinstance(value, dict) and not value
 
 
 def _error_of(member: Member, value: Any) -> str | None:
@@ -195,7 +211,7 @@ def _list(
 
 
 def _entry(member: Member, entry: Member, value: Any, at: str, found: Repairs) -> Any:
-    if not (member.is_fact or member.is_apart) and value in ("", None):
+    if not (member.is_fact or member.is_apart) and (value is None or _is_empty(entry, value)):
         found.changed.add(at)
         return _ABSENT
     inside = Repairs()

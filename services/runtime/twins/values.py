@@ -82,7 +82,7 @@ def value_of(schema: Schema, definitions: tuple[Any, ...], *, least: int = 0) ->
     if kind == "dict" and _is_free(schema):
         return ValueReading(dict[str, Any])
     if kind in ("enum", "uuid"):
-        return ValueReading(str, pydantic_reader(schema, definitions))
+        return ValueReading(_text_of(least), pydantic_reader(schema, definitions))
     if kind == "function-after":
         return _amount(schema, definitions) or ValueReading(
             Any, pydantic_reader(schema, definitions)
@@ -156,8 +156,11 @@ def _text(schema: Schema, definitions: tuple[Any, ...], least: int) -> ValueRead
     if (rest == {"pattern"} and schema["pattern"] == NO_NUL) or not rest:
         return ValueReading(Annotated[str, Meta(**bounds)] if bounds else str)
     is_changing = bool(rest - {"pattern"})
-    checked = Annotated[str, Meta(min_length=least)] if least else str
-    return ValueReading(checked, pydantic_reader(schema, definitions), is_changing)
+    return ValueReading(_text_of(least), pydantic_reader(schema, definitions), is_changing)
+
+
+def _text_of(least: int) -> Any:
+    return Annotated[str, Meta(min_length=least)] if least else str
 
 
 def _amount(schema: Schema, definitions: tuple[Any, ...]) -> ValueReading | None:
