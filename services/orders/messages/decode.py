@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from schemas import commands as contract
 from schemas import orders as shapes
 from schemas.envelope import CloudEvent
+from schemas.repair import RepairCode
 from schemas.topics import CARRIER_TRACKING, CLAIMS_EVENTS, ORDERS_COMMANDS
 from services.orders.domain.model.commands import Command, CommandItem, UpsertOrder
 from services.orders.domain.model.references import Reference, ReferenceKind
@@ -104,9 +105,15 @@ def _command_by(reader: Reader[ModelT], build: Callable[[ModelT, Item], Command]
     def translate(body: Any, item: Item, _: datetime) -> Command:
         message, repairs = reader.read_repaired(body)
         command = build(message, item)
-        return _warned(command, repairs) if repairs else command
+        return _repaired(command, repairs) if repairs else command
 
     return translate
+
+
+def _repaired(command: Command, repairs: Sequence[RepairWarning]) -> Command:
+    """The command with what the repairs of its message say."""
+    left_out = {each.pointer for each in repairs if each.code is RepairCode.VALUE_LEFT_OUT}
+    return _warned(order_commands.with_unread_times(command, left_out), repairs)
 
 
 def _warned(command: CommandT, repairs: Iterable[RepairWarning]) -> CommandT:
@@ -316,7 +323,7 @@ def _read_fulfillment(
         if has_nulls:
             command = order_commands.with_nulls(command, item.body)
         if repairs or of_all:
-            command = _warned(command, (*of_all, *repairs))
+            command = _repaired(_warned(command, of_all), repairs)
         return DecodedItem(item, command)
     except Malformed as malformed:
         return _refuse(message, item.index, malformed.under(pointer_of(item)), of_many=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypedDict
@@ -154,6 +154,36 @@ def with_nulls(command: domain.Command, body: Any) -> domain.Command:
             return replace(command, analytics_nulls=_nulls(body["order_analytics"]))
         case _:
             return command
+
+
+def with_unread_times(command: domain.Command, left_out: Container[str]) -> domain.Command:
+    """The command of a body in which times were left out because they could not be read.
+
+    `left_out` are the pointers of all values that were left out. A time that is not said means that
+    it happens now; one that cannot be read may be of any age, so it does not notify.
+    """
+    match command:
+        case domain.PlaceOrder(order=order):
+            return replace(command, order=_with_unread_placed_at(order, left_out))
+        case domain.UpsertOrder(order=order):
+            trackings = [
+                replace(each, is_placed_at_unread=True)
+                if f"/trackings/{index}/tracking_placed_at" in left_out
+                else each
+                for index, each in enumerate(command.trackings)
+            ]
+            said = None if order is None else _with_unread_placed_at(order, left_out)
+            return replace(command, order=said, trackings=tuple(trackings))
+        case domain.CancelOrder():
+            return replace(command, is_cancelled_at_unread="/cancelled_at" in left_out)
+        case _:
+            return command
+
+
+def _with_unread_placed_at(
+    order: domain.PlacementFields, left_out: Container[str]
+) -> domain.PlacementFields:
+    return replace(order, is_placed_at_unread="/order/order_placed_at" in left_out)
 
 
 def _placement_with_nulls(order: domain.PlacementFields, body: Any) -> domain.PlacementFields:

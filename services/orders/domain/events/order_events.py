@@ -163,8 +163,9 @@ def _notifies(recorder: Recorder, kind: EventType, order: Order) -> bool:
             return False
     if kind is EventType.ORDER_CANCELLED and isinstance(item, CancelOrder):
         said = item.cancelled_at or item.updated_at
-        return is_fresh_cancellation(said, recorder.now, is_imported=order.is_imported)
-    return is_fresh(order.placement.order_placed_at, recorder.now)
+        may_be_old = order.is_imported or item.is_cancelled_at_unread
+        return is_fresh_cancellation(said, recorder.now, may_be_old=may_be_old)
+    return not order.is_imported and is_fresh(order.placement.order_placed_at, recorder.now)
 
 
 def _emit_shipment(

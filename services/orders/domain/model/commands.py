@@ -33,6 +33,8 @@ class PlacementFields(Value, frozen=True, kw_only=True):
     order_name: str | None = None
     order_placed_at: datetime | None = None
     """None on creation = the time of the decision."""
+    is_placed_at_unread: bool = False
+    """Whether a time was said that could not be read: the order may be of any age."""
     promised_delivery_date: date | None = None
     currency: str | None = None
     """None on creation = EUR, as Karla has it."""
@@ -64,6 +66,8 @@ class Tracking(Value, frozen=True, kw_only=True):
     tracking_url: str | None = None
     tracking_placed_at: datetime | None = None
     """None = the time of the decision."""
+    is_placed_at_unread: bool = False
+    """Whether a time was said that could not be read: the hand-over may be of any age."""
     external_shipment_id: str | None = None
     products: tuple[Product, ...] | None = None
 
@@ -126,6 +130,8 @@ class CancelOrder(CommandItem, frozen=True, kw_only=True):
     reason: str | None = None
     cancelled_at: datetime | None = None
     """None = the time of the decision."""
+    is_cancelled_at_unread: bool = False
+    """Whether a time was said that could not be read: the cancellation may be of any age."""
 
 
 class UpdateShipment(CommandItem, frozen=True, kw_only=True):

@@ -284,7 +284,8 @@ class Order(Value, frozen=True, kw_only=True):
     analytics_source_version: int | None = None
     analytics_updated_at: datetime | None = None
     is_imported: bool = False
-    """Whether its placement was too old to notify a customer when the order came."""
+    """Whether its placement was too old to notify a customer when the order came, or may have been:
+    its time was said and could not be read."""
     reassignments: int = 0
     """How often a number left the order or changed carrier: keeps event ids apart afterwards."""
     released: tuple[ReleasedNumber, ...] = ()

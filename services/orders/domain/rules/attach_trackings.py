@@ -126,12 +126,12 @@ def _attach(
     )
     _take_number(recorder, number, owner, attached, pointer)
     recorder.appeared.append(number_key(number))
-    since = tracking.tracking_placed_at or _undated_since(recorder, order)
+    since = tracking.tracking_placed_at or _undated_since(recorder, order, tracking)
     return with_shipment(order, _with_notice(recorder, order, attached, since))
 
 
 def _with_notice(
-    recorder: Recorder, order: Order, attached: Shipment, placed_at: datetime
+    recorder: Recorder, order: Order, attached: Shipment, placed_at: datetime | None
 ) -> Shipment:
     """The parcel with the notices of its number, and a new one if the hand-over is recent."""
     number, state = attached.number or "", attached.tracking
@@ -153,12 +153,17 @@ def _with_notice(
     return replace(attached, notices=held)
 
 
-def _undated_since(recorder: Recorder, order: Order) -> datetime:
+def _undated_since(recorder: Recorder, order: Order, tracking: Tracking) -> datetime | None:
     """How old a hand-over without a time is, for its notification: it happens now.
 
-    Not in the command that brings the order: there it may be as old as the order.
+    Not in the command that brings the order: there it may be as old as the order. None if it may be
+    of any age.
     """
-    return recorder.now if order.version else order.placed_at
+    if tracking.is_placed_at_unread:
+        return None
+    if order.version:
+        return recorder.now
+    return None if order.is_imported else order.placed_at
 
 
 def _take_number(

@@ -219,6 +219,7 @@ def _new_order(recorder: Recorder, shop: str, said: PlacementFields) -> Order:
     placed_at = said.order_placed_at or recorder.now
     expected = said.expected_number_of_shipments
     expected = 1 if expected is None else expected
+    may_be_old = said.is_placed_at_unread or not is_fresh(placed_at, recorder.now)
     return Order(
         order_id=order_id,
         shop=shop,
@@ -227,7 +228,7 @@ def _new_order(recorder: Recorder, shop: str, said: PlacementFields) -> Order:
             order_number=said.order_number,
         ),
         status=OrderStatus.PLACED,
-        is_imported=not is_fresh(placed_at, recorder.now)
+        is_imported=may_be_old
         and not (recorder.world.published and _has_notified(recorder, order_id)),
         version=0,
         order_sequence=0,

@@ -68,12 +68,13 @@ def is_fresh(occurred_at: datetime, now: datetime) -> bool:
     return now - occurred_at <= STALE_AFTER
 
 
-def is_fresh_cancellation(said: datetime | None, now: datetime, *, is_imported: bool) -> bool:
-    """Whether a cancellation notifies; `said` is when it happened, None where no time was said.
+def is_fresh_cancellation(said: datetime | None, now: datetime, *, may_be_old: bool) -> bool:
+    """Whether a cancellation notifies; `said` is when it happened, None where that is not known.
 
-    One without a time is fresh, unless the order was old when it came: then both are history.
+    One without a time is fresh, unless it `may_be_old`: the order was old when it came, so that
+    both are history, or a time was said and could not be read.
     """
-    return is_fresh(said, now) if said is not None else not is_imported
+    return is_fresh(said, now) if said is not None else not may_be_old
 
 
 def is_fresh_scan(scan: Scan, now: datetime) -> bool:
@@ -89,12 +90,15 @@ def group_of_scan(scan: Scan, direction: Direction) -> str | None:
     return group_of(entry_of(scan.event_name), is_return=is_return)
 
 
-def number_notifies(placed_at: datetime, state: TrackingState, now: datetime) -> bool:
+def number_notifies(placed_at: datetime | None, state: TrackingState, now: datetime) -> bool:
     """Whether to notify of a number that is attached now: it is recent, and still before transit.
 
-    `state` is that of all scans that the number has by now.
+    `placed_at` is when it was handed over, None if that may be long ago; `state` is that of all
+    scans that the number has by now.
     """
-    return state.phase in _BEFORE_TRANSIT and state.leg == 1 and is_fresh(placed_at, now)
+    if placed_at is None or state.phase not in _BEFORE_TRANSIT:
+        return False
+    return state.leg == 1 and is_fresh(placed_at, now)
 
 
 def is_true(scan: Scan, standing: Standing, state: TrackingState) -> bool:
