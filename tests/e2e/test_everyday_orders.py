@@ -50,6 +50,14 @@ WAREHOUSE = """{
   "address": {"name": "Example Ltd", "city": "Hong Kong", "country_code": "HKG"},
   "products": [{"sku": "Mu\\u0308tze", "quantity": "3.000"}]
 }"""
+PHP = """{
+  "order_number": "P-7", "external_id": "0", "external_customer_id": 0, "email_id": " ",
+  "order_analytics": [], "discounts": {}, "segments": {},
+  "address": {"name": "Ada Example", "address_line_1": "Weg 1", "city": " ", "country_code": "AT"},
+  "products": [
+    {"line_id": "0", "variant_id": 0, "sku": "CUP", "images": {}, "tax_lines": [[]]},
+    {"line_id": "0", "variant_id": "0", "sku": "0", "bundled_products": {}}]
+}"""
 DOUBTFUL = {
     "1e400": ('"total_order_price": 1e400', "/order/total_order_price"),
     "NaN as text": ('"total_order_price": "NaN"', "/order/total_order_price"),
@@ -100,6 +108,7 @@ async def played(
         "4711": upsert("4711", WOOCOMMERCE),
         "#1001": upsert("#1001", SHOPIFY),
         "SO/2026/0042": upsert("SO/2026/0042", WAREHOUSE, parcel),
+        "P-7": upsert("P-7", PHP, "{}"),
         **{
             name: doubtful(f"D{place}", member)
             for place, (name, (member, _)) in enumerate(DOUBTFUL.items())
@@ -146,6 +155,26 @@ async def test_order_of_a_warehouse_is_applied_with_its_parcel(played: Played) -
     assert order["products"][0]["sku"] == "M\u00fctze"
     assert (order["address"]["country_code"], order["address"]["zip_code"]) == ("HK", None)
     assert ("value_read_as", "/order/address/country_code") in played.warnings("SO/2026/0042")
+
+
+async def test_empty_values_of_php_say_nothing(played: Played) -> None:
+    order = played.order("P-7")
+
+    cup, other = order["products"]
+    assert (cup["line_id"], cup["variant_id"], cup["images"], cup["tax_lines"]) == (
+        None,
+        None,
+        [],
+        [],
+    )
+    assert (other["line_id"], other["variant_id"], other["sku"]) == (None, None, "0")
+    assert (order["external_id"], order["external_customer_id"]) == (None, None)
+    assert (order["email_id"], order["order_analytics"], order["address"]["city"]) == (
+        None,
+        None,
+        None,
+    )
+    assert played.warnings("P-7") == []
 
 
 @pytest.mark.parametrize("name", DOUBTFUL)
