@@ -176,8 +176,17 @@ class ClaimEventData(ContractModel):
     held_items: Annotated[
         list[dict[str, Any]] | None,
         about(
-            "Goods it takes out of what can still be claimed",
-            [{"product": "sku/MUG-BLUE", "quantity": 1}],
+            "Goods it takes out of what can still be claimed: `product` names the order line as it "
+            "was when they were claimed; `line_id` and `variant_id`, where the line has them, name "
+            "it also after that",
+            [
+                {
+                    "product": "sku/MUG-BLUE",
+                    "quantity": 1,
+                    "line_id": "line-1",
+                    "variant_id": "v-77-b",
+                }
+            ],
         ),
     ] = None
     is_granted: Annotated[bool | None, about("Accepted, and not rejected since", example=False)] = (

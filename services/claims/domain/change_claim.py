@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
-from services.claims.domain import limits
+from services.claims.domain import held_goods, limits
 from services.claims.domain.claim import (
     HISTORY_MAX,
     Claim,
@@ -101,7 +100,7 @@ def _with_status(state: OrderClaims, claim: Claim, command: UpdateClaim, now: da
         return claim
     _check_step(claim, wanted, command.reason_for_change)
     if wanted is Status.PENDING:
-        _check_reopening(state, claim)
+        claim = _with_goods_again(state, claim)
     step = StatusChange(status=wanted, at=now, reason=command.reason_for_change)
     granted = wanted is Status.ACCEPTED or (claim.is_granted and wanted is not Status.REJECTED)
     history = (*claim.history, step)[-HISTORY_MAX:]
@@ -117,17 +116,24 @@ def _check_step(claim: Claim, wanted: Status, why: str | None) -> None:
         raise RuleBroken(RejectionReason.REOPENING_NEEDS_REASON, "/reason_for_change")
 
 
-def _check_reopening(state: OrderClaims, claim: Claim) -> None:
-    """Check that the goods are still free and no other claim was opened for the same problem."""
+def _with_goods_again(state: OrderClaims, claim: Claim) -> Claim:
+    """The claim with its goods, under the names that their lines have at present.
+
+    Raises:
+        RuleBroken: goods are no longer free, or another claim was opened for the same problem.
+    """
     duplicate = find_open_duplicate(state, claim.reason, claim.shipment, claim.items_hash)
     if duplicate:
         raise RuleBroken(RejectionReason.CLAIM_ALREADY_OPEN, "/status", claim=duplicate.claim_id)
     if claim.is_holding or claim.shipment is None:
-        return
+        return claim
     shipment = state.order.shipment(claim.shipment.shipment_id, None)
-    if shipment:
-        wanted = Counter({goods.product: goods.quantity for goods in claim.holds})
-        check_available(wanted, state, shipment)
+    if shipment is None:
+        return claim
+    wanted = held_goods.present_products(claim, state.order)
+    check_available(wanted, state, shipment)
+    holds = held_goods.hold(wanted, state.order, shipment, state.claims.values())
+    return replace(claim, holds=holds)
 
 
 def _changed_fields(before: Claim, after: Claim) -> tuple[str, ...]:

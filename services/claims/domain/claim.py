@@ -74,11 +74,14 @@ class ClaimedShipment(Struct, frozen=True, kw_only=True):
     phase: str | None = None
 
 
-class HeldGoods(Struct, frozen=True, kw_only=True):
-    """Goods that other claims cannot claim while this one holds them; `product` as in `goods`."""
+class HeldGoods(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Goods of one order line that other claims cannot claim while this one holds them."""
 
     product: str
+    """The line's key as in `goods`, when the goods were claimed."""
     quantity: int
+    line_id: str | None = None
+    variant_id: str | None = None
 
 
 class StatusChange(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from services.claims.domain.claim import ClaimItem
 from services.claims.domain.goods import (
+    IDENTIFIERS,
     contents,
     folded,
     identifier,
@@ -23,9 +24,6 @@ from services.claims.domain.reasons import RejectionReason, RuleBroken
 
 ITEMS_MAX = 100
 """Most lines of one claim; with `limits` it keeps the claim's events small enough to publish."""
-
-_IDENTIFIERS = ("line_id", "variant_id", "sku", "title")
-"""What a product of a parcel is matched to a line by, as in the orders service."""
 
 
 def match_products(
@@ -146,7 +144,7 @@ def _candidates(item: ClaimItem, products: Iterator[Product]) -> list[Product]:
 
 def _line_of(listed: Product, products: Iterable[Product]) -> Product | None:
     """The line of the order that a product of the parcel's list was matched to."""
-    for member in _IDENTIFIERS:
+    for member in IDENTIFIERS:
         said = identifier(listed, member)
         for line in with_parts(products):
             if said and said == identifier(line, member):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from services.claims.domain import goods, limits
+from services.claims.domain import goods, held_goods, limits
 from services.claims.domain.claim import Claim, ClaimedShipment, ClaimReason, Status, StatusChange
 from services.claims.domain.commands import OpenClaim
 from services.claims.domain.decision import Action, ClaimEvent, Decision, OrderClaims, Outcome
@@ -72,7 +72,7 @@ def check_available(wanted: Counter[str], state: OrderClaims, shipment: Shipment
         RuleBroken: more of a product is wanted than is left.
     """
     products = goods.contents(state.order, shipment)
-    left = goods.left_to_claim(state.order, shipment, state.claims.values())
+    left = held_goods.left_to_claim(state.order, shipment, state.claims.values())
     shipped = goods.pieces(products)
     for key, count in wanted.items():
         found, taken = goods.take(key, count, products, left)
@@ -180,7 +180,7 @@ def _whole_parcel(state: OrderClaims, shipment: Shipment, command: OpenClaim) ->
     if command.reason is ClaimReason.PARTIAL_DAMAGE:
         raise RuleBroken(RejectionReason.ITEMS_NOT_SELECTED, "/selected_items")
     products = goods.contents(state.order, shipment)
-    left = goods.left_to_claim(state.order, shipment, state.claims.values())
+    left = held_goods.left_to_claim(state.order, shipment, state.claims.values())
     is_known = bool(products) or shipment.lines is not None
     if is_known and not left.total():
         raise RuleBroken(
@@ -208,7 +208,7 @@ def _opened(
         description=command.description,
         selected_items=command.selected_items,
         items_hash=goods.selection_hash(command.selected_items),
-        holds=goods.held_goods(claimed),
+        holds=held_goods.hold(claimed, order, shipment, state.claims.values()),
         evidence=command.evidence,
         dropoff_permission=command.dropoff_permission,
         history=(StatusChange(status=Status.PENDING, at=now),),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from msgspec import to_builtins
 
 from schemas.envelope import CloudEvent, rfc3339
 from schemas.topics import CLAIMS_EVENTS
@@ -107,7 +108,7 @@ def _data(event: ClaimEvent, identity: str) -> dict[str, Any]:
         "customer_signature_image_url": evidence.customer_signature_image_url,
         "dropoff_permission": claim.dropoff_permission,
         "deleted_at": rfc3339(claim.deleted_at) if claim.deleted_at else None,
-        "held_items": [{"product": g.product, "quantity": g.quantity} for g in claim.holds],
+        "held_items": [to_builtins(goods) for goods in claim.holds],
         "is_granted": claim.is_granted,
         "applied_commands": [digest_text(command) for command in claim.newest_applied],
         "history": [

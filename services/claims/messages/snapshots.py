@@ -21,7 +21,8 @@ from services.claims.domain.claim import (
     Status,
     StatusChange,
 )
-from services.claims.domain.goods import contents, held_goods, quantities, selection_hash
+from services.claims.domain.goods import contents, quantities, selection_hash
+from services.claims.domain.held_goods import held_by_key
 from services.claims.domain.ids import parse_digest
 from services.claims.domain.order_copy import OrderCopy, Product
 from services.runtime.messages.records import FieldError, Malformed, validate
@@ -157,7 +158,7 @@ def _holds(
     if shipment is None or data.reason == ClaimReason.SUPPORT:
         return ()
     selected = [Product(sku=n.sku, title=n.title, quantity=n.quantity) for n in lines]
-    return held_goods(quantities(selected or contents(order, shipment)))
+    return held_by_key(quantities(selected or contents(order, shipment)))
 
 
 def _is_granted(data: ClaimEventData, history: tuple[StatusChange, ...]) -> bool:

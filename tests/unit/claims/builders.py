@@ -6,7 +6,8 @@ from uuid import NAMESPACE_OID, uuid5
 from services.claims.domain.claim import Claim, ClaimedShipment, ClaimItem, ClaimReason, Status
 from services.claims.domain.commands import OpenClaim, OrderReference, UpdateClaim, WithdrawClaim
 from services.claims.domain.decision import OrderClaims
-from services.claims.domain.goods import held_goods, selection_hash
+from services.claims.domain.goods import selection_hash
+from services.claims.domain.held_goods import held_by_key
 from services.claims.domain.ids import order_id
 from services.claims.domain.named_goods import match_products
 from services.claims.domain.order_copy import OrderCopy, Product, Shipment
@@ -98,7 +99,7 @@ def a_claim(name: object = "claim", **changes) -> Claim:
         "reason": ClaimReason.DAMAGE,
         "selected_items": selected,
         "items_hash": selection_hash(selected),
-        "holds": held_goods(match_products(selected, an_order(), parcel)),
+        "holds": held_by_key(match_products(selected, an_order(), parcel)),
         "is_granted": changes.get("status") is Status.ACCEPTED,
         "created_at": NOON,
         "updated_at": NOON,

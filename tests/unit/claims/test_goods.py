@@ -66,7 +66,7 @@ def test_goods_of_a_parcel_are_the_line_they_were_matched_to(item):
 
     claim = decide(a_state(order=order), opening("one", selected=(item,)), NOON).claim
 
-    assert claim.holds == (HeldGoods(product="sku/MUG", quantity=1),)
+    assert claim.holds == (HeldGoods(product="sku/MUG", quantity=1, line_id="L1", variant_id="V1"),)
 
 
 def test_one_mug_is_one_mug_for_every_reason():

@@ -59,7 +59,7 @@ def test_claim_is_opened_with_the_current_state_of_the_parcel():
         NOON,
     )
     assert (claim.shipment.phase, claim.shipment.carrier_reference) == ("delivered", "ups")
-    assert claim.holds == (HeldGoods(product="sku/MUG-BLUE", quantity=2),)
+    assert claim.holds == (HeldGoods(product="sku/MUG-BLUE", quantity=2, variant_id="v-1"),)
     assert (decision.event.action, decision.event.sequence) == (Action.CREATED, 5)
     assert decision.event.order_version == 4
 
@@ -170,7 +170,9 @@ def test_items_that_were_not_sent_are_rejected(selected, reason):
 def test_items_are_matched_by_sku_variant_or_title(item):
     decision = decide(a_state(), an_opening(selected_items=(item,)), NOON)
 
-    assert decision.claim.holds == (HeldGoods(product="sku/MUG-BLUE", quantity=1),)
+    assert decision.claim.holds == (
+        HeldGoods(product="sku/MUG-BLUE", quantity=1, variant_id="v-1"),
+    )
 
 
 def test_items_named_by_a_shared_title_are_rejected():
@@ -215,7 +217,7 @@ def test_claim_without_items_holds_what_is_left_of_the_parcel():
     claim = decide(state, an_opening(), NOON).claim
 
     assert claim.holds == (
-        HeldGoods(product="sku/MUG-BLUE", quantity=1),
+        HeldGoods(product="sku/MUG-BLUE", quantity=1, variant_id="v-1"),
         HeldGoods(product="sku/TEE-M", quantity=2),
     )
 

@@ -28,12 +28,14 @@ from tests.unit.orders.builders import (
     SHOP,
     Desk,
     attach,
+    fields,
     item,
     place,
     product,
     report,
     scan,
     update_shipment,
+    upsert,
 )
 
 MUGS = product("mug", 3)
@@ -188,6 +190,40 @@ def test_ledger_counts_what_claims_hold(claim, claimed):
     desk.send(claim)
 
     assert counts(desk).get("claimed") == claimed
+
+
+OLD = Product(line_id="L", variant_id="V", sku="old", quantity=3)
+
+
+@pytest.mark.parametrize(
+    ("names", "line", "claimed"),
+    [
+        ({"line_id": "L", "variant_id": "V"}, Product(line_id="L", sku="new", quantity=3), 2),
+        ({"line_id": "L"}, Product(line_id="L", title="New", quantity=3), 2),
+        ({"variant_id": "V"}, Product(variant_id="V", sku="new", quantity=3), 2),
+        ({}, Product(line_id="L", sku="old", quantity=3), 2),
+        # A claim of a version that kept only the key.
+        ({}, Product(line_id="L", sku="new", quantity=3), None),
+    ],
+)
+def test_ledger_counts_what_claims_hold_when_the_line_is_renamed(names, line, claimed):
+    desk = a_desk(OLD)
+    desk.send(a_claim([], held_items=[{"product": "sku/old", "quantity": 2, **names}]))
+
+    desk.send(upsert(order=fields(products=(line,))))
+
+    assert counts(desk).get("claimed") == claimed
+
+
+def test_ledger_counts_claims_on_their_lines_when_skus_are_swapped():
+    desk = a_desk(OLD, Product(line_id="M", sku="new"))
+    held = {"product": "sku/old", "quantity": 2, "line_id": "L"}
+    desk.send(a_claim([], held_items=[held]))
+
+    swapped = (Product(line_id="L", sku="new", quantity=3), Product(line_id="M", sku="old"))
+    desk.send(upsert(order=fields(products=swapped)))
+
+    assert [counts(desk, line).get("claimed") for line in (0, 1)] == [2, None]
 
 
 def test_whole_bundles_are_counted_where_all_their_pieces_are():

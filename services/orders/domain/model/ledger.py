@@ -252,6 +252,7 @@ def _claimed(order: Order) -> Pieces:
 
 
 def _goods(claim: ClaimCopy) -> Iterator[Product]:
+    """What a claim holds, by the names of its lines then; claims of older versions have one."""
     data: dict[str, Any] = claim.event_data or {}
     is_granted = claim.status == "closed" and data.get("is_granted")
     if claim.status not in ("pending", "accepted") and not is_granted:
@@ -259,5 +260,6 @@ def _goods(claim: ClaimCopy) -> Iterator[Product]:
     for held in data.get("held_items") or ():
         prefix, _, value = held["product"].partition("/")
         if prefix in _KEYS:
-            named: dict[str, Any] = {_KEYS[prefix]: value}
+            named = {name: held.get(name) for name in ("line_id", "variant_id")}
+            named[_KEYS[prefix]] = value
             yield Product(quantity=int(held["quantity"]), **named)
