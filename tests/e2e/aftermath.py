@@ -84,8 +84,25 @@ async def tables(system: System, keys: Mapping[str, str]) -> dict[str, dict[Any,
 def _read(row: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in row.items() if name not in AUDIT_COLUMNS}
     for name in {"context", "details", "document"} & found.keys():
-        found[name] = json.loads(found[name] or "null")
+        found[name] = without_claimed(json.loads(found[name] or "null"))
     return found
+
+
+def without_claimed(value: Any) -> Any:
+    """A value without what a ledger says of claims: a claim is no step of `order_version`.
+
+    So two events of one version may differ in it (docs/contract/subscribers.md).
+    """
+    if isinstance(value, list):
+        return [without_claimed(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: [{k: v for k, v in line.items() if k != "claimed"} for line in member]
+        if name == "ledger" and member
+        else without_claimed(member)
+        for name, member in value.items()
+    }
 
 
 async def read_journal(system: System) -> Journal:
