@@ -52,11 +52,11 @@ WAREHOUSE = """{
 }"""
 PHP = """{
   "order_number": "P-7", "external_id": "0", "external_customer_id": 0, "email_id": " ",
-  "order_analytics": [], "discounts": {}, "segments": {},
+  "order_analytics": [], "discounts": [], "segments": [],
   "address": {"name": "Ada Example", "address_line_1": "Weg 1", "city": " ", "country_code": "AT"},
   "products": [
-    {"line_id": "0", "variant_id": 0, "sku": "CUP", "images": {}, "tax_lines": [[]]},
-    {"line_id": "0", "variant_id": "0", "sku": "0", "bundled_products": {}}]
+    {"line_id": "0", "variant_id": 0, "sku": "CUP", "images": [], "tax_lines": [[]]},
+    {"line_id": "0", "variant_id": "0", "sku": "0", "bundled_products": []}]
 }"""
 DOUBTFUL = {
     "1e400": ('"total_order_price": 1e400', "/order/total_order_price"),
@@ -108,7 +108,7 @@ async def played(
         "4711": upsert("4711", WOOCOMMERCE),
         "#1001": upsert("#1001", SHOPIFY),
         "SO/2026/0042": upsert("SO/2026/0042", WAREHOUSE, parcel),
-        "P-7": upsert("P-7", PHP, "{}"),
+        "P-7": upsert("P-7", PHP, "[]"),
         **{
             name: doubtful(f"D{place}", member)
             for place, (name, (member, _)) in enumerate(DOUBTFUL.items())

@@ -127,7 +127,7 @@ def _value(member: Member, value: Any, at: str, found: Repairs) -> Any:
     """The value of a member, repaired; _ABSENT if it is left out."""
     if not member.is_required and _is_empty(member, value):
         found.changed.add(at)
-        return [] if member.entry is not None and isinstance(value, dict) else _ABSENT
+        return _ABSENT
     if member.entry is not None and isinstance(value, list):
         return _list(member, member.entry, value, at, found)
     if member.model is not None and isinstance(value, dict):
@@ -156,13 +156,12 @@ def _value(member: Member, value: Any, at: str, found: Repairs) -> Any:
 def _is_empty(member: Member, value: Any) -> bool:
     """Whether a value is one that shop systems send for null: an empty text, `[]` for an object.
 
-    Also `{}` for a list. PHP writes an empty array as `[]` or `{}`, whatever the array stands for.
+    PHP writes an empty array as `[]`, also where the array stands for an object.
     """
     if isinstance(value, str):
         return not value or value.isspace()
-    if member.model is not None:
-        return isinstance(value, list) and not value
-    return member.entry is not None and isinstance(value, dict) and not value
+    is_object = member.model is not None and not member.is_fact
+    return is_object and isinstance(value, list) and not value
 
 
 def _error_of(member: Member, value: Any) -> str | None:

@@ -55,9 +55,6 @@ def test_claim_with_describing_values_that_are_wrong_is_taken():
 @pytest.mark.parametrize(
     ("member", "sent", "read_as"),
     [
-        ("selected_items", {}, []),
-        ("image_urls", {}, []),
-        ("optional_image_urls", {}, []),
         ("image_urls", ["  "], []),
         ("description", " \t", None),
         ("customer_signature_image_url", "\u00a0", None),
@@ -69,14 +66,6 @@ def test_empty_value_in_a_claim_says_nothing(member, sent, read_as):
 
     assert found.command == read({**OPEN, member: read_as}).command
     assert warned(found) == []
-
-
-def test_empty_object_for_the_pictures_of_a_claim_removes_them():
-    body = {"shop_slug": "qa", "claim_id": "0a2b7c84-52f1-5d9e-9f5e-6a0f3f0e7c55"}
-
-    found = read({**body, "image_urls": {}}, "claim.update")
-
-    assert found.command.image_urls == ()
 
 
 def test_price_of_a_claimed_item_is_kept_exactly():

@@ -192,6 +192,7 @@ def test_clean_order_has_no_warnings():
         ({"order": {}}, ["/order/order_number", "/order/address"]),
         ({"order": {**PLACEMENT, "order_number": 1}}, ["/order/order_number"]),
         ({"order": {**PLACEMENT, "address": "Berlin"}}, ["/order/address"]),
+        ({"order": {**PLACEMENT, "products": {}}}, ["/order/products"]),
         ({"order": {**PLACEMENT, "products": {"0": {}}}}, ["/order/products"]),
         ({"order": {**PLACEMENT, "products": False}}, ["/order/products"]),
         ({"order": {**PLACEMENT, "order_analytics": False}}, ["/order/order_analytics"]),
