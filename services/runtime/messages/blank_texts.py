@@ -6,36 +6,25 @@ import re
 from typing import Any
 
 # The white space of `str.isspace`, as JSON in UTF-8 has it.
-_BLANK = re.compile(
+BLANK = re.compile(
     rb'"(?: |\\[tnrf]'
     rb"|\\u(?:00(?:09|0[a-d]|1[c-f]|20|85|a0)|1680|20(?:0[0-9a]|2[89f]|5f)|3000)"
     rb"|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
     rb')+"',
     re.IGNORECASE,
 )
+"""A text of white space only, with its quotes."""
 
 
 def has_blank(document: bytes | None) -> bool:
     """Whether a JSON document may have a text of white space only.
 
-    Each text is looked at only where one begins with white space or an escape, which is rare.
+    Such a text begins with a space, an escape or a character that is not ASCII: most documents are
+    not searched.
     """
-    if not document:
-        return False
-    return (
-        b'" ' in document
-        or (b"\\" in document and b'"\\' in document)
-        or (not document.isascii() and _may_begin_with_other_space(document))
-    ) and _BLANK.search(document) is not None
-
-
-def _may_begin_with_other_space(document: bytes) -> bool:
-    return (
-        b'"\xc2' in document
-        or b'"\xe1\x9a' in document
-        or b'"\xe2' in document
-        or b'"\xe3\x80\x80' in document
-    )
+    document = document or b""
+    may_have = b'" ' in document or b'"\\' in document or not document.isascii()
+    return may_have and BLANK.search(document) is not None
 
 
 def without_blanks(value: Any) -> Any:
