@@ -24,7 +24,7 @@ from tests.unit.claims import builders as claims
 from tests.unit.orders.builders import HOUR, NOON
 
 
-def told(records: list[Outgoing]) -> list[tuple[str, str | None, bool]]:
+def notified(records: list[Outgoing]) -> list[tuple[str, str | None, bool]]:
     """Name, group and `notify` of each event."""
     found = bodies(records)
     return [(e["event_name"], e["event_group"], e["event_data"]["notify"]) for e in found]
@@ -59,7 +59,7 @@ def _placed_orders() -> Iterator[tuple[str, list[Outgoing], list[tuple[str, str 
     ids=[each[0] for each in _placed_orders()],
 )
 def test_group_and_notify_of_an_order_that_is_placed_or_cancelled(records, expected) -> None:
-    assert told(records) == expected
+    assert notified(records) == expected
 
 
 def test_order_events_that_are_neither_placed_nor_cancelled_have_no_group_and_do_not_notify() -> (
@@ -77,7 +77,7 @@ def test_order_events_that_are_neither_placed_nor_cancelled_have_no_group_and_do
         *shop.send("order.analytics.upsert", order_analytics={"source": "a"}),
     ]
 
-    found = [each for each in told(records) if each[0].startswith("ORDER_")]
+    found = [each for each in notified(records) if each[0].startswith("ORDER_")]
     names = ["UPDATED", "EXPECTED_SHIPMENTS_CHANGED", "PARTIALLY_FULFILLED", "FULFILLED"]
     names += ["PARTIALLY_DELIVERED", "DELIVERED", "ANALYTICS_UPDATED"]
     assert found == [(f"ORDER_{name}", None, False) for name in names]
@@ -95,7 +95,7 @@ def test_shipment_events_without_a_scan_and_their_groups() -> None:
         trackings=[{"tracking_number": "1Z999", "carrier_reference": "ups"}],
     )
 
-    found = [each[:2] for each in told([*attached, *changed, *moved]) if "SHIPMENT" in each[0]]
+    found = [each[:2] for each in notified([*attached, *changed, *moved]) if "SHIPMENT" in each[0]]
     assert found == [
         ("SHIPMENT_FULFILLED", "shipment_pre_transit"),
         ("SHIPMENT_UPDATED", None),
@@ -217,7 +217,7 @@ def test_snapshot_event_is_caused_by_an_operator_and_notifies_of_nothing() -> No
     record = event_record(snapshot_of(order, NOON), snapshot.encode(order, MAX_BYTES), None)
 
     assert dict(read_headers(record.headers))["ce_causationid"] == b"orderflow/republish"
-    assert told([record]) == [("ORDER_SNAPSHOT", None, False)]
+    assert notified([record]) == [("ORDER_SNAPSHOT", None, False)]
     (event,) = bodies([record])
     assert event["context"] == last["context"]
     assert (event["sequence"], event["order_version"]) == (last["sequence"], last["order_version"])

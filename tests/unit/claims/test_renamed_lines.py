@@ -17,12 +17,12 @@ from tests.unit.claims.builders import (
     a_claim,
     a_shipment,
     a_state,
-    a_withdrawal,
     an_opening,
     an_order,
     an_update,
     items,
 )
+from tests.unit.claims.test_properties import command_for
 
 
 def an_order_of(*lines):
@@ -223,17 +223,6 @@ def an_order_named(names, packed):
     return an_order(*parcels, products=tuple(lines))
 
 
-def command_for(state, change):
-    name, status, which = change
-    claims = list(state.claims)
-    if not claims:
-        return an_opening(name)
-    claim = claims[which % len(claims)]
-    if status is None:
-        return a_withdrawal(("w", name), claim_id=claim)
-    return an_update(("u", name), claim_id=claim, status=status, reason_for_change="x")
-
-
 def held_of_lines(state):
     found = Counter()
     for claim in state.claims.values():
@@ -250,7 +239,7 @@ def test_claims_never_hold_more_of_a_line_than_was_ordered_whatever_its_names(pa
         if isinstance(step, list):
             state = replace(state, order=an_order_named(step, packed))
             continue
-        command = command_for(state, step) if isinstance(step, tuple) else step
+        command = command_for(state, step)
         state = state.after(decide(state, command, LATER))
         found = held_of_lines(state)
         assert set(found) <= set(LINE_IDS)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
 from hypothesis import strategies as st
 
 from services.orders.domain.model.commands import Command
+from services.orders.domain.tracking.ordering import order_scans
 from services.orders.domain.tracking.scan import Precision, Scan
-from tests.unit.orders.builders import HOUR, NOON, attach, report, scan
+from tests.unit.orders.builders import DAY, HOUR, NOON, attach, report, scan
 from tests.unit.orders.test_properties import ETAS
 
 NAMES = st.sampled_from(
@@ -33,6 +38,24 @@ NAMES = st.sampled_from(
 HOURS_APART = st.sampled_from([0, 0, 0.5, 0.7, 1.2, 5, 11, 12.5, 13, 25] * 2 + [-1, -13, 50])
 
 
+IDS = st.sampled_from([{}] * 12 + [{"retracts": "1"}, {"retracts": "2"}, {"scan_id": "1"}])
+LATER = NOON + 400 * DAY
+
+
+def drawn_scan(
+    draw: st.DrawFn, names: st.SearchStrategy[str], at: datetime, **members: Any
+) -> Scan:
+    """A scan at a time, or on its day; mostly of one carrier."""
+    is_day = draw(st.sampled_from([False] * 5 + [True]))
+    return scan(
+        draw(names),
+        at.replace(hour=0, minute=0) if is_day else at,
+        precision=Precision.DAY if is_day else Precision.SECOND,
+        carrier=draw(st.sampled_from(["dhl"] * 6 + ["ups", None])),
+        **members,
+    )
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Scan]:
     """Scans in the order in which they are reported; some of one key, so that one is corrected."""
@@ -40,13 +63,11 @@ def histories(draw: st.DrawFn) -> list[Scan]:
     at = NOON
     for _ in range(draw(st.integers(1, 8))):
         at += draw(HOURS_APART) * HOUR
-        precision = draw(st.sampled_from([Precision.SECOND] * 5 + [Precision.DAY]))
         found.append(
-            scan(
-                draw(NAMES),
-                at.replace(hour=0, minute=0) if precision is Precision.DAY else at,
-                precision=precision,
-                carrier=draw(st.sampled_from(["dhl"] * 6 + ["ups", None])),
+            drawn_scan(
+                draw,
+                NAMES,
+                at,
                 scan_id=draw(st.sampled_from([None] * 4 + ["1", "2", "3"])),
                 retracts=draw(st.sampled_from([None] * 12 + ["1", "2"])),
                 code=draw(st.sampled_from([None, None, "a", "b"])),
@@ -55,6 +76,14 @@ def histories(draw: st.DrawFn) -> list[Scan]:
             )
         )
     return found
+
+
+def in_order(found: Iterable[Scan]) -> list[Scan]:
+    """Scans in the order of rule 8: the first of each key, without those that are retracted."""
+    first: dict[str, Scan] = {}
+    for each in found:
+        first.setdefault(each.key, each)
+    return order_scans(first.values(), LATER)[0]
 
 
 ATTACHES = st.builds(

@@ -1,17 +1,12 @@
-"""Folded scans: a number with a bound on its kept scans is decided as one without (rule 3b)."""
+"""Folded scans: a number keeps its newest scans, and the oldest count in a sum (rule 3b)."""
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from services.orders.domain.model.commands import Command
-from services.orders.domain.model.decision import Decision, EventType, Outcome, World
+from services.orders.domain.model.decision import Outcome
 from services.orders.domain.model.known_scans import DIGESTS_MAX
 from services.orders.domain.model.parcel import SCANS_MAX
 from services.orders.domain.model.reasons import Reason
@@ -19,26 +14,10 @@ from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.rules.report_scans import EVENTS_MAX
 from services.orders.domain.tracking.catalogue import Phase
 from services.orders.domain.tracking.extend import ScanHistory
-from services.orders.domain.tracking.ordering import order_scans
-from services.orders.domain.tracking.scan import Precision, Scan
-from services.orders.domain.value import replace
-from tests.unit.orders.builders import DAY, HOUR, NOON, Desk, attach, item, place, report, scan
-from tests.unit.orders.histories import NAMES, lives
-from tests.unit.orders.test_properties import ETAS, PLAYS, START
+from services.orders.domain.tracking.scan import Precision
+from tests.unit.orders.builders import DAY, HOUR, NOON, Desk, attach, place, report, scan
 
 MINUTE = timedelta(minutes=1)
-MANY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
-LATER = NOON + 400 * DAY
-
-
-@dataclass
-class Bounded(Desk):
-    """A desk that keeps few scans of a number."""
-
-    scans_max: int = 6
-
-    def seen_by(self, command: Command) -> World:
-        return replace(super().seen_by(command), scans_max=self.scans_max)
 
 
 def attached(**given_) -> Desk:
@@ -46,77 +25,6 @@ def attached(**given_) -> Desk:
     desk.send(place())
     desk.send(attach("N1", **given_))
     return desk
-
-
-def bounded_from(desk: Desk, scans_max: int) -> Bounded:
-    return Bounded(**vars(desk.copy()), scans_max=scans_max)
-
-
-IDS = st.sampled_from([{}] * 12 + [{"retracts": "1"}, {"retracts": "2"}, {"scan_id": "1"}])
-
-
-@st.composite
-def long_histories(draw: st.DrawFn) -> list[Scan]:
-    """Scans in the order of rule 8, none of which is retracted."""
-    found: dict[str, Scan] = {}
-    at = NOON
-    names = draw(st.sampled_from([NAMES, ENDS_AND_PICK_UPS]))
-    for _ in range(draw(st.integers(6, 40))):
-        at += draw(st.sampled_from([0, 0.2, 0.5, 0.7, 1.2, 5, 11, 12.5, 13, 25])) * HOUR
-        precision = draw(st.sampled_from([Precision.SECOND] * 5 + [Precision.DAY]))
-        each = scan(
-            draw(names),
-            at.replace(hour=0, minute=0) if precision is Precision.DAY else at,
-            precision=precision,
-            carrier=draw(st.sampled_from(["dhl"] * 6 + ["ups", None])),
-            **draw(IDS),
-            code=draw(st.sampled_from([None, None, "a", "b"])),
-            eta=draw(ETAS),
-        )
-        found.setdefault(each.key, each)
-    ordered, _ = order_scans(found.values(), LATER)
-    return ordered
-
-
-ENDS_AND_PICK_UPS = st.sampled_from(
-    ["SUCCESSFULLY_DELIVERED"] * 3
-    + ["PICKED_UP_BY_CARRIER"] * 3
-    + ["SORTED", "UNMAPPED", "OUT_FOR_DELIVERY", "DAMAGED", "RETURNED_TO_SENDER"]
-)
-
-
-def batches(rng: random.Random, scans: list[Scan]) -> list[list[Scan]]:
-    """The scans in consecutive reports."""
-    found: list[list[Scan]] = []
-    while scans:
-        count = rng.choice([1, 1, 2, 3, 8])
-        found.append(rng.sample(scans[:count], len(scans[:count])))
-        scans = scans[count:]
-    return found
-
-
-def seen_from_outside(decision: Decision) -> Decision:
-    """A decision without the parcels that it stores."""
-    return replace(decision, parcels=())
-
-
-@MANY
-@given(long_histories(), st.integers(3, 12), st.randoms(use_true_random=False), st.booleans())
-def test_folded_history_that_came_in_order_is_decided_as_if_all_were_kept(
-    found, most, rng, is_fresh
-):
-    straight = attached()
-    bounded = bounded_from(straight, most)
-
-    for batch in batches(rng, found):
-        newest = max(each.occurred_at for each in batch)
-        straight.now = bounded.now = newest + DAY if is_fresh else LATER
-        command = report(*batch, carrier=None)
-        expected, decision = straight.send(command), bounded.send(command)
-        assert seen_from_outside(decision) == seen_from_outside(expected)
-        assert len(bounded.parcels["N1"].scans) <= most
-
-    assert bounded.order() == straight.order()
 
 
 HISTORY = [scan("SORTED", NOON + n * MINUTE, code=f"c{n}") for n in range(700)]
@@ -367,42 +275,3 @@ def test_long_report_with_a_day_among_its_scans_sorts_few_at_once(monkeypatch):
 
     assert max(sizes) <= 2 * EVENTS_MAX
     assert desk.shipment().tracking.first_scan_at == NOON
-
-
-@MANY
-@given(
-    st.one_of(lives(), lives(), PLAYS),
-    st.integers(3, 6),
-    st.lists(st.integers(0, 20), max_size=16),
-    st.randoms(use_true_random=False),
-)
-def test_any_commands_in_any_order_publish_each_scan_once_of_each_owner(commands, most, hours, rng):
-    """The desk checks each decision: no event comes twice, and numbers have no gaps."""
-    desk = bounded_from(START, most)
-    played = [*commands, *rng.sample(commands, len(commands))]
-
-    for command, pause in zip(played, [*hours, *[0] * len(played)], strict=False):
-        desk.now += pause * HOUR
-        desk.send(replace(command, **item()))
-        assert all(len(parcel.scans) <= most for parcel in desk.parcels.values())
-
-
-ON_THE_WAY = ["DROPPED_OFF", "SORTED", "OUT_FOR_DELIVERY", "NO_ACCESS", "DAMAGED", "UNMAPPED"]
-
-
-@MANY
-@given(st.integers(3, 8), st.integers(8, 30), st.randoms(use_true_random=False))
-def test_any_order_of_arrival_publishes_each_scan_once_and_loses_no_delivery(most, count, rng):
-    desk = bounded_from(attached(), most)
-    desk.now = LATER
-    at = [NOON + n * 7 * HOUR for n in range(count)]
-    found = [scan(rng.choice(ON_THE_WAY), each, code=str(each)) for each in at]
-    found.append(scan("SUCCESSFULLY_DELIVERED", rng.choice(at) + MINUTE))
-
-    for batch in batches(rng, rng.sample(found, len(found))):
-        desk.send(report(*batch))
-        desk.send(report(*batch))
-
-    scanned = [event for event in desk.events if event.type is EventType.SHIPMENT_SCANNED]
-    assert len(scanned) == len(found)
-    assert desk.shipment().tracking.delivered_at == found[-1].occurred_at

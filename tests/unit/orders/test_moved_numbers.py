@@ -157,7 +157,7 @@ def test_former_parcel_keeps_all_its_scans_when_its_number_is_reused_at_once():
     assert desk.order("2").shipments[0].tracking.phase is Phase.ORDER_PROCESSED
 
 
-def _told(desk: Desk, number: str) -> list[str]:
+def _notified(desk: Desk, number: str) -> list[str]:
     """What the customer of an order heard of parcels, oldest first."""
     order_id = desk.order(number).order_id
     facts = [event for event in desk.events if isinstance(event.data, ShipmentEventData)]
@@ -182,16 +182,16 @@ def test_rule_17_number_that_comes_back_notifies_of_nothing_again(two_orders):
         desk.send(attach("N1", to=number))
     desk.send(report(scan("SORTED", desk.now)))
 
-    assert _told(desk, "1") == ["shipment_pre_transit", "shipment_in_transit"]
-    assert _told(desk, "2") == ["shipment_in_transit"]
+    assert _notified(desk, "1") == ["shipment_pre_transit", "shipment_in_transit"]
+    assert _notified(desk, "2") == ["shipment_in_transit"]
 
 
 def test_rule_17_number_that_comes_back_untouched_notifies_once(two_orders):
     for number in ("2", "1"):
         two_orders.send(attach("N1", to=number))
 
-    assert _told(two_orders, "1") == ["shipment_pre_transit"]
-    assert _told(two_orders, "2") == ["shipment_pre_transit"]
+    assert _notified(two_orders, "1") == ["shipment_pre_transit"]
+    assert _notified(two_orders, "2") == ["shipment_pre_transit"]
 
 
 def test_rule_17_number_that_comes_back_notifies_of_what_is_new(two_orders):
@@ -201,7 +201,7 @@ def test_rule_17_number_that_comes_back_notifies_of_what_is_new(two_orders):
     desk.send(attach("N1", to="1"))
     desk.send(report(scan("OUT_FOR_DELIVERY", NOON + MINUTE)))
 
-    assert _told(desk, "1") == [
+    assert _notified(desk, "1") == [
         "shipment_pre_transit",
         "shipment_in_transit",
         "shipment_out_for_delivery",
@@ -212,7 +212,7 @@ def test_rule_17_another_number_in_the_same_place_notifies(two_orders):
     two_orders.send(attach("N1", to="2"))
     two_orders.send(attach("N2", to="1"))
 
-    assert _told(two_orders, "1") == ["shipment_pre_transit"] * 2
+    assert _notified(two_orders, "1") == ["shipment_pre_transit"] * 2
 
 
 def test_number_that_comes_back_to_an_order_of_an_older_version_notifies_of_nothing_again(
@@ -227,7 +227,7 @@ def test_number_that_comes_back_to_an_order_of_an_older_version_notifies_of_noth
     for number in ("2", "1"):
         desk.send(attach("N1", to=number))
 
-    assert _told(desk, "1") == ["shipment_pre_transit", "shipment_in_transit"]
+    assert _notified(desk, "1") == ["shipment_pre_transit", "shipment_in_transit"]
 
 
 def test_order_keeps_as_many_lost_numbers_as_it_can_have_parcels(two_orders):
@@ -265,5 +265,5 @@ def test_rule_17_a_number_notifies_each_order_once_wherever_it_goes(steps, minut
         desk.send(command)
 
     facts = [each for each in desk.events if isinstance(each.data, ShipmentEventData)]
-    told = [(e.order_id, e.data.leg, e.event_group) for e in facts if e.data.notify]
-    assert len(set(told)) == len(told)
+    notices = [(e.order_id, e.data.leg, e.event_group) for e in facts if e.data.notify]
+    assert len(set(notices)) == len(notices)

@@ -88,7 +88,7 @@ class Life:
             self.known = msgspec.json.decode(self.since.as_json(), type=Published)
 
     @property
-    def told(self) -> list[str]:
+    def notified(self) -> list[str]:
         """What customers were notified of, oldest first."""
         return [f"{each.event_name}" for each in self.published if each.data.notify]
 
@@ -112,7 +112,7 @@ def test_rule_17_scan_that_notified_before_a_restore_counts_however_late_it_come
 
     life.send(lost, report(scan("OUT_FOR_DELIVERY", life.desk.now)))
 
-    assert life.told == [*BEFORE, "OUT_FOR_DELIVERY"]
+    assert life.notified == [*BEFORE, "OUT_FOR_DELIVERY"]
     first, second = explain(life.desk.parcels["N1"].scans, NOON, life.desk.shipment().notices)
     assert first.notification == "It notified the customer of shipment_out_for_delivery."
     assert second.notification.startswith("Another event notified of shipment_out_for_delivery")
@@ -126,7 +126,7 @@ def test_rule_17_scan_that_comes_before_the_one_that_notified_does_not_notify(li
 
     life.send(report(scan("OUT_FOR_DELIVERY", life.desk.now)), lost)
 
-    assert life.told == [*BEFORE, "OUT_FOR_DELIVERY"]
+    assert life.notified == [*BEFORE, "OUT_FOR_DELIVERY"]
 
 
 def test_scan_that_did_not_notify_before_a_restore_uses_up_nothing(life):
@@ -138,7 +138,7 @@ def test_scan_that_did_not_notify_before_a_restore_uses_up_nothing(life):
 
     life.send(early, late, report(scan("CARRIER_DELAY", life.desk.now)))
 
-    assert life.told == [*BEFORE, "OUT_FOR_DELIVERY", "CARRIER_DELAY"]
+    assert life.notified == [*BEFORE, "OUT_FOR_DELIVERY", "CARRIER_DELAY"]
 
 
 def test_rule_17_number_attached_again_by_another_command_notifies_once():
@@ -150,7 +150,7 @@ def test_rule_17_number_attached_again_by_another_command_notifies_once():
 
     life.send(attach("N-1"), report(scan("LABEL_CREATED", life.desk.now)))
 
-    assert life.told == BEFORE
+    assert life.notified == BEFORE
 
 
 def test_rule_17_attached_number_that_notified_counts_however_late_it_is_attached_again():
@@ -163,7 +163,7 @@ def test_rule_17_attached_number_that_notified_counts_however_late_it_is_attache
 
     life.send(lost, report(scan("LABEL_CREATED", life.desk.now)))
 
-    assert life.told == BEFORE
+    assert life.notified == BEFORE
     assert life.desk.shipment().notices
 
 
@@ -178,7 +178,7 @@ def test_attached_number_that_did_not_notify_silences_no_scan():
 
     life.send(lost, report(scan("LABEL_CREATED", life.desk.now)))
 
-    assert life.told == ["ORDER_PLACED", "LABEL_CREATED"]
+    assert life.notified == ["ORDER_PLACED", "LABEL_CREATED"]
 
 
 def test_order_that_is_placed_again_by_another_command_notifies_once():
@@ -190,7 +190,7 @@ def test_order_that_is_placed_again_by_another_command_notifies_once():
     life.send(place())
 
     assert [each.event_name for each in life.published] == ["ORDER_PLACED", "ORDER_PLACED"]
-    assert life.told == ["ORDER_PLACED"]
+    assert life.notified == ["ORDER_PLACED"]
 
 
 def test_order_that_is_cancelled_again_by_another_command_notifies_once():
@@ -202,7 +202,7 @@ def test_order_that_is_cancelled_again_by_another_command_notifies_once():
 
     life.send(cancel())
 
-    assert life.told == ["ORDER_PLACED", "ORDER_CANCELLED"]
+    assert life.notified == ["ORDER_PLACED", "ORDER_CANCELLED"]
 
 
 def test_order_that_notified_is_no_import_after_a_restore():
@@ -214,7 +214,7 @@ def test_order_that_notified_is_no_import_after_a_restore():
 
     life.send(lost, cancel())
 
-    assert life.told == ["ORDER_PLACED", "ORDER_CANCELLED"]
+    assert life.notified == ["ORDER_PLACED", "ORDER_CANCELLED"]
 
 
 def test_rule_17_number_that_left_and_came_back_before_a_restore_notifies_once(life):

@@ -1,4 +1,4 @@
-"""What happened at a time that cannot be read may be long ago: it notifies nobody."""
+"""What happened at a time that cannot be read may be long ago: it notifies no customer."""
 
 from __future__ import annotations
 

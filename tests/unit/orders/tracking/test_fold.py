@@ -8,16 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.orders.domain.tracking.fold import fold_in
-from services.orders.domain.tracking.ordering import order_scans
 from services.orders.domain.tracking.replay import replay
-from services.orders.domain.tracking.scan import Precision, Scan
+from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import ScanStep
-from tests.unit.orders.builders import DAY, HOUR, NOON, scan
-from tests.unit.orders.histories import NAMES
+from tests.unit.orders.builders import HOUR, NOON
+from tests.unit.orders.histories import IDS, LATER, NAMES, drawn_scan, in_order
 
 MANY = settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
-LATER = NOON + 400 * DAY
-IDS = st.sampled_from([{}] * 12 + [{"retracts": "1"}, {"retracts": "2"}, {"scan_id": "1"}])
 PICK_UPS_AFTER_ENDS = st.sampled_from(
     ["SUCCESSFULLY_DELIVERED", "PICKED_UP_BY_CARRIER"] * 3
     + ["UNMAPPED", "SORTED", "OUT_FOR_DELIVERY"]
@@ -32,20 +29,11 @@ def ordered_scans(draw: st.DrawFn) -> list[Scan]:
     names, apart = draw(
         st.sampled_from([(NAMES, HOURS_APART), (PICK_UPS_AFTER_ENDS, MINUTES_APART)])
     )
-    found: dict[str, Scan] = {}
-    at = NOON
+    found, at = [], NOON
     for _ in range(draw(st.integers(3, 25))):
         at += draw(apart) * HOUR
-        precision = draw(st.sampled_from([Precision.SECOND] * 5 + [Precision.DAY]))
-        each = scan(
-            draw(names),
-            at.replace(hour=0, minute=0) if precision is Precision.DAY else at,
-            precision=precision,
-            carrier=draw(st.sampled_from(["dhl"] * 6 + ["ups", None])),
-            **draw(IDS),
-        )
-        found.setdefault(each.key, each)
-    return order_scans(found.values(), LATER)[0]
+        found.append(drawn_scan(draw, names, at, **draw(IDS)))
+    return in_order(found)
 
 
 def results(steps: Sequence[ScanStep]) -> list[tuple[object, ...]]:

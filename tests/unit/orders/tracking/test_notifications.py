@@ -221,7 +221,7 @@ TRUE_IN = {
     "return_shipment_ready_for_collection": {"return_transit"},
     "return_shipment_received": {"return_received"},
 }
-"""The phases of a parcel in which a customer may be told what the group says."""
+"""The phases of a parcel in which a customer may be notified of the group."""
 
 
 def _says_the_truth(group: str | None, state: TrackingState) -> bool:
