@@ -38,7 +38,7 @@ class KnownScans(Value, frozen=True, kw_only=True):
 
 
 def digest_of_key(key: str) -> str:
-    """The digest of a scan's key: 44 bits, so that two of 2,000 differ."""
+    """The digest of a scan's key: 44 bits. Two of 2,000 are equal by chance once in 8.8 million."""
     return key[:_DIGEST_CHARACTERS]
 
 
