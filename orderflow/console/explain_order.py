@@ -11,13 +11,14 @@ import asyncpg
 from services.orders import store
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import Order, Shipment
-from services.orders.domain.model.parcel import Parcel, fold_of, scans_of
+from services.orders.domain.model.parcel import Parcel, fold_of
 from services.orders.domain.model.references import (
     Reference,
     ReferenceKind,
     number_key,
     reference_key,
 )
+from services.orders.domain.model.windows import shares_of
 from services.orders.domain.tracking.explanation import Verdict
 from services.orders.domain.tracking.explanation import explain as verdicts_on
 from services.orders.domain.tracking.fold import Fold
@@ -95,7 +96,7 @@ def _verdicts(
     """The same computation that decided the states, this time for its reasons."""
     return {
         shipment.shipment_id: verdicts_on(
-            scans_of(parcels[shipment.number], shipment.shipment_id),
+            shares_of(parcels[shipment.number]).get(shipment.shipment_id, ()),
             now,
             shipment.notices,
             fold_of(parcels[shipment.number], shipment.shipment_id),

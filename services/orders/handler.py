@@ -88,6 +88,7 @@ class OrdersBatch:
         self._outbox = Outbox(settings.outbox_shards)
         self._queue = Queue(SERVICE, settings, metrics)
         self._senders = allowed_sources_of(settings)
+        self._seen_before = timedelta(days=settings.tracking_window_days)
         self._waits = {
             COMMANDS: timedelta(seconds=settings.command_wait_seconds),
             TRACKING: timedelta(seconds=settings.tracking_wait_seconds),
@@ -101,7 +102,13 @@ class OrdersBatch:
         watch.lap("decode")
         loaded = await self._read(connection, entries, batch)
         watch.lap("read")
-        unit = UnitOfWork.open(batch.now, loaded.stored, loaded.waits, loaded.gate)
+        unit = UnitOfWork.open(
+            batch.now,
+            loaded.stored,
+            loaded.waits,
+            loaded.gate,
+            seen_before=self._seen_before,
+        )
         for entry in loaded.entries:
             unit.take(entry)
         watch.lap("decide")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -24,6 +24,7 @@ from services.orders.domain.model.references import (
     reference_key,
 )
 from services.orders.domain.model.shared_names import SHARED_KINDS, Bearers, with_bearer
+from services.orders.domain.model.windows import SEEN_BEFORE
 from services.orders.messages.decode import DecodedItem, Entry, UndecodedItem
 from services.orders.parking_keys import asked_candidate, unread_candidate
 from services.orders.store import Stored
@@ -60,6 +61,7 @@ class UnitOfWork:
     references: dict[Reference, Uuid] = field(default_factory=dict)
     shared: dict[Reference, Bearers] = field(default_factory=dict)
     published: Mapping[Uuid, Published] = field(default_factory=dict)
+    seen_before: timedelta = SEEN_BEFORE
     changed_orders: dict[Uuid, Order] = field(default_factory=dict)
     changed_parcels: dict[str, Parcel] = field(default_factory=dict)
     new_references: dict[Reference, Uuid] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class UnitOfWork:
             references=self.references,
             shared=self.shared,
             published=self.published,
+            seen_before=self.seen_before,
         )
 
     @classmethod
@@ -93,6 +96,8 @@ class UnitOfWork:
         stored: Stored,
         waits: Sequence[tuple[Waiting, Entry]],
         gate: ParkingGate,
+        *,
+        seen_before: timedelta = SEEN_BEFORE,
     ) -> UnitOfWork:
         """A unit of work on what was locked; `waits` are the rows that wait, oldest first."""
         orders = {id_: order for id_, order in stored.orders.items() if order}
@@ -102,7 +107,7 @@ class UnitOfWork:
         }
         references |= {name: id_ for name, id_ in stored.references.items() if id_}
         parcels, shared = dict(stored.parcels), dict(stored.shared)
-        unit = cls(now, gate, orders, parcels, references, shared, stored.published)
+        unit = cls(now, gate, orders, parcels, references, shared, stored.published, seen_before)
         for row, entry in waits:
             if isinstance(entry, DecodedItem):
                 unit._await(row.waits_for, entry)

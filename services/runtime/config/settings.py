@@ -189,6 +189,13 @@ class Settings(_ServiceSettings):
         "How long tracking waits for its number, in business time (60 days).",
         ge=0,
     )
+    tracking_window_days: float = _own(
+        "TRACKING_WINDOW_DAYS",
+        60.0,
+        "How long before its hand-over a parcel sees scans of its number.",
+        ge=0,
+        le=3_650,
+    )
     sweep_interval_seconds: float = _own(
         "SWEEP_INTERVAL_SECONDS", 5.0, "How often expired waiting items are looked for.", gt=0
     )

@@ -8,6 +8,7 @@ from services.orders.domain.model.decision import Outcome
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.tracking.catalogue import Phase
 from tests.unit.orders.builders import (
+    SHOP,
     Desk,
     attach,
     event_types,
@@ -117,32 +118,19 @@ def test_carrier_that_arrives_before_the_number_waits_for_it():
     assert desk.shipment().carrier_reference == "ups"
 
 
-def test_number_of_the_same_shop_moves_to_the_order_that_names_its_carrier():
-    desk = Desk()
-    for number, carrier in (("1", "dhl"), ("2", "ups")):
-        desk.send(place(number))
-        desk.send(attach("N1", to=number, carrier=carrier))
-
-    decision = desk.send(update_shipment(tracking_number="N1", carrier_reference="ups"))
-
-    assert event_types(decision) == [UPDATED, "order.updated", "shipment.released"]
-    assert desk.shipment(number="2").is_draft
-    scanned = desk.send(report(scan("SORTED", carrier="ups"), carrier="ups"))
-    assert scanned.order_id == desk.order("1").order_id
-
-
-def test_number_of_another_shop_under_the_carrier_is_refused():
+@pytest.mark.parametrize("shop", [SHOP, "other"])
+def test_number_under_the_corrected_carrier_stays_on_the_parcel_that_has_it(shop):
     desk = Desk()
     desk.send(place("1"))
     desk.send(attach("N1", to="1", carrier="dhl"))
-    desk.send(place("7", shop="other"))
-    other = attach("N1", carrier="ups").trackings
-    desk.send(upsert(ref("7", shop="other"), trackings=other))
+    desk.send(place("2", shop=shop))
+    desk.send(upsert(ref("2", shop=shop), trackings=attach("N1", carrier="ups").trackings))
 
     decision = desk.send(update_shipment(tracking_number="N1", carrier_reference="ups"))
+    scanned = desk.send(report(scan("SORTED", carrier="ups"), carrier="ups"))
 
-    assert (decision.outcome, decision.reason, decision.pointer) == (
-        Outcome.REJECTED,
-        Reason.TRACKING_NUMBER_IN_USE,
-        "/carrier_reference",
-    )
+    assert event_types(decision) == [UPDATED]
+    assert [event.order_id for event in scanned.events] == [
+        desk.order("1").order_id,
+        desk.order("2", shop).order_id,
+    ]

@@ -98,8 +98,8 @@ def test_old_command_takes_no_number_from_another_order(guard):
 
     decision = desk.send(upsert(ref(), None, (_parcel("N1"),), **OLD[guard]))
 
-    assert decision.reason is Reason.STALE
-    assert desk.shipment(number="2").number == "N1"
+    assert decision.outcome is Outcome.APPLIED
+    assert {desk.shipment(number=number).number for number in ("1", "2")} == {"N1"}
 
 
 @pytest.mark.parametrize("guard", OLD)

@@ -220,14 +220,14 @@ def test_owners_of_one_number_have_each_their_own_fold():
     assert desk.send(report(*HISTORY)).reason is Reason.DUPLICATE
 
 
-def test_number_that_goes_to_another_order_takes_its_fold_along():
+def test_number_that_two_orders_share_has_its_fold_on_both():
     desk = seven_hundred()
     desk.send(place("2"))
 
     desk.send(attach("N1", to="2", carrier="dhl"))
 
     assert desk.shipment(number="2").tracking.first_scan_at == NOON
-    assert desk.shipment().tracking.phase is Phase.ORDER_CREATED
+    assert desk.shipment().tracking == desk.shipment(number="2").tracking
 
 
 def test_scans_in_the_future_push_out_no_delivery():

@@ -14,6 +14,7 @@ from services.orders.domain.model.commands import Command, Tracking
 from services.orders.domain.model.decision import Event, ShipmentEventData
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import Address, Analytics, Order, Product
+from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.tracking.catalogue import CATALOGUE
 from services.orders.domain.tracking.explanation import explain
 from services.orders.domain.tracking.replay import replay
@@ -111,11 +112,22 @@ def test_p5_reports_end_the_same_however_they_come(found, attached_after, rng):
     shuffled = _shuffled(found, rng)
     other = _deliver(shuffled, [place(), attach("N1")], min(attached_after, len(shuffled)))
 
-    assert straight.parcels == other.parcels
+    assert _without_trails(straight) == _without_trails(other)
     ends = [replace(desk.shipment(), notices=None) for desk in (straight, other)]
     assert ends[0] == ends[1]
-    heard = [_scan_events(desk.events) for desk in (straight, other)]
-    assert heard[0] == heard[1]
+    if all(map(_is_in_window, found)):
+        assert straight.parcels == other.parcels
+        heard = [_scan_events(desk.events) for desk in (straight, other)]
+        assert heard[0] == heard[1]
+
+
+def _without_trails(desk: Desk) -> list[Parcel]:
+    return [replace(parcel, trail=None) for parcel in desk.parcels.values()]
+
+
+def _is_in_window(scan: Scan) -> bool:
+    """Of two versions of one scan, one may lie before the window: it has no event then."""
+    return scan.occurred_at > NOON - 60 * DAY
 
 
 def _deliver(reports: list[Command], order: list[Command], at: int) -> Desk:

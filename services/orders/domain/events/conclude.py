@@ -7,8 +7,9 @@ from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.events.scan_events import emit_results, emit_scans
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment
-from services.orders.domain.model.parcel import Owner, Parcel, owner_of, replace_owner, scans_of
+from services.orders.domain.model.parcel import Owner, Parcel, with_owner
 from services.orders.domain.model.references import ReferenceKind, new_references, order_key
+from services.orders.domain.model.windows import seen_in, shares_of, windows_of
 from services.orders.domain.tracking.extend import extend
 from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Scan
@@ -16,11 +17,8 @@ from services.orders.domain.value import replace
 
 
 def conclude(recorder: Recorder, before: Order | None, after: Order) -> Uuid:
-    """Put the order and its events, then the events of orders that lost a tracking number to it."""
-    former = tuple(recorder.orders.values())
+    """Put the order and its events, then those of all shipments on the numbers it changed."""
     emit_changes(recorder, before, after)
-    for order in former:
-        emit_changes(recorder, recorder.world.orders.get(order.order_id), order)
     for reference in new_references(before, after):
         recorder.appeared.append(order_key(reference.shop, reference.kind, reference.value))
         if reference.kind is not ReferenceKind.UUID:
@@ -39,11 +37,12 @@ def extend_owner(recorder: Recorder, before: Parcel, new: tuple[Scan, ...]) -> b
     after, trail = recorder.parcel(before.number), before.trail
     if trail is None or len(after.owners) != 1 or not trail.continues(len(before.scans)):
         return False
-    (owner,) = after.owners
+    (window,) = windows_of(after)
+    owner = window.owner
     shipment = _shipment(recorder.order(owner.order_id), owner.shipment_id)
     if shipment is None or shipment.number != after.number or shipment.notices is None:
         return False
-    if any(owner_of(after, scan) is None for scan in new):
+    if not all(map(window.has, new)):
         return False
     total = RunningTotal.resumed(shipment.tracking, trail)
     added, standings = extend(total, new, recorder.now)
@@ -72,15 +71,17 @@ def recompute_owners(
     if not after.scans and not late:
         return
     totals: list[RunningTotal] = []
-    refolded: list[tuple[Owner, Owner]] = []
-    for owner in after.owners:
+    refolded: list[Owner] = []
+    windows = windows_of(after)
+    for window in windows:
+        owner = window.owner
         order = recorder.order(owner.order_id)
         if order is None or not _holds(order, owner, number):
             continue
         published = _published_before(recorder, owner, number)
         if quiet:
             published |= quiet
-        share = scans_of(after, owner.shipment_id)
+        share = seen_in(window, windows, after.scans)
         known = tuple(scan for scan in share if scan.key in published)
         new = tuple(scan for scan in share if scan.key not in published)
         history = emit_scans(
@@ -90,19 +91,19 @@ def recompute_owners(
             known,
             new,
             fold=owner.fold,
-            late=late and tuple([scan for scan in late if owner_of(after, scan) is owner]),
+            late=seen_in(window, windows, late) if late and owner.fold else (),
             quiet=quiet,
             is_part=is_part,
         )
         if history.fold is not owner.fold:
-            refolded.append((owner, replace(owner, fold=history.fold)))
+            refolded.append(replace(owner, fold=history.fold))
         if share:
             totals.append(history.total)
     is_sole = len(after.owners) == len(totals) == 1
     trail = totals[0].trail(len(after.scans)) if is_sole else None
     if trail != after.trail or refolded:
-        for former, owner in refolded:
-            after = replace_owner(after, former, (owner,))
+        for owner in refolded:
+            after = with_owner(after, owner)
         recorder.put_parcel(replace(after, trail=trail))
 
 
@@ -116,7 +117,7 @@ def _published_before(recorder: Recorder, owner: Owner, number: str) -> frozense
         return frozenset()
     now = _shipment(recorder.order(owner.order_id), owner.shipment_id)
     is_corrected = now is not None and now.generation != before.generation
-    published = scans_of(parcel, owner.shipment_id) if is_corrected else parcel.scans
+    published = shares_of(parcel)[owner.shipment_id] if is_corrected else parcel.scans
     return frozenset(scan.key for scan in published)
 
 

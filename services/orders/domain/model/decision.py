@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.references import Reference
 from services.orders.domain.model.shared_names import Bearers
 from services.orders.domain.model.warnings import FactWarning
+from services.orders.domain.model.windows import SEEN_BEFORE
 from services.orders.domain.tracking.catalogue import Flag, Phase
 from services.orders.domain.tracking.scan import Direction, Eta, Location, Pickup, Proof
 from services.orders.domain.value import Value
@@ -75,6 +76,8 @@ class World(Value, frozen=True, kw_only=True):
     """After a restore: what was published of orders since the time they were restored to."""
     scans_max: int = SCANS_MAX
     """Most scans kept of one tracking number."""
+    seen_before: timedelta = SEEN_BEFORE
+    """How long before its hand-over a shipment sees the scans of its number: see `windows.py`."""
 
 
 class OrderEventData(Value, frozen=True, kw_only=True):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
+from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.known_scans import digest_of_key, with_known
-from services.orders.domain.model.parcel import SCANS_MAX, Owner, Parcel, owner_of, scans_of
-from services.orders.domain.tracking.fold import fold_in, retracted_by
+from services.orders.domain.model.parcel import SCANS_MAX, Parcel, with_owner
+from services.orders.domain.model.windows import Window, seeing, seen_in, windows_of
+from services.orders.domain.tracking.fold import Fold, fold_in, retracted_by
 from services.orders.domain.tracking.ordering import is_believed, order_scans, sort_key
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import Value, replace
@@ -22,34 +24,34 @@ def sift(parcel: Parcel, scans: tuple[Scan, ...]) -> tuple[tuple[Scan, ...], tup
     known = frozenset[str]().union(
         *(each.digests for each in (parcel.known, parcel.left_out) if each is not None)
     )
-    kept = {scan.key for scan in parcel.scans}
+    kept, windows = {scan.key for scan in parcel.scans}, windows_of(parcel)
     rest: list[Scan] = []
     late: dict[str, Scan] = {}
     for scan in scans:
         if scan.key in kept:
             rest.append(scan)
-        elif digest_of_key(scan.key) in known or _is_forgotten(parcel, scan):
+        elif digest_of_key(scan.key) in known or _is_forgotten(parcel, windows, scan):
             continue
-        elif _is_late(parcel, scan):
+        elif any(fold.is_after(scan) for fold in _folds(windows, scan)):
             late.setdefault(scan.key, scan)
         else:
             rest.append(scan)
     return tuple(rest), tuple(sorted(late.values(), key=sort_key))
 
 
-def _is_late(parcel: Parcel, scan: Scan) -> bool:
-    owner = owner_of(parcel, scan)
-    return owner is not None and owner.fold is not None and owner.fold.is_after(scan)
+def _folds(windows: Sequence[Window], scan: Scan) -> list[Fold]:
+    """The folds of the shipments that see a scan."""
+    folds = (window.owner.fold for window in seeing(windows, scan))
+    return [fold for fold in folds if fold is not None]
 
 
-def _is_forgotten(parcel: Parcel, scan: Scan) -> bool:
+def _is_forgotten(parcel: Parcel, windows: Sequence[Window], scan: Scan) -> bool:
     """Whether a scan is taken for a repeat of a folded one whose digest is not kept any more."""
     until = parcel.known.dropped_until if parcel.known is not None else None
     if until is None or scan.occurred_at > until:
         return False
-    owner = owner_of(parcel, scan)
-    fold = owner.fold if owner is not None else None
-    return fold is not None and scan.occurred_at <= fold.until and not fold.misses(scan)
+    folds = [fold for fold in _folds(windows, scan) if scan.occurred_at <= fold.until]
+    return bool(folds) and not any(fold.misses(scan) for fold in folds)
 
 
 class KeptNewest(Value, frozen=True):
@@ -91,45 +93,40 @@ def _without(
     parcel: Parcel, oldest: Sequence[Scan], dropped: Sequence[Scan], now: datetime
 ) -> Parcel:
     """The parcel without its oldest scans, which are folded, and without some in the future."""
-    shares: dict[str | None, list[Scan]] = defaultdict(list)
+    windows = windows_of(parcel)
+    shares: dict[Uuid, int] = defaultdict(int)
+    published = [scan for scan in dropped if seeing(windows, scan)]
+    left_out = [scan for scan in (*oldest, *dropped) if not seeing(windows, scan)]
     for scan in oldest:
-        shares[_shipment_of(parcel, scan)].append(scan)
-    left_out = [*shares.pop(None, ()), *_of(parcel, dropped, is_owned=False)]
-    owners, published = list(parcel.owners), _of(parcel, dropped, is_owned=True)
-    for place, owner in enumerate(owners):
-        if share := shares.get(owner.shipment_id):
-            owners[place], folded = _fold(parcel, owner, share, now)
+        for window in seeing(windows, scan):
+            shares[window.owner.shipment_id] += 1
+    for window in windows:
+        if count := shares[window.owner.shipment_id]:
+            fold, folded = _fold(window, seen_in(window, windows, parcel.scans), oldest, count, now)
+            parcel = with_owner(parcel, replace(window.owner, fold=fold))
             published += folded
-    gone = {scan.key for scan in (*left_out, *published)}
+    gone = {scan.key: scan for scan in published}
+    parted = {scan.key for scan in left_out} | gone.keys()
     return replace(
         parcel,
-        scans=tuple([scan for scan in parcel.scans if scan.key not in gone]),
-        owners=tuple(owners),
-        known=with_known(parcel.known, published, now),
+        scans=tuple([scan for scan in parcel.scans if scan.key not in parted]),
+        known=with_known(parcel.known, gone.values(), now),
         left_out=with_known(parcel.left_out, left_out, now),
     )
 
 
 def _fold(
-    parcel: Parcel, owner: Owner, share: Sequence[Scan], now: datetime
-) -> tuple[Owner, list[Scan]]:
-    """Fold as many of an owner's scans as `share` has; returns the owner and the folded scans.
+    window: Window, share: Sequence[Scan], oldest: Sequence[Scan], count: int, now: datetime
+) -> tuple[Fold, list[Scan]]:
+    """Fold `count` of the scans that a shipment sees; returns its fold and the folded scans.
 
-    Retracted scans of `share` are folded; of the others, those that are first in order.
+    Retracted scans of the `oldest` are folded; of the others, those that are first in order.
     """
-    ordered, _ = order_scans(scans_of(parcel, owner.shipment_id), now, retracted_by(owner.fold))
+    held = window.owner.fold
+    ordered, _ = order_scans(share, now, retracted_by(held))
     counted = {scan.key for scan in ordered}
-    uncounted = [scan for scan in share if scan.key not in counted]
-    place = len(share) - len(uncounted)
+    seen = {scan.key for scan in share}
+    uncounted = [scan for scan in oldest if scan.key in seen and scan.key not in counted]
+    place = count - len(uncounted)
     first, later = ordered[:place], ordered[place:]
-    fold = fold_in(owner.fold, first, later, uncounted)
-    return replace(owner, fold=fold), [*first, *uncounted]
-
-
-def _shipment_of(parcel: Parcel, scan: Scan) -> str | None:
-    owner = owner_of(parcel, scan)
-    return owner.shipment_id if owner is not None else None
-
-
-def _of(parcel: Parcel, scans: Iterable[Scan], *, is_owned: bool) -> list[Scan]:
-    return [scan for scan in scans if (owner_of(parcel, scan) is not None) is is_owned]
+    return fold_in(held, first, later, uncounted), [*first, *uncounted]

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     QUANTITY_ABOVE_ORDERED = "quantity_above_ordered"
     PRODUCT_UNKNOWN = "product_unknown"
     TRACKING_NUMBER_IN_USE = "tracking_number_in_use"
+    TRACKING_NUMBER_SHARED = "tracking_number_shared"
     TRACKING_NUMBER_EMPTY = "tracking_number_empty"
     ORDER_CANCELLED = "order_cancelled"
     SHIPMENT_NOT_FOUND = "shipment_not_found"
@@ -55,8 +56,10 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "and the outcome has the warning of this name.",
         Reason.PRODUCT_UNKNOWN: "Not given any more: a parcel keeps what its shop says, and the "
         "outcome has the warning product_not_ordered.",
-        Reason.TRACKING_NUMBER_IN_USE: "Another shop's parcel is under way with this tracking "
-        "number; check the number, and name its carrier.",
+        Reason.TRACKING_NUMBER_IN_USE: "Not given any more: a number may be on several "
+        "parcels, of any shops.",
+        Reason.TRACKING_NUMBER_SHARED: "The tracking number is on 16 parcels that are under way, "
+        "the most that it can be on; check that it is the number of one parcel.",
         Reason.TRACKING_NUMBER_EMPTY: "A tracking number has no letter and no digit; leave the "
         "tracking out until there is one.",
         Reason.ORDER_CANCELLED: "The order is cancelled and expects no more shipments; place a "

@@ -1,4 +1,4 @@
-"""Attach tracking numbers to shipments, and release them from former owners."""
+"""Attach tracking numbers to shipments."""
 
 from __future__ import annotations
 
@@ -6,29 +6,22 @@ from datetime import datetime
 
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import Tracking, UpsertOrder
-from services.orders.domain.model.contents import match_contents
-from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment, with_shipment
 from services.orders.domain.model.parcel import (
+    OWNERS_MAX,
     Owner,
-    add_owner,
-    current_owners,
+    Parcel,
     fold_of,
-    recycled_since,
-    replace_owner,
-    same_carrier,
-    scans_of,
+    take_off,
+    with_owner,
 )
 from services.orders.domain.model.reasons import CommandRefused, Reason, Unchanged
 from services.orders.domain.model.references import number_key
 from services.orders.domain.model.tracking_number import normalise_number, shown_number
 from services.orders.domain.model.warnings import WarningCode
-from services.orders.domain.rules.notices_of_numbers import (
-    given_before,
-    keep_notices,
-    was_attached_before,
-)
-from services.orders.domain.rules.shipment_count import lowest_draft, recount
+from services.orders.domain.model.windows import first_seen, shares_of, windows_of
+from services.orders.domain.rules.notices_of_numbers import given_before, was_attached_before
+from services.orders.domain.rules.shipment_count import lowest_draft
 from services.orders.domain.tracking.notifications import (
     NUMBER_ATTACHED,
     Notice,
@@ -36,16 +29,15 @@ from services.orders.domain.tracking.notifications import (
     was_given,
 )
 from services.orders.domain.tracking.replay import replay
-from services.orders.domain.tracking.scan import Direction, Scan
+from services.orders.domain.tracking.scan import Direction
 from services.orders.domain.tracking.start import initial_state
-from services.orders.domain.tracking.state import DRAFT
 from services.orders.domain.value import replace
 
 
 def attach_all(recorder: Recorder, order: Order, trackings: tuple[Tracking, ...]) -> Order:
     """Attach tracking numbers, in the order given; returns the order before `recount`.
 
-    The parcels and the orders that lose a number are put into the recorder.
+    The parcels are put into the recorder.
     """
     for index, tracking in enumerate(trackings):
         number = normalise_number(tracking.tracking_number)
@@ -59,7 +51,7 @@ def attach_all(recorder: Recorder, order: Order, trackings: tuple[Tracking, ...]
             )
         held = shipment_with(order, number)
         if held is not None:
-            order = _update(recorder, order, held, tracking, f"/trackings/{index}")
+            order = _update(recorder, order, held, tracking)
         else:
             order = _attach(recorder, order, number, tracking, pointer)
     return order
@@ -69,12 +61,17 @@ def new_parcels_of(recorder: Recorder, order: Order, command: UpsertOrder) -> Up
     """What is left of a command that is older than the order: parcels that the order has not.
 
     A parcel is a fact, which newer content does not outdate. All that describes the order is left
-    out, with a warning. A number that another order has is not taken from it by an old command.
+    out, with a warning.
 
     Raises:
         Unchanged: the command brings no new parcel.
     """
-    new = tuple([each for each in command.trackings if _is_new(recorder, order, each)])
+    numbers = [normalise_number(each.tracking_number) for each in command.trackings]
+    new = tuple(
+        each
+        for number, each in zip(numbers, command.trackings, strict=True)
+        if shipment_with(order, number) is None
+    )
     if not new:
         raise Unchanged(Reason.STALE)
     if command.order is not None or command.order_analytics is not None or new != command.trackings:
@@ -85,15 +82,6 @@ def new_parcels_of(recorder: Recorder, order: Order, command: UpsertOrder) -> Up
             "taken.",
         )
     return replace(command, order=None, order_analytics=None, trackings=new)
-
-
-def _is_new(recorder: Recorder, order: Order, tracking: Tracking) -> bool:
-    number = normalise_number(tracking.tracking_number)
-    if shipment_with(order, number) is not None:
-        return False
-    owners = current_owners(recorder.parcel(number), tracking.carrier_reference)
-    held = (_shipment_of(recorder, owner) for owner in owners)
-    return all(shipment is None or shipment.tracking.is_finished for shipment in held)
 
 
 def shipment_with(order: Order, number: str) -> Shipment | None:
@@ -118,13 +106,7 @@ def _attach(
         generation=order.reassignments,
         tracking=initial_state(Direction.MERCHANT_CUSTOMER),
     )
-    owner = Owner(
-        order_id=order.order_id,
-        shipment_id=attached.shipment_id,
-        shop=order.shop,
-        carrier=attached.carrier_reference,
-    )
-    _take_number(recorder, number, owner, attached, pointer)
+    _take_number(recorder, order, attached, pointer)
     recorder.appeared.append(number_key(number))
     since = tracking.tracking_placed_at or _undated_since(recorder, order, tracking)
     return with_shipment(order, _with_notice(recorder, order, attached, since))
@@ -137,7 +119,7 @@ def _with_notice(
     number, state = attached.number or "", attached.tracking
     parcel = recorder.parcel(number)
     if parcel.scans or parcel.known is not None:
-        share, fold = scans_of(parcel, attached.shipment_id), fold_of(parcel, attached.shipment_id)
+        share, fold = shares_of(parcel)[attached.shipment_id], fold_of(parcel, attached.shipment_id)
         state = replay(share, recorder.now, fold=fold).state
     held: tuple[Notice, ...] = ()
     if order.released or recorder.world.published:
@@ -166,36 +148,56 @@ def _undated_since(recorder: Recorder, order: Order, tracking: Tracking) -> date
     return None if order.is_imported else order.placed_at
 
 
-def _take_number(
-    recorder: Recorder, number: str, owner: Owner, attached: Shipment, pointer: str
-) -> None:
-    """Make `owner` an owner of the number.
+def _take_number(recorder: Recorder, order: Order, attached: Shipment, pointer: str) -> None:
+    """Put a shipment on its number. Other shipments on the number keep it."""
+    if attached.number is None or attached.tracking_placed_at is None:
+        raise ValueError(f"shipment {attached.shipment_id} has no number to take")
+    parcel = _with_hand_overs(recorder, recorder.parcel(attached.number))
+    if len(parcel.owners) >= OWNERS_MAX:
+        parcel = _with_room(parcel, attached, pointer)
+    owner = Owner(
+        order_id=order.order_id,
+        shipment_id=attached.shipment_id,
+        shop=order.shop,
+        carrier=attached.carrier_reference,
+        since=first_seen(attached.tracking_placed_at, order.placed_at, recorder.world.seen_before),
+        placed_at=attached.tracking_placed_at,
+        attached_at=recorder.now,
+    )
+    recorder.put_parcel(_with_shared_fold(with_owner(parcel, owner), owner))
 
-    Owners of other carriers stay, a finished one ends, an unfinished one of the shop is replaced.
-    """
-    parcel = recorder.parcel(number)
-    for former in current_owners(parcel, owner.carrier):
-        shipment = _shipment_of(recorder, former)
-        if shipment is None:
-            parcel = replace_owner(parcel, former, ())
-        elif not same_carrier(shipment.carrier, owner.carrier):
-            continue
-        elif shipment.tracking.is_finished:
-            since = recycled_since(attached.tracking_placed_at or recorder.now, shipment)
-            parcel = replace_owner(parcel, former, (replace(former, until=since),))
-            owner = replace(owner, since=since)
-        elif former.shop == owner.shop:
-            _release(recorder, former.order_id, shipment, scans_of(parcel, former.shipment_id))
-            parcel = replace_owner(parcel, former, ())
-            owner = replace(owner, since=former.since, fold=former.fold or owner.fold)
-        else:
-            raise CommandRefused(
-                Reason.TRACKING_NUMBER_IN_USE,
-                f"Tracking number {attached.tracking_number!r} is on another shop's parcel that "
-                "is still under way; check the number, and name its carrier.",
-                pointer,
-            )
-    recorder.put_parcel(add_owner(parcel, owner))
+
+def _with_shared_fold(parcel: Parcel, owner: Owner) -> Parcel:
+    """The parcel with the folded scans, which are not kept, of one of the shop under way for it."""
+    for window in windows_of(parcel):
+        other = window.owner
+        if window.until is None and other.shop == owner.shop and other.fold is not None:
+            return with_owner(parcel, replace(owner, fold=other.fold))
+    return parcel
+
+
+def _with_room(parcel: Parcel, attached: Shipment, pointer: str) -> Parcel:
+    """The parcel without the shipment whose window ended first, so that another one has room."""
+    ended = [(each.until, each.owner.shipment_id) for each in windows_of(parcel) if each.until]
+    if not ended:
+        raise CommandRefused(
+            Reason.TRACKING_NUMBER_SHARED,
+            f"Tracking number {attached.tracking_number!r} is on {len(parcel.owners)} parcels that "
+            "are under way, the most that a number can be on.",
+            pointer,
+        )
+    return take_off(parcel, min(ended)[1])
+
+
+def _with_hand_overs(recorder: Recorder, parcel: Parcel) -> Parcel:
+    """The parcel with the times that versions before did not keep, as its shipments have them."""
+    owners = tuple(
+        replace(owner, placed_at=shipment.tracking_placed_at)
+        if owner.placed_at is None and (shipment := _shipment_of(recorder, owner))
+        else owner
+        for owner in parcel.owners
+    )
+    return parcel if owners == parcel.owners else replace(parcel, owners=owners)
 
 
 def _shipment_of(recorder: Recorder, owner: Owner) -> Shipment | None:
@@ -205,25 +207,7 @@ def _shipment_of(recorder: Recorder, owner: Owner) -> Shipment | None:
     return next((s for s in order.shipments if s.shipment_id == owner.shipment_id), None)
 
 
-def _release(
-    recorder: Recorder, order_id: Uuid, shipment: Shipment, scans: tuple[Scan, ...]
-) -> None:
-    """Make a shipment a draft again: its number belongs to another order now.
-
-    `scans` are those of the shipment.
-    """
-    order = recorder.order(order_id)
-    if order is None:
-        return
-    order = keep_notices(order, shipment, scans, recorder.now)
-    bare = Shipment(shipment_id=shipment.shipment_id, ordinal=shipment.ordinal, tracking=DRAFT)
-    released = replace(with_shipment(order, bare), reassignments=order.reassignments + 1)
-    recorder.put(match_contents(recount(released)))
-
-
-def _update(
-    recorder: Recorder, order: Order, held: Shipment, tracking: Tracking, pointer: str
-) -> Order:
+def _update(recorder: Recorder, order: Order, held: Shipment, tracking: Tracking) -> Order:
     """Update the shipment that has this number: given members replace, absent ones stay."""
     changed = replace(
         held,
@@ -235,12 +219,10 @@ def _update(
     carrier = tracking.carrier_reference
     if carrier is None:
         return with_shipment(order, changed)
-    return correct_carrier(recorder, order, changed, carrier, f"{pointer}/carrier_reference")
+    return correct_carrier(recorder, order, changed, carrier)
 
 
-def correct_carrier(
-    recorder: Recorder, order: Order, held: Shipment, carrier: str, pointer: str
-) -> Order:
+def correct_carrier(recorder: Recorder, order: Order, held: Shipment, carrier: str) -> Order:
     """Name the carrier of a shipment, which had none or another one; the parcel stays the same.
 
     Scans of the carrier that are kept on the number become the shipment's. A draft only keeps the
@@ -254,21 +236,15 @@ def correct_carrier(
     order = replace(order, reassignments=order.reassignments + is_correction)
     generation = order.reassignments if is_correction else held.generation
     corrected = replace(held, carrier_reference=carrier, generation=generation)
-    _correct_owner(recorder, held.number, corrected, pointer)
+    _correct_owner(recorder, held.number, corrected)
     return with_shipment(order, corrected)
 
 
-def _correct_owner(recorder: Recorder, number: str, corrected: Shipment, pointer: str) -> None:
+def _correct_owner(recorder: Recorder, number: str, corrected: Shipment) -> None:
     parcel = recorder.parcel(number)
     own = next(each for each in parcel.owners if each.shipment_id == corrected.shipment_id)
-    named = replace(own, carrier=corrected.carrier_reference)
-    rest = replace_owner(parcel, own, ())
-    if own.until is not None or not current_owners(rest, named.carrier):
-        corrected_parcel = replace_owner(parcel, own, (named,))
-        if parcel.left_out:  # Reports of scans that were left out are decided again.
-            corrected_parcel = replace(corrected_parcel, left_out=None)
-            recorder.appeared.append(number_key(number))
-        recorder.put_parcel(corrected_parcel)
-        return
-    recorder.put_parcel(rest)
-    _take_number(recorder, number, named, corrected, pointer)
+    named = with_owner(parcel, replace(own, carrier=corrected.carrier_reference))
+    if parcel.left_out:  # Reports of scans that were left out are decided again.
+        named = replace(named, left_out=None)
+        recorder.appeared.append(number_key(number))
+    recorder.put_parcel(named)

@@ -12,11 +12,12 @@ from services.orders.domain.model.commands import ReportTracking
 from services.orders.domain.model.folding import fold_before, keep_newest, sift
 from services.orders.domain.model.ids import Uuid, scan_key
 from services.orders.domain.model.known_scans import KnownScans, digest_of_key, with_known
-from services.orders.domain.model.parcel import Parcel, owner_of
+from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.reasons import CommandRefused, NotYet, Reason, Unchanged
 from services.orders.domain.model.references import number_key
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.model.warnings import WarningCode
+from services.orders.domain.model.windows import seeing, windows_of
 from services.orders.domain.tracking.catalogue import entry_of
 from services.orders.domain.tracking.ordering import sort_key
 from services.orders.domain.tracking.scan import Eta, Scan
@@ -102,7 +103,8 @@ def _add_in_parts(
 
 
 def _order_of_scans(recorder: Recorder, merged: Merged) -> Uuid | None:
-    owners = [each for scan in merged.new if (each := owner_of(merged.parcel, scan)) is not None]
+    windows = windows_of(merged.parcel)
+    owners = [window.owner for scan in merged.new for window in seeing(windows, scan)]
     if not owners and merged.new and not merged.is_corrected:
         # No shipment has a state, so the parcel is stored without a resume point.
         kept = keep_newest(merged.parcel, recorder.now, recorder.world.scans_max)

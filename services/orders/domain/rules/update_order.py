@@ -58,7 +58,7 @@ def update_shipment(recorder: Recorder, command: UpdateShipment) -> Uuid:
     order = with_shipment(held, changed)
     if command.carrier_reference is not None:
         carrier = command.carrier_reference
-        order = correct_carrier(recorder, order, changed, carrier, "/carrier_reference")
+        order = correct_carrier(recorder, order, changed, carrier)
     if products is not None:
         order = pack(recorder, held, order, {shipment.shipment_id: "/products"}, "/products")
     return conclude(recorder, held, accept(order, command))

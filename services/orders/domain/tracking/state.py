@@ -50,9 +50,9 @@ class TrackingState(Value, frozen=True, kw_only=True):
         return state_of(self.phase)
 
     @property
-    def is_finished(self) -> bool:
-        """The journey is over: its number may be given to another parcel."""
-        return self.phase in FINISHED
+    def has_ended(self) -> bool:
+        """The journey is over, or the carrier gave the parcel up: the number may be used again."""
+        return self.phase in FINISHED or self.given_up is not None
 
 
 FINISHED = frozenset({Phase.DELIVERED, Phase.RETURNED, Phase.RETURN_RECEIVED})

@@ -21,7 +21,7 @@ def test_parcel_without_scans_is_not_with_the_carrier_yet():
     state = state_of()
 
     assert state == TrackingState(phase=Phase.ORDER_PROCESSED)
-    assert (state.state, state.is_finished) == (State.PENDING, False)
+    assert (state.state, state.has_ended) == (State.PENDING, False)
 
 
 def test_rule_8_list_direction_does_not_matter():

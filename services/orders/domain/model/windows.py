@@ -1,0 +1,228 @@
+"""Windows: which scans of a tracking number each shipment on it sees (docs/decisions/0151).
+
+Carriers use numbers again, shops pack two orders into one box, and shops mistype numbers. So a
+number may be on several shipments, of any orders and shops, and each sees the scans of its own
+window of time. Windows depend on the shipments and the set of scans alone, never on the order of
+arrival (docs/promises.md, P5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.parcel import Owner, Parcel, same_carrier
+from services.orders.domain.tracking.catalogue import entry_of
+from services.orders.domain.tracking.replay import replay
+from services.orders.domain.tracking.scan import Direction, Scan
+from services.orders.domain.tracking.state import TrackingState
+from services.orders.domain.value import replace
+
+SEEN_BEFORE = timedelta(days=60)
+"""How long before its hand-over a shipment sees scans: as long as tracking waits for its order."""
+BEFORE_REUSE = timedelta(days=3)
+"""The same where an earlier shipment on the number has ended: labels are made some days before."""
+SILENT_AFTER = timedelta(days=60)
+"""A shipment that was not scanned for so long counts as ended when the number is used again."""
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+_FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(slots=True)
+class Window:
+    """What one shipment sees of its number: scans of its carrier that occurred in [since, until).
+
+    None leaves that end open. `is_full` is False for a shipment that sees no place, signer or text:
+    see `_hide_from_others`.
+    """
+
+    owner: Owner
+    since: datetime | None
+    until: datetime | None
+    is_full: bool = True
+
+    def has(self, scan: Scan) -> bool:
+        """Whether a scan lies in the window and may be of the shipment's carrier."""
+        at, carrier = scan.occurred_at, self.owner.carrier
+        is_after = self.since is None or at >= self.since
+        is_before = self.until is None or at < self.until
+        return is_after and is_before and same_carrier(carrier, scan.carrier)
+
+
+def first_seen(placed_at: datetime, order_placed_at: datetime, before: timedelta) -> datetime:
+    """Where the window of a number that is attached now begins.
+
+    `before` its hand-over, or the order's placement where that was earlier: a shop may send both
+    long afterwards.
+    """
+    return _earlier(min(placed_at, order_placed_at), before)
+
+
+def windows_of(parcel: Parcel) -> tuple[Window, ...]:
+    """The window of each shipment on a number, in the order in which they took it."""
+    windows = [Window(owner, owner.since, owner.until) for owner in parcel.owners]
+    if len(windows) > 1:
+        _end_where_reused(parcel.scans, sorted(windows, key=_handed_over))
+        _hide_from_others(parcel.scans, windows)
+    return tuple(windows)
+
+
+def seeing(windows: Sequence[Window], scan: Scan) -> Sequence[Window]:
+    """The windows of a number that have a scan.
+
+    None where the scan names no carrier and could be of two parcels, each of a carrier of its own:
+    no parcel is better than a wrong one.
+    """
+    having = [window for window in windows if window.has(scan)]
+    if scan.carrier is None and len(having) > 1:
+        carriers = {each.owner.carrier.casefold() for each in having if each.owner.carrier}
+        if len(carriers) > 1:
+            return ()
+    return having
+
+
+def shares_of(parcel: Parcel) -> dict[Uuid, tuple[Scan, ...]]:
+    """The scans that each shipment on a number sees, by shipment, in ascending order of key."""
+    windows = windows_of(parcel)
+    return {window.owner.shipment_id: seen_in(window, windows, parcel.scans) for window in windows}
+
+
+def seen_in(window: Window, windows: Sequence[Window], scans: Sequence[Scan]) -> tuple[Scan, ...]:
+    """What a shipment sees of some scans of its number; `windows` are all of the number."""
+    if len(windows) == 1:
+        return tuple(filter(window.has, scans))
+    seen = tuple(scan for scan in scans if window in seeing(windows, scan))
+    return seen if window.is_full else tuple(map(without_place, seen))
+
+
+def without_place(scan: Scan) -> Scan:
+    """A scan as another shop may see it: when and what, but not where, for whom or in what words.
+
+    It is the same scan, with the same key.
+    """
+    return replace(scan, location=None, text=None, pickup=None, proof=None, timezone=None)
+
+
+def _handed_over(window: Window) -> tuple[datetime, Uuid]:
+    return window.owner.placed_at or _BEGINNING, window.owner.shipment_id
+
+
+def _end_where_reused(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
+    """Part the windows of shipments of which the earlier had ended when the later began.
+
+    `windows` are sorted by hand-over. Windows of shipments that were under way together overlap.
+    """
+    for place, former in enumerate(windows):
+        later = [
+            window
+            for window in windows[place + 1 :]
+            if window.owner.placed_at and same_carrier(former.owner.carrier, window.owner.carrier)
+        ]
+        if not later:
+            continue
+        states = _states(former, scans)
+        for window in later:
+            _part(former, window, states)
+
+
+_Reached = tuple[datetime, TrackingState]
+"""The state of a shipment after the scan of a time."""
+
+
+def _states(window: Window, scans: Sequence[Scan]) -> list[_Reached]:
+    """The states that a shipment reached, oldest first: after its folded scans, and each other."""
+    fold = window.owner.fold
+    steps = replay(filter(window.has, scans), _FAR_FUTURE, fold=fold).steps
+    reached = [(fold.until, fold.total.state)] if fold is not None else []
+    return reached + [(step.scan.occurred_at, step.state) for step in steps]
+
+
+def _part(former: Window, window: Window, states: Sequence[_Reached]) -> None:
+    """End `former` where `window` begins, if it had ended; `states` are those that it reached."""
+    begins = window.owner.placed_at or _BEGINNING
+    before = [each for each in states if each[0] <= begins]
+    border = _after_end(before, begins) or _after_silence(former, before, begins)
+    if border is not None:
+        former.until = border if former.until is None else min(former.until, border)
+        window.since = border if window.since is None else max(window.since, border)
+
+
+def _after_end(states: Sequence[_Reached], begins: datetime) -> datetime | None:
+    """Where a parcel begins that was handed over at `begins`, after the end of another one.
+
+    At the first scan of its own journey, else `BEFORE_REUSE` before its hand-over, behind what was
+    reported of the end. None if the other one had not ended, or was on its way back.
+    """
+    ended = [place for place, (_, state) in enumerate(states) if state.has_ended]
+    if not ended:
+        return None
+    following = states[ended[-1] + 1 :]
+    if following:
+        began, state = following[0]
+        return None if state.direction is Direction.CUSTOMER_MERCHANT else began
+    first = next(at for at in ended if all(state.has_ended for _, state in states[at:]))
+    end = states[first][0]
+    reported = max(at for at, _ in states if at - end <= BEFORE_REUSE)
+    return max(_after(reported), _earlier(begins, BEFORE_REUSE))
+
+
+def _after_silence(former: Window, states: Sequence[_Reached], begins: datetime) -> datetime | None:
+    """The same after a parcel of which nothing was reported for `SILENT_AFTER`; None if it was."""
+    placed, times = former.owner.placed_at, [at for at, _ in states]
+    if placed is not None:
+        times = [placed, *(at for at in times if at > placed)]
+    silences = [
+        late for early, late in pairwise(sorted([*times, begins])) if late - early > SILENT_AFTER
+    ]
+    if not silences:
+        return None
+    return _earlier(begins, BEFORE_REUSE) if silences[-1] == begins else silences[-1]
+
+
+def _hide_from_others(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
+    """Where shops share a number, let one of them alone see places, signers and texts.
+
+    Whose parcel it is, nobody says. It is taken to be of the shop that attached the number last
+    before its first physical scan, else of the one that attached it first: who attaches a number
+    that is under way has mistyped it, or guessed it.
+    """
+    for window in windows:
+        sharing = [
+            each
+            for each in windows
+            if _overlap(window, each) and same_carrier(window.owner.carrier, each.owner.carrier)
+        ]
+        if any(each.owner.shop != window.owner.shop for each in sharing):
+            window.is_full = _holder(scans, sharing) == window.owner.shop
+
+
+def _earlier(instant: datetime, by: timedelta) -> datetime:
+    return instant - by if instant - _BEGINNING > by else _BEGINNING
+
+
+def _after(instant: datetime) -> datetime:
+    return instant + _INSTANT if instant < _FAR_FUTURE else instant
+
+
+def _overlap(one: Window, other: Window) -> bool:
+    first = one.until is None or other.since is None or other.since < one.until
+    second = other.until is None or one.since is None or one.since < other.until
+    return first and second
+
+
+def _holder(scans: Sequence[Scan], sharing: Sequence[Window]) -> str:
+    """The shop of the shipment that the parcel is taken to be of; in the order of attachment."""
+    moved = [
+        scan.occurred_at
+        for scan in scans
+        if entry_of(scan.event_name).physical and any(each.has(scan) for each in sharing)
+    ]
+    if not moved:
+        return sharing[-1].owner.shop
+    began = min(moved)
+    before = [each for each in sharing if (each.owner.attached_at or _BEGINNING) <= began]
+    return (before[-1] if before else sharing[0]).owner.shop

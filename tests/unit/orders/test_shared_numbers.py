@@ -1,0 +1,284 @@
+"""Numbers on several shipments: shared, used again, mistyped (docs/decisions/0151)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from services.orders.domain.model.commands import Tracking
+from services.orders.domain.model.decision import Outcome
+from services.orders.domain.model.order import OrderStatus
+from services.orders.domain.model.parcel import OWNERS_MAX
+from services.orders.domain.model.reasons import Reason
+from services.orders.domain.tracking.catalogue import Flag, Phase
+from services.orders.domain.tracking.scan import Location, Pickup, Proof
+from tests.unit.orders.builders import (
+    DAY,
+    HOUR,
+    NOON,
+    SHOP,
+    Desk,
+    event_types,
+    place,
+    ref,
+    report,
+    scan,
+    upsert,
+)
+
+MINUTE = timedelta(minutes=1)
+
+
+def take(desk: Desk, order: str, shop: str = SHOP, **members):
+    """Attach N1 to an order of any shop."""
+    tracking = Tracking(tracking_number="N1", **members)
+    return desk.send(upsert(ref(order, shop=shop), trackings=(tracking,)))
+
+
+def a_desk(*orders: tuple[str, str]) -> Desk:
+    """A desk with orders without parcels."""
+    desk = Desk()
+    for shop, number in orders:
+        desk.send(place(number, shop=shop))
+    return desk
+
+
+def told(desk: Desk, order: str, shop: str = SHOP) -> list[str]:
+    """The groups that the customer of an order was notified of."""
+    order_id = desk.order(order, shop).order_id
+    mine = [event for event in desk.events if event.order_id == order_id]
+    return [str(event.event_group) for event in mine if getattr(event.data, "notify", False)]
+
+
+def test_two_orders_in_one_box_both_show_the_parcel_and_each_customer_hears_once():
+    desk = a_desk((SHOP, "1"), (SHOP, "2"))
+    for order in ("1", "2", "1", "2", "1", "2"):
+        take(desk, order)
+    desk.now = NOON + MINUTE
+
+    decision = desk.send(report(scan("OUT_FOR_DELIVERY", NOON + MINUTE)))
+    for order in ("1", "2", "1", "2"):
+        assert take(desk, order).outcome is Outcome.NO_CHANGE
+
+    for order in ("1", "2"):
+        assert desk.order(order).status is OrderStatus.FULFILLED
+        assert desk.shipment(number=order).tracking.phase is Phase.IN_DELIVERY
+        assert told(desk, order).count("shipment_out_for_delivery") == 1
+    assert event_types(decision) == ["shipment.scanned", "shipment.scanned"]
+    assert len({event.event_id for event in decision.events}) == 2
+
+
+@pytest.mark.parametrize("first", ["qa", "qb"])
+def test_number_that_another_shop_mistyped_costs_its_shop_nothing(first):
+    desk = a_desk(("qa", "1"), ("qb", "7"))
+    second = {"qa": "qb", "qb": "qa"}[first]
+    orders = {"qa": "1", "qb": "7"}
+    take(desk, orders[first], first)
+    desk.now = NOON + HOUR
+    decision = take(desk, orders[second], second)
+    desk.send(report(scan("PICKED_UP_BY_CARRIER", NOON + 2 * HOUR)))
+
+    assert decision.outcome is Outcome.APPLIED
+    assert decision.events[0].order_id == desk.order(orders[second], second).order_id
+    for shop, order in orders.items():
+        assert desk.order(order, shop).shipments[0].tracking.phase is Phase.IN_TRANSIT
+
+
+SAID = {
+    "location": Location(city="Leipzig"),
+    "text": "Left with Mrs Example",
+    "proof": Proof(signed_by="A. Example"),
+    "pickup": Pickup(name="Kiosk"),
+}
+HIDDEN = dict.fromkeys(("location", "carrier_text", "proof", "pickup"))
+SEEN = {"carrier_text" if name == "text" else name: value for name, value in SAID.items()}
+
+
+def seen(desk: Desk, shop: str, order: str) -> list[dict[str, object]]:
+    """Place, text, proof and pick-up point of the scan events of an order."""
+    order_id = desk.order(order, shop).order_id
+    mine = [e.data for e in desk.events if e.order_id == order_id and e.type == "shipment.scanned"]
+    return [{name: getattr(data, name) for name in SEEN} for data in mine]
+
+
+@pytest.mark.parametrize(
+    ("attached", "owner"),
+    [
+        ({"qa": -HOUR, "qb": HOUR}, "qa"),  # Under way when qb mistyped it.
+        ({"qb": -DAY, "qa": -HOUR}, "qa"),  # Mistyped by qb before there was a parcel.
+        ({"qa": -DAY, "qb": -HOUR}, "qb"),  # The same the other way round.
+        ({"qa": HOUR, "qb": 2 * HOUR}, "qa"),  # Both after its first scan.
+    ],
+)
+def test_one_shop_alone_sees_place_signer_and_text_of_a_shared_number(attached, owner):
+    desk = a_desk(("qa", "1"), ("qb", "7"))
+    orders = {"qa": "1", "qb": "7"}
+    steps = [*attached.items(), ("scan", timedelta(0)), ("late", 3 * HOUR)]
+    for what, after in sorted(steps, key=lambda step: step[1]):
+        desk.now = NOON + after
+        if what in orders:
+            take(desk, orders[what], what)
+        else:
+            name = "PICKED_UP_BY_CARRIER" if what == "scan" else "OUT_FOR_DELIVERY"
+            desk.send(report(scan(name, desk.now, **SAID)))
+
+    other = {"qa": "qb", "qb": "qa"}[owner]
+    assert seen(desk, owner, orders[owner])[-1] == SEEN
+    assert seen(desk, other, orders[other])[-1] == HIDDEN
+    shipment = desk.order(orders[other], other).shipments[0]
+    assert (shipment.tracking.phase, shipment.tracking.pickup) == (Phase.IN_DELIVERY, None)
+
+
+def test_orders_of_one_shop_in_one_box_both_see_place_and_signer():
+    desk = a_desk((SHOP, "1"), (SHOP, "2"))
+    for order in ("1", "2"):
+        take(desk, order)
+
+    desk.send(report(scan("PICKED_UP_BY_CARRIER", **SAID)))
+
+    assert seen(desk, SHOP, "1") == seen(desk, SHOP, "2") == [SEEN]
+
+
+USED = {
+    "delivered": ("SUCCESSFULLY_DELIVERED", 5 * DAY),
+    "returned": ("RETURNED_TO_SENDER", 5 * DAY),
+    "lost": ("LOST", 5 * DAY),
+    "expired": ("TRACKING_EXPIRED", 5 * DAY),
+    "disposed of": ("DISPOSED", 5 * DAY),
+    "confiscated": ("CONFISCATED", 5 * DAY),
+    "out for delivery a year ago": ("OUT_FOR_DELIVERY", 365 * DAY),
+    "never scanned": (None, 365 * DAY),
+}
+
+
+@pytest.mark.parametrize("shop", [SHOP, "other"])
+@pytest.mark.parametrize("used", USED)
+def test_number_that_was_used_before_gives_a_clean_parcel(used, shop):
+    name, after = USED[used]
+    desk = a_desk((SHOP, "1"))
+    take(desk, "1")
+    if name is not None:
+        desk.send(report(scan("PICKED_UP_BY_CARRIER", NOON), scan(name, NOON + HOUR)))
+    before = desk.order("1")
+    desk.now = NOON + after
+    desk.send(place("2", shop=shop))
+
+    decision = take(desk, "2", shop)
+    desk.send(report(scan("DROPPED_OFF", desk.now - HOUR)))
+
+    assert event_types(decision) == ["order.fulfilled", "shipment.fulfilled"]
+    assert desk.order("1") == before
+    tracking = desk.order("2", shop).shipments[0].tracking
+    assert (tracking.phase, tracking.flag, tracking.leg) == (Phase.IN_TRANSIT, Flag.NORMAL, 1)
+
+
+def test_late_scan_of_the_former_parcel_is_its_own():
+    desk = a_desk((SHOP, "1"))
+    take(desk, "1")
+    desk.send(report(scan("PICKED_UP_BY_CARRIER"), scan("SUCCESSFULLY_DELIVERED", NOON + DAY)))
+    desk.now = NOON + 10 * DAY
+    desk.send(place("2"))
+    take(desk, "2")
+
+    late = desk.send(report(scan("SORTED", NOON + HOUR)))
+
+    assert [event.order_id for event in late.events] == [desk.order("1").order_id]
+    assert desk.shipment(number="2").tracking.phase is Phase.ORDER_PROCESSED
+
+
+def test_former_parcel_keeps_all_its_scans_when_its_number_is_used_again_at_once():
+    desk = a_desk((SHOP, "1"), (SHOP, "2"))
+    take(desk, "1")
+    desk.send(report(scan("PICKED_UP_BY_CARRIER"), scan("SUCCESSFULLY_DELIVERED", NOON + HOUR)))
+    desk.now = NOON + 2 * HOUR
+
+    take(desk, "2")
+
+    assert desk.shipment(number="1").tracking.phase is Phase.DELIVERED
+    assert desk.shipment(number="2").tracking.phase is Phase.ORDER_PROCESSED
+
+
+def test_delivery_that_arrives_late_parts_the_windows_of_two_parcels():
+    desk = a_desk((SHOP, "1"))
+    take(desk, "1")
+    desk.send(report(scan("PICKED_UP_BY_CARRIER")))
+    desk.now = NOON + 10 * DAY
+    desk.send(place("2"))
+    take(desk, "2")
+    assert desk.shipment(number="2").tracking.phase is Phase.IN_TRANSIT
+
+    desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON + 2 * DAY)))
+
+    assert desk.shipment(number="1").tracking.phase is Phase.DELIVERED
+    assert desk.shipment(number="2").tracking.phase is Phase.ORDER_PROCESSED
+
+
+@pytest.mark.parametrize(
+    ("before", "is_seen"), [(59 * DAY, True), (61 * DAY, False)], ids=["within", "before"]
+)
+def test_window_begins_sixty_days_before_the_number_is_attached(before, is_seen):
+    desk = Desk()
+    desk.send(report(scan("PICKED_UP_BY_CARRIER", NOON - before)))
+    desk.send(place("1"))
+
+    take(desk, "1")
+
+    phase = desk.shipment().tracking.phase
+    assert phase is (Phase.IN_TRANSIT if is_seen else Phase.ORDER_PROCESSED)
+
+
+@pytest.mark.parametrize("said", ["order_placed_at", "tracking_placed_at"])
+def test_window_begins_before_what_the_shop_says_happened_earlier(said):
+    desk = Desk()
+    desk.send(report(scan("PICKED_UP_BY_CARRIER", NOON - 300 * DAY)))
+    at = {said: NOON - 299 * DAY}
+    desk.send(place("1", **at) if said == "order_placed_at" else place("1"))
+
+    take(desk, "1", **(at if said == "tracking_placed_at" else {}))
+
+    assert desk.shipment().tracking.phase is Phase.IN_TRANSIT
+
+
+def test_number_of_two_carriers_is_two_parcels():
+    desk = a_desk((SHOP, "1"), ("other", "1"))
+    take(desk, "1", carrier_reference="dhl")
+    take(desk, "1", "other", carrier_reference="ups")
+
+    desk.send(report(scan("PICKED_UP_BY_CARRIER", carrier="dhl")))
+    unnamed = desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON + HOUR, carrier=None)))
+
+    assert unnamed.outcome is Outcome.WAITING
+    assert desk.order().shipments[0].tracking.phase is Phase.IN_TRANSIT
+    assert desk.order(shop="other").shipments[0].tracking.phase is Phase.ORDER_PROCESSED
+
+
+def test_number_on_too_many_parcels_under_way_is_refused_and_touches_nothing():
+    desk = a_desk(*((SHOP, str(n)) for n in range(OWNERS_MAX + 1)))
+    for n in range(OWNERS_MAX):
+        take(desk, str(n))
+    before = dict(desk.orders), dict(desk.parcels)
+
+    decision = take(desk, str(OWNERS_MAX))
+
+    assert (decision.outcome, decision.reason, decision.pointer) == (
+        Outcome.REJECTED,
+        Reason.TRACKING_NUMBER_SHARED,
+        "/trackings/0/tracking_number",
+    )
+    assert (desk.orders, desk.parcels) == before
+
+
+def test_number_that_is_used_again_for_ever_keeps_room_for_the_next_parcel():
+    desk = Desk()
+    for n in range(OWNERS_MAX + 3):
+        desk.send(place(str(n)))
+        take(desk, str(n))
+        done = scan("SUCCESSFULLY_DELIVERED", desk.now + HOUR)
+        desk.send(report(scan("PICKED_UP_BY_CARRIER", desk.now), done))
+        desk.now += 20 * DAY
+
+    last = str(OWNERS_MAX + 2)
+    assert len(desk.parcels["N1"].owners) == OWNERS_MAX
+    assert desk.shipment(number=last).tracking.delivered_at == desk.now - 20 * DAY + HOUR
+    assert desk.shipment(number="0").tracking.phase is Phase.DELIVERED

@@ -1,0 +1,127 @@
+"""Properties of numbers that several shipments share, in any interleaving and batching."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.orders.domain.model.commands import Command, Tracking
+from services.orders.domain.model.decision import Event, ShipmentEventData
+from services.orders.domain.tracking.scan import Location, Scan
+from tests.unit.orders.builders import DAY, NOON, SHOP, Desk, place, ref, report, scan, upsert
+
+ORDERS = ((SHOP, "1"), (SHOP, "2"), ("other", "1"))
+EVENTS = (
+    "LABEL_CREATED",
+    "PICKED_UP_BY_CARRIER",
+    "SORTED",
+    "OUT_FOR_DELIVERY",
+    "RECIPIENT_NOT_HOME",
+    "SUCCESSFULLY_DELIVERED",
+    "RETURNED_TO_SENDER",
+    "LOST",
+)
+HERE = Location(city="Leipzig")
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+HOURS = st.integers(0, 200 * 24)
+SCANS = st.lists(
+    st.builds(
+        lambda name, hours: scan(name, NOON + timedelta(hours=hours), location=HERE),
+        st.sampled_from(EVENTS),
+        HOURS,
+    ),
+    max_size=10,
+)
+HAND_OVERS = st.lists(HOURS, min_size=len(ORDERS), max_size=len(ORDERS))
+
+
+def attachments(hand_overs: list[int]) -> list[Command]:
+    """One command for each order, with the time that its shop says."""
+    return [
+        upsert(
+            ref(number, shop=shop),
+            trackings=(
+                Tracking(tracking_number="N1", tracking_placed_at=NOON + timedelta(hours=hours)),
+            ),
+        )
+        for (shop, number), hours in zip(ORDERS, hand_overs, strict=True)
+    ]
+
+
+def a_desk() -> Desk:
+    desk = Desk(now=NOON + 201 * DAY)
+    for shop, number in ORDERS:
+        desk.send(place(number, shop=shop))
+    return desk
+
+
+def played(commands: list[Command]) -> Desk:
+    desk = a_desk()
+    for command in commands:
+        desk.send(command)
+    return desk
+
+
+def states(desk: Desk) -> list[object]:
+    return [
+        shipment.tracking for key in ORDERS for shipment in desk.order(key[1], key[0]).shipments
+    ]
+
+
+def reports(found: list[Scan], cuts: list[int]) -> list[Command]:
+    """The scans in reports of the sizes in `cuts`, and the first ones again at the end."""
+    commands: list[Command] = []
+    rest = [*found, *found[:3]]
+    for size in (*cuts, len(rest)):
+        if rest[:size]:
+            commands.append(report(*rest[:size]))
+        rest = rest[size:]
+    return commands
+
+
+@FEW
+@given(SCANS, HAND_OVERS, st.lists(st.integers(1, 4), max_size=5), st.data())
+def test_shared_number_ends_in_one_state_in_any_interleaving(found, hand_overs, cuts, data):
+    attached = attachments(hand_overs)
+    straight = played([*attached, *reports(found, [])])
+    shuffled = data.draw(st.permutations([*attached, *reports(found[::-1], cuts)]))
+
+    other = played(list(shuffled))
+
+    assert states(other) == states(straight)
+
+
+@FEW
+@given(SCANS, HAND_OVERS, st.data())
+def test_shared_number_notifies_each_customer_once(found, hand_overs, data):
+    commands = [*attachments(hand_overs), *reports(found, [1] * len(found))]
+    desk = a_desk()
+    for command in data.draw(st.permutations(commands)):
+        desk.now = data.draw(st.sampled_from([each.occurred_at for each in found] + [desk.now]))
+        desk.send(command)
+
+    facts = [e for e in desk.events if isinstance(e.data, ShipmentEventData) and e.data.notify]
+    notices = Counter((e.shipment_id, e.data.leg, e.event_group, attempt_of(e)) for e in facts)
+    assert all(count == 1 for count in notices.values()), notices
+
+
+def attempt_of(event: Event) -> object:
+    """Attempts are told apart by the scan: two failed attempts are two notifications."""
+    return event.occurred_at if event.event_group == "shipment_failed_attempt" else None
+
+
+@FEW
+@given(SCANS, HAND_OVERS, st.data())
+def test_shared_number_shows_its_place_to_one_shop_alone(found, hand_overs, data):
+    desk = a_desk()
+    commands = [*attachments(hand_overs), *reports(found, [1] * len(found))]
+    for command in data.draw(st.permutations(commands)):
+        shown: dict[object, set[str]] = {}
+        for event in desk.send(command).events:
+            if event.type == "shipment.scanned" and event.data.location is not None:
+                shown.setdefault((event.event_name, event.occurred_at), set()).add(event.shop)
+        assert all(len(shops) == 1 for shops in shown.values()), shown
