@@ -111,7 +111,7 @@ def test_shared_number_notifies_each_customer_once(found, hand_overs, data):
 
 def attempt_of(event: Event) -> object:
     """Attempts are told apart by the scan: two failed attempts are two notifications."""
-    return event.occurred_at if event.event_group == "shipment_failed_attempt" else None
+    return event.occurred_at if event.event_group == "shipment_delivery_failed" else None
 
 
 @FEW
