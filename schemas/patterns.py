@@ -15,11 +15,14 @@ ORDER_NUMBER = (
     r"|^[^\s\x00-\x1f\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
 )
 # Three letters or digits at least: all else is left out when numbers are compared. The services
-# judge a number that has other characters than ASCII, and one without any letter and digit.
+# judge a number that has other characters than ASCII, one without any letter and digit, and what is
+# written in place of a number (n/a, 0).
 TRACKING_NUMBER = (
     r"^(?:[^A-Za-z0-9\x00-\x1f\x7f-\x9f]*[A-Za-z0-9]){3}[^\x00-\x1f\x7f-\x9f]*$"
     r"|^(?:[^A-Za-z0-9\x00]*[A-Za-z0-9]){3}[^\x00]*$"
     r"|^[^A-Za-z0-9\x00]*$"
+    r"|^[^A-Za-z0-9\x00]*(?:[A-Za-z][^A-Za-z0-9\x00]*){1,2}$"
+    r"|^[^A-Za-z0-9\x00]*(?:0[^A-Za-z0-9\x00]*){1,2}$"
     r"|^[^\x00]*[^\x00-\x7f][^\x00]*$"
 )
 CARRIER_REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"

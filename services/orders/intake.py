@@ -7,12 +7,15 @@ from datetime import datetime
 
 from schemas.repair import RepairCode
 from services.orders.domain.model.commands import ReportTracking
+from services.orders.domain.model.reasons import CommandRefused
+from services.orders.domain.rules.check_number import check_numbers
 from services.orders.messages.decode import (
     COMMANDS,
     DecodedItem,
     Entry,
     UndecodedItem,
     is_of_many,
+    pointer_of,
     read,
     read_item,
 )
@@ -95,7 +98,7 @@ def _dismissal(batch: Batch, row: Parked) -> Rejection:
 
 
 def refusals(original: Original, index: int, now: datetime) -> list[Rejection]:
-    """What the service would refuse of item `index` (WHOLE: of every item) before it decides.
+    """What the service would refuse of item `index` (WHOLE: of every item), whatever is stored.
 
     Raises:
         LookupError: the message holds no such item.
@@ -103,7 +106,28 @@ def refusals(original: Original, index: int, now: datetime) -> list[Rejection]:
     entries = read(original, now, None if index == WHOLE else index)
     if not entries:
         raise LookupError(f"the message holds no item {index}")
-    return [entry for entry in entries if isinstance(entry, Rejection)]
+    return [refused for entry in entries if (refused := _refused(entry))]
+
+
+def _refused(entry: Entry) -> Rejection | None:
+    """The refusal of an item that cannot be read, or has what no decision takes."""
+    if not isinstance(entry, DecodedItem):
+        return entry if isinstance(entry, Rejection) else None
+    item = entry.item
+    try:
+        check_numbers(entry.command)
+    except CommandRefused as refused:
+        errors = (FieldError(pointer_of(item) + (refused.pointer or ""), refused.detail),)
+        return Rejection(
+            item.original,
+            item.index,
+            item.envelope,
+            refused.reason.value,
+            refused.detail,
+            errors,
+            is_of_many(item),
+        )
+    return None
 
 
 def warnings(original: Original, now: datetime) -> list[ItemWarning]:

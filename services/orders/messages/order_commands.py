@@ -16,7 +16,9 @@ from schemas.codes import country_of
 from services.orders.domain.model import commands as domain
 from services.orders.domain.model import order as values
 from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.model.warnings import FactWarning
 from services.orders.domain.value import replace
+from services.orders.messages.joined_trackings import is_any_joined, split_joined
 from services.runtime.messages.records import Item
 from services.runtime.twins import omitted
 
@@ -76,12 +78,17 @@ def fulfill(
 
 def _fulfillment(shop: str, message: contract.Fulfillment, sent: _Sent) -> domain.UpsertOrder:
     order, analytics = message.order, message.order_analytics
+    trackings = tuple([_tracking(each) for each in message.trackings])
+    warnings: tuple[FactWarning, ...] = ()
+    if is_any_joined(trackings):
+        trackings, warnings = split_joined(trackings)
     return domain.UpsertOrder(
         shop=shop,
         reference=_reference(shop, message),
         order=None if order is None else _placement(order),
-        trackings=tuple([_tracking(each) for each in message.trackings]),
+        trackings=trackings,
         order_analytics=None if analytics is None else _analytics(analytics),
+        warnings=warnings,
         **sent,
     )
 

@@ -18,7 +18,9 @@ from schemas.commands import (
 from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS
 from schemas.tracking import TRACKING_REPORTED
 from services.claims.messages.decode import read_command
-from services.orders.messages.decode import DecodedItem, read
+from services.orders.domain.model.reasons import CommandRefused
+from services.orders.domain.rules.check_number import check_numbers
+from services.orders.messages.decode import DecodedItem, Entry, read
 from services.runtime.messages.records import Coordinates, Malformed, Original
 from tests.unit.orders.mutations import example_messages, mutated, synthetic_messages
 
@@ -193,10 +195,21 @@ def test_bad_line_has_no_warnings() -> None:
 def _is_taken(topic: str, headers: tuple[tuple[str, bytes], ...], value: bytes) -> bool:
     original = Original(Coordinates(topic, 0, 0), b"k", headers, value, NOW)
     if topic != CLAIMS_COMMANDS:
-        return all(isinstance(entry, DecodedItem) for entry in read(original, NOW))
+        return all(map(_is_decidable, read(original, NOW)))
     try:
         read_command(original)
     except Malformed:
+        return False
+    return True
+
+
+def _is_decidable(entry: Entry) -> bool:
+    """Whether a decision is not sure to refuse the item for its tracking numbers."""
+    if not isinstance(entry, DecodedItem):
+        return False
+    try:
+        check_numbers(entry.command)
+    except CommandRefused:
         return False
     return True
 

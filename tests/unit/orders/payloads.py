@@ -40,10 +40,14 @@ def plain(value: Any) -> str:
     return text.replace(f'"{MARK}', "").replace(f'{MARK}"', "")
 
 
-def read_all(type_: str, body: Any) -> tuple[Any, ...]:
+def original(type_: str, body: Any) -> Original:
     value = body if isinstance(body, bytes) else plain(body).encode()
     headers = (("ce_type", type_.encode()), ("ce_id", b"c-1"), ("ce_source", b"/shops/qa"))
-    return read(Original(Coordinates("orders.commands", 0, 1), b"qa/1", headers, value, NOW), NOW)
+    return Original(Coordinates("orders.commands", 0, 1), b"qa/1", headers, value, NOW)
+
+
+def read_all(type_: str, body: Any) -> tuple[Any, ...]:
+    return read(original(type_, body), NOW)
 
 
 def taken(type_: str, body: Any) -> Any:

@@ -230,7 +230,7 @@ def test_parcel_after_the_hundredth_is_refused():
     desk.send(attach(*(f"N{n}" for n in range(100))))
     before = desk.order()
 
-    decision = desk.send(attach("one too many"))
+    decision = desk.send(attach("N100"))
 
     assert (decision.outcome, decision.reason) == (Outcome.REJECTED, Reason.TOO_MANY_SHIPMENTS)
     assert desk.order() == before

@@ -70,6 +70,14 @@ class Tracking(Value, frozen=True, kw_only=True):
     """Whether a time was said that could not be read: the hand-over may be of any age."""
     external_shipment_id: str | None = None
     products: tuple[Product, ...] | None = None
+    delivery: str | None = None
+    """See `Shipment.delivery`."""
+    position: int | None = None
+    """Its place in the message's list, where that is not its place in the command's."""
+
+    def pointer(self, index: int) -> str:
+        """JSON pointer to it in the message; `index` is its place in the command."""
+        return f"/trackings/{index if self.position is None else self.position}"
 
 
 class CommandItem(Value, frozen=True, kw_only=True):

@@ -68,9 +68,10 @@ def _heads(listed: Iterable[Shipment]) -> dict[Uuid, Uuid]:
     first: dict[object, Uuid] = {}
     heads: dict[Uuid, Uuid] = {}
     for each in listed:
-        if each.external_shipment_id is None:
+        delivery = each.external_shipment_id or each.delivery
+        if delivery is None:
             continue
-        head = first.setdefault((each.external_shipment_id, each.products), each.shipment_id)
+        head = first.setdefault((delivery, each.products), each.shipment_id)
         if head != each.shipment_id:
             heads[each.shipment_id] = head
     return heads

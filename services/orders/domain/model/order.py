@@ -177,6 +177,9 @@ class Shipment(Value, frozen=True, kw_only=True):
     tracking_url: str | None = None
     tracking_placed_at: datetime | None = None
     external_shipment_id: str | None = None
+    delivery: str | None = None
+    """What the numbers that came in one field have in common, where the shop gave no
+    `external_shipment_id` and their list of products is of all of them."""
     products: tuple[Product, ...] | None = None
     """What is inside as the shop said it; None: nothing was said; `()`: nothing is inside."""
     lines: tuple[PackedLine, ...] | None = None

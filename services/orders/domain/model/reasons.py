@@ -25,6 +25,8 @@ class Reason(StrEnum):
     TRACKING_NUMBER_IN_USE = "tracking_number_in_use"
     TRACKING_NUMBER_SHARED = "tracking_number_shared"
     TRACKING_NUMBER_EMPTY = "tracking_number_empty"
+    TRACKING_NUMBER_PLACEHOLDER = "tracking_number_placeholder"
+    TRACKING_NUMBER_LIST = "tracking_number_list"
     ORDER_CANCELLED = "order_cancelled"
     SHIPMENT_NOT_FOUND = "shipment_not_found"
     SHIPMENT_AMBIGUOUS = "shipment_ambiguous"
@@ -62,6 +64,11 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "the most that it can be on; check that it is the number of one parcel.",
         Reason.TRACKING_NUMBER_EMPTY: "A tracking number has no letter and no digit; leave the "
         "tracking out until there is one.",
+        Reason.TRACKING_NUMBER_PLACEHOLDER: "A text in the place of a tracking number certainly is "
+        "none: it has no digit, or only zeros, or is a link or an e-mail address; leave the "
+        "tracking out until there is a number.",
+        Reason.TRACKING_NUMBER_LIST: "A field holds several tracking numbers, or what may be "
+        "several; send one tracking number in a field.",
         Reason.ORDER_CANCELLED: "The order is cancelled and expects no more shipments; place a "
         "new order.",
         Reason.SHIPMENT_NOT_FOUND: "The order has no such shipment; name one of its shipment ids "

@@ -20,6 +20,7 @@ from services.orders.domain.model.references import number_key
 from services.orders.domain.model.tracking_number import normalise_number, shown_number
 from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.model.windows import first_seen, shares_of, windows_of
+from services.orders.domain.rules.check_number import check_number
 from services.orders.domain.rules.notices_of_numbers import given_before, was_attached_before
 from services.orders.domain.rules.shipment_count import lowest_draft
 from services.orders.domain.tracking.notifications import (
@@ -41,19 +42,15 @@ def attach_all(recorder: Recorder, order: Order, trackings: tuple[Tracking, ...]
     """
     for index, tracking in enumerate(trackings):
         number = normalise_number(tracking.tracking_number)
-        pointer = f"/trackings/{index}/tracking_number"
-        if not number:
-            raise CommandRefused(
-                Reason.TRACKING_NUMBER_EMPTY,
-                "The tracking number has no letter and no digit; leave the tracking out until "
-                "there is one.",
-                pointer,
-            )
         held = shipment_with(order, number)
         if held is not None:
             order = _update(recorder, order, held, tracking)
         else:
+            pointer = f"{tracking.pointer(index)}/tracking_number"
+            check_number(tracking.tracking_number, pointer)
             order = _attach(recorder, order, number, tracking, pointer)
+        if tracking.delivery is not None:
+            order = _with_delivery(order, number, tracking.delivery)
     return order
 
 
@@ -66,15 +63,15 @@ def new_parcels_of(recorder: Recorder, order: Order, command: UpsertOrder) -> Up
     Raises:
         Unchanged: the command brings no new parcel.
     """
-    numbers = [normalise_number(each.tracking_number) for each in command.trackings]
     new = tuple(
-        each
-        for number, each in zip(numbers, command.trackings, strict=True)
-        if shipment_with(order, number) is None
+        replace(each, position=index if each.position is None else each.position)
+        for index, each in enumerate(command.trackings)
+        if shipment_with(order, normalise_number(each.tracking_number)) is None
     )
     if not new:
         raise Unchanged(Reason.STALE)
-    if command.order is not None or command.order_analytics is not None or new != command.trackings:
+    is_cut = len(new) < len(command.trackings)
+    if is_cut or command.order is not None or command.order_analytics is not None:
         recorder.warn(
             WarningCode.DESCRIPTION_STALE,
             "/order" if command.order is not None else "",
@@ -82,6 +79,11 @@ def new_parcels_of(recorder: Recorder, order: Order, command: UpsertOrder) -> Up
             "taken.",
         )
     return replace(command, order=None, order_analytics=None, trackings=new)
+
+
+def _with_delivery(order: Order, number: str, delivery: str) -> Order:
+    held = next(each for each in order.shipments if each.number == number)
+    return with_shipment(order, replace(held, delivery=delivery))
 
 
 def shipment_with(order: Order, number: str) -> Shipment | None:

@@ -121,7 +121,7 @@ def _packed(recorder: Recorder, held: Order | None, order: Order, command: Upser
     if any(each.products for each in command.trackings):
         ids = {each.number: each.shipment_id for each in order.shipments if each.number}
         pointers = {
-            ids[normalise_number(each.tracking_number)]: f"/trackings/{index}/products"
+            ids[normalise_number(each.tracking_number)]: f"{each.pointer(index)}/products"
             for index, each in enumerate(command.trackings)
             if each.products
         }

@@ -13,11 +13,12 @@ from services.orders.domain.model.folding import fold_before, keep_newest, sift
 from services.orders.domain.model.ids import Uuid, scan_key
 from services.orders.domain.model.known_scans import KnownScans, digest_of_key, with_known
 from services.orders.domain.model.parcel import Parcel
-from services.orders.domain.model.reasons import CommandRefused, NotYet, Reason, Unchanged
+from services.orders.domain.model.reasons import NotYet, Reason, Unchanged
 from services.orders.domain.model.references import number_key
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.model.windows import seeing, windows_of
+from services.orders.domain.rules.check_number import check_number
 from services.orders.domain.tracking.catalogue import entry_of
 from services.orders.domain.tracking.ordering import sort_key
 from services.orders.domain.tracking.scan import Eta, Scan
@@ -35,14 +36,9 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
     owner with a new scan.
     """
     number = normalise_number(command.tracking_number)
-    if not number:
-        raise CommandRefused(
-            Reason.TRACKING_NUMBER_EMPTY,
-            "The tracking number has no letter and no digit; leave the tracking out until "
-            "there is one.",
-            "/tracking_number",
-        )
     held = recorder.parcel(number)
+    if not held.owners:
+        check_number(command.tracking_number, "/tracking_number")
     scans: tuple[Scan, ...] = command.scans
     late: tuple[Scan, ...] = ()
     if held.known or held.left_out:

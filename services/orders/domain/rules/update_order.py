@@ -18,6 +18,7 @@ from services.orders.domain.rules.acceptance import (
 )
 from services.orders.domain.rules.address import merge_address
 from services.orders.domain.rules.attach_trackings import correct_carrier, shipment_with
+from services.orders.domain.rules.check_number import check_number
 from services.orders.domain.rules.parcel_contents import pack
 from services.orders.domain.rules.place_order import check_still_open
 from services.orders.domain.rules.shipment_count import check_expected, recount
@@ -75,15 +76,9 @@ def _named(order: Order, command: UpdateShipment) -> Shipment:
             )
         return by_id
     number = normalise_number(command.tracking_number)
-    if not number:
-        raise CommandRefused(
-            Reason.TRACKING_NUMBER_EMPTY,
-            "The tracking number has no letter and no digit; leave the tracking out until "
-            "there is one.",
-            "/tracking_number",
-        )
     by_number = shipment_with(order, number)
     if by_number is None:
+        check_number(command.tracking_number, "/tracking_number")
         raise NotYet(Reason.SHIPMENT_NOT_FOUND, number_key(number))
     if by_id is not None and by_id.shipment_id != by_number.shipment_id:
         raise CommandRefused(
