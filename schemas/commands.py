@@ -23,6 +23,7 @@ from schemas.values import (
     CarrierReference,
     Line,
     Name,
+    Reference,
     ShipmentCount,
     ShopSlug,
     SourceVersion,
@@ -154,6 +155,34 @@ class ShipmentUpdate(Command, NamesOrder):
         return self
 
 
+class ShipmentVoid(Command, NamesOrder):
+    """`shipment.void`: take a tracking number off the order. Its shipment is a draft again."""
+
+    shipment_id: Annotated[
+        UUID | None, FACT, about("The parcel", "5b0e2c1e-9c0f-5d3a-8a51-0f6f2b1f8d11")
+    ] = None
+    tracking_number: Annotated[
+        TrackingNumber | None, FACT, about("The parcel, by its number", "1Z999AA10123456784")
+    ] = None
+    external_shipment_id: Annotated[
+        Reference | None, FACT, about("The parcel, by the shop's id of it", "ful-1")
+    ] = None
+    reason: Annotated[Line | None, about("Why, in the shop's words", "label misprinted")] = None
+    force: Annotated[
+        bool,
+        FACT,
+        about("True: also where the parcel was delivered; needs a reason", example=False),
+    ] = False
+
+    @model_validator(mode="after")
+    def _names_a_parcel(self) -> ShipmentVoid:
+        if (self.shipment_id, self.tracking_number, self.external_shipment_id) == (None,) * 3:
+            raise refused(
+                "name the parcel: shipment_id, tracking_number or external_shipment_id is needed"
+            )
+        return self
+
+
 class OrdersFulfillBulk(Command):
     """`orders.fulfill_bulk`: many orders in one message, each item with its own outcome."""
 
@@ -185,6 +214,7 @@ ORDER_UPSERT = "order.upsert"
 ORDER_UPDATE = "order.update"
 ORDER_CANCEL = "order.cancel"
 SHIPMENT_UPDATE = "shipment.update"
+SHIPMENT_VOID = "shipment.void"
 ORDERS_FULFILL_BULK = "orders.fulfill_bulk"
 ORDER_ANALYTICS_UPSERT = "order.analytics.upsert"
 
@@ -194,6 +224,7 @@ MODELS: Mapping[str, type[ContractModel]] = {
     ORDER_UPDATE: OrderUpdate,
     ORDER_CANCEL: OrderCancel,
     SHIPMENT_UPDATE: ShipmentUpdate,
+    SHIPMENT_VOID: ShipmentVoid,
     ORDERS_FULFILL_BULK: OrdersFulfillBulk,
     ORDER_ANALYTICS_UPSERT: OrderAnalyticsUpsert,
 }

@@ -101,7 +101,9 @@ class ShipmentEventData(ContractModel):
     location: Annotated[dict[str, Any] | None, about("Where", {"city": "Leipzig"})] = None
     carrier_code: Annotated[str | None, about("The carrier's code", "PU")] = None
     carrier_text: Annotated[str | None, about("The carrier's words", "Picked up")] = None
-    reason: Annotated[str | None, about("Why, for a failure", "consignee_not_home")] = None
+    reason: Annotated[
+        str | None, about("Why, for a failure; the shop's words for a void", "consignee_not_home")
+    ] = None
     attempt: Annotated[WholeNumber | None, about("Delivery attempt", 1)] = None
     pickup: Annotated[dict[str, Any] | None, about("Where it waits", {"type": "shop"})] = None
     proof: Annotated[dict[str, Any] | None, about("Proof", {"signed_by": "A. Example"})] = None
@@ -122,6 +124,10 @@ class ShipmentEventData(ContractModel):
             example=True,
         ),
     ] = True
+    released_by: Annotated[
+        str | None,
+        about("Of shipment.released: void or replace; move in events of earlier versions", "void"),
+    ] = None
 
 
 class ClaimStep(ContractModel):

@@ -22,9 +22,11 @@ from services.orders.domain.model.order import Order
 from services.orders.domain.model.references import (
     Reference,
     canonical,
+    direct_id,
     number_key,
 )
 from services.orders.domain.model.shared_names import meant_by
+from services.orders.domain.rules.implied_numbers import implied_numbers
 from services.orders.intake import read_records, read_retried
 from services.orders.messages import encode
 from services.orders.messages.decode import (
@@ -130,14 +132,15 @@ class OrdersBatch:
         self, connection: Connection, entries: Sequence[Entry], batch: Batch
     ) -> _Loaded:
         """Lock what the items name and what waits for it, then what the waiting items name."""
-        references, numbers, unnamed = _named(entries)
+        references, numbers, unnamed, implying = _named(entries)
         if unnamed:
             numbers |= await _numbers_of(connection, references, unnamed)
         locked = await _lock(connection, references, numbers, is_final=False)
         if not locked.is_complete:
             waits = _read_waits(locked.waits, batch.now)
-            more_references, more_numbers, more_unnamed = _named([each for _, each in waits])
+            more_references, more_numbers, more_unnamed, more = _named([each for _, each in waits])
             references, numbers = references | more_references, numbers | more_numbers
+            implying += more
             if more_unnamed:
                 numbers |= await _numbers_of(connection, more_references, more_unnamed)
                 unnamed |= more_unnamed
@@ -145,8 +148,12 @@ class OrdersBatch:
         if unnamed:
             _check_all_locked(locked.stored, unnamed, numbers)
         waits = _read_waits(locked.waits, batch.now)
+        stored = locked.stored
+        if implying and (implied := _implied(stored, implying).difference(numbers)):
+            stored = await store.lock_more(connection, stored, implied)
+            numbers |= implied
         stored = await store.recall_repeats(
-            connection, locked.stored, _commands([*entries, *(entry for _, entry in waits)])
+            connection, stored, _commands([*entries, *(entry for _, entry in waits)])
         )
         gate = await self._queue.open_gate(
             connection,
@@ -232,26 +239,33 @@ class OrdersBatch:
         return len(rows)
 
 
-def _named(entries: Collection[Entry]) -> tuple[set[Reference], set[str], set[Uuid]]:
+def _named(
+    entries: Collection[Entry],
+) -> tuple[set[Reference], set[str], set[Uuid], list[Command]]:
     """All references and normalised numbers that the items name, or seem to.
 
-    And the shipments whose numbers are named, but stand only on the stored orders.
+    And the shipments whose numbers are named, but stand only on the stored orders; and the commands
+    that are about other numbers of the stored orders (`implied_numbers`).
     """
     references: set[Reference] = set()
     numbers: set[str] = set()
     shipments: set[Uuid] = set()
+    implying: list[Command] = []
     for entry in entries:
         if isinstance(entry, DecodedItem):
             named = names(entry.command)
             references.update(map(canonical, named.references))
             numbers.update(named.numbers)
-            if named.shipment:
-                shipments.add(named.shipment)
+            if named.is_partial:
+                if named.shipment:
+                    shipments.add(named.shipment)
+                else:
+                    implying.append(entry.command)
         elif isinstance(entry, UndecodedItem):
             hint = hint_of(entry)
             references.update(hint.references)
             numbers.update(hint.numbers)
-    return references, numbers, shipments
+    return references, numbers, shipments, implying
 
 
 async def _numbers_of(
@@ -296,6 +310,19 @@ async def _orders_of(
 def _commands(entries: Iterable[Entry]) -> Iterator[Command]:
     """The commands of the items that could be read."""
     return (entry.command for entry in entries if isinstance(entry, DecodedItem))
+
+
+def _implied(stored: store.Stored, commands: Iterable[Command]) -> set[str]:
+    """The normalised numbers that commands do not name, but stand on the orders that they name."""
+    found: set[str] = set()
+    for command in commands:
+        for reference in names(command).references:
+            ids = {direct_id(reference), stored.references.get(reference)}
+            for id_ in ids.union(stored.shared.get(reference, ())) - {None}:
+                order = stored.orders.get(id_)
+                if order is not None and order.shop == reference.shop:
+                    found |= implied_numbers(order, command)
+    return found
 
 
 def _lock(

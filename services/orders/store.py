@@ -105,6 +105,29 @@ async def lock(
     return Locked(_stored(row), waits, bool(row["is_any_parked"]), is_complete)
 
 
+async def lock_more(connection: Connection, stored: Stored, numbers: Collection[str]) -> Stored:
+    """The rows with more numbers, and the orders that own them; two statements.
+
+    Numbers are locked before orders everywhere else. Here orders are locked already, so nothing is
+    waited for, and no two batches can wait for each other.
+
+    Raises:
+        asyncpg.LockNotAvailableError: another transaction has one of the rows; try again.
+    """
+    rows = await connection.fetch(SQL["lock_parcels_at_once"], list(numbers))
+    parcels = {row["number"]: _PARCEL.decode(row["document"]) for row in rows}
+    owners = {owner.order_id for parcel in parcels.values() for owner in parcel.owners}
+    unread = list(owners.difference(stored.orders))
+    more = await connection.fetch(SQL["lock_orders_at_once"], unread)
+    published = {str(r["order_id"]): _published(r["told"]) for r in more if r["told"]}
+    return dataclasses.replace(
+        stored,
+        parcels={**stored.parcels, **parcels},
+        orders={**stored.orders, **{str(row["order_id"]): _order(row) for row in more}},
+        published={**stored.published, **published},
+    )
+
+
 async def recall_repeats(
     connection: Connection, stored: Stored, commands: Iterable[Command]
 ) -> Stored:

@@ -16,6 +16,7 @@ from services.orders.domain.model.commands import (
     UpdateShipment,
     UpsertAnalytics,
     UpsertOrder,
+    VoidShipment,
     names,
 )
 from services.orders.domain.model.decision import Decision, Outcome, World
@@ -36,6 +37,7 @@ from services.orders.domain.rules.record_claim import record
 from services.orders.domain.rules.repeats import remember
 from services.orders.domain.rules.report_scans import report
 from services.orders.domain.rules.update_order import cancel, update_order, update_shipment
+from services.orders.domain.rules.void_shipment import void
 from services.orders.domain.value import replace
 
 
@@ -52,7 +54,7 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
         decision = Decision(
             outcome=Outcome.NO_CHANGE,
             reason=unchanged.reason,
-            detail=SENTENCES[unchanged.reason],
+            detail=unchanged.detail,
             order_id=_id_of_order(world, command, now),
             orders=_with_stale(world, command, now) if unchanged.reason is Reason.STALE else (),
         )
@@ -101,6 +103,8 @@ def _carry_out(recorder: Recorder, command: Command) -> Uuid | None:
             return report(recorder, command)
         case RecordClaim():
             return record(recorder, command)
+        case VoidShipment():
+            return void(recorder, command)
         case _:
             assert_never(command)
 

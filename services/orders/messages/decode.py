@@ -82,6 +82,7 @@ _UPSERT = _repairing(contract.OrderUpsert)
 _UPDATE = _repairing(contract.OrderUpdate)
 _CANCEL = _repairing(contract.OrderCancel)
 _SHIPMENT = _repairing(contract.ShipmentUpdate)
+_VOID = _repairing(contract.ShipmentVoid)
 _ANALYTICS = _repairing(contract.OrderAnalyticsUpsert)
 _FULFILL = _repairing(contract.BulkFulfillment)
 _BULK = _repairing(contract.OrdersFulfillBulk)
@@ -92,6 +93,7 @@ READERS: Mapping[str, Reader[Any]] = {
     contract.ORDER_UPDATE: _UPDATE,
     contract.ORDER_CANCEL: _CANCEL,
     contract.SHIPMENT_UPDATE: _SHIPMENT,
+    contract.SHIPMENT_VOID: _VOID,
     contract.ORDER_ANALYTICS_UPSERT: _ANALYTICS,
     contract.ORDERS_FULFILL_BULK: _FULFILL,
     **{dialect.TYPE: dialect.READER for dialect in DIALECTS},
@@ -131,6 +133,7 @@ _COMMANDS: Mapping[str, Translate] = {
     contract.ORDER_UPDATE: _command_by(_UPDATE, order_commands.update),
     contract.ORDER_CANCEL: _command_by(_CANCEL, order_commands.cancel),
     contract.SHIPMENT_UPDATE: _command_by(_SHIPMENT, order_commands.update_shipment),
+    contract.SHIPMENT_VOID: _command_by(_VOID, order_commands.void_shipment),
     contract.ORDER_ANALYTICS_UPSERT: _command_by(_ANALYTICS, order_commands.upsert_analytics),
 }
 

@@ -131,6 +131,20 @@ def update_shipment(message: contract.ShipmentUpdate, item: Item) -> domain.Upda
     )
 
 
+def void_shipment(message: contract.ShipmentVoid, item: Item) -> domain.VoidShipment:
+    """`shipment.void`."""
+    return domain.VoidShipment(
+        shop=message.shop_slug,
+        reference=_reference(message.shop_slug, message),
+        shipment_id=str(message.shipment_id) if message.shipment_id else None,
+        tracking_number=message.tracking_number,
+        external_shipment_id=message.external_shipment_id,
+        reason=message.reason,
+        is_forced=message.force,
+        **_sent(item, message),
+    )
+
+
 def upsert_analytics(message: contract.OrderAnalyticsUpsert, item: Item) -> domain.UpsertAnalytics:
     """`order.analytics.upsert`."""
     return domain.UpsertAnalytics(

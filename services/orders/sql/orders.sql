@@ -6,6 +6,14 @@ SELECT order_id, coalesce(document, convert_to(old_document::text, 'UTF8')) AS d
  ORDER BY order_id
    FOR UPDATE;
 
+-- name: lock_orders_at_once
+-- Orders by id, locked in id order; fails where another transaction has one locked. $1 order ids
+SELECT order_id, coalesce(document, convert_to(old_document::text, 'UTF8')) AS document, applied, told
+  FROM stored_order
+ WHERE order_id = ANY ($1::uuid[])
+ ORDER BY order_id
+   FOR UPDATE NOWAIT;
+
 -- name: read_order
 -- One order, for showing. $1 order id
 SELECT order_id, coalesce(document, convert_to(old_document::text, 'UTF8')) AS document, applied, told

@@ -38,6 +38,7 @@ REPEATED = {
     "order.update": {"id": "1", "address": {"zip_code": "99999", "city": "Old Town"}},
     "order.cancel": {"id": "1"},
     "shipment.update": {"id": "1", "tracking_number": "1Z1", "tracking_url": "https://a.example"},
+    "shipment.void": {"id": "1", "tracking_number": "1Z1"},
     "order.analytics.upsert": {"id": "1", "order_analytics": {"campaign_id": "old"}},
 }
 

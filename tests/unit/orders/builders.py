@@ -19,6 +19,7 @@ from services.orders.domain.model.commands import (
     UpdateShipment,
     UpsertAnalytics,
     UpsertOrder,
+    VoidShipment,
     names,
 )
 from services.orders.domain.model.decision import Decision, Event, Outcome, Topic, World
@@ -28,6 +29,7 @@ from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.model.shared_names import Bearers, with_bearer
 from services.orders.domain.model.tracking_number import normalise_number
+from services.orders.domain.rules.implied_numbers import implied_numbers
 from services.orders.domain.tracking.scan import Precision, Scan
 
 NOON = datetime(2024, 1, 5, 12, tzinfo=UTC)
@@ -78,16 +80,18 @@ class Desk:
         shipments = (each for order in self.orders.values() for each in order.shipments)
         stored = {each.shipment_id: each.number for each in shipments}
         numbers = (*named.numbers, stored.get(named.shipment or ""))
-        parcels = {number: self.parcels[number] for number in numbers if number in self.parcels}
         references = {r: self.references[r] for r in named.references if r in self.references}
         shared = {r: self.shared[r] for r in references if r in self.shared}
         wanted = {*references.values(), *(each for ids in shared.values() for each in ids)}
-        wanted |= {owner.order_id for parcel in parcels.values() for owner in parcel.owners}
         for reference in named.references:
             if reference.kind is ReferenceKind.UUID and _is_uuid(reference.value):
                 wanted.add(str(UUID(reference.value)))
             if reference.kind is ReferenceKind.ORDER_NUMBER:
                 wanted.add(order_id_of(reference.shop, reference.value))
+        for order_id in wanted.intersection(self.orders):
+            numbers = (*numbers, *implied_numbers(self.orders[order_id], command))
+        parcels = {number: self.parcels[number] for number in numbers if number in self.parcels}
+        wanted |= {owner.order_id for parcel in parcels.values() for owner in parcel.owners}
         orders = {order_id: self.orders[order_id] for order_id in wanted if order_id in self.orders}
         return World(orders=orders, parcels=parcels, references=references, shared=shared)
 
@@ -246,6 +250,12 @@ def update_shipment(reference: Reference | None = None, **given: Any) -> UpdateS
     """`shipment.update`."""
     reference = reference or ref()
     return UpdateShipment(**(item() | given), shop=reference.shop, reference=reference)
+
+
+def void(reference: Reference | None = None, **given: Any) -> VoidShipment:
+    """`shipment.void`."""
+    reference = reference or ref()
+    return VoidShipment(**(item() | given), shop=reference.shop, reference=reference)
 
 
 def attribute(reference: Reference | None = None, **given: Any) -> UpsertAnalytics:

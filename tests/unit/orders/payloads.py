@@ -29,6 +29,7 @@ BODIES = {
     contract.ORDER_UPDATE: {"id": "1"},
     contract.ORDER_CANCEL: {"id": "1"},
     contract.SHIPMENT_UPDATE: {"id": "1", "tracking_number": "1Z999"},
+    contract.SHIPMENT_VOID: {"id": "1", "tracking_number": "1Z999"},
     contract.ORDER_ANALYTICS_UPSERT: {"id": "1", "order_analytics": {}},
 }
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=70)

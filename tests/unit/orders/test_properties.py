@@ -37,6 +37,7 @@ from tests.unit.orders.builders import (
     update,
     update_shipment,
     upsert,
+    void,
 )
 
 settings.register_profile(
@@ -308,6 +309,18 @@ COMMANDS = st.one_of(
         REFERENCES,
         st.sampled_from(NUMBERS),
         MAYBE_PRODUCTS,
+        SENT,
+    ),
+    st.builds(
+        lambda reference, said, forced, sent: void(
+            reference, **said, is_forced=forced, reason="wrong", **sent
+        ),
+        REFERENCES,
+        st.one_of(
+            st.fixed_dictionaries({"tracking_number": st.sampled_from(NUMBERS)}),
+            st.just({"external_shipment_id": "d"}),
+        ),
+        st.booleans(),
         SENT,
     ),
     st.builds(

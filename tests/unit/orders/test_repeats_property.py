@@ -83,6 +83,7 @@ def _commands(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
                 "order.update",
                 "order.cancel",
                 "shipment.update",
+                "shipment.void",
                 "order.analytics.upsert",
                 "orders.fulfill_bulk",
             ]
@@ -103,6 +104,9 @@ def _commands(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
             number = draw(numbers)
             named = {"id": number, "tracking_number": draw(st.sampled_from(TRACKINGS))}
             body = named | {"tracking_url": f"https://a.example/{draw(cities)}"}
+        case "shipment.void":
+            number = draw(numbers)
+            body = {"id": number, "tracking_number": f"T1-{number}"}
         case "order.analytics.upsert":
             body = draw(_references()) | {"order_analytics": {"source": draw(cities)}}
         case _:

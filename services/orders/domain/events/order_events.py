@@ -7,12 +7,13 @@ change of status, else for other changes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import compress
 from operator import attrgetter, ne
 
 from services.orders.domain.events.recorder import Recorder
-from services.orders.domain.model.commands import CancelOrder
+from services.orders.domain.model.commands import CancelOrder, VoidShipment
 from services.orders.domain.model.decision import EventType, OrderEventData
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import (
@@ -78,7 +79,16 @@ def emit_changes(recorder: Recorder, before: Order | None, after: Order) -> None
         emit_delivery(recorder, before, after)
     former = {s.shipment_id: s for s in before.shipments} if before is not None else {}
     for shipment in after.shipments:
-        _emit_shipment(recorder, after, former.get(shipment.shipment_id), shipment)
+        _emit_shipment(recorder, after, former.pop(shipment.shipment_id, None), shipment)
+    if former:
+        _emit_gone(recorder, after, former.values())
+
+
+def _emit_gone(recorder: Recorder, after: Order, gone: Iterable[Shipment]) -> None:
+    """Add the events of shipments that are not expected any more, and had a number."""
+    for shipment in gone:
+        if shipment.number is not None:
+            _emit_released(recorder, after, shipment)
 
 
 def changed_fields(before: Order, after: Order) -> tuple[str, ...]:
@@ -175,7 +185,7 @@ def _emit_shipment(
     if after.number is not None and former_number is None:
         _emit_fulfilled(recorder, order, before, after)
     elif before is not None and after.number is None and former_number is not None:
-        _emit_released(recorder, order, before, after)
+        _emit_released(recorder, order, before)
     elif before is not None:
         changed = _SHIPMENT_FIELDS.that_differ(before, after)
         if changed:
@@ -198,16 +208,19 @@ def _emit_fulfilled(
     )
 
 
-def _emit_released(recorder: Recorder, order: Order, before: Shipment, after: Shipment) -> None:
+def _emit_released(recorder: Recorder, order: Order, before: Shipment) -> None:
+    """Add the event of a shipment that lost its number: it is a draft, or gone."""
     recorder.emit_shipment(
         order.order_id,
         before,
-        after,
+        Shipment(shipment_id=before.shipment_id, ordinal=before.ordinal),
         EventType.SHIPMENT_RELEASED,
         name="SHIPMENT_RELEASED",
         group=None,
         occurred_at=recorder.item.updated_at or recorder.now,
         shown=before,
+        reason=recorder.item.reason if isinstance(recorder.item, VoidShipment) else None,
+        released_by="void",
     )
 
 

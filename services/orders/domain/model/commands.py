@@ -158,6 +158,19 @@ class UpdateShipment(CommandItem, frozen=True, kw_only=True):
     products: tuple[Product, ...] | None = None
 
 
+class VoidShipment(CommandItem, frozen=True, kw_only=True):
+    """`shipment.void`: take a tracking number off an order. Every name must fit the shipment."""
+
+    shop: str
+    reference: Reference
+    shipment_id: Uuid | None = None
+    tracking_number: str | None = None
+    external_shipment_id: str | None = None
+    reason: str | None = None
+    is_forced: bool = False
+    """Whether a parcel that was delivered is taken off as well; then `reason` says why."""
+
+
 class UpsertAnalytics(CommandItem, frozen=True, kw_only=True):
     """`order.analytics.upsert`: attribution sent after the order."""
 
@@ -192,6 +205,7 @@ Command: TypeAlias = (
     | UpdateOrder
     | CancelOrder
     | UpdateShipment
+    | VoidShipment
     | UpsertAnalytics
     | ReportTracking
     | RecordClaim
@@ -207,8 +221,10 @@ class Names(Value, frozen=True):
     references: tuple[Reference, ...] = ()
     numbers: tuple[str, ...] = ()
     """Normalised tracking numbers."""
+    is_partial: bool = False
+    """Whether numbers that stand only on the stored order are named too: that of `shipment`, or
+    else those that `rules.implied_numbers` finds once the order is read."""
     shipment: Uuid | None = None
-    """A shipment whose number is named too, but stands only on the stored order."""
 
 
 def names(command: Command) -> Names:
@@ -226,8 +242,12 @@ def names(command: Command) -> Names:
         case UpdateShipment() if command.carrier_reference:
             reference, number = canonical(command.reference), command.tracking_number
             if number is None:
-                return Names((reference,), shipment=command.shipment_id)
+                return Names((reference,), is_partial=True, shipment=command.shipment_id)
             return Names((reference,), (normalise_number(number),))
+        case VoidShipment():
+            said = command.tracking_number
+            named = () if said is None else (normalise_number(said),)
+            return Names((canonical(command.reference),), named, is_partial=True)
         case RecordClaim():
             return Names((Reference(command.shop, ReferenceKind.UUID, command.order_id),))
         case _:

@@ -131,6 +131,8 @@ class ShipmentEventData(Value, frozen=True, kw_only=True):
     pickup: Pickup | None = None
     proof: Proof | None = None
     tz_known: bool = True
+    released_by: str | None = None
+    """Only on `shipment.released`: see the contract."""
 
 
 class Event(Value, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from msgspec import field
 
 from services.orders.domain.model.goods import NotOrdered, PackedLine
 from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.voided import VoidedNumber
 from services.orders.domain.model.warnings import KeptWarning
 from services.orders.domain.tracking.catalogue import Phase, State, state_of
 from services.orders.domain.tracking.notifications import Notice
@@ -297,6 +298,8 @@ class Order(Value, frozen=True, kw_only=True):
     applied: tuple[int, ...] = ()
     """Digests of items applied, oldest first (signed 64-bit): the newest 64 as stored, more in a
     batch (see `rules.repeats`)."""
+    voided: tuple[VoidedNumber, ...] = ()
+    """The last numbers that were taken off or replaced, oldest first; not in events."""
     warnings: tuple[KeptWarning, ...] = ()
     """The last warnings about its items, oldest first; not in events."""
 

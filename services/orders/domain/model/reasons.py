@@ -31,6 +31,10 @@ class Reason(StrEnum):
     SHIPMENT_NOT_FOUND = "shipment_not_found"
     SHIPMENT_AMBIGUOUS = "shipment_ambiguous"
     SHIPMENT_NOT_NAMED = "shipment_not_named"
+    SHIPMENT_IS_DRAFT = "shipment_is_draft"
+    SHIPMENT_DELIVERED = "shipment_delivered"
+    FORCE_NEEDS_REASON = "force_needs_reason"
+    ALREADY_VOIDED = "already_voided"
     TOO_MANY_SCANS = "too_many_scans"
     SOURCE_NOT_ALLOWED = "source_not_allowed"
 
@@ -73,8 +77,16 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "new order.",
         Reason.SHIPMENT_NOT_FOUND: "The order has no such shipment; name one of its shipment ids "
         "or tracking numbers.",
-        Reason.SHIPMENT_AMBIGUOUS: "The command's shipment_id and tracking_number name different "
-        "shipments; correct the one that is wrong.",
+        Reason.SHIPMENT_AMBIGUOUS: "The command's shipment_id, tracking_number and "
+        "external_shipment_id name different shipments, or several; correct the one that is wrong.",
+        Reason.SHIPMENT_IS_DRAFT: "The shipment has no tracking number, so there is none to take "
+        "off; lower expected_number_of_shipments if the parcel is not needed.",
+        Reason.SHIPMENT_DELIVERED: "The parcel was delivered, and a number that was delivered is "
+        "kept; send shipment.void with force and a reason if it must go all the same.",
+        Reason.FORCE_NEEDS_REASON: "A delivered parcel is taken off only with a reason; say why "
+        "in reason.",
+        Reason.ALREADY_VOIDED: "The tracking number was taken off the order before; nothing "
+        "changed.",
         Reason.SHIPMENT_NOT_NAMED: "Not given any more: a command that names no shipment is "
         "malformed (invalid_fields); add shipment_id or tracking_number.",
         Reason.TOO_MANY_SCANS: "Not given any more: scans beyond the newest 500 of a tracking "
@@ -106,8 +118,9 @@ class NotYet(Exception):
 
 
 class Unchanged(Exception):
-    """There is nothing to do."""
+    """There is nothing to do. `detail` states the fact; the reason's sentence if empty."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.detail = detail or SENTENCES[reason]

@@ -92,6 +92,21 @@ def is_stale(item: CommandItem, version: int | None, updated_at: datetime | None
     return False
 
 
+def is_voided_since(order: Order, number: str, item: CommandItem) -> bool:
+    """Whether a number was taken off the order by a command that is newer than an old item.
+
+    The item is older than the order. Where the two ages cannot be compared, the item is older.
+    """
+    for each in order.voided:
+        if each.number != number:
+            continue
+        if item.source_version is not None and each.source_version is not None:
+            return item.source_version < each.source_version
+        since = each.updated_at or each.voided_at
+        return item.updated_at is None or item.updated_at < since
+    return False
+
+
 def accept(order: Order, item: CommandItem) -> Order:
     """The order with the item remembered, and with the newest version and time."""
     return replace(

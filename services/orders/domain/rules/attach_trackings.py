@@ -20,6 +20,7 @@ from services.orders.domain.model.references import number_key
 from services.orders.domain.model.tracking_number import normalise_number, shown_number
 from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.model.windows import first_seen, shares_of, windows_of
+from services.orders.domain.rules.acceptance import is_voided_since
 from services.orders.domain.rules.check_number import check_number
 from services.orders.domain.rules.notices_of_numbers import given_before, was_attached_before
 from services.orders.domain.rules.shipment_count import lowest_draft
@@ -58,7 +59,7 @@ def new_parcels_of(recorder: Recorder, order: Order, command: UpsertOrder) -> Up
     """What is left of a command that is older than the order: parcels that the order has not.
 
     A parcel is a fact, which newer content does not outdate. All that describes the order is left
-    out, with a warning.
+    out, with a warning. A number that was taken off this order later is not attached again.
 
     Raises:
         Unchanged: the command brings no new parcel.
@@ -66,7 +67,7 @@ def new_parcels_of(recorder: Recorder, order: Order, command: UpsertOrder) -> Up
     new = tuple(
         replace(each, position=index if each.position is None else each.position)
         for index, each in enumerate(command.trackings)
-        if shipment_with(order, normalise_number(each.tracking_number)) is None
+        if _is_new(order, command, each)
     )
     if not new:
         raise Unchanged(Reason.STALE)
@@ -79,6 +80,11 @@ def new_parcels_of(recorder: Recorder, order: Order, command: UpsertOrder) -> Up
             "taken.",
         )
     return replace(command, order=None, order_analytics=None, trackings=new)
+
+
+def _is_new(order: Order, command: UpsertOrder, tracking: Tracking) -> bool:
+    number = normalise_number(tracking.tracking_number)
+    return shipment_with(order, number) is None and not is_voided_since(order, number, command)
 
 
 def _with_delivery(order: Order, number: str, delivery: str) -> Order:
