@@ -135,6 +135,11 @@ class ShipmentUpdate(Command, NamesOrder):
     tracking_number: Annotated[
         TrackingNumber | None, FACT, about("The parcel, by its number", "1Z999AA10123456784")
     ] = None
+    external_shipment_id: Annotated[
+        Reference | None,
+        FACT,
+        about("The parcel, by the shop's id of it; tracking_number is then its new one", "ful-1"),
+    ] = None
     carrier_reference: Annotated[
         CarrierReference | None, FACT, about("Its carrier from now on", "ups")
     ] = None
@@ -150,8 +155,10 @@ class ShipmentUpdate(Command, NamesOrder):
 
     @model_validator(mode="after")
     def _names_a_parcel(self) -> ShipmentUpdate:
-        if self.shipment_id is None and self.tracking_number is None:
-            raise refused("name the parcel: shipment_id or tracking_number is needed")
+        if (self.shipment_id, self.tracking_number, self.external_shipment_id) == (None,) * 3:
+            raise refused(
+                "name the parcel: shipment_id, tracking_number or external_shipment_id is needed"
+            )
         return self
 
 

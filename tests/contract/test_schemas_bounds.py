@@ -284,7 +284,7 @@ def test_null_means_absent_and_an_empty_list_means_empty() -> None:
 
 def test_shipment_update_names_its_parcel() -> None:
     assert (
-        "shipment_id or tracking_number"
+        "shipment_id, tracking_number or external_shipment_id"
         in refusals(ShipmentUpdate, {"shop_slug": "demo", "id": "1"})[""]
     )
 

@@ -124,6 +124,7 @@ def update_shipment(message: contract.ShipmentUpdate, item: Item) -> domain.Upda
         reference=_reference(message.shop_slug, message),
         shipment_id=str(message.shipment_id) if message.shipment_id else None,
         tracking_number=message.tracking_number,
+        external_shipment_id=message.external_shipment_id,
         carrier_reference=message.carrier_reference,
         tracking_url=message.tracking_url,
         products=None if products is None else _products(products),

@@ -184,8 +184,10 @@ def _emit_shipment(
     former_number = before.number if before is not None else None
     if after.number is not None and former_number is None:
         _emit_fulfilled(recorder, order, before, after)
-    elif before is not None and after.number is None and former_number is not None:
+    elif before is not None and former_number is not None and after.number != former_number:
         _emit_released(recorder, order, before)
+        if after.number is not None:
+            _emit_fulfilled(recorder, order, _bare(before), after)
     elif before is not None:
         changed = _SHIPMENT_FIELDS.that_differ(before, after)
         if changed:
@@ -208,19 +210,24 @@ def _emit_fulfilled(
     )
 
 
+def _bare(shipment: Shipment) -> Shipment:
+    return Shipment(shipment_id=shipment.shipment_id, ordinal=shipment.ordinal)
+
+
 def _emit_released(recorder: Recorder, order: Order, before: Shipment) -> None:
-    """Add the event of a shipment that lost its number: it is a draft, or gone."""
+    """Add the event of a shipment that lost its number: it is a draft, or gone, or has another."""
+    void = recorder.item if isinstance(recorder.item, VoidShipment) else None
     recorder.emit_shipment(
         order.order_id,
         before,
-        Shipment(shipment_id=before.shipment_id, ordinal=before.ordinal),
+        _bare(before),
         EventType.SHIPMENT_RELEASED,
         name="SHIPMENT_RELEASED",
         group=None,
         occurred_at=recorder.item.updated_at or recorder.now,
         shown=before,
-        reason=recorder.item.reason if isinstance(recorder.item, VoidShipment) else None,
-        released_by="void",
+        reason=void.reason if void else None,
+        released_by="void" if void else "replace",
     )
 
 

@@ -117,6 +117,8 @@ class UpsertOrder(CommandItem, frozen=True, kw_only=True):
     """Beside the order; the one inside `order` counts only when this is None."""
     analytics_nulls: tuple[str, ...] = ()
     """Keys of the attribution beside the order that are null in the message."""
+    is_old: bool = False
+    """Whether it is older than the order: then only its new parcels are left of it."""
 
 
 class UpdateOrder(CommandItem, frozen=True, kw_only=True):
@@ -145,6 +147,7 @@ class CancelOrder(CommandItem, frozen=True, kw_only=True):
 class UpdateShipment(CommandItem, frozen=True, kw_only=True):
     """`shipment.update`: carrier, URL and products of one parcel, named by id or tracking number.
 
+    Named by `external_shipment_id`, its tracking number is the parcel's from now on.
     `products` None skips, `()` empties, anything else replaces. An order has a number once, so the
     carrier never helps to name the parcel: it is the parcel's carrier from now on.
     """
@@ -153,6 +156,7 @@ class UpdateShipment(CommandItem, frozen=True, kw_only=True):
     reference: Reference
     shipment_id: Uuid | None = None
     tracking_number: str | None = None
+    external_shipment_id: str | None = None
     carrier_reference: str | None = None
     tracking_url: str | None = None
     products: tuple[Product, ...] | None = None
@@ -233,17 +237,13 @@ def names(command: Command) -> Names:
         case PlaceOrder():
             return Names(references_of(command.shop, command.order))
         case UpsertOrder():
-            own = references_of(command.shop, command.order) if command.order else ()
-            asked = tuple(dict.fromkeys((canonical(command.reference), *own)))
-            numbers = (normalise_number(each.tracking_number) for each in command.trackings)
-            return Names(asked, tuple(dict.fromkeys(numbers)))
+            return _names_of_upsert(command)
         case ReportTracking():
             return Names(numbers=(normalise_number(command.tracking_number),))
-        case UpdateShipment() if command.carrier_reference:
-            reference, number = canonical(command.reference), command.tracking_number
-            if number is None:
-                return Names((reference,), is_partial=True, shipment=command.shipment_id)
-            return Names((reference,), (normalise_number(number),))
+        case UpdateOrder():
+            return Names((canonical(command.reference),))
+        case UpdateShipment():
+            return _names_of_change(command)
         case VoidShipment():
             said = command.tracking_number
             named = () if said is None else (normalise_number(said),)
@@ -252,6 +252,30 @@ def names(command: Command) -> Names:
             return Names((Reference(command.shop, ReferenceKind.UUID, command.order_id),))
         case _:
             return Names((canonical(command.reference),))
+
+
+def _names_of_upsert(command: UpsertOrder) -> Names:
+    own = references_of(command.shop, command.order) if command.order else ()
+    asked = tuple(dict.fromkeys((canonical(command.reference), *own)))
+    numbers: dict[str, None] = {}
+    is_partial = False
+    for each in command.trackings:
+        numbers[normalise_number(each.tracking_number)] = None
+        if each.external_shipment_id is not None:
+            is_partial = True
+    return Names(asked, tuple(numbers), is_partial)
+
+
+def _names_of_change(command: UpdateShipment) -> Names:
+    asked, said = (canonical(command.reference),), command.tracking_number
+    if command.external_shipment_id is not None:
+        named = () if said is None else (normalise_number(said),)
+        return Names(asked, named, is_partial=True)
+    if not command.carrier_reference:
+        return Names(asked)
+    if said is None:
+        return Names(asked, is_partial=True, shipment=command.shipment_id)
+    return Names(asked, (normalise_number(said),))
 
 
 def references_of(shop: str, order: PlacementFields) -> tuple[Reference, ...]:

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     SHIPMENT_IS_DRAFT = "shipment_is_draft"
     SHIPMENT_DELIVERED = "shipment_delivered"
     FORCE_NEEDS_REASON = "force_needs_reason"
+    NUMBER_ON_ORDER = "number_on_order"
     ALREADY_VOIDED = "already_voided"
     TOO_MANY_SCANS = "too_many_scans"
     SOURCE_NOT_ALLOWED = "source_not_allowed"
@@ -85,10 +86,12 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "kept; send shipment.void with force and a reason if it must go all the same.",
         Reason.FORCE_NEEDS_REASON: "A delivered parcel is taken off only with a reason; say why "
         "in reason.",
+        Reason.NUMBER_ON_ORDER: "The new tracking number is another parcel's of the order; take it "
+        "off there first, or name that parcel.",
         Reason.ALREADY_VOIDED: "The tracking number was taken off the order before; nothing "
         "changed.",
         Reason.SHIPMENT_NOT_NAMED: "Not given any more: a command that names no shipment is "
-        "malformed (invalid_fields); add shipment_id or tracking_number.",
+        "malformed (invalid_fields); add shipment_id, tracking_number or external_shipment_id.",
         Reason.TOO_MANY_SCANS: "Not given any more: scans beyond the newest 500 of a tracking "
         "number are summed up.",
         Reason.SOURCE_NOT_ALLOWED: "This ce_source may not send commands for the shop; correct it, "

@@ -47,11 +47,12 @@ def attach_all(recorder: Recorder, order: Order, trackings: tuple[Tracking, ...]
         if held is not None:
             order = _update(recorder, order, held, tracking)
         else:
-            pointer = f"{tracking.pointer(index)}/tracking_number"
+            place = index if tracking.position is None else tracking.position
+            pointer = f"/trackings/{place}/tracking_number"
             check_number(tracking.tracking_number, pointer)
             order = _attach(recorder, order, number, tracking, pointer)
-        if tracking.delivery is not None:
-            order = _with_delivery(order, number, tracking.delivery)
+            if tracking.delivery is not None:
+                order = _with_delivery(order, number, tracking.delivery)
     return order
 
 
@@ -79,7 +80,7 @@ def new_parcels_of(recorder: Recorder, order: Order, command: UpsertOrder) -> Up
             f"The order holds something newer; of this command only {len(new)} new parcels were "
             "taken.",
         )
-    return replace(command, order=None, order_analytics=None, trackings=new)
+    return replace(command, order=None, order_analytics=None, trackings=new, is_old=True)
 
 
 def _is_new(order: Order, command: UpsertOrder, tracking: Tracking) -> bool:
@@ -95,6 +96,16 @@ def _with_delivery(order: Order, number: str, delivery: str) -> Order:
 def shipment_with(order: Order, number: str) -> Shipment | None:
     """The order's shipment with a normalised number."""
     return next((each for each in order.shipments if each.number == number), None)
+
+
+def attach_to(
+    recorder: Recorder, order: Order, draft: Shipment, tracking: Tracking, pointer: str
+) -> Order:
+    """Attach a number that the order has not to this draft, and not to its lowest one."""
+    number = normalise_number(tracking.tracking_number)
+    alone = _attach(recorder, replace(order, shipments=(draft,)), number, tracking, pointer)
+    (attached,) = alone.shipments
+    return with_shipment(order, attached)
 
 
 def _attach(

@@ -32,6 +32,7 @@ from services.orders.domain.rules.address import merge_address
 from services.orders.domain.rules.analytics import merge_analytics
 from services.orders.domain.rules.attach_trackings import attach_all, new_parcels_of
 from services.orders.domain.rules.parcel_contents import pack
+from services.orders.domain.rules.replace_number import replace_numbers
 from services.orders.domain.rules.shared_names import is_bearer, warn_of_shared_name
 from services.orders.domain.rules.shipment_count import check_expected, recount
 from services.orders.domain.tracking.catalogue import PRE_TRANSIT_GROUP
@@ -87,6 +88,7 @@ def upsert(recorder: Recorder, command: UpsertOrder) -> Uuid:
         said = _with_reference(said, command.reference)
     order = _described(recorder, command, held, said)
     if command.trackings:
+        order = replace_numbers(recorder, order, command)
         order = attach_all(recorder, order, command.trackings)
     if command.order_analytics is not None:
         order = merge_analytics(order, command, command.order_analytics, command.analytics_nulls)

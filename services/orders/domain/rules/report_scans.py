@@ -37,8 +37,6 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
     """
     number = normalise_number(command.tracking_number)
     held = recorder.parcel(number)
-    if not held.owners:
-        check_number(command.tracking_number, "/tracking_number")
     scans: tuple[Scan, ...] = command.scans
     late: tuple[Scan, ...] = ()
     if held.known or held.left_out:
@@ -54,7 +52,7 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
         recompute_owners(recorder, number)
     if held.known:
         _warn_of_retractions(recorder, held.known, merged.new, number)
-    order_id = _order_of_scans(recorder, merged)
+    order_id = _order_of_scans(recorder, merged, command.tracking_number)
     if has_too_many:
         _keep_newest(recorder, number)
     return order_id
@@ -98,10 +96,11 @@ def _add_in_parts(
     recompute_owners(recorder, number, quiet=frozenset(done))
 
 
-def _order_of_scans(recorder: Recorder, merged: Merged) -> Uuid | None:
+def _order_of_scans(recorder: Recorder, merged: Merged, text: str) -> Uuid | None:
     windows = windows_of(merged.parcel)
     owners = [window.owner for scan in merged.new for window in seeing(windows, scan)]
     if not owners and merged.new and not merged.is_corrected:
+        check_number(text, "/tracking_number")
         # No shipment has a state, so the parcel is stored without a resume point.
         kept = keep_newest(merged.parcel, recorder.now, recorder.world.scans_max)
         recorder.put_parcel(kept.parcel)

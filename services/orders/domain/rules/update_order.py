@@ -21,6 +21,7 @@ from services.orders.domain.rules.attach_trackings import correct_carrier, shipm
 from services.orders.domain.rules.check_number import check_number
 from services.orders.domain.rules.parcel_contents import pack
 from services.orders.domain.rules.place_order import check_still_open
+from services.orders.domain.rules.replace_number import named_by_external_id
 from services.orders.domain.rules.shipment_count import check_expected, recount
 from services.orders.domain.value import replace
 
@@ -49,18 +50,21 @@ def update_shipment(recorder: Recorder, command: UpdateShipment) -> Uuid:
     """Change carrier, URL and contents of one parcel. Absent skips, an empty list empties."""
     held = require(recorder, command.reference)
     check_not_stale(held, command)
-    shipment = _named(held, command)
+    named, shipment = held, None
+    if command.external_shipment_id is not None:
+        named, shipment = named_by_external_id(recorder, held, command)
+    shipment = shipment or _named(held, command)
     url, products = command.tracking_url, command.products
     changed = replace(
         shipment,
         tracking_url=shipment.tracking_url if url is None else url,
         products=shipment.products if products is None else products,
     )
-    order = with_shipment(held, changed)
+    order = with_shipment(named, changed)
     if command.carrier_reference is not None:
         carrier = command.carrier_reference
         order = correct_carrier(recorder, order, changed, carrier)
-    if products is not None:
+    if products is not None or named is not held:
         order = pack(recorder, held, order, {shipment.shipment_id: "/products"}, "/products")
     return conclude(recorder, held, accept(order, command))
 
