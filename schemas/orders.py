@@ -27,7 +27,7 @@ from schemas.values import (
     ShipmentCount,
     SignedMoney,
     Timestamp,
-    TrackingNumber,
+    TrackingNumberField,
     Url,
     Weight,
     Word,
@@ -243,7 +243,9 @@ class OrderPlacement(ContractModel):
 class OrderTracking(ContractModel):
     """A parcel handed to a carrier."""
 
-    tracking_number: Annotated[TrackingNumber, about("The carrier's number", "1Z999AA10123456784")]
+    tracking_number: Annotated[
+        TrackingNumberField, about("The carrier's number", "1Z999AA10123456784")
+    ]
     carrier_reference: Annotated[
         CarrierReference | None, about("Carrier key; taken from the scans if absent", "ups")
     ] = None

@@ -23,7 +23,7 @@ from schemas.values import (
     Longitude,
     LongLine,
     Reference,
-    TrackingNumber,
+    TrackingNumberField,
     Url,
     Word,
 )
@@ -118,7 +118,9 @@ class TrackingReport(ContractModel):
     """`tracking.reported`: scans of one parcel; sending its whole history again is fine."""
 
     carrier_reference: Annotated[CarrierReference | None, FACT, about("Carrier key", "ups")] = None
-    tracking_number: Annotated[TrackingNumber, about("The parcel's number", "1Z999AA10123456784")]
+    tracking_number: Annotated[
+        TrackingNumberField, about("The parcel's number", "1Z999AA10123456784")
+    ]
     scans: Annotated[
         list[Scan],
         APART,

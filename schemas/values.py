@@ -208,6 +208,11 @@ ReferenceOrNone = Annotated[
 TrackingNumber = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=patterns.TRACKING_NUMBER)
 ]
+# A number has at most 64 characters. In its place senders also write links, and several numbers in
+# one field: the services split these, or refuse them with what they are.
+TrackingNumberField = Annotated[
+    str, StringConstraints(min_length=1, max_length=512, pattern=patterns.TRACKING_NUMBER)
+]
 CarrierReference = Annotated[
     str,
     StringConstraints(max_length=64, to_lower=True, pattern=patterns.CARRIER_REFERENCE),

@@ -1,9 +1,13 @@
 """`shipment.void` on real tables: what it takes off, by names that its message does not lock."""
 
+import asyncio
+
 import pytest
 from asyncpg import LockNotAvailableError
 
+from tests.integration.batches import patiently
 from tests.integration.orders.conftest import a_record, a_report, an_upsert, event_names
+from tests.integration.orders.test_statements import count_statements  # noqa: F401
 
 NUMBER = "1Z999AA10123456784"
 
@@ -85,3 +89,37 @@ async def test_void_by_id_is_tried_again_while_another_transaction_has_the_numbe
     await apply(a_void(external_shipment_id="f1"))
 
     assert (await event_names(published))[-1] == "SHIPMENT_RELEASED"
+
+
+async def test_void_by_id_beside_scans_of_its_number_is_applied(apply, published):
+    await apply(an_order())
+    reports = [a_report(NUMBER, occurred_at=f"2026-03-01T0{hour}:00:00Z") for hour in range(5)]
+
+    await asyncio.gather(
+        *(patiently(apply, each) for each in reports),
+        patiently(apply, a_void(external_shipment_id="f1")),
+    )
+
+    assert await outcomes(published) == [("applied", None)] * 2
+    names = await event_names(published)
+    assert names.count("SHIPMENT_RELEASED") == 1
+    assert names[-1] == "SHIPMENT_RELEASED"
+
+
+async def test_voids_by_id_send_two_more_statements_whatever_their_number(
+    apply,
+    count_statements,  # noqa: F811
+):
+    def body(order, number):
+        trackings = [{"tracking_number": number, "external_shipment_id": "f1"}]
+        placement = {"order_number": order, "address": {"zip_code": "10115"}}
+        return {"shop_slug": "demo-shop", "id": order, "order": placement, "trackings": trackings}
+
+    orders = [f"v{n}" for n in range(21)]
+    await apply(*(a_record("order.upsert", body(each, f"{NUMBER}{each}")) for each in orders))
+
+    by_number = await count_statements([a_void("v0", tracking_number=f"{NUMBER}v0")])
+    one = await count_statements([a_void("v1", external_shipment_id="f1")])
+    many = await count_statements([a_void(each, external_shipment_id="f1") for each in orders[2:]])
+
+    assert len(one) == len(many) == len(by_number) + 2

@@ -106,6 +106,14 @@ def test_list_in_a_bulk_item_is_split_and_warned_of():
     assert warned(entry.command) == [("value_read_as", "/trackings/0/tracking_number")]
 
 
+def test_field_may_hold_many_numbers():
+    numbers = [f"0034043416109402{n:04}" for n in range(1, 21)]
+
+    command = taken("order.upsert", _upsert({"tracking_number": ", ".join(numbers)}))
+
+    assert [each.tracking_number for each in command.trackings] == numbers
+
+
 @pytest.mark.parametrize(
     ("url", "kept"),
     [
@@ -155,6 +163,7 @@ def test_refusal_behind_a_list_points_to_its_place_in_the_message():
         ("0", "tracking_number_placeholder"),
         ("-", "tracking_number_empty"),
         ("N1x, N2x", "tracking_number_list"),
+        (f"https://carrier.example/{'x' * 60}", "tracking_number_placeholder"),
     ],
 )
 @pytest.mark.parametrize("is_bulk", [False, True])

@@ -37,6 +37,8 @@ PLACEHOLDERS = [
     "www.carrier.example/t/1Z999AA10123456784",
     " WWW.carrier.example/1Z999",
     "ada1815@example.org",
+    "https://carrier.example/de/track?piececode=00340434161094020002&language=de&zip=10115",
+    "1Z999" * 13,
 ]
 NUMBERS = [
     "N1",

@@ -70,8 +70,8 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         Reason.TRACKING_NUMBER_EMPTY: "A tracking number has no letter and no digit; leave the "
         "tracking out until there is one.",
         Reason.TRACKING_NUMBER_PLACEHOLDER: "A text in the place of a tracking number certainly is "
-        "none: it has no digit, or only zeros, or is a link or an e-mail address; leave the "
-        "tracking out until there is a number.",
+        "none: it has no digit, or only zeros, is too long, or is a link or an e-mail "
+        "address; leave the tracking out until there is a number.",
         Reason.TRACKING_NUMBER_LIST: "A field holds several tracking numbers, or what may be "
         "several; send one tracking number in a field.",
         Reason.ORDER_CANCELLED: "The order is cancelled and expects no more shipments; place a "

@@ -14,7 +14,9 @@ _WORDS = {
     *("NOTAVAILABLE", "NULL", "PENDING", "TBA", "TBC", "TBD", "TRUE", "UNDEFINED", "UNKNOWN"),
 }
 """Words that are quoted to their sender. Other texts may be personal, and are not."""
-_is_ordinary = re.compile("[0-9A-Za-z]*[1-9][0-9A-Za-z]*").fullmatch
+NUMBER_MAX = 64
+"""Most characters of a tracking number as sent; the usual ones have up to 30."""
+_is_ordinary = re.compile(rf"(?!.{{{NUMBER_MAX + 1}}})[0-9A-Za-z]*[1-9][0-9A-Za-z]*").fullmatch
 _WAY_OUT = (
     "a tracking number is the carrier's number of one parcel and has a digit other than 0. Leave "
     "the tracking out until there is one."
@@ -42,6 +44,9 @@ def check_number(text: str, pointer: str) -> None:
         detail = f"{found} is no tracking number: {_WAY_OUT}"
         raise CommandRefused(Reason.TRACKING_NUMBER_PLACEHOLDER, detail, pointer)
     _check_single(text, pointer)
+    if len(text) > NUMBER_MAX:
+        detail = f"A text of {len(text)} characters is no tracking number: {_WAY_OUT}"
+        raise CommandRefused(Reason.TRACKING_NUMBER_PLACEHOLDER, detail, pointer)
 
 
 def check_numbers(command: Command) -> None:
