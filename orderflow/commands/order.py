@@ -16,6 +16,7 @@ from orderflow.console.explain_order import Explained, explain
 from orderflow.console.find_order import Hit, find, kept_scans
 from orderflow.console.terminal import Json, WrongArgument, out, print_json, run
 from services.orders.domain.model.order import Order, Shipment
+from services.orders.domain.model.voided import VoidedNumber
 from services.orders.domain.model.warnings import KeptWarning
 from services.orders.domain.tracking.explanation import Verdict
 from services.orders.domain.tracking.fold import Fold
@@ -153,9 +154,19 @@ def as_json(found: Explained) -> dict[str, Any]:
         "placed_at": order.placed_at if order else None,
         "cancelled_at": order.cancelled_at if order else None,
         "shipments": [_shipment(each, found) for each in order.shipments] if order else [],
+        "voided": [_voided(each) for each in order.voided] if order else [],
         "warnings": [_warning(each) for each in order.warnings] if order else [],
         "waiting": found.waiting,
         "unpublished": found.unpublished,
+    }
+
+
+def _voided(voided: VoidedNumber) -> dict[str, Any]:
+    return {
+        "at": voided.voided_at,
+        "number": voided.number,
+        "shipment_id": voided.shipment_id,
+        "external_shipment_id": voided.external_shipment_id,
     }
 
 
@@ -253,6 +264,8 @@ def _tree(order: Order, found: Explained, name: str) -> Tree:
             branch.add("no scan yet")
     for claim in order.claims:
         tree.add(escape(f"claim {claim.claim_id} {claim.status} {claim.reason or ''}"))
+    for each in order.voided:
+        tree.add(f"number {each.number} taken off {_minute(each.voided_at)}")
     for kept in order.warnings:
         tree.add(escape(_warning_line(kept)))
     return tree

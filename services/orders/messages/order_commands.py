@@ -18,7 +18,7 @@ from services.orders.domain.model import order as values
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.model.warnings import FactWarning
 from services.orders.domain.value import replace
-from services.orders.messages.joined_trackings import is_any_joined, split_joined
+from services.orders.messages.unusual_trackings import is_any_unusual, read_unusual
 from services.runtime.messages.records import Item
 from services.runtime.twins import omitted
 
@@ -80,8 +80,8 @@ def _fulfillment(shop: str, message: contract.Fulfillment, sent: _Sent) -> domai
     order, analytics = message.order, message.order_analytics
     trackings = tuple([_tracking(each) for each in message.trackings])
     warnings: tuple[FactWarning, ...] = ()
-    if is_any_joined(trackings):
-        trackings, warnings = split_joined(trackings)
+    if is_any_unusual(trackings):
+        trackings, warnings = read_unusual(trackings)
     return domain.UpsertOrder(
         shop=shop,
         reference=_reference(shop, message),

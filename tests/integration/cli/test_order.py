@@ -89,6 +89,24 @@ def test_order_show_wraps_a_long_warning_and_cuts_nothing(
     assert words.endswith("the parcel keeps them, marked as not ordered.")
 
 
+def test_order_show_has_the_last_voided_numbers(run: Run, database_url: str, monkeypatch) -> None:
+    void = {"shop_slug": "demo-shop", "id": "V1", "tracking_number": "1z-9 99"}
+    asyncio.run(
+        _apply(
+            database_url,
+            an_upsert("V1", trackings=["1Z999"]),
+            a_record("shipment.void", void),
+        )
+    )
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    shown, as_json = run("order", "demo-shop/V1"), run("order", "demo-shop/V1", "--json")
+
+    assert "number 1Z999 taken off 2026-03-01 12:00Z" in shown.stdout
+    (voided,) = json.loads(as_json.stdout)["voided"]
+    assert (voided["number"], voided["at"]) == ("1Z999", "2026-03-01T12:00:00+00:00")
+
+
 def test_order_show_prints_markup_unchanged(run: Run, orders: str) -> None:
     shown = run("order", orders)
 

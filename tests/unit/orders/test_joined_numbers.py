@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from services.orders.domain.model.decision import Outcome
 from services.orders.domain.model.joined_numbers import numbers_in
 from services.orders.domain.model.reasons import Reason
+from services.orders.domain.value import replace
 from services.orders.intake import refusals
-from tests.unit.orders.builders import NOON, Desk, attach, place, report, scan
+from tests.unit.orders.builders import NOON, Desk, attach, item, place, report, scan
 from tests.unit.orders.payloads import PLACEMENT, original, read_all, taken, warned
 
 ONE, TWO, THREE = "1Z999AA10123456101", "1Z999AA10123456102", "00340434161094020002"
@@ -136,13 +137,36 @@ def test_list_of_products_of_joined_numbers_counts_once(delivery):
     desk = Desk()
 
     decision = desk.send(taken("order.upsert", {**_upsert(tracking), "order": order}))
-    again = desk.send(taken("order.upsert", {**_upsert(tracking), "order": order, "id": "1"}))
+    repeated = taken("order.upsert", {**_upsert(tracking), "order": order})
+    again = desk.send(replace(repeated, **item()))
 
     first, second = desk.order("1", "qa").shipments
     assert [each.code.value for each in decision.warnings] == ["value_read_as"]
     assert [packed.quantity for packed in first.lines] == [3]
     assert second.shares_with == first.shipment_id
-    assert not again.events
+    assert again.reason is Reason.NO_DIFFERENCE
+
+
+@pytest.mark.parametrize("text", ["none", "N/A", "null", "0", "-", "000"])
+def test_placeholder_for_the_id_of_a_parcel_is_left_out_with_a_warning(text):
+    first = {"tracking_number": ONE, "external_shipment_id": text}
+    second = {"tracking_number": TWO, "external_shipment_id": text}
+    desk = Desk()
+    desk.send(taken("order.upsert", _upsert(first)))
+
+    command = taken("order.upsert", {"shop_slug": "qa", "id": "1", "trackings": [second]})
+    desk.send(replace(command, **item()))
+
+    assert warned(command) == [("value_left_out", "/trackings/0/external_shipment_id")]
+    assert [each.tracking_number for each in desk.order("1", "qa").shipments] == [ONE, TWO]
+
+
+@pytest.mark.parametrize("text", ["f1", "ful-a", "A", "10", "gid://shop/Fulfillment/1"])
+def test_id_of_a_parcel_may_have_letters_only(text):
+    command = taken("order.upsert", _upsert({"tracking_number": ONE, "external_shipment_id": text}))
+
+    assert [each.external_shipment_id for each in command.trackings] == [text]
+    assert not command.warnings
 
 
 def test_refusal_behind_a_list_points_to_its_place_in_the_message():

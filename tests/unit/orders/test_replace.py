@@ -1,11 +1,14 @@
 """A number that is replaced by another one under the same `external_shipment_id`."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.orders.domain.model.commands import Tracking
 from services.orders.domain.model.decision import Outcome
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.tracking.catalogue import Phase
+from services.orders.domain.value import replace
 from tests.unit.orders.builders import (
     DAY,
     HOUR,
@@ -22,6 +25,7 @@ from tests.unit.orders.builders import (
     upsert,
     void,
 )
+from tests.unit.orders.test_properties import scans
 
 
 def listed(*numbers, under="f1", **sent):
@@ -237,3 +241,56 @@ def test_void_of_a_replaced_number_is_no_change():
 
     assert decision.reason is Reason.ALREADY_VOIDED
     assert numbers_of(desk) == ["N2"]
+
+
+NUMBERED = st.sampled_from(["N1", "N2"]).flatmap(
+    lambda number: st.tuples(st.just(number), scans(number))
+)
+
+
+def reported(desk, found):
+    for number, each in found:
+        desk.send(report(each, number=number, carrier=None))
+
+
+def end_of(desk):
+    """The order without what counts its history, and without what was notified."""
+    order = desk.order()
+    shipments = tuple(replace(each, generation=0, notices=None) for each in order.shipments)
+    return replace(
+        order,
+        shipments=shipments,
+        version=0,
+        order_sequence=0,
+        shipment_sequence=0,
+        reassignments=0,
+        applied=(),
+        voided=(),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(*[st.lists(NUMBERED, max_size=5)] * 3, st.booleans())
+def test_replaced_number_ends_as_if_it_had_been_the_first(before, between, after, is_upsert):
+    last = {"external_shipment_id": "f1", "tracking_number": "N2"}
+    desk, other = Desk(now=NOON + DAY), Desk(now=NOON + DAY)
+    first = place()
+    desk.send(first)
+    reported(desk, before)
+    desk.send(listed("N1"))
+    reported(desk, between)
+    if desk.shipment().tracking.delivered_at is not None:
+        return  # Such a parcel is not replaced.
+
+    desk.send(listed("N2") if is_upsert else update_shipment(**last))
+    reported(desk, after)
+
+    other.send(first)
+    reported(other, before)
+    other.send(listed("N2"))
+    reported(other, between)
+    reported(other, after)
+    assert end_of(desk) == end_of(other)
+    assert desk.parcels["N2"] == other.parcels["N2"]
+    assert desk.parcels["N1"].owners == ()
+    assert desk.parcels["N1"].scans == other.parcels.get("N1", desk.parcels["N1"]).scans

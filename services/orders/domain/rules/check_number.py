@@ -6,14 +6,10 @@ import re
 
 from services.orders.domain.model.commands import Command, ReportTracking, UpsertOrder
 from services.orders.domain.model.joined_numbers import separated, separator_of
+from services.orders.domain.model.placeholders import WORDS
 from services.orders.domain.model.reasons import CommandRefused, Reason
 from services.orders.domain.model.tracking_number import normalise_number, shown_number
 
-_WORDS = {
-    *("EMPTY", "FALSE", "MISSING", "NA", "NAN", "NIL", "NO", "NONE", "NOTAPPLICABLE"),
-    *("NOTAVAILABLE", "NULL", "PENDING", "TBA", "TBC", "TBD", "TRUE", "UNDEFINED", "UNKNOWN"),
-}
-"""Words that are quoted to their sender. Other texts may be personal, and are not."""
 NUMBER_MAX = 64
 """Most characters of a tracking number as sent; the usual ones have up to 30."""
 _is_ordinary = re.compile(rf"(?!.{{{NUMBER_MAX + 1}}})[0-9A-Za-z]*[1-9][0-9A-Za-z]*").fullmatch
@@ -77,7 +73,7 @@ def _placeholder(text: str, number: str) -> str | None:
         return repr(shown_number(text))
     if any(map(str.isdigit, number)):
         return None
-    return repr(shown_number(text)) if number in _WORDS else "A text without a digit"
+    return repr(shown_number(text)) if number in WORDS else "A text without a digit"
 
 
 def _check_single(text: str, pointer: str) -> None:

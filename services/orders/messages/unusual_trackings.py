@@ -1,34 +1,46 @@
-"""Joined trackings: a tracking whose field holds several numbers is read as several trackings."""
+"""Unusual trackings: several numbers in one field, and placeholders for the shop's own id."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from services.orders.domain.model.commands import Tracking
 from services.orders.domain.model.joined_numbers import numbers_in
+from services.orders.domain.model.placeholders import is_placeholder_id
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.model.warnings import FactWarning, WarningCode
 from services.orders.domain.value import replace
 
+_has_digit = re.compile("[1-9]").search
 
-def is_any_joined(trackings: Sequence[Tracking]) -> bool:
-    """Whether a number has other characters than letters and digits, and so may be several."""
-    for each in trackings:  # noqa: SIM110 - `any` makes a generator for every command
+
+def is_any_unusual(trackings: Sequence[Tracking]) -> bool:
+    """Whether a number may be several ones, or an `external_shipment_id` a placeholder."""
+    for each in trackings:
         if not each.tracking_number.isalnum():
+            return True
+        external = each.external_shipment_id
+        if external is not None and not _has_digit(external):
             return True
     return False
 
 
-def split_joined(
+def read_unusual(
     trackings: Sequence[Tracking],
 ) -> tuple[tuple[Tracking, ...], tuple[FactWarning, ...]]:
-    """The trackings with those of several numbers split, and a warning for each that is.
+    """The trackings with those of several numbers split and without placeholders for ids.
 
-    A text that may hold several numbers without certainty stays as it is: the decision refuses it.
+    Returns a warning for each change. A text that may hold several numbers without certainty stays
+    as it is: the decision refuses it.
     """
     split: list[Tracking] = []
     warnings: list[FactWarning] = []
-    for index, tracking in enumerate(trackings):
+    for index, sent in enumerate(trackings):
+        tracking, external = sent, sent.external_shipment_id
+        if external is not None and is_placeholder_id(external):
+            tracking = replace(sent, external_shipment_id=None)
+            warnings.append(_id_left_out(external, sent.pointer(index)))
         numbers = numbers_in(tracking.tracking_number)
         if not numbers:
             split.append(replace(tracking, position=index))
@@ -43,6 +55,14 @@ def split_joined(
             )
         )
     return tuple(split), tuple(warnings)
+
+
+def _id_left_out(external: str, pointer: str) -> FactWarning:
+    return FactWarning(
+        code=WarningCode.VALUE_LEFT_OUT,
+        pointer=f"{pointer}/external_shipment_id",
+        detail=f"{external!r} is no id of a shipment; it is left out",
+    )
 
 
 def _parts(tracking: Tracking, index: int, numbers: tuple[str, ...]) -> Iterator[Tracking]:
