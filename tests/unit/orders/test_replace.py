@@ -134,6 +134,17 @@ def test_numbers_of_one_delivery(held, said, left):
     assert set(said) >= set(left) or again.outcome is Outcome.NO_CHANGE
 
 
+def test_outcome_of_an_upsert_says_which_number_was_replaced():
+    desk = handed_over("N1")
+
+    decision = desk.send(listed("N2", "N3"))
+
+    (found,) = decision.warnings
+    assert (found.code.value, found.pointer) == ("number_replaced", "/trackings/0/tracking_number")
+    assert "'N1'" in found.detail
+    assert "'f1'" in found.detail
+
+
 def test_number_without_the_id_or_with_another_one_is_another_parcel():
     desk = handed_over("N1")
 
@@ -254,7 +265,7 @@ def reported(desk, found):
 
 
 def end_of(desk):
-    """The order without what counts its history, and without what was notified."""
+    """The order without what tells of its history, and without what was notified."""
     order = desk.order()
     shipments = tuple(replace(each, generation=0, notices=None) for each in order.shipments)
     return replace(
@@ -266,6 +277,7 @@ def end_of(desk):
         reassignments=0,
         applied=(),
         voided=(),
+        warnings=(),
     )
 
 

@@ -26,6 +26,7 @@ class WarningCode(StrEnum):
     NAME_SHARED = "name_shared"
     SCANS_WITHOUT_EVENT = "scans_without_event"
     RETRACTION_TOO_LATE = "retraction_too_late"
+    NUMBER_REPLACED = "number_replaced"
 
 
 WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
@@ -52,6 +53,8 @@ WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
         "them count and made no event of their own.",
         WarningCode.RETRACTION_TOO_LATE: "A scan takes back one that is only in the summary of the "
         "number's oldest scans; that one still counts.",
+        WarningCode.NUMBER_REPLACED: "A new tracking number under a known external_shipment_id was "
+        "read as the correction of a number that the command leaves out.",
     }
 )
 """The sentence for each code: what was done."""

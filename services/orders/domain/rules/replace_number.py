@@ -10,6 +10,7 @@ from services.orders.domain.model.commands import Tracking, UpdateShipment, Upse
 from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.reasons import CommandRefused, Reason
 from services.orders.domain.model.tracking_number import normalise_number
+from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.rules.attach_trackings import attach_to, shipment_with
 from services.orders.domain.rules.check_number import check_number
 from services.orders.domain.rules.named_shipments import (
@@ -44,7 +45,15 @@ def replace_numbers(recorder: Recorder, order: Order, command: UpsertOrder) -> O
         absent = [each for each in order.shipments if _is_absent(each, external, listed)]
         new = [each for number, each in listed.items() if shipment_with(order, number) is None]
         for shipment, (tracking, pointer) in zip(absent, new, strict=False):
-            order = _replaced(recorder, order, shipment, tracking, f"{pointer}/tracking_number")
+            place = f"{pointer}/tracking_number"
+            order = _replaced(recorder, order, shipment, tracking, place)
+            recorder.warn(
+                WarningCode.NUMBER_REPLACED,
+                place,
+                f"It replaces {shipment.tracking_number!r}, which the command leaves out under "
+                f"external_shipment_id {external!r}; list all numbers of a delivery in one "
+                "command if both are parcels.",
+            )
     return order
 
 
