@@ -50,23 +50,29 @@ def update_shipment(recorder: Recorder, command: UpdateShipment) -> Uuid:
     """Change carrier, URL and contents of one parcel. Absent skips, an empty list empties."""
     held = require(recorder, command.reference)
     check_not_stale(held, command)
-    named, shipment = held, None
-    if command.external_shipment_id is not None:
-        named, shipment = named_by_external_id(recorder, held, command)
-    shipment = shipment or _named(held, command)
+    found, shipment = _find(recorder, held, command)
     url, products = command.tracking_url, command.products
     changed = replace(
         shipment,
         tracking_url=shipment.tracking_url if url is None else url,
         products=shipment.products if products is None else products,
     )
-    order = with_shipment(named, changed)
+    order = with_shipment(found, changed)
     if command.carrier_reference is not None:
         carrier = command.carrier_reference
         order = correct_carrier(recorder, order, changed, carrier)
-    if products is not None or named is not held:
+    if products is not None:
         order = pack(recorder, held, order, {shipment.shipment_id: "/products"}, "/products")
+    elif found is not held:
+        order = pack(recorder, held, order, {}, "/tracking_number")
     return conclude(recorder, held, accept(order, command))
+
+
+def _find(recorder: Recorder, held: Order, command: UpdateShipment) -> tuple[Order, Shipment]:
+    """The shipment that the command names, and the order with its number replaced, if it is."""
+    if command.external_shipment_id is not None:
+        return named_by_external_id(recorder, held, command)
+    return held, _named(held, command)
 
 
 def _named(order: Order, command: UpdateShipment) -> Shipment:
