@@ -317,9 +317,9 @@ def _implied(stored: store.Stored, commands: Iterable[Command]) -> set[str]:
     found: set[str] = set()
     for command in commands:
         for reference in names(command).references:
-            ids = {direct_id(reference), stored.references.get(reference)}
-            for id_ in ids.union(stored.shared.get(reference, ())) - {None}:
-                order = stored.orders.get(id_)
+            id_ = direct_id(reference) or stored.references.get(reference)
+            for each in {id_, *stored.shared.get(reference, ())}:
+                order = stored.orders.get(each) if each else None
                 if order is not None and order.shop == reference.shop:
                     found |= implied_numbers(order, command)
     return found

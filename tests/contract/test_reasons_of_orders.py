@@ -71,6 +71,10 @@ def updated(**members: Any) -> Message:
     return say("order.update", id="1", **members)
 
 
+def voided(**members: Any) -> Message:
+    return say("shipment.void", id="1", tracking_number="1Z999", **members)
+
+
 def reported(minutes: Iterable[int] = (0,), *, retracts: str | None = None) -> Message:
     """A report of a scan in each of some minutes, or of one that takes a scan back."""
     scans = [
@@ -103,6 +107,13 @@ def decided(*messages: Message) -> Decision:
 
 TWO_PARCELS = (placed(expected_number_of_shipments=2), attached("1Z001"))
 HANDED_OVER = (placed(), attached("1Z999"))
+DELIVERED = Message(
+    "tracking.reported",
+    {
+        "tracking_number": "1Z999",
+        "scans": [{"event_name": "SUCCESSFULLY_DELIVERED", "occurred_at": NOON.isoformat()}],
+    },
+)
 SAME_NAME = (placed(order_name="#1"), placed("2", order_name="#1"))
 LINES = {"products": [{"sku": "MUG", "quantity": 1}]}
 
@@ -114,6 +125,7 @@ NO_CHANGE = {
         updated(source_version=1, address={"city": "Bonn"}),
     ),
     Reason.NO_DIFFERENCE: (placed(), updated(address=ADDRESS)),
+    Reason.ALREADY_VOIDED: (*HANDED_OVER, voided(), voided()),
 }
 REJECTED = {
     Reason.ORDER_NOT_FOUND: (updated(address=ADDRESS),),
@@ -125,13 +137,13 @@ REJECTED = {
         say("order.update", id="#1", id_type="order_name", address=ADDRESS),
     ),
     Reason.TOO_MANY_SHIPMENTS: (placed(), updated(expected_number_of_shipments=101)),
-    Reason.TRACKING_NUMBER_IN_USE: (
-        placed(),
-        attached("1Z999"),
-        placed(shop="other"),
-        attached("1Z999", shop="other"),
+    Reason.TRACKING_NUMBER_SHARED: (
+        *(placed(f"{n}") for n in range(17)),
+        *(upserted(f"{n}", trackings=[{"tracking_number": "1Z999"}]) for n in range(17)),
     ),
     Reason.TRACKING_NUMBER_EMPTY: (placed(), attached("---")),
+    Reason.TRACKING_NUMBER_PLACEHOLDER: (placed(), attached("n/a")),
+    Reason.TRACKING_NUMBER_LIST: (placed(), attached("1Z001,02")),
     Reason.ORDER_CANCELLED: (
         placed(),
         say("order.cancel", id="1"),
@@ -142,6 +154,15 @@ REJECTED = {
         *TWO_PARCELS,
         say("shipment.update", id="1", tracking_number="1Z001", shipment_id=SECOND),
     ),
+    Reason.SHIPMENT_IS_DRAFT: (placed(), say("shipment.void", id="1", shipment_id=FIRST)),
+    Reason.SHIPMENT_DELIVERED: (*HANDED_OVER, DELIVERED, voided()),
+    Reason.FORCE_NEEDS_REASON: (*HANDED_OVER, DELIVERED, voided(force=True)),
+    Reason.NUMBER_ON_ORDER: (
+        placed(),
+        attached("1Z001", external_shipment_id="f1"),
+        attached("1Z002"),
+        say("shipment.update", id="1", external_shipment_id="f1", tracking_number="1Z002"),
+    ),
 }
 WAITS_FIRST = (Reason.ORDER_NOT_FOUND, Reason.NUMBER_NOT_OWNED)
 NOT_GIVEN = {
@@ -150,6 +171,7 @@ NOT_GIVEN = {
     Reason.TOO_FEW_SHIPMENTS,
     Reason.SHIPMENT_NOT_NAMED,
     Reason.TOO_MANY_SCANS,
+    Reason.TRACKING_NUMBER_IN_USE,
 }
 MALFORMED_INSTEAD = {
     Reason.TOO_FEW_SHIPMENTS: updated(expected_number_of_shipments=-1),
@@ -172,6 +194,11 @@ WARNED = {
         attached("1Z999", products=[{"sku": "MUG", "quantity": 2}]),
     ),
     WarningCode.NAME_SHARED: SAME_NAME,
+    WarningCode.NUMBER_REPLACED: (
+        placed(),
+        attached("1Z001", external_shipment_id="f1"),
+        attached("1Z002", external_shipment_id="f1"),
+    ),
     WarningCode.SCANS_WITHOUT_EVENT: (*HANDED_OVER, reported(range(501))),
     WarningCode.RETRACTION_TOO_LATE: (
         *HANDED_OVER,
@@ -196,7 +223,7 @@ def test_reason_of_a_command_that_changes_nothing(reason: Reason) -> None:
     decision = decided(*NO_CHANGE[reason])
 
     assert (decision.outcome, decision.reason) == (Outcome.NO_CHANGE, reason)
-    assert decision.detail == SENTENCES[reason]
+    assert decision.detail.endswith(SENTENCES[reason].partition("; ")[2])
 
 
 def test_reason_of_an_upsert_that_expects_more_of_a_cancelled_order() -> None:

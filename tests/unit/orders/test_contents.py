@@ -26,6 +26,7 @@ from tests.unit.orders.builders import (
     update,
     update_shipment,
     upsert,
+    void,
 )
 
 ORDERED = (
@@ -231,11 +232,10 @@ def test_goods_of_a_parcel_that_may_still_arrive_are_sent_once(event):
 def test_contents_of_a_released_parcel_are_free_again():
     desk = Desk()
     desk.send(place("1", products=(product("a", 1),), expected_number_of_shipments=2))
-    desk.send(place("2"))
     desk.send(attach("N1", products=(product("a"),)))
     assert desk.send(attach("N2", products=(product("a"),))).warnings
 
-    desk.send(attach("N1", to="2"))
+    desk.send(void(tracking_number="N1"))
 
     assert desk.shipment(1).lines is None
     assert (packed(desk.shipment(2)), desk.shipment(2).not_ordered) == ([(0, None, 1)], ())

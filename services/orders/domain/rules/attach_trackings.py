@@ -202,7 +202,7 @@ def _with_room(parcel: Parcel, attached: Shipment, pointer: str) -> Parcel:
         raise CommandRefused(
             Reason.TRACKING_NUMBER_SHARED,
             f"Tracking number {attached.tracking_number!r} is on {len(parcel.owners)} parcels that "
-            "are under way, the most that a number can be on.",
+            "are under way, the most that it can be on; check that it is the number of one parcel.",
             pointer,
         )
     return take_off(parcel, min(ended)[1])

@@ -14,8 +14,8 @@ NUMBER_MAX = 64
 """Most characters of a tracking number as sent; the usual ones have up to 30."""
 _is_ordinary = re.compile(rf"(?!.{{{NUMBER_MAX + 1}}})[0-9A-Za-z]*[1-9][0-9A-Za-z]*").fullmatch
 _WAY_OUT = (
-    "a tracking number is the carrier's number of one parcel and has a digit other than 0. Leave "
-    "the tracking out until there is one."
+    "a tracking number is the carrier's number of one parcel and has a digit other than 0; leave "
+    "the tracking out until there is a number."
 )
 
 

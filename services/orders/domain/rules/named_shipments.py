@@ -64,5 +64,8 @@ def not_found(order: Order, names: Names) -> CommandRefused:
             "that is wrong."
         )
         return CommandRefused(Reason.SHIPMENT_AMBIGUOUS, detail, pointer)
-    detail = f"Order {order.order_number!r} has no shipment with {names}."
+    detail = (
+        f"Order {order.order_number!r} has no shipment with {names}; name one of its shipment ids "
+        "or tracking numbers."
+    )
     return CommandRefused(Reason.SHIPMENT_NOT_FOUND, detail, pointer)

@@ -129,7 +129,7 @@ def _check_new(order: Order, number: str, text: str) -> None:
         raise CommandRefused(
             Reason.NUMBER_ON_ORDER,
             f"{text!r} is on shipment {other.shipment_id} of the order already; take it off there "
-            "by shipment.void first.",
+            "first, or name that parcel.",
             "/tracking_number",
         )
     check_number(text, "/tracking_number")

@@ -91,7 +91,7 @@ def _named(order: Order, command: VoidShipment) -> Shipment:
         raise CommandRefused(
             Reason.SHIPMENT_IS_DRAFT,
             f"Shipment {found[0].shipment_id} has no tracking number, so there is nothing to take "
-            "off; lower expected_number_of_shipments if it is not needed.",
+            "off; lower expected_number_of_shipments if the parcel is not needed.",
             "/shipment_id",
         )
     if found:
@@ -121,14 +121,14 @@ def _check_not_delivered(shipment: Shipment, command: VoidShipment) -> None:
     if not command.is_forced:
         raise CommandRefused(
             Reason.SHIPMENT_DELIVERED,
-            f"Tracking number {shipment.tracking_number!r} was delivered at {at.isoformat()}; to "
-            "take it off all the same, send force true and a reason.",
+            f"Tracking number {shipment.tracking_number!r} was delivered at {at.isoformat()}; "
+            "send shipment.void with force and a reason if it must go all the same.",
             "/force",
         )
     if not command.reason:
         raise CommandRefused(
             Reason.FORCE_NEEDS_REASON,
-            f"Tracking number {shipment.tracking_number!r} was delivered at {at.isoformat()}; to "
-            "take it off by force, say why in reason.",
+            f"Tracking number {shipment.tracking_number!r} was delivered at {at.isoformat()}, "
+            "so it is taken off only with a reason; say why in reason.",
             "/reason",
         )
