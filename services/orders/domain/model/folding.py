@@ -106,10 +106,10 @@ def _without(
             parcel = with_owner(parcel, replace(window.owner, fold=fold))
             published += folded
     gone = {scan.key: scan for scan in published}
-    parted = {scan.key for scan in left_out} | gone.keys()
+    removed = {scan.key for scan in left_out} | gone.keys()
     return replace(
         parcel,
-        scans=tuple([scan for scan in parcel.scans if scan.key not in parted]),
+        scans=tuple([scan for scan in parcel.scans if scan.key not in removed]),
         known=with_known(parcel.known, gone.values(), now),
         left_out=with_known(parcel.left_out, left_out, now),
     )

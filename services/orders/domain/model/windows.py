@@ -186,7 +186,7 @@ def _after_silence(former: Window, states: Sequence[_Reached], begins: datetime)
 def _hide_from_others(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
     """Where shops share a number, let one of them alone see places, signers and texts.
 
-    Whose parcel it is, nobody says. It is taken to be of the shop that attached the number last
+    No message says whose parcel it is. It is taken to be of the shop that attached the number last
     before its first physical scan, else of the one that attached it first: who attaches a number
     that is under way has mistyped it, or guessed it.
     """
