@@ -71,7 +71,7 @@ def test_event_table_equals_the_catalogue_of_the_orders_service() -> None:
     assert "\n".join(rows) in page("events.md")
 
 
-UNCHANGED = {Reason.DUPLICATE, Reason.STALE, Reason.NO_DIFFERENCE}
+UNCHANGED = {Reason.DUPLICATE, Reason.STALE, Reason.NO_DIFFERENCE, Reason.ALREADY_VOIDED}
 
 
 def test_reason_tables_hold_every_code_that_services_give_there() -> None:

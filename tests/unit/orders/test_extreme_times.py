@@ -74,7 +74,8 @@ ENDS = [
 
 
 BODIES = {type_: full_body(model) for type_, model in MODELS.items()}
-del BODIES[commands.SHIPMENT_UPDATE]["shipment_id"]  # The example is of no parcel here.
+for _type in (commands.SHIPMENT_UPDATE, commands.SHIPMENT_VOID):
+    del BODIES[_type]["shipment_id"]  # The example is of no parcel here.
 _PLACED = BODIES[commands.ORDER_PLACE]["order"]
 _PLACED |= {"order_number": "of no order yet", "external_id": None, "order_name": None}
 CREATING = (commands.ORDER_PLACE, commands.ORDER_UPSERT, commands.ORDERS_FULFILL_BULK)
@@ -83,9 +84,15 @@ MEMBERS = [(type_, path) for type_, model in MODELS.items() for path in time_mem
 
 @dataclass(slots=True)
 class _Rows(bench.pure.Rows):
-    """Tables in memory that also take refused items."""
+    """Tables in memory that also take items that are refused, and items that wait."""
 
     rejected: int = 0
+
+    async def fetch(self, statement: str, *args: Any) -> list[Any]:
+        """What a reading statement finds."""
+        if statement.startswith("-- save_waiting"):
+            return [{"item_id": each} for each in args[0]]
+        return await bench.pure.Rows.fetch(self, statement, *args)
 
     async def execute(self, statement: str, *args: Any) -> None:
         """Do what a writing statement does."""

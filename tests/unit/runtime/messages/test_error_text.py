@@ -49,9 +49,9 @@ def in_tracking(value) -> dict:
             "must have at least three letters or digits",
         ),
         (
-            in_tracking("9" * 65),
+            in_tracking("9" * 513),
             "/trackings/0/tracking_number",
-            "must have at most 64 characters",
+            "must have at most 512 characters",
         ),
         (
             {**UPSERT, "shop_slug": "Demo shop"},
