@@ -34,7 +34,7 @@ async def find(connection: asyncpg.Connection, text: str, shop: str | None) -> l
     """The orders that `text` names in one shop, or in every shop, by shop and number.
 
     A text is compared with order number, external id, order name, id and tracking number. A
-    tracking number may be written in any spelling, and names former orders of the number as well. A
+    tracking number may be written in any spelling, and names every order that is on the number. A
     name that several orders have or had names those that a command by it could mean.
     The cost grows with the number of shops, not with the number of orders.
     """

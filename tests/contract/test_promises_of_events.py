@@ -19,7 +19,7 @@ from services.orders.messages.encode import event_record
 from services.runtime.messages.headers import read_headers
 from services.runtime.messages.records import Coordinates, Original
 from services.runtime.outbox.outbox import Outgoing
-from tests.contract.shop import ADDRESS, MAX_BYTES, Shop, bodies
+from tests.contract.shop import MAX_BYTES, Shop, bodies
 from tests.unit.claims import builders as claims
 from tests.unit.orders.builders import HOUR, NOON
 

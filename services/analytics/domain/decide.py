@@ -27,8 +27,8 @@ Fact = TypeVar("Fact", ParcelFact, ClaimFact)
 class Facts(Struct, frozen=True):
     """Facts by id, and for each order the version of the newest event that listed all its parcels.
 
-    A parcel older than that version no longer belongs to its order: its number moved to another
-    order, or a draft was dropped.
+    A parcel older than that version no longer belongs to its order: a draft was dropped, or a
+    parcel beyond what the order expects lost its number.
     """
 
     orders: dict[Uuid, OrderFact] = field(default_factory=dict)

@@ -139,6 +139,8 @@ def many_orders(database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) ->
             an_upsert("N3", order_name="#8"),
             *(an_upsert(number, order_name="#9") for number in ("N4", "N5")),
             an_upsert("N4", order_name="#10"),
+            an_upsert("N6", trackings=["1Z99C"]),
+            an_upsert("C1", shop="other-shop", trackings=["1z-99-c"]),
             a_record("tracking.reported", report, topic="carrier.tracking"),
         )
     )
@@ -188,6 +190,10 @@ def test_order_is_found_by_any_reference(
         ("IXF-1", {("demo-shop", "A/1", "order_name"), ("other-shop", "B1", "order_name")}),
         ("demo-shop/#7", {("demo-shop", "N1", "order_name"), ("demo-shop", "N2", "order_name")}),
         ("#7", {("demo-shop", "N1", "order_name"), ("demo-shop", "N2", "order_name")}),
+        (
+            "1Z99C",
+            {("demo-shop", "N6", "tracking_number"), ("other-shop", "C1", "tracking_number")},
+        ),
     ],
 )
 def test_order_reference_of_several_orders_lists_them_all(

@@ -11,6 +11,7 @@ from services.orders.domain.model.decision import Outcome
 from services.orders.domain.model.order import OrderStatus
 from services.orders.domain.model.parcel import OWNERS_MAX
 from services.orders.domain.model.reasons import Reason
+from services.orders.domain.model.windows import shares_of
 from services.orders.domain.tracking.catalogue import Flag, Phase
 from services.orders.domain.tracking.scan import Location, Pickup, Proof
 from tests.unit.orders.builders import (
@@ -25,6 +26,7 @@ from tests.unit.orders.builders import (
     report,
     scan,
     upsert,
+    void,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -282,3 +284,56 @@ def test_number_that_is_used_again_for_ever_keeps_room_for_the_next_parcel():
     assert len(desk.parcels["N1"].owners) == OWNERS_MAX
     assert desk.shipment(number=last).tracking.delivered_at == desk.now - 20 * DAY + HOUR
     assert desk.shipment(number="0").tracking.phase is Phase.DELIVERED
+
+
+def test_parcel_that_left_its_place_on_the_number_can_be_corrected_and_voided():
+    desk = Desk()
+    for n in range(OWNERS_MAX + 1):
+        desk.send(place(str(n)))
+        take(desk, str(n))
+        desk.send(report(scan("SUCCESSFULLY_DELIVERED", desk.now + HOUR)))
+        desk.now += 20 * DAY
+    assert desk.order("0").order_id not in {o.order_id for o in desk.parcels["N1"].owners}
+
+    corrected = take(desk, "0", carrier_reference="ups")
+    voided = desk.send(void(ref("0"), tracking_number="N1", is_forced=True, reason="wrong"))
+
+    assert (corrected.outcome, voided.outcome) == (Outcome.APPLIED, Outcome.APPLIED)
+    assert desk.shipment(number="0").is_draft
+    assert len(desk.parcels["N1"].owners) == OWNERS_MAX
+
+
+def test_void_by_one_of_two_orders_leaves_the_parcel_to_the_other():
+    desk = a_desk((SHOP, "1"), ("other", "1"))
+    take(desk, "1")
+    take(desk, "1", "other")
+    desk.send(report(scan("PICKED_UP_BY_CARRIER")))
+    before = desk.order("1", "other")
+
+    decision = desk.send(void(tracking_number="N1", reason="mistyped"))
+
+    assert [(e.order_id, e.type.value) for e in decision.events] == [
+        (desk.order().order_id, "order.updated"),
+        (desk.order().order_id, "shipment.released"),
+    ]
+    assert desk.order("1", "other") == before
+    assert [owner.order_id for owner in desk.parcels["N1"].owners] == [before.order_id]
+    later = desk.send(report(scan("OUT_FOR_DELIVERY", NOON + HOUR)))
+    assert [each.order_id for each in later.events] == [before.order_id]
+
+
+def test_void_of_the_later_parcel_gives_its_scans_to_the_one_that_ended_before():
+    """The windows of the others are computed again: nothing parts them any more."""
+    desk = a_desk((SHOP, "1"), (SHOP, "2"))
+    take(desk, "1")
+    desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON + HOUR)))
+    desk.now = NOON + 30 * DAY
+    take(desk, "2")
+    desk.send(report(scan("DROPPED_OFF", desk.now)))
+    assert desk.shipment(number="1").tracking.phase is Phase.DELIVERED
+
+    desk.send(void(ref("2"), tracking_number="N1"))
+
+    (owner,) = desk.parcels["N1"].owners
+    number = desk.parcels["N1"]
+    assert shares_of(number)[owner.shipment_id] == number.scans

@@ -28,28 +28,29 @@ def conclude(recorder: Recorder, before: Order | None, after: Order) -> Uuid:
     return after.order_id
 
 
-def extend_owner(recorder: Recorder, before: Parcel, new: tuple[Scan, ...]) -> bool:
+def extend_owner(recorder: Recorder, before: Parcel, new: tuple[Scan, ...]) -> Uuid | None:
     """Add new scans to the stored state of a changed parcel's owner, with an event for each.
 
-    Returns False, with nothing changed, where the state must be computed from all scans again: see
-    `ResumePoint`.
+    Returns the owner's order; None, with nothing changed, where the state must be computed from all
+    scans again: see `ResumePoint`.
     """
     after, trail = recorder.parcel(before.number), before.trail
     if trail is None or len(after.owners) != 1 or not trail.continues(len(before.scans)):
-        return False
+        return None
     (window,) = windows_of(after)
     owner = window.owner
     shipment = _shipment(recorder.order(owner.order_id), owner.shipment_id)
     if shipment is None or shipment.number != after.number or shipment.notices is None:
-        return False
+        return None
     if not all(map(window.has, new)):
-        return False
+        return None
     total = RunningTotal.resumed(shipment.tracking, trail)
     added, standings = extend(total, new, recorder.now)
-    if added:
-        emit_results(recorder, owner.order_id, owner.shipment_id, added, standings)
-        recorder.put_parcel(replace(after, trail=total.trail(len(after.scans))))
-    return bool(added)
+    if not added:
+        return None
+    emit_results(recorder, owner.order_id, owner.shipment_id, added, standings)
+    recorder.put_parcel(replace(after, trail=total.trail(len(after.scans))))
+    return owner.order_id
 
 
 def recompute_owners(
@@ -117,7 +118,7 @@ def _published_before(recorder: Recorder, owner: Owner, number: str) -> frozense
         return frozenset()
     now = _shipment(recorder.order(owner.order_id), owner.shipment_id)
     is_corrected = now is not None and now.generation != before.generation
-    published = shares_of(parcel)[owner.shipment_id] if is_corrected else parcel.scans
+    published = shares_of(parcel).get(owner.shipment_id, ()) if is_corrected else parcel.scans
     return frozenset(scan.key for scan in published)
 
 

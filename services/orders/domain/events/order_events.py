@@ -53,7 +53,7 @@ _STATUS_EVENTS = {
     OrderStatus.CANCELLED: EventType.ORDER_CANCELLED,
     OrderStatus.FULFILLED: EventType.ORDER_FULFILLED,
     OrderStatus.PARTIALLY_FULFILLED: EventType.ORDER_PARTIALLY_FULFILLED,
-    # The only parcel went to another order: no event type exists for that.
+    # The only parcel lost its number: no event type exists for that.
     OrderStatus.PLACED: EventType.ORDER_UPDATED,
 }
 _ALONE: dict[tuple[str, ...], EventType] = {

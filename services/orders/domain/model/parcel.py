@@ -80,8 +80,7 @@ def with_owner(parcel: Parcel, changed: Owner) -> Parcel:
     If it is added, reports of scans that were left out are decided again, so that these scans are
     new to it.
     """
-    ids = [owner.shipment_id for owner in parcel.owners]
-    if changed.shipment_id not in ids:
+    if not any(owner.shipment_id == changed.shipment_id for owner in parcel.owners):
         return replace(parcel, owners=(*parcel.owners, changed), left_out=None)
     owners = [
         changed if each.shipment_id == changed.shipment_id else each for each in parcel.owners

@@ -171,9 +171,9 @@ def _take_number(recorder: Recorder, order: Order, attached: Shipment, pointer: 
     """Put a shipment on its number. Other shipments on the number keep it."""
     if attached.number is None or attached.tracking_placed_at is None:
         raise ValueError(f"shipment {attached.shipment_id} has no number to take")
-    parcel = _with_hand_overs(recorder, recorder.parcel(attached.number))
-    if len(parcel.owners) >= OWNERS_MAX:
-        parcel = _with_room(parcel, attached, pointer)
+    parcel = recorder.parcel(attached.number)
+    if parcel.owners:
+        parcel = _with_room(_with_hand_overs(recorder, parcel), attached, pointer)
     owner = Owner(
         order_id=order.order_id,
         shipment_id=attached.shipment_id,
@@ -183,7 +183,8 @@ def _take_number(recorder: Recorder, order: Order, attached: Shipment, pointer: 
         placed_at=attached.tracking_placed_at,
         attached_at=recorder.now,
     )
-    recorder.put_parcel(_with_shared_fold(with_owner(parcel, owner), owner))
+    added = with_owner(parcel, owner)
+    recorder.put_parcel(_with_shared_fold(added, owner) if parcel.owners else added)
 
 
 def _with_shared_fold(parcel: Parcel, owner: Owner) -> Parcel:
@@ -196,7 +197,9 @@ def _with_shared_fold(parcel: Parcel, owner: Owner) -> Parcel:
 
 
 def _with_room(parcel: Parcel, attached: Shipment, pointer: str) -> Parcel:
-    """The parcel without the shipment whose window ended first, so that another one has room."""
+    """The parcel with room for one more: where it is full, without the one that ended first."""
+    if len(parcel.owners) < OWNERS_MAX:
+        return parcel
     ended = [(each.until, each.owner.shipment_id) for each in windows_of(parcel) if each.until]
     if not ended:
         raise CommandRefused(
@@ -261,7 +264,9 @@ def correct_carrier(recorder: Recorder, order: Order, held: Shipment, carrier: s
 
 def _correct_owner(recorder: Recorder, number: str, corrected: Shipment) -> None:
     parcel = recorder.parcel(number)
-    own = next(each for each in parcel.owners if each.shipment_id == corrected.shipment_id)
+    own = next((o for o in parcel.owners if o.shipment_id == corrected.shipment_id), None)
+    if own is None:  # Another shipment needed its place on the number: see `_with_room`.
+        return
     named = with_owner(parcel, replace(own, carrier=corrected.carrier_reference))
     if parcel.left_out:  # Reports of scans that were left out are decided again.
         named = replace(named, left_out=None)

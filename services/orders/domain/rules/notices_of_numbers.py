@@ -1,8 +1,9 @@
 """Notices of numbers: what an order notified of a tracking number, also while it lacks the number.
 
-A shipment holds the notices of its number. When the number goes to another order they are kept with
-the order, and given to the shipment that gets the number back. After a restore of the database,
-those that were published count as well (docs/decisions/0141).
+A shipment holds the notices of its number. When the number is taken off (`shipment.void`, or
+another number in its place) they are kept with the order, and given to the shipment that gets the
+number back. After a restore of the database, those that were published count as well
+(docs/decisions/0141).
 """
 
 from __future__ import annotations

@@ -45,16 +45,25 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
     if not merged.new and not merged.is_corrected and not late:
         raise Unchanged(Reason.DUPLICATE)
     recorder.put_parcel(merged.parcel)
+    order_id = None
     has_too_many = len(merged.parcel.scans) > recorder.world.scans_max
     if late or (has_too_many and len(merged.new) > EVENTS_MAX):
         merged = _add_many(recorder, merged, late)
-    elif merged.is_corrected or not extend_owner(recorder, held, merged.new):
-        recompute_owners(recorder, number)
+    else:
+        order_id = _add(recorder, held, merged)
     if held.known:
         _warn_of_retractions(recorder, held.known, merged.new, number)
-    order_id = _order_of_scans(recorder, merged, command.tracking_number)
+    order_id = order_id or _order_of_scans(recorder, merged, command.tracking_number)
     if has_too_many:
         _keep_newest(recorder, number)
+    return order_id
+
+
+def _add(recorder: Recorder, held: Parcel, merged: Merged) -> Uuid | None:
+    """Add scans to the states of the owners; returns the order of a sole one that sees them all."""
+    order_id = None if merged.is_corrected else extend_owner(recorder, held, merged.new)
+    if order_id is None:
+        recompute_owners(recorder, held.number)
     return order_id
 
 
