@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,20 @@ from hypothesis import strategies as st
 from services.orders.domain.model.commands import Command, Tracking
 from services.orders.domain.model.decision import Event, ShipmentEventData
 from services.orders.domain.tracking.scan import Location, Scan
-from tests.unit.orders.builders import DAY, NOON, SHOP, Desk, place, ref, report, scan, upsert
+from services.orders.domain.value import replace
+from tests.unit.orders.builders import (
+    DAY,
+    NOON,
+    SHOP,
+    Desk,
+    item,
+    place,
+    ref,
+    report,
+    scan,
+    upsert,
+    void,
+)
 
 ORDERS = ((SHOP, "1"), (SHOP, "2"), ("other", "1"))
 EVENTS = (
@@ -125,3 +139,64 @@ def test_shared_number_shows_its_place_to_one_shop_alone(found, hand_overs, data
             if event.type == "shipment.scanned" and event.data.location is not None:
                 shown.setdefault((event.event_name, event.occurred_at), set()).add(event.shop)
         assert all(len(shops) == 1 for shops in shown.values()), shown
+
+
+def stays_of(hand_overs: list[int], kinds: list[str]) -> list[list[Command]]:
+    """For each order the commands that it sends, in this order: see `STAYS`."""
+    return [
+        [replace(again, **item()) if again is attach else off for again in STAYS[kind](attach, off)]
+        for attach, off, kind in zip(attachments(hand_overs), voids(), kinds, strict=True)
+    ]
+
+
+def voids() -> list[Command]:
+    """The void of each order; a parcel that was delivered is taken off as well."""
+    return [
+        void(ref(number, shop=shop), tracking_number="N1", is_forced=True, reason="wrong")
+        for shop, number in ORDERS
+    ]
+
+
+STAYS: dict[str, Callable[[Command, Command], list[Command]]] = {
+    "stays": lambda attach, off: [attach],
+    "leaves": lambda attach, off: [attach, off],
+    "comes back": lambda attach, off: [attach, off, attach],
+}
+KINDS = st.lists(st.sampled_from(sorted(STAYS)), min_size=len(ORDERS), max_size=len(ORDERS))
+
+
+def interleaved(queues: list[list[Command]], data: st.DataObject) -> list[Command]:
+    """The commands of all queues in one order; each queue keeps its own."""
+    turns = [place for place, queue in enumerate(queues) for _ in queue]
+    rest = [list(queue) for queue in queues]
+    return [rest[place].pop(0) for place in data.draw(st.permutations(turns))]
+
+
+@FEW
+@given(SCANS, HAND_OVERS, KINDS, st.lists(st.integers(1, 4), max_size=5), st.data())
+def test_voided_number_ends_as_if_the_order_had_never_named_it(
+    found, hand_overs, kinds, cuts, data
+):
+    attached = attachments(hand_overs)
+    remain = [each for each, kind in zip(attached, kinds, strict=True) if kind != "leaves"]
+    straight = played([*remain, *reports(found, [])])
+    reported = [[each] for each in reports(found[::-1], cuts)]
+
+    other = played(interleaved([*stays_of(hand_overs, kinds), *reported], data))
+
+    assert states(other) == states(straight)
+
+
+@FEW
+@given(SCANS, HAND_OVERS, KINDS, st.data())
+def test_shared_and_voided_number_tells_nothing_twice(found, hand_overs, kinds, data):
+    reported = [[each] for each in reports(found, [1] * len(found))]
+    desk = a_desk()
+    for command in interleaved([*stays_of(hand_overs, kinds), *reported], data):
+        desk.now = data.draw(st.sampled_from([each.occurred_at for each in found] + [desk.now]))
+        desk.send(command)
+
+    assert len({each.event_id for each in desk.events}) == len(desk.events)
+    facts = [e for e in desk.events if isinstance(e.data, ShipmentEventData) and e.data.notify]
+    notices = Counter((e.shipment_id, e.data.leg, e.event_group, attempt_of(e)) for e in facts)
+    assert all(count == 1 for count in notices.values()), notices
