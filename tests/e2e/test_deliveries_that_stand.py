@@ -60,7 +60,7 @@ def scan(number: str, name: str, at: datetime) -> ScriptMessage:
 @pytest.mark.parametrize("case", CASES)
 async def test_delivery_stands_unless_a_leg_begins(system: System, case: str, arrival: str) -> None:
     scans, phase, leg = CASES[case]
-    number = f"{case}{arrival.split(maxsplit=1)[0].upper()}"
+    number = f"{case}{arrival.split(maxsplit=1)[0].upper()}1"
     messages = [scan(number, name, DELIVERED_AT + after) for name, after in scans]
     if arrival == "before the order":
         early = await system.send_early(*messages)

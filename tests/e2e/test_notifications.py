@@ -66,14 +66,14 @@ async def notified(system: System, number: str) -> list[str]:
 
 
 SCANS: dict[str, tuple[list[list[tuple[str, timedelta]]], list[str]]] = {
-    "FIRSTPUSH": (
+    "FIRSTPUSH1": (
         [
             [("LABEL_CREATED", 24 * MINUTE), ("PICKED_UP_BY_CARRIER", 18 * MINUTE)],
             [("ARRIVAL_AT_TRANSPORT_HUB", MINUTE)],
         ],
         ["PICKED_UP_BY_CARRIER"],
     ),
-    "OLDHISTORY": (
+    "OLDHISTORY1": (
         [
             [("LABEL_CREATED", 11 * DAY), ("PICKED_UP_BY_CARRIER", 10 * DAY)],
             [("ARRIVAL_AT_TRANSPORT_HUB", MINUTE)],
@@ -81,16 +81,16 @@ SCANS: dict[str, tuple[list[list[tuple[str, timedelta]]], list[str]]] = {
         ],
         ["ARRIVAL_AT_TRANSPORT_HUB"],
     ),
-    "VANANDNOTICE": (
+    "VANANDNOTICE1": (
         [[("OUT_FOR_DELIVERY", 2 * MINUTE), ("CUSTOMER_NOTIFIED", MINUTE)]],
         ["OUT_FOR_DELIVERY"],
     ),
-    "VANANDDELIVERY": (
+    "VANANDDELIVERY1": (
         [[("OUT_FOR_DELIVERY", 2 * MINUTE), ("SUCCESSFULLY_DELIVERED", MINUTE)]],
         ["SUCCESSFULLY_DELIVERED"],
     ),
-    "LABEL": ([[("LABEL_CREATED", MINUTE)]], []),
-    "LOST": ([[("PICKED_UP_BY_CARRIER", 9 * DAY)], [("LOST", MINUTE)]], ["LOST"]),
+    "LABEL1": ([[("LABEL_CREATED", MINUTE)]], []),
+    "LOST1": ([[("PICKED_UP_BY_CARRIER", 9 * DAY)], [("LOST", MINUTE)]], ["LOST"]),
 }
 
 
@@ -106,7 +106,7 @@ async def test_scans_notify_once_of_what_is_true(system: System, number: str) ->
 
 @pytest.mark.parametrize(
     ("number", "age", "expected"),
-    [("HOURAGO", HOUR, ["SUCCESSFULLY_DELIVERED"]), ("DAYSAGO", 20 * DAY, [])],
+    [("HOURAGO1", HOUR, ["SUCCESSFULLY_DELIVERED"]), ("DAYSAGO1", 20 * DAY, [])],
 )
 async def test_number_of_a_delivered_parcel_notifies_of_no_label(
     system: System, number: str, age: timedelta, expected: list[str]

@@ -140,6 +140,7 @@ def an_upsert(number):
         "order": {
             "order_number": number,
             "external_id": f"gid-{number}",
+            "order_placed_at": "2026-03-01T09:00:00Z",
             "address": {"zip_code": "10115"},
             "products": [{"sku": "MUG-BLUE", "quantity": 2}],
         },
