@@ -23,7 +23,7 @@ from schemas.values import (
     CarrierReference,
     Line,
     Name,
-    Reference,
+    ReferenceOrNone,
     ShipmentCount,
     ShopSlug,
     SourceVersion,
@@ -136,7 +136,7 @@ class ShipmentUpdate(Command, NamesOrder):
         TrackingNumber | None, FACT, about("The parcel, by its number", "1Z999AA10123456784")
     ] = None
     external_shipment_id: Annotated[
-        Reference | None,
+        ReferenceOrNone | None,
         FACT,
         about("The parcel, by the shop's id of it; tracking_number is then its new one", "ful-1"),
     ] = None
@@ -172,7 +172,7 @@ class ShipmentVoid(Command, NamesOrder):
         TrackingNumber | None, FACT, about("The parcel, by its number", "1Z999AA10123456784")
     ] = None
     external_shipment_id: Annotated[
-        Reference | None, FACT, about("The parcel, by the shop's id of it", "ful-1")
+        ReferenceOrNone | None, FACT, about("The parcel, by the shop's id of it", "ful-1")
     ] = None
     reason: Annotated[Line | None, about("Why, in the shop's words", "label misprinted")] = None
     force: Annotated[
