@@ -67,7 +67,7 @@ def test_placeholder_in_a_command_is_refused_and_nothing_changes(text):
     ):
         assert decision.outcome is Outcome.REJECTED
         assert decision.reason is Reason.TRACKING_NUMBER_PLACEHOLDER
-        assert "Leave the tracking out until there is one" in decision.detail
+        assert "leave the tracking out until there is a number" in decision.detail
     assert desk == before
 
 
