@@ -191,7 +191,7 @@ class Settings(_ServiceSettings):
     )
     tracking_window_days: float = _own(
         "TRACKING_WINDOW_DAYS",
-        60.0,
+        400.0,
         "How long before its hand-over a parcel sees scans of its number.",
         ge=0,
         le=3_650,

@@ -21,8 +21,8 @@ from services.orders.domain.tracking.scan import Direction, Scan
 from services.orders.domain.tracking.state import TrackingState
 from services.orders.domain.value import replace
 
-SEEN_BEFORE = timedelta(days=60)
-"""How long before its hand-over a shipment sees scans: as long as tracking waits for its order."""
+SEEN_BEFORE = timedelta(days=400)
+"""How long before its hand-over a shipment sees scans: an import may bring a year without dates."""
 BEFORE_REUSE = timedelta(days=3)
 """The same where an earlier shipment on the number has ended: labels are made some days before."""
 SILENT_AFTER = timedelta(days=60)
