@@ -80,7 +80,7 @@ def _fulfillment(shop: str, message: contract.Fulfillment, sent: _Sent) -> domai
     order, analytics = message.order, message.order_analytics
     trackings = tuple([_tracking(each) for each in message.trackings])
     warnings: tuple[FactWarning, ...] = ()
-    if is_any_unusual(trackings):
+    if trackings and is_any_unusual(trackings):
         trackings, warnings = read_unusual(trackings)
     return domain.UpsertOrder(
         shop=shop,

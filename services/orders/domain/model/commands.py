@@ -237,7 +237,11 @@ def names(command: Command) -> Names:
         case PlaceOrder():
             return Names(references_of(command.shop, command.order))
         case UpsertOrder():
-            return _names_of_upsert(command)
+            own = references_of(command.shop, command.order) if command.order else ()
+            asked = tuple(dict.fromkeys((canonical(command.reference), *own)))
+            if not command.trackings:
+                return Names(asked)
+            return _with_numbers(asked, command.trackings)
         case ReportTracking():
             return Names(numbers=(normalise_number(command.tracking_number),))
         case UpdateOrder():
@@ -254,12 +258,10 @@ def names(command: Command) -> Names:
             return Names((canonical(command.reference),))
 
 
-def _names_of_upsert(command: UpsertOrder) -> Names:
-    own = references_of(command.shop, command.order) if command.order else ()
-    asked = tuple(dict.fromkeys((canonical(command.reference), *own)))
+def _with_numbers(asked: tuple[Reference, ...], trackings: tuple[Tracking, ...]) -> Names:
     numbers: dict[str, None] = {}
     is_partial = False
-    for each in command.trackings:
+    for each in trackings:
         numbers[normalise_number(each.tracking_number)] = None
         if each.external_shipment_id is not None:
             is_partial = True
