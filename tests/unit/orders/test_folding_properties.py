@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.orders.domain.model.commands import Command
+from services.orders.domain.model.commands import Command, Tracking
 from services.orders.domain.model.decision import Decision, EventType, World
+from services.orders.domain.model.reasons import Reason
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import replace
-from tests.unit.orders.builders import DAY, HOUR, NOON, Desk, item, report, scan
+from tests.unit.orders.builders import (
+    DAY,
+    HOUR,
+    NOON,
+    SHOP,
+    Desk,
+    attach,
+    item,
+    place,
+    ref,
+    report,
+    scan,
+    upsert,
+)
 from tests.unit.orders.histories import IDS, LATER, NAMES, drawn_scan, in_order, lives
 from tests.unit.orders.test_folding import MINUTE, attached
 from tests.unit.orders.test_properties import ETAS, PLAYS, START
@@ -105,6 +120,22 @@ def test_any_commands_in_any_order_publish_each_scan_once_of_each_owner(commands
         assert all(len(parcel.scans) <= most for parcel in desk.parcels.values())
 
 
+def test_scan_that_left_its_window_before_it_was_dropped_is_a_repeat_when_the_window_grows():
+    desk = bounded_from(attached(tracking_placed_at=NOON), 3)
+    first, second, third = (
+        scan(name, NOON, carrier="dhl")
+        for name in ("PICKED_UP_BY_CARRIER", "SORTED", "OUT_FOR_DELIVERY")
+    )
+    desk.send(report(first, second, carrier=None))
+    desk.send(place("2"))
+    desk.send(attach("N1", to="2", carrier="ups", tracking_placed_at=NOON))
+    desk.send(report(third, carrier=None))
+    desk.send(report(scan("LOST", NOON, carrier="dhl"), carrier=None))
+    desk.send(attach("N1", carrier="dhl"))
+
+    assert desk.send(report(first, second, carrier=None)).reason is Reason.DUPLICATE
+
+
 ON_THE_WAY = ["DROPPED_OFF", "SORTED", "OUT_FOR_DELIVERY", "NO_ACCESS", "DAMAGED", "UNMAPPED"]
 
 
@@ -124,3 +155,34 @@ def test_any_order_of_arrival_publishes_each_scan_once_and_loses_no_delivery(mos
     scanned = [event for event in desk.events if event.type is EventType.SHIPMENT_SCANNED]
     assert len(scanned) == len(found)
     assert desk.shipment().tracking.delivered_at == found[-1].occurred_at
+
+
+@MANY
+@given(
+    st.integers(3, 8),
+    st.integers(8, 30),
+    st.sampled_from([SHOP, "elsewhere"]),
+    st.randoms(use_true_random=False),
+)
+def test_shipments_on_one_number_have_each_an_event_for_each_scan_after_they_came(
+    most, count, shop, rng
+):
+    desk = bounded_from(attached(tracking_placed_at=NOON), most)
+    desk.send(place("2", shop=shop))
+    desk.now = LATER
+    found = [scan(rng.choice(ON_THE_WAY), NOON + n * 7 * HOUR, code=str(n)) for n in range(count)]
+    reports = batches(rng, rng.sample(found, count))
+    before = rng.randrange(len(reports))
+    tracking = Tracking(tracking_number="N1", tracking_placed_at=NOON)
+
+    for batch in reports[:before]:
+        desk.send(report(*batch))
+    desk.send(upsert(ref("2", shop=shop), trackings=(tracking,)))
+    for batch in reports[before:]:
+        desk.send(report(*batch))
+        desk.send(report(*batch))
+
+    scanned = Counter(e.order_id for e in desk.events if e.type is EventType.SHIPMENT_SCANNED)
+    assert scanned[desk.order().order_id] == count
+    later = sum(map(len, reports[before:]))
+    assert later <= scanned[desk.order("2", shop).order_id] <= count

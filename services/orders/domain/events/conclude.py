@@ -92,7 +92,7 @@ def recompute_owners(
             known,
             new,
             fold=owner.fold,
-            late=seen_in(window, windows, late) if late and owner.fold else (),
+            late=seen_in(window, windows, late) if late else (),
             quiet=quiet,
             is_part=is_part,
         )

@@ -9,7 +9,7 @@ from datetime import datetime
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.known_scans import digest_of_key, with_known
 from services.orders.domain.model.parcel import SCANS_MAX, Parcel, with_owner
-from services.orders.domain.model.windows import Window, seeing, seen_in, windows_of
+from services.orders.domain.model.windows import Window, seeing, seen_in, was_seen, windows_of
 from services.orders.domain.tracking.fold import Fold, fold_in, retracted_by
 from services.orders.domain.tracking.ordering import is_believed, order_scans, sort_key
 from services.orders.domain.tracking.scan import Scan
@@ -95,8 +95,9 @@ def _without(
     """The parcel without its oldest scans, which are folded, and without some in the future."""
     windows = windows_of(parcel)
     shares: dict[Uuid, int] = defaultdict(int)
-    published = [scan for scan in dropped if seeing(windows, scan)]
-    left_out = [scan for scan in (*oldest, *dropped) if not seeing(windows, scan)]
+    unseen = [scan for scan in (*oldest, *dropped) if not seeing(windows, scan)]
+    left_out = [scan for scan in unseen if not was_seen(parcel, scan)]
+    published = [scan for scan in (*dropped, *unseen) if was_seen(parcel, scan)]
     for scan in oldest:
         for window in seeing(windows, scan):
             shares[window.owner.shipment_id] += 1

@@ -85,6 +85,14 @@ def seeing(windows: Sequence[Window], scan: Scan) -> Sequence[Window]:
     return having
 
 
+def was_seen(parcel: Parcel, scan: Scan) -> bool:
+    """Whether a shipment on a number sees a scan, or may have seen it.
+
+    Its window was larger before it was parted from another one, and may be so again.
+    """
+    return any(Window(owner, owner.since, owner.until).has(scan) for owner in parcel.owners)
+
+
 def shares_of(parcel: Parcel) -> dict[Uuid, tuple[Scan, ...]]:
     """The scans that each shipment on a number sees, by shipment, in ascending order of key."""
     windows = windows_of(parcel)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from services.orders.domain.tracking.fold import Fold, begin, retracted_by, with_late
+from services.orders.domain.tracking.fold import Fold, begin, fold_in, retracted_by, with_late
 from services.orders.domain.tracking.notifications import Standing, group_of_scan
 from services.orders.domain.tracking.ordering import (
     SetAside,
@@ -58,13 +58,20 @@ class ScanHistory:
         return [self._add(scan) for scan in self._in_order(new)]
 
     def add_late(self, scan: Scan) -> ScanResult:
-        """Add a scan that belongs before the last folded one to the fold, which must be there."""
-        if self.fold is None:
-            raise ValueError("there is no fold")
-        held, self.fold = self.fold, with_late(self.fold, scan)
-        if self.fold.total is not held.total:
+        """Add a scan that belongs before those that are kept to the fold; a first one makes it."""
+        held = self.fold
+        self.fold = self._folded_in(scan)
+        if held is None or self.fold.total is not held.total:
             self._total = None
         return result_of(scan, None, self.total)
+
+    def _folded_in(self, scan: Scan) -> Fold:
+        if self.fold is not None and self.fold.is_after(scan):
+            return with_late(self.fold, scan)
+        ordered, _ = self._ordered((scan, *self._scans))
+        later = [each for each in ordered if each.key != scan.key]
+        counted, uncounted = ((scan,), ()) if len(later) < len(ordered) else ((), (scan,))
+        return fold_in(self.fold, counted, later, uncounted)
 
     def _in_order(self, new: tuple[Scan, ...]) -> list[Scan]:
         """The new scans in the order of rule 8 if all are last and count; else by instant."""
