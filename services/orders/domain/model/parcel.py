@@ -40,7 +40,7 @@ class Owner(Value, frozen=True, kw_only=True):
     """Its oldest scans, where they are not kept one by one."""
     placed_at: datetime | None = None
     """When the parcel was handed over, by what the shop said; None from versions before."""
-    attached_at: datetime | None = None
+    came_at: datetime | None = None
     """When the number was attached, by the business clock; None from versions before."""
 
 
@@ -80,12 +80,11 @@ def with_owner(parcel: Parcel, changed: Owner) -> Parcel:
     If it is added, reports of scans that were left out are decided again, so that these scans are
     new to it.
     """
-    if not any(owner.shipment_id == changed.shipment_id for owner in parcel.owners):
-        return replace(parcel, owners=(*parcel.owners, changed), left_out=None)
-    owners = [
-        changed if each.shipment_id == changed.shipment_id else each for each in parcel.owners
-    ]
-    return replace(parcel, owners=tuple(owners))
+    owners = parcel.owners
+    for place, each in enumerate(owners):
+        if each.shipment_id == changed.shipment_id:
+            return replace(parcel, owners=(*owners[:place], changed, *owners[place + 1 :]))
+    return replace(parcel, owners=(*owners, changed), left_out=None)
 
 
 def fold_of(parcel: Parcel, shipment_id: Uuid) -> Fold | None:

@@ -59,7 +59,7 @@ def first_seen(placed_at: datetime, order_placed_at: datetime, before: timedelta
     `before` its hand-over, or the order's placement where that was earlier: a shop may send both
     long afterwards.
     """
-    return _earlier(min(placed_at, order_placed_at), before)
+    return _earlier(placed_at if placed_at < order_placed_at else order_placed_at, before)
 
 
 def windows_of(parcel: Parcel) -> tuple[Window, ...]:
@@ -232,5 +232,5 @@ def _holder(scans: Sequence[Scan], sharing: Sequence[Window]) -> str:
     if not moved:
         return sharing[-1].owner.shop
     began = min(moved)
-    before = [each for each in sharing if (each.owner.attached_at or _BEGINNING) <= began]
+    before = [each for each in sharing if (each.owner.came_at or _BEGINNING) <= began]
     return (before[-1] if before else sharing[0]).owner.shop

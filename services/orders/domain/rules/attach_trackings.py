@@ -181,7 +181,7 @@ def _take_number(recorder: Recorder, order: Order, attached: Shipment, pointer: 
         carrier=attached.carrier_reference,
         since=first_seen(attached.tracking_placed_at, order.placed_at, recorder.world.seen_before),
         placed_at=attached.tracking_placed_at,
-        attached_at=recorder.now,
+        came_at=recorder.now,
     )
     added = with_owner(parcel, owner)
     recorder.put_parcel(_with_shared_fold(added, owner) if parcel.owners else added)
