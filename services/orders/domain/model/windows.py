@@ -59,7 +59,9 @@ def first_seen(placed_at: datetime, order_placed_at: datetime, before: timedelta
     `before` its hand-over, or the order's placement where that was earlier: a shop may send both
     long afterwards.
     """
-    return _earlier(placed_at if placed_at < order_placed_at else order_placed_at, before)
+    if order_placed_at < placed_at:
+        return _earlier(order_placed_at, before)
+    return _earlier(placed_at, before)
 
 
 def windows_of(parcel: Parcel) -> tuple[Window, ...]:
@@ -88,7 +90,7 @@ def seeing(windows: Sequence[Window], scan: Scan) -> Sequence[Window]:
 def was_seen(parcel: Parcel, scan: Scan) -> bool:
     """Whether a shipment on a number sees a scan, or may have seen it.
 
-    Its window was larger before it was parted from another one, and may be so again.
+    Its window was larger before it was split from another one, and may be so again.
     """
     return any(Window(owner, owner.since, owner.until).has(scan) for owner in parcel.owners)
 
