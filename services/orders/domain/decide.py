@@ -56,7 +56,7 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
             reason=unchanged.reason,
             detail=unchanged.detail,
             order_id=_id_of_order(world, command, now),
-            orders=_with_stale(world, command, now) if unchanged.reason is Reason.STALE else (),
+            orders=_with_item(world, command, now) if unchanged.reason in _REMEMBERED else (),
         )
     except CommandRefused as refused:
         decision = Decision(
@@ -109,11 +109,15 @@ def _carry_out(recorder: Recorder, command: Command) -> Uuid | None:
             assert_never(command)
 
 
-def _with_stale(world: World, command: Command, now: datetime) -> tuple[Order, ...]:
-    """The order with a stale item remembered.
+_REMEMBERED = frozenset({Reason.STALE, Reason.ALREADY_VOIDED})
+"""Reasons for which an item changes nothing now, and could change something when it comes again."""
+
+
+def _with_item(world: World, command: Command, now: datetime) -> tuple[Order, ...]:
+    """The order with an item remembered that has changed nothing.
 
     Its repeat stays without effect even if the order takes on a `source_version` in between, which
-    the item is not older than.
+    the item is not older than, or gets the number back that the item would take off.
     """
     if isinstance(command, RecordClaim):
         return ()

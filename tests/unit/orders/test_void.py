@@ -223,7 +223,19 @@ def test_second_void_is_no_change_and_says_when_the_first_was(name):
 
     assert (decision.outcome, decision.reason) == (Outcome.NO_CHANGE, Reason.ALREADY_VOIDED)
     assert NOON.isoformat() in decision.detail
-    assert desk == before
+    assert desk.order() == replace(before.order(), applied=desk.order().applied)
+    assert (desk.parcels, desk.events) == (before.parcels, before.events)
+
+
+def test_repeat_of_a_second_void_does_not_take_off_a_number_that_came_back():
+    desk = handed_over()
+    desk.send(void(tracking_number="N1"))
+    second = void(tracking_number="N1")
+    assert desk.send(second).reason is Reason.ALREADY_VOIDED
+    desk.send(attach("N1"))
+
+    assert desk.send(second).reason is Reason.DUPLICATE
+    assert desk.shipment().number == "N1"
 
 
 def test_void_of_another_shops_order_waits_and_touches_nothing():
