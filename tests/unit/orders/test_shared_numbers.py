@@ -132,6 +132,20 @@ def test_one_shop_alone_sees_place_signer_and_text_of_a_shared_number(attached, 
     assert (shipment.tracking.phase, shipment.tracking.pickup) == (Phase.IN_DELIVERY, None)
 
 
+def test_parcels_of_two_carriers_and_one_without_show_each_scan_to_one_shop():
+    desk = a_desk(("qa", "1"), ("qb", "1"), ("qa", "2"))
+    take(desk, "1", "qa")
+    take(desk, "1", "qb", carrier_reference="dhl")
+    take(desk, "2", "qa", carrier_reference="ups")
+
+    desk.send(report(scan("LABEL_CREATED", carrier="dhl", **SAID)))
+    desk.send(report(scan("LABEL_CREATED", carrier="ups", **SAID), carrier="ups"))
+
+    assert seen(desk, "qb", "1") == [SEEN]
+    assert seen(desk, "qa", "1") == [HIDDEN, SEEN]
+    assert seen(desk, "qa", "2") == [SEEN]
+
+
 def test_orders_of_one_shop_in_one_box_both_see_place_and_signer():
     desk = a_desk((SHOP, "1"), (SHOP, "2"))
     for order in ("1", "2"):

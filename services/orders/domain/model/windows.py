@@ -36,14 +36,14 @@ _INSTANT = timedelta(microseconds=1)
 class Window:
     """What one shipment sees of its number: scans of its carrier that occurred in [since, until).
 
-    None leaves that end open. `is_full` is False for a shipment that sees no place, signer or text:
-    see `_hide_from_others`.
+    None leaves that end open.
     """
 
     owner: Owner
     since: datetime | None
     until: datetime | None
-    is_full: bool = True
+    moved_at: datetime | None = None
+    """Its first physical scan, where shipments of several shops are on the number."""
 
     def has(self, scan: Scan) -> bool:
         """Whether a scan lies in the window and may be of the shipment's carrier."""
@@ -69,12 +69,13 @@ def windows_of(parcel: Parcel) -> tuple[Window, ...]:
     windows = [Window(owner, owner.since, owner.until) for owner in parcel.owners]
     if len(windows) > 1:
         _end_where_reused(parcel.scans, sorted(windows, key=_handed_over))
-        _hide_from_others(parcel.scans, windows)
+        if any(owner.shop != parcel.owners[0].shop for owner in parcel.owners):
+            _find_first_moves(parcel.scans, windows)
     return tuple(windows)
 
 
 def seeing(windows: Sequence[Window], scan: Scan) -> Sequence[Window]:
-    """The windows of a number that have a scan.
+    """The windows of a number that have a scan, in the order in which shipments took it.
 
     None where the scan names no carrier and could be of two parcels, each of a carrier of its own:
     no parcel is better than a wrong one.
@@ -105,8 +106,13 @@ def seen_in(window: Window, windows: Sequence[Window], scans: Sequence[Scan]) ->
     """What a shipment sees of some scans of its number; `windows` are all of the number."""
     if len(windows) == 1:
         return tuple(filter(window.has, scans))
-    seen = tuple(scan for scan in scans if window in seeing(windows, scan))
-    return seen if window.is_full else tuple(map(without_place, seen))
+    seen: list[Scan] = []
+    for scan in scans:
+        having = seeing(windows, scan)
+        if any(each is window for each in having):
+            is_shown = _holder(having) == window.owner.shop
+            seen.append(scan if is_shown else without_place(scan))
+    return tuple(seen)
 
 
 def without_place(scan: Scan) -> Scan:
@@ -193,21 +199,32 @@ def _after_silence(former: Window, states: Sequence[_Reached], begins: datetime)
     return _earlier(begins, BEFORE_REUSE) if silences[-1] == begins else silences[-1]
 
 
-def _hide_from_others(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
-    """Where shops share a number, let one of them alone see places, signers and texts.
+def _find_first_moves(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
+    """Find when the parcel of each shipment moved first, by the scans in its window."""
+    physical = [scan for scan in scans if entry_of(scan.event_name).physical]
+    for window in windows:
+        fold = window.owner.fold
+        folded = fold.total.state.first_scan_at if fold is not None else None
+        moved = [scan.occurred_at for scan in physical if window.has(scan)]
+        window.moved_at = min(moved if folded is None else [folded, *moved], default=None)
+
+
+def _holder(having: Sequence[Window]) -> str:
+    """The one shop that sees place, signer and text of a scan; `having` are the windows with it.
 
     No message says whose parcel it is. It is taken to be of the shop that attached the number last
     before its first physical scan, else of the one that attached it first: who attaches a number
     that is under way has mistyped it, or guessed it.
     """
-    for window in windows:
-        sharing = [
-            each
-            for each in windows
-            if _overlap(window, each) and same_carrier(window.owner.carrier, each.owner.carrier)
-        ]
-        if any(each.owner.shop != window.owner.shop for each in sharing):
-            window.is_full = _holder(scans, sharing) == window.owner.shop
+    shops = [window.owner.shop for window in having]
+    if shops.count(shops[0]) == len(shops):
+        return shops[0]
+    moved = [window.moved_at for window in having if window.moved_at is not None]
+    if not moved:
+        return shops[-1]
+    began = min(moved)
+    before = [each for each in having if (each.owner.came_at or _BEGINNING) <= began]
+    return (before[-1] if before else having[0]).owner.shop
 
 
 def _earlier(instant: datetime, by: timedelta) -> datetime:
@@ -216,23 +233,3 @@ def _earlier(instant: datetime, by: timedelta) -> datetime:
 
 def _after(instant: datetime) -> datetime:
     return instant + _INSTANT if instant < _FAR_FUTURE else instant
-
-
-def _overlap(one: Window, other: Window) -> bool:
-    first = one.until is None or other.since is None or other.since < one.until
-    second = other.until is None or one.since is None or one.since < other.until
-    return first and second
-
-
-def _holder(scans: Sequence[Scan], sharing: Sequence[Window]) -> str:
-    """The shop of the shipment that the parcel is taken to be of; in the order of attachment."""
-    moved = [
-        scan.occurred_at
-        for scan in scans
-        if entry_of(scan.event_name).physical and any(each.has(scan) for each in sharing)
-    ]
-    if not moved:
-        return sharing[-1].owner.shop
-    began = min(moved)
-    before = [each for each in sharing if (each.owner.came_at or _BEGINNING) <= began]
-    return (before[-1] if before else sharing[0]).owner.shop
