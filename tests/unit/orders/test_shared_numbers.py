@@ -269,6 +269,22 @@ def test_number_of_two_carriers_is_two_parcels():
     assert desk.order(shop="other").shipments[0].tracking.phase is Phase.ORDER_PROCESSED
 
 
+def test_scan_that_no_parcel_sees_corrects_the_parcel_whose_window_it_ends():
+    desk = a_desk((SHOP, "1"), (SHOP, "2"))
+    take(desk, "1", tracking_placed_at=NOON - 70 * DAY)
+    desk.send(report(scan("PICKED_UP_BY_CARRIER")))
+    desk.now = NOON + 61 * DAY
+    take(desk, "2", carrier_reference="ups")
+    assert desk.shipment(number="1").tracking.phase is Phase.IN_TRANSIT
+
+    decision = desk.send(report(scan("SORTED", desk.now - 3 * DAY)))
+
+    (owner, _) = desk.parcels["N1"].owners
+    assert shares_of(desk.parcels["N1"])[owner.shipment_id] == ()
+    assert (decision.outcome, event_types(decision)) == (Outcome.APPLIED, ["shipment.updated"])
+    assert desk.shipment(number="1").tracking.phase is Phase.ORDER_PROCESSED
+
+
 def test_number_on_too_many_parcels_under_way_is_refused_and_touches_nothing():
     desk = a_desk(*((SHOP, str(n)) for n in range(OWNERS_MAX + 1)))
     for n in range(OWNERS_MAX):
