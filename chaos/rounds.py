@@ -17,6 +17,7 @@ from chaos.checker.answers import judge_diary, judge_script
 from chaos.checker.check import check
 from chaos.checker.findings import LOST, Findings
 from chaos.checker.ledger import Ledger
+from chaos.checker.numbers import judge_case
 from chaos.checker.reader import Reader
 from chaos.checker.tables import Place, Tables
 from chaos.injection import Striker
@@ -167,6 +168,8 @@ class Campaign:
         await check(self.ledger, self.tables, everything=is_over)
         for diary in self.traffic.diaries:
             judge_diary(self.ledger, DIARY_SHOP, diary.number, diary.cities, diary.behind)
+        for answer in self.traffic.case_answers(number, is_over=is_over):
+            judge_case(self.ledger, answer, is_over=is_over)
         scripts = self.traffic.scripts if is_over else self.traffic.complete_after(number)
         for at, script in scripts.items():
             judge_script(self.ledger, script, f"shop-{at}", is_over=is_over)

@@ -1,19 +1,24 @@
 """The campaign's messages by round, and what they must come to: pure functions of the seed.
 
-Two kinds of orders. **Lives** are those of the synthetic shop: every kind of order once a round,
+Three kinds of orders. **Lives** are those of the synthetic shop: every kind of order once a round,
 one round's orders going on into the next three. **Diaries** are orders whose address changes again
 and again, a city for each change, so that one change lost, doubled or out of turn shows. Every
-fourth round has a long one: its first commands come again after hundreds of others.
+fourth round has a long one: its first commands come again after hundreds of others. **Cases** are
+orders whose tracking numbers are shared, used again, voided, replaced or placeholders
+(`chaos/numbers`): dozens of each begin in a round, and go on into the next three.
 """
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from chaos.numbers.answers import CaseAnswer
+from chaos.numbers.case import STAGE_LASTS, Case
+from chaos.numbers.draw import STAGES_MAX, draw_cases
 from chaos.poison import MARK
 from demo.messages import command
 from demo.script import Script, ScriptMessage, interleave
@@ -22,7 +27,7 @@ from schemas.topics import CLAIMS_COMMANDS
 
 BEGINS_AT = OPENS_AT + timedelta(days=30)
 """Business time of the first round: later than anything in any script."""
-ROUND_LASTS = timedelta(minutes=2)
+ROUND_LASTS = STAGE_LASTS
 FIRST_PART = 0.7
 REPEATED = 0.12
 OLD_REPEATED = 4
@@ -113,6 +118,8 @@ class Traffic:
     has_poison: bool = True
     scripts: dict[int, Script] = field(default_factory=dict)
     diaries: list[Diary] = field(default_factory=list)
+    cases: dict[int, list[Case]] = field(default_factory=dict)
+    """By their first round."""
     _due: dict[int, list[Sequence[ScriptMessage]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -124,7 +131,8 @@ class Traffic:
             self._begin_script(number, rng)
             self._write_diaries(number, rng)
             self._write_long_diary(number)
-        return _with_repeats(merge(self._due.pop(number, []), rng), rng)
+            self._begin_cases(number)
+        return with_repeats(merge(self._due.pop(number, []), rng), rng)
 
     @property
     def last_round(self) -> int:
@@ -135,6 +143,13 @@ class Traffic:
         """The script whose last message was published in this round, by its first round."""
         first = number - ROUNDS_OF_A_LIFE
         return {first: self.scripts[first]} if first in self.scripts else {}
+
+    def case_answers(self, number: int, *, is_over: bool) -> Iterator[CaseAnswer]:
+        """What the cases that have begun must have come to after a round; all, if `is_over`."""
+        for first, cases in self.cases.items():
+            if is_over or number - first < STAGES_MAX:
+                for case in cases:
+                    yield case.answers[min(number - first, len(case.answers) - 1)]
 
     def poisoned(self) -> list[Diary]:
         """The diaries that cannot go on."""
@@ -176,6 +191,14 @@ class Traffic:
         self._due[number].append(lines)
         self._due[number + 1].append(lines[:LONG_REPEATED])
 
+    def _begin_cases(self, number: int) -> None:
+        """Every stage of a case is due in a round of its own; see `chaos/numbers/case.py`."""
+        cases = list(draw_cases(self.seed, number, BEGINS_AT + number * ROUND_LASTS))
+        self.cases[number] = cases
+        for case in cases:
+            for stage, lists in enumerate(case.stages):
+                self._due[number + stage] += lists
+
     def _draws_poison(self, diary: Diary, rng: random.Random) -> bool:
         is_drawn = rng.random() < POISONED
         return self.has_poison and is_drawn and bool(diary.lines) and not diary.poison
@@ -195,7 +218,7 @@ def _is_poison(message: ScriptMessage) -> bool:
     return MARK.encode() in (message.value or b"")
 
 
-def _with_repeats(messages: Sequence[ScriptMessage], rng: random.Random) -> list[ScriptMessage]:
+def with_repeats(messages: Sequence[ScriptMessage], rng: random.Random) -> list[ScriptMessage]:
     """Some messages come a second time, later: as from a producer that saw no answer."""
     places = [(float(at), message) for at, message in enumerate(messages)]
     for at, message in enumerate(messages):

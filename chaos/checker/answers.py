@@ -67,17 +67,15 @@ def _seen(ledger: Ledger, script: Script, shop: str) -> Audit:
         order = order_record.context.get("order") or {}
         if order.get("shop_slug") == shop:
             audit.orders[order_record.key] = dict(order)
+            for shipment in order_record.context["shipments"]:
+                if shipment.get("tracking_number"):
+                    audit.shipments[plain_number(shipment["tracking_number"])] = dict(shipment)
     uuids = {order["uuid"] for order in audit.orders.values()}
     audit.claim_states = {
         claim: dict(state)
         for claim, (_, state) in ledger.claims.items()
         if state["order_id"] in uuids
     }
-    for answer in script.expectation.orders.values():
-        for parcel in answer.parcels:
-            number = plain_number(parcel.tracking_number)
-            if number in ledger.shipments:
-                audit.shipments[number] = dict(ledger.shipments[number])
     for (topic, label), reasons in ledger.refusals.items():
         if label.rpartition("#")[0] in ids:
             audit.refusals.update((topic, label, reason) for reason in reasons)

@@ -10,7 +10,8 @@ DUPLICATED = "duplicated"
 REORDERED = "reordered"
 GAP = "gap"
 TORN = "torn"
-KINDS = (LOST, DUPLICATED, REORDERED, GAP, TORN)
+LEAKED = "leaked"
+KINDS = (LOST, DUPLICATED, REORDERED, GAP, TORN, LEAKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,14 @@ class Findings:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many of each kind; a gap in a sequence is an event lost."""
+        """How many of each kind.
+
+        A gap in a sequence is an event lost. What another shop must not see is duplicated: it is
+        published for two where it belongs to one.
+        """
         counted = Counter(finding.kind for finding in self._known)
         counted[LOST] += counted.pop(GAP, 0)
+        counted[DUPLICATED] += counted.pop(LEAKED, 0)
         counts = {kind: counted[kind] for kind in (LOST, DUPLICATED, REORDERED, TORN)}
         return counts | {"repeats": self.repeats}
 

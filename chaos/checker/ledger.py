@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.checker.findings import DUPLICATED, GAP, REORDERED, Findings
+from chaos.checker.shipment_events import ShipmentEvents
 from demo.audit import fact_of, items_in
-from demo.facts import Fact, facts_in, instant, plain_number
+from demo.facts import Fact, facts_in, plain_number
 from demo.journal import Entry
 from schemas.topics import (
     CARRIER_TRACKING,
@@ -19,6 +20,7 @@ from schemas.topics import (
     ORDERS_COMMANDS,
     ORDERS_EVENTS,
     ORDERS_OUTCOMES,
+    SHIPMENTS_EVENTS,
 )
 
 COMMANDS = (ORDERS_COMMANDS, CLAIMS_COMMANDS)
@@ -68,19 +70,20 @@ class Ledger:
     outcomes: dict[Place, tuple[str, str]] = field(default_factory=dict)
     reasons: dict[Place, str | None] = field(default_factory=dict)
     """Of the outcomes."""
+    ends: dict[str, set[tuple[str, str | None]]] = field(default_factory=lambda: defaultdict(set))
+    """Outcome and reason of each command and its repeats, by the command's id."""
     refused: dict[Place, tuple[str, str]] = field(default_factory=dict)
     refusals: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     """Reasons by topic and `id#index`."""
     scans: dict[Fact, Place] = field(default_factory=dict)
     """Scans without an event so far, and the first message that holds them."""
-    scans_published: set[Fact] = field(default_factory=set)
+    shipments: ShipmentEvents = field(default_factory=ShipmentEvents)
     owned: set[str] = field(default_factory=set)
-    """Numbers that belong to an order."""
+    """Numbers that are or were on an order."""
     claims: dict[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
     """Last sequence and state of each claim."""
     causes: dict[str, str] = field(default_factory=dict)
     """The claim that a command opened or changed, by the command's id."""
-    shipments: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     """Orders with records since this was last cleared."""
     incoming: int = 0
@@ -93,7 +96,9 @@ class Ledger:
         self.records += 1
         if entry.topic in INCOMING:
             self._take_incoming(entry)
-        elif entry.topic in {ORDERS_OUTCOMES, CLAIMS_OUTCOMES}:
+            return
+        self.shipments.search(entry)
+        if entry.topic in {ORDERS_OUTCOMES, CLAIMS_OUTCOMES}:
             self._take_outcome(entry)
         elif entry.topic.endswith(".rejected"):
             self._take_answer(entry, self.refused, "reason")
@@ -114,14 +119,16 @@ class Ledger:
                     self.items[place] = entry.id
         else:
             for fact in facts_in(entry.value):
-                if fact not in self.scans_published:
+                if fact not in self.shipments.scans:
                     self.scans.setdefault(fact, (*at, 0))
 
     # What was answered.
 
     def _take_outcome(self, entry: Entry) -> None:
         place = self._take_answer(entry, self.outcomes, "outcome")
-        self.reasons[place] = entry.body.get("reason")
+        body = entry.body
+        self.reasons[place] = body.get("reason")
+        self.ends[body.get("command_id", "")].add((body["outcome"], body.get("reason")))
         self.items.pop(place, None)
 
     def _take_answer(
@@ -185,6 +192,8 @@ class Ledger:
 
     def _check_fact(self, entry: Entry) -> None:
         fact = fact_of(entry)
+        if entry.topic == SHIPMENTS_EVENTS:
+            fact = fact, self.shipments.generation(entry, entry.body["event_data"])
         known = self._facts.setdefault(fact, entry.id)
         if known != entry.id:
             text = f"{entry.topic}: {fact} stands there as {known} and as {entry.id}"
@@ -198,18 +207,13 @@ class Ledger:
             return
         if version == record.version:
             record.context = body["context"]
-            for shipment in body["context"]["shipments"]:
-                if shipment.get("tracking_number"):
-                    self.shipments[plain_number(shipment["tracking_number"])] = shipment
         if entry.topic == ORDERS_EVENTS:
             order = body["context"].get("order") or {}
             record.cities[version] = (order.get("address") or {}).get("city")
-        number = plain_number(data.get("tracking_number") or "")
-        self.owned.add(number)
-        if entry.headers["ce_type"] == "shipment.scanned":
-            fact = (number, data["event_name"], instant(data["occurred_at"]))
-            self.scans_published.add(fact)
-            self.scans.pop(fact, None)
+        if entry.topic == SHIPMENTS_EVENTS:
+            self.owned.add(plain_number(data.get("tracking_number") or ""))
+            if (fact := self.shipments.take(entry, data)) is not None:
+                self.scans.pop(fact, None)
 
     def _remember_claim(self, entry: Entry, data: Mapping[str, Any]) -> None:
         cause, sequence = entry.headers.get("ce_causationid", ""), int(entry.headers["ce_sequence"])

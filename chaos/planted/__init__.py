@@ -16,7 +16,7 @@ from pathlib import Path
 
 from chaos import patching, plan, points
 from chaos.plan import Fault
-from chaos.planted import deciding, publishing, reading
+from chaos.planted import deciding, numbers, publishing, reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +205,38 @@ PLANTS: Mapping[str, Plant] = {
         "P5",
         "lost",
         r"lost: shop-1: the right answer: ",
+        rounds=1,
+    ),
+    "first_owner_alone": Plant(
+        numbers.first_owner_alone,
+        "scans of a number reach the first shipment on it alone",
+        "P1",
+        "lost",
+        r"lost: q[ab]/own\..* has 0 events of 1 on the shipment",
+        rounds=1,
+    ),
+    "void_keeps_state": Plant(
+        numbers.void_keeps_state,
+        "a shipment that loses its number keeps what the number's scans said",
+        "P5",
+        "lost",
+        r"lost: q[ab]/own\..* phase is in_transit, should be order_created",
+        rounds=1,
+    ),
+    "place_shown_to_all": Plant(
+        numbers.place_shown_to_all,
+        "every shop on a number sees the places and signers of its scans",
+        "P5",
+        "duplicated",
+        r"leaked: q[ab]/own\..* to another shop",
+        rounds=1,
+    ),
+    "windows_never_end": Plant(
+        numbers.windows_never_end,
+        "a number that is used again gives its new parcel the scans of the former one",
+        "P5",
+        "duplicated",
+        r"duplicated: q[ab]/own\..* which is not the shipment's",
         rounds=1,
     ),
 }

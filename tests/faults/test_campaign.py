@@ -11,10 +11,11 @@ import pytest
 
 from chaos import patching, plan, points
 from chaos.campaign import Wanted, play
+from chaos.numbers.draw import KINDS, STAGES_MAX, draw_cases
 from chaos.patching import NameGone, patch
 from chaos.planted import never_called
 from chaos.stage import grounded
-from chaos.traffic import Traffic
+from chaos.traffic import BEGINS_AT, Traffic
 
 COUNTS = "lost=0 duplicated=0 reordered=0 torn=0"
 SECONDS = 400
@@ -43,6 +44,27 @@ def test_seed_draws_the_same_traffic_and_faults() -> None:
         assert plan.draw(5, number) == plan.draw(5, number)
     assert [diary.cities for diary in first.diaries] == [diary.cities for diary in second.diaries]
     assert first.round(first.last_round + 1) == []
+
+
+def test_traffic_begins_dozens_of_cases_of_each_kind_in_a_round() -> None:
+    cases = list(draw_cases(5, 1, BEGINS_AT))
+    dozens = {kind.__name__ for count, kind in KINDS if count >= 24}
+
+    assert len({case.name for case in cases}) == sum(count for count, _ in KINDS)
+    assert dozens == {"one_box", "two_shops", "reused", "voided", "replaced", "placeholder"}
+    assert all(2 <= len(case.stages) == len(case.answers) <= STAGES_MAX for case in cases)
+
+
+def test_traffic_publishes_each_stage_of_a_case_in_a_round_of_its_own() -> None:
+    traffic = Traffic(5, 1)
+    rounds = [traffic.round(number) for number in range(1, traffic.last_round + 1)]
+
+    for case in traffic.cases[1]:
+        for stage, lists in enumerate(case.stages):
+            for messages in lists:
+                published = [each for each in rounds[stage] if each in messages]
+                firsts = list(dict.fromkeys(published))
+                assert firsts == messages, "all of the stage, those of one list in their order"
 
 
 def test_traffic_repeats_commands_after_hundreds_of_others_on_their_order() -> None:

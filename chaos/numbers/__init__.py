@@ -1,0 +1,1 @@
+"""Traffic of tracking numbers that are shared, used again, voided, mistyped or placeholders."""
