@@ -5,14 +5,14 @@ It knows no service, no table and no counter, only the public contract.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from demo.facts import Fact, facts_in, instant, plain_number
+from demo.facts import Fact, fact_of, facts_in, plain_number
 from demo.journal import Entry, read_all
+from demo.seen import ParcelKey, Seen, numbers_on_orders, see_parcels
 from schemas.topics import (
     CARRIER_TRACKING,
     CATALOGUE,
@@ -49,11 +49,26 @@ class Audit:
     problems: list[str] = field(default_factory=list)
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Final state by `shop/number`: the order in the context of its latest event."""
-    shipments: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Final state of each parcel with a number, by that number."""
+    shipments: dict[ParcelKey, dict[str, Any]] = field(default_factory=dict)
+    """Final state of each parcel with a number."""
+    parcels: dict[ParcelKey, Seen] = field(default_factory=dict)
+    """What events said of each number of each order."""
+    released: Counter[str] = field(default_factory=Counter)
+    """How many numbers were taken off orders, by `released_by`."""
     claim_states: dict[str, dict[str, Any]] = field(default_factory=dict)
     refusals: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """How often each item was refused: topic, `ce_id#index`, reason."""
+
+    def shipment(self, number: str) -> dict[str, Any]:
+        """The final state of the one parcel with a tracking number.
+
+        Raises:
+            KeyError: no parcel has it, or several have.
+        """
+        having = [state for key, state in self.shipments.items() if key[1] == number]
+        if len(having) != 1:
+            raise KeyError(f"{len(having)} parcels have the number {number}")
+        return having[0]
 
     @property
     def is_clean(self) -> bool:
@@ -94,9 +109,11 @@ def judge(journal: Journal) -> Audit:
     for topic in EVENT_TOPICS:
         _check_events(topic, journal[topic], found)
     _check_versions(journal, found)
+    _final_states(journal, found)
+    names = {order["uuid"]: name for name, order in found.orders.items()}
+    found.parcels, found.released = see_parcels(journal[SHIPMENTS_EVENTS], names)
     _check_scans(journal, refused, found)
     _check_claims(journal, refused, found)
-    _final_states(journal, found)
     return found
 
 
@@ -185,31 +202,6 @@ def _check_fact(topic: str, entry: Entry, facts: dict[object, str], found: Audit
         found.double(f"{topic}: {fact} stands there as {facts[fact]} and as {entry.id}")
 
 
-def fact_of(entry: Entry) -> object:
-    """What an event says happened, without the ids and numbers of the event."""
-    body, type_ = entry.body, entry.headers["ce_type"]
-    data = body["event_data"]
-    if type_ == "order.placed":
-        return type_, entry.key
-    if type_ == "shipment.scanned":
-        name = data.get("scan_id") or data["event_name"]
-        return type_, data["shipment_id"], name, data["event_name"], data["occurred_at"]
-    subject = data.get("shipment_id") or data.get("claim_id")
-    if data.get("changed_fields") == ["delivery_state"]:
-        # One message may bring several scans that change it.
-        return type_, entry.key, *data["shipment_ids"], entry.headers["ce_time"]
-    if data.get("changed_fields") == ["tracking"]:
-        # A command that changes a carrier has an event of its own beside this one.
-        return type_, entry.key, subject, entry.headers["ce_causationid"], "tracking"
-    if type_ == "order.updated":
-        # A bulk command may bring several items of one order, each with values of its own.
-        order = body.get("context", {}).get("order", {})
-        became = [(name, order.get(name)) for name in data.get("changed_fields", ())]
-        values = json.dumps(became, sort_keys=True)
-        return type_, entry.key, entry.headers["ce_causationid"], data.get("status"), values
-    return type_, entry.key, subject, entry.headers["ce_causationid"], data.get("status")
-
-
 def _count_events(topic: str, count: int, found: Audit) -> None:
     if topic == ORDERS_EVENTS:
         found.order_events = count
@@ -232,15 +224,14 @@ def _check_versions(journal: Journal, found: Audit) -> None:
 
 
 def _check_scans(journal: Journal, refused: Mapping[Place, str], found: Audit) -> None:
-    """Every scan of a parcel that an order owns must have its event."""
-    published: set[Fact] = set()
-    owned: set[str] = set()
-    for entry in journal[SHIPMENTS_EVENTS]:
-        data = entry.body["event_data"]
-        number = plain_number(data.get("tracking_number") or "")
-        owned.add(number)
-        if entry.headers["ce_type"] == "shipment.scanned":
-            published.add((number, data["event_name"], instant(data["occurred_at"])))
+    """Every scan of a number that is on an order in the end must have its event.
+
+    Which of several orders must have it depends on their windows: the right answer says it.
+    """
+    owned = numbers_on_orders(journal[SHIPMENTS_EVENTS])
+    published: set[Fact] = {
+        (number, *scan) for (_, number), seen in found.parcels.items() for scan in seen.scans
+    }
     reported = {
         fact
         for entry in journal[CARRIER_TRACKING]
@@ -280,10 +271,11 @@ def _final_states(journal: Journal, found: Audit) -> None:
                 latest[entry.key] = (version, entry.body["context"])
     for _, context in latest.values():
         order = context["order"]
-        found.orders[f"{order['shop_slug']}/{order['order_number']}"] = order
+        name = f"{order['shop_slug']}/{order['order_number']}"
+        found.orders[name] = order
         for shipment in context["shipments"]:
             if shipment.get("tracking_number"):
-                found.shipments[plain_number(shipment["tracking_number"])] = shipment
+                found.shipments[name, plain_number(shipment["tracking_number"])] = shipment
     _final_claims(journal[CLAIMS_EVENTS], found)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
 from demo.audit import Audit
-from demo.expectation import Expectation, OrderAnswer, ParcelAnswer
+from demo.counts import NumberCounts, found_counts, wanted_counts
+from demo.expectation import Expectation, OrderAnswer, ParcelAnswer, ReleaseAnswer
 from demo.facts import plain_number
 
 
@@ -19,6 +21,49 @@ def differences(expectation: Expectation, audit: Audit) -> list[str]:
         *_claims(expectation, audit),
         *_refusals(expectation, audit),
     ]
+
+
+def differences_in_time(expectation: Expectation, audit: Audit) -> list[str]:
+    """What did not come out as it must where all messages came in the order of business time.
+
+    Then it is certain which scans make an event, who is notified, and who sees places.
+    """
+    return [
+        *_unequal("numbers", _pairs(expectation, audit)),
+        *(
+            text
+            for key, answer in expectation.orders.items()
+            for each in answer.numbers
+            for text in _seen(key, each, audit)
+        ),
+    ]
+
+
+def _pairs(expectation: Expectation, audit: Audit) -> dict[str, tuple[object, object]]:
+    wanted, found = wanted_counts(expectation), found_counts(audit)
+    return {
+        each.name: (getattr(wanted, each.name), getattr(found, each.name))
+        for each in fields(NumberCounts)
+    }
+
+
+def _seen(order: str, answer: ParcelAnswer | ReleaseAnswer, audit: Audit) -> Iterator[str]:
+    subject = f"{answer.tracking_number} of {order}"
+    seen = audit.parcels.get((order, plain_number(answer.tracking_number)))
+    if seen is None:
+        yield f"{subject} has no event"
+        return
+    for name, at in sorted(seen.scans - answer.scans):
+        yield f"{subject}: scan {name} at {at.isoformat()} has an event and should not"
+    if isinstance(answer, ReleaseAnswer):
+        for name, at in sorted(answer.scans - seen.scans):
+            yield f"{subject}: scan {name} at {at.isoformat()} has no event"
+    pairs: dict[str, tuple[object, object]] = {}
+    if answer.shows_places is not None:
+        pairs["shows places"] = (answer.shows_places, seen.shows_places)
+    if isinstance(answer, ParcelAnswer) and answer.notified is not None:
+        pairs["notified"] = (dict(answer.notified), dict(seen.notified))
+    yield from _unequal(subject, pairs)
 
 
 def _orders(expectation: Expectation, audit: Audit) -> Iterator[str]:
@@ -55,9 +100,13 @@ def _order(answer: OrderAnswer, found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _parcel(order: str, answer: ParcelAnswer, audit: Audit) -> Iterator[str]:
-    found = audit.shipments.get(plain_number(answer.tracking_number))
+    name = (order, plain_number(answer.tracking_number))
+    found = audit.shipments.get(name)
     if found is None:
         return  # Reported as a difference of the order's parcels.
+    if name in audit.parcels:
+        for event, at in sorted(answer.scans - audit.parcels[name].scans):
+            yield f"parcel {name[1]} of {order}: scan {event} at {at.isoformat()} has no event"
     pairs: dict[str, tuple[object, object]] = {
         "phase": (answer.phase, found["phase"]),
         "is delivered": (answer.is_delivered, found.get("delivered_at") is not None),

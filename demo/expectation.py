@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from demo.facts import ScanFact
+
 
 @dataclass(frozen=True, slots=True)
 class ParcelAnswer:
@@ -22,6 +24,24 @@ class ParcelAnswer:
     is_late: bool = False
     tracking_url: str | None = None
     product_lines: int | None = None
+    scans: frozenset[ScanFact] = frozenset()
+    """Those that it must have an event for."""
+    notified: Mapping[str, int] | None = None
+    """How often its customer is notified, by event group, where all comes in its time."""
+    shows_places: bool | None = None
+    """Whether its events have places: those of another shop's parcel have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseAnswer:
+    """A tracking number that was taken off an order."""
+
+    tracking_number: str
+    by: str
+    """`void` or `replace`."""
+    scans: frozenset[ScanFact] = frozenset()
+    """Those that had an event before, where all comes in its time."""
+    shows_places: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +53,7 @@ class OrderAnswer:
     status: str
     parcels_expected: int
     parcels: tuple[ParcelAnswer, ...] = ()
+    released: tuple[ReleaseAnswer, ...] = ()
     currency: str = "EUR"
     item_value: Decimal = Decimal(0)
     city: str | None = None
@@ -42,6 +63,11 @@ class OrderAnswer:
     def key(self) -> str:
         """The order's name in messages: `shop/number`."""
         return f"{self.shop}/{self.number}"
+
+    @property
+    def numbers(self) -> tuple[ParcelAnswer | ReleaseAnswer, ...]:
+        """Every tracking number that the order has had."""
+        return (*self.parcels, *self.released)
 
     @property
     def is_late(self) -> bool:

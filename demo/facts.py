@@ -1,4 +1,4 @@
-"""Scans as facts: what happened to which parcel when, whatever the spelling of the message."""
+"""Facts: what a scan or an event says happened, whatever the spelling of the message."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from demo.journal import Entry
+
 Fact = tuple[str, str, datetime]
 """Tracking number in its plain form, event name, and the instant in UTC."""
+
+
+ScanFact = tuple[str, datetime]
+"""A scan of a known number: event name, and the instant in UTC."""
 
 
 def plain_number(number: str) -> str:
@@ -43,3 +49,28 @@ def moment_of(scan: Mapping[str, Any]) -> datetime:
     if local.tzinfo is None:
         local = local.replace(tzinfo=ZoneInfo(scan.get("timezone") or "UTC"))
     return local.astimezone(UTC)
+
+
+def fact_of(entry: Entry) -> object:
+    """What an event says happened, without the ids and numbers of the event."""
+    body, type_ = entry.body, entry.headers["ce_type"]
+    data = body["event_data"]
+    if type_ == "order.placed":
+        return type_, entry.key
+    if type_ == "shipment.scanned":
+        name = data.get("scan_id") or data["event_name"]
+        return type_, data["shipment_id"], name, data["event_name"], data["occurred_at"]
+    subject = data.get("shipment_id") or data.get("claim_id")
+    if data.get("changed_fields") == ["delivery_state"]:
+        # One message may bring several scans that change it.
+        return type_, entry.key, *data["shipment_ids"], entry.headers["ce_time"]
+    if data.get("changed_fields") == ["tracking"]:
+        # A command that changes a carrier has an event of its own beside this one.
+        return type_, entry.key, subject, entry.headers["ce_causationid"], "tracking"
+    if type_ == "order.updated":
+        # A bulk command may bring several items of one order, each with values of its own.
+        order = body.get("context", {}).get("order", {})
+        became = [(name, order.get(name)) for name in data.get("changed_fields", ())]
+        values = json.dumps(became, sort_keys=True)
+        return type_, entry.key, entry.headers["ce_causationid"], data.get("status"), values
+    return type_, entry.key, subject, entry.headers["ce_causationid"], data.get("status")

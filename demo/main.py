@@ -14,6 +14,7 @@ from types import FrameType
 from rich.console import Console
 from rich.table import Table
 
+from demo.counts import NumberCounts, found_counts, wanted_counts
 from demo.expectation import Totals
 from demo.installation import Installation, installation_of
 from demo.olist import read_script
@@ -98,7 +99,9 @@ async def _perform(
 def show(finding: Finding, script: Script, console: Console) -> None:
     """Print the figures against the right answer, what is wrong, and the last lines."""
     console.print()
-    console.print(_figures(script.expectation.totals, totals_in(finding.figures)))
+    wanted = script.expectation
+    console.print(_figures(wanted.totals, totals_in(finding.figures), "report"))
+    console.print(_figures(wanted_counts(wanted), found_counts(finding.audit), "topics"))
     if not finding.audit.is_clean:
         console.print(finding.audit.summary(), style="red", highlight=False)
     for text in finding.differences[:DIFFERENCES_SHOWN]:
@@ -109,12 +112,12 @@ def show(finding: Finding, script: Script, console: Console) -> None:
         print(line, flush=True)  # noqa: T201 - lines that scripts read
 
 
-def _figures(wanted: Totals, found: Totals) -> Table:
-    table = Table(title="What came of it", title_justify="left")
+def _figures(wanted: Totals | NumberCounts, found: Totals | NumberCounts, where: str) -> Table:
+    table = Table(title=f"What came of it, by the {where}", title_justify="left")
     table.add_column("figure")
     table.add_column("right answer", justify="right")
-    table.add_column("report", justify="right")
-    for each in fields(Totals):
+    table.add_column(where, justify="right")
+    for each in fields(wanted):
         right, counted = getattr(wanted, each.name), getattr(found, each.name)
         colour = "green" if right == counted else "red"
         name = each.name.replace("_", " ")

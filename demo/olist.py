@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from demo.expectation import Expectation, OrderAnswer, ParcelAnswer
+from demo.facts import ScanFact
 from demo.messages import Body, command, tracking
 from demo.purchases import APPROVED, ZONE_NAME, Purchase, Row, money, read_purchases
 from demo.script import Script, ScriptMessage, answered_later, in_time
@@ -19,6 +20,7 @@ from schemas.topics import CARRIER_TRACKING
 
 SHOP = "olist"
 CARRIER = "correios"
+PICK_UP, DELIVERY = "PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED"
 REPORTED_AHEAD = timedelta(days=30)
 """How long before its parcel is attached a delivery is reported at the earliest; tracking waits
 for its order for 60 days."""
@@ -51,7 +53,7 @@ def _messages(purchase: Purchase) -> Iterator[ScriptMessage]:
         for number, items in purchase.parcels:
             yield _fulfilment(purchase, number, items, attached)
             if purchase.handed_over:
-                yield _scan(number, "PICKED_UP_BY_CARRIER", purchase.handed_over, attached)
+                yield _scan(number, PICK_UP, purchase.handed_over, attached)
             if purchase.delivered:
                 yield _delivery(number, purchase.delivered, attached)
     if purchase.cancelled:
@@ -117,7 +119,7 @@ def _delivery(number: str, delivered: datetime, attached: datetime) -> ScriptMes
     The report then waits in the orders service until an order names the number.
     """
     reported = max(delivered, attached - REPORTED_AHEAD)
-    message = _scan(number, "SUCCESSFULLY_DELIVERED", delivered, reported)
+    message = _scan(number, DELIVERY, delivered, reported)
     return answered_later(message) if reported < attached else message
 
 
@@ -171,7 +173,15 @@ def _parcel_answers(purchase: Purchase) -> Iterator[ParcelAnswer]:
             is_handed_over=True,
             is_delivered=delivered is not None,
             is_late=bool(delivered and promised and delivered.date() > promised),
+            scans=frozenset(_scan_facts(handed_over, delivered)),
         )
+
+
+def _scan_facts(handed_over: datetime | None, delivered: datetime | None) -> Iterator[ScanFact]:
+    if handed_over:
+        yield PICK_UP, handed_over.astimezone(UTC)
+    if delivered:
+        yield DELIVERY, delivered.astimezone(UTC)
 
 
 def _phase(handed_over: datetime | None, delivered: datetime | None) -> str:

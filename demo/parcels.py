@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+
+from demo.facts import ScanFact
 
 DELIVERED = {
     "SUCCESSFULLY_DELIVERED",
@@ -47,3 +49,11 @@ class Parcel:
     tracking_url: str | None = None
     product_lines: int | None = None
     scan_count: int = 0
+    external_id: str | None = None
+    """The shop's id of the shipment, where it has one."""
+    scans: set[ScanFact] = field(default_factory=set)
+    """Those that its order must have an event for."""
+    notified: dict[str, int] | None = None
+    """How often the customer is notified, by event group; None is not judged."""
+    shows_places: bool | None = None
+    """Whether the order's shop sees places; None is not judged."""

@@ -87,7 +87,8 @@ class Player:
         async with self._producer() as producer:
             others = [message for message in script.messages if message.topic != CLAIMS_COMMANDS]
             for start in range(0, len(others), self.chunk):
-                self.later += await self._publish(producer, others[start : start + self.chunk])
+                sent = await self._publish(producer, others[start : start + self.chunk])
+                self.later += [each for each in sent if not each.message.is_answered_in_time]
                 if self.between:
                     await self.between()
             await self._await_later()

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from demo.audit import Audit, audit
-from demo.comparison import differences
+from demo.comparison import differences, differences_in_time
 from demo.expectation import Totals
 from demo.groups import READS, Groups
 from demo.installation import Installation
@@ -80,6 +80,7 @@ async def perform(
         await asyncio.shield(asyncio.to_thread(stop_all, services))
     found = await audit(installation.options, installation.prefix)
     wrong = differences(script.expectation, found)
+    wrong += differences_in_time(script.expectation, found)
     wrong += differing_totals(script.expectation.totals, figures)
     return Finding(found, wrong, figures, time.monotonic() - started), screen
 

@@ -67,8 +67,8 @@ class Screen:
             _bars("parcels by phase", Counter(self.watcher.phases.values()), PHASE_COLOURS),
         )
         grid = Table.grid(padding=(0, 1), expand=True)
-        grid.add_column(ratio=5)
-        grid.add_column(ratio=6)
+        grid.add_column(ratio=1)
+        grid.add_column(ratio=1)
         grid.add_row(left, middle)
         return Group(self._head(), grid, self._latest())
 
@@ -120,11 +120,22 @@ class Screen:
         reasons = Counter(each["reason"] for each in self.watcher.refused.values())
         lines = [Text.assemble(("unread  ", "dim"), _counts(self.lags))]
         lines.append(Text.assemble(("commands  ", "dim"), _counts(outcomes)))
+        lines.append(Text.assemble(("numbers  ", "dim"), _counts(self._numbers())))
         lines += [
             Text.assemble(("refused  ", "dim"), (reason, "red"), f" {count}")
             for reason, count in reasons.most_common(5)
         ]
         return Panel(Group(*lines), title="answers", border_style="grey50")
+
+    def _numbers(self) -> Mapping[str, int]:
+        """Tracking numbers that several orders have had, and those that were taken off."""
+        released = self.watcher.released
+        shared = sum(len(orders) > 1 for orders in self.watcher.holders.values())
+        return {
+            "on 2 orders": shared,
+            "replaced": released["replace"],
+            "voided": released["void"],
+        }
 
     def _latest(self) -> Panel:
         rows = [

@@ -23,7 +23,8 @@ class ScriptMessage:
     before its order, a command before its order. What `is_for_unknown` waits for never comes: a
     command is refused when its time is over, tracking goes on waiting. `claim_opened_by` is the id
     of the message that opened the claim this one is about: the claim's own id takes the place of
-    CLAIM_ID in the value.
+    CLAIM_ID in the value. What `is_answered_in_time` may wait for ever where it comes in another
+    order: a scan of a number that is taken off later.
     """
 
     topic: str
@@ -35,6 +36,7 @@ class ScriptMessage:
     is_answered_later: bool = False
     is_for_unknown: bool = False
     claim_opened_by: str | None = None
+    is_answered_in_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,11 @@ def repeated(messages: Sequence[ScriptMessage], every: int) -> list[ScriptMessag
 def answered_later(message: ScriptMessage) -> ScriptMessage:
     """Mark a message that waits for another one."""
     return replace(message, is_answered_later=True)
+
+
+def answered_in_time(message: ScriptMessage) -> ScriptMessage:
+    """Mark a scan of a number that is taken off later."""
+    return replace(message, is_answered_in_time=True)
 
 
 def for_ever(message: ScriptMessage) -> ScriptMessage:

@@ -11,7 +11,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from demo.expectation import ClaimAnswer, OrderAnswer, ParcelAnswer
+from demo.expectation import ClaimAnswer, OrderAnswer, ParcelAnswer, ReleaseAnswer
+from demo.facts import moment_of
 from demo.messages import Body, claim, command, tracking
 from demo.parcels import DELIVERED, PHASES, Parcel
 from demo.sample_data import CARRIER_NUMBERS, CATALOGUE, Place
@@ -35,6 +36,7 @@ class Story:
     campaign: str | None = None
     products: list[dict[str, Any]] = field(init=False)
     parcels: list[Parcel] = field(default_factory=list)
+    released: list[ReleaseAnswer] = field(default_factory=list)
     messages: list[ScriptMessage] = field(default_factory=list)
     claims: list[ClaimAnswer] = field(default_factory=list)
 
@@ -119,18 +121,31 @@ class Story:
 
     def ship(self, carrier: str | None = None, *, key: str | None = None) -> Parcel:
         """Attach a parcel to the order."""
-        parcel = self.pack(carrier)
-        self.send("order.upsert", {"trackings": [self.label(parcel)]}, key=key)
-        return parcel
+        return self.attach(self.pack(carrier), key=key)
 
     def pack(self, carrier: str | None = None) -> Parcel:
         """Make up a parcel; a message must attach it."""
         name = carrier or self.rng.choice(sorted(CARRIER_NUMBERS))
-        parcel = Parcel(CARRIER_NUMBERS[name](self.rng), name)
+        return self.hold(Parcel(CARRIER_NUMBERS[name](self.rng), name))
+
+    def hold(self, parcel: Parcel) -> Parcel:
+        """Take a parcel for one of the order's; a message must attach it."""
         self.parcels.append(parcel)
         self.expected = max(self.expected, len(self.parcels))
         self.derive_status()
         return parcel
+
+    def attach(self, parcel: Parcel, *, key: str | None = None) -> Parcel:
+        """Send a parcel's tracking; sent again, it changes nothing."""
+        self.send("order.upsert", {"trackings": [self.label(parcel)]}, key=key)
+        return parcel
+
+    def release(self, parcel: Parcel, by: str) -> None:
+        """Take a parcel's number off the order: nothing of its scans stays."""
+        seen = frozenset(parcel.scans)
+        self.released.append(ReleaseAnswer(parcel.number, by, seen, parcel.shows_places))
+        self.parcels.remove(parcel)
+        self.derive_status()
 
     def label(self, parcel: Parcel) -> dict[str, Any]:
         """The parcel as an order's tracking; one product line each, so that parcels never hold too
@@ -138,12 +153,13 @@ class Story:
         """
         parcel.product_lines = 1
         line = {**self.products[0], "quantity": 1}
-        return {
+        label = {
             "tracking_number": parcel.number,
             "carrier_reference": parcel.carrier,
             "tracking_placed_at": self.now.isoformat(),
             "products": [line],
         }
+        return label | ({"external_shipment_id": parcel.external_id} if parcel.external_id else {})
 
     def derive_status(self) -> None:
         """Derive the status of the order from how many of its parcels are packed."""
@@ -197,6 +213,7 @@ class Story:
 
     def report(self, parcel: Parcel, *scans: Body) -> ScriptMessage:
         """Publish scans as one message of the carrier."""
+        parcel.scans |= {(scan["event_name"], moment_of(scan)) for scan in scans}
         name = f"{parcel.number}/{parcel.scan_count}"
         message = tracking(parcel.carrier, parcel.number, scans, self.now, id_=name)
         self.messages.append(message)
@@ -243,6 +260,7 @@ class Story:
             status=self.status or "placed",
             parcels_expected=self.expected,
             parcels=tuple(self._parcel_answers()),
+            released=tuple(self.released),
             currency=self.place.currency,
             item_value=value,
             city=self.city,
@@ -260,4 +278,7 @@ class Story:
                 is_late=day is not None and day > self.promised,
                 tracking_url=parcel.tracking_url,
                 product_lines=parcel.product_lines,
+                scans=frozenset(parcel.scans),
+                notified=parcel.notified,
+                shows_places=parcel.shows_places,
             )

@@ -12,6 +12,7 @@ from demo.claims import COMPLAINTS
 from demo.expectation import Expectation
 from demo.invalid_orders import MISTAKES, Mistakes, for_unknown_order, unreadable
 from demo.messages import command, tracking
+from demo.number_stories import NUMBER_STORIES
 from demo.sample_data import PLACES
 from demo.script import Script, ScriptMessage, for_ever, in_time
 from demo.stories import HOME, LIVES, Life
@@ -35,11 +36,11 @@ class Shop:
     mistakes: Mistakes = field(default_factory=Mistakes)
     loose: list[ScriptMessage] = field(default_factory=list)
 
-    def open_story(self) -> Story:
-        """A new order at some moment, not lived yet."""
-        at = OPENS_AT + timedelta(minutes=self.rng.randint(0, PLACED_WITHIN_HOURS * 60))
+    def open_story(self, *, at: datetime | None = None, is_other_shop: bool = False) -> Story:
+        """A new order, at some moment unless `at` says when, not lived yet."""
+        at = at or OPENS_AT + timedelta(minutes=self.rng.randint(0, PLACED_WITHIN_HOURS * 60))
         story = Story(
-            shop=self.slug,
+            shop=f"other-{self.slug}" if is_other_shop else self.slug,
             number=f"{1000 + len(self.stories)}",
             now=at,
             place=self.rng.choice(PLACES),
@@ -61,6 +62,9 @@ def synthetic_script(seed: int = 1, *, scale: float = 1.0, shop: str = SHOP) -> 
         mistake(made.open_story(), made.mistakes)
     _fulfil_in_bulk(made)
     _go_astray(made)
+    for count, number_story in NUMBER_STORIES:
+        for _ in range(max(1, round(count * scale))):
+            number_story(made.open_story)
     return _finished(made, seed)
 
 

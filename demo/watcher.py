@@ -47,6 +47,8 @@ class Watcher:
         self.causes: dict[str, str | None] = {}
         self.statuses: dict[str, str] = {}
         self.phases: dict[str, str] = {}
+        self.holders: dict[str, set[str]] = defaultdict(set)
+        self.released: Counter[str] = Counter()
         self.latest: deque[tuple[str, str, str]] = deque(maxlen=LATEST_EVENTS)
         self._versions: dict[str, set[int]] = defaultdict(set)
         self._needed: dict[str, int] = {}
@@ -138,6 +140,10 @@ class Watcher:
         if entry.topic != CLAIMS_EVENTS:
             self._versions[order].add(body["order_version"])
             self._show(order, body)
+        if data.get("tracking_number"):
+            self.holders[plain_number(data["tracking_number"])].add(order)
+        if entry.headers.get("ce_type") == "shipment.released":
+            self.released[data.get("released_by") or "move"] += 1
         if data.get("tracking_number") and data.get("occurred_at"):
             number = plain_number(data["tracking_number"])
             self.facts.add((number, data["event_name"], instant(data["occurred_at"])))

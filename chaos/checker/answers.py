@@ -19,7 +19,7 @@ def judge_script(ledger: Ledger, script: Script, shop: str, *, is_over: bool) ->
     What is refused only when its waiting time is over is judged when `is_over`.
     """
     patient = {_id(message.headers) for message in script.messages if message.is_for_unknown}
-    for text in differences(script.expectation, _seen(ledger, script, shop)):
+    for text in differences(script.expectation, _seen(ledger, script)):
         if is_over or not any(id_ in text for id_ in patient if id_):
             ledger.findings.add(LOST, shop, f"the right answer: {text}")
 
@@ -59,17 +59,19 @@ def _without_echoes(cities: Sequence[str | None]) -> list[str]:
     return [city or "" for at, city in enumerate(cities) if at == 0 or cities[at - 1] != city]
 
 
-def _seen(ledger: Ledger, script: Script, shop: str) -> Audit:
-    """Records of one shop, in the form that is compared with the right answer."""
+def _seen(ledger: Ledger, script: Script) -> Audit:
+    """Records of a script's shops, in the form that is compared with the right answer."""
     audit = Audit()
     ids = {_id(message.headers) for message in script.messages}
+    shops = {answer.shop for answer in script.expectation.orders.values()}
     for order_record in ledger.orders.values():
         order = order_record.context.get("order") or {}
-        if order.get("shop_slug") == shop:
+        if order.get("shop_slug") in shops:
             audit.orders[order_record.key] = dict(order)
             for shipment in order_record.context["shipments"]:
                 if shipment.get("tracking_number"):
-                    audit.shipments[plain_number(shipment["tracking_number"])] = dict(shipment)
+                    number = plain_number(shipment["tracking_number"])
+                    audit.shipments[order_record.key, number] = dict(shipment)
     uuids = {order["uuid"] for order in audit.orders.values()}
     audit.claim_states = {
         claim: dict(state)

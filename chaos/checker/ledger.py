@@ -9,8 +9,8 @@ from typing import Any
 
 from chaos.checker.findings import DUPLICATED, GAP, REORDERED, Findings
 from chaos.checker.shipment_events import ShipmentEvents
-from demo.audit import fact_of, items_in
-from demo.facts import Fact, facts_in, plain_number
+from demo.audit import items_in
+from demo.facts import Fact, fact_of, facts_in, plain_number
 from demo.journal import Entry
 from schemas.topics import (
     CARRIER_TRACKING,

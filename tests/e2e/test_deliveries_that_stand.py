@@ -71,6 +71,6 @@ async def test_delivery_stands_unless_a_leg_begins(system: System, case: str, ar
         for message in messages if arrival == "in order" else reversed(messages):
             await system.send(message)
 
-    parcel = (await system.audit()).shipments[number]
+    parcel = (await system.audit()).shipment(number)
     assert (parcel["phase"], parcel["leg"]) == (phase, leg)
     assert datetime.fromisoformat(parcel["delivered_at"]) == DELIVERED_AT

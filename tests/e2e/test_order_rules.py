@@ -80,15 +80,15 @@ async def test_carrier_is_corrected_and_its_scans_reach_the_parcel(system: Syste
 
     assert ends(system, sent) == [("applied", None)] * 2
     found = await system.audit()
-    assert found.shipments["CAP1"]["carrier_reference"] == "ups"
-    assert found.shipments["CAP2"]["carrier_reference"] == "ups"
-    assert found.shipments["CAP2"]["phase"] == "in_delivery"
+    assert found.shipment("CAP1")["carrier_reference"] == "ups"
+    assert found.shipment("CAP2")["carrier_reference"] == "ups"
+    assert found.shipment("CAP2")["phase"] == "in_delivery"
 
-    shipment = found.shipments["CAP2"]["shipment_id"]
+    shipment = found.shipment("CAP2")["shipment_id"]
     await system.send(
         send("CA", "shipment.update", id="CA", shipment_id=shipment, carrier_reference="dpd")
     )
-    assert (await system.audit()).shipments["CAP2"]["carrier_reference"] == "dpd"
+    assert (await system.audit()).shipment("CAP2")["carrier_reference"] == "dpd"
 
 
 @pytest.mark.parametrize("by", ["order.update", "order.upsert", "orders.fulfill_bulk"])

@@ -259,7 +259,7 @@ async def test_parcel_change_waits_for_the_parcel(system: System) -> None:
     await system.answered(early)
 
     assert system.outcome(early[0]) == ("applied", None)
-    assert (await system.audit()).shipments["W3P1"]["tracking_url"] == url
+    assert (await system.audit()).shipment("W3P1")["tracking_url"] == url
 
 
 async def test_waiting_command_is_rejected_after_fifteen_minutes(
@@ -365,4 +365,4 @@ def _before(hours: int) -> datetime:
 
 async def _phase(system: System, number: str) -> str:
     found = await system.audit()
-    return str(found.shipments[plain_number(number)]["phase"])
+    return str(found.shipment(plain_number(number))["phase"])

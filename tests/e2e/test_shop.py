@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from demo.comparison import differences_in_time
 from demo.script import Script
 from demo.synthetic import synthetic_script
 from deploy.stack import Addresses
@@ -35,6 +36,7 @@ async def test_shop_reaches_the_right_answer_in_business_time(
 
     found = await system.judge(script)
 
+    assert differences_in_time(script.expectation, found) == []
     assert found.repeats == 0
     assert found.scans == script.expectation.scans
 

@@ -96,7 +96,7 @@ async def test_voided_label_leaves_a_draft_and_its_number_to_others(system: Syst
     assert await numbers_of(system, "VA") == [None]
     found = await system.audit()
     assert found.orders[f"{SHOP}/VA"]["status"] == "placed"
-    assert found.shipments["VAN0000001"]["phase"] == "in_delivery"
+    assert found.shipment("VAN0000001")["phase"] == "in_delivery"
 
 
 async def test_delivered_parcel_is_voided_by_force_only(system: System) -> None:

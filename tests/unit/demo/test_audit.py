@@ -151,6 +151,25 @@ def test_audit_separates_items_of_one_bulk_command_by_what_they_changed(
     assert judge(changed(orders_events=[placed(), first, second])).duplicated == doubled
 
 
+def released(sequence: int) -> Entry:
+    data = {"shipment_id": PARCEL, "event_name": "SHIPMENT_RELEASED", "tracking_number": "N 1"}
+    data |= {"released_by": "void"}
+    at, version = sequence - 1, sequence + 1
+    return _event("shipments.events", at, "shipment.released", sequence, version, data, "c1")
+
+
+def test_audit_misses_no_scans_of_a_number_that_was_taken_off() -> None:
+    events = [scanned(1, "A"), scanned(2, "B"), released(3)]
+    late = tracking(1, "C")
+    journal = changed(shipments_events=events, carrier_tracking=[tracking(0, "A", "B"), late])
+
+    found = judge(journal)
+
+    assert counts(found) == (0, 0, 0), found.problems
+    assert found.released == {"void": 1}
+    assert {name for name, _ in found.parcels["shop/1", "N1"].scans} == {"A", "B"}
+
+
 def test_audit_misses_no_scans_of_unowned_parcels() -> None:
     stray = entry("carrier.tracking", 1, {"tracking_number": "X9", "scans": [{"event_name": "A"}]})
 
