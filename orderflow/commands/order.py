@@ -1,7 +1,7 @@
 """`orderflow order`: one order, its parcels, their scans, and why they stand as they do."""
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from unicodedata import normalize
 
@@ -12,14 +12,15 @@ from rich.table import Table
 from rich.tree import Tree
 
 from orderflow.console.environment import load_settings
+from orderflow.console.explain_fold import fold_line, folded_as_json
 from orderflow.console.explain_order import Explained, explain
 from orderflow.console.find_order import Hit, find, kept_scans
+from orderflow.console.instants import minute
 from orderflow.console.terminal import Json, WrongArgument, out, print_json, run
 from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.voided import VoidedNumber
 from services.orders.domain.model.warnings import KeptWarning
 from services.orders.domain.tracking.explanation import Verdict
-from services.orders.domain.tracking.fold import Fold
 from services.orders.domain.tracking.scan import Scan
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
@@ -182,7 +183,7 @@ def _warning(kept: KeptWarning) -> dict[str, Any]:
 
 
 def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
-    tracking = shipment.tracking
+    tracking, window = shipment.tracking, found.windows.get(shipment.shipment_id)
     return {
         "shipment_id": shipment.shipment_id,
         "ordinal": shipment.ordinal,
@@ -194,7 +195,8 @@ def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
         "flag": tracking.flag,
         "delivered_at": tracking.delivered_at,
         "delivered_on": tracking.delivered_on,
-        "folded": _folded(found.folds.get(shipment.shipment_id)),
+        "folded": folded_as_json(found.folds.get(shipment.shipment_id)),
+        "window": window.as_json() if window else None,
         "scans": [
             {
                 "occurred_at": verdict.scan.occurred_at,
@@ -207,22 +209,6 @@ def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
             }
             for verdict in found.scans.get(shipment.shipment_id, ())
         ],
-    }
-
-
-def _folded(fold: Fold | None) -> dict[str, Any] | None:
-    """The oldest scans, where they are not kept one by one."""
-    if fold is None:
-        return None
-    state = fold.total.state
-    return {
-        "scans": fold.count,
-        "until": fold.until,
-        "phase": state.phase,
-        "flag": state.flag,
-        "leg": state.leg,
-        "attempts": state.attempts,
-        "delivered_at": state.delivered_at,
     }
 
 
@@ -248,47 +234,42 @@ def _tree(order: Order, found: Explained, name: str) -> Tree:
     )
     state = f"[cyan]{order.status}[/] v{order.version}, {parcels}, {order.delivery_state}"
     tree = Tree(f"[bold]{escape(name)}[/] {state}")
-    tree.add(f"id {order.order_id}, placed {_minute(order.placed_at)}")
+    tree.add(f"id {order.order_id}, placed {minute(order.placed_at)}")
     if order.cancelled_at:
         reason = f": {escape(order.cancel_reason)}" if order.cancel_reason else ""
-        tree.add(f"cancelled {_minute(order.cancelled_at)}{reason}")
+        tree.add(f"cancelled {minute(order.cancelled_at)}{reason}")
     for shipment in order.shipments:
-        branch = tree.add(_headline(shipment))
-        scans = found.scans.get(shipment.shipment_id, ())
-        fold = found.folds.get(shipment.shipment_id)
-        if fold is not None:
-            branch.add(_fold_line(fold))
-        if scans:
-            branch.add(_table(scans))
-        elif fold is None and not shipment.is_draft:
-            branch.add("no scan yet")
+        _add_shipment(tree, shipment, found)
     for claim in order.claims:
         tree.add(escape(f"claim {claim.claim_id} {claim.status} {claim.reason or ''}"))
     for each in order.voided:
-        tree.add(f"number {each.number} taken off {_minute(each.voided_at)}")
+        tree.add(f"number {each.number} taken off {minute(each.voided_at)}")
     for kept in order.warnings:
         tree.add(escape(_warning_line(kept)))
     return tree
 
 
+def _add_shipment(tree: Tree, shipment: Shipment, found: Explained) -> None:
+    branch = tree.add(_headline(shipment))
+    scans = found.scans.get(shipment.shipment_id, ())
+    fold = found.folds.get(shipment.shipment_id)
+    window = found.windows.get(shipment.shipment_id)
+    for line in window.lines() if window else ():
+        branch.add(escape(line))
+    if fold is not None:
+        branch.add(fold_line(fold))
+    if scans:
+        branch.add(_table(scans))
+    elif window is None and shipment.shipment_id in found.windows:
+        branch.add("16 later parcels are on its number: its scans are not kept for it")
+    elif fold is None and not shipment.is_draft:
+        branch.add("no scan yet")
+
+
 def _warning_line(kept: KeptWarning) -> str:
     warning = kept.warning
     where = f"{warning.code} {warning.pointer or '/'} in {kept.causation_id}"
-    return f"warning {_minute(kept.at)} {where}: {warning.detail}"
-
-
-def _fold_line(fold: Fold) -> str:
-    state = fold.total.state
-    return (
-        f"the oldest {fold.count} scans, until {_minute(fold.until)}, are not kept one by one; "
-        f"they add up to {state.phase}, flag {state.flag}, leg {state.leg}, "
-        f"{state.attempts} attempts"
-    )
-
-
-def _minute(at: datetime) -> str:
-    """In UTC: an order keeps the offset that its sender wrote."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+    return f"warning {minute(kept.at)} {where}: {warning.detail}"
 
 
 def _headline(shipment: Shipment) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from orderflow.console.explain_window import ExplainedWindow, explain_windows
 from services.orders import store
 from services.orders.domain.model.ids import order_id_of
 from services.orders.domain.model.order import Order, Shipment
@@ -43,6 +44,8 @@ class Explained:
     unpublished: int
     folds: dict[str, Fold]
     """The folded scans of shipments that have some, by shipment id."""
+    windows: dict[str, ExplainedWindow | None]
+    """What each shipment with a number sees of it; None where it has no place on it."""
 
 
 async def explain(
@@ -64,7 +67,25 @@ async def explain(
         waiting=[dict(row) for row in waiting],
         unpublished=await _unpublished(connection, order_id),
         folds=_folds(order.shipments if order else (), parcels),
+        windows=explain_windows(
+            order.shipments if order else (),
+            parcels,
+            await _orders_beside(connection, shop, order_id, parcels),
+        ),
     )
+
+
+async def _orders_beside(
+    connection: asyncpg.Connection, shop: str, order_id: str, parcels: dict[str, Parcel]
+) -> dict[str, str]:
+    """Other orders of the shop on some numbers, as `shop/number`, by order id."""
+    owners = [owner for parcel in parcels.values() for owner in parcel.owners]
+    found = {}
+    for id_ in sorted({owner.order_id for owner in owners if owner.shop == shop} - {order_id}):
+        other = await store.read_order(connection, id_)
+        if other is not None:
+            found[id_] = f"{other.shop}/{other.placement.order_number}"
+    return found
 
 
 async def _unpublished(connection: asyncpg.Connection, order_id: str) -> int:

@@ -14,6 +14,11 @@ _AGO = re.compile(r"(?P<count>\d{1,6})(?P<unit>[smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
+def minute(at: datetime) -> str:
+    """An instant to the minute, in UTC: an order keeps the offset that its sender wrote."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+
+
 def instant_of(text: str | None, now: datetime) -> datetime | None:
     """Read an instant; None stays None.
 

@@ -271,3 +271,55 @@ def test_order_shows_the_sum_of_scans_that_are_not_kept(run: Run, database_url: 
         "delivered_at": None,
     }
     assert len(shipment["scans"]) == 450
+
+
+def test_order_says_which_scans_of_a_shared_number_it_does_not_see(
+    run: Run, database_url: str, monkeypatch
+) -> None:
+    def scan(name: str, day: int) -> dict[str, str]:
+        return {"event_name": name, "occurred_at": f"2026-02-{day:02}T10:00:00Z"}
+
+    def upsert(order: str, day: int, shop: str = "demo-shop") -> Original:
+        number = {"tracking_number": "1Z9", "carrier_reference": "ups"}
+        tracking = {**number, "tracking_placed_at": f"2026-02-{day:02}T08:00:00Z"}
+        placement = {"order_number": order, "address": {"zip_code": "10115"}}
+        body = {"shop_slug": shop, "id": order, "order": placement, "trackings": [tracking]}
+        return a_record("order.upsert", body)
+
+    def report(carrier: str, *scans: dict[str, str]) -> Original:
+        body = {"carrier_reference": carrier, "tracking_number": "1Z9", "scans": scans}
+        return a_record("tracking.reported", body, topic="carrier.tracking")
+
+    asyncio.run(
+        _apply(
+            database_url,
+            upsert("OLD", 1),
+            report("ups", scan("PICKED_UP_BY_CARRIER", 1), scan("SUCCESSFULLY_DELIVERED", 2)),
+            upsert("NEW", 20),
+            upsert("SECRET", 21, "qb"),
+            report("ups", scan("OUT_FOR_DELIVERY", 22)),
+            report("dpd", scan("SORTED", 23)),
+        )
+    )
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    shown, as_json = run("order", "demo-shop/NEW"), run("order", "demo-shop/NEW", "--json")
+
+    text = " ".join(shown.stdout.replace("│", " ").replace("├──", "").split())
+    assert "window: scans from 2026-02-17 08:00Z to any time are its own" in text
+    assert "the number is also on demo-shop/OLD" in text
+    assert "the number is also on shipments of other shops: 1" in text
+    assert "not its scan: 2026-02-23 10:00Z SORTED. It is of carrier dpd" in text
+    assert "SECRET" not in shown.stdout + as_json.stdout
+    (shipment,) = json.loads(as_json.stdout)["shipments"]
+    assert [(each["event_name"], each["cause"]) for each in shipment["window"]["unseen"]] == [
+        ("PICKED_UP_BY_CARRIER", "of_former_parcel"),
+        ("SUCCESSFULLY_DELIVERED", "of_former_parcel"),
+        ("SORTED", "other_carrier"),
+    ]
+    former = json.loads(run("order", "demo-shop/OLD", "--json").stdout)["shipments"][0]["window"]
+    assert [each["cause"] for each in former["unseen"]] == ["of_later_parcel", "other_carrier"]
+
+
+def test_order_alone_on_its_number_shows_no_window(run: Run, orders: str) -> None:
+    assert "window" not in run("order", orders).stdout
