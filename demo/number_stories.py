@@ -1,14 +1,15 @@
 """Stories of tracking numbers: on two orders, taken off, corrected, used again, another shop's.
 
-Times make each answer certain in any order of messages: what comes before something else is at
-least four hours before it, and a number that is used again had ended, or was silent, long before.
+Each answer is certain in any order of messages: a number that is used again had ended, or was
+silent, long before; one that is taken off without force is delivered to nobody, as a delivered
+parcel keeps its number. Played in time, what comes before something else is hours before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from demo.messages import Body
 from demo.parcels import Parcel
@@ -63,11 +64,9 @@ def voided_label(open_story: OpenStory) -> None:
     story.scan(wrong, "LABEL_CREATED", "PICKED_UP_BY_CARRIER")
     _in_time_only(story, 2)
     story.wait(5)
-    body = {"tracking_number": wrong.number, "reason": "label voided"}
-    story.send("shipment.void", body)
-    story.release(wrong, "void")
+    _void(story, wrong, reason="label voided")
     lost = Parcel(wrong.number, wrong.carrier, scan_count=wrong.scan_count)
-    for event in ("OUT_FOR_DELIVERY", "SUCCESSFULLY_DELIVERED"):
+    for event in ("ARRIVAL_AT_TRANSPORT_HUB", "OUT_FOR_DELIVERY"):
         story.wait(5)
         story.report(lost, story.scanned(lost, event))
         story.messages[-1] = for_ever(story.messages[-1])
@@ -86,23 +85,23 @@ def corrected_number(open_story: OpenStory) -> None:
 
 
 def number_of_another_shop(open_story: OpenStory) -> None:
-    """Another shop mistypes a number of this shop: it sees no place of it, and corrects it."""
+    """Another shop mistypes a number of this shop, sees no place of it, and takes it off."""
     story = open_story()
     story.order().wait(4)
     parcel = story.ship()
     story.scan(parcel, "PICKED_UP_BY_CARRIER")
     other = open_story(at=story.now, is_other_shop=True)
     other.order().wait(4)
-    wrong = Parcel(parcel.number, parcel.carrier, external_id=f"ful-{other.number}")
-    wrong.shows_places = False
+    wrong = Parcel(parcel.number, parcel.carrier, shows_places=False)
     other.attach(other.hold(wrong))
     story.now = other.now
     story.scan(parcel, "ARRIVAL_AT_TRANSPORT_HUB")
     _follow(other, wrong, story, "ARRIVAL_AT_TRANSPORT_HUB")
     wrong.scans = set(parcel.scans)
     other.wait(5)
-    _correct(other, wrong)
+    _void(other, wrong, reason="mistyped", force=True)
     story.now = other.now
+    other.scan(other.ship(), *HOME)
     story.scan(parcel, "OUT_FOR_DELIVERY", "SUCCESSFULLY_DELIVERED")
     parcel.shows_places = True
 
@@ -149,6 +148,11 @@ def _correct(story: Story, wrong: Parcel) -> None:
     right = story.pack()
     right.external_id = wrong.external_id
     story.scan(story.attach(right), *HOME)
+
+
+def _void(story: Story, parcel: Parcel, **said: Any) -> None:
+    story.send("shipment.void", {"tracking_number": parcel.number, **said})
+    story.release(parcel, "void")
 
 
 def _in_time_only(story: Story, count: int) -> None:

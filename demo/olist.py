@@ -6,21 +6,22 @@ day arithmetic on those local times decides what is late, so the answer needs no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from demo.expectation import Expectation, OrderAnswer, ParcelAnswer
-from demo.facts import ScanFact
+from demo.facts import ScanFact, facts_in
+from demo.joint_parcels import DELIVERY, PICK_UP, ScansByParcel, scans_by_parcel
 from demo.messages import Body, command, tracking
-from demo.purchases import APPROVED, ZONE_NAME, Purchase, Row, money, read_purchases
+from demo.parcel_numbers import Row, number_of
+from demo.purchases import APPROVED, ZONE, ZONE_NAME, Purchase, money, read_purchases
 from demo.script import Script, ScriptMessage, answered_later, in_time
 from schemas.topics import CARRIER_TRACKING
 
 SHOP = "olist"
 CARRIER = "correios"
-PICK_UP, DELIVERY = "PICKED_UP_BY_CARRIER", "SUCCESSFULLY_DELIVERED"
 REPORTED_AHEAD = timedelta(days=30)
 """How long before its parcel is attached a delivery is reported at the earliest; tracking waits
 for its order for 60 days."""
@@ -35,15 +36,23 @@ def read_script(folder: Path, limit: int | None = None) -> Script:
     """
     found = read_purchases(folder, limit)
     messages = in_time(message for purchase in found.playable for message in _messages(purchase))
-    answers = {_key(purchase): _answer(purchase) for purchase in found.playable}
-    scans = sum(message.topic == CARRIER_TRACKING for message in messages)
-    expectation = Expectation(orders=answers, scans=scans)
+    seen = scans_by_parcel(found.playable)
+    answers = {_key(purchase): _answer(purchase, seen) for purchase in found.playable}
+    tracking = (message.value for message in messages if message.topic == CARRIER_TRACKING)
+    scans = {fact for value in tracking for fact in facts_in(value)}
+    expectation = Expectation(orders=answers, scans=len(scans))
     return Script(folder.name, messages, expectation, notes=(found.summary(),))
 
 
 def _key(purchase: Purchase) -> str:
     """The order's name in messages."""
     return f"{SHOP}/{purchase.number}"
+
+
+def _name(purchase: Purchase, number: str) -> str:
+    """A name for messages about a parcel; its number alone may be on other orders."""
+    is_made_up = not any(map(number_of, purchase.items))
+    return number if is_made_up else f"{purchase.number}-{number}"
 
 
 def _messages(purchase: Purchase) -> Iterator[ScriptMessage]:
@@ -53,9 +62,9 @@ def _messages(purchase: Purchase) -> Iterator[ScriptMessage]:
         for number, items in purchase.parcels:
             yield _fulfilment(purchase, number, items, attached)
             if purchase.handed_over:
-                yield _scan(number, PICK_UP, purchase.handed_over, attached)
+                yield _scan(purchase, number, PICK_UP, purchase.handed_over, attached)
             if purchase.delivered:
-                yield _delivery(number, purchase.delivered, attached)
+                yield _delivery(purchase, number, purchase.delivered, attached)
     if purchase.cancelled:
         yield _cancellation(purchase)
 
@@ -101,7 +110,9 @@ def _fulfilment(
         "products": [_product(item) for item in items],
     }
     body = {"id": purchase.number, "id_type": "order_number", "trackings": [parcel]}
-    return command(_key(purchase), "order.upsert", body, attached, id_=f"{number}-attached")
+    return command(
+        _key(purchase), "order.upsert", body, attached, id_=f"{_name(purchase, number)}-attached"
+    )
 
 
 def _cancellation(purchase: Purchase) -> ScriptMessage:
@@ -112,25 +123,30 @@ def _cancellation(purchase: Purchase) -> ScriptMessage:
     return command(_key(purchase), "order.cancel", body, at, id_=f"{purchase.number}-cancelled")
 
 
-def _delivery(number: str, delivered: datetime, attached: datetime) -> ScriptMessage:
+def _delivery(
+    purchase: Purchase, number: str, delivered: datetime, attached: datetime
+) -> ScriptMessage:
     """A delivery, reported when it happens.
 
     By a dirty row it happens before the shop names the parcel, or even before the order is placed.
     The report then waits in the orders service until an order names the number.
     """
     reported = max(delivered, attached - REPORTED_AHEAD)
-    message = _scan(number, DELIVERY, delivered, reported)
+    message = _scan(purchase, number, DELIVERY, delivered, reported)
     return answered_later(message) if reported < attached else message
 
 
-def _scan(number: str, event: str, occurred: datetime, reported: datetime) -> ScriptMessage:
+def _scan(
+    purchase: Purchase, number: str, event: str, occurred: datetime, reported: datetime
+) -> ScriptMessage:
     scan: Body = {
         "event_name": event,
         "occurred_at": occurred.replace(tzinfo=None).isoformat(),
         "timezone": ZONE_NAME,
         "location": {"country_code": "BR"},
     }
-    return tracking(CARRIER, number, [scan], reported, id_=f"{number}-{event.lower()}")
+    name = f"{_name(purchase, number)}-{event.lower()}"
+    return tracking(CARRIER, number, [scan], reported, id_=name)
 
 
 def _product(item: Row) -> Body:
@@ -150,8 +166,8 @@ def _known(members: Body) -> Body:
     return {name: value for name, value in members.items() if value is not None and value != ""}
 
 
-def _answer(purchase: Purchase) -> OrderAnswer:
-    parcels = tuple(_parcel_answers(purchase)) if purchase.attached else ()
+def _answer(purchase: Purchase, scans: ScansByParcel) -> OrderAnswer:
+    parcels = tuple(_parcel_answers(purchase, scans)) if purchase.attached else ()
     return OrderAnswer(
         shop=SHOP,
         number=purchase.number,
@@ -164,40 +180,33 @@ def _answer(purchase: Purchase) -> OrderAnswer:
     )
 
 
-def _parcel_answers(purchase: Purchase) -> Iterator[ParcelAnswer]:
-    handed_over, delivered, promised = purchase.handed_over, purchase.delivered, purchase.promised
+def _parcel_answers(purchase: Purchase, scans: ScansByParcel) -> Iterator[ParcelAnswer]:
+    promised = purchase.promised
     for number, _ in purchase.parcels:
+        seen = scans[purchase.number, number]
+        delivered = min((at for name, at in seen if name == DELIVERY), default=None)
         yield ParcelAnswer(
             tracking_number=number,
-            phase=_phase(handed_over, delivered),
+            phase=_phase(seen),
             is_handed_over=True,
             is_delivered=delivered is not None,
-            is_late=bool(delivered and promised and delivered.date() > promised),
-            scans=frozenset(_scan_facts(handed_over, delivered)),
+            is_late=bool(delivered and promised and delivered.astimezone(ZONE).date() > promised),
+            scans=seen,
         )
 
 
-def _scan_facts(handed_over: datetime | None, delivered: datetime | None) -> Iterator[ScanFact]:
-    if handed_over:
-        yield PICK_UP, handed_over.astimezone(UTC)
-    if delivered:
-        yield DELIVERY, delivered.astimezone(UTC)
-
-
-def _phase(handed_over: datetime | None, delivered: datetime | None) -> str:
+def _phase(scans: Iterable[ScanFact]) -> str:
     """A pick-up soon after a delivery was stamped late; a later one begins another journey.
 
     These are rules 6 and 6b of docs/scan-rules.md.
     """
-    if delivered is None:
-        return "in_transit"
-    is_later = handed_over is not None and _after(handed_over, delivered) > LATE_PICK_UP_MAX
-    return "in_transit" if is_later else "delivered"
-
-
-def _after(one: datetime, other: datetime) -> timedelta:
-    """How long one instant is after another; the clocks of Brazil change twice a year."""
-    return one.astimezone(UTC) - other.astimezone(UTC)
+    delivered: datetime | None = None
+    for name, at in sorted(scans, key=lambda scan: (scan[1], scan[0])):
+        if name == DELIVERY:
+            delivered = delivered or at
+        elif delivered and at - delivered > LATE_PICK_UP_MAX:
+            delivered = None
+    return "delivered" if delivered else "in_transit"
 
 
 def _status(purchase: Purchase, parcels: Sequence[ParcelAnswer]) -> str:

@@ -7,16 +7,16 @@ or contradict each other. It is read as far as it goes: what cannot be read coun
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from itertools import groupby
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from demo.parcel_numbers import Row, made_up_number, number_of, shared_numbers
 
 ZONE_NAME = "America/Sao_Paulo"
 ZONE = ZoneInfo(ZONE_NAME)
@@ -40,7 +40,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
-Row = Mapping[str, str]
+OPTIONAL: Mapping[str, tuple[str, ...]] = {ITEMS: ("tracking_number",)}
+"""Items with one tracking number are one parcel; without it each seller sends one."""
 
 
 class DataError(Exception):
@@ -64,6 +65,10 @@ class Dirt(StrEnum):
     ITEMS_MISSING = "items_missing"
     PRICE_UNREADABLE = "price_unreadable"
     CUSTOMER_MISSING = "customer_missing"
+    NUMBER_SHARED = "number_shared"
+    """A tracking number is on several orders; each of them follows the parcel."""
+    NUMBER_UNREADABLE = "number_unreadable"
+    """What stands for a tracking number is none; the parcel gets a made-up one."""
     NOT_PLAYED_NO_TIME = "not_played_no_time"
     """No time at all: there is no moment at which to play the row."""
     NOT_PLAYED_NO_ID = "not_played_no_id"
@@ -138,14 +143,16 @@ class Purchase:
 
     @property
     def parcels(self) -> list[tuple[str, tuple[Row, ...]]]:
-        """One parcel per seller: its made-up tracking number and its items.
+        """The order's parcels, each with its tracking number and items.
 
-        An order whose items are missing has one parcel.
+        One per seller with a made-up number, where the items have none. An order whose items are
+        missing has one parcel.
         """
-        by_seller = sorted(self.items, key=lambda item: item["seller_id"])
-        grouped = groupby(by_seller, key=lambda item: item["seller_id"])
-        known = [(_number(self.number, seller), tuple(items)) for seller, items in grouped]
-        return known or [(_number(self.number, ""), ())]
+        grouped: dict[str, list[Row]] = defaultdict(list)
+        for item in sorted(self.items, key=lambda item: item["seller_id"]):
+            grouped[number_of(item) or made_up_number(self.number, item["seller_id"])].append(item)
+        known = [(number, tuple(items)) for number, items in grouped.items()]
+        return known or [(made_up_number(self.number, ""), ())]
 
     def time(self, column: str) -> datetime | None:
         """A time of the order's row; None where it is missing or unreadable."""
@@ -183,8 +190,12 @@ def read_purchases(folder: Path, limit: int | None = None) -> Purchases:
     found: dict[str, Purchase] = {}
     dirt: Counter[Dirt] = Counter()
     rows = dirty_rows = 0
-    for purchase in list(_joined(folder))[:limit]:
+    joined = list(_joined(folder))[:limit]
+    shared = shared_numbers((each.number, each.items) for each in joined)
+    for purchase in joined:
         kinds = set(_dirt_of(purchase, is_known=purchase.number in found))
+        if not shared.isdisjoint(map(number_of, purchase.items)):
+            kinds.add(Dirt.NUMBER_SHARED)
         if not any(kind.startswith("not_played") for kind in kinds):
             found[purchase.number] = purchase
         dirt.update(kinds)
@@ -223,7 +234,8 @@ def _read(path: Path) -> list[Row]:
             missing = sorted(set(columns) - set(reader.fieldnames or ()))
             if missing:
                 raise DataError(f"{path} has no column {', '.join(missing)}")
-            return [{name: row[name] or "" for name in columns} for row in reader]
+            every = (*columns, *OPTIONAL.get(path.name, ()))
+            return [{name: row.get(name) or "" for name in every} for row in reader]
     except FileNotFoundError:
         raise DataError(
             f"{path} is missing: DATA must name a folder with {', '.join(COLUMNS)}, shaped like "
@@ -258,6 +270,10 @@ def _missing(purchase: Purchase) -> Iterator[Dirt]:
         (Dirt.ITEMS_MISSING, not purchase.items),
         (Dirt.PRICE_UNREADABLE, None in priced),
         (Dirt.CUSTOMER_MISSING, not purchase.customer),
+        (
+            Dirt.NUMBER_UNREADABLE,
+            any(item["tracking_number"] and not number_of(item) for item in purchase.items),
+        ),
     )
     yield from (kind for kind, is_so in found if is_so)
 
@@ -273,9 +289,3 @@ def _contradictions(purchase: Purchase) -> Iterator[Dirt]:
         yield Dirt.DELIVERY_BEFORE_PURCHASE
     if promised and promised < placed.date():
         yield Dirt.ESTIMATE_BEFORE_PURCHASE
-
-
-def _number(order: str, seller: str) -> str:
-    """A tracking number in the form of the Brazilian post, made from the two ids."""
-    digest = hashlib.sha256(f"{order}/{seller}".encode()).hexdigest()
-    return f"BR{int(digest[:12], 16) % 10**11:011d}BR"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.olist import REPORTED_AHEAD, read_script
-from demo.purchases import COLUMNS, DataError, Dirt, read_purchases
+from demo.purchases import COLUMNS, OPTIONAL, DataError, Dirt, read_purchases
 from demo.script import ScriptMessage
 from schemas.topics import CARRIER_TRACKING
 
@@ -31,6 +31,7 @@ ITEM = {
     "price": "10.10",
     "freight_value": "1.00",
 }
+OTHER = {**ORDER, "order_id": "o2"}
 CUSTOMER = {
     "customer_id": "c1",
     "customer_unique_id": "u1",
@@ -51,7 +52,11 @@ class Files:
 
     def write(self) -> Path:
         rows = (self.orders, self.items, self.customers)
-        for (name, columns), wanted in zip(COLUMNS.items(), rows, strict=True):
+        for (name, known), wanted in zip(COLUMNS.items(), rows, strict=True):
+            optional = (
+                each for each in OPTIONAL.get(name, ()) if any(each in row for row in wanted)
+            )
+            columns = (*known, *optional)
             lines = [",".join(columns), *(",".join(row[c] for c in columns) for row in wanted)]
             (self.folder / name).write_text("\n".join(lines))
         return self.folder
@@ -170,6 +175,53 @@ def test_olist_item_without_a_readable_price_adds_nothing(files: Files, price: s
 
     assert set(read_purchases(files.write()).dirt) == {Dirt.PRICE_UNREADABLE}
     assert read_script(files.folder).expectation.totals.item_value == {"BRL": Decimal("10.10")}
+
+
+@pytest.mark.parametrize(
+    ("year", "number", "is_one_box"),
+    [
+        ("2017", "1z-999 01", True),
+        ("2018", "1Z99901", False),
+        ("2017", "1Z99902", False),
+    ],
+    ids=["in one box", "used again a year later", "another number"],
+)
+def test_olist_number_on_two_orders(
+    files: Files, year: str, number: str, *, is_one_box: bool
+) -> None:
+    later = {
+        name: text.replace("2017", year).replace("10-18 23", "10-19 23")
+        for name, text in ORDER.items()
+    }
+    files.orders = [ORDER, {**later, "order_id": "o2"}]
+    files.items = [
+        {**ITEM, "tracking_number": "1Z99901"},
+        {**ITEM, "order_id": "o2", "tracking_number": number},
+    ]
+
+    script = read_script(files.write())
+
+    first, second = (script.expectation.orders[f"olist/{name}"].parcels[0] for name in ("o1", "o2"))
+    is_shared = number != "1Z99902"
+    assert (Dirt.NUMBER_SHARED in read_purchases(files.folder).dirt) is is_shared
+    assert (first.tracking_number == second.tracking_number) is is_shared
+    assert (first.scans == second.scans) is is_one_box
+    assert (len(first.scans), first.phase, second.phase) == (
+        3 if is_one_box else 2,
+        "delivered",
+        "delivered",
+    )
+
+
+@pytest.mark.parametrize("text", ["none", "0", "https://carrier.example/1", "1Z1, 1Z2"])
+def test_olist_text_that_is_no_tracking_number_is_named_and_replaced(
+    files: Files, text: str
+) -> None:
+    files.items = [{**ITEM, "tracking_number": f'"{text}"'}]
+
+    assert set(read_purchases(files.write()).dirt) == {Dirt.NUMBER_UNREADABLE}
+    (parcel,) = read_script(files.folder).expectation.orders["olist/o1"].parcels
+    assert parcel.tracking_number.startswith("BR")
 
 
 def test_olist_order_without_items_has_one_parcel(files: Files) -> None:
