@@ -163,7 +163,7 @@ class ShipmentUpdate(Command, NamesOrder):
 
 
 class ShipmentVoid(Command, NamesOrder):
-    """`shipment.void`: take a tracking number off the order. Its shipment is a draft again."""
+    """`shipment.void`: take a tracking number off one order. Its shipment is a draft again."""
 
     shipment_id: Annotated[
         UUID | None, FACT, about("The parcel", "5b0e2c1e-9c0f-5d3a-8a51-0f6f2b1f8d11")

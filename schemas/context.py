@@ -126,7 +126,7 @@ class Shipment(Tracking):
         str | None,
         about("Event by which the carrier gave it up; absent: it did not", "LOST"),
     ] = None
-    leg: Annotated[WholeNumber | None, about("1, or more if the number was used again", 1)] = None
+    leg: Annotated[WholeNumber | None, about("1, or more if the parcel set out again", 1)] = None
     attempts: Annotated[WholeNumber | None, about("Delivery attempts", 0)] = None
     pickup: Annotated[dict[str, Any] | None, about("Where it waits", {"type": "shop"})] = None
     promised_delivery_date: Annotated[

@@ -97,7 +97,7 @@ class ShipmentEventData(ContractModel):
         about("False: the carrier named no time zone, occurred_at was read as UTC", example=True),
     ] = True
     scan_id: Annotated[str | None, about("The scan behind it", "sc-1")] = None
-    leg: Annotated[WholeNumber | None, about("1, or more if the number was used again", 1)] = None
+    leg: Annotated[WholeNumber | None, about("1, or more if the parcel set out again", 1)] = None
     location: Annotated[dict[str, Any] | None, about("Where", {"city": "Leipzig"})] = None
     carrier_code: Annotated[str | None, about("The carrier's code", "PU")] = None
     carrier_text: Annotated[str | None, about("The carrier's words", "Picked up")] = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from pathlib import Path
 
@@ -107,14 +106,15 @@ def malformed_codes() -> set[str]:
     return found
 
 
-def test_page_has_a_first_command_that_can_be_sent() -> None:
-    (lines,) = re.findall(r"<<'LINES'\n(.*?)LINES\n", page("publishers.md"), re.DOTALL)
+def test_page_has_commands_that_can_be_sent() -> None:
+    blocks = re.findall(r"<<'LINES'\n(.*?)LINES\n", page("publishers.md"), re.DOTALL)
 
-    read = prepare([lines.strip().encode()], SystemClock().now())
+    reads = [prepare(block.encode().splitlines(), SystemClock().now()) for block in blocks]
 
-    assert (read.flaws, read.doubts) == ([], [])
-    assert [message.key for message in read.messages] == ["demo-shop/1001"]
-    assert json.loads(read.messages[0].value)["id"] == "1001"
+    assert [(read.flaws, read.doubts) for read in reads] == [([], [])] * 2
+    first, numbers = ([message.key for message in read.messages] for read in reads)
+    assert first == ["demo-shop/1001"]
+    assert numbers == ["demo-shop/1002", "demo-shop/1003", "demo-shop/1003", "demo-shop/1002"]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -224,10 +224,25 @@ def test_delivery_that_arrives_late_parts_the_windows_of_two_parcels():
     take(desk, "2")
     assert desk.shipment(number="2").tracking.phase is Phase.IN_TRANSIT
 
-    desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON + 2 * DAY)))
+    decision = desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON + 2 * DAY)))
 
     assert desk.shipment(number="1").tracking.phase is Phase.DELIVERED
     assert desk.shipment(number="2").tracking.phase is Phase.ORDER_PROCESSED
+    second = desk.order("2").order_id
+    (corrected,) = [event.data for event in decision.events if event.order_id == second]
+    assert corrected.changed_fields == ("tracking",)
+
+
+@pytest.mark.parametrize(
+    ("carrier", "before"), [("dhl", timedelta(0)), ("ups", 401 * DAY)], ids=["carrier", "time"]
+)
+def test_scan_of_no_parcel_on_the_number_waits(carrier, before):
+    desk = a_desk((SHOP, "1"))
+    take(desk, "1", carrier_reference="ups")
+
+    decision = desk.send(report(scan("SORTED", NOON - before, carrier=carrier)))
+
+    assert (decision.outcome, decision.events) == (Outcome.WAITING, ())
 
 
 @pytest.mark.parametrize(

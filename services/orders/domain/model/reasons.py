@@ -48,8 +48,8 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         Reason.NO_DIFFERENCE: "The order already is as the command wants it; nothing changed.",
         Reason.ORDER_NOT_FOUND: "No order with this reference has been seen; the item waits for "
         "one, and is rejected when none appears in time.",
-        Reason.NUMBER_NOT_OWNED: "No order has this tracking number yet; the scans are kept for "
-        "the one that will.",
+        Reason.NUMBER_NOT_OWNED: "No order has this tracking number yet, or none with a parcel of "
+        "this carrier and time; the scans are kept for the one that will.",
         Reason.ORDER_EXISTS: "An order with this number exists and differs; send order.upsert to "
         "change it.",
         Reason.REFERENCE_CONFLICT: "The references in the command name different orders; correct "
