@@ -189,6 +189,28 @@ def test_number_that_was_used_before_gives_a_clean_parcel(used, shop):
     assert (tracking.phase, tracking.flag, tracking.leg) == (Phase.IN_TRANSIT, Flag.NORMAL, 1)
 
 
+@pytest.mark.parametrize(
+    "events", [("LABEL_CREATED", "DROPPED_OFF"), ("DROPPED_OFF", "LABEL_CREATED")]
+)
+@pytest.mark.parametrize("end", ["SUCCESSFULLY_DELIVERED", "LOST"])
+def test_label_before_the_first_scan_of_a_reused_number_is_of_the_new_parcel(end, events):
+    """Also where the shop attaches the number after that scan."""
+    desk = a_desk((SHOP, "1"))
+    take(desk, "1")
+    desk.send(report(scan("PICKED_UP_BY_CARRIER"), scan(end, NOON + HOUR)))
+    before = desk.order("1")
+    desk.now = NOON + 20 * DAY
+    desk.send(place("2", shop="other"))
+    take(desk, "2", "other")
+
+    at = {"LABEL_CREATED": desk.now - 3 * HOUR, "DROPPED_OFF": desk.now - HOUR}
+    for name in events:
+        decision = desk.send(report(scan(name, at[name])))
+        assert [e.order_id for e in decision.events] == [desk.order("2", "other").order_id]
+
+    assert desk.order("1") == before
+
+
 def test_late_scan_of_the_former_parcel_is_its_own():
     desk = a_desk((SHOP, "1"))
     take(desk, "1")

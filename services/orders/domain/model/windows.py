@@ -170,20 +170,22 @@ def _part(former: Window, window: Window, states: Sequence[_Reached]) -> None:
 def _after_end(states: Sequence[_Reached], begins: datetime) -> datetime | None:
     """Where a parcel begins that was handed over at `begins`, after the end of another one.
 
-    At the first scan of its own journey, else `BEFORE_REUSE` before its hand-over, behind what was
-    reported of the end. None if the other one had not ended, or was on its way back.
+    `BEFORE_REUSE` before the first scan of its own journey, else before its hand-over; behind what
+    was reported of the end. None if the other one had not ended, or was on its way back.
     """
     ended = [place for place, (_, state) in enumerate(states) if state.has_ended]
     if not ended:
         return None
-    following = states[ended[-1] + 1 :]
-    if following:
-        began, state = following[0]
-        return None if state.direction is Direction.CUSTOMER_MERCHANT else began
-    first = next(at for at in ended if all(state.has_ended for _, state in states[at:]))
-    end = states[first][0]
-    reported = max(at for at, _ in states if at - end <= BEFORE_REUSE)
-    return max(_after(reported), _earlier(begins, BEFORE_REUSE))
+    until_end, following = states[: ended[-1] + 1], states[ended[-1] + 1 :]
+    first = next(at for at in ended if all(state.has_ended for _, state in until_end[at:]))
+    end = until_end[first][0]
+    reported = max(at for at, _ in until_end if at - end <= BEFORE_REUSE)
+    if not following:
+        return max(_after(reported), _earlier(begins, BEFORE_REUSE))
+    began, state = following[0]
+    if state.direction is Direction.CUSTOMER_MERCHANT:
+        return None
+    return min(began, max(_after(reported), _earlier(began, BEFORE_REUSE)))
 
 
 def _after_silence(former: Window, states: Sequence[_Reached], begins: datetime) -> datetime | None:
