@@ -40,6 +40,7 @@ def reused(case: Case) -> None:
     if not is_racing:
         case.end_stage()
     scans = [
+        case.scan(number, "LABEL_CREATED", -30, new),
         case.scan(number, "PICKED_UP_BY_CARRIER", -20, new),
         case.scan(number, "ARRIVAL_AT_TRANSPORT_HUB", -10, new),
     ]
