@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.domain.model.decision import Decision, Event, EventType, Outcome
 from services.orders.domain.model.parcel import Parcel
-from services.orders.domain.model.windows import Window, seen_in, shares_of, windows_of
+from services.orders.domain.model.windows import Window, shares_in, shares_of, windows_of
 from services.orders.domain.tracking.catalogue import entry_of
 from services.orders.domain.tracking.replay import replay, standing_of
-from services.orders.domain.tracking.scan import Direction
+from services.orders.domain.tracking.scan import Direction, Scan
 from services.orders.domain.tracking.start import initial_state
 from services.orders.domain.value import replace
 from tests.unit.orders.builders import Desk, report
@@ -166,7 +166,7 @@ def check_privacy(desk: Desk, parcel: Parcel) -> None:
     pickups = {key: state.pickup for key, state in tracked(desk).items()}
     shown: dict[str, set[str]] = {}
     for window in windows:
-        owner, share = window.owner, seen_in(window, windows, parcel.scans)
+        owner, share = window.owner, seen_by(window, windows, parcel)
         full = [each for each in share if each.location is not None]
         assert pickups[parcel.number, owner.shipment_id] is None or full
         for each in share:
@@ -182,12 +182,17 @@ def check_privacy(desk: Desk, parcel: Parcel) -> None:
 
 def was_under_way(parcel: Parcel, windows: tuple[Window, ...], one: Window, late: Window) -> bool:
     """Whether a parcel moved after its number was attached, before the other shop attached it."""
-    share = seen_in(one, windows, parcel.scans)
+    share = seen_by(one, windows, parcel)
     moved = [each.occurred_at for each in share if entry_of(each.event_name).physical]
     came = [each.owner.came_at for each in windows if each.owner.shop == late.owner.shop]
     return bool(moved) and one.owner.came_at <= min(moved) < min(came)
 
 
+def seen_by(window: Window, windows: tuple[Window, ...], parcel: Parcel) -> tuple[Scan, ...]:
+    """The scans that a shipment sees, as it sees them."""
+    return shares_in(windows, parcel.scans)[window.owner.shipment_id]
+
+
 def keys_of(window: Window, windows: tuple[Window, ...], parcel: Parcel) -> set[str]:
     """The keys of the scans that a shipment sees."""
-    return {each.key for each in seen_in(window, windows, parcel.scans)}
+    return {each.key for each in seen_by(window, windows, parcel)}

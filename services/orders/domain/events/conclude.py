@@ -9,7 +9,7 @@ from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.parcel import Owner, Parcel, with_owner
 from services.orders.domain.model.references import ReferenceKind, new_references, order_key
-from services.orders.domain.model.windows import seen_in, shares_of, windows_of
+from services.orders.domain.model.windows import shares_in, shares_of, windows_of
 from services.orders.domain.tracking.extend import extend
 from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Scan
@@ -74,6 +74,8 @@ def recompute_owners(
     totals: list[RunningTotal] = []
     refolded: list[Owner] = []
     windows = windows_of(after)
+    shares = shares_in(windows, after.scans)
+    late_shares = shares_in(windows, late) if late else {}
     for window in windows:
         owner = window.owner
         order = recorder.order(owner.order_id)
@@ -82,7 +84,7 @@ def recompute_owners(
         published = _published_before(recorder, owner, number)
         if quiet:
             published |= quiet
-        share = seen_in(window, windows, after.scans)
+        share = shares[owner.shipment_id]
         known = tuple(scan for scan in share if scan.key in published)
         new = tuple(scan for scan in share if scan.key not in published)
         history = emit_scans(
@@ -92,7 +94,7 @@ def recompute_owners(
             known,
             new,
             fold=owner.fold,
-            late=seen_in(window, windows, late) if late else (),
+            late=late_shares.get(owner.shipment_id, ()),
             quiet=quiet,
             is_part=is_part,
         )

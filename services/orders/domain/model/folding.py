@@ -9,7 +9,7 @@ from datetime import datetime
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.known_scans import digest_of_key, with_known
 from services.orders.domain.model.parcel import SCANS_MAX, Parcel, with_owner
-from services.orders.domain.model.windows import Window, seeing, seen_in, was_seen, windows_of
+from services.orders.domain.model.windows import Window, seeing, shares_in, was_seen, windows_of
 from services.orders.domain.tracking.fold import Fold, fold_in, retracted_by
 from services.orders.domain.tracking.ordering import is_believed, order_scans, sort_key
 from services.orders.domain.tracking.scan import Scan
@@ -94,16 +94,16 @@ def _without(
 ) -> Parcel:
     """The parcel without its oldest scans, which are folded, and without some in the future."""
     windows = windows_of(parcel)
-    shares: dict[Uuid, int] = defaultdict(int)
+    shares, counts = shares_in(windows, parcel.scans), defaultdict[Uuid, int](int)
     unseen = [scan for scan in (*oldest, *dropped) if not seeing(windows, scan)]
     left_out = [scan for scan in unseen if not was_seen(parcel, scan)]
     published = [scan for scan in (*dropped, *unseen) if was_seen(parcel, scan)]
     for scan in oldest:
         for window in seeing(windows, scan):
-            shares[window.owner.shipment_id] += 1
+            counts[window.owner.shipment_id] += 1
     for window in windows:
-        if count := shares[window.owner.shipment_id]:
-            fold, folded = _fold(window, seen_in(window, windows, parcel.scans), oldest, count, now)
+        if count := counts[window.owner.shipment_id]:
+            fold, folded = _fold(window, shares[window.owner.shipment_id], oldest, count, now)
             parcel = with_owner(parcel, replace(window.owner, fold=fold))
             published += folded
     gone = {scan.key: scan for scan in published}

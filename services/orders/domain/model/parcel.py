@@ -35,13 +35,20 @@ class Owner(Value, frozen=True, kw_only=True):
     """The carrier the shop named, None when it named none: then scans of any carrier count."""
     since: datetime | None = None
     until: datetime | None = None
-    """Only from versions before: a window ends where a later one begins."""
+    """Only from versions before: a window ends where a later one begins. It stays."""
     fold: Fold | None = None
     """Its oldest scans, where they are not kept one by one."""
     placed_at: datetime | None = None
-    """When the parcel was handed over, by what the shop said; None from versions before."""
+    """When the parcel was handed over, by what the shop said.
+
+    None from versions before. It is filled in by `with_hand_over` before another shipment comes.
+    """
     came_at: datetime | None = None
-    """When the number was attached, by the business clock; None from versions before."""
+    """When the number was attached, by the business clock.
+
+    None from versions before, which let no two shops have a number at one time: it counts as before
+    every scan (docs/decisions/0155).
+    """
 
 
 class Parcel(Value, frozen=True, kw_only=True):
@@ -66,6 +73,11 @@ class Parcel(Value, frozen=True, kw_only=True):
 def same_carrier(one: str | None, other: str | None) -> bool:
     """Whether two carriers may be the same; one not named may be any."""
     return one is None or other is None or one.casefold() == other.casefold()
+
+
+def with_hand_over(owner: Owner, placed_at: datetime | None) -> Owner:
+    """An owner with the hand-over that its shipment says, where its entry has none."""
+    return owner if owner.placed_at or placed_at is None else replace(owner, placed_at=placed_at)
 
 
 def take_off(parcel: Parcel, shipment_id: Uuid) -> Parcel:

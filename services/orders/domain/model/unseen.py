@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from services.orders.domain.model.windows import Window, seeing, seen_in
+from services.orders.domain.model.windows import Window, seeing, shares_in
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import Value
 
@@ -60,7 +60,8 @@ def count_without_place(window: Window, windows: Sequence[Window], scans: Sequen
     Those of a parcel that is taken for another shop's.
     """
     whole = {scan.key: scan for scan in scans}
-    return sum(whole[scan.key] != scan for scan in seen_in(window, windows, scans))
+    share = shares_in(windows, scans)[window.owner.shipment_id]
+    return sum(whole[scan.key] != scan for scan in share)
 
 
 def _cause(window: Window, scan: Scan) -> Cause:

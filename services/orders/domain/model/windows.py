@@ -8,6 +8,7 @@ arrival (docs/promises.md, P5).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -98,21 +99,23 @@ def was_seen(parcel: Parcel, scan: Scan) -> bool:
 
 def shares_of(parcel: Parcel) -> dict[Uuid, tuple[Scan, ...]]:
     """The scans that each shipment on a number sees, by shipment, in ascending order of key."""
-    windows = windows_of(parcel)
-    return {window.owner.shipment_id: seen_in(window, windows, parcel.scans) for window in windows}
+    return shares_in(windows_of(parcel), parcel.scans)
 
 
-def seen_in(window: Window, windows: Sequence[Window], scans: Sequence[Scan]) -> tuple[Scan, ...]:
-    """What a shipment sees of some scans of its number; `windows` are all of the number."""
+def shares_in(windows: Sequence[Window], scans: Sequence[Scan]) -> dict[Uuid, tuple[Scan, ...]]:
+    """What each shipment sees of some scans of its number; `windows` are all of the number."""
     if len(windows) == 1:
-        return tuple(filter(window.has, scans))
-    seen: list[Scan] = []
+        (sole,) = windows
+        return {sole.owner.shipment_id: tuple(filter(sole.has, scans))}
+    shares: dict[Uuid, list[Scan]] = {window.owner.shipment_id: [] for window in windows}
     for scan in scans:
-        having = seeing(windows, scan)
-        if any(each is window for each in having):
-            is_shown = _holder(having) == window.owner.shop
-            seen.append(scan if is_shown else without_place(scan))
-    return tuple(seen)
+        if not (having := seeing(windows, scan)):
+            continue
+        holder, hidden = _holder(having), without_place(scan)
+        for window in having:
+            shown = scan if window.owner.shop == holder else hidden
+            shares[window.owner.shipment_id].append(shown)
+    return {shipment_id: tuple(seen) for shipment_id, seen in shares.items()}
 
 
 def without_place(scan: Scan) -> Scan:
@@ -131,37 +134,74 @@ def _end_where_reused(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
     """Part the windows of shipments of which the earlier had ended when the later began.
 
     `windows` are sorted by hand-over. Windows of shipments that were under way together overlap.
+    Two windows that a version before gave were split by it, and stay.
     """
     for place, former in enumerate(windows):
         later = [
             window
             for window in windows[place + 1 :]
-            if window.owner.placed_at and same_carrier(former.owner.carrier, window.owner.carrier)
+            if window.owner.placed_at
+            and same_carrier(former.owner.carrier, window.owner.carrier)
+            and not (_is_given(former) and _is_given(window))
         ]
         if not later:
             continue
-        states = _states(former, scans)
+        history = _history(former, scans)
         for window in later:
-            _part(former, window, states)
+            _part(former, window, history)
+
+
+def _is_given(window: Window) -> bool:
+    """Whether a version before gave the window its ends."""
+    return window.owner.came_at is None
 
 
 _Reached = tuple[datetime, TrackingState]
 """The state of a shipment after the scan of a time."""
 
 
-def _states(window: Window, scans: Sequence[Scan]) -> list[_Reached]:
-    """The states that a shipment reached, oldest first: after its folded scans, and each other."""
-    fold = window.owner.fold
+@dataclass(slots=True)
+class _History:
+    """What was reported of a shipment, as far as windows of later ones need it."""
+
+    states: list[_Reached]
+    """Oldest first: after its folded scans, and after each other one."""
+    ended: datetime | None
+    """The earliest time at which it had ended."""
+    times: list[datetime]
+    """Its hand-over and the reports since, ascending."""
+    silences: list[datetime]
+    """Those of `times` that came after a silence."""
+
+
+def _history(window: Window, scans: Sequence[Scan]) -> _History:
+    fold, placed = window.owner.fold, window.owner.placed_at
     steps = replay(filter(window.has, scans), _FAR_FUTURE, fold=fold).steps
-    reached = [(fold.until, fold.total.state)] if fold is not None else []
-    return reached + [(step.scan.occurred_at, step.state) for step in steps]
+    states = [(fold.until, fold.total.state)] if fold is not None else []
+    states += [(step.scan.occurred_at, step.state) for step in steps]
+    times = sorted([at for at, _ in states if placed is None or at > placed])
+    if placed is not None:
+        times.insert(0, placed)
+    return _History(
+        states,
+        min((at for at, state in states if state.has_ended), default=None),
+        times,
+        [late for early, late in pairwise(times) if late - early > SILENT_AFTER],
+    )
 
 
-def _part(former: Window, window: Window, states: Sequence[_Reached]) -> None:
-    """End `former` where `window` begins, if it had ended; `states` are those that it reached."""
-    begins = window.owner.placed_at or _BEGINNING
-    before = [each for each in states if each[0] <= begins]
-    border = _after_end(before, begins) or _after_silence(former, before, begins)
+def _part(former: Window, window: Window, history: _History) -> None:
+    """End `former` where `window` begins, if it had ended; `history` is that of `former`.
+
+    One that a version before ended had ended then.
+    """
+    begins, given = window.owner.placed_at or _BEGINNING, former.owner.until
+    border = None
+    if history.ended is not None and history.ended <= begins:
+        border = _after_end([each for each in history.states if each[0] <= begins], begins)
+    border = border or _after_silence(history, begins)
+    if given is not None:
+        border = given if border is None else max(border, given)
     if border is not None:
         former.until = border if former.until is None else min(former.until, border)
         window.since = border if window.since is None else max(window.since, border)
@@ -188,17 +228,16 @@ def _after_end(states: Sequence[_Reached], begins: datetime) -> datetime | None:
     return min(began, max(_after(reported), _earlier(began, BEFORE_REUSE)))
 
 
-def _after_silence(former: Window, states: Sequence[_Reached], begins: datetime) -> datetime | None:
+def _after_silence(history: _History, begins: datetime) -> datetime | None:
     """The same after a parcel of which nothing was reported for `SILENT_AFTER`; None if it was."""
-    placed, times = former.owner.placed_at, [at for at, _ in states]
-    if placed is not None:
-        times = [placed, *(at for at in times if at > placed)]
-    silences = [
-        late for early, late in pairwise(sorted([*times, begins])) if late - early > SILENT_AFTER
-    ]
+    reported = bisect_right(history.times, begins)
+    if reported and begins - history.times[reported - 1] > SILENT_AFTER:
+        return _earlier(begins, BEFORE_REUSE)
+    silences = bisect_right(history.silences, begins)
     if not silences:
         return None
-    return _earlier(begins, BEFORE_REUSE) if silences[-1] == begins else silences[-1]
+    last = history.silences[silences - 1]
+    return _earlier(begins, BEFORE_REUSE) if last == begins else last
 
 
 def _find_first_moves(scans: Sequence[Scan], windows: Sequence[Window]) -> None:

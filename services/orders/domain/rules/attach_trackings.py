@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import Tracking, UpsertOrder
+from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment, with_shipment
 from services.orders.domain.model.parcel import (
     OWNERS_MAX,
@@ -13,6 +15,7 @@ from services.orders.domain.model.parcel import (
     Parcel,
     fold_of,
     take_off,
+    with_hand_over,
     with_owner,
 )
 from services.orders.domain.model.reasons import CommandRefused, Reason, Unchanged
@@ -200,26 +203,35 @@ def _with_room(parcel: Parcel, attached: Shipment, pointer: str) -> Parcel:
     """The parcel with room for one more: where it is full, without the one that ended first."""
     if len(parcel.owners) < OWNERS_MAX:
         return parcel
-    ended = [(each.until, each.owner.shipment_id) for each in windows_of(parcel) if each.until]
-    if not ended:
+    ended_first = _ended_first(parcel)
+    if ended_first is None:
         raise CommandRefused(
             Reason.TRACKING_NUMBER_SHARED,
             f"Tracking number {attached.tracking_number!r} is on {len(parcel.owners)} parcels that "
             "are under way, the most that it can be on; check that it is the number of one parcel.",
             pointer,
         )
-    return take_off(parcel, min(ended)[1])
+    return take_off(parcel, ended_first)
+
+
+@lru_cache(maxsize=16)  # Asked for each of many orders that name a number which is full.
+def _ended_first(parcel: Parcel) -> Uuid | None:
+    """The shipment on a number whose window ended first; None if all are under way."""
+    ended = [(each.until, each.owner.shipment_id) for each in windows_of(parcel) if each.until]
+    return min(ended)[1] if ended else None
 
 
 def _with_hand_overs(recorder: Recorder, parcel: Parcel) -> Parcel:
     """The parcel with the times that versions before did not keep, as its shipments have them."""
+    if all(owner.placed_at for owner in parcel.owners):
+        return parcel
     owners = tuple(
-        replace(owner, placed_at=shipment.tracking_placed_at)
-        if owner.placed_at is None and (shipment := _shipment_of(recorder, owner))
+        with_hand_over(owner, shipment.tracking_placed_at)
+        if (shipment := _shipment_of(recorder, owner))
         else owner
         for owner in parcel.owners
     )
-    return parcel if owners == parcel.owners else replace(parcel, owners=owners)
+    return replace(parcel, owners=owners)
 
 
 def _shipment_of(recorder: Recorder, owner: Owner) -> Shipment | None:
