@@ -47,9 +47,8 @@ class ServiceEntry:
     """`(Settings, Connection) -> Recalled`: before the tables are emptied for a rebuild, reads from
     topics what an event cannot give back. None: nothing."""
     after_migration: str | None = None
-    """`(Connection, apply, now) -> list of lines`: what `orderflow migrate` does once the
-    migrations are applied, under the service's role; a second run changes nothing. `apply` is the
-    handler's. None: nothing."""
+    """`(Connection, ChangeRun) -> list of lines`: what `orderflow migrate` does once the migrations
+    are applied, under the service's role; a second run changes nothing. None: nothing."""
     copied_by: str | None = None
     """Service that holds a copy of this one's events. A rebuild of this service is filled from the
     copy, so that all its events must have been read there before its tables are emptied."""
@@ -118,7 +117,7 @@ register(
         handler="services.orders.handler:OrdersBatch",
         refusals="services.orders.intake:refusals",
         warnings="services.orders.intake:warnings",
-        after_migration="services.orders.operations.renumber:renumber",
+        after_migration="services.orders.operations.after_migration:change_rows",
     )
 )
 register(

@@ -1,6 +1,7 @@
 """`orderflow migrate`: roles, schemas and migrations of the three services."""
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from orderflow.console.terminal import (
     CommandError,
     Json,
     WrongArgument,
+    err,
     out,
     print_json,
     run,
@@ -19,19 +21,27 @@ from services import registry
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import Metrics
+from services.runtime.operations.change_run import RATE, ChangeRun
 from services.runtime.postgres.migrate import migrate as bring_up_to_date
+
+SAYING_SECONDS = 5.0
 
 
 def migrate(
     service: Annotated[
         list[str] | None, typer.Argument(help="Services to migrate; all when left out.")
     ] = None,
+    rate: Annotated[
+        float, typer.Option(min=1, help="Most stored rows a second that are completed.")
+    ] = RATE,
     json: Json = False,
 ) -> None:
     """Bring the database up to date; safe to run again, and by several at once.
 
-    Makes a role and a schema for each service and applies what is missing. Run it before the new
-    version starts. With ORDERS_DATABASE_PASSWORD (and the like) the roles may log in themselves.
+    Makes a role and a schema for each service and applies what is missing. Then completes rows that
+    versions before stored, in small transactions beside running services; when that was stopped,
+    run it again. Run it before the new version starts. With ORDERS_DATABASE_PASSWORD (and the like)
+    the roles may log in themselves.
 
     Example: `DATABASE_URL=postgresql://admin@db/orderflow orderflow migrate`
     """
@@ -45,7 +55,7 @@ def migrate(
         raise CommandError("set DATABASE_URL to a login that may create roles and schemas")
     url = settings.database_url.get_secret_value()
     applied = run(bring_up_to_date(url, chosen, settings.database_passwords()))
-    changed = run(change_rows(settings, chosen))
+    changed = run(change_rows(settings, chosen, rate))
     if json:
         print_json({"applied": applied, "changed": changed})
         return
@@ -56,7 +66,9 @@ def migrate(
     out.print(f"migrate: applied={len(applied)} services={','.join(chosen)}", markup=False)
 
 
-async def change_rows(settings: Settings, services: Collection[str]) -> list[str]:
+async def change_rows(
+    settings: Settings, services: Collection[str], rate: float = RATE
+) -> list[str]:
     """Do what the services do once their migrations are applied; returns a line for each change."""
     changed: list[str] = []
     for service in services:
@@ -65,7 +77,21 @@ async def change_rows(settings: Settings, services: Collection[str]) -> list[str
             continue
         step, handler = registry.load(entry.after_migration), registry.load(entry.handler)
         apply = handler(settings, Metrics()).apply
+        changing = ChangeRun(apply, clock_of(settings).now(), _progress_of(service), rate)
         async with opened(settings, service) as connection:
-            lines = await step(connection, apply, clock_of(settings).now())
+            lines = await step(connection, changing)
         changed += [f"{service}: {line}" for line in lines]
     return changed
+
+
+def _progress_of(service: str) -> Callable[[str], None]:
+    """Prints a line of progress to stderr, one in some seconds."""
+    said = time.monotonic()
+
+    def say(line: str) -> None:
+        nonlocal said
+        if time.monotonic() - said > SAYING_SECONDS:
+            said = time.monotonic()
+            err.print(f"{service}: {line}", markup=False)
+
+    return say

@@ -613,8 +613,8 @@ CREATE OR REPLACE FUNCTION orders.outbox_slot()
  PARALLEL SAFE
 RETURN (((floor((EXTRACT(epoch FROM clock_timestamp()) / (10)::numeric)))::bigint % (3)::bigint))::smallint
 
--- FUNCTION save_rows(parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[], orders_new boolean[], ids uuid[], order_shops text[], order_numbers text[], versions bigint[], order_documents bytea[], applied_items bytea[], names_new boolean[], name_shops text[], kinds text[], name_values text[], named_ids uuid[])
-CREATE OR REPLACE FUNCTION orders.save_rows(parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[], orders_new boolean[], ids uuid[], order_shops text[], order_numbers text[], versions bigint[], order_documents bytea[], applied_items bytea[], names_new boolean[], name_shops text[], kinds text[], name_values text[], named_ids uuid[])
+-- FUNCTION save_batch(parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[], orders_new boolean[], ids uuid[], order_shops text[], order_numbers text[], versions bigint[], order_documents bytea[], applied_items bytea[], names_new boolean[], name_shops text[], kinds text[], name_values text[], named_ids uuid[])
+CREATE OR REPLACE FUNCTION orders.save_batch(parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[], orders_new boolean[], ids uuid[], order_shops text[], order_numbers text[], versions bigint[], order_documents bytea[], applied_items bytea[], names_new boolean[], name_shops text[], kinds text[], name_values text[], named_ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'orders'
@@ -675,6 +675,40 @@ BEGIN
          WHERE NOT each.is_new AND reference.shop = each.shop AND reference.kind = each.kind
            AND reference.value = each.value;
     END IF;
+END
+$function$
+
+-- FUNCTION save_rows(parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[], orders_new boolean[], ids uuid[], order_shops text[], order_numbers text[], versions bigint[], order_documents bytea[], applied_items bytea[], names_new boolean[], name_shops text[], kinds text[], name_values text[], named_ids uuid[])
+CREATE OR REPLACE FUNCTION orders.save_rows(parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[], orders_new boolean[], ids uuid[], order_shops text[], order_numbers text[], versions bigint[], order_documents bytea[], applied_items bytea[], names_new boolean[], name_shops text[], kinds text[], name_values text[], named_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'orders'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_hashjoin TO 'off'
+AS $function$
+BEGIN
+    IF EXISTS (
+        SELECT FROM stored_parcel AS held
+         WHERE held.number = ANY (numbers) AND cardinality(held.owners) > 1
+           AND position(convert_to('"came_at"', 'UTF8') IN held.document) > 0
+    ) AND EXISTS (
+        SELECT FROM pg_locks
+         WHERE locktype = 'advisory' AND granted AND classid = 1271430833::oid
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_in_use',
+            MESSAGE = 'a tracking number of this batch is on several shipments, which this version '
+                'of the service does not know',
+            HINT = 'Replace this replica by the version of the others: it applies the batch.';
+    END IF;
+    PERFORM save_batch(
+        parcels_new, numbers, parcel_documents, parcel_owners,
+        orders_new, ids, order_shops, order_numbers, versions, order_documents, applied_items,
+        names_new, name_shops, kinds, name_values, named_ids
+    );
 END
 $function$
 

@@ -35,6 +35,7 @@ def test_functions_of_orders_are_found():
 
     assert {file.stem: [*functions_in(file.read_text("utf-8"))] for file in files} == {
         "lock_rows": ["lock_rows"],
+        "save_batch": ["save_batch"],
         "save_rows": ["save_rows"],
     }
 

@@ -41,7 +41,7 @@ def test_registry_functions_take_what_the_entry_says(entry):
     assert not entry.warnings or arguments(entry.warnings) == ["original", "now"]
     assert not entry.empty or arguments(entry.empty) == ["connection", "now"]
     step = entry.after_migration
-    assert not step or arguments(step) == ["connection", "apply", "now"]
+    assert not step or arguments(step) == ["connection", "run"]
 
 
 def test_registry_refuses_a_name_that_is_taken_or_is_no_schema():

@@ -13,6 +13,8 @@ from services.runtime.postgres.queries import load
 SQL = load(Path(__file__).parent / "outbox.sql")
 # The server ends a session without a statement for this long. The relay sends one every second.
 SILENCE_SECONDS = 10
+RELEASE = 2
+"""Counted up where database functions must distinguish processes of a version before."""
 
 
 class ShardLeases:
@@ -30,6 +32,7 @@ class ShardLeases:
         self._shard_class = lock_class(f"{scope}/shard")
         self._member_class = _members(scope)
         self._packed_class = _packed(scope)
+        self._release_class = lock_class(f"{scope}/release-{RELEASE}")
         self._fair = shards
         self.held: frozenset[int] = frozenset()
 
@@ -41,7 +44,7 @@ class ShardLeases:
         """
         await self._connection.fetchval(SQL["end_when_silent"], f"{silence_seconds * 1000:.0f}ms")
         pid = self._connection.get_server_pid()
-        for class_ in (self._packed_class, self._member_class):
+        for class_ in (self._release_class, self._packed_class, self._member_class):
             await self._connection.fetchval(SQL["try_lease"], class_, pid)
 
     async def balance(self) -> None:
