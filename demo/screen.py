@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -19,11 +19,15 @@ from rich.text import Text
 from demo.player import Player
 from demo.watcher import Watcher
 
-BAR_WIDTH = 22
+BAR_WIDTH = 20
+EVENTS_LEAST = 3
+"""Latest events that are shown on the smallest screen."""
 RATE_SECONDS = 3.0
+BORDER = 2
+REASONS_SHOWN = 4
 # A picture in a page must not fetch fonts from strangers.
 PICTURE_FORMAT = re.sub(r"@font-face {{.*?}}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-PICTURE_WIDTH = 112
+PICTURE_WIDTH, PICTURE_HEIGHT = 112, 34
 STATUS_COLOURS = {
     "placed": "yellow",
     "partially_fulfilled": "cyan",
@@ -59,8 +63,15 @@ class Screen:
     started: float = field(default_factory=time.monotonic)
     _past: deque[tuple[float, Counter[str]]] = field(default_factory=deque)
 
-    def __rich__(self) -> RenderableType:
-        """The screen as it is now."""
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The screen as it is now: as many of the latest events as its height has room for."""
+        above = (self._head(), self._figures())
+        free = options.update(height=None)
+        used = sum(len(console.render_lines(each, free)) for each in above)
+        yield from above
+        yield self._latest(max(EVENTS_LEAST, options.max_height - used - BORDER))
+
+    def _figures(self) -> Table:
         left = Group(self._topics(), self._outcomes())
         middle = Group(
             _bars("orders by status", Counter(self.watcher.statuses.values()), STATUS_COLOURS),
@@ -70,11 +81,17 @@ class Screen:
         grid.add_column(ratio=1)
         grid.add_column(ratio=1)
         grid.add_row(left, middle)
-        return Group(self._head(), grid, self._latest())
+        return grid
 
     def as_svg(self) -> str:
         """The screen as it is now, as a picture."""
-        console = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True)
+        console = Console(
+            record=True,
+            width=PICTURE_WIDTH,
+            height=PICTURE_HEIGHT,
+            file=io.StringIO(),
+            force_terminal=True,
+        )
         console.print(self)
         return console.export_svg(title="orderflow demo", code_format=PICTURE_FORMAT)
 
@@ -121,10 +138,8 @@ class Screen:
         lines = [Text.assemble(("unread  ", "dim"), _counts(self.lags))]
         lines.append(Text.assemble(("commands  ", "dim"), _counts(outcomes)))
         lines.append(Text.assemble(("numbers  ", "dim"), _counts(self._numbers())))
-        lines += [
-            Text.assemble(("refused  ", "dim"), (reason, "red"), f" {count}")
-            for reason, count in reasons.most_common(5)
-        ]
+        refused = dict(reasons.most_common(REASONS_SHOWN))
+        lines.append(Text.assemble(("refused  ", "dim"), (_counts(refused), "red")))
         return Panel(Group(*lines), title="answers", border_style="grey50")
 
     def _numbers(self) -> Mapping[str, int]:
@@ -137,10 +152,10 @@ class Screen:
             "voided": released["void"],
         }
 
-    def _latest(self) -> Panel:
+    def _latest(self, count: int) -> Panel:
         rows = [
             Text.assemble((f"{at[:16].replace('T', ' ')}  ", "dim"), (f"{order:<8.8}", "bold"), ref)
-            for order, ref, at in self.watcher.latest
+            for order, ref, at in list(self.watcher.latest)[-count:]
         ]
         columns = Columns(rows, expand=True, equal=True, column_first=True)
         return Panel(columns, title="latest events", border_style="grey50")
