@@ -243,7 +243,7 @@ def _tree(order: Order, found: Explained, name: str) -> Tree:
     for claim in order.claims:
         tree.add(escape(f"claim {claim.claim_id} {claim.status} {claim.reason or ''}"))
     for each in order.voided:
-        tree.add(f"number {each.number} taken off {minute(each.voided_at)}")
+        tree.add(_voided_line(order, each))
     for kept in order.warnings:
         tree.add(escape(_warning_line(kept)))
     return tree
@@ -264,6 +264,12 @@ def _add_shipment(tree: Tree, shipment: Shipment, found: Explained) -> None:
         branch.add("16 later parcels are on its number: its scans are not kept for it")
     elif fold is None and not shipment.is_draft:
         branch.add("no scan yet")
+
+
+def _voided_line(order: Order, voided: VoidedNumber) -> str:
+    is_back = any(each.number == voided.number for each in order.shipments)
+    now = "attached again since" if is_back else "its scans are not the order's"
+    return f"number {voided.number} taken off {minute(voided.voided_at)}: {now}"
 
 
 def _warning_line(kept: KeptWarning) -> str:

@@ -46,8 +46,8 @@ class ExplainedWindow:
             found.append(f"the number is also on shipments of other shops: {self.other_shops}")
         if self.without_place:
             found.append(
-                f"it sees {self.without_place} scans without place, text, signer and pick-up "
-                "point: the parcel is taken for another shop's"
+                "scans without place, text, signer and pick-up point, as they are taken for those "
+                f"of another shop's parcel: {self.without_place}"
             )
         return found + self._unseen_lines()
 

@@ -25,9 +25,9 @@ class Cause(StrEnum):
 
 _SENTENCES = {
     Cause.OTHER_CARRIER: "It is of carrier {scan}; the shipment's carrier is {own}.",
-    Cause.TOO_OLD: "It is older than the window, which begins long before the hand-over.",
-    Cause.OF_FORMER_PARCEL: "It is before the window: of another parcel that had the number.",
-    Cause.OF_LATER_PARCEL: "It is after the window: the number was used again.",
+    Cause.TOO_OLD: "It is before the window, which begins a set time before the hand-over.",
+    Cause.OF_FORMER_PARCEL: "It is before the window, which begins where another parcel ended.",
+    Cause.OF_LATER_PARCEL: "It is after the window, which ends where the number was used again.",
     Cause.CARRIER_UNCLEAR: "It names no carrier, and could be of parcels of two carriers.",
 }
 
