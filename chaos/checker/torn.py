@@ -89,10 +89,11 @@ async def _facts(
         }
         _unequal(ledger, order, "analytics.order_fact", pairs)
         for parcel in record.context.get("shipments") or ():
-            if parcel.get("tracking_number"):
-                found = phases.get(parcel["shipment_id"], {}).get("phase")
-                pairs = {"phase": (found, parcel["phase"])}
-                _unequal(ledger, f"{order}/{parcel['shipment_id']}", "analytics.parcel_fact", pairs)
+            # A draft is no parcel, also where it had a number that was taken off.
+            right = parcel["phase"] if parcel.get("tracking_number") else None
+            found = phases.get(parcel["shipment_id"], {}).get("phase")
+            subject = f"{order}/{parcel['shipment_id']}"
+            _unequal(ledger, subject, "analytics.parcel_fact", {"phase": (found, right)})
 
 
 def _unequal(

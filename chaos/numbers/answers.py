@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from demo.facts import Fact
+from demo.parcels import DELIVERED, PHASES
 from schemas.identity import order_id, shipment_id
 
 
@@ -57,6 +59,35 @@ class ShipmentAnswer:
     """Of each other number and group; 0 where everything is too old to notify."""
     may_be_updated: bool = False
     """Whether it may have events `shipment.updated`: scans of another parcel may reach it first."""
+
+    def take(self, number: str) -> None:
+        """The shipment got a number."""
+        self.number = number
+        self.fulfilled += 1
+        self._derive()
+
+    def lose(self, by: str) -> None:
+        """The shipment lost its number: it is a draft."""
+        self.released.append((self.number or "", by))
+        self.number, self.phase, self.is_delivered = None, "order_created", False
+
+    def see(self, scans: Iterable[ScanAnswer]) -> None:
+        """Expect events of scans."""
+        self.scans |= {scan.fact: scan for scan in scans}
+        self._derive()
+
+    def _derive(self) -> None:
+        """The state is that of the last scan of the number that is certainly the shipment's."""
+        if self.number is None:
+            return
+        own = [
+            scan
+            for scan in self.scans.values()
+            if scan.number == self.number and scan.least and scan.name in PHASES
+        ]
+        last = max(own, key=lambda scan: scan.occurred_at, default=None)
+        self.phase = "order_processed" if last is None else PHASES[last.name]
+        self.is_delivered = any(scan.name in DELIVERED for scan in own)
 
     @property
     def order(self) -> UUID:

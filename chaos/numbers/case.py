@@ -22,7 +22,6 @@ from typing import Any
 from chaos.numbers.answers import CaseAnswer, ScanAnswer, ShipmentAnswer
 from demo.facts import plain_number
 from demo.messages import command, tracking
-from demo.parcels import DELIVERED, PHASES
 from demo.script import ScriptMessage
 
 STAGE_LASTS = timedelta(minutes=2)
@@ -31,6 +30,9 @@ CARRIER = "dhl"
 MARK = "own."
 """Begins every text that is of one shop, so that the checker finds it wherever it is published."""
 REPEATED_LATER = 0.2
+NAMED_INSIDE = ("order.place", "orders.fulfill_bulk")
+"""Commands that name their orders inside."""
+REPLACED_BY = ("order.upsert", "orders.fulfill_bulk", "shipment.update")
 GROUPS = {
     "PICKED_UP_BY_CARRIER": "shipment_in_transit",
     "ARRIVAL_AT_TRANSPORT_HUB": "shipment_in_transit",
@@ -183,7 +185,7 @@ class CaseOrder:
     def send(self, type_: str, body: dict[str, Any]) -> str:
         """Send a command; returns its id."""
         id_ = f"{self.key}#{self.case.next_number()}"
-        named = body if type_ == "order.place" else {"id": self.number, **body}
+        named = body if type_ in NAMED_INSIDE else {"id": self.number, **body}
         self._sent.append(command(self.key, type_, named, self.case.now, id_=id_))
         return id_
 
@@ -211,7 +213,7 @@ class CaseOrder:
         carrier = self.case.rng.choice((CARRIER, None))
         self.upsert(self.case.spelled(number), carrier_reference=carrier, **members)
         answer = shipment or self.shipment
-        _take(answer, plain_number(number))
+        answer.take(plain_number(number))
         return answer
 
     def attach_joined(self, *numbers: str) -> None:
@@ -219,7 +221,7 @@ class CaseOrder:
         self.upsert(", ".join(numbers))
         for place, number in enumerate(numbers):
             answer = self.shipments[place] if place < len(self.shipments) else self.add_shipment()
-            _take(answer, plain_number(number))
+            answer.take(plain_number(number))
 
     def sync(self, number: str) -> None:
         """Send a tracking that the order has once more, as a new command: no difference."""
@@ -228,21 +230,18 @@ class CaseOrder:
     def void(self, **members: Any) -> None:
         """Take the number off the first shipment."""
         self.send("shipment.void", members)
-        answer = self.shipment
-        answer.released.append((answer.number or "", "void"))
-        _lose(answer)
+        self.shipment.lose("void")
 
-    def replace(self, number: str, external: str, *, by_upsert: bool) -> None:
+    def replace(self, number: str, external: str) -> None:
         """Give the first shipment another number, under its `external_shipment_id`."""
-        members = {"external_shipment_id": external}
-        if by_upsert:
-            self.upsert(self.case.spelled(number), **members)
-        else:
-            self.send("shipment.update", {"tracking_number": number, **members})
-        answer = self.shipment
-        answer.released.append((answer.number or "", "replace"))
-        _lose(answer)
-        _take(answer, plain_number(number))
+        spelled = self.case.spelled(number)
+        tracking: dict[str, Any] = {"tracking_number": spelled, "external_shipment_id": external}
+        upsert: dict[str, Any] = {"trackings": [tracking]}
+        bodies = [upsert, {"items": [{"id": self.number, **upsert}]}, tracking]
+        place = self.case.rng.randrange(len(bodies))
+        self.send(REPLACED_BY[place], bodies[place])
+        self.shipment.lose("replace")
+        self.shipment.take(plain_number(number))
 
     # What must come of it.
 
@@ -250,19 +249,15 @@ class CaseOrder:
         self, *scans: ScanAnswer, shipment: ShipmentAnswer | None = None, **changes: Any
     ) -> None:
         """Expect an event of each scan. `changes` are members of the answer, such as `is_shown`."""
-        answer = shipment or self.shipment
-        for scan in scans:
-            answer.scans[scan.fact] = replace(scan, **changes)
-        _derive(answer)
+        (shipment or self.shipment).see(replace(scan, **changes) for scan in scans)
 
     def sees_again(self, number: str) -> None:
         """Expect a further event of each scan of a number that was attached again."""
-        answer = self.shipment
-        for fact, scan in answer.scans.items():
-            if scan.number == plain_number(number):
-                changed = replace(scan, least=scan.least + 1, most=scan.most + 1)
-                answer.scans[fact] = changed
-        _derive(answer)
+        self.shipment.see(
+            replace(scan, least=scan.least + 1, most=scan.most + 1)
+            for scan in list(self.shipment.scans.values())
+            if scan.number == plain_number(number)
+        )
 
     def hears(self, *scans: ScanAnswer, shipment: ShipmentAnswer | None = None) -> None:
         """Expect that the customer is notified of each scan, once."""
@@ -274,30 +269,6 @@ def may_see(orders: Iterable[CaseOrder], scan: ScanAnswer, *, is_shown: bool | N
     """Take an event of a scan for right where it races with what decides whose it is."""
     for order in orders:
         order.sees(scan, least=0, is_shown=is_shown)
-
-
-def _take(answer: ShipmentAnswer, number: str) -> None:
-    answer.number = number
-    answer.fulfilled += 1
-    _derive(answer)
-
-
-def _lose(answer: ShipmentAnswer) -> None:
-    answer.number, answer.phase, answer.is_delivered = None, "order_created", False
-
-
-def _derive(answer: ShipmentAnswer) -> None:
-    """The state of a shipment: that of the last scan of its number that is certainly its own."""
-    if answer.number is None:
-        return
-    own = [
-        scan
-        for scan in answer.scans.values()
-        if scan.number == answer.number and scan.least and scan.name in PHASES
-    ]
-    last = max(own, key=lambda scan: scan.occurred_at, default=None)
-    answer.phase = "order_processed" if last is None else PHASES[last.name]
-    answer.is_delivered = any(scan.name in DELIVERED for scan in own)
 
 
 def id_of(message: ScriptMessage) -> str:

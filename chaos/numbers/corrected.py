@@ -31,7 +31,21 @@ def voided(case: Case) -> None:
     racing = case.scan(number, "ARRIVAL_AT_TRANSPORT_HUB", 3, words)
     may_see([order], racing, is_shown=True)
     case.end_stage()
-    case.rng.choice((_gone, _attached_again, _moved))(case, order, number, name, words)
+    kind = case.rng.choice(("gone", "again", "moved"))
+    if kind == "gone":
+        _void_again(case, order, number, name)
+    elif kind == "again":
+        _attach_again(order, number)
+    else:
+        order = _move(case, order, number, words)
+    out = case.scan(number, "OUT_FOR_DELIVERY", 30, words)
+    if kind != "gone":
+        order.sees(out)
+        order.hears(out)
+    case.end_stage()
+    if kind != "gone":
+        order.sync(number)
+        case.end_stage()
 
 
 def _name(case: Case, order: CaseOrder, number: str, external: str) -> dict[str, str]:
@@ -45,41 +59,26 @@ def _name(case: Case, order: CaseOrder, number: str, external: str) -> dict[str,
     )
 
 
-def _gone(case: Case, order: CaseOrder, number: str, name: dict[str, str], words: str) -> None:
-    """Voided twice, and named by an older command: neither changes anything. Its scans wait."""
+def _void_again(case: Case, order: CaseOrder, number: str, name: dict[str, str]) -> None:
+    """Void it twice, and name it by an older command: neither changes anything."""
     second = order.send("shipment.void", name)
     case.answer.unchanged[second] = "already_voided"
     old = order.upsert(case.spelled(number), at=EARLIER)
     case.answer.unchanged[old] = "stale"
-    case.end_stage()
-    case.scan(number, "OUT_FOR_DELIVERY", 30, words)
-    case.end_stage()
 
 
-def _attached_again(
-    case: Case, order: CaseOrder, number: str, name: dict[str, str], words: str
-) -> None:
+def _attach_again(order: CaseOrder, number: str) -> None:
     order.attach(number)
     order.sees_again(number)
-    out = case.scan(number, "OUT_FOR_DELIVERY", 30, words)
-    order.sees(out)
-    order.hears(out)
-    case.end_stage()
-    case.answer.named_in[words].add(str(order.shipment.order))
-    order.sync(number)
-    case.end_stage()
 
 
-def _moved(case: Case, order: CaseOrder, number: str, name: dict[str, str], words: str) -> None:
+def _move(case: Case, order: CaseOrder, number: str, words: str) -> CaseOrder:
     """The number was that of another order, of the same shop or another one."""
     other = case.order(case.rng.choice((FIRST, SECOND)))
     case.answer.named_in[words].add(str(other.shipment.order))
     other.attach(number)
     other.sees(*order.shipment.scans.values(), least=1, most=1)
-    out = case.scan(number, "OUT_FOR_DELIVERY", 30, words)
-    other.sees(out)
-    other.hears(out)
-    case.end_stage()
+    return other
 
 
 def voided_after_delivery(case: Case) -> None:
@@ -126,7 +125,7 @@ def replaced(case: Case) -> None:
     order.hears(begun)
     early = case.scan(number, "PICKED_UP_BY_CARRIER", -15, words)
     case.end_stage()
-    order.replace(number, external, by_upsert=case.rng.random() < 0.5)
+    order.replace(number, external)
     scan = case.scan(number, "ARRIVAL_AT_TRANSPORT_HUB", -5, words)
     order.sees(early, scan)
     order.hears(scan)

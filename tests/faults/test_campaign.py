@@ -18,7 +18,7 @@ from chaos.stage import grounded
 from chaos.traffic import BEGINS_AT, Traffic
 
 COUNTS = "lost=0 duplicated=0 reordered=0 torn=0"
-SECONDS = 400
+SECONDS = 600
 
 
 def test_plan_of_a_hundred_rounds_kills_three_hundred_times_and_at_every_point() -> None:
