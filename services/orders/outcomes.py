@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from services.orders.domain.model.commands import Command, names
-from services.orders.domain.model.decision import Decision, Outcome
+from services.orders.domain.model.decision import Decision, Event, Outcome
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.reasons import SENTENCES, Reason
 from services.orders.domain.model.references import Reference, canonical, number_key
@@ -60,12 +60,19 @@ def _records_of(decided: Decided, unit: UnitOfWork, event_bytes_max: int) -> Ite
         for order in (decision.orders if decision.events else ())
     }
     for event in decision.events:
-        yield encode.event_record(event, snapshots[event.order_id], item.envelope.traceparent)
+        trace = item.envelope.traceparent and _own_trace(event, decided)
+        yield encode.event_record(event, snapshots[event.order_id], trace)
     # Commands are answered, each once and when its outcome is final; scans and claims are not.
-    is_command = item.original.coordinates.topic == COMMANDS
-    if is_command and decision.outcome is not Outcome.WAITING:
+    if item.original.coordinates.topic == COMMANDS and decision.outcome is not Outcome.WAITING:
         order = unit.orders.get(decision.order_id) if decision.order_id else None
         yield encode.outcome_record(item, decided.asked.command, decision, order, unit.now)
+
+
+def _own_trace(event: Event, decided: Decided) -> str | None:
+    """The trace of a command, for an event that may name the command: see `Recorder`."""
+    asked = decided.asked
+    is_named = event.causation_id == asked.command.causation_id
+    return asked.item.envelope.traceparent if is_named else None
 
 
 def rejection_of(decided: Decided) -> Rejection | None:

@@ -31,6 +31,8 @@ from services.orders.domain.model.warnings import FactWarning, KeptWarning, Warn
 from services.orders.domain.tracking.state import DRAFT
 from services.orders.domain.value import replace
 
+OTHER_SHOP = "orderflow/shared-number"
+"""Begins the cause of an event that the command of another shop on the same number caused."""
 _NAMES = {kind: kind.value.replace(".", "_").upper() for kind in EventType}
 
 
@@ -120,7 +122,7 @@ class Recorder:
                 order_version=version,
                 occurred_at=occurred_at,
                 triggered_at=self.now,
-                causation_id=self.item.causation_id,
+                causation_id=self._cause_for(order),
                 data=fact,
             )
         )
@@ -167,10 +169,21 @@ class Recorder:
                 occurred_at=occurred_at,
                 occurred_on=occurred_on,
                 triggered_at=self.now,
-                causation_id=self.item.causation_id,
+                causation_id=self._cause_for(order),
                 data=self._fact(before, after, shown or after, occurred_at=occurred_at, more=more),
             )
         )
+
+    def _cause_for(self, order: Order) -> str:
+        """What an event of an order names as its cause: never the command of another shop.
+
+        A shop that takes a number off its order changes what others on the number see; the id of
+        its command may hold names of the shop.
+        """
+        item, shop = self.item, order.shop
+        if getattr(item, "shop", shop) == shop:
+            return item.causation_id
+        return f"{OTHER_SHOP}/{item.item_id}"
 
     def _fact(
         self,
