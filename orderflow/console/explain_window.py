@@ -11,7 +11,8 @@ from orderflow.console.instants import minute
 from services.orders.domain.model.order import Shipment
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.unseen import Unseen, count_without_place, unseen_by
-from services.orders.domain.model.windows import Window, windows_of
+from services.orders.domain.model.window import Window
+from services.orders.domain.model.windows import windows_of
 
 UNSEEN_SHOWN = 20
 

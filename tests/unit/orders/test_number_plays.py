@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.domain.model.decision import Decision, Event, EventType, Outcome
 from services.orders.domain.model.parcel import Parcel
-from services.orders.domain.model.windows import Window, shares_in, shares_of, windows_of
+from services.orders.domain.model.window import Window
+from services.orders.domain.model.windows import shares_in, shares_of, windows_of
 from services.orders.domain.tracking.catalogue import entry_of
 from services.orders.domain.tracking.replay import replay, standing_of
 from services.orders.domain.tracking.scan import Direction, Scan
@@ -52,7 +53,8 @@ def at_once(desk: Desk) -> Desk:
         bare = [replace(s, tracking=start) if s.number else s for s in order.shipments]
         fresh.orders[order.order_id] = replace(order, shipments=tuple(bare))
     for number, parcel in desk.parcels.items():
-        fresh.parcels[number] = Parcel(number=number, owners=parcel.owners)
+        owners, private = parcel.owners, parcel.private
+        fresh.parcels[number] = Parcel(number=number, owners=owners, private=private)
         if parcel.scans:
             fresh.send(report(*parcel.scans, number=number))
     return fresh
@@ -146,7 +148,8 @@ def test_one_shop_alone_sees_whose_parcel_it_is(steps):
         shown: dict[object, set[str]] = {}
         for event in decision.events:
             if event.type is EventType.SHIPMENT_SCANNED and is_shown(event):
-                what = (event.data.tracking_number, event.event_name, event.occurred_at)
+                data, at = event.data, event.occurred_at
+                what = (data.tracking_number, data.carrier_reference, event.event_name, at)
                 shown.setdefault(what, set()).add(event.shop)
         assert all(len(shops) == 1 for shops in shown.values()), shown
         for parcel in desk.parcels.values():

@@ -42,7 +42,7 @@ def extend_owner(recorder: Recorder, before: Parcel, new: tuple[Scan, ...]) -> U
     shipment = _shipment(recorder.order(owner.order_id), owner.shipment_id)
     if shipment is None or shipment.number != after.number or shipment.notices is None:
         return None
-    if not all(map(window.has, new)):
+    if window.hides or not all(map(window.has, new)):
         return None
     total = RunningTotal.resumed(shipment.tracking, trail)
     added, standings = extend(total, new, recorder.now)

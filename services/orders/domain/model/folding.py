@@ -9,7 +9,8 @@ from datetime import datetime
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.known_scans import digest_of_key, with_known
 from services.orders.domain.model.parcel import SCANS_MAX, Parcel, with_owner
-from services.orders.domain.model.windows import Window, seeing, shares_in, was_seen, windows_of
+from services.orders.domain.model.window import Window
+from services.orders.domain.model.windows import seeing, shares_in, was_seen, windows_of
 from services.orders.domain.tracking.fold import Fold, fold_in, retracted_by
 from services.orders.domain.tracking.ordering import is_believed, order_scans, sort_key
 from services.orders.domain.tracking.scan import Scan

@@ -51,6 +51,27 @@ class Owner(Value, frozen=True, kw_only=True):
     """
 
 
+class PrivateSpan(Value, frozen=True, kw_only=True):
+    """A span of time [since, until) of a number: one shop alone sees places of its scans."""
+
+    shop: str
+    """Empty: no shop does."""
+    carrier: str | None = None
+    since: datetime
+    until: datetime
+
+    def has(self, scan: Scan) -> bool:
+        """Whether a scan lies in the span and may be of its carrier."""
+        return self.since <= scan.occurred_at < self.until and same_carrier(
+            self.carrier, scan.carrier
+        )
+
+    def touches(self, other: PrivateSpan) -> bool:
+        """Whether two spans of one shop and carrier make one."""
+        is_same = (self.shop, self.carrier) == (other.shop, other.carrier)
+        return is_same and self.since <= other.until and other.since <= self.until
+
+
 class Parcel(Value, frozen=True, kw_only=True):
     """Everything known of one tracking number, over all carriers and shops."""
 
@@ -68,6 +89,8 @@ class Parcel(Value, frozen=True, kw_only=True):
     """Scans that are not kept and were published: a repeat of one is a duplicate."""
     left_out: KnownScans | None = None
     """Scans of no owner that are not kept. Their reports wait for an owner; see `with_owner`."""
+    private: tuple[PrivateSpan, ...] = ()
+    """What shops alone saw that left the number: see `leaving.py`."""
 
 
 def same_carrier(one: str | None, other: str | None) -> bool:

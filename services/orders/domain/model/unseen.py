@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from services.orders.domain.model.windows import Window, seeing, shares_in
+from services.orders.domain.model.window import Window
+from services.orders.domain.model.windows import seeing, shares_in
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import Value
 

@@ -11,16 +11,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from services.orders.domain.model.ids import Uuid
-from services.orders.domain.model.parcel import Owner, Parcel, same_carrier
-from services.orders.domain.tracking.catalogue import entry_of
+from services.orders.domain.model.parcel import Parcel, same_carrier
+from services.orders.domain.model.privacy import divide_places, shown_to
+from services.orders.domain.model.window import BEGINNING, FAR_FUTURE, Window, just_after
 from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.scan import Direction, Scan
 from services.orders.domain.tracking.state import TrackingState
-from services.orders.domain.value import replace
 
 SEEN_BEFORE = timedelta(days=400)
 """How long before its hand-over a shipment sees scans: an import may bring a year without dates."""
@@ -28,30 +28,6 @@ BEFORE_REUSE = timedelta(days=3)
 """The same where an earlier shipment on the number has ended: labels are made some days before."""
 SILENT_AFTER = timedelta(days=60)
 """A shipment that was not scanned for so long counts as ended when the number is used again."""
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
-_FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
-_INSTANT = timedelta(microseconds=1)
-
-
-@dataclass(slots=True)
-class Window:
-    """What one shipment sees of its number: scans of its carrier that occurred in [since, until).
-
-    None leaves that end open.
-    """
-
-    owner: Owner
-    since: datetime | None
-    until: datetime | None
-    moved_at: datetime | None = None
-    """Its first physical scan, where shipments of several shops are on the number."""
-
-    def has(self, scan: Scan) -> bool:
-        """Whether a scan lies in the window and may be of the shipment's carrier."""
-        at, carrier = scan.occurred_at, self.owner.carrier
-        is_after = self.since is None or at >= self.since
-        is_before = self.until is None or at < self.until
-        return is_after and is_before and same_carrier(carrier, scan.carrier)
 
 
 def first_seen(placed_at: datetime, order_placed_at: datetime, before: timedelta) -> datetime:
@@ -67,11 +43,12 @@ def first_seen(placed_at: datetime, order_placed_at: datetime, before: timedelta
 
 def windows_of(parcel: Parcel) -> tuple[Window, ...]:
     """The window of each shipment on a number, in the order in which they took it."""
-    windows = [Window(owner, owner.since, owner.until) for owner in parcel.owners]
+    private = parcel.private
+    windows = [Window(owner, owner.since, owner.until, private) for owner in parcel.owners]
     if len(windows) > 1:
         _end_where_reused(parcel.scans, sorted(windows, key=_handed_over))
         if any(owner.shop != parcel.owners[0].shop for owner in parcel.owners):
-            _find_first_moves(parcel.scans, windows)
+            divide_places(parcel.scans, windows)
     return tuple(windows)
 
 
@@ -106,28 +83,20 @@ def shares_in(windows: Sequence[Window], scans: Sequence[Scan]) -> dict[Uuid, tu
     """What each shipment sees of some scans of its number; `windows` are all of the number."""
     if len(windows) == 1:
         (sole,) = windows
-        return {sole.owner.shipment_id: tuple(filter(sole.has, scans))}
+        seen = tuple(filter(sole.has, scans))
+        if sole.hides:
+            seen = tuple(shown for scan in seen for shown in shown_to(scan, windows))
+        return {sole.owner.shipment_id: seen}
     shares: dict[Uuid, list[Scan]] = {window.owner.shipment_id: [] for window in windows}
     for scan in scans:
-        if not (having := seeing(windows, scan)):
-            continue
-        holder, hidden = _holder(having), without_place(scan)
-        for window in having:
-            shown = scan if window.owner.shop == holder else hidden
-            shares[window.owner.shipment_id].append(shown)
+        if having := seeing(windows, scan):
+            for window, shown in zip(having, shown_to(scan, having), strict=True):
+                shares[window.owner.shipment_id].append(shown)
     return {shipment_id: tuple(seen) for shipment_id, seen in shares.items()}
 
 
-def without_place(scan: Scan) -> Scan:
-    """A scan as another shop may see it: when and what, but not where, for whom or in what words.
-
-    It is the same scan, with the same key.
-    """
-    return replace(scan, location=None, text=None, pickup=None, proof=None, timezone=None)
-
-
 def _handed_over(window: Window) -> tuple[datetime, Uuid]:
-    return window.owner.placed_at or _BEGINNING, window.owner.shipment_id
+    return window.owner.placed_at or BEGINNING, window.owner.shipment_id
 
 
 def _end_where_reused(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
@@ -176,7 +145,7 @@ class _History:
 
 def _history(window: Window, scans: Sequence[Scan]) -> _History:
     fold, placed = window.owner.fold, window.owner.placed_at
-    steps = replay(filter(window.has, scans), _FAR_FUTURE, fold=fold).steps
+    steps = replay(filter(window.has, scans), FAR_FUTURE, fold=fold).steps
     states = [(fold.until, fold.total.state)] if fold is not None else []
     states += [(step.scan.occurred_at, step.state) for step in steps]
     times = sorted([at for at, _ in states if placed is None or at > placed])
@@ -195,7 +164,7 @@ def _part(former: Window, window: Window, history: _History) -> None:
 
     One that a version before ended had ended then.
     """
-    begins, given = window.owner.placed_at or _BEGINNING, former.owner.until
+    begins, given = window.owner.placed_at or BEGINNING, former.owner.until
     border = None
     if history.ended is not None and history.ended <= begins:
         border = _after_end([each for each in history.states if each[0] <= begins], begins)
@@ -221,11 +190,11 @@ def _after_end(states: Sequence[_Reached], begins: datetime) -> datetime | None:
     end = until_end[first][0]
     reported = max(at for at, _ in until_end if at - end <= BEFORE_REUSE)
     if not following:
-        return max(_after(reported), _earlier(begins, BEFORE_REUSE))
+        return max(just_after(reported), _earlier(begins, BEFORE_REUSE))
     began, state = following[0]
     if state.direction is Direction.CUSTOMER_MERCHANT:
         return None
-    return min(began, max(_after(reported), _earlier(began, BEFORE_REUSE)))
+    return min(began, max(just_after(reported), _earlier(began, BEFORE_REUSE)))
 
 
 def _after_silence(history: _History, begins: datetime) -> datetime | None:
@@ -240,37 +209,5 @@ def _after_silence(history: _History, begins: datetime) -> datetime | None:
     return _earlier(begins, BEFORE_REUSE) if last == begins else last
 
 
-def _find_first_moves(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
-    """Find when the parcel of each shipment moved first, by the scans in its window."""
-    physical = [scan for scan in scans if entry_of(scan.event_name).physical]
-    for window in windows:
-        fold = window.owner.fold
-        folded = fold.total.state.first_scan_at if fold is not None else None
-        moved = [scan.occurred_at for scan in physical if window.has(scan)]
-        window.moved_at = min(moved if folded is None else [folded, *moved], default=None)
-
-
-def _holder(having: Sequence[Window]) -> str:
-    """The one shop that sees place, signer and text of a scan; `having` are the windows with it.
-
-    No message says whose parcel it is. It is taken to be of the shop that attached the number last
-    before its first physical scan, else of the one that attached it first: who attaches a number
-    that is under way has mistyped it, or guessed it.
-    """
-    shops = [window.owner.shop for window in having]
-    if shops.count(shops[0]) == len(shops):
-        return shops[0]
-    moved = [window.moved_at for window in having if window.moved_at is not None]
-    if not moved:
-        return shops[-1]
-    began = min(moved)
-    before = [each for each in having if (each.owner.came_at or _BEGINNING) <= began]
-    return (before[-1] if before else having[0]).owner.shop
-
-
 def _earlier(instant: datetime, by: timedelta) -> datetime:
-    return instant - by if instant - _BEGINNING > by else _BEGINNING
-
-
-def _after(instant: datetime) -> datetime:
-    return instant + _INSTANT if instant < _FAR_FUTURE else instant
+    return instant - by if instant - BEGINNING > by else BEGINNING

@@ -8,13 +8,14 @@ from functools import lru_cache
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import Tracking, UpsertOrder
 from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.leaving import keep_private, leave
 from services.orders.domain.model.order import Order, Shipment, with_shipment
 from services.orders.domain.model.parcel import (
     OWNERS_MAX,
     Owner,
     Parcel,
     fold_of,
-    take_off,
+    same_carrier,
     with_hand_over,
     with_owner,
 )
@@ -176,7 +177,7 @@ def _take_number(recorder: Recorder, order: Order, attached: Shipment, pointer: 
         raise ValueError(f"shipment {attached.shipment_id} has no number to take")
     parcel = recorder.parcel(attached.number)
     if parcel.owners:
-        parcel = _with_room(_with_hand_overs(recorder, parcel), attached, pointer)
+        parcel = _with_room(_with_hand_overs(recorder, parcel), attached, pointer, recorder.now)
     owner = Owner(
         order_id=order.order_id,
         shipment_id=attached.shipment_id,
@@ -199,7 +200,7 @@ def _with_shared_fold(parcel: Parcel, owner: Owner) -> Parcel:
     return parcel
 
 
-def _with_room(parcel: Parcel, attached: Shipment, pointer: str) -> Parcel:
+def _with_room(parcel: Parcel, attached: Shipment, pointer: str, now: datetime) -> Parcel:
     """The parcel with room for one more: where it is full, without the one that ended first."""
     if len(parcel.owners) < OWNERS_MAX:
         return parcel
@@ -211,7 +212,7 @@ def _with_room(parcel: Parcel, attached: Shipment, pointer: str) -> Parcel:
             "are under way, the most that it can be on; check that it is the number of one parcel.",
             pointer,
         )
-    return take_off(parcel, ended_first)
+    return leave(parcel, ended_first, now)
 
 
 @lru_cache(maxsize=16)  # Asked for each of many orders that name a number which is full.
@@ -279,8 +280,20 @@ def _correct_owner(recorder: Recorder, number: str, corrected: Shipment) -> None
     own = next((o for o in parcel.owners if o.shipment_id == corrected.shipment_id), None)
     if own is None:  # Another shipment needed its place on the number: see `_with_room`.
         return
-    named = with_owner(parcel, replace(own, carrier=corrected.carrier_reference))
+    named = _with_carrier(parcel, own, corrected.carrier_reference, recorder.now)
     if parcel.left_out:  # Reports of scans that were left out are decided again.
         named = replace(named, left_out=None)
         recorder.appeared.append(number_key(number))
     recorder.put_parcel(named)
+
+
+def _with_carrier(parcel: Parcel, own: Owner, carrier: str | None, now: datetime) -> Parcel:
+    """The parcel with the carrier of one of its shipments.
+
+    For other shops, a shipment that had another carrier leaves its number and takes another one.
+    """
+    named = replace(own, carrier=carrier)
+    if own.carrier is None or same_carrier(own.carrier, carrier):
+        return with_owner(parcel, named)
+    left = keep_private(parcel, own.shipment_id, now)
+    return with_owner(left, replace(named, came_at=now))

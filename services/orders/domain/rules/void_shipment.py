@@ -7,8 +7,8 @@ from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import VoidShipment
 from services.orders.domain.model.contents import match_contents
 from services.orders.domain.model.ids import Uuid
+from services.orders.domain.model.leaving import leave
 from services.orders.domain.model.order import Order, Shipment, with_shipment
-from services.orders.domain.model.parcel import take_off
 from services.orders.domain.model.reasons import CommandRefused, NotYet, Reason, Unchanged
 from services.orders.domain.model.references import number_key
 from services.orders.domain.model.tracking_number import normalise_number
@@ -54,7 +54,7 @@ def take_number_off(recorder: Recorder, order: Order, shipment: Shipment) -> Ord
         raise ValueError(f"shipment {shipment.shipment_id} is a draft: it has no number to lose")
     parcel = recorder.parcel(number)
     scans = shares_of(parcel).get(shipment.shipment_id, ())
-    recorder.put_parcel(take_off(parcel, shipment.shipment_id))
+    recorder.put_parcel(leave(parcel, shipment.shipment_id, recorder.now))
     order = keep_notices(order, shipment, scans, recorder.now)
     bare = Shipment(shipment_id=shipment.shipment_id, ordinal=shipment.ordinal, tracking=DRAFT)
     voided = VoidedNumber(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.orders.domain.model import windows
+from services.orders.domain.model import window
 from services.orders.domain.tracking import (
     catalogue,
     legs,
@@ -28,7 +28,7 @@ PLANTED = {
     "late stamps within two hours": (legs, "LATE_STAMPS_WITHIN", 2 * HOUR),
     "a drop-off opens no leg": (legs, "PICK_UPS", frozenset({"PICKED_UP_BY_CARRIER"})),
     "a collection on a return": (catalogue, "_RETURN_PHASE", {Phase.COLLECT: Phase.RETURNED}),
-    "any carrier is the owner's": (windows, "same_carrier", lambda one, other: True),
+    "any carrier is the owner's": (window, "same_carrier", lambda one, other: True),
 }
 
 
