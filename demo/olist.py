@@ -25,6 +25,9 @@ CARRIER = "correios"
 REPORTED_AHEAD = timedelta(days=30)
 """How long before its parcel is attached a delivery is reported at the earliest; tracking waits
 for its order for 60 days."""
+REPORTED_LATER = timedelta(hours=4)
+"""How long after its parcel is attached a scan of a real number is reported at the earliest: more
+than one step of the player. Before that it may be of another order that has the number."""
 LATE_PICK_UP_MAX = timedelta(hours=12)
 
 
@@ -51,8 +54,11 @@ def _key(purchase: Purchase) -> str:
 
 def _name(purchase: Purchase, number: str) -> str:
     """A name for messages about a parcel; its number alone may be on other orders."""
-    is_made_up = not any(map(number_of, purchase.items))
-    return number if is_made_up else f"{purchase.number}-{number}"
+    return f"{purchase.number}-{number}" if _has_numbers(purchase) else number
+
+
+def _has_numbers(purchase: Purchase) -> bool:
+    return any(map(number_of, purchase.items))
 
 
 def _messages(purchase: Purchase) -> Iterator[ScriptMessage]:
@@ -62,7 +68,7 @@ def _messages(purchase: Purchase) -> Iterator[ScriptMessage]:
         for number, items in purchase.parcels:
             yield _fulfilment(purchase, number, items, attached)
             if purchase.handed_over:
-                yield _scan(purchase, number, PICK_UP, purchase.handed_over, attached)
+                yield _pick_up(purchase, number, purchase.handed_over, attached)
             if purchase.delivered:
                 yield _delivery(purchase, number, purchase.delivered, attached)
     if purchase.cancelled:
@@ -123,6 +129,13 @@ def _cancellation(purchase: Purchase) -> ScriptMessage:
     return command(_key(purchase), "order.cancel", body, at, id_=f"{purchase.number}-cancelled")
 
 
+def _pick_up(
+    purchase: Purchase, number: str, handed_over: datetime, attached: datetime
+) -> ScriptMessage:
+    reported = attached + REPORTED_LATER if _has_numbers(purchase) else attached
+    return _scan(purchase, number, PICK_UP, handed_over, reported)
+
+
 def _delivery(
     purchase: Purchase, number: str, delivered: datetime, attached: datetime
 ) -> ScriptMessage:
@@ -131,6 +144,9 @@ def _delivery(
     By a dirty row it happens before the shop names the parcel, or even before the order is placed.
     The report then waits in the orders service until an order names the number.
     """
+    if _has_numbers(purchase):
+        reported = max(delivered, attached + REPORTED_LATER)
+        return _scan(purchase, number, DELIVERY, delivered, reported)
     reported = max(delivered, attached - REPORTED_AHEAD)
     message = _scan(purchase, number, DELIVERY, delivered, reported)
     return answered_later(message) if reported < attached else message
