@@ -108,7 +108,8 @@ def _add_in_parts(
 def _order_of_scans(recorder: Recorder, merged: Merged, text: str) -> Uuid | None:
     windows = windows_of(merged.parcel)
     owners = [window.owner for scan in merged.new for window in seeing(windows, scan)]
-    if not owners and merged.new and not merged.is_corrected and not recorder.orders:
+    has_split = len(windows) > 1 and recorder.orders  # Also such a scan may end a window.
+    if not owners and merged.new and not merged.is_corrected and not has_split:
         check_number(text, "/tracking_number")
         # No shipment has a state, so the parcel is stored without a resume point.
         kept = keep_newest(merged.parcel, recorder.now, recorder.world.scans_max)
