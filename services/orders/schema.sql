@@ -691,8 +691,10 @@ AS $function$
 BEGIN
     IF EXISTS (
         SELECT FROM stored_parcel AS held
-         WHERE held.number = ANY (numbers) AND cardinality(held.owners) > 1
-           AND position(convert_to('"came_at"', 'UTF8') IN held.document) > 0
+         WHERE held.number = ANY (numbers)
+           AND (cardinality(held.owners) > 1
+                AND position(convert_to('"came_at"', 'UTF8') IN held.document) > 0
+                OR position(convert_to('"private":[', 'UTF8') IN held.document) > 0)
     ) AND EXISTS (
         SELECT FROM pg_locks
          WHERE locktype = 'advisory' AND granted AND classid = 1271430833::oid
@@ -700,8 +702,8 @@ BEGIN
     ) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_in_use',
-            MESSAGE = 'a tracking number of this batch is on several shipments, which this version '
-                'of the service does not know',
+            MESSAGE = 'a tracking number of this batch is or was on several shipments, which this '
+                'version of the service does not know',
             HINT = 'Replace this replica by the version of the others: it applies the batch.';
     END IF;
     PERFORM save_batch(

@@ -469,6 +469,7 @@ def written_by_the_release_before(pool):
         async with pool.acquire() as connection:
             (parcel,) = (await store.read_parcels(connection, [number])).values()
             known = [replace(each, placed_at=None, came_at=None) for each in parcel.owners]
+            parcel = replace(parcel, private=())
             owners = f"{{{','.join(owner.order_id for owner in known)}}}"
             document = msgspec.json.encode(replace(parcel, owners=tuple(known)))
             columns = [[False], [number], [document], [owners], *([[]] * 12)]
@@ -515,12 +516,24 @@ async def test_replica_of_the_release_before_cannot_write_a_number_of_several_sh
     await apply(an_upsert("qa/1", "SHARED1"), an_upsert("qb/2", "SHARED1"), now=LATER)
     before = await owners_of(pool, "SHARED1")
 
-    with pytest.raises(asyncpg.ObjectInUseError, match="on several shipments") as refused:
+    with pytest.raises(asyncpg.ObjectInUseError, match="is or was on several") as refused:
         await written_by_the_release_before("SHARED1")
 
     assert is_transient(refused.value)
     assert "SHARED1" not in str(refused.value)
     assert await owners_of(pool, "SHARED1") == before
+
+
+async def test_replica_of_the_release_before_cannot_write_a_number_that_a_shop_has_left(
+    apply, pool, written_by_the_release_before, present_relay
+):
+    """It would lose the span of time of which that shop alone sees the places."""
+    await apply(an_upsert("qa/1", "SHARED1"), an_upsert("qb/2", "SHARED1"), now=LATER)
+    await apply(a_report("SHARED1", MOVING, AGAIN), now=AGAIN)
+    await apply(a_void("qb/2", "SHARED1"), now=AGAIN)
+
+    with pytest.raises(asyncpg.ObjectInUseError):
+        await written_by_the_release_before("SHARED1")
 
 
 async def test_replica_of_the_release_before_writes_what_that_release_stored(

@@ -1,7 +1,8 @@
 -- What a replica of the version before writes: as `save_batch`, which is the present one's. It would
--- drop what it does not know of a number on several shipments (decision 0155), so it is refused while a
--- process of a present version runs: the lock is that of its relay (`outbox/leases.py`). The error is
--- transient to it, so its batch is applied by the replica that takes its place.
+-- drop what it does not know of a number that is or was on several shipments (decision 0155), so it is
+-- refused while a process of a present version runs: the lock is that of its relay
+-- (`outbox/leases.py`). The error is transient to it, so its batch is applied by the replica that
+-- takes its place.
 CREATE FUNCTION save_rows(
     -- Parcels, pairwise; owners are order ids as array literals.
     parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[],
@@ -16,8 +17,10 @@ SET enable_mergejoin = off SET enable_hashjoin = off AS $$
 BEGIN
     IF EXISTS (
         SELECT FROM stored_parcel AS held
-         WHERE held.number = ANY (numbers) AND cardinality(held.owners) > 1
-           AND position(convert_to('"came_at"', 'UTF8') IN held.document) > 0
+         WHERE held.number = ANY (numbers)
+           AND (cardinality(held.owners) > 1
+                AND position(convert_to('"came_at"', 'UTF8') IN held.document) > 0
+                OR position(convert_to('"private":[', 'UTF8') IN held.document) > 0)
     ) AND EXISTS (
         SELECT FROM pg_locks
          WHERE locktype = 'advisory' AND granted AND classid = 1271430833::oid
@@ -25,8 +28,8 @@ BEGIN
     ) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_in_use',
-            MESSAGE = 'a tracking number of this batch is on several shipments, which this version '
-                'of the service does not know',
+            MESSAGE = 'a tracking number of this batch is or was on several shipments, which this '
+                'version of the service does not know',
             HINT = 'Replace this replica by the version of the others: it applies the batch.';
     END IF;
     PERFORM save_batch(
