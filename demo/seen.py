@@ -11,7 +11,7 @@ from demo.journal import Entry
 
 ParcelKey = tuple[str, str]
 """An order as `shop/number`, and a tracking number in its plain form."""
-PRIVATE = ("location", "carrier_text", "pickup", "proof")
+PRIVATE = ("location", "carrier_text", "reason", "pickup", "proof")
 """Members of a scan's event that a shop sees of its own parcels only."""
 
 

@@ -90,10 +90,11 @@ def test_number_that_another_shop_mistyped_costs_its_shop_nothing(first):
 SAID = {
     "location": Location(city="Leipzig"),
     "text": "Left with Mrs Example",
+    "reason": "Mrs Example was out",
     "proof": Proof(signed_by="A. Example"),
     "pickup": Pickup(name="Kiosk"),
 }
-HIDDEN = dict.fromkeys(("location", "carrier_text", "proof", "pickup"))
+HIDDEN = dict.fromkeys(("location", "carrier_text", "reason", "proof", "pickup"))
 SEEN = {"carrier_text" if name == "text" else name: value for name, value in SAID.items()}
 
 
