@@ -15,6 +15,7 @@ from services.orders.domain.tracking.scan import Location, Scan
 from services.orders.domain.value import replace
 from tests.unit.orders.builders import (
     DAY,
+    HOUR,
     NOON,
     SHOP,
     Desk,
@@ -23,6 +24,7 @@ from tests.unit.orders.builders import (
     ref,
     report,
     scan,
+    update_shipment,
     upsert,
     void,
 )
@@ -188,6 +190,74 @@ def test_voided_number_ends_as_if_the_order_had_never_named_it(
     other = played(interleaved([*stays_of(hand_overs, kinds), *reported], data))
 
     assert states(other) == states(straight)
+
+
+TO_A_REPLACED_NUMBER = ("PICKED_UP_BY_CARRIER", "OUT_FOR_DELIVERY", "RECIPIENT_NOT_HOME", "SORTED")
+"""A delivered parcel keeps its number, so the order of a delivery and a replacement counts."""
+OF_TWO_NUMBERS = st.lists(
+    st.builds(
+        lambda name, number, hours: (number, scan(name, NOON + hours * HOUR, number=number)),
+        st.sampled_from(TO_A_REPLACED_NUMBER),
+        st.sampled_from(["N1", "N2"]),
+        HOURS,
+    ),
+    max_size=10,
+)
+CORRECTIONS: dict[str, tuple[str, ...]] = {
+    "stays": ("N1",),
+    "is corrected": ("N1", "N2"),
+    "is corrected twice": ("N1", "N2", "N1"),
+    "is changed": ("N1", "change to N2"),
+    "is corrected and changed": ("N2", "N1", "change to N2"),
+}
+CORRECTED = st.lists(
+    st.sampled_from(sorted(CORRECTIONS)), min_size=len(ORDERS), max_size=len(ORDERS)
+)
+
+
+def numbered(order: tuple[str, str], hours: int, text: str) -> Command:
+    """A command that gives the one delivery of an order a number: see `CORRECTIONS`."""
+    shop, number = order
+    if text.startswith("change"):
+        said = {"external_shipment_id": "f1", "tracking_number": text[-2:]}
+        return update_shipment(ref(number, shop=shop), **said)
+    placed_at = NOON + hours * HOUR
+    said = Tracking(tracking_number=text, external_shipment_id="f1", tracking_placed_at=placed_at)
+    return upsert(ref(number, shop=shop), trackings=(said,))
+
+
+def first_given(order: tuple[str, str], hours: int, kind: str) -> Command:
+    """The number that an order has in the end, as the only one that it is given."""
+    last = CORRECTIONS[kind][-1]
+    # A change says no hand-over: it happens when it is decided.
+    return numbered(order, 201 * 24 if last.startswith("change") else hours, last[-2:])
+
+
+@FEW
+@given(OF_TWO_NUMBERS, HAND_OVERS, CORRECTED, st.data())
+def test_replaced_number_ends_as_if_the_order_had_never_named_it(found, hand_overs, kinds, data):
+    orders = list(zip(ORDERS, hand_overs, kinds, strict=True))
+    reported = [report(each, number=number) for number, each in found]
+    straight = played([*(first_given(*each) for each in orders), *reported])
+    queues = [
+        [numbered(order, hours, text) for text in CORRECTIONS[kind]]
+        for order, hours, kind in orders
+    ]
+
+    commands = interleaved([*queues, *([each] for each in reported)], data)
+    other = played(with_repeats(commands, data))
+
+    assert states(other) == states(straight)
+
+
+def with_repeats(commands: list[Command], data: st.DataObject) -> list[Command]:
+    """The commands; each may come again, as the same item, anywhere after its place."""
+    found: list[Command] = []
+    for at, command in enumerate(commands):
+        found.append(command)
+        again = data.draw(st.lists(st.sampled_from(commands[: at + 1]), max_size=1))
+        found += again
+    return found
 
 
 @FEW
