@@ -21,6 +21,7 @@ from services.orders.domain.model.references import (
     Reference,
     ReferenceKind,
     canonical,
+    direct_id,
     reference_key,
 )
 from services.orders.domain.model.shared_names import SHARED_KINDS, Bearers, with_bearer
@@ -171,9 +172,29 @@ class UnitOfWork:
 
     def _woken_by(self, decision: Decision) -> list[DecodedItem]:
         """The items that waited for a key that the decision made appear; they wait no more."""
-        woken = [asked for key in decision.appeared for asked in self._waiting.pop(key, ())]
+        changed = {order.order_id for order in decision.orders}
+        woken: list[DecodedItem] = []
+        for key in decision.appeared:
+            for asked in self._waiting.pop(key, ()):
+                if self._is_about(asked, changed):
+                    woken.append(asked)
+                else:
+                    self._waiting.setdefault(key, []).append(asked)
         self._waiting_ids.difference_update(asked.item.item_id for asked in woken)
         return woken
+
+    def _is_about(self, asked: DecodedItem, changed: Collection[Uuid]) -> bool:
+        """Whether a waiting item is about one of the changed orders, or names no order.
+
+        If not, it waits for a number of its own order, and the number came to another one. Its own
+        order may not even be read.
+        """
+        references = list(map(canonical, names(asked.command).references))
+        if not references:
+            return True
+        named = {direct_id(each) or self.references.get(each) for each in references}
+        shared = (self.shared.get(each, ()) for each in references)
+        return not named.union(*shared).isdisjoint(changed)
 
     def _stop_stored_wait(self, asked: DecodedItem) -> None:
         """Remove a parked item from the waiting rows; it is in the queue now."""

@@ -144,3 +144,30 @@ def test_batches_with_repeats_end_as_single_items_without_them(
     assert batches.parcels == single.parcels
     assert batches.events == single.events
     assert len({each.event_id for each in batches.events}) == len(batches.events)
+
+
+def test_item_that_waits_for_a_number_goes_on_when_another_order_gets_it():
+    """The batch reads that other order, and what waits for it, but not the order of the void."""
+    shelf = Shelf()
+
+    def send(offset: int, type_: str, **body: object) -> None:
+        record = record_of(offset, f"u-{offset}", type_, {"shop_slug": "a", **body})
+        shelf.apply(list(read(record, NOW)))
+
+    def placed(offset: int, number: str) -> None:
+        order = {"order_number": number, "address": {"zip_code": "10115"}}
+        send(offset, "order.place", order=order)
+
+    def attach(offset: int, number: str) -> None:
+        send(offset, "order.upsert", id=number, trackings=[{"tracking_number": "T100"}])
+
+    placed(1, "1")
+    send(2, "shipment.void", id="1", tracking_number="T100")
+    attach(3, "2")
+    placed(4, "2")
+    assert [row.waits_for for row in shelf.waiting.values()] == ["number/T100"]
+    attach(5, "1")
+
+    numbers = {o.order_number: o.shipments[0].number for o in shelf.orders.values()}
+    assert numbers == {"1": None, "2": "T100"}
+    assert not shelf.waiting
