@@ -226,7 +226,11 @@ class OrdersBatch:
                     unread.append(unread_expiry(row, entry))
                 turn.done("rejected")
         await waiting.remove(connection, [row.item_id for row in rows])
-        numbers = [row.waits_for.removeprefix(number_key("")) for row in rows]
+        numbers = [
+            row.waits_for.removeprefix(number_key(""))
+            for row in rows
+            if row.original.coordinates.topic == TRACKING
+        ]
         await connection.execute(SQL["delete_unowned_parcels"], numbers)
         source, now = encode.SOURCE, batch.now
         refusals = [*unread, *filter(None, map(rejection_of, expired))]

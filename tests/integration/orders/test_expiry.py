@@ -1,5 +1,6 @@
 """Items that have waited too long: the refusal says what each waited for."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -110,6 +111,20 @@ async def test_expired_tracking_names_the_number_that_no_order_has(apply, sweep,
     assert rejected["errors"][0]["pointer"] == "/tracking_number"
     assert "'1Z-404'" in rejected["detail"]
     assert await published("orders.outcomes") == []
+
+
+async def test_expired_command_keeps_the_scans_of_a_number_that_was_taken_off(apply, sweep, pool):
+    """The number may come back, and its scans with it."""
+    body = {"shop_slug": "demo-shop", "id": "1", "tracking_number": "1Z-1", "reason": "mistyped"}
+    void = a_record("shipment.void", body)
+    await apply(an_upsert("1", trackings=["1Z-1"]), a_report("1Z-1"), void)
+    other = {**body, "id": "2"}
+    await apply(an_upsert("2"), a_record("shipment.void", other))
+
+    assert await sweep(AFTER_COMMANDS)
+
+    document = await pool.fetchval("SELECT document FROM stored_parcel WHERE number = '1Z1'")
+    assert len(json.loads(document)["scans"]) == 1
 
 
 async def test_expired_copy_of_a_claim_names_the_order_of_the_event(apply, sweep, published):
