@@ -10,8 +10,18 @@ PARTITIONS = 3
 ORDERS = st.sampled_from("123456")
 CITIES = st.sampled_from(["Bonn", "Ulm", "Bonn", "Ulm", POISON])
 KINDS = st.sampled_from(["place", "upsert", *["update"] * 4, "cancel", "cancel", "malformed"])
-COMMANDS = st.builds(Command, KINDS, ORDERS, CITIES)
-UPSERTS = st.builds(Command, st.just("upsert"), ORDERS, CITIES)
+NUMBERS_ATTACHED = st.sampled_from(["attach", "attach_to_delivery", "attach_to_delivery"])
+TRACKING_NUMBERS = st.sampled_from(["T100", "T100", "T200", "T300"])
+OF_ORDERS = st.builds(Command, KINDS, ORDERS, CITIES)
+ATTACHED = st.builds(Command, NUMBERS_ATTACHED, ORDERS, st.just(""), TRACKING_NUMBERS)
+CORRECTED = st.builds(Command, st.just("correct"), ORDERS, st.just(""), TRACKING_NUMBERS)
+VOIDED = st.builds(Command, st.just("void"), ORDERS, CITIES, TRACKING_NUMBERS)
+COMMANDS = st.one_of(OF_ORDERS, OF_ORDERS, ATTACHED, ATTACHED, CORRECTED, VOIDED)
+OF_ONE_SHOP = st.sampled_from("1234")
+UPSERTS = st.one_of(
+    st.builds(Command, st.just("upsert"), OF_ONE_SHOP, CITIES),
+    st.builds(Command, NUMBERS_ATTACHED, OF_ONE_SHOP, st.just(""), TRACKING_NUMBERS),
+)
 CONTENTS = st.one_of(
     st.tuples(COMMANDS), st.tuples(COMMANDS), st.lists(UPSERTS, min_size=2, max_size=3)
 )

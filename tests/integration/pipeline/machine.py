@@ -7,6 +7,7 @@ at will. The stored positions say what was committed; `model.py` says what must 
 
 from collections import Counter
 from contextlib import suppress
+from operator import itemgetter
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -249,17 +250,29 @@ class Pipeline(RuleBasedStateMachine):
         found, model = self.run(self.stage.facts()), self.model
         expected = {
             "positions": self.positions,
-            "parked": [(item.at, kind) for _, (item, kind) in sorted(model.queue.items())],
-            # Of one order the oldest first; which order's is older is not promised.
-            "waiting": sorted(((i.order, i.at) for i in model.waiting), key=lambda each: each[0]),
+            "parked": [(item.at, kind) for _, (item, kind, _) in sorted(model.queue.items())],
+            "waiting": sorted(
+                ((key, item.at) for item, (key, _) in model.waiting.items()), key=itemgetter(0)
+            ),
             "outcomes": model.outcomes,
             "refusals": model.refused,
             "rejected": model.refused,
             "events": {number: order.events for number, order in model.orders.items()},
             "orders": {
-                number: (order.city, order.is_cancelled, len(order.events))
+                number: (
+                    order.city,
+                    order.is_cancelled,
+                    len(order.events),
+                    order.parcels.numbers,
+                )
                 for number, order in model.orders.items()
             },
+            "owners": sorted(
+                (each, number)
+                for number, order in model.orders.items()
+                for each in order.parcels.numbers
+                if each is not None
+            ),
         }
         for what, value in expected.items():
             assert getattr(found, what) == value, f"{what}: {getattr(found, what)}, not {value}"

@@ -5,8 +5,20 @@ from dataclasses import dataclass
 
 from tests.integration.pipeline.log import TOPIC
 from tests.integration.pipeline.model import Command, Item
+from tests.integration.pipeline.parcels import F1
 
-SHOP = "demo-shop"
+SHOP, OTHER_SHOP = "demo-shop", "other-shop"
+TYPES = {
+    "attach": "order.upsert",
+    "attach_to_delivery": "order.upsert",
+    "correct": "shipment.update",
+    "void": "shipment.void",
+}
+
+
+def shop_of(order):
+    """Two shops; order numbers are of one of them each."""
+    return OTHER_SHOP if order in "56" else SHOP
 
 
 @dataclass(frozen=True)
@@ -19,15 +31,20 @@ class Message:
     @property
     def key(self):
         """The order that it, or its first item, is about."""
-        return f"{SHOP}/{self.commands[0].order}".encode()
+        return f"{self._shop}/{self.commands[0].order}".encode()
+
+    @property
+    def _shop(self):
+        return shop_of(self.commands[0].order)
 
     @property
     def headers(self):
         """CloudEvents in binary mode."""
         is_bulk = len(self.commands) > 1
-        kind = "orders.fulfill_bulk" if is_bulk else f"order.{self.commands[0].kind}"
+        alone = self.commands[0].kind
+        kind = "orders.fulfill_bulk" if is_bulk else TYPES.get(alone, f"order.{alone}")
         named = [("ce_id", self.ce_id.encode())] if self.ce_id else []
-        return (("ce_type", kind.encode()), ("ce_source", f"/shops/{SHOP}".encode()), *named)
+        return (("ce_type", kind.encode()), ("ce_source", f"/shops/{self._shop}".encode()), *named)
 
     @property
     def value(self):
@@ -38,7 +55,7 @@ class Message:
             body = {"items": list(map(_body, self.commands))}
         else:
             body = _body(self.commands[0])
-        return json.dumps({"shop_slug": SHOP} | body).encode()
+        return json.dumps({"shop_slug": self._shop} | body).encode()
 
     def items(self, partition, offset):
         """What it holds, once it lies there."""
@@ -52,9 +69,15 @@ class Message:
 def _body(command):
     address = {"zip_code": "10115", "city": command.city}
     order = {"order_number": command.order, "address": address}
+    number = {"tracking_number": command.number}
+    of_delivery = number | {"external_shipment_id": F1}
     return {
         "place": {"order": order},
         "upsert": {"id": command.order, "order": order},
         "update": {"id": command.order, "address": address},
         "cancel": {"id": command.order, "reason": command.city},
+        "attach": {"id": command.order, "trackings": [number]},
+        "attach_to_delivery": {"id": command.order, "trackings": [of_delivery]},
+        "correct": {"id": command.order} | of_delivery,
+        "void": {"id": command.order, "reason": command.city} | number,
     }[command.kind]

@@ -3,20 +3,26 @@
 Plain Python, one item after the other: no transaction, no batch, no position, nothing of ours.
 """
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
+
+from tests.integration.pipeline.parcels import Absent, Parcels, Refused, Voided
 
 WAIT_MINUTES = 15
 POISON = "POISON"
 CREATING = ("place", "upsert")
+OF_PARCELS = ("attach", "attach_to_delivery", "correct", "void")
 
 
 @dataclass(frozen=True)
 class Command:
-    """What one item asks; `malformed` asks nothing. Of a cancel, the city is why."""
+    """What one item asks; `malformed` asks nothing. Of a cancel or void, the city is why."""
 
     kind: str
     order: str
     city: str = ""
+    number: str = ""
+    """The tracking number that it is about, of those `OF_PARCELS`."""
 
     @property
     def is_poison(self):
@@ -53,9 +59,26 @@ class Order:
     """One order, its published events, and the items it remembers."""
 
     city: str
-    is_cancelled: bool
-    events: list
-    taken: list
+    is_cancelled: bool = False
+    events: list = field(default_factory=list)
+    taken: list = field(default_factory=list)
+    parcels: Parcels = field(default_factory=Parcels)
+
+    def tell(self, name, cause):
+        """Publish an event: numbered on its topic, and over both."""
+        is_of_parcel = name.startswith("SHIPMENT_")
+        before = [
+            each for *_, each, _ in self.events if each.startswith("SHIPMENT_") is is_of_parcel
+        ]
+        self.events.append((len(before) + 1, len(self.events) + 1, name, cause))
+
+    def tell_of_count(self, before, cause):
+        """Publish what the number of parcels changes of the order, if it changes anything."""
+        after = self.parcels.count
+        if not self.is_cancelled and (before == 0) is not (after == 0):
+            self.tell("ORDER_FULFILLED" if after else "ORDER_UPDATED", cause)
+        elif max(before, 1) != max(after, 1):
+            self.tell("ORDER_EXPECTED_SHIPMENTS_CHANGED", cause)
 
 
 class Model:
@@ -65,9 +88,9 @@ class Model:
         self.minute = 0
         self.is_mended = False
         self.orders = {}
-        self.waiting = {}  # Item -> the minute it expires, oldest first.
-        # Place -> (item, kind). Smaller places are earlier; what comes out of (5,) while it is
-        # tried again is at (5, 1), (5, 2) and so on.
+        self.waiting = {}  # Item -> what it waits for, and the minute it expires; oldest first.
+        # Place -> (item, kind, keys: what it is about). Smaller places are earlier; what comes out
+        # of (5,) while it is tried again is at (5, 1), (5, 2) and so on.
         self.queue = {}
         self.never_read = []  # Items of refused records, beside the first; they are not known.
         self.outcomes = {}  # Where an item lies -> outcome and reason.
@@ -85,62 +108,63 @@ class Model:
 
     def park_unread(self, record):
         """A record is not read any more until an operator has it retried."""
-        self.queue[self._last_place()] = record, "crash"
+        self.queue[self._last_place()] = record, "crash", frozenset([record.order])
 
     def try_again(self, places, ends=None):
         """Parked items are tried again in the order of the queue; `ends` are refused, and why."""
         for place in sorted(places):
-            item, kind = self.queue[place]
-            if self._is_held(item, place):
-                self.queue[place] = item, "crash" if kind == "crash" else "behind"
+            item, kind, keys = self.queue[place]
+            is_unread = isinstance(item, Unread)
+            keys = keys if is_unread else keys | self._keys_of(item)
+            if self._is_held(keys, place):
+                self.queue[place] = item, "crash" if kind == "crash" else "behind", keys
                 continue
             del self.queue[place]
-            items = item.items if isinstance(item, Unread) else (item,)
+            items = item.items if is_unread else (item,)
             if place in (ends or {}):
                 self._end(items[0], "rejected", ends[place])
                 self.never_read += items[1:]
-            elif isinstance(item, Unread):
+            elif is_unread:
                 for each in items:
                     self._turn(each, self._place_beside(place))
             else:
-                self._turn(item, place)
+                self._turn(item, place, keys)
 
     def sweep(self):
         """What has waited too long ends; not while what it waits for may be parked."""
-        parked = {item.order for item, _ in self.queue.values()}
-        for item, expires in list(self.waiting.items()):
-            if expires <= self.minute and item.order not in parked:
+        parked = frozenset[str]().union(*(keys for *_, keys in self.queue.values()))
+        for item, (key, expires) in list(self.waiting.items()):
+            if expires <= self.minute and key not in parked:
                 del self.waiting[item]
-                self._end(item, "rejected", "order_not_found")
+                is_of_order = key == item.order
+                reason = "order_not_found" if is_of_order else "shipment_not_found"
+                self._end(item, "rejected", reason)
 
     def due(self):
         """What the service tries again by itself, once it has rested."""
-        return [place for place, (_, kind) in self.queue.items() if kind != "crash"]
+        return [place for place, (_, kind, _) in self.queue.items() if kind != "crash"]
 
     def line_of(self, place):
-        """A place in the queue and all that stand behind it."""
-        order = self.queue[place][0].order
-        return [
-            each for each, (item, _) in self.queue.items() if each >= place and item.order == order
-        ]
+        """A place in the queue and all that stand behind it, also through others."""
+        held, line = frozenset(), []
+        for each, (*_, keys) in sorted(self.queue.items()):
+            if each == place or (each > place and held & keys):
+                held |= keys
+                line.append(each)
+        return line
 
     # The rules.
 
-    def _turn(self, item, place):
-        """Decide an item, or park it at this place; then what waited for the order it made appear,
-        oldest first.
+    def _turn(self, item, place, keys=frozenset()):
+        """Decide an item, or park it at this place; then what waited for what it made appear,
+        oldest first. `keys` are those that it was parked with.
         """
         if item.command.kind == "malformed":
             self._end(item, "rejected", "not_json")
             return
-        was_there = item.order in self.orders
-        self._offer(item, place)
-        if not was_there and item.order in self.orders:
-            called = [waiting for waiting in self.waiting if waiting.order == item.order]
-            for waiting in called:
-                del self.waiting[waiting]
-            for waiting in called:
-                self._offer(waiting, self._place_beside(place))
+        due = deque(self._offer(item, place, keys))
+        while due:
+            due.extend(self._offer(due.popleft(), self._place_beside(place)))
 
     def _last_place(self):
         return (max((number for number, *_ in self.queue), default=0) + 1,)
@@ -150,32 +174,50 @@ class Model:
         beside = [each[len(place)] for each in self.queue if each[:-1] == place]
         return (*place, max(beside, default=0) + 1)
 
-    def _offer(self, item, place):
+    def _offer(self, item, place, keys=frozenset()):
+        """Decide an item or park it; returns the items that waited for what appeared."""
         is_repeat = any(waiting.id == item.id for waiting in self.waiting)
-        if self._is_held(item, place):
-            self.queue[place] = item, "behind"
+        keys |= self._keys_of(item)
+        if self._is_held(keys, place):
+            self.queue[place] = item, "behind", keys
         elif item.command.is_poison and not self.is_mended and not is_repeat:
-            self.queue[place] = item, "decision"
+            self.queue[place] = item, "decision", keys
         else:
-            self._decide(item, is_repeat=is_repeat)
+            return self._woken(item, self._decide(item, is_repeat=is_repeat))
+        return []
 
-    def _is_held(self, item, place):
-        return any(
-            earlier < place and parked.order == item.order
-            for earlier, (parked, _) in self.queue.items()
-        )
+    def _woken(self, item, key):
+        """What waited for the item's order, or for it to have a number; it waits no more."""
+        woken = [each for each in self.waiting if each.order == item.order]
+        woken = [each for each in woken if key is not None and self.waiting[each][0] == key]
+        for each in woken:
+            del self.waiting[each]
+        return woken
+
+    def _keys_of(self, item):
+        """What an item is about: its order, its number, and all orders that have the number."""
+        number = item.command.number
+        sharing = {name for name, each in self.orders.items() if number in each.parcels.numbers}
+        return frozenset([item.order, *([number, *sharing] if number else [])])
+
+    def _is_held(self, keys, place):
+        return any(earlier < place and held & keys for earlier, (*_, held) in self.queue.items())
 
     def _decide(self, item, *, is_repeat):
+        """Returns the order or number that appeared, if any did."""
         command, order = item.command, self.orders.get(item.command.order)
         if is_repeat:
             self._end(item, "no_change", "duplicate")
         elif order is None and command.kind not in CREATING:
-            self.waiting[item] = self.minute + WAIT_MINUTES
+            self._wait(item, command.order)
         elif order is None:
-            self.orders[command.order] = Order(command.city, False, [], [])
+            self.orders[command.order] = Order(command.city)
             self._take(item, "ORDER_PLACED")
+            return command.order
         elif item.id in order.taken:
             self._end(item, "no_change", "duplicate")
+        elif command.kind in OF_PARCELS:
+            return self._decide_of_parcels(item, order)
         elif command.kind == "cancel":
             is_news, order.is_cancelled = not order.is_cancelled, True
             self._take(item, "ORDER_CANCELLED" if is_news else None)
@@ -186,16 +228,38 @@ class Model:
         else:
             order.city = command.city
             self._take(item, "ORDER_UPDATED")
+        return None
 
-    def _take(self, item, event):
-        """The order remembers the item; an event says what changed, if anything did."""
+    def _decide_of_parcels(self, item, order):
+        """Returns the number, if the order has it from now on."""
+        number, before = item.command.number, order.parcels.count
+        try:
+            events = order.parcels.change(item.command.kind, number)
+        except Refused as refused:
+            self._end(item, "rejected", str(refused))
+        except Voided:
+            order.taken.append(item.id)
+            self._end(item, "no_change", "already_voided")
+        except Absent:
+            self._wait(item, number)
+        else:
+            order.tell_of_count(before, item.cause)
+            self._take(item, *events)
+            return number if "SHIPMENT_FULFILLED" in events else None
+        return None
+
+    def _wait(self, item, key):
+        self.waiting[item] = key, self.minute + WAIT_MINUTES
+
+    def _take(self, item, *events):
+        """The order remembers the item; events say what changed, if anything did."""
         order = self.orders[item.command.order]
         order.taken.append(item.id)
-        if event is None:
+        if not any(events):
             self._end(item, "no_change", "no_difference")
             return
-        number = len(order.events) + 1  # On its one topic, and so over all.
-        order.events.append((number, number, event, item.cause))
+        for event in events:
+            order.tell(event, item.cause)
         self._end(item, "applied", None)
 
     def _end(self, item, outcome, reason):

@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 
 import asyncpg
 
@@ -19,19 +20,33 @@ from tests.integration.outgoing import waiting_records
 from tests.integration.pipeline.process import GROUP, Died
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TABLES = ("position", "outbox", "rejected", "waiting", "parked", "shop_order", "placeholder")
+TABLES = (
+    "position",
+    "outbox",
+    "rejected",
+    "waiting",
+    "parked",
+    "shop_order",
+    "parcel",
+    "placeholder",
+)
 EMPTY = "".join(f"DELETE FROM {table};" for table in TABLES)
 AT = 'json_build_array(partition, "offset", index)'
 FACTS = f"""
 SELECT (SELECT json_agg(json_build_array(partition, next_offset)) FROM position) AS positions,
        (SELECT json_agg(json_build_array({AT}, kind) ORDER BY id, nth) FROM parked) AS parked,
-       (SELECT json_agg(json_build_array(split_part(waits_for, '/', 4), {AT})
-                        ORDER BY split_part(waits_for, '/', 4), id) FROM waiting) AS waiting,
+       (SELECT json_agg(json_build_array(regexp_replace(waits_for, '.*/', ''), {AT}) ORDER BY id)
+          FROM waiting) AS waiting,
        (SELECT json_agg(json_build_array({AT}, reason)) FROM rejected) AS rejected,
        (SELECT json_agg(json_build_array(
                    order_number, document->'placement'->'address'->>'city',
-                   document->>'status' = 'cancelled', version))
-          FROM shop_order WHERE document IS NOT NULL) AS orders
+                   document->>'status' = 'cancelled', version, (
+                       SELECT json_agg(each->>'number')
+                         FROM json_array_elements((document->'shipments')::json) AS each)))
+          FROM shop_order WHERE document IS NOT NULL) AS orders,
+       (SELECT json_agg(json_build_array(number, order_number))
+          FROM parcel, json_array_elements((parcel.document->'owners')::json) AS owner
+          JOIN shop_order ON order_id = (owner->>'order_id')::uuid) AS owners
 """
 
 
@@ -95,6 +110,7 @@ class Facts:
     refusals: dict
     events: dict
     orders: dict
+    owners: list
 
 
 class Stage:
@@ -197,9 +213,11 @@ class Stage:
         return Facts(
             positions=dict(tables["positions"]),
             parked=[(tuple(at), kind) for at, kind in tables["parked"]],
-            waiting=[(order, tuple(at)) for order, at in tables["waiting"]],
+            # Of one key the oldest first; which key's is older is not promised.
+            waiting=sorted(((key, tuple(at)) for key, at in tables["waiting"]), key=itemgetter(0)),
             rejected={tuple(at): reason for at, reason in tables["rejected"]},
             orders={number: tuple(order) for number, *order in tables["orders"]},
+            owners=sorted(map(tuple, tables["owners"])),
             outcomes={
                 _at(body): (body["outcome"], body["reason"]) for body in published["outcomes"]
             },
@@ -227,10 +245,18 @@ def _at(body):
 
 
 def _by_order(events):
-    """Numbers, name and cause of every order's events, in the order they are published."""
+    """Numbers, name and cause of every order's events, in the order in which they were decided.
+
+    On each topic they are published in that order.
+    """
     found = {}
     for body in events:
         number = body["context"]["order"]["order_number"]
         event = body["sequence"], body["order_version"], body["event_name"], body["cause"]
         found.setdefault(number, []).append(event)
+    for number, told in found.items():
+        for is_of_parcel in (True, False):
+            of_topic = [each for each in told if each[2].startswith("SHIPMENT_") is is_of_parcel]
+            assert of_topic == sorted(of_topic), f"events of {number} are out of order: {told}"
+        told.sort(key=itemgetter(1))
     return found
