@@ -9,15 +9,17 @@ from uuid import UUID
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-TOPIC = "orders.commands"
-TOPIC_ID = UUID(int=1)
+TOPIC, TRACKING = "orders.commands", "carrier.tracking"
+TOPIC_ID, TRACKING_ID = UUID(int=1), UUID(int=2)
 
 
 class Log:
-    """The partitions of one topic."""
+    """The partitions of commands, numbered from 0, then those of the carriers."""
 
-    def __init__(self, partitions):
-        self.partitions = [TopicPartition(TOPIC, number) for number in range(partitions)]
+    def __init__(self, partitions, of_carriers=0):
+        numbers = range(partitions + of_carriers)
+        topics = [TOPIC] * partitions + [TRACKING] * of_carriers
+        self.partitions = [TopicPartition(*each) for each in zip(topics, numbers, strict=True)]
         self.records = {partition: [] for partition in self.partitions}
         self._ends = dict.fromkeys(self.partitions, 0)
 
@@ -37,7 +39,7 @@ class Log:
     def append(self, partition, key, value, headers, timestamp_ms):
         """Add a record at the end."""
         record = ConsumerRecord(
-            topic=TOPIC,
+            topic=partition.topic,
             partition=partition.partition,
             offset=self._ends[partition],
             timestamp=timestamp_ms,
@@ -64,7 +66,7 @@ class Cursor:
         self._client = SimpleNamespace(get_random_node=lambda: 0, send=self._answer_topics)
 
     async def _answer_topics(self, _node, _request):
-        return SimpleNamespace(topics=[(0, TOPIC, TOPIC_ID)])
+        return SimpleNamespace(topics=[(0, TOPIC, TOPIC_ID), (0, TRACKING, TRACKING_ID)])
 
     def seek(self, partition, offset):
         self._next[partition] = offset

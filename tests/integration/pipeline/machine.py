@@ -7,7 +7,7 @@ at will. The stored positions say what was committed; `model.py` says what must 
 
 from collections import Counter
 from contextlib import suppress
-from operator import itemgetter
+from dataclasses import replace
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -15,10 +15,13 @@ from services.runtime.batch.items import WHOLE, QueuePosition
 from services.runtime.parking import operations
 from services.runtime.parking.operations import DISCARDED, SKIPPED, ParkedSelection
 from tests.integration.pipeline import draws
-from tests.integration.pipeline.draws import PARTITIONS
+from tests.integration.pipeline.agreement import expected_of
+from tests.integration.pipeline.commands import Unread
+from tests.integration.pipeline.draws import COMMAND_PARTITIONS, PARTITIONS
 from tests.integration.pipeline.log import Log
 from tests.integration.pipeline.messages import Message
-from tests.integration.pipeline.model import Model, Unread
+from tests.integration.pipeline.model import Model
+from tests.integration.pipeline.numbers import DAY, FOUND, LOST
 from tests.integration.pipeline.process import Died, Process
 
 TIMESTAMP_MS = 1_772_366_400_000
@@ -33,7 +36,7 @@ class Pipeline(RuleBasedStateMachine):
         super().__init__()
         self.stage = stage
         stage.empty()
-        self.log = Log(PARTITIONS)
+        self.log = Log(COMMAND_PARTITIONS, PARTITIONS - COMMAND_PARTITIONS)
         self.model = Model()
         self.messages = []
         self.items = {}
@@ -41,6 +44,7 @@ class Pipeline(RuleBasedStateMachine):
         self.owned = dict.fromkeys("AB", frozenset())
         self.deaths = Counter()
         self.positions = dict.fromkeys(range(PARTITIONS), 0)
+        self.begun = 0  # The minute when months had passed last.
         self.is_sound = False
 
     def run(self, work):
@@ -60,7 +64,14 @@ class Pipeline(RuleBasedStateMachine):
         """Mostly an order has one partition; a shop may also use other keys."""
         for commands in contents:
             ce_id = f"c-{len(self.messages)}" if is_named else None
-            self._append(Message(tuple(commands), ce_id), elsewhere)
+            told = tuple(map(self._at_its_times, commands))
+            self._append(Message(told, ce_id), elsewhere)
+
+    def _at_its_times(self, command):
+        """A report of what happened in the hours before the months that passed last."""
+        minutes = [self.begun - 600 + 60 * hour for hour in command.scans]
+        names = [LOST if hour % 3 == 2 else FOUND for hour in command.scans]
+        return replace(command, scans=tuple(zip(minutes, names, strict=True)))
 
     @rule(contents=draws.MESSAGES, is_named=draws.MOSTLY, elsewhere=draws.SELDOM)
     def publish_more(self, contents, is_named, elsewhere):
@@ -75,7 +86,9 @@ class Pipeline(RuleBasedStateMachine):
             self._append(self.messages[choice % len(self.messages)], elsewhere)
 
     def _append(self, message, elsewhere):
-        number = (int(message.commands[0].order) + elsewhere) % PARTITIONS
+        number = COMMAND_PARTITIONS
+        if not message.is_report:
+            number = (int(message.commands[0].order) + elsewhere) % COMMAND_PARTITIONS
         record = self.log.append(
             self.log.partitions[number], message.key, message.value, message.headers, TIMESTAMP_MS
         )
@@ -178,7 +191,8 @@ class Pipeline(RuleBasedStateMachine):
 
     def _unread(self, place):
         items = self.items[place]
-        return Unread((*place, WHOLE), items[0].order, tuple(items))
+        key = items[0].order or items[0].command.number
+        return Unread((*place, WHOLE), key, tuple(items))
 
     @rule(name=draws.NAMES)
     def kill(self, name):
@@ -236,6 +250,12 @@ class Pipeline(RuleBasedStateMachine):
         self.run(self.stage.sweeps.sweep_once())
         self.model.sweep()
 
+    @rule(minutes=draws.MINUTES)
+    def pass_months(self, minutes):
+        """So many that a number of which nothing is reported may be used again."""
+        self.pass_time(61 * DAY + minutes)
+        self.begun = self.model.minute
+
     @rule(rows=draws.ROWS, dies_after=draws.RECORDS, deletes=draws.MOSTLY)
     def relay(self, rows, dies_after, deletes):
         """The relay publishes; where it dies before the rows are gone, they are repeated."""
@@ -247,33 +267,8 @@ class Pipeline(RuleBasedStateMachine):
     @invariant()
     def agrees(self):
         """Tables and topics are the model's, after every step."""
-        found, model = self.run(self.stage.facts()), self.model
-        expected = {
-            "positions": self.positions,
-            "parked": [(item.at, kind) for _, (item, kind, _) in sorted(model.queue.items())],
-            "waiting": sorted(
-                ((key, item.at) for item, (key, _) in model.waiting.items()), key=itemgetter(0)
-            ),
-            "outcomes": model.outcomes,
-            "refusals": model.refused,
-            "rejected": model.refused,
-            "events": {number: order.events for number, order in model.orders.items()},
-            "orders": {
-                number: (
-                    order.city,
-                    order.is_cancelled,
-                    len(order.events),
-                    order.parcels.numbers,
-                )
-                for number, order in model.orders.items()
-            },
-            "owners": sorted(
-                (each, number)
-                for number, order in model.orders.items()
-                for each in order.parcels.numbers
-                if each is not None
-            ),
-        }
+        found = self.run(self.stage.facts())
+        expected = {"positions": self.positions} | expected_of(self.model)
         for what, value in expected.items():
             assert getattr(found, what) == value, f"{what}: {getattr(found, what)}, not {value}"
         self.is_sound = True
@@ -286,7 +281,7 @@ class Pipeline(RuleBasedStateMachine):
             self.agrees()
             items = {item.at for items in self.items.values() for item in items}
             never_read = {item.at for item in self.model.never_read}
-            assert self.model.outcomes.keys() == items - never_read
+            assert self.model.ends.keys() == items - never_read
             assert not self.model.queue
             assert not self.model.waiting
 
@@ -304,6 +299,6 @@ class Pipeline(RuleBasedStateMachine):
             self.drain()
             self.run(self.stage.act(operations.retry, ParkedSelection()))
             self.model.try_again(list(self.model.queue))
-        self.pass_time(20)
+        self.pass_months(20)
         while self.run(self.stage.publish(100)):
             pass

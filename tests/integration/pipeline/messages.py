@@ -2,23 +2,20 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from tests.integration.pipeline.log import TOPIC
-from tests.integration.pipeline.model import Command, Item
+from tests.integration.pipeline.commands import REPORT, Command, Item, shop_of
+from tests.integration.pipeline.log import TOPIC, TRACKING
 from tests.integration.pipeline.parcels import F1
 
-SHOP, OTHER_SHOP = "demo-shop", "other-shop"
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TYPES = {
     "attach": "order.upsert",
     "attach_to_delivery": "order.upsert",
     "correct": "shipment.update",
     "void": "shipment.void",
+    REPORT: "tracking.reported",
 }
-
-
-def shop_of(order):
-    """Two shops; order numbers are of one of them each."""
-    return OTHER_SHOP if order in "56" else SHOP
 
 
 @dataclass(frozen=True)
@@ -29,8 +26,15 @@ class Message:
     ce_id: str | None
 
     @property
+    def is_report(self):
+        """Whether a carrier sends it, and no shop."""
+        return self.commands[0].kind == REPORT
+
+    @property
     def key(self):
-        """The order that it, or its first item, is about."""
+        """The order that it, or its first item, is about; of a report the number."""
+        if self.is_report:
+            return f"dhl/{self.commands[0].number}".encode()
         return f"{self._shop}/{self.commands[0].order}".encode()
 
     @property
@@ -51,6 +55,8 @@ class Message:
         """JSON, unless it is malformed."""
         if self.commands[0].kind == "malformed":
             return b"{"
+        if self.is_report:
+            return json.dumps(_report(self.commands[0])).encode()
         if len(self.commands) > 1:
             body = {"items": list(map(_body, self.commands))}
         else:
@@ -59,11 +65,25 @@ class Message:
 
     def items(self, partition, offset):
         """What it holds, once it lies there."""
-        cause = self.ce_id or f"{TOPIC}/{partition}/{offset}"
+        topic = TRACKING if self.is_report else TOPIC
+        cause = self.ce_id or f"{topic}/{partition}/{offset}"
         return [
             Item((partition, offset, index), (cause, index), cause, command)
             for index, command in enumerate(self.commands)
         ]
+
+
+def _report(command):
+    scans = [
+        {
+            "event_name": name,
+            "occurred_at": (START + timedelta(minutes=minute)).isoformat(),
+            "precision": "second",
+        }
+        for minute, name in command.scans
+    ]
+    number = command.number
+    return {"carrier_reference": "dhl", "tracking_number": number, "scans": scans}
 
 
 def _body(command):

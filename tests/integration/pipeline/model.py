@@ -3,55 +3,16 @@
 Plain Python, one item after the other: no transaction, no batch, no position, nothing of ours.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
+from schemas.identity import order_id, shipment_id
+from tests.integration.pipeline.commands import CREATING, OF_PARCELS, REPORT, Unread, shop_of
+from tests.integration.pipeline.numbers import DAY, Number, Stay
 from tests.integration.pipeline.parcels import Absent, Parcels, Refused, Voided
 
 WAIT_MINUTES = 15
-POISON = "POISON"
-CREATING = ("place", "upsert")
-OF_PARCELS = ("attach", "attach_to_delivery", "correct", "void")
-
-
-@dataclass(frozen=True)
-class Command:
-    """What one item asks; `malformed` asks nothing. Of a cancel or void, the city is why."""
-
-    kind: str
-    order: str
-    city: str = ""
-    number: str = ""
-    """The tracking number that it is about, of those `OF_PARCELS`."""
-
-    @property
-    def is_poison(self):
-        """Whether deciding it raises until the bug is mended."""
-        return POISON in self.city
-
-
-@dataclass(frozen=True)
-class Item:
-    """A command, where it lies (partition, offset, index), and its sender's id for it."""
-
-    at: tuple[int, int, int]
-    id: tuple
-    cause: str
-    command: Command
-
-    @property
-    def order(self):
-        """The order it is about."""
-        return self.command.order
-
-
-@dataclass(frozen=True)
-class Unread:
-    """A record that killed its process again and again; its key names the order."""
-
-    at: tuple[int, int, int]
-    order: str
-    items: tuple[Item, ...]
+REPORT_WAIT_MINUTES = 60 * DAY
 
 
 @dataclass
@@ -59,6 +20,7 @@ class Order:
     """One order, its published events, and the items it remembers."""
 
     city: str
+    placed: int
     is_cancelled: bool = False
     events: list = field(default_factory=list)
     taken: list = field(default_factory=list)
@@ -66,10 +28,8 @@ class Order:
 
     def tell(self, name, cause):
         """Publish an event: numbered on its topic, and over both."""
-        is_of_parcel = name.startswith("SHIPMENT_")
-        before = [
-            each for *_, each, _ in self.events if each.startswith("SHIPMENT_") is is_of_parcel
-        ]
+        is_of_order = name.startswith("ORDER_")
+        before = [each for *_, each, _ in self.events if each.startswith("ORDER_") is is_of_order]
         self.events.append((len(before) + 1, len(self.events) + 1, name, cause))
 
     def tell_of_count(self, before, cause):
@@ -93,12 +53,19 @@ class Model:
         # of (5,) while it is tried again is at (5, 1), (5, 2) and so on.
         self.queue = {}
         self.never_read = []  # Items of refused records, beside the first; they are not known.
-        self.outcomes = {}  # Where an item lies -> outcome and reason.
+        self.numbers = defaultdict(Number)
+        self.ends = {}  # Where an item lies -> outcome and reason.
+        self.reports = set()  # Where items lie that nobody answers.
 
     @property
     def refused(self):
         """Why each item that was rejected was."""
-        return {at: why for at, (outcome, why) in self.outcomes.items() if outcome == "rejected"}
+        return {at: why for at, (outcome, why) in self.ends.items() if outcome == "rejected"}
+
+    @property
+    def outcomes(self):
+        """What the senders of commands are answered."""
+        return {at: end for at, end in self.ends.items() if at not in self.reports}
 
     # What happens to it.
 
@@ -108,7 +75,7 @@ class Model:
 
     def park_unread(self, record):
         """A record is not read any more until an operator has it retried."""
-        self.queue[self._last_place()] = record, "crash", frozenset([record.order])
+        self.queue[self._last_place()] = record, "crash", frozenset([record.key])
 
     def try_again(self, places, ends=None):
         """Parked items are tried again in the order of the queue; `ends` are refused, and why."""
@@ -133,16 +100,38 @@ class Model:
     def sweep(self):
         """What has waited too long ends; not while what it waits for may be parked."""
         parked = frozenset[str]().union(*(keys for *_, keys in self.queue.values()))
-        for item, (key, expires) in list(self.waiting.items()):
-            if expires <= self.minute and key not in parked:
-                del self.waiting[item]
-                is_of_order = key == item.order
-                reason = "order_not_found" if is_of_order else "shipment_not_found"
-                self._end(item, "rejected", reason)
+        expired = {
+            item: key
+            for item, (key, expires) in self.waiting.items()
+            if expires <= self.minute and key not in parked
+        }
+        for item, key in expired.items():
+            del self.waiting[item]
+            is_report = item.command.kind == REPORT
+            absent = "number_not_owned" if is_report else "shipment_not_found"
+            self._end(item, "rejected", "order_not_found" if key == item.order else absent)
+        for item in expired:
+            self._forget_scans(item)
+
+    def _forget_scans(self, report):
+        """Without a parcel, scans are kept as long as a report of them waits, or any command."""
+        number = self.numbers[report.command.number]
+        is_awaited = report.command.number in [key for key, _ in self.waiting.values()]
+        if report.command.kind == REPORT and not number.stays and not is_awaited:
+            number.scans.clear()
 
     def due(self):
-        """What the service tries again by itself, once it has rested."""
-        return [place for place, (_, kind, _) in self.queue.items() if kind != "crash"]
+        """What the service tries again by itself, once it has rested: what failed, what is behind
+        nothing any more, and what is directly behind one of these.
+        """
+        behind = {place: keys for place, (_, kind, keys) in self.queue.items() if kind == "behind"}
+        heads = [place for place, keys in behind.items() if not self._is_held(keys, place)]
+        heads += [place for place, (_, kind, _) in self.queue.items() if kind == "decision"]
+        more = []
+        for place, keys in behind.items():
+            if any(head < place and keys & self.queue[head][2] for head in heads):
+                more.append(place)
+        return {*heads, *more}
 
     def line_of(self, place):
         """A place in the queue and all that stand behind it, also through others."""
@@ -187,8 +176,8 @@ class Model:
         return []
 
     def _woken(self, item, key):
-        """What waited for the item's order, or for it to have a number; it waits no more."""
-        woken = [each for each in self.waiting if each.order == item.order]
+        """What waited for the item's order, or for a number that it has; it waits no more."""
+        woken = [each for each in self.waiting if each.order in (item.order, "")]
         woken = [each for each in woken if key is not None and self.waiting[each][0] == key]
         for each in woken:
             del self.waiting[each]
@@ -197,8 +186,8 @@ class Model:
     def _keys_of(self, item):
         """What an item is about: its order, its number, and all orders that have the number."""
         number = item.command.number
-        sharing = {name for name, each in self.orders.items() if number in each.parcels.numbers}
-        return frozenset([item.order, *([number, *sharing] if number else [])])
+        sharing = [stay.order for stay in self.numbers[number].stays]
+        return frozenset(filter(None, [item.order, number, *sharing]))
 
     def _is_held(self, keys, place):
         return any(earlier < place and held & keys for earlier, (*_, held) in self.queue.items())
@@ -208,10 +197,12 @@ class Model:
         command, order = item.command, self.orders.get(item.command.order)
         if is_repeat:
             self._end(item, "no_change", "duplicate")
+        elif command.kind == REPORT:
+            self._decide_report(item)
         elif order is None and command.kind not in CREATING:
             self._wait(item, command.order)
         elif order is None:
-            self.orders[command.order] = Order(command.city)
+            self.orders[command.order] = Order(command.city, self.minute)
             self._take(item, "ORDER_PLACED")
             return command.order
         elif item.id in order.taken:
@@ -232,7 +223,8 @@ class Model:
 
     def _decide_of_parcels(self, item, order):
         """Returns the number, if the order has it from now on."""
-        number, before = item.command.number, order.parcels.count
+        number, count = item.command.number, order.parcels.count
+        held = set(order.parcels.numbers) - {None}
         try:
             events = order.parcels.change(item.command.kind, number)
         except Refused as refused:
@@ -243,13 +235,57 @@ class Model:
         except Absent:
             self._wait(item, number)
         else:
-            order.tell_of_count(before, item.cause)
+            order.tell_of_count(count, item.cause)
             self._take(item, *events)
-            return number if "SHIPMENT_FULFILLED" in events else None
+            has = set(order.parcels.numbers) - {None}
+            for each in (*(held - has), *(has - held)):
+                self._move(item, each, has)
+            return number if has - held else None
         return None
 
+    def _move(self, item, number, has):
+        """An order has lost a number, or got it: it sees its scans, and others may see others."""
+        numbers, order = self.numbers[number], self.orders[item.order]
+        before = numbers.seen()
+        numbers.stays = [stay for stay in numbers.stays if stay.order != item.order]
+        if number in has:
+            id_ = order_id(shop_of(item.order), item.order)
+            shipment = str(shipment_id(id_, order.parcels.place_of(number)))
+            numbers.stays.append(Stay(item.order, shipment, self.minute, order.placed))
+        self._tell_of_scans(item, numbers, before, numbers.scans if number in has else ())
+
+    def _decide_report(self, item):
+        number = self.numbers[item.command.number]
+        new = dict(item.command.scans).keys() - number.scans
+        if not new:
+            self._end(item, "no_change", "duplicate")
+            return
+        before = number.seen()
+        number.scans.update(item.command.scans)
+        is_told = self._tell_of_scans(item, number, before, new)
+        if is_told or any(new.intersection(seen) for seen in number.seen().values()):
+            self._end(item, "applied", None)
+        else:
+            self._wait(item, item.command.number)
+
+    def _tell_of_scans(self, item, number, before, new):
+        """Publish new scans to those who see them, and states that are other ones without; after a
+        command, to its own order alone. Returns whether anything was published.
+        """
+        is_told = False
+        for order, seen in number.seen().items():
+            is_own = item.command.kind == REPORT or order == item.order
+            names = [number.scans[at] for at in seen if is_own and at in new]
+            if not names and number.state_of(before.get(order, ())) != number.state_of(seen):
+                names = ["SHIPMENT_UPDATED"]
+            for name in names:
+                self.orders[order].tell(name, item.cause)
+                is_told = True
+        return is_told
+
     def _wait(self, item, key):
-        self.waiting[item] = key, self.minute + WAIT_MINUTES
+        minutes = REPORT_WAIT_MINUTES if item.command.kind == REPORT else WAIT_MINUTES
+        self.waiting[item] = key, self.minute + minutes
 
     def _take(self, item, *events):
         """The order remembers the item; events say what changed, if anything did."""
@@ -263,5 +299,7 @@ class Model:
         self._end(item, "applied", None)
 
     def _end(self, item, outcome, reason):
-        assert item.at not in self.outcomes, f"the model ends {item} twice"
-        self.outcomes[item.at] = outcome, reason
+        assert item.at not in self.ends, f"the model ends {item} twice"
+        self.ends[item.at] = outcome, reason
+        if item.command.kind == REPORT:
+            self.reports.add(item.at)

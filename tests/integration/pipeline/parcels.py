@@ -62,7 +62,7 @@ class Parcels:
     def _attach_to_delivery(self, number: str) -> list[str]:
         """A number that the order has not replaces the first of the delivery."""
         if number in self.numbers:
-            place = self._place(number)
+            place = self.place_of(number)
             is_news = not self.held[place][1]
             self.held[place] = number, True
             return [UPDATED] if is_news else []
@@ -90,7 +90,7 @@ class Parcels:
             if number in self.voided:
                 raise Voided
             raise Absent
-        self.held[self._place(number)] = None, False
+        self.held[self.place_of(number)] = None, False
         self.voided.add(number)
         drafts = sorted(place for place, (held, _) in self.held.items() if held is None)
         for place in drafts[max(0, 1 - self.count) :]:
@@ -106,7 +106,8 @@ class Parcels:
     def _delivery(self) -> list[int]:
         return sorted(place for place, (_, is_of_it) in self.held.items() if is_of_it)
 
-    def _place(self, number: str) -> int:
+    def place_of(self, number: str) -> int:
+        """The ordinal of the parcel with a number."""
         return next(place for place, (held, _) in self.held.items() if held == number)
 
     def _free(self) -> int:

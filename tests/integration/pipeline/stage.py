@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
 
 import asyncpg
@@ -17,9 +17,9 @@ from services.runtime.parking.retry_loop import RetryLoop
 from services.runtime.postgres.connections import create_pool
 from services.runtime.waiting.expiry import ExpiryLoop
 from tests.integration.outgoing import waiting_records
+from tests.integration.pipeline.messages import START
 from tests.integration.pipeline.process import GROUP, Died
 
-START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TABLES = (
     "position",
     "outbox",
@@ -41,12 +41,15 @@ SELECT (SELECT json_agg(json_build_array(partition, next_offset)) FROM position)
        (SELECT json_agg(json_build_array(
                    order_number, document->'placement'->'address'->>'city',
                    document->>'status' = 'cancelled', version, (
-                       SELECT json_agg(each->>'number')
+                       SELECT json_agg(json_build_array(
+                                  each->>'number', each->'tracking'->>'last_occurred_at'))
                          FROM json_array_elements((document->'shipments')::json) AS each)))
           FROM shop_order WHERE document IS NOT NULL) AS orders,
        (SELECT json_agg(json_build_array(number, order_number))
           FROM parcel, json_array_elements((parcel.document->'owners')::json) AS owner
-          JOIN shop_order ON order_id = (owner->>'order_id')::uuid) AS owners
+          JOIN shop_order ON order_id = (owner->>'order_id')::uuid) AS owners,
+       (SELECT json_agg(json_build_array(number, json_array_length((document->'scans')::json)))
+          FROM parcel WHERE (document->'scans') IS NOT NULL) AS scans
 """
 
 
@@ -111,6 +114,7 @@ class Facts:
     events: dict
     orders: dict
     owners: list
+    scans: dict
 
 
 class Stage:
@@ -216,8 +220,9 @@ class Stage:
             # Of one key the oldest first; which key's is older is not promised.
             waiting=sorted(((key, tuple(at)) for key, at in tables["waiting"]), key=itemgetter(0)),
             rejected={tuple(at): reason for at, reason in tables["rejected"]},
-            orders={number: tuple(order) for number, *order in tables["orders"]},
+            orders={number: _order(*order) for number, *order in tables["orders"]},
             owners=sorted(map(tuple, tables["owners"])),
+            scans=dict(tables["scans"]),
             outcomes={
                 _at(body): (body["outcome"], body["reason"]) for body in published["outcomes"]
             },
@@ -244,6 +249,15 @@ def _at(body):
     return body["partition"], body["offset"], body["index"]
 
 
+def _order(city, is_cancelled, version, parcels):
+    """Of each parcel the number, and the minute of its last scan."""
+    return city, is_cancelled, version, [(number, _minute(at)) for number, at in parcels]
+
+
+def _minute(at):
+    return at and (datetime.fromisoformat(at) - START) // timedelta(minutes=1)
+
+
 def _by_order(events):
     """Numbers, name and cause of every order's events, in the order in which they were decided.
 
@@ -255,8 +269,8 @@ def _by_order(events):
         event = body["sequence"], body["order_version"], body["event_name"], body["cause"]
         found.setdefault(number, []).append(event)
     for number, told in found.items():
-        for is_of_parcel in (True, False):
-            of_topic = [each for each in told if each[2].startswith("SHIPMENT_") is is_of_parcel]
+        for is_of_order in (True, False):
+            of_topic = [each for each in told if each[2].startswith("ORDER_") is is_of_order]
             assert of_topic == sorted(of_topic), f"events of {number} are out of order: {told}"
         told.sort(key=itemgetter(1))
     return found

@@ -8,9 +8,9 @@ from services.runtime.batch.batch import ItemCounts
 from services.runtime.partitions.circuit_breaker import CircuitBreakerLevel
 from services.runtime.partitions.log_identity import OffsetOutOfRange, RecordFingerprint
 from services.runtime.partitions.partition_state import Unpolled
+from tests.integration.pipeline.commands import Command
 from tests.integration.pipeline.log import TOPIC_ID, Cursor, Log
 from tests.integration.pipeline.messages import Message
-from tests.integration.pipeline.model import Command
 from tests.integration.pipeline.process import WRITTEN, Died, Process
 
 RESUME = "UPDATE position SET stopped_kind = NULL, stopped_detail = NULL, stopped_at = NULL"

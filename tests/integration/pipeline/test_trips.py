@@ -4,9 +4,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.integration.pipeline.commands import Command
 from tests.integration.pipeline.log import Log
 from tests.integration.pipeline.messages import Message
-from tests.integration.pipeline.model import Command
 from tests.integration.pipeline.process import Process
 
 # What the outbox asks once a second.

@@ -1,0 +1,71 @@
+"""The scans of tracking numbers, and which parcels see them, by decision 0151 alone.
+
+Times are minutes. All scans are of one carrier, and no parcel is delivered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+FOUND, LOST = "OUT_FOR_DELIVERY", "LOST"
+DAY = 24 * 60
+SEEN_BEFORE, BEFORE_REUSE, SILENT_AFTER = 400 * DAY, 3 * DAY, 60 * DAY
+INSTANT = 0.001
+BEGINNING, END = float("-inf"), float("inf")
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A parcel that has a number, since a time; `placed` is when its order came."""
+
+    order: str
+    shipment: str
+    came: int
+    placed: int
+
+
+@dataclass
+class Number:
+    """Scans by time, and the parcels in the order in which they took the number."""
+
+    scans: dict[int, str] = field(default_factory=dict)
+    stays: list[Stay] = field(default_factory=list)
+
+    def seen(self):
+        """By order, the times of the scans that its parcel sees."""
+        ranked = sorted(self.stays, key=lambda each: (each.came, each.shipment))
+        windows = {each: [min(each.came, each.placed) - SEEN_BEFORE, END] for each in ranked}
+        for place, former in enumerate(ranked):
+            seen = self._within(windows[former])
+            for later in ranked[place + 1 :]:
+                border = self._border(former, later, [at for at in seen if at <= later.came])
+                if border is not None:
+                    windows[former][1] = min(windows[former][1], border)
+                    windows[later][0] = max(windows[later][0], border)
+        return {each.order: self._within(windows[each]) for each in self.stays}
+
+    def state_of(self, seen):
+        """What tells the states of two sets of scans apart: first found, and last."""
+        return next((at for at in seen if self.scans[at] == FOUND), None), max(seen, default=None)
+
+    def _within(self, window):
+        return sorted(at for at in self.scans if window[0] <= at < window[1])
+
+    def _border(self, former, later, seen):
+        """Where the later parcel begins, if the former one had ended or was silent."""
+        ends = [at for at in seen if self.scans[at] == LOST]
+        if ends:
+            following = [at for at in seen if at > ends[-1]]
+            return following[0] if following else self._after_end(later, seen)
+        times = sorted([former.came, *(at for at in seen if at > former.came), later.came])
+        silences = [late for early, late in pairwise(times) if late - early > SILENT_AFTER]
+        if not silences:
+            return None
+        return later.came - BEFORE_REUSE if silences[-1] == later.came else silences[-1]
+
+    def _after_end(self, later, seen):
+        found = [at for at in seen if self.scans[at] == FOUND]
+        end = next(at for at in seen if at > max(found, default=BEGINNING))
+        reported = max(at for at in seen if at - end <= BEFORE_REUSE)
+        return max(reported + INSTANT, later.came - BEFORE_REUSE)
