@@ -7,7 +7,6 @@ at will. The stored positions say what was committed; `model.py` says what must 
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -19,9 +18,9 @@ from tests.integration.pipeline.agreement import expected_of
 from tests.integration.pipeline.commands import Unread
 from tests.integration.pipeline.draws import COMMAND_PARTITIONS, PARTITIONS
 from tests.integration.pipeline.log import Log
-from tests.integration.pipeline.messages import Message
+from tests.integration.pipeline.messages import Message, happened
 from tests.integration.pipeline.model import Model
-from tests.integration.pipeline.numbers import DAY, FOUND, LOST
+from tests.integration.pipeline.numbers import DAY
 from tests.integration.pipeline.process import Died, Process
 
 TIMESTAMP_MS = 1_772_366_400_000
@@ -64,14 +63,8 @@ class Pipeline(RuleBasedStateMachine):
         """Mostly an order has one partition; a shop may also use other keys."""
         for commands in contents:
             ce_id = f"c-{len(self.messages)}" if is_named else None
-            told = tuple(map(self._at_its_times, commands))
-            self._append(Message(told, ce_id), elsewhere)
-
-    def _at_its_times(self, command):
-        """A report of what happened in the hours before the months that passed last."""
-        minutes = [self.begun - 600 + 60 * hour for hour in command.scans]
-        names = [LOST if hour % 3 == 2 else FOUND for hour in command.scans]
-        return replace(command, scans=tuple(zip(minutes, names, strict=True)))
+            told = [happened(command, self.begun) for command in commands]
+            self._append(Message(tuple(told), ce_id), elsewhere)
 
     @rule(contents=draws.MESSAGES, is_named=draws.MOSTLY, elsewhere=draws.SELDOM)
     def publish_more(self, contents, is_named, elsewhere):

@@ -1,11 +1,12 @@
 """Commands of the model as the records that say the same on the wire."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from tests.integration.pipeline.commands import REPORT, Command, Item, shop_of
 from tests.integration.pipeline.log import TOPIC, TRACKING
+from tests.integration.pipeline.numbers import FOUND, LOST
 from tests.integration.pipeline.parcels import F1
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -71,6 +72,13 @@ class Message:
             Item((partition, offset, index), (cause, index), cause, command)
             for index, command in enumerate(self.commands)
         ]
+
+
+def happened(command, begun):
+    """A command with the scans of a report, of the hours before the minute `begun`."""
+    minutes = [begun - 600 + 60 * hour for hour in command.scans]
+    names = [LOST if hour % 3 == 2 else FOUND for hour in command.scans]
+    return replace(command, scans=tuple(zip(minutes, names, strict=True)))
 
 
 def _report(command):
