@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 SHOP, OTHER_SHOP = "demo-shop", "other-shop"
+HIDDEN_CAUSE = "orderflow/shared-number"
+"""How the cause of an event begins that the command of another shop caused."""
 POISON = "POISON"
 CREATING = ("place", "upsert")
 REPORT = "report"

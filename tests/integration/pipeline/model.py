@@ -6,7 +6,14 @@ Plain Python, one item after the other: no transaction, no batch, no position, n
 from collections import defaultdict, deque
 
 from schemas.identity import order_id, shipment_id
-from tests.integration.pipeline.commands import CREATING, OF_PARCELS, REPORT, Unread, shop_of
+from tests.integration.pipeline.commands import (
+    CREATING,
+    HIDDEN_CAUSE,
+    OF_PARCELS,
+    REPORT,
+    Unread,
+    shop_of,
+)
 from tests.integration.pipeline.numbers import DAY, Number, Stay
 from tests.integration.pipeline.orders import Order
 from tests.integration.pipeline.parcels import Absent, Refused, Voided
@@ -49,7 +56,8 @@ class Model:
 
     def park_unread(self, record):
         """A record is not read any more until an operator has it retried."""
-        self.queue[self._last_place()] = record, "crash", frozenset([record.key])
+        keys = [record.key, *(stay.order for stay in self.numbers[record.key].stays)]
+        self.queue[self._last_place()] = record, "crash", frozenset(keys)
 
     def try_again(self, places, ends=None):
         """Parked items are tried again in the order of the queue; `ends` are refused, and why."""
@@ -252,8 +260,9 @@ class Model:
             names = [number.scans[at] for at in seen if is_own and at in new]
             if not names and number.state_of(before.get(order, ())) != number.state_of(seen):
                 names = ["SHIPMENT_UPDATED"]
+            is_shown = is_own or shop_of(order) == shop_of(item.order)
             for name in names:
-                self.orders[order].tell(name, item.cause)
+                self.orders[order].tell(name, item.cause if is_shown else HIDDEN_CAUSE)
                 is_told = True
         return is_told
 

@@ -54,10 +54,8 @@ class Number:
 
     def _border(self, former, later, seen):
         """Where the later parcel begins, if the former one had ended or was silent."""
-        ends = [at for at in seen if self.scans[at] == LOST]
-        if ends:
-            following = [at for at in seen if at > ends[-1]]
-            return following[0] if following else self._after_end(later, seen)
+        if LOST in map(self.scans.get, seen):
+            return self._after_end(later, seen)
         times = sorted([former.came, *(at for at in seen if at > former.came), later.came])
         silences = [late for early, late in pairwise(times) if late - early > SILENT_AFTER]
         if not silences:
@@ -65,7 +63,11 @@ class Number:
         return later.came - BEFORE_REUSE if silences[-1] == later.came else silences[-1]
 
     def _after_end(self, later, seen):
-        found = [at for at in seen if self.scans[at] == FOUND]
-        end = next(at for at in seen if at > max(found, default=BEGINNING))
-        reported = max(at for at in seen if at - end <= BEFORE_REUSE)
-        return max(reported + INSTANT, later.came - BEFORE_REUSE)
+        last = max(at for at in seen if self.scans[at] == LOST)
+        until_end, following = [at for at in seen if at <= last], [at for at in seen if at > last]
+        found = [at for at in until_end if self.scans[at] == FOUND]
+        end = min(at for at in until_end if at > max(found, default=BEGINNING))
+        reported = max(at for at in until_end if at - end <= BEFORE_REUSE)
+        begins = min(following, default=later.came)
+        border = max(reported + INSTANT, begins - BEFORE_REUSE)
+        return min(border, *following) if following else border

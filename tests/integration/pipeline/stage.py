@@ -17,6 +17,7 @@ from services.runtime.parking.retry_loop import RetryLoop
 from services.runtime.postgres.connections import create_pool
 from services.runtime.waiting.expiry import ExpiryLoop
 from tests.integration.outgoing import waiting_records
+from tests.integration.pipeline.commands import HIDDEN_CAUSE
 from tests.integration.pipeline.messages import START
 from tests.integration.pipeline.process import GROUP, Died
 
@@ -266,7 +267,9 @@ def _by_order(events):
     found = {}
     for body in events:
         number = body["context"]["order"]["order_number"]
-        event = body["sequence"], body["order_version"], body["event_name"], body["cause"]
+        is_hidden = body["cause"].startswith(HIDDEN_CAUSE)
+        cause = HIDDEN_CAUSE if is_hidden else body["cause"]
+        event = body["sequence"], body["order_version"], body["event_name"], cause
         found.setdefault(number, []).append(event)
     for number, told in found.items():
         for is_of_order in (True, False):
