@@ -15,7 +15,7 @@ Shipment = tuple[str, str]
 """Order and shipment id."""
 
 SCANNED, RELEASED = "shipment.scanned", "shipment.released"
-_WORDS = ("location", "carrier_text", "pickup", "proof")
+_WORDS = ("location", "carrier_text", "reason", "pickup", "proof")
 _OWN = re.compile(rb"own\.\w+\.w?\d+")
 """Texts of one shop, as the generator makes them."""
 
@@ -33,7 +33,7 @@ class ShipmentEvent:
     """The group that the customer is notified of; None where the event does not notify."""
     released_by: str | None
     words: tuple[str | None, ...]
-    """Place, text, pick-up point and proof, as text; None for each that is not there."""
+    """Place, text, reason, pick-up point and proof, as text; None for each that is not there."""
 
 
 @dataclass(slots=True)
@@ -51,7 +51,8 @@ class ShipmentEvents:
 
     def search(self, entry: Entry) -> None:
         """Note the texts of one shop in a record that was published."""
-        for text in _OWN.findall(entry.value):
+        headers = "\n".join(entry.headers.values()).encode()
+        for text in (*_OWN.findall(entry.value), *_OWN.findall(headers)):
             self.containing[text.decode()].add(entry.key)
 
     def take(self, entry: Entry, data: Mapping[str, Any]) -> Fact | None:

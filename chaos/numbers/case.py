@@ -117,6 +117,7 @@ class Case:
             "event_name": name,
             "occurred_at": at.isoformat(),
             "text": f"{words} text",
+            "reason": words,
             "location": {"city": f"{words} city"},
             "pickup": {"name": f"{words} pickup"},
             "proof": {"signed_by": f"{words} proof"},

@@ -28,7 +28,7 @@ def voided(case: Case) -> None:
     case.end_stage()
     name = _name(case, order, number, external)
     order.void(**name, updated_at=LATER, reason="label misprinted")
-    racing = case.scan(number, "ARRIVAL_AT_TRANSPORT_HUB", 3, words)
+    racing = case.scan(number, "ARRIVAL_AT_TRANSPORT_HUB", 3, case.words(order))
     may_see([order], racing, is_shown=True)
     case.end_stage()
     kind = case.rng.choice(("gone", "again", "moved"))
@@ -37,7 +37,7 @@ def voided(case: Case) -> None:
     elif kind == "again":
         _attach_again(order, number)
     else:
-        order = _move(case, order, number, words)
+        order, words = _move(case, order, number)
     out = case.scan(number, "OUT_FOR_DELIVERY", 30, words)
     if kind != "gone":
         order.sees(out)
@@ -72,13 +72,22 @@ def _attach_again(order: CaseOrder, number: str) -> None:
     order.sees_again(number)
 
 
-def _move(case: Case, order: CaseOrder, number: str, words: str) -> CaseOrder:
-    """The number was that of another order, of the same shop or another one."""
+def _move(case: Case, order: CaseOrder, number: str) -> tuple[CaseOrder, str]:
+    """The number was that of another order, of the same shop or another one.
+
+    Places that a shop saw stay its own, so another shop does not see that of the first scan. That
+    of the second is the first shop's only if it was decided before the void. Returns the order, and
+    the words of the scans that follow.
+    """
     other = case.order(case.rng.choice((FIRST, SECOND)))
-    case.answer.named_in[words].add(str(other.shipment.order))
     other.attach(number)
-    other.sees(*order.shipment.scans.values(), least=1, most=1)
-    return other
+    begun, racing = order.shipment.scans.values()
+    is_shown = other.shop == order.shop
+    other.sees(begun, is_shown=is_shown)
+    other.sees(racing, least=1, is_shown=is_shown or None)
+    for scan in (begun, racing) if is_shown else (racing,):
+        case.answer.named_in[scan.words].add(str(other.shipment.order))
+    return other, case.words(other)
 
 
 def voided_after_delivery(case: Case) -> None:

@@ -19,6 +19,8 @@ def reused(case: Case) -> None:
     own whichever comes first. In the racing form, scans of the second parcel come in the stage of
     its attachment: before it the first order may have their events, as nothing says yet that they
     are another parcel's. The state of the first order is the same in the end.
+
+    Another shop sees no places of scans from before it attached the number (docs/decisions/0156).
     """
     end = case.rng.choice(ENDS)
     days = 20 if end else 100
@@ -39,16 +41,19 @@ def reused(case: Case) -> None:
     first.sees(case.scan(number, "SORTED", (1.5 - days) * DAY, words))
     if not is_racing:
         case.end_stage()
+    begins = case.rng.choice((-30, 5))
+    is_shown = begins > 0 or second.shop == first.shop
+    early = new if is_shown else case.words()
     scans = [
-        case.scan(number, "LABEL_CREATED", -30, new),
-        case.scan(number, "PICKED_UP_BY_CARRIER", -20, new),
-        case.scan(number, "ARRIVAL_AT_TRANSPORT_HUB", -10, new),
+        case.scan(number, "LABEL_CREATED", begins, early),
+        case.scan(number, "PICKED_UP_BY_CARRIER", begins + 10, early),
+        case.scan(number, "ARRIVAL_AT_TRANSPORT_HUB", begins + 20, early),
     ]
-    second.sees(*scans)
+    second.sees(*scans, is_shown=is_shown)
     second.hears(scans[-1])
     if is_racing:
         first.shipment.notices_max, first.shipment.may_be_updated = 1, True
-        case.answer.named_in[new].add(str(first.shipment.order))
+        case.answer.named_in[early].add(str(first.shipment.order))
         for scan in scans:
             may_see([first], scan, is_shown=None)
     case.end_stage()

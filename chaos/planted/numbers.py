@@ -9,8 +9,6 @@ from msgspec.structs import replace
 from chaos.patching import patch
 from services.orders.domain.model.order import with_shipment
 
-_WINDOWS = "services.orders.domain.model.windows"
-
 
 def first_owner_alone() -> None:
     """Scans of a number reach the shipment that took it first, and no other."""
@@ -34,9 +32,11 @@ def void_keeps_state() -> None:
 
 def place_shown_to_all() -> None:
     """Every shop on a number sees place, text, pick-up point and proof."""
-    patch(f"{_WINDOWS}:without_place", lambda _: lambda scan: scan)
+    place = "services.orders.domain.model.privacy:without_place"
+    patch(place, lambda _: lambda scan: scan)
 
 
 def windows_never_end() -> None:
     """A number that is used again gives its new parcel the scans of the one before."""
-    patch(f"{_WINDOWS}:_end_where_reused", lambda _: lambda *__: None)
+    place = "services.orders.domain.model.windows:_end_where_reused"
+    patch(place, lambda _: lambda *__: None)

@@ -19,6 +19,7 @@ GROUP = "shipment_in_transit"
 WORDS = {
     "location": {"city": "own.case.w1 city"},
     "carrier_text": "own.case.w1 text",
+    "reason": "own.case.w1",
     "pickup": {"name": "own.case.w1 pickup"},
     "proof": {"signed_by": "own.case.w1 proof"},
 }
@@ -134,6 +135,13 @@ def test_checker_finds_another_shops_order_in_an_outcome() -> None:
     outcome = Entry("orders.outcomes", 0, 1, "qb/2", orjson.dumps(body), {"ce_id": "o"})
 
     assert found([attached(QA), scanned(QA, 2), outcome], QA) == ["leaked"]
+
+
+def test_checker_finds_another_shops_command_in_the_headers_of_an_event() -> None:
+    events = [attached(QA), scanned(QA, 2), attached(QB), scanned(QB, 2, words=False)]
+    events[3] = replace(events[3], headers=events[3].headers | {"ce_causationid": "own.case.w1#2"})
+
+    assert found(events, QA, QB) == ["leaked"]
 
 
 def test_checker_takes_scans_of_a_number_that_comes_back_for_new_facts() -> None:
