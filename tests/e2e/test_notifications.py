@@ -34,16 +34,22 @@ def place(number: str, **fields: Any) -> ScriptMessage:
     return _send(number, "order.place", {"order": order})
 
 
-def attach(number: str) -> ScriptMessage:
-    return _send(number, "order.upsert", {"id": number, "trackings": [{"tracking_number": number}]})
+def attach(order: str, number: str | None = None, again: int = 0) -> ScriptMessage:
+    """Attach the number that the order itself has for its own, or another one."""
+    label = {"tracking_number": number or order}
+    return _send(order, "order.upsert", {"id": order, "trackings": [label]}, again)
+
+
+def void(order: str, number: str) -> ScriptMessage:
+    return _send(order, "shipment.void", {"id": order, "tracking_number": number})
 
 
 def cancel(number: str, **fields: Any) -> ScriptMessage:
     return _send(number, "order.cancel", {"id": number, **fields})
 
 
-def _send(number: str, type_: str, body: dict[str, Any]) -> ScriptMessage:
-    return command(f"{SHOP}/{number}", type_, body, NOON, id_=f"{number} {type_}")
+def _send(number: str, type_: str, body: dict[str, Any], again: int = 0) -> ScriptMessage:
+    return command(f"{SHOP}/{number}", type_, body, NOON, id_=f"{number} {type_} {again}")
 
 
 def report(number: str, *scans: tuple[str, timedelta]) -> ScriptMessage:
@@ -143,3 +149,19 @@ async def test_orders_notify_while_they_are_news(system: System, number: str) ->
     await system.send(place(number, **placed), cancel(number, **cancelled))
 
     assert await notified(system, number) == expected
+
+
+async def test_orders_in_one_box_notify_each_customer_once(system: System) -> None:
+    box, orders = "ONEBOX0001", ("BOXED1", "BOXED2")
+    await system.send(*map(place, orders))
+    for again in range(3):
+        await system.send(*(attach(each, box, again) for each in orders))
+    await system.send(report(box, ("OUT_FOR_DELIVERY", 2 * MINUTE)))
+    await system.send(void("BOXED2", box))
+    await system.send(attach("BOXED2", box, again=3))
+    # After the second hand-over: before it, the parcel would have ended without this order.
+    await system.send(report(box, ("SUCCESSFULLY_DELIVERED", -MINUTE)))
+
+    once = ["ORDER_PLACED", "SHIPMENT_FULFILLED", "OUT_FOR_DELIVERY", "SUCCESSFULLY_DELIVERED"]
+    for order in orders:
+        assert await notified(system, order) == once
