@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import shutil
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -16,10 +17,12 @@ from services.runtime.config.settings import Settings
 from services.runtime.parking import operations
 from services.runtime.postgres.connections import create_pool
 from services.runtime.postgres.migrate import SERVICES_FOLDER, migrate
+from services.runtime.postgres.queries import load
 from services.runtime.retry import is_transient
 from tests.integration.batches import patiently
 from tests.integration.orders.conftest import NOW, a_cancel, a_record, a_report, an_upsert
 
+BEFORE = load(Path(__file__).parent / "release_before" / "statements.sql")
 NAME = "#1001"
 BEARERS = """
 SELECT array_agg(order_id::text ORDER BY order_id)
@@ -229,7 +232,7 @@ async def test_upgrade_keeps_names_and_connections_of_the_version_before(
     async with before.acquire() as connection:
         nothing = [[]] * 11
         name = [[True], ["demo-shop"], ["order_name"], [NAME], [first]]
-        await connection.execute(store.SQL["save_rows"], *nothing, *name)
+        await connection.execute(BEFORE["save_rows"], *nothing, *name)
     assert await names_before(before) == [(NAME, first)]
 
     await migrate(empty_database_url, ["orders"])
