@@ -164,7 +164,11 @@ def is_shown(event: Event) -> bool:
 
 
 def check_privacy(desk: Desk, parcel: Parcel) -> None:
-    """One shop sees the place of a scan, and none of a parcel that was under way before it came."""
+    """One shop sees the place of a scan, and none of a parcel that was under way before it came.
+
+    A shop that had the number before sees what it alone saw then, and the places since, if it has
+    come back to its parcel (decision 0156).
+    """
     windows = windows_of(parcel)
     pickups = {key: state.pickup for key, state in tracked(desk).items()}
     shown: dict[str, set[str]] = {}
@@ -179,7 +183,9 @@ def check_privacy(desk: Desk, parcel: Parcel) -> None:
                 shown.setdefault(each.key, set()).add(owner.shop)
         for other in windows:
             if other.owner.shop != owner.shop and was_under_way(parcel, windows, other, window):
-                assert not {s.key for s in full} & keys_of(other, windows, parcel)
+                own = [span for span in parcel.private if span.shop == owner.shop]
+                late = {s.key for s in full if not any(span.has(s) for span in own)}
+                assert window.is_back or not late & keys_of(other, windows, parcel)
     assert all(len(shops) == 1 for shops in shown.values()), shown
 
 
