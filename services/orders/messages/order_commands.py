@@ -18,7 +18,7 @@ from services.orders.domain.model import order as values
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.model.warnings import FactWarning
 from services.orders.domain.value import replace
-from services.orders.messages.unusual_trackings import is_any_unusual, read_unusual
+from services.orders.messages.unusual_trackings import is_any_unusual, own_id, read_unusual
 from services.runtime.messages.records import Item
 from services.runtime.twins import omitted
 
@@ -119,29 +119,33 @@ def cancel(message: contract.OrderCancel, item: Item) -> domain.CancelOrder:
 def update_shipment(message: contract.ShipmentUpdate, item: Item) -> domain.UpdateShipment:
     """`shipment.update`."""
     products = message.products
+    external, warnings = own_id(message.external_shipment_id)
     return domain.UpdateShipment(
         shop=message.shop_slug,
         reference=_reference(message.shop_slug, message),
         shipment_id=str(message.shipment_id) if message.shipment_id else None,
         tracking_number=message.tracking_number,
-        external_shipment_id=message.external_shipment_id,
+        external_shipment_id=external,
         carrier_reference=message.carrier_reference,
         tracking_url=message.tracking_url,
         products=None if products is None else _products(products),
+        warnings=warnings,
         **_sent(item, message),
     )
 
 
 def void_shipment(message: contract.ShipmentVoid, item: Item) -> domain.VoidShipment:
     """`shipment.void`."""
+    external, warnings = own_id(message.external_shipment_id)
     return domain.VoidShipment(
         shop=message.shop_slug,
         reference=_reference(message.shop_slug, message),
         shipment_id=str(message.shipment_id) if message.shipment_id else None,
         tracking_number=message.tracking_number,
-        external_shipment_id=message.external_shipment_id,
+        external_shipment_id=external,
         reason=message.reason,
         is_forced=message.force,
+        warnings=warnings,
         **_sent(item, message),
     )
 

@@ -57,6 +57,13 @@ def read_unusual(
     return tuple(split), tuple(warnings)
 
 
+def own_id(external: str | None) -> tuple[str | None, tuple[FactWarning, ...]]:
+    """The `external_shipment_id` that a command names a parcel by; a placeholder names none."""
+    if external is None or not is_placeholder_id(external):
+        return external, ()
+    return None, (_id_left_out(external, ""),)
+
+
 def _id_left_out(external: str, pointer: str) -> FactWarning:
     return FactWarning(
         code=WarningCode.VALUE_LEFT_OUT,

@@ -161,6 +161,17 @@ def test_placeholder_for_the_id_of_a_parcel_is_left_out_with_a_warning(text):
     assert [each.tracking_number for each in desk.order("1", "qa").shipments] == [ONE, TWO]
 
 
+@pytest.mark.parametrize("type_", ["shipment.void", "shipment.update"])
+@pytest.mark.parametrize("text", ["none", "N/A", "000"])
+def test_placeholder_for_an_id_beside_a_number_names_no_parcel(type_, text):
+    body = {"shop_slug": "qa", "id": "1", "tracking_number": ONE, "external_shipment_id": text}
+
+    command = taken(type_, body)
+
+    assert warned(command) == [("value_left_out", "/external_shipment_id")]
+    assert (command.tracking_number, command.external_shipment_id) == (ONE, None)
+
+
 @pytest.mark.parametrize("text", ["f1", "ful-a", "A", "10", "gid://shop/Fulfillment/1"])
 def test_id_of_a_parcel_may_have_letters_only(text):
     command = taken("order.upsert", _upsert({"tracking_number": ONE, "external_shipment_id": text}))
