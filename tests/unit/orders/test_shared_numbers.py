@@ -212,6 +212,39 @@ def test_label_before_the_first_scan_of_a_reused_number_is_of_the_new_parcel(end
     assert desk.order("1") == before
 
 
+@pytest.mark.parametrize(
+    ("ended", "then", "after", "is_its_own"),
+    [
+        ("SUCCESSFULLY_DELIVERED", "PICKED_UP_BY_CARRIER", 59 * DAY, True),
+        ("SUCCESSFULLY_DELIVERED", "PICKED_UP_BY_CARRIER", 61 * DAY, False),
+        ("RETURNED_TO_SENDER", "DROPPED_OFF", 365 * DAY, False),
+        ("SUCCESSFULLY_DELIVERED", "RETURN_LABEL_CREATED", 61 * DAY, True),
+        ("LOST", "OUT_FOR_DELIVERY", 61 * DAY, True),
+        ("OUT_FOR_DELIVERY", "SUCCESSFULLY_DELIVERED", 61 * DAY, True),
+    ],
+)
+@pytest.mark.parametrize("is_late", [False, True])
+def test_scan_long_after_the_end_of_a_parcel_is_of_another_one(
+    ended, then, after, is_its_own, is_late
+):
+    desk = a_desk((SHOP, "1"), ("qb", "7"))
+    take(desk, "1")
+    desk.now = NOON + DAY + after
+    first, last = scan(ended, NOON + DAY), scan(then, desk.now)
+    desk.send(report(last if is_late else first))
+    before = desk.shipment().tracking
+    decision = desk.send(report(first if is_late else last))
+
+    tracking = desk.shipment().tracking
+    assert (tracking.last_occurred_at == last.occurred_at) is is_its_own
+    if not is_its_own and not is_late:
+        assert (decision.reason, tracking) == (Reason.NUMBER_NOT_OWNED, before)
+    take(desk, "7", "qb")
+    if not is_its_own:
+        assert desk.shipment().tracking == tracking
+        assert desk.order("7", "qb").shipments[0].tracking.last_occurred_at == last.occurred_at
+
+
 def test_late_scan_of_the_former_parcel_is_its_own():
     desk = a_desk((SHOP, "1"))
     take(desk, "1")
@@ -305,6 +338,30 @@ def test_number_of_two_carriers_is_two_parcels():
     assert unnamed.outcome is Outcome.WAITING
     assert desk.order().shipments[0].tracking.phase is Phase.IN_TRANSIT
     assert desk.order(shop="other").shipments[0].tracking.phase is Phase.ORDER_PROCESSED
+
+
+def test_parcel_without_a_carrier_leaves_another_ones_carrier_to_it_once_it_has_its_own():
+    desk = a_desk((SHOP, "1"), (SHOP, "2"))
+    take(desk, "1")
+    desk.send(report(scan("DROPPED_OFF", NOON, carrier="ups"), carrier="ups"))
+    take(desk, "2", carrier_reference="dhl")
+    desk.now = NOON + HOUR
+
+    desk.send(report(scan("SUCCESSFULLY_DELIVERED", desk.now, carrier="dhl"), carrier="dhl"))
+
+    assert desk.shipment(number="1").tracking.phase is Phase.IN_TRANSIT
+    assert desk.shipment(number="2").tracking.phase is Phase.DELIVERED
+
+
+def test_parcel_without_a_carrier_shares_those_of_another_one_while_no_other_reports_it():
+    desk = a_desk((SHOP, "1"), (SHOP, "2"))
+    take(desk, "1")
+    take(desk, "2", carrier_reference="dhl")
+
+    desk.send(report(scan("OUT_FOR_DELIVERY", NOON, carrier="dhl"), carrier="dhl"))
+
+    for order in ("1", "2"):
+        assert desk.shipment(number=order).tracking.phase is Phase.IN_DELIVERY
 
 
 def test_scan_that_no_parcel_sees_corrects_the_parcel_whose_window_it_ends():

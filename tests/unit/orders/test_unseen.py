@@ -73,6 +73,16 @@ def test_scan_without_a_carrier_on_parcels_of_two_carriers_is_of_none():
     assert causes(parcel, "a") == causes(parcel, "b") == [Cause.CARRIER_UNCLEAR]
 
 
+def test_scan_of_a_carrier_that_another_parcel_names_has_it_as_the_cause():
+    owners = (owner("a", NOON), owner("b", NOON, carrier="dhl"))
+    scans = [scan("SORTED", NOON, carrier=carrier) for carrier in ("ups", "dhl")]
+
+    parcel = Parcel(number="N1", scans=tuple(sorted(scans, key=lambda s: s.key)), owners=owners)
+
+    assert causes(parcel, "a") == [Cause.NAMED_BY_ANOTHER]
+    assert causes(parcel, "b") == [Cause.OTHER_CARRIER]
+
+
 def test_scans_that_a_shop_sees_without_place_are_counted():
     owners = (owner("a", NOON - DAY), owner("b", NOON + DAY, shop="other"))
     there = scan("PICKED_UP_BY_CARRIER", NOON, location=Location(city="Leipzig"))

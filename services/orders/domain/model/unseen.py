@@ -22,6 +22,7 @@ class Cause(StrEnum):
     OF_FORMER_PARCEL = "of_former_parcel"
     OF_LATER_PARCEL = "of_later_parcel"
     CARRIER_UNCLEAR = "carrier_unclear"
+    NAMED_BY_ANOTHER = "named_by_another"
 
 
 _SENTENCES = {
@@ -29,6 +30,8 @@ _SENTENCES = {
     Cause.TOO_OLD: "It is before the window, which begins a set time before the hand-over.",
     Cause.OF_FORMER_PARCEL: "It is before the window, which begins where another parcel ended.",
     Cause.OF_LATER_PARCEL: "It is after the window, which ends where the number was used again.",
+    Cause.NAMED_BY_ANOTHER: "It is of carrier {scan}, which another parcel on the number names; a "
+    "carrier that no parcel names reports this one.",
     Cause.CARRIER_UNCLEAR: "It names no carrier, and could be of parcels of two carriers.",
 }
 
@@ -74,7 +77,7 @@ def _cause(window: Window, scan: Scan) -> Cause:
         return Cause.TOO_OLD if is_own_begin else Cause.OF_FORMER_PARCEL
     if window.until is not None and at >= window.until:
         return Cause.OF_LATER_PARCEL
-    return Cause.CARRIER_UNCLEAR
+    return Cause.CARRIER_UNCLEAR if scan.carrier is None else Cause.NAMED_BY_ANOTHER
 
 
 def _sentence(cause: Cause, window: Window, scan: Scan) -> str:

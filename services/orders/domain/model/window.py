@@ -17,7 +17,7 @@ _INSTANT = timedelta(microseconds=1)
 class Window:
     """What one shipment sees of its number: scans of its carrier that occurred in [since, until).
 
-    None leaves that end open. The members after `private` are for numbers of several shops: see
+    None leaves that end open. The members after `is_reported` are for numbers of several shops: see
     `privacy.divide_places`.
     """
 
@@ -26,6 +26,8 @@ class Window:
     until: datetime | None
     private: tuple[PrivateSpan, ...] = ()
     """Those of the number."""
+    is_reported: bool = False
+    """Whether its shop names no carrier, and one reports it that no shipment names."""
     moved_at: datetime | None = None
     """Its first physical scan."""
     hidden_before: datetime | None = None

@@ -20,7 +20,7 @@ from services.orders.domain.model.privacy import divide_places, shown_to
 from services.orders.domain.model.window import BEGINNING, FAR_FUTURE, Window, just_after
 from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.scan import Direction, Scan
-from services.orders.domain.tracking.state import TrackingState
+from services.orders.domain.tracking.state import FINISHED, TrackingState
 
 SEEN_BEFORE = timedelta(days=400)
 """How long before its hand-over a shipment sees scans: an import may bring a year without dates."""
@@ -43,27 +43,45 @@ def first_seen(placed_at: datetime, order_placed_at: datetime, before: timedelta
 
 def windows_of(parcel: Parcel) -> tuple[Window, ...]:
     """The window of each shipment on a number, in the order in which they took it."""
-    private = parcel.private
-    windows = [Window(owner, owner.since, owner.until, private) for owner in parcel.owners]
+    windows = bounds_of(parcel)
     if len(windows) > 1:
         _end_where_reused(parcel.scans, sorted(windows, key=_handed_over))
-        if any(owner.shop != parcel.owners[0].shop for owner in parcel.owners):
-            divide_places(parcel.scans, windows)
-    return tuple(windows)
+        _find_reported(parcel.scans, windows)
+    _end_after_silence(parcel.scans, windows)
+    if any(owner.shop != parcel.owners[0].shop for owner in parcel.owners[1:]):
+        divide_places(parcel.scans, windows)
+    return windows
+
+
+def bounds_of(parcel: Parcel) -> tuple[Window, ...]:
+    """The window of each shipment as wide as it can be, whatever was reported."""
+    private = parcel.private
+    return tuple([Window(owner, owner.since, owner.until, private) for owner in parcel.owners])
+
+
+def may_be_another_parcels(state: TrackingState, scan: Scan) -> bool:
+    """Whether a scan comes so long after the end of a journey that it may be of another parcel."""
+    last = state.last_occurred_at
+    if last is None or state.phase not in FINISHED:
+        return False
+    return scan.occurred_at - last > SILENT_AFTER
 
 
 def seeing(windows: Sequence[Window], scan: Scan) -> Sequence[Window]:
     """The windows of a number that have a scan, in the order in which shipments took it.
 
     None where the scan names no carrier and could be of two parcels, each of a carrier of its own:
-    no parcel is better than a wrong one.
+    no parcel is better than a wrong one. A shipment whose shop named no carrier, and that a carrier
+    reports which no shop named, has no scans of a carrier that another shipment names.
     """
     having = [window for window in windows if window.has(scan)]
-    if scan.carrier is None and len(having) > 1:
-        carriers = {each.owner.carrier.casefold() for each in having if each.owner.carrier}
-        if len(carriers) > 1:
-            return ()
-    return having
+    if len(having) < 2:
+        return having
+    named = [each for each in having if each.owner.carrier is not None]
+    if scan.carrier is not None:
+        return having if not named else [w for w in having if w in named or not w.is_reported]
+    carriers = {each.owner.carrier.casefold() for each in named if each.owner.carrier}
+    return () if len(carriers) > 1 else having
 
 
 def was_seen(parcel: Parcel, scan: Scan) -> bool:
@@ -71,7 +89,7 @@ def was_seen(parcel: Parcel, scan: Scan) -> bool:
 
     Its window was larger before it was split from another one, and may be so again.
     """
-    return any(Window(owner, owner.since, owner.until).has(scan) for owner in parcel.owners)
+    return any(window.has(scan) for window in bounds_of(parcel))
 
 
 def shares_of(parcel: Parcel) -> dict[Uuid, tuple[Scan, ...]]:
@@ -118,6 +136,45 @@ def _end_where_reused(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
         history = _history(former, scans)
         for window in later:
             _part(former, window, history)
+
+
+def _end_after_silence(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
+    """End the window of each parcel whose journey is over before what comes long afterwards.
+
+    The carrier reports a used number's next parcel before an order has it. A return is no other
+    parcel. Windows that a version before gave stay.
+    """
+    times = [scan.occurred_at for scan in scans]
+    times += [window.owner.fold.until for window in windows if window.owner.fold is not None]
+    if not times or max(times) - min(times) <= SILENT_AFTER:
+        return
+    for window in windows:
+        if window.owner.placed_at is not None and not _is_given(window):
+            end = _end_by_itself(_history(window, scans))
+            if end is not None:
+                window.until = end if window.until is None else min(window.until, end)
+
+
+def _end_by_itself(history: _History) -> datetime | None:
+    """When the first scan of another parcel occurred; None if no journey ended before a silence."""
+    for silence in history.silences:
+        before = [state for at, state in history.states if at < silence]
+        following = next(state for at, state in history.states if at == silence)
+        is_over = bool(before) and before[-1].phase in FINISHED
+        if is_over and following.direction is not Direction.CUSTOMER_MERCHANT:
+            return silence
+    return None
+
+
+def _find_reported(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
+    """Find the shipments without a carrier that are reported by one which no other one names."""
+    carriers = {each.owner.carrier.casefold() for each in windows if each.owner.carrier}
+    unnamed = [window for window in windows if window.owner.carrier is None]
+    if not carriers or not unnamed:
+        return
+    others = [scan for scan in scans if scan.carrier and scan.carrier.casefold() not in carriers]
+    for window in unnamed:
+        window.is_reported = any(map(window.has, others))
 
 
 def _is_given(window: Window) -> bool:
