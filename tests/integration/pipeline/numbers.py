@@ -10,7 +10,7 @@ from itertools import pairwise
 
 FOUND, LOST = "OUT_FOR_DELIVERY", "LOST"
 DAY = 24 * 60
-SEEN_BEFORE, BEFORE_REUSE, SILENT_AFTER = 400 * DAY, 3 * DAY, 60 * DAY
+SEEN_BEFORE, BEFORE_REUSE, SILENT_AFTER, UNUSED_AFTER = 400 * DAY, 3 * DAY, 60 * DAY, 180 * DAY
 INSTANT = 0.001
 BEGINNING, END = float("-inf"), float("inf")
 
@@ -56,8 +56,10 @@ class Number:
         """Where the later parcel begins, if the former one had ended or was silent."""
         if LOST in map(self.scans.get, seen):
             return self._after_end(later, seen)
-        times = sorted([former.came, *(at for at in seen if at > former.came), later.came])
-        silences = [late for early, late in pairwise(times) if late - early > SILENT_AFTER]
+        times = sorted([former.came, *(at for at in seen if at > former.came)])
+        if later.came - times[-1] > SILENT_AFTER:
+            return later.came - BEFORE_REUSE
+        silences = [late for early, late in pairwise(times) if late - early > UNUSED_AFTER]
         if not silences:
             return None
         return later.came - BEFORE_REUSE if silences[-1] == later.came else silences[-1]

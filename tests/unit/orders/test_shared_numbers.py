@@ -364,9 +364,25 @@ def test_parcel_without_a_carrier_shares_those_of_another_one_while_no_other_rep
         assert desk.shipment(number=order).tracking.phase is Phase.IN_DELIVERY
 
 
+@pytest.mark.parametrize(("days", "is_kept"), [(70, True), (190, False)])
+def test_label_that_is_used_late_stays_with_its_parcel_when_another_shop_names_the_number(
+    days, is_kept
+):
+    desk = a_desk((SHOP, "1"), ("qb", "7"))
+    take(desk, "1")
+    desk.now = NOON + days * DAY
+    desk.send(report(scan("PICKED_UP_BY_CARRIER", desk.now - HOUR)))
+
+    take(desk, "7", "qb")
+
+    own = desk.shipment().tracking.phase
+    assert own is (Phase.IN_TRANSIT if is_kept else Phase.ORDER_PROCESSED)
+    assert desk.order("7", "qb").shipments[0].tracking.phase is Phase.IN_TRANSIT
+
+
 def test_scan_that_no_parcel_sees_corrects_the_parcel_whose_window_it_ends():
     desk = a_desk((SHOP, "1"), (SHOP, "2"))
-    take(desk, "1", tracking_placed_at=NOON - 70 * DAY)
+    take(desk, "1", tracking_placed_at=NOON - 190 * DAY)
     desk.send(report(scan("PICKED_UP_BY_CARRIER")))
     desk.now = NOON + 61 * DAY
     take(desk, "2", carrier_reference="ups")

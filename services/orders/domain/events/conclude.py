@@ -10,8 +10,7 @@ from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.parcel import Owner, Parcel, with_owner
 from services.orders.domain.model.references import ReferenceKind, new_references, order_key
 from services.orders.domain.model.windows import (
-    bounds_of,
-    may_be_another_parcels,
+    are_sole_parcels,
     shares_in,
     shares_of,
     windows_of,
@@ -43,14 +42,11 @@ def extend_owner(recorder: Recorder, before: Parcel, new: tuple[Scan, ...]) -> U
     after, trail = recorder.parcel(before.number), before.trail
     if trail is None or len(after.owners) != 1 or not trail.continues(len(before.scans)):
         return None
-    (window,) = bounds_of(after)
-    owner = window.owner
+    (owner,) = after.owners
     shipment = _shipment(recorder.order(owner.order_id), owner.shipment_id)
     if shipment is None or shipment.number != after.number or shipment.notices is None:
         return None
-    if window.hides or not all(map(window.has, new)):
-        return None
-    if any(may_be_another_parcels(shipment.tracking, scan) for scan in new):
+    if after.private or not are_sole_parcels(owner, shipment.tracking, new):
         return None
     total = RunningTotal.resumed(shipment.tracking, trail)
     added, standings = extend(total, new, recorder.now)

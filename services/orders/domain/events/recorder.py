@@ -43,6 +43,8 @@ class Recorder:
     world: World
     item: CommandItem
     now: datetime
+    sender: str | None = None
+    """The shop that sent the item; None for a report, which may be of shipments of any shop."""
     orders: dict[Uuid, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -122,7 +124,9 @@ class Recorder:
                 order_version=version,
                 occurred_at=occurred_at,
                 triggered_at=self.now,
-                causation_id=self._cause_for(order),
+                causation_id=self.item.causation_id
+                if self.sender is None or self.sender == order.shop
+                else self._hidden_cause(),
                 data=fact,
             )
         )
@@ -169,21 +173,20 @@ class Recorder:
                 occurred_at=occurred_at,
                 occurred_on=occurred_on,
                 triggered_at=self.now,
-                causation_id=self._cause_for(order),
+                causation_id=self.item.causation_id
+                if self.sender is None or self.sender == order.shop
+                else self._hidden_cause(),
                 data=self._fact(before, after, shown or after, occurred_at=occurred_at, more=more),
             )
         )
 
-    def _cause_for(self, order: Order) -> str:
-        """What an event of an order names as its cause: never the command of another shop.
+    def _hidden_cause(self) -> str:
+        """The cause of an event that the command of another shop caused: never its id.
 
         A shop that takes a number off its order changes what others on the number see; the id of
         its command may hold names of the shop.
         """
-        item, shop = self.item, order.shop
-        if getattr(item, "shop", shop) == shop:
-            return item.causation_id
-        return f"{OTHER_SHOP}/{item.item_id}"
+        return f"{OTHER_SHOP}/{self.item.item_id}"
 
     def _fact(
         self,

@@ -94,22 +94,36 @@ class CommandItem(Value, frozen=True, kw_only=True):
     """What was doubtful in the item when it was read."""
 
     @property
+    def sender(self) -> str | None:
+        """The shop that sent it; None for a report, which may be of shipments of any shop."""
+        return None
+
+    @property
     def item_digest(self) -> int:
         """Short form of `item_id`, stored on the order to recognise a repeat."""
         return digest_of(self.item_id)
 
 
-class PlaceOrder(CommandItem, frozen=True, kw_only=True):
-    """`order.place`: a new order."""
+class ShopItem(CommandItem, frozen=True, kw_only=True):
+    """What only commands of a shop have."""
 
     shop: str
+
+    @property
+    def sender(self) -> str | None:
+        """The shop."""
+        return self.shop
+
+
+class PlaceOrder(ShopItem, frozen=True, kw_only=True):
+    """`order.place`: a new order."""
+
     order: PlacementFields
 
 
-class UpsertOrder(CommandItem, frozen=True, kw_only=True):
+class UpsertOrder(ShopItem, frozen=True, kw_only=True):
     """`order.upsert`, and each item of `orders.fulfill_bulk`: create, change or fulfil an order."""
 
-    shop: str
     reference: Reference
     order: PlacementFields | None = None
     trackings: tuple[Tracking, ...] = ()
@@ -121,10 +135,9 @@ class UpsertOrder(CommandItem, frozen=True, kw_only=True):
     """Whether it is older than the order: then only its new parcels are left of it."""
 
 
-class UpdateOrder(CommandItem, frozen=True, kw_only=True):
+class UpdateOrder(ShopItem, frozen=True, kw_only=True):
     """`order.update`: address, expected number of shipments, or both."""
 
-    shop: str
     reference: Reference
     address: Address | None = None
     address_nulls: tuple[str, ...] = ()
@@ -132,10 +145,9 @@ class UpdateOrder(CommandItem, frozen=True, kw_only=True):
     expected_number_of_shipments: int | None = None
 
 
-class CancelOrder(CommandItem, frozen=True, kw_only=True):
+class CancelOrder(ShopItem, frozen=True, kw_only=True):
     """`order.cancel`."""
 
-    shop: str
     reference: Reference
     reason: str | None = None
     cancelled_at: datetime | None = None
@@ -144,7 +156,7 @@ class CancelOrder(CommandItem, frozen=True, kw_only=True):
     """Whether a time was said that could not be read: the cancellation may be of any age."""
 
 
-class UpdateShipment(CommandItem, frozen=True, kw_only=True):
+class UpdateShipment(ShopItem, frozen=True, kw_only=True):
     """`shipment.update`: carrier, URL and products of one parcel, named by id or tracking number.
 
     Named by `external_shipment_id`, its tracking number is the parcel's from now on.
@@ -152,7 +164,6 @@ class UpdateShipment(CommandItem, frozen=True, kw_only=True):
     carrier never helps to name the parcel: it is the parcel's carrier from now on.
     """
 
-    shop: str
     reference: Reference
     shipment_id: Uuid | None = None
     tracking_number: str | None = None
@@ -162,10 +173,9 @@ class UpdateShipment(CommandItem, frozen=True, kw_only=True):
     products: tuple[Product, ...] | None = None
 
 
-class VoidShipment(CommandItem, frozen=True, kw_only=True):
+class VoidShipment(ShopItem, frozen=True, kw_only=True):
     """`shipment.void`: take a tracking number off an order. Every name must fit the shipment."""
 
-    shop: str
     reference: Reference
     shipment_id: Uuid | None = None
     tracking_number: str | None = None
@@ -175,10 +185,9 @@ class VoidShipment(CommandItem, frozen=True, kw_only=True):
     """Whether a parcel that was delivered is taken off as well; then `reason` says why."""
 
 
-class UpsertAnalytics(CommandItem, frozen=True, kw_only=True):
+class UpsertAnalytics(ShopItem, frozen=True, kw_only=True):
     """`order.analytics.upsert`: attribution sent after the order."""
 
-    shop: str
     reference: Reference
     order_analytics: Analytics
     analytics_nulls: tuple[str, ...] = ()
@@ -195,10 +204,9 @@ class ReportTracking(CommandItem, frozen=True, kw_only=True):
     scans: tuple[Scan, ...] = ()
 
 
-class RecordClaim(CommandItem, frozen=True, kw_only=True):
+class RecordClaim(ShopItem, frozen=True, kw_only=True):
     """A claim event taken into the order's passive copy: no version step and no event."""
 
-    shop: str
     order_id: Uuid
     claim: ClaimCopy
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from services.orders.domain.model.ids import Uuid
-from services.orders.domain.model.parcel import Parcel, same_carrier
+from services.orders.domain.model.parcel import Owner, Parcel, same_carrier
 from services.orders.domain.model.privacy import divide_places, shown_to
 from services.orders.domain.model.window import BEGINNING, FAR_FUTURE, Window, just_after
 from services.orders.domain.tracking.replay import replay
@@ -28,6 +28,8 @@ BEFORE_REUSE = timedelta(days=3)
 """The same where an earlier shipment on the number has ended: labels are made some days before."""
 SILENT_AFTER = timedelta(days=60)
 """A shipment that was not scanned for so long counts as ended when the number is used again."""
+UNUSED_AFTER = timedelta(days=180)
+"""The same where it was scanned again before the other one came: a label may be used late."""
 
 
 def first_seen(placed_at: datetime, order_placed_at: datetime, before: timedelta) -> datetime:
@@ -48,7 +50,7 @@ def windows_of(parcel: Parcel) -> tuple[Window, ...]:
         _end_where_reused(parcel.scans, sorted(windows, key=_handed_over))
         _find_reported(parcel.scans, windows)
     _end_after_silence(parcel.scans, windows)
-    if any(owner.shop != parcel.owners[0].shop for owner in parcel.owners[1:]):
+    if len(windows) > 1 and any(each.shop != parcel.owners[0].shop for each in parcel.owners):
         divide_places(parcel.scans, windows)
     return windows
 
@@ -59,12 +61,20 @@ def bounds_of(parcel: Parcel) -> tuple[Window, ...]:
     return tuple([Window(owner, owner.since, owner.until, private) for owner in parcel.owners])
 
 
-def may_be_another_parcels(state: TrackingState, scan: Scan) -> bool:
-    """Whether a scan comes so long after the end of a journey that it may be of another parcel."""
-    last = state.last_occurred_at
-    if last is None or state.phase not in FINISHED:
-        return False
-    return scan.occurred_at - last > SILENT_AFTER
+def are_sole_parcels(owner: Owner, state: TrackingState, new: Sequence[Scan]) -> bool:
+    """Whether new scans of a number with one shipment are certainly of its parcel in this state.
+
+    What comes long after the end of its journey may be of another parcel.
+    """
+    window, last = Window(owner, owner.since, owner.until), None
+    if state.phase in FINISHED:
+        last = state.last_occurred_at
+    for scan in new:
+        if not window.has(scan):
+            return False
+        if last is not None and scan.occurred_at - last > SILENT_AFTER:
+            return False
+    return True
 
 
 def seeing(windows: Sequence[Window], scan: Scan) -> Sequence[Window]:
@@ -77,10 +87,11 @@ def seeing(windows: Sequence[Window], scan: Scan) -> Sequence[Window]:
     having = [window for window in windows if window.has(scan)]
     if len(having) < 2:
         return having
-    named = [each for each in having if each.owner.carrier is not None]
     if scan.carrier is not None:
-        return having if not named else [w for w in having if w in named or not w.is_reported]
-    carriers = {each.owner.carrier.casefold() for each in named if each.owner.carrier}
+        others = [window for window in having if not window.is_reported]
+        is_named = any(window.owner.carrier is not None for window in others)
+        return others if is_named and len(others) < len(having) else having
+    carriers = {each.owner.carrier.casefold() for each in having if each.owner.carrier}
     return () if len(carriers) > 1 else having
 
 
@@ -144,9 +155,11 @@ def _end_after_silence(scans: Sequence[Scan], windows: Sequence[Window]) -> None
     The carrier reports a used number's next parcel before an order has it. A return is no other
     parcel. Windows that a version before gave stay.
     """
+    if not scans:
+        return
     times = [scan.occurred_at for scan in scans]
     times += [window.owner.fold.until for window in windows if window.owner.fold is not None]
-    if not times or max(times) - min(times) <= SILENT_AFTER:
+    if max(times) - min(times) <= SILENT_AFTER:
         return
     for window in windows:
         if window.owner.placed_at is not None and not _is_given(window):
@@ -157,7 +170,7 @@ def _end_after_silence(scans: Sequence[Scan], windows: Sequence[Window]) -> None
 
 def _end_by_itself(history: _History) -> datetime | None:
     """When the first scan of another parcel occurred; None if no journey ended before a silence."""
-    for silence in history.silences:
+    for silence in history.after(SILENT_AFTER):
         before = [state for at, state in history.states if at < silence]
         following = next(state for at, state in history.states if at == silence)
         is_over = bool(before) and before[-1].phase in FINISHED
@@ -196,8 +209,10 @@ class _History:
     """The earliest time at which it had ended."""
     times: list[datetime]
     """Its hand-over and the reports since, ascending."""
-    silences: list[datetime]
-    """Those of `times` that came after a silence."""
+
+    def after(self, silence: timedelta) -> list[datetime]:
+        """Those of `times` that came after a longer silence."""
+        return [late for early, late in pairwise(self.times) if late - early > silence]
 
 
 def _history(window: Window, scans: Sequence[Scan]) -> _History:
@@ -212,7 +227,6 @@ def _history(window: Window, scans: Sequence[Scan]) -> _History:
         states,
         min((at for at, state in states if state.has_ended), default=None),
         times,
-        [late for early, late in pairwise(times) if late - early > SILENT_AFTER],
     )
 
 
@@ -259,10 +273,7 @@ def _after_silence(history: _History, begins: datetime) -> datetime | None:
     reported = bisect_right(history.times, begins)
     if reported and begins - history.times[reported - 1] > SILENT_AFTER:
         return _earlier(begins, BEFORE_REUSE)
-    silences = bisect_right(history.silences, begins)
-    if not silences:
-        return None
-    last = history.silences[silences - 1]
+    last = max((late for late in history.after(UNUSED_AFTER) if late <= begins), default=None)
     return _earlier(begins, BEFORE_REUSE) if last == begins else last
 
 

@@ -187,8 +187,10 @@ def _take_number(recorder: Recorder, order: Order, attached: Shipment, pointer: 
         placed_at=attached.tracking_placed_at,
         came_at=recorder.now,
     )
-    added = with_owner(parcel, owner)
-    recorder.put_parcel(_with_shared_fold(added, owner) if parcel.owners else added)
+    if parcel.owners:
+        recorder.put_parcel(_with_shared_fold(with_owner(parcel, owner), owner))
+    else:
+        recorder.put_parcel(replace(parcel, owners=(owner,), left_out=None))
 
 
 def _with_shared_fold(parcel: Parcel, owner: Owner) -> Parcel:

@@ -34,7 +34,7 @@ def replace_numbers(recorder: Recorder, order: Order, command: UpsertOrder) -> O
     is removed. A delivered parcel keeps its number. A command that is older than the order replaces
     none.
     """
-    if command.is_old or not order.shipments:
+    if command.is_old:
         return order
     for each in command.trackings:
         if each.external_shipment_id is not None:

@@ -9,6 +9,7 @@ from operator import attrgetter
 from services.orders.domain.events.conclude import extend_owner, recompute_owners
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import ReportTracking
+from services.orders.domain.model.decision import EventType
 from services.orders.domain.model.folding import fold_before, keep_newest, sift
 from services.orders.domain.model.ids import Uuid, scan_key
 from services.orders.domain.model.known_scans import KnownScans, digest_of_key, with_known
@@ -60,10 +61,13 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
 
 
 def _add(recorder: Recorder, held: Parcel, merged: Merged) -> Uuid | None:
-    """Add scans to the states of the owners; returns the order of a sole one that sees them all."""
+    """Add scans to the states of the owners; returns the order of a sole one that sees some."""
     order_id = None if merged.is_corrected else extend_owner(recorder, held, merged.new)
     if order_id is None:
         recompute_owners(recorder, held.number)
+        owners, events = merged.parcel.owners, recorder.events
+        if len(owners) == 1 and events and events[0].type is EventType.SHIPMENT_SCANNED:
+            return owners[0].order_id
     return order_id
 
 
