@@ -59,7 +59,12 @@ class Number:
         times = sorted([former.came, *(at for at in seen if at > former.came)])
         if later.came - times[-1] > SILENT_AFTER:
             return later.came - BEFORE_REUSE
-        silences = [late for early, late in pairwise(times) if late - early > UNUSED_AFTER]
+        found = min((at for at in seen if self.scans[at] == FOUND), default=END)
+        silences = [
+            late
+            for early, late in pairwise(times)
+            if late - early > (SILENT_AFTER if found <= early else UNUSED_AFTER)
+        ]
         if not silences:
             return None
         return later.came - BEFORE_REUSE if silences[-1] == later.came else silences[-1]

@@ -230,7 +230,7 @@ def test_scan_long_after_the_end_of_a_parcel_is_of_another_one(
     desk = a_desk((SHOP, "1"), ("qb", "7"))
     take(desk, "1")
     desk.now = NOON + DAY + after
-    first, last = scan(ended, NOON + DAY), scan(then, desk.now)
+    first, last = scan(ended, NOON + DAY), scan(then, desk.now, recorded_at=desk.now)
     desk.send(report(last if is_late else first))
     before = desk.shipment().tracking
     decision = desk.send(report(first if is_late else last))

@@ -18,6 +18,7 @@ from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.parcel import Owner, Parcel, same_carrier
 from services.orders.domain.model.privacy import divide_places, shown_to
 from services.orders.domain.model.window import BEGINNING, FAR_FUTURE, Window, just_after
+from services.orders.domain.tracking.ordering import is_believed
 from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.scan import Direction, Scan
 from services.orders.domain.tracking.state import FINISHED, TrackingState
@@ -29,7 +30,7 @@ BEFORE_REUSE = timedelta(days=3)
 SILENT_AFTER = timedelta(days=60)
 """A shipment that was not scanned for so long counts as ended when the number is used again."""
 UNUSED_AFTER = timedelta(days=180)
-"""The same where it was scanned again before the other one came: a label may be used late."""
+"""The same for a label that was never scanned before, where scans came before the other one."""
 
 
 def first_seen(placed_at: datetime, order_placed_at: datetime, before: timedelta) -> datetime:
@@ -155,6 +156,7 @@ def _end_after_silence(scans: Sequence[Scan], windows: Sequence[Window]) -> None
     The carrier reports a used number's next parcel before an order has it. A return is no other
     parcel. Windows that a version before gave stay.
     """
+    scans = [scan for scan in scans if is_believed(scan, scan.recorded_at)]
     if not scans:
         return
     times = [scan.occurred_at for scan in scans]
@@ -170,7 +172,7 @@ def _end_after_silence(scans: Sequence[Scan], windows: Sequence[Window]) -> None
 
 def _end_by_itself(history: _History) -> datetime | None:
     """When the first scan of another parcel occurred; None if no journey ended before a silence."""
-    for silence in history.after(SILENT_AFTER):
+    for silence in history.silences:
         before = [state for at, state in history.states if at < silence]
         following = next(state for at, state in history.states if at == silence)
         is_over = bool(before) and before[-1].phase in FINISHED
@@ -209,10 +211,8 @@ class _History:
     """The earliest time at which it had ended."""
     times: list[datetime]
     """Its hand-over and the reports since, ascending."""
-
-    def after(self, silence: timedelta) -> list[datetime]:
-        """Those of `times` that came after a longer silence."""
-        return [late for early, late in pairwise(self.times) if late - early > silence]
+    silences: list[datetime]
+    """Those of `times` that came after a silence: see `_is_silence`."""
 
 
 def _history(window: Window, scans: Sequence[Scan]) -> _History:
@@ -227,7 +227,19 @@ def _history(window: Window, scans: Sequence[Scan]) -> _History:
         states,
         min((at for at, state in states if state.has_ended), default=None),
         times,
+        [late for early, late in pairwise(times) if _is_silence(states, early, late)],
     )
+
+
+def _is_silence(states: Sequence[_Reached], early: datetime, late: datetime) -> bool:
+    """Whether what came at `late` may be of another parcel than what was reported until `early`.
+
+    A label may be used late.
+    """
+    if late - early <= SILENT_AFTER:
+        return False
+    moved = any(at <= early and state.first_scan_at is not None for at, state in states)
+    return moved or late - early > UNUSED_AFTER
 
 
 def _part(former: Window, window: Window, history: _History) -> None:
@@ -273,7 +285,10 @@ def _after_silence(history: _History, begins: datetime) -> datetime | None:
     reported = bisect_right(history.times, begins)
     if reported and begins - history.times[reported - 1] > SILENT_AFTER:
         return _earlier(begins, BEFORE_REUSE)
-    last = max((late for late in history.after(UNUSED_AFTER) if late <= begins), default=None)
+    silences = bisect_right(history.silences, begins)
+    if not silences:
+        return None
+    last = history.silences[silences - 1]
     return _earlier(begins, BEFORE_REUSE) if last == begins else last
 
 
