@@ -13,7 +13,7 @@ from services.orders.domain.model.parcel import OWNERS_MAX
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.windows import shares_of
 from services.orders.domain.tracking.catalogue import Flag, Phase
-from services.orders.domain.tracking.scan import Location, Pickup, Proof
+from services.orders.domain.tracking.scan import Location, Pickup, Precision, Proof
 from tests.unit.orders.builders import (
     DAY,
     HOUR,
@@ -188,6 +188,21 @@ def test_number_that_was_used_before_gives_a_clean_parcel(used, shop):
     assert desk.order("1") == before
     tracking = desk.order("2", shop).shipments[0].tracking
     assert (tracking.phase, tracking.flag, tracking.leg) == (Phase.IN_TRANSIT, Flag.NORMAL, 1)
+
+
+@pytest.mark.parametrize(("days", "sees"), [(0, True), (1, False)])
+def test_rule_11_delivery_of_day_precision_ends_a_parcel_at_the_end_of_its_day(days, sees):
+    midnight = NOON - 12 * HOUR
+    desk = a_desk((SHOP, "1"), (SHOP, "2"))
+    take(desk, "1")
+    desk.send(
+        report(scan("SUCCESSFULLY_DELIVERED", midnight, precision=Precision.DAY, recorded_at=NOON))
+    )
+    desk.now = NOON + DAY
+    take(desk, "2", tracking_placed_at=NOON + days * DAY)
+
+    assert (desk.shipment(number="2").tracking.phase is Phase.DELIVERED) is sees
+    assert desk.shipment().tracking.phase is Phase.DELIVERED
 
 
 @pytest.mark.parametrize(

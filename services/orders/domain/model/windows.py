@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 
+from services.orders.domain.model.history import SILENT_AFTER, History, Reached, history_of
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.parcel import Owner, Parcel, same_carrier
 from services.orders.domain.model.privacy import divide_places, shown_to
-from services.orders.domain.model.window import BEGINNING, FAR_FUTURE, Window, just_after
+from services.orders.domain.model.window import BEGINNING, Window, just_after
 from services.orders.domain.tracking.ordering import is_believed
-from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.scan import Direction, Scan
 from services.orders.domain.tracking.state import FINISHED, TrackingState
 
@@ -27,10 +25,6 @@ SEEN_BEFORE = timedelta(days=400)
 """How long before its hand-over a shipment sees scans: an import may bring a year without dates."""
 BEFORE_REUSE = timedelta(days=3)
 """The same where an earlier shipment on the number has ended: labels are made some days before."""
-SILENT_AFTER = timedelta(days=60)
-"""A shipment that was not scanned for so long counts as ended when the number is used again."""
-UNUSED_AFTER = timedelta(days=180)
-"""The same for a label that was never scanned before, where scans came before the other one."""
 
 
 def first_seen(placed_at: datetime, order_placed_at: datetime, before: timedelta) -> datetime:
@@ -145,7 +139,7 @@ def _end_where_reused(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
         ]
         if not later:
             continue
-        history = _history(former, scans)
+        history = history_of(former, scans)
         for window in later:
             _part(former, window, history)
 
@@ -165,12 +159,12 @@ def _end_after_silence(scans: Sequence[Scan], windows: Sequence[Window]) -> None
         return
     for window in windows:
         if window.owner.placed_at is not None and not _is_given(window):
-            end = _end_by_itself(_history(window, scans))
+            end = _end_by_itself(history_of(window, scans))
             if end is not None:
                 window.until = end if window.until is None else min(window.until, end)
 
 
-def _end_by_itself(history: _History) -> datetime | None:
+def _end_by_itself(history: History) -> datetime | None:
     """When the first scan of another parcel occurred; None if no journey ended before a silence."""
     for silence in history.silences:
         before = [state for at, state in history.states if at < silence]
@@ -197,52 +191,7 @@ def _is_given(window: Window) -> bool:
     return window.owner.came_at is None
 
 
-_Reached = tuple[datetime, TrackingState]
-"""The state of a shipment after the scan of a time."""
-
-
-@dataclass(slots=True)
-class _History:
-    """What was reported of a shipment, as far as windows of later ones need it."""
-
-    states: list[_Reached]
-    """Oldest first: after its folded scans, and after each other one."""
-    ended: datetime | None
-    """The earliest time at which it had ended."""
-    times: list[datetime]
-    """Its hand-over and the reports since, ascending."""
-    silences: list[datetime]
-    """Those of `times` that came after a silence: see `_is_silence`."""
-
-
-def _history(window: Window, scans: Sequence[Scan]) -> _History:
-    fold, placed = window.owner.fold, window.owner.placed_at
-    steps = replay(filter(window.has, scans), FAR_FUTURE, fold=fold).steps
-    states = [(fold.until, fold.total.state)] if fold is not None else []
-    states += [(step.scan.occurred_at, step.state) for step in steps]
-    times = sorted([at for at, _ in states if placed is None or at > placed])
-    if placed is not None:
-        times.insert(0, placed)
-    return _History(
-        states,
-        min((at for at, state in states if state.has_ended), default=None),
-        times,
-        [late for early, late in pairwise(times) if _is_silence(states, early, late)],
-    )
-
-
-def _is_silence(states: Sequence[_Reached], early: datetime, late: datetime) -> bool:
-    """Whether what came at `late` may be of another parcel than what was reported until `early`.
-
-    A label may be used late.
-    """
-    if late - early <= SILENT_AFTER:
-        return False
-    moved = any(at <= early and state.first_scan_at is not None for at, state in states)
-    return moved or late - early > UNUSED_AFTER
-
-
-def _part(former: Window, window: Window, history: _History) -> None:
+def _part(former: Window, window: Window, history: History) -> None:
     """End `former` where `window` begins, if it had ended; `history` is that of `former`.
 
     One that a version before ended had ended then.
@@ -259,7 +208,7 @@ def _part(former: Window, window: Window, history: _History) -> None:
         window.since = border if window.since is None else max(window.since, border)
 
 
-def _after_end(states: Sequence[_Reached], begins: datetime) -> datetime | None:
+def _after_end(states: Sequence[Reached], begins: datetime) -> datetime | None:
     """Where a parcel begins that was handed over at `begins`, after the end of another one.
 
     `BEFORE_REUSE` before the first scan of its own journey, else before its hand-over; behind what
@@ -280,7 +229,7 @@ def _after_end(states: Sequence[_Reached], begins: datetime) -> datetime | None:
     return min(began, max(just_after(reported), _earlier(began, BEFORE_REUSE)))
 
 
-def _after_silence(history: _History, begins: datetime) -> datetime | None:
+def _after_silence(history: History, begins: datetime) -> datetime | None:
     """The same after a parcel of which nothing was reported for `SILENT_AFTER`; None if it was."""
     reported = bisect_right(history.times, begins)
     if reported and begins - history.times[reported - 1] > SILENT_AFTER:
