@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
 
 from services.orders.domain.model.commands import Tracking
 from services.orders.domain.model.decision import Outcome
-from services.orders.domain.model.order import OrderStatus
+from services.orders.domain.model.order import DeliveryState, OrderStatus
 from services.orders.domain.model.parcel import OWNERS_MAX
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.windows import shares_of
@@ -188,6 +189,22 @@ def test_number_that_was_used_before_gives_a_clean_parcel(used, shop):
     assert desk.order("1") == before
     tracking = desk.order("2", shop).shipments[0].tracking
     assert (tracking.phase, tracking.flag, tracking.leg) == (Phase.IN_TRANSIT, Flag.NORMAL, 1)
+
+
+@pytest.mark.parametrize("said", [*itertools.permutations([None, NOON, NOON + 3 * DAY])])
+def test_earliest_hand_over_that_is_said_counts_in_any_order(said):
+    """The second of two orders in one box comes after the delivery, and is sent again."""
+    desk = a_desk((SHOP, "1"), (SHOP, "2"))
+    take(desk, "1")
+    desk.now = NOON + 2 * DAY
+    desk.send(report(scan("SUCCESSFULLY_DELIVERED", desk.now)))
+    for hours, placed_at in enumerate(said, 1):
+        desk.now = NOON + 3 * DAY + hours * HOUR
+        take(desk, "2", tracking_placed_at=placed_at)
+
+    for order in ("1", "2"):
+        assert desk.shipment(number=order).tracking.phase is Phase.DELIVERED
+        assert desk.order(order).delivery_state is DeliveryState.DELIVERED
 
 
 @pytest.mark.parametrize(("days", "sees"), [(0, True), (1, False)])

@@ -8,14 +8,13 @@ from functools import lru_cache
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import Tracking, UpsertOrder
 from services.orders.domain.model.ids import Uuid
-from services.orders.domain.model.leaving import keep_private, leave
+from services.orders.domain.model.leaving import leave
 from services.orders.domain.model.order import Order, Shipment, with_shipment
 from services.orders.domain.model.parcel import (
     OWNERS_MAX,
     Owner,
     Parcel,
     fold_of,
-    same_carrier,
     with_hand_over,
     with_owner,
 )
@@ -26,6 +25,7 @@ from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.model.windows import first_seen, shares_of, windows_of
 from services.orders.domain.rules.acceptance import is_voided_since
 from services.orders.domain.rules.check_number import check_number
+from services.orders.domain.rules.correct_owner import correct_carrier, correct_hand_over
 from services.orders.domain.rules.notices_of_numbers import given_before, was_attached_before
 from services.orders.domain.rules.shipment_count import lowest_draft
 from services.orders.domain.tracking.notifications import (
@@ -253,49 +253,9 @@ def _update(recorder: Recorder, order: Order, held: Shipment, tracking: Tracking
         external_shipment_id=tracking.external_shipment_id or held.external_shipment_id,
         products=tracking.products or held.products,
     )
+    if changed.tracking_placed_at != held.tracking_placed_at:
+        correct_hand_over(recorder, order, changed)
     carrier = tracking.carrier_reference
     if carrier is None:
         return with_shipment(order, changed)
     return correct_carrier(recorder, order, changed, carrier)
-
-
-def correct_carrier(recorder: Recorder, order: Order, held: Shipment, carrier: str) -> Order:
-    """Name the carrier of a shipment, which had none or another one; the parcel stays the same.
-
-    Scans of the carrier that are kept on the number become the shipment's. A draft only keeps the
-    carrier for the number to come.
-    """
-    if carrier == held.carrier_reference:
-        return with_shipment(order, held)
-    if held.number is None:
-        return with_shipment(order, replace(held, carrier_reference=carrier))
-    is_correction = held.carrier_reference is not None
-    order = replace(order, reassignments=order.reassignments + is_correction)
-    generation = order.reassignments if is_correction else held.generation
-    corrected = replace(held, carrier_reference=carrier, generation=generation)
-    _correct_owner(recorder, held.number, corrected)
-    return with_shipment(order, corrected)
-
-
-def _correct_owner(recorder: Recorder, number: str, corrected: Shipment) -> None:
-    parcel = recorder.parcel(number)
-    own = next((o for o in parcel.owners if o.shipment_id == corrected.shipment_id), None)
-    if own is None:  # Another shipment needed its place on the number: see `_with_room`.
-        return
-    named = _with_carrier(parcel, own, corrected.carrier_reference, recorder.now)
-    if parcel.left_out:  # Reports of scans that were left out are decided again.
-        named = replace(named, left_out=None)
-        recorder.appeared.append(number_key(number))
-    recorder.put_parcel(named)
-
-
-def _with_carrier(parcel: Parcel, own: Owner, carrier: str | None, now: datetime) -> Parcel:
-    """The parcel with the carrier of one of its shipments.
-
-    For other shops, a shipment that had another carrier leaves its number and takes another one.
-    """
-    named = replace(own, carrier=carrier)
-    if own.carrier is None or same_carrier(own.carrier, carrier):
-        return with_owner(parcel, named)
-    left = keep_private(parcel, own.shipment_id, now)
-    return with_owner(left, replace(named, came_at=now))

@@ -17,8 +17,9 @@ from services.orders.domain.rules.acceptance import (
     require,
 )
 from services.orders.domain.rules.address import merge_address
-from services.orders.domain.rules.attach_trackings import correct_carrier, shipment_with
+from services.orders.domain.rules.attach_trackings import shipment_with
 from services.orders.domain.rules.check_number import check_number
+from services.orders.domain.rules.correct_owner import correct_carrier
 from services.orders.domain.rules.parcel_contents import pack
 from services.orders.domain.rules.place_order import check_still_open
 from services.orders.domain.rules.replace_number import named_by_external_id
