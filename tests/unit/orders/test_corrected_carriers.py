@@ -6,6 +6,7 @@ import pytest
 
 from services.orders.domain.model.decision import Outcome
 from services.orders.domain.model.reasons import Reason
+from services.orders.domain.model.references import number_key
 from services.orders.domain.tracking.catalogue import Phase
 from tests.unit.orders.builders import (
     SHOP,
@@ -65,6 +66,20 @@ def test_scans_of_the_new_carrier_reach_the_parcel(by):
     assert event_types(later) == [SCANNED]
     assert of_the_former.outcome is Outcome.WAITING
     assert desk.shipment().tracking.phase is Phase.IN_DELIVERY
+
+
+def test_report_that_waited_for_the_new_carrier_waits_no_more():
+    """Else it would be rejected as of no order, though its scan counts."""
+    desk = Desk()
+    desk.send(place())
+    desk.send(attach("N1", carrier="dhl"))
+    waiting = report(scan("PICKED_UP_BY_CARRIER", carrier="ups"), carrier="ups")
+    assert desk.send(waiting).outcome is Outcome.WAITING
+
+    decision = desk.send(update_shipment(carrier_reference="ups", tracking_number="N1"))
+
+    assert decision.appeared == (number_key("N1"),)
+    assert desk.send(waiting).outcome is Outcome.NO_CHANGE
 
 
 def test_same_carrier_again_is_no_difference():

@@ -61,11 +61,9 @@ def _owner(recorder: Recorder, shipment: Shipment) -> tuple[Parcel, Owner | None
 
 
 def _put(recorder: Recorder, parcel: Parcel) -> None:
-    """Put a parcel with another window: reports of scans that were left out are decided again."""
-    if parcel.left_out:
-        parcel = replace(parcel, left_out=None)
-        recorder.appeared.append(number_key(parcel.number))
-    recorder.put_parcel(parcel)
+    """Put a parcel with another window: reports of scans that it did not see are decided again."""
+    recorder.appeared.append(number_key(parcel.number))
+    recorder.put_parcel(replace(parcel, left_out=None))
 
 
 def _with_carrier(parcel: Parcel, own: Owner, carrier: str, now: datetime) -> Parcel:
