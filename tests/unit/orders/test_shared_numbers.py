@@ -207,6 +207,31 @@ def test_earliest_hand_over_that_is_said_counts_in_any_order(said):
         assert desk.order(order).delivery_state is DeliveryState.DELIVERED
 
 
+@pytest.mark.parametrize("shop", [SHOP, "qb"])
+@pytest.mark.parametrize("ways", [("RETURN_IN_TRANSIT", "SORTED", "RETURN_RECEIVED"), ("SORTED",)])
+def test_return_that_begins_after_another_order_names_the_number_is_of_the_former_parcel(
+    ways, shop
+):
+    """What comes first after the end is a return, or the journey of the next parcel."""
+    desk = a_desk((SHOP, "1"), (shop, "7"))
+    take(desk, "1")
+    desk.send(report(scan("SUCCESSFULLY_DELIVERED")))
+    desk.now = NOON + 2 * DAY
+    take(desk, "7", shop)
+    is_return = len(ways) > 1
+    for name in ways:
+        desk.now += 5 * DAY
+        desk.send(report(scan(name, desk.now, location=Location(city="Leipzig"))))
+    before = len(seen(desk, shop, "7"))
+    desk.now += 5 * DAY
+    desk.send(report(scan("OUT_FOR_DELIVERY", desk.now)))
+
+    first = Phase.RETURN_RECEIVED if is_return else Phase.DELIVERED
+    assert before == (0 if is_return else 1)
+    assert desk.shipment().tracking.phase is first
+    assert desk.order("7", shop).shipments[0].tracking.phase is Phase.IN_DELIVERY
+
+
 @pytest.mark.parametrize(("days", "sees"), [(0, True), (1, False)])
 def test_rule_11_delivery_of_day_precision_ends_a_parcel_at_the_end_of_its_day(days, sees):
     midnight = NOON - 12 * HOUR

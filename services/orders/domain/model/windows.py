@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from services.orders.domain.model.history import SILENT_AFTER, History, Reached, history_of
 from services.orders.domain.model.ids import Uuid
@@ -199,7 +200,7 @@ def _part(former: Window, window: Window, history: History) -> None:
     begins, given = window.owner.placed_at or BEGINNING, former.owner.until
     border = None
     if history.ended is not None and history.ended <= begins:
-        border = _after_end([each for each in history.states if each[0] <= begins], begins)
+        border = _after_end(history.states, begins)
     border = border or _after_silence(history, begins)
     if given is not None:
         border = given if border is None else max(border, given)
@@ -212,21 +213,43 @@ def _after_end(states: Sequence[Reached], begins: datetime) -> datetime | None:
     """Where a parcel begins that was handed over at `begins`, after the end of another one.
 
     `BEFORE_REUSE` before the first scan of its own journey, else before its hand-over; behind what
-    was reported of the end. None if the other one had not ended, or was on its way back.
+    was reported of the end, or of a return that begins later. None if the other one had not ended,
+    or was on its way back. `states` are those of the other one.
     """
-    ended = [place for place, (_, state) in enumerate(states) if state.has_ended]
+    until = [each for each in states if each[0] <= begins]
+    ended = [place for place, (_, state) in enumerate(until) if state.has_ended]
     if not ended:
         return None
-    until_end, following = states[: ended[-1] + 1], states[ended[-1] + 1 :]
+    until_end, following = until[: ended[-1] + 1], until[ended[-1] + 1 :]
     first = next(at for at in ended if all(state.has_ended for _, state in until_end[at:]))
-    end = until_end[first][0]
-    reported = max(at for at, _ in until_end if at - end <= BEFORE_REUSE)
+    reported = _reported(until_end, until_end[first][0])
     if not following:
-        return max(just_after(reported), _earlier(begins, BEFORE_REUSE))
+        later = [each for each in states if each[0] > begins]
+        behind = _way_back(until_end[-1][1], later) or reported
+        return max(just_after(behind), _earlier(begins, BEFORE_REUSE))
     began, state = following[0]
     if state.direction is Direction.CUSTOMER_MERCHANT:
         return None
     return min(began, max(just_after(reported), _earlier(began, BEFORE_REUSE)))
+
+
+def _reported(states: Sequence[Reached], end: datetime) -> datetime:
+    """The last report of a parcel that ended at a time: repeats of the end come within days."""
+    return max(at for at, _ in states if at - end <= BEFORE_REUSE)
+
+
+def _way_back(ended: TrackingState, later: Sequence[Reached]) -> datetime | None:
+    """The last report of a return that comes first after the end of a delivered parcel.
+
+    No journey begins with a return, so it is not the next parcel's.
+    """
+    if ended.direction is Direction.CUSTOMER_MERCHANT:
+        return None
+    back = list(takewhile(lambda each: each[1].direction is Direction.CUSTOMER_MERCHANT, later))
+    if not back:
+        return None
+    end = next((at for at, state in back if state.has_ended), back[-1][0])
+    return _reported(back, end)
 
 
 def _after_silence(history: History, begins: datetime) -> datetime | None:
