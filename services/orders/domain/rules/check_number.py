@@ -58,11 +58,6 @@ def check_numbers(command: Command) -> None:
             check_number(tracking.tracking_number, f"{tracking.pointer(index)}/tracking_number")
 
 
-def is_placeholder(text: str) -> bool:
-    """Whether a text with a letter or digit is certainly no tracking number."""
-    return _placeholder(text, normalise_number(text)) is not None
-
-
 def _placeholder(text: str, number: str) -> str | None:
     """What a text is instead of a tracking number, in words; None where it may be one."""
     if "://" in text or text.strip().casefold().startswith("www."):
