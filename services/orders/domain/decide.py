@@ -47,7 +47,12 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
     `now` is the business time (aware). Nothing of `world` is changed: the caller applies the
     decision's orders, parcels and references before it decides the next item.
     """
-    recorder = Recorder(world=world, item=command, now=now, sender=command.sender)
+    match command:
+        case ReportTracking():
+            sender = None
+        case _:
+            sender = command.shop
+    recorder = Recorder(world=world, item=command, now=now, sender=sender)
     try:
         order_id = _carry_out(recorder, command)
     except Unchanged as unchanged:

@@ -125,7 +125,7 @@ class Recorder:
                 occurred_at=occurred_at,
                 triggered_at=self.now,
                 causation_id=self.item.causation_id
-                if self.sender is None or self.sender == order.shop
+                if self.sender == order.shop or self.sender is None
                 else self._hidden_cause(),
                 data=fact,
             )
@@ -174,7 +174,7 @@ class Recorder:
                 occurred_on=occurred_on,
                 triggered_at=self.now,
                 causation_id=self.item.causation_id
-                if self.sender is None or self.sender == order.shop
+                if self.sender == order.shop or self.sender is None
                 else self._hidden_cause(),
                 data=self._fact(before, after, shown or after, occurred_at=occurred_at, more=more),
             )

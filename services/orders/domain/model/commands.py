@@ -94,25 +94,15 @@ class CommandItem(Value, frozen=True, kw_only=True):
     """What was doubtful in the item when it was read."""
 
     @property
-    def sender(self) -> str | None:
-        """The shop that sent it; None for a report, which may be of shipments of any shop."""
-        return None
-
-    @property
     def item_digest(self) -> int:
         """Short form of `item_id`, stored on the order to recognise a repeat."""
         return digest_of(self.item_id)
 
 
 class ShopItem(CommandItem, frozen=True, kw_only=True):
-    """What only commands of a shop have."""
+    """What all commands of a shop have; a report may be of shipments of any shop."""
 
     shop: str
-
-    @property
-    def sender(self) -> str | None:
-        """The shop."""
-        return self.shop
 
 
 class PlaceOrder(ShopItem, frozen=True, kw_only=True):

@@ -34,12 +34,12 @@ def replace_numbers(recorder: Recorder, order: Order, command: UpsertOrder) -> O
     is removed. A delivered parcel keeps its number. A command that is older than the order replaces
     none.
     """
-    if command.is_old:
-        return order
     for each in command.trackings:
         if each.external_shipment_id is not None:
             break
     else:
+        return order
+    if command.is_old:
         return order
     for external, listed in _by_external_id(command.trackings).items():
         absent = [each for each in order.shipments if _is_absent(each, external, listed)]
