@@ -55,7 +55,9 @@ class Number:
     def _border(self, former, later, seen):
         """Where the later parcel begins, if the former one had ended or was silent."""
         if LOST in map(self.scans.get, seen):
-            return self._after_end(later, seen)
+            border = self._after_end(former, later, seen)
+            if border is not None:
+                return border
         times = sorted([former.came, *(at for at in seen if at > former.came)])
         if later.came - times[-1] > SILENT_AFTER:
             return later.came - BEFORE_REUSE
@@ -69,12 +71,14 @@ class Number:
             return None
         return later.came - BEFORE_REUSE if silences[-1] == later.came else silences[-1]
 
-    def _after_end(self, later, seen):
+    def _after_end(self, former, later, seen):
         last = max(at for at in seen if self.scans[at] == LOST)
         until_end, following = [at for at in seen if at <= last], [at for at in seen if at > last]
         found = [at for at in until_end if self.scans[at] == FOUND]
         end = min(at for at in until_end if at > max(found, default=BEGINNING))
         reported = max(at for at in until_end if at - end <= BEFORE_REUSE)
         begins = min(following, default=later.came)
+        if former.came - end > BEFORE_REUSE >= begins - former.came:
+            return None
         border = max(reported + INSTANT, begins - BEFORE_REUSE)
         return min(border, *following) if following else border

@@ -208,6 +208,27 @@ def test_earliest_hand_over_that_is_said_counts_in_any_order(said):
 
 
 @pytest.mark.parametrize("shop", [SHOP, "qb"])
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_end_before_the_hand_over_of_a_parcel_is_not_its_own(is_moved, shop):
+    """Else whoever names the number next takes the journey of the parcel."""
+    desk = a_desk((SHOP, "1"), (shop, "7"))
+    desk.send(report(scan("PICKED_UP_BY_CARRIER"), scan("SUCCESSFULLY_DELIVERED", NOON + HOUR)))
+    desk.now = NOON + 20 * DAY
+    take(desk, "1")
+    if is_moved:
+        desk.send(report(scan("PICKED_UP_BY_CARRIER", desk.now + HOUR)))
+        desk.now += 2 * DAY
+    desk.now += HOUR
+    take(desk, "7", shop)
+    desk.now += DAY
+    ways = ("PICKED_UP_BY_CARRIER", desk.now - HOUR), ("OUT_FOR_DELIVERY", desk.now)
+    desk.send(report(*[scan(name, at) for name, at in ways]))
+
+    for order in (desk.order("1"), desk.order("7", shop)):
+        assert order.shipments[0].tracking.phase is Phase.IN_DELIVERY
+
+
+@pytest.mark.parametrize("shop", [SHOP, "qb"])
 @pytest.mark.parametrize("ways", [("RETURN_IN_TRANSIT", "SORTED", "RETURN_RECEIVED"), ("SORTED",)])
 def test_return_that_begins_after_another_order_names_the_number_is_of_the_former_parcel(
     ways, shop

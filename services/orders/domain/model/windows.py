@@ -200,7 +200,7 @@ def _part(former: Window, window: Window, history: History) -> None:
     begins, given = window.owner.placed_at or BEGINNING, former.owner.until
     border = None
     if history.ended is not None and history.ended <= begins:
-        border = _after_end(history.states, begins)
+        border = _after_end(history.states, former.owner.placed_at, begins)
     border = border or _after_silence(history, begins)
     if given is not None:
         border = given if border is None else max(border, given)
@@ -209,12 +209,14 @@ def _part(former: Window, window: Window, history: History) -> None:
         window.since = border if window.since is None else max(window.since, border)
 
 
-def _after_end(states: Sequence[Reached], begins: datetime) -> datetime | None:
+def _after_end(
+    states: Sequence[Reached], placed: datetime | None, begins: datetime
+) -> datetime | None:
     """Where a parcel begins that was handed over at `begins`, after the end of another one.
 
     `BEFORE_REUSE` before the first scan of its own journey, else before its hand-over; behind what
     was reported of the end, or of a return that begins later. None if the other one had not ended,
-    or was on its way back. `states` are those of the other one.
+    or was on its way back. `states` are those of the other one, which was handed over at `placed`.
     """
     until = [each for each in states if each[0] <= begins]
     ended = [place for place, (_, state) in enumerate(until) if state.has_ended]
@@ -222,7 +224,10 @@ def _after_end(states: Sequence[Reached], begins: datetime) -> datetime | None:
         return None
     until_end, following = until[: ended[-1] + 1], until[ended[-1] + 1 :]
     first = next(at for at in ended if all(state.has_ended for _, state in until_end[at:]))
-    reported = _reported(until_end, until_end[first][0])
+    end = until_end[first][0]
+    if placed is not None and _is_of_earlier(end, placed, following[0][0] if following else begins):
+        return None
+    reported = _reported(until_end, end)
     if not following:
         later = [each for each in states if each[0] > begins]
         behind = _way_back(until_end[-1][1], later) or reported
@@ -231,6 +236,14 @@ def _after_end(states: Sequence[Reached], begins: datetime) -> datetime | None:
     if state.direction is Direction.CUSTOMER_MERCHANT:
         return None
     return min(began, max(just_after(reported), _earlier(began, BEFORE_REUSE)))
+
+
+def _is_of_earlier(end: datetime, placed: datetime, following: datetime) -> bool:
+    """Whether an end was long before the hand-over of a parcel, whose own journey is what follows.
+
+    A shop may say a hand-over some days late.
+    """
+    return placed - end > BEFORE_REUSE >= following - placed
 
 
 def _reported(states: Sequence[Reached], end: datetime) -> datetime:
