@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 import pytest
 
@@ -181,6 +182,22 @@ def test_two_orders_of_the_right_shop_both_see_places_whoever_came_between():
     for order in ("1", "2"):
         assert desk.order(order, "right").shipments[0].tracking.pickup == SAID["pickup"]
     assert shown_to(desk, "wrong") == []
+
+
+def test_what_a_shop_saw_before_and_after_another_one_is_shown_to_no_third_one():
+    """The other one took the number for used again, and left it."""
+    desk = a_desk()
+    play(desk, [take("right"), scanned("PICKED_UP_BY_CARRIER")])
+    desk.now += 70 * DAY
+    play(desk, [take("wrong"), scanned("OUT_FOR_DELIVERY"), leave("wrong")])
+    play(desk, [scanned("SORTED"), leave("right"), take("third")])
+
+    assert shown_to(desk, "right")
+    assert shown_to(desk, "wrong")
+    assert not shown_to(desk, "third")
+    spans = sorted(desk.parcels["N1"].private, key=lambda span: span.since)
+    assert [span.shop for span in spans] == ["right", "wrong", "right"]
+    assert all(one.until <= other.since for one, other in pairwise(spans))
 
 
 def test_number_that_many_shops_left_keeps_few_spans_and_shows_none_of_them():

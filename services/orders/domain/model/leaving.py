@@ -26,7 +26,7 @@ def leave(parcel: Parcel, shipment_id: Uuid, now: datetime) -> Parcel:
 
 
 def keep_private(parcel: Parcel, shipment_id: Uuid, now: datetime) -> Parcel:
-    """The parcel with the span of time of which a shipment sees places, if it was under way."""
+    """The parcel with the spans of time in which a shipment saw places, if it was under way."""
     windows = windows_of(parcel)
     window = next((each for each in windows if each.owner.shipment_id == shipment_id), None)
     if window is None:
@@ -37,26 +37,28 @@ def keep_private(parcel: Parcel, shipment_id: Uuid, now: datetime) -> Parcel:
     if window.owner.fold is None and not any(map(is_physical, seen)):
         return parcel
     times = [just_after(scan.occurred_at) for scan in seen if is_believed(scan, now)]
-    since, until = _since(window), max([now, *times])
+    until = max([now, *times])
     if window.until is not None:
         until = min(until, window.until)
-    if since >= until:
-        return parcel
     carriers = {scan.carrier for scan in seen}
     carrier = window.owner.carrier or (carriers.pop() if len(carriers) == 1 else None)
-    span = PrivateSpan(shop=window.owner.shop, carrier=carrier, since=since, until=until)
-    return replace(parcel, private=_with_span(parcel.private, span))
+    private = parcel.private
+    for since, end in _alone(window, until):
+        span = PrivateSpan(shop=window.owner.shop, carrier=carrier, since=since, until=end)
+        private = _with_span(private, span)
+    return replace(parcel, private=private)
 
 
-def _since(window: Window) -> datetime:
-    """From when on a shipment sees places: not of what is hidden from it."""
+def _alone(window: Window, until: datetime) -> list[tuple[datetime, datetime]]:
+    """When a shipment saw places, until it leaves: not of what is hidden from it."""
     owner = window.owner
-    times = [
-        span.until
-        for span in window.private
-        if span.shop != owner.shop and same_carrier(span.carrier, owner.carrier)
-    ]
-    return max(window.since or BEGINNING, window.hidden_before or BEGINNING, *times)
+    since = max(window.since or BEGINNING, window.hidden_before or BEGINNING)
+    found = []
+    for span in sorted(window.private, key=lambda each: each.since):
+        if span.shop != owner.shop and same_carrier(span.carrier, owner.carrier):
+            found.append((since, min(span.since, until)))
+            since = max(since, span.until)
+    return [(begins, ends) for begins, ends in (*found, (since, until)) if begins < ends]
 
 
 def _with_span(held: tuple[PrivateSpan, ...], span: PrivateSpan) -> tuple[PrivateSpan, ...]:
