@@ -92,7 +92,7 @@ SELECT fresh.*
  WHERE excluded.version > known.version;
 
 -- name: drop_vanished_parcels
--- Delete parcels that no longer belong to their order: their number moved to another order, or the
+-- Delete parcels that no longer belong to their order: the number was taken off, or the
 -- draft was dropped.
 -- $1 order ids
 DELETE FROM parcel_fact
