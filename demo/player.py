@@ -205,7 +205,10 @@ def item_count(message: ScriptMessage) -> int:
 
 
 def steps(messages: Sequence[ScriptMessage], step: timedelta) -> Iterator[list[ScriptMessage]]:
-    """Cut into goes that cover at most `step`; one instant is never cut, nor does time go back."""
+    """Cut into goes that cover at most `step`; one instant is never cut, nor does time go back.
+
+    What must be answered in time ends its go, so that no later message comes before it.
+    """
     going: list[ScriptMessage] = []
     latest: datetime | None = None
     for at, group in groupby(messages, key=lambda message: message.at):
@@ -216,6 +219,9 @@ def steps(messages: Sequence[ScriptMessage], step: timedelta) -> Iterator[list[S
             yield going
             going = []
         going += together
+        if any(message.is_answered_in_time for message in together):
+            yield going
+            going = []
     if going:
         yield going
 

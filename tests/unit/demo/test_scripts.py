@@ -43,6 +43,18 @@ def test_steps_never_split_one_instant() -> None:
     ]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_step_ends_where_a_message_must_be_answered_before_the_next(seed: int) -> None:
+    messages = synthetic_script(seed, scale=0.1).messages
+
+    cut = list(steps(messages, timedelta(days=1)))
+
+    early = [step for step in cut if any(each.is_answered_in_time for each in step)]
+    assert early
+    assert all(step[-1].is_answered_in_time for step in early)
+    assert [message for step in cut for message in step] == list(messages)
+
+
 def _lanes(messages: tuple[ScriptMessage, ...]) -> dict[str, list[bytes | None]]:
     found: dict[str, list[bytes | None]] = defaultdict(list)
     for message in messages:
