@@ -1,7 +1,7 @@
 """Stories of tracking numbers: on two orders, taken off, corrected, used again, another shop's.
 
 Each answer is certain in any order of messages: a number that is used again had ended, or was
-silent, long before; one that is taken off without force is delivered to nobody, as a delivered
+silent, long before; one that is taken off without force is never delivered, as a delivered
 parcel keeps its number. Played in time, what comes before something else is hours before it.
 """
 

@@ -58,8 +58,8 @@ async def test_customers_hear_once_of_what_was_published_before_a_restore(
         await system.send(ATTACH)
         await system.send(scanned("OUT_FOR_DELIVERY", NOON))
         await asyncio.to_thread(stop_all, system.replicas)
-        told = await notified(system)
-        assert told == ["ORDER_PLACED", "SHIPMENT_FULFILLED", "OUT_FOR_DELIVERY"]
+        expected = await notified(system)
+        assert expected == ["ORDER_PLACED", "SHIPMENT_FULFILLED", "OUT_FOR_DELIVERY"]
 
         await on_server(system, 'DROP DATABASE "{name}" WITH (FORCE)')
         await on_server(system, 'ALTER DATABASE "{name}_backup" RENAME TO "{name}"')
@@ -69,7 +69,7 @@ async def test_customers_hear_once_of_what_was_published_before_a_restore(
         await until_no_lag(system, "orders")
         await system.send(scanned("OUT_FOR_DELIVERY", now), scanned("LABEL_CREATED", now))
 
-        assert await notified(system) == told
+        assert await notified(system) == expected
         events = await entries(system, ORDERS_EVENTS, SHIPMENTS_EVENTS)
         assert len({each.id for each in events}) == len(events)
 
@@ -128,9 +128,14 @@ async def test_customers_of_one_box_hear_once_of_what_was_published_before_a_res
         await system.player.publish([scan_of_box("SUCCESSFULLY_DELIVERED", now + MINUTE)])
         await system.groups.until_all_read(ANSWER_SECONDS, ("orders",))
 
-        told = ["ORDER_PLACED", "SHIPMENT_FULFILLED", "OUT_FOR_DELIVERY", "SUCCESSFULLY_DELIVERED"]
+        expected = [
+            "ORDER_PLACED",
+            "SHIPMENT_FULFILLED",
+            "OUT_FOR_DELIVERY",
+            "SUCCESSFULLY_DELIVERED",
+        ]
         heard = await heard_by_customers(system)
-        assert heard == dict.fromkeys(numbers, told)
+        assert heard == dict.fromkeys(numbers, expected)
 
 
 async def heard_by_customers(system: System) -> dict[str, list[str]]:

@@ -54,7 +54,7 @@ class Story:
         return self.system.player.now
 
     def order(self, shop: str) -> str:
-        """The order number of a shop, which nobody else has."""
+        """The order number of a shop, which no other shop has."""
         return f"{self.number}-of-{shop}"
 
     def send(self, shop: str, type_: str, **body: Any) -> ScriptMessage:

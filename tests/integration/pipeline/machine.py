@@ -63,8 +63,8 @@ class Pipeline(RuleBasedStateMachine):
         """Mostly an order has one partition; a shop may also use other keys."""
         for commands in contents:
             ce_id = f"c-{len(self.messages)}" if is_named else None
-            told = [happened(command, self.begun) for command in commands]
-            self._append(Message(tuple(told), ce_id), elsewhere)
+            made = [happened(command, self.begun) for command in commands]
+            self._append(Message(tuple(made), ce_id), elsewhere)
 
     @rule(contents=draws.MESSAGES, is_named=draws.MOSTLY, elsewhere=draws.SELDOM)
     def publish_more(self, contents, is_named, elsewhere):

@@ -36,7 +36,7 @@ class Model:
         self.never_read = []  # Items of refused records, beside the first; they are not known.
         self.numbers = defaultdict(Number)
         self.ends = {}  # Where an item lies -> outcome and reason.
-        self.reports = set()  # Where items lie that nobody answers.
+        self.reports = set()  # Where items lie that have no answer.
 
     @property
     def refused(self):

@@ -271,9 +271,9 @@ def _by_order(events):
         cause = HIDDEN_CAUSE if is_hidden else body["cause"]
         event = body["sequence"], body["order_version"], body["event_name"], cause
         found.setdefault(number, []).append(event)
-    for number, told in found.items():
+    for number, published in found.items():
         for is_of_order in (True, False):
-            of_topic = [each for each in told if each[2].startswith("ORDER_") is is_of_order]
-            assert of_topic == sorted(of_topic), f"events of {number} are out of order: {told}"
-        told.sort(key=itemgetter(1))
+            of_topic = [each for each in published if each[2].startswith("ORDER_") is is_of_order]
+            assert of_topic == sorted(of_topic), f"events of {number} are out of order: {published}"
+        published.sort(key=itemgetter(1))
     return found

@@ -120,13 +120,13 @@ def test_command_of_one_order_only_corrects_the_states_of_others(steps):
 @MANY
 @given(plays())
 def test_each_customer_is_notified_of_each_thing_once(steps):
-    desk, told = with_orders(), set[object]()
+    desk, notified = with_orders(), set[object]()
     for _, decision in decided(desk, steps):
         for event in decision.events:
             if event.shipment_id is not None and event.data.notify:
                 notice = (event.order_id, *notice_of(desk, event))
-                assert notice not in told
-                told.add(notice)
+                assert notice not in notified
+                notified.add(notice)
 
 
 def notice_of(desk: Desk, event: Event) -> tuple[object, ...]:

@@ -162,10 +162,10 @@ def test_command_on_a_parcel_in_each_state(state, command, effect):
         assert (decision.reason, desk.events) == (effect, before.events)
         assert numbers_of(desk) == numbers_of(before)
         return
-    numbers, told = EFFECTS[kind]
+    numbers, expected = EFFECTS[kind]
     assert decision.outcome is Outcome.APPLIED
     assert numbers_of(desk) == [each and each.format(number) for each in numbers]
     events = [e.type.value for e in desk.events[count:] if e.topic is Topic.SHIPMENTS]
-    assert events == told
+    assert events == expected
     has_number = desk.shipment().number is not None
     assert has_number or desk.shipment().tracking.phase is Phase.ORDER_CREATED

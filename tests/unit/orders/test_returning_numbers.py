@@ -31,7 +31,7 @@ LEAVING: dict[str, Callable[[], Command]] = {
 }
 
 
-def told(desk: Desk) -> list[str]:
+def notified(desk: Desk) -> list[str]:
     """What the customer heard of parcels, oldest first."""
     facts = [event for event in desk.events if isinstance(event.data, ShipmentEventData)]
     return [each.event_group for each in facts if each.data.notify]
@@ -54,7 +54,7 @@ def test_rule_17_voided_number_that_comes_back_notifies_of_nothing_again(desk):
         desk.send(give("N1"))
     desk.send(report(scan("SORTED", desk.now)))
 
-    assert told(desk) == IN_TRANSIT
+    assert notified(desk) == IN_TRANSIT
 
 
 def test_rule_17_replaced_number_that_comes_back_notifies_of_nothing_again(desk):
@@ -64,7 +64,7 @@ def test_rule_17_replaced_number_that_comes_back_notifies_of_nothing_again(desk)
         desk.send(give(number))
     desk.send(report(scan("SORTED", desk.now)))
 
-    assert told(desk) == [*IN_TRANSIT, "shipment_pre_transit"]
+    assert notified(desk) == [*IN_TRANSIT, "shipment_pre_transit"]
 
 
 @pytest.mark.parametrize("leaving", LEAVING)
@@ -75,14 +75,14 @@ def test_rule_17_number_that_comes_back_notifies_of_what_is_new(desk, leaving):
     desk.send(give("N1"))
     desk.send(report(scan("OUT_FOR_DELIVERY", NOON + MINUTE)))
 
-    assert told(desk) == ["shipment_in_transit", "shipment_out_for_delivery"]
+    assert notified(desk) == ["shipment_in_transit", "shipment_out_for_delivery"]
 
 
 def test_rule_17_another_number_in_the_same_place_notifies(desk):
     desk.send(void(tracking_number="N1"))
     desk.send(attach("N2"))
 
-    assert told(desk) == ["shipment_pre_transit"] * 2
+    assert notified(desk) == ["shipment_pre_transit"] * 2
 
 
 @pytest.mark.parametrize("leaving", LEAVING)
@@ -99,7 +99,7 @@ def test_number_that_comes_back_to_an_order_of_an_older_version_notifies_of_noth
 
     desk.send(give("N1"))
 
-    assert told(desk) == []
+    assert notified(desk) == []
 
 
 def test_number_of_two_orders_that_one_of_them_voids_notifies_the_other_of_nothing(desk):
@@ -111,7 +111,7 @@ def test_number_of_two_orders_that_one_of_them_voids_notifies_the_other_of_nothi
     desk.send(void(tracking_number="N1"))
     desk.send(give("N1"))
 
-    assert told(desk) == []
+    assert notified(desk) == []
 
 
 def test_order_keeps_as_many_lost_numbers_as_it_can_have_parcels(desk):

@@ -128,7 +128,7 @@ def test_shared_number_notifies_each_customer_once(found, hand_overs, data):
 
 
 def attempt_of(event: Event, found: list[Scan]) -> object:
-    """Attempts are told apart by the scan: after a failed one, a group may notify again."""
+    """Attempts are distinguished by the scan: after a failed one, a group may notify again."""
     has_failed = any(each.event_name == "RECIPIENT_NOT_HOME" for each in found)
     return event.occurred_at if has_failed else None
 

@@ -45,7 +45,7 @@ def is_physical(scan: Scan) -> bool:
 
 
 def divide_places(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
-    """Set what `shown` needs, in the windows of a number that is of several shops."""
+    """Set what `shown_to` needs, in the windows of a number that is of several shops."""
     moved = [scan for scan in scans if is_physical(scan)]
     for window in windows:
         seen = [scan for scan in moved if window.has(scan)]

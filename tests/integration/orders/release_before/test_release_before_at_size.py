@@ -21,7 +21,7 @@ from services.orders.operations import complete_owners
 from services.orders.operations.complete_owners import complete_all_owners
 from services.runtime.operations.change_run import RATE, ChangeRun
 from tests.integration.batches import patiently
-from tests.integration.orders.test_release_before import LATER, ROWS, a_report
+from tests.integration.orders.release_before.rows import LATER, ROWS, a_report
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 NUMBERS = 1_000_000
