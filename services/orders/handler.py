@@ -33,12 +33,10 @@ from services.orders.messages.decode import (
     COMMANDS,
     READERS,
     TRACKING,
-    DecodedItem,
-    Entry,
-    UndecodedItem,
     alone,
     read_item,
 )
+from services.orders.messages.entries import DecodedItem, Entry, UndecodedItem
 from services.orders.outcomes import (
     SERVICE,
     count_and_log,

@@ -11,14 +11,12 @@ from services.orders.domain.model.reasons import CommandRefused
 from services.orders.domain.rules.check_number import check_numbers
 from services.orders.messages.decode import (
     COMMANDS,
-    DecodedItem,
-    Entry,
-    UndecodedItem,
     is_of_many,
     pointer_of,
     read,
     read_item,
 )
+from services.orders.messages.entries import DecodedItem, Entry, UndecodedItem
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import WHOLE, ItemRef, Parked
 from services.runtime.config.allowed_sources import (

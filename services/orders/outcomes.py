@@ -16,11 +16,10 @@ from services.orders.messages.decode import (
     CLAIM_EVENTS,
     COMMANDS,
     TRACKING,
-    DecodedItem,
-    UndecodedItem,
     is_of_many,
     pointer_of,
 )
+from services.orders.messages.entries import DecodedItem, UndecodedItem
 from services.orders.unit_of_work import Decided, UnitOfWork
 from services.runtime.batch.items import FailureKind, ItemFailed, ItemRef
 from services.runtime.messages.records import FieldError, Item, item_of

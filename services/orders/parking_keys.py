@@ -24,11 +24,9 @@ from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.messages.decode import (
     CLAIM_EVENTS,
     TRACKING,
-    DecodedItem,
-    Entry,
-    UndecodedItem,
     alone,
 )
+from services.orders.messages.entries import DecodedItem, Entry, UndecodedItem
 from services.runtime.batch.items import ParkingCandidate
 from services.runtime.parking.keys import parking_keys
 from services.runtime.waiting.store import Waiting

@@ -26,7 +26,9 @@ from services.orders.domain.model.references import (
 )
 from services.orders.domain.model.shared_names import SHARED_KINDS, Bearers, with_bearer
 from services.orders.domain.model.windows import SEEN_BEFORE
-from services.orders.messages.decode import DecodedItem, Entry, UndecodedItem
+from services.orders.domain.tracking.naming import CodeMaps
+from services.orders.messages.carriers.code_maps import CODE_MAPS
+from services.orders.messages.entries import DecodedItem, Entry, UndecodedItem
 from services.orders.parking_keys import asked_candidate, unread_candidate
 from services.orders.store import Stored
 from services.runtime.batch.items import Failure, FailureKind, ItemRef, ParkingCandidate
@@ -63,6 +65,7 @@ class UnitOfWork:
     shared: dict[Reference, Bearers] = field(default_factory=dict)
     published: Mapping[Uuid, Published] = field(default_factory=dict)
     seen_before: timedelta = SEEN_BEFORE
+    code_maps: CodeMaps = CODE_MAPS
     changed_orders: dict[Uuid, Order] = field(default_factory=dict)
     changed_parcels: dict[str, Parcel] = field(default_factory=dict)
     new_references: dict[Reference, Uuid] = field(default_factory=dict)
@@ -88,6 +91,7 @@ class UnitOfWork:
             shared=self.shared,
             published=self.published,
             seen_before=self.seen_before,
+            code_maps=self.code_maps,
         )
 
     @classmethod

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
-from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
 from schemas import commands as contract
 from schemas import orders as shapes
-from schemas.envelope import CloudEvent
+from schemas.envelope import CE_TYPE
 from schemas.repair import RepairCode
 from schemas.topics import CARRIER_TRACKING, CLAIMS_EVENTS, ORDERS_COMMANDS
-from services.orders.domain.model.commands import Command, CommandItem, UpsertOrder
+from services.orders.domain.model.commands import (
+    Command,
+    CommandItem,
+    ReportTracking,
+    UpsertOrder,
+)
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.model.warnings import FactWarning, WarningCode
 from services.orders.messages import claim_events, order_commands
-from services.orders.messages.carriers import DIALECTS, Dialect, standard
+from services.orders.messages.carriers import foreign
+from services.orders.messages.carriers.bodies import is_xml
+from services.orders.messages.carriers.dialect import OwnForm, Part
+from services.orders.messages.carriers.registry import (
+    ALL_MARKS,
+    BY_TYPE,
+    MARKS_OF_TYPE,
+    OWN,
+    OWN_TYPE,
+    choose,
+)
+from services.orders.messages.entries import DecodedItem, Entry, UndecodedItem, refuse
 from services.runtime.batch.items import WHOLE, Failure, FailureKind
 from services.runtime.messages.blank_texts import BLANK, without_blanks
 from services.runtime.messages.item_subset import only_items
@@ -37,7 +51,6 @@ from services.runtime.messages.records import (
     readable_envelope,
 )
 from services.runtime.messages.repair import RepairWarning
-from services.runtime.rejections import Rejection
 from services.runtime.twins import Reader
 
 COMMANDS = ORDERS_COMMANDS
@@ -45,29 +58,8 @@ TRACKING = CARRIER_TRACKING
 CLAIM_EVENTS = CLAIMS_EVENTS
 
 
-class DecodedItem(Struct, frozen=True, gc=False):
-    """A decoded item with its command."""
-
-    item: Item
-    command: Command
-
-
-@dataclass(frozen=True, slots=True)
-class UndecodedItem:
-    """An item whose decoding raised an unexpected error: a bug, so the item is parked."""
-
-    original: Original
-    index: int
-    envelope: CloudEvent
-    failure: Failure
-    named: Reference | None = None
-    """The order that the item seems to be about, where the record's key does not say it."""
-
-
 ModelT = TypeVar("ModelT", bound=BaseModel)
 CommandT = TypeVar("CommandT", bound=CommandItem)
-
-Entry: TypeAlias = DecodedItem | Rejection | UndecodedItem
 
 # Builds the command of a type from body, item and the time of decoding.
 Translate: TypeAlias = Callable[[Any, Item, datetime], Command]
@@ -96,7 +88,7 @@ READERS: Mapping[str, Reader[Any]] = {
     contract.SHIPMENT_VOID: _VOID,
     contract.ORDER_ANALYTICS_UPSERT: _ANALYTICS,
     contract.ORDERS_FULFILL_BULK: _FULFILL,
-    **{dialect.TYPE: dialect.READER for dialect in DIALECTS},
+    **{type_: form.reader for type_, form in OWN.items()},
 }
 """The decoder of each message type; of a bulk command, of each of its items."""
 
@@ -141,12 +133,12 @@ _COMMANDS: Mapping[str, Translate] = {
 _SCANS = "/scans"
 
 
-def _translate_of(dialect: Dialect) -> Translate:
+def _translate_of(form: OwnForm) -> Translate:
     """Build the report of a message; a scan that cannot be read is left out with a warning."""
 
     def translate(body: Any, item: Item, now: datetime) -> Command:
-        message, repairs = _read_report(dialect.READER, body)
-        report = dialect.report(message, item, now)
+        message, repairs = _read_report(form.reader, body)
+        report = form.report(message, item, now)
         return _warned(report, repairs) if repairs else report
 
     return translate
@@ -166,7 +158,7 @@ def _read_report(reader: Reader[ModelT], body: Any) -> tuple[ModelT, Sequence[Re
         raise
 
 
-_TRACKING: Mapping[str, Translate] = {dialect.TYPE: _translate_of(dialect) for dialect in DIALECTS}
+_TRACKING: Mapping[str, Translate] = {type_: _translate_of(form) for type_, form in OWN.items()}
 _CLAIM_EVENTS: Mapping[str, Translate] = {
     type_: lambda body, item, _: claim_events.record(body, item) for type_ in claim_events.TYPES
 }
@@ -177,19 +169,29 @@ _BY_TOPIC: Mapping[str, Mapping[str, Translate]] = {
 }
 _KNOWN_TYPES = {topic: set(types) for topic, types in _BY_TOPIC.items()}
 _KNOWN_TYPES[COMMANDS].add(contract.ORDERS_FULFILL_BULK)
-_DEFAULT_TYPE = {TRACKING: standard.TYPE}
+_KNOWN_TYPES[TRACKING].update(BY_TYPE)
+_DEFAULT_TYPE = {TRACKING: OWN_TYPE}
 
-# Bytes that stand once for each order, or scan, in a message.
-MARKS = (order_commands.ORDER_MARK, *(dialect.SCAN_MARK for dialect in DIALECTS))
+# Bytes that stand once for each order, or scan, in a message of a type.
+_MARKS: Mapping[bytes, tuple[bytes, ...]] = {
+    **{type_.encode(): (order_commands.ORDER_MARK,) for type_ in _KNOWN_TYPES[COMMANDS]},
+    **MARKS_OF_TYPE,
+}
+_ALL_MARKS = (order_commands.ORDER_MARK, *ALL_MARKS)
 
 
 def weigh(record: Any) -> int:
     """How many orders a record may change, or scans it may hold: an estimate from its bytes.
 
-    The consumer bounds batches by it before records are decoded.
+    The consumer bounds batches by it before records are decoded. A message without a type may be of
+    any dialect.
     """
     value = record.value or b""
-    return max(1, *(value.count(mark) for mark in MARKS))
+    headers = dict(record.headers)
+    marks = _ALL_MARKS
+    if CE_TYPE in headers and headers[CE_TYPE] in _MARKS:
+        marks = _MARKS[headers[CE_TYPE]]
+    return max(1, *(value.count(mark) for mark in marks))
 
 
 def read(original: Original, now: datetime, only: int | None = None) -> tuple[Entry, ...]:
@@ -207,15 +209,20 @@ def read(original: Original, now: datetime, only: int | None = None) -> tuple[En
 
 def _read(original: Original, now: datetime, only: int | None) -> tuple[Entry, ...]:
     try:
-        is_command = original.coordinates.topic == COMMANDS
-        message = read_message(original, is_normalizing=is_command)
+        topic = original.coordinates.topic
+        is_foreign = topic == TRACKING and _OWN_HEADER not in original.headers
+        if is_foreign and (name := _dialect_of(original)):
+            return tuple(foreign.read_payload(original, name, now, only))
+        message = read_message(original, is_normalizing=topic == COMMANDS)
     except Malformed as malformed:
         unread = Message(original, readable_envelope(original), None)
-        return (_refuse(unread, 0, malformed),)
+        return (refuse(unread, 0, malformed),)
     try:
         type_ = _known_type(message)
     except Malformed as malformed:
-        return (_refuse(message, 0, malformed),)
+        return (refuse(message, 0, malformed),)
+    if is_foreign and (name := BY_TYPE.get(type_)):  # In structured mode.
+        return tuple(foreign.read_parts(message, name, now, only))
     # As `has_blank`, without a call for each message.
     value = original.value or b""
     may_have_blanks = b'" ' in value or b'"\\' in value or not value.isascii()
@@ -227,6 +234,28 @@ def _read(original: Original, now: datetime, only: int | None) -> tuple[Entry, .
     return (_read_one(message, type_, now, has_blanks=has_blanks),)
 
 
+# Looked for as it is: messages of our own form are many.
+_OWN_HEADER = (CE_TYPE, OWN_TYPE.encode())
+
+
+def _dialect_of(original: Original) -> str | None:
+    """Name the dialect of a message of tracking, None for our own form.
+
+    Raises:
+        Malformed: it is XML, which our own form is not, and of no dialect.
+    """
+    name = choose(original.headers, original.value)
+    if name is None and is_xml(original.value or b"") and not _type_of(original):
+        known = ", ".join(sorted(BY_TYPE))
+        message = f"it is XML of no known form: send the header ce_type; known: {known}"
+        raise Malformed("unknown_type", [FieldError("/type", message)])
+    return name
+
+
+def _type_of(original: Original) -> bytes | None:
+    return dict(original.headers).get(CE_TYPE)
+
+
 def alone(asked: DecodedItem) -> Original:
     """The record with this item as the only one in it: `read_item` finds the same item there.
 
@@ -234,6 +263,8 @@ def alone(asked: DecodedItem) -> Original:
     the whole megabyte would be more than memory and Postgres hold.
     """
     item, command = asked.item, asked.command
+    if isinstance(command, ReportTracking):
+        return foreign.alone(item)
     if not is_of_many(item) or not isinstance(command, UpsertOrder):
         return item.original
     body = {
@@ -248,12 +279,15 @@ def alone(asked: DecodedItem) -> Original:
 
 def is_of_many(item: Item) -> bool:
     """Whether its record has other items, each with an outcome of its own."""
-    return item.envelope.type == contract.ORDERS_FULFILL_BULK
+    return item.envelope.type == contract.ORDERS_FULFILL_BULK or foreign.is_of_many(item)
 
 
 def pointer_of(item: Item) -> str:
     """JSON pointer to the item in its message; "" for a message that is one item."""
-    return f"/items/{item.index}" if is_of_many(item) else ""
+    if isinstance(item.body, Part):
+        return item.body.pointer
+    is_in_bulk = item.envelope.type == contract.ORDERS_FULFILL_BULK
+    return f"/items/{item.index}" if is_in_bulk else ""
 
 
 def read_item(original: Original, index: int, now: datetime) -> Entry:
@@ -286,7 +320,7 @@ def _read_one(message: Message, type_: str, now: datetime, *, has_blanks: bool) 
             command = order_commands.with_nulls(command, message.body)
         return DecodedItem(item, command)
     except Malformed as malformed:
-        return _refuse(message, 0, malformed)
+        return refuse(message, 0, malformed)
 
 
 def _may_hold_nulls(message: Message) -> bool:
@@ -301,7 +335,7 @@ def _read_bulk(message: Message, only: int | None, *, has_blanks: bool) -> Itera
         bulk, repairs = _BULK.read_repaired(message.body)
         meant = only_items(message.original.headers, len(bulk.items))
     except Malformed as malformed:
-        yield _refuse(message, 0, malformed)
+        yield refuse(message, 0, malformed)
         return
     has_nulls = has_blanks or _may_hold_nulls(message)
     for index, body in enumerate(bulk.items):
@@ -332,7 +366,7 @@ def _read_fulfillment(
             command = _repaired(_warned(command, of_all), repairs)
         return DecodedItem(item, command)
     except Malformed as malformed:
-        return _refuse(message, item.index, malformed.under(pointer_of(item)), of_many=True)
+        return refuse(message, item.index, malformed.under(pointer_of(item)), of_many=True)
     except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
         failure = Failure.of(FailureKind.READING, error)
         named = _named(bulk.shop_slug, item.body)
@@ -345,17 +379,3 @@ def _named(shop: str, body: Any) -> Reference | None:
     if not isinstance(id_, str) or kind not in list(ReferenceKind):
         return None
     return Reference(shop, ReferenceKind(kind), id_)
-
-
-def _refuse(
-    message: Message, index: int, malformed: Malformed, *, of_many: bool = False
-) -> Rejection:
-    return Rejection(
-        message.original,
-        index,
-        message.envelope,
-        malformed.reason,
-        malformed.detail,
-        malformed.errors,
-        of_many,
-    )

@@ -21,6 +21,7 @@ from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.references import number_key
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.rules.report_scans import merge_scans
+from services.orders.domain.tracking.naming import said_name
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import replace
 from services.runtime.batch.batch import ApplyBatch, Batch
@@ -129,8 +130,9 @@ def _rekeyed(scan: Scan, number: str) -> Scan:
         number=number,
         carrier=scan.carrier,
         scan_id=scan.scan_id,
-        event_name=scan.event_name,
+        name=said_name(scan),
         code=scan.code,
+        text=scan.text,
         occurred_at=scan.occurred_at,
         retracts=scan.retracts,
     )

@@ -43,6 +43,7 @@ __all__ = [
     "item_of",
     "named_uuid",
     "original_of",
+    "read_envelope",
     "read_message",
     "readable_envelope",
     "time_of",
@@ -180,15 +181,34 @@ def read_message(original: Original, *, is_normalizing: bool = False) -> Message
         Malformed: a header is not UTF-8 or too long, the key is too long for an answer, or the body
             is not one plain JSON value.
     """
-    if len(original.key or b"") > KEY_MAX_BYTES:
-        errors = [FieldError("/key", f"the record's key has more than {KEY_MAX_BYTES} bytes")]
-        raise Malformed("key_too_long", errors)
+    _check_key(original)
     headers = _read_headers(original.headers)
     body = decode_json(original.value, is_normalizing=is_normalizing)
     if _is_structured(headers, body):
         return Message(original, _structured_envelope(headers, body), body.get("data"))
     type_ = headers.get(CE_TYPE) or _text(body.get("type") if isinstance(body, dict) else None)
-    envelope = CloudEvent(
+    return Message(original, _binary_envelope(headers, type_), body)
+
+
+def read_envelope(original: Original) -> CloudEvent:
+    """Read the attributes of a message in binary mode, whatever its body is.
+
+    Raises:
+        Malformed: a header is not UTF-8 or too long, or the key is too long for an answer.
+    """
+    _check_key(original)
+    headers = _read_headers(original.headers)
+    return _binary_envelope(headers, headers.get(CE_TYPE))
+
+
+def _check_key(original: Original) -> None:
+    if len(original.key or b"") > KEY_MAX_BYTES:
+        errors = [FieldError("/key", f"the record's key has more than {KEY_MAX_BYTES} bytes")]
+        raise Malformed("key_too_long", errors)
+
+
+def _binary_envelope(headers: dict[str, str], type_: str | None) -> CloudEvent:
+    return CloudEvent(
         type_,
         headers.get(CE_SOURCE),
         headers.get(CE_ID),
@@ -196,7 +216,6 @@ def read_message(original: Original, *, is_normalizing: bool = False) -> Message
         headers.get(CE_SUBJECT),
         headers.get(TRACEPARENT),
     )
-    return Message(original, envelope, body)
 
 
 def readable_envelope(original: Original) -> CloudEvent:

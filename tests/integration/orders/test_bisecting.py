@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from msgspec.structs import replace
 
 from services.orders.messages import encode
-from services.orders.messages.carriers import standard
+from services.orders.messages.carriers.standard import parser as standard
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import WHOLE
 from services.runtime.clock import SystemClock
@@ -186,13 +186,13 @@ async def test_bisect_needs_no_search_for_an_event_that_cannot_be_encoded(
 async def test_bisect_parks_an_unreadable_record_whole_under_its_key(
     handle, parked, pool, orders, monkeypatch
 ):
-    def break_on_poison(body, item, now):
-        if body.tracking_number == "1ZPOISON":
+    def break_on_poison(number):
+        if number == "1ZPOISON":
             raise KeyError("an unforeseen body")
-        return sound(body, item, now)
+        return sound(number)
 
-    sound = standard.report
-    monkeypatch.setattr(standard, "report", break_on_poison)
+    sound = standard.normalise_number
+    monkeypatch.setattr(standard, "normalise_number", break_on_poison)
     poison = replace(a_report("1ZPOISON"), key=b"ups/1Z-POISON")
 
     await handle(an_upsert("1"), poison, a_report("1Z002"))
@@ -201,7 +201,7 @@ async def test_bisect_parks_an_unreadable_record_whole_under_its_key(
     assert await parked() == [("reading", "carrier.tracking", 0, WHOLE)]
     assert [row["name"] for row in names] == ["number/1ZPOISON"]
 
-    monkeypatch.setattr(standard, "report", sound)
+    monkeypatch.setattr(standard, "normalise_number", sound)
     async with pool.acquire() as connection, connection.transaction():
         result = await operations.retry(
             connection, orders.apply, operations.ParkedSelection(), now=NOW

@@ -63,7 +63,7 @@ def key_of(scan, number):
         number=number,
         carrier=scan.carrier,
         scan_id=scan.scan_id,
-        event_name=scan.event_name,
+        name=scan.event_name,
         code=scan.code,
         occurred_at=scan.occurred_at,
     )

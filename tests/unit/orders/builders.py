@@ -30,6 +30,7 @@ from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.model.shared_names import Bearers, with_bearer
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.rules.implied_numbers import implied_numbers
+from services.orders.domain.tracking.naming import NO_MAPS, CodeMaps
 from services.orders.domain.tracking.scan import Precision, Scan
 
 NOON = datetime(2024, 1, 5, 12, tzinfo=UTC)
@@ -48,6 +49,7 @@ class Desk:
     shared: dict[Reference, Bearers] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     now: datetime = NOON
+    code_maps: CodeMaps = NO_MAPS
 
     def send(self, command: Command) -> Decision:
         """Decide a command on exactly what it names, check the decision, and apply it."""
@@ -72,6 +74,7 @@ class Desk:
             dict(self.shared),
             list(self.events),
             self.now,
+            self.code_maps,
         )
 
     def seen_by(self, command: Command) -> World:
@@ -93,7 +96,13 @@ class Desk:
         parcels = {number: self.parcels[number] for number in numbers if number in self.parcels}
         wanted |= {owner.order_id for parcel in parcels.values() for owner in parcel.owners}
         orders = {order_id: self.orders[order_id] for order_id in wanted if order_id in self.orders}
-        return World(orders=orders, parcels=parcels, references=references, shared=shared)
+        return World(
+            orders=orders,
+            parcels=parcels,
+            references=references,
+            shared=shared,
+            code_maps=self.code_maps,
+        )
 
     def order(self, number: str = "1", shop: str = SHOP) -> Order:
         """An order that exists."""
@@ -282,7 +291,7 @@ def scan(
         number=normalise_number(number),
         carrier=carrier,
         scan_id=scan_id,
-        event_name=name,
+        name=name,
         code=code,
         occurred_at=at,
         retracts=retracts,

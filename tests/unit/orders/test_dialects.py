@@ -1,41 +1,85 @@
-"""Every dialect of `DIALECTS` is read on carrier.tracking, by its reader, under a separate type."""
+"""Dialects are found in their folders, and chosen by type, by media type, or by shape."""
 
-from collections import Counter
+import json
+import re
 
 import pytest
 
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.messages import decode
-from services.orders.messages.carriers import DIALECTS, Dialect, standard
+from services.orders.messages.carriers import registry
+from services.orders.messages.carriers.code_maps import FOLDER
+from services.orders.messages.carriers.dialect import Dialect, OwnForm
+from services.orders.messages.carriers.registry import DIALECTS, OWN, OWN_TYPE
+from services.orders.messages.entries import DecodedItem
 from tests.unit.orders.mutations import NOW, example_messages, original_of
 
 
-def test_dialects_have_different_types():
-    assert max(Counter(dialect.TYPE for dialect in DIALECTS).values()) == 1
+def test_every_folder_with_a_parser_is_a_dialect():
+    folders = {path.parent.name for path in FOLDER.glob("*/parser.py")}
+
+    assert folders == DIALECTS.keys() | {"standard"}
+    assert all(isinstance(each, Dialect) for each in DIALECTS.values())
+    assert all(isinstance(each, OwnForm) for each in OWN.values())
+    assert OWN.keys() == {OWN_TYPE} == {"tracking.reported"}
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.__name__)
-def test_dialect_has_its_reader_and_its_mark_in_decode(dialect: Dialect):
-    assert decode.READERS[dialect.TYPE] is dialect.READER
-    assert dialect.SCAN_MARK in decode.MARKS
+def test_dialect_is_a_known_type_of_carrier_tracking_only():
+    for type_ in (*OWN, *registry.BY_TYPE):
+        topics = {topic for topic, types in decode._KNOWN_TYPES.items() if type_ in types}
+        assert topics == {decode.TRACKING}
+    assert {type_: form.reader for type_, form in OWN.items()}.items() <= decode.READERS.items()
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.__name__)
-def test_dialect_is_a_known_type_of_carrier_tracking_only(dialect: Dialect):
-    topics = {topic for topic, types in decode._KNOWN_TYPES.items() if dialect.TYPE in types}
-
-    assert topics == {decode.TRACKING}
+def test_type_of_two_dialects_is_an_error():
+    with pytest.raises(ValueError, match="message type 'a' is of both one and other"):
+        registry._by({"one": ("a", "b"), "other": ("a",)}, "message type")
 
 
-def test_examples_of_the_standard_dialect_become_reports():
+def test_examples_of_our_own_form_become_reports():
     entries = [
         entry
         for sent in example_messages()
         if (original := original_of(sent)).coordinates.topic == decode.TRACKING
         for entry in decode.read(original, NOW)
     ]
-    read = [entry for entry in entries if isinstance(entry, decode.DecodedItem)]
+    read = [entry for entry in entries if isinstance(entry, DecodedItem)]
 
     assert read
     assert all(isinstance(entry.command, ReportTracking) for entry in read)
-    assert {entry.item.envelope.type for entry in read} == {standard.TYPE}
+    assert {entry.item.envelope.type for entry in read} == {OWN_TYPE}
+
+
+EXAMPLES = sorted(FOLDER.glob("*/examples/*.*"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parts[-3]}/{path.name}")
+def test_example_is_read_by_its_dialect_by_type_and_by_shape(path):
+    name, value = path.parts[-3], path.read_bytes()
+    typed = decode.read(original_of((decode.TRACKING, DIALECTS[name].types[0], value)), NOW)
+
+    assert typed
+    assert all(isinstance(entry, DecodedItem) for entry in typed)
+    if DIALECTS[name].shape is not None:
+        assert registry.shape_of(value) == name
+        assert registry.shape_of(json.dumps(json.loads(value)).encode()) == name
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_dialect_has_examples_and_a_code_map(name):
+    assert any(path.parts[-3] == name for path in EXAMPLES)
+    assert (FOLDER / name / "codes.csv").exists()
+
+
+def test_message_of_no_dialect_and_no_type_is_of_our_own_form():
+    assert registry.choose((), b'{"tracking_number": "1Z1", "scans": []}') is None
+    assert registry.choose((("ce_type", b"tracking.reported"),), b"{}") is None
+    assert registry.choose((("ce_type", b"order.explode"),), b"{}") is None
+
+
+def test_message_with_the_shapes_of_two_dialects_is_of_neither(monkeypatch):
+    shapes = [(re.compile(b"a"), "one"), (re.compile(b"b"), "other")]
+    monkeypatch.setattr(registry, "_SHAPES", shapes)
+
+    assert registry.shape_of(b"a") == "one"
+    assert registry.shape_of(b"ab") is None

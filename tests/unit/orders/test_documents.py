@@ -12,6 +12,7 @@ import pytest
 from services.orders import store
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.tracking.extend import ScanHistory
+from services.orders.domain.tracking.naming import NO_MAPS
 from services.orders.domain.tracking.scan import Eta, Precision
 from tests.unit.orders.builders import HOUR, NOON, scan
 
@@ -60,4 +61,4 @@ def test_trail_of_the_version_after_is_read_and_not_continued():
     trail = store._PARCEL.decode(json.dumps(document)).trail
 
     assert trail is not None
-    assert not trail.continues(0)
+    assert not trail.continues(0, NO_MAPS)

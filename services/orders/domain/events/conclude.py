@@ -15,7 +15,10 @@ from services.orders.domain.model.windows import (
     shares_of,
     windows_of,
 )
+from services.orders.domain.tracking.catalogue import UNMAPPED
 from services.orders.domain.tracking.extend import extend
+from services.orders.domain.tracking.naming import any_named_by_map, named
+from services.orders.domain.tracking.resume_point import RULES, rules_with
 from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import replace
@@ -40,7 +43,9 @@ def extend_owner(recorder: Recorder, before: Parcel, new: tuple[Scan, ...]) -> U
     scans again: see `ResumePoint`.
     """
     after, trail = recorder.parcel(before.number), before.trail
-    if trail is None or len(after.owners) != 1 or not trail.continues(len(before.scans)):
+    if trail is None or len(after.owners) != 1:
+        return None
+    if not trail.continues(len(before.scans), recorder.world.code_maps):
         return None
     (owner,) = after.owners
     shipment = _shipment(recorder.order(owner.order_id), owner.shipment_id)
@@ -53,7 +58,11 @@ def extend_owner(recorder: Recorder, before: Parcel, new: tuple[Scan, ...]) -> U
     if not added:
         return None
     emit_results(recorder, owner.order_id, owner.shipment_id, added, standings)
-    recorder.put_parcel(replace(after, trail=total.trail(len(after.scans))))
+    rules = trail.rules
+    for scan in new:
+        if scan.code_set is not None or scan.event_name == UNMAPPED:
+            rules = rules_with(recorder.world.code_maps)
+    recorder.put_parcel(replace(after, trail=total.trail(len(after.scans), rules)))
     return owner.order_id
 
 
@@ -71,10 +80,16 @@ def recompute_owners(
     the number was attached, or its carrier corrected, in this decision. `late` are new scans for
     the folds of their owners; new scans whose keys are in `quiet` make no event. With `is_part`
     further scans follow, so that a state without a new scan is not published yet.
+
+    Scans are named by the present code maps first.
     """
     after = recorder.parcel(number)
     if not after.scans and not late:
         return
+    rules = RULES
+    if any_named_by_map(after.scans):
+        rules = rules_with(recorder.world.code_maps)
+        after = _named_by_present_maps(recorder, after)
     totals: list[RunningTotal] = []
     refolded: list[Owner] = []
     windows = windows_of(after)
@@ -107,11 +122,22 @@ def recompute_owners(
         if share:
             totals.append(history.total)
     is_sole = len(after.owners) == len(totals) == 1
-    trail = totals[0].trail(len(after.scans)) if is_sole else None
+    trail = totals[0].trail(len(after.scans), rules) if is_sole else None
     if trail != after.trail or refolded:
         for owner in refolded:
             after = with_owner(after, owner)
         recorder.put_parcel(replace(after, trail=trail))
+
+
+def _named_by_present_maps(recorder: Recorder, parcel: Parcel) -> Parcel:
+    """The parcel with each scan named by the present code maps; put where a name differs."""
+    maps = recorder.world.code_maps
+    scans = tuple([named(scan, maps) for scan in parcel.scans])
+    if all(one is other for one, other in zip(scans, parcel.scans, strict=True)):
+        return parcel
+    renamed = replace(parcel, scans=scans, trail=None)
+    recorder.put_parcel(renamed)
+    return renamed
 
 
 def _published_before(recorder: Recorder, owner: Owner, number: str) -> frozenset[str]:

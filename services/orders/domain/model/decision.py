@@ -19,6 +19,7 @@ from services.orders.domain.model.shared_names import Bearers
 from services.orders.domain.model.warnings import FactWarning
 from services.orders.domain.model.windows import SEEN_BEFORE
 from services.orders.domain.tracking.catalogue import Flag, Phase
+from services.orders.domain.tracking.naming import NO_MAPS, CodeMaps
 from services.orders.domain.tracking.scan import Direction, Eta, Location, Pickup, Proof
 from services.orders.domain.value import Value
 
@@ -78,6 +79,8 @@ class World(Value, frozen=True, kw_only=True):
     """Most scans kept of one tracking number."""
     seen_before: timedelta = SEEN_BEFORE
     """How long before its hand-over a shipment sees the scans of its number: see `windows.py`."""
+    code_maps: CodeMaps = NO_MAPS
+    """What names the scans whose senders name them otherwise than the catalogue does."""
 
 
 class OrderEventData(Value, frozen=True, kw_only=True):

@@ -73,21 +73,24 @@ def scan_key(
     number: str,
     carrier: str | None,
     scan_id: str | None,
-    event_name: str,
+    name: str | None,
     code: str | None,
     occurred_at: datetime,
+    text: str | None = None,
     retracts: str | None = None,
 ) -> str:
     """Identity of a scan (docs/scan-rules.md, rule 2).
 
-    The carrier's own scan id, or else what happened and the instant.
+    The carrier's own scan id, or else what happened and the instant: the carrier's code, else the
+    name that the sender gives it, else its text. Nothing that a code map or a detection made.
 
-    Never its place or text: carriers reword both, which would double the history.
-    `number` is normalised.
+    Never its place, nor its text beside a code or name: carriers reword both, which would double
+    the history. `number` is normalised, and `name` in the form in which names are compared.
     """
     if scan_id is not None:
         identity = f"id/{scan_id}"
     else:
-        what = f"back/{retracts}" if retracts is not None else code or event_name
+        said = code or name or text or ""
+        what = f"back/{retracts}" if retracts is not None else said
         identity = f"at/{what}/{occurred_at.astimezone(UTC).isoformat()}"
     return sha256(f"{carrier or ''}/{number}/{identity}".encode()).hexdigest()[:24]

@@ -11,6 +11,7 @@ from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.domain.model.decision import EventType
 from services.orders.domain.model.folding import fold_before, keep_newest, sift
+from services.orders.domain.model.former_keys import former_place, with_folded_keys
 from services.orders.domain.model.ids import Uuid, scan_key
 from services.orders.domain.model.known_scans import KnownScans, digest_of_key, with_known
 from services.orders.domain.model.parcel import Parcel
@@ -20,7 +21,7 @@ from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.model.windows import seeing, windows_of
 from services.orders.domain.rules.check_number import check_number
-from services.orders.domain.tracking.catalogue import entry_of
+from services.orders.domain.tracking.catalogue import UNMAPPED, entry_of
 from services.orders.domain.tracking.ordering import sort_key
 from services.orders.domain.tracking.scan import Eta, Scan
 from services.orders.domain.tracking.state import FINISHED
@@ -41,6 +42,7 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
     scans: tuple[Scan, ...] = command.scans
     late: tuple[Scan, ...] = ()
     if held.known or held.left_out:
+        scans = with_folded_keys(held, scans)
         scans, late = sift(held, scans)
     merged = merge_scans(held, scans)
     if not merged.new and not merged.is_corrected and not late:
@@ -180,7 +182,7 @@ def _digest_of_retracted(scan: Scan, number: str) -> str:
         number=number,
         carrier=scan.carrier,
         scan_id=scan.retracts,
-        event_name="",
+        name=None,
         code=None,
         occurred_at=scan.occurred_at,
     )
@@ -207,9 +209,12 @@ def merge_scans(parcel: Parcel, scans: tuple[Scan, ...]) -> Merged:
     for scan in scans:
         place = bisect_left(held, scan.key, key=_key_of)
         if place == len(held) or held[place].key != scan.key:
-            held.insert(place, scan)
-            new[scan.key] = scan
-            continue
+            former = None if scan.name is None else former_place(parcel.number, held, scan)
+            if former is None:
+                held.insert(place, scan)
+                new[scan.key] = scan
+                continue
+            place, scan = former, replace(scan, key=held[former].key)  # noqa: PLW2901
         known = held[place]
         held[place] = _one_of(known, scan)
         if scan.key in new:
@@ -232,8 +237,9 @@ def _one_of(one: Scan, other: Scan) -> Scan:
     recorded_at = min(one.recorded_at, other.recorded_at)
     one = replace(one, recorded_at=recorded_at)
     other = replace(other, recorded_at=recorded_at)
-    # Arbitrary, but the same in every order of arrival: docs/promises.md, P5.
-    return min(one, other, key=repr)
+    # A name that is known is better; else arbitrary, but the same in every order of arrival:
+    # docs/promises.md, P5.
+    return min(one, other, key=lambda each: (each.event_name == UNMAPPED, repr(each)))
 
 
 def _offsets(eta: Eta | None) -> tuple[timedelta | None, ...]:

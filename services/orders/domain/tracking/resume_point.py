@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import TypeAlias
 
 from services.orders.domain.tracking.catalogue import CHECKSUM
+from services.orders.domain.tracking.naming import CodeMaps
 from services.orders.domain.value import Value
 
-RULES = f"5/{CHECKSUM}"
+RULES = f"6/{CHECKSUM}"
 """The rules that a resume point was made by: one of other rules is not continued.
 
 Raise the number with any change to what scans add up to:
@@ -16,6 +17,12 @@ Raise the number with any change to what scans add up to:
 checksum changes by itself. Members of `ResumePoint` are only added, with a default: replicas of the
 version before read the resume points of this one and ignore them.
 """
+
+
+def rules_with(maps: CodeMaps) -> str:
+    """The rules of a resume point where code maps named a scan: others may name it otherwise."""
+    return f"{RULES}/{maps.checksum}"
+
 
 Moment: TypeAlias = tuple[datetime, int]
 """When a scan occurred, and its event's line in the catalogue."""
@@ -48,6 +55,6 @@ class ResumePoint(Value, frozen=True, kw_only=True):
     taken_back: tuple[tuple[str | None, str], ...] = ()
     """Carrier and id of each scan that another takes back, always in the same order."""
 
-    def continues(self, scans: int) -> bool:
-        """Whether the resume point fits a parcel with that many scans and the present rules."""
-        return self.scans == scans and self.rules == RULES
+    def continues(self, scans: int, maps: CodeMaps) -> bool:
+        """Whether it fits a parcel with that many scans, the present rules and these maps."""
+        return self.scans == scans and (self.rules == RULES or self.rules == rules_with(maps))

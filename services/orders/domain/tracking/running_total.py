@@ -54,12 +54,15 @@ class RunningTotal:
             taken_back=set(trail.taken_back),
         )
 
-    def trail(self, scans: int) -> ResumePoint | None:
-        """The resume point of a parcel with `scans` scans; None where time changes the state."""
+    def trail(self, scans: int, rules: str = RULES) -> ResumePoint | None:
+        """The resume point of a parcel with `scans` scans; None where time changes the state.
+
+        `rules` are those of `rules_with` where code maps named one of them.
+        """
         if self.has_future:
             return None
         return ResumePoint(
-            rules=RULES,
+            rules=rules,
             scans=scans,
             trouble=self.machine.trouble,
             attempt_at=self.machine.attempt_at,

@@ -79,7 +79,8 @@ class Proof(Value, frozen=True, kw_only=True):
 class Scan(Value, frozen=True, kw_only=True):
     """One normalised scan. Every timestamp is aware; `occurred_at` is the instant in UTC.
 
-    `key` is the scan's identity within its tracking number (rule 2): see `ids.scan_key`.
+    `key` is the scan's identity within its tracking number (rule 2): see `ids.scan_key`. It is made
+    of what the carrier said, never of `event_name`, which follows from the code maps: `naming.py`.
     A scan of day precision has `occurred_at` at the local midnight that begins its day.
     """
 
@@ -107,6 +108,10 @@ class Scan(Value, frozen=True, kw_only=True):
     """The `scan_id` (of the same carrier) that this scan takes back."""
     written_on: date | None = None
     """The day as the carrier wrote it; only of a scan of day precision. See `day_of`."""
+    name: str | None = None
+    """What the sender calls it, where that is no name of the catalogue."""
+    code_set: str | None = None
+    """The code set that names it; None where the sender's own name of the catalogue counts."""
 
 
 def precision_of(written: datetime, said: Precision | None) -> Precision:

@@ -13,6 +13,7 @@ from services.orders.domain.model.order import Analytics
 from services.orders.domain.model.reasons import SENTENCES, Reason
 from services.orders.domain.tracking.catalogue import CATALOGUE, entry_of, group_of
 from services.orders.domain.tracking.explanation import explain
+from services.orders.domain.tracking.naming import NO_MAPS, event_name_of
 from services.orders.domain.tracking.scan import (
     Eta,
     Location,
@@ -23,7 +24,6 @@ from services.orders.domain.tracking.scan import (
 )
 from services.orders.domain.tracking.state import Effect, Rule
 from services.orders.domain.value import replace
-from services.orders.messages.carriers.codes import event_name_of
 from tests.unit.orders.builders import (
     DAY,
     HOUR,
@@ -87,7 +87,8 @@ def test_every_scan_is_explained():
     ],
 )
 def test_scan_name_follows_from_what_the_carrier_said(said, name):
-    assert event_name_of(*said) == name
+    carrier, said_name, code, retracts = said
+    assert event_name_of(NO_MAPS, carrier, said_name, code, retracts) == name
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_rule_2_identity_is_the_scan_id_or_what_happened_when():
             "number": "N1",
             "carrier": "dhl",
             "scan_id": None,
-            "event_name": "SORTED",
+            "name": "SORTED",
             "code": None,
             "occurred_at": NOON,
         }
@@ -117,10 +118,12 @@ def test_rule_2_identity_is_the_scan_id_or_what_happened_when():
 
     berlin = NOON.astimezone(timezone(HOUR))
     assert key() == key(occurred_at=berlin)
-    different = [key(), key(carrier="ups"), key(code="X"), key(event_name="LOST"), key(scan_id="1")]
+    different = [key(), key(carrier="ups"), key(code="X"), key(name="LOST"), key(scan_id="1")]
     different += [key(number="N2"), key(occurred_at=NOON + timedelta(minutes=1))]
+    different += [key(name=None, text="Sorted"), key(name=None, text="In the depot")]
     assert len(set(different)) == len(different)
-    assert key(scan_id="1") == key(scan_id="1", event_name="LOST", occurred_at=NOON + DAY)
+    assert key(scan_id="1") == key(scan_id="1", name="LOST", occurred_at=NOON + DAY)
+    assert key(code="X") == key(code="X", name="LOST", text="Lost")
 
 
 def test_every_event_name_has_one_phase_and_one_group_per_direction():

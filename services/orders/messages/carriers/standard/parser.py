@@ -11,7 +11,11 @@ from services.orders.domain.model.commands import ReportTracking
 from services.orders.domain.model.ids import scan_key
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.tracking import scan as domain
-from services.orders.messages.carriers.codes import event_name_of
+from services.orders.domain.tracking.catalogue import CATALOGUE, SCAN_RETRACTED
+from services.orders.domain.tracking.naming import event_name_of, said_form
+from services.orders.domain.value import replace
+from services.orders.messages.carriers.code_maps import CODE_MAPS
+from services.orders.messages.carriers.dialect import OwnForm
 from services.runtime.messages.records import Item
 from services.runtime.twins import Reader, omitted
 
@@ -22,9 +26,6 @@ _DIRECTIONS: Mapping[enums.Direction, domain.Direction] = {
     each: domain.Direction(each.value) for each in enums.Direction
 }
 
-TYPE = contract.TRACKING_REPORTED
-READER = Reader(contract.TrackingReport, omitted_of=(contract.Scan,), is_repairing=True)
-SCAN_MARK = b'"occurred_at"'
 _MIDNIGHT = time(0)
 _NO_LOCATION = domain.Location()
 _NO_PICKUP = domain.Pickup(type=enums.PickupType.UNKNOWN.value)
@@ -46,26 +47,30 @@ def report(message: contract.TrackingReport, item: Item, now: datetime) -> Repor
 def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) -> domain.Scan:
     occurred_at, tz_known = contract.instant_of(scan)
     written = _as_written(scan)
-    event_name = event_name_of(carrier, scan.event_name or None, scan.code or None, scan.retracts)
+    code, name = scan.code or None, scan.event_name or None
+    form, is_known = name, name in CATALOGUE
+    if name is not None and not is_known:
+        form = said_form(name)
+        is_known = form in CATALOGUE
     key = scan_key(
         number=number,
         carrier=carrier,
         scan_id=scan.scan_id,
-        event_name=event_name,
-        code=scan.code or None,
+        name=form,
+        code=code,
         occurred_at=occurred_at,
         retracts=scan.retracts,
     )
     said = None if "precision" in omitted(scan) else _PRECISIONS[scan.precision]
     precision = domain.precision_of(written, said)
-    return domain.Scan(
+    found = domain.Scan(
         key=key,
-        event_name=event_name,
+        event_name=form if form is not None and scan.retracts is None else SCAN_RETRACTED,
         occurred_at=occurred_at,
         recorded_at=now,
         carrier=carrier,
         scan_id=scan.scan_id,
-        code=scan.code or None,
+        code=code,
         text=scan.text or None,
         timezone=scan.timezone,
         tz_known=tz_known,
@@ -80,6 +85,14 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         retracts=scan.retracts,
         written_on=written.date() if precision is domain.Precision.DAY else None,
     )
+    return found if is_known else _named(found, name)
+
+
+def _named(scan: domain.Scan, name: str | None) -> domain.Scan:
+    """A scan whose sender gives it no name of the catalogue, by the code map of its carrier."""
+    code_set = scan.carrier.casefold() if scan.carrier and scan.code else None
+    event_name = event_name_of(CODE_MAPS, code_set, name, scan.code, scan.retracts)
+    return replace(scan, event_name=event_name, name=name, code_set=code_set)
 
 
 def _as_written(scan: contract.Scan) -> datetime:
@@ -143,3 +156,11 @@ def _pickup(said: contract.Pickup | None) -> domain.Pickup | None:
         date_to=said.date_to.isoformat() if said.date_to else None,
     )
     return pickup if pickup != _NO_PICKUP else None
+
+
+DIALECT = OwnForm(
+    type=contract.TRACKING_REPORTED,
+    scan_mark=b'"occurred_at"',
+    reader=Reader(contract.TrackingReport, omitted_of=(contract.Scan,), is_repairing=True),
+    report=report,
+)

@@ -1,0 +1,1 @@
+"""Our own form: `tracking.reported`, a message of the contract."""
