@@ -98,7 +98,7 @@ class ParcelReport:
     tracking_number: str | None
     """None where the payload names none: the item is refused."""
     carrier: str | None
-    """Carrier key; None where the payload does not say it."""
+    """The carrier as the payload says it, None where it does not: see `carrier_maps.py`."""
     scans: Sequence[SaidScan]
     left_out: Sequence[FieldError] = field(default=())
     """Scans that cannot be read, with pointers from the part: each is a warning."""

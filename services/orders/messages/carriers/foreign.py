@@ -22,6 +22,7 @@ from services.orders.domain.model.warnings import FactWarning, WarningCode
 from services.orders.domain.tracking.naming import event_name_of, said_form
 from services.orders.domain.tracking.scan import Scan
 from services.orders.messages.carriers.bodies import decode_body
+from services.orders.messages.carriers.carrier_maps import carrier_of
 from services.orders.messages.carriers.code_maps import CODE_MAPS
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
 from services.orders.messages.carriers.registry import DIALECTS
@@ -109,21 +110,25 @@ def _command_of(report: ParcelReport, name: str, item: Item, now: datetime) -> R
         raise Malformed("invalid_fields", [FieldError("", "names no tracking number")])
     if report.left_out and not report.scans:
         raise Malformed("invalid_fields", report.left_out)
+    carrier = carrier_of(name, report.carrier)
     return ReportTracking(
         item_id=item.item_id,
         causation_id=item.causation_id,
         tracking_number=number,
-        carrier_reference=report.carrier,
-        scans=tuple([_scan(said, name, report, now) for said in report.scans]),
+        carrier_reference=carrier,
+        scans=tuple([_scan(said, name, carrier, report, now) for said in report.scans]),
         warnings=tuple(map(_warning, report.left_out)),
     )
 
 
-def _scan(said: SaidScan, code_set: str, report: ParcelReport, now: datetime) -> Scan:
-    moment, carrier = said.moment, report.carrier
+def _scan(
+    said: SaidScan, code_set: str, carrier: str | None, report: ParcelReport, now: datetime
+) -> Scan:
+    moment = said.moment
+    # The key is made of the carrier as it was said: a map of carriers may grow.
     key = scan_key(
         number=normalise_number(report.tracking_number or ""),
-        carrier=carrier,
+        carrier=report.carrier.casefold() if report.carrier else None,
         scan_id=said.scan_id,
         name=said_form(said.name) if said.name is not None else None,
         code=said.code,

@@ -1,0 +1,145 @@
+"""AfterShip: a tracking with its checkpoints.
+
+Documented at https://www.aftership.com/docs/tracking/2026-07/webhook/webhook-specifications and, of
+the tracking, at https://www.aftership.com/docs/tracking/2026-07/model/tracking.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from services.orders.domain.tracking.scan import Direction, Eta, Location, Pickup, Proof
+from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
+from services.orders.messages.carriers.moments import day_or_instant, moment_of
+from services.orders.messages.carriers.plain import (
+    ID,
+    LONG_LINE,
+    WORD,
+    each,
+    each_with_pointer,
+    link,
+    location,
+    member,
+    text,
+)
+from services.orders.messages.carriers.reports import eta_scan, readable, with_last
+
+_LISTS = (("data", "trackings"), ("trackings",))
+_SINGLE = (("msg",), ("data", "tracking"), ("tracking",), ("data",))
+
+
+def parts(body: Any) -> Iterator[Part]:
+    """The trackings of a webhook, of an answer of the API, or the body itself."""
+    for path in _LISTS:
+        if isinstance(found := member(body, *path), list):
+            for pointer, entry in each_with_pointer(found, "/" + "/".join(path)):
+                yield Part(pointer, entry)
+            return
+    for path in _SINGLE:
+        if isinstance(found := member(body, *path), dict):
+            yield Part("/" + "/".join(path), found)
+            return
+    if isinstance(body, dict):
+        yield Part("", body)
+
+
+def report(tracking: Any) -> ParcelReport:
+    """What a tracking says."""
+    direction = _direction(tracking)
+    found = readable(member(tracking, "checkpoints"), "/checkpoints", _scan, direction)
+    scans = with_last(found.scans, proof=_proof(tracking), pickup=_pickup(tracking))
+    updated = member(tracking, "updated_at") or member(tracking, "last_updated_at")
+    return ParcelReport(
+        tracking_number=text(member(tracking, "tracking_number"), 512),
+        carrier=text(member(tracking, "slug"), WORD),
+        scans=[*scans, *eta_scan(_eta(tracking), updated)],
+        left_out=found.left_out,
+    )
+
+
+def _scan(checkpoint: Any, direction: Direction | None) -> SaidScan:
+    events = [event for _, event in each(member(checkpoint, "events"))]
+    first = events[0] if events else None
+    subtag = text(member(checkpoint, "subtag"), WORD)
+    return SaidScan(
+        moment=moment_of(member(checkpoint, "checkpoint_time")),
+        scan_id=text(member(checkpoint, "hash"), ID),
+        code=text(member(checkpoint, "raw_tag")) or text(member(first, "code")),
+        name=subtag or text(member(checkpoint, "tag"), WORD),
+        text=text(member(checkpoint, "message"), LONG_LINE),
+        location=_location(checkpoint),
+        reason=text(member(first, "reason", "code"), WORD),
+        direction=direction,
+    )
+
+
+def _location(checkpoint: Any) -> Location | None:
+    place = member(checkpoint, "coordinate")
+    country = (
+        member(checkpoint, "country_region")
+        or member(checkpoint, "country_iso3")
+        or member(checkpoint, "country_name")
+    )
+    return location(
+        city=member(checkpoint, "city") or member(checkpoint, "location"),
+        postal_code=member(checkpoint, "postal_code") or member(checkpoint, "zip"),
+        province=member(checkpoint, "state"),
+        country=country,
+        latitude=member(place, "latitude"),
+        longitude=member(place, "longitude"),
+    )
+
+
+def _direction(tracking: Any) -> Direction | None:
+    said = text(member(tracking, "shipment_direction"), WORD)
+    return Direction.CUSTOMER_MERCHANT if said is not None and said.lower() == "return" else None
+
+
+def _eta(tracking: Any) -> Eta | None:
+    """The newest estimate of all sources, else that of the carrier, in the older versions."""
+    newest = member(tracking, "latest_estimated_delivery")
+    found = _window(newest, "datetime_min", "datetime_max", "datetime")
+    if found is None:
+        courier = member(tracking, "courier_estimated_delivery_date")
+        found = _window(
+            courier,
+            "estimated_delivery_date_min",
+            "estimated_delivery_date_max",
+            "estimated_delivery_date",
+        )
+    if found is None:
+        found = _window({"at": member(tracking, "expected_delivery")}, "", "", "at")
+    return found
+
+
+def _window(said: Any, first: str, last: str, one: str) -> Eta | None:
+    at = day_or_instant(member(said, one))
+    earliest = day_or_instant(member(said, first)) or at
+    latest = day_or_instant(member(said, last)) or at
+    return Eta(earliest=earliest, latest=latest) if earliest or latest else None
+
+
+def _proof(tracking: Any) -> Proof | None:
+    """The signer and the first picture of the delivery."""
+    links = (
+        link(member(entry, "url") or member(entry, "image_url") or member(entry, "file_url"))
+        for _, entry in each(member(tracking, "proof_of_delivery"))
+    )
+    signer, image = text(member(tracking, "signed_by")), next(filter(None, links), None)
+    return Proof(signed_by=signer, image_url=image) if signer or image else None
+
+
+def _pickup(tracking: Any) -> Pickup | None:
+    name = text(member(tracking, "pickup_location"))
+    return Pickup(type="unknown", name=name) if name else None
+
+
+DIALECT = Dialect(
+    types=("aftership.tracking",),
+    scan_marks=(b'"checkpoint_time"',),
+    shape=re.compile(rb'"(?:checkpoint_time|is_tracking_first_tag|subtag_message)"\s*:'),
+    parts=parts,
+    report=report,
+)

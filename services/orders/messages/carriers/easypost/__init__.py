@@ -1,0 +1,1 @@
+"""EasyPost: trackers of its webhooks (`tracker.updated`) and of its API."""

@@ -1,0 +1,77 @@
+"""Reports: what parsers of dialects do alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.orders.domain.tracking.scan import Eta, Pickup, Proof
+from services.orders.messages.carriers.dialect import SaidScan
+from services.orders.messages.carriers.moments import moment_of
+from services.orders.messages.carriers.plain import each_with_pointer
+from services.runtime.messages.records import FieldError
+
+ETA_CHANGED = "ETA_CHANGED"
+WithT = TypeVar("WithT")
+
+
+class ReadScans(Struct, frozen=True, gc=False):
+    """The scans of a list that can be read, and the errors of the others."""
+
+    scans: list[SaidScan]
+    left_out: list[FieldError]
+
+
+def readable(
+    entries: Any, pointer: str, read: Callable[[Any, WithT], SaidScan], given: WithT
+) -> ReadScans:
+    """Read each entry of the list at a pointer; one whose time cannot be read is left out.
+
+    `read` is given the entry and `given`, and raises ValueError for a time that is none.
+    """
+    found = ReadScans([], [])
+    for at, entry in each_with_pointer(entries, pointer):
+        try:
+            found.scans.append(read(entry, given))
+        except ValueError as error:
+            found.left_out.append(FieldError(at, str(error)))
+    return found
+
+
+def eta_scan(eta: Eta | None, said_at: Any) -> Iterable[SaidScan]:
+    """A scan for an ETA that a payload says of the parcel and of no scan.
+
+    Its id is the ETA: a payload that says the same again is a repeat. `said_at` is when the payload
+    was made; without it the ETA is left out, since the newest of several would not be known.
+    """
+    if eta is None:
+        return ()
+    try:
+        moment = moment_of(said_at)
+    except ValueError:
+        return ()
+    ends = "/".join(str(end) for end in (eta.earliest, eta.latest))
+    return (SaidScan(moment=moment, scan_id=f"eta/{ends}"[:128], name=ETA_CHANGED, eta=eta),)
+
+
+def with_last(
+    scans: Sequence[SaidScan], *, proof: Proof | None = None, pickup: Pickup | None = None
+) -> list[SaidScan]:
+    """The scans, with what a payload says of the parcel on the last of them by time.
+
+    A proof is on the last scan that says a delivery by its name, if one does.
+    """
+    found = list(scans)
+    if not found or (proof is None and pickup is None):
+        return found
+    order = sorted(range(len(found)), key=lambda index: found[index].moment.at)
+    ends = [index for index in order if "deliver" in (found[index].name or "").lower()]
+    if proof is not None:
+        place = ends[-1] if ends else order[-1]
+        found[place] = replace(found[place], proof=proof)
+    if pickup is not None:
+        found[order[-1]] = replace(found[order[-1]], pickup=pickup)
+    return found
