@@ -1,7 +1,8 @@
-"""Former keys: scans that an earlier version stored under another key (docs/decisions/0160).
+"""Former keys: those that earlier versions made of scans with unknown names (decision 0160).
 
-Earlier versions made the key of a scan with an unknown name, and without a code, of `UNMAPPED`. A
-repeat of such a scan gets the stored key: so it is the stored scan, and has its published event.
+They made the key of a scan with an unknown name, and without a code, of `UNMAPPED`: two such scans
+at one instant were one. The first unknown name of an instant still has that key, so that its event
+has the id that was published; only a second one has a key of its own name.
 """
 
 from __future__ import annotations
@@ -14,22 +15,23 @@ from services.orders.domain.model.ids import scan_key
 from services.orders.domain.model.known_scans import digest_of_key
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.tracking.catalogue import UNMAPPED
+from services.orders.domain.tracking.naming import said_form
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import replace
 
 
-def former_place(number: str, held: Sequence[Scan], scan: Scan) -> int | None:
-    """The index of a scan that `held`, in order of key, has under its former key; else None.
+def with_former_key(number: str, held: Sequence[Scan], scan: Scan) -> Scan:
+    """A scan that `held`, in order of key, has not under its own key, under its former one.
 
-    The first unknown name of an instant is taken for the stored one, which has no name.
+    It keeps its own where the former is that of a scan with another name. A stored scan without a
+    name is of a version that did not keep names, and counts as the same.
     """
     former = _former_key(number, scan)
     if former is None:
-        return None
+        return scan
     place = bisect_left(held, former, key=_key_of)
-    if place == len(held) or held[place].key != former:
-        return None
-    return place if held[place].name in (None, scan.name) else None
+    is_held = place < len(held) and held[place].key == former
+    return scan if is_held and _has_other_name(held[place], scan) else replace(scan, key=former)
 
 
 def with_folded_keys(parcel: Parcel, scans: tuple[Scan, ...]) -> tuple[Scan, ...]:
@@ -39,8 +41,16 @@ def with_folded_keys(parcel: Parcel, scans: tuple[Scan, ...]) -> tuple[Scan, ...
     for scan in scans:
         former = _former_key(parcel.number, scan) if scan.name is not None else None
         is_folded = former is not None and digest_of_key(former) in known
-        rekeyed.append(replace(scan, key=former) if former and is_folded else scan)
+        if former is None or not is_folded or digest_of_key(scan.key) in known:
+            rekeyed.append(scan)
+        else:
+            rekeyed.append(replace(scan, key=former))
     return tuple(rekeyed)
+
+
+def _has_other_name(one: Scan, other: Scan) -> bool:
+    names = (one.name, other.name)
+    return None not in names and len({said_form(name or "") for name in names}) > 1
 
 
 def _former_key(number: str, scan: Scan) -> str | None:

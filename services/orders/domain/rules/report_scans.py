@@ -11,7 +11,7 @@ from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.domain.model.decision import EventType
 from services.orders.domain.model.folding import fold_before, keep_newest, sift
-from services.orders.domain.model.former_keys import former_place, with_folded_keys
+from services.orders.domain.model.former_keys import with_folded_keys, with_former_key
 from services.orders.domain.model.ids import Uuid, scan_key
 from services.orders.domain.model.known_scans import KnownScans, digest_of_key, with_known
 from services.orders.domain.model.parcel import Parcel
@@ -209,12 +209,13 @@ def merge_scans(parcel: Parcel, scans: tuple[Scan, ...]) -> Merged:
     for scan in scans:
         place = bisect_left(held, scan.key, key=_key_of)
         if place == len(held) or held[place].key != scan.key:
-            former = None if scan.name is None else former_place(parcel.number, held, scan)
-            if former is None:
+            if scan.name is not None:
+                scan = with_former_key(parcel.number, held, scan)  # noqa: PLW2901
+                place = bisect_left(held, scan.key, key=_key_of)
+            if place == len(held) or held[place].key != scan.key:
                 held.insert(place, scan)
                 new[scan.key] = scan
                 continue
-            place, scan = former, replace(scan, key=held[former].key)  # noqa: PLW2901
         known = held[place]
         held[place] = _one_of(known, scan)
         if scan.key in new:

@@ -41,9 +41,9 @@ from services.runtime.messages.records import (
     readable_envelope,
 )
 
-PART_HEADER = "ce_partindex"
-"""Index of the one part that a record was cut down to, in the record as it was sent."""
-_INDEX = re.compile(rb"\d{1,6}")
+PART_HEADER = "ce_onlypart"
+"""Index and pointer, in the record as it was sent, of the one part that it was cut down to."""
+_PART = re.compile(rb"(\d{1,6}) (/[\x20-\x7e]{1,500})?")
 _NUMBER = re.compile(patterns.TRACKING_NUMBER)
 NUMBER_MAX_CHARACTERS = 512
 _DETAIL_MAX_CHARACTERS = 300
@@ -72,14 +72,14 @@ def read_parts(message: Message, name: str, now: datetime, only: int | None) -> 
         if not parts:
             raise Malformed("invalid_fields", [FieldError("", f"names no parcel, as {name} does")])
         meant = only_items(message.original.headers, len(parts))
-        cut_to = _cut_to(message.original)
+        cut = _cut_of(message.original)
     except Malformed as malformed:
         yield refuse(message, 0, malformed)
         return
-    has_many = len(parts) > 1 or cut_to is not None
+    has_many = len(parts) > 1 or cut is not None
     read = 0
-    for place, part in enumerate(parts):
-        index = place if cut_to is None else cut_to
+    for place, found in enumerate(parts):
+        index, part = (place, found) if cut is None else (cut[0], replace(found, pointer=cut[1]))
         if place in meant and only in (None, index):
             kept = part if has_many else Part(part.pointer, None)
             item = item_of(message.original, index, message.envelope, kept)
@@ -176,7 +176,8 @@ def is_of_many(item: Item) -> bool:
 def alone(item: Item) -> Original:
     """The record with this parcel as the only one in it; `read_payload` finds the same item there.
 
-    It is JSON, also where the payload was XML. What has one parcel is kept as it came.
+    It is JSON, also where the payload was XML, and each list around the parcel has one entry. What
+    has one parcel is kept as it came.
     """
     part = item.body
     if not isinstance(part, Part) or part.value is None:
@@ -184,22 +185,20 @@ def alone(item: Item) -> Original:
     body: Any = None
     for pointer, value in (*part.around.items(), (part.pointer, part.value)):
         body = _with_value(body, pointer.split("/")[1:], value)
-    headers = (*headers_of(item.envelope), (PART_HEADER, b"%d" % item.index))
+    place = f"{item.index} {part.pointer}".encode()
+    headers = (*headers_of(item.envelope), (PART_HEADER, place))
     value = json.dumps(body, ensure_ascii=False, default=str).encode()
     return replace(item.original, headers=headers, value=value)
 
 
 def _with_value(body: Any, steps: Sequence[str], value: Any) -> Any:
-    """A body with a value at a pointer; lists that it needs are filled up with nulls."""
+    """A body with a value at a pointer; an index in it is the one entry of a list."""
     if not steps:
         return value
     step = steps[0].replace("~1", "/").replace("~0", "~")
     if step.isdecimal():
-        held = list(body) if isinstance(body, list) else []
-        place = int(step)
-        held += [None] * (place + 1 - len(held))
-        held[place] = _with_value(held[place], steps[1:], value)
-        return held
+        held = body[0] if isinstance(body, list) else None
+        return [_with_value(held, steps[1:], value)]
     members = dict(body) if isinstance(body, dict) else {}
     members[step] = _with_value(members.get(step), steps[1:], value)
     return members
@@ -214,6 +213,7 @@ def _has_part_header(original: Original) -> bool:
     return any(name == PART_HEADER for name, _ in original.headers)
 
 
-def _cut_to(original: Original) -> int | None:
-    said = dict(original.headers).get(PART_HEADER, b"")
-    return int(said) if _INDEX.fullmatch(said) else None
+def _cut_of(original: Original) -> tuple[int, str] | None:
+    """Index and pointer of the part that a record was cut down to; None for a whole record."""
+    said = _PART.fullmatch(dict(original.headers).get(PART_HEADER, b""))
+    return None if said is None else (int(said[1]), (said[2] or b"").decode())
