@@ -77,6 +77,16 @@ def test_message_of_no_dialect_and_no_type_is_of_our_own_form():
     assert registry.choose((("ce_type", b"order.explode"),), b"{}") is None
 
 
+def test_media_type_chooses_before_the_shape_and_after_the_type(monkeypatch):
+    monkeypatch.setattr(registry, "_BY_CONTENT_TYPE", {"application/vnd.acme+json": "acme"})
+    media = ("content-type", b"Application/vnd.ACME+json; charset=utf-8")
+
+    assert registry.choose((media,), b"{}") == "acme"
+    assert registry.choose((("content-type", b"application/json"),), b"{}") is None
+    type_, name = next(iter(registry.BY_TYPE.items()))
+    assert registry.choose((media, ("ce_type", type_.encode())), b"{}") == name
+
+
 def test_message_with_the_shapes_of_two_dialects_is_of_neither(monkeypatch):
     shapes = [(re.compile(b"a"), "one"), (re.compile(b"b"), "other")]
     monkeypatch.setattr(registry, "_SHAPES", shapes)

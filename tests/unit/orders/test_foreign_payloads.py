@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from services.orders.messages import decode
 from services.orders.messages.carriers import foreign
 from services.orders.messages.carriers.bodies import decode_body
+from services.orders.messages.carriers.code_maps import FOLDER
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
 from services.orders.messages.carriers.moments import day_or_instant, moment_of, unix_moment
 from services.orders.messages.carriers.plain import (
@@ -168,6 +169,15 @@ def test_items_that_a_header_names_are_read_alone(toy):
     assert entry.command.tracking_number == "TOY200"
 
 
+def test_part_alone_that_is_sent_again_by_its_index_is_read(toy):
+    _, second = toy(XML.format(encoding="UTF-8").encode())
+    kept = foreign.alone(second.item)
+    named = replace(kept, headers=(*kept.headers, items_header([1])))
+    (entry,) = foreign.read_payload(named, "toy", NOW, None)
+
+    assert (entry.item.index, entry.command) == (1, second.command)
+
+
 def test_parcel_that_another_parser_found_is_refused_where_it_is_not_found(toy):
     (entry,) = toy(XML.format(encoding="UTF-8").encode(), only=7)
 
@@ -199,25 +209,21 @@ def test_xml_without_a_type_that_no_dialect_has_is_refused_with_the_types():
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_dialect_is_chosen_by_type_by_shape_and_in_structured_mode(name):
-    path = next(
-        path for path in CASES if path.parent.name == name and path.stem == "delivered-home"
-    )
-    payload = json.loads(path.read_text("utf-8"))["payload"]
-    type_, value = DIALECTS[name].types[0], json.dumps(payload).encode()
-    typed = record(value, type_)
-    ce = {"specversion": "1.0", "type": type_, "source": "/x", "id": "1", "data": payload}
-    media = (("content-type", b"application/cloudevents+json"),)
-    sent = [
-        typed,
-        replace(typed, headers=(("ce_id", b"1"), ("ce_source", b"/x"))),
-        replace(typed, headers=media, value=json.dumps(ce).encode()),
-        replace(typed, value=b"\xef\xbb\xbf" + value),
-    ]
+    path, dialect = min((FOLDER / name / "examples").iterdir()), DIALECTS[name]
+    typed = record(path.read_bytes(), dialect.types[0])
+    sent = [typed, replace(typed, value=b"\xef\xbb\xbf" + typed.value)]
+    if dialect.shape is not None:
+        sent.append(replace(typed, headers=(("ce_id", b"1"), ("ce_source", b"/x"))))
+    if path.suffix == ".json":
+        members = {"specversion": "1.0", "type": dialect.types[0], "source": "/x", "id": "1"}
+        value = json.dumps(members | {"data": json.loads(typed.value)}).encode()
+        media = (("content-type", b"application/cloudevents+json"),)
+        sent.append(replace(typed, headers=media, value=value))
     entries = [decode.read(each, NOW) for each in sent]
 
     assert len({len(each) for each in entries}) == 1
     assert len({each[0].command.scans for each in entries}) == 1
-    assert {each[0].item.envelope.type for each in entries} == {type_}
+    assert {each[0].item.envelope.type for each in entries} == {dialect.types[0]}
 
 
 def test_payload_that_names_no_parcel_is_refused():

@@ -15,7 +15,6 @@ from services.orders.domain.model.windows import (
     shares_of,
     windows_of,
 )
-from services.orders.domain.tracking.catalogue import UNMAPPED
 from services.orders.domain.tracking.extend import extend
 from services.orders.domain.tracking.naming import any_named_by_map, named
 from services.orders.domain.tracking.resume_point import RULES, rules_with
@@ -60,7 +59,7 @@ def extend_owner(recorder: Recorder, before: Parcel, new: tuple[Scan, ...]) -> U
     emit_results(recorder, owner.order_id, owner.shipment_id, added, standings)
     rules = trail.rules
     for scan in new:
-        if scan.code_set is not None or scan.event_name == UNMAPPED:
+        if scan.code_set is not None:
             rules = rules_with(recorder.world.code_maps)
     recorder.put_parcel(replace(after, trail=total.trail(len(after.scans), rules)))
     return owner.order_id

@@ -208,14 +208,13 @@ def merge_scans(parcel: Parcel, scans: tuple[Scan, ...]) -> Merged:
     held, new, is_corrected = list(parcel.scans), dict[str, Scan](), False
     for scan in scans:
         place = bisect_left(held, scan.key, key=_key_of)
+        if scan.name is not None and (place == len(held) or held[place].key != scan.key):
+            scan = with_former_key(parcel.number, held, scan)  # noqa: PLW2901
+            place = bisect_left(held, scan.key, key=_key_of)
         if place == len(held) or held[place].key != scan.key:
-            if scan.name is not None:
-                scan = with_former_key(parcel.number, held, scan)  # noqa: PLW2901
-                place = bisect_left(held, scan.key, key=_key_of)
-            if place == len(held) or held[place].key != scan.key:
-                held.insert(place, scan)
-                new[scan.key] = scan
-                continue
+            held.insert(place, scan)
+            new[scan.key] = scan
+            continue
         known = held[place]
         held[place] = _one_of(known, scan)
         if scan.key in new:

@@ -71,8 +71,9 @@ def read_parts(message: Message, name: str, now: datetime, only: int | None) -> 
         parts = list(DIALECTS[name].parts(message.body))
         if not parts:
             raise Malformed("invalid_fields", [FieldError("", f"names no parcel, as {name} does")])
-        meant = only_items(message.original.headers, len(parts))
         cut = _cut_of(message.original)
+        every = range(len(parts))
+        meant = only_items(message.original.headers, len(parts)) if cut is None else every
     except Malformed as malformed:
         yield refuse(message, 0, malformed)
         return
