@@ -102,6 +102,17 @@ def test_scan_with_a_better_name_is_the_better_one_in_any_order(order):
     assert desk.shipment().tracking.phase == "in_transit"
 
 
+@pytest.mark.parametrize("is_late_first", [False, True])
+def test_eta_that_a_payload_repeats_is_of_the_first_time_it_was_said(is_late_first):
+    early = scan("ETA_CHANGED", NOON, number=NUMBER, scan_id="eta/2024-01-09")
+    late = scan("ETA_CHANGED", NOON + 20 * HOUR, number=NUMBER, scan_id="eta/2024-01-09")
+    desk = a_desk()
+    for each in (late, early) if is_late_first else (early, late):
+        desk.send(report(each, number=NUMBER))
+
+    assert [each.occurred_at for each in desk.parcels[NUMBER].scans] == [NOON]
+
+
 def test_map_that_grows_names_stored_scans_when_the_state_is_computed():
     desk = a_desk()
     send(desk, said(code="ZF"))

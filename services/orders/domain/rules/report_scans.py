@@ -237,9 +237,13 @@ def _one_of(one: Scan, other: Scan) -> Scan:
     recorded_at = min(one.recorded_at, other.recorded_at)
     one = replace(one, recorded_at=recorded_at)
     other = replace(other, recorded_at=recorded_at)
-    # A name that is known is better; else arbitrary, but the same in every order of arrival:
-    # docs/promises.md, P5.
-    return min(one, other, key=lambda each: (each.event_name == UNMAPPED, repr(each)))
+    # A name that is known is better, then the earlier time; else arbitrary, but the same in every
+    # order of arrival: docs/promises.md, P5.
+    return min(one, other, key=_worth)
+
+
+def _worth(scan: Scan) -> tuple[bool, datetime, str]:
+    return scan.event_name == UNMAPPED, scan.occurred_at, repr(scan)
 
 
 def _offsets(eta: Eta | None) -> tuple[timedelta | None, ...]:

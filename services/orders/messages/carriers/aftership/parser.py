@@ -98,7 +98,9 @@ def _direction(tracking: Any) -> Direction | None:
 
 
 def _eta(tracking: Any) -> Eta | None:
-    """The newest estimate of all sources, else that of the carrier, in the older versions."""
+    """The newest estimate of all sources, else that of the carrier; none after the delivery."""
+    if text(member(tracking, "tag")) == "Delivered":
+        return None
     newest = member(tracking, "latest_estimated_delivery")
     found = _window(newest, "datetime_min", "datetime_max", "datetime")
     if found is None:

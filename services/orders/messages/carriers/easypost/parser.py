@@ -73,7 +73,9 @@ def _location(said: Any) -> Location | None:
 
 
 def _eta(tracker: Any) -> Eta | None:
-    """The day at the destination, where the carrier said it, else the estimate in UTC."""
+    """The day at the destination, else the estimate in UTC; none after the delivery."""
+    if text(member(tracker, "status")) == "delivered":
+        return None
     local = member(tracker, "carrier_detail", "est_delivery_date_local")
     at = day_or_instant(local) or day_or_instant(member(tracker, "est_delivery_date"))
     return Eta(earliest=at, latest=at) if at else None
