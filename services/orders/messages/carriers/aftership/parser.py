@@ -48,7 +48,9 @@ def parts(body: Any) -> Iterator[Part]:
 def report(tracking: Any) -> ParcelReport:
     """What a tracking says."""
     direction = _direction(tracking)
-    found = readable(member(tracking, "checkpoints"), "/checkpoints", _scan, direction)
+    # The answer about the last checkpoint has this one alone.
+    name = "checkpoints" if member(tracking, "checkpoints") is not None else "checkpoint"
+    found = readable(member(tracking, name), f"/{name}", _scan, direction)
     scans = with_last(found.scans, proof=_proof(tracking), pickup=_pickup(tracking))
     updated = member(tracking, "updated_at") or member(tracking, "last_updated_at")
     return ParcelReport(
