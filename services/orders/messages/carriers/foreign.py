@@ -126,7 +126,8 @@ def _scan(
     said: SaidScan, code_set: str, carrier: str | None, report: ParcelReport, now: datetime
 ) -> Scan:
     moment = said.moment
-    # The key is made of the carrier as it was said: a map of carriers may grow.
+    # The key is made of the carrier as it was said, since a map of carriers may grow, and of the
+    # time as it was written, since another message may say the zone of it.
     key = scan_key(
         number=normalise_number(report.tracking_number or ""),
         carrier=report.carrier.casefold() if report.carrier else None,
@@ -134,7 +135,7 @@ def _scan(
         name=said_form(said.name) if said.name is not None else None,
         code=said.code,
         text=said.text,
-        occurred_at=moment.at,
+        occurred_at=moment.local or moment.at,
         retracts=said.retracts,
     )
     return Scan(
