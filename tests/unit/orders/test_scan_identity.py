@@ -9,7 +9,7 @@ import pytest
 
 from services.orders.domain.model.decision import EventType
 from services.orders.domain.model.ids import scan_key
-from services.orders.domain.tracking.naming import NO_MAPS, CodeMaps, code_set_of, named
+from services.orders.domain.tracking.naming import NO_MAPS, CodeMaps, Meaning, code_set_of, named
 from services.orders.domain.value import replace
 from services.orders.messages.decode import TRACKING, read
 from tests.unit.orders.builders import HOUR, NOON, Desk, attach, place, report, scan
@@ -52,7 +52,17 @@ def names(desk):
     return sorted(each.event_name for each in desk.parcels[NUMBER].scans)
 
 
-GROWN = CodeMaps(sets={"dhl": code_set_of({"ZF": "SORTED", "QQ*": "LOST"})}, checksum="grown")
+GROWN = CodeMaps(
+    sets={
+        "dhl": code_set_of(
+            {
+                "ZF": Meaning(event_name="SORTED", row="dhl/ZF"),
+                "QQ*": Meaning(event_name="LOST", row="dhl/QQ*"),
+            }
+        )
+    },
+    checksum="grown",
+)
 
 
 def test_two_unknown_names_at_one_instant_are_two_scans():

@@ -15,41 +15,109 @@ from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import Value, replace
 
 WILDCARD = "*"
+SEPARATOR = "/"
+"""Stands between a code, its sub-code and its class, in a scan and in a row."""
+_PARTS = 3
+
+
+class Meaning(Value, frozen=True, kw_only=True):
+    """What one row of a code map says of a scan."""
+
+    event_name: str
+    reason: str | None = None
+    """The family of the reason: one of `reasons.csv`."""
+    flag: str | None = None
+    """`delay` or `error`."""
+    action_required: bool = False
+    """Whether the addressee or the shop has to act."""
+    row: str
+    """The set and the codes of the row."""
 
 
 class CodeSet(Value, frozen=True, kw_only=True):
-    """The codes of one carrier or aggregator, as event names of the catalogue."""
+    """The codes of one carrier or aggregator."""
 
-    exact: Mapping[str, str]
-    prefixes: tuple[tuple[str, str], ...] = ()
+    exact: Mapping[str, Meaning]
+    """By code, sub-code and class with `/` between; what ends a key may be missing."""
+    classless: Mapping[str, Meaning]
+    """By code and sub-code, where all rows of both have one class."""
+    prefixes: tuple[tuple[str, Meaning], ...] = ()
     """Beginnings of codes, the longest first: rows that end in `*`."""
 
-    def find(self, code: str | None) -> str | None:
-        """The event name of a code; None where no row has it."""
-        if code is None:
+    def find(self, said: str | None) -> Meaning | None:
+        """The meaning of a code; None where no row has it.
+
+        The most exact row counts: with sub-code and class, then without the class, then without
+        the sub-code, then by a beginning, then any code of the class.
+        """
+        if said is None:
             return None
-        found = self.exact.get(code)
-        if found is not None:
-            return found
-        return next((name for start, name in self.prefixes if code.startswith(start)), None)
+        found = self.exact.get(said)
+        return found if found is not None else self._find_looser(said)
+
+    def _find_looser(self, said: str) -> Meaning | None:
+        code, sub_code, code_class = (*said.split(SEPARATOR, _PARTS - 1), "", "")[:_PARTS]
+        for sub in dict.fromkeys((sub_code, "")):
+            for key in _keys_of(code, sub, code_class):
+                if (found := self.exact.get(key)) is not None:
+                    return found
+            if not code_class and (found := self.classless.get(_key_of(code, sub))) is not None:
+                return found
+        for start, meaning in self.prefixes:
+            if said.startswith(start):
+                return meaning
+        return self.exact.get(_key_of(WILDCARD, "", code_class)) if code_class else None
+
+
+class UsedSet(Value, frozen=True, kw_only=True):
+    """A code set that a carrier uses, with the class of the carrier's codes in it."""
+
+    name: str
+    code_class: str = ""
+
+    def said(self, code: str) -> str:
+        """A code of the carrier as the set has it."""
+        if not self.code_class or code.count(SEPARATOR) >= _PARTS - 1:
+            return code
+        code, _, sub_code = code.partition(SEPARATOR)
+        return _key_of(code, sub_code, self.code_class)
 
 
 class CodeMaps(Value, frozen=True, kw_only=True):
     """All code sets, by the key of the carrier or the name of the dialect, in lower case."""
 
     sets: Mapping[str, CodeSet]
+    used: Mapping[str, tuple[UsedSet, ...]] = MappingProxyType({})
+    """The sets that a carrier uses, best first; a key without any uses the set of its name."""
+    reasons: Mapping[str, str] = MappingProxyType({})
+    """The family of each word that a carrier says for a reason, in lower case."""
     checksum: str
     """Changes with any row."""
+
+    def find(self, code_set: str | None, name: str | None, code: str | None) -> Meaning | None:
+        """The meaning of what a carrier said, by the first set that has it; None if none has.
+
+        A name counts before a code.
+        """
+        if not code_set:
+            return None
+        key = code_set.casefold()
+        used = self.used.get(key) or (UsedSet(name=key),)
+        for said in (name, code):
+            for each in used if said is not None else ():
+                codes = self.sets.get(each.name)
+                if codes is not None and (found := codes.find(each.said(said or ""))) is not None:
+                    return found
+        return None
 
     def name_of(self, code_set: str | None, name: str | None, code: str | None) -> str:
         """The event name of what a carrier said; `UNMAPPED` rather than a guess (rule 15).
 
         A name counts before a code, and the rows of the set before the names of the catalogue.
         """
-        codes = self.sets.get(code_set.casefold()) if code_set else None
-        found = codes.find(name) or codes.find(code) if codes is not None else None
+        found = self.find(code_set, name, code)
         if found is not None:
-            return found
+            return found.event_name
         said = code if name is None else name
         spelled = said_form(said) if said is not None else UNMAPPED
         return spelled if spelled in CATALOGUE else UNMAPPED
@@ -58,11 +126,37 @@ class CodeMaps(Value, frozen=True, kw_only=True):
 NO_MAPS = CodeMaps(sets=MappingProxyType({}), checksum="none")
 
 
-def code_set_of(rows: Mapping[str, str]) -> CodeSet:
-    """The code set of these rows: code, or beginning of a code and `*`, to event name."""
-    exact = {code: name for code, name in rows.items() if not code.endswith(WILDCARD)}
-    starts = [(code[:-1], name) for code, name in rows.items() if code.endswith(WILDCARD)]
-    return CodeSet(exact=exact, prefixes=tuple(sorted(starts, key=lambda row: -len(row[0]))))
+def code_set_of(rows: Mapping[str, Meaning]) -> CodeSet:
+    """The code set of these rows: code, or beginning of a code and `*`, to its meaning."""
+    starts = [
+        (said[:-1], meaning)
+        for said, meaning in rows.items()
+        if said.endswith(WILDCARD) and said != WILDCARD
+    ]
+    exact = {said: meaning for said, meaning in rows.items() if not said.endswith(WILDCARD)}
+    return CodeSet(
+        exact=exact,
+        classless=_classless(exact),
+        prefixes=tuple(sorted(starts, key=lambda row: -len(row[0]))),
+    )
+
+
+def _classless(exact: Mapping[str, Meaning]) -> Mapping[str, Meaning]:
+    """The meanings of codes that stand once, by code and sub-code."""
+    found: dict[str, list[Meaning]] = {}
+    for said, meaning in exact.items():
+        code, sub_code, code_class = (*said.split(SEPARATOR, _PARTS - 1), "", "")[:_PARTS]
+        if code_class:
+            found.setdefault(_key_of(code, sub_code), []).append(meaning)
+    return {key: same[0] for key, same in found.items() if len(same) == 1}
+
+
+def _key_of(*parts: str) -> str:
+    return SEPARATOR.join(parts).rstrip(SEPARATOR)
+
+
+def _keys_of(code: str, sub_code: str, code_class: str) -> tuple[str, str]:
+    return _key_of(code, sub_code, code_class), _key_of(code, sub_code)
 
 
 def said_form(name: str) -> str:

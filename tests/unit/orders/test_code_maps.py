@@ -1,0 +1,166 @@
+"""The code maps: every row has a source and a known event name; an unknown code is UNMAPPED."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from services.orders.domain.tracking.catalogue import CATALOGUE, UNMAPPED, FlagEffect
+from services.orders.messages.carriers.code_maps import (
+    CODE_MAPS,
+    FOLDER,
+    KEYS,
+    REASONS,
+    ROWS,
+    CodeRow,
+)
+
+FLAGS = {
+    FlagEffect.DELAY: "delay",
+    FlagEffect.ERROR: "error",
+    FlagEffect.LASTING_ERROR: "error",
+}
+FAMILIES = set(REASONS.values())
+KARLA_KEYS = set(
+    re.findall(
+        r"\w+",
+        """
+    amz brt depost dhl dhlexp dhl_old dhl2man dpd dpdn dpduk gls gls_es goexp hrs postat rhe
+    royalmail swisspost ups bpost dao anpost bring posti postnl_inter usps fedex postnord
+    parcelone dachser asendia_de
+    """,
+    )
+)
+
+
+def named(code_set, said):
+    return CODE_MAPS.name_of(code_set, None, said)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_row_has_a_known_event_name_and_a_source(name):
+    assert [row for row in ROWS[name] if row.event_name not in CATALOGUE] == []
+    assert [row for row in ROWS[name] if not re.match(r"https://\S+$", row.source)] == []
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_row_has_a_known_reason_and_the_flag_of_its_event(name):
+    assert {row.reason for row in ROWS[name]} <= FAMILIES | {""}
+    assert [row for row in ROWS[name] if row.flag != flag_of(row)] == []
+
+
+def flag_of(row: CodeRow) -> str:
+    """The flag that a row's event name sets; a row without a name may say any."""
+    if row.event_name == UNMAPPED:
+        return row.flag
+    return FLAGS.get(CATALOGUE[row.event_name].flag, "")
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_each_row_is_found_by_its_own_codes(name):
+    codes = CODE_MAPS.sets[name]
+    plain = [row for row in ROWS[name] if "*" not in row.code]
+
+    assert {row.said: row.event_name for row in plain} == {
+        row.said: codes.find(row.said).event_name for row in plain
+    }
+    assert all(codes.find(row.said).row == f"{name}/{row.said}" for row in plain)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_unknown_code_is_unmapped(name):
+    assert CODE_MAPS.find(name, None, "no such code") is None
+    assert named(name, "no such code/no reason/no class") == UNMAPPED
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*/codes.csv")), ids=lambda p: p.parent.name)
+def test_file_has_plain_lines(path):
+    content = path.read_bytes()
+
+    assert b"\r" not in content
+    assert content.endswith(b"\n")
+
+
+def test_dhl_paket_has_all_338_pairs_and_52_events():
+    rows = ROWS["dhl_paket"]
+
+    assert len(rows) == 338
+    assert len({row.code for row in rows}) == 52
+    assert len({(row.code, row.sub_code) for row in rows}) == 282
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("DLVRD/ACCPT/ZU", "SUCCESSFULLY_DELIVERED"),
+        ("DLVRD/NGHBR/ZU", "DELIVERED_TO_NEIGHBOUR"),
+        ("DLVRD/ACCPK/ZU", "COLLECTED_BY_CUSTOMER"),
+        ("DLVRD/ACCDM/ZU", "DELIVERED_DAMAGED"),
+        ("DLVRD/ACCSI/ZU", "DELIVERED_INCOMPLETE"),
+        ("DLVRD/CODRP/GT", UNMAPPED),
+        ("LDTMV/MVMTV/AA", "DEPARTURE_FROM_TRANSPORT_HUB"),
+        ("LDTMV/MVMTV/PO", "OUT_FOR_DELIVERY"),
+        ("NTDEL/NHOME/ZN", "RECIPIENT_NOT_HOME"),
+        ("HLDCC/LDPCK/LA", "READY_FOR_COLLECTION_AT_LOCKER"),
+        ("DSPSD/DMGED/ZU", "DISPOSED"),
+        ("RCCLS/LOSTX/ZN", "LOST"),
+        ("CNFSC/LEGAT/BV", "CONFISCATED"),
+        ("STORN/NRQRD/DD", "SCAN_RETRACTED"),
+        ("PARCV/NRQRD/VA", "ELECTRONIC_ADVICE_RECEIVED"),
+        ("NTPUP/CLOSD/AN", "CARRIER_PICKUP_FAILED"),
+        ("DLVRD/NGHBR", "DELIVERED_TO_NEIGHBOUR"),
+        ("LDTMV/MVMTV", UNMAPPED),
+    ],
+)
+def test_dhl_paket_pair_with_its_standard_event(said, name):
+    assert named("dhl_paket", said) == name
+
+
+@pytest.mark.parametrize(
+    ("code_set", "said", "name"),
+    [
+        ("ups", "no such code//D", "SUCCESSFULLY_DELIVERED"),
+        ("ups", "no such code//X", UNMAPPED),
+        ("ups", "DP//I", "DEPARTURE_FROM_TRANSPORT_HUB"),
+        ("ups", "DP//M", "ELECTRONIC_ADVICE_RECEIVED"),
+        ("easypost", "in_transit/lost", "LOST"),
+        ("easypost", "in_transit/no such detail", "SORTED"),
+        ("gls", "DELIVEREDPS", "READY_FOR_COLLECTION_AT_PARCEL_SHOP"),
+        ("gls", "DELIVD.PARCELSHOP", "READY_FOR_COLLECTION_AT_PARCEL_SHOP"),
+        ("dpd", "ParcelShop", "READY_FOR_COLLECTION_AT_PARCEL_SHOP"),
+        ("parcelone", "DELIVERED_PARCELSHOP", "READY_FOR_COLLECTION_AT_PARCEL_SHOP"),
+        ("shipengine", "DELIVERED_TO_PICKUP_POINT", "READY_FOR_COLLECTION_AT_PARCEL_SHOP"),
+    ],
+)
+def test_code_falls_back_to_what_is_known_of_it(code_set, said, name):
+    assert named(code_set, said) == name
+
+
+@pytest.mark.parametrize(
+    ("key", "said", "row"),
+    [
+        ("dhl", "DLVRD/NGHBR/ZU", "dhl_paket/DLVRD/NGHBR/ZU"),
+        ("royalmail", "EMA", "upu/EMA"),
+        ("bpost", "EMI", "upu/EMI"),
+        ("usps", "EMA", "upu/EMA"),
+        ("ups", "005", "ups_status/005"),
+    ],
+)
+def test_carrier_key_uses_its_sets(key, said, row):
+    assert CODE_MAPS.find(key, None, said).row == row
+
+
+def test_reasons_are_34_families_and_a_word_has_one():
+    assert len(FAMILIES) == 34
+    assert REASONS.keys() >= FAMILIES
+    assert all(word == word.lower() for word in REASONS)
+
+
+def test_keys_have_all_31_of_karla_and_known_code_sets():
+    used = {each.name for sets in CODE_MAPS.used.values() for each in sets}
+
+    assert len(KARLA_KEYS) == 31
+    assert {key.key for key in KEYS} >= KARLA_KEYS
+    assert max(Counter(key.key for key in KEYS).values()) == 1
+    assert used == set(ROWS)
+    assert [key for key in KEYS if not key.code_sets and not key.note] == []
