@@ -191,6 +191,20 @@ def test_scan_long_after_the_end_of_a_parcel_is_of_another_one(
         assert desk.order("7", "qb").shipments[0].tracking.last_occurred_at == last.occurred_at
 
 
+@pytest.mark.parametrize("first", ["LABEL_CREATED", "PICKED_UP_BY_CARRIER"])
+def test_end_and_what_comes_long_after_it_in_one_message_are_of_two_parcels(first):
+    desk = a_desk((SHOP, "1"))
+    take(desk, "1")
+    desk.send(report(scan(first, NOON)))
+    desk.now = NOON + 80 * DAY
+    end, later = NOON + 10 * DAY, scan("LABEL_CREATED", desk.now, recorded_at=desk.now)
+
+    desk.send(report(scan("SUCCESSFULLY_DELIVERED", end, recorded_at=desk.now), later))
+
+    tracking = desk.shipment().tracking
+    assert (tracking.phase, tracking.last_occurred_at) == (Phase.DELIVERED, end)
+
+
 def test_late_scan_of_the_former_parcel_is_its_own():
     desk = a_desk((SHOP, "1"))
     take(desk, "1")

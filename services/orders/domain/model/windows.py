@@ -60,17 +60,20 @@ def bounds_of(parcel: Parcel) -> tuple[Window, ...]:
 def are_sole_parcels(owner: Owner, state: TrackingState, new: Sequence[Scan]) -> bool:
     """Whether new scans of a number with one shipment are certainly of its parcel in this state.
 
-    What comes long after the end of its journey may be of another parcel.
+    What comes long after the end of its journey may be of another parcel; a new scan may be the end.
     """
-    window, last = Window(owner, owner.since, owner.until), None
-    if state.phase in FINISHED:
-        last = state.last_occurred_at
+    window, last = Window(owner, owner.since, owner.until), state.last_occurred_at
     for scan in new:
         if not window.has(scan):
             return False
-        if last is not None and scan.occurred_at - last > SILENT_AFTER:
-            return False
-    return True
+    if last is None:
+        last = new[0].occurred_at
+    is_over = state.phase in FINISHED
+    if not is_over and len(new) == 1 and new[0].occurred_at >= last:
+        return True
+    times = [scan.occurred_at for scan in new]
+    first = min(last, *times) if is_over else min(times)
+    return max(last, *times) - first <= SILENT_AFTER
 
 
 def seeing(windows: Sequence[Window], scan: Scan) -> Sequence[Window]:
