@@ -41,18 +41,21 @@ def readable(
     return found
 
 
-def eta_scan(eta: Eta | None, said_at: Any) -> Iterable[SaidScan]:
+def eta_scan(eta: Eta | None, said_at: Any, scans: Sequence[SaidScan] = ()) -> Iterable[SaidScan]:
     """A scan for an ETA that a payload says of the parcel and of no scan.
 
     Its id is the ETA: a payload that says the same again is a repeat. `said_at` is when the payload
-    was made; without it the ETA is left out, since the newest of several would not be known.
+    was made; without it the time of the newest of `scans` counts, and without these the ETA is left
+    out, since the newest of several would not be known.
     """
     if eta is None:
         return ()
     try:
         moment = moment_of(said_at)
     except ValueError:
-        return ()
+        if not scans:
+            return ()
+        moment = max((said.moment for said in scans), key=lambda each: each.at)
     ends = "/".join(str(end) for end in (eta.earliest, eta.latest))
     return (SaidScan(moment=moment, scan_id=f"eta/{ends}"[:128], name=ETA_CHANGED, eta=eta),)
 

@@ -29,6 +29,16 @@ from services.orders.messages.carriers.reports import eta_scan, readable, with_l
 _LISTS = (("data", "trackings"), ("trackings",))
 _SINGLE = (("msg",), ("data", "tracking"), ("tracking",), ("data",))
 
+_NAMED_PLACES = (
+    "state",
+    "zip",
+    "postal_code",
+    "country_region",
+    "country_iso3",
+    "country_name",
+    "country_region_name",
+)
+
 
 def parts(body: Any) -> Iterator[Part]:
     """The trackings of a webhook, of an answer of the API, or the body itself."""
@@ -56,7 +66,7 @@ def report(tracking: Any) -> ParcelReport:
     return ParcelReport(
         tracking_number=text(member(tracking, "tracking_number"), 512),
         carrier=text(member(tracking, "slug"), WORD),
-        scans=[*scans, *eta_scan(_eta(tracking), updated)],
+        scans=[*scans, *eta_scan(_eta(tracking), updated, scans)],
         left_out=found.left_out,
     )
 
@@ -85,13 +95,22 @@ def _location(checkpoint: Any) -> Location | None:
         or member(checkpoint, "country_name")
     )
     return location(
-        city=member(checkpoint, "city") or member(checkpoint, "location"),
+        city=text(member(checkpoint, "city")) or _city_of(checkpoint),
         postal_code=member(checkpoint, "postal_code") or member(checkpoint, "zip"),
         province=member(checkpoint, "state"),
         country=country,
         latitude=member(place, "latitude"),
         longitude=member(place, "longitude"),
     )
+
+
+def _city_of(checkpoint: Any) -> str | None:
+    """The place in AfterShip's words, `Bremen, DEU`, without what other members say."""
+    others = (text(member(checkpoint, name)) for name in _NAMED_PLACES)
+    named = {each.casefold() for each in others if each}
+    parts = (text(member(checkpoint, "location")) or "").split(",")
+    kept = [part.strip() for part in parts if part.strip().casefold() not in named]
+    return ", ".join(filter(None, kept)) or None
 
 
 def _direction(tracking: Any) -> Direction | None:

@@ -44,7 +44,7 @@ def report(tracker: Any) -> ParcelReport:
     return ParcelReport(
         tracking_number=text(member(tracker, "tracking_code"), 512),
         carrier=text(member(tracker, "carrier"), WORD),
-        scans=[*scans, *eta_scan(_eta(tracker), member(tracker, "updated_at"))],
+        scans=[*scans, *eta_scan(_eta(tracker), member(tracker, "updated_at"), scans)],
         left_out=found.left_out,
     )
 
