@@ -60,7 +60,8 @@ def bounds_of(parcel: Parcel) -> tuple[Window, ...]:
 def are_sole_parcels(owner: Owner, state: TrackingState, new: Sequence[Scan]) -> bool:
     """Whether new scans of a number with one shipment are certainly of its parcel in this state.
 
-    What comes long after the end of its journey may be of another parcel; a new scan may be the end.
+    What comes long after the end of its journey may be of another parcel; a new scan may be that
+    end.
     """
     window, last = Window(owner, owner.since, owner.until), state.last_occurred_at
     for scan in new:
