@@ -13,7 +13,7 @@ from services.orders.messages.carriers import foreign
 from services.orders.messages.carriers.bodies import decode_body
 from services.orders.messages.carriers.code_maps import FOLDER
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
-from services.orders.messages.carriers.moments import day_or_instant, moment_of, unix_moment
+from services.orders.messages.carriers.moments import moment_of
 from services.orders.messages.carriers.plain import (
     carrier_key,
     each_with_pointer,
@@ -278,49 +278,6 @@ def test_no_exception_leaves_a_parser():
     assert all(ended)
     assert not [each for entries in ended for each in entries if isinstance(each, UndecodedItem)]
     assert sum(isinstance(e, DecodedItem) for entries in ended for e in entries) > MUTATIONS / 2
-
-
-@pytest.mark.parametrize(
-    ("said", "zone", "utc", "precision", "tz_known"),
-    [
-        ("2026-03-02T18:05:00+01:00", None, "2026-03-02T17:05:00+00:00", "second", True),
-        ("2026-03-02T18:05:00+0100", None, "2026-03-02T17:05:00+00:00", "second", True),
-        ("2026-03-02 18:05:00 +0100", None, "2026-03-02T17:05:00+00:00", "second", True),
-        ("2026-03-02T18:05:00.123-05", None, "2026-03-02T23:05:00.123000+00:00", "second", True),
-        ("2026-03-02T18:05:00Z", "Europe/Berlin", "2026-03-02T18:05:00+00:00", "second", True),
-        ("2026-03-02T18:05:00", "Europe/Berlin", "2026-03-02T17:05:00+00:00", "second", True),
-        ("2026-03-02T18:05", None, "2026-03-02T18:05:00+00:00", "minute", False),
-        ("2026-03-02", "Europe/Berlin", "2026-03-01T23:00:00+00:00", "day", True),
-        ("20260302", None, "2026-03-02T00:00:00+00:00", "day", False),
-        ("2026-03-02T00:00:00-04:00", None, "2026-03-02T04:00:00+00:00", "day", True),
-        ("2026-03-02T00:35:00Z", None, "2026-03-02T00:35:00+00:00", "second", True),
-        ("Mon, 02 Mar 2026 18:05:00 +0100", None, "2026-03-02T17:05:00+00:00", "second", True),
-        ("2026-03-02T18:05:00", "Nowhere/Town", "2026-03-02T18:05:00+00:00", "second", False),
-    ],
-)
-def test_moment_is_the_instant_as_carriers_write_it(said, zone, utc, precision, tz_known):
-    found = moment_of(said, zone)
-
-    assert (found.at.isoformat(), found.precision, found.tz_known) == (utc, precision, tz_known)
-    assert (found.written_on is not None) is (precision == "day")
-
-
-@pytest.mark.parametrize(
-    "said",
-    [None, "", "soon", 7, True, [], {}, "2026-02-30", "0001-01-01T00:00:00+14:00", "2026-13-01",
-     "9999-12-31T23:59:59-12:00", "2026-03-02T25:00:00", "x" * 10_000, "Mon, 99 Foo", "1969-12-31",
-     "2026-03-02T10:00:00+99:99", "31/12/2026"],
-)  # fmt: skip
-def test_moment_that_is_none_is_a_value_error(said):
-    with pytest.raises(ValueError, match=r"\w"):
-        moment_of(said)
-    assert day_or_instant(said) is None
-
-
-@pytest.mark.parametrize("said", [None, True, -1, 10**30, "1", 1.5])
-def test_number_that_is_no_unix_time_is_a_value_error(said):
-    with pytest.raises(ValueError, match=r"\w"):
-        unix_moment(said)
 
 
 def test_texts_links_and_keys_are_bounded():

@@ -237,13 +237,14 @@ def _one_of(one: Scan, other: Scan) -> Scan:
     recorded_at = min(one.recorded_at, other.recorded_at)
     one = replace(one, recorded_at=recorded_at)
     other = replace(other, recorded_at=recorded_at)
-    # A name that is known is better, then the earlier time; else arbitrary, but the same in every
-    # order of arrival: docs/promises.md, P5.
+    # A name that is known is better, then a zone that is known, then an hour that is; then the
+    # earlier time; else arbitrary, but the same in every order of arrival: docs/promises.md, P5.
     return min(one, other, key=_worth)
 
 
-def _worth(scan: Scan) -> tuple[bool, datetime, str]:
-    return scan.event_name == UNMAPPED, scan.occurred_at, repr(scan)
+def _worth(scan: Scan) -> tuple[bool, bool, bool, datetime, str]:
+    is_unnamed = scan.event_name == UNMAPPED
+    return is_unnamed, not scan.tz_known, scan.is_ambiguous, scan.occurred_at, repr(scan)
 
 
 def _offsets(eta: Eta | None) -> tuple[timedelta | None, ...]:

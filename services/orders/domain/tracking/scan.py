@@ -112,6 +112,8 @@ class Scan(Value, frozen=True, kw_only=True):
     """What the sender calls it, where that is no name of the catalogue."""
     code_set: str | None = None
     """The code set that names it; None where the sender's own name of the catalogue counts."""
+    is_ambiguous: bool = False
+    """Its local time is one that the clocks repeat, and nothing says which: the first counts."""
 
 
 def precision_of(written: datetime, said: Precision | None) -> Precision:

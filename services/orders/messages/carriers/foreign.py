@@ -26,6 +26,7 @@ from services.orders.messages.carriers.carrier_maps import carrier_of
 from services.orders.messages.carriers.code_maps import CODE_MAPS
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
 from services.orders.messages.carriers.registry import DIALECTS
+from services.orders.messages.carriers.resolved_times import with_zone_of_place
 from services.orders.messages.entries import DecodedItem, Entry, UndecodedItem, refuse
 from services.runtime.batch.items import Failure, FailureKind
 from services.runtime.messages.item_subset import only_items
@@ -125,6 +126,7 @@ def _command_of(report: ParcelReport, name: str, item: Item, now: datetime) -> R
 def _scan(
     said: SaidScan, code_set: str, carrier: str | None, report: ParcelReport, now: datetime
 ) -> Scan:
+    said = with_zone_of_place(said)
     moment = said.moment
     # The key is made of the carrier as it was said, since a map of carriers may grow, and of the
     # time as it was written, since another message may say the zone of it.
@@ -159,6 +161,7 @@ def _scan(
         proof=said.proof,
         retracts=said.retracts,
         written_on=moment.written_on,
+        is_ambiguous=moment.second is not None,
         name=said.name,
         code_set=code_set,
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,6 +16,7 @@ from services.orders.messages.carriers.written_times import (
     written_time,
     zone_text,
 )
+from services.orders.messages.carriers.zones import zone_named
 
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST = datetime(2099, 12, 30, tzinfo=UTC)
@@ -116,17 +115,6 @@ def in_zone(moment: Moment, name: str | None) -> Moment:
         timezone=name,
         second=second if is_repeated else None,
     )
-
-
-@lru_cache(maxsize=1024)
-def zone_named(name: str) -> ZoneInfo | None:
-    """The zone of an IANA name; None for another text."""
-    if not 0 < len(name) <= _TEXT_MAX:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
 
 
 def day_or_instant(

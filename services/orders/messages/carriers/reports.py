@@ -12,6 +12,7 @@ from services.orders.domain.tracking.scan import Eta, Pickup, Proof
 from services.orders.messages.carriers.dialect import SaidScan
 from services.orders.messages.carriers.moments import moment_of
 from services.orders.messages.carriers.plain import each_with_pointer
+from services.orders.messages.carriers.resolved_times import resolved
 from services.runtime.messages.records import FieldError
 
 ETA_CHANGED = "ETA_CHANGED"
@@ -30,6 +31,7 @@ def readable(
 ) -> ReadScans:
     """Read each entry of the list at a pointer; one whose time cannot be read is left out.
 
+    The scans keep their order, and have all that their places and neighbours say of their times.
     `read` is given the entry and `given`, and raises ValueError for a time that is none.
     """
     found = ReadScans([], [])
@@ -38,7 +40,7 @@ def readable(
             found.scans.append(read(entry, given))
         except ValueError as error:
             found.left_out.append(FieldError(at, str(error)))
-    return found
+    return ReadScans(resolved(found.scans), found.left_out)
 
 
 def eta_scan(eta: Eta | None, said_at: Any, scans: Sequence[SaidScan] = ()) -> Iterable[SaidScan]:
