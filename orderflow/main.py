@@ -20,6 +20,7 @@ COMMANDS = {
     "republish": "orderflow.commands.republish:republish",
     "rebuild": "orderflow.commands.rebuild:rebuild",
     "recall": "orderflow.commands.recall:recall",
+    "carriers": "orderflow.commands.carriers:app",
     "rejected": "orderflow.commands.rejected:app",
     "parked": "orderflow.commands.parked:app",
     "outbox": "orderflow.commands.outbox:app",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from asyncpg import Connection
 
-from services.orders import placeholders, store
+from services.orders import placeholders, store, unmapped
 from services.orders.domain.model.commands import Command, names
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order
@@ -122,6 +122,8 @@ class OrdersBatch:
         await self._queue.save(connection, batch, unit.gate)
         if not batch.is_trial:
             count_and_log(self._metrics, decided, unit.refused)
+            if unit.unknown_codes:
+                unmapped.count(self._metrics, unit.unknown_codes)
         watch.lap("outbox")
 
     # Read.
@@ -177,6 +179,8 @@ class OrdersBatch:
         )
         await store.save(connection, stored, changes)
         await placeholders.save(connection, changes.awaited, unit.now)
+        if unit.unknown_codes:
+            await unmapped.save(connection, unit.unknown_codes, unit.now)
         await waiting.remove(connection, unit.ended_waiting)
         rows = [self._waiting_row(*each, unit.now) for each in new_waits]
         return unit.conclude(await waiting.save(connection, rows))

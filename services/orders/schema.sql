@@ -271,6 +271,17 @@ END)
     owners uuid[]  -- Orders that the document names; null beside old_document
     CONSTRAINT parcel_pkey PRIMARY KEY (number)
 
+-- TABLE unmapped_code
+    code_set text NOT NULL
+    name text NOT NULL
+    code text NOT NULL
+    scans bigint NOT NULL  -- Scans with the code that were new to a shipment
+    first_seen timestamp with time zone NOT NULL  -- Business time at which the first was recorded
+    last_seen timestamp with time zone NOT NULL
+    sample_number text NOT NULL
+    sample_text text
+    CONSTRAINT unmapped_code_pkey PRIMARY KEY (code_set, name, code)
+
 -- TABLE waiting
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL
     item_id uuid NOT NULL
@@ -418,6 +429,9 @@ CREATE INDEX shop_order_by_shop ON stored_order USING btree (shop, order_id)
 
 -- INDEX shop_order_pkey
 CREATE UNIQUE INDEX shop_order_pkey ON stored_order USING btree (order_id)
+
+-- INDEX unmapped_code_pkey
+CREATE UNIQUE INDEX unmapped_code_pkey ON unmapped_code USING btree (code_set, name, code)
 
 -- INDEX waiting_by_expiry
 CREATE INDEX waiting_by_expiry ON waiting USING btree (expires_at)
@@ -833,6 +847,9 @@ $function$
     orderflow_orders: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON stored_parcel
+    orderflow_orders: DELETE, INSERT, SELECT, UPDATE
+
+-- RIGHTS ON unmapped_code
     orderflow_orders: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON waiting

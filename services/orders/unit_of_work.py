@@ -27,6 +27,7 @@ from services.orders.domain.model.references import (
 from services.orders.domain.model.shared_names import SHARED_KINDS, Bearers, with_bearer
 from services.orders.domain.model.windows import SEEN_BEFORE
 from services.orders.domain.tracking.naming import CodeMaps
+from services.orders.domain.tracking.unknown_code import UnknownCode
 from services.orders.messages.carriers.code_maps import CODE_MAPS
 from services.orders.messages.entries import DecodedItem, Entry, UndecodedItem
 from services.orders.parking_keys import asked_candidate, unread_candidate
@@ -73,6 +74,8 @@ class UnitOfWork:
     """Shared names that got a further bearer."""
     refused: list[Rejection] = field(default_factory=list)
     """Items that ended without a decision."""
+    unknown_codes: tuple[UnknownCode, ...] = ()
+    """Of new scans: the codes that no code map has."""
     ended_waiting: list[Uuid] = field(default_factory=list)
     """Items whose waiting rows are to be removed."""
     _decided: list[Decided] = field(default_factory=list)
@@ -217,6 +220,8 @@ class UnitOfWork:
             self.orders[order.order_id] = self.changed_orders[order.order_id] = order
         for parcel in decision.parcels:
             self.parcels[parcel.number] = self.changed_parcels[parcel.number] = parcel
+        if decision.unknown_codes:
+            self.unknown_codes += decision.unknown_codes
         for reference, order_id in decision.references:
             held = self.references.get(reference)
             if held is None or (held != order_id and reference.kind not in SHARED_KINDS):

@@ -126,7 +126,7 @@ class Republisher:
         while found := await selection.find(self._connection, progress.place, ORDERS_A_LOOK):
             for start in range(0, len(found), self._batch_size()):
                 places = found[start : start + self._batch_size()]
-                await self._until_published()
+                await until_published(self._connection, self._backlog_rows)
                 acts = [] if progress.orders else [act]
                 progress = await self._publish(places, acts, progress)
                 yield progress
@@ -135,15 +135,6 @@ class Republisher:
 
     def _batch_size(self) -> int:
         return max(1, min(ORDERS_A_BATCH, round(self._rate)))
-
-    async def _until_published(self) -> None:
-        """Wait while many rows are unpublished: new events must not queue behind snapshots."""
-        while await self._backlog() >= self._backlog_rows:  # noqa: ASYNC110 - another process
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
-
-    async def _backlog(self) -> int:
-        found: int = await self._connection.fetchval(SQL["count_backlog"], self._backlog_rows)
-        return found
 
     async def _publish(
         self, places: Sequence[RunPosition], acts: Sequence[Act], before: Progress
@@ -167,3 +158,14 @@ class Republisher:
 
     def _record(self, order: Order, snapshot: context.Context, now: datetime) -> Outgoing:
         return event_record(snapshot_of(order, now), snapshot, None)
+
+
+async def until_published(connection: Connection, backlog_rows: int = BACKLOG_ROWS) -> None:
+    """Wait while many rows are unpublished: new events must not queue behind an operator's."""
+    while await _backlog(connection, backlog_rows) >= backlog_rows:  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+async def _backlog(connection: Connection, at_most: int) -> int:
+    found: int = await connection.fetchval(SQL["count_backlog"], at_most)
+    return found

@@ -53,6 +53,11 @@ COUNTERS = (
         ("service", "topic", "outcome", "reason"),
     ),
     _Spec(
+        "unmapped_scans_total",
+        "Scans with a code that no code map has, by the key of the carrier, else `other`.",
+        ("service", "carrier"),
+    ),
+    _Spec(
         "warnings_total",
         "Warnings about items, by code (reason): what was doubtful and did not cost the item.",
         ("service", "topic", "reason"),
@@ -110,6 +115,7 @@ class Metrics:
         self.relay_shards = self._gauge("relay_shards")
         self.relay_refused_shards = self._gauge("relay_refused_shards")
         self.items_total = self._counter("items_total")
+        self.unmapped_scans_total = self._counter("unmapped_scans_total")
         self.warnings_total = self._counter("warnings_total")
         self.decoded_total = self._counter("decoded_total")
         self.parked_total = self._counter("parked_total")

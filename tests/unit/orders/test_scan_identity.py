@@ -40,12 +40,17 @@ def a_desk(*scans):
     return desk
 
 
-def send(desk, *scans):
-    """Send a report under an id of its own; returns its events of scans."""
+def decided(desk, *scans):
+    """Send a report under an id of its own; returns the decision."""
     command = reported(*scans)
     fresh = report()
-    decision = desk.send(replace(command, item_id=fresh.item_id, causation_id=fresh.causation_id))
-    return [e for e in decision.events if e.type is EventType.SHIPMENT_SCANNED]
+    return desk.send(replace(command, item_id=fresh.item_id, causation_id=fresh.causation_id))
+
+
+def send(desk, *scans):
+    """Send a report under an id of its own; returns its events of scans."""
+    events = decided(desk, *scans).events
+    return [event for event in events if event.type is EventType.SHIPMENT_SCANNED]
 
 
 def names(desk):
@@ -136,6 +141,28 @@ def test_map_that_grows_names_stored_scans_when_the_state_is_computed():
     assert len(events) == 1
     assert keys < {each.key for each in desk.parcels[NUMBER].scans}
     assert desk.shipment().tracking.phase == "in_transit"
+
+
+def test_report_of_known_scans_alone_is_named_by_maps_that_have_grown():
+    desk = a_desk()
+    send(desk, said(code="ZF"))
+    desk.code_maps = GROWN
+
+    (event,) = decided(desk, said(code="ZF")).events
+
+    assert (event.event_name, event.data.shipment_phase) == ("SHIPMENT_UPDATED", "in_transit")
+    assert decided(desk, said(code="ZF")).events == ()
+
+
+def test_scan_with_a_code_that_no_map_has_says_so_once():
+    desk = a_desk()
+    first, again = decided(desk, said(code="ZF")), decided(desk, said(code="ZF"))
+    desk.code_maps = GROWN
+    known = decided(desk, said(code="QQ1", occurred_at=LATER))
+
+    (found,) = first.unknown_codes
+    assert (found.code_set, found.code, found.number) == ("dhl", "ZF", NUMBER)
+    assert again.unknown_codes == known.unknown_codes == ()
 
 
 def test_scan_that_an_earlier_version_stored_without_a_set_is_named_by_its_carrier():

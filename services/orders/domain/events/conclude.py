@@ -16,7 +16,7 @@ from services.orders.domain.model.windows import (
     windows_of,
 )
 from services.orders.domain.tracking.extend import extend
-from services.orders.domain.tracking.naming import any_named_by_map, named
+from services.orders.domain.tracking.naming import CodeMaps, any_named_by_map, named
 from services.orders.domain.tracking.resume_point import RULES, rules_with
 from services.orders.domain.tracking.running_total import RunningTotal
 from services.orders.domain.tracking.scan import Scan
@@ -126,6 +126,16 @@ def recompute_owners(
         for owner in refolded:
             after = with_owner(after, owner)
         recorder.put_parcel(replace(after, trail=trail))
+
+
+def is_renamed(parcel: Parcel, maps: CodeMaps) -> bool:
+    """Whether code maps name a scan of a parcel otherwise than its stored state has it."""
+    trail = parcel.trail
+    if trail is not None and trail.continues(len(parcel.scans), maps):
+        return False
+    if not any_named_by_map(parcel.scans):
+        return False
+    return any(named(scan, maps) is not scan for scan in parcel.scans)
 
 
 def _named_by_present_maps(recorder: Recorder, parcel: Parcel) -> Parcel:

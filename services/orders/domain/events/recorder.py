@@ -29,6 +29,7 @@ from services.orders.domain.model.reasons import SENTENCES, Reason
 from services.orders.domain.model.references import Reference
 from services.orders.domain.model.warnings import FactWarning, KeptWarning, WarningCode, keep
 from services.orders.domain.tracking.state import DRAFT
+from services.orders.domain.tracking.unknown_code import UnknownCode
 from services.orders.domain.value import replace
 
 OTHER_SHOP = "orderflow/shared-number"
@@ -54,6 +55,8 @@ class Recorder:
     """Shipments whose attached number notifies."""
     warnings: tuple[FactWarning, ...] = ()
     """What rules found doubtful; what was found when the item was read is in the item."""
+    unknown_codes: tuple[UnknownCode, ...] = ()
+    """Of new scans with an event: the codes that no code map has."""
     _counts: dict[Uuid, dict[Topic, int]] = field(default_factory=dict)
     _versions: dict[Uuid, int] = field(default_factory=dict)
     _repeats_published: bool = False
@@ -271,4 +274,5 @@ class Recorder:
             events=tuple(self.events),
             references=tuple(self.references),
             appeared=tuple(dict.fromkeys(self.appeared)),
+            unknown_codes=self.unknown_codes,
         )

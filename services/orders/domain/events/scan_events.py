@@ -12,7 +12,7 @@ from services.orders.domain.model.contents import match_contents
 from services.orders.domain.model.decision import EventType
 from services.orders.domain.model.ids import Uuid, event_id_of
 from services.orders.domain.model.order import Order, Shipment, with_shipment
-from services.orders.domain.tracking.catalogue import entry_of
+from services.orders.domain.tracking.catalogue import UNMAPPED, entry_of
 from services.orders.domain.tracking.extend import ScanHistory, ScanResult
 from services.orders.domain.tracking.fold import Fold
 from services.orders.domain.tracking.notifications import (
@@ -28,6 +28,7 @@ from services.orders.domain.tracking.notifications import (
 from services.orders.domain.tracking.replay import replay, standing_of
 from services.orders.domain.tracking.scan import Scan, day_of
 from services.orders.domain.tracking.state import TrackingState
+from services.orders.domain.tracking.unknown_code import unknown_code_of
 from services.orders.domain.value import replace
 
 _NewScan: TypeAlias = tuple[Scan, str | None]
@@ -176,6 +177,8 @@ def _emit_scan(
         notices = (*(notices or ()), notice)[-NOTICES_MAX:]
     after = replace(before, tracking=result.state, notices=notices)
     recorder.put(_with_tracking(order, before, after))
+    if entry.name == UNMAPPED:
+        _note_unknown(recorder, scan, after)
     cause = _cause(scan, after)
     recorder.emit_shipment(
         order_id,
@@ -204,6 +207,12 @@ def _emit_scan(
     if _is_delivery_changed(before, after):
         at = scan.occurred_at
         _emit_delivery(recorder, order_id, before, after, occurred_at=at, cause=cause)
+
+
+def _note_unknown(recorder: Recorder, scan: Scan, shipment: Shipment) -> None:
+    found = unknown_code_of(scan, shipment.number or "", recorder.world.code_maps)
+    if found is not None:
+        recorder.unknown_codes += (found,)
 
 
 def _emit_recomputed(

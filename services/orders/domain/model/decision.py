@@ -21,6 +21,7 @@ from services.orders.domain.model.windows import SEEN_BEFORE
 from services.orders.domain.tracking.catalogue import Flag, Phase
 from services.orders.domain.tracking.naming import NO_MAPS, CodeMaps
 from services.orders.domain.tracking.scan import Direction, Eta, Location, Pickup, Proof
+from services.orders.domain.tracking.unknown_code import UnknownCode
 from services.orders.domain.value import Value
 
 
@@ -192,3 +193,5 @@ class Decision(Value, frozen=True, kw_only=True):
     """Keys that exist from now on: waiting items with one of them are to be decided again."""
     warnings: tuple[FactWarning, ...] = ()
     """What was doubtful, whatever the outcome: found when the item was read, then by rules."""
+    unknown_codes: tuple[UnknownCode, ...] = ()
+    """Of new scans with an event: the codes that no code map has."""

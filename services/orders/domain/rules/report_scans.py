@@ -6,7 +6,7 @@ from bisect import bisect_left
 from datetime import date, datetime, timedelta
 from operator import attrgetter
 
-from services.orders.domain.events.conclude import extend_owner, recompute_owners
+from services.orders.domain.events.conclude import extend_owner, is_renamed, recompute_owners
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import ReportTracking
 from services.orders.domain.model.decision import EventType
@@ -32,7 +32,7 @@ EVENTS_MAX = 500
 
 
 def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
-    """Add scans to a tracking number; known scans change nothing.
+    """Add scans to a tracking number; known scans change nothing, unless maps have changed.
 
     Scans of a number without an owner are kept with the number. Returns the order of the first
     owner with a new scan.
@@ -46,7 +46,7 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
         scans, late = sift(held, scans)
     merged = merge_scans(held, scans)
     if not merged.new and not merged.is_corrected and not late:
-        raise Unchanged(Reason.DUPLICATE)
+        return _named_otherwise(recorder, held)
     recorder.put_parcel(merged.parcel)
     order_id = None
     has_too_many = len(merged.parcel.scans) > recorder.world.scans_max
@@ -60,6 +60,18 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
     if has_too_many:
         _keep_newest(recorder, number)
     return order_id
+
+
+def _named_otherwise(recorder: Recorder, held: Parcel) -> Uuid | None:
+    """Compute the states of the owners again where the present code maps name a scan otherwise.
+
+    Raises:
+        Unchanged: they name all scans as before.
+    """
+    if not is_renamed(held, recorder.world.code_maps):
+        raise Unchanged(Reason.DUPLICATE)
+    recompute_owners(recorder, held.number)
+    return held.owners[0].order_id if held.owners else None
 
 
 def _add(recorder: Recorder, held: Parcel, merged: Merged) -> Uuid | None:
