@@ -132,7 +132,7 @@ def test_integer_of_more_than_64_bits_is_published_with_its_original_digits() ->
         (_line("order.cancel", {}, topic="orders.events"), "line 2: /topic: 'orders.events' is no"),
         (
             _line("order.cancel", {"shop_slug": "s", "id": "1"}, topic="carrier.tracking"),
-            "line 2: /type: 'order.cancel' is not known on carrier.tracking; known: tracking.",
+            "line 2: /type: 'order.cancel' is not known on carrier.tracking; known: ",
         ),
         (_line("order.cancel", {}, topic=["x"]), "line 2: /topic: ['x'] is no topic to send to"),
         (

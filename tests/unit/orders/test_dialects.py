@@ -31,6 +31,15 @@ def test_dialect_is_a_known_type_of_carrier_tracking_only():
     assert {type_: form.reader for type_, form in OWN.items()}.items() <= decode.READERS.items()
 
 
+def test_first_type_of_a_dialect_is_named_for_its_folder():
+    """The gateway's address is the name of the folder: docs/contract/http.md."""
+    assert {name: each.types[0] for name, each in DIALECTS.items()} == {
+        name: f"{name}.tracking" for name in DIALECTS
+    }
+    assert registry.TYPE_OF.keys() == DIALECTS.keys() | {"standard"}
+    assert registry.TYPE_OF["standard"] == OWN_TYPE
+
+
 def test_type_of_two_dialects_is_an_error():
     with pytest.raises(ValueError, match="message type 'a' is of both one and other"):
         registry._by({"one": ("a", "b"), "other": ("a",)}, "message type")

@@ -56,6 +56,10 @@ _SHAPES = [(each.shape, name) for name, each in DIALECTS.items() if each.shape i
 
 OWN_TYPE, *_ = OWN
 """The type of a message that says none and has the shape of no dialect."""
+TYPE_OF: Mapping[str, str] = MappingProxyType(
+    {name: each.types[0] if isinstance(each, Dialect) else each.type for name, each in _ALL.items()}
+)
+"""The message type of each form, by the name of its folder; of several the first."""
 MARKS_OF_TYPE: Mapping[bytes, tuple[bytes, ...]] = MappingProxyType(
     {type_.encode(): (each.scan_mark,) for type_, each in OWN.items()}
     | {type_.encode(): DIALECTS[name].scan_marks for type_, name in BY_TYPE.items()}

@@ -82,7 +82,10 @@ def _eta(tracker: Any) -> Eta | None:
 
 
 DIALECT = Dialect(
-    types=("easypost.tracker",),
+    types=(
+        "easypost.tracking",
+        "easypost.tracker",
+    ),
     scan_marks=(b'"datetime"',),
     shape=re.compile(rb'"object"\s*:\s*"(?:Tracker|TrackingDetail)"'),
     parts=parts,
