@@ -21,7 +21,7 @@ from deploy.stack import process
 from deploy.stack.process import Identity
 from services import registry
 
-SERVICES = registry.names()
+SERVICES = registry.consumers()
 LOG_LINES = 40
 
 

@@ -19,7 +19,7 @@ from services import registry
 
 READS: Mapping[str, tuple[str, ...]] = {
     service: tuple(topic.name for topic in CATALOGUE if service in topic.readers)
-    for service in registry.names()
+    for service in registry.consumers()
 }
 """Topics that each service reads."""
 PAUSE_SECONDS = 0.1

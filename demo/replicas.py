@@ -16,7 +16,7 @@ from deploy.stack import process
 from deploy.stack.process import Identity, Program
 from services import registry
 
-SERVICES = registry.names()
+SERVICES = registry.consumers()
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0
 POLL_SECONDS = 0.05

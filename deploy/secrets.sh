@@ -24,7 +24,7 @@ write() {
 admin=$(password)
 write postgres_password "$admin"
 write database_url "postgresql://postgres:$admin@postgres:5432/orderflow"
-for service in orders claims analytics; do
+for service in orders claims analytics gateway; do
     own=$(password)
     write "${service}_database_password" "$own"
     write "${service}_database_url" "postgresql://orderflow_$service:$own@postgres:5432/orderflow"

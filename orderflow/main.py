@@ -30,6 +30,7 @@ COMMANDS = {
     "stack": "orderflow.commands.stack:app",
     "settings": "orderflow.commands.settings:settings",
     "health": "orderflow.commands.health:health",
+    "keys": "orderflow.commands.keys:app",
 }
 """The module and the name of each command: a function, or an app with commands of its own."""
 

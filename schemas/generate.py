@@ -1,4 +1,4 @@
-"""Write the generated half of the contract: JSON Schema files and the AsyncAPI document.
+"""Write the generated half of the contract: JSON Schema files, AsyncAPI and OpenAPI documents.
 
 python -m schemas.generate            write them
 python -m schemas.generate --check    compare only; 1 and the names of those out of date
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas import asyncapi
+from schemas import asyncapi, openapi
 from schemas.commands import ORDERS_FULFILL_BULK, BulkFulfillment
 from schemas.model import ContractModel
 from schemas.topics import CATALOGUE
@@ -44,6 +44,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     for type_, model in sorted(models().items()):
         yield Path("json") / f"{type_}.v1.schema.json", _text(json_schema(type_, model))
     yield Path("asyncapi.json"), _text(asyncapi.build())
+    yield Path("openapi.json"), _text(openapi.build())
 
 
 def write(folder: Path = FOLDER) -> list[Path]:

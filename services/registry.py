@@ -32,11 +32,13 @@ class ServiceEntry:
     """Package of the service; its folder `migrations` holds the files of its schema."""
     build: str
     """`(Settings) -> Service`: the service, ready to start."""
-    handler: str
-    """`(Settings, Metrics)`, an object whose `apply` decides a batch: for operators' retries."""
-    refusals: str
+    handler: str | None = None
+    """`(Settings, Metrics)`, an object whose `apply` decides a batch: for operators' retries.
+    None: the service consumes no topic. Its schema has none of the tables of consumers, and its
+    role may only read there."""
+    refusals: str | None = None
     """`(Original, index, now) -> list[Rejection]`: what the service would refuse of a message
-    before it decides; LookupError when the message has no item `index`."""
+    before it decides; LookupError when the message has no item `index`. None: it consumes none."""
     warnings: str | None = None
     """`(Original, now) -> list[ItemWarning]`: the warnings of a message's items before the service
     decides, without those of refused items. None: the service reads messages without repairs."""
@@ -49,9 +51,17 @@ class ServiceEntry:
     after_migration: str | None = None
     """`(Connection, ChangeRun) -> list of lines`: what `orderflow migrate` does once the migrations
     are applied, under the service's role; a second run changes nothing. None: nothing."""
+    senders: str | None = None
+    """Mapping of the message type (`ce_type`) by the name of a sender's form, of each form of
+    tracking that the service reads. None: the service reads no tracking."""
     copied_by: str | None = None
     """Service that holds a copy of this one's events. A rebuild of this service is filled from the
     copy, so that all its events must have been read there before its tables are emptied."""
+
+    @property
+    def consumes(self) -> bool:
+        """Whether the service consumes topics."""
+        return self.handler is not None
 
     @property
     def folder(self) -> Path:
@@ -86,6 +96,11 @@ def names() -> tuple[str, ...]:
     return tuple(_ENTRIES)
 
 
+def consumers() -> tuple[str, ...]:
+    """Names of the services that consume topics."""
+    return tuple(entry.name for entry in _ENTRIES.values() if entry.consumes)
+
+
 def can_be_emptied() -> tuple[str, ...]:
     """Names of the services that can be rebuilt."""
     return tuple(entry.name for entry in _ENTRIES.values() if entry.empty)
@@ -118,6 +133,7 @@ register(
         refusals="services.orders.intake:refusals",
         warnings="services.orders.intake:warnings",
         after_migration="services.orders.operations.after_migration:change_rows",
+        senders="services.orders.messages.carriers.registry:TYPE_OF",
     )
 )
 register(
@@ -141,5 +157,12 @@ register(
         handler="services.analytics.handler:EventBatches",
         refusals="services.analytics.intake:refusals",
         empty="services.analytics.operations.rebuild:empty",
+    )
+)
+register(
+    ServiceEntry(
+        name="gateway",
+        package="services.gateway",
+        build="services.gateway.app:build",
     )
 )

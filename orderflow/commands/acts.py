@@ -14,6 +14,7 @@ from orderflow.console.instants import instant_of
 from orderflow.console.numbers import LIMIT_MAX
 from orderflow.console.terminal import Json, WrongArgument, out, print_json, run
 from schemas.topics import TOPICS
+from services import registry
 from services.runtime.clock import SystemClock
 from services.runtime.config.settings import Settings
 from services.runtime.operations import audit
@@ -76,7 +77,7 @@ async def _read(
     settings: Settings, service: str | None, selection: ActFilter
 ) -> list[screen.ServiceAct]:
     found: list[screen.ServiceAct] = []
-    for name in within_reach(settings, chosen_services(service)):
+    for name in within_reach(settings, chosen_services(service, registry.names())):
         async with opened(settings, name) as connection:
             found += [(name, each) for each in await audit.read(connection, selection)]
     return sorted(found, key=lambda each: each[1].at, reverse=True)[: selection.limit]

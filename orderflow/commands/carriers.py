@@ -187,7 +187,7 @@ def reread(  # noqa: PLR0917 - the command line passes them by name
 
 
 async def _reread(settings: Settings, chosen: RereadFilter, act: Act | None, rate: float) -> None:
-    apply = registry.load(registry.entry_of("orders").handler)(settings, Metrics()).apply
+    apply = registry.load(registry.entry_of("orders").handler or "")(settings, Metrics()).apply
     progress, ended = RereadProgress(), "complete=no"
     async with opened(settings, "orders") as connection:
         rereader = Rereader(settings, connection, apply, rate=rate, now=clock_of(settings).now)

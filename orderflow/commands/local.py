@@ -42,12 +42,13 @@ Try next:
     | {command} send - --wait
   {command} order demo-shop/1001
   {command} tail orders.events --from beginning
+  {command} keys add --shop demo-shop --why 'to try the gateway'
   {command} health{port}
   {command} down"""
 
 
 def up(json: Json = False) -> None:
-    """Start Kafka, Postgres and the three services on this machine, and leave them running.
+    """Start Kafka, Postgres and the services on this machine, and leave them running.
 
     Also migrates the database and makes the topics. What runs already is left alone. Commands
     without KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL in their environment find this stack.
@@ -66,6 +67,7 @@ def up(json: Json = False) -> None:
         with stack_errors():
             if _SERVICES not in _alive():  # Before the servers, which would be left running.
                 _check_port(given.http_port)
+                _check_port(_gateway_port(given))
             addresses = stack.up(stack_folder(), stack.Terminal())
         settings = load_settings()
         run(migrate(addresses.database_url, None, settings.database_passwords()))
@@ -73,9 +75,10 @@ def up(json: Json = False) -> None:
         run(create(settings))
         _start_services(settings, addresses.environment())
     if json:
-        print_json(addresses.environment() | {"HTTP": _url(settings.http_port)})
+        urls = {"HTTP": _url(settings.http_port), "GATEWAY": _url(_gateway_port(settings))}
+        print_json(addresses.environment() | urls)
         return
-    _welcome(addresses.environment(), settings.http_port)
+    _welcome(addresses.environment(), settings)
 
 
 def down(json: Json = False) -> None:
@@ -117,12 +120,20 @@ def _start_services(settings: Settings, addresses: dict[str, str]) -> None:
         _await_ready(settings.http_port)
 
 
+def _gateway_port(settings: Settings) -> int:
+    chosen = settings.gateway_port
+    return settings.http_port + 1 if chosen is None else chosen
+
+
 def _check_port(port: int) -> None:
     from deploy.stack.machine import check_port
 
     if port == 0:
-        raise CommandError("HTTP_PORT is 0, any free port: name one, so that it can be asked")
-    check_port(port, "the services", "set HTTP_PORT to a free one")
+        raise CommandError(
+            "HTTP_PORT or ORDERFLOW_GATEWAY_PORT is 0, any free port: name one, so that it can be "
+            "asked"
+        )
+    check_port(port, "the services", "set HTTP_PORT or ORDERFLOW_GATEWAY_PORT to a free one")
 
 
 def _await_ready(port: int) -> None:
@@ -158,14 +169,15 @@ def _is_ready(port: int) -> bool:
         connection.close()
 
 
-def _welcome(addresses: dict[str, str], http_port: int) -> None:
-    url = _url(http_port)
+def _welcome(addresses: dict[str, str], settings: Settings) -> None:
+    url, gateway = _url(settings.http_port), _url(_gateway_port(settings))
     # A later command does not know a port that was given to this one alone.
-    port = f" --port {http_port}" if os.environ.get("HTTP_PORT") else ""
+    port = f" --port {settings.http_port}" if os.environ.get("HTTP_PORT") else ""
     out.print("[bold green]Orderflow runs.[/]")
     for name, value in addresses.items():
         out.print(f"  {name}={value}", markup=False)
     out.print(f"  {url}/health/ready   {url}/metrics", markup=False)
+    out.print(f"  {gateway}/openapi.json   the gateway", markup=False)
     out.print(f"  logs in {stack_folder()}/*.log", markup=False)
     out.print(_NEXT.format(first=_FIRST, command=_command(), port=port), markup=False)
     out.print(f"up: kafka={addresses['KAFKA_BOOTSTRAP_SERVERS']} http={url}", markup=False)

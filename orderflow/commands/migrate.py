@@ -75,7 +75,7 @@ async def change_rows(
         entry = registry.entry_of(service)
         if entry.after_migration is None:
             continue
-        step, handler = registry.load(entry.after_migration), registry.load(entry.handler)
+        step, handler = registry.load(entry.after_migration), registry.load(entry.handler or "")
         apply = handler(settings, Metrics()).apply
         changing = ChangeRun(apply, clock_of(settings).now(), _progress_of(service), rate)
         async with opened(settings, service) as connection:

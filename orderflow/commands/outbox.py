@@ -33,7 +33,7 @@ LIMIT = 20
 app = typer.Typer(cls=Commands, help="What waits for publication.", no_args_is_help=True)
 
 Service = Annotated[
-    str, typer.Argument(metavar="SERVICE", help=f"One of {', '.join(registry.names())}.")
+    str, typer.Argument(metavar="SERVICE", help=f"One of {', '.join(registry.consumers())}.")
 ]
 
 
@@ -88,8 +88,8 @@ def unpack(
 
 
 def _check(service: str) -> None:
-    if service not in registry.names():
-        raise WrongArgument(f"no service {service!r}: one of {', '.join(registry.names())}")
+    if service not in registry.consumers():
+        raise WrongArgument(f"no service {service!r}: one of {', '.join(registry.consumers())}")
 
 
 async def _read(

@@ -32,6 +32,8 @@ def serve(
 ) -> None:
     """Consume, decide, publish, and answer on HTTP_PORT, until SIGTERM or Ctrl-C.
 
+    The gateway consumes nothing: it takes requests on ORDERFLOW_GATEWAY_PORT.
+
     Any number of replicas may run; they share the partitions. On SIGTERM the batch in hand is
     finished, its events are published, and the group is left, within
     ORDERFLOW_DRAIN_TIMEOUT_SECONDS.
@@ -46,6 +48,8 @@ def serve(
     if processes > 1:
         _supervise(settings, processes)
     inherited = Inherited.parse(child) if child else None
+    if inherited:
+        settings = settings.model_copy(update={"gateway_port_use": "shared"})
     if inherited and settings.kafka_group_instance_id:
         # Static members of one name would put each other out of the group.
         own = f"{settings.kafka_group_instance_id}-{inherited.number}"

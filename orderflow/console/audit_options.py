@@ -1,6 +1,7 @@
 """Options that acts of operators share: who, why, which item, which service, dry run."""
 
 import getpass
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from schemas.topics import TOPICS
 from services import registry
 from services.runtime.messages.records import Coordinates
 from services.runtime.operations.audit import Signature
+
+CONSUMERS = registry.consumers()
 
 By = Annotated[
     str | None, typer.Option("--by", help="Who does it, for the audit; your login name unless set.")
@@ -79,14 +82,14 @@ def readers_of(topic: str) -> list[str]:
     return [service for service in registry.names() if service in TOPICS[topic].readers]
 
 
-def chosen_services(service: str | None) -> list[str]:
-    """One service, or all of them.
+def chosen_services(service: str | None, among: Sequence[str] = CONSUMERS) -> list[str]:
+    """One service of `among`, or all of them.
 
     Raises:
         WrongArgument: there is no such service.
     """
     if service is None:
-        return list(registry.names())
-    if service not in registry.names():
-        raise WrongArgument(f"no service {service}; there are {', '.join(registry.names())}")
+        return list(among)
+    if service not in among:
+        raise WrongArgument(f"no service {service}; there are {', '.join(among)}")
     return [service]

@@ -215,7 +215,7 @@ class ParkedAct:
 
 def apply_of(service: str, settings: Settings) -> ApplyBatch:
     """What a service does with a batch. Imported late: to look at items needs none of it."""
-    handler = registry.load(registry.entry_of(service).handler)
+    handler = registry.load(registry.entry_of(service).handler or "")
     apply: ApplyBatch = handler(settings, Metrics()).apply
     return apply
 

@@ -1,15 +1,13 @@
 """Check a message with the decoder of the service that reads it."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from orderflow.console.terminal import CommandError
 from services import registry
 from services.runtime.batch.items import ItemFailed
+from services.runtime.incoming import Refusals
 from services.runtime.messages.records import FieldError, Original
 from services.runtime.rejections import Rejection
-
-Refusals = Callable[[Original, int, datetime], list[Rejection]]
 
 
 def check_readable(service: str, original: Original, index: int, now: datetime) -> None:
@@ -36,7 +34,7 @@ def flaws_in(service: str, original: Original, index: int, now: datetime) -> lis
 
 
 def _refusals(service: str, original: Original, index: int, now: datetime) -> list[Rejection]:
-    read: Refusals = registry.load(registry.entry_of(service).refusals)
+    read: Refusals = registry.load(registry.entry_of(service).refusals or "")
     try:
         return read(original, index, now)
     except LookupError as error:

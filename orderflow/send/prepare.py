@@ -14,18 +14,20 @@ from typing import Any
 
 import orjson
 
-from orderflow.send.check import read_as_service
 from schemas import commands
-from schemas.topics import CARRIER_TRACKING, TOPICS
+from schemas.topics import TOPICS
 from services.runtime.clock import new_id
+from services.runtime.incoming import (
+    MODELS_BY_TOPIC,
+    TOPIC_OF,
+    default_key,
+    read_as_service,
+    unpublished,
+)
 from services.runtime.messages.json_codec import FieldError, Malformed, decode_json
 from services.runtime.messages.repair import ItemWarning
 
 SOURCE = "orderflow-send"
-BY_TOPIC: Mapping[str, Mapping[str, Any]] = {
-    topic.name: topic.models for topic in TOPICS.values() if topic.incoming
-}
-TOPIC_OF = {kind: topic for topic, models in BY_TOPIC.items() for kind in models}
 MEMBERS = ("type", "value", "data", "key", "id", "source", "topic", "time", "subject", "headers")
 
 
@@ -110,7 +112,8 @@ def _checked(message: Prepared, now: datetime) -> list[Doubt]:
     Raises:
         Malformed: the service would refuse it, or an item of it.
     """
-    reading = read_as_service(message.topic, message.key, message.headers, message.value, now)
+    record = unpublished(message.topic, message.key, message.headers, message.value, now)
+    reading = read_as_service(record, now)
     if reading.errors:
         raise Malformed("refused", reading.errors)
     is_of_many = message.type == commands.ORDERS_FULFILL_BULK
@@ -151,27 +154,15 @@ def _read(members: Any) -> tuple[str, str, Any]:
         known = f"there are {', '.join(TOPIC_OF)}; for another give its topic, too"
         hint = f"did you mean {near[0]}?" if near else known
         raise _malformed("/type", f"no type {kind!r}; {hint}")
-    if not isinstance(topic, str) or topic not in BY_TOPIC:
-        raise _malformed("/topic", f"{topic!r} is no topic to send to; {', '.join(BY_TOPIC)} are")
+    if not isinstance(topic, str) or topic not in MODELS_BY_TOPIC:
+        raise _malformed(
+            "/topic", f"{topic!r} is no topic to send to; {', '.join(MODELS_BY_TOPIC)} are"
+        )
     return kind, topic, value
 
 
 def _is_bulk(kind: str, value: Mapping[str, Any]) -> bool:
     return kind == commands.ORDERS_FULFILL_BULK and isinstance(value.get("items"), list)
-
-
-def default_key(kind: str, value: Mapping[str, Any]) -> str:
-    """The key the contract asks for: `{carrier}/{number}` for tracking, else `{shop}/{order}`.
-
-    A bulk command has the shop alone.
-    """
-    if TOPIC_OF.get(kind) == CARRIER_TRACKING:
-        return f"{value.get('carrier_reference') or 'unknown'}/{value.get('tracking_number')}"
-    order = value.get("order")
-    placed = order.get("order_number") if isinstance(order, dict) else None
-    number = placed or value.get("id") or value.get("order_number") or value.get("claim_id")
-    shop = str(value.get("shop_slug") or "unknown")
-    return f"{shop}/{number}" if number else shop
 
 
 def _headers(

@@ -8,19 +8,21 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import structlog
 
 from services.runtime.config.settings import Settings
 from services.runtime.observability.health import (
+    Check,
     HttpServer,
     health_app,
     serve_http,
     serve_on,
 )
+from services.runtime.observability.metrics import Metrics
 from services.runtime.processes.supervisor import Inherited
-from services.runtime.service import Service
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +31,28 @@ GC_THRESHOLD = 50_000
 batch made at its end, so that collections during a batch find nothing (docs/performance.md)."""
 
 
+class Serving(Protocol):
+    """What `serve` asks of a service; `Service` is one that consumes topics."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """The metrics that the service sets: the same for all services of a process."""
+
+    async def start(self) -> None:
+        """Begin to work; waits for servers that do not answer yet."""
+
+    async def stop(self) -> None:
+        """Finish what is in hand, within the drain timeout; also where `start` did not end."""
+
+    def readiness(self) -> Mapping[str, Check]:
+        """Readiness checks by name."""
+
+    def liveness(self) -> Mapping[str, Check]:
+        """Liveness checks by name."""
+
+
 async def serve(
-    services: Sequence[Service], settings: Settings, inherited: Inherited | None = None
+    services: Sequence[Serving], settings: Settings, inherited: Inherited | None = None
 ) -> None:
     """Run services in this process until SIGTERM or SIGINT, with one HTTP port for all.
 
@@ -76,7 +98,7 @@ def _freeze_heap() -> None:
     gc.set_threshold(GC_THRESHOLD)
 
 
-async def _start_all(services: Sequence[Service]) -> None:
+async def _start_all(services: Sequence[Serving]) -> None:
     starts = [asyncio.ensure_future(service.start()) for service in services]
     try:
         await asyncio.gather(*starts)
@@ -88,7 +110,7 @@ async def _start_all(services: Sequence[Service]) -> None:
 
 
 async def _serve_health(
-    services: Sequence[Service], settings: Settings, inherited: Inherited | None
+    services: Sequence[Serving], settings: Settings, inherited: Inherited | None
 ) -> HttpServer:
     ready = {name: check for s in services for name, check in s.readiness().items()}
     live = {name: check for s in services for name, check in s.liveness().items()}

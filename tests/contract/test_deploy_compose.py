@@ -109,7 +109,7 @@ def test_images_are_named_by_version() -> None:
 def test_ports_are_published_on_loopback_only() -> None:
     ports = [port for one in SERVICES.values() for port in one.get("ports", [])]
 
-    assert ports == ["127.0.0.1:29092:29092"]
+    assert ports == ["127.0.0.1:29092:29092", "127.0.0.1:8081:8081"]
 
 
 def test_volumes_and_secrets_are_all_declared_and_all_used() -> None:

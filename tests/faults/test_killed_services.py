@@ -16,7 +16,7 @@ from tests.processes import System, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-SERVICES = registry.names()
+SERVICES = registry.consumers()
 KILLS = 9
 STOPS = 3
 LOOK_SECONDS = 3.0

@@ -36,12 +36,19 @@ def test_registry_functions_take_what_the_entry_says(entry):
         return list(inspect.signature(registry.load(path)).parameters)
 
     assert arguments(entry.build) == ["settings"]
-    assert arguments(entry.handler) == ["settings", "metrics"]
-    assert arguments(entry.refusals) == ["original", "index", "now"]
+    assert entry.consumes == (entry.refusals is not None)
+    assert not entry.handler or arguments(entry.handler) == ["settings", "metrics"]
+    assert not entry.refusals or arguments(entry.refusals) == ["original", "index", "now"]
     assert not entry.warnings or arguments(entry.warnings) == ["original", "now"]
     assert not entry.empty or arguments(entry.empty) == ["connection", "now"]
     step = entry.after_migration
     assert not step or arguments(step) == ["connection", "run"]
+
+
+def test_registry_consumers_read_topics_and_the_others_none():
+    read = {service for topic in CATALOGUE for service in topic.readers}
+
+    assert set(registry.names()) & read == set(registry.consumers())
 
 
 def test_registry_refuses_a_name_that_is_taken_or_is_no_schema():

@@ -19,6 +19,7 @@ from services.runtime.config.environment import (
     explain,
     refuse_unknown,
 )
+from services.runtime.config.gateway_settings import GatewaySettings
 from services.runtime.config.kafka_settings import KafkaSettings
 
 __all__ = ["NoDatabase", "Settings", "SettingsError"]
@@ -38,7 +39,7 @@ def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
     )
 
 
-class _DatabaseSettings(KafkaSettings):
+class _DatabaseSettings(GatewaySettings, KafkaSettings):
     database_url: SecretStr | None = Field(
         default=None,
         description="`postgresql://user:password@host:5432/name`, with `?sslmode=verify-full"

@@ -76,7 +76,7 @@ async def _run(check: Check, timeout_seconds: float) -> CheckResult:
         return False, f"{type(error).__name__}: {error}"
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Uvicorn without handlers of its own for signals."""
 
     @contextlib.contextmanager
@@ -90,7 +90,7 @@ class HttpServer:
     """A running server; `port` is the bound port, also where HTTP_PORT is 0."""
 
     port: int
-    _server: _Server
+    _server: Server
     _task: "asyncio.Task[None]"
 
     async def stop(self) -> None:
@@ -106,7 +106,7 @@ async def serve_http(app: Starlette, host: str, port: int) -> HttpServer:
 
 async def serve_on(app: Starlette, listener: socket.socket) -> HttpServer:
     """Serve `app` on a bound socket, in a task of the running loop."""
-    server = _Server(
+    server = Server(
         uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
     )
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")

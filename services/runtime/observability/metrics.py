@@ -45,6 +45,9 @@ GAUGES = (
         "relay_refused_shards",
         "Shards not published: Kafka rejects their next record.",
     ),
+    _Spec("http_connections", "Open connections to the gateway."),
+    _Spec("http_requests_in_flight", "Requests whose records Kafka has not acknowledged yet."),
+    _Spec("http_body_bytes_held", "Bytes of bodies that requests in progress hold."),
 )
 COUNTERS = (
     _Spec(
@@ -77,6 +80,21 @@ COUNTERS = (
     _Spec("fence_refusals_total", "Batches not applied because the stored position differed."),
     _Spec("rebalances_total", "Rebalances in which partitions were assigned or revoked."),
     _Spec("transient_retries_total", "Attempts repeated after a transient error."),
+    _Spec(
+        "http_requests_total",
+        "Requests answered by the gateway, by route and status.",
+        ("service", "route", "status"),
+    ),
+    _Spec(
+        "http_refusals_total",
+        "Requests that the gateway refused, by sender's form (shop: a shop) and reason.",
+        ("service", "sender", "reason"),
+    ),
+    _Spec("http_body_bytes_total", "Bytes of bodies read.", ("service", "route")),
+    _Spec("http_records_total", "Records acknowledged by Kafka.", ("service", "topic")),
+    _Spec(
+        "http_key_checks_total", "Keys checked against their argon2 hash.", ("service", "result")
+    ),
 )
 HISTOGRAMS = (
     _Spec("batch_records", "Kafka records in one batch.", buckets=_RECORD_BUCKETS),
@@ -85,6 +103,12 @@ HISTOGRAMS = (
         "Time of one stage of one batch: decode, read, decide, write (of orders also encode and "
         "outbox), commit; whole: all of it.",
         ("service", "stage"),
+        _STAGE_BUCKETS,
+    ),
+    _Spec(
+        "http_request_seconds",
+        "Time from the head of a request to the end of its answer.",
+        ("service", "route"),
         _STAGE_BUCKETS,
     ),
     _Spec(
@@ -114,6 +138,9 @@ class Metrics:
         self.bad_sources = self._gauge("bad_sources")
         self.relay_shards = self._gauge("relay_shards")
         self.relay_refused_shards = self._gauge("relay_refused_shards")
+        self.http_connections = self._gauge("http_connections")
+        self.http_requests_in_flight = self._gauge("http_requests_in_flight")
+        self.http_body_bytes_held = self._gauge("http_body_bytes_held")
         self.items_total = self._counter("items_total")
         self.unmapped_scans_total = self._counter("unmapped_scans_total")
         self.warnings_total = self._counter("warnings_total")
@@ -123,6 +150,12 @@ class Metrics:
         self.fence_refusals_total = self._counter("fence_refusals_total")
         self.rebalances_total = self._counter("rebalances_total")
         self.transient_retries_total = self._counter("transient_retries_total")
+        self.http_requests_total = self._counter("http_requests_total")
+        self.http_refusals_total = self._counter("http_refusals_total")
+        self.http_body_bytes_total = self._counter("http_body_bytes_total")
+        self.http_records_total = self._counter("http_records_total")
+        self.http_key_checks_total = self._counter("http_key_checks_total")
+        self.http_request_seconds = self._histogram("http_request_seconds")
         self.batch_records = self._histogram("batch_records")
         self.batch_stage_seconds = self._histogram("batch_stage_seconds")
         self.event_latency_seconds = self._histogram("event_latency_seconds")

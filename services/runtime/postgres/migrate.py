@@ -1,9 +1,10 @@
 """Brings a database to the version of this code: roles, schemas, grants, migration files.
 
-Each service has a schema, and a role that may read and change rows only there. The files of
-`runtime/migrations` are applied in every schema, then the service's own files, in name order, one
-transaction a file. The table `migration` of each schema lists the applied files with their SHA-256.
-An advisory lock lets one run at a time work on a database.
+Each service has a schema, and a role that may read and change rows only there; the role of a
+service that consumes no topic may only read. The files of `runtime/migrations` are applied in every
+schema (of a service that consumes no topic, only those of OF_ALL_SCHEMAS), then the service's own
+files, in name order, one transaction a file. The table `migration` of each schema lists the applied
+files with their SHA-256. An advisory lock lets one run at a time work on a database.
 """
 
 import hashlib
@@ -21,6 +22,8 @@ from services.runtime.postgres.roles import ensure_role
 
 SQL = load(Path(__file__).parent / "migrate.sql")
 SERVICES_FOLDER = Path(__file__).resolve().parents[2]
+OF_ALL_SCHEMAS = frozenset(("0005_operator_acts.sql",))
+"""Files of `runtime/migrations` that are applied also for a service that consumes no topic."""
 LOCK_WAIT_SECONDS = 120
 LOCK_TIMEOUT_SECONDS = 10
 
@@ -100,8 +103,14 @@ def migrations_of(service: str, folder: Path | None = None) -> list[Migration]:
         (f"{owner}/{file.name}", file)
         for owner, own_folder in folders.items()
         for file in sorted((own_folder / "migrations").glob("*.sql"))
+        if owner != "runtime" or file.name in OF_ALL_SCHEMAS or _consumes(service)
     ]
     return [_read(name, file) for name, file in files]
+
+
+def _consumes(service: str) -> bool:
+    """Whether its schema has the tables of consumers."""
+    return service not in registry.names() or registry.entry_of(service).consumes
 
 
 def _read(name: str, file: Path) -> Migration:
@@ -130,7 +139,8 @@ async def _create_schema(
     try:
         await ensure_role(connection, role, password)
         async with connection.transaction():
-            for name in ("create_schema", "create_migration_table", "grant_rows"):
+            grant = "grant_rows" if _consumes(service) else "grant_reads"
+            for name in ("create_schema", "create_migration_table", grant):
                 await connection.execute(
                     SQL[name].replace("{schema}", service).replace("{role}", role)
                 )

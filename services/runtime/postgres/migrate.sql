@@ -78,6 +78,12 @@ BEGIN
 END
 $$;
 
+-- name: grant_reads
+-- Grant the right to read rows of present and later tables of the schema.
+GRANT USAGE ON SCHEMA {schema} TO {role};
+GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};
+ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {role};
+
 -- name: find_migration_table
 -- The table of applied migrations, null if it is missing. $1 schema
 SELECT to_regclass(format('%I.migration', $1::text))::text;

@@ -23,7 +23,7 @@ TABLES = """
 """
 
 
-@pytest.fixture(params=registry.names())
+@pytest.fixture(params=registry.consumers())
 def service(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -246,3 +246,22 @@ async def test_migration_revokes_rights_of_an_older_version(
             assert (attempt, await _answer(owner, attempt)) == (attempt, DENIED)
     finally:
         await owner.close()
+
+
+@pytest.mark.parametrize("service", set(registry.names()) - set(registry.consumers()))
+async def test_role_of_a_service_that_consumes_nothing_may_only_read(
+    login: asyncpg.Connection, owner: asyncpg.Connection, service: str
+) -> None:
+    tables = [row["relname"] for row in await owner.fetch(TABLES, service)]
+    changes = ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+
+    assert "api_key" in tables
+    assert "outbox" not in tables
+    for table in tables:
+        name = f"{service}.{table}"
+        assert await login.fetchval("SELECT has_table_privilege($1, 'SELECT')", name)
+        for right in changes:
+            has = await login.fetchval("SELECT has_table_privilege($1, $2)", name, right)
+            assert (name, right, has) == (name, right, False)
+    for other in registry.consumers():
+        assert not await login.fetchval("SELECT has_schema_privilege($1, 'USAGE')", other)

@@ -1,0 +1,184 @@
+"""`orderflow keys`: API keys of the gateway: make, list, revoke."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from orderflow.console.audit_options import By, Why, sign
+from orderflow.console.databases import opened
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import (
+    CommandError,
+    Commands,
+    Json,
+    WrongArgument,
+    out,
+    print_json,
+    run,
+)
+from services import registry
+from services.gateway.access.keys import CARRIER, SHOP, NewKey
+from services.gateway.operations import keys as operations
+from services.gateway.operations.keys import Owner, StoredKey
+from services.runtime.clock import SystemClock
+from services.runtime.config.settings import Settings
+from services.runtime.operations.audit import Signature
+
+GATEWAY = "gateway"
+DAYS_MAX = 3_660
+
+app = typer.Typer(cls=Commands, help="API keys of the gateway.", no_args_is_help=True)
+
+Shop = Annotated[str | None, typer.Option(help="The shop, by its slug.")]
+Carrier = Annotated[
+    str | None, typer.Option(help="The form that a carrier or aggregator sends, such as dhl.")
+]
+
+
+@app.command("add")
+def add(  # noqa: PLR0917 - the command line passes them by name
+    shop: Shop = None,
+    carrier: Carrier = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="ce_source of what is sent with it; /shops/… or /carriers/… unless set."),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, max=1_000_000, help="Messages a second.")
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=DAYS_MAX, help="Expires after so many days.")
+    ] = None,
+    by: By = None,
+    why: Why = None,
+    json: Json = False,
+) -> None:
+    """Make an API key for a shop, or for the sender of a form of tracking, and show it once.
+
+    Only its hash is stored. One system, one key: its messages have the source of the key. Keys are
+    written by the login of DATABASE_URL, as `migrate` does.
+
+    Example: `orderflow keys add --shop demo-shop --why 'the shop system'`
+    """
+    owner = _owner(shop, carrier, source)
+    signature = sign(by, why, is_try=False)
+    made = run(_add(load_settings(), owner, signature, rate, days))
+    if json:
+        print_json({"id": made.id, "key": made.text, **asdict(owner)})
+        return
+    out.print(f"key: {made.text}", markup=False)
+    out.print("It is not shown again; who has it may send.")
+    out.print(
+        f"keys: added={made.id} {owner.kind}={owner.name} source={owner.source}", markup=False
+    )
+
+
+@app.command("list")
+def list_(
+    shop: Shop = None,
+    carrier: Carrier = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also those that were revoked or have expired.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List API keys, newest first; never the keys themselves.
+
+    Example: `orderflow keys list --shop demo-shop --all`
+    """
+    if shop and carrier:
+        raise WrongArgument("name --shop or --carrier, not both")
+    kind = SHOP if shop else CARRIER if carrier else None
+    found = run(_find(load_settings(), kind, shop or carrier, not everything))
+    if json:
+        for key in found:
+            print_json(asdict(key))
+        return
+    if found:
+        out.print(_table(found))
+    out.print(f"keys: shown={len(found)}")
+
+
+@app.command("revoke")
+def revoke(
+    key: Annotated[str, typer.Argument(metavar="ID", help="The id, as `keys list` shows it.")],
+    by: By = None,
+    why: Why = None,
+) -> None:
+    """End an API key; gateways refuse it within ORDERFLOW_GATEWAY_KEY_CACHE_SECONDS.
+
+    Example: `orderflow keys revoke k3j2abcd7q2x --why 'it was in a log'`
+    """
+    if key.startswith("ofk_"):
+        raise WrongArgument("name the key by its id, the part between the two _ of the key")
+    signature = sign(by, why, is_try=False)
+    if not run(_revoke(load_settings(), key, signature)):
+        raise CommandError(f"there is no key {key} that is not revoked: `keys list --all`")
+    out.print(f"keys: revoked={key}", markup=False)
+
+
+def _owner(shop: str | None, carrier: str | None, source: str | None) -> Owner:
+    """Whose the key will be.
+
+    Raises:
+        WrongArgument: neither or both are named, or there is no such form.
+    """
+    if bool(shop) == bool(carrier):
+        raise WrongArgument("name --shop or --carrier, one of them")
+    if carrier:
+        known = _senders()
+        if carrier not in known:
+            raise WrongArgument(f"no form {carrier}; there are {', '.join(known)}")
+        return Owner(CARRIER, carrier, source or f"/carriers/{carrier}")
+    return Owner(SHOP, str(shop), source or f"/shops/{shop}")
+
+
+def _senders() -> list[str]:
+    entries = (registry.entry_of(name) for name in registry.names())
+    return sorted(
+        name for entry in entries if entry.senders for name in registry.load(entry.senders)
+    )
+
+
+async def _add(
+    settings: Settings, owner: Owner, signature: Signature, rate: float | None, days: int | None
+) -> NewKey:
+    expires_at = SystemClock().now() + timedelta(days=days) if days else None
+    async with operations.opened_by_owner(settings) as connection:
+        return await operations.add(
+            connection, owner, signature, per_second=rate, expires_at=expires_at
+        )
+
+
+async def _revoke(settings: Settings, key: str, signature: Signature) -> bool:
+    async with operations.opened_by_owner(settings) as connection:
+        return await operations.revoke(connection, key, signature)
+
+
+async def _find(
+    settings: Settings, kind: str | None, name: str | None, only_valid: bool
+) -> list[StoredKey]:
+    async with opened(settings, GATEWAY) as connection:
+        return await operations.find(connection, kind, name, only_valid=only_valid)
+
+
+def _table(found: list[StoredKey]) -> Table:
+    table = Table(box=None)
+    for title in ("id", "of", "source", "a second", "since", "until", "why"):
+        table.add_column(title)
+    for key in found:
+        until = key.revoked_at or key.expires_at
+        ended = " (revoked)" if key.revoked_at else ""
+        table.add_row(
+            key.id,
+            f"{key.kind} {key.name}",
+            key.source,
+            f"{key.per_second:g}" if key.per_second else "",
+            f"{key.created_at:%Y-%m-%d %H:%M}",
+            f"{until:%Y-%m-%d %H:%M}{ended}" if until else "",
+            key.note,
+        )
+    return table

@@ -1,0 +1,1 @@
+"""Who may send what, and how much: API keys, signatures of senders, rates."""

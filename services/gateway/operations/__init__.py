@@ -1,0 +1,1 @@
+"""What operators do: API keys are made, listed and revoked."""

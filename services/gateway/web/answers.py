@@ -1,0 +1,70 @@
+"""Answers: coordinates of accepted records, and problems (RFC 9457) of refused requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from schemas.http import PROBLEM_BASE, PROBLEM_TYPE
+from services.gateway.publisher import Published
+from services.gateway.refusal import Refused
+
+
+def accepted(published: Sequence[Published]) -> Response:
+    """202: every record is on Kafka."""
+    return _json(202, {"records": [_record(each) for each in published]})
+
+
+def _record(published: Published) -> dict[str, Any]:
+    record = published.record
+    found: dict[str, Any] = {
+        "id": record.id,
+        "topic": record.topic,
+        "partition": published.partition,
+        "offset": published.offset,
+    }
+    if record.warnings:
+        found["warnings"] = [
+            {
+                "index": each.index,
+                "code": each.warning.code,
+                "pointer": each.warning.pointer,
+                "detail": each.warning.detail,
+            }
+            for each in record.warnings
+        ]
+    return found
+
+
+def problem(refused: Refused, *, is_open: bool) -> Response:
+    """The answer for a refusal; the connection ends with it unless `is_open`."""
+    body: dict[str, Any] = {
+        "type": PROBLEM_BASE + refused.reason,
+        "title": HTTPStatus(refused.status).phrase,
+        "status": refused.status,
+        "code": refused.reason,
+        "detail": refused.detail,
+    }
+    if refused.errors:
+        body["errors"] = [
+            {"pointer": each.pointer, "message": each.message} for each in refused.errors
+        ]
+    headers = {} if is_open else {"connection": "close"}
+    if refused.retry_after is not None:
+        headers["retry-after"] = str(refused.retry_after)
+    if refused.status == 401:
+        headers["www-authenticate"] = 'Bearer realm="orderflow"'
+    return _json(refused.status, body, PROBLEM_TYPE, headers)
+
+
+def _json(
+    status: int,
+    body: object,
+    media_type: str = "application/json",
+    headers: dict[str, str] | None = None,
+) -> Response:
+    return Response(orjson.dumps(body), status, headers, media_type)

@@ -1,0 +1,97 @@
+"""Requests: the work around each of them, alike for all routes: answers, metrics, refusals."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.gateway.names import SERVICE
+from services.gateway.publisher import Published
+from services.gateway.refusal import Refused
+from services.gateway.web.answers import accepted, problem
+from services.gateway.web.bodies import Body, HeldBytes
+from services.gateway.web.connections import HEAD_MAX_BYTES
+from services.runtime.config.settings import Settings
+from services.runtime.observability.metrics import Metrics
+
+OTHER = "other"
+"""The route of a request that has none."""
+
+Work = Callable[[Request, Body], Awaitable[Sequence[Published]]]
+SenderOf = Callable[[Request], str]
+
+log = structlog.get_logger(__name__)
+
+
+class Requests:
+    """Runs requests and counts what became of them; nothing of what they hold is logged."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._held = HeldBytes(settings.gateway_max_in_flight_bytes, metrics)
+        self._refused: Counter[tuple[str, str, str]] = Counter()
+
+    async def run(self, request: Request, route: str, sender_of: SenderOf, work: Work) -> Response:
+        """Answer a request by `work`, which gets its body."""
+        began = time.perf_counter()
+        async with Body(request, self._settings, self._held) as body:
+            try:
+                _check_framing(request)
+                response = accepted(await work(request, body))
+            except Refused as refused:
+                self.note(route, sender_of(request), refused)
+                response = problem(refused, is_open=await body.discard())
+            except Exception:
+                log.exception("request_failed", service=SERVICE, route=route)
+                failed = Refused(500, "internal_error", "a bug here; send this again later")
+                self.note(route, sender_of(request), failed)
+                response = problem(failed, is_open=False)
+            self._metrics.http_body_bytes_total.labels(SERVICE, route).inc(body.held)
+        self.count(route, response.status_code, time.perf_counter() - began)
+        return response
+
+    def note(self, route: str, sender: str, refused: Refused) -> None:
+        """Count a refusal, for metrics and for the log."""
+        self._metrics.http_refusals_total.labels(SERVICE, sender, refused.reason).inc()
+        self._refused[route, sender, refused.reason] += 1
+
+    def count(self, route: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        self._metrics.http_requests_total.labels(SERVICE, route, str(status)).inc()
+        self._metrics.http_request_seconds.labels(SERVICE, route).observe(seconds)
+
+    async def log_refused(self) -> None:
+        """Log how many requests were refused since the last call: one entry for each reason."""
+        refused, self._refused = self._refused, Counter()
+        for (route, sender, reason), count in refused.items():
+            log.info(
+                "requests_refused",
+                service=SERVICE,
+                route=route,
+                sender=sender,
+                reason=reason,
+                count=count,
+            )
+
+
+def _check_framing(request: Request) -> None:
+    """Refuse what two servers may read differently, and bodies that would have to be unpacked.
+
+    Raises:
+        Refused: 400, 415 or 431.
+    """
+    headers = request.headers
+    if sum(len(name) + len(value) for name, value in headers.raw) > HEAD_MAX_BYTES:
+        raise Refused(431, "head_too_large", f"headers have at most {HEAD_MAX_BYTES:,} bytes")
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise Refused(
+            400, "ambiguous_length", "send either Content-Length or Transfer-Encoding, not both"
+        )
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Refused(415, "unsupported_encoding", "send the body as it is, without encoding")
