@@ -42,6 +42,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "parked show": (PLACE,),
     "outbox show": ("orders",),
     "outbox unpack": ("orders", "0", "1", *WHY),
+    "keys add": ("--shop", "demo-shop", *WHY),
+    "keys revoke": ("abcdefghijkl", *WHY),
 }
 """What each command needs to be right; none where it needs nothing."""
 ODD = (
@@ -182,6 +184,7 @@ UNKNOWN = {
     ("rejected", "show", PLACE): f"{PLACE} was not rejected",
     ("parked", "show", PLACE): f"{PLACE} is not parked",
     ("outbox", "unpack", "orders", "0", "1", *WHY): "has no packed row 1 in shard 0",
+    ("keys", "revoke", "abcdefghijkl", *WHY): "there is no key abcdefghijkl that is not revoked",
     ("partitions", "resume", "orders.commands", "0", *WHY): "has never been read by",
     ("partitions", "move", "orders.commands", "7", "--to", "0", *WHY): "orders.commands[7]",
 }

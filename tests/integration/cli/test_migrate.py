@@ -209,11 +209,11 @@ async def test_role_of_a_service_reaches_its_own_rows_only(
                 f"orderflow_{service_name}",
                 service_name,
             )
-            assert await connection.fetchval("SELECT count(*) FROM outbox") == 0
+            assert await connection.fetchval("SELECT count(*) FROM operator_act") == 0
             for forbidden in (
-                *(f"SELECT * FROM {other}.outbox" for other in others),
+                *(f"SELECT * FROM {other}.operator_act" for other in others),
                 "CREATE TABLE mine ()",
-                "ALTER TABLE outbox ADD COLUMN more int",
+                "ALTER TABLE operator_act ADD COLUMN more int",
                 "DELETE FROM migration",
                 "CREATE SCHEMA mine",
             ):

@@ -41,6 +41,7 @@ BY_TYPE = {
     "jsonb": """'{"filler": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'""",
     "boolean": "false",
     "numeric": "n",
+    "double precision": "n",
     "text[]": "ARRAY['k' || n]",
     "uuid[]": "ARRAY[md5('k' || n)::uuid]",
     "bytea[]": "ARRAY[convert_to('k' || n, 'UTF8')]",
@@ -71,6 +72,9 @@ BY_COLUMN = {
     "order_copy.context": "NULL",  # Either this or a document.
     "claim.reason": "'damage'",
     "claim.status": "'pending'",
+    "api_key.id": "translate(lpad(n::text, 12, '0'), '0123456789', 'abcdefghij')",
+    "api_key.kind": "'shop'",
+    "api_key.revoked_at": "NULL",
 }
 # One row each, or as many as there are versions.
 SMALL = {"migration", "outbox_shards", "rebuild"}

@@ -59,6 +59,8 @@ WHOLE_BY_NATURE = {
     "claims/rebuild.sql:delete_claims": REBUILD,
     "claims/rebuild.sql:delete_anchors": REBUILD,
     "claims/rebuild.sql:keep_applied_items": REBUILD,
+    "gateway/store.sql:read_valid_keys": "all of them, in memory; some times a minute",
+    "gateway/store.sql:find_keys": "an operator's list",
     "analytics/report.sql:read_order_figures": REPORT,
     "analytics/report.sql:read_order_figures_by_carrier": REPORT,
     "analytics/report.sql:read_item_values": REPORT,
@@ -93,6 +95,8 @@ async def _explain(url):
         tables = [t for t in await tables_of(owner, service) if re.search(rf"\b{t}\b", spoken)]
         await fill(owner, service, tables)
         connection = await connect(Settings(database_url=url), service)
+        if not registry.entry_of(service).consumes:
+            await connection.execute("SET ROLE NONE")  # Its rows are written by the owner.
         for statement in STATEMENTS:
             if statement.service == service:
                 found[str(statement)] = await _tried(connection, statement)
