@@ -224,14 +224,15 @@ class Recorder:
 
     def _step(self, order: Order, topic: Topic) -> tuple[int, int]:
         """Take the next sequence number on a topic, and the next order version."""
-        self._begin_counting(order)
-        self._counts[order.order_id][topic] += 1
-        self._versions[order.order_id] += 1
-        return self._counts[order.order_id][topic], self._versions[order.order_id]
+        order_id = order.order_id
+        if order_id not in self._counts:
+            self._begin_counting(order)
+        counts = self._counts[order_id]
+        sequence = counts[topic] = counts[topic] + 1
+        version = self._versions[order_id] = self._versions[order_id] + 1
+        return sequence, version
 
     def _begin_counting(self, order: Order) -> None:
-        if order.order_id in self._counts:
-            return
         published = self.world.published.get(order.order_id)
         since = raised(order, published) if published else order
         self._versions[order.order_id] = since.version
@@ -245,7 +246,8 @@ class Recorder:
         published = self.world.published.get(order.order_id)
         if published is None or not published.has(event_id):
             return False
-        self._begin_counting(order)
+        if order.order_id not in self._counts:
+            self._begin_counting(order)
         self._versions[order.order_id] += 1
         self._repeats_published = True
         return True

@@ -63,9 +63,12 @@ def are_sole_parcels(owner: Owner, state: TrackingState, new: Sequence[Scan]) ->
     What comes long after the end of its journey may be of another parcel; a new scan may be that
     end.
     """
-    window, last = Window(owner, owner.since, owner.until), state.last_occurred_at
+    since, until, last = owner.since, owner.until, state.last_occurred_at
     for scan in new:
-        if not window.has(scan):
+        at = scan.occurred_at
+        if (since is not None and at < since) or (until is not None and at >= until):
+            return False
+        if not same_carrier(owner.carrier, scan.carrier):
             return False
     if last is None:
         last = new[0].occurred_at

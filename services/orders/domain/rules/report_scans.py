@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from operator import attrgetter
 
 from services.orders.domain.events.conclude import extend_owner, is_renamed, recompute_owners
@@ -244,7 +244,7 @@ _key_of = attrgetter("key")
 def _one_of(one: Scan, other: Scan) -> Scan:
     # Carriers repeat whole histories: mostly only the time of recording differs.
     is_repeated = replace(other, recorded_at=one.recorded_at) == one
-    if is_repeated and _offsets(one.eta) == _offsets(other.eta):
+    if is_repeated and _has_same_offsets(one.eta, other.eta):
         return one if one.recorded_at <= other.recorded_at else other
     recorded_at = min(one.recorded_at, other.recorded_at)
     one = replace(one, recorded_at=recorded_at)
@@ -259,12 +259,16 @@ def _worth(scan: Scan) -> tuple[bool, bool, bool, datetime, str]:
     return is_unnamed, not scan.tz_known, scan.is_ambiguous, scan.occurred_at, repr(scan)
 
 
-def _offsets(eta: Eta | None) -> tuple[timedelta | None, ...]:
-    """UTC offsets of an ETA: one instant in two zones compares equal although its text differs."""
-    if eta is None:
-        return ()
-    return _offset(eta.earliest), _offset(eta.latest)
+def _has_same_offsets(one: Eta | None, other: Eta | None) -> bool:
+    """Whether two equal ETAs are written alike: one instant in two zones compares equal."""
+    if one is None or other is None:
+        return True
+    return _is_written_alike(one.earliest, other.earliest) and (
+        one.latest is None or _is_written_alike(one.latest, other.latest)
+    )
 
 
-def _offset(end: date | None) -> timedelta | None:
-    return end.utcoffset() if end is not None and isinstance(end, datetime) else None
+def _is_written_alike(one: date | None, other: date | None) -> bool:
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return one.utcoffset() == other.utcoffset()
+    return True
