@@ -78,6 +78,8 @@ class SaidScan(Struct, frozen=True, kw_only=True, gc=False):
     """The carrier's own id of the scan, if repeats and corrections of the scan keep it."""
     code: str | None = None
     """The carrier's own code."""
+    code_set: str | None = None
+    """The key of the carrier, where an aggregator gives the carrier's code and no status."""
     name: str | None = None
     """What the sender of the dialect calls it; an aggregator's status."""
     text: str | None = None

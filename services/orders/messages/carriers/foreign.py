@@ -127,7 +127,7 @@ def _scan(
     said: SaidScan, code_set: str, carrier: str | None, report: ParcelReport, now: datetime
 ) -> Scan:
     said = with_zone_of_place(said)
-    moment = said.moment
+    moment, named_by = said.moment, said.code_set or code_set
     # The key is made of the carrier as it was said, since a map of carriers may grow, and of the
     # time as it was written, since another message may say the zone of it.
     key = scan_key(
@@ -142,7 +142,7 @@ def _scan(
     )
     return Scan(
         key=key,
-        event_name=event_name_of(CODE_MAPS, code_set, said.name, said.code, said.retracts),
+        event_name=event_name_of(CODE_MAPS, named_by, said.name, said.code, said.retracts),
         occurred_at=moment.at,
         recorded_at=now,
         carrier=carrier,
@@ -163,7 +163,7 @@ def _scan(
         written_on=moment.written_on,
         is_ambiguous=moment.second is not None,
         name=said.name,
-        code_set=code_set,
+        code_set=named_by,
     )
 
 

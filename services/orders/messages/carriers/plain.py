@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from schemas.codes import country_of
@@ -27,6 +28,22 @@ def member(value: Any, *path: str) -> Any:
             return None
         value = value.get(name)
     return value
+
+
+def spelled(value: Any, *path: str) -> Any:
+    """As `member`; a name that is not there is looked up in camel case, as some SDKs write it."""
+    for name in path:
+        if not isinstance(value, dict):
+            return None
+        found = value.get(name)
+        value = value.get(_in_camel_case(name)) if found is None else found
+    return value
+
+
+@lru_cache(maxsize=1024)
+def _in_camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def each(value: Any) -> Iterator[tuple[int, Any]]:

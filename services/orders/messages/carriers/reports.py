@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from services.orders.domain.tracking.scan import Eta, Pickup, Proof
-from services.orders.messages.carriers.dialect import SaidScan
+from services.orders.messages.carriers.dialect import Part, SaidScan
 from services.orders.messages.carriers.moments import moment_of
-from services.orders.messages.carriers.plain import each_with_pointer
+from services.orders.messages.carriers.plain import (
+    WORD,
+    each_with_pointer,
+    member,
+    pointer_of,
+    text,
+)
 from services.orders.messages.carriers.resolved_times import resolved
 from services.runtime.messages.records import FieldError
 
@@ -24,6 +31,29 @@ class ReadScans(Struct, frozen=True, gc=False):
 
     scans: list[SaidScan]
     left_out: list[FieldError]
+
+    def with_more(self, other: ReadScans) -> ReadScans:
+        """These and those of another list of the same parcel."""
+        return ReadScans([*self.scans, *other.scans], [*self.left_out, *other.left_out])
+
+
+def parts_at(body: Any, *paths: tuple[str, ...]) -> Iterator[Part]:
+    """The parcels at the first path that has an object or a list, else the body itself.
+
+    A list has one parcel an entry.
+    """
+    for path in (*paths, ()):
+        found = member(body, *path)
+        if isinstance(found, dict | list):
+            for pointer, parcel in each_with_pointer(found, pointer_of(*path)):
+                yield Part(pointer, parcel)
+            return
+
+
+def text_id(said_at: Any, said: str | None) -> str:
+    """An id for a scan whose sender gives it no id, no code and no name that lasts."""
+    digest = sha256((said or "").encode("utf-8", "replace")).hexdigest()[:16]
+    return f"{text(said_at, WORD)}/{digest}"
 
 
 def readable(

@@ -1,0 +1,1 @@
+"""ShipEngine, now ShipStation API: trackings of its webhooks and of its API."""

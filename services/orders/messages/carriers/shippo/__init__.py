@@ -1,0 +1,1 @@
+"""Shippo: its dialect, code set and carriers."""
