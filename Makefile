@@ -64,6 +64,10 @@ chaos: $(STAMP) ## kill, freeze, cut and poison everything at random, and count 
 bench: $(STAMP) ## measure against two ceilings, a textbook build and faststream-outbox [QUICK=1 SEED=]
 	@exec $(RUN) -m bench $(if $(QUICK),--quick) --seed $(SEED)
 
+.PHONY: bench-gateway
+bench-gateway: $(STAMP) ## measure the gateway beside a bare producer: a minute
+	@exec $(RUN) -m bench.gateway
+
 .PHONY: trace
 trace: $(STAMP) ## count files and changes of file of one order.upsert, from poll to published event [LIST=1]
 	@exec $(RUN) -m bench.trace $(if $(LIST),--list)

@@ -18,7 +18,7 @@ from services.gateway.publisher import Publisher
 from services.gateway.refusal import unavailable
 from services.gateway.web.application import make_app
 from services.gateway.web.carriers import CarrierRoute
-from services.gateway.web.connections import WebServer
+from services.gateway.web.connections import WebServer, web_config
 from services.gateway.web.requests import Requests
 from services.gateway.web.shops import ShopRoute
 from services.runtime.background import Startup, Workers, every
@@ -84,14 +84,15 @@ class GatewayService:
         host = settings.gateway_host or settings.http_host
         following = settings.http_port + 1 if settings.http_port else 0
         port = following if settings.gateway_port is None else settings.gateway_port
+        app = make_app(self._shop, self._carrier, self._requests)
+        config = web_config(app, settings, self.metrics)
         listener = listen(
             host,
             port,
             setting="ORDERFLOW_GATEWAY",
             is_shared=settings.gateway_port_use == "shared",
         )
-        app = make_app(self._shop, self._carrier, self._requests)
-        self.web = WebServer(app, settings, self.metrics, listener)
+        self.web = WebServer(config, listener)
         log.info("gateway_listening", service=SERVICE, port=self.web.port)
 
     def _start_workers(self) -> None:

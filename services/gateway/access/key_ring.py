@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 
 from services.gateway.access.keys import ApiKey, id_of, is_right
@@ -43,7 +43,8 @@ class KeyRing:
         self._checked: OrderedDict[bytes, tuple[str, bool]] = OrderedDict()
         self._checking = asyncio.Lock()
         self._refreshing = asyncio.Lock()
-        self._waiting: dict[str, int] = {}
+        self._in_progress: dict[bytes, asyncio.Task[bool]] = {}
+        self._waiting: Counter[str] = Counter()
         self._checks = metrics.http_key_checks_total
 
     async def refresh(self) -> None:
@@ -113,26 +114,35 @@ class KeyRing:
         return found[1]
 
     async def _check_by_hash(self, presented: str, digest: bytes, key: ApiKey) -> bool:
-        of_id = self._waiting.get(key.id, 0)
-        if of_id >= WAITING_OF_ONE_ID_MAX or sum(self._waiting.values()) >= WAITING_MAX:
+        """Whether a key belongs to its hash; requests with the same key wait for one check."""
+        check = self._in_progress.get(digest)
+        if check is None:
+            check = self._begin_check(presented, digest, key)
+        return await asyncio.shield(check)
+
+    def _begin_check(self, presented: str, digest: bytes, key: ApiKey) -> asyncio.Task[bool]:
+        of_id = self._waiting[key.id]
+        if of_id >= WAITING_OF_ONE_ID_MAX or len(self._in_progress) >= WAITING_MAX:
             self._checks.labels(SERVICE, "put_off").inc()
             raise Refused(
                 429, "too_many_keys", "too many API keys are being checked", retry_after=1
             )
-        self._waiting[key.id] = of_id + 1
-        try:
-            async with self._checking:
-                known = self._remembered(digest, key)  # Another request may have had it checked.
-                if known is not None:
-                    return known
-                right = await asyncio.to_thread(is_right, presented, key.hash)
-        finally:
-            self._waiting[key.id] -= 1
-            if not self._waiting[key.id]:
-                del self._waiting[key.id]
-        self._checks.labels(SERVICE, "right" if right else "wrong").inc()
-        self._remember(digest, key, right=right)
-        return right
+
+        async def work() -> bool:
+            try:
+                async with self._checking:
+                    right = await asyncio.to_thread(is_right, presented, key.hash)
+            finally:
+                del self._in_progress[digest]
+                self._waiting -= Counter((key.id,))  # Drops a count of 0.
+            self._checks.labels(SERVICE, "right" if right else "wrong").inc()
+            self._remember(digest, key, right=right)
+            return right
+
+        self._waiting[key.id] += 1
+        check = asyncio.create_task(work(), name="gateway.check_key")
+        self._in_progress[digest] = check
+        return check
 
     def _remember(self, digest: bytes, key: ApiKey, *, right: bool) -> None:
         self._checked[digest] = (key.hash, right)

@@ -124,11 +124,8 @@ class Connection(H11Protocol):
 class WebServer:
     """The server of the gateway's port, in a task of the running loop."""
 
-    def __init__(
-        self, app: ASGIApp, settings: Settings, metrics: Metrics, listener: socket.socket
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
         self.port = int(listener.getsockname()[1])
-        config = _config(app, settings, metrics)
         self._server = Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="gateway.web")
 
@@ -142,7 +139,12 @@ class WebServer:
         await self._task
 
 
-def _config(app: ASGIApp, settings: Settings, metrics: Metrics) -> uvicorn.Config:
+def web_config(app: ASGIApp, settings: Settings, metrics: Metrics) -> uvicorn.Config:
+    """How the gateway is served.
+
+    Raises:
+        SettingsError: the certificate or its key cannot be used.
+    """
     protocol: Any = functools.partial(Connection, settings=settings, metrics=metrics)
     config = uvicorn.Config(
         app,

@@ -161,7 +161,12 @@ async def test_bytes_that_are_no_http_are_400(gateway, sent):
 async def test_head_that_is_too_large_is_refused(gateway):
     key = await gateway.shop_key()
 
-    assert await status_after(gateway, head(key, "x: " + "x" * 20_000, "content-length: 0")) == 431
+    assert (
+        await status_after(
+            gateway, head(key, "x: " + "x" * 20_000, "content-length: 0", "connection: close")
+        )
+        == 431
+    )
 
 
 async def test_request_with_two_lengths_is_refused(gateway):

@@ -76,9 +76,9 @@ async def test_ring_checks_one_key_once_for_requests_at_the_same_time():
     made = make_key()
     ring = ring_of(Table(made))
 
-    answers = await asyncio.gather(*(ring.check(made.text) for _ in range(2)))
+    answers = await asyncio.gather(*(ring.check(made.text) for _ in range(50)))
 
-    assert len(answers) == 2
+    assert len(answers) == 50
     assert checks(ring, "right") == 1
 
 
