@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.orders.domain.model.ids import Uuid
-from services.orders.domain.model.parcel import Parcel, PrivateSpan, same_carrier, take_off
+from services.orders.domain.model.parcel import Parcel, PrivateSpan, may_be_one, take_off
 from services.orders.domain.model.privacy import is_physical
 from services.orders.domain.model.window import BEGINNING, Window, just_after
 from services.orders.domain.model.windows import shares_in, windows_of
 from services.orders.domain.tracking.ordering import is_believed
+from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import replace
 
 SPANS_MAX = 8
@@ -43,19 +45,21 @@ def keep_private(parcel: Parcel, shipment_id: Uuid, now: datetime) -> Parcel:
     carriers = {scan.carrier for scan in seen}
     carrier = window.owner.carrier or (carriers.pop() if len(carriers) == 1 else None)
     private = parcel.private
-    for since, end in _alone(window, until):
+    for since, end in _alone(window, until, seen):
         span = PrivateSpan(shop=window.owner.shop, carrier=carrier, since=since, until=end)
         private = _with_span(private, span)
     return replace(parcel, private=private)
 
 
-def _alone(window: Window, until: datetime) -> list[tuple[datetime, datetime]]:
+def _alone(
+    window: Window, until: datetime, seen: Sequence[Scan]
+) -> list[tuple[datetime, datetime]]:
     """When a shipment saw places, until it leaves: not of what is hidden from it."""
     owner = window.owner
     since = max(window.since or BEGINNING, window.hidden_before or BEGINNING)
     found = []
     for span in sorted(window.private, key=lambda each: each.since):
-        if span.shop != owner.shop and same_carrier(span.carrier, owner.carrier):
+        if span.shop != owner.shop and may_be_one(span.carrier, owner.carrier, seen):
             found.append((since, min(span.since, until)))
             since = max(since, span.until)
     return [(begins, ends) for begins, ends in (*found, (since, until)) if begins < ends]

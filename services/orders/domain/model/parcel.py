@@ -6,6 +6,7 @@ that scans that arrive before their order are not lost.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from services.orders.domain.model.ids import Uuid
@@ -62,9 +63,7 @@ class PrivateSpan(Value, frozen=True, kw_only=True):
 
     def has(self, scan: Scan) -> bool:
         """Whether a scan lies in the span and may be of its carrier."""
-        return self.since <= scan.occurred_at < self.until and same_carrier(
-            self.carrier, scan.carrier
-        )
+        return self.since <= scan.occurred_at < self.until and may_be_of(scan, self.carrier)
 
     def touches(self, other: PrivateSpan) -> bool:
         """Whether two spans of one shop and carrier make one."""
@@ -96,6 +95,25 @@ class Parcel(Value, frozen=True, kw_only=True):
 def same_carrier(one: str | None, other: str | None) -> bool:
     """Whether two carriers may be the same; one not named may be any."""
     return one is None or other is None or one.casefold() == other.casefold()
+
+
+def is_called(scan: Scan, carrier: str | None) -> bool:
+    """Whether the sender of a scan calls its carrier so."""
+    said = scan.said_carrier
+    return said is not None and carrier is not None and said.casefold() == carrier.casefold()
+
+
+def may_be_of(scan: Scan, carrier: str | None) -> bool:
+    """Whether a scan may be of a carrier, which is named by its key or as the sender calls it."""
+    return same_carrier(carrier, scan.carrier) or is_called(scan, carrier)
+
+
+def may_be_one(one: str | None, other: str | None, scans: Iterable[Scan]) -> bool:
+    """Whether two shops may name one carrier: by one name, or by its key and by a sender's word."""
+    if same_carrier(one, other):
+        return True
+    keyed = (scan for scan in scans if scan.said_carrier is not None and scan.carrier is not None)
+    return any(may_be_of(scan, one) and may_be_of(scan, other) for scan in keyed)
 
 
 def with_hand_over(owner: Owner, placed_at: datetime | None) -> Owner:

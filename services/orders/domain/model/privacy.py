@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.orders.domain.model.parcel import same_carrier
+from services.orders.domain.model.parcel import may_be_of, may_be_one
 from services.orders.domain.model.window import BEGINNING, Window
 from services.orders.domain.tracking.catalogue import entry_of
 from services.orders.domain.tracking.scan import Scan
@@ -103,13 +103,13 @@ def _hidden_before(
     also if it ended before: the hand-over that ended it was chosen by the later shop.
     """
     owner = window.owner
-    former = [each for each in former if same_carrier(owner.carrier, each.owner.carrier)]
+    former = [each for each in former if may_be_one(owner.carrier, each.owner.carrier, moved)]
     own = [each for each in former if each.owner.shop == owner.shop]
     for each in own:
         if each.overlaps(window):
             return each.hidden_before
     if owner.came_at is None or len(own) == len(former):
         return None
-    times = [scan.occurred_at for scan in moved if same_carrier(owner.carrier, scan.carrier)]
+    times = [scan.occurred_at for scan in moved if may_be_of(scan, owner.carrier)]
     times += [each.moved_at for each in former if each.moved_at is not None]
     return owner.came_at if min(times, default=owner.came_at) < owner.came_at else None

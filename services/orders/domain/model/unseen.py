@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
+from services.orders.domain.model.parcel import may_be_of
 from services.orders.domain.model.window import Window
 from services.orders.domain.model.windows import seeing, shares_in
 from services.orders.domain.tracking.scan import Scan
@@ -70,7 +71,7 @@ def count_without_place(window: Window, windows: Sequence[Window], scans: Sequen
 
 def _cause(window: Window, scan: Scan) -> Cause:
     own, at = window.owner.carrier, scan.occurred_at
-    if own and scan.carrier and own.casefold() != scan.carrier.casefold():
+    if not may_be_of(scan, own):
         return Cause.OTHER_CARRIER
     if window.since is not None and at < window.since:
         is_own_begin = window.since == window.owner.since

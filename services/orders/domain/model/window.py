@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from services.orders.domain.model.parcel import Owner, PrivateSpan, same_carrier
+from services.orders.domain.model.parcel import Owner, PrivateSpan, may_be_of
 from services.orders.domain.tracking.scan import Scan
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -47,7 +47,7 @@ class Window:
         at, carrier = scan.occurred_at, self.owner.carrier
         is_after = self.since is None or at >= self.since
         is_before = self.until is None or at < self.until
-        return is_after and is_before and same_carrier(carrier, scan.carrier)
+        return is_after and is_before and may_be_of(scan, carrier)
 
     def overlaps(self, other: Window) -> bool:
         """Whether there is a time that both windows have."""

@@ -15,7 +15,7 @@ from itertools import takewhile
 
 from services.orders.domain.model.history import SILENT_AFTER, History, Reached, history_of
 from services.orders.domain.model.ids import Uuid
-from services.orders.domain.model.parcel import Owner, Parcel, same_carrier
+from services.orders.domain.model.parcel import Owner, Parcel, is_called, may_be_one, same_carrier
 from services.orders.domain.model.privacy import divide_places, shown_to
 from services.orders.domain.model.window import BEGINNING, Window, just_after
 from services.orders.domain.tracking.ordering import is_believed
@@ -68,7 +68,7 @@ def are_sole_parcels(owner: Owner, state: TrackingState, new: Sequence[Scan]) ->
         at = scan.occurred_at
         if (since is not None and at < since) or (until is not None and at >= until):
             return False
-        if not same_carrier(owner.carrier, scan.carrier):
+        if not same_carrier(owner.carrier, scan.carrier) and not is_called(scan, owner.carrier):
             return False
     if last is None:
         last = new[0].occurred_at
@@ -94,6 +94,10 @@ def seeing(windows: Sequence[Window], scan: Scan) -> Sequence[Window]:
         others = [window for window in having if not window.is_reported]
         is_named = any(window.owner.carrier is not None for window in others)
         return others if is_named and len(others) < len(having) else having
+    if any(is_called(scan, window.owner.carrier) for window in having):
+        owners = [window for window in having if window.owner.carrier is not None]
+        others = [window for window in owners if not is_called(scan, window.owner.carrier)]
+        return [window for window in having if window not in others]
     carriers = {each.owner.carrier.casefold() for each in having if each.owner.carrier}
     return () if len(carriers) > 1 else having
 
@@ -142,7 +146,7 @@ def _end_where_reused(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
             window
             for window in windows[place + 1 :]
             if window.owner.placed_at
-            and same_carrier(former.owner.carrier, window.owner.carrier)
+            and may_be_one(former.owner.carrier, window.owner.carrier, scans)
             and not (_is_given(former) and _is_given(window))
         ]
         if not later:
@@ -189,9 +193,14 @@ def _find_reported(scans: Sequence[Scan], windows: Sequence[Window]) -> None:
     unnamed = [window for window in windows if window.owner.carrier is None]
     if not carriers or not unnamed:
         return
-    others = [scan for scan in scans if scan.carrier and scan.carrier.casefold() not in carriers]
+    others = [scan for scan in scans if scan.carrier and not carriers & _names(scan)]
     for window in unnamed:
         window.is_reported = any(map(window.has, others))
+
+
+def _names(scan: Scan) -> set[str]:
+    """The key of a scan's carrier, and what its sender calls it."""
+    return {name.casefold() for name in (scan.carrier, scan.said_carrier) if name}
 
 
 def _is_given(window: Window) -> bool:

@@ -192,7 +192,7 @@ def _warn_of_retractions(
 def _digest_of_retracted(scan: Scan, number: str) -> str:
     key = scan_key(
         number=number,
-        carrier=scan.carrier,
+        carrier=scan.said_carrier.casefold() if scan.said_carrier else scan.carrier,
         scan_id=scan.retracts,
         name=None,
         code=None,

@@ -114,6 +114,8 @@ class Scan(Value, frozen=True, kw_only=True):
     """The code set that names it; None where the sender's own name of the catalogue counts."""
     is_ambiguous: bool = False
     """Its local time is one that the clocks repeat, and nothing says which: the first counts."""
+    said_carrier: str | None = None
+    """What the sender calls the carrier, where that is not its key; shops may call it so too."""
 
 
 def precision_of(written: datetime, said: Precision | None) -> Precision:

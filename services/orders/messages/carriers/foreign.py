@@ -164,7 +164,14 @@ def _scan(
         is_ambiguous=moment.second is not None,
         name=said.name,
         code_set=named_by,
+        said_carrier=_own_word(report.carrier, carrier),
     )
+
+
+def _own_word(said: str | None, carrier: str | None) -> str | None:
+    """What the sender calls a carrier, where that is not the key."""
+    is_key = said is not None and carrier is not None and said.casefold() == carrier.casefold()
+    return None if is_key else said
 
 
 def _warning(error: FieldError) -> FactWarning:

@@ -28,7 +28,7 @@ PLANTED = {
     "late stamps within two hours": (legs, "LATE_STAMPS_WITHIN", 2 * HOUR),
     "a drop-off opens no leg": (legs, "PICK_UPS", frozenset({"PICKED_UP_BY_CARRIER"})),
     "a collection on a return": (catalogue, "_RETURN_PHASE", {Phase.COLLECT: Phase.RETURNED}),
-    "any carrier is the owner's": (window, "same_carrier", lambda one, other: True),
+    "any carrier is the owner's": (window, "may_be_of", lambda scan, carrier: True),
 }
 
 
