@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -16,14 +15,12 @@ from schemas.topics import TOPICS
 from services.orders.domain.value import replace
 from services.orders.messages import encode
 from services.orders.messages import snapshot as context
-from services.orders.messages.carriers.registry import DIALECTS
-from services.orders.messages.decode import TRACKING, read
+from services.orders.messages.decode import read
 from services.orders.messages.entries import DecodedItem
 from services.runtime.messages.headers import read_headers as unpacked
 from services.runtime.messages.records import Original
 from tests.unit.orders.builders import NOON, Desk, attach, place, report
-from tests.unit.orders.mutations import original_of
-from tests.unit.orders.test_carrier_corpus import CASES, payload_of
+from tests.unit.orders.test_carrier_corpus import ANSWERS, record_of
 from tests.unit.orders.test_foreign_payloads import mutated
 
 MUTATED = 200
@@ -55,15 +52,13 @@ def wrong_in(record: Any) -> list[str]:
 
 def test_events_of_the_corpus_are_valid_by_their_json_schema() -> None:
     wrong, count = [], 0
-    for path in CASES:
-        case = json.loads(path.read_text("utf-8"))
-        type_ = DIALECTS[path.parent.name].types[0]
-        for record in published(original_of((TRACKING, type_, payload_of(path, case)))):
+    for path in ANSWERS:
+        for record in published(record_of(path)):
             wrong += wrong_in(record)
             count += 1
 
     assert sorted(set(wrong)) == []
-    assert count > len(CASES)
+    assert count > len(ANSWERS)
 
 
 def test_events_of_mutated_payloads_are_valid_by_their_json_schema() -> None:

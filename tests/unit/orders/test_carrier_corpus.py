@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from services.orders.domain.model.parcel import Parcel
+from services.orders.domain.rules.report_scans import merge_scans
 from services.orders.domain.tracking.ordering import Cause
 from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.state import Rule
@@ -69,8 +71,8 @@ def found_of(entry):
         return {"rejected": entry.reason, "pointer": entry.errors[0].pointer}
     assert isinstance(entry, DecodedItem), entry.failure.traceback
     command = entry.command
-    scans = {scan.key: scan for scan in command.scans}
-    replayed = replay(scans.values(), AS_OF)
+    merged = merge_scans(Parcel(number=command.tracking_number), tuple(command.scans))
+    replayed = replay(merged.parcel.scans, AS_OF)
     state, steps = replayed.state, [step.scan for step in replayed.steps]
     moves = [scan for scan in steps if scan.event_name != ETA_CHANGED]
     last = last_of(replayed.steps)

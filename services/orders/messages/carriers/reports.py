@@ -33,8 +33,19 @@ class ReadScans(Struct, frozen=True, gc=False):
     left_out: list[FieldError]
 
     def with_more(self, other: ReadScans) -> ReadScans:
-        """These and those of another list of the same parcel."""
-        return ReadScans([*self.scans, *other.scans], [*self.left_out, *other.left_out])
+        """These and those of another list of the same parcel; a scan in both is taken once."""
+        known = set(map(_identity, self.scans))
+        new = [said for said in other.scans if _identity(said) not in known]
+        return ReadScans([*self.scans, *new], [*self.left_out, *other.left_out])
+
+
+def _identity(said: SaidScan) -> tuple[Any, ...]:
+    """What the key of a scan is made of."""
+    moment = said.moment
+    if said.scan_id is not None:
+        return (said.scan_id,)
+    words = said.code or said.name or said.text
+    return moment.local or moment.at, words, said.retracts
 
 
 def parts_at(body: Any, *paths: tuple[str, ...]) -> Iterator[Part]:
