@@ -16,7 +16,9 @@ from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Par
 from services.orders.messages.carriers.moments import moment_of
 from services.orders.messages.carriers.plain import (
     carrier_key,
+    each_named,
     each_with_pointer,
+    either,
     link,
     member,
     text,
@@ -287,6 +289,44 @@ def test_texts_links_and_keys_are_bounded():
     assert text(12) == "12"
     assert link("javascript:x") is link("https://a b") is None
     assert carrier_key(" DHL Express!") == "dhlexpress"
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (rb'{"city": "Pots\u0000dam"}', {"city": "Potsdam"}),
+        (rb'{"a\u0000": ["\u0000\u0000"]}', {"a": [""]}),
+        (rb'{"a": "\\u0000"}', {"a": r"\u0000"}),
+        (rb'{"a": "\\\u0000"}', {"a": "\\"}),
+    ],
+)
+def test_nul_character_in_a_payload_is_left_out(value, read):
+    assert decode_body(value) == read
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"item": {"a": 1}}, [("/item", {"a": 1})]),
+        (
+            {"x": {"y": {"item": [{"a": 1}, None, 2]}}},
+            [("/x/y/item/0", {"a": 1}), ("/x/y/item/2", 2)],
+        ),
+        ([{"item": 1}, {"x/y": [{"item": 2}]}], [("/0/item", 1), ("/1/x~1y/0/item", 2)]),
+        ({"item": {"item": 1}}, [("/item", {"item": 1})]),
+        ({"a": {"b": {"c": {"d": {"e": {"f": {"g": {"item": 1}}}}}}}}, []),
+        ({"item": None}, []),
+        (7, []),
+        (None, []),
+    ],
+)
+def test_members_of_a_name_are_found_within_wrappers(value, found):
+    assert list(each_named(value, "item")) == found
+
+
+def test_first_member_that_is_not_empty_counts():
+    assert either({"a": None, "b": "", "c": 0, "d": 1}, "a", "b", "c", "d") == 0
+    assert either({}, "a") is either([], "a") is either(None) is None
 
 
 def test_body_of_neither_json_nor_xml_is_malformed():

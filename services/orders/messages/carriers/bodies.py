@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -15,6 +16,7 @@ DEPTH_MAX = 64
 ELEMENTS_MAX = 200_000
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def is_xml(value: bytes) -> bool:
@@ -25,12 +27,16 @@ def is_xml(value: bytes) -> bool:
 def decode_body(value: bytes | None) -> Any:
     """Decode JSON, or XML as `plain_of` writes it.
 
+    U+0000, which Postgres cannot store, is left out of JSON. XML cannot have it.
+
     Raises:
         Malformed: it is neither; XML with a document type, entities or external references; or
             nested too deep.
     """
     if value and is_xml(value):
         return _decode_xml(value)
+    if value and b"\\u0000" in value:
+        value = _NUL.sub(rb"\1", value)
     return decode_json(value.removeprefix(_BOM) if value else value)
 
 

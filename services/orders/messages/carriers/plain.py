@@ -18,6 +18,9 @@ from services.runtime.messages.json_codec import pointer_step
 WORD, ID, LINE, LONG_LINE, URL = 64, 128, 255, 1024, 2048
 """Most characters of a word, of an id, of a line, of a carrier's text, of a link."""
 
+WRAPPERS = 6
+"""Most objects and lists around what is searched by its name."""
+
 _DIGITS_MAX = 40
 
 
@@ -62,6 +65,34 @@ def each_with_pointer(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
     """As `each`, with the pointer of each entry where the value stands at `pointer`."""
     for index, entry in each(value):
         yield (f"{pointer}/{index}" if isinstance(value, list) else pointer), entry
+
+
+def each_named(
+    value: Any, name: str, pointer: str = "", depth: int = WRAPPERS
+) -> Iterator[tuple[str, Any]]:
+    """The entries of the members of a name, with their pointers, whatever stands around them.
+
+    Answers of interfaces come in envelopes, and several in a list. A member is not searched within
+    one that is found.
+    """
+    if isinstance(value, list) and depth:
+        for index, entry in enumerate(value):
+            yield from each_named(entry, name, f"{pointer}/{index}", depth - 1)
+    elif isinstance(value, dict) and name in value:
+        yield from each_with_pointer(value[name], pointer + pointer_step(name))
+    elif isinstance(value, dict) and depth:
+        for key, inner in value.items():
+            if isinstance(inner, dict | list):
+                yield from each_named(inner, name, pointer + pointer_step(key), depth - 1)
+
+
+def either(value: Any, *names: str) -> Any:
+    """The first of these members that is there and not empty; None where none is."""
+    for name in names:
+        found = member(value, name)
+        if found is not None and found != "":
+            return found
+    return None
 
 
 def pointer_of(*path: str) -> str:
