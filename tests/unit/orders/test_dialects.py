@@ -71,7 +71,13 @@ def test_example_is_read_by_its_dialect_by_type_and_by_shape(path):
     assert all(isinstance(entry, DecodedItem) for entry in typed)
     if DIALECTS[name].shape is not None:
         assert registry.shape_of(value) == name
-        assert registry.shape_of(json.dumps(json.loads(value)).encode()) == name
+        assert registry.shape_of(written_without_blanks(path)) == name
+
+
+def written_without_blanks(path):
+    if path.suffix == ".xml":
+        return re.sub(rb">\s+<", b"><", path.read_bytes())
+    return json.dumps(json.loads(path.read_bytes())).encode()
 
 
 @pytest.mark.parametrize("name", DIALECTS)
