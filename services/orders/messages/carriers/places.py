@@ -67,6 +67,12 @@ def zone_at(latitude: float, longitude: float) -> str | None:
     return _finder().timezone_at_land(lat=latitude, lng=longitude)
 
 
+def has_province(country: str, said: str) -> bool:
+    """Whether a text is the code or the name of a province of a country with several zones."""
+    rows = zone_rows().get(country)
+    return rows is not None and _key(said) in rows.provinces
+
+
 @lru_cache(maxsize=4096)
 def _zones_of(country: str, province: str | None, postal: str | None) -> tuple[str, ...]:
     """The zones that a place may be in, that of most people first."""

@@ -1,0 +1,1 @@
+"""Canada Post: details and summaries of the tracking service (XML)."""
