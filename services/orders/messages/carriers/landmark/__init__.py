@@ -1,0 +1,1 @@
+"""Landmark Global: packages of the tracking service (XML)."""
