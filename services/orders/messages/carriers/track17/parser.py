@@ -103,9 +103,9 @@ def _scan(event: Any, newest: tuple[Any, str | None]) -> SaidScan:
 
 
 def _time_of(event: Any) -> Any:
-    return (
-        member(event, "time_iso") or member(event, "time_utc") or member(event, "time_raw", "date")
-    )
+    raw = member(event, "time_raw")
+    said = member(event, "time_iso") or member(event, "time_utc")
+    return said or member(raw, "date") or text(raw, WORD)
 
 
 def _moment(event: Any) -> Moment:
@@ -114,6 +114,8 @@ def _moment(event: Any) -> Moment:
     if said is not None or utc is not None:
         return moment_of(said, utc=utc)
     raw = member(event, "time_raw")
+    if isinstance(raw, str):
+        return moment_of(raw)
     zone = member(raw, "timezone")
     return moment_of(member(raw, "date"), zone, clock=member(raw, "time"), offset=zone)
 
