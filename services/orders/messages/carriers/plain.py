@@ -86,6 +86,12 @@ def each_named(
                 yield from each_named(inner, name, pointer + pointer_step(key), depth - 1)
 
 
+def listed(value: Any, *path: str) -> Any:
+    """The list, or the one entry of XML, at a path of names; None where it is empty or a scalar."""
+    found = member(value, *path)
+    return found if isinstance(found, list | dict) and found else None
+
+
 def either(value: Any, *names: str) -> Any:
     """The first of these members that is there and not empty; None where none is."""
     for name in names:

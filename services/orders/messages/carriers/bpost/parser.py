@@ -20,6 +20,7 @@ from services.orders.messages.carriers.plain import (
     WORD,
     each_named,
     either,
+    listed,
     location,
     member,
     text,
@@ -55,10 +56,10 @@ def report(item: Any) -> ParcelReport:
 
 
 def _scans(item: Any) -> ReadScans:
-    if member(item, "stateInfo"):
-        return readable(member(item, "stateInfo"), "/stateInfo", _of_state, None)
-    if member(item, "events"):
-        return readable(member(item, "events"), "/events", _of_event, None)
+    if (states := listed(item, "stateInfo")) is not None:
+        return readable(states, "/stateInfo", _of_state, None)
+    if (events := listed(item, "events")) is not None:
+        return readable(events, "/events", _of_event, None)
     if either(member(item, "activeStep"), "knownProcessStep", "name"):
         return readable(item, "", _of_step, None)
     return ReadScans([], [])

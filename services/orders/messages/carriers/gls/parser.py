@@ -22,6 +22,7 @@ from services.orders.messages.carriers.plain import (
     each_named,
     each_with_pointer,
     either,
+    listed,
     location,
     member,
     text,
@@ -51,8 +52,8 @@ def _parcels(body: Any) -> Sequence[tuple[str, Any]]:
 
 def report(parcel: Any) -> ParcelReport:
     """What a parcel says."""
-    name = next((name for name in _EVENTS if either(parcel, name)), _EVENTS[0])
-    events = member(parcel, name)
+    name = next((name for name in _EVENTS if listed(parcel, name)), _EVENTS[0])
+    events = listed(parcel, name)
     found = readable(events, f"/{name}", _scan, None)
     if not events:
         found = readable(parcel, "", _of_status, None)

@@ -19,6 +19,7 @@ from services.orders.messages.carriers.plain import (
     each_named,
     each_with_pointer,
     either,
+    listed,
     location,
     member,
     text,
@@ -47,8 +48,8 @@ def _is_error(answer: Any) -> bool:
 
 def report(shipment: Any) -> ParcelReport:
     """What a shipment says."""
-    name = "events" if either(shipment, "events") else "event"
-    events = member(shipment, name)
+    name = "events" if listed(shipment, "events") else "event"
+    events = listed(shipment, name)
     found = readable(events, f"/{name}", _scan, _pickup(shipment))
     if not events and either(shipment, "status"):
         found = readable(shipment, "", _of_status, None)
