@@ -48,7 +48,7 @@ class CodeSet(Value, frozen=True, kw_only=True):
         """The meaning of a code; None where no row has it.
 
         The most exact row counts: with sub-code and class, then without the class, then without
-        the sub-code, then by a beginning, then any code of the class.
+        the sub-code, then by a beginning, then any code with the sub-code, then of the class.
         """
         if said is None:
             return None
@@ -66,6 +66,8 @@ class CodeSet(Value, frozen=True, kw_only=True):
         for start, meaning in self.prefixes:
             if said.startswith(start):
                 return meaning
+        if sub_code and (found := self.exact.get(_key_of(WILDCARD, sub_code))) is not None:
+            return found
         return self.exact.get(_key_of(WILDCARD, "", code_class)) if code_class else None
 
 

@@ -31,7 +31,7 @@ class CodeRow(Struct, frozen=True, gc=False):
 
     code: str
     """As the carrier writes it. One that ends in `*` stands for all that begin so, and `*` alone,
-    with a class, for all of the class."""
+    with a sub-code or a class, for all that have it."""
     sub_code: str
     """The carrier's second code: a reason, a detail."""
     code_class: str
