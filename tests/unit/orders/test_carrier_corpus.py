@@ -14,6 +14,7 @@ import pytest
 
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.rules.report_scans import merge_scans
+from services.orders.domain.tracking.catalogue import SCAN_RETRACTED
 from services.orders.domain.tracking.ordering import Cause
 from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.state import Rule
@@ -93,7 +94,7 @@ def found_of(entry):
         "said_reasons": [scan.reason for scan in steps],
         "tz_known": [scan.tz_known for scan in steps],
         "scan_count": len(steps),
-        "scans": [scan_of(scan) for scan in moves],
+        "scans": [scan_of(scan) for scan in (*moves, *taken_back(replayed.aside))],
         "set_aside": [
             f"{each.scan.event_name} {each.scan.occurred_at:%Y-%m-%dT%H:%M:%SZ}"
             for each in replayed.aside
@@ -111,10 +112,15 @@ def found_of(entry):
     }
 
 
+def taken_back(aside):
+    return [each.scan for each in aside if each.cause is Cause.RETRACTED]
+
+
 def last_of(steps):
     """The newest scan that counts: not one that came after a delivery which stands."""
     late = (Rule.DELIVERED_STANDS, Rule.PICKED_UP_LATE)
-    moves = [step for step in steps if step.scan.event_name != ETA_CHANGED]
+    silent = (ETA_CHANGED, SCAN_RETRACTED)
+    moves = [step for step in steps if step.scan.event_name not in silent]
     counted = [step.scan for step in moves if step.rule not in late]
     return counted[-1] if counted else None
 

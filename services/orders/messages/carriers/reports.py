@@ -104,20 +104,32 @@ def eta_scan(eta: Eta | None, said_at: Any, scans: Sequence[SaidScan] = ()) -> I
 
 
 def with_last(
-    scans: Sequence[SaidScan], *, proof: Proof | None = None, pickup: Pickup | None = None
+    scans: Sequence[SaidScan],
+    *,
+    proof: Proof | None = None,
+    pickup: Pickup | None = None,
+    eta: Eta | None = None,
+    is_end: Callable[[SaidScan], bool] | None = None,
 ) -> list[SaidScan]:
     """The scans, with what a payload says of the parcel on the last of them by time.
 
-    A proof is on the last scan that says a delivery by its name, if one does.
+    A proof is on the last scan of which `is_end` says that it is a delivery, if there is one. An
+    ETA here is one that the payload says without when it was made.
     """
     found = list(scans)
-    if not found or (proof is None and pickup is None):
+    if not found or (proof is None and pickup is None and eta is None):
         return found
     order = sorted(range(len(found)), key=lambda index: found[index].moment.at)
-    ends = [index for index in order if "deliver" in (found[index].name or "").lower()]
+    last, says_delivery = order[-1], is_end or _is_named_delivery
     if proof is not None:
-        place = ends[-1] if ends else order[-1]
+        ends = [index for index in order if says_delivery(found[index])]
+        place = ends[-1] if ends else last
         found[place] = replace(found[place], proof=proof)
-    if pickup is not None:
-        found[order[-1]] = replace(found[order[-1]], pickup=pickup)
+    found[last] = replace(
+        found[last], pickup=pickup or found[last].pickup, eta=eta or found[last].eta
+    )
     return found
+
+
+def _is_named_delivery(scan: SaidScan) -> bool:
+    return "deliver" in (scan.name or "").lower()

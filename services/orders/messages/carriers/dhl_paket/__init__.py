@@ -1,0 +1,1 @@
+"""DHL Paket: Sendungsverfolgung of DHL Paket Deutschland."""

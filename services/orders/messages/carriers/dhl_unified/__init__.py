@@ -1,0 +1,1 @@
+"""DHL Shipment Tracking Unified: shipments of all services of DHL."""

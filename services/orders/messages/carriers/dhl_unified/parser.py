@@ -1,0 +1,223 @@
+"""DHL Shipment Tracking Unified: shipments with their events, pulled or pushed.
+
+Documented at https://developer.dhl.com/api-reference/shipment-tracking and, as it is pushed, at
+https://developer.dhl.com/api-reference/shipment-tracking-unified-push.
+
+DHL gives a status twice: `statusCode`, one of five groups, and `status`, the code of the service
+that carries the shipment, or a text. A code says more than its group, which counts where the code
+is not known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from schemas.codes import country_of
+from services.orders.domain.tracking.scan import Direction, Eta, Location, Pickup, Proof
+from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
+from services.orders.messages.carriers.made_ids import made_id
+from services.orders.messages.carriers.moments import day_or_instant, moment_of
+from services.orders.messages.carriers.plain import (
+    LONG_LINE,
+    WORD,
+    each,
+    each_with_pointer,
+    link,
+    location,
+    member,
+    pointer_of,
+    text,
+)
+from services.orders.messages.carriers.reports import ReadScans, eta_scan, readable, with_last
+from services.orders.messages.carriers.spelling import folded, folded_name, name_of
+
+_LISTS = ((), ("data",), ("response",), ("trackingResponse",), ("body",), ("payload",))
+"""Where the shipments stand: in an answer, or in what wraps one."""
+_SHIPMENTS = ("shipments", "shipment")
+_CODE = re.compile(r"[A-Z0-9][A-Z0-9_./-]*")
+_GERMAN = ("parcel-de", "post-de", "svb")
+_GROUPS = {"pretransit", "transit", "delivered", "failure", "unknown"}
+
+
+def parts(body: Any) -> Iterator[Part]:
+    """The shipments of an answer, of a push message or of a list, or the body itself."""
+    for path in _LISTS:
+        holder = member(body, *path)
+        name = name_of(holder, *_SHIPMENTS)
+        if name is not None:
+            yield from _parts_at(holder[name], pointer_of(*path, name))
+            return
+    yield from _parts_at(body, "")
+
+
+def _parts_at(found: Any, pointer: str) -> Iterator[Part]:
+    for at, entry in each_with_pointer(found, pointer):
+        if isinstance(entry, dict):
+            yield Part(at, entry)
+
+
+class _Given(Struct, frozen=True, gc=False):
+    """What a shipment says of all its events."""
+
+    service: str
+    direction: Direction | None
+    status: Any
+    """The status of the shipment, folded."""
+
+
+def report(shipment: Any) -> ParcelReport:
+    """What a shipment says. Its pieces travel under its number: they are no parcels here."""
+    said = folded(shipment)
+    service = text(member(said, "service"), WORD)
+    found = _scans(
+        shipment,
+        _Given(
+            service=service.lower() if service else "",
+            direction=_direction(said),
+            status=member(said, "status"),
+        ),
+    )
+    return ParcelReport(
+        tracking_number=text(member(said, "id"), 512) or text(member(said, "trackingnumber"), 512),
+        carrier=service,
+        scans=[
+            *with_last(found.scans, proof=_proof(said), is_end=_is_delivery),
+            *eta_scan(_eta(said), None, found.scans),
+        ],
+        left_out=found.left_out,
+    )
+
+
+def _scans(shipment: Any, given: _Given) -> ReadScans:
+    """The events, and the status of the shipment where no event has its time."""
+    name = name_of(shipment, "events") or "events"
+    events = member(shipment, name)
+    found = readable(events, f"/{name}", _scan, given)
+    written = _clock(given.status)
+    is_event = written and any(_clock(folded(event)) == written for _, event in each(events))
+    if is_event or not isinstance(given.status, dict) or not given.status:
+        return found
+    more = readable(given.status, f"/{name_of(shipment, 'status')}", _scan, given)
+    left_out = [] if found.scans else more.left_out
+    return ReadScans([*more.scans, *found.scans], [*found.left_out, *left_out])
+
+
+def _clock(event: Any) -> str | None:
+    """The time of an event as it is written, without seconds and offset."""
+    return (text(member(event, "timestamp"), WORD) or "")[:16] or None
+
+
+def _scan(event: Any, given: _Given) -> SaidScan:
+    said, service = folded(event), given.service
+    written = _clock(said)
+    if written and written == _clock(given.status) and _code(said, service) is None:
+        # Some services give an event a text alone, and its status code in the status.
+        said = {**said, "statuscode": member(given.status, "statuscode")}
+    place = _location(member(said, "location"))
+    moment = moment_of(member(said, "timestamp"), _zone(service, place))
+    status = text(member(said, "status"), LONG_LINE)
+    words = text(member(said, "description"), LONG_LINE)
+    return SaidScan(
+        moment=moment,
+        # The group of a code is DHL's own map, which may change: it is not in the id.
+        scan_id=made_id(f"{status}/{service}", moment) if _is_code(said) else None,
+        code=_code(said, service),
+        text=words or status or text(member(said, "remark"), LONG_LINE),
+        location=place,
+        direction=given.direction,
+        pickup=_pickup(member(said, "location", "servicepoint")),
+    )
+
+
+def _code(said: Any, service: str) -> str | None:
+    """Code, group and service; without a code, group and service."""
+    group = (text(member(said, "statuscode"), WORD) or "").lower()
+    if _is_code(said):
+        status = text(member(said, "status"), WORD) or ""
+        # A code with `/` in it has no room for the group.
+        return f"{status}/{'' if '/' in status else group}/{service}".rstrip("/")
+    return f"{group}//{service}".rstrip("/") if group else None
+
+
+def _is_code(said: Any) -> bool:
+    """Whether the status is a code: no text, and no group in other letters."""
+    status = text(member(said, "status"), WORD + 1)
+    if status is None or len(status) > WORD or _CODE.fullmatch(status) is None:
+        return False
+    return folded_name(status) not in _GROUPS
+
+
+def _zone(service: str, place: Location | None) -> str | None:
+    """The zone of times without an offset, where the service works in one country alone.
+
+    Elsewhere it is that of the place.
+    """
+    is_german = place is None or place.country_code in (None, "DE")
+    return "Europe/Berlin" if service in _GERMAN and is_german else None
+
+
+def _location(said: Any) -> Location | None:
+    address = member(said, "address")
+    city, country = member(address, "addresslocality"), member(address, "countrycode")
+    named = text(city)
+    if named and not text(country):
+        # Services that know no more write the country for the town, or behind it.
+        town, dash, land = named.rpartition(" - ")
+        if country_of(land if dash else named):
+            city, country = town, land if dash else named
+    return location(
+        city=city,
+        postal_code=member(address, "postalcode"),
+        province=member(address, "addressregion"),
+        country=country,
+    )
+
+
+def _pickup(said: Any) -> Pickup | None:
+    """The service point at which an event happened; an area of Express is none."""
+    name = text(member(said, "label"))
+    if name is None or "area" in name.lower():
+        return None
+    return Pickup(type="unknown", name=name, url=link(member(said, "url")))
+
+
+def _direction(said: Any) -> Direction | None:
+    flag = member(said, "returnflag")
+    is_return = flag is True or text(flag, WORD) == "true"
+    return Direction.CUSTOMER_MERCHANT if is_return else None
+
+
+def _proof(said: Any) -> Proof | None:
+    proof = member(said, "details", "proofofdelivery")
+    signed = member(proof, "signed")
+    names = (text(member(signed, "givenname")), text(member(signed, "familyname")))
+    signer = text(member(signed, "name")) or text(" ".join(filter(None, names))) or text(signed)
+    image = link(member(proof, "signatureurl")) or link(member(proof, "documenturl"))
+    return Proof(signed_by=signer, image_url=image) if signer or image else None
+
+
+def _eta(said: Any) -> Eta | None:
+    """The time frame, else the time."""
+    frame = member(said, "estimateddeliverytimeframe")
+    at = day_or_instant(member(said, "estimatedtimeofdelivery"))
+    earliest = day_or_instant(member(frame, "estimatedfrom")) or at
+    through = member(frame, "estimatedthrough") or member(frame, "estimatedto")
+    latest = day_or_instant(through) or at
+    return Eta(earliest=earliest, latest=latest) if earliest or latest else None
+
+
+def _is_delivery(said: SaidScan) -> bool:
+    return "delivered" in (said.code or "").split("/")[:2]
+
+
+DIALECT = Dialect(
+    types=("dhl_unified.tracking", "dhl.unified"),
+    scan_marks=(b'"timestamp"',),
+    shape=re.compile(rb'"addressLocality"\s*:'),
+    parts=parts,
+    report=report,
+)

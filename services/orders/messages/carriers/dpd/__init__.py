@@ -1,0 +1,1 @@
+"""DPD: the parcel life cycle, by SOAP and by JSON."""

@@ -1,0 +1,1 @@
+"""Hermes Germany: parcels with their statuses."""
