@@ -139,7 +139,7 @@ def _end(window: Any, day: Any, *names: str) -> Any:
 
 DIALECT = Dialect(
     types=("bpost.tracking",),
-    scan_marks=(b"<stateCode>", b'"stateCode"', b'"date"', b'"knownProcessStep"'),
+    scan_marks=(b"stateCode>", b'"stateCode"', b'"date"', b'"knownProcessStep"'),
     shape=re.compile(
         rb'schema\.post\.be/tracking/|<(?:\w+:)?itemTracking[\s>]|"itemTracking"\s*:'
         rb'|"(?:senderCommercialName|knownProcessStep|shipmentDeliveryStatus)"\s*:'

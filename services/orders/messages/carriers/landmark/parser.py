@@ -85,7 +85,7 @@ def _eta(package: Any) -> Eta | None:
 
 DIALECT = Dialect(
     types=("landmark.tracking",),
-    scan_marks=(b"<EventCode>", b'"EventCode"'),
+    scan_marks=(b"EventCode>", b'"EventCode"'),
     shape=re.compile(
         rb'<TrackResponse[\s>].*<(?:Package|LandmarkTrackingNumber)>|"LandmarkTracking', re.DOTALL
     ),

@@ -1,0 +1,1 @@
+"""PostNord: shipments with items and events, of Track and Trace version 5."""
