@@ -66,8 +66,8 @@ def up(json: Json = False) -> None:
     with _undone_by_ctrl_c():
         with stack_errors():
             if _SERVICES not in _alive():  # Before the servers, which would be left running.
-                _check_port(given.http_port)
-                _check_port(_gateway_port(given))
+                _check_port(given.http_port, "the services", "HTTP_PORT")
+                _check_port(_gateway_port(given), "the gateway", "ORDERFLOW_GATEWAY_PORT")
             addresses = stack.up(stack_folder(), stack.Terminal())
         settings = load_settings()
         run(migrate(addresses.database_url, None, settings.database_passwords()))
@@ -125,15 +125,12 @@ def _gateway_port(settings: Settings) -> int:
     return settings.http_port + 1 if chosen is None else chosen
 
 
-def _check_port(port: int) -> None:
+def _check_port(port: int, user: str, setting: str) -> None:
     from deploy.stack.machine import check_port
 
     if port == 0:
-        raise CommandError(
-            "HTTP_PORT or ORDERFLOW_GATEWAY_PORT is 0, any free port: name one, so that it can be "
-            "asked"
-        )
-    check_port(port, "the services", "set HTTP_PORT or ORDERFLOW_GATEWAY_PORT to a free one")
+        raise CommandError(f"{setting} is 0, any free port: name one, so that it can be asked")
+    check_port(port, user, f"set {setting} to a free one")
 
 
 def _await_ready(port: int) -> None:

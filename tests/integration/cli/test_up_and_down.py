@@ -26,6 +26,7 @@ def port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> int:
         monkeypatch.delenv(name, raising=False)
     chosen = free_port()
     monkeypatch.setenv("HTTP_PORT", str(chosen))
+    monkeypatch.setenv("ORDERFLOW_GATEWAY_PORT", str(free_port()))
     monkeypatch.setenv("ORDERFLOW_STACK_FOLDER", str(tmp_path / "stack"))
     return chosen
 
