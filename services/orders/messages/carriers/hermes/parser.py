@@ -1,0 +1,156 @@
+"""Hermes Germany: parcels with their statuses.
+
+Documented at https://developer.hermesworld.com/ (shipment info, with codes of four digits) and, as
+the page for addressees asks for it, at https://www.myhermes.de/empfangen/sendungsverfolgung/
+(a list of parcels, with a word for each status).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from services.orders.domain.tracking.scan import Eta, Location, Pickup
+from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
+from services.orders.messages.carriers.moments import day_or_instant, moment_of
+from services.orders.messages.carriers.plain import LONG_LINE, WORD, location, member, text
+from services.orders.messages.carriers.reports import (
+    ReadScans,
+    eta_scan,
+    parts_at,
+    readable,
+    with_last,
+)
+from services.orders.messages.carriers.spelling import folded, name_of
+
+ZONE = "Europe/Berlin"
+_WRAPPERS = ((), ("data",), ("response",))
+_LISTS = ("shipmentinfo", "shipments", "parcels")
+_HISTORIES = ("parcelprogress", "parcelhistory", "status", "statuses", "history")
+_NUMBERS = ("shipmentid", "barcode", "trackingnumber", "parcelnumber")
+_TWO_BY_TWO = re.compile(r"(\d\d)[ ./-]?(\d\d)")
+"""A code of four digits, written as one or as two of two."""
+
+
+def parts(body: Any) -> Iterator[Part]:
+    """The parcels of an answer, of a list, or the body itself."""
+    for wrapper in _WRAPPERS:
+        name = name_of(member(body, *wrapper), *_LISTS)
+        if name is not None:
+            yield from parts_at(body, (*wrapper, name))
+            return
+    yield from parts_at(body)
+
+
+def report(parcel: Any) -> ParcelReport:
+    """What a parcel says; one for which Hermes has no information is refused."""
+    said = folded(parcel)
+    found = _scans(parcel)
+    is_unknown = member(said, "result", "code") is not None and not found.scans
+    numbers = (text(member(said, name), 512) for name in _NUMBERS)
+    return ParcelReport(
+        tracking_number=None if is_unknown else next(filter(None, numbers), None),
+        carrier="hrs",
+        scans=[
+            *with_last(found.scans, pickup=_pickup(said)),
+            *eta_scan(_eta(said), None, found.scans),
+        ],
+        left_out=found.left_out,
+    )
+
+
+def _scans(parcel: Any) -> ReadScans:
+    for name in _HISTORIES:
+        own = name_of(parcel, name)
+        # A parcel with a history has its last status beside it, as an object.
+        if own is not None and isinstance(entries := parcel[own], list | dict):
+            if isinstance(entries, list):
+                entries = [entry if _is_reached(entry) else None for entry in entries]
+            return readable(entries, f"/{own}", _scan, None)
+    return ReadScans([], [])
+
+
+def _is_reached(entry: Any) -> bool:
+    """Whether a status has a time: those that the parcel is yet to reach have none."""
+    said = folded(entry)
+    return not (isinstance(said, dict) and "status" in said and "timestamp" not in said)
+
+
+def _scan(entry: Any, _: None) -> SaidScan:
+    said = folded(entry)
+    return SaidScan(
+        moment=moment_of(member(said, "timestamp") or member(said, "datetime"), ZONE),
+        code=_code(said),
+        text=_words(said),
+        location=_location(member(said, "scanningunit")),
+    )
+
+
+def _code(said: Any) -> str | None:
+    for name in ("code", "statuscode", "eventcode", "parcelstatus", "status"):
+        found = member(said, name)
+        if isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= 9999:
+            return f"{found:04d}"
+        if word := text(found, WORD):
+            digits = _TWO_BY_TWO.fullmatch(word)
+            return f"{digits[1]}{digits[2]}" if digits else word
+    return None
+
+
+def _words(said: Any) -> str | None:
+    for name in ("description", "historytext", "statushistorytext", "text"):
+        if found := text(member(said, name), LONG_LINE):
+            return found
+    return None
+
+
+def _location(unit: Any) -> Location | None:
+    return location(
+        city=member(unit, "city"),
+        postal_code=member(unit, "zipcode"),
+        country=member(unit, "countrycode"),
+    )
+
+
+def _pickup(said: Any) -> Pickup | None:
+    """The shop that has the parcel; an address of another kind is of a person."""
+    address = member(said, "address")
+    if text(member(address, "addresstype"), WORD) != "PARCELSHOP":
+        return None
+    lines = (member(address, "street"), member(address, "zipcode"), member(address, "city"))
+    return Pickup(
+        type="shop",
+        name=text(member(address, "lastname")),
+        address=text(", ".join(filter(None, map(text, lines)))),
+    )
+
+
+def _eta(said: Any) -> Eta | None:
+    """The day of the forecast, with its hours where they are said."""
+    forecast = member(said, "deliveryforecast") or member(said, "forecast")
+    if not isinstance(forecast, dict):
+        at = day_or_instant(forecast)
+        return Eta(earliest=at, latest=at) if at else None
+    day, hours = member(forecast, "date"), member(forecast, "timeslot") or forecast
+    ends = [_end(day, member(hours, name)) for name in ("from", "to")]
+    return Eta(earliest=ends[0], latest=ends[1]) if any(ends) else None
+
+
+def _end(day: Any, clock: Any) -> date | datetime | None:
+    if day is None:
+        return day_or_instant(clock)
+    try:
+        return moment_of(day, ZONE, clock=clock).at if clock else day_or_instant(day)
+    except ValueError:
+        return day_or_instant(day)
+
+
+DIALECT = Dialect(
+    types=("hermes.tracking", "hermes.shipmentinfo"),
+    scan_marks=(b'"timestamp"', b'"dateTime"'),
+    shape=re.compile(rb'"(?:shipmentinfo|parcelProgress|parcelHistory)"\s*:'),
+    parts=parts,
+    report=report,
+)
