@@ -95,6 +95,10 @@ def found_of(entry):
         "tz_known": [scan.tz_known for scan in steps],
         "scan_count": len(steps),
         "scans": [scan_of(scan) for scan in (*moves, *taken_back(replayed.aside))],
+        "retracted": [
+            f"{scan.event_name} {scan.occurred_at:%Y-%m-%dT%H:%M:%SZ}"
+            for scan in taken_back(replayed.aside)
+        ],
         "set_aside": [
             f"{each.scan.event_name} {each.scan.occurred_at:%Y-%m-%dT%H:%M:%SZ}"
             for each in replayed.aside
