@@ -49,15 +49,6 @@ def _in_camel_case(name: str) -> str:
     return first + "".join(map(str.capitalize, others))
 
 
-def first_of(value: Any, *names: str) -> Any:
-    """The first of these members that is there; None where none is."""
-    if isinstance(value, dict):
-        for name in names:
-            if (found := value.get(name)) is not None:
-                return found
-    return None
-
-
 def each(value: Any) -> Iterator[tuple[int, Any]]:
     """The entries of a list with their index, without nulls; of what is no list, itself.
 

@@ -23,7 +23,7 @@ from services.orders.messages.carriers.plain import (
     LONG_LINE,
     WORD,
     each,
-    first_of,
+    either,
     location,
     member,
     text,
@@ -57,7 +57,7 @@ def _is_result(name: str, value: Mapping[str, Any]) -> bool:
 
 def _is_error(result: Mapping[str, Any]) -> bool:
     """Whether a result says only that nothing is known of its number."""
-    if first_of(result, *_SCANS) or text(member(first_of(result, *_STATUS), "code")):
+    if either(result, *_SCANS) or text(member(either(result, *_STATUS), "code")):
         return False
     severity = text(member(result, "Notification", "Severity"), WORD)
     return member(result, "error") is not None or severity in ("ERROR", "FAILURE")
@@ -79,17 +79,17 @@ def report(result: Any) -> ParcelReport:
 
 
 def _number(result: Any) -> str | None:
-    inner = first_of(result, "trackingNumberInfo")
-    said = first_of(inner, "trackingNumber") or first_of(result, "trackingNumber", "TrackingNumber")
+    inner = either(result, "trackingNumberInfo")
+    said = either(inner, "trackingNumber") or either(result, "trackingNumber", "TrackingNumber")
     return text(said, 512)
 
 
 def _scan(event: Any, direction: Direction | None) -> SaidScan:
     return SaidScan(
-        moment=moment_of(first_of(event, "date", "Timestamp")),
+        moment=moment_of(either(event, "date", "Timestamp")),
         code=_code(event),
         text=_words(event),
-        location=_location(first_of(event, "scanLocation", "Address")),
+        location=_location(either(event, "scanLocation", "Address")),
         reason=_delay(event),
         direction=direction,
     )
@@ -97,15 +97,15 @@ def _scan(event: Any, direction: Direction | None) -> SaidScan:
 
 def _code(event: Any) -> str | None:
     """The event with its exception, which says why."""
-    code = text(first_of(event, "eventType", "EventType"), WORD)
-    code = code or text(first_of(event, "derivedStatusCode"), WORD)
-    why = text(first_of(event, "exceptionCode", "StatusExceptionCode"), WORD)
+    code = text(either(event, "eventType", "EventType"), WORD)
+    code = code or text(either(event, "derivedStatusCode"), WORD)
+    why = text(either(event, "exceptionCode", "StatusExceptionCode"), WORD)
     return f"{code}/{why}" if code and why else code
 
 
 def _words(event: Any) -> str | None:
-    said = text(first_of(event, "eventDescription", "EventDescription"), LONG_LINE)
-    why = text(first_of(event, "exceptionDescription", "StatusExceptionDescription"), LONG_LINE)
+    said = text(either(event, "eventDescription", "EventDescription"), LONG_LINE)
+    why = text(either(event, "exceptionDescription", "StatusExceptionDescription"), LONG_LINE)
     return f"{said}: {why}"[:LONG_LINE] if said and why else said or why
 
 
@@ -117,29 +117,27 @@ def _delay(event: Any) -> str | None:
 
 def _location(address: Any) -> Location | None:
     return location(
-        city=first_of(address, "city", "City"),
-        postal_code=first_of(address, "postalCode", "PostalCode"),
-        province=first_of(address, "stateOrProvinceCode", "StateOrProvinceCode"),
-        country=first_of(address, "countryCode", "CountryCode"),
+        city=either(address, "city", "City"),
+        postal_code=either(address, "postalCode", "PostalCode"),
+        province=either(address, "stateOrProvinceCode", "StateOrProvinceCode"),
+        country=either(address, "countryCode", "CountryCode"),
     )
 
 
 def _status(result: Any) -> Any:
     """The status as an event, where there is no event and its time is known."""
-    status = first_of(result, *_STATUS)
-    code = text(first_of(status, "code", "Code"), WORD) or text(
-        first_of(result, "StatusCode"), WORD
-    )
+    status = either(result, *_STATUS)
+    code = text(either(status, "code", "Code"), WORD) or text(either(result, "StatusCode"), WORD)
     times = _times(result)
     at = next((times[each] for each in _TIME_OF_STATUS.get(code, ()) if each in times), None)
-    at = at or first_of(status, "CreationTime")
+    at = at or either(status, "CreationTime")
     if code is None or at is None:
         return None
     return {
         "date": at,
         "eventType": code,
-        "eventDescription": first_of(status, "description", "Description"),
-        "scanLocation": first_of(status, "scanLocation", "Location"),
+        "eventDescription": either(status, "description", "Description"),
+        "scanLocation": either(status, "scanLocation", "Location"),
     }
 
 
@@ -148,11 +146,11 @@ def _times(result: Any) -> dict[str, Any]:
     found = {
         name: said
         for name in (*_ETAS, *_COMMITMENTS, "ActualDeliveryTimestamp", "ActualPickupTimestamp")
-        if (said := first_of(result, name)) is not None
+        if (said := either(result, name)) is not None
     }
-    for _, entry in each(first_of(result, "dateAndTimes", "DatesOrTimes")):
-        name = text(first_of(entry, "type", "Type"), WORD)
-        said = first_of(entry, "dateTime", "DateOrTimestamp")
+    for _, entry in each(either(result, "dateAndTimes", "DatesOrTimes")):
+        name = text(either(entry, "type", "Type"), WORD)
+        said = either(entry, "dateTime", "DateOrTimestamp")
         if name is not None and said is not None:
             found[name] = said
     return found
@@ -195,9 +193,9 @@ def _is_delivery(scan: SaidScan) -> bool:
 
 
 def _proof(result: Any) -> Proof | None:
-    details = first_of(result, "deliveryDetails")
-    said = first_of(details, "signedByName") or first_of(details, "receivedByName")
-    signer = text(said) or text(first_of(result, "DeliverySignatureName"))
+    details = either(result, "deliveryDetails")
+    said = either(details, "signedByName") or either(details, "receivedByName")
+    signer = text(said) or text(either(result, "DeliverySignatureName"))
     return Proof(signed_by=signer) if signer else None
 
 
@@ -205,7 +203,7 @@ def _pickup(result: Any) -> Pickup | None:
     """Where the parcel is held for collection."""
     held = member(result, "holdAtLocation", "locationContactAndAddress")
     name = text(member(held, "contact", "companyName"))
-    address = first_of(held, "address")
+    address = either(held, "address")
     lines = [text(line) for _, line in each(member(address, "streetLines"))]
     town = [text(member(address, name)) for name in ("city", "stateOrProvinceCode", "postalCode")]
     street, place = ", ".join(filter(None, lines)), " ".join(filter(None, town))

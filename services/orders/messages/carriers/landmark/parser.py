@@ -87,7 +87,10 @@ DIALECT = Dialect(
     types=("landmark.tracking",),
     scan_marks=(b"EventCode>", b'"EventCode"'),
     shape=re.compile(
-        rb'<TrackResponse[\s>].*<(?:Package|LandmarkTrackingNumber)>|"LandmarkTracking', re.DOTALL
+        # UPS has answers of the same name, with an `ActivityLocation` in each activity.
+        rb"<TrackResponse[\s>](?!.*<ActivityLocation>).*<(?:Package|LandmarkTrackingNumber)>"
+        rb'|"LandmarkTracking',
+        re.DOTALL,
     ),
     parts=parts,
     report=report,

@@ -13,7 +13,7 @@ from services.orders.messages.carriers.plain import (
     LONG_LINE,
     WORD,
     each,
-    first_of,
+    either,
     location,
     member,
     text,
@@ -29,23 +29,23 @@ def activity_scan(activity: Any, _: None) -> SaidScan:
     Raises:
         ValueError: its time is none.
     """
-    status = first_of(activity, "status", "Status", "activityStatus")
+    status = either(activity, "status", "Status", "activityStatus")
     number = _status_number(status)
-    day, clock = digits(first_of(activity, "date", "Date", "localActivityDate")), _clock(activity)
+    day, clock = digits(either(activity, "date", "Date", "localActivityDate")), _clock(activity)
     code = code_of(status, number)
     return SaidScan(
         moment=moment_of(
             day,
             clock=clock if day else None,
-            utc=digits(first_of(activity, "gmtDate", "GMTDate", "gmtActivityDate")),
-            utc_clock=time_of_day(first_of(activity, "gmtTime", "GMTTime", "gmtActivityTime")),
-            offset=_offset(first_of(activity, "gmtOffset", "GMTOffset")),
+            utc=digits(either(activity, "gmtDate", "GMTDate", "gmtActivityDate")),
+            utc_clock=time_of_day(either(activity, "gmtTime", "GMTTime", "gmtActivityTime")),
+            offset=_offset(either(activity, "gmtOffset", "GMTOffset")),
         ),
         scan_id=scan_id_of(day, clock, code),
         code=code,
         text=text(
-            first_of(status, "description", "Description")
-            or member(first_of(status, "StatusType"), "Description"),
+            either(status, "description", "Description")
+            or member(either(status, "StatusType"), "Description"),
             LONG_LINE,
         ),
         location=_place(activity),
@@ -54,7 +54,7 @@ def activity_scan(activity: Any, _: None) -> SaidScan:
 
 
 def _clock(activity: Any) -> str | None:
-    return time_of_day(first_of(activity, "time", "Time", "localActivityTime"))
+    return time_of_day(either(activity, "time", "Time", "localActivityTime"))
 
 
 def scan_id_of(day: str | None, clock: str | None, code: str | None) -> str | None:
@@ -72,8 +72,8 @@ def code_of(status: Any, number: str | None) -> str | None:
 
     Without a code the status code is one.
     """
-    code = text(first_of(status, "code", "Code"), WORD)
-    kind = text(first_of(status, "type", "Type"), WORD)
+    code = text(either(status, "code", "Code"), WORD)
+    kind = text(either(status, "type", "Type"), WORD)
     if isinstance(inner := member(status, "StatusCode"), dict):
         code = code or text(member(inner, "Code"), WORD)
     if isinstance(inner := member(status, "StatusType"), dict):
@@ -85,23 +85,23 @@ def code_of(status: Any, number: str | None) -> str | None:
 
 def _status_number(status: Any) -> str | None:
     """The status code of three digits; pushes call it the code of the description."""
-    said = text(first_of(status, "statusCode", "descriptionCode", "StatusCode"), WORD)
+    said = text(either(status, "statusCode", "descriptionCode", "StatusCode"), WORD)
     return said.zfill(3) if said is not None and said.isdecimal() else None
 
 
 def _place(activity: Any) -> Location | None:
-    found = first_of(activity, "location", "ActivityLocation", "activityLocation")
+    found = either(activity, "location", "ActivityLocation", "activityLocation")
     return place_of(next((entry for _, entry in each(found)), None))
 
 
 def place_of(said: Any) -> Location | None:
     """The place of an address, or of what has one."""
-    address = first_of(said, "address", "Address", "AddressArtifactFormat") or said
+    address = either(said, "address", "Address", "AddressArtifactFormat") or said
     return location(
-        city=first_of(address, "city", "City", "PoliticalDivision2"),
-        postal_code=first_of(address, "postalCode", "PostalCode", "PostcodePrimaryLow"),
-        province=first_of(address, "stateProvince", "StateProvinceCode", "PoliticalDivision1"),
-        country=first_of(address, "countryCode", "country", "CountryCode"),
+        city=either(address, "city", "City", "PoliticalDivision2"),
+        postal_code=either(address, "postalCode", "PostalCode", "PostcodePrimaryLow"),
+        province=either(address, "stateProvince", "StateProvinceCode", "PoliticalDivision1"),
+        country=either(address, "countryCode", "country", "CountryCode"),
     )
 
 

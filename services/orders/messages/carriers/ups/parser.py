@@ -17,7 +17,7 @@ from services.orders.domain.tracking.scan import Eta, Location, Pickup, Proof
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
 from services.orders.messages.carriers.local_etas import day_or_local
 from services.orders.messages.carriers.moments import day_or_instant
-from services.orders.messages.carriers.plain import each, first_of, member, text
+from services.orders.messages.carriers.plain import each, either, member, text
 from services.orders.messages.carriers.reports import readable, with_last
 from services.orders.messages.carriers.ups.activities import activity_scan, place_of, time_of_day
 from services.orders.messages.carriers.ups.quantum_view import EVENT, EVENTS, event_of, event_scan
@@ -70,8 +70,8 @@ def report(package: Any) -> ParcelReport:
 
 
 def _number(package: Any) -> str | None:
-    said = first_of(package, *_NUMBERS, *_OUTER_NUMBERS)
-    return text(first_of(said, "Value", "value") if isinstance(said, dict) else said, 512)
+    said = either(package, *_NUMBERS, *_OUTER_NUMBERS)
+    return text(either(said, "Value", "value") if isinstance(said, dict) else said, 512)
 
 
 def _is_delivery(scan: SaidScan) -> bool:
@@ -83,7 +83,7 @@ def _proof(package: Any) -> Proof | None:
     said = member(package, "deliveryInformation", "receivedBy") or member(package, "receivedBy")
     if said is None:
         places = (
-            first_of(activity, "ActivityLocation")
+            either(activity, "ActivityLocation")
             for _, activity in each(member(package, "Activity"))
         )
         names = (member(place, "SignedForByName") for found in places for _, place in each(found))
@@ -108,7 +108,7 @@ def _eta(package: Any) -> Eta | None:
     said = _day_of(package)
     if said is None or text(member(package, "actualDeliveryDate")) is not None:
         return None
-    hours = first_of(package, "deliveryTime")
+    hours = either(package, "deliveryTime")
     kind = text(member(hours, "type"))
     first = member(hours, "startTime") if kind in _WINDOWS else None
     last = member(hours, "endTime") if kind in _UNTIL else None
@@ -130,7 +130,7 @@ def _day_of(package: Any) -> str | None:
         text(member(entry, "type")): text(member(entry, "date"))
         for _, entry in each(member(package, "deliveryDate"))
     }
-    said = first_of(
+    said = either(
         package, "RescheduledDeliveryDate", "ScheduledDeliveryDate", "scheduledDeliveryDate"
     )
     return days.get("RDD") or days.get("SDD") or text(said)

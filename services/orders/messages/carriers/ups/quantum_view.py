@@ -10,7 +10,7 @@ from services.orders.messages.carriers.moments import moment_of
 from services.orders.messages.carriers.plain import (
     LONG_LINE,
     WORD,
-    first_of,
+    either,
     member,
     text,
 )
@@ -48,7 +48,7 @@ def event_scan(event: Any, _: None) -> SaidScan:
     Raises:
         ValueError: its time is none.
     """
-    at = first_of(event, "Activity") or event
+    at = either(event, "Activity") or event
     day, clock = digits(member(at, "Date")), time_of_day(member(at, "Time"))
     code = _code(event)
     return SaidScan(
@@ -56,7 +56,7 @@ def event_scan(event: Any, _: None) -> SaidScan:
         scan_id=scan_id_of(day, clock, code),
         code=code,
         text=_words(event),
-        location=place_of(first_of(event, "ActivityLocation", "DeliveryLocation")),
+        location=place_of(either(event, "ActivityLocation", "DeliveryLocation")),
     )
 
 
@@ -65,10 +65,10 @@ def _code(event: Any) -> str | None:
     if name == "Generic":
         said = text(member(event, "ActivityType"), WORD)
         return _GENERIC.get(said, said)
-    said = text(first_of(event, "StatusCode", "Code"), WORD) if name == "Exception" else None
+    said = text(either(event, "StatusCode", "Code"), WORD) if name == "Exception" else None
     return f"{said or ''}{EVENTS.get(name, '')}" or None
 
 
 def _words(event: Any) -> str | None:
-    said = first_of(event, "StatusDescription", "ReasonDescription", "Description")
+    said = either(event, "StatusDescription", "ReasonDescription", "Description")
     return text(said or member(event, "Resolution", "Description"), LONG_LINE)

@@ -18,7 +18,7 @@ from services.orders.messages.carriers.moments import moment_of
 from services.orders.messages.carriers.plain import (
     LONG_LINE,
     WORD,
-    first_of,
+    either,
     location,
     member,
     text,
@@ -78,7 +78,7 @@ def report(parcel: Any) -> ParcelReport:
             scans += found.scans
             left_out += found.left_out
     return ParcelReport(
-        tracking_number=text(first_of(parcel, *_NUMBERS), 512),
+        tracking_number=text(either(parcel, *_NUMBERS), 512),
         carrier="usps",
         scans=with_last(scans, eta=_eta(parcel)),
         left_out=left_out,
@@ -87,15 +87,15 @@ def report(parcel: Any) -> ParcelReport:
 
 def _scan(entry: Any, _: None) -> SaidScan:
     event = event_of(entry) if isinstance(entry, str) else entry
-    name = text(first_of(event, "eventType", "Event", "eventDescription"), LONG_LINE)
-    signer = text(first_of(event, "name", "Name")) or text(first_of(event, "firm", "FirmName"))
-    code = text(first_of(event, "eventCode", "EventCode"), WORD)
+    name = text(either(event, "eventType", "Event", "eventDescription"), LONG_LINE)
+    signer = text(either(event, "name", "Name")) or text(either(event, "firm", "FirmName"))
+    code = text(either(event, "eventCode", "EventCode"), WORD)
     return SaidScan(
         moment=moment_of(
             _local(event),
-            clock=first_of(event, "EventTime"),
-            utc=first_of(event, "GMTTimestamp"),
-            offset=first_of(event, "GMTOffset"),
+            clock=either(event, "EventTime"),
+            utc=either(event, "GMTTimestamp"),
+            offset=either(event, "GMTOffset"),
         ),
         code=code,
         name=text(name, WORD),
@@ -107,19 +107,19 @@ def _scan(entry: Any, _: None) -> SaidScan:
 
 def _local(event: Any) -> Any:
     """The local time: a `Z` in it is none where the event says the time in GMT as well."""
-    said = first_of(event, "eventTimestamp", "EventDate")
-    has_utc = first_of(event, "GMTTimestamp") is not None
+    said = either(event, "eventTimestamp", "EventDate")
+    has_utc = either(event, "GMTTimestamp") is not None
     return said.removesuffix("Z") if has_utc and isinstance(said, str) else said
 
 
 def _location(event: Any) -> Location | None:
     """The place; without a country it is in the United States."""
     named = {
-        "city": first_of(event, "eventCity", "EventCity"),
-        "postal_code": first_of(event, "eventZIP", "eventZIPCode", "EventZIPCode"),
-        "province": first_of(event, "eventState", "EventState"),
+        "city": either(event, "eventCity", "EventCity"),
+        "postal_code": either(event, "eventZIP", "eventZIPCode", "EventZIPCode"),
+        "province": either(event, "eventState", "EventState"),
     }
-    country = text(first_of(event, "eventCountry", "EventCountry"))
+    country = text(either(event, "eventCountry", "EventCountry"))
     is_said = any(text(said) is not None for said in named.values())
     return location(**named, country=country or ("US" if is_said else None))
 
@@ -128,11 +128,11 @@ def _eta(parcel: Any) -> Eta | None:
     """The predicted day with its window, else the expected one, perhaps until an hour."""
     for source in (parcel, member(parcel, _EXPECTATION)):
         for names, first, last in _DAYS:
-            said = text(first_of(source, *names))
+            said = text(either(source, *names))
             day = said.partition("T")[0] if said else None
             place = _destination(parcel)
-            earliest = day_or_local(day, place, clock=first_of(source, *first))
-            latest = day_or_local(day, place, clock=first_of(source, *last))
+            earliest = day_or_local(day, place, clock=either(source, *first))
+            latest = day_or_local(day, place, clock=either(source, *last))
             if earliest is not None and latest is not None:
                 return Eta(earliest=earliest, latest=latest)
     return None
@@ -140,9 +140,9 @@ def _eta(parcel: Any) -> Eta | None:
 
 def _destination(parcel: Any) -> Location | None:
     return location(
-        postal_code=first_of(parcel, "destinationZIP", "DestinationZip"),
-        province=first_of(parcel, "destinationState", "DestinationState"),
-        country=first_of(parcel, "destinationCountryCode", "DestinationCountryCode") or "US",
+        postal_code=either(parcel, "destinationZIP", "DestinationZip"),
+        province=either(parcel, "destinationState", "DestinationState"),
+        country=either(parcel, "destinationCountryCode", "DestinationCountryCode") or "US",
     )
 
 
