@@ -34,6 +34,7 @@ from services.orders.messages.carriers.wrapped import wrapped_parts
 _SCANS = ("scanEvents", "scanEventList", "Events")
 _STATUS = ("latestStatusDetail", "StatusDetail")
 _RESULTS = ("trackResults", "trackResult", "TrackDetails")
+_THREE_DIGITS = re.compile(r"0\d\d", re.ASCII)
 _COLLECT = ("HL", "HP")
 _TIME_OF_STATUS: Mapping[str | None, tuple[str, ...]] = {
     "DL": ("ACTUAL_DELIVERY", "ActualDeliveryTimestamp"),
@@ -96,10 +97,12 @@ def _scan(event: Any, direction: Direction | None) -> SaidScan:
 
 
 def _code(event: Any) -> str | None:
-    """The event with its exception, which says why."""
+    """The event with its exception, which says why; SOAP writes exceptions with three digits."""
     code = text(either(event, "eventType", "EventType"), WORD)
     code = code or text(either(event, "derivedStatusCode"), WORD)
     why = text(either(event, "exceptionCode", "StatusExceptionCode"), WORD)
+    if why is not None and _THREE_DIGITS.fullmatch(why):
+        why = why[1:]
     return f"{code}/{why}" if code and why else code
 
 
