@@ -62,6 +62,17 @@ class Tracking(ContractModel):
     delivered_on: Annotated[
         date | None, about("Day of delivered_at, where only a day is known", "2026-03-02")
     ] = None
+    reason_code: Annotated[
+        str | None,
+        about(
+            "Why it is held up, of a list; absent: no reason, or none since it moved on",
+            "consignee_not_home",
+        ),
+    ] = None
+    reason: Annotated[str | None, about("The carrier's word for it", "NOT_AT_HOME")] = None
+    action_required: Annotated[
+        bool, about("The addressee or the shop has to act; absent: false", example=True)
+    ] = False
 
 
 class PackedLine(ContractModel):

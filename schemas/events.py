@@ -128,6 +128,22 @@ class ShipmentEventData(ContractModel):
         str | None,
         about("Of shipment.released: void or replace; move in events of earlier versions", "void"),
     ] = None
+    reason_code: Annotated[
+        str | None,
+        about("Reason of this scan, of a list; absent: none is known", "consignee_not_home"),
+    ] = None
+    action_required: Annotated[
+        bool, about("The addressee or the shop has to act, after it; absent: false", example=True)
+    ] = False
+    previous_action_required: Annotated[
+        bool, about("And before it; absent: false", example=False)
+    ] = False
+    carrier_status: Annotated[
+        str | None,
+        about(
+            "The sender's own name of this scan, such as a status; absent: none", "AttemptFail_002"
+        ),
+    ] = None
 
 
 class ClaimStep(ContractModel):

@@ -13,6 +13,12 @@ from rich.tree import Tree
 
 from orderflow.console.environment import load_settings
 from orderflow.console.explain_fold import fold_line, folded_as_json
+from orderflow.console.explain_meaning import (
+    meaning_as_json,
+    meaning_lines,
+    why_as_json,
+    why_lines,
+)
 from orderflow.console.explain_order import Explained, explain
 from orderflow.console.find_order import Hit, find, kept_scans
 from orderflow.console.instants import minute
@@ -193,6 +199,7 @@ def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
         "state": shipment.state,
         "phase": tracking.phase,
         "flag": tracking.flag,
+        **why_as_json(tracking.why),
         "delivered_at": tracking.delivered_at,
         "delivered_on": tracking.delivered_on,
         "folded": folded_as_json(found.folds.get(shipment.shipment_id)),
@@ -201,6 +208,7 @@ def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
             {
                 "occurred_at": verdict.scan.occurred_at,
                 "event_name": verdict.scan.event_name,
+                **meaning_as_json(verdict.scan),
                 "changed": verdict.effects,
                 "decides": verdict.decides,
                 "rule": verdict.rule,
@@ -284,7 +292,8 @@ def _headline(shipment: Shipment) -> str:
     what = escape(shipment.tracking_number or draft)
     carrier = f" {escape(shipment.carrier)}" if shipment.carrier else ""
     flag = "" if tracking.flag == "normal" else f" [red]{tracking.flag}[/]"
-    return f"{shipment.ordinal}. [bold]{what}[/]{carrier} [cyan]{tracking.phase}[/]{flag}"
+    meaning = "".join(f", {escape(line)}" for line in why_lines(tracking.why))
+    return f"{shipment.ordinal}. [bold]{what}[/]{carrier} [cyan]{tracking.phase}[/]{flag}{meaning}"
 
 
 def _table(verdicts: tuple[Verdict, ...]) -> Table:
@@ -298,7 +307,7 @@ def _table(verdicts: tuple[Verdict, ...]) -> Table:
         when = f"{verdict.scan.occurred_at:%Y-%m-%d %H:%M}"
         decides = ", ".join(verdict.decides) or "-"
         said = (
-            verdict.scan.event_name,
+            "\n".join([verdict.scan.event_name, *meaning_lines(verdict.scan)]),
             _place(verdict.scan),
             decides,
             verdict.sentence,

@@ -16,11 +16,23 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from services.orders.domain.model.decision import ShipmentEventData
 from services.orders.domain.tracking.scan import Eta
 from services.orders.domain.value import Value, fields
 
 _RENAMED: Mapping[type[Value], Mapping[str, str]] = {Eta: {"earliest": "from", "latest": "to"}}
 """A window of arrival has other names in the contract; a day in it stays a day."""
+
+_LEFT_OUT: Mapping[type[Value], tuple[str, ...]] = {
+    ShipmentEventData: (
+        "reason_code",
+        "action_required",
+        "previous_action_required",
+        "carrier_status",
+    )
+}
+"""Members that few values have, the last of their classes: they are written only where they say
+something."""
 
 _to_lines = msgspec.json.Encoder().encode_lines
 to_json = msgspec.json.Encoder().encode
@@ -54,9 +66,19 @@ def _many_written(kind: type[Value]) -> Any:
 
 @cache
 def _written(kind: type[Value]) -> type[Struct]:
-    """A class with the same members in the same order, mutable and without defaults."""
-    members = [(field.name, _type_written(field.type)) for field in fields(kind)]
-    return msgspec.defstruct(kind.__name__, members, rename=_RENAMED.get(kind), gc=False)
+    """A class with the same members in the same order, mutable; those of `_LEFT_OUT` alone have
+    defaults.
+    """
+    left_out = _LEFT_OUT.get(kind, ())
+    members = [
+        (each.name, _type_written(each.type), each.default)
+        if each.name in left_out
+        else (each.name, _type_written(each.type))
+        for each in fields(kind)
+    ]
+    return msgspec.defstruct(
+        kind.__name__, members, rename=_RENAMED.get(kind), omit_defaults=True, gc=False
+    )
 
 
 def _type_written(type_: Any) -> Any:

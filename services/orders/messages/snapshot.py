@@ -107,7 +107,7 @@ class _Customer(Struct, gc=False):
 class _Tracking(Struct, gc=False, omit_defaults=True):
     """A parcel's summary: all of it in `order.trackings`, the first part of it in `shipments`.
 
-    Days are left out where instants are known.
+    Days are left out where instants are known, and reasons where there are none.
     """
 
     shipment_id: str
@@ -125,6 +125,9 @@ class _Tracking(Struct, gc=False, omit_defaults=True):
     delivered_at: Any
     first_scan_on: Any = None
     delivered_on: Any = None
+    reason_code: str | None = None
+    reason: str | None = None
+    action_required: bool = False
 
 
 class _ShipmentEnd(Struct, gc=False):
@@ -269,14 +272,17 @@ class _Promise(Struct, gc=False):
 
 def _tracking(order: Order, shipment: Shipment) -> _Tracking:
     tracking = shipment.tracking
-    eta = _optional(tracking.eta)
-    if shipment.number is None and not shipment.archived:
+    eta: Any = tracking.eta
+    if eta is not None:
+        eta = with_all_members(eta)
+    is_draft = shipment.number is None
+    if is_draft and not shipment.archived:
         promised = order.placement.promised_delivery_date
         eta = eta if promised is None else _Promise(to=promised)
-    return _Tracking(
+    said = _Tracking(
         shipment.shipment_id,
         shipment.ordinal,
-        shipment.is_draft,
+        is_draft,
         shipment.tracking_number,
         shipment.carrier,
         shipment.tracking_url,
@@ -290,6 +296,11 @@ def _tracking(order: Order, shipment: Shipment) -> _Tracking:
         tracking.first_scan_on,
         tracking.delivered_on,
     )
+    why = tracking.why
+    if why is not None:
+        said.reason_code, said.reason = why.reason_code, why.reason
+        said.action_required = why.action_required
+    return said
 
 
 def _shipment_end(order: Order, shipment: Shipment, lines: bytes) -> _ShipmentEnd:

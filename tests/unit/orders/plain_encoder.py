@@ -24,6 +24,7 @@ from services.orders.domain.model.ledger import (
 )
 from services.orders.domain.model.order import BundledProduct, ClaimCopy, Order, Shipment
 from services.orders.domain.model.references import ReferenceKind
+from services.orders.domain.tracking.catalogue import Why
 from services.orders.domain.tracking.scan import Eta
 from services.orders.domain.value import Value
 from services.orders.messages import encode
@@ -33,6 +34,8 @@ from services.runtime.messages.records import ITEM_NAMESPACE, Item, Original, it
 from services.runtime.outbox.outbox import Outgoing
 
 Json = dict[str, Any]
+RARE = ("reason_code", "action_required", "previous_action_required", "carrier_status")
+"""Members of the data of shipment events that are absent where they say nothing."""
 CONTEXT_MAX_BYTES = 10_000_000
 """Nothing is cut: what is cut has tests of its own."""
 
@@ -105,7 +108,7 @@ def _event(event: Event, order: Order, traceparent: str | None) -> Outgoing:
         "event_data": {
             **said,
             **({"shipment_id": event.shipment_id} if of_shipment else {}),
-            **asdict(data),
+            **{name: value for name, value in asdict(data).items() if value or name not in RARE},
         },
         "context_truncated": False,
         "context": _snapshot(order),
@@ -209,6 +212,7 @@ def _tracking(order: Order, shipment: Shipment) -> Json:
         "eta": eta,
         "first_scan_at": tracking.first_scan_at,
         "delivered_at": tracking.delivered_at,
+        **{name: value for name, value in asdict(tracking.why or Why()).items() if value},
     }
 
 

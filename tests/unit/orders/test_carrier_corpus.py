@@ -20,7 +20,6 @@ from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.state import Rule
 from services.orders.messages import decode
 from services.orders.messages.carriers import registry
-from services.orders.messages.carriers.code_maps import CODE_MAPS
 from services.orders.messages.carriers.registry import DIALECTS, OWN_TYPE
 from services.orders.messages.carriers.reports import ETA_CHANGED
 from services.orders.messages.entries import DecodedItem
@@ -77,7 +76,6 @@ def found_of(entry):
     state, steps = replayed.state, [step.scan for step in replayed.steps]
     moves = [scan for scan in steps if scan.event_name != ETA_CHANGED]
     last = last_of(replayed.steps)
-    meaning = last and CODE_MAPS.find(last.code_set, last.name, last.code)
     return {
         "tracking_number": command.tracking_number,
         "carrier": command.carrier_reference,
@@ -85,8 +83,8 @@ def found_of(entry):
         "flag": state.flag.value,
         "attempts": state.attempts,
         "event_name": last and last.event_name,
-        "reason": (meaning and meaning.reason) or reason_of(last),
-        "action_required": bool(meaning and meaning.action_required),
+        "reason": state.why and state.why.reason_code,
+        "action_required": state.why is not None and state.why.action_required,
         "direction": last and last.direction and last.direction.value,
         "events": [scan.event_name for scan in steps],
         "codes": [scan.code for scan in steps],
@@ -127,10 +125,6 @@ def last_of(steps):
     moves = [step for step in steps if step.scan.event_name not in silent]
     counted = [step.scan for step in moves if step.rule not in late]
     return counted[-1] if counted else None
-
-
-def reason_of(scan):
-    return scan and scan.reason and CODE_MAPS.reasons.get(scan.reason.casefold())
 
 
 def zone_of(state, scans):

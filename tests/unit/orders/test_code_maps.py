@@ -34,7 +34,7 @@ KARLA_KEYS = set(
 
 
 def named(code_set, said):
-    return CODE_MAPS.name_of(code_set, None, said)
+    return CODE_MAPS.meaning_of(code_set, None, said).event_name
 
 
 @pytest.mark.parametrize("name", ROWS)

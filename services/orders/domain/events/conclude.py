@@ -59,7 +59,7 @@ def extend_owner(recorder: Recorder, before: Parcel, new: tuple[Scan, ...]) -> U
     emit_results(recorder, owner.order_id, owner.shipment_id, added, standings)
     rules = trail.rules
     for scan in new:
-        if scan.code_set is not None:
+        if scan.code_set is not None or scan.reason is not None:
             rules = rules_with(recorder.world.code_maps)
     recorder.put_parcel(replace(after, trail=total.trail(len(after.scans), rules)))
     return owner.order_id

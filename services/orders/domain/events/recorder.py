@@ -201,11 +201,15 @@ class Recorder:
         more: dict[str, Any],
     ) -> ShipmentEventData:
         previous, tracking = before.tracking if before is not None else DRAFT, after.tracking
-        given = {
+        given: dict[str, Any] = {
             "carrier_reference": shown.carrier,
             "phase": tracking.phase,
             "recorded_at": self.now,
         }
+        if previous.why is not None and previous.why.action_required:
+            given["previous_action_required"] = True
+        if tracking.why is not None and tracking.why.action_required:
+            given["action_required"] = True
         return ShipmentEventData(
             tracking_number=shown.tracking_number,
             tracking_url=shown.tracking_url,

@@ -29,6 +29,7 @@ from services.orders.domain.tracking.replay import replay, standing_of
 from services.orders.domain.tracking.scan import Scan, day_of
 from services.orders.domain.tracking.state import TrackingState
 from services.orders.domain.tracking.unknown_code import unknown_code_of
+from services.orders.domain.tracking.why import why_of
 from services.orders.domain.value import replace
 
 _NewScan: TypeAlias = tuple[Scan, str | None]
@@ -180,6 +181,7 @@ def _emit_scan(
     if entry.name == UNMAPPED:
         _note_unknown(recorder, scan, after)
     cause = _cause(scan, after)
+    why = entry.why if scan.why is None else why_of(scan, entry)
     recorder.emit_shipment(
         order_id,
         before,
@@ -203,6 +205,8 @@ def _emit_scan(
         pickup=scan.pickup,
         proof=scan.proof,
         tz_known=scan.tz_known,
+        reason_code=why and why.reason_code,
+        carrier_status=scan.name,
     )
     if _is_delivery_changed(before, after):
         at = scan.occurred_at

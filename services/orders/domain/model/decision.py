@@ -137,6 +137,14 @@ class ShipmentEventData(Value, frozen=True, kw_only=True):
     tz_known: bool = True
     released_by: str | None = None
     """Only on `shipment.released`: see the contract."""
+    reason_code: str | None = None
+    """The family of the reason of a scan."""
+    action_required: bool = False
+    """Whether the addressee or the shop has to act, after the event."""
+    previous_action_required: bool = False
+    """And before it."""
+    carrier_status: str | None = None
+    """What the sender of a scan calls it, where that is no name of the catalogue."""
 
 
 class Event(Value, frozen=True, kw_only=True):

@@ -63,6 +63,17 @@ class FlagEffect(StrEnum):
     """Ends an error or a delay."""
 
 
+class Why(Value, frozen=True, kw_only=True):
+    """Why a parcel is where it is, and whether the addressee or the shop has to act."""
+
+    reason_code: str | None = None
+    """The family of the reason: one of `reasons.csv`."""
+    reason: str | None = None
+    """The carrier's own word for it."""
+    action_required: bool = False
+    """Whether the addressee or the shop has to act."""
+
+
 class Entry(Value, frozen=True):
     """One line of the catalogue.
 
@@ -76,6 +87,8 @@ class Entry(Value, frozen=True):
     physical: bool
     flag: FlagEffect
     is_attempt: bool
+    why: Why | None
+    """The reason and the action that the name itself says."""
     position: int
     """Line number: the order in which scans of one instant are taken to have happened."""
 
@@ -91,7 +104,9 @@ SHIPMENT_FULFILLED = "SHIPMENT_FULFILLED"
 PRE_TRANSIT_GROUP = "shipment_pre_transit"
 
 # name | phase ("-" none) | group without "shipment_" ("-" none) | marks
-# marks: p physical, a delivery attempt, d delay, e error, l lasting error, c clears
+# marks: p physical, a delivery attempt, d delay, e error, l lasting error, c clears,
+#   ! the addressee or the shop has to act. Source of `!`: the substatuses of Shippo that have
+#   `action_required` (docs/decisions/0170), by the event names that stand for them.
 _TABLE = """
 ORDER_CREATED|order_created|pre_transit|
 ORDER_IN_PROCESSING|order_created|pre_transit|
@@ -99,7 +114,7 @@ ORDER_CANCELLED|order_created|order_cancelled|
 LABEL_CREATED|order_processed|pre_transit|
 ELECTRONIC_ADVICE_RECEIVED|order_processed|pre_transit|
 AWAITING_HANDOVER|order_processed|-|
-CARRIER_PICKUP_FAILED|order_processed|carrier_delay|d
+CARRIER_PICKUP_FAILED|order_processed|carrier_delay|d!
 NOT_YET_RECEIVED_BY_CARRIER|order_processed|-|
 DROPPED_OFF|in_transit|in_transit|p
 PICKED_UP_BY_CARRIER|in_transit|in_transit|p
@@ -109,14 +124,14 @@ DEPARTURE_FROM_TRANSPORT_HUB|in_transit|in_transit|p
 LEFT_ORIGIN_COUNTRY|in_transit|-|p
 ARRIVED_IN_DESTINATION_COUNTRY|in_transit|in_transit|p
 CUSTOMS_CLEARANCE_STARTED|in_transit|-|p
-HELD_BY_CUSTOMS|in_transit|carrier_delay|pd
-CUSTOMS_DOCUMENTS_MISSING|in_transit|carrier_delay|d
-DUTIES_UNPAID|in_transit|carrier_delay|d
+HELD_BY_CUSTOMS|in_transit|carrier_delay|pd!
+CUSTOMS_DOCUMENTS_MISSING|in_transit|carrier_delay|d!
+DUTIES_UNPAID|in_transit|carrier_delay|d!
 CUSTOMS_CLEARANCE_COMPLETED|in_transit|-|p
 CARRIER_DELAY|in_transit|carrier_delay|d
 WEATHER_DELAY|in_transit|carrier_delay|d
 MISROUTED|in_transit|carrier_delay|pd
-HELD_AT_DEPOT|in_transit|carrier_delay|pd
+HELD_AT_DEPOT|in_transit|carrier_delay|pd!
 PROBLEM_RESOLVED|in_transit|-|c
 HANDED_TO_PARTNER_CARRIER|in_transit|carrier_changed|p
 REDIRECTED_BY_CUSTOMER|in_transit|delayed_due_to_customer_request|
@@ -124,38 +139,38 @@ REDIRECTED_BY_CARRIER|in_transit|in_transit|p
 DELIVERY_DATE_CHANGED_BY_CUSTOMER|in_transit|delayed_due_to_customer_request|
 ARRIVED_AT_DELIVERY_DEPOT|in_transit|in_transit|p
 DELIVERY_SCHEDULED|in_transit|-|
-DAMAGED|in_transit|damaged|pl
+DAMAGED|in_transit|damaged|pl!
 REPACKED|in_transit|-|pc
-UNDER_INVESTIGATION|in_transit|carrier_delay|d
-LOST|in_transit|failed|e
+UNDER_INVESTIGATION|in_transit|carrier_delay|d!
+LOST|in_transit|failed|e!
 DISPOSED|in_transit|failed|pl
-CONFISCATED|in_transit|failed|pl
+CONFISCATED|in_transit|failed|pl!
 OUT_FOR_DELIVERY|in_delivery|out_for_delivery|p
 CUSTOMER_NOTIFIED|in_delivery|-|
 SECOND_DELIVERY_ATTEMPT|in_delivery|delivery_second_attempt|p
-DELIVERY_ATTEMPTED|in_delivery|delivery_failed|pa
-RECIPIENT_NOT_HOME|delivery_failed|delivery_failed|pa
-BUSINESS_CLOSED|delivery_failed|delivery_failed|pa
-NO_ACCESS|delivery_failed|delivery_failed|pa
-IDENTIFICATION_FAILED|delivery_failed|delivery_failed|pa
-COD_NOT_PAID|delivery_failed|delivery_failed|pa
-ADDRESS_ISSUE|delivery_failed|delivery_failed_address_issue|pa
-RECIPIENT_MOVED|delivery_failed|delivery_failed_address_issue|pa
+DELIVERY_ATTEMPTED|in_delivery|delivery_failed|pa!
+RECIPIENT_NOT_HOME|delivery_failed|delivery_failed|pa!
+BUSINESS_CLOSED|delivery_failed|delivery_failed|pa!
+NO_ACCESS|delivery_failed|delivery_failed|pa!
+IDENTIFICATION_FAILED|delivery_failed|delivery_failed|pa!
+COD_NOT_PAID|delivery_failed|delivery_failed|pa!
+ADDRESS_ISSUE|delivery_failed|delivery_failed_address_issue|pa!
+RECIPIENT_MOVED|delivery_failed|delivery_failed_address_issue|pa!
 FORWARDED_TO_PARCEL_SHOP|delivery_failed|delivery_failed_forwarded_to_parcel_shop|p
-READY_FOR_COLLECTION_AT_PARCEL_SHOP|collect|delivered_to_parcel_shop|p
-READY_FOR_COLLECTION_AT_LOCKER|collect|delivered_to_parcel_locker|p
-COLLECTION_REMINDER|collect|-|
+READY_FOR_COLLECTION_AT_PARCEL_SHOP|collect|delivered_to_parcel_shop|p!
+READY_FOR_COLLECTION_AT_LOCKER|collect|delivered_to_parcel_locker|p!
+COLLECTION_REMINDER|collect|-|!
 COLLECTED_BY_CUSTOMER|delivered|picked_up|p
 SUCCESSFULLY_DELIVERED|delivered|delivered|p
 DELIVERED_TO_NEIGHBOUR|delivered|delivered_to_neighbour|p
 DELIVERED_TO_LETTERBOX|delivered|delivered_to_letterbox|p
 DELIVERED_TO_SAFE_PLACE|delivered|delivered|p
 DELIVERED_TO_RECEPTION|delivered|delivered|p
-DELIVERED_DAMAGED|delivered|damaged|pl
-DELIVERED_INCOMPLETE|delivered|delivered|pl
+DELIVERED_DAMAGED|delivered|damaged|pl!
+DELIVERED_INCOMPLETE|delivered|delivered|pl!
 PROOF_OF_DELIVERY_AVAILABLE|delivered|-|
 REFUSED|return_transit|refused_then_returned|p
-NOT_COLLECTED|return_transit|not_picked_up_then_returned|p
+NOT_COLLECTED|return_transit|not_picked_up_then_returned|p!
 UNDELIVERABLE_RETURNING|return_transit|failed_returned|p
 RETURNED_TO_SENDER|returned|failed_returned|p
 RETURN_LABEL_CREATED|return_created|-|
@@ -167,6 +182,27 @@ SCAN_RETRACTED|-|-|
 TRACKING_EXPIRED|-|-|e
 UNMAPPED|-|-|
 """
+
+# The reason that an event name says by itself, as karrio pairs both (docs/decisions/0170).
+_REASONS = {
+    "HELD_BY_CUSTOMS": "customs_delay",
+    "CUSTOMS_DOCUMENTS_MISSING": "customs_documentation",
+    "DUTIES_UNPAID": "customs_duties_unpaid",
+    "WEATHER_DELAY": "weather_delay",
+    "MISROUTED": "carrier_sorting_error",
+    "DAMAGED": "carrier_damaged_parcel",
+    "DELIVERED_DAMAGED": "carrier_damaged_parcel",
+    "UNDER_INVESTIGATION": "parcel_being_researched",
+    "LOST": "carrier_parcel_lost",
+    "CONFISCATED": "regulatory_hold",
+    "RECIPIENT_NOT_HOME": "consignee_not_home",
+    "BUSINESS_CLOSED": "consignee_business_closed",
+    "NO_ACCESS": "consignee_access_restricted",
+    "IDENTIFICATION_FAILED": "consignee_verification_failed",
+    "ADDRESS_ISSUE": "consignee_incorrect_address",
+    "RECIPIENT_MOVED": "consignee_incorrect_address",
+    "REFUSED": "consignee_refused",
+}
 
 _EFFECTS = {
     "d": FlagEffect.DELAY,
@@ -186,8 +222,13 @@ def _entry(position: int, line: str) -> Entry:
         physical="p" in marks,
         flag=effects[0] if effects else FlagEffect.NONE,
         is_attempt="a" in marks,
+        why=_why(_REASONS.get(name), asks="!" in marks),
         position=position,
     )
+
+
+def _why(reason: str | None, *, asks: bool) -> Why | None:
+    return Why(reason_code=reason, action_required=asks) if reason or asks else None
 
 
 CATALOGUE: Mapping[str, Entry] = MappingProxyType(
@@ -198,7 +239,7 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
 )
 """Every event name we know. The group column is the forward direction's: see `group_of`."""
 
-CHECKSUM = f"{crc32(_TABLE.encode()):08x}"
+CHECKSUM = f"{crc32((_TABLE + repr(_REASONS)).encode()):08x}"
 """Changes with the catalogue."""
 
 _RETURN_PREFIX = "return_shipment_"

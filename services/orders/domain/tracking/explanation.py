@@ -33,7 +33,7 @@ SENTENCES: Mapping[Rule, str] = MappingProxyType(
         Rule.RETRACTED: "The carrier took this scan back.",
         Rule.RETRACTION: "It takes an earlier scan back, and says nothing else.",
         Rule.DATA_ONLY: "It is a message about the parcel's data, which never moves the parcel.",
-        Rule.UNMAPPED: "Its code is not known to us, so the parcel stays where it was.",
+        Rule.UNMAPPED: "It has no event name of ours, so the parcel stays where it was.",
         Rule.IN_FUTURE: "It lies more than 24 hours in the future; it counts when its time comes.",
         Rule.GOING_BACK: "The parcel is on its way back; this scan is of that way.",
     }

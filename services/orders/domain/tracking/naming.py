@@ -7,10 +7,11 @@ names the scans that are stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
+from operator import attrgetter
 from types import MappingProxyType
 
-from services.orders.domain.tracking.catalogue import CATALOGUE, SCAN_RETRACTED, UNMAPPED
+from services.orders.domain.tracking.catalogue import CATALOGUE, UNMAPPED, Flag, Why
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.value import Value, replace
 
@@ -26,12 +27,11 @@ class Meaning(Value, frozen=True, kw_only=True):
     event_name: str
     reason: str | None = None
     """The family of the reason: one of `reasons.csv`."""
-    flag: str | None = None
-    """`delay` or `error`."""
+    flag: Flag | None = None
     action_required: bool = False
     """Whether the addressee or the shop has to act."""
-    row: str
-    """The set and the codes of the row."""
+    row: str | None = None
+    """The set and the codes of the row; None where no row has what was said."""
 
 
 class CodeSet(Value, frozen=True, kw_only=True):
@@ -112,18 +112,30 @@ class CodeMaps(Value, frozen=True, kw_only=True):
                     return found
         return None
 
-    def name_of(self, code_set: str | None, name: str | None, code: str | None) -> str:
-        """The event name of what a carrier said; `UNMAPPED` rather than a guess (rule 15).
+    def meaning_of(self, code_set: str | None, name: str | None, code: str | None) -> Meaning:
+        """The meaning of what a carrier said; `UNMAPPED` rather than a guess (rule 15).
 
         A name counts before a code, and the rows of the set before the names of the catalogue.
         """
         found = self.find(code_set, name, code)
         if found is not None:
-            return found.event_name
+            return found
         said = code if name is None else name
         spelled = said_form(said) if said is not None else UNMAPPED
-        return spelled if spelled in CATALOGUE else UNMAPPED
+        return _BY_NAME.get(spelled) or _BY_NAME[UNMAPPED]
 
+    def why_of(self, reason: str | None, row: Meaning | None = None) -> Why | None:
+        """What a word that a carrier said for a reason, and a row, say; None for nothing."""
+        family = self.reasons.get(reason.strip().casefold()) if reason is not None else None
+        if row is None:
+            return Why(reason_code=family) if family is not None else None
+        family = family or row.reason
+        if family is None and not row.action_required:
+            return None
+        return Why(reason_code=family, action_required=row.action_required)
+
+
+_BY_NAME = {name: Meaning(event_name=name) for name in CATALOGUE}
 
 NO_MAPS = CodeMaps(sets=MappingProxyType({}), checksum="none")
 
@@ -173,15 +185,23 @@ def said_name(scan: Scan) -> str | None:
     return scan.event_name if scan.code_set is None else None
 
 
-def any_named_by_map(scans: Iterable[Scan]) -> bool:
-    """Whether the event name of one of the scans may differ under other maps.
+def any_named_by_map(scans: Collection[Scan]) -> bool:
+    """Whether the name or the reason of one of the scans may differ under other maps.
 
-    Most scans have their names from their senders: the first look at each is a short one.
+    Most scans have their names from their senders: the first look is at all of them at once.
     """
-    for scan in scans:
-        if (scan.code_set is not None or scan.event_name == UNMAPPED) and is_named_by_map(scan):
-            return True
-    return False
+    is_plain = _PLAIN.issuperset(map(_BY_MAP, scans)) and UNMAPPED not in map(_EVENT_NAME, scans)
+    return not is_plain and any(is_named_by_map(scan) or has_word(scan) for scan in scans)
+
+
+_BY_MAP = attrgetter("code_set", "reason")
+_EVENT_NAME = attrgetter("event_name")
+_PLAIN = frozenset({(None, None)})
+
+
+def has_word(scan: Scan) -> bool:
+    """Whether a scan has a word for a reason, whose family may be another under other maps."""
+    return scan.reason is not None and scan.retracts is None
 
 
 def is_named_by_map(scan: Scan) -> bool:
@@ -197,18 +217,24 @@ def is_named_by_map(scan: Scan) -> bool:
 
 
 def named(scan: Scan, maps: CodeMaps) -> Scan:
-    """The scan with its event name by the maps; the same object where that is no other."""
-    if not is_named_by_map(scan):
+    """The scan with its name and meaning by the maps; the same object where they are no other."""
+    if is_named_by_map(scan):
+        return with_meaning(scan, meaning_of(scan, maps), maps)
+    if not has_word(scan):
         return scan
-    name = maps.name_of(scan.code_set or scan.carrier, scan.name, scan.code)
-    return scan if name == scan.event_name else replace(scan, event_name=name)
+    why = maps.why_of(scan.reason)
+    return scan if why == scan.why else replace(scan, why=why)
 
 
-def event_name_of(
-    maps: CodeMaps, code_set: str | None, name: str | None, code: str | None, retracts: str | None
-) -> str:
-    """The event name of what a carrier said.
+def meaning_of(scan: Scan, maps: CodeMaps) -> Meaning:
+    """What the maps say of a scan that is named by them."""
+    return maps.meaning_of(scan.code_set or scan.carrier, scan.name, scan.code)
 
-    A scan that takes another back is `SCAN_RETRACTED`, whatever it is called.
-    """
-    return SCAN_RETRACTED if retracts is not None else maps.name_of(code_set, name, code)
+
+def with_meaning(scan: Scan, meaning: Meaning, maps: CodeMaps) -> Scan:
+    """A scan with this meaning; the reason that the carrier said in a word counts first."""
+    name, why = meaning.event_name, maps.why_of(scan.reason, meaning)
+    flag = meaning.flag if name == UNMAPPED else None
+    if (name, why, flag) == (scan.event_name, scan.why, scan.flag):
+        return scan
+    return replace(scan, event_name=name, why=why, flag=flag)

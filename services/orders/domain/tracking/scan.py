@@ -7,6 +7,7 @@ from datetime import MAXYEAR, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from services.orders.domain.tracking.catalogue import Flag, Why
 from services.orders.domain.value import Value
 
 
@@ -116,6 +117,10 @@ class Scan(Value, frozen=True, kw_only=True):
     """Its local time is one that the clocks repeat, and nothing says which: the first counts."""
     said_carrier: str | None = None
     """What the sender calls the carrier, where that is not its key; shops may call it so too."""
+    why: Why | None = None
+    """What the word in `reason`, or the row of the code map, says of it: see `why.why_of`."""
+    flag: Flag | None = None
+    """What a row of the code map without an event name sets."""
 
 
 def precision_of(written: datetime, said: Precision | None) -> Precision:

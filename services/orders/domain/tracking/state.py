@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from services.orders.domain.tracking.catalogue import Flag, Phase, State, state_of
+from services.orders.domain.tracking.catalogue import Flag, Phase, State, Why, state_of
 from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Scan
 from services.orders.domain.value import Value
 
@@ -43,6 +43,8 @@ class TrackingState(Value, frozen=True, kw_only=True):
     """The carrier of the scans, if only one reported."""
     given_up: str | None = None
     """The event by which the carrier gave the parcel up on this leg, until it is found again."""
+    why: Why | None = None
+    """The newest reason, and the action, until a scan of the parcel without any follows."""
 
     @property
     def state(self) -> State:
@@ -67,6 +69,8 @@ class Effect(StrEnum):
     LEG = "leg"
     FLAG = "flag"
     ETA = "eta"
+    REASON = "reason"
+    ACTION = "action"
 
 
 class Rule(StrEnum):

@@ -17,6 +17,7 @@ from services.orders.domain.tracking.catalogue import (
     Flag,
     FlagEffect,
     Phase,
+    Why,
     entry_of,
 )
 from services.orders.domain.tracking.catalogue import return_phase as on_return
@@ -39,6 +40,7 @@ from services.orders.domain.tracking.scan import (
     latest_of,
 )
 from services.orders.domain.tracking.state import FINISHED, Effect, Rule, ScanStep, TrackingState
+from services.orders.domain.tracking.why import changes_of, why_of
 
 ONE_ATTEMPT_WITHIN = timedelta(hours=1)
 """Attempt scans this close together are one attempt, reported twice (rule 4)."""
@@ -68,6 +70,10 @@ class Trouble(StrEnum):
     CONTRADICTED = "contradicted"
 
 
+_MOVED = (Effect.PHASE,)
+_ENDED_BY_A_SCAN = (None, Trouble.SOFT)
+
+
 @dataclass(slots=True)
 class StateMachine:
     """The state after the scans added so far; mutable, and used within one decision only."""
@@ -92,6 +98,7 @@ class StateMachine:
     delivered_on: date | None = None
     last_occurred_at: datetime | None = None
     given_up: str | None = None
+    why: Why | None = None
     carriers: set[str] = field(default_factory=set)
     ordered: Sequence[Scan] = ()
     """The scans that will be added, in order, where they are known: whether a pick-up soon after
@@ -132,6 +139,7 @@ class StateMachine:
             delivered_on=state.delivered_on,
             last_occurred_at=state.last_occurred_at,
             given_up=state.given_up,
+            why=state.why,
             carriers=carriers,
         )
 
@@ -143,10 +151,14 @@ class StateMachine:
     def add(self, scan: Scan) -> tuple[Rule, tuple[Effect, ...]]:
         """Add one scan; returns the rule that applied, and the effects."""
         entry = entry_of(scan.event_name)
-        before = (self.phase, self.leg, self.flag)
+        before = (self.phase, self.leg, self.flag, self.why)
         rule = self._move(scan, entry)
         if rule not in _WITHOUT_EFFECT:
             self._raise_or_clear(entry)
+            if scan.flag is not None:
+                self._raise_unnamed(scan.flag)
+            if self.why is not entry.why or scan.why is not None or scan.reason is not None:
+                self._explain(scan, entry)
             if self.given_up is not None or entry.name in _GIVEN_UP:
                 self._give_up_or_find(entry)
             self._count_attempt(scan, entry)
@@ -277,12 +289,18 @@ class StateMachine:
         self.settled_at = self.picked_up_at = None
         self.eta = self.eta_original = self.pickup = self.trouble = None
         self.flag, self.given_up = Flag.NORMAL, None
+        self.why = None
         is_return = phase in RETURNS
         implied = Direction.CUSTOMER_MERCHANT if is_return else self.base
         self.direction = scan.direction or implied
         self._move_to(scan, on_return(phase) if self._is_return() else phase)
 
     def _raise_or_clear(self, entry: Entry) -> None:
+        if entry.flag is FlagEffect.NONE:
+            is_raised = self.flag is not Flag.NORMAL
+            if is_raised and entry.physical and self.trouble in _ENDED_BY_A_SCAN:
+                self.flag, self.trouble = Flag.NORMAL, None
+            return
         is_over = self.phase in FINISHED
         match entry.flag:
             case FlagEffect.CLEAR:
@@ -293,10 +311,25 @@ class StateMachine:
                 self.flag, self.trouble = Flag.ERROR, Trouble.SOFT
             case FlagEffect.DELAY if not is_over and self._can_delay(entry):
                 self.flag, self.trouble = Flag.DELAY, None
-            case FlagEffect.NONE if entry.physical and self.trouble in (None, Trouble.SOFT):
-                self.flag, self.trouble = Flag.NORMAL, None
             case _:
                 pass
+
+    def _raise_unnamed(self, flag: Flag) -> None:
+        """Set the flag of a known code without an event name; a scan of the parcel ends it."""
+        if self.phase not in FINISHED and self.flag is not Flag.ERROR:
+            self.flag, self.trouble = flag, Trouble.SOFT if flag is Flag.ERROR else None
+
+    def _explain(self, scan: Scan, entry: Entry) -> None:
+        """Set why the parcel is where it is; a scan of the parcel without a reason ends it.
+
+        A message about data ends it only where it says another reason, another trouble, or that
+        all is well. It does not count after the end of the leg.
+        """
+        why = why_of(scan, entry)
+        says_any = why is not None or entry.flag is not FlagEffect.NONE
+        is_counted = says_any and self.phase not in FINISHED
+        if entry.physical or entry.flag is FlagEffect.CLEAR or is_counted:
+            self.why = why
 
     def _give_up_or_find(self, entry: Entry) -> None:
         """A lost parcel is found by any scan of it; a destroyed one by its delivery or return."""
@@ -339,16 +372,19 @@ class StateMachine:
             self.eta_original = self.eta_original or scan.eta
 
     def _effects(
-        self, scan: Scan, rule: Rule, before: tuple[Phase, int, Flag]
+        self, scan: Scan, rule: Rule, before: tuple[Phase, int, Flag, Why | None]
     ) -> tuple[Effect, ...]:
-        phase, leg, flag = before
-        happened = (
-            (Effect.PHASE, rule is Rule.MOVED or phase is not self.phase),
-            (Effect.LEG, leg != self.leg),
-            (Effect.FLAG, flag is not self.flag),
-            (Effect.ETA, scan.eta is not None),
-        )
-        return tuple(effect for effect, is_so in happened if is_so)
+        phase, leg, flag, why = before
+        found: tuple[Effect, ...] = ()
+        if rule is Rule.MOVED or phase is not self.phase:
+            found = _MOVED
+        if leg != self.leg:
+            found += (Effect.LEG,)
+        if flag is not self.flag:
+            found += (Effect.FLAG,)
+        if scan.eta is not None:
+            found += (Effect.ETA,)
+        return found if why is self.why else found + changes_of(why, self.why)
 
     def state(self) -> TrackingState:
         """The state so far."""
@@ -368,4 +404,5 @@ class StateMachine:
             pickup=self.pickup,
             carrier=next(iter(self.carriers)) if len(self.carriers) == 1 else None,
             given_up=self.given_up,
+            why=self.why,
         )

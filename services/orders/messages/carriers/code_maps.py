@@ -16,7 +16,7 @@ from zlib import crc32
 
 from msgspec import Struct
 
-from services.orders.domain.tracking.catalogue import CATALOGUE
+from services.orders.domain.tracking.catalogue import CATALOGUE, Flag
 from services.orders.domain.tracking.naming import CodeMaps, CodeSet, Meaning, UsedSet, code_set_of
 
 FOLDER = Path(__file__).parent
@@ -103,7 +103,7 @@ def meaning_of(name: str, row: CodeRow) -> Meaning:
     return Meaning(
         event_name=row.event_name,
         reason=row.reason or None,
-        flag=row.flag or None,
+        flag=Flag(row.flag) if row.flag else None,
         action_required=row.action == "yes",
         row=f"{name}/{row.said}",
     )

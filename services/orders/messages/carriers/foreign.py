@@ -19,7 +19,8 @@ from services.orders.domain.model.commands import ReportTracking
 from services.orders.domain.model.ids import scan_key
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.model.warnings import FactWarning, WarningCode
-from services.orders.domain.tracking.naming import event_name_of, said_form
+from services.orders.domain.tracking.catalogue import SCAN_RETRACTED
+from services.orders.domain.tracking.naming import said_form, with_meaning
 from services.orders.domain.tracking.scan import Scan
 from services.orders.messages.carriers.bodies import decode_body
 from services.orders.messages.carriers.carrier_maps import carrier_of
@@ -128,6 +129,7 @@ def _scan(
 ) -> Scan:
     said = with_zone_of_place(said)
     moment, named_by = said.moment, said.code_set or code_set
+    meaning = CODE_MAPS.meaning_of(named_by, said.name, said.code)
     # The key is made of the carrier as it was said, since a map of carriers may grow, and of the
     # time as it was written, since another message may say the zone of it.
     key = scan_key(
@@ -140,9 +142,9 @@ def _scan(
         occurred_at=moment.local or moment.at,
         retracts=said.retracts,
     )
-    return Scan(
+    found = Scan(
         key=key,
-        event_name=event_name_of(CODE_MAPS, named_by, said.name, said.code, said.retracts),
+        event_name=SCAN_RETRACTED if said.retracts is not None else meaning.event_name,
         occurred_at=moment.at,
         recorded_at=now,
         carrier=carrier,
@@ -166,6 +168,7 @@ def _scan(
         code_set=named_by,
         said_carrier=_own_word(report.carrier, carrier),
     )
+    return found if said.retracts is not None else with_meaning(found, meaning, CODE_MAPS)
 
 
 def _own_word(said: str | None, carrier: str | None) -> str | None:

@@ -12,7 +12,7 @@ from services.orders.domain.model.ids import scan_key
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.tracking import scan as domain
 from services.orders.domain.tracking.catalogue import CATALOGUE, SCAN_RETRACTED
-from services.orders.domain.tracking.naming import event_name_of, said_form
+from services.orders.domain.tracking.naming import said_form, with_meaning
 from services.orders.domain.value import replace
 from services.orders.messages.carriers.code_maps import CODE_MAPS
 from services.orders.messages.carriers.dialect import OwnForm
@@ -85,14 +85,20 @@ def _scan(scan: contract.Scan, carrier: str | None, number: str, now: datetime) 
         retracts=scan.retracts,
         written_on=written.date() if precision is domain.Precision.DAY else None,
     )
-    return found if is_known else _named(found, name)
+    if not is_known:
+        return _named(found, name)
+    if found.reason is None or found.retracts is not None:
+        return found
+    return replace(found, why=CODE_MAPS.why_of(found.reason))
 
 
 def _named(scan: domain.Scan, name: str | None) -> domain.Scan:
     """A scan whose sender gives it no name of the catalogue, by the code map of its carrier."""
     code_set = scan.carrier.casefold() if scan.carrier and scan.code else None
-    event_name = event_name_of(CODE_MAPS, code_set, name, scan.code, scan.retracts)
-    return replace(scan, event_name=event_name, name=name, code_set=code_set)
+    found = replace(scan, name=name, code_set=code_set)
+    if scan.retracts is not None:
+        return found
+    return with_meaning(found, CODE_MAPS.meaning_of(code_set, name, scan.code), CODE_MAPS)
 
 
 def _as_written(scan: contract.Scan) -> datetime:
