@@ -12,6 +12,7 @@ from services.orders.messages.carriers.reports import (
     ETA_CHANGED,
     ReadScans,
     eta_scan,
+    joined,
     parts_at,
     text_id,
 )
@@ -78,10 +79,10 @@ def test_scan_of_two_lists_is_taken_once_and_errors_are_of_both():
     first = ReadScans([said(code="A"), said(code="B")], bad[:1])
     second = ReadScans([said(code="B", text="in other words"), said(code="C")], bad[1:])
 
-    joined = first.with_more(second)
+    found = joined((first, second))
 
-    assert [scan.code for scan in joined.scans] == ["A", "B", "C"]
-    assert joined.left_out == bad
+    assert [scan.code for scan in found.scans] == ["A", "B", "C"]
+    assert found.left_out == bad
 
 
 @pytest.mark.parametrize(

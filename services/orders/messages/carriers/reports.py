@@ -32,11 +32,16 @@ class ReadScans(Struct, frozen=True, gc=False):
     scans: list[SaidScan]
     left_out: list[FieldError]
 
-    def with_more(self, other: ReadScans) -> ReadScans:
-        """These and those of another list of the same parcel; a scan in both is taken once."""
-        known = set(map(_identity, self.scans))
-        new = [said for said in other.scans if _identity(said) not in known]
-        return ReadScans([*self.scans, *new], [*self.left_out, *other.left_out])
+
+def joined(lists: Iterable[ReadScans]) -> ReadScans:
+    """The scans of several lists of one parcel, and their errors; a scan of two is taken once."""
+    every, known = ReadScans([], []), set[tuple[Any, ...]]()
+    for each in lists:
+        new = [said for said in each.scans if _identity(said) not in known]
+        every.scans.extend(new)
+        every.left_out.extend(each.left_out)
+        known.update(map(_identity, new))
+    return every
 
 
 def _identity(said: SaidScan) -> tuple[Any, ...]:

@@ -35,8 +35,8 @@ from services.orders.messages.carriers.plain import (
     text,
 )
 from services.orders.messages.carriers.reports import (
-    ReadScans,
     eta_scan,
+    joined,
     parts_at,
     readable,
     with_last,
@@ -58,10 +58,9 @@ def report(shipment: Any) -> ParcelReport:
     """What a message says of its shipment."""
     carrier = _carrier(shipment)
     code_set = carrier_of("aggregator", carrier)
-    found = ReadScans([], [])
-    for name in _LISTS:
-        events = spelled(shipment, name)
-        found = found.with_more(readable(events, f"/{name}", _scan, code_set))
+    found = joined(
+        readable(spelled(shipment, name), f"/{name}", _scan, code_set) for name in _LISTS
+    )
     scans = with_last(found.scans, pickup=_pickup(shipment, found.scans))
     eta = None if _has_ended(scans) else _eta(shipment)
     numbers = (text(spelled(shipment, name), 512) for name in _NUMBERS)

@@ -16,7 +16,7 @@ from services.orders.domain.tracking.scan import Eta, Location
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
 from services.orders.messages.carriers.moments import day_or_instant, moment_of
 from services.orders.messages.carriers.plain import LONG_LINE, WORD, location, member, spelled, text
-from services.orders.messages.carriers.reports import eta_scan, parts_at, readable
+from services.orders.messages.carriers.reports import eta_scan, joined, parts_at, readable
 from services.runtime.messages.records import FieldError, Malformed
 
 _MOCK = "shippo"
@@ -50,7 +50,7 @@ def report(track: Any) -> ParcelReport:
     found = readable(history, "/tracking_history", _scan, None)
     newest = spelled(track, "tracking_status")
     if isinstance(newest, dict) and _is_scan(newest):
-        found = found.with_more(readable(newest, "/tracking_status", _scan, None))
+        found = joined((found, readable(newest, "/tracking_status", _scan, None)))
     return ParcelReport(
         tracking_number=text(spelled(track, "tracking_number"), 512),
         carrier=carrier,

@@ -10,7 +10,7 @@ from typing import Any
 from services.orders.messages.carriers.dialect import SaidScan
 from services.orders.messages.carriers.moments import moment_of
 from services.orders.messages.carriers.plain import LONG_LINE, WORD, location, member, text
-from services.orders.messages.carriers.reports import ReadScans, readable, text_id
+from services.orders.messages.carriers.reports import ReadScans, joined, readable, text_id
 
 _LISTS = ("z1", "z2", "z9")
 
@@ -19,13 +19,11 @@ def read_track(track: Any) -> ReadScans:
     """The events of a track, each once; the newest has the status of the track."""
     newest, status = member(track, "z0"), text(member(track, "e"), WORD)
     newest_id = _id_of(newest) if isinstance(newest, dict) and status != "0" else None
-    found = ReadScans([], [])
-    for name in _LISTS:
-        read = readable(member(track, name), f"/track/{name}", _scan, (newest_id, status))
-        found = found.with_more(read)
-    if newest_id is None or any(said.scan_id == newest_id for said in found.scans):
-        return found
-    return found.with_more(readable(newest, "/track/z0", _scan, (newest_id, status)))
+    names = _LISTS if newest_id is None else (*_LISTS, "z0")
+    return joined(
+        readable(member(track, name), f"/track/{name}", _scan, (newest_id, status))
+        for name in names
+    )
 
 
 def _scan(event: Any, newest: tuple[str | None, str | None]) -> SaidScan:

@@ -25,6 +25,7 @@ from services.orders.messages.carriers.plain import (
 from services.orders.messages.carriers.reports import (
     ReadScans,
     eta_scan,
+    joined,
     parts_at,
     readable,
     text_id,
@@ -67,11 +68,12 @@ def report(entry: Any) -> ParcelReport:
 
 def _read(info: Any, pointer: str) -> ReadScans:
     """The events of all providers; the latest event alone where there are none."""
-    found = ReadScans([], [])
     newest = _newest_event(info)
     providers = member(info, "tracking", "providers")
-    for at, provider in each_with_pointer(providers, f"{pointer}/tracking/providers"):
-        found = found.with_more(readable(member(provider, "events"), f"{at}/events", _scan, newest))
+    found = joined(
+        readable(member(provider, "events"), f"{at}/events", _scan, newest)
+        for at, provider in each_with_pointer(providers, f"{pointer}/tracking/providers")
+    )
     if found.scans or found.left_out or not isinstance(member(info, "latest_event"), dict):
         return found
     return readable(member(info, "latest_event"), f"{pointer}/latest_event", _scan, newest)
