@@ -91,6 +91,10 @@ class ShipmentEventData(ContractModel):
     occurred_on: Annotated[
         date | None, about("Day of occurred_at, where only a day is known", "2026-03-02")
     ] = None
+    timezone: Annotated[
+        str | None,
+        about("Zone of occurred_at at the place: IANA name, offset or UTC", "Europe/Berlin"),
+    ] = None
     recorded_at: Annotated[AwareDatetime | None, about("When we took it in", WHEN)] = None
     tz_known: Annotated[
         bool,

@@ -27,7 +27,7 @@ from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.voided import VoidedNumber
 from services.orders.domain.model.warnings import KeptWarning
 from services.orders.domain.tracking.explanation import Verdict
-from services.orders.domain.tracking.scan import Scan
+from services.orders.domain.tracking.scan import Scan, day_of
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.postgres.connections import connect
@@ -207,6 +207,9 @@ def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
         "scans": [
             {
                 "occurred_at": verdict.scan.occurred_at,
+                "timezone": verdict.scan.timezone,
+                "tz_known": verdict.scan.tz_known,
+                "precision": verdict.scan.precision,
                 "event_name": verdict.scan.event_name,
                 **meaning_as_json(verdict.scan),
                 "changed": verdict.effects,
@@ -304,7 +307,7 @@ def _table(verdicts: tuple[Verdict, ...]) -> Table:
     table.add_column("notified")
     for verdict in verdicts:
         style = "" if verdict.effects else "dim"
-        when = f"{verdict.scan.occurred_at:%Y-%m-%d %H:%M}"
+        when = _when(verdict.scan)
         decides = ", ".join(verdict.decides) or "-"
         said = (
             "\n".join([verdict.scan.event_name, *meaning_lines(verdict.scan)]),
@@ -315,6 +318,13 @@ def _table(verdicts: tuple[Verdict, ...]) -> Table:
         )
         table.add_row(when, *map(escape, said), style=style)
     return table
+
+
+def _when(scan: Scan) -> str:
+    """The instant, with a question mark where no zone is known; or the day, as it was written."""
+    if (day := day_of(scan)) is not None:
+        return f"{day}"
+    return f"{scan.occurred_at:%Y-%m-%d %H:%M}{'' if scan.tz_known else ' ?'}"
 
 
 def _place(scan: Scan) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,14 +16,17 @@ from hypothesis import strategies as st
 from schemas.codes import COUNTRIES
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.rules.report_scans import merge_scans
+from services.orders.domain.tracking.naming import NO_MAPS
 from services.orders.domain.tracking.scan import Location
 from services.orders.domain.value import replace
-from services.orders.messages import decode
+from services.orders.messages import decode, snapshot
 from services.orders.messages.carriers import places
+from services.orders.messages.carriers.code_maps import CODE_MAPS
 from services.orders.messages.carriers.dialect import SaidScan
 from services.orders.messages.carriers.moments import moment_of
 from services.orders.messages.carriers.places import zone_of_place, zone_rows
 from services.orders.messages.carriers.resolved_times import resolved, with_hours
+from services.orders.messages.encode import event_record
 from tests.unit.orders.builders import NOON, Desk, attach, place, report
 from tests.unit.orders.mutations import original_of
 
@@ -129,6 +133,7 @@ def test_points_are_imported_with_the_first_point_and_take_bounded_memory():
     program = """
 import resource, sys
 from datetime import datetime
+from services.orders.domain.tracking.naming import NO_MAPS
 from services.orders.domain.tracking.scan import Location
 from services.orders.messages.carriers.places import zone_of_place
 at = datetime.fromisoformat("2026-07-20")
@@ -301,16 +306,30 @@ def test_payloads_in_any_order_and_number_end_in_the_same_state(sent, data):
     assert state_after(sent) == state_after(again)
 
 
-def state_after(values):
-    desk = Desk()
+AFTER = datetime(2026, 10, 25, 4, tzinfo=UTC)
+
+
+def a_desk():
+    desk = Desk(now=AFTER, code_maps=CODE_MAPS)
     desk.send(place())
-    desk.send(attach(NUMBER, carrier="dhl"))
+    desk.send(attach(NUMBER, carrier="dhlexp"))
+    return desk
+
+
+def deliver(desk, value):
+    fresh = report()
+    return desk.send(
+        replace(scans_of(value), item_id=fresh.item_id, causation_id=fresh.causation_id)
+    )
+
+
+def state_after(values):
+    desk = a_desk()
     for value in values:
-        fresh = report()
-        command = replace(scans_of(value), item_id=fresh.item_id, causation_id=fresh.causation_id)
-        desk.send(command)
-    (order,) = desk.orders.values()
-    return [shipment.tracking for shipment in order.shipments]
+        deliver(desk, value)
+    (shipment,) = desk.order().shipments
+    assert shipment.tracking.last_occurred_at is not None
+    return shipment.tracking
 
 
 def test_resolved_hour_counts_whichever_version_came_first():
@@ -320,3 +339,32 @@ def test_resolved_hour_counts_whichever_version_came_first():
         (found,) = [scan for scan in merged(order) if scan.code == "C02:10OutForDelivery"]
         assert found.occurred_at == datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
         assert not found.is_ambiguous
+
+
+@pytest.mark.parametrize(
+    ("where", "zone", "utc", "tz_known"),
+    [
+        (BERLIN, "Europe/Berlin", "2026-10-25T02:05:00Z", True),
+        (None, None, "2026-10-25T03:05:00Z", False),
+    ],
+)
+def test_event_of_a_scan_has_its_instant_and_its_zone(where, zone, utc, tz_known):
+    desk = a_desk()
+    event = deliver(desk, payload([("03:05", "Delivered")], where)).events[0]
+    context = snapshot.encode(desk.order(), 100_000)
+    data = orjson.loads(event_record(event, context, None).value or b"")["event_data"]
+
+    assert (data["occurred_at"], data["tz_known"]) == (utc, tz_known)
+    assert data["timezone"] == zone
+
+
+@pytest.mark.parametrize("maps", [NO_MAPS, CODE_MAPS])
+def test_known_zone_counts_also_where_a_later_map_names_the_scan(maps):
+    desk = a_desk()
+    desk.code_maps = maps
+    deliver(desk, payload([("03:05", "Delivered")], BERLIN))
+    desk.code_maps = CODE_MAPS
+    deliver(desk, payload([("03:05", "Delivered")], None))
+
+    (scan,) = desk.parcels[NUMBER].scans
+    assert (scan.tz_known, scan.occurred_at) == (True, datetime(2026, 10, 25, 2, 5, tzinfo=UTC))

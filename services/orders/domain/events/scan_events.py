@@ -207,6 +207,7 @@ def _emit_scan(
         tz_known=scan.tz_known,
         reason_code=why and why.reason_code,
         carrier_status=scan.name,
+        timezone=scan.timezone,
     )
     if _is_delivery_changed(before, after):
         at = scan.occurred_at

@@ -135,6 +135,8 @@ class ShipmentEventData(Value, frozen=True, kw_only=True):
     pickup: Pickup | None = None
     proof: Proof | None = None
     tz_known: bool = True
+    timezone: str | None = None
+    """The zone of the scan: a name, an offset or `UTC`; None where none was said or found."""
     released_by: str | None = None
     """Only on `shipment.released`: see the contract."""
     reason_code: str | None = None

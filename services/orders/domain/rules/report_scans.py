@@ -249,14 +249,16 @@ def _one_of(one: Scan, other: Scan) -> Scan:
     recorded_at = min(one.recorded_at, other.recorded_at)
     one = replace(one, recorded_at=recorded_at)
     other = replace(other, recorded_at=recorded_at)
-    # A name that is known is better, then a zone that is known, then an hour that is; then the
-    # earlier time; else arbitrary, but the same in every order of arrival: docs/promises.md, P5.
+    # docs/scan-rules.md, rule 2b: else arbitrary, but the same in every order of arrival.
     return min(one, other, key=_worth)
 
 
-def _worth(scan: Scan) -> tuple[bool, bool, bool, datetime, str]:
+def _worth(scan: Scan) -> tuple[bool, bool, bool, bool, datetime, str]:
     is_unnamed = scan.event_name == UNMAPPED
-    return is_unnamed, not scan.tz_known, scan.is_ambiguous, scan.occurred_at, repr(scan)
+    # A map that grows also names a version that is kept: its zone and hour count more.
+    is_unnamed_by_sender = is_unnamed and scan.code_set is None
+    certainty = (is_unnamed_by_sender, not scan.tz_known, scan.is_ambiguous, is_unnamed)
+    return *certainty, scan.occurred_at, repr(scan)
 
 
 def _has_same_offsets(one: Eta | None, other: Eta | None) -> bool:
