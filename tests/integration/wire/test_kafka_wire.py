@@ -7,9 +7,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+import httpx
 import pytest
 
 from deploy.stack.kafka import Kafka
+from deploy.stack.machine import free_port
 from deploy.stack.process import wait_until
 from services.runtime.postgres.connections import role_of
 from services.runtime.postgres.migrate import migrate
@@ -65,11 +67,12 @@ async def rules(broker: Kafka, topic_prefix: str, project_folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("rules")
-def test_kafka_documented_rules_are_enough_for_the_three_services(
+def test_kafka_documented_rules_are_enough_for_the_services(
     run: Run, login: Settings, serve: Serve, common: Mapping[str, str]
 ) -> None:
     """Each service has its user in Kafka and logs in to Postgres as its role."""
-    names = ("orders", "claims", "analytics")
+    names = ("orders", "claims", "analytics", "gateway")
+    port = free_port()
     logins = asyncio.run(_let_roles_log_in(common["DATABASE_URL"], names))
     often = {"ORDERFLOW_SWEEP_INTERVAL_SECONDS": "0.2", "ORDERFLOW_METRICS_INTERVAL_SECONDS": "0.2"}
     made = run(login("operator"), "topics", "create")
@@ -79,17 +82,28 @@ def test_kafka_documented_rules_are_enough_for_the_three_services(
         "ORDERFLOW_OUTBOX_SHARDS": "2",
     }
     modes = {"orders": exactly, "claims": {}, "analytics": exactly}
+    modes["gateway"] = {"ORDERFLOW_GATEWAY_PORT": str(port)}
     services = [
         serve(name, {**login(name, **often), **modes[name], "DATABASE_URL": logins[name]})
         for name in names
     ]
+    key = _a_key(run, common)
     for service in services:
         service.wait_ready()
 
     sent = run(login("shop"), "send", "-", "--wait", input=f"{PLACED}\n{SHIPPED}\n")
     claimed = run(login("shop"), "send", "-", "--wait", input=f"{DAMAGED}\n")
+    by_http = httpx.post(
+        f"http://127.0.0.1:{port}/shops/{SHOP}/commands",
+        json={"type": "order.cancel", "id": "c9", "data": {"shop_slug": SHOP, "id": "1001"}},
+        headers={
+            "authorization": f"Bearer {key}",
+            "content-type": "application/cloudevents+json",
+        },
+    )
 
     assert (sent.exit_code, claimed.exit_code) == (0, 0), sent.output + claimed.output
+    assert by_http.status_code == 202, by_http.text
     followed = run(login("shop"), "tail", "claims.events", "--from", "beginning", "--max", "1")
     assert "claim.created" in followed.stdout
     asyncio.run(_until_analysed(common["DATABASE_URL"]))
@@ -102,6 +116,14 @@ def test_kafka_documented_rules_are_enough_for_the_three_services(
         written = service.log.read_text()
         for failure in FAILURES:
             assert failure not in written, f"{service.name}: {failure}"
+
+
+def _a_key(run: Run, common: Mapping[str, str]) -> str:
+    """An API key of the shop, made by the login that migrates."""
+    added = run(common, "keys", "add", "--shop", SHOP, "--why", "a test", "--json")
+    assert added.exit_code == 0, added.output
+    key: str = json.loads(added.stdout)["key"]
+    return key
 
 
 @pytest.mark.parametrize("listener", ["PLAIN", "certificate", "SCRAM without TLS"])
