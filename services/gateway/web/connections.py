@@ -12,6 +12,7 @@ import logging
 import socket
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -82,9 +83,15 @@ class Connection(H11Protocol):
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP."""
+        """Answer what is no HTTP, and end the request whose body it stands in."""
         self._note("malformed_request")
-        super().send_400_response(msg)
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+        if self._is_answering():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def _is_answering(self) -> bool:
         cycle: Any = self.cycle  # None before the first request.

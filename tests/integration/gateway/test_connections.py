@@ -158,6 +158,19 @@ async def test_bytes_that_are_no_http_are_400(gateway, sent):
     assert gateway.refused("unknown", "malformed_request") == 1
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_body_that_is_no_http_is_400_and_ends_its_request(gateway, caplog, is_known):
+    key = await gateway.shop_key() if is_known else "ofk_wrong"
+    began = head(key, "transfer-encoding: chunked") + b"2\r\n{}\r\n"
+
+    status = await status_after(gateway, began, b"nonsense\r\n", pause=0.2)
+
+    assert status == 400
+    assert gateway.refused("unknown", "malformed_request") == 1
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+    assert gateway.service._requests._held._held == 0
+
+
 async def test_head_that_is_too_large_is_refused(gateway):
     key = await gateway.shop_key()
 
