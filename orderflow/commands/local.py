@@ -177,7 +177,8 @@ def _welcome(addresses: dict[str, str], settings: Settings) -> None:
     out.print(f"  {gateway}/openapi.json   the gateway", markup=False)
     out.print(f"  logs in {stack_folder()}/*.log", markup=False)
     out.print(_NEXT.format(first=_FIRST, command=_command(), port=port), markup=False)
-    out.print(f"up: kafka={addresses['KAFKA_BOOTSTRAP_SERVERS']} http={url}", markup=False)
+    kafka = addresses["KAFKA_BOOTSTRAP_SERVERS"]
+    out.print(f"up: kafka={kafka} http={url} gateway={gateway}", markup=False)
 
 
 def _url(http_port: int) -> str:
