@@ -21,6 +21,7 @@ from chaos.checker.findings import Findings
 from chaos.checker.ledger import Ledger
 from chaos.checker.reader import Reader
 from chaos.checker.tables import Tables
+from chaos.gateway import GatewayClient
 from chaos.operators import Operators
 from chaos.plan import Fault
 from chaos.publishing import Publisher
@@ -132,7 +133,8 @@ async def _campaign(stage: Stage, wanted: Wanted, show: Callable[[str], None]) -
     ledger = Ledger(Findings())
     async with (
         Reader(installation.options, installation.prefix, ledger.take) as reader,
-        Publisher(installation.options, installation.prefix) as publisher,
+        GatewayClient(stage.gateway_port, installation.settings) as gateway,
+        Publisher(installation.options, installation.prefix, gateway) as publisher,
     ):
         campaign = Campaign(
             stage=stage,
@@ -181,6 +183,8 @@ def _write(result: Result) -> None:
         "rounds": len(campaign.played),
         "kills": campaign.kills,
         "messages": campaign.publisher.sent,
+        "accepted_by_gateway": len(campaign.publisher.gateway.accepted),
+        "answers_of_gateway": dict(campaign.publisher.gateway.answers),
         "records_read": campaign.ledger.records,
         "counts": result.findings.counts,
         "faults": dict(campaign.points.most_common()),

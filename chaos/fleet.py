@@ -22,6 +22,7 @@ from deploy.stack.process import Identity
 from services import registry
 
 SERVICES = registry.consumers()
+GATEWAY = "gateway"
 LOG_LINES = 40
 
 
@@ -131,21 +132,20 @@ class Ward(Replica):
 def wards(
     nursery: Nursery, folder: Path, environment: Mapping[str, str], plants: Sequence[str]
 ) -> dict[str, Ward]:
-    """Two replicas of each service, by name, not started."""
+    """Two replicas of each service that consumes, and a gateway, by name, not started."""
     folder.mkdir(parents=True, exist_ok=True)
     control = folder / "control"
     control.mkdir(exist_ok=True)
+    names = [(service, n) for service in SERVICES for n in range(1, COPIES + 1)]
     return {
-        name: Ward(
+        f"{service}-{number}": Ward(
             service=service,
-            name=name,
+            name=f"{service}-{number}",
             folder=folder,
             environment=environment,
             nursery=nursery,
             control=control,
-            plants=tuple(plants),
+            plants=() if service == GATEWAY else tuple(plants),
         )
-        for service in SERVICES
-        for number in range(1, COPIES + 1)
-        for name in (f"{service}-{number}",)
+        for service, number in [*names, (GATEWAY, 1)]
     }

@@ -31,6 +31,7 @@ DELAY = "delay"
 SILENCE = "half-open"
 RESET = "reset"
 
+GATEWAY = "gateway-1"
 KAFKA = "kafka"
 POSTGRES = "postgres"
 
@@ -59,6 +60,7 @@ def draw(
     """
     rng = random.Random(f"faults/{seed}/{number}")
     faults = [*_kills(rng, publishing), *_unrest(rng), *_servers(rng), *_network(rng)]
+    faults += _gateway(random.Random(f"gateway/{seed}/{number}"))
     return tuple(sorted(faults, key=lambda fault: fault.at_seconds))
 
 
@@ -73,6 +75,12 @@ def _kills(rng: random.Random, publishing: Sequence[str]) -> Iterator[Fault]:
             reached = () if service == "analytics" else publishing
             point = rng.choice((*points.CONSUMING, *reached))
             yield Fault(KILL_AT, target, _moment(rng), point=point)
+
+
+def _gateway(rng: random.Random) -> Iterator[Fault]:
+    """The gateway killed while requests come, or stopped in good order."""
+    for _ in range(rng.randint(0, 2)):
+        yield Fault(rng.choice((KILL, KILL, TERMINATE)), GATEWAY, _moment(rng))
 
 
 def _unrest(rng: random.Random) -> Iterator[Fault]:

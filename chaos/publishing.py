@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
 
+from chaos.gateway import GatewayClient, goes_over_http
 from demo.script import CLAIM_ID, ScriptMessage
 
 BURSTS_A_SECOND = 8
@@ -16,10 +17,13 @@ BURSTS_A_SECOND = 8
 
 @dataclass(slots=True)
 class Publisher:
-    """An idempotent producer that waits for Kafka however long it is away."""
+    """An idempotent producer that waits for Kafka however long it is away, and for some keys a
+    client of the gateway that repeats each request until it is accepted.
+    """
 
     options: Mapping[str, Any]
     prefix: str
+    gateway: GatewayClient
     sent: int = 0
     _producer: AIOKafkaProducer | None = None
 
@@ -42,14 +46,31 @@ class Publisher:
         bursts = max(1, round(seconds * BURSTS_A_SECOND))
         size = 1 + len(messages) // bursts
         sending: list[asyncio.Future[Any]] = []
+        before: dict[bytes, asyncio.Future[Any]] = {}
         for start in range(0, len(messages), size):
             for message in messages[start : start + size]:
                 named = _named(message, claims)
-                if named is not None:
+                if named is None:
+                    continue
+                if goes_over_http(named):
+                    key = named.key or b""
+                    last = asyncio.ensure_future(self._send_over_http(named, before.get(key)))
+                    before[key] = last
+                    sending.append(last)
+                else:
                     sending.append(await self._send(named))
             await asyncio.sleep(seconds / bursts)
         await asyncio.gather(*sending)
         self.sent += len(sending)
+
+    async def _send_over_http(
+        self, message: ScriptMessage, before: asyncio.Future[Any] | None
+    ) -> None:
+        """Send once the message before it, of the same key, is on Kafka."""
+        if before is not None:
+            await before
+        if not await self.gateway.send(message):
+            await (await self._send(message))
 
     async def _send(self, message: ScriptMessage) -> asyncio.Future[Any]:
         assert self._producer

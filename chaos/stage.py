@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from chaos.fleet import Nursery, Ward, wards
+from chaos.gateway import secrets_in
 from chaos.plan import KAFKA, POSTGRES
 from chaos.proxy import LOOPBACK, Proxy, proxied
 from chaos.traffic import BEGINS_AT, ROUND_LASTS
@@ -23,6 +24,7 @@ from demo.installation import Installation, installation_of
 from demo.replicas import start_all
 from deploy.stack import Addresses, LocalStack
 from deploy.stack.listeners import Entrances, Listener
+from deploy.stack.machine import free_port
 from services.runtime.clock import set_clock
 
 PROXIED = "PROXIED"
@@ -46,6 +48,8 @@ QUICK = {
     # There is more poison in the campaign than any fuse should let pass; it has tests of its own.
     "ORDERFLOW_FUSE_PARKED_SHARE": "0",
     "ORDERFLOW_FUSE_PARKED_IN_A_ROW": "0",
+    "ORDERFLOW_GATEWAY_PUBLISH_SECONDS": "2",
+    "ORDERFLOW_GATEWAY_REQUESTS_PER_SECOND": "100000",
 }
 """Time-outs that fit rounds of ten seconds; small batches, so that there are many to die in."""
 
@@ -74,6 +78,7 @@ class Stage:
     installation: Installation
     wards: dict[str, Ward]
     outbox_shards: int
+    gateway_port: int
 
     @property
     def control(self) -> Path:
@@ -114,9 +119,17 @@ async def staged(
         "DATABASE_URL": _through(installation.database_url, ground.proxies[POSTGRES].port),
         **QUICK,
         **environment,
+        "ORDERFLOW_GATEWAY_PORT": str(free_port()),
+        "ORDERFLOW_GATEWAY_SIGNATURE_KEYS_DIR": str(secrets_in(folder)),
     }
     replicas = wards(ground.nursery, folder / "logs", seen_by_replicas, plants)
-    stage = Stage(ground, installation, replicas, int(seen_by_replicas[SHARDS]))
+    stage = Stage(
+        ground,
+        installation,
+        replicas,
+        int(seen_by_replicas[SHARDS]),
+        int(seen_by_replicas["ORDERFLOW_GATEWAY_PORT"]),
+    )
     try:
         await asyncio.to_thread(start_all, list(stage.wards.values()))
         yield stage

@@ -47,6 +47,15 @@ class Installation:
         return {"bootstrap_servers": self.addresses.kafka_bootstrap_servers}
 
     @property
+    def settings(self) -> Settings:
+        """Settings of its database and its topics."""
+        return Settings(
+            database_url=self.database_url,
+            kafka_bootstrap_servers=self.addresses.kafka_bootstrap_servers,
+            kafka_topic_prefix=self.prefix,
+        )
+
+    @property
     def environment(self) -> dict[str, str]:
         """What its services run with."""
         return {
@@ -66,11 +75,7 @@ class Installation:
         made = f'CREATE DATABASE "{self.name}" TEMPLATE "{like}" STRATEGY FILE_COPY'
         await self._on_server(made)
         await migrate(self.database_url)
-        settings = Settings(
-            kafka_bootstrap_servers=self.addresses.kafka_bootstrap_servers,
-            kafka_topic_prefix=self.prefix,
-        )
-        await topics.create(settings)
+        await topics.create(self.settings)
 
     async def drop(self) -> None:
         """Leave the servers as they were."""

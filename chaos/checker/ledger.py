@@ -65,6 +65,8 @@ class Ledger:
     orders: dict[str, OrderRecord] = field(default_factory=lambda: defaultdict(OrderRecord))
     names: dict[Place, tuple[str, str]] = field(default_factory=dict)
     """Source and id of the command items that came in; repeats of an item have the same."""
+    came: dict[tuple[str, int, int], str] = field(default_factory=dict)
+    """The id of each record that came in."""
     items: dict[Place, str] = field(default_factory=dict)
     """Items of orders' and claims' commands without an outcome so far, and their ids."""
     outcomes: dict[Place, tuple[str, str]] = field(default_factory=dict)
@@ -111,6 +113,7 @@ class Ledger:
     def _take_incoming(self, entry: Entry) -> None:
         self.incoming += 1
         at = (entry.topic, entry.partition, entry.offset)
+        self.came[at] = entry.id
         if entry.topic in COMMANDS:
             for index in range(items_in(entry)):
                 place = (*at, index)

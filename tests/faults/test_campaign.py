@@ -34,6 +34,10 @@ def test_plan_of_a_hundred_rounds_kills_three_hundred_times_and_at_every_point()
             plan.KILL_POSTGRES, plan.CUT, plan.LOCK_TABLE, plan.LOCK_ROWS,
             plan.DELAY, plan.SILENCE, plan.RESET,
         }  # fmt: skip
+        struck = Counter(fault.kind for faults in drawn for fault in faults
+                         if fault.target == plan.GATEWAY)  # fmt: skip
+        assert struck[plan.KILL] >= 30
+        assert struck[plan.TERMINATE] >= 10
 
 
 def test_seed_draws_the_same_traffic_and_faults() -> None:
@@ -44,6 +48,19 @@ def test_seed_draws_the_same_traffic_and_faults() -> None:
         assert plan.draw(5, number) == plan.draw(5, number)
     assert [diary.cities for diary in first.diaries] == [diary.cities for diary in second.diaries]
     assert first.round(first.last_round + 1) == []
+
+
+def test_traffic_says_which_numbers_are_attached_in_later_rounds() -> None:
+    traffic = Traffic(29, 2)
+    reused = "9403793002647662518462"  # In round 1 by one order, in round 2 by another.
+
+    later = []
+    for number in range(1, traffic.last_round + 1):
+        traffic.round(number)
+        later.append(traffic.attached_later())
+
+    assert [reused in numbers for numbers in later[:2]] == [True, False]
+    assert later[-1] == set()
 
 
 def test_traffic_begins_dozens_of_cases_of_each_kind_in_a_round() -> None:
@@ -174,6 +191,7 @@ def test_campaign_loses_doubles_reorders_and_tears_nothing(
     report = json.loads((tmp_path / "chaos-11.json").read_text())
     assert report["kills"] >= 3 * rounds
     assert report["messages"] > 250 * rounds
+    assert report["accepted_by_gateway"] > 50 * rounds
 
 
 @pytest.mark.stack

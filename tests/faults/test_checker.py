@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from chaos.checker.answers import judge_diary
+from chaos.checker.check import check_accepted
 from chaos.checker.facts import check_claims, check_repeats
 from chaos.checker.findings import Findings
 from chaos.checker.ledger import Ledger
@@ -156,6 +157,26 @@ def test_checker_finds_claim_commands_with_a_wrong_answer(
     answers: list[Answer], has_event: bool, kind: str
 ) -> None:
     assert claimed(*answers, has_event=has_event) == {kind: 1}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "lost"),
+    [
+        ({("orders.commands", 0, 7): "c1"}, 0),
+        ({("orders.commands", 0, 7): "c2"}, 1),
+        ({("orders.commands", 0, 8): "c1"}, 1),
+        ({("carrier.tracking", 0, 7): "c1"}, 1),
+    ],
+)
+def test_checker_finds_what_was_accepted_and_is_not_on_its_topic(
+    accepted: dict[tuple[str, int, int], str], lost: int
+) -> None:
+    ledger = Ledger(Findings())
+    ledger.take(Entry("orders.commands", 0, 7, "diary/1", b"{}", {"ce_id": "c1"}))
+
+    check_accepted(ledger, accepted)
+
+    assert ledger.findings.counts["lost"] == lost
 
 
 def test_checker_imports_nothing_of_the_services(project_folder: Path) -> None:
