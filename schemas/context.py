@@ -36,6 +36,16 @@ class Eta(ContractModel):
     model_config = ConfigDict(populate_by_name=True)
 
 
+class CarrierCandidate(ContractModel):
+    """A carrier that a tracking number may belong to; found from the number, said by no message."""
+
+    carrier_reference: Annotated[str, about("Carrier key", "ups")]
+    confidence: Annotated[str, about("high, medium or low", "high")]
+    evidence: Annotated[
+        list[str], about("Why, in words", ["has the form UPS 1Z", "check digit 4 is right"])
+    ] = Field(default_factory=list)
+
+
 class Tracking(ContractModel):
     """A parcel as the order's `trackings` summary shows it."""
 
@@ -73,6 +83,14 @@ class Tracking(ContractModel):
     action_required: Annotated[
         bool, about("The addressee or the shop has to act; absent: false", example=True)
     ] = False
+    carrier_candidates: Annotated[
+        list[CarrierCandidate],
+        about(
+            "Where no message names the carrier: which it may be, the most likely first; absent: "
+            "none is found",
+            [{"carrier_reference": "ups", "confidence": "high"}],
+        ),
+    ] = Field(default_factory=list)
 
 
 class PackedLine(ContractModel):

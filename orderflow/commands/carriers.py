@@ -1,4 +1,4 @@
-"""`orderflow carriers`: what carriers say, and what code maps and parsers make of it."""
+"""`orderflow carriers`: what carriers say, what is made of it, and whose a number may be."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
+from msgspec import structs
 from rich.table import Table
 
 from orderflow.console import instants
 from orderflow.console.audit_options import By, DryRun, Why, sign
+from orderflow.console.candidates import candidate_line
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
 from orderflow.console.instants import instant_of
@@ -18,8 +20,10 @@ from orderflow.console.numbers import LIMIT_MAX
 from orderflow.console.terminal import Commands, Json, WrongArgument, err, out, print_json, run
 from services import registry
 from services.orders import unmapped
+from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.messages.carriers.code_maps import CODE_MAPS
 from services.orders.messages.carriers.registry import DIALECTS
+from services.orders.messages.detection.detect import findings_of
 from services.orders.operations.remap import Remapper, RemapProgress
 from services.orders.operations.reread import STANDARD, Rereader, RereadFilter, RereadProgress
 from services.orders.unmapped import UnmappedCode
@@ -34,7 +38,7 @@ KEPT_DAYS = 60
 
 app = typer.Typer(
     cls=Commands,
-    help="Codes and payloads of carriers: what is not known, and reading it again.",
+    help="Carriers: codes that are not known, reading again, whose a number may be.",
     no_args_is_help=True,
 )
 
@@ -199,3 +203,37 @@ async def _reread(settings: Settings, chosen: RereadFilter, act: Act | None, rat
             out.print(
                 f"reread: records={progress.looked} read={progress.read} {ended}", markup=False
             )
+
+
+@app.command()
+def detect(
+    number: Annotated[str, typer.Argument(help="A tracking number, in any spelling.")],
+    country: Annotated[
+        str | None, typer.Option(help="Country of the destination, by its code of two letters.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find the carriers that a tracking number may belong to, and say why.
+
+    The number is compared with the forms of carriers: letters, length, check digit. The country
+    is evidence only. Nothing is changed: a parcel without a carrier stays without one, and its
+    events have the same answer as `carrier_candidates`.
+
+    Example: `orderflow carriers detect '0034 0434 1610 9401 5902' --country DE`
+    """
+    normalised = normalise_number(number)
+    if not normalised:
+        raise WrongArgument("the number has no letter and no digit: write one, as it is printed")
+    if country is not None and not (len(country) == 2 and country.isascii() and country.isalpha()):
+        raise WrongArgument(f"{country!r} is no country: write a code of ISO 3166-1, like DE")
+    findings = findings_of(number, country)
+    if json:
+        for each in findings:
+            print_json({**structs.asdict(each.candidate), "source": each.source})
+        return
+    for each in findings:
+        out.print(candidate_line(each.candidate), markup=False)
+        out.print(f"  documented by {each.source}", markup=False)
+    if not findings:
+        out.print("no form of a carrier fits, or the number is a placeholder", markup=False)
+    out.print(f"detect: number={normalised} candidates={len(findings)}", markup=False)

@@ -7,10 +7,12 @@ from unicodedata import normalize
 
 import asyncpg
 import typer
+from msgspec import structs
 from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
+from orderflow.console.candidates import candidate_line
 from orderflow.console.environment import load_settings
 from orderflow.console.explain_fold import fold_line, folded_as_json
 from orderflow.console.explain_meaning import (
@@ -28,6 +30,8 @@ from services.orders.domain.model.voided import VoidedNumber
 from services.orders.domain.model.warnings import KeptWarning
 from services.orders.domain.tracking.explanation import Verdict
 from services.orders.domain.tracking.scan import Scan, day_of
+from services.orders.messages.detection.candidate import CarrierCandidate
+from services.orders.messages.detection.detect import candidates_of
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.postgres.connections import connect
@@ -195,6 +199,7 @@ def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
         "ordinal": shipment.ordinal,
         "tracking_number": shipment.tracking_number,
         "carrier": shipment.carrier,
+        "carrier_candidates": [structs.asdict(each) for each in _candidates(shipment, found)],
         "draft": shipment.is_draft,
         "state": shipment.state,
         "phase": tracking.phase,
@@ -221,6 +226,13 @@ def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
             for verdict in found.scans.get(shipment.shipment_id, ())
         ],
     }
+
+
+def _candidates(shipment: Shipment, found: Explained) -> tuple[CarrierCandidate, ...]:
+    """The carriers that a number without one may belong to."""
+    if found.order is None or shipment.carrier or shipment.number is None:
+        return ()
+    return candidates_of(shipment.number, found.order.placement.address.country_code)
 
 
 def _show(found: Explained, name: str) -> None:
@@ -265,6 +277,8 @@ def _add_shipment(tree: Tree, shipment: Shipment, found: Explained) -> None:
     scans = found.scans.get(shipment.shipment_id, ())
     fold = found.folds.get(shipment.shipment_id)
     window = found.windows.get(shipment.shipment_id)
+    for candidate in _candidates(shipment, found):
+        branch.add(escape(candidate_line(candidate)))
     for line in window.lines() if window else ():
         branch.add(escape(line))
     if fold is not None:

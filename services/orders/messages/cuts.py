@@ -11,6 +11,12 @@ from typing import Any
 Json = dict[str, Any]
 
 
+def _cut_candidates(snapshot: Json) -> None:
+    """Candidates for a carrier; the number that they are found from stays."""
+    for tracking in (*snapshot["order"]["trackings"], *snapshot["shipments"]):
+        tracking.pop("carrier_candidates", None)
+
+
 def _cut_contents(snapshot: Json) -> None:
     """What is in each parcel; the order still says what was bought."""
     for shipment in snapshot["shipments"]:
@@ -51,6 +57,7 @@ def _cut_urls(snapshot: Json) -> None:
 
 
 CUTS: tuple[Callable[[Json], None], ...] = (
+    _cut_candidates,
     _cut_contents,
     _cut_decoration,
     _cut_shipments,

@@ -34,6 +34,8 @@ from services.orders.domain.model.order import (
 from services.orders.domain.model.warnings import WarningCode
 from services.orders.domain.value import Value
 from services.orders.messages.cuts import CUTS
+from services.orders.messages.detection.candidate import CarrierCandidate
+from services.orders.messages.detection.detect import candidates_of
 from services.orders.messages.members import (
     joined,
     lines_of,
@@ -107,7 +109,7 @@ class _Customer(Struct, gc=False):
 class _Tracking(Struct, gc=False, omit_defaults=True):
     """A parcel's summary: all of it in `order.trackings`, the first part of it in `shipments`.
 
-    Days are left out where instants are known, and reasons where there are none.
+    Days are left out where instants are known, reasons and candidates where there are none.
     """
 
     shipment_id: str
@@ -128,6 +130,7 @@ class _Tracking(Struct, gc=False, omit_defaults=True):
     reason_code: str | None = None
     reason: str | None = None
     action_required: bool = False
+    carrier_candidates: tuple[CarrierCandidate, ...] = ()
 
 
 class _ShipmentEnd(Struct, gc=False):
@@ -296,6 +299,10 @@ def _tracking(order: Order, shipment: Shipment) -> _Tracking:
         tracking.first_scan_on,
         tracking.delivered_on,
     )
+    if shipment.carrier is None and shipment.number is not None:
+        # A carrier that was named is never doubted.
+        country = order.placement.address.country_code
+        said.carrier_candidates = candidates_of(shipment.number, country)
     why = tracking.why
     if why is not None:
         said.reason_code, said.reason = why.reason_code, why.reason

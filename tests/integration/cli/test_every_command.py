@@ -30,6 +30,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "send": ("-",),
     "tail": ("orders.events", "--no-follow"),
     "order": ("qa/1",),
+    "carriers detect": ("1Z999AA10123456784",),
     "republish": ("--order", "qa/1", *WHY),
     "rebuild": ("claims", "--dry-run", *WHY),
     "recall": ("--since", "2h", "--dry-run", *WHY),

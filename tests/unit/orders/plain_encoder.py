@@ -30,6 +30,7 @@ from services.orders.domain.value import Value
 from services.orders.messages import encode
 from services.orders.messages import snapshot as context
 from services.orders.messages.decode import COMMANDS, DecodedItem, read
+from services.orders.messages.detection.detect import candidates_of
 from services.runtime.messages.records import ITEM_NAMESPACE, Item, Original, item_of
 from services.runtime.outbox.outbox import Outgoing
 
@@ -213,7 +214,17 @@ def _tracking(order: Order, shipment: Shipment) -> Json:
         "first_scan_at": tracking.first_scan_at,
         "delivered_at": tracking.delivered_at,
         **{name: value for name, value in asdict(tracking.why or Why()).items() if value},
+        **_candidates(order, shipment),
     }
+
+
+def _candidates(order: Order, shipment: Shipment) -> Json:
+    """Absent where the carrier is known, or the number says nothing."""
+    if shipment.carrier is not None or shipment.tracking_number is None:
+        return {}
+    country = order.placement.address.country_code
+    found = [asdict(each) for each in candidates_of(shipment.tracking_number, country)]
+    return {"carrier_candidates": found} if found else {}
 
 
 def _shipment(order: Order, said: Shipment, shipment: Shipment, *, is_one: bool) -> Json:

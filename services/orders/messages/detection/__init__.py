@@ -1,0 +1,1 @@
+"""Carriers that a tracking number may belong to, where no message names its carrier."""
