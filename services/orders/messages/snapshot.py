@@ -32,6 +32,7 @@ from services.orders.domain.model.order import (
     Shipment,
 )
 from services.orders.domain.model.warnings import WarningCode
+from services.orders.domain.tracking.catalogue import Why
 from services.orders.domain.value import Value
 from services.orders.messages.cuts import CUTS
 from services.orders.messages.detection.candidate import CarrierCandidate
@@ -299,15 +300,18 @@ def _tracking(order: Order, shipment: Shipment) -> _Tracking:
         tracking.first_scan_on,
         tracking.delivered_on,
     )
-    if shipment.carrier is None and shipment.number is not None:
+    if not is_draft and shipment.carrier is None:
         # A carrier that was named is never doubted.
         country = order.placement.address.country_code
-        said.carrier_candidates = candidates_of(shipment.number, country)
-    why = tracking.why
-    if why is not None:
-        said.reason_code, said.reason = why.reason_code, why.reason
-        said.action_required = why.action_required
+        said.carrier_candidates = candidates_of(shipment.number or "", country)
+    if tracking.why is not None:
+        _say_why(said, tracking.why)
     return said
+
+
+def _say_why(said: _Tracking, why: Why) -> None:
+    said.reason_code, said.reason = why.reason_code, why.reason
+    said.action_required = why.action_required
 
 
 def _shipment_end(order: Order, shipment: Shipment, lines: bytes) -> _ShipmentEnd:
