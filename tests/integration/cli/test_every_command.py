@@ -5,10 +5,12 @@ The commands and their options are found in the command line itself.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -31,6 +33,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "tail": ("orders.events", "--no-follow"),
     "order": ("qa/1",),
     "carriers detect": ("1Z999AA10123456784",),
+    "carriers remap": WHY,
+    "carriers reread": ("--since", "1h", *WHY),
     "republish": ("--order", "qa/1", *WHY),
     "rebuild": ("claims", "--dry-run", *WHY),
     "recall": ("--since", "2h", "--dry-run", *WHY),
@@ -119,7 +123,13 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def _needs_servers(path: Command) -> bool:
-    return path not in {("down",), ("stack", "down"), ("topics", "list"), ("settings",)}
+    return path not in {
+        ("down",),
+        ("stack", "down"),
+        ("topics", "list"),
+        ("settings",),
+        ("carriers", "detect"),
+    }
 
 
 @pytest.mark.parametrize("path", ENDING, ids=" ".join)
@@ -161,9 +171,14 @@ def test_every_command_answers_odd_values(
 
 
 @pytest.fixture(scope="module")
-def empty_installation(stack: Addresses, template_database: str, session_name: str) -> Run:
+def empty_installation(
+    stack: Addresses, template_database: str, session_name: str
+) -> Iterator[Run]:
     """`orderflow` on a Kafka with all topics and a database with all tables, both empty."""
-    url = stack.database_url.rpartition("/")[0] + f"/{template_database}"
+    name = f"{session_name}_every"
+    copy = f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY FILE_COPY'
+    asyncio.run(_execute(stack.database_url, copy))
+    url = stack.database_url.rpartition("/")[0] + f"/{name}"
     environment = stack.environment() | {
         "DATABASE_URL": url,
         "KAFKA_TOPIC_PREFIX": f"{session_name}.every.",
@@ -175,7 +190,8 @@ def empty_installation(stack: Addresses, template_database: str, session_name: s
 
     made = run("topics", "create")
     assert made.exit_code == 0, made.output
-    return run
+    yield run
+    asyncio.run(_execute(stack.database_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 UNKNOWN = {
@@ -221,3 +237,11 @@ def test_tail_of_nothing_says_so(empty_installation: Run) -> None:
     assert result.exit_code == 0
     said = "tail: nothing in orders.outcomes with the key 'qa/1'; --from beginning reads what is"
     assert result.stderr.startswith(said)
+
+
+async def _execute(server_url: str, statement: str) -> None:
+    connection = await asyncpg.connect(server_url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -33,6 +33,7 @@ OWN_FORMS = [
     ("00340433836442636597", "dhl"),
     ("00340435061352161527", "dhl"),
     ("JJD1410302937991", "dhl"),
+    ("JJD148225763903201100", "dhl"),
     ("09447104918387D", "dpd"),
     ("01196812014637L", "dpd"),
     ("008182709980000020033350276C", "dpd"),
@@ -40,12 +41,13 @@ OWN_FORMS = [
     ("9405803699300124287899", "usps"),
     ("9205590164917312751089", "usps"),
     ("420787459400111206206406260787", "usps"),
+    ("4207874599999400111206206406260787", "usps"),
     ("9611020987654312345672", "fedex"),
     ("1001921334250001000300779017972697", "fedex"),
     ("9622001900000000000000776632517510", "fedex"),
     ("TBA502887274000", "amz"),
     ("TBM502887274000", "amz"),
-    ("H1234567890123456789", "hrs"),
+    ("H1000730456781290345", "hrs"),
     ("323212345659900040669030", "bpost"),
     ("370722152135687874", "bring"),
     ("00373500489530470000", "postnord"),
@@ -128,10 +130,17 @@ SHARED_FORMS = [
 ]
 
 
+LICENCE_PLATE = "JJD000225763903201100"
+
+
 @pytest.mark.parametrize(("number", "country", "candidate"), SHARED_FORMS)
 def test_number_of_a_shared_form_has_the_carrier_among_its_candidates(number, country, candidate):
     assert candidate in found(number, country)
     assert not any(each.endswith("/high") for each in found(number, country))
+
+
+def test_licence_plate_of_jjd00_is_of_either_dhl():
+    assert found(LICENCE_PLATE, "DE") == ["dhl/high", "dhlexp/medium"]
 
 
 def test_country_of_the_destination_is_evidence():
@@ -275,7 +284,7 @@ def test_forms_are_of_known_carriers_and_name_their_source():
 
 
 def test_each_row_of_the_files_has_a_number_in_this_table():
-    numbers = [number for number, *_ in (*OWN_FORMS, *S10, *SHARED_FORMS)]
+    numbers = [LICENCE_PLATE, *(number for number, *_ in (*OWN_FORMS, *S10, *SHARED_FORMS))]
 
     without = [f for f in all_forms() if not any(f.pattern.fullmatch(n) for n in numbers)]
 
