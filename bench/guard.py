@@ -1,8 +1,9 @@
 """The guard of the path's cost: `python -m bench.guard --check`, a part of `make check`.
 
 Fails where a part does a tenth more for a message than what was accepted (guard.json): more
-instructions, more calls into C, or more bytes through codecs. Counted, never timed, so that it
-says the same on every machine; what the counts cannot see stands in counting.py.
+instructions, more calls into C, or more bytes through codecs; and where reading a scan of a dialect
+does. Counted, never timed, so that it says the same on every machine; what the counts cannot see
+stands in counting.py.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from rich.table import Table
 
 from bench.counting import Counts
 from bench.pure import PARTS, count_parts
+from bench.scan_costs import count_scans
 from bench.traffic import MIXES, mix
 
 COMMAND = "python -m bench.guard"
 BASELINE = Path(__file__).with_suffix(".json")
 MESSAGES = 100
+SCAN = "read of a scan"
 TENTH = 0.1
 # Less than that a message is nothing, however large a share of nothing it is.
 FLOOR = Counts(instructions=10, c_calls=1, codec_bytes=16)
@@ -33,7 +36,7 @@ _OUT = Console(width=150)
 _ERR = Console(stderr=True)
 
 Costs = Mapping[str, Mapping[str, Counts]]
-"""What a message costs, by part and mix."""
+"""What a message costs, by part and mix; what a scan costs, by payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,9 @@ class Change:
 
     def __str__(self) -> str:
         measure = self.measure.replace("_", " ")
+        unit = "a scan" if self.part == SCAN else "a message"
         return (
-            f"{self.part}, {self.mix}: {self.before:,.1f} {measure} a message, now "
+            f"{self.part}, {self.mix}: {self.before:,.1f} {measure} {unit}, now "
             f"{self.after:,.1f} ({self.share:+.0%})"
         )
 
@@ -85,16 +89,24 @@ def measure(mixes: Sequence[str] = MIXES, messages: int = MESSAGES) -> Costs:
     return found
 
 
+def measure_all() -> Costs:
+    """Count what a message costs, and what a scan of each dialect does."""
+    return {**measure(), SCAN: count_scans()}
+
+
 def changes(before: Costs, after: Costs) -> Iterator[Change]:
     """Every measure of what both have, in order.
 
     Raises:
         ValueError: they have not the same parts and mixes.
     """
-    for part in PARTS:
-        if part not in before or before[part].keys() != after[part].keys():
-            raise ValueError(f"{BASELINE.name} knows other parts or mixes: run {COMMAND} --write")
-        for name, counts in after[part].items():
+    for part, by_mix in after.items():
+        if differing := sorted(before.get(part, {}).keys() ^ by_mix.keys()):
+            raise ValueError(
+                f"{BASELINE.name} knows other parts or mixes: run {COMMAND} --add, which keeps all "
+                f"lines but these of {part}: {'; '.join(differing)}"
+            )
+        for name, counts in by_mix.items():
             for each in fields(Counts):
                 pair = (getattr(before[part][name], each.name), getattr(counts, each.name))
                 yield Change(part, name, each.name, *pair)
@@ -125,6 +137,14 @@ def accepted(path: Path = BASELINE) -> tuple[str, Costs]:
     return baseline["python"], costs
 
 
+def added(before: Costs, after: Costs) -> Costs:
+    """What was accepted, with the lines that are missing and without those of nothing."""
+    return {
+        part: {name: before.get(part, {}).get(name, counts) for name, counts in by_mix.items()}
+        for part, by_mix in after.items()
+    }
+
+
 def save(costs: Costs, path: Path = BASELINE) -> None:
     """Accept these; one line for each part and mix, so that a review shows what changed."""
     lines = [
@@ -140,6 +160,14 @@ def save(costs: Costs, path: Path = BASELINE) -> None:
     measures = json.dumps([each.name for each in fields(Counts)])
     body = ",\n".join(lines)
     path.write_text(f'{head}  "measures": {measures},\n  "parts": {{\n{body}\n  }}\n}}\n', "utf-8")
+
+
+def scan_table(found: Sequence[Change]) -> Table:
+    """Instructions and C calls a scan, by payload, with the largest change."""
+    shown = Table("payload", "a scan", title="instructions + calls into C, a scan")
+    for name in dict.fromkeys(change.mix for change in found):
+        shown.add_row(name, _cell([change for change in found if change.mix == name]))
+    return shown
 
 
 def table(found: Sequence[Change]) -> Table:
@@ -163,7 +191,9 @@ def _cell(measures: Sequence[Change]) -> str:
 
 def judge(found: Sequence[Change]) -> int:
     """Say what changed; returns the exit status."""
-    _OUT.print(table(found))
+    _OUT.print(table([change for change in found if change.part != SCAN]))
+    if scans := [change for change in found if change.part == SCAN]:
+        _OUT.print(scan_table(scans))
     grown = [change for change in found if change.is_growth]
     gained = [change for change in found if change.is_gain]
     for change in gained:
@@ -184,12 +214,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     way = parser.add_mutually_exclusive_group(required=True)
     way.add_argument("--check", action="store_true", help="compare with what was accepted")
     way.add_argument("--write", action="store_true", help="accept what it costs now")
-    if parser.parse_args(arguments).write:
-        save(measure())
+    way.add_argument("--add", action="store_true", help="accept only lines that are missing")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.check:
+            return judge(list(changes(load(), measure_all())))
+        save(added(load(), measure_all()) if chosen.add else measure_all())
         _say(_OUT, f"guard: written={BASELINE}")
         return 0
-    try:
-        return judge(list(changes(load(), measure())))
     except ValueError as error:
         _say(_ERR, f"guard: {error}")
         return 1

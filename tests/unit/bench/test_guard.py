@@ -4,15 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from bench import guard
 from bench.counting import Counts
 from bench.pure import PARTS, count_parts
+from bench.scan_costs import OWN, count_scans, payloads
 from bench.traffic import MIXES, mix
 from services.orders import unit_of_work
 from services.orders.messages import encode, members
+from services.orders.messages.carriers import foreign, registry
+from services.orders.messages.carriers.fedex import parser as fedex
 
 MIX = "day"
 MESSAGES = 40
@@ -134,8 +138,11 @@ def test_guard_refuses_a_baseline_of_another_python(accepted, tmp_path):
 def test_guard_watches_every_part_of_every_mix():
     _, baseline = guard.accepted()  # Whichever Python this is.
 
-    assert list(baseline) == list(PARTS)
-    assert all(list(by_mix) == list(MIXES) for by_mix in baseline.values())
+    scans = [each.name for each in payloads()]
+
+    assert list(baseline) == [*PARTS, guard.SCAN]
+    assert all(list(baseline[part]) == list(MIXES) for part in PARTS)
+    assert list(baseline[guard.SCAN]) == scans
     assert all(
         counts.instructions > 0 for by_mix in baseline.values() for counts in by_mix.values()
     )
@@ -150,3 +157,38 @@ def test_guard_fails_on_a_part_that_is_not_in_the_baseline(accepted):
 
 def test_guard_counts_are_of_one_message():
     assert Counts(10, 4, 1).per(4) == Counts(2.5, 1.0, 0.2)
+
+
+def test_guard_has_a_line_for_each_dialect_and_our_own_form():
+    assert [name.partition(",")[0] for name in count_scans()] == [
+        OWN.partition(",")[0],
+        *registry.DIALECTS,
+    ]
+
+
+def test_guard_counts_the_same_of_scans_in_two_runs():
+    assert count_scans() == count_scans()
+
+
+def test_guard_catches_a_dearer_parser_with_its_payload(monkeypatch, capsys):
+    before = {guard.SCAN: count_scans()}
+    dialect = registry.DIALECTS["fedex"]
+
+    def twice(value):
+        fedex.report(value)
+        return fedex.report(value)
+
+    slow = {**registry.DIALECTS, "fedex": replace(dialect, report=twice)}
+    monkeypatch.setattr(foreign, "DIALECTS", slow)
+    found = list(guard.changes(before, {guard.SCAN: count_scans()}))
+
+    assert guard.judge(found) == 1
+    assert {each.mix.partition(",")[0] for each in found if each.is_growth} == {"fedex"}
+    assert "a scan, now" in capsys.readouterr().err
+
+
+def test_guard_adds_missing_lines_and_keeps_accepted_ones():
+    before = {"read of a scan": {"a": Counts(1), "gone": Counts(2)}}
+    after = {"read of a scan": {"a": Counts(3), "b": Counts(4)}}
+
+    assert guard.added(before, after) == {"read of a scan": {"a": Counts(1), "b": Counts(4)}}
