@@ -181,8 +181,7 @@ def read_message(original: Original, *, is_normalizing: bool = False) -> Message
         Malformed: a header is not UTF-8 or too long, the key is too long for an answer, or the body
             is not one plain JSON value.
     """
-    _check_key(original)
-    headers = _read_headers(original.headers)
+    headers = _read_headers(original)
     body = decode_json(original.value, is_normalizing=is_normalizing)
     if _is_structured(headers, body):
         return Message(original, _structured_envelope(headers, body), body.get("data"))
@@ -196,15 +195,8 @@ def read_envelope(original: Original) -> CloudEvent:
     Raises:
         Malformed: a header is not UTF-8 or too long, or the key is too long for an answer.
     """
-    _check_key(original)
-    headers = _read_headers(original.headers)
+    headers = _read_headers(original)
     return _binary_envelope(headers, headers.get(CE_TYPE))
-
-
-def _check_key(original: Original) -> None:
-    if len(original.key or b"") > KEY_MAX_BYTES:
-        errors = [FieldError("/key", f"the record's key has more than {KEY_MAX_BYTES} bytes")]
-        raise Malformed("key_too_long", errors)
 
 
 def _binary_envelope(headers: dict[str, str], type_: str | None) -> CloudEvent:
@@ -248,9 +240,16 @@ def headers_of(envelope: CloudEvent) -> tuple[tuple[str, bytes], ...]:
     return tuple((name, text.encode()) for name, text in attributes if text)
 
 
-def _read_headers(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
-    """Decode the known headers, without empty ones; in one pass if none needs a closer look."""
-    read = [header for header in headers if header[0] in READ_HEADERS]
+def _read_headers(original: Original) -> dict[str, str]:
+    """Decode the known headers, without empty ones; in one pass if none needs a closer look.
+
+    Raises:
+        Malformed: a header is not UTF-8 or too long, or the key is too long for an answer.
+    """
+    if len(original.key or b"") > KEY_MAX_BYTES:
+        errors = [FieldError("/key", f"the record's key has more than {KEY_MAX_BYTES} bytes")]
+        raise Malformed("key_too_long", errors)
+    read = [header for header in original.headers if header[0] in READ_HEADERS]
     try:
         text = b"\n".join([value for _, value in read]).decode()
     except UnicodeDecodeError:
