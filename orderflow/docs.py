@@ -1,20 +1,23 @@
-"""The generated tables of docs/operating.md: `python -m orderflow.docs`, with --check in CI.
+"""The generated tables of docs/: `python -m orderflow.docs`, with --check in CI.
 
-Settings come from the descriptions in services/runtime/config/settings.py, metrics from
-services/runtime/observability/metrics.py. Everything outside the markers is written by hand.
+In docs/operating.md settings come from the descriptions in services/runtime/config/settings.py,
+metrics from services/runtime/observability/metrics.py. In docs/carriers.md all comes from the
+folders of the carriers. Everything outside the markers is written by hand.
 """
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
+from orderflow import carrier_tables
 from services.runtime.config.environment import allowed, is_secret, variable
 from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import COUNTERS, GAUGES, HISTOGRAMS
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "operating.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def settings_table() -> str:
@@ -49,15 +52,31 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def filled(page: str) -> str:
-    """The page with its tables as they should be; ValueError when a marker is missing."""
-    for name, table in (("settings", settings_table()), ("metrics", metrics_table())):
-        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "operating.md": {"settings": settings_table, "metrics": metrics_table},
+    "carriers.md": {
+        "total": carrier_tables.total_line,
+        "dialects": carrier_tables.dialect_table,
+        "code-sets": carrier_tables.code_set_table,
+        "keys": carrier_tables.key_table,
+    },
+}
+"""What makes the text between the markers of each page."""
+
+
+def filled(name: str, page: str) -> str:
+    """The named page with its tables as they should be.
+
+    Raises:
+        ValueError: a marker is missing.
+    """
+    for table, make in PAGES[name].items():
+        begin, end = f"<!-- {table}:begin -->", f"<!-- {table}:end -->"
         if not 0 <= page.find(begin) < page.find(end):
-            raise ValueError(f"{PAGE.name} lacks the markers {begin} and {end}")
+            raise ValueError(f"{name} lacks the markers {begin} and {end}")
         before, rest = page.split(begin, 1)
         after = rest.split(end, 1)[1]
-        page = f"{before}{begin}\n{table}\n{end}{after}"
+        page = f"{before}{begin}\n{make()}\n{end}{after}"
     return page
 
 
@@ -66,14 +85,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m orderflow.docs", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing, fail if outdated")
     is_check = parser.parse_args().check
-    present = PAGE.read_text(encoding="utf-8")
-    wanted = filled(present)
-    if is_check and present != wanted:
-        sys.stderr.write(f"docs/{PAGE.name} is outdated: run `python -m orderflow.docs`\n")
-        return 1
-    if not is_check:
-        PAGE.write_text(wanted, encoding="utf-8")
-    return 0
+    outdated = 0
+    for name in PAGES:
+        present = (DOCS / name).read_text(encoding="utf-8")
+        wanted = filled(name, present)
+        if not is_check:
+            (DOCS / name).write_text(wanted, encoding="utf-8")
+        elif present != wanted:
+            sys.stderr.write(f"docs/{name} is outdated: run `python -m orderflow.docs`\n")
+            outdated += 1
+    return min(1, outdated)
 
 
 if __name__ == "__main__":

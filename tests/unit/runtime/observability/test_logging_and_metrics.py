@@ -102,10 +102,11 @@ def test_metrics_of_two_registries_are_separate() -> None:
     assert "orderflow_outbox_rows{" not in generate_latest(second.registry).decode()
 
 
-def test_operating_page_is_up_to_date() -> None:
-    page = docs.PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", docs.PAGES)
+def test_page_with_generated_tables_is_up_to_date(name: str) -> None:
+    page = (docs.DOCS / name).read_text(encoding="utf-8")
 
-    assert docs.filled(page) == page, "run `python -m orderflow.docs`"
+    assert docs.filled(name, page) == page, "run `python -m orderflow.docs`"
 
 
 def test_metrics_are_all_set_by_something() -> None:
