@@ -148,7 +148,7 @@ async def test_ring_without_a_database_refuses_for_now_once_its_keys_are_old():
 async def test_flood_of_wrong_keys_with_one_id_leaves_room_for_others():
     made, other = make_key(), make_key()
     ring = ring_of(Table(made, other))
-    guesses = [f"{made.text[:-4]}{number:04}" for number in range(50)]
+    guesses = [f"{made.text[:-8]}{number:08}" for number in range(50)]
 
     flood = [asyncio.ensure_future(refused(ring, guess)) for guess in guesses]
     await asyncio.sleep(0)
@@ -166,7 +166,7 @@ async def test_flood_does_not_put_off_a_key_that_was_checked_before():
     await ring.check(made.text)
 
     flood = [
-        asyncio.ensure_future(refused(ring, f"{made.text[:-4]}{number:04}")) for number in range(50)
+        asyncio.ensure_future(refused(ring, f"{made.text[:-8]}{number:08}")) for number in range(50)
     ]
     await asyncio.sleep(0)
 
@@ -180,6 +180,6 @@ async def test_ring_remembers_a_bounded_number_of_checks(monkeypatch):
     ring = ring_of(Table(made))
 
     for number in range(4):
-        await refused(ring, f"{made.text[:-1]}{number}")
+        await refused(ring, f"{made.text[:-8]}{number:08}")
 
     assert len(ring._checked) == 2
