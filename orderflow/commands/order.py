@@ -2,36 +2,34 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 from unicodedata import normalize
 
 import asyncpg
 import typer
-from msgspec import structs
 from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from orderflow.console.candidates import candidate_line
+from orderflow.console.candidates import candidate_line, candidates_on
 from orderflow.console.environment import load_settings
-from orderflow.console.explain_fold import fold_line, folded_as_json
-from orderflow.console.explain_meaning import (
-    meaning_as_json,
-    meaning_lines,
-    why_as_json,
-    why_lines,
-)
+from orderflow.console.explain_fold import fold_line
+from orderflow.console.explain_meaning import why_lines
 from orderflow.console.explain_order import Explained, explain
 from orderflow.console.find_order import Hit, find, kept_scans
 from orderflow.console.instants import minute
-from orderflow.console.terminal import Json, WrongArgument, out, print_json, run
+from orderflow.console.order_json import order_as_json
+from orderflow.console.order_svg import svg_of
+from orderflow.console.said import said_line
+from orderflow.console.set_by import notified_line, set_by_lines
+from orderflow.console.terminal import CommandError, Json, WrongArgument, out, print_json, run
 from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.voided import VoidedNumber
 from services.orders.domain.model.warnings import KeptWarning
 from services.orders.domain.tracking.explanation import Verdict
 from services.orders.domain.tracking.scan import Scan, day_of
-from services.orders.messages.detection.candidate import CarrierCandidate
-from services.orders.messages.detection.detect import candidates_of
+from services.orders.domain.tracking.state import Rule
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.postgres.connections import connect
@@ -49,8 +47,20 @@ def order(
     ],
     shop: Annotated[str | None, typer.Option(help="Look only in this shop.")] = None,
     json: Json = False,
+    svg: Annotated[
+        Path | None,
+        typer.Option(help="Write the timeline as an SVG picture to this file; - for stdout."),
+    ] = None,
+    with_words: Annotated[
+        bool,
+        typer.Option(
+            "--with-words",
+            help="Show texts of carriers too: they may hold names of persons. The SVG also has "
+            "places then.",
+        ),
+    ] = False,
 ) -> None:
-    """Show one order: state, shipments, scans, and what each scan did.
+    """Show one order: state, shipments, scans, what each scan did, and what set the state.
 
     The order is found by any of its references, or by a tracking number in any spelling. Where
     several orders match, such as those that share a name, they are listed and none is shown: write
@@ -61,6 +71,8 @@ def order(
 
     Example: `orderflow order demo-shop/1001`
     """
+    if json and svg is not None:
+        raise WrongArgument("--json and --svg are two answers: leave one out")
     text = normalize("NFC", reference).strip()
     if not text or shop == "":
         raise WrongArgument(
@@ -73,15 +85,26 @@ def order(
         else:
             _list(found)
         raise typer.Exit(1)
-    if json:
-        print_json(as_json(found))
+    name = f"{found.order.shop}/{found.order.placement.order_number}" if found.order else text
+    if svg is not None:
+        _save(svg, svg_of(found, name, with_words=with_words))
+    elif json:
+        print_json(order_as_json(found, with_words=with_words))
     else:
-        _show(
-            found,
-            f"{found.order.shop}/{found.order.placement.order_number}" if found.order else text,
-        )
+        _show(found, name, with_words)
     if found.order is None:
         raise typer.Exit(1)
+
+
+def _save(path: Path, picture: str) -> None:
+    if str(path) == "-":
+        typer.echo(picture, nl=False)
+        return
+    try:
+        path.write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}; name a file that can be written") from None
+    out.print(f"{path}: written, {len(picture.encode())} bytes", markup=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,97 +172,11 @@ def _list(found: NotOne) -> None:
         out.print(f"  orderflow order {hit.shop}/{hit.order_number}  ({by})", markup=False)
 
 
-def as_json(found: Explained) -> dict[str, Any]:
-    """The whole answer for scripts; no addresses or names of customers."""
-    order = found.order
-    return {
-        "order_id": found.order_id,
-        "shop": order.shop if order else None,
-        "order_number": order.placement.order_number if order else None,
-        "found": order is not None,
-        "status": order.status if order else None,
-        "order_version": order.version if order else None,
-        "expected_number_of_shipments": order.expected_number_of_shipments if order else None,
-        "is_dispatched": order.is_dispatched if order else None,
-        "delivery_state": order.delivery_state if order else None,
-        "placed_at": order.placed_at if order else None,
-        "cancelled_at": order.cancelled_at if order else None,
-        "shipments": [_shipment(each, found) for each in order.shipments] if order else [],
-        "voided": [_voided(each) for each in order.voided] if order else [],
-        "warnings": [_warning(each) for each in order.warnings] if order else [],
-        "waiting": found.waiting,
-        "unpublished": found.unpublished,
-    }
-
-
-def _voided(voided: VoidedNumber) -> dict[str, Any]:
-    return {
-        "at": voided.voided_at,
-        "number": voided.number,
-        "shipment_id": voided.shipment_id,
-        "external_shipment_id": voided.external_shipment_id,
-    }
-
-
-def _warning(kept: KeptWarning) -> dict[str, Any]:
-    warning = kept.warning
-    return {
-        "at": kept.at,
-        "command_id": kept.causation_id,
-        "code": warning.code,
-        "pointer": warning.pointer,
-        "detail": warning.detail,
-    }
-
-
-def _shipment(shipment: Shipment, found: Explained) -> dict[str, Any]:
-    tracking, window = shipment.tracking, found.windows.get(shipment.shipment_id)
-    return {
-        "shipment_id": shipment.shipment_id,
-        "ordinal": shipment.ordinal,
-        "tracking_number": shipment.tracking_number,
-        "carrier": shipment.carrier,
-        "carrier_candidates": [structs.asdict(each) for each in _candidates(shipment, found)],
-        "draft": shipment.is_draft,
-        "state": shipment.state,
-        "phase": tracking.phase,
-        "flag": tracking.flag,
-        **why_as_json(tracking.why),
-        "delivered_at": tracking.delivered_at,
-        "delivered_on": tracking.delivered_on,
-        "folded": folded_as_json(found.folds.get(shipment.shipment_id)),
-        "window": window.as_json() if window else None,
-        "scans": [
-            {
-                "occurred_at": verdict.scan.occurred_at,
-                "timezone": verdict.scan.timezone,
-                "tz_known": verdict.scan.tz_known,
-                "precision": verdict.scan.precision,
-                "event_name": verdict.scan.event_name,
-                **meaning_as_json(verdict.scan),
-                "changed": verdict.effects,
-                "decides": verdict.decides,
-                "rule": verdict.rule,
-                "why": verdict.sentence,
-                "notification": verdict.notification,
-            }
-            for verdict in found.scans.get(shipment.shipment_id, ())
-        ],
-    }
-
-
-def _candidates(shipment: Shipment, found: Explained) -> tuple[CarrierCandidate, ...]:
-    """The carriers that a number without one may belong to."""
-    if found.order is None or shipment.carrier or shipment.number is None:
-        return ()
-    return candidates_of(shipment.number, found.order.placement.address.country_code)
-
-
-def _show(found: Explained, name: str) -> None:
+def _show(found: Explained, name: str, with_words: bool) -> None:
     if found.order is None:
         out.print(f"{name}: no such order (its id would be {found.order_id})", markup=False)
     else:
-        out.print(_tree(found.order, found, name), soft_wrap=False)
+        out.print(_tree(found.order, found, name, with_words), soft_wrap=False)
     for row in found.waiting:
         out.print(
             f"waiting: {row['topic']}/{row['partition']}/{row['offset']}#{row['index']} "
@@ -250,7 +187,7 @@ def _show(found: Explained, name: str) -> None:
         out.print(f"{found.unpublished} rows of the outbox hold events not published yet")
 
 
-def _tree(order: Order, found: Explained, name: str) -> Tree:
+def _tree(order: Order, found: Explained, name: str, with_words: bool) -> Tree:
     """What shops and carriers wrote is escaped: `[/]` in it is no markup of ours."""
     parcels = (
         f"{len(order.fulfilled)} of {order.expected_number_of_shipments} parcels have a number"
@@ -262,7 +199,7 @@ def _tree(order: Order, found: Explained, name: str) -> Tree:
         reason = f": {escape(order.cancel_reason)}" if order.cancel_reason else ""
         tree.add(f"cancelled {minute(order.cancelled_at)}{reason}")
     for shipment in order.shipments:
-        _add_shipment(tree, shipment, found)
+        _add_shipment(tree, shipment, found, with_words)
     for claim in order.claims:
         tree.add(escape(f"claim {claim.claim_id} {claim.status} {claim.reason or ''}"))
     for each in order.voided:
@@ -272,19 +209,21 @@ def _tree(order: Order, found: Explained, name: str) -> Tree:
     return tree
 
 
-def _add_shipment(tree: Tree, shipment: Shipment, found: Explained) -> None:
+def _add_shipment(tree: Tree, shipment: Shipment, found: Explained, with_words: bool) -> None:
     branch = tree.add(_headline(shipment))
     scans = found.scans.get(shipment.shipment_id, ())
     fold = found.folds.get(shipment.shipment_id)
     window = found.windows.get(shipment.shipment_id)
-    for candidate in _candidates(shipment, found):
+    for candidate in candidates_on(shipment, found.order):
         branch.add(escape(candidate_line(candidate)))
     for line in window.lines() if window else ():
         branch.add(escape(line))
     if fold is not None:
         branch.add(fold_line(fold))
     if scans:
-        branch.add(_table(scans))
+        branch.add(_table(scans, found, with_words))
+        for line in set_by_lines(shipment, found):
+            branch.add(escape(line))
     elif window is None and shipment.shipment_id in found.windows:
         branch.add("16 later parcels are on its number: its scans are not kept for it")
     elif fold is None and not shipment.is_draft:
@@ -313,24 +252,27 @@ def _headline(shipment: Shipment) -> str:
     return f"{shipment.ordinal}. [bold]{what}[/]{carrier} [cyan]{tracking.phase}[/]{flag}{meaning}"
 
 
-def _table(verdicts: tuple[Verdict, ...]) -> Table:
+def _table(verdicts: tuple[Verdict, ...], found: Explained, with_words: bool) -> Table:
     table = Table(box=None)
-    for heading in ("occurred (UTC)", "scan", "place", "decides"):
+    for heading in ("#", "occurred (UTC)", "scan", "place", "decides"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("why")
-    table.add_column("notified")
-    for verdict in verdicts:
+    for heading in ("named by", "rule", "why", "notified"):
+        table.add_column(heading)
+    for at, verdict in enumerate(verdicts, start=1):
         style = "" if verdict.effects else "dim"
         when = _when(verdict.scan)
         decides = ", ".join(verdict.decides) or "-"
+        by = found.named(verdict.scan)
         said = (
-            "\n".join([verdict.scan.event_name, *meaning_lines(verdict.scan)]),
+            verdict.scan.event_name,
             _place(verdict.scan),
             decides,
+            said_line(verdict.scan, by, with_words=with_words),
+            "" if verdict.rule is Rule.MOVED else verdict.rule,
             verdict.sentence,
-            verdict.notification,
+            notified_line(verdict),
         )
-        table.add_row(when, *map(escape, said), style=style)
+        table.add_row(str(at), when, *map(escape, said), style=style)
     return table
 
 

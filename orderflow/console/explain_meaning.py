@@ -6,6 +6,7 @@ from services.orders.domain.tracking.catalogue import Why, entry_of
 from services.orders.domain.tracking.naming import is_named_by_map, meaning_of
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.why import why_of
+from services.orders.domain.value import replace
 from services.orders.messages.carriers.code_maps import CODE_MAPS
 
 
@@ -34,10 +35,13 @@ def why_as_json(why: Why | None) -> dict[str, Any]:
     }
 
 
-def meaning_lines(scan: Scan) -> list[str]:
-    """The row, the reason and the action of a scan, as far as it has them."""
-    row, why = row_of(scan), _why(scan) or Why(reason=scan.reason)
-    return [*([row] if row else []), *why_lines(why)]
+def meaning_lines(scan: Scan, *, with_words: bool) -> list[str]:
+    """The reason and the action of a scan, as far as it has them.
+
+    The carrier's own word for the reason may name a person: only `with_words`.
+    """
+    why = _why(scan) or Why(reason=scan.reason)
+    return why_lines(why if with_words else replace(why, reason=None))
 
 
 def why_lines(why: Why | None) -> list[str]:

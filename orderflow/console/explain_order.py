@@ -23,6 +23,11 @@ from services.orders.domain.model.windows import shares_of
 from services.orders.domain.tracking.explanation import Verdict
 from services.orders.domain.tracking.explanation import explain as verdicts_on
 from services.orders.domain.tracking.fold import Fold
+from services.orders.domain.tracking.named_by import NamedBy, named_by
+from services.orders.domain.tracking.replay import replay
+from services.orders.domain.tracking.scan import Scan
+from services.orders.domain.tracking.setters import setters
+from services.orders.messages.carriers.code_maps import CODE_MAPS
 from services.runtime.messages.headers import PackedDataUnreadable
 from services.runtime.outbox.outbox import SQL as OUTBOX_SQL
 from services.runtime.outbox.outbox import shard_of
@@ -46,6 +51,12 @@ class Explained:
     """The folded scans of shipments that have some, by shipment id."""
     windows: dict[str, ExplainedWindow | None]
     """What each shipment with a number sees of it; None where it has no place on it."""
+    setters: dict[str, dict[str, str]]
+    """By shipment id: the key of the scan that set each member of its state."""
+
+    def named(self, scan: Scan) -> NamedBy:
+        """What names a scan by the present code maps."""
+        return named_by(scan, CODE_MAPS)
 
 
 async def explain(
@@ -60,15 +71,17 @@ async def explain(
     names += [reference_key(Reference(shop, ReferenceKind.UUID, order_id))]
     names += [number_key(each) for each in numbers]
     waiting = await connection.fetch(SQL["waiting_for"], names)
+    shipments = order.shipments if order else ()
     return Explained(
         order_id=order_id,
         order=order,
-        scans=_verdicts(order.shipments if order else (), parcels, now),
+        scans=_verdicts(shipments, parcels, now),
         waiting=[dict(row) for row in waiting],
         unpublished=await _unpublished(connection, order_id),
-        folds=_folds(order.shipments if order else (), parcels),
+        folds=_folds(shipments, parcels),
+        setters=_setters(shipments, parcels, now),
         windows=explain_windows(
-            order.shipments if order else (),
+            shipments,
             parcels,
             await _orders_beside(connection, shop, order_id, parcels),
         ),
@@ -121,6 +134,22 @@ def _verdicts(
             now,
             shipment.notices,
             fold_of(parcels[shipment.number], shipment.shipment_id),
+        )
+        for shipment in shipments
+        if shipment.number in parcels
+    }
+
+
+def _setters(
+    shipments: Sequence[Shipment], parcels: dict[str, Parcel], now: datetime
+) -> dict[str, dict[str, str]]:
+    return {
+        shipment.shipment_id: setters(
+            replay(
+                shares_of(parcels[shipment.number]).get(shipment.shipment_id, ()),
+                now,
+                fold=fold_of(parcels[shipment.number], shipment.shipment_id),
+            )
         )
         for shipment in shipments
         if shipment.number in parcels

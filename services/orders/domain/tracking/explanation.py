@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 
+from services.orders.domain.tracking.catalogue import Phase
 from services.orders.domain.tracking.fold import Fold
 from services.orders.domain.tracking.notifications import (
     Notice,
@@ -14,7 +16,7 @@ from services.orders.domain.tracking.notifications import (
     notice_of,
     was_given,
 )
-from services.orders.domain.tracking.ordering import Cause
+from services.orders.domain.tracking.ordering import Cause, SetAside
 from services.orders.domain.tracking.replay import ReplayedScans, replay, standing_of
 from services.orders.domain.tracking.scan import Scan
 from services.orders.domain.tracking.state import Effect, Rule, ScanStep
@@ -46,7 +48,45 @@ _ASIDE = {
 }
 
 
-_DOES_NOT_COUNT = "It does not count, so it does not notify."
+class NotifyCause(StrEnum):
+    """Whether a scan notified a customer, or why not."""
+
+    NOTIFIED = "notified"
+    NOT_COUNTED = "not_counted"
+    NO_GROUP = "no_group"
+    NOT_KNOWN = "not_known"
+    NO_EFFECT = "no_effect"
+    NOT_TRUE = "not_true"
+    GIVEN_BEFORE = "given_before"
+    TOO_OLD = "too_old"
+    OVERTAKEN = "overtaken"
+
+
+NOTIFY_RULES: Mapping[NotifyCause, str] = MappingProxyType(
+    {
+        NotifyCause.NO_EFFECT: "17b",
+        NotifyCause.NOT_COUNTED: "17b",
+        NotifyCause.NOT_TRUE: "17b",
+        NotifyCause.GIVEN_BEFORE: "17",
+        NotifyCause.TOO_OLD: "16",
+    }
+)
+"""The rule by which a scan did not notify; no group, and one that is overtaken, have no number."""
+NOTIFY_SENTENCES: Mapping[NotifyCause, str] = MappingProxyType(
+    {
+        NotifyCause.NOTIFIED: "It notified the customer of {group}.",
+        NotifyCause.NOT_COUNTED: "It does not count, so it does not notify.",
+        NotifyCause.NO_GROUP: "Its event has no notification group.",
+        NotifyCause.NOT_KNOWN: "What was notified is not known: an earlier version wrote the "
+        "shipment.",
+        NotifyCause.NO_EFFECT: "It changed nothing, so it does not notify.",
+        NotifyCause.NOT_TRUE: "The state of the shipment did not agree with {group}.",
+        NotifyCause.GIVEN_BEFORE: "Another event notified of {group} on this leg and attempt.",
+        NotifyCause.TOO_OLD: "It was too old when it was received.",
+        NotifyCause.OVERTAKEN: "It was overtaken by another scan, or too old when its number was "
+        "attached.",
+    }
+)
 
 
 class Verdict(Value, frozen=True):
@@ -61,6 +101,9 @@ class Verdict(Value, frozen=True):
     sentence: str
     notification: str
     """A sentence: whether it notified a customer, or why not."""
+    notify_cause: NotifyCause
+    phase: Phase | None = None
+    """The phase after the scan; None of one that does not count."""
 
 
 def explain(
@@ -77,21 +120,30 @@ def explain(
     replayed = replay(scans, as_of, fold=fold)
     deciding = _deciding(replayed)
     counted = [
-        Verdict(
-            step.scan,
-            step.effects,
-            tuple(effect for effect, index in deciding.items() if index == at),
-            step.rule,
-            _sentence(step),
-            notification_of(step, notices),
-        )
+        _verdict(step, tuple(effect for effect, index in deciding.items() if index == at), notices)
         for at, step in enumerate(replayed.steps)
     ]
     left_out = [
-        Verdict(aside.scan, (), (), rule := _ASIDE[aside.cause], SENTENCES[rule], _DOES_NOT_COUNT)
+        _left_out(aside)
         for aside in sorted(replayed.aside, key=lambda each: (each.scan.occurred_at, each.scan.key))
     ]
     return (*counted, *left_out)
+
+
+def _verdict(
+    step: ScanStep, decides: tuple[Effect, ...], notices: Sequence[Notice] | None
+) -> Verdict:
+    cause = notify_cause_of(step, notices)
+    said = NOTIFY_SENTENCES[cause].format(group=standing_of(step).group)
+    sentence = SENTENCES[step.rule].format(phase=step.state.phase, leg=step.state.leg)
+    return Verdict(
+        step.scan, step.effects, decides, step.rule, sentence, said, cause, step.state.phase
+    )
+
+
+def _left_out(aside: SetAside) -> Verdict:
+    rule, cause = _ASIDE[aside.cause], NotifyCause.NOT_COUNTED
+    return Verdict(aside.scan, (), (), rule, SENTENCES[rule], NOTIFY_SENTENCES[cause], cause)
 
 
 def _deciding(replayed: ReplayedScans) -> dict[Effect, int]:
@@ -99,26 +151,22 @@ def _deciding(replayed: ReplayedScans) -> dict[Effect, int]:
     return {effect: at for at, step in enumerate(replayed.steps) for effect in step.effects}
 
 
-def _sentence(step: ScanStep) -> str:
-    return SENTENCES[step.rule].format(phase=step.state.phase, leg=step.state.leg)
-
-
-def notification_of(step: ScanStep, notices: Sequence[Notice] | None) -> str:
-    """A sentence: whether a scan that counts notified a customer, or why not."""
+def notify_cause_of(step: ScanStep, notices: Sequence[Notice] | None) -> NotifyCause:
+    """Whether a scan that counts notified a customer, or why not."""
     scan, standing = step.scan, standing_of(step)
     notice = notice_of(scan, standing)
     if standing.group is None:
-        return "Its event has no notification group."
+        return NotifyCause.NO_GROUP
     if notices is None:
-        return "What was notified is not known: an earlier version wrote the shipment."
+        return NotifyCause.NOT_KNOWN
     if any(each.by == notice.by for each in notices):
-        return f"It notified the customer of {standing.group}."
+        return NotifyCause.NOTIFIED
     if not step.is_effective:
-        return "It changed nothing, so it does not notify."
+        return NotifyCause.NO_EFFECT
     if not is_true(scan, standing, step.state):
-        return f"The state of the shipment did not agree with {standing.group}."
+        return NotifyCause.NOT_TRUE
     if was_given(notices, notice):
-        return f"Another event notified of {standing.group} on this leg and attempt."
+        return NotifyCause.GIVEN_BEFORE
     if not is_fresh_scan(scan, scan.recorded_at):
-        return "It was too old when it was received."
-    return "It was overtaken by another scan, or too old when its number was attached."
+        return NotifyCause.TOO_OLD
+    return NotifyCause.OVERTAKEN
