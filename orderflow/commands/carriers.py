@@ -233,7 +233,7 @@ def detect(
         return
     for each in findings:
         out.print(candidate_line(each.candidate), markup=False)
-        out.print(f"  documented by {each.source}", markup=False)
+        out.print(f"  source: {each.source}", markup=False)
     if not findings:
         out.print("no form of a carrier fits, or the number is a placeholder", markup=False)
     out.print(f"detect: number={normalised} candidates={len(findings)}", markup=False)

@@ -1,4 +1,7 @@
-"""What named a scan: a row of a code map, a name of the catalogue, or nothing (rules 2 and 15)."""
+"""What named a scan: a row of a code map, a name of the catalogue, or nothing.
+
+Rules: docs/scan-rules.md, rules 2 and 15.
+"""
 
 from __future__ import annotations
 
