@@ -126,6 +126,9 @@ ZONES = [
     ("2026-11-20T10:00:00", {"offset": "+02:00", "zone": NEW_YORK},
      ("2026-11-20T08:00:00", "+02:00")),
     ("2026-11-20T10:00:00", {"zone": NEW_YORK}, ("2026-11-20T15:00:00", NEW_YORK)),
+    # An abbreviation is an offset, in summer too.
+    ("2026-07-20T10:00:00", {"zone": "CET"}, ("2026-07-20T09:00:00", "+01:00")),
+    ("2026-07-20T10:00:00", {"zone": "CEST"}, ("2026-07-20T08:00:00", "+02:00")),
     # What cannot be read counts as not there.
     ("2026-11-20T10:00:00", {"offset": "local", "zone": NEW_YORK},
      ("2026-11-20T15:00:00", NEW_YORK)),
@@ -319,7 +322,18 @@ def test_utc_field_beside_a_local_time_gives_its_instant_and_offset(at, quarters
     assert (found.timezone == "UTC") is (quarters == 0)
 
 
-ALL_ZONES = sorted(available_timezones() - {"localtime", "Factory"})
+# A name that is also an abbreviation is an offset.
+ALL_ZONES = sorted(
+    name
+    for name in available_timezones() - {"localtime", "Factory"}
+    if moment_of("2026-07-20T10:00:00", name).timezone == name
+)
+
+
+def test_names_that_are_abbreviations_are_few():
+    left_out = available_timezones() - {"localtime", "Factory", *ALL_ZONES}
+
+    assert left_out == {"CET", "EET", "EST", "GMT", "GMT+0", "GMT-0", "MST", "WET"}
 
 
 @cache
