@@ -345,7 +345,7 @@ async def test_nothing_of_bodies_keys_and_signatures_is_logged(gateway, caplog):
         record.getMessage() for record in caplog.records if not record.name.startswith("http")
     )
     assert "Mustermann" not in ours
-    assert key.split("_")[2] not in ours
+    assert key.split("_", 2)[2] not in ours
     assert headers["aftership-hmac-sha256"] not in ours
 
 
