@@ -1,4 +1,4 @@
-"""Why a scan happened, whether somebody has to act, and the flag of codes without an event name."""
+"""Why a scan happened, who has to act, and the flag of codes without an event name."""
 
 from __future__ import annotations
 
