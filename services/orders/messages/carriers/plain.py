@@ -6,7 +6,7 @@ Texts are bounded as those of our own form are, and have no control characters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -84,6 +84,24 @@ def each_named(
         for key, inner in value.items():
             if isinstance(inner, dict | list):
                 yield from each_named(inner, name, pointer + pointer_step(key), depth - 1)
+
+
+def each_having(
+    value: Any, names: Collection[str], pointer: str = "", depth: int = WRAPPERS
+) -> Iterator[tuple[str, Any]]:
+    """The objects that have a member of one of the names, with their pointers.
+
+    As `each_named`, whatever stands around them.
+    """
+    if isinstance(value, list) and depth:
+        for index, entry in enumerate(value):
+            yield from each_having(entry, names, f"{pointer}/{index}", depth - 1)
+    elif isinstance(value, dict) and any(name in value for name in names):
+        yield pointer, value
+    elif isinstance(value, dict) and depth:
+        for key, inner in value.items():
+            if isinstance(inner, dict | list):
+                yield from each_having(inner, names, pointer + pointer_step(key), depth - 1)
 
 
 def listed(value: Any, *path: str) -> Any:

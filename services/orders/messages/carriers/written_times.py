@@ -37,6 +37,8 @@ _OFFSET = re.compile(r"(?:gmt|utc)?\s*([+-])(\d{1,2})(?::?(\d\d))?", _FLAGS)
 _OFFSET_MAX = timedelta(hours=16)
 _NAMED = re.compile(r"(.*?)\s*\[?([a-z]{1,20}(?:/[a-z_+-]{1,30}){1,2})\]?", _FLAGS)
 
+_OF_DOTNET = re.compile(r"\\?/date\((\d{1,14})([+-]\d{4})?\)\\?/", _FLAGS)
+"""Milliseconds since 1970 and the offset of the sender, as .NET writes a time in JSON."""
 _OF_MAIL = re.compile(r"[a-z]{3}, .{10,40}", _FLAGS)
 
 # UTC; RFC 5322, 4.3; Canada Post, Get Tracking Details, event-time-zone; the zones of the European
@@ -72,6 +74,8 @@ def written_time(text: str, day_first: bool | None = None) -> Written:
     """
     if _OF_MAIL.fullmatch(text):
         return _of_mail(text)
+    if said := _OF_DOTNET.fullmatch(text):
+        return _of_dotnet(int(said[1]), offset_of(said[2] or "Z") or timedelta())
     found = _date(text, day_first)
     gap = found and _DAY_GAP.match(text, found[1])
     if not found or not gap:
@@ -157,6 +161,12 @@ def _of_mail(text: str) -> Written:
     """RFC 5322, as `Fri, 20 Nov 2026 09:30:00 +0100`; `-0000` says no zone."""
     found = parsedate_to_datetime(text)
     return _of_aware(found)
+
+
+def _of_dotnet(milliseconds: int, offset: timedelta) -> Written:
+    """`/Date(1772625600000+0100)/`."""
+    at = datetime(1970, 1, 1) + timedelta(milliseconds=milliseconds)  # noqa: DTZ001 - UTC
+    return Written(at + offset, offset)
 
 
 def _of_library(text: str) -> Written:
