@@ -1,7 +1,9 @@
 """DPD: the parcel life cycle, as the SOAP service writes it and as the tracking page reads it.
 
 Documented at https://esolutions.dpd.com/entwickler/dpdwebservices/parcellifecycleservice.aspx
-(`getTrackingData`); the page asks https://tracking.dpd.de/ for JSON.
+(`getTrackingData`); the page asks https://tracking.dpd.de/ for JSON. The Tracking Push Service
+sends each status by itself, as the parameters of a request (`pushid`, `pnr`, `status`,
+`statusdate`).
 
 The service lists all statuses of a parcel, also those that it has not reached: these are no scans.
 The JSON has the scans themselves, with DPD's scan codes: where there are some, they count alone.
@@ -32,7 +34,9 @@ from services.orders.messages.carriers.spelling import folded, name_of
 from services.runtime.messages.json_codec import FieldError, Malformed
 
 _RESULTS = ("trackingresult", "parcellifecycledata")
-_NUMBERS = ("parcellabelnumber", "parcelnumber", "parcelno", "trackingnumber")
+_NUMBERS = ("parcellabelnumber", "parcelnumber", "parcelno", "trackingnumber", "pnr")
+_PUSHED = re.compile(r"(\d\d)(\d\d)(\d{4})(\d{6})")
+"""A time of the push service: day, month, year and time of day."""
 _WRAPPERS = (
     "envelope",
     "body",
@@ -47,6 +51,7 @@ _NO_NUMBER = "must be the number that was asked for, which some answers do not r
 _DEPTH_MAX = 8
 _DELIVERED = "13"
 """The scan code of a delivery."""
+_PUSHED_DELIVERY = "delivery_customer"
 _PLACE = re.compile(r"(.*?)\s*\(([A-Z]{2})\)")
 _AM_PM = re.compile(r"\d\s*[ap]\.?m\b", re.IGNORECASE)
 _DAY_AFTER_MONTH = re.compile(r"\d{1,2}/(?:1[3-9]|2\d|3[01])/\d{4}")
@@ -65,7 +70,7 @@ def _parts(value: Any, pointer: str, depth: int) -> Iterator[Part]:
             for deeper, parcel in each_with_pointer(entry[name], at + pointer_of(name)):
                 if isinstance(parcel, dict):
                     yield Part(deeper, _with_number(parcel, entry))
-        elif name_of(entry, "statusinfo", "scaninfo") is not None:
+        elif name_of(entry, "statusinfo", "scaninfo", "statusdate") is not None:
             yield Part(at, entry)
         elif (name := name_of(entry, *_WRAPPERS)) is not None and depth < _DEPTH_MAX:
             yield from _parts(entry[name], at + pointer_of(name), depth + 1)
@@ -99,13 +104,15 @@ def _number(said: Any) -> str | None:
     info = member(said, "shipmentinfo")
     for holder in (info, said):
         for name in _NUMBERS:
-            if found := text(member(holder, name), 512):
+            if found := _words(member(holder, name)):
                 return found
     return None
 
 
 def _scans(parcel: Any) -> ReadScans:
     """The scans; where there is none, the statuses that the parcel has reached."""
+    if name_of(parcel, "statusdate") is not None:
+        return readable(parcel, "", _pushed, None)
     info = name_of(parcel, "scaninfo") or ""
     scan = name_of(member(parcel, info), "scan", "scans", "scanlist") or ""
     scans = member(parcel, info, scan)
@@ -138,6 +145,15 @@ def _status(entry: Any, is_day_first: bool) -> SaidScan:
         code=text(member(said, "status"), WORD),
         text=_words(member(said, "description")) or _words(member(said, "label")),
         location=_location(_words(member(said, "location")), None),
+    )
+
+
+def _pushed(entry: Any, _: None) -> SaidScan:
+    said = folded(entry)
+    written = text(member(said, "statusdate"), WORD) or ""
+    return SaidScan(
+        moment=moment_of(_PUSHED.sub(r"\3-\2-\1 \4", written)),
+        code=text(member(said, "status"), WORD),
     )
 
 
@@ -186,7 +202,7 @@ def _location(place: str | None, country: Any) -> Location | None:
 
 def _proof(said: Any) -> Proof | None:
     """Who took the parcel, and the link to the proof."""
-    signer = None
+    signer = text(member(said, "receiver")) if "statusdate" in said else None
     for _, entry in each(member(said, "shipmentinfo", "additionalproperties")):
         if text(member(entry, "key"), WORD) == "RECEIVER_NAME":
             signer = text(member(entry, "value"))
@@ -196,18 +212,22 @@ def _proof(said: Any) -> Proof | None:
         for _, entry in each(member(scan, "links")):
             if "POD" in (text(member(entry, "target"), WORD) or ""):
                 image = link(member(entry, "url")) or image
+    is_delivered |= member(said, "status") == _PUSHED_DELIVERY
     has_any = is_delivered and (signer or image)
     return Proof(signed_by=signer, image_url=image) if has_any else None
 
 
 def _is_delivery(said: SaidScan) -> bool:
-    return (said.code or "").startswith(_DELIVERED)
+    return (said.code or "").startswith((_DELIVERED, _PUSHED_DELIVERY))
 
 
 DIALECT = Dialect(
     types=("dpd.tracking", "dpd.parcellifecycle"),
-    scan_marks=(b"tatusHasBeenReached", b'"scanData"'),
-    shape=re.compile(rb"ParcelLifeCycleService|parcellifecycleResponse|parcelLifeCycleData"),
+    scan_marks=(b"tatusHasBeenReached", b'"scanData"', b'"statusdate"'),
+    shape=re.compile(
+        rb"ParcelLifeCycleService|parcellifecycleResponse|parcelLifeCycleData"
+        rb'|[sS]tatusHasBeenReached|"pushid"\s*:'
+    ),
     parts=parts,
     report=report,
 )

@@ -47,7 +47,7 @@ def parts(body: Any) -> Iterator[Part]:
 def report(parcel: Any) -> ParcelReport:
     """What a parcel says; one for which Hermes has no information is refused."""
     said = folded(parcel)
-    found = _scans(parcel)
+    found = _with_delivery(_scans(parcel), said)
     is_unknown = member(said, "result", "code") is not None and not found.scans
     numbers = (text(member(said, name), 512) for name in _NUMBERS)
     return ParcelReport(
@@ -70,6 +70,25 @@ def _scans(parcel: Any) -> ReadScans:
                 entries = [entry if _is_reached(entry) else None for entry in entries]
             return readable(entries, f"/{own}", _scan, None)
     return ReadScans([], [])
+
+
+def _with_delivery(found: ReadScans, said: Any) -> ReadScans:
+    """The scans, with the delivery that the page says beside a history whose words do not say it.
+
+    Its words for deliveries are several, and grow.
+    """
+    marks = member(said, "parcelattributes")
+    is_said = any("DELIVERED" in (scan.code or "") for scan in found.scans)
+    if member(marks, "delivered") is not True or member(marks, "directionenum") == "RETURN":
+        return found
+    if is_said or not found.scans:
+        return found
+    newest = max(found.scans, key=lambda scan: scan.moment.at)
+    try:
+        moment = moment_of(member(marks, "deliveredtimestamp"), ZONE)
+    except ValueError:
+        moment = newest.moment
+    return ReadScans([*found.scans, SaidScan(moment=moment, code="DELIVERED")], found.left_out)
 
 
 def _is_reached(entry: Any) -> bool:
@@ -129,17 +148,40 @@ def _pickup(said: Any) -> Pickup | None:
 
 def _eta(said: Any) -> Eta | None:
     """The day of the forecast, with its hours where they are said."""
-    forecast = member(said, "deliveryforecast") or member(said, "forecast")
+    shown = member(said, "viewparameters")
+    for name in ("deliveryforecast", "forecast", "eta"):
+        if (found := _forecast(member(said, name))) is not None:
+            return found
+    window = {"date": member(shown, "deliverydate"), **_dict(member(shown, "deliverytimeframe"))}
+    return _forecast(window)
+
+
+def _forecast(forecast: Any) -> Eta | None:
     if not isinstance(forecast, dict):
         at = day_or_instant(forecast)
         return Eta(earliest=at, latest=at) if at else None
-    day, hours = member(forecast, "date"), member(forecast, "timeslot") or forecast
-    ends = [_end(day, member(hours, name)) for name in ("from", "to")]
-    return Eta(earliest=ends[0], latest=ends[1]) if any(ends) else None
+    day = member(forecast, "date")
+    hours = member(forecast, "timeslot") or member(forecast, "timeframe") or forecast
+    ends = [
+        _end(day, member(hours, name)) or _in_utc(member(hours, f"deliverytime{name}utc"))
+        for name in ("from", "to")
+    ]
+    return Eta(earliest=ends[0] or ends[1], latest=ends[1] or ends[0]) if any(ends) else None
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _in_utc(said: Any) -> datetime | None:
+    try:
+        return moment_of(said, "UTC").at
+    except ValueError:
+        return None
 
 
 def _end(day: Any, clock: Any) -> date | datetime | None:
-    if day is None:
+    if day is None or isinstance(day_or_instant(clock), datetime):
         return day_or_instant(clock)
     try:
         return moment_of(day, ZONE, clock=clock).at if clock else day_or_instant(day)
@@ -149,7 +191,8 @@ def _end(day: Any, clock: Any) -> date | datetime | None:
 
 DIALECT = Dialect(
     types=("hermes.tracking", "hermes.shipmentinfo"),
-    scan_marks=(b'"timestamp"', b'"dateTime"'),
+    # `deliveredTimestamp` of a parcel may be a scan as well.
+    scan_marks=(b'imestamp"', b'"dateTime"'),
     shape=re.compile(rb'"(?:shipmentinfo|parcelProgress|parcelHistory)"\s*:'),
     parts=parts,
     report=report,
