@@ -16,6 +16,7 @@ from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Par
 from services.orders.messages.carriers.moments import moment_of
 from services.orders.messages.carriers.plain import (
     carrier_key,
+    each_having,
     each_named,
     each_with_pointer,
     either,
@@ -322,6 +323,26 @@ def test_nul_character_in_a_payload_is_left_out(value, read):
 )
 def test_members_of_a_name_are_found_within_wrappers(value, found):
     assert list(each_named(value, "item")) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"scans": []}, [("", {"scans": []})]),
+        (
+            {"d": [{"list": 1, "scans": {"scans": 2}}]},
+            [("/d/0", {"list": 1, "scans": {"scans": 2}})],
+        ),
+        (
+            [{"list": None}, {"x/y": {"list": 2}}, 3],
+            [("/0", {"list": None}), ("/1/x~1y", {"list": 2})],
+        ),
+        ({"a": {"b": {"c": {"d": {"e": {"f": {"g": {"list": 1}}}}}}}}, []),
+        (None, []),
+    ],
+)
+def test_objects_with_a_member_are_found_within_wrappers(value, found):
+    assert list(each_having(value, ("list", "scans"))) == found
 
 
 def test_first_member_that_is_not_empty_counts():

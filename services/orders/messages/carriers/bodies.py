@@ -41,6 +41,8 @@ def decode_body(value: bytes | None) -> Any:
 
 
 def _decode_xml(value: bytes) -> Any:
+    if value[:2] not in _UTF_16:  # XML allows nothing before its declaration; templates write it.
+        value = value.removeprefix(_BOM).lstrip()
     try:
         root = fromstring(value, forbid_dtd=True)
     except DefusedXmlException as error:

@@ -1,7 +1,8 @@
 """Canada Post: a tracking detail with its significant events, or summaries of the newest event.
 
 Documented at https://www.canadapost-postescanada.ca/info/mc/business/productsservices/developers/
-services/tracking/trackingdetails.jsf and, of summaries, .../trackingsummary.jsf.
+services/tracking/trackingdetails.jsf and, of summaries, .../trackingsummary.jsf. The page for
+addressees reads JSON, with the same codes of events.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from services.orders.messages.carriers.places import has_province
 from services.orders.messages.carriers.plain import (
     LONG_LINE,
     WORD,
+    each_having,
     each_named,
     either,
     location,
@@ -35,8 +37,9 @@ def parts(body: Any) -> Iterator[Part]:
         if found := list(each_named(body, name)):
             yield from (Part(pointer, parcel) for pointer, parcel in found)
             return
-    if either(body, "pin") is not None:
-        yield Part("", body)
+    for pointer, parcel in each_having(body, ("pin",)):
+        if either(parcel, "error") is None:
+            yield Part(pointer, parcel)
 
 
 def report(parcel: Any) -> ParcelReport:
@@ -51,6 +54,8 @@ def report(parcel: Any) -> ParcelReport:
 
 
 def _scans(parcel: Any) -> ReadScans:
+    if isinstance(member(parcel, "events"), list):
+        return readable(member(parcel, "events"), "/events", _of_page, None)
     if member(parcel, *_EVENTS) is not None:
         return readable(member(parcel, *_EVENTS), "/" + "/".join(_EVENTS), _of_event, None)
     if either(parcel, "event-date-time") is not None:
@@ -70,6 +75,25 @@ def _of_event(event: Any, _: None) -> SaidScan:
         location=_place(member(event, "event-site"), member(event, "event-province")),
         pickup=_pickup(event),
         proof=Proof(signed_by=signer) if signer else None,
+    )
+
+
+def _of_page(event: Any, _: None) -> SaidScan:
+    at, place = member(event, "datetime"), member(event, "locationAddr")
+    shop = text(either(event, "retailNmEn", "retailNmFr"))
+    return SaidScan(
+        moment=moment_of(
+            member(at, "date"), clock=either(at, "time"), offset=either(at, "zoneOffset")
+        ),
+        code=text(member(event, "cd"), WORD),
+        text=text(either(event, "descEn", "descFr"), LONG_LINE),
+        location=location(
+            city=either(place, "city"),
+            postal_code=either(place, "postCd"),
+            province=either(place, "regionCd"),
+            country=either(place, "countryCd"),
+        ),
+        pickup=Pickup(type="shop", name=shop) if shop else None,
     )
 
 
@@ -106,8 +130,12 @@ def _pickup(event: Any) -> Pickup | None:
 
 def _eta(parcel: Any) -> Eta | None:
     """The day on which the parcel is expected, as it was last changed."""
-    changed = day_or_instant(member(parcel, "changed-expected-date"))
-    day = changed or day_or_instant(member(parcel, "expected-delivery-date"))
+    page = member(parcel, "expectedDlvryDateTime")
+    if member(parcel, "delivered") is True:
+        return None
+    changed = day_or_instant(either(parcel, "changed-expected-date") or either(page, "revisedDate"))
+    said = either(parcel, "expected-delivery-date") or either(page, "dlvryDate")
+    day = changed or day_or_instant(said)
     return Eta(earliest=day, latest=day) if day else None
 
 
@@ -118,8 +146,12 @@ DIALECT = Dialect(
         b'"event-identifier"',
         b"pin-summary>",
         b'"event-date-time"',
+        b'"zoneOffset"',
     ),
-    shape=re.compile(rb"canadapost\.ca/ws/track|<(?:\w+:)?tracking-detail[\s>]|event-identifier"),
+    shape=re.compile(
+        rb"canadapost\.ca/ws/track|<(?:\w+:)?tracking-detail[\s>]|event-identifier"
+        rb'|"(?:zoneOffset|expectedDlvryDateTime)"\s*:'
+    ),
     parts=parts,
     report=report,
 )

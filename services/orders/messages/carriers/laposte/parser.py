@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, time
 from typing import Any
 
 from services.orders.domain.tracking.scan import Eta, Pickup
@@ -16,6 +17,7 @@ from services.orders.messages.carriers.moments import day_or_instant, moment_of
 from services.orders.messages.carriers.plain import (
     LONG_LINE,
     WORD,
+    each_having,
     each_named,
     each_with_pointer,
     either,
@@ -36,10 +38,21 @@ def parts(body: Any) -> Iterator[Part]:
 
     A number that is not found has an answer with a message and without a shipment.
     """
-    found = list(each_named(body, "shipment")) or list(each_named(body, "data"))
+    found = [
+        (pointer, _with_input(shipment, answer))
+        for at, answer in each_having(body, ("shipment",))
+        for pointer, shipment in each_named(answer, "shipment", at)
+    ] or list(each_named(body, "data"))
     for pointer, shipment in found or each_with_pointer(body, ""):
         if found or not _is_error(shipment):
             yield Part(pointer, shipment)
+
+
+def _with_input(shipment: Any, answer: Any) -> Any:
+    """A shipment with the number that was asked for: Chronopost answers with a longer one."""
+    asked = either(answer, "inputIdShip")
+    known = isinstance(shipment, dict) and asked is not None
+    return {**shipment, "inputIdShip": asked} if known else shipment
 
 
 def _is_error(answer: Any) -> bool:
@@ -56,7 +69,7 @@ def report(shipment: Any) -> ParcelReport:
     elif not events:
         found = readable(_steps(shipment), "/timeline", _of_step, None)
     return ParcelReport(
-        tracking_number=text(either(shipment, "idShip", "id_ship", "code"), 512),
+        tracking_number=text(either(shipment, "inputIdShip", "idShip", "id_ship", "code"), 512),
         carrier=_carrier(shipment),
         scans=[*found.scans, *eta_scan(_eta(shipment), None, found.scans)],
         left_out=found.left_out,
@@ -75,6 +88,7 @@ def _scan(event: Any, pickup: Pickup | None) -> SaidScan:
     return SaidScan(
         moment=moment_of(member(event, "date"), zone="Europe/Paris"),
         code=code,
+        name=text(member(event, "group"), WORD) if code is None else None,
         text=text(member(event, "label"), LONG_LINE),
         location=location(city=either(event, "location"), country=either(event, "country")),
         pickup=pickup if (code or "").startswith(_COLLECT) else None,
@@ -118,18 +132,24 @@ def _pickup(shipment: Any) -> Pickup | None:
 
 
 def _eta(shipment: Any) -> Eta | None:
-    """The estimate; none where it is the time of the delivery, which replaces it."""
+    """The estimate; none where it is the time of the delivery, which replaces it.
+
+    It is a day, which some answers write as its midnight in UTC: `2026-07-23T02:00:00+02:00`.
+    """
     said = either(shipment, "estimDate", "estimatedDeliveryDate")
     if said is None or said == member(shipment, "deliveryDate"):
         return None
     at = day_or_instant(said)
+    if isinstance(at, datetime) and at.astimezone(UTC).time() == time():
+        at = at.astimezone(UTC).date()
     return Eta(earliest=at, latest=at) if at else None
 
 
 DIALECT = Dialect(
     types=("laposte.tracking",),
     scan_marks=(b'"date"',),
-    shape=re.compile(rb'"idShip"\s*:'),
+    # Version 1 has no name that others have not, but a link to the page of the post.
+    shape=re.compile(rb'"idShip"\s*:|"link"\s*:\s*"https?://(?:[\w.-]+\.)?laposte\.fr/'),
     parts=parts,
     report=report,
 )
