@@ -32,6 +32,7 @@ OWN_FORMS = [
     ("00340434161094015902", "dhl"),
     ("00340433836442636597", "dhl"),
     ("00340435061352161527", "dhl"),
+    ("340434161094015902", "dhl"),
     ("JJD1410302937991", "dhl"),
     ("JJD148225763903201100", "dhl"),
     ("09447104918387D", "dpd"),
@@ -52,10 +53,12 @@ OWN_FORMS = [
     ("370722152135687874", "bring"),
     ("00373500489530470000", "postnord"),
     ("00057151273606671265", "dao"),
+    ("57151273606671265", "dao"),
     ("JJFI65432100000123456", "posti"),
     ("LTN74207623N1", "landmark"),
     ("LTN408798880N1", "landmark"),
     ("88000019255788Y", "laposte"),
+    ("861011301731382", "laposte"),
 ]
 
 
@@ -114,6 +117,10 @@ SHARED_FORMS = [
     ("01015026003653", "ES", "gls/medium"),
     ("50318247605", "DE", "gls/medium"),
     ("XHAX4HDA", "DE", "gls/medium"),
+    ("ZJXOMRG5", "DE", "gls/medium"),
+    ("ZR1LAB5T", "AT", "gls/medium"),
+    ("2140012345", "HU", "gls/medium"),
+    ("61771000012345", "ES", "gls_es/medium"),
     ("3SABCD1736524", "NL", "postnl_inter/medium"),
     ("2010505799436494", "CA", "canadapost/medium"),
     ("7035114477138472", None, "canadapost/medium"),
@@ -147,7 +154,7 @@ def test_country_of_the_destination_is_evidence():
     assert found("01015026003653", "DE")[:2] == ["dpd/medium", "gls/medium"]
     assert found("01015026003653", "GB") == ["dpduk/medium"]
     assert found("01015026003653", "US") == []
-    assert found("01015026003653") == ["dpd/low", "dpdn/low", "dpduk/low", "gls/low"]
+    assert found("01015026003653") == ["dpd/low", "dpdn/low", "dpduk/low", "gls/low", "gls_es/low"]
 
 
 def test_right_check_digit_stands_before_a_form_without_one():

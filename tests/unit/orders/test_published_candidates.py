@@ -33,7 +33,7 @@ def test_parcel_without_carrier_is_shown_with_candidates(desk):
                 "carrier_reference": "dhl",
                 "confidence": "high",
                 "evidence": [
-                    "has the form DHL Paket of 20 digits (NVE)",
+                    "has the form DHL Paket of 18 or 20 digits (NVE)",
                     "check digit 2 is right",
                 ],
             }
