@@ -11,8 +11,10 @@ from msgspec.structs import replace
 
 from services.orders.domain.tracking.scan import Eta, Pickup, Proof
 from services.orders.messages.carriers.dialect import Part, SaidScan
-from services.orders.messages.carriers.moments import moment_of
+from services.orders.messages.carriers.made_ids import made_id
+from services.orders.messages.carriers.moments import Moment, moment_of
 from services.orders.messages.carriers.plain import (
+    ID,
     WORD,
     each_with_pointer,
     member,
@@ -106,6 +108,62 @@ def eta_scan(eta: Eta | None, said_at: Any, scans: Sequence[SaidScan] = ()) -> I
         moment = max((said.moment for said in scans), key=lambda each: each.at)
     ends = "/".join(str(end) for end in (eta.earliest, eta.latest))
     return (SaidScan(moment=moment, scan_id=f"eta/{ends}"[:128], name=ETA_CHANGED, eta=eta),)
+
+
+def status_scan(name: str, said_at: Iterable[Any], scans: Sequence[SaidScan]) -> Iterable[SaidScan]:
+    """A scan for a status that a payload says of the parcel, and that none of its scans has.
+
+    `said_at` are the times that the payload gives for the status, best first. Without one that can
+    be read the time of the newest of `scans` counts; without these the status is left out. The id
+    is the status and the newest scan: the same said again is a repeat.
+    """
+    newest = max((said.moment for said in scans), key=lambda each: each.at, default=None)
+    moment = next(filter(None, map(_moment_or_none, said_at)), newest)
+    if moment is None:
+        return ()
+    since = made_id("", newest) if newest is not None else ""
+    return (SaidScan(moment=moment, scan_id=f"status/{name}{since}"[:ID], name=name),)
+
+
+def _moment_or_none(said_at: Any) -> Moment | None:
+    try:
+        return moment_of(said_at)
+    except ValueError:
+        return None
+
+
+def apart(
+    scans: Sequence[SaidScan], statuses: Callable[[str], tuple[str, str]]
+) -> Sequence[SaidScan]:
+    """The scans, where two of one code and one time that say different things get ids.
+
+    Some carriers have one code for several events, which an aggregator tells apart by its status.
+    Of two scans with one code, time and status one is a repeat. `statuses` splits a name into the
+    status and what it says beyond that, "" where that is nothing.
+    """
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for place, said in enumerate(scans):
+        if said.scan_id is None and said.code is not None and said.name is not None:
+            moment = said.moment
+            places.setdefault((moment.local or moment.at, said.code), []).append(place)
+    if len(places) == len(scans):
+        return scans
+    found = list(scans)
+    for group in places.values():
+        names = sorted({str(scans[place].name) for place in group})
+        told = [name for name in names if not _is_repeat(statuses(name), map(statuses, names))]
+        for place in group:
+            said = scans[place]
+            if said.name in told[1:]:
+                found[place] = replace(
+                    said, scan_id=made_id(f"{said.code}/{said.name}", said.moment)
+                )
+    return found
+
+
+def _is_repeat(own: tuple[str, str], others: Iterable[tuple[str, str]]) -> bool:
+    """Whether another of the statuses says the same, and more."""
+    return not own[1] and any(other[0] == own[0] and other[1] for other in others)
 
 
 def with_last(
