@@ -10,20 +10,37 @@ from typing import Any
 from services.orders.messages.carriers.dialect import SaidScan
 from services.orders.messages.carriers.moments import moment_of
 from services.orders.messages.carriers.plain import LONG_LINE, WORD, location, member, text
-from services.orders.messages.carriers.reports import ReadScans, joined, readable, text_id
+from services.orders.messages.carriers.reports import (
+    ReadScans,
+    joined,
+    readable,
+    status_scan,
+    text_id,
+)
 
 _LISTS = ("z1", "z2", "z9")
+_ASKED_AT = ("ylt1", "ylt2")
+"""When the carriers of origin and destination were last asked."""
+_EXPIRED = "20"
 
 
 def read_track(track: Any) -> ReadScans:
-    """The events of a track, each once; the newest has the status of the track."""
+    """The events of a track, each once; the newest has the status of the track.
+
+    That 17TRACK gave a number up is no event: it is a scan of its own.
+    """
     newest, status = member(track, "z0"), text(member(track, "e"), WORD)
     newest_id = _id_of(newest) if isinstance(newest, dict) and status != "0" else None
     names = _LISTS if newest_id is None else (*_LISTS, "z0")
-    return joined(
-        readable(member(track, name), f"/track/{name}", _scan, (newest_id, status))
-        for name in names
+    own = None if status == _EXPIRED else status
+    found = joined(
+        readable(member(track, name), f"/track/{name}", _scan, (newest_id, own)) for name in names
     )
+    if status == _EXPIRED:
+        asked_at = (text(member(track, name), WORD) for name in _ASKED_AT)
+        newest_first = sorted(filter(None, asked_at), reverse=True)
+        found.scans.extend(status_scan(status, newest_first, found.scans))
+    return found
 
 
 def _scan(event: Any, newest: tuple[str | None, str | None]) -> SaidScan:

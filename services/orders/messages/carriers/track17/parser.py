@@ -7,9 +7,10 @@ Documented at https://api.17track.net/en/doc?version=v2.2 and, of the first vers
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from schemas.codes import country_of
 from services.orders.domain.tracking.scan import Eta, Location
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
 from services.orders.messages.carriers.moments import Moment, day_or_instant, moment_of
@@ -28,12 +29,15 @@ from services.orders.messages.carriers.reports import (
     joined,
     parts_at,
     readable,
+    status_scan,
     text_id,
 )
 from services.orders.messages.carriers.track17.first_version import read_track
 
-_PATHS = (("data", "accepted"), ("accepted",), ("shipments",), ("dat",), ("data",))
 _INFO = ("track_info", "shipment")
+_CODE_LENGTH = 3
+_KNOWN = ("latest_status", "latest_event", "tracking")
+_EXPIRED, _NOT_FOUND = "Expired", "NotFound"
 
 
 def parts(body: Any) -> Iterator[Part]:
@@ -53,17 +57,51 @@ def report(entry: Any) -> ParcelReport:
         return ParcelReport(
             tracking_number=number, carrier=carrier, scans=found.scans, left_out=found.left_out
         )
-    name = next((each for each in _INFO if isinstance(member(entry, each), dict)), _INFO[0])
-    info = member(entry, name)
-    found = _read(info, f"/{name}")
+    pointer, info = _info_of(entry)
+    found = _read(info, pointer)
     is_over = _status_of(info).startswith("Delivered")
     eta = None if is_over else _eta(info)
+    scans = [*found.scans, *_status(info, found)]
     return ParcelReport(
         tracking_number=number,
-        carrier=text(member(entry, "carrier"), WORD),
-        scans=[*found.scans, *eta_scan(eta, _synced_at(info), found.scans)],
+        carrier=_carrier(entry, info),
+        scans=[*scans, *eta_scan(eta, _synced_at(info), scans)],
         left_out=found.left_out,
     )
+
+
+def _info_of(entry: Any) -> tuple[str, Any]:
+    """What is known of a number, with its pointer: a member of the entry, or the entry itself."""
+    for name in _INFO:
+        found = member(entry, name)
+        if isinstance(found, dict) and any(found.get(each) for each in _KNOWN):
+            return f"/{name}", found
+    return "", entry
+
+
+def _carrier(entry: Any, info: Any) -> str | None:
+    """The carrier of the number, else the one provider that was asked."""
+    said = text(member(entry, "carrier"), WORD)
+    if said not in (None, "0"):
+        return said
+    providers = each(member(info, "tracking", "providers"))
+    keys = {text(member(one, "provider", "key"), WORD) for _, one in providers}
+    return keys.pop() if len(keys) == 1 else None
+
+
+def _status(info: Any, found: ReadScans) -> Iterable[SaidScan]:
+    """The status of the number where no event has it: 17TRACK gave it up, or knows no events."""
+    status = _status_of(info)
+    is_expired = status.startswith(_EXPIRED)
+    if (
+        not status
+        or status.startswith(_NOT_FOUND)
+        or (not is_expired and (found.scans or found.left_out))
+    ):
+        return ()
+    if any((said.name or "").startswith(_EXPIRED) for said in found.scans):
+        return ()
+    return status_scan(status, (_synced_at(info),), found.scans)
 
 
 def _read(info: Any, pointer: str) -> ReadScans:
@@ -80,9 +118,9 @@ def _read(info: Any, pointer: str) -> ReadScans:
 
 
 def _newest_event(info: Any) -> tuple[Any, str | None]:
-    """The time of the latest event, and the status that is its."""
-    event = member(info, "latest_event")
-    return _time_of(event), _status_of(info) or None
+    """The time of the latest event, and its status: none where the number is given up."""
+    event, status = member(info, "latest_event"), _status_of(info)
+    return _time_of(event), None if status.startswith(_EXPIRED) else status or None
 
 
 def _status_of(info: Any) -> str:
@@ -124,11 +162,16 @@ def _moment(event: Any) -> Moment:
 
 def _location(event: Any) -> Location | None:
     place = member(event, "address")
+    city, country = text(member(place, "city")), text(member(place, "country"))
+    if city is None and (words := text(member(event, "location"))) is not None:
+        # `Germany` is no town, and `CA` is none of a country.
+        is_country = len(words) > _CODE_LENGTH and country_of(words) is not None
+        city, country = (None, country or words) if is_country else (words, country)
     return location(
-        city=text(member(place, "city")) or member(event, "location"),
+        city=city,
         postal_code=member(place, "postal_code"),
         province=member(place, "state"),
-        country=member(place, "country"),
+        country=country,
         latitude=member(place, "coordinates", "latitude"),
         longitude=member(place, "coordinates", "longitude"),
     )
