@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from msgspec.structs import replace
 
-from services.orders.domain.tracking.scan import Eta, Location, Proof
+from services.orders.domain.tracking.scan import Eta, Location, Precision, Proof
 from services.orders.messages.carriers.carrier_maps import carrier_of
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
 from services.orders.messages.carriers.moments import Moment, day_or_instant, moment_of
@@ -26,9 +27,17 @@ from services.orders.messages.carriers.plain import (
     spelled,
     text,
 )
-from services.orders.messages.carriers.reports import eta_scan, parts_at, readable, text_id
+from services.orders.messages.carriers.reports import (
+    ReadScans,
+    eta_scan,
+    joined,
+    parts_at,
+    readable,
+    text_id,
+)
 
 _CARRIER_IN_LINK = re.compile(r"[?&]carrier_code=([\w.-]+)|/tracking/([\w.-]+)/", re.ASCII)
+_DAYS, _ZONES, _QUARTER = timedelta(hours=38), timedelta(hours=14), timedelta(minutes=15)
 _OFFSET = re.compile(r"(T[\d:.,]+)(?:Z|[+-]\d\d:?\d\d)$")
 
 
@@ -48,11 +57,12 @@ def report(tracking: Any) -> ParcelReport:
     carrier = text(spelled(tracking, "carrier_code"), WORD) or _carrier_in_link(tracking)
     code_set = carrier_of("shipengine", carrier)
     found = readable(member(tracking, "events"), "/events", _scan, code_set)
-    if not found.scans and not found.left_out and _is_delivered(tracking):
+    if _is_delivered(tracking) and not any(_is_delivery(said) for said in found.scans):
         delivered_at = spelled(tracking, "actual_delivery_date")
-        if delivered_at is not None:
+        if delivered_at is not None and not _is_newest(delivered_at, found):
             entry = {**tracking, "occurred_at": delivered_at}
-            found = readable(entry, "/actual_delivery_date", _scan, code_set)
+            own = readable(entry, "/actual_delivery_date", _scan, code_set)
+            found = joined((found, own))
     scans = _with_status(tracking, found.scans)
     eta = None if _is_delivered(tracking) else _eta(tracking)
     return ParcelReport(
@@ -100,6 +110,25 @@ def _status_of(said: Any) -> str | None:
     own = text(spelled(said, "carrier_detail_code"), WORD) or ""
     words = f"{detail}//{status}" if detail else f"{status}/{own}" if status else ""
     return words[:WORD].rstrip("/") or None
+
+
+def _is_delivery(said: SaidScan) -> bool:
+    return said.name is not None and (said.name == "DE" or said.name.endswith("//DE"))
+
+
+def _is_newest(delivered_at: Any, found: ReadScans) -> bool:
+    """Whether the newest event is at the time of the delivery, as far as its time can be read."""
+    if not found.scans:
+        return bool(found.left_out)
+    newest = max((said.moment for said in found.scans), key=lambda each: each.at)
+    try:
+        moment = moment_of(delivered_at)
+    except ValueError:
+        return True
+    if moment.precision is Precision.DAY:
+        return abs(moment.at - newest.at) < _DAYS
+    apart = abs(moment.at - newest.at)
+    return not apart or (not moment.tz_known and apart <= _ZONES and not apart % _QUARTER)
 
 
 def _with_status(tracking: Any, scans: list[SaidScan]) -> list[SaidScan]:
