@@ -6,7 +6,7 @@ Documented at https://docs.easypost.com/docs/trackers and https://docs.easypost.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from services.orders.domain.tracking.scan import Direction, Eta, Location, Proof
@@ -20,7 +20,16 @@ from services.orders.messages.carriers.plain import (
     member,
     text,
 )
-from services.orders.messages.carriers.reports import eta_scan, readable, with_last
+from services.orders.messages.carriers.reports import (
+    ReadScans,
+    apart,
+    eta_scan,
+    readable,
+    status_scan,
+    with_last,
+)
+
+_SAYS_NOTHING = ("unknown", "status_update")
 
 
 def parts(body: Any) -> Iterator[Part]:
@@ -39,24 +48,46 @@ def report(tracker: Any) -> ParcelReport:
     is_return = member(tracker, "is_return") is True
     direction = Direction.CUSTOMER_MERCHANT if is_return else None
     found = readable(member(tracker, "tracking_details"), "/tracking_details", _scan, direction)
-    signer = text(member(tracker, "signed_by"))
-    scans = with_last(found.scans, proof=Proof(signed_by=signer) if signer else None)
+    signer, updated = text(member(tracker, "signed_by")), member(tracker, "updated_at")
+    scans = [*apart(found.scans, _statuses), *_status(tracker, found)]
+    scans = with_last(scans, proof=Proof(signed_by=signer) if signer else None)
     return ParcelReport(
         tracking_number=text(member(tracker, "tracking_code"), 512),
         carrier=text(member(tracker, "carrier"), WORD),
-        scans=[*scans, *eta_scan(_eta(tracker), member(tracker, "updated_at"), scans)],
+        scans=[*scans, *eta_scan(_eta(tracker), updated, scans)],
         left_out=found.left_out,
     )
 
 
+def _statuses(name: str) -> tuple[str, str]:
+    """The status of a name, and its detail where that says more."""
+    status, _, more = name.partition("/")
+    return status, "" if more in _SAYS_NOTHING or more == status else more
+
+
+def _status(tracker: Any, found: ReadScans) -> Iterable[SaidScan]:
+    """The status of the tracker where no detail has it: no details, or EasyPost gave it up."""
+    name = _name_of(tracker)
+    if name is None or name.startswith("unknown/unknown"):
+        return ()
+    is_expired = name.endswith("/expired") and all(said.name != name for said in found.scans)
+    if not is_expired and (found.scans or found.left_out):
+        return ()
+    return status_scan(name, (member(tracker, "updated_at"),), found.scans)
+
+
+def _name_of(said: Any) -> str | None:
+    status = text(member(said, "status"), WORD)
+    more = text(member(said, "status_detail"), WORD) or "unknown"
+    return f"{status}/{more}"[:WORD] if status else None
+
+
 def _scan(detail: Any, direction: Direction | None) -> SaidScan:
-    status = text(member(detail, "status"), WORD)
-    more = text(member(detail, "status_detail"), WORD) or "unknown"
     said = text(member(detail, "message"), LONG_LINE)
     return SaidScan(
         moment=moment_of(member(detail, "datetime")),
         code=text(member(detail, "carrier_code")),
-        name=f"{status}/{more}"[:WORD] if status else None,
+        name=_name_of(detail),
         text=said or text(member(detail, "description"), LONG_LINE),
         location=_location(member(detail, "tracking_location")),
         direction=direction,
@@ -86,7 +117,7 @@ DIALECT = Dialect(
         "easypost.tracking",
         "easypost.tracker",
     ),
-    scan_marks=(b'"datetime"',),
+    scan_marks=(b'"datetime"', b'"status_detail"'),
     shape=re.compile(rb'"object"\s*:\s*"(?:Tracker|TrackingDetail)"'),
     parts=parts,
     report=report,

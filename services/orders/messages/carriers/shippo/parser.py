@@ -70,8 +70,10 @@ def _scan(entry: Any, _: None) -> SaidScan:
     said = member(entry, "substatus")
     detail = (text(member(said, "code"), WORD) or text(said, WORD) or "").lower()
     words = text(spelled(entry, "status_details"), LONG_LINE)
+    # Without a time of the carrier, when Shippo heard of it.
+    said_at = (spelled(entry, name) for name in ("status_date", "object_created"))
     return SaidScan(
-        moment=moment_of(spelled(entry, "status_date")),
+        moment=moment_of(next(filter(None, said_at), None)),
         name="/".join(filter(None, (status, detail)))[:WORD] or None,
         text=words or text(member(said, "text"), LONG_LINE),
         location=_location(member(entry, "location")),
