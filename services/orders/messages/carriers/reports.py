@@ -151,10 +151,10 @@ def apart(
     found = list(scans)
     for group in places.values():
         names = sorted({str(scans[place].name) for place in group})
-        told = [name for name in names if not _is_repeat(statuses(name), map(statuses, names))]
+        distinct = [name for name in names if not _is_repeat(statuses(name), map(statuses, names))]
         for place in group:
             said = scans[place]
-            if said.name in told[1:]:
+            if said.name in distinct[1:]:
                 found[place] = replace(
                     said, scan_id=made_id(f"{said.code}/{said.name}", said.moment)
                 )

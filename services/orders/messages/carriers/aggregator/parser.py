@@ -63,13 +63,18 @@ def report(shipment: Any) -> ParcelReport:
     )
     scans = with_last(found.scans, pickup=_pickup(shipment, found.scans))
     eta = None if _has_ended(scans) else _eta(shipment)
-    numbers = (text(spelled(shipment, name), 512) for name in _NUMBERS)
     return ParcelReport(
-        tracking_number=next(filter(None, numbers), None),
+        tracking_number=next(_said(shipment, _NUMBERS, 512), None),
         carrier=carrier,
         scans=[*scans, *eta_scan(eta, None, scans)],
         left_out=found.left_out,
     )
+
+
+def _said(shipment: Any, names: Sequence[str], most: int) -> Iterator[str]:
+    """What a shipment says under these names: itself, in its own fields, or of its carrier."""
+    for holder in (shipment, spelled(shipment, "additional_info"), member(shipment, "carrier")):
+        yield from filter(None, (text(spelled(holder, name), most) for name in names))
 
 
 def _scan(event: Any, carrier: str | None) -> SaidScan:
@@ -127,7 +132,7 @@ def _location(said: Any) -> Location | None:
 
 def _carrier(shipment: Any) -> str | None:
     """The carrier of the shipment, else that of the first event that names one."""
-    own = text(spelled(shipment, "carrier_reference"), WORD)
+    own = next(_said(shipment, ("carrier_reference",), WORD), None)
     if own is not None:
         return own
     for name in _LISTS:

@@ -70,7 +70,7 @@ def _scan(entry: Any, _: None) -> SaidScan:
     said = member(entry, "substatus")
     detail = (text(member(said, "code"), WORD) or text(said, WORD) or "").lower()
     words = text(spelled(entry, "status_details"), LONG_LINE)
-    # Without a time of the carrier, when Shippo heard of it.
+    # Without a time of the carrier, when Shippo recorded it.
     said_at = (spelled(entry, name) for name in ("status_date", "object_created"))
     return SaidScan(
         moment=moment_of(next(filter(None, said_at), None)),
