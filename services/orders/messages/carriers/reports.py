@@ -137,7 +137,7 @@ def apart(
 ) -> Sequence[SaidScan]:
     """The scans, where two of one code and one time that say different things get ids.
 
-    Some carriers have one code for several events, which an aggregator tells apart by its status.
+    Some carriers have one code for several events, which an aggregator distinguishes by its status.
     Of two scans with one code, time and status one is a repeat. `statuses` splits a name into the
     status and what it says beyond that, "" where that is nothing.
     """
