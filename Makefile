@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.complete
+# The environment of `make bench-karrio`, which has nothing of ours.
+KARRIO := .venv-karrio
 
 # `make demo DATA=folder`: a folder of orders, parcels and scans as CSV. Without it, a made-up shop.
 DATA ?=
@@ -68,6 +70,17 @@ bench: $(STAMP) ## measure against two ceilings, a textbook build and faststream
 bench-gateway: $(STAMP) ## measure the gateway beside a bare producer: a minute
 	@exec $(RUN) -m bench.gateway
 
+.PHONY: bench-karrio
+bench-karrio: $(STAMP) $(KARRIO)/.complete ## read the corpus of carriers with karrio too, and write docs/carriers-karrio.md
+	@exec $(RUN) -m bench.karrio
+
+$(KARRIO)/.complete: requirements-karrio.lock $(STAMP)
+	@$(RUN) -m venv --clear $(KARRIO)
+	@VIRTUAL_ENV="$(CURDIR)/$(KARRIO)" $(VENV)/bin/uv pip install --quiet --require-hashes \
+		-r requirements-karrio.lock || $(KARRIO)/bin/python -m pip install --quiet \
+		--disable-pip-version-check --require-hashes -r requirements-karrio.lock
+	@touch $@
+
 .PHONY: trace
 trace: $(STAMP) ## count files and changes of file of one order.upsert, from poll to published event [LIST=1]
 	@exec $(RUN) -m bench.trace $(if $(LIST),--list)
@@ -109,11 +122,12 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes \
 lock: $(STAMP) ## pin what requirements*.in ask for, with hashes
 	$(VENV)/bin/$(COMPILE) requirements-dev.in -o requirements.lock
 	$(VENV)/bin/$(COMPILE) requirements-tls.in -o requirements-tls.lock
+	$(VENV)/bin/$(COMPILE) requirements-karrio.in -o requirements-karrio.lock
 	$(VENV)/bin/$(COMPILE) requirements.in -c requirements.lock -o deploy/requirements.lock
 	awk '/^[a-z]/ { wanted = /^setuptools==/ } wanted' requirements.lock > deploy/requirements-build.lock
 
 .PHONY: clean
 clean: ## remove what was installed and generated here; data of `make up` too
 	@if [ -x $(RUN) ]; then $(RUN) -m orderflow down || true; fi
-	rm -rf $(VENV) .orderflow reports build *.egg-info
+	rm -rf $(VENV) $(KARRIO) .orderflow reports build *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

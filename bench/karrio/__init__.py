@@ -1,0 +1,1 @@
+"""karrio's tracking parsers beside ours, on the corpus of carriers: `make bench-karrio`."""
