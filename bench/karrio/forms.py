@@ -35,21 +35,27 @@ class Connector:
     """Facts that the connector never says of any parcel; they are not compared."""
 
 
-def _json(payload: bytes) -> Any:
+def _objects(payload: bytes) -> Sequence[dict[str, Any]]:
+    """The JSON object, or the objects of the list."""
+    if payload.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+        raise LeftOut("XML of another API")
     try:
-        return json.loads(payload)
+        return _listed(json.loads(payload))
     except ValueError:
-        raise LeftOut("XML of another API") from None
+        raise LeftOut("JSON that is broken") from None
+
+
+def _listed(found: Any) -> Sequence[dict[str, Any]]:
+    listed = found if isinstance(found, list) else [found]
+    if not all(isinstance(each, dict) for each in listed):
+        raise LeftOut("JSON without an object")
+    return listed
 
 
 def _xml(payload: bytes) -> str:
     if payload.lstrip().startswith((b"{", b"[")):
         raise LeftOut("JSON of another API")
-    return payload.decode("utf-8-sig")
-
-
-def _listed(found: Any) -> Sequence[Any]:
-    return found if isinstance(found, list) else [found]
+    return payload.decode("utf-8-sig", "replace")
 
 
 def _having(
@@ -58,7 +64,7 @@ def _having(
     """Each JSON object that has one of the names, or is the API's answer of an error."""
 
     def bodies(payload: bytes) -> Sequence[dict[str, Any]]:
-        found = _listed(_json(payload))
+        found = _objects(payload)
         if not all(set(each) & {*names, *error} for each in found):
             raise LeftOut(form)
         return found
@@ -79,7 +85,7 @@ def _marked(*marks: bytes, form: str) -> Callable[[bytes], Sequence[str]]:
 
 
 def _usps(payload: bytes) -> Sequence[Body]:
-    found = _listed(_json(payload))
+    found = _objects(payload)
     if any("payload" in each for each in found):
         raise LeftOut("push of one event, without the parcel")
     if any("eventSummaries" in each for each in found):
@@ -88,37 +94,29 @@ def _usps(payload: bytes) -> Sequence[Body]:
 
 
 def _dhl_unified(payload: bytes) -> Sequence[Body]:
-    """An answer as it is; shipments of a push each as the answer of a request."""
-    found = _json(payload)
-    if isinstance(found, list):
-        return [{"shipments": [each]} for each in found]
+    """An answer as it is; a shipment of a push as the answer of a request."""
+    return [_answer_of_dhl(each) for each in _objects(payload)]
+
+
+def _answer_of_dhl(found: dict[str, Any]) -> Body:
     if "shipment" in found:
-        return [{"shipments": [found["shipment"]]}]
-    return [found]
+        return {"shipments": [found["shipment"]]}
+    return {"shipments": [found]} if "id" in found or "service" in found else found
 
 
 def _easypost(payload: bytes) -> Sequence[Body]:
     """Trackers: of a webhook, of a list, or alone."""
-    found = _json(payload)
-    inner = found.get("result", found)
-    return _listed(inner.get("trackers", inner))
-
-
-def _gls(payload: bytes) -> Sequence[Body]:
-    found = _json(payload)
-    if "parcels" not in found:
-        raise LeftOut("parcel of a push, tracking page or ShipIT; karrio reads Track and Trace v1")
-    return [found]
+    inner = [each.get("result", each) for each in _objects(payload)]
+    return [found for each in _listed(inner) for found in _listed(each.get("trackers", each))]
 
 
 def _shipengine(payload: bytes) -> Sequence[Body]:
-    found = _json(payload)
-    inner = found.get("data", found)
-    if "trackingNumber" in inner:
+    found = _listed([each.get("data", each) for each in _objects(payload)])
+    if any("trackingNumber" in each for each in found):
         raise LeftOut("names of the JavaScript SDK")
-    if any("event_date" in each for each in inner.get("events") or ()):
+    if any("event_date" in event for each in found for event in each.get("events") or ()):
         raise LeftOut("first form of the webhook, with other names in events")
-    return [inner]
+    return found
 
 
 CONNECTORS: Mapping[str, Connector] = {
@@ -143,7 +141,13 @@ CONNECTORS: Mapping[str, Connector] = {
         "fedex", "one", _having("output", error=("errors",), form="another API of FedEx")
     ),
     "gls": Connector(
-        "gls", "one", _gls, frozenset({"instant", "scan", "delivery", "reason", "ETA"})
+        "gls",
+        "one",
+        _having(
+            "parcels",
+            form="parcel of a push, tracking page or ShipIT; karrio reads Track and Trace v1",
+        ),
+        frozenset({"instant", "scan", "delivery", "reason", "ETA"}),
     ),
     "hermes": Connector(
         "hermes", "one", _having("shipmentinfo", form="tracking page"), frozenset({"reason"})
