@@ -55,7 +55,7 @@ def _listed(found: Any) -> Sequence[dict[str, Any]]:
 def _xml(payload: bytes) -> str:
     if payload.lstrip().startswith((b"{", b"[")):
         raise LeftOut("JSON of another API")
-    return payload.decode("utf-8-sig", "replace")
+    return payload.decode("utf-8-sig", "replace").strip()
 
 
 def _having(
