@@ -7,7 +7,7 @@ the tracking, at https://www.aftership.com/docs/tracking/2026-07/model/tracking.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from schemas.codes import country_of
@@ -19,7 +19,6 @@ from services.orders.messages.carriers.plain import (
     LONG_LINE,
     WORD,
     each,
-    each_with_pointer,
     either,
     link,
     location,
@@ -33,9 +32,7 @@ from services.orders.messages.carriers.reports import (
     status_scan,
     with_last,
 )
-
-_LISTS = (("data", "trackings"), ("trackings",))
-_SINGLE = (("msg",), ("data", "tracking"), ("tracking",), ("data",))
+from services.orders.messages.carriers.wrapped import wrapped_parts
 
 _COUNTRIES = ("country_region", "country_iso3", "country_name", "country_region_name")
 _NAMED_PLACES = ("state", "zip", "postal_code", *_COUNTRIES)
@@ -45,18 +42,12 @@ _SET_BY_AFTERSHIP = ("Delivered", "Exception", "Expired")
 
 
 def parts(body: Any) -> Iterator[Part]:
-    """The trackings of a webhook, of an answer of the API, or the body itself."""
-    for path in _LISTS:
-        if isinstance(found := member(body, *path), list):
-            for pointer, entry in each_with_pointer(found, "/" + "/".join(path)):
-                yield Part(pointer, entry)
-            return
-    for path in _SINGLE:
-        if isinstance(found := member(body, *path), dict):
-            yield Part("/" + "/".join(path), found)
-            return
-    if isinstance(body, dict):
-        yield Part("", body)
+    """The trackings of webhooks, of an answer of the API, or the body itself."""
+    return wrapped_parts(body, _is_tracking)
+
+
+def _is_tracking(_: str, value: Mapping[str, Any]) -> bool:
+    return "tracking_number" in value or "checkpoints" in value
 
 
 def report(tracking: Any) -> ParcelReport:

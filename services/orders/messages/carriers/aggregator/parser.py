@@ -8,7 +8,7 @@ carrier's code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -37,10 +37,10 @@ from services.orders.messages.carriers.plain import (
 from services.orders.messages.carriers.reports import (
     eta_scan,
     joined,
-    parts_at,
     readable,
     with_last,
 )
+from services.orders.messages.carriers.wrapped import wrapped_parts
 from services.orders.messages.carriers.zones import zone_named
 
 _LISTS = ("all_events", "new_events")
@@ -50,8 +50,12 @@ _ENDS = frozenset({Phase.DELIVERED, Phase.RETURNED, Phase.RETURN_RECEIVED})
 
 
 def parts(body: Any) -> Iterator[Part]:
-    """The shipment of a webhook, those of a list, or the body itself."""
-    yield from parts_at(body, ("data",), ("shipments",))
+    """The shipments of webhooks, of a list, or the body itself."""
+    return wrapped_parts(body, _is_shipment, (*_NUMBERS, "carrier_reference"))
+
+
+def _is_shipment(_: str, value: Mapping[str, Any]) -> bool:
+    return any(spelled(value, name) is not None for name in (*_LISTS, "shipment_uuid"))
 
 
 def report(shipment: Any) -> ParcelReport:

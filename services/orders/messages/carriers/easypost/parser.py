@@ -6,7 +6,7 @@ Documented at https://docs.easypost.com/docs/trackers and https://docs.easypost.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from services.orders.domain.tracking.scan import Direction, Eta, Location, Proof
@@ -15,7 +15,6 @@ from services.orders.messages.carriers.moments import day_or_instant, moment_of
 from services.orders.messages.carriers.plain import (
     LONG_LINE,
     WORD,
-    each_with_pointer,
     location,
     member,
     text,
@@ -28,19 +27,21 @@ from services.orders.messages.carriers.reports import (
     status_scan,
     with_last,
 )
+from services.orders.messages.carriers.wrapped import wrapped_parts
 
 _SAYS_NOTHING = ("unknown", "status_update")
 
 
 def parts(body: Any) -> Iterator[Part]:
-    """The tracker of an event, the trackers of a list, or the body itself."""
-    if isinstance(found := member(body, "trackers"), list):
-        for pointer, entry in each_with_pointer(found, "/trackers"):
-            yield Part(pointer, entry)
-    elif isinstance(found := member(body, "result"), dict):
-        yield Part("/result", found)
-    elif isinstance(body, dict):
-        yield Part("", body)
+    """The trackers of events, of a list, of shipments, or the body itself."""
+    return wrapped_parts(body, _is_tracker)
+
+
+def _is_tracker(_: str, value: Mapping[str, Any]) -> bool:
+    kind = value.get("object")
+    return (
+        kind == "Tracker" or "tracking_details" in value or (not kind and "tracking_code" in value)
+    )
 
 
 def report(tracker: Any) -> ParcelReport:

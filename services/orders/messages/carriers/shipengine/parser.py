@@ -7,7 +7,7 @@ https://github.com/ShipEngine/shipengine-openapi (openapi.yaml).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -31,10 +31,10 @@ from services.orders.messages.carriers.reports import (
     ReadScans,
     eta_scan,
     joined,
-    parts_at,
     readable,
     text_id,
 )
+from services.orders.messages.carriers.wrapped import wrapped_parts
 
 _CARRIER_IN_LINK = re.compile(r"[?&]carrier_code=([\w.-]+)|/tracking/([\w.-]+)/", re.ASCII)
 _DAYS, _ZONES, _QUARTER = timedelta(hours=38), timedelta(hours=14), timedelta(minutes=15)
@@ -42,14 +42,12 @@ _OFFSET = re.compile(r"(T[\d:.,]+)(?:Z|[+-]\d\d:?\d\d)$")
 
 
 def parts(body: Any) -> Iterator[Part]:
-    """The tracking of a webhook, those of a list, or the body itself."""
-    resource = member(body, "resource_url")
-    for part in parts_at(body, ("data",), ("trackings",)):
-        if part.pointer and resource is not None and isinstance(part.value, dict):
-            value = {"resource_url": resource, **part.value}
-            yield replace(part, value=value, around={"/resource_url": resource})
-        else:
-            yield part
+    """The trackings of webhooks, of a list, or the body itself."""
+    return wrapped_parts(body, _is_tracking, ("resource_url",))
+
+
+def _is_tracking(_: str, value: Mapping[str, Any]) -> bool:
+    return spelled(value, "tracking_number") is not None or "events" in value
 
 
 def report(tracking: Any) -> ParcelReport:

@@ -7,16 +7,15 @@ https://docs.goshippo.com/docs/Tracking/Webhooks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-from msgspec.structs import replace
 
 from services.orders.domain.tracking.scan import Eta, Location
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
 from services.orders.messages.carriers.moments import day_or_instant, moment_of
 from services.orders.messages.carriers.plain import LONG_LINE, WORD, location, member, spelled, text
-from services.orders.messages.carriers.reports import eta_scan, joined, parts_at, readable
+from services.orders.messages.carriers.reports import eta_scan, joined, readable
+from services.orders.messages.carriers.wrapped import wrapped_parts
 from services.runtime.messages.records import FieldError, Malformed
 
 _MOCK = "shippo"
@@ -24,14 +23,12 @@ _MOCK = "shippo"
 
 
 def parts(body: Any) -> Iterator[Part]:
-    """The track of a webhook, those of a list, or the body itself."""
-    carrier = member(body, "carrier")
-    for part in parts_at(body, ("data",), ("results",)):
-        if part.pointer and carrier is not None and isinstance(part.value, dict):
-            value = {"carrier": carrier, **part.value}
-            yield replace(part, value=value, around={"/carrier": carrier})
-        else:
-            yield part
+    """The tracks of webhooks, of a list, or the body itself."""
+    return wrapped_parts(body, _is_track, ("carrier",))
+
+
+def _is_track(_: str, value: Mapping[str, Any]) -> bool:
+    return spelled(value, "tracking_number") is not None or "tracking_history" in value
 
 
 def report(track: Any) -> ParcelReport:
@@ -62,7 +59,7 @@ def report(track: Any) -> ParcelReport:
 def _is_scan(entry: Any) -> bool:
     """Whether an entry is more than the word that nothing is known."""
     status = text(member(entry, "status"), WORD)
-    return spelled(entry, "status_date") is not None or (status or "").upper() != "UNKNOWN"
+    return bool(spelled(entry, "status_date")) or (status or "").upper() != "UNKNOWN"
 
 
 def _scan(entry: Any, _: None) -> SaidScan:

@@ -7,7 +7,7 @@ Documented at https://api.17track.net/en/doc?version=v2.2 and, of the first vers
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from schemas.codes import country_of
@@ -27,12 +27,12 @@ from services.orders.messages.carriers.reports import (
     ReadScans,
     eta_scan,
     joined,
-    parts_at,
     readable,
     status_scan,
     text_id,
 )
 from services.orders.messages.carriers.track17.first_version import read_track
+from services.orders.messages.carriers.wrapped import wrapped_parts
 
 _INFO = ("track_info", "shipment")
 _CODE_LENGTH = 3
@@ -41,10 +41,12 @@ _EXPIRED, _NOT_FOUND = "Expired", "NotFound"
 
 
 def parts(body: Any) -> Iterator[Part]:
-    """The numbers of an answer, the number of a webhook, or the body itself."""
-    yield from parts_at(
-        body, ("data", "accepted"), ("accepted",), ("shipments",), ("dat",), ("data",)
-    )
+    """The numbers of answers and of webhooks, or the body itself; not those that were refused."""
+    return wrapped_parts(body, _is_number)
+
+
+def _is_number(_: str, value: Mapping[str, Any]) -> bool:
+    return ("number" in value or "no" in value) and "error" not in value
 
 
 def report(entry: Any) -> ParcelReport:
@@ -92,14 +94,11 @@ def _carrier(entry: Any, info: Any) -> str | None:
 def _status(info: Any, found: ReadScans) -> Iterable[SaidScan]:
     """The status of the number where no event has it: 17TRACK gave it up, or knows no events."""
     status = _status_of(info)
-    is_expired = status.startswith(_EXPIRED)
-    if (
-        not status
-        or status.startswith(_NOT_FOUND)
-        or (not is_expired and (found.scans or found.left_out))
-    ):
-        return ()
-    if any((said.name or "").startswith(_EXPIRED) for said in found.scans):
+    if status.startswith(_EXPIRED):
+        has_it = any((said.name or "").startswith(_EXPIRED) for said in found.scans)
+    else:
+        has_it = bool(found.scans or found.left_out) or status.startswith(_NOT_FOUND)
+    if not status or has_it:
         return ()
     return status_scan(status, (_synced_at(info),), found.scans)
 
@@ -150,7 +149,7 @@ def _time_of(event: Any) -> Any:
 
 def _moment(event: Any) -> Moment:
     """The time with the offset that 17TRACK gives it, else as the carrier wrote it."""
-    said, utc = member(event, "time_iso"), member(event, "time_utc")
+    said, utc = member(event, "time_iso") or None, member(event, "time_utc") or None
     if said is not None or utc is not None:
         return moment_of(said, utc=utc)
     raw = member(event, "time_raw")
@@ -162,8 +161,8 @@ def _moment(event: Any) -> Moment:
 
 def _location(event: Any) -> Location | None:
     place = member(event, "address")
-    city, country = text(member(place, "city")), text(member(place, "country"))
-    if city is None and (words := text(member(event, "location"))) is not None:
+    city, country = member(place, "city"), member(place, "country")
+    if not city and (words := text(member(event, "location"))) is not None:
         # `Germany` is no town, and `CA` is none of a country.
         is_country = len(words) > _CODE_LENGTH and country_of(words) is not None
         city, country = (None, country or words) if is_country else (words, country)
