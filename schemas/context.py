@@ -72,6 +72,13 @@ class Tracking(ContractModel):
     delivered_on: Annotated[
         date | None, about("Day of delivered_at, where only a day is known", "2026-03-02")
     ] = None
+    sub_status: Annotated[
+        str | None,
+        about(
+            "Event name that says its state more exactly than phase; absent: none does",
+            "ARRIVED_AT_DELIVERY_DEPOT",
+        ),
+    ] = None
     reason_code: Annotated[
         str | None,
         about(

@@ -249,7 +249,9 @@ def _headline(shipment: Shipment) -> str:
     carrier = f" {escape(shipment.carrier)}" if shipment.carrier else ""
     flag = "" if tracking.flag == "normal" else f" [red]{tracking.flag}[/]"
     meaning = "".join(f", {escape(line)}" for line in why_lines(tracking.why))
-    return f"{shipment.ordinal}. [bold]{what}[/]{carrier} [cyan]{tracking.phase}[/]{flag}{meaning}"
+    finer = f" {shipment.sub_status}" if shipment.sub_status else ""
+    state = f"[cyan]{tracking.phase}[/]{finer}{flag}{meaning}"
+    return f"{shipment.ordinal}. [bold]{what}[/]{carrier} {state}"
 
 
 def _table(verdicts: tuple[Verdict, ...], found: Explained, with_words: bool) -> Table:

@@ -73,6 +73,7 @@ def _shipment(shipment: Shipment, found: Explained, with_words: bool) -> dict[st
         "draft": shipment.is_draft,
         "state": shipment.state,
         "phase": tracking.phase,
+        "sub_status": shipment.sub_status,
         "flag": tracking.flag,
         **why_as_json(tracking.why),
         "delivered_at": tracking.delivered_at,

@@ -107,7 +107,8 @@ def _outcome(verdict: Verdict) -> str:
 def _draw_state(drawing: Drawing, shipment: Shipment, found: Explained) -> None:
     drawing.down(LINE_ABOVE)
     tracking = shipment.tracking
-    state = f"now: {tracking.phase}, flag {tracking.flag}, leg {tracking.leg}"
+    finer = f" {shipment.sub_status}" if shipment.sub_status else ""
+    state = f"now: {tracking.phase}{finer}, flag {tracking.flag}, leg {tracking.leg}"
     drawing.text(_DOT, state, "title")
     for line in set_by_lines(shipment, found):
         drawing.paragraph(_DOT + 16, line, "", 1)

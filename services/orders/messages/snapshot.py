@@ -32,8 +32,7 @@ from services.orders.domain.model.order import (
     Shipment,
 )
 from services.orders.domain.model.warnings import WarningCode
-from services.orders.domain.tracking.catalogue import Why
-from services.orders.domain.value import Value
+from services.orders.domain.tracking.catalogue import State, Why, state_of
 from services.orders.messages.cuts import CUTS
 from services.orders.messages.detection.candidate import CarrierCandidate
 from services.orders.messages.detection.detect import candidates_of
@@ -110,7 +109,8 @@ class _Customer(Struct, gc=False):
 class _Tracking(Struct, gc=False, omit_defaults=True):
     """A parcel's summary: all of it in `order.trackings`, the first part of it in `shipments`.
 
-    Days are left out where instants are known, reasons and candidates where there are none.
+    Days are left out where instants are known; the sub-status, reasons and candidates where there
+    are none.
     """
 
     shipment_id: str
@@ -128,6 +128,7 @@ class _Tracking(Struct, gc=False, omit_defaults=True):
     delivered_at: Any
     first_scan_on: Any = None
     delivered_on: Any = None
+    sub_status: str | None = None
     reason_code: str | None = None
     reason: str | None = None
     action_required: bool = False
@@ -209,7 +210,7 @@ def _encode(order: Order, *, whole_claims: bool) -> bytes:
 
 
 def _order(order: Order, lines: bytes, trackings: Sequence[bytes], ledger: bytes) -> bytes:
-    placement = order.placement
+    placement, analytics = order.placement, order.order_analytics
     said = _copy_placement(placement)
     said.products = Raw(b"[%b]" % lines[:-1].replace(b"\n", b","))
     end = _OrderEnd(
@@ -219,7 +220,7 @@ def _order(order: Order, lines: bytes, trackings: Sequence[bytes], ledger: bytes
         order.cancelled_at,
         order.delivery_state,
         order.is_dispatched,
-        _analytics(order.order_analytics),
+        None if analytics is None else _analytics(analytics),
         Raw(_list(trackings)),
     )
     start = _OrderStart(order.order_id, order.shop)
@@ -258,9 +259,7 @@ def _customer(placement: Placement) -> _Customer:
     )
 
 
-def _analytics(analytics: Analytics | None) -> Json | None:
-    if analytics is None:
-        return None
+def _analytics(analytics: Analytics) -> Json:
     known = msgspec.structs.asdict(analytics)
     extras = known.pop("extras")
     return {**extras, **{name: value for name, value in known.items() if value is not None}}
@@ -279,7 +278,7 @@ def _tracking(order: Order, shipment: Shipment) -> _Tracking:
     eta: Any = tracking.eta
     if eta is not None:
         eta = with_all_members(eta)
-    is_draft = shipment.number is None
+    is_draft, carrier = shipment.number is None, shipment.carrier
     if is_draft and not shipment.archived:
         promised = order.placement.promised_delivery_date
         eta = eta if promised is None else _Promise(to=promised)
@@ -288,19 +287,20 @@ def _tracking(order: Order, shipment: Shipment) -> _Tracking:
         shipment.ordinal,
         is_draft,
         shipment.tracking_number,
-        shipment.carrier,
+        carrier,
         shipment.tracking_url,
         tracking.phase,
         tracking.flag,
-        shipment.state,
-        tracking.direction or shipment.direction,
+        State.ARCHIVED if shipment.archived else state_of(tracking.phase),
+        tracking.direction,
         eta,
         tracking.first_scan_at,
         tracking.delivered_at,
         tracking.first_scan_on,
         tracking.delivered_on,
+        shipment.sub_status,
     )
-    if not is_draft and shipment.carrier is None:
+    if not is_draft and carrier is None:
         # A carrier that was named is never doubted.
         country = order.placement.address.country_code
         said.carrier_candidates = candidates_of(shipment.number or "", country)
@@ -327,7 +327,7 @@ def _shipment_end(order: Order, shipment: Shipment, lines: bytes) -> _ShipmentEn
         Raw(b"[%b]" % held.replace(b"}\n", end)[:-1]),
         tracking.leg,
         tracking.attempts,
-        _optional(tracking.pickup),
+        tracking.pickup and with_all_members(tracking.pickup),
         order.placement.promised_delivery_date,
         tracking.last_occurred_at,
     )
@@ -388,10 +388,6 @@ def _claim(claim: ClaimCopy, *, whole: bool) -> Any:
     known = msgspec.structs.asdict(claim)
     del known["sequence"], known["event_data"]
     return known
-
-
-def _optional(value: Value | None) -> Any:
-    return with_all_members(value) if value is not None else None
 
 
 def _list(encoded: Sequence[bytes]) -> bytes:

@@ -213,9 +213,16 @@ def _tracking(order: Order, shipment: Shipment) -> Json:
         "eta": eta,
         "first_scan_at": tracking.first_scan_at,
         "delivered_at": tracking.delivered_at,
+        **_sub_status(shipment),
         **{name: value for name, value in asdict(tracking.why or Why()).items() if value},
         **_candidates(order, shipment),
     }
+
+
+def _sub_status(shipment: Shipment) -> Json:
+    """Absent where nothing says more than the phase."""
+    said = "ORDER_CANCELLED" if shipment.archived else shipment.tracking.sub_status
+    return {"sub_status": said} if said else {}
 
 
 def _candidates(order: Order, shipment: Shipment) -> Json:

@@ -213,7 +213,7 @@ class Recorder:
         return ShipmentEventData(
             tracking_number=shown.tracking_number,
             tracking_url=shown.tracking_url,
-            direction=shown.direction,
+            direction=shown.tracking.direction,
             shipment_phase=tracking.phase,
             previous_phase=previous.phase,
             flag=tracking.flag,

@@ -14,7 +14,7 @@ from services.orders.domain.model.goods import NotOrdered, PackedLine
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.voided import VoidedNumber
 from services.orders.domain.model.warnings import KeptWarning
-from services.orders.domain.tracking.catalogue import Phase, State, state_of
+from services.orders.domain.tracking.catalogue import ORDER_CANCELLED, Phase, State, state_of
 from services.orders.domain.tracking.notifications import Notice
 from services.orders.domain.tracking.scan import Direction
 from services.orders.domain.tracking.state import DRAFT, TrackingState
@@ -223,6 +223,11 @@ class Shipment(Value, frozen=True, kw_only=True):
     def state(self) -> State:
         """Grouping for a user interface."""
         return State.ARCHIVED if self.archived else state_of(self.tracking.phase)
+
+    @property
+    def sub_status(self) -> str | None:
+        """The event name that says its state more exactly than the phase; None: none does."""
+        return ORDER_CANCELLED if self.archived else self.tracking.sub_status
 
 
 class ReleasedNumber(Value, frozen=True, kw_only=True):

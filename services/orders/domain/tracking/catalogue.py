@@ -89,6 +89,8 @@ class Entry(Value, frozen=True):
     is_attempt: bool
     why: Why | None
     """The reason and the action that the name itself says."""
+    is_sub_status: bool
+    """Whether it can be the sub-status of a shipment, although it is a message about data."""
     position: int
     """Line number: the order in which scans of one instant are taken to have happened."""
 
@@ -100,22 +102,25 @@ class Entry(Value, frozen=True):
 
 UNMAPPED = "UNMAPPED"
 SCAN_RETRACTED = "SCAN_RETRACTED"
+ORDER_CREATED = "ORDER_CREATED"
+ORDER_CANCELLED = "ORDER_CANCELLED"
 SHIPMENT_FULFILLED = "SHIPMENT_FULFILLED"
 PRE_TRANSIT_GROUP = "shipment_pre_transit"
 
 # name | phase ("-" none) | group without "shipment_" ("-" none) | marks
 # marks: p physical, a delivery attempt, d delay, e error, l lasting error, c clears,
+#   s a message about data that can be the sub-status (rule 15c),
 #   ! the addressee or the shop has to act. Source of `!`: the substatuses of Shippo that have
 #   `action_required` (docs/decisions/0170), by the event names that stand for them.
 _TABLE = """
-ORDER_CREATED|order_created|pre_transit|
-ORDER_IN_PROCESSING|order_created|pre_transit|
-ORDER_CANCELLED|order_created|order_cancelled|
-LABEL_CREATED|order_processed|pre_transit|
-ELECTRONIC_ADVICE_RECEIVED|order_processed|pre_transit|
-AWAITING_HANDOVER|order_processed|-|
-CARRIER_PICKUP_FAILED|order_processed|carrier_delay|d!
-NOT_YET_RECEIVED_BY_CARRIER|order_processed|-|
+ORDER_CREATED|order_created|pre_transit|s
+ORDER_IN_PROCESSING|order_created|pre_transit|s
+ORDER_CANCELLED|order_created|order_cancelled|s
+LABEL_CREATED|order_processed|pre_transit|s
+ELECTRONIC_ADVICE_RECEIVED|order_processed|pre_transit|s
+AWAITING_HANDOVER|order_processed|-|s
+CARRIER_PICKUP_FAILED|order_processed|carrier_delay|sd!
+NOT_YET_RECEIVED_BY_CARRIER|order_processed|-|s
 DROPPED_OFF|in_transit|in_transit|p
 PICKED_UP_BY_CARRIER|in_transit|in_transit|p
 ARRIVAL_AT_TRANSPORT_HUB|in_transit|in_transit|p
@@ -125,24 +130,24 @@ LEFT_ORIGIN_COUNTRY|in_transit|-|p
 ARRIVED_IN_DESTINATION_COUNTRY|in_transit|in_transit|p
 CUSTOMS_CLEARANCE_STARTED|in_transit|-|p
 HELD_BY_CUSTOMS|in_transit|carrier_delay|pd!
-CUSTOMS_DOCUMENTS_MISSING|in_transit|carrier_delay|d!
-DUTIES_UNPAID|in_transit|carrier_delay|d!
+CUSTOMS_DOCUMENTS_MISSING|in_transit|carrier_delay|sd!
+DUTIES_UNPAID|in_transit|carrier_delay|sd!
 CUSTOMS_CLEARANCE_COMPLETED|in_transit|-|p
-CARRIER_DELAY|in_transit|carrier_delay|d
-WEATHER_DELAY|in_transit|carrier_delay|d
+CARRIER_DELAY|in_transit|carrier_delay|sd
+WEATHER_DELAY|in_transit|carrier_delay|sd
 MISROUTED|in_transit|carrier_delay|pd
 HELD_AT_DEPOT|in_transit|carrier_delay|pd!
-PROBLEM_RESOLVED|in_transit|-|c
+PROBLEM_RESOLVED|in_transit|-|sc
 HANDED_TO_PARTNER_CARRIER|in_transit|carrier_changed|p
-REDIRECTED_BY_CUSTOMER|in_transit|delayed_due_to_customer_request|
+REDIRECTED_BY_CUSTOMER|in_transit|delayed_due_to_customer_request|s
 REDIRECTED_BY_CARRIER|in_transit|in_transit|p
-DELIVERY_DATE_CHANGED_BY_CUSTOMER|in_transit|delayed_due_to_customer_request|
+DELIVERY_DATE_CHANGED_BY_CUSTOMER|in_transit|delayed_due_to_customer_request|s
 ARRIVED_AT_DELIVERY_DEPOT|in_transit|in_transit|p
-DELIVERY_SCHEDULED|in_transit|-|
+DELIVERY_SCHEDULED|in_transit|-|s
 DAMAGED|in_transit|damaged|pl!
 REPACKED|in_transit|-|pc
-UNDER_INVESTIGATION|in_transit|carrier_delay|d!
-LOST|in_transit|failed|e!
+UNDER_INVESTIGATION|in_transit|carrier_delay|sd!
+LOST|in_transit|failed|se!
 DISPOSED|in_transit|failed|pl
 CONFISCATED|in_transit|failed|pl!
 OUT_FOR_DELIVERY|in_delivery|out_for_delivery|p
@@ -179,7 +184,7 @@ RETURN_RECEIVED|return_received|-|p
 RETURN_FAILED|return_failed|-|p
 ETA_CHANGED|-|-|
 SCAN_RETRACTED|-|-|
-TRACKING_EXPIRED|-|-|e
+TRACKING_EXPIRED|-|-|se
 UNMAPPED|-|-|
 """
 
@@ -223,6 +228,7 @@ def _entry(position: int, line: str) -> Entry:
         flag=effects[0] if effects else FlagEffect.NONE,
         is_attempt="a" in marks,
         why=_why(_REASONS.get(name), asks="!" in marks),
+        is_sub_status="s" in marks,
         position=position,
     )
 

@@ -9,7 +9,7 @@ from services.orders.domain.tracking.catalogue import CHECKSUM
 from services.orders.domain.tracking.naming import CodeMaps
 from services.orders.domain.value import Value
 
-RULES = f"7/{CHECKSUM}"
+RULES = f"8/{CHECKSUM}"
 """The rules that a resume point was made by: one of other rules is not continued.
 
 Raise the number with any change to what scans add up to:

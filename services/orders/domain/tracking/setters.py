@@ -20,6 +20,7 @@ MEMBERS = (
     "delivered_at",
     "pickup",
     "given_up",
+    "sub_status",
 )
 """The members of a state that one scan sets."""
 _EFFECTS: Mapping[str, Effect] = MappingProxyType(

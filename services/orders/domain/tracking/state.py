@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from services.orders.domain.tracking.catalogue import Flag, Phase, State, Why, state_of
+from services.orders.domain.tracking.catalogue import (
+    ORDER_CREATED,
+    Flag,
+    Phase,
+    State,
+    Why,
+    state_of,
+)
 from services.orders.domain.tracking.scan import Direction, Eta, Pickup, Scan
 from services.orders.domain.value import Value
 
@@ -45,6 +52,8 @@ class TrackingState(Value, frozen=True, kw_only=True):
     """The event by which the carrier gave the parcel up on this leg, until it is found again."""
     why: Why | None = None
     """The newest reason, and the action, until a scan of the parcel without any follows."""
+    sub_status: str | None = None
+    """The event name that says the state more exactly than the phase (rule 15c)."""
 
     @property
     def state(self) -> State:
@@ -58,7 +67,7 @@ class TrackingState(Value, frozen=True, kw_only=True):
 
 
 FINISHED = frozenset({Phase.DELIVERED, Phase.RETURNED, Phase.RETURN_RECEIVED})
-DRAFT = TrackingState(phase=Phase.ORDER_CREATED)
+DRAFT = TrackingState(phase=Phase.ORDER_CREATED, sub_status=ORDER_CREATED)
 """A shipment without a tracking number."""
 
 

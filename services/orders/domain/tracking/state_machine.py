@@ -40,12 +40,19 @@ from services.orders.domain.tracking.scan import (
     latest_of,
 )
 from services.orders.domain.tracking.state import FINISHED, Effect, Rule, ScanStep, TrackingState
+from services.orders.domain.tracking.sub_status import (
+    RETURNED,
+    after_repeated_end,
+    on_the_way_back,
+    says_trouble,
+)
 from services.orders.domain.tracking.why import changes_of, why_of
 
 ONE_ATTEMPT_WITHIN = timedelta(hours=1)
 """Attempt scans this close together are one attempt, reported twice (rule 4)."""
 
 _ON_THE_WAY = frozenset({Phase.IN_TRANSIT, Phase.IN_DELIVERY, Phase.DELIVERY_FAILED, Phase.COLLECT})
+_BEFORE_TRANSIT = frozenset({Phase.ORDER_CREATED, Phase.ORDER_PROCESSED})
 _ATTEMPTED = frozenset({Phase.IN_DELIVERY, Phase.DELIVERY_FAILED})
 _GOING_BACK = frozenset({Phase.RETURN_TRANSIT, Phase.RETURN_FAILED})
 _TO_THE_CUSTOMER = frozenset(
@@ -99,6 +106,7 @@ class StateMachine:
     last_occurred_at: datetime | None = None
     given_up: str | None = None
     why: Why | None = None
+    sub_status: str | None = None
     carriers: set[str] = field(default_factory=set)
     ordered: Sequence[Scan] = ()
     """The scans that will be added, in order, where they are known: whether a pick-up soon after
@@ -140,6 +148,7 @@ class StateMachine:
             last_occurred_at=state.last_occurred_at,
             given_up=state.given_up,
             why=state.why,
+            sub_status=state.sub_status,
             carriers=carriers,
         )
 
@@ -154,14 +163,20 @@ class StateMachine:
         before = (self.phase, self.leg, self.flag, self.why)
         rule = self._move(scan, entry)
         if rule not in _WITHOUT_EFFECT:
-            self._raise_or_clear(entry)
+            if entry.flag is not FlagEffect.NONE:
+                self._raise_or_clear(entry)
+            elif self.flag is not Flag.NORMAL:
+                self._end_by_scan(entry)
             if scan.flag is not None:
                 self._raise_unnamed(scan.flag)
             if self.why is not entry.why or scan.why is not None or scan.reason is not None:
                 self._explain(scan, entry)
             if self.given_up is not None or entry.name in _GIVEN_UP:
                 self._give_up_or_find(entry)
-            self._count_attempt(scan, entry)
+            if entry.is_attempt:
+                self._count_attempt(scan)
+            elif entry.name == _SECOND_ATTEMPT:
+                self.attempts = max(self.attempts, 1)
         self._note(scan, entry)
         return rule, self._effects(scan, rule, before)
 
@@ -172,14 +187,16 @@ class StateMachine:
             return Rule.UNMAPPED
         is_finished = self.phase in FINISHED
         if entry.phase is Phase.RETURN_CREATED:
-            return self._announce_return(scan, is_finished=is_finished)
+            return self._announce_return(scan, entry, is_finished=is_finished)
         if not entry.physical or entry.phase is None:
+            if entry.is_sub_status and not is_finished and self._is_said_by(scan, entry):
+                self.sub_status = entry.name
             return Rule.DATA_ONLY
         if is_finished:
             return self._move_finished(scan, entry, entry.phase)
         return self._move_under_way(scan, entry, entry.phase)
 
-    def _announce_return(self, scan: Scan, *, is_finished: bool) -> Rule:
+    def _announce_return(self, scan: Scan, entry: Entry, *, is_finished: bool) -> Rule:
         """A return label moves nothing; it sets the direction of a parcel that has not moved."""
         if is_finished:
             self._open_leg(scan, Phase.RETURN_CREATED)
@@ -188,7 +205,7 @@ class StateMachine:
             return Rule.DATA_ONLY
         self.direction = scan.direction or Direction.CUSTOMER_MERCHANT
         if self._is_return():
-            self.phase = Phase.RETURN_CREATED
+            self.phase, self.sub_status = Phase.RETURN_CREATED, entry.name
         return Rule.MOVED
 
     def _move_finished(self, scan: Scan, entry: Entry, phase: Phase) -> Rule:
@@ -204,6 +221,7 @@ class StateMachine:
             self._move_to(scan, phase)
             return Rule.MOVED
         if phase not in _ON_THE_WAY:
+            self.sub_status = after_repeated_end(self.sub_status, entry)
             return Rule.REPEATED
         if self.phase is Phase.DELIVERED and phase in _ATTEMPTED and not self._end_holds(scan):
             self.flag, self.trouble = Flag.ERROR, Trouble.CONTRADICTED
@@ -249,13 +267,17 @@ class StateMachine:
 
     def _move_going_back(self, scan: Scan, entry: Entry, phase: Phase) -> Rule:
         if phase is not Phase.DELIVERED:
-            self.phase = Phase.RETURN_TRANSIT
+            self.phase, held = Phase.RETURN_TRANSIT, self.sub_status
+            is_return = self._is_return()
+            self.sub_status = entry.name if is_return else on_the_way_back(held, scan, entry)
             return Rule.GOING_BACK
         if self._is_return():
             self._move_to(scan, Phase.RETURN_RECEIVED)
         else:
             is_customer = entry.name in _TO_THE_CUSTOMER
             self._move_to(scan, Phase.DELIVERED if is_customer else Phase.RETURNED)
+            if not is_customer:
+                self.sub_status = RETURNED
         return Rule.MOVED
 
     def _turn(self, scan: Scan, entry: Entry) -> None:
@@ -275,9 +297,22 @@ class StateMachine:
         if phase is not self.phase or phase is Phase.DELIVERED or self.settled_at is None:
             is_day = scan.precision is Precision.DAY
             self.settled_at = latest_of(scan) if is_day else scan.occurred_at
-        self.phase = phase
+        self.phase, self.sub_status = phase, scan.event_name
         if phase is Phase.DELIVERED:
             self.delivered_at, self.delivered_on = scan.occurred_at, day_of(scan)
+
+    def _is_said_by(self, scan: Scan, entry: Entry) -> bool:
+        """Whether a message about data is the sub-status from now on (rule 15c).
+
+        One that says a trouble, or the end of one, always is; another one only while there is no
+        trouble, and of the phase in which the parcel is.
+        """
+        if says_trouble(scan, entry):
+            return True
+        if self.flag is not Flag.NORMAL or self.why is not None or entry.phase is None:
+            return False
+        phase = on_return(entry.phase) if self._is_return() else entry.phase
+        return phase is self.phase or {phase, self.phase} <= _BEFORE_TRANSIT
 
     def _end_holds(self, scan: Scan) -> bool:
         since = self.settled_at
@@ -295,12 +330,11 @@ class StateMachine:
         self.direction = scan.direction or implied
         self._move_to(scan, on_return(phase) if self._is_return() else phase)
 
+    def _end_by_scan(self, entry: Entry) -> None:
+        if entry.physical and self.trouble in _ENDED_BY_A_SCAN:
+            self.flag, self.trouble = Flag.NORMAL, None
+
     def _raise_or_clear(self, entry: Entry) -> None:
-        if entry.flag is FlagEffect.NONE:
-            is_raised = self.flag is not Flag.NORMAL
-            if is_raised and entry.physical and self.trouble in _ENDED_BY_A_SCAN:
-                self.flag, self.trouble = Flag.NORMAL, None
-            return
         is_over = self.phase in FINISHED
         match entry.flag:
             case FlagEffect.CLEAR:
@@ -346,11 +380,7 @@ class StateMachine:
         is_disproved = entry.physical and self.trouble is Trouble.SOFT
         return self.flag is not Flag.ERROR or is_disproved
 
-    def _count_attempt(self, scan: Scan, entry: Entry) -> None:
-        if entry.name == _SECOND_ATTEMPT:
-            self.attempts = max(self.attempts, 1)
-        if not entry.is_attempt:
-            return
+    def _count_attempt(self, scan: Scan) -> None:
         last = self.attempt_at
         if last is None or scan.occurred_at - last > ONE_ATTEMPT_WITHIN:
             self.attempts += 1
@@ -405,4 +435,5 @@ class StateMachine:
             carrier=next(iter(self.carriers)) if len(self.carriers) == 1 else None,
             given_up=self.given_up,
             why=self.why,
+            sub_status=self.sub_status,
         )

@@ -61,6 +61,7 @@ def test_setters_are_the_scans_that_gave_each_member_its_value():
         "flag": "delivered",
         "phase": "delivered",
         "delivered_at": "delivered",
+        "sub_status": "delivered",
     }
 
 
