@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from msgspec import structs
+from rich.markup import escape
 from rich.table import Table
 
 from orderflow.console import instants
@@ -105,7 +106,8 @@ def _table(codes: list[UnmappedCode]) -> Table:
         seen = (f"{at:%Y-%m-%d %H:%M}" for at in (each.first_seen, each.last_seen))
         sample = f"{each.sample_number} {each.sample_text or ''}".strip()
         known = "yes" if _is_known(each) else ""
-        table.add_row(each.code_set, said, f"{each.scans:,}", *seen, sample[:60], known)
+        cells = (each.code_set, said, f"{each.scans:,}", *seen, sample[:60], known)
+        table.add_row(*map(escape, cells))
     return table
 
 
@@ -184,7 +186,10 @@ def reread(  # noqa: PLR0917 - the command line passes them by name
         raise WrongArgument(f"no dialect {dialect!r}; there are {', '.join([*DIALECTS, STANDARD])}")
     signature, now = sign(by, why, is_try=dry_run), SystemClock().now()
     begin = instant_of(since, now) or now - timedelta(days=KEPT_DAYS)
-    chosen = RereadFilter(begin, instant_of(until, now), dialect)
+    end = instant_of(until, now)
+    if end is not None and end <= begin:
+        raise WrongArgument(f"nothing is from {begin} until before {end}: name a later --until")
+    chosen = RereadFilter(begin, end, dialect)
     detail = {"since": chosen.since, "until": chosen.until, "dialect": dialect}
     act = Act(REREAD, signature.actor, signature.reason, detail=detail)
     run(_reread(load_settings(), chosen, None if dry_run else act, rate))

@@ -1,10 +1,13 @@
 """`orderflow keys`: API keys of the gateway: make, list, revoke."""
 
+import re
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.markup import escape
 from rich.table import Table
 
 from orderflow.console.audit_options import By, Why, sign
@@ -19,16 +22,21 @@ from orderflow.console.terminal import (
     print_json,
     run,
 )
+from schemas.values import ShopSlug
 from services import registry
 from services.gateway.access.keys import CARRIER, SHOP, NewKey
 from services.gateway.operations import keys as operations
 from services.gateway.operations.keys import Owner, StoredKey
 from services.runtime.clock import SystemClock
 from services.runtime.config.settings import Settings
+from services.runtime.messages.error_text import text_of
+from services.runtime.messages.records import HEADER_MAX_CHARACTERS
 from services.runtime.operations.audit import Signature
 
 GATEWAY = "gateway"
 DAYS_MAX = 3_660
+_SOURCE = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f]{{1,{HEADER_MAX_CHARACTERS}}}")
+_SLUG: TypeAdapter[str] = TypeAdapter(ShopSlug)
 
 app = typer.Typer(cls=Commands, help="API keys of the gateway.", no_args_is_help=True)
 
@@ -124,16 +132,26 @@ def _owner(shop: str | None, carrier: str | None, source: str | None) -> Owner:
     """Whose the key will be.
 
     Raises:
-        WrongArgument: neither or both are named, or there is no such form.
+        WrongArgument: neither or both are named, or no message can have what is named.
     """
     if bool(shop) == bool(carrier):
         raise WrongArgument("name --shop or --carrier, one of them")
+    if source is not None and not _SOURCE.fullmatch(source):
+        raise WrongArgument(
+            f"{source[:40]!r} is no source: 1 to {HEADER_MAX_CHARACTERS} characters without spaces "
+            "and control characters, like /erp/7"
+        )
     if carrier:
         known = _senders()
         if carrier not in known:
             raise WrongArgument(f"no form {carrier}; there are {', '.join(known)}")
         return Owner(CARRIER, carrier, source or f"/carriers/{carrier}")
-    return Owner(SHOP, str(shop), source or f"/shops/{shop}")
+    try:
+        slug = _SLUG.validate_python(shop)
+    except ValidationError as error:
+        why = "; ".join(text_of(each) for each in error.errors(include_url=False))
+        raise WrongArgument(f"{str(shop)[:80]!r} is no shop_slug: {why}") from None
+    return Owner(SHOP, slug, source or f"/shops/{slug}")
 
 
 def _senders() -> list[str]:
@@ -172,7 +190,7 @@ def _table(found: list[StoredKey]) -> Table:
     for key in found:
         until = key.revoked_at or key.expires_at
         ended = " (revoked)" if key.revoked_at else ""
-        table.add_row(
+        cells = (
             key.id,
             f"{key.kind} {key.name}",
             key.source,
@@ -181,4 +199,5 @@ def _table(found: list[StoredKey]) -> Table:
             f"{until:%Y-%m-%d %H:%M}{ended}" if until else "",
             key.note,
         )
+        table.add_row(*map(escape, cells))
     return table

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
-from rich.console import Console
 from rich.measure import Measurement
 
 from orderflow.console.environment import load_settings
-from orderflow.console.terminal import CommandError, Json, WrongArgument, err, run
+from orderflow.console.terminal import CommandError, Json, PlainConsole, WrongArgument, err, run
 from orderflow.reporting.files import to_csv, to_json_lines, write_parquet
 from orderflow.reporting.table import to_tables
 from services.analytics.operations.report import Dimension, Report, ReportQuery, read_report
@@ -159,7 +158,7 @@ def _text(found: Report, form: Format) -> str:
 
 def _print_table(found: Report, file: TextIO | None = None) -> None:
     """Never cropped: a figure cut in half reads like another one."""
-    console = Console(file=file, highlight=False)
+    console = PlainConsole(file=file, highlight=False)
     tables = to_tables(found)
     unbounded = console.options.update(width=WIDTH_MAX)
     widths = (Measurement.get(console, unbounded, table).maximum for table in tables)

@@ -4,6 +4,7 @@ import os
 import re
 
 from pydantic import SecretStr
+from rich.markup import escape
 from rich.table import Table
 
 from orderflow.console.environment import load_settings
@@ -30,7 +31,7 @@ def settings(json: Json = False) -> None:
     table = Table("variable", "value", "from", "meaning")
     meanings = [field.description or "" for field in Settings.model_fields.values()]
     for row, meaning in zip(rows, meanings, strict=True):
-        table.add_row(*row, meaning)
+        table.add_row(*map(escape, (*row, meaning)))
     out.print(table)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from textwrap import wrap
-from unicodedata import category, east_asian_width
+from unicodedata import east_asian_width
 from xml.sax.saxutils import escape
+
+from orderflow.console.plain_text import plain_text
 
 WIDTH = 1180
 LINE = 17
@@ -36,7 +38,7 @@ class Drawing:
     def paragraph(self, x: int, said: str, style: str = "", lines_max: int = 3) -> None:
         """Write on the next lines, at most so many."""
         room = int((WIDTH - 16 - x) / LETTER)
-        for line in wrap(_plain(said), room)[:lines_max]:
+        for line in wrap(plain_text(said), room)[:lines_max]:
             self.down()
             self.text(x, line, style)
 
@@ -80,7 +82,7 @@ class Drawing:
 def cut(said: str, room: int) -> str:
     """The begin of a text that fits so many columns; wide letters take two."""
     shown, columns = [], 0
-    for letter in _plain(said):
+    for letter in plain_text(said):
         columns += 2 if east_asian_width(letter) in "WF" else 1
         shown.append(letter)
         if columns > room:
@@ -88,8 +90,3 @@ def cut(said: str, room: int) -> str:
                 columns -= 2 if east_asian_width(shown.pop()) in "WF" else 1
             return "".join(shown) + "…"
     return "".join(shown)
-
-
-def _plain(said: str) -> str:
-    """Without control and direction characters: XML refuses some, others reorder the line."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if category(c)[0] == "C" else c for c in said)

@@ -3,13 +3,17 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import orjson
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
 from typer.core import TyperGroup
+
+from orderflow.console.plain_text import plain_text
 
 T = TypeVar("T")
 
@@ -33,8 +37,32 @@ _PIPE_COLUMNS = 160
 # Without a handler, Python prints the client's warnings between a command's own lines.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class PlainConsole(Console):
+    """A console that shows control characters in what it prints, and so never acts on them.
+
+    Most of what commands print was written by shops and carriers.
+    """
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A text before it is laid out, since a control character has no width."""
+        return super().render_str(plain_text(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """The segments of a renderable; only rich's own have control codes."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(plain_text(segment.text), segment.style)
+
+
+out = PlainConsole(
+    highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_COLUMNS
+)
+err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Commands(TyperGroup):

@@ -55,6 +55,20 @@ def test_unmapped_codes_are_listed_with_a_sample(run: Run, order: str) -> None:
     }
 
 
+def test_unmapped_codes_are_shown_as_they_are(
+    run: Run, database_url: str, service: Settings
+) -> None:
+    """Rich would take `[/]` for markup, and a terminal would obey the escape sequence."""
+    scan = a_scan_with_code("1Z1", code="[/]\x1b[2J")
+    asyncio.run(_apply(database_url, an_upsert("1", trackings=["1Z1"]), scan))
+
+    listed = run("carriers", "unmapped")
+
+    assert listed.exit_code == 0, listed.output
+    assert "[/]" in listed.stdout
+    assert "\x1b" not in listed.stdout
+
+
 def test_remap_says_first_what_it_would_do_and_then_does_it_once(
     run: Run, order: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +126,12 @@ def test_reread_adds_what_a_mended_parser_reads_and_nothing_twice(
     assert json.loads(run("order", "demo-shop/1", "--json").stdout) == shown
     acts = database("SELECT act FROM orders.operator_act ORDER BY id")
     assert [row["act"] for row in acts] == ["carriers.reread"] * 2
+
+
+def test_reread_refuses_a_time_that_ends_before_it_begins(run: Run, service: Settings) -> None:
+    refused = run("carriers", "reread", "--since", "1h", "--until", "2h", "--dry-run")
+
+    assert (refused.exit_code, "name a later --until" in refused.stderr) == (2, True)
 
 
 def test_reread_refuses_a_dialect_that_is_not_there(run: Run, service: Settings) -> None:

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from services.gateway.access.keys import is_right
 from services.runtime.config.settings import Settings
 
@@ -32,6 +34,17 @@ def test_key_is_shown_once_and_only_its_hash_is_stored(
     assert shown.stdout.splitlines()[-1] == "keys: shown=1"
 
 
+def test_reason_and_source_of_a_key_are_shown_as_they_are(service: Settings, run: Run) -> None:
+    note = ("--source", "/erp/[/x]", "--by", "kim", "--why", "the \x1b[2J[/] system")
+    assert run("keys", "add", "--shop", "demo-shop", *note).exit_code == 0
+
+    shown = run("keys", "list")
+
+    assert shown.exit_code == 0, shown.output
+    assert "/erp/[/x]" in shown.stdout
+    assert "the \ufffd[2J[/] system" in shown.stdout
+
+
 def test_key_of_a_carrier_is_for_a_form_that_is_known(
     service: Settings, run: Run, database: Database
 ) -> None:
@@ -52,6 +65,28 @@ def test_key_is_of_a_shop_or_of_a_carrier_and_has_a_reason(service: Settings, ru
         assert (refused.exit_code, "one of them" in refused.stderr) == (2, True)
     assert run("keys", "add", "--shop", "a").exit_code == 2
     assert run("keys", "list", "--shop", "a", "--carrier", "standard").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        ("--shop", "a/b"),
+        ("--shop", "Demo Shop"),
+        ("--shop", "s" * 65),
+        ("--shop", "demo-shop", "--source", ""),
+        ("--shop", "demo-shop", "--source", "a\nb"),
+        ("--shop", "demo-shop", "--source", " /erp/7"),
+        ("--carrier", "standard", "--source", "s" * 257),
+    ],
+)
+def test_key_of_a_shop_or_source_that_no_message_can_have_is_refused(
+    service: Settings, run: Run, database: Database, named: tuple[str, ...]
+) -> None:
+    refused = run("keys", "add", *named, *WHY)
+
+    assert refused.exit_code == 2, refused.output
+    assert refused.stderr.startswith("error: '")
+    assert database("SELECT FROM gateway.api_key") == []
 
 
 def test_revoked_key_is_listed_with_all_and_both_acts_are_audited(
