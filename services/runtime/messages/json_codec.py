@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from services.runtime.messages.error_text import text_of
 from services.runtime.messages.normal_form import has_high_escape, in_normal_form
 
+BOM = b"\xef\xbb\xbf"
 FIELD_ERRORS_MAX = 50
 # Errors repeat names and values of the sender: limits keep the rejection publishable.
 POINTER_MAX_CHARACTERS = 512
@@ -54,7 +55,8 @@ class Malformed(Exception):
 def decode_json(value: bytes | None, *, is_normalizing: bool = False) -> Any:
     """Decode one JSON document strictly; numbers with a point become Decimal.
 
-    Where `is_normalizing`, texts are brought into Unicode normal form C.
+    A byte order mark before it is left out (RFC 8259, 8.1). Where `is_normalizing`, texts are
+    brought into Unicode normal form C.
 
     Raises:
         Malformed: empty or null body, invalid UTF-8, NaN or Infinity, lone surrogates, duplicate
@@ -69,7 +71,7 @@ def decode_json(value: bytes | None, *, is_normalizing: bool = False) -> Any:
             value, allow_inf_nan=False, catch_duplicate_keys=True, float_mode="decimal"
         )
     except ValueError as error:
-        raise _unreadable(value, str(error)) from error
+        body = _after_bom(value, error)
     if body is None:
         raise Malformed("body_null", [FieldError("", "the body is null; send a JSON object")])
     if b"\\u0000" in value:
@@ -86,6 +88,18 @@ def decode_json(value: bytes | None, *, is_normalizing: bool = False) -> Any:
             except UnicodeEncodeError:
                 return body if is_normalized("NFC", text) else in_normal_form(body)
     return body
+
+
+def _after_bom(value: bytes, error: ValueError) -> Any:
+    """Decode what stands after a byte order mark, where `value` could not be decoded.
+
+    Raises:
+        Malformed: there is no mark, or what follows cannot be decoded either.
+    """
+    rest = value.removeprefix(BOM)
+    if rest == value or rest.startswith(BOM):
+        raise _unreadable(value, str(error)) from error
+    return decode_json(rest)
 
 
 def encode_json(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:

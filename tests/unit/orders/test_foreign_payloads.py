@@ -204,6 +204,15 @@ def test_bug_of_a_parser_parks_its_parcel_alone(toy, monkeypatch):
     assert isinstance(sound, DecodedItem)
 
 
+@pytest.mark.parametrize("headers", [(), (("ce_type", b"aftership.tracking"),)])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_json_in_another_encoding_is_refused_as_such(headers, encoding):
+    value = '{"msg": {"tracking_number": "Ü1"}}'.encode(encoding)
+    (entry,) = decode.read(replace(record(value), headers=headers), NOW)
+
+    assert entry.reason == "not_utf8"
+
+
 def test_xml_without_a_type_that_no_dialect_has_is_refused_with_the_types():
     original = replace(record(b"<p/>"), headers=())
     (entry,) = decode.read(original, NOW)

@@ -9,19 +9,21 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from services.runtime.messages.json_codec import FieldError, Malformed, decode_json
+from services.runtime.messages.json_codec import BOM, FieldError, Malformed, decode_json
 
 DEPTH_MAX = 64
 """Most elements of XML within one another."""
 ELEMENTS_MAX = 200_000
-_BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_BEGIN_BYTES = 256
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def is_xml(value: bytes) -> bool:
     """Whether bytes are XML and not JSON, by how they begin."""
-    return value.removeprefix(_BOM).lstrip()[:1] == b"<" or value[:2] in _UTF_16
+    if value[:2] in _UTF_16:
+        return value[2:_BEGIN_BYTES].replace(b"\0", b"").lstrip()[:1] == b"<"
+    return value.removeprefix(BOM).lstrip()[:1] == b"<"
 
 
 def decode_body(value: bytes | None) -> Any:
@@ -37,12 +39,12 @@ def decode_body(value: bytes | None) -> Any:
         return _decode_xml(value)
     if value and b"\\u0000" in value:
         value = _NUL.sub(rb"\1", value)
-    return decode_json(value.removeprefix(_BOM) if value else value)
+    return decode_json(value)
 
 
 def _decode_xml(value: bytes) -> Any:
     if value[:2] not in _UTF_16:  # XML allows nothing before its declaration; templates write it.
-        value = value.removeprefix(_BOM).lstrip()
+        value = value.removeprefix(BOM).lstrip()
     try:
         root = fromstring(value, forbid_dtd=True)
     except DefusedXmlException as error:

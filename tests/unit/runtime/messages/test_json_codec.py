@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.messages.json_codec import Malformed, decode_json, encode_json
+from services.runtime.messages.json_codec import BOM, Malformed, decode_json, encode_json
 
 DEEP = b"[" * 10_000
 
@@ -30,6 +30,11 @@ DEEP = b"[" * 10_000
         (b'{"a":{"x/y":"\\u0000"}}', "nul_character", "/a/x~1y"),
         (b'{"a":1,"b":{"c":1,"c":2}}', "duplicate_key", "/b/c"),
         (b'{"a":[{"c":1},{"c":1,"c":2}]}', "duplicate_key", "/a/1/c"),
+        (BOM, "body_empty", ""),
+        (BOM + BOM + b"{}", "not_json", ""),
+        (BOM + b'{"a":NaN}', "number_not_finite", "/a"),
+        (BOM * 100_000, "not_json", ""),
+        ("{}".encode("utf-16"), "not_utf8", ""),
     ],
 )
 def test_decode_json_refuses_other_bodies_with_reason_and_place(value, reason, pointer):
@@ -37,6 +42,15 @@ def test_decode_json_refuses_other_bodies_with_reason_and_place(value, reason, p
         decode_json(value)
 
     assert (refused.value.reason, refused.value.errors[0].pointer) == (reason, pointer)
+
+
+@pytest.mark.parametrize("is_normalizing", [False, True])
+def test_decode_json_leaves_out_a_byte_order_mark(is_normalizing):
+    value = BOM + '{"a":"e\u0301"}'.encode()
+
+    assert decode_json(value, is_normalizing=is_normalizing) == {
+        "a": "\u00e9" if is_normalizing else "e\u0301"
+    }
 
 
 def test_decode_json_keeps_every_digit():
