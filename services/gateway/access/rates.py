@@ -26,26 +26,30 @@ class Rates:
         self._now = now
         self._buckets: dict[str, _Bucket] = {}
 
-    def take(self, sender: str, per_second: float | None, count: int = 1) -> None:
-        """Count `count` messages of a sender; more than its burst count as its burst.
+    def take(
+        self, sender: str, per_second: float | None, count: int = 1, *, counted: int = 0
+    ) -> None:
+        """Count `count` messages of a request; `counted` others of it were counted before.
+
+        A request with more messages than the burst of its sender counts as the burst.
 
         Raises:
-            Refused: 429, with the seconds until so many may be sent.
+            Refused: 429, with the seconds until the whole request may be sent.
         """
-        if count < 1:
-            return
         rate = per_second or self._per_second
         most = max(1.0, rate * BURST_SECONDS)
+        wanted = min(float(count + counted), most) - counted
+        if wanted <= 0:
+            return
         now = self._now()
         bucket = self._buckets.setdefault(sender, _Bucket(most, now))
         bucket.tokens = min(most, bucket.tokens + (now - bucket.at) * rate)
         bucket.at = now
-        wanted = min(float(count), most)
         if bucket.tokens < wanted:
             raise Refused(
                 429,
                 "too_many_requests",
                 f"this sender may send {rate:g} messages a second",
-                retry_after=(wanted - bucket.tokens) / rate,
+                retry_after=(wanted + counted - bucket.tokens) / rate,
             )
         bucket.tokens -= wanted

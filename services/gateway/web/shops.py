@@ -43,7 +43,7 @@ class ShopRoute:
         self.rates.take(key.id, key.per_second)
         media = media_type(request.headers.get("content-type", ""))
         events, flaws = read_events(media, request.headers.items(), await body.read())
-        self.rates.take(key.id, key.per_second, len(events) - 1)
+        self.rates.take(key.id, key.per_second, len(events) - 1, counted=1)
         traceparent = request.headers.get("traceparent")
         reader = CommandReader(key.name, key.source, traceparent, self.clock.now())
         return await self.publisher.publish(reader.read(events, flaws))

@@ -19,9 +19,9 @@ class Clock:
         return self.now
 
 
-def wait_of(rates, *arguments):
+def wait_of(rates, *arguments, **options):
     with pytest.raises(Refused) as refused:
-        rates.take(*arguments)
+        rates.take(*arguments, **options)
     assert refused.value.status == 429
     return refused.value.retry_after
 
@@ -54,6 +54,28 @@ def test_batch_beyond_the_burst_is_taken_when_nothing_was_sent_before():
     assert wait_of(rates, "a", None, 1_000) == 2
     clock.now += 2
     rates.take("a", None, 1_000)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 1.0, 10.0, 100.0])
+@pytest.mark.parametrize("size", [1, 2, 19, 20, 21, 1_000])
+def test_batch_of_any_size_is_taken_by_one_who_waits_as_long_as_is_said(rate, size):
+    """The gateway counts one message before it reads a body, and the others after."""
+    clock = Clock()
+    rates = Rates(rate, clock)
+
+    def send():
+        rates.take("a", None)
+        rates.take("a", None, size - 1, counted=1)
+
+    send()
+    for _ in range(2):
+        try:
+            send()
+            break
+        except Refused as refused:
+            clock.now += refused.retry_after
+    else:
+        send()
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.integers(1, 30)), max_size=60))
