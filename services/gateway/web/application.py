@@ -44,7 +44,7 @@ def make_app(shop: ShopRoute, carrier: CarrierRoute, requests: Requests) -> Star
     async def on_carrier(request: Request) -> Response:
         return await carrier(request)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(shops.ROUTE, on_shop, methods=["POST"]),
             Route(carriers.ROUTE, on_carrier, methods=["POST"]),
@@ -52,6 +52,9 @@ def make_app(shop: ShopRoute, carrier: CarrierRoute, requests: Requests) -> Star
         ],
         exception_handlers={HTTPException: on_error},
     )
+    # A redirect would name the host that the client sent, and senders of webhooks follow none.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _without_route(status: int) -> Refused:

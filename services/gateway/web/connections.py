@@ -47,6 +47,7 @@ class Connection(H11Protocol):
         self._metrics = metrics
         self._head_timer: asyncio.TimerHandle | None = None
         self._has_sent = False
+        self._has_ended = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request; a connection too many is answered and closed."""
@@ -75,12 +76,23 @@ class Connection(H11Protocol):
         else:
             self._await_head()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection for the answer to a whole request: its client may still read.
+
+        TLS has no connections that are open in one direction.
+        """
+        is_plain = self.transport.get_extra_info("sslcontext") is None
+        self._has_ended = is_plain and self._is_answering() and not self.cycle.more_body
+        return self._has_ended
+
     def on_response_complete(self) -> None:
-        """End the connection where the request goes on after its answer."""
+        """End the connection where the request goes on after its answer, or the client sent all."""
         if self.cycle.more_body and not self.transport.is_closing():
             self.transport.close()
         self._has_sent = False
         super().on_response_complete()
+        if self._has_ended and not self._is_answering():
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, and end the request whose body it stands in."""

@@ -123,6 +123,20 @@ async def test_connection_that_its_client_closes_costs_nothing_else(gateway, par
     assert gateway.service._requests._held._held == 0
 
 
+async def test_whole_requests_of_a_client_that_sends_no_more_are_answered(gateway):
+    key = await gateway.shop_key()
+
+    async with connected(gateway) as (reader, writer):
+        writer.write(whole(key) * 2)
+        await writer.drain()
+        writer.write_eof()
+        answer = await asyncio.wait_for(reader.read(), 20)
+
+    assert answer.count(b"HTTP/1.1 202 ") == 2
+    assert len(await gateway.records(ORDERS_COMMANDS)) == 2
+    await until(lambda: not gateway.service.web._server.server_state.connections)
+
+
 async def test_connections_beyond_the_limit_are_503(gateway):
     key = await gateway.shop_key()
     most = gateway.settings.gateway_max_connections
