@@ -16,11 +16,14 @@ import msgspec
 from schemas.http import BATCH, EVENTS_MAX, STRUCTURED
 from schemas.http import JSON as BINARY
 from services.gateway.refusal import Refused, invalid
-from services.runtime.messages.records import HEADER_MAX_CHARACTERS, FieldError
+from services.runtime.messages.json_codec import BOM, decode_json
+from services.runtime.messages.records import HEADER_MAX_CHARACTERS, FieldError, Malformed
 
 _PREFIX = "ce-"
 _NAME = re.compile(r"[a-z0-9]{1,20}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPED = re.compile(r"\\(.)")
 _SPEC_VERSION = re.compile(r"1\.[0-9]{1,3}")
 _decode_one = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_many = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -73,6 +76,7 @@ def read_events(
     """
     if media == BINARY:
         return _binary(headers, body)
+    body = _strict(body)
     if media == STRUCTURED:
         return _structured(_decoded(_decode_one, body), "")
     events: list[Event] = []
@@ -90,6 +94,20 @@ def read_events(
         events += one
         errors += flaws
     return events, errors
+
+
+def _strict(body: bytes) -> bytes:
+    """A body without its byte order mark, after a strict reading: msgspec takes repeated members.
+
+    Raises:
+        Refused: 422, it is no strict JSON.
+    """
+    try:
+        decode_json(body)
+    except Malformed as malformed:
+        if malformed.reason != "nul_character":  # That is found in each event.
+            raise invalid(malformed.errors) from None
+    return body.removeprefix(BOM)
 
 
 def _decoded(decode, body: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
@@ -112,12 +130,22 @@ def _binary(
             errors.append(FieldError(f"/headers/{header}", "the header is there twice"))
             continue
         try:
-            found[name] = unquote_to_bytes(value).decode()
-        except UnicodeDecodeError:
+            found[name] = _text_of(value)
+        except UnicodeError:
             errors.append(FieldError(f"/headers/{header}", "is not percent-encoded UTF-8"))
     event = Event(found, body)
-    errors += _flaws(event)
+    errors += _flaws(event, known={each.pointer for each in errors})
     return ((), errors) if errors else ((event,), ())
+
+
+def _text_of(value: str) -> str:
+    """The value of a header: quoted strings without quotes, then percent-decoded (3.1.3.2).
+
+    Raises:
+        UnicodeError: it is not UTF-8. Starlette decodes headers as Latin-1.
+    """
+    unquoted = _QUOTED.sub(lambda found: _ESCAPED.sub(r"\1", found[1]), value)
+    return unquote_to_bytes(unquoted.encode("latin-1")).decode()
 
 
 def _structured(

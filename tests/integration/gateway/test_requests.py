@@ -231,6 +231,8 @@ async def test_addresses_methods_and_media_types_that_are_not_taken(gateway):
     commands = "/shops/demo-shop/commands"
     assert problem(await post("/nothing", content=b"{}")) == (404, "not_found")
     assert problem(await post("/carriers/nobody", content=b"{}")) == (404, "unknown_dialect")
+    for near in ("/carriers/ups/", "//carriers/ups", "/carriers//ups", f"{commands}/"):
+        assert problem(await post(near, content=b"{}")) == (404, "not_found")
     got = await gateway.client.get(commands)
     assert problem(got) == (405, "method_not_allowed")
     assert got.headers["allow"] == "POST"
@@ -283,6 +285,14 @@ async def test_sender_that_sends_too_much_waits_and_others_do_not(gateway):
     assert problem(refused[0]) == (429, "too_many_requests")
     assert int(refused[0].headers["retry-after"]) >= 1
     assert (await send(gateway, other, [event])).status_code == 202
+
+
+async def test_batch_that_is_larger_than_the_burst_is_taken_of_one_who_sent_nothing_before(gateway):
+    key = await gateway.shop_key(rate=2.0)
+    events = [{"id": f"c{n}", "type": "order.place", "data": PLACE} for n in range(20)]
+
+    assert (await send(gateway, key, events)).status_code == 202
+    assert problem(await send(gateway, key, events)) == (429, "too_many_requests")
 
 
 async def test_revoked_key_is_refused_and_the_others_are_not(gateway):

@@ -193,6 +193,61 @@ def test_event_that_is_wrong_is_422_with_its_pointer_and_nothing_of_a_batch_is_t
 
 
 @pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("plain", "plain"),
+        ("%C3%A9", "é"),
+        ("%c3%a9", "é"),
+        ("100%", "100%"),
+        ('"in quotes"', "in quotes"),
+        (r'"a \"b\" \\ c"', r'a "b" \ c'),
+        ('before "within" after', "before within after"),
+        ('"caf%C3%A9"', "café"),
+        ('open "', 'open "'),
+        ("é".encode().decode("latin-1"), "é"),
+    ],
+)
+def test_header_is_unquoted_and_percent_decoded(said, meant):
+    """https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+    section 3.1.3.2; senders of UTF-8 as it is are understood as well.
+    """
+    (record,) = take(BINARY, dumped(PLACE), {**HEAD, "ce-id": said})
+
+    assert record.id == meant
+
+
+def test_header_of_another_encoding_is_422():
+    assert pointers(refusal(BINARY, dumped(PLACE), {**HEAD, "ce-id": "caf\xe9"})) == [
+        "/headers/ce-id"
+    ]
+
+
+@pytest.mark.parametrize("media", [BINARY, STRUCTURED, BATCH])
+def test_body_may_begin_with_a_byte_order_mark(media):
+    body = {BINARY: PLACE, STRUCTURED: EVENT, BATCH: [EVENT]}[media]
+
+    (record,) = take(media, b"\xef\xbb\xbf" + dumped(body), HEAD if media == BINARY else {})
+
+    assert record.key == b"demo-shop/1001"
+
+
+@pytest.mark.parametrize(
+    ("media", "body", "pointer"),
+    [
+        (STRUCTURED, b'{"id": "1", "id": "2", "type": "order.place", "data": {}}', "/id"),
+        (STRUCTURED, b'{"id": "1", "type": "order.place", "data": {}, "data": {}}', "/data"),
+        (STRUCTURED, b'{"id": "1", "type": "order.place", "data": {"a": {"b": NaN}}}', "/data/a/b"),
+        (STRUCTURED, b'{"id": "\\ud800", "type": "order.place", "data": {}}', "/id"),
+        (BATCH, b'[{}, {"id": "1", "type": "x", "data": {"a": 1, "a": 2}}]', "/1/data/a"),
+    ],
+)
+def test_json_that_is_not_strict_is_422_with_its_pointer(media, body, pointer):
+    refused = refusal(media, body)
+
+    assert (refused.status, pointers(refused)) == (422, [pointer])
+
+
+@pytest.mark.parametrize(
     ("headers", "pointer"),
     [
         ({"ce-type": "order.place"}, "/headers/ce-id"),
