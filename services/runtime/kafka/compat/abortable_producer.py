@@ -8,6 +8,16 @@ from aiokafka.errors import ProducerClosed
 from services.runtime.kafka.compat import close_client
 
 
+class _SentBatches(set):  # type: ignore[type-arg]
+    """Batches on their way. One that failed and waits to be sent again is not among them.
+
+    aiokafka removes a batch when its records have ended, and asyncio logs an error where that
+    batch was waiting to be sent again.
+    """
+
+    remove = set.discard
+
+
 class RelayProducer(AIOKafkaProducer):  # type: ignore[misc]
     """A producer with `abort`; aiokafka has only `stop`, which first sends all pending records."""
 
@@ -25,7 +35,9 @@ class RelayProducer(AIOKafkaProducer):  # type: ignore[misc]
         if sending is not None:
             # The task waits for those, and in a transaction may look up its coordinator endlessly.
             await close_client.end(sending)
-        self._message_accumulator.fail_all(ProducerClosed())
+        accumulator = self._message_accumulator
+        accumulator._pending_batches = _SentBatches(accumulator._pending_batches)  # noqa: SLF001
+        accumulator.fail_all(ProducerClosed())
         ended = self._txn_manager.wait_for_transaction_end() if self._txn_manager else None
         if ended is not None and ended.done() and not ended.cancelled():
             ended.exception()  # Retrieved, or asyncio would log that it never was.
