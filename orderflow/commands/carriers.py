@@ -19,6 +19,7 @@ from orderflow.console.environment import load_settings
 from orderflow.console.instants import instant_of
 from orderflow.console.numbers import LIMIT_MAX
 from orderflow.console.terminal import Commands, Json, WrongArgument, err, out, print_json, run
+from orderflow.console.unlogged import unlogged
 from services import registry
 from services.orders import unmapped
 from services.orders.domain.model.tracking_number import normalise_number
@@ -143,8 +144,9 @@ async def _remap(settings: Settings, act: Act | None, rate: float, after: str) -
             return
         progress, ended = RemapProgress(number=after), "complete=no"
         try:
-            async for each in remapper.run(act, after):
-                progress = each
+            with unlogged():
+                async for each in remapper.run(act, after):
+                    progress = each
             forgotten = await unmapped.forget_known(connection, CODE_MAPS)
             ended = f"complete=yes codes_known={forgotten}"
         except asyncio.CancelledError:
@@ -201,8 +203,9 @@ async def _reread(settings: Settings, chosen: RereadFilter, act: Act | None, rat
     async with opened(settings, "orders") as connection:
         rereader = Rereader(settings, connection, apply, rate=rate, now=clock_of(settings).now)
         try:
-            async for each in rereader.run(chosen, act):
-                progress = each
+            with unlogged():
+                async for each in rereader.run(chosen, act):
+                    progress = each
             ended = "complete=yes" if act is not None else "dry_run=yes"
         finally:
             out.print(

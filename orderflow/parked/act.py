@@ -8,16 +8,15 @@ import asyncio
 import base64
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NoReturn
 
 import asyncpg
-import structlog
 
 from orderflow.console.originals import value_as_json
 from orderflow.console.terminal import CommandError
+from orderflow.console.unlogged import unlogged
 from services import registry
 from services.runtime.batch.batch import ApplyBatch
 from services.runtime.batch.items import WHOLE, FailureKind, Parked, QueuePosition, RetryResult
@@ -134,7 +133,7 @@ class ParkedAct:
         """Run one step in one transaction; repeat it after a conflict with another transaction."""
         for attempt in range(TRIES):
             try:
-                with _unlogged():
+                with unlogged():
                     async with connection.transaction():
                         result = await self._act(connection, apply, target)
                         if not self.is_try:
@@ -226,21 +225,6 @@ async def _share_the_shards(connection: Connection, service: str, count: int) ->
         await shard_count.hold(connection, service, count)
     except shard_count.ShardCountDiffers as error:
         raise CommandError(f"this is not the setting that {service} runs with: {error}") from None
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """Drop log entries of decisions: the screen and the audit say the same."""
-    before = structlog.get_config()
-    structlog.configure(processors=[_drop])
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
-
-
-def _drop(*_: object) -> NoReturn:
-    raise structlog.DropEvent
 
 
 def _detail(each: ActResult, verb: Verb) -> dict[str, Any]:
