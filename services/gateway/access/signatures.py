@@ -89,6 +89,11 @@ def _same(expected: str, given: str) -> bool:
     return hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
 
 
+def _same_hex(expected: str, given: str) -> bool:
+    """Compare digits of either case: .NET and Java write large ones."""
+    return _same(expected, given.lower())
+
+
 def _aftership(request: SignedRequest, value: str, secret: bytes) -> bool:
     digest = hmac.new(secret, request.body, hashlib.sha256).digest()
     return _same(base64.b64encode(digest).decode(), value)
@@ -99,7 +104,7 @@ def _nfkd(secret: bytes) -> bytes:
 
 
 def _easypost(request: SignedRequest, value: str, secret: bytes) -> bool:
-    return _same("hmac-sha256-hex=" + _hmac_hex(_nfkd(secret), request.body), value)
+    return _same_hex("hmac-sha256-hex=" + _hmac_hex(_nfkd(secret), request.body), value)
 
 
 def _easypost_2(request: SignedRequest, value: str, secret: bytes) -> bool:
@@ -108,7 +113,7 @@ def _easypost_2(request: SignedRequest, value: str, secret: bytes) -> bool:
     expected = _hmac_hex(
         _nfkd(secret), said.encode(), request.method.encode(), path.encode(), request.body
     )
-    if path != request.path or not _same("hmac-sha256-hex=" + expected, value):
+    if path != request.path or not _same_hex("hmac-sha256-hex=" + expected, value):
         return False
     _check_age(_unix_time(said), request.now)
     return True
@@ -129,7 +134,7 @@ def _timed(request: SignedRequest, value: str, secret: bytes) -> bool:
     if not (said.isascii() and said.isdecimal() and len(said) <= 12):
         return False
     expected = _hmac_hex(secret, said.encode(), b".", request.body)
-    found = [_same(expected, text) for name, _, text in members if name == "v1"]
+    found = [_same_hex(expected, text) for name, _, text in members if name == "v1"]
     if not any(found):
         return False
     _check_age(float(said), request.now)
@@ -137,7 +142,7 @@ def _timed(request: SignedRequest, value: str, secret: bytes) -> bool:
 
 
 def _seventeen_track(request: SignedRequest, value: str, secret: bytes) -> bool:
-    return _same(hashlib.sha256(request.body + b"/" + secret).hexdigest(), value.lower())
+    return _same_hex(hashlib.sha256(request.body + b"/" + secret).hexdigest(), value)
 
 
 def _check_age(said: float | None, now: float) -> None:

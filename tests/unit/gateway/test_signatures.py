@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 import unicodedata
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -96,6 +97,17 @@ def test_signature_of_a_sender_is_right_by_any_of_its_secrets(name):
     check(name, headers, secrets=(OLDER, SECRET))
     check(name, SIGNED[name](BODY, OLDER), secrets=(OLDER, SECRET))
     assert is_signed(schemes_of(name.split(",")[0]), headers)
+
+
+@pytest.mark.parametrize("name", sorted(SIGNED.keys() - {"aftership"}))
+def test_signature_in_hex_is_right_in_large_digits(name):
+    headers = {
+        header: re.sub("[0-9a-f]{64}", lambda digits: digits[0].upper(), value)
+        for header, value in SIGNED[name](BODY, SECRET).items()
+    }
+
+    assert headers != SIGNED[name](BODY, SECRET)
+    check(name, headers)
 
 
 @pytest.mark.parametrize("name", SIGNED)
