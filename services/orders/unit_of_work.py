@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from services.orders.domain.decide import decide
+from services.orders.domain.decide import after_wait, decide
 from services.orders.domain.model.commands import names
 from services.orders.domain.model.decision import Decision, Outcome, World
 from services.orders.domain.model.ids import Uuid
@@ -152,6 +152,8 @@ class UnitOfWork:
             if not turn.blocked:
                 try:
                     decision = self._decide(asked)
+                    if waker is not None:
+                        decision = after_wait(self._world, asked.command, decision)
                 except Exception as error:  # noqa: BLE001 - a bug is parked with its traceback
                     turn.fail(Failure.of(FailureKind.DECISION, error))
                 else:

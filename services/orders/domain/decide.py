@@ -29,13 +29,14 @@ from services.orders.domain.model.reasons import (
     Reason,
     Unchanged,
 )
-from services.orders.domain.model.references import Reference, ReferenceKind
+from services.orders.domain.model.references import Reference, ReferenceKind, number_key
+from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.rules.acceptance import find_of_unchanged
 from services.orders.domain.rules.analytics import upsert_analytics
 from services.orders.domain.rules.place_order import place, upsert
 from services.orders.domain.rules.record_claim import record
 from services.orders.domain.rules.repeats import remember
-from services.orders.domain.rules.report_scans import report
+from services.orders.domain.rules.report_scans import any_is_seen, report
 from services.orders.domain.rules.update_order import cancel, update_order, update_shipment
 from services.orders.domain.rules.void_shipment import void
 from services.orders.domain.value import replace
@@ -88,6 +89,25 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
     if command.warnings or recorder.warnings:
         return recorder.with_warnings(decision)
     return decision
+
+
+def after_wait(world: World, command: Command, decision: Decision) -> Decision:
+    """The decision of a command that waited, and for which what it waited for has appeared.
+
+    A report whose scans the number has is a repeat; but one that waited goes on waiting where no
+    shipment on the number sees a scan of it: its sender has no answer yet.
+    """
+    if decision.reason is not Reason.DUPLICATE or not isinstance(command, ReportTracking):
+        return decision
+    number = normalise_number(command.tracking_number)
+    if any_is_seen(world, number, command.scans):
+        return decision
+    return Decision(
+        outcome=Outcome.WAITING,
+        reason=Reason.NUMBER_NOT_OWNED,
+        detail=SENTENCES[Reason.NUMBER_NOT_OWNED],
+        waits_for=number_key(number),
+    )
 
 
 def _carry_out(recorder: Recorder, command: Command) -> Uuid | None:

@@ -9,7 +9,7 @@ from operator import attrgetter
 from services.orders.domain.events.conclude import extend_owner, is_renamed, recompute_owners
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import ReportTracking
-from services.orders.domain.model.decision import EventType
+from services.orders.domain.model.decision import EventType, World
 from services.orders.domain.model.folding import fold_before, keep_newest, sift
 from services.orders.domain.model.former_keys import with_folded_keys, with_former_key
 from services.orders.domain.model.ids import Uuid, scan_key
@@ -60,6 +60,12 @@ def report(recorder: Recorder, command: ReportTracking) -> Uuid | None:
     if has_too_many:
         _keep_newest(recorder, number)
     return order_id
+
+
+def any_is_seen(world: World, number: str, scans: tuple[Scan, ...]) -> bool:
+    """Whether a shipment on a number (normalised) sees one of some scans that the number has."""
+    windows = windows_of(world.parcels.get(number) or Parcel(number=number))
+    return any(seeing(windows, scan) for scan in scans)
 
 
 def _named_otherwise(recorder: Recorder, held: Parcel) -> Uuid | None:
