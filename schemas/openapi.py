@@ -145,7 +145,12 @@ def _carrier_operation(by_model: Mapping[Any, Json]) -> Json:
         "summary": "Send tracking in the form of its sender.",
         "description": "The body is put on Kafka as it is and read later: what cannot be read is "
         "on carrier.tracking.rejected. A sender signs the request, or has an API key.",
-        "security": [{"key": []}, {"keyAsPassword": []}, *({name: []} for name in _SIGNED)],
+        "security": [
+            {"key": []},
+            {"keyAsPassword": []},
+            {"keyOfUps": []},
+            *({name: []} for name in _SIGNED),
+        ],
         "parameters": [
             _path_parameter("dialect", "The form; `standard` is our own.", "standard"),
             _traceparent(),
@@ -157,7 +162,7 @@ def _carrier_operation(by_model: Mapping[Any, Json]) -> Json:
                 **{each: {"schema": {"type": "string"}} for each in http.XML_TYPES},
             },
         },
-        "responses": _responses(by_model),
+        "responses": {"200": _accepted(by_model, "As 202, for UPS.")} | _responses(by_model),
     }
 
 
@@ -206,13 +211,12 @@ def _structured(example: Example) -> Json:
     }
 
 
+def _accepted(by_model: Mapping[Any, Json], text: str) -> Json:
+    return {"description": text, "content": {http.JSON: {"schema": by_model[http.Accepted]}}}
+
+
 def _responses(by_model: Mapping[Any, Json]) -> Json:
-    found: Json = {
-        "202": {
-            "description": "All in-sync replicas of Kafka have the records.",
-            "content": {http.JSON: {"schema": by_model[http.Accepted]}},
-        }
-    }
+    found: Json = {"202": _accepted(by_model, "All in-sync replicas of Kafka have the records.")}
     for status, text in REFUSALS.items():
         found[str(status)] = {
             "description": text,
@@ -247,6 +251,12 @@ def _security_schemes() -> Json:
             "type": "http",
             "scheme": "basic",
             "description": "The API key as the password; any name.",
+        },
+        "keyOfUps": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "credential",
+            "description": "The API key, as UPS Track Alert sends it.",
         },
         **signed,
     }

@@ -169,6 +169,9 @@ _OWN: Mapping[str, Sequence[Scheme]] = {
 }
 TOKEN_IN_URL = frozenset(("shippo",))
 """Senders whose only other way is a key in the address: `?token=`."""
+KEY_HEADERS: Mapping[str, str] = {"ups": "credential"}
+"""Senders that send the key that they are given in a header of their own. Source: UPS Track Alert,
+https://github.com/UPS-API/api-documentation/blob/main/UPSTrackAlert.yaml."""
 
 
 def schemes_of(sender: str) -> tuple[Scheme, ...]:

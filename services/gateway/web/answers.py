@@ -14,9 +14,9 @@ from services.gateway.publisher import Published
 from services.gateway.refusal import Refused
 
 
-def accepted(published: Sequence[Published]) -> Response:
-    """202: every record is on Kafka."""
-    return _json(202, {"records": [_record(each) for each in published]})
+def accepted(published: Sequence[Published], status: int) -> Response:
+    """Every record is on Kafka: `status` is 202, or 200 for a sender that takes no other."""
+    return _json(status, {"records": [_record(each) for each in published]})
 
 
 def _record(published: Published) -> dict[str, Any]:

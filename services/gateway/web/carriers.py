@@ -15,7 +15,7 @@ from services.gateway.access.key_ring import KeyRing
 from services.gateway.access.keys import CARRIER
 from services.gateway.access.rates import Rates
 from services.gateway.access.signatures import (
-    TOKEN_IN_URL,
+    KEY_HEADERS,
     SignedRequest,
     is_signed,
     schemes_of,
@@ -26,12 +26,15 @@ from services.gateway.names import UNKNOWN_SENDER
 from services.gateway.publisher import Published, Publisher
 from services.gateway.refusal import Refused, invalid, unauthorized
 from services.gateway.web.bodies import Body
-from services.gateway.web.credentials import key_of
+from services.gateway.web.credentials import carrier_key_of
 from services.gateway.web.requests import Requests
 from services.runtime.clock import Clock
 from services.runtime.messages.records import FieldError
 
 ROUTE = "/carriers/{dialect}"
+ANSWERED_200 = frozenset(("ups",))
+"""Senders whose documentation asks for 200 and names no other status. Source: UPS Track Alert,
+https://github.com/UPS-API/api-documentation/blob/main/UPSTrackAlert.yaml."""
 _MEDIA_TYPE = re.compile(
     r"application/([a-z0-9.+-]*\+)?(json|xml)|text/xml|application/soap\+xml", re.IGNORECASE
 )
@@ -54,7 +57,8 @@ class CarrierRoute:
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request."""
-        return await self.requests.run(request, ROUTE, self._sender, self._take)
+        status = 200 if self._sender(request) in ANSWERED_200 else 202
+        return await self.requests.run(request, ROUTE, self._sender, self._take, status)
 
     def _sender(self, request: Request) -> str:
         name = str(request.path_params["dialect"])
@@ -64,7 +68,7 @@ class CarrierRoute:
         name = self._sender(request)
         if name == UNKNOWN_SENDER:
             raise Refused(
-                404, "unknown_dialect", f"there are {', '.join(sorted(self.types))} to send to"
+                404, "unknown_dialect", f"no such form; there are {', '.join(sorted(self.types))}"
             )
         is_by_signature = is_signed(schemes_of(name), request.headers)
         source = f"/carriers/{name}" if is_by_signature else await self._source_of_key(request)
@@ -103,19 +107,21 @@ class CarrierRoute:
             Refused: 401 without a valid key, 403 where it is for another form, 429.
         """
         name = request.path_params["dialect"]
-        presented = key_of(request)
-        if presented is None and name in TOKEN_IN_URL:
-            presented = request.query_params.get("token")
+        presented = carrier_key_of(request, name)
         if presented is None:
-            headers = ", ".join(scheme.header for scheme in schemes_of(name))
-            raise unauthorized(
-                "signature_missing", f"sign the request ({headers}), or send an API key"
-            )
+            raise unauthorized("signature_missing", _ways_of(name))
         key = await self.keys.check(presented)
         if key.kind != CARRIER or key.name != name:
-            raise Refused(403, "wrong_dialect", "this key is not one for this form")
+            raise Refused(403, "wrong_dialect", f"this API key is not one of the form {name}")
         self.rates.take(key.id, key.per_second)
         return key.source
+
+
+def _ways_of(name: str) -> str:
+    """How a sender of the named form may prove who it is."""
+    signed = " or ".join(scheme.header for scheme in schemes_of(name))
+    own = f", or {KEY_HEADERS[name]}: ofk_…" if name in KEY_HEADERS else ""
+    return f"send an API key (Authorization: Bearer ofk_…{own}), or sign the request ({signed})"
 
 
 def _content_type(request: Request) -> str:

@@ -6,6 +6,7 @@ import base64
 
 from starlette.requests import Request
 
+from services.gateway.access.signatures import KEY_HEADERS, TOKEN_IN_URL
 from services.gateway.refusal import unauthorized
 
 KEY_MAX_CHARACTERS = 512
@@ -40,3 +41,19 @@ def _unreadable() -> Exception:
     return unauthorized(
         "authorization_unreadable", "send one header Authorization: Bearer and the API key"
     )
+
+
+def carrier_key_of(request: Request, name: str) -> str | None:
+    """The API key of a request with tracking in the named form; None for none.
+
+    Beside `Authorization` some senders have a header of their own, or a parameter of the address.
+
+    Raises:
+        Refused: 401, the header Authorization is of another form.
+    """
+    presented = key_of(request)
+    if presented is None and name in KEY_HEADERS:
+        presented = request.headers.get(KEY_HEADERS[name], "").strip() or None
+    if presented is None and name in TOKEN_IN_URL:
+        presented = request.query_params.get("token")
+    return presented

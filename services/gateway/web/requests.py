@@ -37,13 +37,15 @@ class Requests:
         self._held = HeldBytes(settings.gateway_max_in_flight_bytes, metrics)
         self._refused: Counter[tuple[str, str, str]] = Counter()
 
-    async def run(self, request: Request, route: str, sender_of: SenderOf, work: Work) -> Response:
-        """Answer a request by `work`, which gets its body."""
+    async def run(
+        self, request: Request, route: str, sender_of: SenderOf, work: Work, status: int = 202
+    ) -> Response:
+        """Answer a request by `work`, which gets its body; with `status` where it is accepted."""
         began = time.perf_counter()
         async with Body(request, self._settings, self._held) as body:
             try:
                 _check_framing(request)
-                response = accepted(await work(request, body))
+                response = accepted(await work(request, body), status)
             except Refused as refused:
                 self.note(route, sender_of(request), refused)
                 response = problem(refused, is_open=await body.discard())

@@ -157,6 +157,28 @@ async def test_key_is_taken_as_the_password_of_an_address_and_of_shippo_as_a_tok
     assert problem(in_url) == (401, "signature_missing"), "only senders that can do nothing else"
 
 
+async def test_ups_sends_its_key_as_credential_and_is_answered_with_200(gateway):
+    key = {"credential": await gateway.carrier_key("ups")}
+    answer = await gateway.client.post("/carriers/ups", content=SCANS, headers=key | JSON)
+    wrong = await gateway.client.post(
+        "/carriers/ups", content=SCANS, headers={"credential": "ofk_x"} | JSON
+    )
+    empty = await gateway.client.post(
+        "/carriers/ups", content=SCANS, headers={"credential": ""} | JSON
+    )
+    of_another_form = await gateway.client.post(
+        "/carriers/standard", content=SCANS, headers=key | JSON
+    )
+
+    assert answer.status_code == 200
+    assert len(await gateway.records(CARRIER_TRACKING)) == len(answer.json()["records"]) == 1
+    assert problem(wrong) == (401, "wrong_key")
+    assert problem(empty) == (401, "signature_missing")
+    assert "credential: ofk_" in empty.json()["detail"]
+    assert problem(of_another_form) == (401, "signature_missing")
+    assert "credential" not in of_another_form.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("headers", "refusal"),
     [
