@@ -42,7 +42,8 @@ app = typer.Typer(cls=Commands, help="API keys of the gateway.", no_args_is_help
 
 Shop = Annotated[str | None, typer.Option(help="The shop, by its slug.")]
 Carrier = Annotated[
-    str | None, typer.Option(help="The form that a carrier or aggregator sends, such as dhl.")
+    str | None,
+    typer.Option(help="The form that a carrier or aggregator sends, such as dhl_unified."),
 ]
 
 
