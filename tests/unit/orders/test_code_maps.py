@@ -13,6 +13,7 @@ from services.orders.messages.carriers.code_maps import (
     REASONS,
     ROWS,
     CodeRow,
+    read_rows,
 )
 
 FLAGS = {
@@ -169,5 +170,36 @@ def test_keys_have_all_31_of_karla_and_known_code_sets():
     assert len(KARLA_KEYS) == 31
     assert {key.key for key in KEYS} >= KARLA_KEYS
     assert max(Counter(key.key for key in KEYS).values()) == 1
-    assert used == set(ROWS)
+    assert used == set(ROWS), "each code set is used by a key: add a row to keys.csv"
     assert [key for key in KEYS if not key.code_sets and not key.note] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("DLV,,,SUCCESSFULLY_DELIVERED,,,,,", "'DLV' needs a code and a source"),
+        (",,,SUCCESSFULLY_DELIVERED,,,,https://acme.example,", "'' needs a code and a source"),
+        ("DLV,,,DELIVERD,,,,https://acme.example,", "'DELIVERD' is no event name of ours"),
+        (
+            "NDL,HOME,,RECIPIENT_NOT_HOME,at_work,,,https://acme.example,",
+            "no family at_work",
+        ),
+        ("DLV,,,SUCCESSFULLY_DELIVERED,,late,,https://acme.example,", "'DLV' needs a flag of"),
+        ("DLV,,,SUCCESSFULLY_DELIVERED,,,no,https://acme.example,", "'DLV' needs a flag of"),
+    ],
+)
+def test_row_of_a_code_map_that_is_wrong_is_named_with_its_fault(tmp_path, line, fault):
+    path = tmp_path / "codes.csv"
+    path.write_text(f"code,sub_code,class,event_name,reason,flag,action,source,note\n{line}\n")
+
+    with pytest.raises(ValueError, match=re.escape(fault)):
+        read_rows(path)
+
+
+def test_row_of_a_code_map_stands_once(tmp_path):
+    row = "DLV,,,SUCCESSFULLY_DELIVERED,,,,https://acme.example,\n"
+    path = tmp_path / "codes.csv"
+    path.write_text(f"code,sub_code,class,event_name,reason,flag,action,source,note\n{row}{row}")
+
+    with pytest.raises(ValueError, match="'DLV' stands twice"):
+        read_rows(path)

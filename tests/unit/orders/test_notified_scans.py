@@ -293,7 +293,7 @@ def test_explanation_says_of_each_scan_whether_it_notified(desk):
         ),
         (
             "OUT_FOR_DELIVERY",
-            "It was overtaken by another scan, or too old when its number was attached.",
+            "It was overtaken, named by a later code map, or too old when its number was attached.",
         ),
         ("SUCCESSFULLY_DELIVERED", "It notified the customer of shipment_delivered."),
         ("OUT_FOR_DELIVERY", "It changed nothing, so it does not notify."),

@@ -83,8 +83,8 @@ NOTIFY_SENTENCES: Mapping[NotifyCause, str] = MappingProxyType(
         NotifyCause.NOT_TRUE: "The state of the shipment did not agree with {group}.",
         NotifyCause.GIVEN_BEFORE: "Another event notified of {group} on this leg and attempt.",
         NotifyCause.TOO_OLD: "It was too old when it was received.",
-        NotifyCause.OVERTAKEN: "It was overtaken by another scan, or too old when its number was "
-        "attached.",
+        NotifyCause.OVERTAKEN: "It was overtaken, named by a later code map, or too old when its "
+        "number was attached.",
     }
 )
 

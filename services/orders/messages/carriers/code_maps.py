@@ -87,12 +87,16 @@ def read_rows(path: Path) -> list[CodeRow]:
     rows: dict[str, CodeRow] = {}
     for line in read_table(path, _COLUMNS):
         row = CodeRow(*line)
-        if not (row.code and row.source) or row.event_name not in CATALOGUE:
-            raise ValueError(f"{path}: {row} needs a code, a known event name and a source")
+        if not (row.code and row.source):
+            raise ValueError(f"{path}: {row.said!r} needs a code and a source")
+        if row.event_name not in CATALOGUE:
+            raise ValueError(f"{path}: {row.said!r}: {row.event_name!r} is no event name of ours")
         if row.flag not in _FLAGS or row.action not in _ACTIONS:
-            raise ValueError(f"{path}: {row} needs a flag of {_FLAGS} and an action of {_ACTIONS}")
-        if row.reason and row.reason not in REASONS.values():
-            raise ValueError(f"{path}: {row} needs a reason of reasons.csv")
+            raise ValueError(
+                f"{path}: {row.said!r} needs a flag of {_FLAGS} and an action of {_ACTIONS}"
+            )
+        if row.reason and row.reason not in (families := sorted(set(REASONS.values()))):
+            raise ValueError(f"{path}: {row.said!r}: no family {row.reason}; there are {families}")
         if rows.setdefault(row.said, row) is not row:
             raise ValueError(f"{path}: {row.said!r} stands twice")
     return list(rows.values())
