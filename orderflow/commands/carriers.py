@@ -140,7 +140,7 @@ async def _remap(settings: Settings, act: Act | None, rate: float, after: str) -
         now = clock_of(settings).now
         remapper = Remapper(settings, connection, rate=rate, now=now, maps=CODE_MAPS)
         if act is None:
-            _say_remapped(await remapper.count(after), "dry_run=yes")
+            _say_remapped(await remapper.count(after), "dry_run=yes", has_events=False)
             return
         progress, ended = RemapProgress(number=after), "complete=no"
         try:
@@ -156,9 +156,10 @@ async def _remap(settings: Settings, act: Act | None, rate: float, after: str) -
             _say_remapped(progress, ended)
 
 
-def _say_remapped(progress: RemapProgress, ended: str) -> None:
+def _say_remapped(progress: RemapProgress, ended: str, *, has_events: bool = True) -> None:
+    events = f"events={progress.events} " if has_events else ""
     out.print(
-        f"remap: numbers={progress.looked} changed={progress.changed} events={progress.events} "
+        f"remap: numbers={progress.looked} changed={progress.changed} {events}"
         f"after={progress.number} {ended}",
         markup=False,
     )

@@ -224,10 +224,8 @@ def _add_shipment(tree: Tree, shipment: Shipment, found: Explained, with_words: 
         branch.add(_table(scans, found, with_words))
         for line in set_by_lines(shipment, found):
             branch.add(escape(line))
-    elif window is None and shipment.shipment_id in found.windows:
-        branch.add("16 later parcels are on its number: its scans are not kept for it")
-    elif fold is None and not shipment.is_draft:
-        branch.add("no scan yet")
+    if (no_scans := found.no_scans_line(shipment)) is not None:
+        branch.add(no_scans)
 
 
 def _voided_line(order: Order, voided: VoidedNumber) -> str:

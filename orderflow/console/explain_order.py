@@ -58,6 +58,15 @@ class Explained:
         """What names a scan by the present code maps."""
         return named_by(scan, CODE_MAPS)
 
+    def no_scans_line(self, shipment: Shipment) -> str | None:
+        """Why a shipment with a number has no scans; None where it has some, or is a draft."""
+        id_ = shipment.shipment_id
+        if shipment.is_draft or self.scans.get(id_):
+            return None
+        if id_ in self.windows and self.windows[id_] is None:
+            return "16 later parcels are on its number: its scans are not kept for it"
+        return None if id_ in self.folds else "no scan yet"
+
 
 async def explain(
     connection: asyncpg.Connection, shop: str, number: str, now: datetime

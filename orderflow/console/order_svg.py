@@ -54,9 +54,8 @@ def _draw_shipment(
     drawing.down(32)
     number = shipment.tracking_number or "draft"
     drawing.text(16, f"{shipment.ordinal}. {number} {shipment.carrier or ''}", "title")
-    fold = found.folds.get(shipment.shipment_id)
-    if fold is not None:
-        drawing.paragraph(_DOT, fold_line(fold), "dim")
+    for line in _lines_above(shipment, found):
+        drawing.paragraph(_DOT, line, "dim")
     verdicts = found.scans.get(shipment.shipment_id, ())
     skipped = max(0, len(verdicts) - SCANS_MAX)
     if skipped:
@@ -65,6 +64,15 @@ def _draw_shipment(
     for at, verdict in enumerate(verdicts[skipped:], start=skipped + 1):
         _draw_scan(drawing, at, verdict, found, with_words)
     _draw_state(drawing, shipment, found)
+
+
+def _lines_above(shipment: Shipment, found: Explained) -> list[str]:
+    """What is said of a shipment before its scans."""
+    window = found.windows.get(shipment.shipment_id)
+    fold = found.folds.get(shipment.shipment_id)
+    no_scans = found.no_scans_line(shipment)
+    lines = window.lines() if window else []
+    return lines + ([fold_line(fold)] if fold else []) + ([no_scans] if no_scans else [])
 
 
 def _draw_scan(

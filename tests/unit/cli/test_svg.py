@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderflow.console.explain_order import Explained
+from orderflow.console.explain_window import explain_windows
 from orderflow.console.order_svg import SCANS_MAX, svg_of
 from orderflow.console.said import said_by
 from orderflow.console.svg import Drawing, cut
@@ -15,18 +16,22 @@ from services.orders.domain.tracking.explanation import explain
 from services.orders.domain.tracking.named_by import NamedBy, Namer
 from services.orders.domain.tracking.scan import Location
 from services.orders.domain.value import replace
-from tests.unit.orders.builders import HOUR, NOON, Desk, attach, place, scan
+from tests.unit.orders.builders import HOUR, NOON, Desk, attach, place, report, scan
 
 UNKNOWN = NamedBy(namer=Namer.NOTHING, event_name="UNMAPPED")
 
 
-def explained(*scans) -> Explained:
+def explained(*scans, carrier=None, reported=()) -> Explained:
+    """An order with one parcel; `reported` are scans of its number that are not its own."""
     desk = Desk()
     desk.send(place())
-    desk.send(attach("N1"))
+    desk.send(attach("N1", carrier=carrier))
+    if reported:
+        desk.send(report(*reported, number="N1", carrier="dhl"))
     order, shipment = desk.order(), desk.shipment()
     verdicts = explain(scans, NOON + timedelta(days=900))
-    return Explained("id", order, {shipment.shipment_id: verdicts}, [], 0, {}, {}, {})
+    windows = explain_windows((shipment,), desk.parcels, {})
+    return Explained("id", order, {shipment.shipment_id: verdicts}, [], 0, {}, windows, {})
 
 
 @given(st.text(max_size=400))
@@ -72,6 +77,16 @@ def test_svg_has_words_and_places_only_on_request():
 
     assert not any(word in plain for word in ("Miller", "Smalltown"))
     assert all(word in with_words for word in ("Miller", "Smalltown"))
+
+
+def test_svg_says_that_a_parcel_has_no_scans_and_why_those_of_its_number_are_not_its_own():
+    waits = svg_of(explained(), "demo/1")
+    of_another = svg_of(explained(carrier="ups", reported=[scan("SORTED", NOON)]), "demo/1")
+    scanned = svg_of(explained(scan("SORTED", NOON)), "demo/1")
+
+    assert [text.count("no scan yet") for text in (waits, of_another, scanned)] == [1, 1, 0]
+    assert "It is of carrier dhl; the shipment's carrier is ups." in of_another
+    assert not any("not its scan" in text for text in (waits, scanned))
 
 
 @pytest.mark.parametrize(
