@@ -109,7 +109,7 @@ class CarrierRoute:
         name = request.path_params["dialect"]
         presented = carrier_key_of(request, name)
         if presented is None:
-            raise unauthorized("signature_missing", _ways_of(name))
+            raise unauthorized("signature_missing", _proofs_of(name))
         key = await self.keys.check(presented)
         if key.kind != CARRIER or key.name != name:
             raise Refused(403, "wrong_dialect", f"this API key is not one of the form {name}")
@@ -117,7 +117,7 @@ class CarrierRoute:
         return key.source
 
 
-def _ways_of(name: str) -> str:
+def _proofs_of(name: str) -> str:
     """How a sender of the named form may prove who it is."""
     signed = " or ".join(scheme.header for scheme in schemes_of(name))
     own = f", or {KEY_HEADERS[name]}: ofk_…" if name in KEY_HEADERS else ""
