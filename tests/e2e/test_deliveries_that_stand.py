@@ -19,17 +19,43 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 DELIVERED_AT = NOON - 10 * DAY
 DELIVERED = ("SUCCESSFULLY_DELIVERED", 0 * HOUR)
 
-# Scans by the time since the delivery, and the phase and the leg that they add up to.
-CASES: dict[str, tuple[list[tuple[str, timedelta]], str, int]] = {
-    "HUB": ([DELIVERED, ("ARRIVAL_AT_TRANSPORT_HUB", 13 * HOUR)], "delivered", 1),
-    "DROP": ([DELIVERED, ("DROPPED_OFF", 5 * DAY)], "in_transit", 2),
-    "PICKUP": ([DELIVERED, ("PICKED_UP_BY_CARRIER", 5 * DAY)], "in_transit", 2),
-    "MINUTE": ([DELIVERED, ("PICKED_UP_BY_CARRIER", MINUTE)], "delivered", 1),
-    "TENHOURS": ([DELIVERED, ("DROPPED_OFF", 10 * HOUR)], "delivered", 1),
-    "AGAIN": ([DELIVERED, ("DROPPED_OFF", HOUR), ("SORTED", 9 * HOUR)], "in_transit", 2),
+# Scans by the time since the delivery; the phase, the sub-status and the leg that they add up to.
+CASES: dict[str, tuple[list[tuple[str, timedelta]], str, str, int]] = {
+    "HUB": (
+        [DELIVERED, ("ARRIVAL_AT_TRANSPORT_HUB", 13 * HOUR)],
+        "delivered",
+        "SUCCESSFULLY_DELIVERED",
+        1,
+    ),
+    "DROP": ([DELIVERED, ("DROPPED_OFF", 5 * DAY)], "in_transit", "DROPPED_OFF", 2),
+    "PICKUP": (
+        [DELIVERED, ("PICKED_UP_BY_CARRIER", 5 * DAY)],
+        "in_transit",
+        "PICKED_UP_BY_CARRIER",
+        2,
+    ),
+    "MINUTE": (
+        [DELIVERED, ("PICKED_UP_BY_CARRIER", MINUTE)],
+        "delivered",
+        "SUCCESSFULLY_DELIVERED",
+        1,
+    ),
+    "TENHOURS": ([DELIVERED, ("DROPPED_OFF", 10 * HOUR)], "delivered", "SUCCESSFULLY_DELIVERED", 1),
+    "AGAIN": ([DELIVERED, ("DROPPED_OFF", HOUR), ("SORTED", 9 * HOUR)], "in_transit", "SORTED", 2),
     "LATEVAN": (
         [DELIVERED, ("PICKED_UP_BY_CARRIER", MINUTE), ("OUT_FOR_DELIVERY", 5 * MINUTE)],
         "delivered",
+        "SUCCESSFULLY_DELIVERED",
+        1,
+    ),
+    "FINER": (
+        [
+            DELIVERED,
+            ("DELIVERED_TO_NEIGHBOUR", MINUTE),
+            ("PROOF_OF_DELIVERY_AVAILABLE", HOUR),
+        ],
+        "delivered",
+        "DELIVERED_TO_NEIGHBOUR",
         1,
     ),
 }
@@ -59,7 +85,7 @@ def scan(number: str, name: str, at: datetime) -> ScriptMessage:
 @pytest.mark.parametrize("arrival", ["in order", "backwards", "before the order"])
 @pytest.mark.parametrize("case", CASES)
 async def test_delivery_stands_unless_a_leg_begins(system: System, case: str, arrival: str) -> None:
-    scans, phase, leg = CASES[case]
+    scans, phase, sub_status, leg = CASES[case]
     number = f"{case}{arrival.split(maxsplit=1)[0].upper()}1"
     messages = [scan(number, name, DELIVERED_AT + after) for name, after in scans]
     if arrival == "before the order":
@@ -71,6 +97,9 @@ async def test_delivery_stands_unless_a_leg_begins(system: System, case: str, ar
         for message in messages if arrival == "in order" else reversed(messages):
             await system.send(message)
 
-    parcel = (await system.audit()).shipment(number)
+    audit = await system.audit()
+    parcel = audit.shipment(number)
+    (summary,) = audit.orders[f"{SHOP}/{number}"]["trackings"]
     assert (parcel["phase"], parcel["leg"]) == (phase, leg)
+    assert parcel["sub_status"] == summary["sub_status"] == sub_status
     assert datetime.fromisoformat(parcel["delivered_at"]) == DELIVERED_AT

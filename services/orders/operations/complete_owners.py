@@ -5,7 +5,6 @@ Runs after the migrations, beside services of this version and of the one before
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,12 +13,10 @@ from services.orders.domain.rules.complete_owners import complete_owners, is_com
 from services.runtime.operations.change_run import ChangeRun
 from services.runtime.postgres.connections import Connection
 from services.runtime.postgres.queries import load
-from services.runtime.retry import backoff_seconds, is_transient
 
 SQL = load(Path(__file__).parent / "complete_owners.sql")
 NUMBERS_A_LOOK = 10_000
 NUMBERS_A_BATCH = 100
-ATTEMPTS_MAX = 8
 
 
 async def complete_all_owners(connection: Connection, run: ChangeRun) -> list[str]:
@@ -33,7 +30,7 @@ async def complete_all_owners(connection: Connection, run: ChangeRun) -> list[st
     while found is not None and found["looked"]:
         shared = found["shared"] or ()
         for start in range(0, len(shared), NUMBERS_A_BATCH):
-            rows = await _complete(connection, shared[start : start + NUMBERS_A_BATCH])
+            rows = await _complete(connection, shared[start : start + NUMBERS_A_BATCH], run)
             changed += rows
             await run.pace(rows)
         looked += found["looked"]
@@ -42,20 +39,13 @@ async def complete_all_owners(connection: Connection, run: ChangeRun) -> list[st
     return [f"{changed} tracking numbers of several orders completed"] if changed else []
 
 
-async def _complete(connection: Connection, numbers: Sequence[str]) -> int:
+async def _complete(connection: Connection, numbers: Sequence[str], run: ChangeRun) -> int:
     """Complete some numbers in one transaction; tried again after a transient error."""
     parcels = await store.read_parcels(connection, numbers)
     chosen = [number for number, parcel in parcels.items() if not is_complete(parcel)]
     if not chosen:
         return 0
-    for attempt in range(1, ATTEMPTS_MAX):
-        try:
-            return await _complete_locked(connection, chosen)
-        except Exception as error:
-            if not is_transient(error) or connection.is_closed():
-                raise
-            await asyncio.sleep(backoff_seconds(attempt))
-    return await _complete_locked(connection, chosen)
+    return await run.attempt(connection, lambda: _complete_locked(connection, chosen))
 
 
 async def _complete_locked(connection: Connection, numbers: Sequence[str]) -> int:
