@@ -3,21 +3,24 @@
 Documented at https://developer.dhl.com/api-reference/shipment-tracking and, as it is pushed, at
 https://developer.dhl.com/api-reference/shipment-tracking-unified-push.
 
-DHL gives a status twice: `statusCode`, one of five groups, and `status`, the code of the service
-that carries the shipment, or a text. A code says more than its group, which counts where the code
-is not known.
+DHL gives a status three times: `statusCode`, one of five groups; `status`, the code of the service
+that carries the shipment, or a text; and of DHL Paket `statusDetailed`, the pair of event and
+reason with its class. What says more counts, where it is known.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from schemas.codes import country_of
 from services.orders.domain.tracking.scan import Direction, Eta, Location, Pickup, Proof
+from services.orders.messages.carriers.dhl_paket.storno import is_of_data, with_retractions
+from services.orders.messages.carriers.dhl_unified.places import place_of
+from services.orders.messages.carriers.dhl_unified.texts import code_of_text
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
 from services.orders.messages.carriers.made_ids import made_id
 from services.orders.messages.carriers.moments import day_or_instant, moment_of
@@ -27,7 +30,6 @@ from services.orders.messages.carriers.plain import (
     each,
     each_with_pointer,
     link,
-    location,
     member,
     pointer_of,
     text,
@@ -39,6 +41,9 @@ _LISTS = ((), ("data",), ("response",), ("trackingResponse",), ("body",), ("payl
 """Where the shipments stand: in an answer, or in what wraps one."""
 _SHIPMENTS = ("shipments", "shipment")
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9_./-]*")
+_PAIR = re.compile(r"([A-Z]{5})_([A-Z]{5})_([A-Z]{2})")
+_PAKET = "dhl"
+"""The key whose code sets have the pairs of DHL Paket, and the codes of its service."""
 _GERMAN = ("parcel-de", "post-de", "svb")
 _GROUPS = {"pretransit", "transit", "delivered", "failure", "unknown"}
 
@@ -85,7 +90,7 @@ def report(shipment: Any) -> ParcelReport:
         tracking_number=text(member(said, "id"), 512) or text(member(said, "trackingnumber"), 512),
         carrier=service,
         scans=[
-            *with_last(found.scans, proof=_proof(said), is_end=_is_delivery),
+            *with_last(_with_retractions(found.scans), proof=_proof(said), is_end=_is_delivery),
             *eta_scan(_eta(said), None, found.scans),
         ],
         left_out=found.left_out,
@@ -117,30 +122,55 @@ def _scan(event: Any, given: _Given) -> SaidScan:
     if written and written == _clock(given.status) and _code(said, service) is None:
         # Some services give an event a text alone, and its status code in the status.
         said = {**said, "statuscode": member(given.status, "statuscode")}
-    place = _location(member(said, "location"))
+    place = place_of(member(said, "location"))
     moment = moment_of(member(said, "timestamp"), _zone(service, place))
     status = text(member(said, "status"), LONG_LINE)
     words = text(member(said, "description"), LONG_LINE)
+    name = _name(said, service)
     return SaidScan(
         moment=moment,
         # The group of a code is DHL's own map, which may change: it is not in the id.
         scan_id=made_id(f"{status}/{service}", moment) if _is_code(said) else None,
         code=_code(said, service),
+        code_set=_PAKET if name is not None and service == "parcel-de" else None,
+        name=name,
         text=words or status or text(member(said, "remark"), LONG_LINE),
-        location=place,
+        location=None if is_of_data(name) else place,
         direction=given.direction,
         pickup=_pickup(member(said, "location", "servicepoint")),
     )
 
 
+def _name(said: Any, service: str) -> str | None:
+    """What says more than code and group: the pair of DHL Paket, or a text that is known."""
+    pair = _PAIR.fullmatch(text(member(said, "statusdetailed"), WORD) or "")
+    if pair is not None:
+        return "/".join(pair.groups()) if service == "parcel-de" else None
+    group = _group(said)
+    if not group or _is_code(said):
+        return None
+    texts = (text(member(said, name), LONG_LINE) for name in ("description", "status", "remark"))
+    return next(filter(None, (code_of_text(service, group, each) for each in texts)), None)
+
+
+def _with_retractions(scans: Sequence[SaidScan]) -> list[SaidScan]:
+    """The scans, each storno of DHL Paket with the scan that it takes back."""
+    pairs = with_retractions([replace(scan, code=scan.name or scan.code) for scan in scans])
+    return [replace(scan, retracts=pair.retracts) for scan, pair in zip(scans, pairs, strict=True)]
+
+
 def _code(said: Any, service: str) -> str | None:
     """Code, group and service; without a code, group and service."""
-    group = (text(member(said, "statuscode"), WORD) or "").lower()
+    group = _group(said)
     if _is_code(said):
         status = text(member(said, "status"), WORD) or ""
         # A code with `/` in it has no room for the group.
         return f"{status}/{'' if '/' in status else group}/{service}".rstrip("/")
     return f"{group}//{service}".rstrip("/") if group else None
+
+
+def _group(said: Any) -> str:
+    return (text(member(said, "statuscode"), WORD) or "").lower()
 
 
 def _is_code(said: Any) -> bool:
@@ -158,23 +188,6 @@ def _zone(service: str, place: Location | None) -> str | None:
     """
     is_german = place is None or place.country_code in (None, "DE")
     return "Europe/Berlin" if service in _GERMAN and is_german else None
-
-
-def _location(said: Any) -> Location | None:
-    address = member(said, "address")
-    city, country = member(address, "addresslocality"), member(address, "countrycode")
-    named = text(city)
-    if named and not text(country):
-        # Services that know no more write the country for the town, or behind it.
-        town, dash, land = named.rpartition(" - ")
-        if country_of(land if dash else named):
-            city, country = town, land if dash else named
-    return location(
-        city=city,
-        postal_code=member(address, "postalcode"),
-        province=member(address, "addressregion"),
-        country=country,
-    )
 
 
 def _pickup(said: Any) -> Pickup | None:
@@ -203,7 +216,9 @@ def _proof(said: Any) -> Proof | None:
 def _eta(said: Any) -> Eta | None:
     """The time frame, else the time."""
     frame = member(said, "estimateddeliverytimeframe")
-    at = day_or_instant(member(said, "estimatedtimeofdelivery"))
+    at = day_or_instant(
+        member(said, "estimatedtimeofdelivery") or member(said, "agreeddeliverydate")
+    )
     earliest = day_or_instant(member(frame, "estimatedfrom")) or at
     through = member(frame, "estimatedthrough") or member(frame, "estimatedto")
     latest = day_or_instant(through) or at
@@ -217,7 +232,12 @@ def _is_delivery(said: SaidScan) -> bool:
 DIALECT = Dialect(
     types=("dhl_unified.tracking", "dhl.unified"),
     scan_marks=(b'"timestamp"',),
-    shape=re.compile(rb'"addressLocality"\s*:'),
+    shape=re.compile(
+        rb'"addressLocality"\s*:'
+        # An event may have no place, or one without a town.
+        rb'|\A.{0,400}?"shipments"\s*:.{0,4000}?"statusCode"\s*:',
+        re.DOTALL,
+    ),
     parts=parts,
     report=report,
 )
