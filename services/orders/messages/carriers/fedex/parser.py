@@ -34,8 +34,9 @@ from services.orders.messages.carriers.wrapped import wrapped_parts
 _SCANS = ("scanEvents", "scanEventList", "Events")
 _STATUS = ("latestStatusDetail", "StatusDetail")
 _RESULTS = ("trackResults", "trackResult", "TrackDetails")
-_THREE_DIGITS = re.compile(r"0\d\d", re.ASCII)
 _COLLECT = ("HL", "HP")
+_NO_SIGNER = "signature "
+"""Begins what stands for a name where nobody signed: `Signature not required`."""
 _TIME_OF_STATUS: Mapping[str | None, tuple[str, ...]] = {
     "DL": ("ACTUAL_DELIVERY", "ActualDeliveryTimestamp"),
     "PU": ("ACTUAL_PICKUP", "ActualPickupTimestamp"),
@@ -97,12 +98,14 @@ def _scan(event: Any, direction: Direction | None) -> SaidScan:
 
 
 def _code(event: Any) -> str | None:
-    """The event with its exception, which says why; SOAP writes exceptions with three digits."""
+    """The event with its exception, which says why.
+
+    Exceptions of two digits are those of FedEx Express, of three digits those of FedEx Ground: `07`
+    is a refusal, `007` that nobody was there.
+    """
     code = text(either(event, "eventType", "EventType"), WORD)
     code = code or text(either(event, "derivedStatusCode"), WORD)
     why = text(either(event, "exceptionCode", "StatusExceptionCode"), WORD)
-    if why is not None and _THREE_DIGITS.fullmatch(why):
-        why = why[1:]
     return f"{code}/{why}" if code and why else code
 
 
@@ -118,7 +121,9 @@ def _delay(event: Any) -> str | None:
     return text(member(delay, "type"), WORD) if is_late else None
 
 
-def _location(address: Any) -> Location | None:
+def _location(said: Any) -> Location | None:
+    """The place of an address, or of what has one."""
+    address = either(either(said, "locationContactAndAddress") or said, "address") or said
     return location(
         city=either(address, "city", "City"),
         postal_code=either(address, "postalCode", "PostalCode"),
@@ -185,21 +190,26 @@ def _destination(result: Any) -> Location | None:
     addresses = (
         member(result, "recipientInformation", "address"),
         member(result, "lastUpdatedDestinationAddress"),
-        member(result, "destinationLocation", "locationContactAndAddress", "address"),
+        member(result, "destinationLocation"),
         member(result, "DestinationAddress"),
     )
     return next(filter(None, map(_location, addresses)), None)
 
 
 def _is_delivery(scan: SaidScan) -> bool:
-    return scan.code == "DL"
+    return _event_of(scan) == "DL"
+
+
+def _event_of(scan: SaidScan) -> str:
+    return (scan.code or "").partition("/")[0]
 
 
 def _proof(result: Any) -> Proof | None:
     details = either(result, "deliveryDetails")
     said = either(details, "signedByName") or either(details, "receivedByName")
     signer = text(said) or text(either(result, "DeliverySignatureName"))
-    return Proof(signed_by=signer) if signer else None
+    is_name = signer is not None and not signer.lower().startswith(_NO_SIGNER)
+    return Proof(signed_by=signer) if is_name else None
 
 
 def _pickup(result: Any) -> Pickup | None:
@@ -217,7 +227,7 @@ def _pickup(result: Any) -> Pickup | None:
 def _with_pickup(scans: list[SaidScan], pickup: Pickup | None) -> list[SaidScan]:
     if pickup is None:
         return scans
-    return [replace(scan, pickup=pickup) if scan.code in _COLLECT else scan for scan in scans]
+    return [replace(scan, pickup=pickup) if _event_of(scan) in _COLLECT else scan for scan in scans]
 
 
 def _direction(result: Any) -> Direction | None:
