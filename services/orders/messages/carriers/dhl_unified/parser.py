@@ -11,16 +11,16 @@ reason with its class. What says more counts, where it is known.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from services.orders.domain.tracking.scan import Direction, Eta, Location, Pickup, Proof
-from services.orders.messages.carriers.dhl_paket.storno import is_of_data, with_retractions
+from services.orders.messages.carriers.dhl_paket.storno import STORNO, is_of_data, with_retractions
 from services.orders.messages.carriers.dhl_unified.places import place_of
-from services.orders.messages.carriers.dhl_unified.texts import code_of_text
+from services.orders.messages.carriers.dhl_unified.texts import code_of_text, has_texts
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
 from services.orders.messages.carriers.made_ids import made_id
 from services.orders.messages.carriers.moments import day_or_instant, moment_of
@@ -126,35 +126,44 @@ def _scan(event: Any, given: _Given) -> SaidScan:
     moment = moment_of(member(said, "timestamp"), _zone(service, place))
     status = text(member(said, "status"), LONG_LINE)
     words = text(member(said, "description"), LONG_LINE)
-    name = _name(said, service)
+    is_code = _is_code(said)
+    name = _pair(said, service) if is_code else _known_text(said, service)
     return SaidScan(
         moment=moment,
         # The group of a code is DHL's own map, which may change: it is not in the id.
-        scan_id=made_id(f"{status}/{service}", moment) if _is_code(said) else None,
+        scan_id=made_id(f"{status}/{service}", moment) if is_code else None,
         code=_code(said, service),
         code_set=_PAKET if name is not None and service == "parcel-de" else None,
         name=name,
         text=words or status or text(member(said, "remark"), LONG_LINE),
-        location=None if is_of_data(name) else place,
+        location=None if name is not None and is_of_data(name) else place,
         direction=given.direction,
         pickup=_pickup(member(said, "location", "servicepoint")),
     )
 
 
-def _name(said: Any, service: str) -> str | None:
-    """What says more than code and group: the pair of DHL Paket, or a text that is known."""
-    pair = _PAIR.fullmatch(text(member(said, "statusdetailed"), WORD) or "")
-    if pair is not None:
-        return "/".join(pair.groups()) if service == "parcel-de" else None
+def _pair(said: Any, service: str) -> str | None:
+    """The pair of event and reason of DHL Paket, with its class."""
+    detailed = said.get("statusdetailed")
+    if service != "parcel-de" or not isinstance(detailed, str):
+        return None
+    pair = _PAIR.fullmatch(detailed)
+    return "/".join(pair.groups()) if pair is not None else None
+
+
+def _known_text(said: Any, service: str) -> str | None:
+    """The code that a text stands for, where it is known."""
     group = _group(said)
-    if not group or _is_code(said):
+    if not group or not has_texts(service):
         return None
     texts = (text(member(said, name), LONG_LINE) for name in ("description", "status", "remark"))
     return next(filter(None, (code_of_text(service, group, each) for each in texts)), None)
 
 
-def _with_retractions(scans: Sequence[SaidScan]) -> list[SaidScan]:
+def _with_retractions(scans: list[SaidScan]) -> list[SaidScan]:
     """The scans, each storno of DHL Paket with the scan that it takes back."""
+    if not any(scan.name is not None and scan.name.startswith(STORNO) for scan in scans):
+        return scans
     pairs = with_retractions([replace(scan, code=scan.name or scan.code) for scan in scans])
     return [replace(scan, retracts=pair.retracts) for scan, pair in zip(scans, pairs, strict=True)]
 

@@ -34,6 +34,11 @@ _STARTS: Mapping[str, list[tuple[str, str, str]]] = MappingProxyType(
 )
 
 
+def has_texts(service: str) -> bool:
+    """Whether texts of a service are known."""
+    return service in _STARTS
+
+
 def code_of_text(service: str, group: str, said: str | None) -> str | None:
     """The code that a text of a service stands for; None where that is not known."""
     if said is None:

@@ -87,8 +87,8 @@ DIALECT = Dialect(
     types=("landmark.tracking",),
     scan_marks=(b"EventCode>", b'"EventCode"'),
     shape=re.compile(
-        # UPS has answers of the same name, with an `ActivityLocation` in each activity.
-        rb"<TrackResponse[\s>](?!.*<ActivityLocation>).*<(?:Package|LandmarkTrackingNumber)>"
+        # UPS has answers of the same name, with shipments.
+        rb"<TrackResponse[\s>](?!.*<Shipment>).*<(?:Package|LandmarkTrackingNumber)>"
         rb'|"LandmarkTracking',
         re.DOTALL,
     ),

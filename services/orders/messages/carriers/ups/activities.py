@@ -84,8 +84,11 @@ def code_of(status: Any, number: str | None) -> str | None:
 
 
 def _status_number(status: Any) -> str | None:
-    """The status code of three digits; pushes call it the code of the description."""
-    said = text(either(status, "statusCode", "descriptionCode", "StatusCode"), WORD)
+    """The status code of three digits.
+
+    `descriptionCode` of a push is another number: 17 is out for delivery there.
+    """
+    said = text(either(status, "statusCode", "StatusCode"), WORD)
     return said.zfill(3) if said is not None and said.isdecimal() else None
 
 

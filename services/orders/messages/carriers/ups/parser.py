@@ -26,7 +26,10 @@ from services.orders.messages.carriers.wrapped import wrapped_parts
 
 _NUMBERS = ("trackingNumber", "TrackingNumber", "trackNumber")
 _OUTER_NUMBERS = ("inquiryNumber", "ShipmentIdentificationNumber")
-_INHERITED = (*_OUTER_NUMBERS, "ScheduledDeliveryDate", "RescheduledDeliveryDate")
+_DAYS = ("RescheduledDeliveryDate", "ScheduledDeliveryDate", "scheduledDeliveryDate")
+_INHERITED = (*_OUTER_NUMBERS, "ScheduledDeliveryDate", "RescheduledDeliveryDate", "DeliveryDetail")
+_ESTIMATED, _SCHEDULED = "02", "03"
+"""Types of a `DeliveryDetail` of SOAP; another is that of the delivery itself."""
 _WINDOWS = ("EDW", "CDW", "IDW")
 _UNTIL = (*_WINDOWS, "CMT")
 
@@ -130,10 +133,12 @@ def _day_of(package: Any) -> str | None:
         text(member(entry, "type")): text(member(entry, "date"))
         for _, entry in each(member(package, "deliveryDate"))
     }
-    said = either(
-        package, "RescheduledDeliveryDate", "ScheduledDeliveryDate", "scheduledDeliveryDate"
-    )
-    return days.get("RDD") or days.get("SDD") or text(said)
+    details = {
+        text(member(entry, "Type", "Code")): text(member(entry, "Date"))
+        for _, entry in each(member(package, "DeliveryDetail"))
+    }
+    said = days.get("RDD") or days.get("SDD") or text(either(package, *_DAYS))
+    return said or details.get(_ESTIMATED) or details.get(_SCHEDULED)
 
 
 DIALECT = Dialect(
@@ -141,7 +146,8 @@ DIALECT = Dialect(
     scan_marks=(b'"date"', b'Date"', b"Date>"),
     shape=re.compile(
         rb'"trackResponse"\s*:|"localActivityDate"\s*:|QuantumViewResponse\b'
-        rb"|<(?:\w+:)?ActivityLocation\b|\"ActivityLocation\"\s*:"
+        rb"|<(?:\w+:)?(?:ActivityLocation|ShipmentIdentificationNumber)\b"
+        rb'|"(?:ActivityLocation|ShipmentIdentificationNumber)"\s*:'
     ),
     parts=parts,
     report=report,
