@@ -41,7 +41,7 @@ def named(code_set, said):
 @pytest.mark.parametrize("name", ROWS)
 def test_row_has_a_known_event_name_and_a_source(name):
     assert [row for row in ROWS[name] if row.event_name not in CATALOGUE] == []
-    assert [row for row in ROWS[name] if not re.match(r"https://\S+$", row.source)] == []
+    assert [row for row in ROWS[name] if not re.match(r"https?://\S+$", row.source)] == []
 
 
 @pytest.mark.parametrize("name", ROWS)

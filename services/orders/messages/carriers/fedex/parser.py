@@ -36,7 +36,7 @@ _STATUS = ("latestStatusDetail", "StatusDetail")
 _RESULTS = ("trackResults", "trackResult", "TrackDetails")
 _COLLECT = ("HL", "HP")
 _NO_SIGNER = "signature "
-"""Begins what stands for a name where nobody signed: `Signature not required`."""
+"""Begins what stands for a name where no signature was taken: `Signature not required`."""
 _TIME_OF_STATUS: Mapping[str | None, tuple[str, ...]] = {
     "DL": ("ACTUAL_DELIVERY", "ActualDeliveryTimestamp"),
     "PU": ("ACTUAL_PICKUP", "ActualPickupTimestamp"),
@@ -101,7 +101,7 @@ def _code(event: Any) -> str | None:
     """The event with its exception, which says why.
 
     Exceptions of two digits are those of FedEx Express, of three digits those of FedEx Ground: `07`
-    is a refusal, `007` that nobody was there.
+    is a refusal, `007` that the addressee was not there.
     """
     code = text(either(event, "eventType", "EventType"), WORD)
     code = code or text(either(event, "derivedStatusCode"), WORD)
