@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any
 
 from msgspec import Struct
@@ -22,8 +23,9 @@ from services.orders.messages.carriers.dhl_paket.storno import STORNO, is_of_dat
 from services.orders.messages.carriers.dhl_unified.places import place_of
 from services.orders.messages.carriers.dhl_unified.texts import code_of_text, has_texts
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
+from services.orders.messages.carriers.local_etas import day_or_local
 from services.orders.messages.carriers.made_ids import made_id
-from services.orders.messages.carriers.moments import day_or_instant, moment_of
+from services.orders.messages.carriers.moments import moment_of
 from services.orders.messages.carriers.plain import (
     LONG_LINE,
     WORD,
@@ -78,20 +80,18 @@ def report(shipment: Any) -> ParcelReport:
     """What a shipment says. Its pieces travel under its number: they are no parcels here."""
     said = folded(shipment)
     service = text(member(said, "service"), WORD)
-    found = _scans(
-        shipment,
-        _Given(
-            service=service.lower() if service else "",
-            direction=_direction(said),
-            status=member(said, "status"),
-        ),
+    given = _Given(
+        service=service.lower() if service else "",
+        direction=_direction(said),
+        status=member(said, "status"),
     )
+    found = _scans(shipment, given)
     return ParcelReport(
         tracking_number=text(member(said, "id"), 512) or text(member(said, "trackingnumber"), 512),
         carrier=service,
         scans=[
             *with_last(_with_retractions(found.scans), proof=_proof(said), is_end=_is_delivery),
-            *eta_scan(_eta(said), None, found.scans),
+            *eta_scan(_eta(said, given.service), None, found.scans),
         ],
         left_out=found.left_out,
     )
@@ -222,16 +222,23 @@ def _proof(said: Any) -> Proof | None:
     return Proof(signed_by=signer, image_url=image) if signer or image else None
 
 
-def _eta(said: Any) -> Eta | None:
-    """The time frame, else the time."""
+def _eta(said: Any, service: str) -> Eta | None:
+    """The time frame, else the time; hours without an offset are local at the destination."""
+    place = place_of(member(said, "destination"))
+    if place is None and service in _GERMAN:
+        place = Location(country_code="DE")
     frame = member(said, "estimateddeliverytimeframe")
-    at = day_or_instant(
-        member(said, "estimatedtimeofdelivery") or member(said, "agreeddeliverydate")
+    at = _end_of(
+        member(said, "estimatedtimeofdelivery") or member(said, "agreeddeliverydate"), place
     )
-    earliest = day_or_instant(member(frame, "estimatedfrom")) or at
+    earliest = _end_of(member(frame, "estimatedfrom"), place) or at
     through = member(frame, "estimatedthrough") or member(frame, "estimatedto")
-    latest = day_or_instant(through) or at
+    latest = _end_of(through, place) or at
     return Eta(earliest=earliest, latest=latest) if earliest or latest else None
+
+
+def _end_of(said: Any, place: Location | None) -> date | datetime | None:
+    return day_or_local(said, place) if said is not None else None
 
 
 def _is_delivery(said: SaidScan) -> bool:
