@@ -11,7 +11,7 @@ reason with its class. What says more counts, where it is known.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -30,17 +30,14 @@ from services.orders.messages.carriers.plain import (
     LONG_LINE,
     WORD,
     each,
-    each_with_pointer,
     link,
     member,
-    pointer_of,
     text,
 )
 from services.orders.messages.carriers.reports import ReadScans, eta_scan, readable, with_last
 from services.orders.messages.carriers.spelling import folded, folded_name, name_of
+from services.orders.messages.carriers.wrapped import wrapped_parts
 
-_LISTS = ((), ("data",), ("response",), ("trackingResponse",), ("body",), ("payload",))
-"""Where the shipments stand: in an answer, or in what wraps one."""
 _SHIPMENTS = ("shipments", "shipment")
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9_./-]*")
 _PAIR = re.compile(r"([A-Z]{5})_([A-Z]{5})_([A-Z]{2})")
@@ -51,20 +48,16 @@ _GROUPS = {"pretransit", "transit", "delivered", "failure", "unknown"}
 
 
 def parts(body: Any) -> Iterator[Part]:
-    """The shipments of an answer, of a push message or of a list, or the body itself."""
-    for path in _LISTS:
-        holder = member(body, *path)
-        name = name_of(holder, *_SHIPMENTS)
-        if name is not None:
-            yield from _parts_at(holder[name], pointer_of(*path, name))
-            return
-    yield from _parts_at(body, "")
+    """The shipments of an answer, of a push message or of a list, whatever stands around them."""
+    yield from wrapped_parts(body, _is_shipment)
 
 
-def _parts_at(found: Any, pointer: str) -> Iterator[Part]:
-    for at, entry in each_with_pointer(found, pointer):
-        if isinstance(entry, dict):
-            yield Part(at, entry)
+def _is_shipment(name: str, value: Mapping[str, Any]) -> bool:
+    if folded_name(name) in _SHIPMENTS:
+        return True
+    own = name_of(value, "events", "status")
+    is_one = own is not None and isinstance(value[own], dict | list)
+    return is_one and name_of(value, *_SHIPMENTS) is None
 
 
 class _Given(Struct, frozen=True, gc=False):

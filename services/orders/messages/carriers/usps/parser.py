@@ -152,6 +152,9 @@ DIALECT = Dialect(
     shape=re.compile(
         rb'"(?:GMTTimestamp|eventZIP|eventZIPCode|eventSummaries|TrackInfo)"\s*:'
         rb"|<(?:\w+:)?TrackInfo\b"
+        # Events may have neither a place nor a time in GMT, and a parcel no events.
+        rb'|\A(?=.{0,9999}?"statusCategory"\s*:).{0,9999}?"trackingEvents"\s*:',
+        re.DOTALL,
     ),
     parts=parts,
     report=report,
