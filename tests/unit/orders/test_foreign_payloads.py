@@ -24,7 +24,7 @@ from services.orders.messages.carriers.plain import (
     member,
     text,
 )
-from services.orders.messages.carriers.registry import DIALECTS
+from services.orders.messages.carriers.registry import DIALECTS, shape_of
 from services.orders.messages.carriers.reports import readable
 from services.orders.messages.entries import DecodedItem, UndecodedItem
 from services.runtime.messages.item_subset import items_header
@@ -83,6 +83,20 @@ def test_xml_is_read_in_its_encoding_with_one_item_a_parcel(toy, encoding):
     assert [each.command.tracking_number for each in entries] == ["TOY100", "TOY200"]
     assert [len(each.command.scans) for each in entries] == [1, 2]
     assert len({each.item.item_id for each in entries}) == 2
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_xml_that_says_utf_16_and_is_utf_8_is_read(toy, mark):
+    entries = toy((mark + XML.format(encoding="utf-16")).encode())
+
+    assert [each.command.tracking_number for each in entries] == ["TOY100", "TOY200"]
+
+
+def test_xml_in_utf_16_is_chosen_by_its_shape():
+    (path,) = (FOLDER / "usps" / "examples").glob("*.xml")
+    value = path.read_text("utf-8").replace("UTF-8", "UTF-16").encode("utf-16")
+
+    assert shape_of(value) == "usps"
 
 
 BOMB = (

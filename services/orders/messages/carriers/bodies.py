@@ -16,6 +16,10 @@ DEPTH_MAX = 64
 ELEMENTS_MAX = 200_000
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _BEGIN_BYTES = 256
+_SAYS_UTF_16 = re.compile(
+    rb"\s*<\?xml\b[^>]{0,100}?encoding\s*=\s*.utf-16[^>]{0,100}\?>", re.IGNORECASE
+)
+"""The declaration that writers of text in memory make, whatever the bytes are sent as."""
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -24,6 +28,12 @@ def is_xml(value: bytes) -> bool:
     if value[:2] in _UTF_16:
         return value[2:_BEGIN_BYTES].replace(b"\0", b"").lstrip()[:1] == b"<"
     return value.removeprefix(BOM).lstrip()[:1] == b"<"
+
+
+def in_utf_8(value: bytes) -> bytes:
+    """Bytes of UTF-16 with a mark as UTF-8; others as they are."""
+    is_utf_16 = value[:2] in _UTF_16
+    return value.decode("utf-16", "replace").encode("utf-8", "replace") if is_utf_16 else value
 
 
 def decode_body(value: bytes | None) -> Any:
@@ -45,6 +55,8 @@ def decode_body(value: bytes | None) -> Any:
 def _decode_xml(value: bytes) -> Any:
     if value[:2] not in _UTF_16:  # XML allows nothing before its declaration; templates write it.
         value = value.removeprefix(BOM).lstrip()
+    if (says := _SAYS_UTF_16.match(value)) is not None:
+        value = value[says.end() :]
     try:
         root = fromstring(value, forbid_dtd=True)
     except DefusedXmlException as error:

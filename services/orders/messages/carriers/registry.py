@@ -7,6 +7,7 @@ from importlib import import_module
 from types import MappingProxyType
 
 from schemas.envelope import CE_TYPE, CONTENT_TYPE, CONTENT_TYPE_STRUCTURED
+from services.orders.messages.carriers.bodies import in_utf_8
 from services.orders.messages.carriers.code_maps import FOLDER
 from services.orders.messages.carriers.dialect import Dialect, OwnForm
 
@@ -88,5 +89,6 @@ def choose(headers: Sequence[tuple[str, bytes]], value: bytes | None) -> str | N
 
 def shape_of(value: bytes | None) -> str | None:
     """Name the one dialect whose shape a body has; None where several have it."""
-    found = [name for shape, name in _SHAPES if value and shape.search(value)]
+    text = in_utf_8(value) if value else b""
+    found = [name for shape, name in _SHAPES if text and shape.search(text)]
     return found[0] if len(found) == 1 else None
