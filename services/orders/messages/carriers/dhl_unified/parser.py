@@ -121,10 +121,11 @@ def _scan(event: Any, given: _Given) -> SaidScan:
     words = text(member(said, "description"), LONG_LINE)
     is_code = _is_code(said)
     name = _pair(said, service) if is_code else _known_text(said, service)
+    # The group of a code is DHL's own map, which may change: it is not in the id.
+    said_code = f"{status}/{service}" if is_code else name
     return SaidScan(
         moment=moment,
-        # The group of a code is DHL's own map, which may change: it is not in the id.
-        scan_id=made_id(f"{status}/{service}", moment) if is_code else None,
+        scan_id=made_id(said_code, moment) if said_code is not None else None,
         code=_code(said, service),
         code_set=_PAKET if name is not None and service == "parcel-de" else None,
         name=name,
