@@ -120,7 +120,7 @@ def _scan(event: Any, given: _Given) -> SaidScan:
     status = text(member(said, "status"), LONG_LINE)
     words = text(member(said, "description"), LONG_LINE)
     is_code = _is_code(said)
-    name = _pair(said, service) if is_code else _known_text(said, service)
+    name = _pair(said, service) or (None if is_code else _known_text(said, service))
     # The group of a code is DHL's own map, which may change: it is not in the id.
     said_code = f"{status}/{service}" if is_code else name
     return SaidScan(

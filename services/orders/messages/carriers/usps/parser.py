@@ -87,6 +87,8 @@ def report(parcel: Any) -> ParcelReport:
 
 def _scan(entry: Any, _: None) -> SaidScan:
     event = event_of(entry) if isinstance(entry, str) else entry
+    if event == {}:
+        raise ValueError("says no event with a day and a year")
     name = text(either(event, "eventType", "Event", "eventDescription"), LONG_LINE)
     signer = text(either(event, "name", "Name")) or text(either(event, "firm", "FirmName"))
     code = text(either(event, "eventCode", "EventCode"), WORD)
