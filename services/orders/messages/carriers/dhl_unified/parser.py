@@ -96,7 +96,7 @@ def _scans(shipment: Any, given: _Given) -> ReadScans:
     events = member(shipment, name)
     found = readable(events, f"/{name}", _scan, given)
     written = _clock(given.status)
-    is_event = written and any(_clock(folded(event)) == written for _, event in each(events))
+    is_event = written and any(_clock_of(event) == written for _, event in each(events))
     if is_event or not isinstance(given.status, dict) or not given.status:
         return found
     more = readable(given.status, f"/{name_of(shipment, 'status')}", _scan, given)
@@ -105,28 +105,38 @@ def _scans(shipment: Any, given: _Given) -> ReadScans:
 
 
 def _clock(event: Any) -> str | None:
-    """The time of an event as it is written, without seconds and offset."""
-    return (text(member(event, "timestamp"), WORD) or "")[:16] or None
+    """The time of a folded event as it is written, without seconds and offset."""
+    return _minute(member(event, "timestamp"))
+
+
+def _clock_of(event: Any) -> str | None:
+    """As `_clock`, of an event as it came."""
+    name = name_of(event, "timestamp")
+    return _minute(event[name]) if name is not None else None
+
+
+def _minute(said: Any) -> str | None:
+    return (text(said, WORD) or "")[:16] or None
 
 
 def _scan(event: Any, given: _Given) -> SaidScan:
     said, service = folded(event), given.service
     written = _clock(said)
-    if written and written == _clock(given.status) and _code(said, service) is None:
+    is_code = _is_code(said)
+    if written and not is_code and not _group(said) and written == _clock(given.status):
         # Some services give an event a text alone, and its status code in the status.
         said = {**said, "statuscode": member(given.status, "statuscode")}
     place = place_of(member(said, "location"))
     moment = moment_of(member(said, "timestamp"), _zone(service, place))
     status = text(member(said, "status"), LONG_LINE)
     words = text(member(said, "description"), LONG_LINE)
-    is_code = _is_code(said)
     name = _pair(said, service) or (None if is_code else _known_text(said, service))
     # The group of a code is DHL's own map, which may change: it is not in the id.
     said_code = f"{status}/{service}" if is_code else name
     return SaidScan(
         moment=moment,
         scan_id=made_id(said_code, moment) if said_code is not None else None,
-        code=_code(said, service),
+        code=_code(said, service, is_code=is_code),
         code_set=_PAKET if name is not None and service == "parcel-de" else None,
         name=name,
         text=words or status or text(member(said, "remark"), LONG_LINE),
@@ -162,10 +172,10 @@ def _with_retractions(scans: list[SaidScan]) -> list[SaidScan]:
     return [replace(scan, retracts=pair.retracts) for scan, pair in zip(scans, pairs, strict=True)]
 
 
-def _code(said: Any, service: str) -> str | None:
+def _code(said: Any, service: str, *, is_code: bool) -> str | None:
     """Code, group and service; without a code, group and service."""
     group = _group(said)
-    if _is_code(said):
+    if is_code:
         status = text(member(said, "status"), WORD) or ""
         # A code with `/` in it has no room for the group.
         return f"{status}/{'' if '/' in status else group}/{service}".rstrip("/")
