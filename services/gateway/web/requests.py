@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,7 +13,7 @@ from starlette.responses import Response
 
 from services.gateway.names import SERVICE
 from services.gateway.publisher import Published
-from services.gateway.refusal import Refused
+from services.gateway.refusal import Refused, unavailable
 from services.gateway.web.answers import accepted, problem
 from services.gateway.web.bodies import Body, HeldBytes
 from services.gateway.web.connections import HEAD_MAX_BYTES
@@ -49,6 +50,10 @@ class Requests:
             except Refused as refused:
                 self.note(route, sender_of(request), refused)
                 response = problem(refused, is_open=await body.discard())
+            except asyncio.CancelledError:  # The drain timeout is over.
+                stopped = unavailable("stopping", "the gateway stops; send this again", 1)
+                self.note(route, sender_of(request), stopped)
+                response = problem(stopped, is_open=False)
             except Exception:
                 log.exception("request_failed", service=SERVICE, route=route)
                 failed = Refused(500, "internal_error", "a bug here; send this again later")

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import socket
+import struct
 import time
 
 import pytest
@@ -50,6 +52,17 @@ async def status_after(gateway, *parts, pause=0.0):
             await asyncio.sleep(pause)
         answer = await asyncio.wait_for(reader.read(), 20)
     return int(answer.split(b" ", 2)[1]) if answer else None
+
+
+async def until_refused(gateway):
+    """Connect until the port is closed.
+
+    Raises:
+        ConnectionRefusedError: it is.
+    """
+    while True:
+        async with asyncio.timeout(20), connected(gateway):
+            await asyncio.sleep(0.02)
 
 
 async def is_served(gateway, key):
@@ -135,6 +148,22 @@ async def test_whole_requests_of_a_client_that_sends_no_more_are_answered(gatewa
     assert answer.count(b"HTTP/1.1 202 ") == 2
     assert len(await gateway.records(ORDERS_COMMANDS)) == 2
     await until(lambda: not gateway.service.web._server.server_state.connections)
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+async def test_connection_that_its_client_resets_costs_nothing_else(gateway, caplog, is_whole):
+    key = await gateway.shop_key()
+    async with connected(gateway) as (_, writer):
+        writer.write(whole(key) if is_whole else head(key, "content-length: 1000") + b"{")
+        await writer.drain()
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.transport.abort()
+        await until(lambda: not gateway.service.web._server.server_state.connections)
+
+    assert await is_served(gateway, key)
+    assert gateway.service._requests._held._held == 0
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 async def test_connections_beyond_the_limit_are_503(gateway):
@@ -254,6 +283,8 @@ async def test_request_in_progress_is_finished_by_a_stop(gateway):
         await until(lambda: gateway.service._requests._held._held == 10)
         stopping = asyncio.create_task(gateway.service.stop())
         await until(lambda: not gateway.service.web.is_running())
+        with pytest.raises(ConnectionRefusedError):
+            await until_refused(gateway)
         writer.write(BODY[10:])
         answer = await asyncio.wait_for(reader.read(), 20)
         await stopping
@@ -261,6 +292,38 @@ async def test_request_in_progress_is_finished_by_a_stop(gateway):
     assert answer.startswith(b"HTTP/1.1 202 ")
     assert len(await gateway.records(ORDERS_COMMANDS)) == 1
     assert await gateway.service._check_requests() == (False, "stopping")
+
+
+async def test_request_that_does_not_go_on_ends_a_stop_after_the_drain_timeout(start, settings):
+    limits = {"drain_timeout_seconds": 1, "gateway_body_seconds": 60.0}
+    gateway = await start(settings.model_copy(update=limits))
+    key = await gateway.shop_key()
+    async with connected(gateway) as (reader, writer):
+        writer.write(head(key, f"content-length: {len(BODY)}") + BODY[:10])
+        await until(lambda: gateway.service._requests._held._held == 10)
+        began = time.monotonic()
+        await gateway.service.stop()
+        took = time.monotonic() - began
+        answer = await asyncio.wait_for(reader.read(), 20)
+
+    assert took < 30
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b'"stopping"' in answer
+    assert await gateway.records(ORDERS_COMMANDS) == []
+    assert gateway.service._requests._held._held == 0
+
+
+async def test_connections_without_a_request_do_not_delay_a_stop(start, settings):
+    gateway = await start(settings.model_copy(update={"drain_timeout_seconds": 60}))
+    key = await gateway.shop_key()
+    async with connected(gateway) as (idle, _), connected(gateway) as (kept, sending):
+        sending.write(whole(key))
+        await kept.readuntil(b"]}")
+        began = time.monotonic()
+        await gateway.service.stop()
+
+        assert time.monotonic() - began < gateway.settings.drain_timeout_seconds / 2
+        assert await idle.read() == await kept.read() == b""
 
 
 async def test_gateway_with_a_certificate_speaks_tls(start, settings, tmp_path):
