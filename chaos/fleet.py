@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
-from chaos import points
+from chaos import planted, points
 from chaos.plan import COPIES
 from demo.replicas import PROJECT, Replica
 from deploy.stack import process
@@ -145,7 +145,7 @@ def wards(
             environment=environment,
             nursery=nursery,
             control=control,
-            plants=() if service == GATEWAY else tuple(plants),
+            plants=planted.planted_in(plants, is_gateway=service == GATEWAY),
         )
         for service, number in [*names, (GATEWAY, 1)]
     }

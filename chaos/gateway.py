@@ -14,13 +14,15 @@ import json
 import time
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import asyncpg
 import httpx
 
+from chaos.checker.accepted import Accepted
 from demo.script import ScriptMessage
 from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS
 from services.gateway.access.keys import SHOP
@@ -40,9 +42,6 @@ TOPICS = (ORDERS_COMMANDS, CLAIMS_COMMANDS, CARRIER_TRACKING)
 # A key that was made just now is known within a second.
 _AGAIN = (401, 408, 429, 500, 503)
 _ATTRIBUTES = frozenset(("ce_id", "ce_type", "ce_source", "content-type"))
-
-Place = tuple[str, int, int]
-"""Topic, partition and offset of a record."""
 
 
 class NotAccepted(Exception):
@@ -70,11 +69,13 @@ class GatewayClient:
 
     port: int
     settings: Settings
-    accepted: dict[Place, str] = field(default_factory=dict)
-    """The id of each record that was answered with 202."""
+    accepted: list[Accepted] = field(default_factory=list)
+    """Each record that was answered with 202."""
     answers: Counter[str] = field(default_factory=Counter)
     """Statuses of answers, and errors of connections, by how often they came."""
     _keys: dict[tuple[str, str], str] = field(default_factory=dict)
+    _tracking_ids: dict[bytes, str] = field(default_factory=dict)
+    """Of the first record with each body."""
     _client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -101,14 +102,22 @@ class GatewayClient:
         while time.monotonic() < deadline:
             answer = await self._try(message)
             if answer is not None and answer.status_code == 202:
-                for record in answer.json()["records"]:
-                    place = (record["topic"], record["partition"], record["offset"])
-                    self.accepted[place] = record["id"]
+                self.accepted += [
+                    self._accepted(message, record) for record in answer.json()["records"]
+                ]
                 return True
             if answer is not None and answer.status_code not in _AGAIN:
                 return False
             await asyncio.sleep(PAUSE_SECONDS)
         raise NotAccepted(f"{message.topic} {message.key!r}: not accepted; {dict(self.answers)}")
+
+    def _accepted(self, message: ScriptMessage, record: Mapping[str, Any]) -> Accepted:
+        id_ = record["id"]
+        if message.topic == CARRIER_TRACKING:
+            right_id = self._tracking_ids.setdefault(message.value or b"", id_)
+        else:
+            right_id = _texts(message)["ce_id"]
+        return Accepted(record["topic"], record["partition"], record["offset"], id_, right_id)
 
     async def _try(self, message: ScriptMessage) -> httpx.Response | None:
         """One attempt; None where nothing was answered."""

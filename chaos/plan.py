@@ -78,9 +78,11 @@ def _kills(rng: random.Random, publishing: Sequence[str]) -> Iterator[Fault]:
 
 
 def _gateway(rng: random.Random) -> Iterator[Fault]:
-    """The gateway killed while requests come, or stopped in good order."""
-    for _ in range(rng.randint(0, 2)):
-        yield Fault(rng.choice((KILL, KILL, TERMINATE)), GATEWAY, _moment(rng))
+    """The gateway killed while requests come, mostly at a point, or stopped in good order."""
+    for _ in range(rng.randint(1, 2)):
+        kind = rng.choice((KILL, KILL_AT, KILL_AT, TERMINATE))
+        point = rng.choice(points.ACCEPTING) if kind == KILL_AT else ""
+        yield Fault(kind, GATEWAY, _moment(rng), point=point)
 
 
 def _unrest(rng: random.Random) -> Iterator[Fault]:

@@ -28,11 +28,15 @@ AFTER_KAFKA_COMMIT = "after Kafka's commit, before delete"
 BEFORE_ORDER_PLACED = "before a transaction that places an order"
 PLACED_WRITTEN = "inside a transaction that places an order, all written"
 PLACED_COMMITTED = "after commit of a placed order, before the acknowledgement"
+REQUEST_IN_MEMORY = "records of requests in memory, before Kafka"
+REQUEST_ACKNOWLEDGED = "records of a request acknowledged, before its answer"
 
 _ORDER_PLACED = (BEFORE_ORDER_PLACED, PLACED_WRITTEN, PLACED_COMMITTED)
 """A batch may publish nothing. One that places an order publishes an event, once only."""
 CONSUMING = (BEFORE_TRANSACTION, MID_BATCH, INSIDE_TRANSACTION, AFTER_COMMIT)
 PUBLISHING = (MID_PRODUCE, AFTER_PRODUCE)
+ACCEPTING = (REQUEST_IN_MEMORY, REQUEST_ACKNOWLEDGED)
+"""Of the gateway."""
 PUBLISHING_ONCE = (MID_PRODUCE, AFTER_PRODUCE, BEFORE_KAFKA_COMMIT, AFTER_KAFKA_COMMIT)
 
 _CONSUMER = "services.runtime.consumer.consumer:BatchConsumer"
@@ -50,6 +54,8 @@ _PLACES: Sequence[tuple[str, str, str]] = (
     (BEFORE_ORDER_PLACED, f"{_CONSUMER}._transact", "before"),
     (PLACED_WRITTEN, f"{_CONSUMER}._apply_fenced", "after"),
     (PLACED_COMMITTED, f"{_CONSUMER}._transact", "after"),
+    (REQUEST_IN_MEMORY, "aiokafka.producer.sender:Sender._send_produce_req", "before"),
+    (REQUEST_ACKNOWLEDGED, "services.gateway.publisher:Publisher._send", "after"),
 )
 
 

@@ -30,7 +30,7 @@ class Orders:
 
 def import_services() -> None:
     """Import all that a replica needs, once, before any fork."""
-    for service in registry.consumers():
+    for service in registry.names():
         registry.load(registry.entry_of(service).build)
     for needed in ("uvloop", "services.runtime.serve", "orderflow.commands.serve"):
         importlib.import_module(needed)

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field
 import asyncpg
 
 from chaos import plan
+from chaos.checker.accepted import check_accepted
 from chaos.checker.answers import judge_diary, judge_script
-from chaos.checker.check import check, check_accepted
+from chaos.checker.check import check
 from chaos.checker.findings import LOST, Findings
 from chaos.checker.ledger import Ledger
 from chaos.checker.numbers import judge_case
@@ -165,8 +166,7 @@ class Campaign:
             await self._ask_for_tasks()
 
     async def _judge(self, number: int, *, is_over: bool) -> None:
-        later = self.traffic.attached_later()
-        await check(self.ledger, self.tables, everything=is_over, attached_later=later)
+        await check(self.ledger, self.tables, everything=is_over)
         check_accepted(self.ledger, self.publisher.gateway.accepted)
         for diary in self.traffic.diaries:
             judge_diary(self.ledger, DIARY_SHOP, diary.number, diary.cities, diary.behind)

@@ -48,7 +48,7 @@ QUICK = {
     # There is more poison in the campaign than any fuse should let pass; it has tests of its own.
     "ORDERFLOW_FUSE_PARKED_SHARE": "0",
     "ORDERFLOW_FUSE_PARKED_IN_A_ROW": "0",
-    "ORDERFLOW_GATEWAY_PUBLISH_SECONDS": "2",
+    "ORDERFLOW_GATEWAY_PUBLISH_SECONDS": "3",
     "ORDERFLOW_GATEWAY_REQUESTS_PER_SECOND": "100000",
 }
 """Time-outs that fit rounds of ten seconds; small batches, so that there are many to die in."""

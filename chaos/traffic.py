@@ -11,7 +11,6 @@ orders whose tracking numbers are shared, used again, voided, replaced or placeh
 from __future__ import annotations
 
 import random
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,16 +20,14 @@ from chaos.numbers.answers import CaseAnswer
 from chaos.numbers.case import STAGE_LASTS, Case
 from chaos.numbers.draw import STAGES_MAX, draw_cases
 from chaos.poison import MARK
-from demo.facts import plain_number
 from demo.messages import command
 from demo.script import Script, ScriptMessage, interleave
 from demo.synthetic import OPENS_AT, synthetic_script
-from schemas.topics import CLAIMS_COMMANDS, ORDERS_COMMANDS
+from schemas.topics import CLAIMS_COMMANDS
 
 BEGINS_AT = OPENS_AT + timedelta(days=30)
 """Business time of the first round: later than anything in any script."""
 ROUND_LASTS = STAGE_LASTS
-NUMBER = re.compile(rb'"tracking_number": ?"([^"]+)"')
 FIRST_PART = 0.7
 REPEATED = 0.12
 OLD_REPEATED = 4
@@ -157,17 +154,6 @@ class Traffic:
     def poisoned(self) -> list[Diary]:
         """The diaries that cannot go on."""
         return [diary for diary in self.diaries if diary.poison]
-
-    def attached_later(self) -> set[str]:
-        """Tracking numbers in commands of later rounds."""
-        return {
-            plain_number(number.decode())
-            for lists in self._due.values()
-            for messages in lists
-            for message in messages
-            if message.topic == ORDERS_COMMANDS
-            for number in NUMBER.findall(message.value or b"")
-        }
 
     def _begin_script(self, number: int, rng: random.Random) -> None:
         script = synthetic_script(self.seed, scale=SCALE, shop=f"shop-{number}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 
 from chaos.checker import torn
 from chaos.checker.facts import check_claims, check_repeats
@@ -14,35 +14,17 @@ from demo.facts import facts_in
 from schemas.topics import CARRIER_TRACKING
 
 
-async def check(
-    ledger: Ledger,
-    tables: Tables,
-    *,
-    everything: bool = False,
-    attached_later: Collection[str] = (),
-) -> None:
-    """Note what is wrong in what changed since the last look, or in `everything`.
-
-    The numbers of `attached_later` are attached to another order by commands that are not published
-    yet: scans of that order's time have no event before.
-    """
+async def check(ledger: Ledger, tables: Tables, *, everything: bool = False) -> None:
+    """Note what is wrong in what changed since the last look, or in `everything`."""
     waiting, parked = await tables.waiting(), await tables.parked()
     rejected = await tables.rejected()
     _endings(ledger, waiting, parked)
     check_repeats(ledger)
     check_claims(ledger)
-    _scans(ledger, waiting, parked, rejected, attached_later)
+    _scans(ledger, waiting, parked, rejected)
     _versions(ledger, ledger.orders if everything else ledger.touched)
     _rejections(ledger, rejected)
     await torn.compare(ledger, tables, None if everything else sorted(ledger.touched))
-
-
-def check_accepted(ledger: Ledger, accepted: Mapping[tuple[str, int, int], str]) -> None:
-    """Each record that the gateway has answered with 202 is on its topic."""
-    for place, id_ in accepted.items():
-        if ledger.came.get(place) != id_:
-            found = ledger.came.get(place, "nothing")
-            ledger.findings.add(LOST, place, f"{id_} was accepted, and {found} is there")
 
 
 def _endings(ledger: Ledger, waiting: list[Kept], parked: list[Kept]) -> None:
@@ -61,13 +43,12 @@ def _endings(ledger: Ledger, waiting: list[Kept], parked: list[Kept]) -> None:
 
 
 def _scans(
-    ledger: Ledger,
-    waiting: list[Kept],
-    parked: list[Kept],
-    rejected: dict[Place, str],
-    attached_later: Collection[str],
+    ledger: Ledger, waiting: list[Kept], parked: list[Kept], rejected: dict[Place, str]
 ) -> None:
-    """A scan of a parcel that an order owns has its event, unless its message lies somewhere."""
+    """A scan of a number that an order has or had has its event, or its message lies somewhere.
+
+    A scan that is of no parcel of its number waits, like one whose number no order has.
+    """
     kept = {
         fact
         for each in (*waiting, *parked)
@@ -76,8 +57,7 @@ def _scans(
     }
     for fact, place in ledger.scans.items():
         number, name, at = fact
-        is_owned = number in ledger.owned and number not in attached_later
-        if is_owned and fact not in kept and place not in rejected:
+        if number in ledger.owned and fact not in kept and place not in rejected:
             text = f"scan {name} of {number} at {at.isoformat()} has no event"
             ledger.findings.add(LOST, place, text)
 

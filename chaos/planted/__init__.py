@@ -16,7 +16,7 @@ from pathlib import Path
 
 from chaos import patching, plan, points
 from chaos.plan import Fault
-from chaos.planted import deciding, numbers, publishing, reading
+from chaos.planted import accepting, deciding, numbers, publishing, reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,19 @@ class Plant:
     publication: str = "at_least_once"
     environment: Mapping[str, str] = field(default_factory=dict)
     rounds: int = 2
+    is_of_gateway: bool = False
+    """Whether it is planted in the gateway, and else in the services that consume."""
 
 
 def plant(name: str) -> None:
     """Plant a bug in this process; its patches and their first calls go to standard error."""
     with patching.reporting(_write_event):
         PLANTS[name].sow()
+
+
+def planted_in(names: Iterable[str], *, is_gateway: bool) -> tuple[str, ...]:
+    """Those bugs that are planted in a replica of the gateway, or of another service."""
+    return tuple(name for name in names if PLANTS[name].is_of_gateway is is_gateway)
 
 
 def never_called(logs: Iterable[Path]) -> list[str]:
@@ -68,6 +75,12 @@ def _deaths(point: str) -> tuple[Fault, ...]:
     """Both replicas of the orders service die at the point, one of them twice."""
     moments = (("orders-1", 0.3), ("orders-2", 1.3), ("orders-1", 2.3))
     return tuple(Fault(plan.KILL_AT, name, at, point=point) for name, at in moments)
+
+
+def _gateway_deaths(point: str) -> tuple[Fault, ...]:
+    """The gateway dies at the point, again and again."""
+    moments = (0.3, 1.3, 2.3)
+    return tuple(Fault(plan.KILL_AT, plan.GATEWAY, at, point=point) for at in moments)
 
 
 def _sleeps(point: str, seconds: float, *moments: tuple[str, float]) -> tuple[Fault, ...]:
@@ -238,5 +251,24 @@ PLANTS: Mapping[str, Plant] = {
         "duplicated",
         r"duplicated: q[ab]/own\..* which is not the shipment's",
         rounds=1,
+    ),
+    "answer_before_acknowledged": Plant(
+        accepting.answer_before_acknowledged,
+        "the gateway answers 202 when a record is in its memory",
+        "P1",
+        "lost",
+        r"lost: .* was accepted, and is not there",
+        _gateway_deaths(points.REQUEST_IN_MEMORY),
+        is_of_gateway=True,
+    ),
+    "command_ids_made": Plant(
+        accepting.command_ids_made,
+        "the gateway gives each command a new id",
+        "P2",
+        "duplicated",
+        r"duplicated: .* is there as .*: its repeat is another one",
+        _gateway_deaths(points.REQUEST_ACKNOWLEDGED),
+        rounds=1,
+        is_of_gateway=True,
     ),
 }

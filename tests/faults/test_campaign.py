@@ -27,7 +27,7 @@ def test_plan_of_a_hundred_rounds_kills_three_hundred_times_and_at_every_point()
 
         assert sum(map(plan.kills_in, drawn)) >= 300
         known = Counter(fault.point for faults in drawn for fault in faults if fault.point)
-        assert set(known) == {*points.CONSUMING, *points.PUBLISHING}
+        assert set(known) == {*points.CONSUMING, *points.PUBLISHING, *points.ACCEPTING}
         assert min(known.values()) >= 10
         assert {fault.kind for faults in drawn for fault in faults} >= {
             plan.KILL, plan.TERMINATE, plan.FREEZE, plan.STORM, plan.KILL_KAFKA,
@@ -36,8 +36,9 @@ def test_plan_of_a_hundred_rounds_kills_three_hundred_times_and_at_every_point()
         }  # fmt: skip
         struck = Counter(fault.kind for faults in drawn for fault in faults
                          if fault.target == plan.GATEWAY)  # fmt: skip
-        assert struck[plan.KILL] >= 30
-        assert struck[plan.TERMINATE] >= 10
+        assert struck[plan.KILL] >= 20
+        assert struck[plan.KILL_AT] >= 40
+        assert struck[plan.TERMINATE] >= 20
 
 
 def test_seed_draws_the_same_traffic_and_faults() -> None:
@@ -48,19 +49,6 @@ def test_seed_draws_the_same_traffic_and_faults() -> None:
         assert plan.draw(5, number) == plan.draw(5, number)
     assert [diary.cities for diary in first.diaries] == [diary.cities for diary in second.diaries]
     assert first.round(first.last_round + 1) == []
-
-
-def test_traffic_says_which_numbers_are_attached_in_later_rounds() -> None:
-    traffic = Traffic(29, 2)
-    reused = "9403793002647662518462"  # In round 1 by one order, in round 2 by another.
-
-    later = []
-    for number in range(1, traffic.last_round + 1):
-        traffic.round(number)
-        later.append(traffic.attached_later())
-
-    assert [reused in numbers for numbers in later[:2]] == [True, False]
-    assert later[-1] == set()
 
 
 def test_traffic_begins_dozens_of_cases_of_each_kind_in_a_round() -> None:

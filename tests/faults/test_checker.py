@@ -7,8 +7,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from chaos.checker.accepted import Accepted, check_accepted
 from chaos.checker.answers import judge_diary
-from chaos.checker.check import check_accepted
 from chaos.checker.facts import check_claims, check_repeats
 from chaos.checker.findings import Findings
 from chaos.checker.ledger import Ledger
@@ -159,24 +159,32 @@ def test_checker_finds_claim_commands_with_a_wrong_answer(
     assert claimed(*answers, has_event=has_event) == {kind: 1}
 
 
+COMMAND = ("orders.commands", 0)
+
+
 @pytest.mark.parametrize(
-    ("accepted", "lost"),
+    ("accepted", "kind"),
     [
-        ({("orders.commands", 0, 7): "c1"}, 0),
-        ({("orders.commands", 0, 7): "c2"}, 1),
-        ({("orders.commands", 0, 8): "c1"}, 1),
-        ({("carrier.tracking", 0, 7): "c1"}, 1),
+        (Accepted(*COMMAND, 7, "c1", "c1"), None),
+        (Accepted(*COMMAND, None, "c1", "c1"), None),
+        (Accepted(*COMMAND, 7, "c2", "c2"), "lost"),
+        (Accepted(*COMMAND, 8, "c1", "c1"), "lost"),
+        (Accepted(*COMMAND, None, "c2", "c2"), "lost"),
+        (Accepted("orders.commands", 1, None, "c1", "c1"), "lost"),
+        (Accepted("carrier.tracking", 0, 7, "c1", "c1"), "lost"),
+        (Accepted(*COMMAND, 7, "c1", "another"), "duplicated"),
+        (Accepted(*COMMAND, None, "c1", "another"), "duplicated"),
     ],
 )
-def test_checker_finds_what_was_accepted_and_is_not_on_its_topic(
-    accepted: dict[tuple[str, int, int], str], lost: int
+def test_checker_finds_what_was_accepted_and_is_not_on_its_topic_or_under_another_id(
+    accepted: Accepted, kind: str | None
 ) -> None:
     ledger = Ledger(Findings())
     ledger.take(Entry("orders.commands", 0, 7, "diary/1", b"{}", {"ce_id": "c1"}))
 
-    check_accepted(ledger, accepted)
+    check_accepted(ledger, [accepted])
 
-    assert ledger.findings.counts["lost"] == lost
+    assert [each.kind for each in ledger.findings.all] == ([kind] if kind else [])
 
 
 def test_checker_imports_nothing_of_the_services(project_folder: Path) -> None:
