@@ -25,7 +25,7 @@ from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.model.warnings import FactWarning, WarningCode
 from services.orders.messages import claim_events, order_commands
 from services.orders.messages.carriers import foreign
-from services.orders.messages.carriers.bodies import is_xml
+from services.orders.messages.carriers.bodies import UTF_16, in_utf_8, is_xml
 from services.orders.messages.carriers.dialect import OwnForm, Part
 from services.orders.messages.carriers.registry import (
     ALL_MARKS,
@@ -187,6 +187,8 @@ def weigh(record: Any) -> int:
     any dialect.
     """
     value = record.value or b""
+    if value[:2] in UTF_16:
+        value = in_utf_8(value)
     headers = dict(record.headers)
     marks = _ALL_MARKS
     if CE_TYPE in headers and headers[CE_TYPE] in _MARKS:

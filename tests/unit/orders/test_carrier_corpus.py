@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.rules.report_scans import merge_scans
@@ -20,9 +21,11 @@ from services.orders.domain.tracking.replay import replay
 from services.orders.domain.tracking.state import Rule
 from services.orders.messages import decode
 from services.orders.messages.carriers import registry
+from services.orders.messages.carriers.bodies import decode_body, is_xml
 from services.orders.messages.carriers.registry import DIALECTS, OWN_TYPE
 from services.orders.messages.carriers.reports import ETA_CHANGED
 from services.orders.messages.entries import DecodedItem
+from services.runtime.messages.json_codec import Malformed
 from services.runtime.rejections import Rejection
 from tests.unit.orders.mutations import original_of
 
@@ -238,6 +241,34 @@ def test_dialect_has_cases_with_sources(name):
 
     assert len(cases) >= 5
     assert all(case["source"].startswith("https://") and case["what"] for case in cases)
+
+
+XML = [path for path in ANSWERS if is_xml(payload_of(path))]
+
+
+@pytest.mark.parametrize("path", XML, ids=name_of)
+def test_xml_that_a_client_wrote_as_json_is_found_and_read_alike(path):
+    try:
+        body = decode_body(payload_of(path))
+    except Malformed:
+        return
+    record = record_of(path)
+    as_json = replace(record, value=json.dumps(body).encode())
+
+    assert registry.shape_of(as_json.value) == registry.shape_of(record.value)
+    assert list(map(found_of, decode.read(as_json, AS_OF))) == list(
+        map(found_of, decode.read(record, AS_OF))
+    )
+
+
+@pytest.mark.parametrize("path", XML, ids=name_of)
+def test_xml_has_its_shape_and_its_weight_in_utf_16(path):
+    value = re.sub(r'encoding="[^"]*"', 'encoding="UTF-16"', payload_of(path).decode())
+    record = record_of(path)
+    wide = replace(record, value=value.strip().encode("utf-16"))
+
+    assert registry.shape_of(wide.value) == registry.shape_of(record.value)
+    assert decode.weigh(wide) == decode.weigh(record)
 
 
 def test_payload_is_of_no_other_dialect_by_its_shape():

@@ -14,8 +14,8 @@ from tests.unit.orders.mutations import original_of
 from tests.unit.orders.test_carrier_corpus import ANSWERS, AS_OF, TYPES, name_of, payload_of
 
 DIALECTS = (
-    "aftership", "aggregator", "easypost", "fedex", "postnord", "shipengine", "shippo", "track17",
-    "ups", "usps",
+    "aftership", "aggregator", "bpost", "canadapost", "dpd", "easypost", "fedex", "gls", "hermes",
+    "laposte", "postnord", "shipengine", "shippo", "track17", "ups", "upu", "usps",
 )  # fmt: skip
 PAYLOADS = [
     path

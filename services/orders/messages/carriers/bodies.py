@@ -14,7 +14,8 @@ from services.runtime.messages.json_codec import BOM, FieldError, Malformed, dec
 DEPTH_MAX = 64
 """Most elements of XML within one another."""
 ELEMENTS_MAX = 200_000
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""How bytes of UTF-16 begin."""
 _BEGIN_BYTES = 256
 _SAYS_UTF_16 = re.compile(
     rb"\s*<\?xml\b[^>]{0,100}?encoding\s*=\s*.utf-16[^>]{0,100}\?>", re.IGNORECASE
@@ -25,14 +26,14 @@ _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 def is_xml(value: bytes) -> bool:
     """Whether bytes are XML and not JSON, by how they begin."""
-    if value[:2] in _UTF_16:
+    if value[:2] in UTF_16:
         return value[2:_BEGIN_BYTES].replace(b"\0", b"").lstrip()[:1] == b"<"
     return value.removeprefix(BOM).lstrip()[:1] == b"<"
 
 
 def in_utf_8(value: bytes) -> bytes:
     """Bytes of UTF-16 with a mark as UTF-8; others as they are."""
-    is_utf_16 = value[:2] in _UTF_16
+    is_utf_16 = value[:2] in UTF_16
     return value.decode("utf-16", "replace").encode("utf-8", "replace") if is_utf_16 else value
 
 
@@ -53,7 +54,7 @@ def decode_body(value: bytes | None) -> Any:
 
 
 def _decode_xml(value: bytes) -> Any:
-    if value[:2] not in _UTF_16:  # XML allows nothing before its declaration; templates write it.
+    if value[:2] not in UTF_16:  # XML allows nothing before its declaration; templates write it.
         value = value.removeprefix(BOM).lstrip()
     if (says := _SAYS_UTF_16.match(value)) is not None:
         value = value[says.end() :]

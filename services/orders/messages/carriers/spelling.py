@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
+
+from services.orders.messages.carriers.plain import WRAPPERS
+from services.runtime.messages.json_codec import pointer_step
 
 _DEPTH_MAX = 12
 _NAME_MAX = 64
@@ -42,3 +46,20 @@ def name_of(value: Any, *folded_names: str) -> str | None:
         return None
     own = {folded_name(name): name for name in reversed(value) if value[name] is not None}
     return next((own[name] for name in folded_names if name in own), None)
+
+
+def each_spelling(
+    value: Any, *folded_names: str, pointer: str = "", depth: int = WRAPPERS
+) -> Iterator[tuple[str, Any]]:
+    """The objects that have a value of one of the folded names, with their pointers.
+
+    As `each_having` of plain values, whatever stands around them.
+    """
+    if name_of(value, *folded_names) is not None:
+        yield pointer, value
+    elif depth and isinstance(value, dict | list):
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, entry in inner:
+            if isinstance(entry, dict | list):
+                deeper = pointer + pointer_step(str(key))
+                yield from each_spelling(entry, *folded_names, pointer=deeper, depth=depth - 1)

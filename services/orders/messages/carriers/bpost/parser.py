@@ -22,6 +22,7 @@ from services.orders.messages.carriers.plain import (
     LONG_LINE,
     WORD,
     each,
+    each_having,
     each_named,
     either,
     listed,
@@ -42,8 +43,8 @@ def parts(body: Any) -> Iterator[Part]:
         if found := list(each_named(body, name)):
             yield from (Part(pointer, item) for pointer, item in found)
             return
-    if either(body, "itemCode", "events", "stateInfo") is not None:
-        yield Part("", body)
+    for pointer, item in each_having(body, ("itemCode", "events", "stateInfo")):
+        yield Part(pointer, item)
 
 
 def report(item: Any) -> ParcelReport:

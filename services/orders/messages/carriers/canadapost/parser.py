@@ -150,6 +150,7 @@ DIALECT = Dialect(
     ),
     shape=re.compile(
         rb"canadapost\.ca/ws/track|<(?:\w+:)?tracking-detail[\s>]|event-identifier"
+        rb'|"(?:pin-summary|tracking-detail|active-exists|actual-delivery-date)"\s*:'
         rb'|"(?:zoneOffset|expectedDlvryDateTime)"\s*:'
     ),
     parts=parts,

@@ -30,25 +30,15 @@ from services.orders.messages.carriers.plain import (
     text,
 )
 from services.orders.messages.carriers.reports import ReadScans, readable, with_last
-from services.orders.messages.carriers.spelling import folded, name_of
+from services.orders.messages.carriers.spelling import each_spelling, folded, name_of
 from services.runtime.messages.json_codec import FieldError, Malformed
 
 _RESULTS = ("trackingresult", "parcellifecycledata")
 _NUMBERS = ("parcellabelnumber", "parcelnumber", "parcelno", "trackingnumber", "pnr")
 _PUSHED = re.compile(r"(\d\d)(\d\d)(\d{4})(\d{6})")
 """A time of the push service: day, month, year and time of day."""
-_WRAPPERS = (
-    "envelope",
-    "body",
-    "gettrackingdataresponse",
-    "parcellifecycleresponse",
-    "getparcellifecycleresponse",
-    "parcellifecycle",
-    "response",
-    "data",
-)
+_PARCEL = ("statusinfo", "scaninfo", "statusdate")
 _NO_NUMBER = "must be the number that was asked for, which some answers do not repeat"
-_DEPTH_MAX = 8
 _DELIVERED = "13"
 """The scan code of a delivery."""
 _PUSHED_DELIVERY = "delivery_customer"
@@ -58,22 +48,14 @@ _DAY_AFTER_MONTH = re.compile(r"\d{1,2}/(?:1[3-9]|2\d|3[01])/\d{4}")
 
 
 def parts(body: Any) -> Iterator[Part]:
-    """The parcels of an answer; the body itself where it is one."""
-    yield from _parts(body, "", 0)
-
-
-def _parts(value: Any, pointer: str, depth: int) -> Iterator[Part]:
-    for at, entry in each_with_pointer(value, pointer):
-        if not isinstance(entry, dict):
-            continue
-        if (name := name_of(entry, *_RESULTS)) is not None:
-            for deeper, parcel in each_with_pointer(entry[name], at + pointer_of(name)):
-                if isinstance(parcel, dict):
-                    yield Part(deeper, _with_number(parcel, entry))
-        elif name_of(entry, "statusinfo", "scaninfo", "statusdate") is not None:
+    """The parcels of an answer, whatever stands around them."""
+    for at, entry in each_spelling(body, *_RESULTS, *_PARCEL):
+        if (name := name_of(entry, *_RESULTS)) is None:
             yield Part(at, entry)
-        elif (name := name_of(entry, *_WRAPPERS)) is not None and depth < _DEPTH_MAX:
-            yield from _parts(entry[name], at + pointer_of(name), depth + 1)
+            continue
+        for pointer, parcel in each_with_pointer(entry[name], at + pointer_of(name)):
+            if isinstance(parcel, dict):
+                yield Part(pointer, _with_number(parcel, entry))
 
 
 def _with_number(parcel: dict[str, Any], around: dict[str, Any]) -> dict[str, Any]:

@@ -88,7 +88,8 @@ def _parcels(body: Any) -> Sequence[tuple[str, Any]]:
     for name in _LISTS:
         if found := list(each_named(body, name)):
             return found
-    return list(each_with_pointer(body, ""))
+    alone = list(each_having(body, (*_EVENTS, "progressBar", *_NUMBERS)))
+    return alone or list(each_with_pointer(body, ""))
 
 
 def report(parcel: Any) -> ParcelReport:

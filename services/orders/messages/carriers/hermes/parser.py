@@ -15,20 +15,27 @@ from typing import Any
 from services.orders.domain.tracking.scan import Eta, Location, Pickup
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
 from services.orders.messages.carriers.moments import day_or_instant, moment_of
-from services.orders.messages.carriers.plain import LONG_LINE, WORD, location, member, text
+from services.orders.messages.carriers.plain import (
+    LONG_LINE,
+    WORD,
+    each_with_pointer,
+    location,
+    member,
+    pointer_of,
+    text,
+)
 from services.orders.messages.carriers.reports import (
     ReadScans,
     eta_scan,
-    parts_at,
     readable,
     with_last,
 )
-from services.orders.messages.carriers.spelling import folded, name_of
+from services.orders.messages.carriers.spelling import each_spelling, folded, name_of
 
 ZONE = "Europe/Berlin"
-_WRAPPERS = ((), ("data",), ("response",))
 _LISTS = ("shipmentinfo", "shipments", "parcels")
-_HISTORIES = ("parcelprogress", "parcelhistory", "status", "statuses", "history")
+_OF_THE_PAGE = ("parcelprogress", "parcelhistory")
+_HISTORIES = (*_OF_THE_PAGE, "status", "statuses", "history")
 _NUMBERS = ("shipmentid", "barcode", "trackingnumber", "parcelnumber")
 _TWO_BY_TWO = re.compile(r"(\d\d)[ ./-]?(\d\d)")
 """A code of four digits, written as one or as two of two."""
@@ -36,12 +43,12 @@ _TWO_BY_TWO = re.compile(r"(\d\d)[ ./-]?(\d\d)")
 
 def parts(body: Any) -> Iterator[Part]:
     """The parcels of an answer, of a list, or the body itself."""
-    for wrapper in _WRAPPERS:
-        name = name_of(member(body, *wrapper), *_LISTS)
-        if name is not None:
-            yield from parts_at(body, (*wrapper, name))
-            return
-    yield from parts_at(body)
+    for at, found in each_spelling(body, *_LISTS, *_NUMBERS, *_OF_THE_PAGE):
+        if (name := name_of(found, *_LISTS)) is None:
+            yield Part(at, found)
+            continue
+        for pointer, parcel in each_with_pointer(found[name], at + pointer_of(name)):
+            yield Part(pointer, parcel)
 
 
 def report(parcel: Any) -> ParcelReport:

@@ -89,7 +89,7 @@ DIALECT = Dialect(
     shape=re.compile(
         # UPS has answers of the same name, with shipments.
         rb"<TrackResponse[\s>](?!.*<Shipment>).*<(?:Package|LandmarkTrackingNumber)>"
-        rb'|"LandmarkTracking',
+        rb'|"LandmarkTracking|"TrackResponse"\s*:(?!.*"(?:Shipment|ActivityLocation)").*"Packages"\s*:',
         re.DOTALL,
     ),
     parts=parts,

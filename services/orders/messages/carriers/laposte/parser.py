@@ -30,6 +30,9 @@ from services.orders.messages.carriers.reports import eta_scan, readable
 
 _HOLDERS = {"3": "chronopost", "4": "colissimo"}
 _PRODUCTS = ("chronopost", "colissimo")
+_IDS = ("idShip", "id_ship")
+_OF_ONE = (*_IDS, "code")
+"""Names of a shipment that stands alone; `code` is the number in version 1."""
 _COLLECT = ("AG", "A_RETIRER")
 
 
@@ -42,9 +45,9 @@ def parts(body: Any) -> Iterator[Part]:
         (pointer, _with_input(shipment, answer))
         for at, answer in each_having(body, ("shipment",))
         for pointer, shipment in each_named(answer, "shipment", at)
-    ] or list(each_named(body, "data"))
+    ] or list(each_having(body, _OF_ONE))
     for pointer, shipment in found or each_with_pointer(body, ""):
-        if found or not _is_error(shipment):
+        if not _is_error(shipment):
             yield Part(pointer, shipment)
 
 
@@ -56,7 +59,8 @@ def _with_input(shipment: Any, answer: Any) -> Any:
 
 
 def _is_error(answer: Any) -> bool:
-    return either(answer, "returnMessage", "error") is not None
+    is_said = either(answer, "message") is not None and either(answer, "status", *_IDS) is None
+    return is_said or either(answer, "returnMessage", "error") is not None
 
 
 def report(shipment: Any) -> ParcelReport:
@@ -69,7 +73,7 @@ def report(shipment: Any) -> ParcelReport:
     elif not events:
         found = readable(_steps(shipment), "/timeline", _of_step, None)
     return ParcelReport(
-        tracking_number=text(either(shipment, "inputIdShip", "idShip", "id_ship", "code"), 512),
+        tracking_number=text(either(shipment, "inputIdShip", *_OF_ONE), 512),
         carrier=_carrier(shipment),
         scans=[*found.scans, *eta_scan(_eta(shipment), None, found.scans)],
         left_out=found.left_out,

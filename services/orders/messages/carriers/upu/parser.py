@@ -19,6 +19,7 @@ from services.orders.messages.carriers.plain import (
     LINE,
     LONG_LINE,
     WORD,
+    each_having,
     each_named,
     each_with_pointer,
     either,
@@ -41,6 +42,8 @@ _NUMBERS = (
     "tracking_number",
     "barcode",
 )
+_MAIL_ITEM = ("mailItemId", "mailitemId", "MailItemId", "InfoFromEdi", "OperationalMailitems")
+"""Names of a mail item that stands alone."""
 _IPS_NUMBERS = ("InternationalId", "LocalId")
 _IPS_EVENTS = ("TMailitemEventEDI", "TMailitemEventScanning")
 _EVENTS = ("events", "Events", "trackingEvents", "history")
@@ -72,7 +75,8 @@ def parts(body: Any) -> Iterator[Part]:
         if found := list(each_named(body, name)):
             yield from (Part(pointer, item) for pointer, item in found)
             return
-    yield from (Part(pointer, item) for pointer, item in each_with_pointer(body, ""))
+    alone = list(each_having(body, _MAIL_ITEM)) or each_with_pointer(body, "")
+    yield from (Part(pointer, item) for pointer, item in alone)
 
 
 def report(item: Any) -> ParcelReport:
