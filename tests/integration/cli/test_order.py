@@ -107,6 +107,36 @@ def test_order_show_has_the_last_voided_numbers(run: Run, database_url: str, mon
     assert (voided["number"], voided["at"]) == ("1Z999", "2026-03-01T12:00:00+00:00")
 
 
+def test_order_shows_the_sub_status_and_which_scan_set_it(
+    run: Run, database_url: str, monkeypatch, tmp_path
+) -> None:
+    scans = [
+        {"event_name": "SORTED", "occurred_at": "2026-02-27T10:00:00Z"},
+        {"event_name": "DUTIES_UNPAID", "occurred_at": "2026-02-28T10:00:00Z"},
+    ]
+    report = {"carrier_reference": "ups", "tracking_number": "1Z9", "scans": scans}
+    asyncio.run(
+        _apply(
+            database_url,
+            an_upsert("S1", trackings=["1Z9"]),
+            a_record("tracking.reported", report, topic="carrier.tracking"),
+        )
+    )
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    picture = tmp_path / "order.svg"
+
+    shown, as_json = run("order", "demo-shop/S1"), run("order", "demo-shop/S1", "--json")
+    run("order", "demo-shop/S1", "--svg", str(picture))
+
+    assert "in_transit DUTIES_UNPAID" in " ".join(shown.stdout.split())
+    assert "now: in_transit DUTIES_UNPAID, flag delay" in picture.read_text("utf-8")
+    (shipment,) = json.loads(as_json.stdout)["shipments"]
+    assert (shipment["phase"], shipment["sub_status"]) == ("in_transit", "DUTIES_UNPAID")
+    keys = {scan["event_name"]: scan["key"] for scan in shipment["scans"]}
+    assert shipment["set_by"]["sub_status"] == keys["DUTIES_UNPAID"]
+    assert shipment["set_by"]["phase"] == keys["SORTED"]
+
+
 def test_order_show_prints_markup_unchanged(run: Run, orders: str) -> None:
     shown = run("order", orders)
 
