@@ -108,7 +108,8 @@ def found_of(entry):
         ],
         "delivered_at": state.delivered_at,
         "zone": zone_of(state, moves),
-        "eta": state.eta and {"from": state.eta.earliest, "to": state.eta.latest},
+        "eta": window_of(state.eta),
+        "eta_original": window_of(state.eta_original),
         "place": next((said(scan.location) for scan in reversed(moves) if scan.location), None),
         "pickup": said(state.pickup),
         "proof": {
@@ -116,6 +117,10 @@ def found_of(entry):
         },
         "left_out": [each.pointer for each in command.warnings],
     }
+
+
+def window_of(eta):
+    return eta and {"from": eta.earliest, "to": eta.latest}
 
 
 def taken_back(aside):
@@ -192,10 +197,15 @@ def has_code(scan, codes):
     )
 
 
+ONLY_SAID = {"unique_id", "next_carrier", "pieces"}
+"""Members of answers that say more of the payload than is read of it."""
+
+
 def compare(found, answer):
     if answer.get("event_name", UNMAPPED) != UNMAPPED:
         # The newest scan is the sub-status, unless the answer says which one is.
         answer = {"sub_status": answer["event_name"], **answer}
+    assert answer.keys() - found.keys() <= ONLY_SAID
     if "scans" in answer:
         compare_scans(found["scans"], answer["scans"])
     compared = {name for name in answer if name in found and name != "scans"}

@@ -170,8 +170,9 @@ def test_item_of_many_that_waits_is_kept_alone(path):
         assert twice.command == entry.command
 
 
-def test_only_parcel_of_a_payload_is_kept_as_it_came():
-    path = next(path for path in ANSWERS if path.name.startswith("delivered-home"))
+@pytest.mark.parametrize("name", ["easypost/delivered-home", "dpd/001"])
+def test_only_parcel_of_a_payload_is_kept_as_it_came(name):
+    path = next(path for path in ANSWERS if str(path).endswith(f"{name}.answer.json"))
     value = payload_of(path)
     original = record(value, DIALECTS[path.parent.name].types[0])
     (entry,) = decode.read(original, NOW)
