@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from services.orders.domain.tracking.catalogue import CATALOGUE, UNMAPPED, FlagEffect
+from services.orders.domain.tracking.catalogue import CATALOGUE, UNMAPPED, FlagEffect, Phase
 from services.orders.messages.carriers.code_maps import (
     CODE_MAPS,
     FOLDER,
@@ -42,6 +42,20 @@ def named(code_set, said):
 def test_row_has_a_known_event_name_and_a_source(name):
     assert [row for row in ROWS[name] if row.event_name not in CATALOGUE] == []
     assert [row for row in ROWS[name] if not re.match(r"https?://\S+$", row.source)] == []
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_row_without_an_event_name_says_why(name):
+    unnamed = [row for row in ROWS[name] if row.event_name == UNMAPPED]
+
+    assert [row for row in unnamed if not row.note] == []
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_source_in_a_repository_is_of_one_commit(name):
+    files = {row.source for row in ROWS[name] if re.search(r"github\.com/.*/blob/", row.source)}
+
+    assert [source for source in files if not re.search(r"/blob/[0-9a-f]{40}/", source)] == []
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -115,6 +129,52 @@ def test_dhl_paket_has_all_338_pairs_and_52_events():
 )
 def test_dhl_paket_pair_with_its_standard_event(said, name):
     assert named("dhl_paket", said) == name
+
+
+# Events whose name says more than their class: disposed of, forwarded or sent back, record closed,
+# loaded, returned. An attempt (ZN) is in delivery where its reason is none of the addressee.
+DHL_PAKET_EVENTS = {"DSPSD", "OFWRD", "RCCLS", "LDTMV", "RETRN"}
+DHL_PAKET_CLASSES = {
+    "VA": {Phase.ORDER_PROCESSED},
+    "AN": {Phase.ORDER_PROCESSED},
+    "ES": {Phase.IN_TRANSIT},
+    "AE": {Phase.IN_TRANSIT},
+    "NB": {Phase.IN_TRANSIT},
+    "AA": {Phase.IN_TRANSIT},
+    "EE": {Phase.IN_TRANSIT},
+    "ZO": {Phase.IN_TRANSIT},
+    "PO": {Phase.IN_TRANSIT},
+    "ZF": {Phase.COLLECT},
+    "LA": {Phase.COLLECT},
+    "ZN": {Phase.DELIVERY_FAILED, Phase.IN_DELIVERY, Phase.RETURN_TRANSIT},
+    "ZU": {Phase.DELIVERED},
+}
+
+
+@pytest.mark.parametrize("class_", DHL_PAKET_CLASSES)
+def test_dhl_paket_row_is_in_the_phase_of_its_class_or_says_why_not(class_):
+    rows = [row for row in ROWS["dhl_paket"] if row.code_class == class_]
+    others = [
+        row for row in rows if CATALOGUE[row.event_name].phase not in DHL_PAKET_CLASSES[class_]
+    ]
+
+    assert rows
+    assert [row for row in others if row.code not in DHL_PAKET_EVENTS and not row.note] == []
+
+
+@pytest.mark.parametrize("class_", ["DD", "GT", "VA"])
+def test_dhl_paket_row_about_data_or_money_moves_nothing(class_):
+    rows = [row for row in ROWS["dhl_paket"] if row.code_class == class_]
+
+    assert rows
+    assert [row for row in rows if CATALOGUE[row.event_name].physical] == []
+
+
+def test_dhl_paket_loaded_on_the_tour_is_out_for_delivery():
+    rows = [row for row in ROWS["dhl_paket"] if (row.code, row.code_class) == ("LDTMV", "PO")]
+
+    assert rows
+    assert {row.event_name for row in rows} == {"OUT_FOR_DELIVERY"}
 
 
 @pytest.mark.parametrize(

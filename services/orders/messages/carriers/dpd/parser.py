@@ -205,7 +205,7 @@ def _is_delivery(said: SaidScan) -> bool:
 
 DIALECT = Dialect(
     types=("dpd.tracking", "dpd.parcellifecycle"),
-    scan_marks=(b"tatusHasBeenReached", b'"scanData"', b'"statusdate"'),
+    scan_marks=(b"tatusHasBeenReached", b'"scanData"', b'"statusdate"', b'"statusDate"'),
     shape=re.compile(
         rb"ParcelLifeCycleService|parcellifecycleResponse|parcelLifeCycleData"
         rb'|[sS]tatusHasBeenReached|"pushid"\s*:'
