@@ -11,10 +11,14 @@ from services.orders.domain.model.decision import EventType
 from services.orders.domain.model.ids import scan_key
 from services.orders.domain.tracking.naming import NO_MAPS, CodeMaps, Meaning, code_set_of, named
 from services.orders.domain.value import replace
+from services.orders.messages.carriers.dhl_unified import parser as dhl_unified
 from services.orders.messages.decode import TRACKING, read
+from services.orders.messages.entries import DecodedItem
 from tests.unit.orders.builders import HOUR, NOON, Desk, attach, place, report, scan
 from tests.unit.orders.mutations import original_of
+from tests.unit.orders.test_carrier_corpus import FOLDER
 
+DHL_UNIFIED = "dhl_unified.tracking"
 NUMBER = "1Z001"
 LATER = (NOON + HOUR).isoformat()
 
@@ -104,6 +108,24 @@ def test_identity_is_the_same_under_any_maps():
 
     assert named(one, GROWN) == replace(one, event_name="SORTED")
     assert named(one, GROWN).key == one.key
+
+
+def scans_of_dhl():
+    """Key and event name of the scans of all payloads of DHL Unified."""
+    paths = sorted((FOLDER / "dhl_unified").glob("*.json"))
+    sent = [path.read_bytes() for path in paths if not path.stem.endswith(".answer")]
+    entries = [e for value in sent for e in read(original_of((TRACKING, DHL_UNIFIED, value)), NOON)]
+    commands = [entry.command for entry in entries if isinstance(entry, DecodedItem)]
+    return [(each.key, each.event_name) for command in commands for each in command.scans]
+
+
+def test_identity_of_a_text_is_the_same_whether_a_code_is_known_for_it(monkeypatch):
+    before = scans_of_dhl()
+    monkeypatch.setattr(dhl_unified, "code_of_text", lambda *_: None)
+    after = scans_of_dhl()
+
+    assert [key for key, _ in before] == [key for key, _ in after]
+    assert before != after
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

@@ -25,7 +25,7 @@ from services.orders.messages.carriers.dhl_unified.texts import code_of_text, ha
 from services.orders.messages.carriers.dialect import Dialect, ParcelReport, Part, SaidScan
 from services.orders.messages.carriers.local_etas import day_or_local
 from services.orders.messages.carriers.made_ids import made_id
-from services.orders.messages.carriers.moments import moment_of
+from services.orders.messages.carriers.moments import Moment, moment_of
 from services.orders.messages.carriers.plain import (
     LONG_LINE,
     WORD,
@@ -34,7 +34,13 @@ from services.orders.messages.carriers.plain import (
     member,
     text,
 )
-from services.orders.messages.carriers.reports import ReadScans, eta_scan, readable, with_last
+from services.orders.messages.carriers.reports import (
+    ReadScans,
+    eta_scan,
+    readable,
+    text_id,
+    with_last,
+)
 from services.orders.messages.carriers.spelling import folded, folded_name, name_of
 from services.orders.messages.carriers.wrapped import wrapped_parts
 
@@ -130,12 +136,13 @@ def _scan(event: Any, given: _Given) -> SaidScan:
     moment = moment_of(member(said, "timestamp"), _zone(service, place))
     status = text(member(said, "status"), LONG_LINE)
     words = text(member(said, "description"), LONG_LINE)
-    name = _pair(said, service) or (None if is_code else _known_text(said, service))
-    # The group of a code is DHL's own map, which may change: it is not in the id.
-    said_code = f"{status}/{service}" if is_code else name
+    pair = _pair(said, service)
+    name = pair or (None if is_code else _known_text(said, service))
     return SaidScan(
         moment=moment,
-        scan_id=made_id(said_code, moment) if said_code is not None else None,
+        scan_id=made_id(f"{status}/{service}", moment)
+        if is_code
+        else _id_without_code(said, service, moment, pair),
         code=_code(said, service, is_code=is_code),
         code_set=_PAKET if name is not None and service == "parcel-de" else None,
         name=name,
@@ -144,6 +151,23 @@ def _scan(event: Any, given: _Given) -> SaidScan:
         direction=given.direction,
         pickup=_pickup(member(said, "location", "servicepoint")),
     )
+
+
+def _id_without_code(said: Any, service: str, moment: Moment, pair: str | None) -> str | None:
+    """The id of a scan without a code: of its pair, else of its text.
+
+    The group is DHL's own map, and the code for a text is ours. Both may change: neither is in the
+    id.
+    """
+    words = pair or next(filter(None, _texts(said)), None)
+    if words is None:
+        return None
+    return made_id(pair or text_id(service, words), moment)
+
+
+def _texts(said: Any) -> Iterator[str | None]:
+    for name in ("description", "status", "remark"):
+        yield text(member(said, name), LONG_LINE)
 
 
 def _pair(said: Any, service: str) -> str | None:
@@ -160,8 +184,8 @@ def _known_text(said: Any, service: str) -> str | None:
     group = _group(said)
     if not group or not has_texts(service):
         return None
-    texts = (text(member(said, name), LONG_LINE) for name in ("description", "status", "remark"))
-    return next(filter(None, (code_of_text(service, group, each) for each in texts)), None)
+    codes = (code_of_text(service, group, each) for each in _texts(said))
+    return next(filter(None, codes), None)
 
 
 def _with_retractions(scans: list[SaidScan]) -> list[SaidScan]:
