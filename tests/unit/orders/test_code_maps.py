@@ -14,6 +14,7 @@ from services.orders.messages.carriers.code_maps import (
     ROWS,
     CodeRow,
     read_rows,
+    read_table,
 )
 
 FLAGS = {
@@ -216,6 +217,17 @@ def test_code_falls_back_to_what_is_known_of_it(code_set, said, name):
 )
 def test_carrier_key_uses_its_sets(key, said, row):
     assert CODE_MAPS.find(key, None, said).row == row
+
+
+def test_text_of_dhl_stands_for_a_known_code_and_has_a_source():
+    columns = ("service", "status_code", "text", "code", "source")
+    rows = read_table(FOLDER / "dhl_unified" / "texts.csv", columns)
+
+    assert rows
+    for service, _, _, code, source in rows:
+        code_set = "dhl" if service == "parcel-de" else "dhl_unified"
+        assert CODE_MAPS.find(code_set, code, None) is not None, code
+        assert source.startswith("https://")
 
 
 def test_reasons_are_34_families_and_a_word_has_one():
