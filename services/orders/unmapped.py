@@ -17,6 +17,7 @@ from msgspec import Struct
 from services.orders.domain.tracking.naming import CodeMaps
 from services.orders.domain.tracking.unknown_code import UnknownCode
 from services.orders.messages.carriers.code_maps import KEYS
+from services.orders.messages.carriers.registry import DIALECTS
 from services.orders.outcomes import SERVICE
 from services.runtime.observability.metrics import Metrics
 from services.runtime.postgres.queries import load
@@ -24,7 +25,7 @@ from services.runtime.postgres.queries import load
 SQL = load(Path(__file__).parent / "sql" / "unmapped.sql")
 ROWS_MAX = 10_000
 OTHER = "other"
-_LABELS = frozenset(key.key for key in KEYS)
+_LABELS = frozenset(key.key for key in KEYS) | DIALECTS.keys()
 
 
 class UnmappedCode(Struct, frozen=True, gc=False):
@@ -50,7 +51,7 @@ async def save(connection: Connection, found: Collection[UnknownCode], now: date
 
 
 def count(metrics: Metrics, found: Collection[UnknownCode]) -> None:
-    """Count scans with unknown codes by carrier; a carrier without a key of ours is `other`."""
+    """Count scans with unknown codes by carrier or dialect; what is neither of ours is `other`."""
     carriers = Counter(each.code_set for each in found)
     for carrier, scans in carriers.items():
         label = carrier if carrier in _LABELS else OTHER

@@ -57,7 +57,7 @@ COUNTERS = (
     ),
     _Spec(
         "unmapped_scans_total",
-        "Scans with a code that no code map has, by the key of the carrier, else `other`.",
+        "Scans with a code that no code map has, by carrier or form, else `other`.",
         ("service", "carrier"),
     ),
     _Spec(
