@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -20,7 +19,6 @@ from orderflow.console.instants import instant_of
 from orderflow.console.numbers import LIMIT_MAX
 from orderflow.console.terminal import Commands, Json, WrongArgument, err, out, print_json, run
 from orderflow.console.unlogged import unlogged
-from schemas.topics import TRACKING_RETENTION_MS
 from services import registry
 from services.orders import unmapped
 from services.orders.domain.model.tracking_number import normalise_number
@@ -188,7 +186,7 @@ def reread(  # noqa: PLR0917 - the command line passes them by name
     if dialect is not None and dialect not in {*DIALECTS, STANDARD}:
         raise WrongArgument(f"no dialect {dialect!r}; there are {', '.join([*DIALECTS, STANDARD])}")
     signature, now = sign(by, why, is_try=dry_run), SystemClock().now()
-    begin = instant_of(since, now) or now - timedelta(milliseconds=TRACKING_RETENTION_MS)
+    begin = instant_of(since, now) or instants.EARLIEST
     end = instant_of(until, now)
     if end is not None and end <= begin:
         raise WrongArgument(f"nothing is from {begin} until before {end}: name a later --until")

@@ -6,10 +6,16 @@ import typer
 from rich.table import Table
 
 from orderflow.console.environment import load_settings
-from orderflow.console.terminal import Commands, Json, out, print_json, run
+from orderflow.console.terminal import Commands, Json, err, out, print_json, run
 from schemas.topics import CATALOGUE, Topic
+from services.runtime.config.settings import Settings
 from services.runtime.kafka.topic_settings import SettingChange
-from services.runtime.kafka.topics import INSTALLED, PARTITIONS_ADVICE
+from services.runtime.kafka.topics import (
+    INSTALLED,
+    PARTITIONS_ADVICE,
+    configured,
+    short_retention,
+)
 from services.runtime.kafka.topics import apply as change
 from services.runtime.kafka.topics import check as compare
 from services.runtime.kafka.topics import create as make
@@ -23,15 +29,15 @@ app = typer.Typer(
 def create(json: Json = False) -> None:
     """Make the topics that are missing; leave those that are there alone.
 
-    Topics that are there with other settings than the catalogue has are named; `orderflow topics
-    apply` changes them.
+    Topics that are there with other settings than they should have are named; `orderflow topics
+    apply` changes them. `carrier.tracking` is kept for ORDERFLOW_TRACKING_RETENTION_DAYS.
 
     The number of partitions (KAFKA_PARTITIONS) is fixed from then on: growing it would send an
     order's next messages to another partition, where they may overtake the ones before.
 
     Example: `KAFKA_PARTITIONS=24 KAFKA_REPLICATION_FACTOR=3 orderflow topics create`
     """
-    settings = load_settings()
+    settings = _settings()
     made = run(make(settings))
     different = [] if len(made) == len(INSTALLED) else run(compare(settings))
     if json:
@@ -47,11 +53,11 @@ def create(json: Json = False) -> None:
 
 @app.command()
 def check(json: Json = False) -> None:
-    """Compare the topics with the catalogue; status 1 when a service cannot rely on one.
+    """Compare the topics with what is wanted; status 1 when a service cannot rely on one.
 
     Example: `orderflow topics check --json`
     """
-    differences = run(compare(load_settings()))
+    differences = run(compare(_settings()))
     if json:
         print_json(
             [{"topic": d.topic, "difference": d.text, "fatal": d.is_fatal} for d in differences]
@@ -81,14 +87,14 @@ def apply(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Set retention, cleanup and size of existing topics as the catalogue has them.
+    """Set retention, cleanup and size of existing topics as catalogue and settings have them.
 
     Other settings, and the number of partitions, stay as they are. Status 1 when settings are left
     as they are for want of `--shorten`.
 
     Example: `orderflow topics apply --dry-run`
     """
-    made, left = run(change(load_settings(), may_take_away=shorten, is_dry_run=dry_run))
+    made, left = run(change(_settings(), may_take_away=shorten, is_dry_run=dry_run))
     if json:
         print_json(
             {"changed": list(map(_change, made)), "left": list(map(_change, left)), "dry": dry_run}
@@ -103,6 +109,14 @@ def apply(
         out.print(f"topics: changed={0 if dry_run else len(made)} left={len(left)}")
     if left:
         raise typer.Exit(1)
+
+
+def _settings() -> Settings:
+    """The settings; a retention of tracking that is short is said on stderr."""
+    settings = load_settings()
+    if warning := short_retention(settings):
+        err.print(f"warning: {warning}", markup=False)
+    return settings
 
 
 def _change(made: SettingChange) -> dict[str, object]:
@@ -120,12 +134,13 @@ def list_(json: Json = False) -> None:
 
     Example: `orderflow topics list --json`
     """
+    topics = configured(load_settings(), CATALOGUE)
     if json:
-        for topic in CATALOGUE:
+        for topic in topics:
             print_json(_as_json(topic))
         return
     table = Table("topic", "key", "written by", "read by", "kept", "what")
-    for topic in CATALOGUE:
+    for topic in topics:
         table.add_row(
             topic.name,
             topic.key,

@@ -190,6 +190,15 @@ class Settings(_ServiceSettings):
         "How long tracking waits for its number, in business time (60 days).",
         ge=0,
     )
+    tracking_retention_days: int = _own(
+        "TRACKING_RETENTION_DAYS",
+        60,
+        "How long `carrier.tracking` is kept in Kafka; `orderflow topics create` and `apply` set "
+        "it. `orderflow carriers reread` reaches as far back. Tracking waits for its order for "
+        "ORDERFLOW_TRACKING_WAIT_SECONDS: with a shorter retention, a restore loses some of it.",
+        ge=1,
+        le=3_650,
+    )
     tracking_window_days: float = _own(
         "TRACKING_WINDOW_DAYS",
         400.0,

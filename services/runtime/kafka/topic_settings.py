@@ -1,4 +1,4 @@
-"""Settings of topics in Kafka: what the catalogue wants, what is there, and how to change it."""
+"""Settings of topics in Kafka: what is wanted, what is there, and how to change it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LIMITS = (RETENTION, "max.message.bytes")
 
 
 def settings_of(topic: Topic) -> dict[str, str]:
-    """The settings that the catalogue wants for a topic."""
+    """The settings that a topic should have in Kafka."""
     return {
         RETENTION: str(topic.retention_ms),
         "cleanup.policy": topic.cleanup_policy,
@@ -32,7 +32,7 @@ def settings_of(topic: Topic) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class SettingChange:
-    """One setting of one topic that is not as the catalogue wants it; `topic` is Kafka's name."""
+    """One setting of one topic that is not as it is wanted; `topic` is Kafka's name."""
 
     topic: str
     setting: str
@@ -52,7 +52,7 @@ class SettingChange:
     def __str__(self) -> str:
         present = _readable(self.setting, self.present)
         wanted = _readable(self.setting, self.wanted)
-        return f"{self.setting} is {present}, the catalogue says {wanted}"
+        return f"{self.setting} is {present}, wanted is {wanted}"
 
 
 def _readable(setting: str, value: str | None) -> str:

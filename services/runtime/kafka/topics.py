@@ -7,17 +7,18 @@ when an operator says so (`apply`).
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
-from schemas.topics import CATALOGUE, DAY_MS, Topic
+from schemas.topics import CARRIER_TRACKING, CATALOGUE, DAY_MS, Topic
 from services import registry
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.clients import client_options
 from services.runtime.kafka.topic_settings import (
+    RETENTION,
     SettingChange,
     find_changes,
     make_changes,
@@ -40,6 +41,7 @@ MARKER_TOPIC = Topic(
 INSTALLED: tuple[Topic, ...] = (*CATALOGUE, MARKER_TOPIC)
 VISIBLE_TIMEOUT_SECONDS = 30.0
 APPLY_ADVICE = "`orderflow topics apply` sets it"
+RETENTION_ADVICE = f"{APPLY_ADVICE}; set ORDERFLOW_TRACKING_RETENTION_DAYS to keep another"
 PARTITIONS_ADVICE = (
     "The number of partitions is fixed when a topic is made: with another, an order's next "
     "messages go to another partition and may overtake the ones before. Set KAFKA_PARTITIONS to "
@@ -63,14 +65,41 @@ class Difference:
         return f"{self.topic}: {self.text}"
 
 
-async def create(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list[str]:
+def configured(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> tuple[Topic, ...]:
+    """The topics of the catalogue with what settings say of them: the retention of tracking."""
+    kept = settings.tracking_retention_days * DAY_MS
+    return tuple(
+        replace(topic, retention_ms=kept) if topic.name == CARRIER_TRACKING else topic
+        for topic in topics
+    )
+
+
+def short_retention(settings: Settings) -> str | None:
+    """A warning where tracking is kept for less time than it waits for its order, else None.
+
+    No error: what waits is in Postgres. Only a restore or a rebuild reads it from Kafka again.
+    """
+    kept, waits = settings.tracking_retention_days, settings.tracking_wait_seconds / 86_400
+    if kept >= waits:
+        return None
+    return (
+        f"ORDERFLOW_TRACKING_RETENTION_DAYS={kept} keeps {settings.topic(CARRIER_TRACKING)} for "
+        f"less time than tracking waits for its order (ORDERFLOW_TRACKING_WAIT_SECONDS, "
+        f"{waits:.4g} days): after a restore or a rebuild, older tracking cannot be read again. "
+        "Set the retention to as many days, or shorten the wait"
+    )
+
+
+async def create(settings: Settings, topics: Iterable[Topic] | None = None) -> list[str]:
     """Create the missing topics and return their names in Kafka; safe to run again.
+
+    Without `topics`, all topics as `configured` has them.
 
     Raises:
         TopicError: Kafka refuses, or an existing topic has another number of partitions.
         KafkaError: Kafka cannot be reached.
     """
-    wanted = {settings.topic(topic.name): topic for topic in topics}
+    wanted = _wanted(settings, topics)
     async with admin_client(settings) as admin:
         present = set(await admin.list_topics())
         missing = [name for name in wanted if name not in present]
@@ -85,9 +114,12 @@ async def create(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> lis
     return missing
 
 
-async def check(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list[Difference]:
-    """Compare the topics with the catalogue: presence, partitions, retention, sizes."""
-    wanted = {settings.topic(topic.name): topic for topic in topics}
+async def check(settings: Settings, topics: Iterable[Topic] | None = None) -> list[Difference]:
+    """Compare the topics with what is wanted: presence, partitions, retention, sizes.
+
+    Without `topics`, all topics are wanted as `configured` has them.
+    """
+    wanted = _wanted(settings, topics)
     async with admin_client(settings) as admin:
         present = set(await admin.list_topics())
         missing = [
@@ -103,19 +135,20 @@ async def check(settings: Settings, topics: Iterable[Topic] = INSTALLED) -> list
     return [
         *missing,
         *_partition_differences(settings, described),
-        *(Difference(each.topic, f"{each}; {APPLY_ADVICE}", is_fatal=False) for each in changes),
+        *(_setting_difference(settings, each) for each in changes),
     ]
 
 
 async def apply(
     settings: Settings,
-    topics: Iterable[Topic] = INSTALLED,
+    topics: Iterable[Topic] | None = None,
     *,
     may_take_away: bool = False,
     is_dry_run: bool = False,
 ) -> tuple[list[SettingChange], list[SettingChange]]:
-    """Set the settings of existing topics as the catalogue has them; partitions stay.
+    """Set the settings of existing topics as they are wanted; partitions stay.
 
+    Without `topics`, all topics are wanted as `configured` has them.
     Returns the changes that were made, and those that were not, as they take something away: Kafka
     would delete records, or refuse larger ones. `may_take_away` makes them, too.
 
@@ -123,7 +156,7 @@ async def apply(
         TopicError: Kafka lacks some of the topics.
         KafkaError: Kafka cannot be reached, or refuses.
     """
-    wanted = {settings.topic(topic.name): topic for topic in topics}
+    wanted = _wanted(settings, topics)
     await require(settings, [topic.name for topic in wanted.values()])
     async with admin_client(settings) as admin:
         found = await find_changes(admin, wanted)
@@ -162,6 +195,18 @@ async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]
         yield admin
     finally:
         await admin.close()
+
+
+def _wanted(settings: Settings, topics: Iterable[Topic] | None) -> dict[str, Topic]:
+    """Topics by their names in Kafka."""
+    chosen = configured(settings) if topics is None else topics
+    return {settings.topic(topic.name): topic for topic in chosen}
+
+
+def _setting_difference(settings: Settings, change: SettingChange) -> Difference:
+    of_tracking = change.topic == settings.topic(CARRIER_TRACKING)
+    advice = RETENTION_ADVICE if of_tracking and change.setting == RETENTION else APPLY_ADVICE
+    return Difference(change.topic, f"{change}; {advice}", is_fatal=False)
 
 
 def _new_topic(settings: Settings, name: str, topic: Topic) -> NewTopic:

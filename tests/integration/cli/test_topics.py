@@ -11,9 +11,13 @@ from typer.testing import Result
 from schemas.topics import CARRIER_TRACKING, CATALOGUE, DAY_MS, ORDERS_EVENTS, TOPICS
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.compat.incremental_configs import set_topic_settings
+from services.runtime.kafka.topic_settings import RETENTION
 from services.runtime.kafka.topics import INSTALLED, admin_client, check, create
 
 from .conftest import Run
+
+DEADLINE_SECONDS = 30.0
+DAYS = "ORDERFLOW_TRACKING_RETENTION_DAYS"
 
 
 def _last_line(result: Result) -> str:
@@ -74,7 +78,7 @@ def test_topics_with_another_retention_are_reported_and_no_error(
     (difference,) = asyncio.run(check(settings, CATALOGUE[:1]))
 
     assert not difference.is_fatal
-    said = "retention.ms is 60000 (0.0006944 days), the catalogue says 604800000 (7 days)"
+    said = "retention.ms is 60000 (0.0006944 days), wanted is 604800000 (7 days)"
     assert f"{said}; `orderflow topics apply` sets it" in str(difference)
 
 
@@ -115,7 +119,7 @@ def test_topics_get_the_settings_of_the_catalogue_and_keep_their_own(
     shortened = run("topics", "apply", "--shorten", "--json")
     checked = run("topics", "check")
 
-    change = "retention.ms is 604800000 (7 days), the catalogue says 5184000000 (60 days)"
+    change = "retention.ms is 604800000 (7 days), wanted is 5184000000 (60 days)"
     assert f"to set {tracking}: {change}" in shown.stdout
     assert (_last_line(shown), shown.exit_code) == ("topics: changed=0 left=1", 1)
     assert _last_line(still).endswith("different=2")
@@ -128,9 +132,58 @@ def test_topics_get_the_settings_of_the_catalogue_and_keep_their_own(
     assert asyncio.run(_setting(made_before, tracking, "segment.bytes")) == "2097152"
 
 
+def test_topics_keep_tracking_for_as_long_as_the_setting_says(
+    run: Run, servers: None, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def until_kept(days: int) -> None:
+        settings, topic = Settings.from_environment(), topic_prefix + CARRIER_TRACKING
+        asyncio.run(_until_set(settings, topic, RETENTION, str(days * DAY_MS)))
+
+    monkeypatch.setenv(DAYS, "90")
+    made = run("topics", "create")
+    until_kept(90)
+    checked = run("topics", "check")
+    listed = [json.loads(line) for line in run("topics", "list", "--json").stdout.splitlines()]
+    monkeypatch.setenv(DAYS, "75")
+    different, left = run("topics", "check"), run("topics", "apply")
+    shortened = run("topics", "apply", "--shorten")
+    until_kept(75)
+    checked_again = run("topics", "check")
+
+    assert made.exit_code == 0
+    assert _last_line(checked).endswith("different=0")
+    assert next(t for t in listed if t["topic"] == CARRIER_TRACKING)["retention_days"] == 90
+    assert f"wanted is {75 * DAY_MS} (75 days)" in different.stdout
+    assert f"set {DAYS} to keep another" in different.stdout
+    assert (_last_line(left), left.exit_code) == ("topics: changed=0 left=1", 1)
+    assert shortened.exit_code == 0
+    assert _last_line(checked_again).endswith("different=0")
+
+
+def test_topics_warn_of_tracking_kept_for_less_time_than_it_waits(
+    run: Run, topics: None, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = run("topics", "check")
+    monkeypatch.setenv(DAYS, "30")
+
+    warned = run("topics", "check", "--json")
+
+    assert quiet.stderr == ""
+    assert f"warning: {DAYS}=30 keeps {topic_prefix}carrier.tracking for less" in warned.stderr
+    assert warned.exit_code == 0
+    assert len(json.loads(warned.stdout)) == 1
+
+
 async def _set(settings: Settings, topic: str, name: str, value: str) -> None:
     async with admin_client(settings) as admin:
         assert await set_topic_settings(admin, {topic: {name: value}}) == [(topic, 0, "")]
+
+
+async def _until_set(settings: Settings, topic: str, name: str, value: str) -> None:
+    """Wait until the broker answers with a value: it takes a change over a moment later."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while await _setting(settings, topic, name) != value:
+            pass
 
 
 async def _setting(settings: Settings, topic: str, name: str) -> str:
