@@ -10,11 +10,12 @@ from orderflow.console.candidates import candidates_on
 from orderflow.console.explain_fold import folded_as_json
 from orderflow.console.explain_meaning import meaning_as_json, why_as_json
 from orderflow.console.explain_order import Explained
-from services.orders.domain.model.order import Shipment
+from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.voided import VoidedNumber
 from services.orders.domain.model.warnings import KeptWarning
 from services.orders.domain.tracking.explanation import NOTIFY_RULES, Verdict
 from services.orders.domain.tracking.named_by import NamedBy
+from services.orders.domain.tracking.scan import DayOrMoment, Eta
 
 
 def order_as_json(found: Explained, *, with_words: bool = False) -> dict[str, Any]:
@@ -76,6 +77,8 @@ def _shipment(shipment: Shipment, found: Explained, with_words: bool) -> dict[st
         "sub_status": shipment.sub_status,
         "flag": tracking.flag,
         **why_as_json(tracking.why),
+        "eta": _expected(shipment, found.order),
+        "eta_original": _of_carrier(tracking.eta_original),
         "delivered_at": tracking.delivered_at,
         "delivered_on": tracking.delivered_on,
         "folded": folded_as_json(found.folds.get(shipment.shipment_id)),
@@ -86,6 +89,24 @@ def _shipment(shipment: Shipment, found: Explained, with_words: bool) -> dict[st
             for verdict in found.scans.get(shipment.shipment_id, ())
         ],
     }
+
+
+def _expected(shipment: Shipment, order: Order | None) -> dict[str, Any] | None:
+    """The window of arrival as events have it: a draft's is the day that its order promises."""
+    promised = order.placement.promised_delivery_date if order else None
+    if shipment.is_draft and not shipment.archived and promised is not None:
+        return _window(None, promised, "promise")
+    return _of_carrier(shipment.tracking.eta)
+
+
+def _of_carrier(eta: Eta | None) -> dict[str, Any] | None:
+    return _window(eta.earliest, eta.latest, "carrier") if eta else None
+
+
+def _window(
+    earliest: DayOrMoment | None, latest: DayOrMoment | None, source: str
+) -> dict[str, Any]:
+    return {"from": earliest, "to": latest, "source": source}
 
 
 def _scan(verdict: Verdict, by: NamedBy, with_words: bool) -> dict[str, Any]:

@@ -137,6 +137,59 @@ def test_order_shows_the_sub_status_and_which_scan_set_it(
     assert shipment["set_by"]["phase"] == keys["SORTED"]
 
 
+def test_order_as_json_has_the_eta_of_the_scan_that_set_it_and_the_first_one(
+    run: Run, database_url: str, monkeypatch
+) -> None:
+    window = {"from": "2026-03-03T09:00:00Z", "to": "2026-03-03T12:00:00Z"}
+    scans = [
+        {
+            "event_name": "SORTED",
+            "occurred_at": "2026-02-27T10:00:00Z",
+            "eta": {"to": "2026-03-02"},
+        },
+        {"event_name": "ETA_CHANGED", "occurred_at": "2026-02-28T10:00:00Z", "eta": window},
+    ]
+    report = {"carrier_reference": "ups", "tracking_number": "1Z9", "scans": scans}
+    asyncio.run(
+        _apply(
+            database_url,
+            an_upsert("E1", trackings=["1Z9"], promised_delivery_date="2026-03-05"),
+            a_record("tracking.reported", report, topic="carrier.tracking"),
+        )
+    )
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    (shipment,) = json.loads(run("order", "demo-shop/E1", "--json").stdout)["shipments"]
+
+    assert shipment["eta"] == {
+        "from": "2026-03-03T09:00:00+00:00",
+        "to": "2026-03-03T12:00:00+00:00",
+        "source": "carrier",
+    }
+    assert shipment["eta_original"] == {"from": None, "to": "2026-03-02", "source": "carrier"}
+    keys = {scan["event_name"]: scan["key"] for scan in shipment["scans"]}
+    assert shipment["set_by"]["eta"] == keys["ETA_CHANGED"]
+    assert shipment["set_by"]["eta_original"] == keys["SORTED"]
+
+
+@pytest.mark.parametrize(
+    ("promised", "expected"),
+    [
+        ("2026-03-05", {"from": None, "to": "2026-03-05", "source": "promise"}),
+        (None, None),
+    ],
+)
+def test_order_as_json_has_the_promised_day_of_a_parcel_without_a_number(
+    run: Run, database_url: str, monkeypatch, promised: str | None, expected: dict | None
+) -> None:
+    asyncio.run(_apply(database_url, an_upsert("E2", promised_delivery_date=promised)))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    (shipment,) = json.loads(run("order", "demo-shop/E2", "--json").stdout)["shipments"]
+
+    assert (shipment["draft"], shipment["eta"], shipment["eta_original"]) == (True, expected, None)
+
+
 def test_order_show_prints_markup_unchanged(run: Run, orders: str) -> None:
     shown = run("order", orders)
 
