@@ -55,7 +55,7 @@ def test_picture_says_what_each_scan_did_and_what_set_the_state(
     assert "ups_status/006" in said
     assert "rule 5" in said
     assert "no row" in said
-    assert "now: delivered, flag normal" in said
+    assert "now: delivered SUCCESSFULLY_DELIVERED, flag normal" in said
     assert "phase delivered: set by scan" in said
     assert "It notified the customer of shipment_delivered." in said
 
