@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -43,10 +44,14 @@ def published(original: Original) -> Iterator[Any]:
             yield encode.event_record(event, snapshot, None)
 
 
+@functools.cache
+def validator_of(topic: str, type_: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json_schema(type_, TOPICS[topic].models[type_]))
+
+
 def wrong_in(record: Any) -> list[str]:
     type_ = read_headers(unpacked(record.headers)).type
-    schema = json_schema(type_, TOPICS[record.topic].models[type_])
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(orjson.loads(record.value))
+    errors = validator_of(record.topic, type_).iter_errors(orjson.loads(record.value))
     return [f"{type_} {error.json_path}: {error.message}" for error in errors]
 
 

@@ -225,7 +225,7 @@ def _emit_recomputed(
 ) -> None:
     before = _shipment(recorder, order_id, shipment_id)
     after = replace(before, tracking=state)
-    if after == before:
+    if after == before or _is_only_completed(before.tracking, state):
         return
     order = _with_tracking(_order(recorder, order_id), before, after)
     recorder.put(order)
@@ -233,6 +233,17 @@ def _emit_recomputed(
     emit_shipment_updated(recorder, order, before, after, ("tracking",), cause=cause)
     if _is_delivery_changed(before, after):
         _emit_delivery(recorder, order_id, before, after, cause="tracking")
+
+
+def _is_only_completed(before: TrackingState, after: TrackingState) -> bool:
+    """Whether only members differ that a version before did not store (docs/decisions/0169).
+
+    A parcel that was scanned always has a sub-status since. `orderflow migrate` fills these members
+    without an event; so does the next scan.
+    """
+    if before.sub_status is not None or before.first_scan_at is None:
+        return False
+    return replace(before, sub_status=after.sub_status, why=after.why) == after
 
 
 def _is_delivery_changed(before: Shipment, after: Shipment) -> bool:
