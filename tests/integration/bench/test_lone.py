@@ -17,7 +17,9 @@ async def test_lone_message_steps_add_up_to_its_latency(stack, tmp_path):
     counted = [dict(letter.headers)["ce_id"].decode() for letter in letters[WARM:]]
     assert list(found.moments) == counted
     steps = [found.seconds(began, ended) for _, began, ended in STEPS]
-    assert all(seconds > 0 for each in (*steps, found.seconds(*BESIDE[0][1:])) for seconds in each)
+    # The relay may begin to read between the commit and its answer to the batch.
+    ordered = [found.seconds(*each[1:]) for each in (*STEPS, BESIDE[0]) if each[2] != "looked"]
+    assert all(seconds > 0 for each in ordered for seconds in each)
     added = [sum(each) for each in zip(*steps, strict=True)]
     assert added == pytest.approx(found.seconds(*WHOLE[1:]))
     assert {name: len(each) for name, each in found.bare.items()} == dict.fromkeys(
