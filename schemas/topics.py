@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas import claims, commands, events, outcomes, tracking
+from schemas import claims, commands, deliveries, events, outcomes, tracking
 from schemas.model import ContractModel
 
 PARTITIONS = 6
@@ -29,6 +29,10 @@ ORDERS_REJECTED = "orders.rejected"
 CARRIER_TRACKING_REJECTED = "carrier.tracking.rejected"
 CLAIMS_REJECTED = "claims.rejected"
 ANALYTICS_REJECTED = "analytics.rejected"
+DELIVERIES_COMMANDS = "deliveries.commands"
+DELIVERIES_OUTCOMES = "deliveries.outcomes"
+DELIVERIES_EVENTS = "deliveries.events"
+DELIVERIES_REJECTED = "deliveries.rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ CATALOGUE: tuple[Topic, ...] = (
         meaning="What happened to orders, each event with the whole order",
         key="order id",
         writers=("orders",),
-        readers=("claims", "analytics", "shops"),
+        readers=("claims", "analytics", "deliveries", "shops"),
         models=events.ORDER_EVENTS,
         retention_ms=EVENT_RETENTION_MS,
         personal_data=True,
@@ -117,7 +121,7 @@ CATALOGUE: tuple[Topic, ...] = (
         meaning="What happened to parcels: one event for each fact, mostly a scan",
         key="order id",
         writers=("orders",),
-        readers=("claims", "analytics", "shops"),
+        readers=("claims", "analytics", "deliveries", "shops"),
         models=events.SHIPMENT_EVENTS,
         retention_ms=EVENT_RETENTION_MS,
         personal_data=True,
@@ -159,7 +163,7 @@ CATALOGUE: tuple[Topic, ...] = (
         meaning="What happened to claims",
         key="order id",
         writers=("claims",),
-        readers=("orders", "analytics", "shops"),
+        readers=("orders", "analytics", "deliveries", "shops"),
         models=events.CLAIM_EVENTS,
         retention_ms=EVENT_RETENTION_MS,
         personal_data=True,
@@ -186,6 +190,44 @@ CATALOGUE: tuple[Topic, ...] = (
         "analytics",
         "the three event topics",
         (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS),
+    ),
+    Topic(
+        name=DELIVERIES_COMMANDS,
+        meaning="Where shops want their events sent: destinations, made, changed and ended",
+        key="{shop}",
+        writers=("shops", "operators"),
+        readers=("deliveries",),
+        models=deliveries.MODELS,
+        retention_ms=COMMAND_RETENTION_MS,
+        personal_data=False,
+        incoming=True,
+    ),
+    Topic(
+        name=DELIVERIES_OUTCOMES,
+        meaning="What became of each command of a destination: applied, no_change or rejected",
+        key="the command's",
+        writers=("deliveries",),
+        readers=("shops", "operators"),
+        models={outcomes.COMMAND_DECIDED: outcomes.OutcomeRecord},
+        retention_ms=COMMAND_RETENTION_MS,
+        personal_data=False,
+    ),
+    Topic(
+        name=DELIVERIES_EVENTS,
+        meaning="Destinations that were disabled, enabled again or removed",
+        key="{shop}",
+        writers=("deliveries",),
+        readers=("shops", "operators"),
+        models=deliveries.EVENTS,
+        retention_ms=EVENT_RETENTION_MS,
+        personal_data=False,
+    ),
+    _rejected(
+        DELIVERIES_REJECTED,
+        "deliveries",
+        "deliveries.commands and the three event topics",
+        (DELIVERIES_COMMANDS, ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS),
+        "shops",
     ),
 )
 

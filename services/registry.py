@@ -166,3 +166,12 @@ register(
         build="services.gateway.app:build",
     )
 )
+register(
+    ServiceEntry(
+        name="deliveries",
+        package="services.deliveries",
+        build="services.deliveries.app:build",
+        handler="services.deliveries.handler:DeliveryBatches",
+        refusals="services.deliveries.intake:refusals",
+    )
+)

@@ -13,6 +13,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services import registry
 from services.runtime.config.allowed_sources import AllowedSources
+from services.runtime.config.deliveries_settings import DeliveriesSettings
 from services.runtime.config.environment import (
     SecretFiles,
     SettingsError,
@@ -39,7 +40,7 @@ def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
     )
 
 
-class _DatabaseSettings(GatewaySettings, KafkaSettings):
+class _DatabaseSettings(DeliveriesSettings, GatewaySettings, KafkaSettings):
     database_url: SecretStr | None = Field(
         default=None,
         description="`postgresql://user:password@host:5432/name`, with `?sslmode=verify-full"

@@ -48,6 +48,10 @@ GAUGES = (
     _Spec("http_connections", "Open connections to the gateway."),
     _Spec("http_requests_in_flight", "Requests whose records Kafka has not acknowledged yet."),
     _Spec("http_body_bytes_held", "Bytes of bodies that requests in progress hold."),
+    _Spec("webhook_backlog", "Deliveries that failed or stand behind one; counted up to 100,000."),
+    _Spec("webhook_held_lanes", "Orders at destinations whose events are held: tried in vain."),
+    _Spec("webhook_disabled", "Destinations that were disabled because nothing succeeded."),
+    _Spec("webhook_open_circuits", "Destinations that get only a probe now and then."),
 )
 COUNTERS = (
     _Spec(
@@ -95,6 +99,11 @@ COUNTERS = (
     _Spec(
         "http_key_checks_total", "Keys checked against their argon2 hash.", ("service", "result")
     ),
+    _Spec(
+        "webhook_attempts_total",
+        "Attempts to deliver an event: delivered, retry, exhausted or gone.",
+        ("service", "verdict"),
+    ),
 )
 HISTOGRAMS = (
     _Spec("batch_records", "Kafka records in one batch.", buckets=_RECORD_BUCKETS),
@@ -110,6 +119,11 @@ HISTOGRAMS = (
         "Time from the head of a request to the end of its answer.",
         ("service", "route"),
         _STAGE_BUCKETS,
+    ),
+    _Spec(
+        "webhook_attempt_seconds",
+        "Time of one attempt, from the resolution of the name to the end of the answer.",
+        buckets=_LATENCY_BUCKETS,
     ),
     _Spec(
         "event_latency_seconds",
@@ -141,6 +155,12 @@ class Metrics:
         self.http_connections = self._gauge("http_connections")
         self.http_requests_in_flight = self._gauge("http_requests_in_flight")
         self.http_body_bytes_held = self._gauge("http_body_bytes_held")
+        self.webhook_backlog = self._gauge("webhook_backlog")
+        self.webhook_held_lanes = self._gauge("webhook_held_lanes")
+        self.webhook_disabled = self._gauge("webhook_disabled")
+        self.webhook_open_circuits = self._gauge("webhook_open_circuits")
+        self.webhook_attempts_total = self._counter("webhook_attempts_total")
+        self.webhook_attempt_seconds = self._histogram("webhook_attempt_seconds")
         self.items_total = self._counter("items_total")
         self.unmapped_scans_total = self._counter("unmapped_scans_total")
         self.warnings_total = self._counter("warnings_total")

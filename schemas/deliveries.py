@@ -1,0 +1,159 @@
+"""The commands on `deliveries.commands` and the events on `deliveries.events`, by their type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from schemas.model import ContractModel, about
+from schemas.repair import FACT
+from schemas.values import Line, ShopSlug, WholeNumber
+
+FILTERS_MAX = 50
+URL_MAX_CHARACTERS = 2_048
+WHEN = "2026-03-01T09:30:06.120Z"
+EVENT = "7a9cf261-905e-5bfc-8f4d-86cdaa23a823"
+URL = "https://hooks.shop.example/orderflow"
+
+DestinationId = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+Filter = Annotated[
+    str,
+    StringConstraints(max_length=160, pattern=r"^(\*|[a-z]+(/[A-Za-z0-9_]+){0,2})$"),
+]
+EventGroup = Annotated[str, StringConstraints(max_length=100, pattern=r"^[a-z0-9_]+$")]
+
+
+class Kind(StrEnum):
+    """What a destination is. A word that is not known is refused."""
+
+    WEBHOOK = "webhook"
+
+
+class Body(StrEnum):
+    """What is sent of an event. A word that is not known is refused."""
+
+    FULL = "full"
+    THIN = "thin"
+
+
+class Exhausted(StrEnum):
+    """What follows when an event was tried for over three days in vain."""
+
+    HOLD = "hold"
+    SKIP = "skip"
+
+
+class DestinationCommand(ContractModel):
+    """What every command says: which destination of which shop."""
+
+    shop_slug: Annotated[ShopSlug, about("The shop", "demo-shop")]
+    destination_id: Annotated[
+        DestinationId, FACT, about("The shop's own name of the destination", "erp")
+    ]
+
+
+class DestinationUpsert(DestinationCommand):
+    """`destination.upsert`: make a destination, or replace what an earlier command said of it."""
+
+    kind: Annotated[Kind, FACT, about("webhook", "webhook")] = Kind.WEBHOOK
+    url: Annotated[
+        str,
+        FACT,
+        Field(min_length=1, max_length=URL_MAX_CHARACTERS),
+        about("Where events are sent: https, a public address, no password in it", URL),
+    ]
+    filters: Annotated[
+        list[Filter],
+        FACT,
+        Field(max_length=FILTERS_MAX),
+        about(
+            "Which events: * (all but snapshots), a source, source/phase, or a whole ref",
+            ["shipments/delivered", "claims"],
+        ),
+    ] = Field(default_factory=lambda: ["*"])
+    event_groups: Annotated[
+        list[EventGroup],
+        FACT,
+        Field(max_length=FILTERS_MAX),
+        about("Only events of these groups; [] any, also those of none", ["shipment_delivered"]),
+    ] = Field(default_factory=list)
+    only_notify: Annotated[
+        bool, FACT, about("Only events of which customers are to be notified", example=False)
+    ] = False
+    body: Annotated[
+        Body, FACT, about("full: the event as on Kafka; thin: without `context`", "full")
+    ] = Body.FULL
+    gzip: Annotated[bool, FACT, about("Compress bodies (Content-Encoding)", example=False)] = False
+    when_exhausted: Annotated[
+        Exhausted,
+        FACT,
+        about("After three days: hold the order's events, or skip the event", "hold"),
+    ] = Exhausted.HOLD
+    description: Annotated[Line | None, about("For people", "Events for the ERP")] = None
+
+
+class DestinationRemove(DestinationCommand):
+    """`destination.remove`: end a destination; what it has not received yet is dropped."""
+
+    reason: Annotated[Line | None, about("Why", "moved to another system")] = None
+
+
+class DestinationPause(DestinationCommand):
+    """`destination.pause`: send nothing until it is resumed; events are kept meanwhile."""
+
+    reason: Annotated[Line | None, about("Why", "maintenance")] = None
+
+
+class DestinationResume(DestinationCommand):
+    """`destination.resume`: send again, what was kept first. Also of a disabled destination."""
+
+
+class DestinationRotateSecret(DestinationCommand):
+    """`destination.rotate_secret`: make a new secret; the former one signs too, for 24 hours."""
+
+
+class DestinationEvent(ContractModel):
+    """What happened to a destination."""
+
+    event_name: Annotated[str, about("disabled, enabled or removed", "disabled")]
+    triggered_at: Annotated[AwareDatetime, about("When it was decided", WHEN)]
+    event_id: Annotated[UUID, about("Id of the event; a repeat carries it again", EVENT)]
+    shop_slug: Annotated[str, about("The shop", "demo-shop")]
+    destination_id: Annotated[str, about("The destination", "erp")]
+    reason: Annotated[str | None, about("Reason code: exhausted, gone, command", "exhausted")] = (
+        None
+    )
+    detail: Annotated[
+        str | None, about("The reason in words", "no answer of 2xx since 2026-02-26T09:30:06Z")
+    ] = None
+    failures: Annotated[
+        WholeNumber | None, about("Attempts in vain since the last that succeeded", 112)
+    ] = None
+
+
+DESTINATION_UPSERT = "destination.upsert"
+DESTINATION_REMOVE = "destination.remove"
+DESTINATION_PAUSE = "destination.pause"
+DESTINATION_RESUME = "destination.resume"
+DESTINATION_ROTATE_SECRET = "destination.rotate_secret"  # noqa: S105 - the name of a command
+
+DESTINATION_DISABLED = "destination.disabled"
+DESTINATION_ENABLED = "destination.enabled"
+DESTINATION_REMOVED = "destination.removed"
+
+MODELS: Mapping[str, type[ContractModel]] = {
+    DESTINATION_UPSERT: DestinationUpsert,
+    DESTINATION_REMOVE: DestinationRemove,
+    DESTINATION_PAUSE: DestinationPause,
+    DESTINATION_RESUME: DestinationResume,
+    DESTINATION_ROTATE_SECRET: DestinationRotateSecret,
+}
+EVENTS: Mapping[str, type[ContractModel]] = {
+    DESTINATION_DISABLED: DestinationEvent,
+    DESTINATION_ENABLED: DestinationEvent,
+    DESTINATION_REMOVED: DestinationEvent,
+}

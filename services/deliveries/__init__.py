@@ -1,0 +1,1 @@
+"""The deliveries service: sends shops' events to their webhooks, in order for each order."""

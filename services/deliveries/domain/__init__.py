@@ -1,0 +1,1 @@
+"""Decisions of the deliveries service: values in, decisions out."""

@@ -1,0 +1,165 @@
+"""Decides commands of destinations: a destination and a command in, a decision out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.deliveries.domain.commands import Command, Pause, Remove, Resume, RotateSecret, Upsert
+from services.deliveries.domain.destination import (
+    APPLIED_MAX,
+    Destination,
+    Secret,
+    State,
+)
+from services.deliveries.domain.filters import SOURCES, unknown_filters
+from services.deliveries.domain.reasons import NoChangeReason, RejectionReason
+
+DESTINATIONS_MAX = 10_000
+"""Most destinations of one shop that are not removed."""
+FORMER_VALID = timedelta(hours=24)
+
+AnyCommand = Upsert | Remove | Pause | Resume | RotateSecret
+
+
+class Outcome(StrEnum):
+    """Result of a decision; all are final."""
+
+    APPLIED = "applied"
+    NO_CHANGE = "no_change"
+    REJECTED = "rejected"
+
+
+class Happened(StrEnum):
+    """What an event says of a destination; the last part of its type."""
+
+    DISABLED = "disabled"
+    ENABLED = "enabled"
+    REMOVED = "removed"
+
+
+class Decision(Struct, frozen=True):
+    """The result of a command, as data: nothing is written yet."""
+
+    outcome: Outcome
+    reason: str | None = None
+    detail: str | None = None
+    pointer: str = ""
+    destination: Destination | None = None
+    """The destination to store; None when nothing changes."""
+    happened: Happened | None = None
+
+
+def decide(found: Destination | None, command: AnyCommand, count: int, now: datetime) -> Decision:
+    """Decide a command on the stored destination; `count` is how many the shop has."""
+    if found and command.item_id in found.applied:
+        return _no_change(NoChangeReason.DUPLICATE, "the same command was applied before")
+    if isinstance(command, Upsert):
+        return _upsert(found, command, count)
+    if found is None or found.state is State.REMOVED:
+        return _refused(
+            RejectionReason.DESTINATION_NOT_FOUND,
+            f"shop {command.shop} has no destination {command.name}; send destination.upsert first",
+            "/destination_id",
+        )
+    match command:
+        case Remove():
+            return _changed(found, command, State.REMOVED, Happened.REMOVED, command.reason)
+        case Pause():
+            return _paused(found, command)
+        case Resume():
+            return _resumed(found, command)
+        case RotateSecret():
+            return _rotated(found, command, now)
+        case _:
+            assert_never(command)
+
+
+def _upsert(found: Destination | None, command: Upsert, count: int) -> Decision:
+    fault = _fault_of(command)
+    if fault:
+        return fault
+    if found is None or found.state is State.REMOVED:
+        if count >= DESTINATIONS_MAX:
+            return _refused(
+                RejectionReason.TOO_MANY_DESTINATIONS,
+                f"shop {command.shop} has {count} destinations, the most that it may have; "
+                "remove one first",
+            )
+        made = Destination(
+            shop=command.shop,
+            name=command.name,
+            target=command.target,
+            state=State.ACTIVE,
+            secret=command.secret,
+            id=found.id if found else None,
+            applied=found.applied if found else (),
+        )
+        return Decision(Outcome.APPLIED, destination=_with_applied(made, command))
+    if found.target == command.target:
+        return _no_change(NoChangeReason.NO_DIFFERENCE, "the destination is as the command says")
+    changed = replace(found, target=command.target)
+    return Decision(Outcome.APPLIED, destination=_with_applied(changed, command))
+
+
+def _fault_of(command: Upsert) -> Decision | None:
+    if command.fault:
+        code, fact = command.fault
+        return _refused(RejectionReason(code), fact, "/url")
+    unknown = unknown_filters(command.target.filters)
+    if unknown:
+        place = command.target.filters.index(unknown[0])
+        return _refused(
+            RejectionReason.UNKNOWN_FILTER,
+            f"{unknown[0]!r} matches no event: use *, or begin with {', '.join(SOURCES)}",
+            f"/filters/{place}",
+        )
+    return None
+
+
+def _paused(found: Destination, command: Pause) -> Decision:
+    if found.state is State.PAUSED:
+        return _no_change(NoChangeReason.NO_DIFFERENCE, "the destination is paused")
+    return _changed(found, command, State.PAUSED, None, command.reason)
+
+
+def _resumed(found: Destination, command: Resume) -> Decision:
+    if found.state is State.ACTIVE:
+        return _no_change(NoChangeReason.NO_DIFFERENCE, "the destination is active")
+    was_disabled = found.state is State.DISABLED
+    return _changed(found, command, State.ACTIVE, Happened.ENABLED if was_disabled else None, None)
+
+
+def _rotated(found: Destination, command: RotateSecret, now: datetime) -> Decision:
+    secret = Secret(command.secret.current, found.secret.current, now + FORMER_VALID)
+    return Decision(
+        Outcome.APPLIED, destination=_with_applied(replace(found, secret=secret), command)
+    )
+
+
+def _changed(
+    found: Destination,
+    command: Command,
+    state: State,
+    happened: Happened | None,
+    reason: str | None,
+) -> Decision:
+    changed = replace(found, state=state, reason=reason)
+    return Decision(Outcome.APPLIED, destination=_with_applied(changed, command), happened=happened)
+
+
+def _with_applied(destination: Destination, command: Command) -> Destination:
+    applied = (*destination.applied, command.item_id)[-APPLIED_MAX:]
+    return replace(destination, applied=applied)
+
+
+def _no_change(reason: NoChangeReason, detail: str) -> Decision:
+    return Decision(Outcome.NO_CHANGE, reason, detail)
+
+
+def _refused(reason: RejectionReason, detail: str, pointer: str = "") -> Decision:
+    return Decision(Outcome.REJECTED, reason, detail, pointer)

@@ -1,0 +1,148 @@
+"""One batch of the deliveries service: commands decided, events matched, deliveries stored."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from asyncpg import Connection
+
+from services.deliveries import store
+from services.deliveries.domain.decide import Outcome
+from services.deliveries.domain.destination import Destination
+from services.deliveries.domain.reasons import RejectionReason
+from services.deliveries.intake import CommandItem, EventItem, Intake, read_batch
+from services.deliveries.names import SERVICE, SOURCE
+from services.deliveries.network.resolver import AddressNotAllowed, CheckedResolver, NotResolved
+from services.deliveries.network.urls import UrlFault, checked_url, rules_of, words_of
+from services.deliveries.outcomes import decided_records, refused_outcomes, rejection_of
+from services.deliveries.parking_keys import intake_keys, unread_candidate
+from services.deliveries.secret_box import read_box
+from services.deliveries.unit_of_work import Faults, UnitOfWork, matched, receivers_after
+from services.runtime import rejections
+from services.runtime.batch.batch import Batch
+from services.runtime.config.settings import Settings
+from services.runtime.config.source_lists import allowed_sources_of
+from services.runtime.observability import item_log
+from services.runtime.observability.metrics import Metrics
+from services.runtime.outbox.outbox import Outbox
+from services.runtime.parking.queue import Queue
+from services.runtime.rejections import Rejection
+
+
+class DeliveryBatches:
+    """Applies batches of the event topics and of commands; keeps no state between them."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._shards = settings.outbox_shards
+        self._box = read_box(settings.deliveries_key_file)
+        self._rules = rules_of(settings)
+        self._nameservers = words_of(settings.deliveries_nameservers)
+        self._senders = allowed_sources_of(settings)
+        self._outbox = Outbox(settings.outbox_shards)
+        self._queue = Queue(SERVICE, settings, metrics)
+        self._metrics = metrics
+
+    async def apply(self, connection: Connection, batch: Batch) -> None:
+        """Decide the commands and match the events of a batch, in the caller's transaction."""
+        started = time.perf_counter()
+        intake = read_batch(batch, self._senders)
+        faults = await self._find_faults(intake.commands)
+        started = self._observe("decode", started)
+        gate = await self._queue.open_gate(connection, batch, partial(intake_keys, intake))
+        for unread in intake.unread:
+            gate.park(unread_candidate(unread), unread.failure)
+        keys = {(each.received.shop, each.received.name) for each in intake.commands}
+        known = await store.lock_destinations(connection, keys)
+        started = self._observe("read", started)
+        unit = UnitOfWork(batch.now, known, gate, self._box)
+        unit.run(intake.commands, faults)
+        await self._write(connection, batch, intake, unit)
+        self._observe("write", started)
+
+    async def _write(
+        self, connection: Connection, batch: Batch, intake: Intake, unit: UnitOfWork
+    ) -> None:
+        now, gate = batch.now, unit.gate
+        saved = await store.save_destinations(connection, list(unit.changed.values()), now)
+        await self._match(connection, intake.events, unit, saved)
+        refused = [each for each in intake.refused if gate.refuse(each)]
+        by_rule = [rejection_of(item, decision) for item, decision in unit.decided]
+        rejected = await rejections.save(
+            connection, [*refused, *filter(None, by_rule)], source=SOURCE, now=now
+        )
+        decided = decided_records(unit.decided, now)
+        outgoing = [*decided, *refused_outcomes(refused, now), *rejected]
+        await self._outbox.append(connection, outgoing, caused_at=batch.caused_at, step=batch.step)
+        await self._queue.save(connection, batch, gate)
+        if not batch.is_trial:
+            self._count(intake, unit, refused)
+
+    async def _match(
+        self,
+        connection: Connection,
+        events: Sequence[EventItem],
+        unit: UnitOfWork,
+        saved: Sequence[Destination],
+    ) -> None:
+        """Store a delivery for each destination that gets an event."""
+        shops = {each.received.head.shop for each in events}
+        stored = await store.find_receivers(connection, shops)
+        receivers = receivers_after(stored, saved)
+        asked = {
+            each.received.event_id for each in events if receivers.get(each.received.head.shop)
+        }
+        known = await store.find_known_events(connection, asked)
+        found = matched(events, unit.gate, receivers, known)
+        await store.save_matches(connection, found, self._shards, unit.now)
+
+    async def _find_faults(self, commands: Sequence[CommandItem]) -> Faults:
+        """Why URLs of commands cannot be used, by URL; their names are resolved all at once."""
+        urls = sorted({each.received.target.url for each in commands if each.received.target})
+        if not urls:
+            return {}
+        resolver = CheckedResolver(self._rules, self._nameservers)
+        try:
+            found = await asyncio.gather(*(self._fault_of(each, resolver) for each in urls))
+        finally:
+            await resolver.close()
+        return {url: fault for url, fault in zip(urls, found, strict=True) if fault}
+
+    async def _fault_of(self, text: str, resolver: CheckedResolver) -> tuple[str, str] | None:
+        try:
+            url = checked_url(text, self._rules)
+            await resolver.check(url.raw_host or "")
+        except UrlFault as fault:
+            return fault.reason, fault.fact
+        except AddressNotAllowed as error:
+            return RejectionReason.ADDRESS_NOT_ALLOWED, str(error)
+        except NotResolved as error:
+            # A name server that does not answer now says nothing about the name.
+            return (RejectionReason.NAME_NOT_RESOLVED, str(error)) if error.is_final else None
+        return None
+
+    # Metrics and logs.
+
+    def _observe(self, stage: str, started: float) -> float:
+        now = time.perf_counter()
+        self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(now - started)
+        return now
+
+    def _count(self, intake: Intake, unit: UnitOfWork, refused: Sequence[Rejection]) -> None:
+        counted = self._metrics.items_total
+        for event in intake.events:
+            counted.labels(SERVICE, event.original.coordinates.topic, "applied", "").inc()
+        for item, decision in unit.decided:
+            reason = decision.reason or ""
+            topic = item.original.coordinates.topic
+            counted.labels(SERVICE, topic, decision.outcome, reason).inc()
+            if decision.outcome is Outcome.REJECTED:
+                named = (item.original, item.received.envelope, 0)
+                item_log.log_item(item_log.REJECTED, named, service=SERVICE, reason=reason)
+        for refusal in refused:
+            topic, reason = refusal.original.coordinates.topic, refusal.reason
+            counted.labels(SERVICE, topic, "rejected", reason).inc()
+            named = (refusal.original, refusal.envelope, refusal.index)
+            item_log.log_item(item_log.REJECTED, named, service=SERVICE, reason=reason)

@@ -1,0 +1,1 @@
+"""From messages to values of the domain, and back."""

@@ -1,0 +1,152 @@
+"""From messages to values: events of the contract, and commands of destinations."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from schemas.deliveries import (
+    DESTINATION_UPSERT,
+    MODELS,
+)
+from schemas.envelope import CloudEvent
+from schemas.events import ORDER_SNAPSHOT, Event
+from services.deliveries.domain.destination import Form, Target, WhenExhausted
+from services.deliveries.domain.filters import EventHead
+from services.runtime.messages.records import (
+    FieldError,
+    Malformed,
+    Original,
+    item_id,
+    read_envelope,
+    read_message,
+    validate,
+)
+
+
+class _Data(Struct, gc=False):
+    """What of an event's data decides who gets it."""
+
+    notify: bool | None = None
+
+
+class _Head(Struct, gc=False):
+    """The members of an event that are read; the others go out as they came."""
+
+    source: str
+    ref: str
+    shop_slug: str
+    event_id: UUID
+    order_id: UUID
+    sequence: int
+    event_data: _Data
+    event_group: str | None = None
+    order_version: int | None = None
+
+
+class ReceivedEvent(Struct, frozen=True, gc=False):
+    """An event as it is matched and stored."""
+
+    head: EventHead
+    event_id: str
+    order_id: str
+    type: str
+    sequence: int
+    order_version: int | None
+
+
+class ReceivedCommand(Struct, frozen=True):
+    """A command of a destination that was read; `target` is that of an upsert."""
+
+    envelope: CloudEvent
+    type: str
+    item_id: str
+    shop: str
+    name: str
+    target: Target | None = None
+    reason: str | None = None
+
+
+_HEAD = msgspec.json.Decoder(_Head)
+
+
+def read_event(original: Original) -> ReceivedEvent:
+    """The event in a record; `context` is not looked at.
+
+    Raises:
+        Malformed: the record is not an event of the contract.
+    """
+    envelope = read_envelope(original)
+    try:
+        head = _HEAD.decode(original.value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _fault_of(original) from None
+    notify, group = head.event_data.notify, head.event_group
+    return ReceivedEvent(
+        EventHead(
+            shop=head.shop_slug,
+            source=head.source,
+            ref=head.ref,
+            group=group,
+            is_notifying=bool(group) if notify is None else notify,
+            is_snapshot=envelope.type == ORDER_SNAPSHOT,
+        ),
+        str(head.event_id),
+        str(head.order_id),
+        envelope.type or "",
+        head.sequence,
+        head.order_version,
+    )
+
+
+def _fault_of(original: Original) -> Malformed:
+    """Why a record is no event of the contract, by the model of the contract."""
+    try:
+        body = read_message(original).body
+        validate(Event, body)
+    except Malformed as error:
+        return error
+    fact = "must be an object that says what happened"
+    return Malformed("invalid_fields", [FieldError("/event_data", fact)])
+
+
+def read_command(original: Original) -> ReceivedCommand:
+    """The command in a record of `deliveries.commands`.
+
+    Raises:
+        Malformed: the record is not a command of the contract.
+    """
+    message = read_message(original, is_normalizing=True)
+    type_ = message.envelope.type
+    if type_ is None:
+        raise Malformed("type_missing", [FieldError("/type", "no type: send the header ce_type")])
+    if type_ not in MODELS:
+        fact = f"{type_!r} is no command of destinations; known are {', '.join(MODELS)}"
+        raise Malformed("unknown_type", [FieldError("/type", fact)])
+    body: Any = validate(MODELS[type_], message.body)
+    return ReceivedCommand(
+        message.envelope,
+        type_,
+        item_id(original, message.envelope, 0),
+        body.shop_slug,
+        body.destination_id,
+        _target(body) if type_ == DESTINATION_UPSERT else None,
+        getattr(body, "reason", None),
+    )
+
+
+def _target(body: Any) -> Target:
+    return Target(
+        kind=str(body.kind),
+        url=body.url,
+        filters=tuple(dict.fromkeys(body.filters)) or ("*",),
+        event_groups=tuple(dict.fromkeys(body.event_groups)),
+        only_notify=body.only_notify,
+        form=Form(body.body),
+        gzip=body.gzip,
+        when_exhausted=WhenExhausted(body.when_exhausted),
+        description=body.description,
+    )

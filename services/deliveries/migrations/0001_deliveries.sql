@@ -1,0 +1,136 @@
+-- What the deliveries service knows: destinations, the bodies of events, and what waits to be sent.
+
+CREATE TABLE destination (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    shop text NOT NULL,
+    name text NOT NULL,
+    target jsonb NOT NULL,  -- What the shop said: kind, url, filters, form.
+    state text NOT NULL CHECK (state IN ('active', 'paused', 'disabled', 'removed')),
+    reason text,  -- Why it is not active.
+    secret bytea NOT NULL,  -- Encrypted under a key that is in a file of the service.
+    former_secret bytea,
+    former_until timestamptz,
+    secret_shown_at timestamptz,  -- A secret is shown once; a new one sets this to null.
+    applied uuid[] NOT NULL DEFAULT '{}',  -- The newest command items, oldest first.
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    UNIQUE (shop, name)
+);
+
+-- The number of the current day's table among those that keep bodies and attempts for a week. A
+-- table is truncated on the day before it is written to again.
+CREATE FUNCTION day_slot() RETURNS smallint LANGUAGE sql VOLATILE PARALLEL SAFE
+    RETURN (floor(extract(epoch FROM clock_timestamp()) / 86400)::bigint % 9)::smallint;
+
+-- The value of an event as it was on Kafka, once, whoever gets it.
+CREATE TABLE event_body (
+    event_id uuid NOT NULL,
+    slot smallint NOT NULL DEFAULT day_slot(),
+    shop text NOT NULL,
+    order_id uuid NOT NULL,
+    topic text NOT NULL,
+    type text NOT NULL,
+    sequence bigint NOT NULL,
+    order_version bigint,
+    value bytea NOT NULL,
+    recorded_at timestamptz NOT NULL,  -- Business time.
+    PRIMARY KEY (event_id, slot)
+) PARTITION BY LIST (slot);
+
+-- One attempt to send an event to a destination, for operators and shops.
+CREATE TABLE attempt (
+    destination bigint NOT NULL,
+    event_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    number integer NOT NULL,
+    at timestamptz NOT NULL,  -- Business time.
+    status smallint,  -- Null: no answer; error says why.
+    error text,
+    answer text,  -- The beginning of the answer's body.
+    milliseconds integer NOT NULL,
+    verdict text NOT NULL,
+    slot smallint NOT NULL DEFAULT day_slot()
+) PARTITION BY LIST (slot);
+CREATE INDEX attempt_by_destination ON attempt (destination, at);
+
+DO $$
+BEGIN
+    FOR number IN 0..8 LOOP
+        EXECUTE format('CREATE TABLE event_body_%s PARTITION OF event_body FOR VALUES IN (%s)',
+                       number, number);
+        EXECUTE format('CREATE TABLE attempt_%s PARTITION OF attempt FOR VALUES IN (%s)',
+                       number, number);
+        EXECUTE format('GRANT TRUNCATE ON event_body_%s, attempt_%s TO %I',
+                       number, number, 'orderflow_' || current_schema());
+    END LOOP;
+END
+$$;
+
+-- What was matched and not yet tried, in the order of the ids within a shard. The shard is that of
+-- the destination. Rows stay for moments: what cannot be sent at once moves to the backlog, so that
+-- every segment becomes empty and is truncated, as those of the outbox are.
+CREATE SEQUENCE delivery_id CACHE 1;
+CREATE FUNCTION delivery_segment() RETURNS smallint LANGUAGE sql VOLATILE PARALLEL SAFE
+    RETURN (floor(extract(epoch FROM clock_timestamp()) / 10)::bigint % 3)::smallint;
+CREATE TABLE delivery (
+    id bigint NOT NULL DEFAULT nextval('delivery_id'),
+    shard smallint NOT NULL,
+    destination bigint NOT NULL,
+    order_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    body_slot smallint NOT NULL,
+    body_bytes integer NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    segment smallint NOT NULL DEFAULT delivery_segment()
+) PARTITION BY LIST (segment);
+CREATE TABLE delivery_0 PARTITION OF delivery FOR VALUES IN (0)
+    WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+CREATE TABLE delivery_1 PARTITION OF delivery FOR VALUES IN (1)
+    WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+CREATE TABLE delivery_2 PARTITION OF delivery FOR VALUES IN (2)
+    WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+CREATE INDEX delivery_in_order ON delivery (shard, id);
+DO $$
+BEGIN
+    EXECUTE format('GRANT TRUNCATE ON delivery_0, delivery_1, delivery_2 TO %I',
+                   'orderflow_' || current_schema());
+END
+$$;
+
+-- What failed, or stands behind what failed, or is kept while its destination gets nothing.
+CREATE TABLE backlog (
+    id bigint PRIMARY KEY,  -- As in `delivery`.
+    shard smallint NOT NULL,
+    destination bigint NOT NULL,
+    order_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    body_slot smallint NOT NULL,
+    body_bytes integer NOT NULL,
+    created_at timestamptz NOT NULL
+);
+CREATE INDEX backlog_by_lane ON backlog (destination, order_id, id);
+CREATE INDEX backlog_by_body ON backlog (body_slot, event_id);
+
+-- A lane is one order at one destination. It has a row while the backlog has rows of it: until then
+-- every later event of the order waits.
+CREATE TABLE lane (
+    destination bigint NOT NULL,
+    order_id uuid NOT NULL,
+    shard smallint NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,  -- In vain, of the oldest row.
+    due_at timestamptz NOT NULL,  -- Business time; the year 9999: held.
+    skipped integer NOT NULL DEFAULT 0,  -- Events given up since the last that was delivered.
+    PRIMARY KEY (destination, order_id)
+) WITH (fillfactor = 80);
+CREATE INDEX lane_due ON lane (destination, due_at);
+
+-- The circuit breaker of each destination with failures or with lanes.
+CREATE TABLE destination_health (
+    destination bigint PRIMARY KEY,
+    shard smallint NOT NULL,
+    failures integer NOT NULL DEFAULT 0,
+    failing_since timestamptz,
+    open_until timestamptz,
+    probes integer NOT NULL DEFAULT 0
+) WITH (fillfactor = 70);
+CREATE INDEX destination_health_by_shard ON destination_health (shard);

@@ -1,0 +1,4 @@
+"""Names of the deliveries service."""
+
+SERVICE = "deliveries"
+SOURCE = "orderflow/deliveries"

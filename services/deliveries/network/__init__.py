@@ -1,0 +1,1 @@
+"""HTTP requests to addresses that shops name, to public hosts alone."""

@@ -1,0 +1,114 @@
+"""Changes: what the results of attempts mean for the stored rows. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from services.deliveries.domain.destination import WhenExhausted
+from services.deliveries.domain.schedule import CLOSED, Answer, Circuit, Verdict, judge
+from services.deliveries.sending.window import Lane, Row
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a held lane is due."""
+
+
+class Attempt(Struct, frozen=True):
+    """One attempt to deliver a row, and what was answered."""
+
+    row: Row
+    answer: Answer
+    at: datetime
+    milliseconds: int
+    text: str = ""
+    when_exhausted: WhenExhausted = WhenExhausted.HOLD
+
+    @property
+    def number(self) -> int:
+        """Which attempt of its event it was, from 1."""
+        return self.row.failures + 1
+
+
+class LaneState(Struct, frozen=True):
+    """What is stored of a lane."""
+
+    shard: int
+    attempts: int
+    due_at: datetime
+    skipped: int
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one transaction writes: the results of attempts, and rows that could not begin."""
+
+    ended: list[Row] = field(default_factory=list)
+    deferred: list[Row] = field(default_factory=list)
+    """Rows that move to the backlog, if they are not of it."""
+    lanes: dict[Lane, LaneState] = field(default_factory=dict)
+    finished: list[Lane] = field(default_factory=list)
+    """Lanes of rows that left the backlog."""
+    circuits: dict[int, Circuit] = field(default_factory=dict)
+    attempts: list[tuple[Attempt, Verdict]] = field(default_factory=list)
+    gone: dict[int, str] = field(default_factory=dict)
+    """Destinations that answered 410."""
+    hopeless: dict[int, Circuit] = field(default_factory=dict)
+    """Destinations to disable."""
+
+    def take(self, attempt: Attempt, circuit: Circuit, random: float) -> bool:
+        """Add the result of an attempt; returns whether the lane goes on with its next event.
+
+        `circuit` is that of the destination before the attempt.
+        """
+        row, now = attempt.row, attempt.at
+        following = judge(attempt.answer, attempt.number, now, random)
+        self.attempts.append((attempt, following.verdict))
+        self._move_circuit(attempt, circuit, random)
+        match following.verdict:
+            case Verdict.DELIVERED:
+                self._end(row, now, skipped=0)
+                return True
+            case Verdict.GONE:
+                self.gone[row.destination] = "the receiver answered 410 Gone"
+                self._defer(row, row.failures + 1, now)
+            case Verdict.EXHAUSTED if attempt.when_exhausted is WhenExhausted.SKIP:
+                self._end(row, now, skipped=row.skipped + 1)
+                return True
+            case Verdict.EXHAUSTED:
+                self._defer(row, row.failures + 1, NEVER)
+            case Verdict.RETRY:
+                self._defer(row, row.failures + 1, following.due_at or now)
+        return False
+
+    def _end(self, row: Row, now: datetime, skipped: int) -> None:
+        self.ended.append(row)
+        if row.segment is None:
+            self.lanes[row.lane] = LaneState(row.shard, 0, now, skipped)
+            self.finished.append(row.lane)
+
+    def _defer(self, row: Row, failures: int, due_at: datetime) -> None:
+        if row.segment is not None:
+            self.deferred.append(row)
+        self.lanes[row.lane] = LaneState(row.shard, failures, due_at, row.skipped)
+
+    def _move_circuit(self, attempt: Attempt, circuit: Circuit, random: float) -> None:
+        """An answer that refuses one event says nothing about the others."""
+        destination, answer = attempt.row.destination, attempt.answer
+        if answer.is_success:
+            if circuit != CLOSED:
+                self.circuits[destination] = CLOSED
+        elif answer.status is None or answer.status >= 500 or answer.status in {408, 429}:
+            after = circuit.after_failure(attempt.at, random)
+            self.circuits[destination] = after
+            if after.is_hopeless(attempt.at):
+                self.hopeless[destination] = after
+
+    def circuit_of(self, destination: int, stored: Mapping[int, Circuit]) -> Circuit:
+        """The circuit of a destination after what was taken so far."""
+        return self.circuits.get(destination) or stored.get(destination, CLOSED)
+
+    def __bool__(self) -> bool:
+        return bool(self.ended or self.deferred or self.lanes or self.attempts)

@@ -1,0 +1,86 @@
+"""The request of one attempt: URL, headers, body, by what is stored of its destination."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from yarl import URL
+
+from services.deliveries.domain.destination import Secret
+from services.deliveries.messages.encode import body_of, request_headers
+from services.deliveries.network.urls import UrlFault, checked_url, rules_of
+from services.deliveries.secret_box import SecretUnreadable, read_box
+from services.deliveries.sending.rows import StoredBody, StoredTarget
+from services.deliveries.sending.window import Row
+from services.runtime.config.settings import Settings
+
+USER_AGENT = f"Orderflow/{version('orderflow')} (webhooks)"
+
+
+class Unsendable(Exception):
+    """No request can be made; the text says why, and counts as the answer of the attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is posted."""
+
+    url: URL
+    headers: dict[str, str]
+    body: bytes
+
+
+class Requests:
+    """Makes requests, with the keys and rules of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._box = read_box(settings.deliveries_key_file)
+        self._rules = rules_of(settings)
+
+    def make(
+        self, row: Row, target: StoredTarget | None, body: StoredBody | None, at: datetime
+    ) -> Request:
+        """The request of a delivery.
+
+        Raises:
+            Unsendable: its destination or body is not there, or the URL or secret cannot be used.
+        """
+        if target is None or body is None:
+            raise Unsendable("the event is not kept any more")
+        try:
+            url = checked_url(target.target.url, self._rules)
+            secrets = self._secrets(target.secret, target.shop, target.name, at)
+        except (UrlFault, SecretUnreadable) as error:
+            raise Unsendable(str(error)) from None
+        headers, data = request_headers(
+            secrets,
+            row.event_id,
+            body_of(body.value, target.target.form),
+            int(at.timestamp()),
+            _said(row, body),
+            is_gzip=target.target.gzip,
+        )
+        return Request(url, headers, data)
+
+    def _secrets(self, secret: Secret, shop: str, name: str, at: datetime) -> list[str]:
+        found = [secret.current]
+        if secret.former and secret.former_until and at < secret.former_until:
+            found.append(secret.former)
+        return [self._box.decrypt(each, shop, name) for each in found]
+
+
+def _said(row: Row, body: StoredBody) -> dict[str, str]:
+    """The headers that say which event it is, and the how-manieth attempt."""
+    said = {
+        "User-Agent": USER_AGENT,
+        "orderflow-event-type": body.type,
+        "orderflow-sequence": str(body.sequence),
+        "orderflow-attempt": str(row.failures + 1),
+    }
+    if body.order_version is not None:
+        said["orderflow-order-version"] = str(body.order_version)
+    if row.skipped:
+        said["orderflow-skipped"] = str(row.skipped)
+    return said

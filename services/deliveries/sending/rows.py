@@ -1,0 +1,203 @@
+"""Reads and writes of the sender, on its own connection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from asyncpg import Connection
+
+from services.deliveries.domain.destination import Secret, State, Target
+from services.deliveries.domain.schedule import Circuit
+from services.deliveries.sending.changes import Changes
+from services.deliveries.sending.window import Row
+from services.runtime.postgres.queries import load
+
+SQL = load(Path(__file__).parents[1] / "sql" / "sending.sql")
+TARGET = msgspec.json.Decoder(Target)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTarget:
+    """A destination as it is now."""
+
+    id: int
+    shop: str
+    name: str
+    target: Target
+    state: State
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBody:
+    """The value of an event, and what headers say of it."""
+
+    type: str
+    sequence: int
+    order_version: int | None
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FreshRow:
+    """A delivery that was not tried yet; `is_blocked`: an earlier event of its lane waits."""
+
+    row: Row
+    is_blocked: bool
+
+
+async def read_fresh(
+    connection: Connection, shards: Collection[int], rows: int, known: Sequence[int]
+) -> list[FreshRow]:
+    """The oldest rows of the held shards, without those of these ids."""
+    found = await connection.fetch(SQL["read_fresh"], sorted(shards), rows, known)
+    return [FreshRow(_row(each, segment=each["segment"]), each["is_blocked"]) for each in found]
+
+
+async def read_due(connection: Connection, lanes: Mapping[int, int], now: datetime) -> list[Row]:
+    """The oldest row of each lane that is due; `lanes` says how many of each destination."""
+    if not lanes:
+        return []
+    found = await connection.fetch(SQL["read_due"], list(lanes), list(lanes.values()), now)
+    return [_row(each, failures=each["attempts"], skipped=each["skipped"]) for each in found]
+
+
+def _row(row: Any, **more: Any) -> Row:
+    return Row(
+        id=row["id"],
+        shard=row["shard"],
+        destination=row["destination"],
+        order_id=str(row["order_id"]),
+        event_id=str(row["event_id"]),
+        body_slot=row["body_slot"],
+        body_bytes=row["body_bytes"],
+        **more,
+    )
+
+
+async def read_targets(connection: Connection, ids: Collection[int]) -> dict[int, StoredTarget]:
+    """The destinations of these ids."""
+    if not ids:
+        return {}
+    rows = await connection.fetch(SQL["read_targets"], sorted(ids))
+    return {
+        row["id"]: StoredTarget(
+            row["id"],
+            row["shop"],
+            row["name"],
+            TARGET.decode(row["target"]),
+            State(row["state"]),
+            Secret(row["secret"], row["former_secret"], row["former_until"]),
+        )
+        for row in rows
+    }
+
+
+async def read_bodies(connection: Connection, rows: Sequence[Row]) -> dict[str, StoredBody]:
+    """The bodies of these deliveries, by event."""
+    if not rows:
+        return {}
+    wanted = {row.event_id: row.body_slot for row in rows}
+    found = await connection.fetch(SQL["read_bodies"], list(wanted), list(wanted.values()))
+    return {
+        str(row["event_id"]): StoredBody(
+            row["type"], row["sequence"], row["order_version"], row["value"]
+        )
+        for row in found
+    }
+
+
+async def read_health(
+    connection: Connection, shards: Collection[int]
+) -> dict[int, tuple[int, Circuit]]:
+    """Shard and circuit of the destinations that failed or have lanes."""
+    rows = await connection.fetch(SQL["read_health"], sorted(shards))
+    return {
+        row["destination"]: (
+            row["shard"],
+            Circuit(row["failures"], row["failing_since"], row["open_until"], row["probes"]),
+        )
+        for row in rows
+    }
+
+
+async def write(
+    connection: Connection,
+    changes: Changes,
+    circuits: Mapping[int, tuple[int, Circuit]],
+    *,
+    shards: Collection[int],
+    now: datetime,
+) -> None:
+    """Write the changes in the caller's transaction, with a constant number of statements.
+
+    `circuits` are the shards and circuits to store, by destination; `shards` those that are held.
+    """
+    held = sorted(shards)
+    fresh = [row for row in changes.ended if row.segment is not None]
+    if fresh:
+        await connection.execute(SQL["end_fresh"], *_places(fresh), held)
+    backlog = [row.id for row in changes.ended if row.segment is None]
+    if backlog:
+        await connection.execute(SQL["end_backlog"], backlog)
+    if changes.deferred:
+        await connection.execute(SQL["defer"], *_places(changes.deferred), held)
+        lanes = {row.lane: row.shard for row in changes.deferred}
+        columns = zip(*((*lane, shard) for lane, shard in lanes.items()), strict=True)
+        await connection.execute(SQL["make_lanes"], *map(list, columns), now)
+    if changes.lanes:
+        rows = (
+            (*lane, each.shard, each.attempts, each.due_at, each.skipped)
+            for lane, each in changes.lanes.items()
+        )
+        await connection.execute(SQL["save_lanes"], *_columns(rows))
+    if changes.finished:
+        await connection.execute(SQL["end_lanes"], *_columns(dict.fromkeys(changes.finished)))
+    if circuits:
+        await connection.execute(SQL["save_health"], *_columns(_health(circuits)))
+    if changes.attempts:
+        await connection.execute(SQL["save_attempts"], *_columns(_attempts(changes)))
+
+
+def _places(rows: Sequence[Row]) -> tuple[list[int], list[int | None]]:
+    return [row.id for row in rows], [row.segment for row in rows]
+
+
+def _columns(rows: Iterable[Sequence[object]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _health(circuits: Mapping[int, tuple[int, Circuit]]) -> Iterable[tuple[object, ...]]:
+    for destination, (shard, each) in circuits.items():
+        state = (each.failures, each.failing_since, each.open_until, each.probes)
+        yield (destination, shard, *state)
+
+
+def _attempts(changes: Changes) -> Iterable[tuple[object, ...]]:
+    for each, verdict in changes.attempts:
+        row, answer = each.row, each.answer
+        yield (
+            row.destination,
+            row.event_id,
+            row.order_id,
+            each.number,
+            each.at,
+            answer.status,
+            answer.error,
+            each.text or None,
+            each.milliseconds,
+            verdict.value,
+        )
+
+
+async def end_destination(
+    connection: Connection, destination: int, state: State, reason: str, now: datetime
+) -> tuple[str, str] | None:
+    """Let an active destination get nothing more; returns its shop and name, if it was active."""
+    row = await connection.fetchrow(SQL["end_destination"], destination, state.value, reason, now)
+    return (row["shop"], row["name"]) if row else None

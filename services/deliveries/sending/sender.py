@@ -1,0 +1,316 @@
+"""Sender: delivers what is stored to webhooks, for the shards that this process holds.
+
+One coroutine reads, decides and writes; each request is a task of its own. What was not written
+when the process ends is sent again: at least once, and in order for each lane, as a lane has one
+request at a time and a failed event keeps later ones back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from asyncpg import Connection
+
+from services.deliveries.domain.destination import State, WhenExhausted
+from services.deliveries.domain.schedule import CLOSED, Answer, Circuit
+from services.deliveries.messages.encode import destination_event
+from services.deliveries.names import SERVICE
+from services.deliveries.network.client import Response, WebhookClient
+from services.deliveries.sending import rows
+from services.deliveries.sending.changes import Attempt, Changes
+from services.deliveries.sending.request import Requests, Unsendable
+from services.deliveries.sending.rows import StoredBody, StoredTarget
+from services.deliveries.sending.upkeep import Upkeep
+from services.deliveries.sending.window import Bounds, Row, Window
+from services.runtime.config.settings import Settings
+from services.runtime.outbox.leases import SILENCE_SECONDS, ShardLeases
+from services.runtime.outbox.outbox import Outbox
+from services.runtime.postgres.connections import connect
+from services.runtime.retry import backoff_seconds, forget_rows
+from services.runtime.running import WorkerContext
+
+LEASES = "deliveries.sending"
+BALANCE_SECONDS = 1.0
+READ_ROWS = 500
+"""Most rows of one shard that are read at once."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one session works with."""
+
+    connection: Connection
+    leases: ShardLeases
+    client: WebhookClient
+    window: Window
+
+
+class Sender:
+    """Sends until it is cancelled; lost servers are waited for without limit."""
+
+    def __init__(self, context: WorkerContext, open_client: Callable[[], WebhookClient]) -> None:
+        self._context = context
+        self._open_client = open_client
+        self._requests = Requests(context.settings)
+        self._outbox = Outbox(context.settings.outbox_shards)
+        self._upkeep = Upkeep(context.metrics)
+        self._results: list[Attempt] = []
+        self._failed_tasks: list[BaseException] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._leaving: frozenset[int] = frozenset()
+        """Held shards that another process is to have; nothing of them begins any more."""
+        self._circuits: dict[int, Circuit] = {}
+        self._shards: dict[int, int] = {}
+        """Shard of each destination in `_circuits`."""
+
+    async def run(self) -> None:
+        """Send; a session ends with its connection and is followed by the next one."""
+        attempt = 0
+        while True:
+            try:
+                await self._session()
+            except Exception as error:  # noqa: BLE001 - what is not sent stays, so retry for ever
+                forget_rows(error)
+                attempt += 1
+                log.warning("sender_interrupted", service=SERVICE, error=repr(error))
+                await asyncio.sleep(backoff_seconds(attempt))
+
+    async def _session(self) -> None:
+        settings = self._context.settings
+        connection = await connect(settings, SERVICE, "sender")
+        client = self._open_client()
+        try:
+            leases = ShardLeases(connection, LEASES, settings.outbox_shards)
+            await leases.join(SILENCE_SECONDS)
+            work = Work(connection, leases, client, Window(_bounds(settings)))
+            await self._work(work)
+        finally:
+            await self._cancel_requests()
+            await client.close()
+            connection.terminate()
+
+    async def _work(self, work: Work) -> None:
+        loop = asyncio.get_running_loop()
+        balanced_at = -BALANCE_SECONDS
+        while True:
+            self._woken.clear()
+            if loop.time() - balanced_at >= BALANCE_SECONDS:
+                await self._balance(work)
+                balanced_at = loop.time()
+            await self._record(work)
+            if work.window.has_room() and work.leases.held - self._leaving:
+                await self._read(work)
+                await self._start(work)
+            with contextlib.suppress(TimeoutError):
+                pause = self._context.settings.relay_poll_seconds
+                await asyncio.wait_for(self._woken.wait(), pause)
+
+    async def _balance(self, work: Work) -> None:
+        """Hold a fair share of the shards; their circuits are read when they are taken."""
+        before = work.leases.held
+        self._leaving = await work.leases.find_surplus()
+        work.window.release(before - self._leaving)
+        for shard in self._leaving - work.window.shards_under_way():
+            await work.leases.release(shard)
+        await work.leases.take_free()
+        if work.leases.held != before:
+            health = await rows.read_health(work.connection, work.leases.held)
+            self._shards = {each: shard for each, (shard, _) in health.items()}
+            self._circuits = {each: circuit for each, (_, circuit) in health.items()}
+        for destination in await self._upkeep.run(work.connection, work.leases.held):
+            self._circuits.pop(destination, None)
+            self._shards.pop(destination, None)
+
+    # Results.
+
+    async def _record(self, work: Work) -> None:
+        """Write what came back, in one transaction."""
+        if self._failed_tasks:
+            raise self._failed_tasks.pop()
+        results, self._results = self._results, []
+        if not results:
+            return
+        changes = Changes()
+        for each in results:
+            circuit = changes.circuit_of(each.row.destination, self._circuits)
+            if changes.take(each, circuit, random.random()):
+                work.window.delivered(each.row)
+            else:
+                changes.deferred += work.window.failed(each.row)
+        for destination, circuit in changes.circuits.items():
+            if circuit.is_open:
+                changes.deferred += work.window.withdraw(destination)
+        await self._write(work, changes)
+        self._count(changes)
+
+    async def _write(self, work: Work, changes: Changes) -> None:
+        now = self._context.clock.now()
+        circuits, held = self._circuits_of(changes), work.leases.held
+        async with work.connection.transaction():
+            await rows.write(work.connection, changes, circuits, shards=held, now=now)
+            await self._end_destinations(work.connection, changes, now)
+        self._circuits |= {each: circuit for each, (_, circuit) in circuits.items()}
+        self._shards |= {each: shard for each, (shard, _) in circuits.items()}
+        self._context.wake_relay()
+
+    def _circuits_of(self, changes: Changes) -> dict[int, tuple[int, Circuit]]:
+        """Shards and circuits to store: those that moved, and those of new lanes."""
+        shards = {each.row.destination: each.row.shard for each, _ in changes.attempts}
+        found = {each: (shards[each], circuit) for each, circuit in changes.circuits.items()}
+        laned = {row.destination: row.shard for row in changes.deferred}
+        laned |= {lane[0]: each.shard for lane, each in changes.lanes.items()}
+        for destination, shard in laned.items():
+            if destination not in found and destination not in self._circuits:
+                found[destination] = (shard, CLOSED)
+        return found
+
+    async def _end_destinations(
+        self, connection: Connection, changes: Changes, now: datetime
+    ) -> None:
+        outgoing = []
+        for destination, detail in changes.gone.items():
+            named = await rows.end_destination(connection, destination, State.REMOVED, detail, now)
+            if named:
+                cause = f"gone/{destination}/{now.isoformat()}"
+                outgoing.append(
+                    destination_event(
+                        "removed", named, cause=cause, now=now, reason="gone", detail=detail
+                    )
+                )
+        for destination, circuit in changes.hopeless.items():
+            detail = f"no answer of 2xx since {circuit.failing_since:%Y-%m-%dT%H:%M:%SZ}"
+            named = await rows.end_destination(connection, destination, State.DISABLED, detail, now)
+            if named:
+                cause = f"exhausted/{destination}/{now.isoformat()}"
+                outgoing.append(
+                    destination_event(
+                        "disabled",
+                        named,
+                        cause=cause,
+                        now=now,
+                        reason="exhausted",
+                        detail=detail,
+                        failures=circuit.failures,
+                    )
+                )
+                log.error("destination_disabled", service=SERVICE, shop=named[0], name=named[1])
+        await self._outbox.append(connection, outgoing)
+
+    def _count(self, changes: Changes) -> None:
+        metrics = self._context.metrics
+        for each, verdict in changes.attempts:
+            metrics.webhook_attempts_total.labels(SERVICE, verdict.value).inc()
+            metrics.webhook_attempt_seconds.labels(SERVICE).observe(each.milliseconds / 1000)
+
+    # Reading and starting.
+
+    async def _read(self, work: Work) -> None:
+        """Take rows into the window; what may not begin now moves to the backlog."""
+        now, window = self._context.clock.now(), work.window
+        fresh = await rows.read_fresh(
+            work.connection, work.leases.held - self._leaving, READ_ROWS, window.fresh_ids()
+        )
+        due = await rows.read_due(work.connection, self._wanted(window, now), now)
+        targets = await rows.read_targets(work.connection, {each.row.destination for each in fresh})
+        changes, late = Changes(), set()
+        for each in fresh:
+            row, target = each.row, targets.get(each.row.destination)
+            if target is None or target.state is State.REMOVED:
+                changes.ended.append(row)
+            elif (
+                each.is_blocked
+                or row.lane in late
+                or target.state is not State.ACTIVE
+                or self._circuits.get(row.destination, CLOSED).is_open
+                or not window.admit(row)
+            ):
+                late.add(row.lane)
+                changes.deferred.append(row)
+        if changes:
+            await self._write(work, changes)
+        for row in due:
+            if not window.holds(row.lane):
+                window.admit(row)
+
+    def _wanted(self, window: Window, now: datetime) -> dict[int, int]:
+        """How many lanes of each destination may begin; of an open circuit only the probe."""
+        found = {}
+        for destination, circuit in self._circuits.items():
+            if self._shards[destination] in self._leaving:
+                continue
+            if circuit.is_open:
+                lanes = int(circuit.may_send(now) and window.is_idle(destination))
+            else:
+                lanes = window.room_of(destination)
+            if lanes:
+                # Lanes that are under way are due as well, and come first.
+                found[destination] = lanes + window.lanes_of(destination)
+        return found
+
+    async def _start(self, work: Work) -> None:
+        started = list(work.window.start())
+        if not started:
+            return
+        targets = await rows.read_targets(work.connection, {row.destination for row in started})
+        bodies = await rows.read_bodies(work.connection, started)
+        for row in started:
+            target, body = targets.get(row.destination), bodies.get(row.event_id)
+            task = asyncio.create_task(self._deliver(work.client, row, target, body))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    async def _deliver(
+        self,
+        client: WebhookClient,
+        row: Row,
+        target: StoredTarget | None,
+        body: StoredBody | None,
+    ) -> None:
+        started, at = time.monotonic(), self._context.clock.now()
+        try:
+            request = self._requests.make(row, target, body, at)
+            response = await client.post(request.url, request.headers, request.body)
+        except Unsendable as error:
+            response = Response(Answer(None, str(error)), time.monotonic() - started)
+        self._results.append(
+            Attempt(
+                row,
+                response.answer,
+                self._context.clock.now(),
+                round(response.seconds * 1000),
+                response.text,
+                target.target.when_exhausted if target else WhenExhausted.HOLD,
+            )
+        )
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._failed_tasks.append(error)
+        self._woken.set()
+
+    async def _cancel_requests(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        self._results.clear()
+        self._failed_tasks.clear()
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        settings.deliveries_in_flight,
+        settings.deliveries_in_flight_per_destination,
+        settings.deliveries_in_flight_bytes,
+    )

@@ -1,0 +1,74 @@
+"""Upkeep: what is done now and then beside sending: tables emptied, rows of the removed dropped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+import asyncpg
+from asyncpg import Connection
+
+from services.deliveries.names import SERVICE
+from services.runtime.observability.metrics import Metrics
+from services.runtime.postgres.queries import load
+from services.runtime.postgres.truncation import truncate
+
+SENDING = load(Path(__file__).parents[1] / "sql" / "sending.sql")
+SQL = load(Path(__file__).parents[1] / "sql" / "upkeep.sql")
+DROPPED_ROWS = 1_000
+CARRIED_ROWS = 1_000
+TABLES_SECONDS = 10.0
+WORN_BYTES = 1024 * 1024
+
+
+class Upkeep:
+    """Called once a second by a sender, outside its transactions."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._tables_at = 0.0
+
+    async def run(self, connection: Connection, shards: Collection[int]) -> list[int]:
+        """Do what is due; returns destinations without failures and lanes, now forgotten."""
+        held = sorted(shards)
+        if not held:
+            return []
+        await connection.execute(SENDING["drop_removed"], held, DROPPED_ROWS)
+        await connection.execute(SENDING["drop_lanes"], held, DROPPED_ROWS)
+        await connection.execute(SENDING["reset_removed"], held)
+        ended = await connection.fetch(SENDING["end_health"], held)
+        if 0 in shards and time.monotonic() >= self._tables_at:  # One process is enough.
+            await self._tend_tables(connection)
+            self._tables_at = time.monotonic() + TABLES_SECONDS
+        return [row["destination"] for row in ended]
+
+    async def _tend_tables(self, connection: Connection) -> None:
+        (measured,) = await connection.fetch(SENDING["measure"])
+        for name in ("backlog", "held_lanes", "disabled", "open_circuits"):
+            gauge = getattr(self._metrics, f"webhook_{name}")
+            gauge.labels(SERVICE).set(measured[name])
+        try:
+            for row in await connection.fetch(SQL["find_worn_segments"], WORN_BYTES):
+                await self._truncate(connection, row["segment"], "has_rows")
+            await self._empty_next_day(connection)
+        except asyncpg.LockNotAvailableError:
+            return  # Somebody reads the table, as pg_dump does: the next time.
+
+    async def _empty_next_day(self, connection: Connection) -> None:
+        """Empty the tables of the day that comes next; bodies that are still to be sent move on."""
+        slot = await connection.fetchval(SQL["find_next_slot"])
+        bodies, attempts = f"event_body_{slot}", f"attempt_{slot}"
+        if await connection.fetchval(SQL["has_rows"].replace("{segment}", bodies)):
+            while await connection.fetchval(SQL["carry_bodies"], slot, CARRIED_ROWS):
+                pass
+            await self._truncate(connection, bodies, "has_needed_bodies")
+        if await connection.fetchval(SQL["has_rows"].replace("{segment}", attempts)):
+            await self._truncate(connection, attempts, "has_nothing")
+
+    async def _truncate(self, connection: Connection, table: str, question: str) -> None:
+        async def may() -> bool:
+            found: bool = await connection.fetchval(SQL[question].replace("{segment}", table))
+            return not found
+
+        await truncate(connection, table, may)

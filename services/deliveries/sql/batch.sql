@@ -1,0 +1,84 @@
+-- name: lock_destinations
+-- The destinations that commands of the batch name. $1 shops, $2 names (in step)
+SELECT d.id, d.shop, d.name, d.target, d.state, d.reason, d.secret, d.former_secret, d.former_until,
+       d.applied
+  FROM destination AS d
+  JOIN unnest($1::text[], $2::text[]) AS named(shop, name) USING (shop, name)
+ ORDER BY d.shop, d.name
+   FOR UPDATE OF d;
+
+-- name: lock_shops
+-- One lock for each shop whose destinations change: their number is bounded, and two commands of one
+-- new destination must not both find none. $1 shops, sorted
+SELECT pg_advisory_xact_lock(hashtextextended('deliveries/' || shop, 0))
+  FROM unnest($1::text[]) AS shop;
+
+-- name: count_destinations
+-- How many destinations each shop has. $1 shops
+SELECT shop, count(*) AS number
+  FROM destination
+ WHERE shop = ANY($1::text[]) AND state <> 'removed'
+ GROUP BY shop;
+
+-- name: save_destinations
+-- Insert or replace destinations. A new secret may be shown again.
+-- $1 shops, $2 names, $3 targets, $4 states, $5 reasons, $6 secrets, $7 former secrets,
+-- $8 until when they are valid, $9 applied items as array texts (in step), $10 now
+INSERT INTO destination AS d (shop, name, target, state, reason, secret, former_secret, former_until,
+                              applied, created_at, updated_at)
+SELECT shop, name, target, state, reason, secret, former_secret, former_until, applied::uuid[],
+       $10, $10
+  FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::text[], $5::text[], $6::bytea[], $7::bytea[],
+              $8::timestamptz[], $9::text[])
+       AS sent(shop, name, target, state, reason, secret, former_secret, former_until, applied)
+ ORDER BY shop, name
+    ON CONFLICT (shop, name) DO UPDATE
+   SET target = EXCLUDED.target, state = EXCLUDED.state, reason = EXCLUDED.reason,
+       secret_shown_at = CASE WHEN d.secret = EXCLUDED.secret THEN d.secret_shown_at END,
+       secret = EXCLUDED.secret, former_secret = EXCLUDED.former_secret,
+       former_until = EXCLUDED.former_until, applied = EXCLUDED.applied, updated_at = $10
+RETURNING d.id, d.shop, d.name;
+
+-- name: find_destinations
+-- What the shops of a batch's events have. $1 shops
+SELECT id, shop, target, state
+  FROM destination
+ WHERE shop = ANY($1::text[]) AND state <> 'removed'
+ ORDER BY id;
+
+-- name: find_known_events
+-- Which events were taken before, today or yesterday: the outbox repeats some of the last moments.
+-- $1 event ids
+SELECT body.event_id
+  FROM event_body AS body
+ WHERE body.event_id = ANY($1::uuid[])
+   AND body.slot IN (day_slot(), ((day_slot() + 8) % 9)::smallint);
+
+-- name: save_matches
+-- Store the bodies of events that somebody gets, and a row for each of their deliveries; the ids rise
+-- in the order given.
+-- $1 event ids, $2 shops, $3 orders, $4 topics, $5 types, $6 sequences, $7 order versions, $8 values
+-- (in step), $9 now, $10 shards, $11 destinations, $12 numbers of the events, from 1 (in step)
+WITH today AS (
+    SELECT day_slot() AS slot
+), event AS MATERIALIZED (
+    SELECT *
+      FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::bigint[],
+                  $7::bigint[], $8::bytea[])
+           WITH ORDINALITY
+           AS sent(event_id, shop, order_id, topic, type, sequence, order_version, value, number)
+), stored AS (
+    INSERT INTO event_body (event_id, slot, shop, order_id, topic, type, sequence, order_version,
+                            value, recorded_at)
+    SELECT event_id, today.slot, shop, order_id, topic, type, sequence, order_version, value, $9
+      FROM event, today
+        ON CONFLICT (event_id, slot) DO NOTHING
+)
+INSERT INTO delivery (shard, destination, order_id, event_id, body_slot, body_bytes)
+SELECT matched.shard, matched.destination, event.order_id, event.event_id, today.slot,
+       octet_length(event.value)
+  FROM unnest($10::smallint[], $11::bigint[], $12::integer[])
+       WITH ORDINALITY AS matched(shard, destination, number, nth)
+  JOIN event USING (number)
+ CROSS JOIN today
+ ORDER BY matched.nth;

@@ -1,0 +1,183 @@
+-- name: read_fresh
+-- The oldest rows that were not tried yet, of each held shard, without those that the process has;
+-- and whether an earlier event of the order waits. $1 shards, $2 rows a shard, $3 ids to leave out
+SELECT fresh.id, fresh.segment, fresh.shard, fresh.destination, fresh.order_id, fresh.event_id,
+       fresh.body_slot, fresh.body_bytes, lane.destination IS NOT NULL AS is_blocked
+  FROM unnest($1::smallint[]) AS held(shard)
+ CROSS JOIN LATERAL (
+       SELECT * FROM delivery
+        WHERE delivery.shard = held.shard AND delivery.id <> ALL ($3::bigint[])
+        ORDER BY delivery.id
+        LIMIT $2
+       ) AS fresh
+  LEFT JOIN lane ON lane.destination = fresh.destination AND lane.order_id = fresh.order_id
+ ORDER BY fresh.id;
+
+-- name: read_due
+-- The oldest row of each lane that is due: so many lanes of each destination.
+-- $1 destinations, $2 lanes (in step), $3 now
+SELECT head.id, head.shard, head.destination, head.order_id, head.event_id, head.body_slot,
+       head.body_bytes, due.attempts, due.skipped
+  FROM unnest($1::bigint[], $2::integer[]) AS wanted(destination, lanes)
+  JOIN destination ON destination.id = wanted.destination AND destination.state = 'active'
+ CROSS JOIN LATERAL (
+       SELECT * FROM lane
+        WHERE lane.destination = wanted.destination AND lane.due_at <= $3
+        ORDER BY lane.due_at
+        LIMIT wanted.lanes
+       ) AS due
+ CROSS JOIN LATERAL (
+       SELECT * FROM backlog
+        WHERE backlog.destination = due.destination AND backlog.order_id = due.order_id
+        ORDER BY backlog.id
+        LIMIT 1
+       ) AS head
+ ORDER BY due.due_at;
+
+-- name: read_targets
+-- Where to send, as it is now. $1 destinations
+SELECT id, shop, name, target, state, secret, former_secret, former_until
+  FROM destination
+ WHERE id = ANY($1::bigint[]);
+
+-- name: read_bodies
+-- $1 event ids, $2 slots (in step)
+SELECT body.event_id, body.type, body.sequence, body.order_version, body.value
+  FROM unnest($1::uuid[], $2::smallint[]) AS wanted(event_id, slot)
+  JOIN event_body AS body ON body.event_id = wanted.event_id AND body.slot = wanted.slot;
+
+-- name: read_health
+-- The destinations of these shards that failed or have lanes. $1 shards
+SELECT destination, shard, failures, failing_since, open_until, probes
+  FROM destination_health
+ WHERE shard = ANY($1::smallint[]);
+
+-- name: end_fresh
+-- Delete rows that were delivered or dropped. $1 ids, $2 segments (in step), $3 shards
+DELETE FROM delivery
+ USING unnest($1::bigint[], $2::smallint[]) AS done(id, segment)
+ WHERE delivery.id = done.id AND delivery.segment = done.segment
+   AND delivery.shard = ANY($3::smallint[]);
+
+-- name: end_backlog
+-- Delete rows that were delivered or given up. $1 ids
+DELETE FROM backlog WHERE id = ANY($1::bigint[]);
+
+-- name: defer
+-- Move rows to the backlog. $1 ids, $2 segments (in step), $3 shards
+WITH moved AS (
+    DELETE FROM delivery
+     USING unnest($1::bigint[], $2::smallint[]) AS late(id, segment)
+     WHERE delivery.id = late.id AND delivery.segment = late.segment
+       AND delivery.shard = ANY($3::smallint[])
+ RETURNING delivery.id, delivery.shard, delivery.destination, delivery.order_id,
+           delivery.event_id, delivery.body_slot, delivery.body_bytes, delivery.created_at
+)
+INSERT INTO backlog (id, shard, destination, order_id, event_id, body_slot, body_bytes, created_at)
+SELECT id, shard, destination, order_id, event_id, body_slot, body_bytes, created_at FROM moved;
+
+-- name: make_lanes
+-- Let later events of these orders wait. A lane that exists stays as it is.
+-- $1 destinations, $2 orders, $3 shards (in step), $4 now
+INSERT INTO lane (destination, order_id, shard, due_at)
+SELECT destination, order_id, shard, $4
+  FROM unnest($1::bigint[], $2::uuid[], $3::smallint[]) AS made(destination, order_id, shard)
+ ORDER BY destination, order_id
+    ON CONFLICT (destination, order_id) DO NOTHING;
+
+-- name: save_lanes
+-- When the oldest event of each of these orders is tried again, and how often it was.
+-- $1 destinations, $2 orders, $3 shards, $4 attempts, $5 due at, $6 skipped (in step)
+INSERT INTO lane (destination, order_id, shard, attempts, due_at, skipped)
+SELECT destination, order_id, shard, attempts, due_at, skipped
+  FROM unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::integer[], $5::timestamptz[],
+              $6::integer[]) AS sent(destination, order_id, shard, attempts, due_at, skipped)
+ ORDER BY destination, order_id
+    ON CONFLICT (destination, order_id) DO UPDATE
+   SET attempts = EXCLUDED.attempts, due_at = EXCLUDED.due_at, skipped = EXCLUDED.skipped;
+
+-- name: end_lanes
+-- End the lanes of these orders that have nothing left and no gap to tell of.
+-- $1 destinations, $2 orders (in step)
+DELETE FROM lane
+ USING unnest($1::bigint[], $2::uuid[]) AS done(destination, order_id)
+ WHERE lane.destination = done.destination AND lane.order_id = done.order_id AND lane.skipped = 0
+   AND NOT EXISTS (SELECT FROM backlog
+                    WHERE backlog.destination = lane.destination
+                      AND backlog.order_id = lane.order_id);
+
+-- name: save_health
+-- $1 destinations, $2 shards, $3 failures, $4 failing since, $5 open until, $6 probes (in step)
+INSERT INTO destination_health (destination, shard, failures, failing_since, open_until, probes)
+SELECT *
+  FROM unnest($1::bigint[], $2::smallint[], $3::integer[], $4::timestamptz[], $5::timestamptz[],
+              $6::integer[])
+ ORDER BY 1
+    ON CONFLICT (destination) DO UPDATE
+   SET failures = EXCLUDED.failures, failing_since = EXCLUDED.failing_since,
+       open_until = EXCLUDED.open_until, probes = EXCLUDED.probes;
+
+-- name: end_health
+-- Forget destinations that work again and have no lanes. $1 shards
+DELETE FROM destination_health AS health
+ WHERE health.shard = ANY($1::smallint[]) AND health.failures = 0
+   AND NOT EXISTS (SELECT FROM lane WHERE lane.destination = health.destination)
+RETURNING health.destination;
+
+-- name: save_attempts
+-- $1 destinations, $2 event ids, $3 orders, $4 numbers, $5 times, $6 statuses, $7 errors, $8 answers,
+-- $9 milliseconds, $10 verdicts (in step)
+INSERT INTO attempt (destination, event_id, order_id, number, at, status, error, answer,
+                     milliseconds, verdict)
+SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::integer[], $5::timestamptz[],
+                     $6::smallint[], $7::text[], $8::text[], $9::integer[], $10::text[]);
+
+-- name: end_destination
+-- Let a destination get nothing more; no row if it is in another state by now.
+-- $1 destination, $2 state, $3 reason, $4 now
+UPDATE destination
+   SET state = $2, reason = $3, updated_at = $4
+ WHERE id = $1 AND state = 'active'
+RETURNING shop, name;
+
+-- name: drop_removed
+-- Delete what removed destinations have not received, a part at a time. $1 shards, $2 rows
+WITH gone AS (
+    SELECT backlog.id
+      FROM backlog
+      JOIN destination ON destination.id = backlog.destination AND destination.state = 'removed'
+     WHERE backlog.destination IN (SELECT destination FROM destination_health
+                                    WHERE shard = ANY($1::smallint[]))
+     LIMIT $2
+)
+DELETE FROM backlog USING gone WHERE backlog.id = gone.id;
+
+-- name: drop_lanes
+-- Delete lanes of removed destinations that have nothing left. $1 shards, $2 rows
+WITH gone AS (
+    SELECT lane.destination, lane.order_id
+      FROM lane
+      JOIN destination ON destination.id = lane.destination AND destination.state = 'removed'
+     WHERE lane.shard = ANY($1::smallint[])
+       AND NOT EXISTS (SELECT FROM backlog WHERE backlog.destination = lane.destination
+                                             AND backlog.order_id = lane.order_id)
+     LIMIT $2
+)
+DELETE FROM lane USING gone
+ WHERE lane.destination = gone.destination AND lane.order_id = gone.order_id;
+
+-- name: reset_removed
+-- The health of a removed destination says nothing any more. $1 shards
+UPDATE destination_health AS health
+   SET failures = 0, failing_since = NULL, open_until = NULL, probes = 0
+  FROM destination
+ WHERE destination.id = health.destination AND destination.state = 'removed'
+   AND health.shard = ANY($1::smallint[]) AND health.failures > 0;
+
+-- name: measure
+-- What waits, counted up to 100,000 rows; and destinations by what they get.
+SELECT (SELECT count(*) FROM (SELECT FROM backlog LIMIT 100000) AS counted) AS backlog,
+       (SELECT count(*) FROM (SELECT FROM lane WHERE due_at >= '9999-01-01T00:00Z' LIMIT 100000) AS held)
+           AS held_lanes,
+       (SELECT count(*) FROM destination WHERE state = 'disabled') AS disabled,
+       (SELECT count(*) FROM destination_health WHERE open_until IS NOT NULL) AS open_circuits;

@@ -1,0 +1,49 @@
+-- name: find_worn_segments
+-- Segments of fresh deliveries of more than $1 bytes that are not written to now.
+SELECT segment.relname::text AS segment
+  FROM pg_inherits
+  JOIN pg_class AS segment ON segment.oid = inhrelid
+ WHERE inhparent = 'delivery'::regclass
+   AND segment.relname <> 'delivery_' || delivery_segment()
+   AND pg_total_relation_size(segment.oid) > $1
+ ORDER BY segment.relname;
+
+-- name: has_rows
+-- Whether a table holds a row. {segment} is the table
+SELECT EXISTS (SELECT FROM ONLY {segment});
+
+-- name: has_nothing
+-- Attempts of more than a week ago are kept by nothing. {segment} is their table
+SELECT false AND EXISTS (SELECT FROM ONLY {segment});
+
+-- name: has_needed_bodies
+-- Whether a body of the table is still to be sent. {segment} is the table
+SELECT EXISTS (SELECT FROM ONLY {segment} AS body
+                WHERE EXISTS (SELECT FROM backlog WHERE backlog.event_id = body.event_id
+                                                    AND backlog.body_slot = body.slot));
+
+-- name: find_next_slot
+-- The day's tables that are written to next: the oldest.
+SELECT ((day_slot() + 1) % 9)::smallint;
+
+-- name: carry_bodies
+-- Move bodies that are still to be sent to the tables of today, some at a time; how many rows of the
+-- backlog moved with them. $1 slot, $2 rows
+WITH late AS (
+    SELECT DISTINCT backlog.event_id
+      FROM (SELECT event_id FROM backlog WHERE body_slot = $1 LIMIT $2) AS backlog
+), copied AS (
+    INSERT INTO event_body (event_id, shop, order_id, topic, type, sequence, order_version, value,
+                            recorded_at)
+    SELECT event_id, shop, order_id, topic, type, sequence, order_version, value, recorded_at
+      FROM event_body
+      JOIN late USING (event_id)
+     WHERE event_body.slot = $1
+        ON CONFLICT (event_id, slot) DO NOTHING
+), moved AS (
+    UPDATE backlog SET body_slot = day_slot()
+      FROM late
+     WHERE backlog.event_id = late.event_id AND backlog.body_slot = $1
+ RETURNING 1
+)
+SELECT count(*) FROM moved;

@@ -1,0 +1,161 @@
+"""Reads and writes of a batch, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from services.deliveries.domain.destination import Destination, Secret, State, Target
+from services.deliveries.messages.decode import ReceivedEvent
+from services.runtime.outbox.outbox import shard_of
+from services.runtime.postgres.connections import Connection
+from services.runtime.postgres.queries import load
+
+SQL = load(Path(__file__).parent / "sql" / "batch.sql")
+TARGET = msgspec.json.Decoder(Target)
+
+Key = tuple[str, str]
+"""Shop and name of a destination."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A destination as far as it is needed to match events."""
+
+    id: int
+    target: Target
+
+
+@dataclass(slots=True)
+class Known:
+    """What is stored of the destinations that commands name, and how many each shop has."""
+
+    destinations: dict[Key, Destination] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An event, its value, and the destinations that get it."""
+
+    event: ReceivedEvent
+    topic: str
+    value: bytes
+    receivers: tuple[int, ...]
+
+
+async def lock_destinations(connection: Connection, keys: Collection[Key]) -> Known:
+    """Lock and read the destinations of these names, and count those of their shops."""
+    if not keys:
+        return Known()
+    shops = sorted({shop for shop, _ in keys})
+    await connection.fetch(SQL["lock_shops"], shops)
+    ordered = sorted(keys)
+    rows = await connection.fetch(
+        SQL["lock_destinations"], [shop for shop, _ in ordered], [name for _, name in ordered]
+    )
+    counts = await connection.fetch(SQL["count_destinations"], shops)
+    return Known(
+        {(row["shop"], row["name"]): _destination(row) for row in rows},
+        {row["shop"]: row["number"] for row in counts},
+    )
+
+
+def _destination(row: Any) -> Destination:
+    return Destination(
+        id=row["id"],
+        shop=row["shop"],
+        name=row["name"],
+        target=TARGET.decode(row["target"]),
+        state=State(row["state"]),
+        reason=row["reason"],
+        secret=Secret(row["secret"], row["former_secret"], row["former_until"]),
+        applied=tuple(map(str, row["applied"])),
+    )
+
+
+async def save_destinations(
+    connection: Connection, changed: Sequence[Destination], now: datetime
+) -> list[Destination]:
+    """Insert or replace destinations; returns them with their ids."""
+    if not changed:
+        return []
+    rows = [_columns(each) for each in changed]
+    saved = await connection.fetch(
+        SQL["save_destinations"], *map(list, zip(*rows, strict=True)), now
+    )
+    ids = {(row["shop"], row["name"]): row["id"] for row in saved}
+    return [replace(each, id=ids[each.shop, each.name]) for each in changed]
+
+
+def _columns(each: Destination) -> tuple[object, ...]:
+    return (
+        each.shop,
+        each.name,
+        msgspec.json.encode(each.target),
+        each.state.value,
+        each.reason,
+        each.secret.current,
+        each.secret.former,
+        each.secret.former_until,
+        f"{{{','.join(each.applied)}}}",  # As Postgres writes arrays.
+    )
+
+
+async def find_receivers(
+    connection: Connection, shops: Collection[str]
+) -> Mapping[str, list[Receiver]]:
+    """The destinations of these shops that are not removed, by shop."""
+    if not shops:
+        return {}
+    found: dict[str, list[Receiver]] = {}
+    for row in await connection.fetch(SQL["find_destinations"], sorted(shops)):
+        receiver = Receiver(row["id"], TARGET.decode(row["target"]))
+        found.setdefault(row["shop"], []).append(receiver)
+    return found
+
+
+async def find_known_events(connection: Connection, event_ids: Collection[str]) -> set[str]:
+    """Those of the events that were stored before, today or yesterday."""
+    if not event_ids:
+        return set()
+    rows = await connection.fetch(SQL["find_known_events"], sorted(event_ids))
+    return {str(row["event_id"]) for row in rows}
+
+
+async def save_matches(
+    connection: Connection, matches: Sequence[Match], shards: int, now: datetime
+) -> None:
+    """Store the bodies of matched events and their deliveries, in the order given."""
+    if not matches:
+        return
+    events = [
+        (
+            each.event.event_id,
+            each.event.head.shop,
+            each.event.order_id,
+            each.topic,
+            each.event.type,
+            each.event.sequence,
+            each.event.order_version,
+            each.value,
+        )
+        for each in matches
+    ]
+    deliveries = [
+        (shard_of(str(receiver), shards), receiver, number)
+        for number, each in enumerate(matches, 1)
+        for receiver in each.receivers
+    ]
+    await connection.execute(
+        SQL["save_matches"],
+        *map(list, zip(*events, strict=True)),
+        now,
+        *map(list, zip(*deliveries, strict=True)),
+    )

@@ -1,0 +1,59 @@
+"""Settings of deliveries to webhooks: the key of secrets, where requests may go, and how many."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
+    return Field(
+        default=default,
+        validation_alias=f"ORDERFLOW_DELIVERIES_{name}",
+        description=description,
+        **limits,
+    )
+
+
+class DeliveriesSettings(BaseSettings):
+    """How events are sent to destinations; `Settings` says where values come from."""
+
+    deliveries_key_file: Path | None = _own(
+        "KEY_FILE",
+        None,
+        "File of the key under which secrets of destinations are encrypted: 32 bytes in base64 "
+        "(`openssl rand -base64 32`); further lines are former keys. The service needs it.",
+    )
+    deliveries_ports: str = _own("PORTS", "443,8443", "Ports that URLs of destinations may have.")
+    deliveries_allow_http: bool = _own(
+        "ALLOW_HTTP",
+        default=False,
+        description="Also send without TLS (`http:`), as for a receiver on this machine.",
+    )
+    deliveries_networks: str | None = _own(
+        "NETWORKS",
+        None,
+        "Networks that are not public and yet allowed, such as `10.1.0.0/16,fd00::/8`.",
+    )
+    deliveries_nameservers: str | None = _own(
+        "NAMESERVERS",
+        None,
+        "Name servers that resolve hosts of destinations, such as `9.9.9.9,[2620:fe::fe]:53`; "
+        "unset: those of the machine.",
+    )
+    deliveries_ca_file: Path | None = _own(
+        "CA_FILE", None, "PEM file of authorities to trust beside those of the machine."
+    )
+    deliveries_in_flight: int = _own(
+        "IN_FLIGHT", 256, "Most requests at once of one process.", ge=1, le=10_000
+    )
+    deliveries_in_flight_per_destination: int = _own(
+        "IN_FLIGHT_PER_DESTINATION", 16, "Most requests at once to one destination.", ge=1, le=1_000
+    )
+    deliveries_in_flight_bytes: int = _own(
+        "IN_FLIGHT_BYTES",
+        33_554_432,
+        "Most bytes of bodies that one process holds for requests; one larger body is sent alone.",
+        ge=1_048_576,
+    )

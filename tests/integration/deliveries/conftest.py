@@ -1,0 +1,166 @@
+"""The deliveries service on real servers, with receivers on HTTP in the test's own process."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+from aiokafka import AIOKafkaProducer
+
+from schemas.envelope import CloudEvent, write_headers
+from schemas.identity import order_id
+from services.deliveries.app import build
+from services.runtime.config.settings import Settings
+from services.runtime.kafka import topics
+from services.runtime.messages.records import named_uuid
+
+DEADLINE_SECONDS = 30
+SHOP = "demo-shop"
+
+
+@dataclass
+class Received:
+    """One request that a receiver got."""
+
+    headers: dict
+    body: bytes
+
+    @property
+    def event(self) -> dict:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Receiver:
+    """A webhook receiver: notes requests, and answers by `answer`."""
+
+    answer: Callable = lambda received: 204
+    requests: list[Received] = field(default_factory=list)
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    def taken(self) -> list[dict]:
+        """The events that were answered by 2xx are not told apart here: all, in order."""
+        return [each.event for each in self.requests]
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Take one request."""
+        received = Received(dict(request.headers), await request.read())
+        self.requests.append(received)
+        answer = self.answer(received)
+        if asyncio.iscoroutine(answer):
+            answer = await answer
+        return answer if isinstance(answer, web.StreamResponse) else web.Response(status=answer)
+
+
+@asynccontextmanager
+async def listening(receiver: Receiver) -> AsyncIterator[Receiver]:
+    """Run a receiver on a free port."""
+    app = web.Application()
+    app.router.add_post("/hook", receiver.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    receiver.port = site._server.sockets[0].getsockname()[1]
+    try:
+        yield receiver
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver that answers 204."""
+    async with listening(Receiver()) as found:
+        yield found
+
+
+class AnyPort(str):
+    """A list of all ports, for receivers on free ports."""
+
+
+@pytest.fixture
+async def settings(database_url, kafka_bootstrap_servers, topic_prefix, tmp_path) -> Settings:
+    """Settings of a fresh database and fresh topics; receivers on this machine are allowed."""
+    key_file = tmp_path / "deliveries.key"
+    key_file.write_bytes(base64.b64encode(bytes(range(32))))
+    made = Settings(
+        database_url=database_url,
+        kafka_bootstrap_servers=kafka_bootstrap_servers,
+        kafka_topic_prefix=topic_prefix,
+        relay_poll_seconds=0.05,
+        http_port=0,
+        deliveries_key_file=key_file,
+        deliveries_allow_http=True,
+        deliveries_ports=",".join(map(str, range(1024, 65536))),
+        deliveries_networks="127.0.0.0/8",
+    )
+    await topics.create(made)
+    return made
+
+
+@pytest.fixture
+async def running(settings) -> AsyncIterator[None]:
+    """One replica of the service."""
+    service = build(settings)
+    await service.start()
+    yield service
+    await service.stop()
+
+
+@pytest.fixture
+async def send(settings) -> AsyncIterator[Callable]:
+    """Publishes one message."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers, acks="all")
+    await producer.start()
+
+    async def one(topic, type_, body, *, ce_id, key):
+        headers = write_headers(CloudEvent(type=type_, source="/tests", id=ce_id))
+        value = json.dumps(body).encode()
+        await producer.send_and_wait(settings.topic(topic), value, key.encode(), headers=headers)
+
+    yield one
+    await producer.stop()
+
+
+def an_event(number="1", sequence=1, ref="shipments/in_transit/SORTED", shop=SHOP, **changes):
+    """The body of an event of the orders service."""
+    order = str(order_id(shop, number))
+    return {
+        "source": ref.partition("/")[0],
+        "ref": ref,
+        "event_name": ref.rpartition("/")[2],
+        "event_group": "shipment_in_transit",
+        "version": 1,
+        "triggered_at": "2026-03-04T10:00:00Z",
+        "shop_slug": shop,
+        "event_id": named_uuid(f"{order}/{ref}/{sequence}"),
+        "order_id": order,
+        "sequence": sequence,
+        "order_version": sequence,
+        "event_data": {"notify": True},
+        "context": {"order": {"uuid": order, "order_number": number}, "shipments": []},
+        **changes,
+    }
+
+
+def a_destination(url, name="erp", shop=SHOP, **changes):
+    """The body of `destination.upsert`."""
+    return {"shop_slug": shop, "destination_id": name, "url": url, **changes}
+
+
+async def until(condition, seconds=DEADLINE_SECONDS):
+    """Wait until a condition holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
