@@ -31,6 +31,7 @@ COMMANDS = {
     "settings": "orderflow.commands.settings:settings",
     "health": "orderflow.commands.health:health",
     "keys": "orderflow.commands.keys:app",
+    "destinations": "orderflow.commands.destinations:app",
 }
 """The module and the name of each command: a function, or an app with commands of its own."""
 

@@ -155,12 +155,6 @@ class Metrics:
         self.http_connections = self._gauge("http_connections")
         self.http_requests_in_flight = self._gauge("http_requests_in_flight")
         self.http_body_bytes_held = self._gauge("http_body_bytes_held")
-        self.webhook_backlog = self._gauge("webhook_backlog")
-        self.webhook_held_lanes = self._gauge("webhook_held_lanes")
-        self.webhook_disabled = self._gauge("webhook_disabled")
-        self.webhook_open_circuits = self._gauge("webhook_open_circuits")
-        self.webhook_attempts_total = self._counter("webhook_attempts_total")
-        self.webhook_attempt_seconds = self._histogram("webhook_attempt_seconds")
         self.items_total = self._counter("items_total")
         self.unmapped_scans_total = self._counter("unmapped_scans_total")
         self.warnings_total = self._counter("warnings_total")
@@ -179,6 +173,15 @@ class Metrics:
         self.batch_records = self._histogram("batch_records")
         self.batch_stage_seconds = self._histogram("batch_stage_seconds")
         self.event_latency_seconds = self._histogram("event_latency_seconds")
+        self._add_webhooks()
+
+    def _add_webhooks(self) -> None:
+        self.webhook_backlog = self._gauge("webhook_backlog")
+        self.webhook_held_lanes = self._gauge("webhook_held_lanes")
+        self.webhook_disabled = self._gauge("webhook_disabled")
+        self.webhook_open_circuits = self._gauge("webhook_open_circuits")
+        self.webhook_attempts_total = self._counter("webhook_attempts_total")
+        self.webhook_attempt_seconds = self._histogram("webhook_attempt_seconds")
 
     def _gauge(self, name: str) -> Gauge:
         spec = _named(GAUGES, name)

@@ -2,17 +2,20 @@
 
 import asyncio
 import base64
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import asyncpg
 import pytest
 from aiohttp import web
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas.envelope import CloudEvent, write_headers
 from schemas.identity import order_id
+from schemas.topics import DELIVERIES_COMMANDS, DELIVERIES_OUTCOMES, SHIPMENTS_EVENTS
 from services.deliveries.app import build
 from services.runtime.config.settings import Settings
 from services.runtime.kafka import topics
@@ -48,9 +51,11 @@ class Receiver:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}/hook"
 
-    def taken(self) -> list[dict]:
-        """The events that were answered by 2xx are not told apart here: all, in order."""
-        return [each.event for each in self.requests]
+    def sequences(self, number="1") -> list[int]:
+        """The sequences of the events of an order, in the order of the requests."""
+        order = str(order_id(SHOP, number))
+        events = (each.event for each in self.requests)
+        return [each["sequence"] for each in events if each["order_id"] == order]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Take one request."""
@@ -83,10 +88,6 @@ async def receiver() -> AsyncIterator[Receiver]:
     """A receiver that answers 204."""
     async with listening(Receiver()) as found:
         yield found
-
-
-class AnyPort(str):
-    """A list of all ports, for receivers on free ports."""
 
 
 @pytest.fixture
@@ -164,3 +165,71 @@ async def until(condition, seconds=DEADLINE_SECONDS):
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)
+
+
+async def asked(settings, statement, *arguments):
+    """The rows of a statement, as the owner of the database sees them."""
+    connection = await asyncpg.connect(settings.database_url.get_secret_value())
+    try:
+        return await connection.fetch(statement, *arguments)
+    finally:
+        await connection.close()
+
+
+async def until_row(settings, statement, *arguments, seconds=DEADLINE_SECONDS):
+    """Wait until a statement finds a row; returns it."""
+    async with asyncio.timeout(seconds):
+        while not (found := await asked(settings, statement, *arguments)):
+            await asyncio.sleep(0.05)
+    return found[0]
+
+
+@pytest.fixture
+async def publish(send) -> Callable:
+    """Publishes events of shipments, in the order given."""
+
+    async def all_of(*events):
+        for each in events:
+            await send(
+                SHIPMENTS_EVENTS,
+                "shipment.scanned",
+                each,
+                ce_id=each["event_id"],
+                key=each["order_id"],
+            )
+
+    return all_of
+
+
+@pytest.fixture
+async def command(send, settings) -> Callable:
+    """Sends a command of a destination and waits until it has an outcome."""
+    numbers = itertools.count(1)
+
+    async def one(type_, body):
+        id_ = f"{body['destination_id']}-{next(numbers)}"
+        await send(DELIVERIES_COMMANDS, type_, body, ce_id=id_, key=body["shop_slug"])
+        return await outcome_of(settings, id_)
+
+    return one
+
+
+async def outcome_of(settings, command_id):
+    """The outcome of a command, read from its topic."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers, enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        places = [TopicPartition(settings.topic(DELIVERIES_OUTCOMES), n) for n in range(6)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while True:
+                for records in (await consumer.getmany(timeout_ms=100)).values():
+                    for record in records:
+                        body = json.loads(record.value)
+                        if body["command_id"] == command_id:
+                            return body
+    finally:
+        await consumer.stop()

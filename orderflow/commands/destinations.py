@@ -1,0 +1,187 @@
+"""`orderflow destinations`: where events of shops are sent: list, attempts, secret, pause."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from orderflow.console.audit_options import By, Why, sign
+from orderflow.console.databases import opened
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import CommandError, Commands, Json, out, print_json, run
+from services.deliveries.domain.decide import Decision, Outcome
+from services.deliveries.operations import destinations as operations
+from services.deliveries.operations.destinations import (
+    ListedAttempt,
+    ListedDestination,
+    SecretNotShown,
+)
+from services.deliveries.secret_box import SecretUnreadable, read_box
+from services.runtime.clock import clock_of
+from services.runtime.config.settings import Settings
+from services.runtime.operations.audit import Signature
+
+DELIVERIES = "deliveries"
+ATTEMPTS_MAX = 10_000
+
+app = typer.Typer(cls=Commands, help="Webhooks of shops.", no_args_is_help=True)
+
+Shop = Annotated[str, typer.Argument(metavar="SHOP", help="The shop, by its slug.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name of the destination.")]
+
+
+@app.command("list")
+def list_(
+    shop: Annotated[str | None, typer.Option(help="Of this shop only.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also removed ones.")] = False,
+    json: Json = False,
+) -> None:
+    """List destinations: their state, and what waits for them.
+
+    Example: `orderflow destinations list --shop demo-shop`
+    """
+    found = run(_find(load_settings(), shop, with_removed=everything))
+    if json:
+        for each in found:
+            print_json(asdict(each))
+        return
+    if found:
+        out.print(_destinations(found))
+    out.print(f"destinations: shown={len(found)}")
+
+
+@app.command("attempts")
+def attempts(
+    shop: Shop,
+    name: Name,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those in vain.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=ATTEMPTS_MAX, help="How many.")] = 50,
+    json: Json = False,
+) -> None:
+    """List attempts to deliver events to a destination, newest first, of the last week.
+
+    Example: `orderflow destinations attempts demo-shop erp --failed`
+    """
+    found = run(_attempts(load_settings(), (shop, name), only_failed=failed, limit=limit))
+    if json:
+        for each in found:
+            print_json(asdict(each))
+        return
+    if found:
+        out.print(_attempts_table(found))
+    out.print(f"attempts: shown={len(found)}")
+
+
+@app.command("secret")
+def secret(shop: Shop, name: Name, by: By = None, why: Why = None) -> None:
+    """Show the secret by which requests to a destination are signed, once.
+
+    Needs the key of ORDERFLOW_DELIVERIES_KEY_FILE. `destination.rotate_secret` makes a new one.
+
+    Example: `orderflow destinations secret demo-shop erp --why 'for the ERP team'`
+    """
+    signature = sign(by, why, is_try=False)
+    try:
+        found = run(_secret(load_settings(), (shop, name), signature))
+    except (SecretNotShown, SecretUnreadable) as error:
+        raise CommandError(str(error)) from None
+    out.print(f"secret: {found}", markup=False)
+    out.print("It is not shown again.")
+
+
+@app.command("pause")
+def pause(shop: Shop, name: Name, by: By = None, why: Why = None) -> None:
+    """Send nothing to a destination until it is resumed; its events are kept.
+
+    Example: `orderflow destinations pause demo-shop erp --why 'they asked for it'`
+    """
+    _report("paused", shop, name, run(_pause(load_settings(), (shop, name), _signed(by, why))))
+
+
+@app.command("resume")
+def resume(shop: Shop, name: Name, by: By = None, why: Why = None) -> None:
+    """Send to a destination again, what was kept first; what is held is tried at once.
+
+    Example: `orderflow destinations resume demo-shop erp --why 'it is repaired'`
+    """
+    _report("resumed", shop, name, run(_resume(load_settings(), (shop, name), _signed(by, why))))
+
+
+def _signed(by: str | None, why: str | None) -> Signature:
+    return sign(by, why, is_try=False)
+
+
+def _report(what: str, shop: str, name: str, decision: Decision) -> None:
+    if decision.outcome is Outcome.REJECTED:
+        raise CommandError(decision.detail or "")
+    if decision.outcome is Outcome.NO_CHANGE:
+        out.print(f"nothing changed: {decision.detail}", markup=False)
+    out.print(f"destinations: {what}={shop}/{name}", markup=False)
+
+
+async def _find(
+    settings: Settings, shop: str | None, *, with_removed: bool
+) -> list[ListedDestination]:
+    async with opened(settings, DELIVERIES) as connection:
+        return await operations.find(connection, shop, with_removed=with_removed)
+
+
+async def _attempts(
+    settings: Settings, key: tuple[str, str], *, only_failed: bool, limit: int
+) -> list[ListedAttempt]:
+    async with opened(settings, DELIVERIES) as connection:
+        return await operations.find_attempts(connection, key, only_failed=only_failed, limit=limit)
+
+
+async def _secret(settings: Settings, key: tuple[str, str], signature: Signature) -> str:
+    box = read_box(settings.deliveries_key_file)
+    async with opened(settings, DELIVERIES) as connection:
+        return await operations.show_secret(connection, key, box, signature)
+
+
+async def _pause(settings: Settings, key: tuple[str, str], signature: Signature) -> Decision:
+    now = clock_of(settings).now()
+    async with opened(settings, DELIVERIES) as connection:
+        return await operations.pause(connection, key, signature, settings, now)
+
+
+async def _resume(settings: Settings, key: tuple[str, str], signature: Signature) -> Decision:
+    now = clock_of(settings).now()
+    async with opened(settings, DELIVERIES) as connection:
+        return await operations.resume(connection, key, signature, settings, now)
+
+
+def _destinations(found: list[ListedDestination]) -> Table:
+    table = Table(box=None)
+    for title in ("shop", "name", "state", "url", "waiting", "held orders", "failing since", "why"):
+        table.add_column(title)
+    for each in found:
+        table.add_row(
+            each.shop,
+            each.name,
+            each.state,
+            str(each.target["url"]),
+            str(each.backlog),
+            str(each.held_orders),
+            f"{each.failing_since:%Y-%m-%d %H:%M}" if each.failing_since else "",
+            each.reason or "",
+        )
+    return table
+
+
+def _attempts_table(found: list[ListedAttempt]) -> Table:
+    table = Table(box=None)
+    for title in ("at", "order", "event", "attempt", "answer", "ms", "verdict"):
+        table.add_column(title)
+    for each in found:
+        table.add_row(
+            f"{each.at:%Y-%m-%d %H:%M:%S}",
+            each.order_id,
+            each.event_id,
+            str(each.number),
+            str(each.status or each.error),
+            str(each.milliseconds),
+            each.verdict,
+        )
+    return table

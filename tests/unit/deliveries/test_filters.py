@@ -1,0 +1,66 @@
+"""Which events a destination gets, by its filters."""
+
+import pytest
+
+from services.deliveries.domain.destination import Target
+from services.deliveries.domain.filters import EventHead, matches, unknown_filters
+
+SCAN = EventHead(
+    "demo", "shipments", "shipments/delivered/PICKED_UP", "shipment_picked_up", True, False
+)
+SILENT = EventHead("demo", "shipments", "shipments/in_transit/SORTED", None, False, False)
+PLACED = EventHead("demo", "orders", "orders/ORDER_PLACED", "shipment_pre_transit", True, False)
+CLAIM = EventHead("demo", "claims", "claims/created", "claim_created", True, False)
+SNAPSHOT = EventHead("demo", "orders", "orders/ORDER_SNAPSHOT", None, False, True)
+EVENTS = {"scan": SCAN, "silent": SILENT, "placed": PLACED, "claim": CLAIM, "snapshot": SNAPSHOT}
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (("*",), {"scan", "silent", "placed", "claim"}),
+        (("shipments",), {"scan", "silent"}),
+        (("shipments/delivered",), {"scan"}),
+        (("shipments/deliver",), set()),
+        (("shipments/delivered/PICKED_UP",), {"scan"}),
+        (("shipments/delivered/PICKED",), set()),
+        (("orders",), {"placed"}),
+        (("orders/ORDER_PLACED",), {"placed"}),
+        (("orders/ORDER_SNAPSHOT",), {"snapshot"}),
+        (("*", "orders/ORDER_SNAPSHOT"), {"scan", "silent", "placed", "claim", "snapshot"}),
+        (("claims", "orders"), {"claim", "placed"}),
+        (("claims/created",), {"claim"}),
+        ((), set()),
+    ],
+    ids=str,
+)
+def test_filters_choose(filters, expected):
+    target = Target("webhook", "https://shop.example", filters)
+
+    assert {name for name, event in EVENTS.items() if matches(target, event)} == expected
+
+
+def test_event_groups_choose_among_what_the_filters_match():
+    target = Target("webhook", "https://shop.example", ("shipments",), ("shipment_picked_up",))
+
+    assert {name for name, event in EVENTS.items() if matches(target, event)} == {"scan"}
+
+
+def test_only_notify_leaves_out_what_notifies_nobody():
+    target = Target("webhook", "https://shop.example", only_notify=True)
+
+    chosen = {name for name, event in EVENTS.items() if matches(target, event)}
+
+    assert chosen == {"scan", "placed", "claim"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "unknown"),
+    [
+        (("*", "orders", "shipments/delivered", "claims/created"), ()),
+        (("parcels",), ("parcels",)),
+        (("orders", "returns/created"), ("returns/created",)),
+    ],
+)
+def test_filter_of_an_unknown_source_is_found(filters, unknown):
+    assert unknown_filters(filters) == unknown

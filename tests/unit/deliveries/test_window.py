@@ -1,0 +1,131 @@
+"""What may be sent next: one event of a lane at a time, destinations in turn, within bounds."""
+
+from collections import defaultdict
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from services.deliveries.sending.window import PENDING_MAX, Bounds, Row, Window
+
+BOUNDS = Bounds(requests=4, requests_of_one=2, body_bytes=1_000)
+
+
+def a_row(number, destination=1, order="a", *, body_bytes=1, segment=0):
+    """A delivery; rows with higher numbers are later."""
+    return Row(number, 0, destination, order, f"event-{number}", 0, body_bytes, segment)
+
+
+def admitted(*rows, bounds=BOUNDS):
+    """A window with these rows."""
+    window = Window(bounds)
+    assert all(window.admit(row) for row in rows)
+    return window
+
+
+def test_events_of_one_order_are_sent_one_after_the_other():
+    first, second = a_row(1), a_row(2)
+    window = admitted(first, second)
+
+    assert list(window.start()) == [first]
+    assert list(window.start()) == []
+    window.delivered(first)
+    assert list(window.start()) == [second]
+
+
+def test_orders_of_one_destination_go_on_beside_each_other_within_its_bound():
+    window = admitted(a_row(1, order="a"), a_row(2, order="b"), a_row(3, order="c"))
+
+    assert [row.id for row in window.start()] == [1, 2]
+
+
+def test_destinations_take_turns():
+    rows = [a_row(n, destination=1, order=str(n)) for n in range(1, 4)]
+    window = admitted(*rows, a_row(9, destination=2, order="x"))
+
+    assert [row.id for row in window.start()] == [1, 9, 2]
+
+
+def test_bodies_beyond_the_bound_wait_and_one_large_body_is_sent_alone():
+    window = admitted(a_row(1, body_bytes=5_000), a_row(2, destination=2, body_bytes=1))
+
+    assert [row.id for row in window.start()] == [1]
+    assert not window.has_room()
+
+
+def test_failed_event_takes_the_later_ones_of_its_order_out():
+    rows = [a_row(1), a_row(2), a_row(3), a_row(4, order="b")]
+    window = admitted(*rows)
+    assert [row.id for row in window.start()] == [1, 4]
+
+    assert [row.id for row in window.failed(rows[0])] == [2, 3]
+    assert not window.holds((1, "a"))
+    assert window.holds((1, "b"))
+
+
+def test_withdrawn_destination_keeps_only_what_is_under_way():
+    rows = [a_row(1), a_row(2), a_row(3, order="b"), a_row(4, order="c"), a_row(5, destination=2)]
+    window = admitted(*rows)
+    assert {row.id for row in window.start()} == {1, 3, 5}
+
+    assert [row.id for row in window.withdraw(1)] == [2, 4]
+    assert window.fresh_ids() == [1, 3, 5]
+
+
+def test_destination_with_too_many_rows_gets_no_further_one():
+    window = admitted(*(a_row(n, order=str(n)) for n in range(PENDING_MAX)))
+
+    assert not window.admit(a_row(PENDING_MAX, order="more"))
+    assert window.admit(a_row(PENDING_MAX + 1, destination=2))
+
+
+class WindowMachine(RuleBasedStateMachine):
+    """Any order of rows, successes, failures and withdrawals."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.window = Window(BOUNDS)
+        self.numbers = iter(range(1, 10_000))
+        self.under_way: dict[int, Row] = {}
+        self.begun: dict[tuple[int, str], list[int]] = defaultdict(list)
+        self.here: set[int] = set()
+
+    @rule(destination=st.integers(1, 3), order=st.sampled_from("ab"))
+    def admit(self, destination, order):
+        row = a_row(next(self.numbers), destination, order)
+        if self.window.admit(row):
+            self.here.add(row.id)
+
+    @rule()
+    def start(self):
+        for row in self.window.start():
+            assert row.id not in self.under_way
+            assert all(each.lane != row.lane for each in self.under_way.values())
+            assert all(earlier < row.id for earlier in self.begun[row.lane])
+            self.begun[row.lane].append(row.id)
+            self.under_way[row.id] = row
+
+    @precondition(lambda self: self.under_way)
+    @rule(data=st.data(), is_delivered=st.booleans())
+    def end(self, data, is_delivered):
+        row = self.under_way.pop(data.draw(st.sampled_from(sorted(self.under_way))))
+        self.here.discard(row.id)
+        if is_delivered:
+            self.window.delivered(row)
+        else:
+            self.here -= {behind.id for behind in self.window.failed(row)}
+
+    @rule(destination=st.integers(1, 3))
+    def withdraw(self, destination):
+        self.here -= {row.id for row in self.window.withdraw(destination)}
+
+    @invariant()
+    def bounds_hold_and_nothing_is_forgotten(self):
+        assert self.window.requests == len(self.under_way) <= BOUNDS.requests
+        for destination in (1, 2, 3):
+            busy = sum(row.destination == destination for row in self.under_way.values())
+            assert busy <= BOUNDS.requests_of_one
+            assert self.window.is_idle(destination) is (busy == 0)
+        assert set(self.window.fresh_ids()) == self.here
+
+
+TestWindow = WindowMachine.TestCase
