@@ -24,11 +24,13 @@ write() {
 admin=$(password)
 write postgres_password "$admin"
 write database_url "postgresql://postgres:$admin@postgres:5432/orderflow"
-for service in orders claims analytics gateway; do
+for service in orders claims analytics gateway deliveries; do
     own=$(password)
     write "${service}_database_password" "$own"
     write "${service}_database_url" "postgresql://orderflow_$service:$own@postgres:5432/orderflow"
 done
+# The key under which secrets of webhooks are encrypted: 32 bytes in base64.
+write deliveries_key "$(head -c 32 /dev/urandom | base64)"
 mv "$draft" secrets
 trap - EXIT
 echo "secrets: written to deploy/secrets"

@@ -17,7 +17,7 @@ from services.deliveries.operations.destinations import (
     ListedDestination,
     SecretNotShown,
 )
-from services.deliveries.secret_box import SecretUnreadable, read_box
+from services.deliveries.secret_box import VARIABLE, SecretUnreadable, read_box
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.operations.audit import Signature
@@ -77,7 +77,7 @@ def attempts(
 def secret(shop: Shop, name: Name, by: By = None, why: Why = None) -> None:
     """Show the secret by which requests to a destination are signed, once.
 
-    Needs the key of ORDERFLOW_DELIVERIES_KEY_FILE. `destination.rotate_secret` makes a new one.
+    Needs the key of ORDERFLOW_DELIVERIES_KEY. `destination.rotate_secret` makes a new one.
 
     Example: `orderflow destinations secret demo-shop erp --why 'for the ERP team'`
     """
@@ -135,7 +135,9 @@ async def _attempts(
 
 
 async def _secret(settings: Settings, key: tuple[str, str], signature: Signature) -> str:
-    box = read_box(settings.deliveries_key_file)
+    box = read_box(settings.deliveries_key)
+    if box is None:
+        raise CommandError(f"secrets are encrypted: set {VARIABLE}_FILE to the file of the key")
     async with opened(settings, DELIVERIES) as connection:
         return await operations.show_secret(connection, key, box, signature)
 

@@ -13,7 +13,11 @@ import typer
 
 from orderflow.commands.migrate import change_rows
 from orderflow.commands.stack import stack_errors, stop_stack
-from orderflow.console.environment import load_settings, stack_folder
+from orderflow.console.environment import (
+    load_settings,
+    stack_folder,
+    webhook_environment,
+)
 from orderflow.console.terminal import (
     INTERRUPTED,
     CommandError,
@@ -114,6 +118,7 @@ def _start_services(settings: Settings, addresses: dict[str, str]) -> None:
     if _SERVICES not in _alive():
         command = [sys.executable, "-m", "orderflow", "serve", "all"]
         environment = addresses | {"HTTP_PORT": str(settings.http_port)}
+        environment |= webhook_environment(stack_folder())
         with stack_errors():
             stack.add(_SERVICES, command, environment, stack_folder())
     with stack.Terminal().step("Starting the services"):

@@ -1,6 +1,8 @@
 """Settings of a command: the environment's; without servers in it, those of the local stack."""
 
+import base64
 import os
+import secrets
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -40,4 +42,30 @@ def _of_local_stack() -> dict[str, str | SecretStr]:
     return {
         "kafka_bootstrap_servers": state.addresses.kafka_bootstrap_servers,
         "database_url": SecretStr(state.addresses.database_url),
+        "deliveries_key": SecretStr(webhook_key_file(folder).read_text("ascii")),
     }
+
+
+def webhook_key_file(folder: Path) -> Path:
+    """The file with the local stack's key for secrets of webhooks; made where there is none."""
+    file = folder / "deliveries.key"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(f".{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(base64.b64encode(secrets.token_bytes(32)))
+        draft.replace(file)
+    return file
+
+
+def webhook_environment(folder: Path) -> dict[str, str]:
+    """What the services of the local stack are told of webhooks: receivers on this machine too."""
+    told = {
+        "ORDERFLOW_DELIVERIES_KEY_FILE": str(webhook_key_file(folder)),
+        "ORDERFLOW_DELIVERIES_ALLOW_HTTP": "true",
+        "ORDERFLOW_DELIVERIES_PORTS": "443,8443,9000",
+        "ORDERFLOW_DELIVERIES_NETWORKS": "127.0.0.0/8,::1/128",
+    }
+    if "ORDERFLOW_DELIVERIES_KEY" in os.environ:
+        del told["ORDERFLOW_DELIVERIES_KEY_FILE"]
+    return {name: os.environ.get(name, value) for name, value in told.items()}

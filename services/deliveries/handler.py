@@ -37,7 +37,7 @@ class DeliveryBatches:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._shards = settings.outbox_shards
-        self._box = read_box(settings.deliveries_key_file)
+        self._box = read_box(settings.deliveries_key)
         self._rules = rules_of(settings)
         self._nameservers = words_of(settings.deliveries_nameservers)
         self._senders = allowed_sources_of(settings)

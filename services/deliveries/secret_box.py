@@ -1,4 +1,4 @@
-"""Encrypts the secrets of destinations by AES-GCM, under keys that are in a file alone."""
+"""Encrypts the secrets of destinations by AES-GCM, under keys that are in no database."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import binascii
 import hashlib
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import SecretStr
 
 from services.deliveries.messages.signing import SECRET_BYTES, secret_text
 from services.runtime.config.environment import SettingsError
 
-VARIABLE = "ORDERFLOW_DELIVERIES_KEY_FILE"
+VARIABLE = "ORDERFLOW_DELIVERIES_KEY"
 KEY_BYTES = 32
-FILE_MAX_BYTES = 4_096
 _FORM = b"\x01"
 _ID_BYTES, _NONCE_BYTES = 4, 12
 
@@ -27,7 +26,7 @@ class SecretUnreadable(Exception):
 
 
 class SecretBox:
-    """Encrypts with the first key of the file, decrypts with any of them."""
+    """Encrypts with the first key, decrypts with any of them."""
 
     def __init__(self, keys: Mapping[bytes, AESGCM], current: bytes) -> None:
         self._keys = keys
@@ -47,7 +46,7 @@ class SecretBox:
         """Decrypt a secret of this destination.
 
         Raises:
-            SecretUnreadable: no key of the file fits.
+            SecretUnreadable: no key fits.
         """
         id_, rest = sealed[1 : 1 + _ID_BYTES], sealed[1 + _ID_BYTES :]
         key = self._keys.get(id_) if sealed[:1] == _FORM else None
@@ -66,35 +65,26 @@ class SecretBox:
             ) from None
 
 
-def read_box(path: Path | None) -> SecretBox:
-    """Read the file of keys: one key a line, in base64; the first one encrypts.
+def read_box(keys: SecretStr | None) -> SecretBox | None:
+    """Read the keys, one a line, in base64; the first one encrypts. None where there are none.
 
     Raises:
-        SettingsError: there is no file, or it holds no key.
+        SettingsError: one cannot be read.
     """
-    if path is None:
-        raise SettingsError(
-            f"{VARIABLE} is not set: name a file with a key, as made by `openssl rand -base64 32`"
-        )
-    try:
-        with path.open("rb") as file:
-            lines = file.read(FILE_MAX_BYTES + 1).split()
-    except OSError as error:
-        raise SettingsError(f"{VARIABLE}: cannot read {path}: {error.strerror}") from None
-    keys = [_key(path, line) for line in lines]
-    if not keys:
-        raise SettingsError(f"{VARIABLE}: {path} is empty; it must hold a key")
-    return SecretBox({_id(each): AESGCM(each) for each in keys}, _id(keys[0]))
+    if keys is None:
+        return None
+    found = [_key(line) for line in keys.get_secret_value().split()]
+    return SecretBox({_id(each): AESGCM(each) for each in found}, _id(found[0]))
 
 
-def _key(path: Path, line: bytes) -> bytes:
+def _key(line: str) -> bytes:
     try:
         key = base64.b64decode(line, validate=True)
     except binascii.Error:
         key = b""
     if len(key) != KEY_BYTES:
         raise SettingsError(
-            f"{VARIABLE}: each line of {path} must be {KEY_BYTES} bytes in base64, as made by "
+            f"{VARIABLE}: each line must be {KEY_BYTES} bytes in base64, as made by "
             "`openssl rand -base64 32`"
         )
     return key

@@ -36,7 +36,7 @@ class UnitOfWork:
     now: datetime
     known: Known
     gate: ParkingGate
-    box: SecretBox
+    box: SecretBox | None
     decided: list[tuple[CommandItem, Decision]] = field(default_factory=list)
     changed: dict[Key, Destination] = field(default_factory=dict)
 
@@ -85,8 +85,8 @@ class UnitOfWork:
             return Resume(**names)
         return RotateSecret(**names, secret=self._new_secret(read))
 
-    def _new_secret(self, read: ReceivedCommand) -> Secret:
-        return Secret(self.box.new_secret(read.shop, read.name))
+    def _new_secret(self, read: ReceivedCommand) -> Secret | None:
+        return Secret(self.box.new_secret(read.shop, read.name)) if self.box else None
 
 
 def matched(

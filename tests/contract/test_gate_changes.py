@@ -57,6 +57,7 @@ def test_gate_is_imported_by_no_program():
 def test_bulk_items_are_on_the_topic_of_the_bulk_command(release):
     assert release.contract.incoming("orders.fulfill_bulk.item")
     assert not release.contract.incoming("order.placed")
-    assert {t.name for t in topics.CATALOGUE if t.incoming} == {
-        name for name, topic in release.contract.surface["topics"].items() if topic["incoming"]
+    released = release.contract.surface["topics"]
+    assert {t.name for t in topics.CATALOGUE if t.incoming and t.name in released} == {
+        name for name, topic in released.items() if topic["incoming"]
     }

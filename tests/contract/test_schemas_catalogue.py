@@ -43,6 +43,10 @@ EXPECTED_TOPICS = {
     "carrier.tracking.rejected": ("orders", 30),
     "claims.rejected": ("claims", 30),
     "analytics.rejected": ("analytics", 30),
+    "deliveries.commands": ("shops", 7),
+    "deliveries.outcomes": ("deliveries", 7),
+    "deliveries.events": ("deliveries", 30),
+    "deliveries.rejected": ("deliveries", 30),
 }
 
 

@@ -13,6 +13,8 @@ from schemas.enums import CARRIERS
 from schemas.envelope import OUTGOING_HEADERS
 from schemas.topics import CATALOGUE
 from services.claims.domain.reasons import NoChangeReason, RejectionReason
+from services.deliveries.domain.reasons import NoChangeReason as NoChangeOfDestinations
+from services.deliveries.domain.reasons import RejectionReason as RefusedDestinations
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.warnings import WARNING_SENTENCES, WarningCode
 from services.orders.domain.tracking.catalogue import CATALOGUE as EVENTS
@@ -78,11 +80,12 @@ def test_reason_tables_hold_every_code_that_services_give_there() -> None:
     listed = {each.split("\n", 1)[0]: first_cells(each) for each in sections}
 
     assert {heading: set(codes) for heading, codes in listed.items()} == {
-        "Nothing changed": UNCHANGED | set(NoChangeReason),
+        "Nothing changed": UNCHANGED | set(NoChangeReason) | set(NoChangeOfDestinations),
         "Malformed": malformed_codes(),
         "Refused: orders and tracking": set(Reason) - UNCHANGED,
         "Refused: by an operator": {operations.SKIPPED, operations.DISCARDED},
         "Refused: claims": set(RejectionReason),
+        "Refused: destinations": set(RefusedDestinations),
         "Warnings": set(WarningCode),
     }
     assert all(len(codes) == len(set(codes)) for codes in listed.values())

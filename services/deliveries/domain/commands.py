@@ -19,8 +19,8 @@ class Upsert(Command, frozen=True, kw_only=True):
     """Make a destination, or replace its target. `fault` says why its URL cannot be used."""
 
     target: Target
-    secret: Secret
-    """A new secret; used where the destination has none."""
+    secret: Secret | None
+    """A new secret, used where the destination has none; None: none can be made."""
     fault: tuple[str, str] | None = None
     """A reason code and the fact, where the URL cannot be used."""
 
@@ -44,4 +44,4 @@ class Resume(Command, frozen=True, kw_only=True):
 class RotateSecret(Command, frozen=True, kw_only=True):
     """Sign with a new secret, and for FORMER_HOURS with the former one too."""
 
-    secret: Secret
+    secret: Secret | None

@@ -90,6 +90,8 @@ def _upsert(found: Destination | None, command: Upsert, count: int) -> Decision:
                 f"shop {command.shop} has {count} destinations, the most that it may have; "
                 "remove one first",
             )
+        if command.secret is None:
+            return _NOT_SET_UP
         made = Destination(
             shop=command.shop,
             name=command.name,
@@ -135,6 +137,8 @@ def _resumed(found: Destination, command: Resume) -> Decision:
 
 
 def _rotated(found: Destination, command: RotateSecret, now: datetime) -> Decision:
+    if command.secret is None:
+        return _NOT_SET_UP
     secret = Secret(command.secret.current, found.secret.current, now + FORMER_VALID)
     return Decision(
         Outcome.APPLIED, destination=_with_applied(replace(found, secret=secret), command)
@@ -163,3 +167,9 @@ def _no_change(reason: NoChangeReason, detail: str) -> Decision:
 
 def _refused(reason: RejectionReason, detail: str, pointer: str = "") -> Decision:
     return Decision(Outcome.REJECTED, reason, detail, pointer)
+
+
+_NOT_SET_UP = _refused(
+    RejectionReason.WEBHOOKS_NOT_SET_UP,
+    "this installation has no key for secrets: its operators set ORDERFLOW_DELIVERIES_KEY_FILE",
+)

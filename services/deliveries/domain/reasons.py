@@ -22,4 +22,5 @@ class RejectionReason(StrEnum):
     URL_HAS_SECRET = "url_has_secret"  # noqa: S105 - the name of a reason
     ADDRESS_NOT_ALLOWED = "address_not_allowed"
     NAME_NOT_RESOLVED = "name_not_resolved"
+    WEBHOOKS_NOT_SET_UP = "webhooks_not_set_up"
     SOURCE_NOT_ALLOWED = "source_not_allowed"

@@ -11,7 +11,7 @@ from yarl import URL
 from services.deliveries.domain.destination import Secret
 from services.deliveries.messages.encode import body_of, request_headers
 from services.deliveries.network.urls import UrlFault, checked_url, rules_of
-from services.deliveries.secret_box import SecretUnreadable, read_box
+from services.deliveries.secret_box import VARIABLE, SecretUnreadable, read_box
 from services.deliveries.sending.rows import StoredBody, StoredTarget
 from services.deliveries.sending.window import Row
 from services.runtime.config.settings import Settings
@@ -36,7 +36,7 @@ class Requests:
     """Makes requests, with the keys and rules of the settings."""
 
     def __init__(self, settings: Settings) -> None:
-        self._box = read_box(settings.deliveries_key_file)
+        self._box = read_box(settings.deliveries_key)
         self._rules = rules_of(settings)
 
     def make(
@@ -49,9 +49,14 @@ class Requests:
         """
         if target is None or body is None:
             raise Unsendable("the event is not kept any more")
+        if self._box is None:
+            raise Unsendable(f"requests cannot be signed: set {VARIABLE}")
         try:
             url = checked_url(target.target.url, self._rules)
-            secrets = self._secrets(target.secret, target.shop, target.name, at)
+            secrets = [
+                self._box.decrypt(each, target.shop, target.name)
+                for each in _valid(target.secret, at)
+            ]
         except (UrlFault, SecretUnreadable) as error:
             raise Unsendable(str(error)) from None
         headers, data = request_headers(
@@ -64,11 +69,13 @@ class Requests:
         )
         return Request(url, headers, data)
 
-    def _secrets(self, secret: Secret, shop: str, name: str, at: datetime) -> list[str]:
-        found = [secret.current]
-        if secret.former and secret.former_until and at < secret.former_until:
-            found.append(secret.former)
-        return [self._box.decrypt(each, shop, name) for each in found]
+
+def _valid(secret: Secret, at: datetime) -> list[bytes]:
+    """The secrets that sign: the former one too, for as long as it is valid."""
+    found = [secret.current]
+    if secret.former and secret.former_until and at < secret.former_until:
+        found.append(secret.former)
+    return found
 
 
 def _said(row: Row, body: StoredBody) -> dict[str, str]:

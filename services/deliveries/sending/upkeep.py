@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 import asyncpg
@@ -50,7 +50,7 @@ class Upkeep:
             gauge.labels(SERVICE).set(measured[name])
         try:
             for row in await connection.fetch(SQL["find_worn_segments"], WORN_BYTES):
-                await self._truncate(connection, row["segment"], "has_rows")
+                await truncate(connection, row["segment"], self._asks(connection, row["segment"]))
             await self._empty_next_day(connection)
         except asyncpg.LockNotAvailableError:
             return  # Somebody reads the table, as pg_dump does: the next time.
@@ -59,16 +59,24 @@ class Upkeep:
         """Empty the tables of the day that comes next; bodies that are still to be sent move on."""
         slot = await connection.fetchval(SQL["find_next_slot"])
         bodies, attempts = f"event_body_{slot}", f"attempt_{slot}"
-        if await connection.fetchval(SQL["has_rows"].replace("{segment}", bodies)):
+
+        async def are_sent() -> bool:
+            return not await connection.fetchval(SQL["has_needed_bodies"], slot)
+
+        async def always() -> bool:
+            return True
+
+        if not await self._asks(connection, bodies)():
             while await connection.fetchval(SQL["carry_bodies"], slot, CARRIED_ROWS):
                 pass
-            await self._truncate(connection, bodies, "has_needed_bodies")
-        if await connection.fetchval(SQL["has_rows"].replace("{segment}", attempts)):
-            await self._truncate(connection, attempts, "has_nothing")
+            await truncate(connection, bodies, are_sent)
+        if not await self._asks(connection, attempts)():
+            await truncate(connection, attempts, always)
 
-    async def _truncate(self, connection: Connection, table: str, question: str) -> None:
-        async def may() -> bool:
-            found: bool = await connection.fetchval(SQL[question].replace("{segment}", table))
-            return not found
+    def _asks(self, connection: Connection, table: str) -> Callable[[], Awaitable[bool]]:
+        """A question: whether a table is empty."""
 
-        await truncate(connection, table, may)
+        async def is_empty() -> bool:
+            return not await connection.fetchval(SQL["has_rows"].replace("{segment}", table))
+
+        return is_empty

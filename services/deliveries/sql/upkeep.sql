@@ -12,15 +12,10 @@ SELECT segment.relname::text AS segment
 -- Whether a table holds a row. {segment} is the table
 SELECT EXISTS (SELECT FROM ONLY {segment});
 
--- name: has_nothing
--- Attempts of more than a week ago are kept by nothing. {segment} is their table
-SELECT false AND EXISTS (SELECT FROM ONLY {segment});
-
 -- name: has_needed_bodies
--- Whether a body of the table is still to be sent. {segment} is the table
-SELECT EXISTS (SELECT FROM ONLY {segment} AS body
-                WHERE EXISTS (SELECT FROM backlog WHERE backlog.event_id = body.event_id
-                                                    AND backlog.body_slot = body.slot));
+-- Whether a body of a day's table is still to be sent. $1 slot
+SELECT EXISTS (SELECT FROM backlog WHERE body_slot = $1)
+    OR EXISTS (SELECT FROM delivery WHERE body_slot = $1);
 
 -- name: find_next_slot
 -- The day's tables that are written to next: the oldest.

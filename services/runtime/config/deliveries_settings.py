@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 
@@ -19,11 +19,11 @@ def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
 class DeliveriesSettings(BaseSettings):
     """How events are sent to destinations; `Settings` says where values come from."""
 
-    deliveries_key_file: Path | None = _own(
-        "KEY_FILE",
+    deliveries_key: SecretStr | None = _own(
+        "KEY",
         None,
-        "File of the key under which secrets of destinations are encrypted: 32 bytes in base64 "
-        "(`openssl rand -base64 32`); further lines are former keys. The service needs it.",
+        "Key under which secrets of webhooks are encrypted: 32 bytes in base64 "
+        "(`openssl rand -base64 32`); further lines are former keys. Unset: no webhooks.",
     )
     deliveries_ports: str = _own("PORTS", "443,8443", "Ports that URLs of destinations may have.")
     deliveries_allow_http: bool = _own(

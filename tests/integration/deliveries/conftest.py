@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from pydantic import SecretStr
 
 from schemas.envelope import CloudEvent, write_headers
 from schemas.identity import order_id
@@ -91,17 +92,15 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-async def settings(database_url, kafka_bootstrap_servers, topic_prefix, tmp_path) -> Settings:
+async def settings(database_url, kafka_bootstrap_servers, topic_prefix) -> Settings:
     """Settings of a fresh database and fresh topics; receivers on this machine are allowed."""
-    key_file = tmp_path / "deliveries.key"
-    key_file.write_bytes(base64.b64encode(bytes(range(32))))
     made = Settings(
         database_url=database_url,
         kafka_bootstrap_servers=kafka_bootstrap_servers,
         kafka_topic_prefix=topic_prefix,
         relay_poll_seconds=0.05,
         http_port=0,
-        deliveries_key_file=key_file,
+        deliveries_key=SecretStr(base64.b64encode(bytes(range(32))).decode()),
         deliveries_allow_http=True,
         deliveries_ports=",".join(map(str, range(1024, 65536))),
         deliveries_networks="127.0.0.0/8",

@@ -49,7 +49,7 @@ async def test_event_reaches_the_webhook_of_its_shop_with_both_signatures(
     await until(lambda: receiver.requests)
     (request,) = receiver.requests
     (row,) = await asked(settings, FIND, "erp")
-    secret = read_box(settings.deliveries_key_file).decrypt(row["secret"], SHOP, "erp")
+    secret = read_box(settings.deliveries_key).decrypt(row["secret"], SHOP, "erp")
     assert Webhook(secret).verify(request.body, request.headers) == event
     assert karla_accepts(request, secret)
     assert request.headers["webhook-id"] == event["event_id"]
@@ -136,7 +136,7 @@ async def test_secret_that_is_rotated_signs_beside_the_former_one(
     settings, running, command, publish, receiver
 ):
     await command(UPSERT, a_destination(receiver.url))
-    box = read_box(settings.deliveries_key_file)
+    box = read_box(settings.deliveries_key)
     (before,) = await asked(settings, FIND, "erp")
     await command("destination.rotate_secret", named())
     (after,) = await asked(settings, FIND, "erp")
