@@ -29,7 +29,7 @@ Faults = Mapping[str, tuple[str, str]]
 """By URL: a reason code and the fact, where the URL of a command cannot be used."""
 
 
-@dataclass(slots=True)
+@dataclass(days=True)
 class UnitOfWork:
     """Decides the commands of a batch and keeps the destinations that changed."""
 
@@ -95,7 +95,7 @@ def matched(
     receivers: Mapping[str, Sequence[Receiver]],
     known_events: set[str],
 ) -> list[Match]:
-    """The events that somebody gets, each once, without those that are parked."""
+    """The events that destinations get, each once, without those that are parked."""
     found = []
     for each in events:
         ref = ItemRef(each.original.coordinates, 0)

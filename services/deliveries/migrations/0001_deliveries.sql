@@ -19,13 +19,13 @@ CREATE TABLE destination (
 
 -- The number of the current day's table among those that keep bodies and attempts for a week. A
 -- table is truncated on the day before it is written to again.
-CREATE FUNCTION day_slot() RETURNS smallint LANGUAGE sql VOLATILE PARALLEL SAFE
+CREATE FUNCTION day_number() RETURNS smallint LANGUAGE sql VOLATILE PARALLEL SAFE
     RETURN (floor(extract(epoch FROM clock_timestamp()) / 86400)::bigint % 9)::smallint;
 
 -- The value of an event as it was on Kafka, once, whoever gets it.
 CREATE TABLE event_body (
     event_id uuid NOT NULL,
-    slot smallint NOT NULL DEFAULT day_slot(),
+    day smallint NOT NULL DEFAULT day_number(),
     shop text NOT NULL,
     order_id uuid NOT NULL,
     topic text NOT NULL,
@@ -34,8 +34,8 @@ CREATE TABLE event_body (
     order_version bigint,
     value bytea NOT NULL,
     recorded_at timestamptz NOT NULL,  -- Business time.
-    PRIMARY KEY (event_id, slot)
-) PARTITION BY LIST (slot);
+    PRIMARY KEY (event_id, day)
+) PARTITION BY LIST (day);
 
 -- One attempt to send an event to a destination, for operators and shops.
 CREATE TABLE attempt (
@@ -49,8 +49,8 @@ CREATE TABLE attempt (
     answer text,  -- The beginning of the answer's body.
     milliseconds integer NOT NULL,
     verdict text NOT NULL,
-    slot smallint NOT NULL DEFAULT day_slot()
-) PARTITION BY LIST (slot);
+    day smallint NOT NULL DEFAULT day_number()
+) PARTITION BY LIST (day);
 CREATE INDEX attempt_by_destination ON attempt (destination, at);
 
 DO $$
@@ -78,7 +78,7 @@ CREATE TABLE delivery (
     destination bigint NOT NULL,
     order_id uuid NOT NULL,
     event_id uuid NOT NULL,
-    body_slot smallint NOT NULL,
+    body_day smallint NOT NULL,
     body_bytes integer NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     segment smallint NOT NULL DEFAULT delivery_segment()
@@ -104,16 +104,16 @@ CREATE TABLE backlog (
     destination bigint NOT NULL,
     order_id uuid NOT NULL,
     event_id uuid NOT NULL,
-    body_slot smallint NOT NULL,
+    body_day smallint NOT NULL,
     body_bytes integer NOT NULL,
     created_at timestamptz NOT NULL
 );
-CREATE INDEX backlog_by_lane ON backlog (destination, order_id, id);
-CREATE INDEX backlog_by_body ON backlog (body_slot, event_id);
+CREATE INDEX backlog_by_group ON backlog (destination, order_id, id);
+CREATE INDEX backlog_by_body ON backlog (body_day, event_id);
 
--- A lane is one order at one destination. It has a row while the backlog has rows of it: until then
--- every later event of the order waits.
-CREATE TABLE lane (
+-- A message group is one order at one destination. It has a row while the backlog has rows of it:
+-- until then every later event of the order waits.
+CREATE TABLE message_group (
     destination bigint NOT NULL,
     order_id uuid NOT NULL,
     shard smallint NOT NULL,
@@ -122,9 +122,9 @@ CREATE TABLE lane (
     skipped integer NOT NULL DEFAULT 0,  -- Events given up since the last that was delivered.
     PRIMARY KEY (destination, order_id)
 ) WITH (fillfactor = 80);
-CREATE INDEX lane_due ON lane (destination, due_at);
+CREATE INDEX message_group_due ON message_group (destination, due_at);
 
--- The circuit breaker of each destination with failures or with lanes.
+-- The circuit breaker of each destination with failures or with groups.
 CREATE TABLE destination_health (
     destination bigint PRIMARY KEY,
     shard smallint NOT NULL,

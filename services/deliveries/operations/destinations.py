@@ -31,7 +31,7 @@ class SecretNotShown(Exception):
     """There is no such destination, or its secret was shown before; the text says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, days=True)
 class ListedDestination:
     """A destination, and what waits for it; counts end at 10,000."""
 
@@ -51,7 +51,7 @@ class ListedDestination:
     oldest_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, days=True)
 class ListedAttempt:
     """One attempt to deliver an event."""
 
@@ -127,7 +127,7 @@ async def resume(
     decision = await _change(
         connection, command, RESUME, signature=signature, settings=settings, now=now
     )
-    await connection.execute(SQL["release_lanes"], *key, now)
+    await connection.execute(SQL["release_groups"], *key, now)
     return decision
 
 

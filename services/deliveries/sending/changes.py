@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from services.deliveries.domain.destination import WhenExhausted
 from services.deliveries.domain.schedule import CLOSED, Answer, Circuit, Verdict, judge
-from services.deliveries.sending.window import Lane, Row
+from services.deliveries.sending.window import MessageGroup, Row
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""When a held lane is due."""
+"""When a held group is due."""
 
 
 class Attempt(Struct, frozen=True):
@@ -32,8 +32,8 @@ class Attempt(Struct, frozen=True):
         return self.row.failures + 1
 
 
-class LaneState(Struct, frozen=True):
-    """What is stored of a lane."""
+class GroupState(Struct, frozen=True):
+    """What is stored of a group."""
 
     shard: int
     attempts: int
@@ -41,16 +41,16 @@ class LaneState(Struct, frozen=True):
     skipped: int
 
 
-@dataclass(slots=True)
+@dataclass(days=True)
 class Changes:
     """What one transaction writes: the results of attempts, and rows that could not begin."""
 
     ended: list[Row] = field(default_factory=list)
     deferred: list[Row] = field(default_factory=list)
     """Rows that move to the backlog, if they are not of it."""
-    lanes: dict[Lane, LaneState] = field(default_factory=dict)
-    finished: list[Lane] = field(default_factory=list)
-    """Lanes of rows that left the backlog."""
+    groups: dict[MessageGroup, GroupState] = field(default_factory=dict)
+    finished: list[MessageGroup] = field(default_factory=list)
+    """Groups of rows that left the backlog."""
     circuits: dict[int, Circuit] = field(default_factory=dict)
     attempts: list[tuple[Attempt, Verdict]] = field(default_factory=list)
     gone: dict[int, str] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Changes:
     """Destinations to disable."""
 
     def take(self, attempt: Attempt, circuit: Circuit, random: float) -> bool:
-        """Add the result of an attempt; returns whether the lane goes on with its next event.
+        """Add the result of an attempt; returns whether the group goes on with its next event.
 
         `circuit` is that of the destination before the attempt.
         """
@@ -86,13 +86,13 @@ class Changes:
     def _end(self, row: Row, now: datetime, skipped: int) -> None:
         self.ended.append(row)
         if row.segment is None:
-            self.lanes[row.lane] = LaneState(row.shard, 0, now, skipped)
-            self.finished.append(row.lane)
+            self.groups[row.group] = GroupState(row.shard, 0, now, skipped)
+            self.finished.append(row.group)
 
     def _defer(self, row: Row, failures: int, due_at: datetime) -> None:
         if row.segment is not None:
             self.deferred.append(row)
-        self.lanes[row.lane] = LaneState(row.shard, failures, due_at, row.skipped)
+        self.groups[row.group] = GroupState(row.shard, failures, due_at, row.skipped)
 
     def _move_circuit(self, attempt: Attempt, circuit: Circuit, random: float) -> None:
         """An answer that refuses one event says nothing about the others."""
@@ -111,4 +111,4 @@ class Changes:
         return self.circuits.get(destination) or stored.get(destination, CLOSED)
 
     def __bool__(self) -> bool:
-        return bool(self.ended or self.deferred or self.lanes or self.attempts)
+        return bool(self.ended or self.deferred or self.groups or self.attempts)

@@ -23,7 +23,7 @@ class Unsendable(Exception):
     """No request can be made; the text says why, and counts as the answer of the attempt."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, days=True)
 class Request:
     """What is posted."""
 

@@ -21,7 +21,7 @@ SQL = load(Path(__file__).parents[1] / "sql" / "sending.sql")
 TARGET = msgspec.json.Decoder(Target)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, days=True)
 class StoredTarget:
     """A destination as it is now."""
 
@@ -33,7 +33,7 @@ class StoredTarget:
     secret: Secret
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, days=True)
 class StoredBody:
     """The value of an event, and what headers say of it."""
 
@@ -43,9 +43,9 @@ class StoredBody:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, days=True)
 class FreshRow:
-    """A delivery that was not tried yet; `is_blocked`: an earlier event of its lane waits."""
+    """A delivery that was not tried yet; `is_blocked`: an earlier event of its group waits."""
 
     row: Row
     is_blocked: bool
@@ -59,11 +59,11 @@ async def read_fresh(
     return [FreshRow(_row(each, segment=each["segment"]), each["is_blocked"]) for each in found]
 
 
-async def read_due(connection: Connection, lanes: Mapping[int, int], now: datetime) -> list[Row]:
-    """The oldest row of each lane that is due; `lanes` says how many of each destination."""
-    if not lanes:
+async def read_due(connection: Connection, groups: Mapping[int, int], now: datetime) -> list[Row]:
+    """The oldest row of each group that is due; `groups` says how many of each destination."""
+    if not groups:
         return []
-    found = await connection.fetch(SQL["read_due"], list(lanes), list(lanes.values()), now)
+    found = await connection.fetch(SQL["read_due"], list(groups), list(groups.values()), now)
     return [_row(each, failures=each["attempts"], skipped=each["skipped"]) for each in found]
 
 
@@ -74,7 +74,7 @@ def _row(row: Any, **more: Any) -> Row:
         destination=row["destination"],
         order_id=str(row["order_id"]),
         event_id=str(row["event_id"]),
-        body_slot=row["body_slot"],
+        body_day=row["body_day"],
         body_bytes=row["body_bytes"],
         **more,
     )
@@ -102,7 +102,7 @@ async def read_bodies(connection: Connection, rows: Sequence[Row]) -> dict[str, 
     """The bodies of these deliveries, by event."""
     if not rows:
         return {}
-    wanted = {row.event_id: row.body_slot for row in rows}
+    wanted = {row.event_id: row.body_day for row in rows}
     found = await connection.fetch(SQL["read_bodies"], list(wanted), list(wanted.values()))
     return {
         str(row["event_id"]): StoredBody(
@@ -115,7 +115,7 @@ async def read_bodies(connection: Connection, rows: Sequence[Row]) -> dict[str, 
 async def read_health(
     connection: Connection, shards: Collection[int]
 ) -> dict[int, tuple[int, Circuit]]:
-    """Shard and circuit of the destinations that failed or have lanes."""
+    """Shard and circuit of the destinations that failed or have groups."""
     rows = await connection.fetch(SQL["read_health"], sorted(shards))
     return {
         row["destination"]: (
@@ -147,17 +147,17 @@ async def write(
         await connection.execute(SQL["end_backlog"], backlog)
     if changes.deferred:
         await connection.execute(SQL["defer"], *_places(changes.deferred), held)
-        lanes = {row.lane: row.shard for row in changes.deferred}
-        columns = zip(*((*lane, shard) for lane, shard in lanes.items()), strict=True)
-        await connection.execute(SQL["make_lanes"], *map(list, columns), now)
-    if changes.lanes:
+        groups = {row.group: row.shard for row in changes.deferred}
+        columns = zip(*((*group, shard) for group, shard in groups.items()), strict=True)
+        await connection.execute(SQL["make_groups"], *map(list, columns), now)
+    if changes.groups:
         rows = (
-            (*lane, each.shard, each.attempts, each.due_at, each.skipped)
-            for lane, each in changes.lanes.items()
+            (*group, each.shard, each.attempts, each.due_at, each.skipped)
+            for group, each in changes.groups.items()
         )
-        await connection.execute(SQL["save_lanes"], *_columns(rows))
+        await connection.execute(SQL["save_groups"], *_columns(rows))
     if changes.finished:
-        await connection.execute(SQL["end_lanes"], *_columns(dict.fromkeys(changes.finished)))
+        await connection.execute(SQL["end_groups"], *_columns(dict.fromkeys(changes.finished)))
     if circuits:
         await connection.execute(SQL["save_health"], *_columns(_health(circuits)))
     if changes.attempts:

@@ -1,7 +1,7 @@
 """Sender: delivers what is stored to webhooks, for the shards that this process holds.
 
 One coroutine reads, decides and writes; each request is a task of its own. What was not written
-when the process ends is sent again: at least once, and in order for each lane, as a lane has one
+when the process ends is sent again: at least once, and in order for each group, as a group has one
 request at a time and a failed event keeps later ones back.
 """
 
@@ -44,7 +44,7 @@ READ_ROWS = 500
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, days=True)
 class Work:
     """What one session works with."""
 
@@ -164,12 +164,12 @@ class Sender:
         self._context.wake_relay()
 
     def _circuits_of(self, changes: Changes) -> dict[int, tuple[int, Circuit]]:
-        """Shards and circuits to store: those that moved, and those of new lanes."""
+        """Shards and circuits to store: those that moved, and those of new groups."""
         shards = {each.row.destination: each.row.shard for each, _ in changes.attempts}
         found = {each: (shards[each], circuit) for each, circuit in changes.circuits.items()}
-        laned = {row.destination: row.shard for row in changes.deferred}
-        laned |= {lane[0]: each.shard for lane, each in changes.lanes.items()}
-        for destination, shard in laned.items():
+        grouped = {row.destination: row.shard for row in changes.deferred}
+        grouped |= {group[0]: each.shard for group, each in changes.groups.items()}
+        for destination, shard in grouped.items():
             if destination not in found and destination not in self._circuits:
                 found[destination] = (shard, CLOSED)
         return found
@@ -229,32 +229,32 @@ class Sender:
                 changes.ended.append(row)
             elif (
                 each.is_blocked
-                or row.lane in late
+                or row.group in late
                 or target.state is not State.ACTIVE
                 or self._circuits.get(row.destination, CLOSED).is_open
                 or not window.admit(row)
             ):
-                late.add(row.lane)
+                late.add(row.group)
                 changes.deferred.append(row)
         if changes:
             await self._write(work, changes)
         for row in due:
-            if not window.holds(row.lane):
+            if not window.holds(row.group):
                 window.admit(row)
 
     def _wanted(self, window: Window, now: datetime) -> dict[int, int]:
-        """How many lanes of each destination may begin; of an open circuit only the probe."""
+        """How many groups of each destination may begin; of an open circuit only the probe."""
         found = {}
         for destination, circuit in self._circuits.items():
             if self._shards[destination] in self._leaving:
                 continue
             if circuit.is_open:
-                lanes = int(circuit.may_send(now) and window.is_idle(destination))
+                groups = int(circuit.may_send(now) and window.is_idle(destination))
             else:
-                lanes = window.room_of(destination)
-            if lanes:
-                # Lanes that are under way are due as well, and come first.
-                found[destination] = lanes + window.lanes_of(destination)
+                groups = window.room_of(destination)
+            if groups:
+                # Groups that are under way are due as well, and come first.
+                found[destination] = groups + window.groups_of(destination)
         return found
 
     async def _start(self, work: Work) -> None:

@@ -30,12 +30,12 @@ class Upkeep:
         self._tables_at = 0.0
 
     async def run(self, connection: Connection, shards: Collection[int]) -> list[int]:
-        """Do what is due; returns destinations without failures and lanes, now forgotten."""
+        """Do what is due; returns destinations without failures and groups, now forgotten."""
         held = sorted(shards)
         if not held:
             return []
         await connection.execute(SENDING["drop_removed"], held, DROPPED_ROWS)
-        await connection.execute(SENDING["drop_lanes"], held, DROPPED_ROWS)
+        await connection.execute(SENDING["drop_groups"], held, DROPPED_ROWS)
         await connection.execute(SENDING["reset_removed"], held)
         ended = await connection.fetch(SENDING["end_health"], held)
         if 0 in shards and time.monotonic() >= self._tables_at:  # One process is enough.
@@ -45,7 +45,7 @@ class Upkeep:
 
     async def _tend_tables(self, connection: Connection) -> None:
         (measured,) = await connection.fetch(SENDING["measure"])
-        for name in ("backlog", "held_lanes", "disabled", "open_circuits"):
+        for name in ("backlog", "held_groups", "disabled", "open_circuits"):
             gauge = getattr(self._metrics, f"webhook_{name}")
             gauge.labels(SERVICE).set(measured[name])
         try:
@@ -53,21 +53,21 @@ class Upkeep:
                 await truncate(connection, row["segment"], self._asks(connection, row["segment"]))
             await self._empty_next_day(connection)
         except asyncpg.LockNotAvailableError:
-            return  # Somebody reads the table, as pg_dump does: the next time.
+            return  # Another session has the table locked, as pg_dump has: try again the next time.
 
     async def _empty_next_day(self, connection: Connection) -> None:
         """Empty the tables of the day that comes next; bodies that are still to be sent move on."""
-        slot = await connection.fetchval(SQL["find_next_slot"])
-        bodies, attempts = f"event_body_{slot}", f"attempt_{slot}"
+        day = await connection.fetchval(SQL["find_next_day"])
+        bodies, attempts = f"event_body_{day}", f"attempt_{day}"
 
         async def are_sent() -> bool:
-            return not await connection.fetchval(SQL["has_needed_bodies"], slot)
+            return not await connection.fetchval(SQL["has_needed_bodies"], day)
 
         async def always() -> bool:
             return True
 
         if not await self._asks(connection, bodies)():
-            while await connection.fetchval(SQL["carry_bodies"], slot, CARRIED_ROWS):
+            while await connection.fetchval(SQL["carry_bodies"], day, CARRIED_ROWS):
                 pass
             await truncate(connection, bodies, are_sent)
         if not await self._asks(connection, attempts)():

@@ -1,8 +1,8 @@
 """Window: the deliveries that a process works on, and which of them may be sent next. No I/O.
 
-A lane is one order at one destination. Of each lane one event is under way at a time; a failed one
-keeps the later ones back. Destinations take turns, and each has a bound of its own, so that a slow
-one holds up no other.
+A message group is one order at one destination. Of each group one event is under way at a time; a
+failed one keeps the later ones back. Destinations take turns, and each has a bound of its own, so
+that a slow one holds up no other.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-Lane = tuple[int, str]
+MessageGroup = tuple[int, str]
 """Destination and order."""
 PENDING_MAX = 200
 """Most deliveries of one destination in memory; further ones go to the backlog."""
@@ -26,17 +26,17 @@ class Row(Struct, frozen=True, gc=False):
     destination: int
     order_id: str
     event_id: str
-    body_slot: int
+    body_day: int
     body_bytes: int
     segment: int | None = None
     failures: int = 0
     """Attempts in vain before."""
     skipped: int = 0
-    """Events of the lane that were given up since the last that was delivered."""
+    """Events of the group that were given up since the last that was delivered."""
 
     @property
-    def lane(self) -> Lane:
-        """The lane that it belongs to."""
+    def group(self) -> MessageGroup:
+        """The group that it belongs to."""
         return (self.destination, self.order_id)
 
 
@@ -53,9 +53,9 @@ class Window:
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._lanes: dict[Lane, deque[Row]] = {}
-        self._ready: dict[int, deque[Lane]] = {}
-        """Lanes whose first row may be sent, by destination."""
+        self._groups: dict[MessageGroup, deque[Row]] = {}
+        self._ready: dict[int, deque[MessageGroup]] = {}
+        """Groups whose first row may be sent, by destination."""
         self._pending: Counter[int] = Counter()
         self._under_way: Counter[int] = Counter()
         self._shards: Counter[int] = Counter()
@@ -77,20 +77,20 @@ class Window:
 
     def fresh_ids(self) -> list[int]:
         """Ids of the rows that are not of the backlog."""
-        rows = (row for lane in self._lanes.values() for row in lane)
+        rows = (row for group in self._groups.values() for row in group)
         return [row.id for row in rows if row.segment is not None]
 
-    def holds(self, lane: Lane) -> bool:
-        """Whether rows of this lane are here."""
-        return lane in self._lanes
+    def holds(self, group: MessageGroup) -> bool:
+        """Whether rows of this group are here."""
+        return group in self._groups
 
     def room_of(self, destination: int) -> int:
         """How many further requests the destination may get at once."""
         return max(0, self._bounds.requests_of_one - self._under_way[destination])
 
-    def lanes_of(self, destination: int) -> int:
-        """How many lanes of the destination are here."""
-        return sum(lane[0] == destination for lane in self._lanes)
+    def groups_of(self, destination: int) -> int:
+        """How many groups of the destination are here."""
+        return sum(group[0] == destination for group in self._groups)
 
     def is_idle(self, destination: int) -> bool:
         """Whether nothing is under way to the destination."""
@@ -100,12 +100,12 @@ class Window:
         """Take a row; False where its destination has enough rows here."""
         if self._pending[row.destination] >= PENDING_MAX:
             return False
-        lane = self._lanes.get(row.lane)
-        if lane is None:
-            self._lanes[row.lane] = deque((row,))
-            self._ready.setdefault(row.destination, deque()).append(row.lane)
+        group = self._groups.get(row.group)
+        if group is None:
+            self._groups[row.group] = deque((row,))
+            self._ready.setdefault(row.destination, deque()).append(row.group)
         else:
-            lane.append(row)
+            group.append(row)
         self._pending[row.destination] += 1
         return True
 
@@ -117,7 +117,7 @@ class Window:
             ready = self._ready[destination]
             if not self.room_of(destination):
                 continue
-            row = self._lanes[ready.popleft()][0]
+            row = self._groups[ready.popleft()][0]
             if ready:
                 turns.append(destination)
             else:
@@ -129,29 +129,29 @@ class Window:
             yield row
 
     def delivered(self, row: Row) -> None:
-        """The first row of its lane is done; the next one may be sent."""
+        """The first row of its group is done; the next one may be sent."""
         self._end_request(row)
-        lane = self._lanes[row.lane]
-        lane.popleft()
+        group = self._groups[row.group]
+        group.popleft()
         self._pending[row.destination] -= 1
-        if lane:
-            self._ready.setdefault(row.destination, deque()).append(row.lane)
+        if group:
+            self._ready.setdefault(row.destination, deque()).append(row.group)
         else:
-            del self._lanes[row.lane]
+            del self._groups[row.group]
 
     def failed(self, row: Row) -> list[Row]:
-        """The first row of its lane failed: returns the rows behind it, which leave too."""
+        """The first row of its group failed: returns the rows behind it, which leave too."""
         self._end_request(row)
-        rows = self._lanes.pop(row.lane)
+        rows = self._groups.pop(row.group)
         self._pending[row.destination] -= len(rows)
         return list(rows)[1:]
 
     def withdraw(self, destination: int) -> list[Row]:
         """Take out what is not under way to a destination; returns it, oldest first."""
-        lanes = self._ready.pop(destination, ())
-        rows = [row for lane in lanes for row in self._lanes.pop(lane)]
-        for lane, behind in self._lanes.items():
-            if lane[0] == destination:
+        groups = self._ready.pop(destination, ())
+        rows = [row for group in groups for row in self._groups.pop(group)]
+        for group, behind in self._groups.items():
+            if group[0] == destination:
                 while len(behind) > 1:
                     rows.append(behind.pop())
         self._pending[destination] -= len(rows)
@@ -161,8 +161,8 @@ class Window:
         """Forget the rows of other shards that are not under way."""
         destinations = {
             row.destination
-            for lane in self._lanes.values()
-            for row in lane
+            for group in self._groups.values()
+            for row in group
             if row.shard not in shards
         }
         for destination in destinations:

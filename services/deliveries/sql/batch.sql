@@ -52,15 +52,15 @@ SELECT id, shop, target, state
 SELECT body.event_id
   FROM event_body AS body
  WHERE body.event_id = ANY($1::uuid[])
-   AND body.slot IN (day_slot(), ((day_slot() + 8) % 9)::smallint);
+   AND body.day IN (day_number(), ((day_number() + 8) % 9)::smallint);
 
 -- name: save_matches
--- Store the bodies of events that somebody gets, and a row for each of their deliveries; the ids rise
+-- Store the bodies of events that destinations get, and a row for each of their deliveries; the ids rise
 -- in the order given.
 -- $1 event ids, $2 shops, $3 orders, $4 topics, $5 types, $6 sequences, $7 order versions, $8 values
 -- (in step), $9 now, $10 shards, $11 destinations, $12 numbers of the events, from 1 (in step)
 WITH today AS (
-    SELECT day_slot() AS slot
+    SELECT day_number() AS day
 ), event AS MATERIALIZED (
     SELECT *
       FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::bigint[],
@@ -68,14 +68,14 @@ WITH today AS (
            WITH ORDINALITY
            AS sent(event_id, shop, order_id, topic, type, sequence, order_version, value, number)
 ), stored AS (
-    INSERT INTO event_body (event_id, slot, shop, order_id, topic, type, sequence, order_version,
+    INSERT INTO event_body (event_id, day, shop, order_id, topic, type, sequence, order_version,
                             value, recorded_at)
-    SELECT event_id, today.slot, shop, order_id, topic, type, sequence, order_version, value, $9
+    SELECT event_id, today.day, shop, order_id, topic, type, sequence, order_version, value, $9
       FROM event, today
-        ON CONFLICT (event_id, slot) DO NOTHING
+        ON CONFLICT (event_id, day) DO NOTHING
 )
-INSERT INTO delivery (shard, destination, order_id, event_id, body_slot, body_bytes)
-SELECT matched.shard, matched.destination, event.order_id, event.event_id, today.slot,
+INSERT INTO delivery (shard, destination, order_id, event_id, body_day, body_bytes)
+SELECT matched.shard, matched.destination, event.order_id, event.event_id, today.day,
        octet_length(event.value)
   FROM unnest($10::smallint[], $11::bigint[], $12::integer[])
        WITH ORDINALITY AS matched(shard, destination, number, nth)

@@ -5,8 +5,8 @@ SELECT d.shop, d.name, d.state, d.reason, d.target, d.created_at, d.updated_at,
        coalesce(h.failures, 0) AS failures, h.failing_since, h.open_until,
        (SELECT count(*) FROM (SELECT FROM backlog WHERE backlog.destination = d.id LIMIT 10000) AS b)
            AS backlog,
-       (SELECT count(*) FROM (SELECT FROM lane WHERE lane.destination = d.id
-                                AND lane.due_at >= '9999-01-01T00:00Z' LIMIT 10000) AS l)
+       (SELECT count(*) FROM (SELECT FROM message_group WHERE message_group.destination = d.id
+                                AND message_group.due_at >= '9999-01-01T00:00Z' LIMIT 10000) AS l)
            AS held_orders,
        (SELECT min(backlog.created_at) FROM backlog WHERE backlog.destination = d.id) AS oldest_at
   FROM destination AS d
@@ -31,8 +31,8 @@ UPDATE destination SET secret_shown_at = now()
  WHERE shop = $1 AND name = $2 AND state <> 'removed' AND secret_shown_at IS NULL
 RETURNING secret;
 
--- name: release_lanes
+-- name: release_groups
 -- Try again now what is held or waits for its next attempt. $1 shop, $2 name, $3 now
-UPDATE lane SET due_at = $3, attempts = 0
+UPDATE message_group SET due_at = $3, attempts = 0
   FROM destination AS d
- WHERE d.shop = $1 AND d.name = $2 AND lane.destination = d.id AND lane.due_at > $3;
+ WHERE d.shop = $1 AND d.name = $2 AND message_group.destination = d.id AND message_group.due_at > $3;

@@ -2,7 +2,7 @@
 -- The oldest rows that were not tried yet, of each held shard, without those that the process has;
 -- and whether an earlier event of the order waits. $1 shards, $2 rows a shard, $3 ids to leave out
 SELECT fresh.id, fresh.segment, fresh.shard, fresh.destination, fresh.order_id, fresh.event_id,
-       fresh.body_slot, fresh.body_bytes, lane.destination IS NOT NULL AS is_blocked
+       fresh.body_day, fresh.body_bytes, message_group.destination IS NOT NULL AS is_blocked
   FROM unnest($1::smallint[]) AS held(shard)
  CROSS JOIN LATERAL (
        SELECT * FROM delivery
@@ -10,21 +10,21 @@ SELECT fresh.id, fresh.segment, fresh.shard, fresh.destination, fresh.order_id, 
         ORDER BY delivery.id
         LIMIT $2
        ) AS fresh
-  LEFT JOIN lane ON lane.destination = fresh.destination AND lane.order_id = fresh.order_id
+  LEFT JOIN message_group ON message_group.destination = fresh.destination AND message_group.order_id = fresh.order_id
  ORDER BY fresh.id;
 
 -- name: read_due
--- The oldest row of each lane that is due: so many lanes of each destination.
--- $1 destinations, $2 lanes (in step), $3 now
-SELECT head.id, head.shard, head.destination, head.order_id, head.event_id, head.body_slot,
+-- The oldest row of each group that is due: so many groups of each destination.
+-- $1 destinations, $2 groups (in step), $3 now
+SELECT head.id, head.shard, head.destination, head.order_id, head.event_id, head.body_day,
        head.body_bytes, due.attempts, due.skipped
-  FROM unnest($1::bigint[], $2::integer[]) AS wanted(destination, lanes)
+  FROM unnest($1::bigint[], $2::integer[]) AS wanted(destination, groups)
   JOIN destination ON destination.id = wanted.destination AND destination.state = 'active'
  CROSS JOIN LATERAL (
-       SELECT * FROM lane
-        WHERE lane.destination = wanted.destination AND lane.due_at <= $3
-        ORDER BY lane.due_at
-        LIMIT wanted.lanes
+       SELECT * FROM message_group
+        WHERE message_group.destination = wanted.destination AND message_group.due_at <= $3
+        ORDER BY message_group.due_at
+        LIMIT wanted.groups
        ) AS due
  CROSS JOIN LATERAL (
        SELECT * FROM backlog
@@ -41,13 +41,13 @@ SELECT id, shop, name, target, state, secret, former_secret, former_until
  WHERE id = ANY($1::bigint[]);
 
 -- name: read_bodies
--- $1 event ids, $2 slots (in step)
+-- $1 event ids, $2 days (in step)
 SELECT body.event_id, body.type, body.sequence, body.order_version, body.value
-  FROM unnest($1::uuid[], $2::smallint[]) AS wanted(event_id, slot)
-  JOIN event_body AS body ON body.event_id = wanted.event_id AND body.slot = wanted.slot;
+  FROM unnest($1::uuid[], $2::smallint[]) AS wanted(event_id, day)
+  JOIN event_body AS body ON body.event_id = wanted.event_id AND body.day = wanted.day;
 
 -- name: read_health
--- The destinations of these shards that failed or have lanes. $1 shards
+-- The destinations of these shards that failed or have groups. $1 shards
 SELECT destination, shard, failures, failing_since, open_until, probes
   FROM destination_health
  WHERE shard = ANY($1::smallint[]);
@@ -71,24 +71,24 @@ WITH moved AS (
      WHERE delivery.id = late.id AND delivery.segment = late.segment
        AND delivery.shard = ANY($3::smallint[])
  RETURNING delivery.id, delivery.shard, delivery.destination, delivery.order_id,
-           delivery.event_id, delivery.body_slot, delivery.body_bytes, delivery.created_at
+           delivery.event_id, delivery.body_day, delivery.body_bytes, delivery.created_at
 )
-INSERT INTO backlog (id, shard, destination, order_id, event_id, body_slot, body_bytes, created_at)
-SELECT id, shard, destination, order_id, event_id, body_slot, body_bytes, created_at FROM moved;
+INSERT INTO backlog (id, shard, destination, order_id, event_id, body_day, body_bytes, created_at)
+SELECT id, shard, destination, order_id, event_id, body_day, body_bytes, created_at FROM moved;
 
--- name: make_lanes
--- Let later events of these orders wait. A lane that exists stays as it is.
+-- name: make_groups
+-- Let later events of these orders wait. A group that exists stays as it is.
 -- $1 destinations, $2 orders, $3 shards (in step), $4 now
-INSERT INTO lane (destination, order_id, shard, due_at)
+INSERT INTO message_group (destination, order_id, shard, due_at)
 SELECT destination, order_id, shard, $4
   FROM unnest($1::bigint[], $2::uuid[], $3::smallint[]) AS made(destination, order_id, shard)
  ORDER BY destination, order_id
     ON CONFLICT (destination, order_id) DO NOTHING;
 
--- name: save_lanes
+-- name: save_groups
 -- When the oldest event of each of these orders is tried again, and how often it was.
 -- $1 destinations, $2 orders, $3 shards, $4 attempts, $5 due at, $6 skipped (in step)
-INSERT INTO lane (destination, order_id, shard, attempts, due_at, skipped)
+INSERT INTO message_group (destination, order_id, shard, attempts, due_at, skipped)
 SELECT destination, order_id, shard, attempts, due_at, skipped
   FROM unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::integer[], $5::timestamptz[],
               $6::integer[]) AS sent(destination, order_id, shard, attempts, due_at, skipped)
@@ -96,15 +96,15 @@ SELECT destination, order_id, shard, attempts, due_at, skipped
     ON CONFLICT (destination, order_id) DO UPDATE
    SET attempts = EXCLUDED.attempts, due_at = EXCLUDED.due_at, skipped = EXCLUDED.skipped;
 
--- name: end_lanes
--- End the lanes of these orders that have nothing left and no gap to tell of.
+-- name: end_groups
+-- End the groups of these orders that have nothing left and no skipped event to report.
 -- $1 destinations, $2 orders (in step)
-DELETE FROM lane
+DELETE FROM message_group
  USING unnest($1::bigint[], $2::uuid[]) AS done(destination, order_id)
- WHERE lane.destination = done.destination AND lane.order_id = done.order_id AND lane.skipped = 0
+ WHERE message_group.destination = done.destination AND message_group.order_id = done.order_id AND message_group.skipped = 0
    AND NOT EXISTS (SELECT FROM backlog
-                    WHERE backlog.destination = lane.destination
-                      AND backlog.order_id = lane.order_id);
+                    WHERE backlog.destination = message_group.destination
+                      AND backlog.order_id = message_group.order_id);
 
 -- name: save_health
 -- $1 destinations, $2 shards, $3 failures, $4 failing since, $5 open until, $6 probes (in step)
@@ -118,10 +118,10 @@ SELECT *
        open_until = EXCLUDED.open_until, probes = EXCLUDED.probes;
 
 -- name: end_health
--- Forget destinations that work again and have no lanes. $1 shards
+-- Forget destinations that work again and have no groups. $1 shards
 DELETE FROM destination_health AS health
  WHERE health.shard = ANY($1::smallint[]) AND health.failures = 0
-   AND NOT EXISTS (SELECT FROM lane WHERE lane.destination = health.destination)
+   AND NOT EXISTS (SELECT FROM message_group WHERE message_group.destination = health.destination)
 RETURNING health.destination;
 
 -- name: save_attempts
@@ -152,19 +152,19 @@ WITH gone AS (
 )
 DELETE FROM backlog USING gone WHERE backlog.id = gone.id;
 
--- name: drop_lanes
--- Delete lanes of removed destinations that have nothing left. $1 shards, $2 rows
+-- name: drop_groups
+-- Delete groups of removed destinations that have nothing left. $1 shards, $2 rows
 WITH gone AS (
-    SELECT lane.destination, lane.order_id
-      FROM lane
-      JOIN destination ON destination.id = lane.destination AND destination.state = 'removed'
-     WHERE lane.shard = ANY($1::smallint[])
-       AND NOT EXISTS (SELECT FROM backlog WHERE backlog.destination = lane.destination
-                                             AND backlog.order_id = lane.order_id)
+    SELECT message_group.destination, message_group.order_id
+      FROM message_group
+      JOIN destination ON destination.id = message_group.destination AND destination.state = 'removed'
+     WHERE message_group.shard = ANY($1::smallint[])
+       AND NOT EXISTS (SELECT FROM backlog WHERE backlog.destination = message_group.destination
+                                             AND backlog.order_id = message_group.order_id)
      LIMIT $2
 )
-DELETE FROM lane USING gone
- WHERE lane.destination = gone.destination AND lane.order_id = gone.order_id;
+DELETE FROM message_group USING gone
+ WHERE message_group.destination = gone.destination AND message_group.order_id = gone.order_id;
 
 -- name: reset_removed
 -- The health of a removed destination says nothing any more. $1 shards
@@ -177,7 +177,7 @@ UPDATE destination_health AS health
 -- name: measure
 -- What waits, counted up to 100,000 rows; and destinations by what they get.
 SELECT (SELECT count(*) FROM (SELECT FROM backlog LIMIT 100000) AS counted) AS backlog,
-       (SELECT count(*) FROM (SELECT FROM lane WHERE due_at >= '9999-01-01T00:00Z' LIMIT 100000) AS held)
-           AS held_lanes,
+       (SELECT count(*) FROM (SELECT FROM message_group WHERE due_at >= '9999-01-01T00:00Z' LIMIT 100000) AS held)
+           AS held_groups,
        (SELECT count(*) FROM destination WHERE state = 'disabled') AS disabled,
        (SELECT count(*) FROM destination_health WHERE open_until IS NOT NULL) AS open_circuits;

@@ -13,32 +13,32 @@ SELECT segment.relname::text AS segment
 SELECT EXISTS (SELECT FROM ONLY {segment});
 
 -- name: has_needed_bodies
--- Whether a body of a day's table is still to be sent. $1 slot
-SELECT EXISTS (SELECT FROM backlog WHERE body_slot = $1)
-    OR EXISTS (SELECT FROM delivery WHERE body_slot = $1);
+-- Whether a body of a day's table is still to be sent. $1 day
+SELECT EXISTS (SELECT FROM backlog WHERE body_day = $1)
+    OR EXISTS (SELECT FROM delivery WHERE body_day = $1);
 
--- name: find_next_slot
+-- name: find_next_day
 -- The day's tables that are written to next: the oldest.
-SELECT ((day_slot() + 1) % 9)::smallint;
+SELECT ((day_number() + 1) % 9)::smallint;
 
 -- name: carry_bodies
 -- Move bodies that are still to be sent to the tables of today, some at a time; how many rows of the
--- backlog moved with them. $1 slot, $2 rows
+-- backlog moved with them. $1 day, $2 rows
 WITH late AS (
     SELECT DISTINCT backlog.event_id
-      FROM (SELECT event_id FROM backlog WHERE body_slot = $1 LIMIT $2) AS backlog
+      FROM (SELECT event_id FROM backlog WHERE body_day = $1 LIMIT $2) AS backlog
 ), copied AS (
     INSERT INTO event_body (event_id, shop, order_id, topic, type, sequence, order_version, value,
                             recorded_at)
     SELECT event_id, shop, order_id, topic, type, sequence, order_version, value, recorded_at
       FROM event_body
       JOIN late USING (event_id)
-     WHERE event_body.slot = $1
-        ON CONFLICT (event_id, slot) DO NOTHING
+     WHERE event_body.day = $1
+        ON CONFLICT (event_id, day) DO NOTHING
 ), moved AS (
-    UPDATE backlog SET body_slot = day_slot()
+    UPDATE backlog SET body_day = day_number()
       FROM late
-     WHERE backlog.event_id = late.event_id AND backlog.body_slot = $1
+     WHERE backlog.event_id = late.event_id AND backlog.body_day = $1
  RETURNING 1
 )
 SELECT count(*) FROM moved;

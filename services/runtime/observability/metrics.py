@@ -19,7 +19,7 @@ _LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5
 _RECORD_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, days=True)
 class _Spec:
     """One metric: name without the prefix `orderflow_`, meaning with unit, labels, buckets."""
 
@@ -49,7 +49,7 @@ GAUGES = (
     _Spec("http_requests_in_flight", "Requests whose records Kafka has not acknowledged yet."),
     _Spec("http_body_bytes_held", "Bytes of bodies that requests in progress hold."),
     _Spec("webhook_backlog", "Deliveries that failed or stand behind one; counted up to 100,000."),
-    _Spec("webhook_held_lanes", "Orders at destinations whose events are held: tried in vain."),
+    _Spec("webhook_held_groups", "Orders at destinations whose events are held: tried in vain."),
     _Spec("webhook_disabled", "Destinations that were disabled because nothing succeeded."),
     _Spec("webhook_open_circuits", "Destinations that get only a probe now and then."),
 )
@@ -177,7 +177,7 @@ class Metrics:
 
     def _add_webhooks(self) -> None:
         self.webhook_backlog = self._gauge("webhook_backlog")
-        self.webhook_held_lanes = self._gauge("webhook_held_lanes")
+        self.webhook_held_groups = self._gauge("webhook_held_groups")
         self.webhook_disabled = self._gauge("webhook_disabled")
         self.webhook_open_circuits = self._gauge("webhook_open_circuits")
         self.webhook_attempts_total = self._counter("webhook_attempts_total")

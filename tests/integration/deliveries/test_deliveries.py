@@ -76,8 +76,8 @@ async def test_events_of_an_order_arrive_in_order_while_one_fails(
     await publish(*(an_event("1", n) for n in range(1, 5)), *(an_event("2", n) for n in (1, 2)))
 
     await until(lambda: receiver.sequences("1")[-1:] == [2])
-    await until_row(settings, "SELECT FROM deliveries.lane WHERE attempts > 0")
-    await asked(settings, "UPDATE deliveries.lane SET due_at = now()")
+    await until_row(settings, "SELECT FROM deliveries.message_group WHERE attempts > 0")
+    await asked(settings, "UPDATE deliveries.message_group SET due_at = now()")
     await until(lambda: 4 in receiver.sequences("1"), seconds=60)
     first = list(dict.fromkeys(receiver.sequences("1")))
     assert first == [1, 2, 3, 4]

@@ -1,4 +1,4 @@
-"""What may be sent next: one event of a lane at a time, destinations in turn, within bounds."""
+"""What may be sent next: one event of a group at a time, destinations in turn, within bounds."""
 
 from collections import defaultdict
 
@@ -99,9 +99,9 @@ class WindowMachine(RuleBasedStateMachine):
     def start(self):
         for row in self.window.start():
             assert row.id not in self.under_way
-            assert all(each.lane != row.lane for each in self.under_way.values())
-            assert all(earlier < row.id for earlier in self.begun[row.lane])
-            self.begun[row.lane].append(row.id)
+            assert all(each.group != row.group for each in self.under_way.values())
+            assert all(earlier < row.id for earlier in self.begun[row.group])
+            self.begun[row.group].append(row.id)
             self.under_way[row.id] = row
 
     @precondition(lambda self: self.under_way)
