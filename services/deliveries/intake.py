@@ -24,7 +24,7 @@ from services.runtime.messages.records import FieldError, Malformed, Original
 from services.runtime.rejections import Rejection
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class EventItem:
     """One event that was read."""
 
@@ -32,7 +32,7 @@ class EventItem:
     received: ReceivedEvent
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class CommandItem:
     """One command that was read."""
 
@@ -40,7 +40,7 @@ class CommandItem:
     received: ReceivedCommand
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class UnreadItem:
     """A record that is known to fail; it is parked without being read."""
 
@@ -49,7 +49,7 @@ class UnreadItem:
     failure: Failure
 
 
-@dataclass(days=True)
+@dataclass(slots=True)
 class Intake:
     """The items of a batch by what is to be done with them, each list in the order they came."""
 

@@ -24,7 +24,7 @@ Key = tuple[str, str]
 """Shop and name of a destination."""
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class Receiver:
     """A destination as far as it is needed to match events."""
 
@@ -32,7 +32,7 @@ class Receiver:
     target: Target
 
 
-@dataclass(days=True)
+@dataclass(slots=True)
 class Known:
     """What is stored of the destinations that commands name, and how many each shop has."""
 
@@ -40,7 +40,7 @@ class Known:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class Match:
     """An event, its value, and the destinations that get it."""
 

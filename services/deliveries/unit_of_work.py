@@ -29,7 +29,7 @@ Faults = Mapping[str, tuple[str, str]]
 """By URL: a reason code and the fact, where the URL of a command cannot be used."""
 
 
-@dataclass(days=True)
+@dataclass(slots=True)
 class UnitOfWork:
     """Decides the commands of a batch and keeps the destinations that changed."""
 

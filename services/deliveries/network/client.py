@@ -25,7 +25,7 @@ HEADERS_MAX_BYTES = 16_384
 KEEP_ALIVE_SECONDS = 15.0
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class Response:
     """What came back of one request; `text` is the beginning of the answer's body."""
 

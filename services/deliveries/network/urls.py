@@ -25,7 +25,7 @@ SECRET_MEMBERS = frozenset(
 HOST_MAX_CHARACTERS = 253
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class NetworkRules:
     """Where requests may go; the settings say how much more than https to public hosts."""
 

@@ -31,7 +31,7 @@ class SecretNotShown(Exception):
     """There is no such destination, or its secret was shown before; the text says what to do."""
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class ListedDestination:
     """A destination, and what waits for it; counts end at 10,000."""
 
@@ -51,7 +51,7 @@ class ListedDestination:
     oldest_at: datetime | None
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class ListedAttempt:
     """One attempt to deliver an event."""
 

@@ -41,7 +41,7 @@ class GroupState(Struct, frozen=True):
     skipped: int
 
 
-@dataclass(days=True)
+@dataclass(slots=True)
 class Changes:
     """What one transaction writes: the results of attempts, and rows that could not begin."""
 

@@ -23,7 +23,7 @@ class Unsendable(Exception):
     """No request can be made; the text says why, and counts as the answer of the attempt."""
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """What is posted."""
 

@@ -21,7 +21,7 @@ SQL = load(Path(__file__).parents[1] / "sql" / "sending.sql")
 TARGET = msgspec.json.Decoder(Target)
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class StoredTarget:
     """A destination as it is now."""
 
@@ -33,7 +33,7 @@ class StoredTarget:
     secret: Secret
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class StoredBody:
     """The value of an event, and what headers say of it."""
 
@@ -43,7 +43,7 @@ class StoredBody:
     value: bytes
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class FreshRow:
     """A delivery that was not tried yet; `is_blocked`: an earlier event of its group waits."""
 

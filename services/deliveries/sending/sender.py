@@ -44,7 +44,7 @@ READ_ROWS = 500
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class Work:
     """What one session works with."""
 

@@ -19,7 +19,7 @@ _LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5
 _RECORD_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
 
-@dataclass(frozen=True, days=True)
+@dataclass(frozen=True, slots=True)
 class _Spec:
     """One metric: name without the prefix `orderflow_`, meaning with unit, labels, buckets."""
 
