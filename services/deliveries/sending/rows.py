@@ -12,7 +12,7 @@ import msgspec
 from asyncpg import Connection
 
 from services.deliveries.domain.destination import Secret, State, Target
-from services.deliveries.domain.schedule import Circuit
+from services.deliveries.domain.schedule import DISABLED_AFTER, Circuit
 from services.deliveries.sending.changes import Changes
 from services.deliveries.sending.window import Row
 from services.runtime.postgres.queries import load
@@ -195,9 +195,30 @@ def _attempts(changes: Changes) -> Iterable[tuple[object, ...]]:
         )
 
 
-async def end_destination(
-    connection: Connection, destination: int, state: State, reason: str, now: datetime
+async def remove_destination(
+    connection: Connection, destination: int, reason: str, now: datetime
 ) -> tuple[str, str] | None:
-    """Let an active destination get nothing more; returns its shop and name, if it was active."""
-    row = await connection.fetchrow(SQL["end_destination"], destination, state.value, reason, now)
+    """End an active destination; returns its shop and name, if it was active."""
+    return await _end(connection, destination, State.REMOVED, reason, now, now)
+
+
+async def disable_destination(
+    connection: Connection, destination: int, reason: str, now: datetime
+) -> tuple[str, str] | None:
+    """Let a destination get nothing more, unless it was changed or resumed lately."""
+    before = now - DISABLED_AFTER
+    return await _end(connection, destination, State.DISABLED, reason, now, before)
+
+
+async def _end(  # noqa: PLR0917
+    connection: Connection,
+    destination: int,
+    state: State,
+    reason: str,
+    now: datetime,
+    before: datetime,
+) -> tuple[str, str] | None:
+    row = await connection.fetchrow(
+        SQL["end_destination"], destination, state.value, reason, now, before
+    )
     return (row["shop"], row["name"]) if row else None

@@ -31,13 +31,14 @@ from services.deliveries.sending.upkeep import Upkeep
 from services.deliveries.sending.window import Bounds, Row, Window
 from services.runtime.config.settings import Settings
 from services.runtime.outbox.leases import SILENCE_SECONDS, ShardLeases
-from services.runtime.outbox.outbox import Outbox
+from services.runtime.outbox.outbox import Outbox, Outgoing
 from services.runtime.postgres.connections import connect
 from services.runtime.retry import backoff_seconds, forget_rows
 from services.runtime.running import WorkerContext
 
 LEASES = "deliveries.sending"
 BALANCE_SECONDS = 1.0
+DRAIN_SECONDS = 2.0
 READ_ROWS = 500
 """Most rows of one shard that are read at once."""
 
@@ -93,11 +94,22 @@ class Sender:
             leases = ShardLeases(connection, LEASES, settings.outbox_shards)
             await leases.join(SILENCE_SECONDS)
             work = Work(connection, leases, client, Window(_bounds(settings)))
-            await self._work(work)
+            try:
+                await self._work(work)
+            except asyncio.CancelledError:
+                await self._drain(work)
+                raise
         finally:
             await self._cancel_requests()
             await client.close()
             connection.terminate()
+
+    async def _drain(self, work: Work) -> None:
+        """Let requests that are under way end, for a moment, and write what came back."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS)
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await self._record(work)
 
     async def _work(self, work: Work) -> None:
         loop = asyncio.get_running_loop()
@@ -179,29 +191,16 @@ class Sender:
     ) -> None:
         outgoing = []
         for destination, detail in changes.gone.items():
-            named = await rows.end_destination(connection, destination, State.REMOVED, detail, now)
+            named = await rows.remove_destination(connection, destination, detail, now)
             if named:
-                cause = f"gone/{destination}/{now.isoformat()}"
-                outgoing.append(
-                    destination_event(
-                        "removed", named, cause=cause, now=now, reason="gone", detail=detail
-                    )
-                )
+                outgoing.append(_event("removed", destination, named, now, "gone", detail))
         for destination, circuit in changes.hopeless.items():
             detail = f"no answer of 2xx since {circuit.failing_since:%Y-%m-%dT%H:%M:%SZ}"
-            named = await rows.end_destination(connection, destination, State.DISABLED, detail, now)
+            named = await rows.disable_destination(connection, destination, detail, now)
             if named:
-                cause = f"exhausted/{destination}/{now.isoformat()}"
+                failures = circuit.failures
                 outgoing.append(
-                    destination_event(
-                        "disabled",
-                        named,
-                        cause=cause,
-                        now=now,
-                        reason="exhausted",
-                        detail=detail,
-                        failures=circuit.failures,
-                    )
+                    _event("disabled", destination, named, now, "exhausted", detail, failures)
                 )
                 log.error("destination_disabled", service=SERVICE, shop=named[0], name=named[1])
         await self._outbox.append(connection, outgoing)
@@ -242,6 +241,9 @@ class Sender:
             if not window.holds(row.group):
                 window.admit(row)
 
+    def _is_failing(self, destination: int) -> bool:
+        return self._circuits.get(destination, CLOSED).failures > 0
+
     def _wanted(self, window: Window, now: datetime) -> dict[int, int]:
         """How many groups of each destination may begin; of an open circuit only the probe."""
         found = {}
@@ -258,7 +260,7 @@ class Sender:
         return found
 
     async def _start(self, work: Work) -> None:
-        started = list(work.window.start())
+        started = list(work.window.start(self._is_failing))
         if not started:
             return
         targets = await rows.read_targets(work.connection, {row.destination for row in started})
@@ -306,6 +308,21 @@ class Sender:
         self._tasks.clear()
         self._results.clear()
         self._failed_tasks.clear()
+
+
+def _event(  # noqa: PLR0917
+    happened: str,
+    destination: int,
+    named: tuple[str, str],
+    now: datetime,
+    reason: str,
+    detail: str,
+    failures: int | None = None,
+) -> Outgoing:
+    cause = f"{reason}/{destination}/{now.isoformat()}"
+    return destination_event(
+        happened, named, cause=cause, now=now, reason=reason, detail=detail, failures=failures
+    )
 
 
 def _bounds(settings: Settings) -> Bounds:

@@ -8,12 +8,14 @@ that a slow one holds up no other.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
 MessageGroup = tuple[int, str]
 """Destination and order."""
+FAILING_SHARE = 4
+"""Destinations that fail get at most the fourth part of all requests together."""
 PENDING_MAX = 200
 """Most deliveries of one destination in memory; further ones go to the backlog."""
 
@@ -109,14 +111,26 @@ class Window:
         self._pending[row.destination] += 1
         return True
 
-    def start(self) -> Iterator[Row]:
-        """The rows to send now: one of each destination in turn, within all bounds."""
+    def start(self, is_failing: Callable[[int], bool]) -> Iterator[Row]:
+        """The rows to send now: one of each destination in turn, within all bounds.
+
+        Destinations that fail share a part of the requests among them: each of theirs may take as
+        long as a request can, and many of them must leave room for those that answer.
+        """
+        failing = {each for each in self._under_way if is_failing(each)}
+        left = self._bounds.requests // FAILING_SHARE - sum(
+            self._under_way[each] for each in failing
+        )
         turns = deque(self._ready)
         while turns and self.has_room():
             destination = turns.popleft()
             ready = self._ready[destination]
             if not self.room_of(destination):
                 continue
+            if is_failing(destination):
+                if left <= 0:
+                    continue
+                left -= 1
             row = self._groups[ready.popleft()][0]
             if ready:
                 turns.append(destination)

@@ -133,11 +133,11 @@ SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::integer[], $5::ti
                      $6::smallint[], $7::text[], $8::text[], $9::integer[], $10::text[]);
 
 -- name: end_destination
--- Let a destination get nothing more; no row if it is in another state by now.
--- $1 destination, $2 state, $3 reason, $4 now
+-- Let a destination get nothing more; no row if it is in another state by now, or was changed since.
+-- $1 destination, $2 state, $3 reason, $4 now, $5 since when it must not have been changed
 UPDATE destination
    SET state = $2, reason = $3, updated_at = $4
- WHERE id = $1 AND state = 'active'
+ WHERE id = $1 AND state = 'active' AND updated_at <= $5
 RETURNING shop, name;
 
 -- name: drop_removed
