@@ -1,0 +1,115 @@
+"""Signatures of requests, and how secrets are stored."""
+
+import base64
+import gzip
+import time
+
+import pytest
+from pydantic import SecretStr
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from services.deliveries.domain.destination import Form
+from services.deliveries.messages.encode import body_of, request_headers
+from services.deliveries.messages.signing import secret_text, signature_headers
+from services.deliveries.secret_box import SecretUnreadable, read_box
+from services.runtime.config.environment import SettingsError
+
+FIRST, SECOND = (secret_text(bytes([n]) * 32) for n in (1, 2))
+KEYS = [base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2)]
+BODY = b'{"event_name":"TEST"}'
+
+
+def box_of(*keys):
+    """A box with these keys."""
+    return read_box(SecretStr("\n".join(keys)))
+
+
+def test_signature_of_a_known_request():
+    headers = signature_headers([FIRST], "evt_1", 1_770_000_000, BODY)
+
+    assert headers == {
+        "webhook-id": "evt_1",
+        "webhook-timestamp": "1770000000",
+        "webhook-signature": headers["webhook-signature"],
+        "Karla-Signature": headers["Karla-Signature"],
+    }
+    assert headers["webhook-signature"].startswith("v1,")
+    assert headers["Karla-Signature"].startswith("t=1770000000,v1=")
+
+
+@pytest.mark.parametrize("secret", [FIRST, SECOND])
+def test_signature_by_two_secrets_is_right_for_either(secret):
+    headers = signature_headers([FIRST, SECOND], "evt_1", int(time.time()), BODY)
+
+    assert Webhook(secret).verify(BODY, headers) == {"event_name": "TEST"}
+
+
+def test_signature_is_wrong_for_another_body():
+    headers = signature_headers([FIRST], "evt_1", int(time.time()), BODY)
+
+    with pytest.raises(WebhookVerificationError):
+        Webhook(FIRST).verify(BODY + b" ", headers)
+
+
+def test_body_that_is_compressed_is_signed_as_it_was_before():
+    headers, data = request_headers([FIRST], "evt_1", BODY, 1, {}, is_gzip=True)
+
+    assert headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(data) == BODY
+    plain, _ = request_headers([FIRST], "evt_1", BODY, 1, {}, is_gzip=False)
+    assert headers["webhook-signature"] == plain["webhook-signature"]
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (Form.FULL, b'{"ref": "x", "context": {"a": 1}}'),
+        (Form.THIN, b'{"ref":"x"}'),
+    ],
+)
+def test_body_of_a_form(form, expected):
+    assert body_of(b'{"ref": "x", "context": {"a": 1}}', form) == expected
+
+
+def test_secret_is_stored_encrypted_and_read_again():
+    box = box_of(KEYS[0])
+
+    sealed = box.encrypt(FIRST, "demo", "erp")
+
+    assert FIRST.encode() not in sealed
+    assert box.decrypt(sealed, "demo", "erp") == FIRST
+    assert sealed != box.encrypt(FIRST, "demo", "erp")
+
+
+def test_secret_of_one_destination_cannot_be_used_for_another():
+    box = box_of(KEYS[0])
+
+    with pytest.raises(SecretUnreadable):
+        box.decrypt(box.encrypt(FIRST, "demo", "erp"), "other", "erp")
+
+
+def test_secret_of_a_former_key_can_be_read():
+    sealed = box_of(KEYS[0]).encrypt(FIRST, "demo", "erp")
+
+    assert box_of(KEYS[1], KEYS[0]).decrypt(sealed, "demo", "erp") == FIRST
+    with pytest.raises(SecretUnreadable, match="ORDERFLOW_DELIVERIES_KEY"):
+        box_of(KEYS[1]).decrypt(sealed, "demo", "erp")
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x02", b"\x01short", None])
+def test_secret_that_is_damaged_is_an_error_of_its_own(damage):
+    box = box_of(KEYS[0])
+    sealed = box.encrypt(FIRST, "demo", "erp")
+
+    with pytest.raises(SecretUnreadable):
+        box.decrypt(sealed[:-1] if damage is None else damage, "demo", "erp")
+
+
+@pytest.mark.parametrize("key", ["short", "!" * 44, base64.b64encode(bytes(31)).decode()])
+def test_key_that_is_no_key_ends_the_start(key):
+    with pytest.raises(SettingsError, match="ORDERFLOW_DELIVERIES_KEY"):
+        box_of(key)
+
+
+def test_key_that_is_not_there_means_no_webhooks():
+    assert read_box(None) is None
