@@ -130,23 +130,20 @@ async def write(
     connection: Connection,
     changes: Changes,
     circuits: Mapping[int, tuple[int, Circuit]],
-    *,
-    shards: Collection[int],
     now: datetime,
 ) -> None:
     """Write the changes in the caller's transaction, with a constant number of statements.
 
-    `circuits` are the shards and circuits to store, by destination; `shards` those that are held.
+    `circuits` are the shards and circuits to store, by destination.
     """
-    held = sorted(shards)
     fresh = [row for row in changes.ended if row.segment is not None]
     if fresh:
-        await connection.execute(SQL["end_fresh"], *_places(fresh), held)
+        await connection.execute(SQL["end_fresh"], *_places(fresh))
     backlog = [row.id for row in changes.ended if row.segment is None]
     if backlog:
         await connection.execute(SQL["end_backlog"], backlog)
     if changes.deferred:
-        await connection.execute(SQL["defer"], *_places(changes.deferred), held)
+        await connection.execute(SQL["defer"], *_places(changes.deferred))
         groups = {row.group: row.shard for row in changes.deferred}
         columns = zip(*((*group, shard) for group, shard in groups.items()), strict=True)
         await connection.execute(SQL["make_groups"], *map(list, columns), now)
@@ -164,8 +161,8 @@ async def write(
         await connection.execute(SQL["save_attempts"], *_columns(_attempts(changes)))
 
 
-def _places(rows: Sequence[Row]) -> tuple[list[int], list[int | None]]:
-    return [row.id for row in rows], [row.segment for row in rows]
+def _places(rows: Sequence[Row]) -> list[list[object]]:
+    return _columns([(row.shard, row.id, row.segment) for row in rows])
 
 
 def _columns(rows: Iterable[Sequence[object]]) -> list[list[object]]:

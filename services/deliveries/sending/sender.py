@@ -91,6 +91,7 @@ class Sender:
         connection = await connect(settings, SERVICE, "sender")
         client = self._open_client()
         try:
+            await connection.fetchrow(rows.SQL["plan_by_index"])
             leases = ShardLeases(connection, LEASES, settings.outbox_shards)
             await leases.join(SILENCE_SECONDS)
             work = Work(connection, leases, client, Window(_bounds(settings)))
@@ -167,9 +168,9 @@ class Sender:
 
     async def _write(self, work: Work, changes: Changes) -> None:
         now = self._context.clock.now()
-        circuits, held = self._circuits_of(changes), work.leases.held
+        circuits = self._circuits_of(changes)
         async with work.connection.transaction():
-            await rows.write(work.connection, changes, circuits, shards=held, now=now)
+            await rows.write(work.connection, changes, circuits, now)
             await self._end_destinations(work.connection, changes, now)
         self._circuits |= {each: circuit for each, (_, circuit) in circuits.items()}
         self._shards |= {each: shard for each, (shard, _) in circuits.items()}

@@ -1,8 +1,17 @@
+-- name: plan_by_index
+-- Plan each statement of this session once, for any parameters, by index and nested loops, as the
+-- relay's session does: right for no rows waiting and for a million, whatever the statistics say.
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false),
+       set_config('enable_seqscan', 'off', false),
+       set_config('enable_bitmapscan', 'off', false),
+       set_config('enable_hashjoin', 'off', false),
+       set_config('enable_mergejoin', 'off', false);
+
 -- name: read_fresh
 -- The oldest rows that were not tried yet, of each held shard, without those that the process has;
 -- and whether an earlier event of the order waits. $1 shards, $2 rows a shard, $3 ids to leave out
 SELECT fresh.id, fresh.segment, fresh.shard, fresh.destination, fresh.order_id, fresh.event_id,
-       fresh.body_day, fresh.body_bytes, message_group.destination IS NOT NULL AS is_blocked
+       fresh.body_day, fresh.body_bytes, blocked.is_blocked IS NOT NULL AS is_blocked
   FROM unnest($1::smallint[]) AS held(shard)
  CROSS JOIN LATERAL (
        SELECT * FROM delivery
@@ -10,7 +19,12 @@ SELECT fresh.id, fresh.segment, fresh.shard, fresh.destination, fresh.order_id, 
         ORDER BY delivery.id
         LIMIT $2
        ) AS fresh
-  LEFT JOIN message_group ON message_group.destination = fresh.destination AND message_group.order_id = fresh.order_id
+  LEFT JOIN LATERAL (
+       SELECT true AS is_blocked FROM message_group
+        WHERE message_group.destination = fresh.destination
+          AND message_group.order_id = fresh.order_id
+        LIMIT 1
+       ) AS blocked ON true
  ORDER BY fresh.id;
 
 -- name: read_due
@@ -42,9 +56,13 @@ SELECT id, shop, name, target, state, secret, former_secret, former_until
 
 -- name: read_bodies
 -- $1 event ids, $2 days (in step)
-SELECT body.event_id, body.type, body.sequence, body.order_version, body.value
+SELECT wanted.event_id, body.type, body.sequence, body.order_version, body.value
   FROM unnest($1::uuid[], $2::smallint[]) AS wanted(event_id, day)
-  JOIN event_body AS body ON body.event_id = wanted.event_id AND body.day = wanted.day;
+ CROSS JOIN LATERAL (
+       SELECT * FROM event_body
+        WHERE event_body.event_id = wanted.event_id AND event_body.day = wanted.day
+        LIMIT 1
+       ) AS body;
 
 -- name: read_health
 -- The destinations of these shards that failed or have groups. $1 shards
@@ -53,23 +71,22 @@ SELECT destination, shard, failures, failing_since, open_until, probes
  WHERE shard = ANY($1::smallint[]);
 
 -- name: end_fresh
--- Delete rows that were delivered or dropped. $1 ids, $2 segments (in step), $3 shards
+-- Delete rows that were delivered or dropped. $1 shards, $2 ids, $3 segments (in step)
 DELETE FROM delivery
- USING unnest($1::bigint[], $2::smallint[]) AS done(id, segment)
- WHERE delivery.id = done.id AND delivery.segment = done.segment
-   AND delivery.shard = ANY($3::smallint[]);
+ USING unnest($1::smallint[], $2::bigint[], $3::smallint[]) AS done(shard, id, segment)
+ WHERE delivery.shard = done.shard AND delivery.id = done.id AND delivery.segment = done.segment;
 
 -- name: end_backlog
 -- Delete rows that were delivered or given up. $1 ids
 DELETE FROM backlog WHERE id = ANY($1::bigint[]);
 
 -- name: defer
--- Move rows to the backlog. $1 ids, $2 segments (in step), $3 shards
+-- Move rows to the backlog. $1 shards, $2 ids, $3 segments (in step)
 WITH moved AS (
     DELETE FROM delivery
-     USING unnest($1::bigint[], $2::smallint[]) AS late(id, segment)
-     WHERE delivery.id = late.id AND delivery.segment = late.segment
-       AND delivery.shard = ANY($3::smallint[])
+     USING unnest($1::smallint[], $2::bigint[], $3::smallint[]) AS late(shard, id, segment)
+     WHERE delivery.shard = late.shard AND delivery.id = late.id
+       AND delivery.segment = late.segment
  RETURNING delivery.id, delivery.shard, delivery.destination, delivery.order_id,
            delivery.event_id, delivery.body_day, delivery.body_bytes, delivery.created_at
 )
@@ -97,14 +114,18 @@ SELECT destination, order_id, shard, attempts, due_at, skipped
    SET attempts = EXCLUDED.attempts, due_at = EXCLUDED.due_at, skipped = EXCLUDED.skipped;
 
 -- name: end_groups
--- End the groups of these orders that have nothing left and no skipped event to report.
+-- End the groups of these orders that have nothing left and no skipped event to report. One look at
+-- the index for each: as an anti-join it would read the whole backlog.
 -- $1 destinations, $2 orders (in step)
 DELETE FROM message_group
  USING unnest($1::bigint[], $2::uuid[]) AS done(destination, order_id)
- WHERE message_group.destination = done.destination AND message_group.order_id = done.order_id AND message_group.skipped = 0
-   AND NOT EXISTS (SELECT FROM backlog
-                    WHERE backlog.destination = message_group.destination
-                      AND backlog.order_id = message_group.order_id);
+ WHERE message_group.destination = done.destination AND message_group.order_id = done.order_id
+   AND message_group.skipped = 0
+   AND (SELECT count(*)
+          FROM (SELECT FROM backlog
+                 WHERE backlog.destination = done.destination
+                   AND backlog.order_id = done.order_id
+                 LIMIT 1) AS next) = 0;
 
 -- name: save_health
 -- $1 destinations, $2 shards, $3 failures, $4 failing since, $5 open until, $6 probes (in step)

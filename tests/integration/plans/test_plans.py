@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services import registry, runtime
+from services import deliveries, registry, runtime
 from services.runtime.config.settings import Settings
 from services.runtime.postgres.connections import connect
 from services.runtime.postgres.queries import load
@@ -42,9 +42,16 @@ OF_LANES = {
         list(column) for column in zip(*((n % 16, n, n % 3) for n in range(1, 501)), strict=True)
     ),
 }
+SENDER_SQL = load(Path(deliveries.__file__).parent / "sql" / "sending.sql")
+OF_SENDERS = ("end_fresh", "defer")
+FRESH_ROWS = [
+    list(column) for column in zip(*((n % 16, n, n % 3) for n in range(1, 501)), strict=True)
+]
 SPOILED_WITHIN = "lock_batch without its index"
 REPORT = "a report over all facts, made for a person"
 REBUILD = "empties the table, once, on an operator's command"
+BY_INDEX = "run in the sender's session alone, which plans by index; tried below"
+FAILING = "once a second; destinations that fail or have a backlog are few"
 WHOLE_BY_NATURE = {
     "runtime/outbox.sql:has_waiting_rows": "stops at the first row; asked when shards change",
     "runtime/parking.sql:count_parked": "a gauge, every few seconds; the queue is mostly empty",
@@ -62,6 +69,14 @@ WHOLE_BY_NATURE = {
     "claims/rebuild.sql:keep_applied_items": REBUILD,
     "gateway/store.sql:read_valid_keys": "all of them, in memory; some times a minute",
     "gateway/store.sql:find_keys": "an operator's list",
+    "deliveries/sending.sql:end_fresh": BY_INDEX,
+    "deliveries/sending.sql:defer": BY_INDEX,
+    "deliveries/sending.sql:read_health": "when a process takes shards: all that it serves",
+    "deliveries/sending.sql:end_health": FAILING,
+    "deliveries/sending.sql:reset_removed": FAILING,
+    "deliveries/sending.sql:measure": "gauges, every ten seconds",
+    "deliveries/upkeep.sql:has_needed_bodies": "once a day; fresh deliveries are few",
+    "deliveries/upkeep.sql:carry_bodies": "once a day",
     "analytics/report.sql:read_order_figures": REPORT,
     "analytics/report.sql:read_order_figures_by_carrier": REPORT,
     "analytics/report.sql:read_item_values": REPORT,
@@ -140,6 +155,23 @@ async def _planned_by_a_lane(url):
     return found
 
 
+async def _planned_by_a_sender(url):
+    """What the sender's statements read, planned on a table that was empty, once it is full."""
+    owner = await asyncpg.connect(url)
+    session = await connect(Settings(database_url=url), "deliveries", "sender")
+    await session.fetchrow(SENDER_SQL["plan_by_index"])
+    for name in OF_SENDERS:
+        await session.execute(SENDER_SQL[name], *FRESH_ROWS)
+    await fill(owner, "deliveries", ["delivery"], is_analysed=False)
+    found = {
+        name: await rows_read_within(session, "deliveries", SENDER_SQL[name], FRESH_ROWS)
+        for name in OF_SENDERS
+    }
+    await session.close()
+    await owner.close()
+    return found
+
+
 async def _spoiled(url, name):
     """The same look at a statement whose index is gone."""
     (statement,) = [each for each in STATEMENTS if str(each) == name]
@@ -192,6 +224,16 @@ def test_a_lanes_plans_hold_while_the_outbox_grows(stack, template_database):
         assert {row["relname"] for row in tables} == {"outbox_0", "outbox_1", "outbox_2"}
         assert not any(row["seq_scan"] for row in tables)
         assert asked <= sum(row["idx_tup_fetch"] for row in tables) < 2 * asked
+
+
+def test_a_senders_plans_hold_while_deliveries_grow(stack, template_database):
+    found = asyncio.run(_in_a_copy(_planned_by_a_sender, stack.database_url, template_database))
+
+    for tables in found.values():
+        fresh = [row for row in tables if row["relname"].startswith("delivery_")]
+        assert {row["relname"] for row in fresh} == {"delivery_0", "delivery_1", "delivery_2"}
+        assert not any(row["seq_scan"] for row in fresh)
+        assert sum(row["idx_tup_fetch"] for row in fresh) < 1_000
 
 
 async def test_what_refers_to_a_row_is_found_by_it(database_url):

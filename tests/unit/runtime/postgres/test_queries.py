@@ -23,7 +23,7 @@ OWN_CONNECTIONS = {
     "share_lease": "the leases'",
     "commit_durably": "the shard publishers'",
     "commit_at_once": "the shard publishers'",
-    "plan_by_index": "the shard publishers'",
+    "plan_by_index": "the shard publishers' and the senders'",
 }
 
 
