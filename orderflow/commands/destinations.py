@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from orderflow.console.audit_options import By, Why, sign
@@ -47,7 +48,7 @@ def list_(
             print_json(asdict(each))
         return
     if found:
-        out.print(_destinations(found))
+        out.print(destinations_table(found))
     out.print(f"destinations: shown={len(found)}")
 
 
@@ -69,7 +70,7 @@ def attempts(
             print_json(asdict(each))
         return
     if found:
-        out.print(_attempts_table(found))
+        out.print(attempts_table(found))
     out.print(f"attempts: shown={len(found)}")
 
 
@@ -154,12 +155,13 @@ async def _resume(settings: Settings, key: tuple[str, str], signature: Signature
         return await operations.resume(connection, key, signature, settings, now)
 
 
-def _destinations(found: list[ListedDestination]) -> Table:
+def destinations_table(found: list[ListedDestination]) -> Table:
+    """Destinations, one a row; what shops wrote is text, not markup."""
     table = Table(box=None)
     for title in ("shop", "name", "state", "url", "waiting", "held orders", "failing since", "why"):
         table.add_column(title)
     for each in found:
-        table.add_row(
+        cells = (
             each.shop,
             each.name,
             each.state,
@@ -169,15 +171,17 @@ def _destinations(found: list[ListedDestination]) -> Table:
             f"{each.failing_since:%Y-%m-%d %H:%M}" if each.failing_since else "",
             each.reason or "",
         )
+        table.add_row(*map(escape, cells))
     return table
 
 
-def _attempts_table(found: list[ListedAttempt]) -> Table:
+def attempts_table(found: list[ListedAttempt]) -> Table:
+    """Attempts, one a row; what receivers answered is text, not markup."""
     table = Table(box=None)
     for title in ("at", "order", "event", "attempt", "answer", "ms", "verdict"):
         table.add_column(title)
     for each in found:
-        table.add_row(
+        cells = (
             f"{each.at:%Y-%m-%d %H:%M:%S}",
             each.order_id,
             each.event_id,
@@ -186,4 +190,5 @@ def _attempts_table(found: list[ListedAttempt]) -> Table:
             str(each.milliseconds),
             each.verdict,
         )
+        table.add_row(*map(escape, cells))
     return table
