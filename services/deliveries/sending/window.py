@@ -15,9 +15,13 @@ from msgspec import Struct
 MessageGroup = tuple[int, str]
 """Destination and order."""
 FAILING_SHARE = 4
-"""Destinations that fail get at most the fourth part of all requests together."""
+"""Destinations that fail get at most the fourth part of all requests together, and at least one."""
 PENDING_MAX = 200
 """Most deliveries of one destination in memory; further ones go to the backlog."""
+FRESH_MAX = 150
+"""Most of them that are not of the backlog: what is due there begins beside any number of these."""
+CROWDED_FROM = 5_000
+"""With so many deliveries in memory, a destination gets no more than it may get requests."""
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -59,6 +63,8 @@ class Window:
         self._ready: dict[int, deque[MessageGroup]] = {}
         """Groups whose first row may be sent, by destination."""
         self._pending: Counter[int] = Counter()
+        self._rows = 0
+        self._groups_of: Counter[int] = Counter()
         self._under_way: Counter[int] = Counter()
         self._shards: Counter[int] = Counter()
         self._requests = 0
@@ -92,7 +98,7 @@ class Window:
 
     def groups_of(self, destination: int) -> int:
         """How many groups of the destination are here."""
-        return sum(group[0] == destination for group in self._groups)
+        return self._groups_of[destination]
 
     def is_idle(self, destination: int) -> bool:
         """Whether nothing is under way to the destination."""
@@ -100,16 +106,22 @@ class Window:
 
     def admit(self, row: Row) -> bool:
         """Take a row; False where its destination has enough rows here."""
-        if self._pending[row.destination] >= PENDING_MAX:
+        if self._pending[row.destination] >= self._most_of(row):
             return False
         group = self._groups.get(row.group)
         if group is None:
             self._groups[row.group] = deque((row,))
+            self._groups_of[row.destination] += 1
             self._ready.setdefault(row.destination, deque()).append(row.group)
         else:
             group.append(row)
-        self._pending[row.destination] += 1
+        self._count(row.destination, 1)
         return True
+
+    def _most_of(self, row: Row) -> int:
+        if self._rows >= CROWDED_FROM:
+            return self._bounds.requests_of_one
+        return PENDING_MAX if row.segment is None else FRESH_MAX
 
     def start(self, is_failing: Callable[[int], bool]) -> Iterator[Row]:
         """The rows to send now: one of each destination in turn, within all bounds.
@@ -118,7 +130,7 @@ class Window:
         long as a request can, and many of them must leave room for those that answer.
         """
         failing = {each for each in self._under_way if is_failing(each)}
-        left = self._bounds.requests // FAILING_SHARE - sum(
+        left = max(1, self._bounds.requests // FAILING_SHARE) - sum(
             self._under_way[each] for each in failing
         )
         turns = deque(self._ready)
@@ -132,10 +144,10 @@ class Window:
                     continue
                 left -= 1
             row = self._groups[ready.popleft()][0]
+            del self._ready[destination]
             if ready:
+                self._ready[destination] = ready  # Behind the others, also the next time.
                 turns.append(destination)
-            else:
-                del self._ready[destination]
             self._under_way[destination] += 1
             self._shards[row.shard] += 1
             self._requests += 1
@@ -147,28 +159,28 @@ class Window:
         self._end_request(row)
         group = self._groups[row.group]
         group.popleft()
-        self._pending[row.destination] -= 1
+        self._count(row.destination, -1)
         if group:
             self._ready.setdefault(row.destination, deque()).append(row.group)
         else:
-            del self._groups[row.group]
+            self._remove(row.group)
 
     def failed(self, row: Row) -> list[Row]:
         """The first row of its group failed: returns the rows behind it, which leave too."""
         self._end_request(row)
-        rows = self._groups.pop(row.group)
-        self._pending[row.destination] -= len(rows)
+        rows = self._remove(row.group)
+        self._count(row.destination, -len(rows))
         return list(rows)[1:]
 
     def withdraw(self, destination: int) -> list[Row]:
         """Take out what is not under way to a destination; returns it, oldest first."""
         groups = self._ready.pop(destination, ())
-        rows = [row for group in groups for row in self._groups.pop(group)]
+        rows = [row for group in groups for row in self._remove(group)]
         for group, behind in self._groups.items():
             if group[0] == destination:
                 while len(behind) > 1:
                     rows.append(behind.pop())
-        self._pending[destination] -= len(rows)
+        self._count(destination, -len(rows))
         return sorted(rows, key=_id)
 
     def release(self, shards: frozenset[int]) -> None:
@@ -181,6 +193,18 @@ class Window:
         }
         for destination in destinations:
             self.withdraw(destination)
+
+    def _count(self, destination: int, rows: int) -> None:
+        self._rows += rows
+        self._pending[destination] += rows
+        if not self._pending[destination]:
+            del self._pending[destination]
+
+    def _remove(self, group: MessageGroup) -> deque[Row]:
+        self._groups_of[group[0]] -= 1
+        if not self._groups_of[group[0]]:
+            del self._groups_of[group[0]]
+        return self._groups.pop(group)
 
     def _end_request(self, row: Row) -> None:
         self._under_way -= Counter((row.destination,))  # Drops a count of 0.

@@ -1,11 +1,18 @@
 """What may be sent next: one event of a group at a time, destinations in turn, within bounds."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.deliveries.sending.window import PENDING_MAX, Bounds, Row, Window
+from services.deliveries.sending.window import (
+    CROWDED_FROM,
+    FRESH_MAX,
+    PENDING_MAX,
+    Bounds,
+    Row,
+    Window,
+)
 
 BOUNDS = Bounds(requests=4, requests_of_one=2, body_bytes=1_000)
 
@@ -50,6 +57,24 @@ def test_destinations_take_turns():
     assert [row.id for row in window.start(healthy)] == [1, 9, 2]
 
 
+def test_destinations_take_turns_while_all_requests_are_in_use():
+    rows = [a_row(n, destination=n % 4, order=str(n)) for n in range(40)]
+    window = admitted(*rows, bounds=Bounds(requests=2, requests_of_one=2, body_bytes=1_000))
+    under_way, started = list(window.start(healthy)), []
+    for _ in range(8):
+        window.delivered(under_way.pop(0))
+        under_way += window.start(healthy)
+        started.append(under_way[-1].destination)
+
+    assert Counter(started) == dict.fromkeys(range(4), 2)
+
+
+def test_destination_that_fails_gets_a_request_whatever_the_bound_is():
+    window = admitted(a_row(1), bounds=Bounds(requests=1, requests_of_one=1, body_bytes=1_000))
+
+    assert list(window.start(lambda _destination: True)) == [a_row(1)]
+
+
 def test_bodies_beyond_the_bound_wait_and_one_large_body_is_sent_alone():
     window = admitted(a_row(1, body_bytes=5_000), a_row(2, destination=2, body_bytes=1))
 
@@ -77,10 +102,42 @@ def test_withdrawn_destination_keeps_only_what_is_under_way():
 
 
 def test_destination_with_too_many_rows_gets_no_further_one():
-    window = admitted(*(a_row(n, order=str(n)) for n in range(PENDING_MAX)))
+    window = admitted(*(a_row(n, order=str(n), segment=None) for n in range(PENDING_MAX)))
 
-    assert not window.admit(a_row(PENDING_MAX, order="more"))
+    assert not window.admit(a_row(PENDING_MAX, order="more", segment=None))
     assert window.admit(a_row(PENDING_MAX + 1, destination=2))
+
+
+def test_fresh_rows_leave_room_for_what_is_due_in_the_backlog():
+    window = admitted(*(a_row(n, order=str(n)) for n in range(FRESH_MAX)))
+
+    assert not window.admit(a_row(FRESH_MAX, order="fresh"))
+    assert window.admit(a_row(FRESH_MAX + 1, order="due", segment=None))
+
+
+def test_rows_in_memory_are_bounded_whatever_the_number_of_destinations():
+    window = Window(BOUNDS)
+    taken = Counter(
+        destination
+        for number in range(20)
+        for destination in range(1_000)
+        if window.admit(a_row(number, destination, str(number)))
+    )
+
+    assert taken.total() <= CROWDED_FROM + 1_000 * BOUNDS.requests_of_one
+    assert min(taken.values()) >= BOUNDS.requests_of_one
+
+
+def test_groups_of_a_destination_are_counted_while_rows_of_them_are_here():
+    rows = [a_row(1), a_row(2), a_row(3, order="b"), a_row(4, destination=2)]
+    window = admitted(*rows)
+    started = list(window.start(healthy))
+
+    assert window.groups_of(1) == 2
+    window.failed(started[0])
+    assert window.groups_of(1) == 1
+    window.withdraw(2)
+    assert (window.groups_of(2), window.groups_of(3)) == (1, 0)
 
 
 def test_destinations_that_fail_leave_room_for_those_that_answer():
