@@ -32,6 +32,8 @@ class Received:
 
     headers: dict
     body: bytes
+    status: int | None = None
+    """What was answered; None: nothing yet."""
 
     @property
     def event(self) -> dict:
@@ -65,6 +67,7 @@ class Receiver:
         answer = self.answer(received)
         if asyncio.iscoroutine(answer):
             answer = await answer
+        received.status = getattr(answer, "status", answer)
         return answer if isinstance(answer, web.StreamResponse) else web.Response(status=answer)
 
 
