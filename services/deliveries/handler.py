@@ -36,7 +36,6 @@ class DeliveryBatches:
     """Applies batches of the event topics and of commands; keeps no state between them."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._shards = settings.outbox_shards
         self._box = read_box(settings.deliveries_key)
         self._rules = rules_of(settings)
         self._nameservers = words_of(settings.deliveries_nameservers)
@@ -96,7 +95,7 @@ class DeliveryBatches:
         }
         known = await store.find_known_events(connection, asked)
         found = matched(events, unit.gate, receivers, known)
-        await store.save_matches(connection, found, self._shards, unit.now)
+        await store.save_matches(connection, found, unit.now)
 
     async def _find_faults(self, commands: Sequence[CommandItem]) -> Faults:
         """Why URLs of commands cannot be used, by URL; their names are resolved all at once."""

@@ -11,7 +11,7 @@
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
 
 -- PARTITIONED TABLE delivery
     id bigint DEFAULT nextval('delivery_id'::regclass) NOT NULL
@@ -19,14 +19,14 @@
     destination bigint NOT NULL
     order_id uuid NOT NULL
     event_id uuid NOT NULL
-    body_slot smallint NOT NULL
+    body_day smallint NOT NULL
     body_bytes integer NOT NULL
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
     segment smallint DEFAULT delivery_segment() NOT NULL
 
 -- PARTITIONED TABLE event_body
     event_id uuid NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
     shop text NOT NULL
     order_id uuid NOT NULL
     topic text NOT NULL
@@ -35,7 +35,7 @@
     order_version bigint
     value bytea NOT NULL
     recorded_at timestamp with time zone NOT NULL
-    CONSTRAINT event_body_pkey PRIMARY KEY (event_id, slot)
+    CONSTRAINT event_body_pkey PRIMARY KEY (event_id, day)
 
 -- PARTITIONED TABLE older_item
     owner uuid NOT NULL
@@ -75,7 +75,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_1
     destination bigint NOT NULL
@@ -88,7 +88,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_2
     destination bigint NOT NULL
@@ -101,7 +101,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_3
     destination bigint NOT NULL
@@ -114,7 +114,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_4
     destination bigint NOT NULL
@@ -127,7 +127,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_5
     destination bigint NOT NULL
@@ -140,7 +140,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_6
     destination bigint NOT NULL
@@ -153,7 +153,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_7
     destination bigint NOT NULL
@@ -166,7 +166,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_8
     destination bigint NOT NULL
@@ -179,7 +179,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE backlog
     id bigint NOT NULL
@@ -187,7 +187,7 @@ END)
     destination bigint NOT NULL
     order_id uuid NOT NULL
     event_id uuid NOT NULL
-    body_slot smallint NOT NULL
+    body_day smallint NOT NULL
     body_bytes integer NOT NULL
     created_at timestamp with time zone NOT NULL
     CONSTRAINT backlog_pkey PRIMARY KEY (id)
@@ -199,7 +199,7 @@ END)
     destination bigint NOT NULL
     order_id uuid NOT NULL
     event_id uuid NOT NULL
-    body_slot smallint NOT NULL
+    body_day smallint NOT NULL
     body_bytes integer NOT NULL
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
     segment smallint DEFAULT delivery_segment() NOT NULL
@@ -211,7 +211,7 @@ END)
     destination bigint NOT NULL
     order_id uuid NOT NULL
     event_id uuid NOT NULL
-    body_slot smallint NOT NULL
+    body_day smallint NOT NULL
     body_bytes integer NOT NULL
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
     segment smallint DEFAULT delivery_segment() NOT NULL
@@ -223,7 +223,7 @@ END)
     destination bigint NOT NULL
     order_id uuid NOT NULL
     event_id uuid NOT NULL
-    body_slot smallint NOT NULL
+    body_day smallint NOT NULL
     body_bytes integer NOT NULL
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
     segment smallint DEFAULT delivery_segment() NOT NULL
@@ -238,6 +238,7 @@ END)
     secret bytea NOT NULL
     former_secret bytea
     former_until timestamp with time zone
+    retries_now boolean DEFAULT false NOT NULL
     secret_shown_at timestamp with time zone
     applied uuid[] DEFAULT '{}'::uuid[] NOT NULL
     created_at timestamp with time zone NOT NULL
@@ -258,7 +259,7 @@ END)
 
 -- TABLE event_body_0
     event_id uuid NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
     shop text NOT NULL
     order_id uuid NOT NULL
     topic text NOT NULL
@@ -267,11 +268,11 @@ END)
     order_version bigint
     value bytea NOT NULL
     recorded_at timestamp with time zone NOT NULL
-    CONSTRAINT event_body_0_pkey PRIMARY KEY (event_id, slot)
+    CONSTRAINT event_body_0_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_1
     event_id uuid NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
     shop text NOT NULL
     order_id uuid NOT NULL
     topic text NOT NULL
@@ -280,11 +281,11 @@ END)
     order_version bigint
     value bytea NOT NULL
     recorded_at timestamp with time zone NOT NULL
-    CONSTRAINT event_body_1_pkey PRIMARY KEY (event_id, slot)
+    CONSTRAINT event_body_1_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_2
     event_id uuid NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
     shop text NOT NULL
     order_id uuid NOT NULL
     topic text NOT NULL
@@ -293,11 +294,11 @@ END)
     order_version bigint
     value bytea NOT NULL
     recorded_at timestamp with time zone NOT NULL
-    CONSTRAINT event_body_2_pkey PRIMARY KEY (event_id, slot)
+    CONSTRAINT event_body_2_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_3
     event_id uuid NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
     shop text NOT NULL
     order_id uuid NOT NULL
     topic text NOT NULL
@@ -306,11 +307,11 @@ END)
     order_version bigint
     value bytea NOT NULL
     recorded_at timestamp with time zone NOT NULL
-    CONSTRAINT event_body_3_pkey PRIMARY KEY (event_id, slot)
+    CONSTRAINT event_body_3_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_4
     event_id uuid NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
     shop text NOT NULL
     order_id uuid NOT NULL
     topic text NOT NULL
@@ -319,11 +320,11 @@ END)
     order_version bigint
     value bytea NOT NULL
     recorded_at timestamp with time zone NOT NULL
-    CONSTRAINT event_body_4_pkey PRIMARY KEY (event_id, slot)
+    CONSTRAINT event_body_4_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_5
     event_id uuid NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
     shop text NOT NULL
     order_id uuid NOT NULL
     topic text NOT NULL
@@ -332,11 +333,11 @@ END)
     order_version bigint
     value bytea NOT NULL
     recorded_at timestamp with time zone NOT NULL
-    CONSTRAINT event_body_5_pkey PRIMARY KEY (event_id, slot)
+    CONSTRAINT event_body_5_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_6
     event_id uuid NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
     shop text NOT NULL
     order_id uuid NOT NULL
     topic text NOT NULL
@@ -345,11 +346,11 @@ END)
     order_version bigint
     value bytea NOT NULL
     recorded_at timestamp with time zone NOT NULL
-    CONSTRAINT event_body_6_pkey PRIMARY KEY (event_id, slot)
+    CONSTRAINT event_body_6_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_7
     event_id uuid NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
     shop text NOT NULL
     order_id uuid NOT NULL
     topic text NOT NULL
@@ -358,11 +359,11 @@ END)
     order_version bigint
     value bytea NOT NULL
     recorded_at timestamp with time zone NOT NULL
-    CONSTRAINT event_body_7_pkey PRIMARY KEY (event_id, slot)
+    CONSTRAINT event_body_7_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_8
     event_id uuid NOT NULL
-    slot smallint DEFAULT day_slot() NOT NULL
+    day smallint DEFAULT day_number() NOT NULL
     shop text NOT NULL
     order_id uuid NOT NULL
     topic text NOT NULL
@@ -371,17 +372,17 @@ END)
     order_version bigint
     value bytea NOT NULL
     recorded_at timestamp with time zone NOT NULL
-    CONSTRAINT event_body_8_pkey PRIMARY KEY (event_id, slot)
+    CONSTRAINT event_body_8_pkey PRIMARY KEY (event_id, day)
 
--- TABLE lane
+-- TABLE message_group
   WITH (fillfactor=80)
     destination bigint NOT NULL
     order_id uuid NOT NULL
     shard smallint NOT NULL
     attempts integer DEFAULT 0 NOT NULL
-    due_at timestamp with time zone NOT NULL
+    due_at timestamp with time zone
     skipped integer DEFAULT 0 NOT NULL
-    CONSTRAINT lane_pkey PRIMARY KEY (destination, order_id)
+    CONSTRAINT message_group_pkey PRIMARY KEY (destination, order_id)
 
 -- TABLE migration
     name text NOT NULL
@@ -634,10 +635,10 @@ CREATE INDEX attempt_8_destination_at_idx ON attempt_8 USING btree (destination,
 CREATE INDEX attempt_by_destination ON ONLY attempt USING btree (destination, at)
 
 -- INDEX backlog_by_body
-CREATE INDEX backlog_by_body ON backlog USING btree (body_slot, event_id)
+CREATE INDEX backlog_by_body ON backlog USING btree (body_day, event_id)
 
--- INDEX backlog_by_lane
-CREATE INDEX backlog_by_lane ON backlog USING btree (destination, order_id, id)
+-- INDEX backlog_by_group
+CREATE INDEX backlog_by_group ON backlog USING btree (destination, order_id, id)
 
 -- INDEX backlog_pkey
 CREATE UNIQUE INDEX backlog_pkey ON backlog USING btree (id)
@@ -666,41 +667,44 @@ CREATE UNIQUE INDEX destination_pkey ON destination USING btree (id)
 -- INDEX destination_shop_name_key
 CREATE UNIQUE INDEX destination_shop_name_key ON destination USING btree (shop, name)
 
+-- INDEX destination_to_retry
+CREATE INDEX destination_to_retry ON destination USING btree (id) WHERE retries_now
+
 -- INDEX event_body_0_pkey
-CREATE UNIQUE INDEX event_body_0_pkey ON event_body_0 USING btree (event_id, slot)
+CREATE UNIQUE INDEX event_body_0_pkey ON event_body_0 USING btree (event_id, day)
 
 -- INDEX event_body_1_pkey
-CREATE UNIQUE INDEX event_body_1_pkey ON event_body_1 USING btree (event_id, slot)
+CREATE UNIQUE INDEX event_body_1_pkey ON event_body_1 USING btree (event_id, day)
 
 -- INDEX event_body_2_pkey
-CREATE UNIQUE INDEX event_body_2_pkey ON event_body_2 USING btree (event_id, slot)
+CREATE UNIQUE INDEX event_body_2_pkey ON event_body_2 USING btree (event_id, day)
 
 -- INDEX event_body_3_pkey
-CREATE UNIQUE INDEX event_body_3_pkey ON event_body_3 USING btree (event_id, slot)
+CREATE UNIQUE INDEX event_body_3_pkey ON event_body_3 USING btree (event_id, day)
 
 -- INDEX event_body_4_pkey
-CREATE UNIQUE INDEX event_body_4_pkey ON event_body_4 USING btree (event_id, slot)
+CREATE UNIQUE INDEX event_body_4_pkey ON event_body_4 USING btree (event_id, day)
 
 -- INDEX event_body_5_pkey
-CREATE UNIQUE INDEX event_body_5_pkey ON event_body_5 USING btree (event_id, slot)
+CREATE UNIQUE INDEX event_body_5_pkey ON event_body_5 USING btree (event_id, day)
 
 -- INDEX event_body_6_pkey
-CREATE UNIQUE INDEX event_body_6_pkey ON event_body_6 USING btree (event_id, slot)
+CREATE UNIQUE INDEX event_body_6_pkey ON event_body_6 USING btree (event_id, day)
 
 -- INDEX event_body_7_pkey
-CREATE UNIQUE INDEX event_body_7_pkey ON event_body_7 USING btree (event_id, slot)
+CREATE UNIQUE INDEX event_body_7_pkey ON event_body_7 USING btree (event_id, day)
 
 -- INDEX event_body_8_pkey
-CREATE UNIQUE INDEX event_body_8_pkey ON event_body_8 USING btree (event_id, slot)
+CREATE UNIQUE INDEX event_body_8_pkey ON event_body_8 USING btree (event_id, day)
 
 -- INDEX event_body_pkey
-CREATE UNIQUE INDEX event_body_pkey ON ONLY event_body USING btree (event_id, slot)
+CREATE UNIQUE INDEX event_body_pkey ON ONLY event_body USING btree (event_id, day)
 
--- INDEX lane_due
-CREATE INDEX lane_due ON lane USING btree (destination, due_at)
+-- INDEX message_group_due
+CREATE INDEX message_group_due ON message_group USING btree (destination, due_at)
 
--- INDEX lane_pkey
-CREATE UNIQUE INDEX lane_pkey ON lane USING btree (destination, order_id)
+-- INDEX message_group_pkey
+CREATE UNIQUE INDEX message_group_pkey ON message_group USING btree (destination, order_id)
 
 -- INDEX migration_pkey
 CREATE UNIQUE INDEX migration_pkey ON migration USING btree (name)
@@ -801,8 +805,8 @@ CREATE UNIQUE INDEX waiting_pkey ON waiting USING btree (id)
 -- SEQUENCE waiting_id_seq
     AS bigint START 1 INCREMENT 1 CACHE 1
 
--- FUNCTION day_slot()
-CREATE OR REPLACE FUNCTION deliveries.day_slot()
+-- FUNCTION day_number()
+CREATE OR REPLACE FUNCTION deliveries.day_number()
  RETURNS smallint
  LANGUAGE sql
  PARALLEL SAFE
@@ -957,7 +961,7 @@ RETURN (((floor((EXTRACT(epoch FROM clock_timestamp()) / (10)::numeric)))::bigin
 -- RIGHTS ON event_body_8
     orderflow_deliveries: DELETE, INSERT, SELECT, TRUNCATE, UPDATE
 
--- RIGHTS ON lane
+-- RIGHTS ON message_group
     orderflow_deliveries: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON migration

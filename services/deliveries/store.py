@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from services.deliveries.domain.destination import Destination, Secret, State, Target
 from services.deliveries.messages.decode import ReceivedEvent
+from services.deliveries.names import SHARDS
 from services.runtime.outbox.outbox import shard_of
 from services.runtime.postgres.connections import Connection
 from services.runtime.postgres.queries import load
@@ -86,6 +87,9 @@ async def save_destinations(
     """Insert or replace destinations; returns them with their ids."""
     if not changed:
         return []
+    made = [(each.shop, each.name) for each in changed if each.id is None]
+    if made:
+        await connection.execute(SQL["renew_ids"], *map(list, zip(*made, strict=True)))
     rows = [_columns(each) for each in changed]
     saved = await connection.fetch(
         SQL["save_destinations"], *map(list, zip(*rows, strict=True)), now
@@ -105,6 +109,7 @@ def _columns(each: Destination) -> tuple[object, ...]:
         each.secret.former,
         each.secret.former_until,
         f"{{{','.join(each.applied)}}}",  # As Postgres writes arrays.
+        each.retries_now,
     )
 
 
@@ -129,9 +134,7 @@ async def find_known_events(connection: Connection, event_ids: Collection[str]) 
     return {str(row["event_id"]) for row in rows}
 
 
-async def save_matches(
-    connection: Connection, matches: Sequence[Match], shards: int, now: datetime
-) -> None:
+async def save_matches(connection: Connection, matches: Sequence[Match], now: datetime) -> None:
     """Store the bodies of matched events and their deliveries, in the order given."""
     if not matches:
         return
@@ -149,7 +152,7 @@ async def save_matches(
         for each in matches
     ]
     deliveries = [
-        (shard_of(str(receiver), shards), receiver, number)
+        (shard_of(str(receiver), SHARDS), receiver, number)
         for number, each in enumerate(matches, 1)
         for receiver in each.receivers
     ]

@@ -98,13 +98,13 @@ def _upsert(found: Destination | None, command: Upsert, count: int) -> Decision:
             target=command.target,
             state=State.ACTIVE,
             secret=command.secret,
-            id=found.id if found else None,
             applied=found.applied if found else (),
         )
         return Decision(Outcome.APPLIED, destination=_with_applied(made, command))
     if found.target == command.target:
         return _no_change(NoChangeReason.NO_DIFFERENCE, "the destination is as the command says")
-    changed = replace(found, target=command.target)
+    is_elsewhere = found.target.url != command.target.url
+    changed = replace(found, target=command.target, retries_now=found.retries_now or is_elsewhere)
     return Decision(Outcome.APPLIED, destination=_with_applied(changed, command))
 
 
@@ -152,7 +152,8 @@ def _changed(
     happened: Happened | None,
     reason: str | None,
 ) -> Decision:
-    changed = replace(found, state=state, reason=reason)
+    retries_now = found.retries_now or command.__class__ is Resume
+    changed = replace(found, state=state, reason=reason, retries_now=retries_now)
     return Decision(Outcome.APPLIED, destination=_with_applied(changed, command), happened=happened)
 
 

@@ -68,5 +68,7 @@ class Destination(Struct, frozen=True, kw_only=True):
     reason: str | None = None
     """Why it is not active."""
     id: int | None = None
+    retries_now: bool = False
+    """Set by a command after which the sender tries at once what waits."""
     applied: tuple[str, ...] = ()
     """Ids of the newest command items that were applied, oldest first."""

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 DELAYS = tuple(
     timedelta(seconds=seconds)
@@ -47,6 +48,8 @@ class Answer(Struct, frozen=True):
     status: int | None
     error: str | None = None
     retry_after_seconds: float | None = None
+    is_receivers: bool = True
+    """False where no request could be made, for a reason that is not the destination's."""
 
     @property
     def is_success(self) -> bool:
@@ -113,6 +116,8 @@ class Circuit(Struct, frozen=True):
         failures, since = self.failures + 1, self.failing_since or now
         if failures < OPENS_AFTER:
             return Circuit(failures, since)
+        if self.open_until and now < self.open_until:  # A request from before it opened: no probe.
+            return replace(self, failures=failures)
         delay = PROBE_DELAYS[min(self.probes, len(PROBE_DELAYS) - 1)]
         spread = delay * (1 + JITTER * (2 * random - 1))
         return Circuit(failures, since, now + spread, self.probes + 1)

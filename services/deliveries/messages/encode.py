@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Sequence
 from datetime import datetime
 
-import orjson
+import msgspec
 
 from schemas.envelope import rfc3339
 from schemas.topics import DELIVERIES_EVENTS
@@ -19,6 +19,7 @@ from services.runtime.messages.records import named_uuid
 from services.runtime.outbox.outbox import Outgoing
 
 GZIP_LEVEL = 6
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def destination_event(
@@ -56,13 +57,16 @@ def destination_event(
 
 
 def body_of(value: bytes, form: Form) -> bytes:
-    """What is sent of an event: its bytes as on Kafka, or without `context`."""
+    """What is sent of an event: its bytes as on Kafka, or without `context`.
+
+    The members that stay keep their bytes: numbers and characters stay as they were written.
+    """
     if form is Form.FULL:
         return value
-    event = orjson.loads(value)
+    event = _MEMBERS.decode(value)
     event.pop("context", None)
     event.pop("context_truncated", None)
-    return orjson.dumps(event)
+    return msgspec.json.encode(event)
 
 
 def request_headers(

@@ -10,12 +10,15 @@ CREATE TABLE destination (
     secret bytea NOT NULL,  -- Encrypted under a key that is in a file of the service.
     former_secret bytea,
     former_until timestamptz,
+    retries_now boolean NOT NULL DEFAULT false,  -- The sender is to try at once what waits.
     secret_shown_at timestamptz,  -- A secret is shown once; a new one sets this to null.
     applied uuid[] NOT NULL DEFAULT '{}',  -- The newest command items, oldest first.
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     UNIQUE (shop, name)
 );
+
+CREATE INDEX destination_to_retry ON destination (id) WHERE retries_now;
 
 -- The number of the current day's table among those that keep bodies and attempts for a week. A
 -- table is truncated on the day before it is written to again.
@@ -112,13 +115,14 @@ CREATE INDEX backlog_by_group ON backlog (destination, order_id, id);
 CREATE INDEX backlog_by_body ON backlog (body_day, event_id);
 
 -- A message group is one order at one destination. It has a row while the backlog has rows of it:
--- until then every later event of the order waits.
+-- until then every later event of the order waits. It also has one while a skipped event is to be
+-- reported with the next one.
 CREATE TABLE message_group (
     destination bigint NOT NULL,
     order_id uuid NOT NULL,
     shard smallint NOT NULL,
     attempts integer NOT NULL DEFAULT 0,  -- In vain, of the oldest row.
-    due_at timestamptz NOT NULL,  -- Business time; the year 9999: held.
+    due_at timestamptz,  -- Business time; the year 9999: held; null: nothing waits.
     skipped integer NOT NULL DEFAULT 0,  -- Events given up since the last that was delivered.
     PRIMARY KEY (destination, order_id)
 ) WITH (fillfactor = 80);

@@ -125,10 +125,10 @@ def _seconds(retry_after: str | None) -> float | None:
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.timestamp() - time.time()
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.timestamp() - time.time()
 
 
 def _described(error: BaseException) -> str:

@@ -16,8 +16,8 @@ from services.deliveries.domain.commands import Pause, Resume
 from services.deliveries.domain.decide import Decision, Outcome, decide
 from services.deliveries.messages.encode import destination_event
 from services.deliveries.secret_box import SecretBox
+from services.runtime.clock import new_id
 from services.runtime.config.settings import Settings
-from services.runtime.messages.records import named_uuid
 from services.runtime.operations import audit
 from services.runtime.operations.audit import Act, Signature
 from services.runtime.outbox.outbox import Outbox
@@ -113,7 +113,7 @@ async def pause(
     connection: Connection, key: store.Key, signature: Signature, settings: Settings, now: datetime
 ) -> Decision:
     """Send nothing to a destination until it is resumed; events are kept."""
-    command = Pause(item_id=_id(PAUSE, key, now), shop=key[0], name=key[1], reason=signature.reason)
+    command = Pause(item_id=new_id(), shop=key[0], name=key[1], reason=signature.reason)
     return await _change(
         connection, command, PAUSE, signature=signature, settings=settings, now=now
     )
@@ -123,11 +123,14 @@ async def resume(
     connection: Connection, key: store.Key, signature: Signature, settings: Settings, now: datetime
 ) -> Decision:
     """Send to a paused or disabled destination again, and try at once what is held or waits."""
-    command = Resume(item_id=_id(RESUME, key, now), shop=key[0], name=key[1])
+    command = Resume(item_id=new_id(), shop=key[0], name=key[1])
     decision = await _change(
         connection, command, RESUME, signature=signature, settings=settings, now=now
     )
-    await connection.execute(SQL["release_groups"], *key, now)
+    if decision.outcome is Outcome.NO_CHANGE:
+        async with connection.transaction():
+            await connection.execute(SQL["ask_retries"], *key)
+            await audit.write(connection, [_act(RESUME, signature, key)])
     return decision
 
 
@@ -159,10 +162,6 @@ async def _change(
             )
             await Outbox(settings.outbox_shards).append(connection, [event])
     return decision
-
-
-def _id(act: str, key: store.Key, now: datetime) -> str:
-    return named_uuid(f"{act}/{'/'.join(key)}/{now.isoformat()}")
 
 
 def _act(act: str, signature: Signature, key: store.Key) -> Act:

@@ -25,6 +25,8 @@ class Attempt(Struct, frozen=True):
     milliseconds: int
     text: str = ""
     when_exhausted: WhenExhausted = WhenExhausted.HOLD
+    url: str = ""
+    """Where it was sent; the destination may have another one by now."""
 
     @property
     def number(self) -> int:
@@ -53,8 +55,8 @@ class Changes:
     """Groups of rows that left the backlog."""
     circuits: dict[int, Circuit] = field(default_factory=dict)
     attempts: list[tuple[Attempt, Verdict]] = field(default_factory=list)
-    gone: dict[int, str] = field(default_factory=dict)
-    """Destinations that answered 410."""
+    gone: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Destinations that answered 410: the URL that did, and what is said of it."""
     hopeless: dict[int, Circuit] = field(default_factory=dict)
     """Destinations to disable."""
 
@@ -72,7 +74,7 @@ class Changes:
                 self._end(row, now, skipped=0)
                 return True
             case Verdict.GONE:
-                self.gone[row.destination] = "the receiver answered 410 Gone"
+                self.gone[row.destination] = (attempt.url, "the receiver answered 410 Gone")
                 self._defer(row, row.failures + 1, now)
             case Verdict.EXHAUSTED if attempt.when_exhausted is WhenExhausted.SKIP:
                 self._end(row, now, skipped=row.skipped + 1)
@@ -97,6 +99,8 @@ class Changes:
     def _move_circuit(self, attempt: Attempt, circuit: Circuit, random: float) -> None:
         """An answer that refuses one event says nothing about the others."""
         destination, answer = attempt.row.destination, attempt.answer
+        if not answer.is_receivers:
+            return
         if answer.is_success:
             if circuit != CLOSED:
                 self.circuits[destination] = CLOSED

@@ -14,13 +14,21 @@ from services.deliveries.network.urls import UrlFault, checked_url, rules_of
 from services.deliveries.secret_box import VARIABLE, SecretUnreadable, read_box
 from services.deliveries.sending.rows import StoredBody, StoredTarget
 from services.deliveries.sending.window import Row
+from services.runtime.clock import SystemClock
 from services.runtime.config.settings import Settings
 
 USER_AGENT = f"Orderflow/{version('orderflow')} (webhooks)"
 
 
 class Unsendable(Exception):
-    """No request can be made; the text says why, and counts as the answer of the attempt."""
+    """No request can be made; the text says why, and counts as the answer of the attempt.
+
+    `is_receivers`: the reason is the destination's, as a URL that is not allowed any more.
+    """
+
+    def __init__(self, why: str, *, is_receivers: bool = False) -> None:
+        super().__init__(why)
+        self.is_receivers = is_receivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +48,18 @@ class Requests:
         self._rules = rules_of(settings)
 
     def make(
-        self, row: Row, target: StoredTarget | None, body: StoredBody | None, at: datetime
+        self, row: Row, target: StoredTarget, body: StoredBody | None, at: datetime
     ) -> Request:
         """The request of a delivery.
 
         Raises:
-            Unsendable: its destination or body is not there, or the URL or secret cannot be used.
+            Unsendable: its body is not there, or is another shop's; or the URL or secret cannot be
+                used.
         """
-        if target is None or body is None:
+        if body is None:
             raise Unsendable("the event is not kept any more")
+        if body.shop != target.shop:
+            raise Unsendable("the event is of another shop")
         if self._box is None:
             raise Unsendable(f"requests cannot be signed: set {VARIABLE}")
         try:
@@ -57,13 +68,15 @@ class Requests:
                 self._box.decrypt(each, target.shop, target.name)
                 for each in _valid(target.secret, at)
             ]
-        except (UrlFault, SecretUnreadable) as error:
+        except UrlFault as error:
+            raise Unsendable(str(error), is_receivers=True) from None
+        except SecretUnreadable as error:
             raise Unsendable(str(error)) from None
         headers, data = request_headers(
             secrets,
             row.event_id,
             body_of(body.value, target.target.form),
-            int(at.timestamp()),
+            int(SystemClock().now().timestamp()),  # Receivers compare it with their own clocks.
             _said(row, body),
             is_gzip=target.target.gzip,
         )

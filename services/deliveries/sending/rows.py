@@ -37,6 +37,7 @@ class StoredTarget:
 class StoredBody:
     """The value of an event, and what headers say of it."""
 
+    shop: str
     type: str
     sequence: int
     order_version: int | None
@@ -104,12 +105,21 @@ async def read_bodies(connection: Connection, rows: Sequence[Row]) -> dict[str, 
         return {}
     wanted = {row.event_id: row.body_day for row in rows}
     found = await connection.fetch(SQL["read_bodies"], list(wanted), list(wanted.values()))
+    missing = wanted.keys() - {str(row["event_id"]) for row in found}
+    if missing:  # Moved to the table of another day since the rows were read.
+        found += await connection.fetch(SQL["find_bodies"], sorted(missing))
     return {
         str(row["event_id"]): StoredBody(
-            row["type"], row["sequence"], row["order_version"], row["value"]
+            row["shop"], row["type"], row["sequence"], row["order_version"], row["value"]
         )
         for row in found
     }
+
+
+async def release(connection: Connection, shards: Collection[int], now: datetime) -> list[int]:
+    """Make groups due and close circuits, where it was asked for; returns those destinations."""
+    rows = await connection.fetch(SQL["release"], sorted(shards), now)
+    return [row["destination"] for row in rows]
 
 
 async def read_health(
@@ -154,7 +164,10 @@ async def write(
         )
         await connection.execute(SQL["save_groups"], *_columns(rows))
     if changes.finished:
-        await connection.execute(SQL["end_groups"], *_columns(dict.fromkeys(changes.finished)))
+        finished = _columns(dict.fromkeys(changes.finished))
+        await connection.execute(SQL["end_groups"], *finished)
+        if any(each.skipped for each in changes.groups.values()):
+            await connection.execute(SQL["rest_groups"], *finished)
     if circuits:
         await connection.execute(SQL["save_health"], *_columns(_health(circuits)))
     if changes.attempts:
@@ -192,11 +205,18 @@ def _attempts(changes: Changes) -> Iterable[tuple[object, ...]]:
         )
 
 
+async def lock_destinations(connection: Connection, ids: Collection[int]) -> None:
+    """Lock destinations in the order in which a batch of commands locks them: no deadlock."""
+    if ids:
+        await connection.fetch(SQL["lock_destinations"], sorted(ids))
+
+
 async def remove_destination(
-    connection: Connection, destination: int, reason: str, now: datetime
+    connection: Connection, destination: int, url: str, reason: str, now: datetime
 ) -> tuple[str, str] | None:
-    """End an active destination; returns its shop and name, if it was active."""
-    return await _end(connection, destination, State.REMOVED, reason, now, now)
+    """End an active destination that still has this URL; returns its shop and name if it did."""
+    row = await connection.fetchrow(SQL["remove_destination"], destination, url, reason, now)
+    return (row["shop"], row["name"]) if row else None
 
 
 async def disable_destination(
@@ -204,18 +224,5 @@ async def disable_destination(
 ) -> tuple[str, str] | None:
     """Let a destination get nothing more, unless it was changed or resumed lately."""
     before = now - DISABLED_AFTER
-    return await _end(connection, destination, State.DISABLED, reason, now, before)
-
-
-async def _end(  # noqa: PLR0917
-    connection: Connection,
-    destination: int,
-    state: State,
-    reason: str,
-    now: datetime,
-    before: datetime,
-) -> tuple[str, str] | None:
-    row = await connection.fetchrow(
-        SQL["end_destination"], destination, state.value, reason, now, before
-    )
+    row = await connection.fetchrow(SQL["disable_destination"], destination, reason, now, before)
     return (row["shop"], row["name"]) if row else None

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,10 +19,10 @@ from datetime import datetime
 import structlog
 from asyncpg import Connection
 
-from services.deliveries.domain.destination import State, WhenExhausted
+from services.deliveries.domain.destination import State
 from services.deliveries.domain.schedule import CLOSED, Answer, Circuit
 from services.deliveries.messages.encode import destination_event
-from services.deliveries.names import SERVICE
+from services.deliveries.names import SERVICE, SHARDS
 from services.deliveries.network.client import Response, WebhookClient
 from services.deliveries.sending import rows
 from services.deliveries.sending.changes import Attempt, Changes
@@ -39,6 +40,8 @@ from services.runtime.running import WorkerContext
 LEASES = "deliveries.sending"
 BALANCE_SECONDS = 1.0
 DRAIN_SECONDS = 2.0
+SOUND_SECONDS = 60.0
+"""After a session of this length, an interruption counts as the first one."""
 READ_ROWS = 500
 """Most rows of one shard that are read at once."""
 
@@ -65,7 +68,6 @@ class Sender:
         self._outbox = Outbox(context.settings.outbox_shards)
         self._upkeep = Upkeep(context.metrics)
         self._results: list[Attempt] = []
-        self._failed_tasks: list[BaseException] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._leaving: frozenset[int] = frozenset()
@@ -73,16 +75,19 @@ class Sender:
         self._circuits: dict[int, Circuit] = {}
         self._shards: dict[int, int] = {}
         """Shard of each destination in `_circuits`."""
+        self._caught_up: frozenset[int] = frozenset()
+        """Held shards of which every fresh row was read that lay there when they were taken."""
 
     async def run(self) -> None:
         """Send; a session ends with its connection and is followed by the next one."""
         attempt = 0
         while True:
+            started = time.monotonic()
             try:
                 await self._session()
             except Exception as error:  # noqa: BLE001 - what is not sent stays, so retry for ever
                 forget_rows(error)
-                attempt += 1
+                attempt = 1 if time.monotonic() - started > SOUND_SECONDS else attempt + 1
                 log.warning("sender_interrupted", service=SERVICE, error=repr(error))
                 await asyncio.sleep(backoff_seconds(attempt))
 
@@ -92,8 +97,9 @@ class Sender:
         client = self._open_client()
         try:
             await connection.fetchrow(rows.SQL["plan_by_index"])
-            leases = ShardLeases(connection, LEASES, settings.outbox_shards)
+            leases = ShardLeases(connection, LEASES, SHARDS)
             await leases.join(SILENCE_SECONDS)
+            self._caught_up = frozenset()
             work = Work(connection, leases, client, Window(_bounds(settings)))
             try:
                 await self._work(work)
@@ -107,10 +113,14 @@ class Sender:
 
     async def _drain(self, work: Work) -> None:
         """Let requests that are under way end, for a moment, and write what came back."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS)
-        async with asyncio.timeout(DRAIN_SECONDS):
-            await self._record(work)
+        try:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS)
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._record(work)
+        except Exception as error:  # noqa: BLE001 - the worker ends; what is not written is repeated
+            forget_rows(error)
+            log.warning("sender_not_drained", service=SERVICE, error=repr(error))
 
     async def _work(self, work: Work) -> None:
         loop = asyncio.get_running_loop()
@@ -136,10 +146,15 @@ class Sender:
         for shard in self._leaving - work.window.shards_under_way():
             await work.leases.release(shard)
         await work.leases.take_free()
+        self._caught_up &= before & work.leases.held - self._leaving
         if work.leases.held != before:
             health = await rows.read_health(work.connection, work.leases.held)
             self._shards = {each: shard for each, (shard, _) in health.items()}
             self._circuits = {each: circuit for each, (_, circuit) in health.items()}
+        for destination in await rows.release(
+            work.connection, work.leases.held, self._context.clock.now()
+        ):
+            self._circuits[destination] = CLOSED
         for destination in await self._upkeep.run(work.connection, work.leases.held):
             self._circuits.pop(destination, None)
             self._shards.pop(destination, None)
@@ -148,8 +163,6 @@ class Sender:
 
     async def _record(self, work: Work) -> None:
         """Write what came back, in one transaction."""
-        if self._failed_tasks:
-            raise self._failed_tasks.pop()
         results, self._results = self._results, []
         if not results:
             return
@@ -191,8 +204,9 @@ class Sender:
         self, connection: Connection, changes: Changes, now: datetime
     ) -> None:
         outgoing = []
-        for destination, detail in changes.gone.items():
-            named = await rows.remove_destination(connection, destination, detail, now)
+        await rows.lock_destinations(connection, {*changes.gone, *changes.hopeless})
+        for destination, (url, detail) in changes.gone.items():
+            named = await rows.remove_destination(connection, destination, url, detail, now)
             if named:
                 outgoing.append(_event("removed", destination, named, now, "gone", detail))
         for destination, circuit in changes.hopeless.items():
@@ -217,10 +231,8 @@ class Sender:
     async def _read(self, work: Work) -> None:
         """Take rows into the window; what may not begin now moves to the backlog."""
         now, window = self._context.clock.now(), work.window
-        fresh = await rows.read_fresh(
-            work.connection, work.leases.held - self._leaving, READ_ROWS, window.fresh_ids()
-        )
-        due = await rows.read_due(work.connection, self._wanted(window, now), now)
+        shards = work.leases.held - self._leaving
+        fresh = await rows.read_fresh(work.connection, shards, READ_ROWS, window.fresh_ids())
         targets = await rows.read_targets(work.connection, {each.row.destination for each in fresh})
         changes, late = Changes(), set()
         for each in fresh:
@@ -238,7 +250,9 @@ class Sender:
                 changes.deferred.append(row)
         if changes:
             await self._write(work, changes)
-        for row in due:
+        read = Counter(each.row.shard for each in fresh)
+        self._caught_up |= {shard for shard in shards if read[shard] < READ_ROWS}
+        for row in await rows.read_due(work.connection, self._wanted(window, now), now):
             if not window.holds(row.group):
                 window.admit(row)
 
@@ -246,10 +260,14 @@ class Sender:
         return self._circuits.get(destination, CLOSED).failures > 0
 
     def _wanted(self, window: Window, now: datetime) -> dict[int, int]:
-        """How many groups of each destination may begin; of an open circuit only the probe."""
+        """How many groups of each destination may begin; of an open circuit only the probe.
+
+        A process that ended may have left the first event of a group fresh and a later one in the
+        backlog: nothing of the backlog begins before the fresh rows of its shard were read.
+        """
         found = {}
         for destination, circuit in self._circuits.items():
-            if self._shards[destination] in self._leaving:
+            if self._shards[destination] not in self._caught_up:
                 continue
             if circuit.is_open:
                 groups = int(circuit.may_send(now) and window.is_idle(destination))
@@ -266,25 +284,27 @@ class Sender:
             return
         targets = await rows.read_targets(work.connection, {row.destination for row in started})
         bodies = await rows.read_bodies(work.connection, started)
+        changes = Changes()
         for row in started:
             target, body = targets.get(row.destination), bodies.get(row.event_id)
+            if target is None or target.state is not State.ACTIVE:
+                changes.deferred += (row, *work.window.failed(row))
+                changes.deferred += work.window.withdraw(row.destination)
+                continue
             task = asyncio.create_task(self._deliver(work.client, row, target, body))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
+        if changes:
+            await self._write(work, changes)
 
     async def _deliver(
         self,
         client: WebhookClient,
         row: Row,
-        target: StoredTarget | None,
+        target: StoredTarget,
         body: StoredBody | None,
     ) -> None:
-        started, at = time.monotonic(), self._context.clock.now()
-        try:
-            request = self._requests.make(row, target, body, at)
-            response = await client.post(request.url, request.headers, request.body)
-        except Unsendable as error:
-            response = Response(Answer(None, str(error)), time.monotonic() - started)
+        response = await self._attempt(client, row, target, body)
         self._results.append(
             Attempt(
                 row,
@@ -292,14 +312,33 @@ class Sender:
                 self._context.clock.now(),
                 round(response.seconds * 1000),
                 response.text,
-                target.target.when_exhausted if target else WhenExhausted.HOLD,
+                target.target.when_exhausted,
+                target.target.url,
             )
         )
 
+    async def _attempt(
+        self,
+        client: WebhookClient,
+        row: Row,
+        target: StoredTarget,
+        body: StoredBody | None,
+    ) -> Response:
+        """Make and post a request. An error of it concerns this event alone: others are sent."""
+        started, at = time.monotonic(), self._context.clock.now()
+        try:
+            request = self._requests.make(row, target, body, at)
+            return await client.post(request.url, request.headers, request.body)
+        except Unsendable as error:
+            answer = Answer(None, str(error), is_receivers=error.is_receivers)
+        except Exception as error:
+            kind = type(error).__name__
+            log.exception("webhook_not_made", service=SERVICE, event_id=row.event_id, error=kind)
+            answer = Answer(None, f"no request could be made: {kind}", is_receivers=False)
+        return Response(answer, time.monotonic() - started)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            self._failed_tasks.append(error)
         self._woken.set()
 
     async def _cancel_requests(self) -> None:
@@ -308,7 +347,6 @@ class Sender:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         self._results.clear()
-        self._failed_tasks.clear()
 
 
 def _event(  # noqa: PLR0917

@@ -18,6 +18,7 @@ SENDING = load(Path(__file__).parents[1] / "sql" / "sending.sql")
 SQL = load(Path(__file__).parents[1] / "sql" / "upkeep.sql")
 DROPPED_ROWS = 1_000
 CARRIED_ROWS = 1_000
+CARRIED_AT_ONCE = 10
 TABLES_SECONDS = 10.0
 WORN_BYTES = 1024 * 1024
 
@@ -67,8 +68,9 @@ class Upkeep:
             return True
 
         if not await self._asks(connection, bodies)():
-            while await connection.fetchval(SQL["carry_bodies"], day, CARRIED_ROWS):
-                pass
+            for _ in range(CARRIED_AT_ONCE):  # Nothing is sent meanwhile.
+                if not await connection.fetchval(SQL["carry_bodies"], day, CARRIED_ROWS):
+                    break
             await truncate(connection, bodies, are_sent)
         if not await self._asks(connection, attempts)():
             await truncate(connection, attempts, always)

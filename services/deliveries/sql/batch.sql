@@ -19,23 +19,33 @@ SELECT wanted.shop, (SELECT count(*) FROM destination AS d
                      WHERE d.shop = wanted.shop AND d.state <> 'removed') AS number
   FROM unnest($1::text[]) AS wanted(shop);
 
+-- name: renew_ids
+-- A removed destination that is made again gets a new id: what waits for the former one is not its own.
+-- $1 shops, $2 names (in step)
+UPDATE destination SET id = DEFAULT
+  FROM unnest($1::text[], $2::text[]) AS made(shop, name)
+ WHERE destination.shop = made.shop AND destination.name = made.name;
+
 -- name: save_destinations
 -- Insert or replace destinations. A new secret may be shown again.
 -- $1 shops, $2 names, $3 targets, $4 states, $5 reasons, $6 secrets, $7 former secrets,
--- $8 until when they are valid, $9 applied items as array texts (in step), $10 now
+-- $8 until when they are valid, $9 applied items as array texts, $10 whether what waits is tried at
+-- once (in step), $11 now
 INSERT INTO destination AS d (shop, name, target, state, reason, secret, former_secret, former_until,
-                              applied, created_at, updated_at)
+                              applied, retries_now, created_at, updated_at)
 SELECT shop, name, target, state, reason, secret, former_secret, former_until, applied::uuid[],
-       $10, $10
+       retries_now, $11, $11
   FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::text[], $5::text[], $6::bytea[], $7::bytea[],
-              $8::timestamptz[], $9::text[])
-       AS sent(shop, name, target, state, reason, secret, former_secret, former_until, applied)
+              $8::timestamptz[], $9::text[], $10::boolean[])
+       AS sent(shop, name, target, state, reason, secret, former_secret, former_until, applied,
+               retries_now)
  ORDER BY shop, name
     ON CONFLICT (shop, name) DO UPDATE
    SET target = EXCLUDED.target, state = EXCLUDED.state, reason = EXCLUDED.reason,
        secret_shown_at = CASE WHEN d.secret = EXCLUDED.secret THEN d.secret_shown_at END,
        secret = EXCLUDED.secret, former_secret = EXCLUDED.former_secret,
-       former_until = EXCLUDED.former_until, applied = EXCLUDED.applied, updated_at = $10
+       former_until = EXCLUDED.former_until, applied = EXCLUDED.applied,
+       retries_now = d.retries_now OR EXCLUDED.retries_now, updated_at = $11
 RETURNING d.id, d.shop, d.name;
 
 -- name: find_destinations

@@ -31,8 +31,6 @@ UPDATE destination SET secret_shown_at = now()
  WHERE shop = $1 AND name = $2 AND state <> 'removed' AND secret_shown_at IS NULL
 RETURNING secret;
 
--- name: release_groups
--- Try again now what is held or waits for its next attempt. $1 shop, $2 name, $3 now
-UPDATE message_group SET due_at = $3, attempts = 0
-  FROM destination AS d
- WHERE d.shop = $1 AND d.name = $2 AND message_group.destination = d.id AND message_group.due_at > $3;
+-- name: ask_retries
+-- Let the sender try at once what is held or waits for its next attempt. $1 shop, $2 name
+UPDATE destination SET retries_now = true WHERE shop = $1 AND name = $2 AND state = 'active';

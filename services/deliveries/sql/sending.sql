@@ -56,12 +56,20 @@ SELECT id, shop, name, target, state, secret, former_secret, former_until
 
 -- name: read_bodies
 -- $1 event ids, $2 days (in step)
-SELECT wanted.event_id, body.type, body.sequence, body.order_version, body.value
+SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version, body.value
   FROM unnest($1::uuid[], $2::smallint[]) AS wanted(event_id, day)
  CROSS JOIN LATERAL (
        SELECT * FROM event_body
         WHERE event_body.event_id = wanted.event_id AND event_body.day = wanted.day
         LIMIT 1
+       ) AS body;
+
+-- name: find_bodies
+-- The same in the tables of all days. $1 event ids
+SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version, body.value
+  FROM unnest($1::uuid[]) AS wanted(event_id)
+ CROSS JOIN LATERAL (
+       SELECT * FROM event_body WHERE event_body.event_id = wanted.event_id LIMIT 1
        ) AS body;
 
 -- name: read_health
@@ -94,13 +102,15 @@ INSERT INTO backlog (id, shard, destination, order_id, event_id, body_day, body_
 SELECT id, shard, destination, order_id, event_id, body_day, body_bytes, created_at FROM moved;
 
 -- name: make_groups
--- Let later events of these orders wait. A group that exists stays as it is.
+-- Let later events of these orders wait. A group in which something waits stays as it is.
 -- $1 destinations, $2 orders, $3 shards (in step), $4 now
 INSERT INTO message_group (destination, order_id, shard, due_at)
 SELECT destination, order_id, shard, $4
   FROM unnest($1::bigint[], $2::uuid[], $3::smallint[]) AS made(destination, order_id, shard)
  ORDER BY destination, order_id
-    ON CONFLICT (destination, order_id) DO NOTHING;
+    ON CONFLICT (destination, order_id) DO UPDATE
+   SET due_at = EXCLUDED.due_at
+ WHERE message_group.due_at IS NULL;
 
 -- name: save_groups
 -- When the oldest event of each of these orders is tried again, and how often it was.
@@ -121,6 +131,18 @@ DELETE FROM message_group
  USING unnest($1::bigint[], $2::uuid[]) AS done(destination, order_id)
  WHERE message_group.destination = done.destination AND message_group.order_id = done.order_id
    AND message_group.skipped = 0
+   AND (SELECT count(*)
+          FROM (SELECT FROM backlog
+                 WHERE backlog.destination = done.destination
+                   AND backlog.order_id = done.order_id
+                 LIMIT 1) AS next) = 0;
+
+-- name: rest_groups
+-- Groups that have nothing left, but a skipped event to report, are not due until an event comes: as
+-- due ones they would be read before all others. $1 destinations, $2 orders (in step)
+UPDATE message_group SET due_at = NULL
+  FROM unnest($1::bigint[], $2::uuid[]) AS done(destination, order_id)
+ WHERE message_group.destination = done.destination AND message_group.order_id = done.order_id
    AND (SELECT count(*)
           FROM (SELECT FROM backlog
                  WHERE backlog.destination = done.destination
@@ -153,35 +175,80 @@ INSERT INTO attempt (destination, event_id, order_id, number, at, status, error,
 SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::integer[], $5::timestamptz[],
                      $6::smallint[], $7::text[], $8::text[], $9::integer[], $10::text[]);
 
--- name: end_destination
--- Let a destination get nothing more; no row if it is in another state by now, or was changed since.
--- $1 destination, $2 state, $3 reason, $4 now, $5 since when it must not have been changed
+-- name: lock_destinations
+-- $1 destinations
+SELECT id FROM destination WHERE id = ANY($1::bigint[]) ORDER BY shop, name FOR UPDATE;
+
+-- name: remove_destination
+-- End a destination; no row if it is in another state, or has another URL by now.
+-- $1 destination, $2 URL, $3 reason, $4 now
 UPDATE destination
-   SET state = $2, reason = $3, updated_at = $4
- WHERE id = $1 AND state = 'active' AND updated_at <= $5
+   SET state = 'removed', reason = $3, updated_at = $4
+ WHERE id = $1 AND state = 'active' AND target ->> 'url' = $2
 RETURNING shop, name;
 
+-- name: disable_destination
+-- Send nothing more; no row if it is in another state by now, or was changed since.
+-- $1 destination, $2 reason, $3 now, $4 since when it must not have been changed
+UPDATE destination
+   SET state = 'disabled', reason = $2, updated_at = $3
+ WHERE id = $1 AND state = 'active' AND updated_at <= $4
+RETURNING shop, name;
+
+-- name: release
+-- Try at once what waits or is held, with closed circuits, where a destination was resumed or has a
+-- new URL. Groups are written by the process alone that holds their shard. $1 shards, $2 now
+WITH asked AS (
+    SELECT destination.id
+      FROM destination_health AS health
+      JOIN destination ON destination.id = health.destination AND destination.retries_now
+     WHERE health.shard = ANY($1::smallint[])
+       FOR UPDATE OF destination SKIP LOCKED
+), cleared AS (
+    UPDATE destination SET retries_now = false FROM asked WHERE destination.id = asked.id
+), released AS (
+    UPDATE message_group SET due_at = $2, attempts = 0
+      FROM asked
+     WHERE message_group.destination = asked.id AND message_group.due_at > $2
+)
+UPDATE destination_health AS health
+   SET failures = 0, failing_since = NULL, open_until = NULL, probes = 0
+  FROM asked
+ WHERE health.destination = asked.id
+RETURNING health.destination;
+
 -- name: drop_removed
--- Delete what removed destinations have not received, a part at a time. $1 shards, $2 rows
-WITH gone AS (
+-- Delete what removed destinations have not received, a part at a time. A removed destination that was
+-- made again has another id: there is none with the former one. $1 shards, $2 rows
+WITH removed AS MATERIALIZED (
+    SELECT health.destination
+      FROM destination_health AS health
+     WHERE health.shard = ANY($1::smallint[])
+       AND coalesce((SELECT state FROM destination WHERE id = health.destination), 'removed')
+           = 'removed'
+), gone AS (
     SELECT backlog.id
-      FROM backlog
-      JOIN destination ON destination.id = backlog.destination AND destination.state = 'removed'
-     WHERE backlog.destination IN (SELECT destination FROM destination_health
-                                    WHERE shard = ANY($1::smallint[]))
+      FROM removed
+      JOIN backlog ON backlog.destination = removed.destination
      LIMIT $2
 )
 DELETE FROM backlog USING gone WHERE backlog.id = gone.id;
 
 -- name: drop_groups
--- Delete groups of removed destinations that have nothing left. $1 shards, $2 rows
-WITH gone AS (
+-- Delete groups of removed destinations, when nothing of them is left. $1 shards, $2 rows
+WITH removed AS MATERIALIZED (
+    SELECT health.destination
+      FROM destination_health AS health
+     WHERE health.shard = ANY($1::smallint[])
+       AND coalesce((SELECT state FROM destination WHERE id = health.destination), 'removed')
+           = 'removed'
+       AND (SELECT count(*)
+              FROM (SELECT FROM backlog WHERE backlog.destination = health.destination LIMIT 1)
+                   AS next) = 0
+), gone AS (
     SELECT message_group.destination, message_group.order_id
-      FROM message_group
-      JOIN destination ON destination.id = message_group.destination AND destination.state = 'removed'
-     WHERE message_group.shard = ANY($1::smallint[])
-       AND NOT EXISTS (SELECT FROM backlog WHERE backlog.destination = message_group.destination
-                                             AND backlog.order_id = message_group.order_id)
+      FROM removed
+      JOIN message_group ON message_group.destination = removed.destination
      LIMIT $2
 )
 DELETE FROM message_group USING gone
@@ -189,11 +256,17 @@ DELETE FROM message_group USING gone
 
 -- name: reset_removed
 -- The health of a removed destination says nothing any more. $1 shards
+WITH removed AS MATERIALIZED (
+    SELECT health.destination
+      FROM destination_health AS health
+     WHERE health.shard = ANY($1::smallint[]) AND health.failures > 0
+       AND coalesce((SELECT state FROM destination WHERE id = health.destination), 'removed')
+           = 'removed'
+)
 UPDATE destination_health AS health
    SET failures = 0, failing_since = NULL, open_until = NULL, probes = 0
-  FROM destination
- WHERE destination.id = health.destination AND destination.state = 'removed'
-   AND health.shard = ANY($1::smallint[]) AND health.failures > 0;
+  FROM removed
+ WHERE health.destination = removed.destination;
 
 -- name: measure
 -- What waits, counted up to 100,000 rows; and destinations by what they get.

@@ -22,23 +22,23 @@ SELECT EXISTS (SELECT FROM backlog WHERE body_day = $1)
 SELECT ((day_number() + 1) % 9)::smallint;
 
 -- name: carry_bodies
--- Move bodies that are still to be sent to the tables of today, some at a time; how many rows of the
--- backlog moved with them. $1 day, $2 rows
-WITH late AS (
-    SELECT DISTINCT backlog.event_id
-      FROM (SELECT event_id FROM backlog WHERE body_day = $1 LIMIT $2) AS backlog
+-- Copy bodies that are still to be sent to the tables of today, some at a time; how many rows of the
+-- backlog follow them. A row that another session has locked is passed over: it may be sent just now.
+-- $1 day, $2 rows
+WITH late AS MATERIALIZED (
+    SELECT id, event_id FROM backlog WHERE body_day = $1 LIMIT $2 FOR UPDATE SKIP LOCKED
 ), copied AS (
     INSERT INTO event_body (event_id, shop, order_id, topic, type, sequence, order_version, value,
                             recorded_at)
     SELECT event_id, shop, order_id, topic, type, sequence, order_version, value, recorded_at
       FROM event_body
-      JOIN late USING (event_id)
+      JOIN (SELECT DISTINCT event_id FROM late) AS wanted USING (event_id)
      WHERE event_body.day = $1
         ON CONFLICT (event_id, day) DO NOTHING
 ), moved AS (
     UPDATE backlog SET body_day = day_number()
       FROM late
-     WHERE backlog.event_id = late.event_id AND backlog.body_day = $1
+     WHERE backlog.id = late.id
  RETURNING 1
 )
 SELECT count(*) FROM moved;

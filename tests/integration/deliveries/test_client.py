@@ -255,7 +255,15 @@ async def test_proxy_of_the_environment_is_not_used(names, client_of, monkeypatc
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("120", 120), ("  7 ", 7), ("-5", None), ("soon", None), ("9" * 30, None)],
+    [
+        ("120", 120),
+        ("  7 ", 7),
+        ("-5", None),
+        ("soon", None),
+        ("9" * 30, None),
+        (f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", None),
+        (f"Mon, 01 Jan 2026 00:00:00 +{'9' * 20}", None),
+    ],
 )
 async def test_retry_after_is_read(client_of, header, seconds):
     async def answer(writer):

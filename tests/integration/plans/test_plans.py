@@ -74,6 +74,8 @@ WHOLE_BY_NATURE = {
     "deliveries/sending.sql:read_health": "when a process takes shards: all that it serves",
     "deliveries/sending.sql:end_health": FAILING,
     "deliveries/sending.sql:reset_removed": FAILING,
+    "deliveries/sending.sql:drop_removed": FAILING,
+    "deliveries/sending.sql:drop_groups": FAILING,
     "deliveries/sending.sql:measure": "gauges, every ten seconds",
     "deliveries/upkeep.sql:has_needed_bodies": "once a day; fresh deliveries are few",
     "deliveries/upkeep.sql:carry_bodies": "once a day",

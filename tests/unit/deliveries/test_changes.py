@@ -19,7 +19,7 @@ OK, DOWN, GONE, REFUSED = Answer(204), Answer(503), Answer(410), Answer(422)
 def taken(row, answer, circuit=CLOSED, when_exhausted=WhenExhausted.HOLD):
     """The changes after one attempt, and whether its group goes on."""
     changes = Changes()
-    attempt = Attempt(row, answer, NOW, 5, "", when_exhausted)
+    attempt = Attempt(row, answer, NOW, 5, "", when_exhausted, "https://a.example/")
     return changes, changes.take(attempt, circuit, 0.5)
 
 
@@ -80,7 +80,7 @@ def test_answer_410_ends_the_destination():
     changes, goes_on = taken(FRESH, GONE)
 
     assert not goes_on
-    assert set(changes.gone) == {7}
+    assert changes.gone == {7: ("https://a.example/", "the receiver answered 410 Gone")}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,7 @@ def test_answer_410_ends_the_destination():
         (REFUSED, CLOSED, None),
         (Answer(404), CLOSED, None),
         (Answer(301), CLOSED, None),
+        (Answer(None, "the event is not kept", is_receivers=False), CLOSED, None),
         (OK, CLOSED, None),
         (OK, Circuit(3, NOW), 0),
         (REFUSED, Circuit(3, NOW), None),

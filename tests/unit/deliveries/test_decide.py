@@ -138,6 +138,35 @@ def test_secret_that_is_rotated_stays_valid_for_a_day():
     assert timedelta(days=1) == FORMER_VALID
 
 
+@pytest.mark.parametrize(
+    ("state", "command", "retries_now"),
+    [
+        (PAUSED, "resume", True),
+        (DISABLED, "resume", True),
+        (ACTIVE, "upsert of another target", True),
+        (ACTIVE, "pause", False),
+        (ACTIVE, "rotate", False),
+        (ACTIVE, "remove", False),
+    ],
+)
+def test_command_lets_what_waits_be_tried_at_once(state, command, retries_now):
+    decision = decide(stored(state), COMMANDS[command], 1, NOW)
+
+    assert decision.destination.retries_now is retries_now
+
+
+def test_filters_that_change_leave_the_times_of_retries():
+    decision = decide(stored(), upsert(replace(TARGET, filters=("claims",))), 1, NOW)
+
+    assert decision.destination.retries_now is False
+
+
+def test_removed_destination_that_is_made_again_is_another_one():
+    decision = decide(stored(REMOVED), COMMANDS["upsert"], 0, NOW)
+
+    assert decision.destination.id is None
+
+
 def test_target_that_changes_keeps_the_secret():
     assert decide(stored(), COMMANDS["upsert of another target"], 1, NOW).destination.secret == OLD
 

@@ -102,10 +102,19 @@ def test_circuit_that_is_open_lets_one_probe_through_when_its_time_is_over():
 def test_circuit_stays_open_longer_after_each_probe_that_failed():
     pauses, circuit = [], failed(OPENS_AFTER)
     for _ in range(8):
-        pauses.append((circuit.open_until - NOW).total_seconds())
-        circuit = failed(1, circuit)
+        probed_at = circuit.open_until
+        circuit = failed(1, circuit, probed_at)
+        pauses.append((circuit.open_until - probed_at).total_seconds())
 
-    assert pauses == [5, 15, 30, 60, 120, 300, 300, 300]
+    assert pauses == [15, 30, 60, 120, 300, 300, 300, 300]
+
+
+def test_circuit_is_not_kept_open_longer_by_requests_from_before_it_opened():
+    opened = failed(OPENS_AFTER)
+    circuit = failed(7, opened)
+
+    assert (circuit.open_until, circuit.probes) == (opened.open_until, opened.probes)
+    assert circuit.failures == OPENS_AFTER + 7
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,17 @@ def test_body_of_a_form(form, expected):
     assert body_of(b'{"ref": "x", "context": {"a": 1}}', form) == expected
 
 
+@pytest.mark.parametrize(
+    "member",
+    [b'"\xff"', b"1.10", b"1e999", b"123456789012345678901234567890", '"\u00e4"'.encode()],
+    ids=repr,
+)
+def test_thin_body_keeps_the_bytes_of_its_members(member):
+    value = b'{"a": ' + member + b', "context": ' + member + b"}"
+
+    assert body_of(value, Form.THIN) == b'{"a":' + member + b"}"
+
+
 def test_secret_is_stored_encrypted_and_read_again():
     box = box_of(KEYS[0])
 
