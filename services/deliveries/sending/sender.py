@@ -20,16 +20,16 @@ import structlog
 from asyncpg import Connection
 
 from services.deliveries.domain.destination import State
-from services.deliveries.domain.schedule import CLOSED, Answer, Circuit
+from services.deliveries.domain.schedule import CLOSED, Circuit
 from services.deliveries.messages.encode import destination_event
 from services.deliveries.names import SERVICE, SHARDS
-from services.deliveries.network.client import Response, WebhookClient
+from services.deliveries.network.client import WebhookClient
 from services.deliveries.sending import rows
-from services.deliveries.sending.changes import Attempt, Changes
-from services.deliveries.sending.request import Requests, Unsendable
-from services.deliveries.sending.rows import StoredBody, StoredTarget
+from services.deliveries.sending.attempts import Attempts
+from services.deliveries.sending.changes import Changes
+from services.deliveries.sending.request import Requests
 from services.deliveries.sending.upkeep import Upkeep
-from services.deliveries.sending.window import Bounds, Row, Window
+from services.deliveries.sending.window import Bounds, Window
 from services.runtime.config.settings import Settings
 from services.runtime.outbox.leases import SILENCE_SECONDS, ShardLeases
 from services.runtime.outbox.outbox import Outbox, Outgoing
@@ -64,12 +64,10 @@ class Sender:
     def __init__(self, context: WorkerContext, open_client: Callable[[], WebhookClient]) -> None:
         self._context = context
         self._open_client = open_client
-        self._requests = Requests(context.settings)
+        self._woken = asyncio.Event()
+        self._attempts = Attempts(Requests(context.settings), context.clock, self._woken.set)
         self._outbox = Outbox(context.settings.outbox_shards)
         self._upkeep = Upkeep(context.metrics)
-        self._results: list[Attempt] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._woken = asyncio.Event()
         self._leaving: frozenset[int] = frozenset()
         """Held shards that another process is to have; nothing of them begins any more."""
         self._circuits: dict[int, Circuit] = {}
@@ -107,15 +105,14 @@ class Sender:
                 await self._drain(work)
                 raise
         finally:
-            await self._cancel_requests()
+            await self._attempts.cancel()
             await client.close()
             connection.terminate()
 
     async def _drain(self, work: Work) -> None:
         """Let requests that are under way end, for a moment, and write what came back."""
         try:
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS)
+            await self._attempts.wait(DRAIN_SECONDS)
             async with asyncio.timeout(DRAIN_SECONDS):
                 await self._record(work)
         except Exception as error:  # noqa: BLE001 - the worker ends; what is not written is repeated
@@ -163,7 +160,7 @@ class Sender:
 
     async def _record(self, work: Work) -> None:
         """Write what came back, in one transaction."""
-        results, self._results = self._results, []
+        results = self._attempts.take()
         if not results:
             return
         changes = Changes()
@@ -291,62 +288,9 @@ class Sender:
                 changes.deferred += (row, *work.window.failed(row))
                 changes.deferred += work.window.withdraw(row.destination)
                 continue
-            task = asyncio.create_task(self._deliver(work.client, row, target, body))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            self._attempts.start(work.client, row, target, body)
         if changes:
             await self._write(work, changes)
-
-    async def _deliver(
-        self,
-        client: WebhookClient,
-        row: Row,
-        target: StoredTarget,
-        body: StoredBody | None,
-    ) -> None:
-        response = await self._attempt(client, row, target, body)
-        self._results.append(
-            Attempt(
-                row,
-                response.answer,
-                self._context.clock.now(),
-                round(response.seconds * 1000),
-                response.text,
-                target.target.when_exhausted,
-                target.target.url,
-            )
-        )
-
-    async def _attempt(
-        self,
-        client: WebhookClient,
-        row: Row,
-        target: StoredTarget,
-        body: StoredBody | None,
-    ) -> Response:
-        """Make and post a request. An error of it concerns this event alone: others are sent."""
-        started, at = time.monotonic(), self._context.clock.now()
-        try:
-            request = self._requests.make(row, target, body, at)
-            return await client.post(request.url, request.headers, request.body)
-        except Unsendable as error:
-            answer = Answer(None, str(error), is_receivers=error.is_receivers)
-        except Exception as error:
-            kind = type(error).__name__
-            log.exception("webhook_not_made", service=SERVICE, event_id=row.event_id, error=kind)
-            answer = Answer(None, f"no request could be made: {kind}", is_receivers=False)
-        return Response(answer, time.monotonic() - started)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._woken.set()
-
-    async def _cancel_requests(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
-        self._results.clear()
 
 
 def _event(  # noqa: PLR0917
