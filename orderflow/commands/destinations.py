@@ -138,7 +138,10 @@ async def _attempts(
 async def _secret(settings: Settings, key: tuple[str, str], signature: Signature) -> str:
     box = read_box(settings.deliveries_key)
     if box is None:
-        raise CommandError(f"secrets are encrypted: set {VARIABLE}_FILE to the file of the key")
+        raise CommandError(
+            f"secrets are encrypted: set {VARIABLE}_FILE to the file with the key that "
+            "`orderflow serve deliveries` has"
+        )
     async with opened(settings, DELIVERIES) as connection:
         return await operations.show_secret(connection, key, box, signature)
 

@@ -49,6 +49,10 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "outbox unpack": ("orders", "0", "1", *WHY),
     "keys add": ("--shop", "demo-shop", *WHY),
     "keys revoke": ("abcdefghijkl", *WHY),
+    "destinations attempts": ("demo-shop", "erp"),
+    "destinations secret": ("demo-shop", "erp", *WHY),
+    "destinations pause": ("demo-shop", "erp", *WHY),
+    "destinations resume": ("demo-shop", "erp", *WHY),
 }
 """What each command needs to be right; none where it needs nothing."""
 ODD = (

@@ -201,7 +201,7 @@ def test_serve_ends_with_a_message_when_the_schema_is_behind(
 def test_serve_ends_all_services_when_one_cannot_start(
     run: Run, topics: None, serve: Serve, empty_database_url: str
 ) -> None:
-    asyncio.run(migrate(empty_database_url, ["orders", "analytics", "gateway"]))
+    asyncio.run(migrate(empty_database_url, ["orders", "analytics", "gateway", "deliveries"]))
 
     process, log = serve("all", DATABASE_URL=empty_database_url)
 
@@ -215,7 +215,7 @@ def test_serve_ends_waiting_services_when_one_cannot_start(
     servers: None, serve: Serve, empty_database_url: str
 ) -> None:
     """Kafka is not there: the others would wait for it as long as it takes."""
-    asyncio.run(migrate(empty_database_url, ["orders", "analytics", "gateway"]))
+    asyncio.run(migrate(empty_database_url, ["orders", "analytics", "gateway", "deliveries"]))
 
     process, log = serve(
         "all", DATABASE_URL=empty_database_url, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1"
