@@ -12,7 +12,7 @@ from schemas.envelope import CE_ORDERVERSION, CE_SEQUENCE, CE_TYPE, HEADERS, OUT
 from schemas.example_files import Example, load_examples
 from schemas.model import ContractModel
 from schemas.outcomes import ITEM_REJECTED
-from schemas.topics import CATALOGUE, CLAIMS_OUTCOMES, EVENT_TOPICS, Topic
+from schemas.topics import CATALOGUE, CLAIMS_OUTCOMES, DELIVERIES_OUTCOMES, EVENT_TOPICS, Topic
 
 VERSION = "1.0.0"
 SCHEMA_REF = "#/components/schemas/{model}"
@@ -51,7 +51,11 @@ def message_name(topic: Topic, type_: str) -> str:
     """The name of a message in the document; some types are on several topics."""
     if type_ == ITEM_REJECTED:
         return f"{topic.name}.item"
-    return f"claims.{type_}" if topic.name == CLAIMS_OUTCOMES else type_
+    prefix = _OF_OUTCOMES.get(topic.name)
+    return f"{prefix}.{type_}" if prefix else type_
+
+
+_OF_OUTCOMES = {CLAIMS_OUTCOMES: "claims", DELIVERIES_OUTCOMES: "deliveries"}
 
 
 def _models() -> Iterable[type[ContractModel]]:

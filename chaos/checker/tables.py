@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 
 # Written out: the checker knows no service, so that it shares no mistake with them.
-SERVICES = ("orders", "claims", "analytics")
+SERVICES = ("orders", "claims", "analytics", "deliveries")
 
 ORDERS = """
 SELECT order_id::text, version, document::text

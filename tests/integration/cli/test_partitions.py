@@ -89,7 +89,10 @@ def test_position_outside_its_topic_is_shown_and_moved(run: Run, stand) -> None:
         (("resume", "orders.commands", "2", *WHY), "has never been read"),
         (("resume", "orders.commands", "1"), "say why"),
         (("resume", "no.such", "1", *WHY), "no topic no.such"),
-        (("resume", "orders.events", "1", *WHY), "is read by claims, analytics, deliveries: say --service"),
+        (
+            ("resume", "orders.events", "1", *WHY),
+            "is read by claims, analytics, deliveries: say --service",
+        ),
         (("move", "orders.commands", "1", "--to", "0", *WHY), "read without trouble at 0"),
         (("move", "orders.commands", "1", "--to", "soon", *WHY), "write earliest, latest"),
         (
