@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from demo.replicas import SERVICES
+
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(180)]
 
 # A run in the background ignores Ctrl-C, and its children inherit that.
@@ -56,7 +58,7 @@ def test_demo_leaves_no_process_after_ctrl_c(demo: "subprocess.Popen[str]", tmp_
         assert demo.poll() is None, "the demo ended before its services started"
         family = psutil.Process(demo.pid).children(recursive=True)
     family = psutil.Process(demo.pid).children(recursive=True)
-    assert len(family) >= 3
+    assert len(family) >= len(SERVICES)
 
     demo.send_signal(signal.SIGINT)
     output, _ = demo.communicate()
@@ -70,4 +72,4 @@ def test_demo_leaves_no_process_after_ctrl_c(demo: "subprocess.Popen[str]", tmp_
 
 def _services_started(folder: Path) -> bool:
     logs = list(folder.glob("demo-*/logs/*.log"))
-    return len(logs) == 3 and all("service_started" in log.read_text() for log in logs)
+    return len(logs) == len(SERVICES) and all("service_started" in log.read_text() for log in logs)
