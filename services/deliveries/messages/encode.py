@@ -6,12 +6,11 @@ import gzip
 from collections.abc import Sequence
 from datetime import datetime
 
-import msgspec
-
 from schemas.envelope import rfc3339
 from schemas.topics import DELIVERIES_EVENTS
 from services.deliveries.domain.destination import Form
 from services.deliveries.messages.signing import signature_headers
+from services.deliveries.messages.thin import thin_body
 from services.deliveries.names import SOURCE
 from services.runtime.messages.headers import headers_by_place
 from services.runtime.messages.json_codec import encode_json
@@ -19,7 +18,6 @@ from services.runtime.messages.records import named_uuid
 from services.runtime.outbox.outbox import Outgoing
 
 GZIP_LEVEL = 6
-_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def destination_event(
@@ -57,16 +55,10 @@ def destination_event(
 
 
 def body_of(value: bytes, form: Form) -> bytes:
-    """What is sent of an event: its bytes as on Kafka, or without `context`.
-
-    The members that stay keep their bytes: numbers and characters stay as they were written.
-    """
+    """What is sent of an event: its bytes as on Kafka, or those of its thin body."""
     if form is Form.FULL:
         return value
-    event = _MEMBERS.decode(value)
-    event.pop("context", None)
-    event.pop("context_truncated", None)
-    return msgspec.json.encode(event)
+    return thin_body(value)
 
 
 def request_headers(
