@@ -41,6 +41,7 @@ def build(settings: Settings) -> Service:
         settings=settings,
         topics=TOPICS,
         apply=batches.apply,
+        prepare=batches.prepare,
         workers={"sender": send},
         metrics=metrics,
     )

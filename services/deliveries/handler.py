@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -12,19 +11,19 @@ from asyncpg import Connection
 from services.deliveries import store
 from services.deliveries.domain.decide import Outcome
 from services.deliveries.domain.destination import Destination
-from services.deliveries.domain.reasons import RejectionReason
-from services.deliveries.intake import CommandItem, EventItem, Intake, read_batch
+from services.deliveries.intake import EventItem, Intake, read_batch, urls_in
 from services.deliveries.names import SERVICE, SOURCE
-from services.deliveries.network.resolver import AddressNotAllowed, CheckedResolver, NotResolved
-from services.deliveries.network.urls import UrlFault, checked_url, rules_of, words_of
+from services.deliveries.network.url_checks import UrlChecks
+from services.deliveries.network.urls import rules_of, words_of
 from services.deliveries.outcomes import decided_records, refused_outcomes, rejection_of
 from services.deliveries.parking_keys import intake_keys, unread_candidate
 from services.deliveries.secret_box import read_box
-from services.deliveries.unit_of_work import Faults, UnitOfWork, matched, receivers_after
+from services.deliveries.unit_of_work import UnitOfWork, matched, receivers_after
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
 from services.runtime.config.settings import Settings
 from services.runtime.config.source_lists import allowed_sources_of
+from services.runtime.messages.records import Original
 from services.runtime.observability import item_log
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.outbox import Outbox
@@ -33,22 +32,27 @@ from services.runtime.rejections import Rejection
 
 
 class DeliveryBatches:
-    """Applies batches of the event topics and of commands; keeps no state between them."""
+    """Applies batches of the event topics and of commands."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._box = read_box(settings.deliveries_key)
-        self._rules = rules_of(settings)
-        self._nameservers = words_of(settings.deliveries_nameservers)
+        nameservers = words_of(settings.deliveries_nameservers)
+        self._checks = UrlChecks(rules_of(settings), nameservers)
         self._senders = allowed_sources_of(settings)
         self._outbox = Outbox(settings.outbox_shards)
         self._queue = Queue(SERVICE, settings, metrics)
         self._metrics = metrics
 
+    async def prepare(self, records: Sequence[Original]) -> None:
+        """Check the URLs of commands: a slow name server must not keep a transaction open."""
+        await self._checks.prepare(urls_in(records))
+
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Decide the commands and match the events of a batch, in the caller's transaction."""
         started = time.perf_counter()
         intake = read_batch(batch, self._senders)
-        faults = await self._find_faults(intake.commands)
+        urls = {each.received.target.url for each in intake.commands if each.received.target}
+        faults = await self._checks.find_faults(urls)
         started = self._observe("decode", started)
         gate = await self._queue.open_gate(connection, batch, partial(intake_keys, intake))
         for unread in intake.unread:
@@ -96,31 +100,6 @@ class DeliveryBatches:
         known = await store.find_known_events(connection, asked)
         found = matched(events, unit.gate, receivers, known)
         await store.save_matches(connection, found, unit.now)
-
-    async def _find_faults(self, commands: Sequence[CommandItem]) -> Faults:
-        """Why URLs of commands cannot be used, by URL; their names are resolved all at once."""
-        urls = sorted({each.received.target.url for each in commands if each.received.target})
-        if not urls:
-            return {}
-        resolver = CheckedResolver(self._rules, self._nameservers)
-        try:
-            found = await asyncio.gather(*(self._fault_of(each, resolver) for each in urls))
-        finally:
-            await resolver.close()
-        return {url: fault for url, fault in zip(urls, found, strict=True) if fault}
-
-    async def _fault_of(self, text: str, resolver: CheckedResolver) -> tuple[str, str] | None:
-        try:
-            url = checked_url(text, self._rules)
-            await resolver.check(url.raw_host or "")
-        except UrlFault as fault:
-            return fault.reason, fault.fact
-        except AddressNotAllowed as error:
-            return RejectionReason.ADDRESS_NOT_ALLOWED, str(error)
-        except NotResolved as error:
-            # A name server that does not answer now says nothing about the name.
-            return (RejectionReason.NAME_NOT_RESOLVED, str(error)) if error.is_final else None
-        return None
 
     # Metrics and logs.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -83,6 +85,20 @@ def read_batch(batch: Batch, senders: AllowedSources = ANY_SOURCE) -> Intake:
     for record in batch.records:
         _read(intake, batch, record, WHOLE, senders)
     return intake
+
+
+def urls_in(records: Sequence[Original]) -> set[str]:
+    """The URLs that commands of these records hold.
+
+    What cannot be read is passed over: `read_batch` reads it again, and refuses or parks it.
+    """
+    urls = set()
+    for record in records:
+        if record.coordinates.topic == DELIVERIES_COMMANDS:
+            with contextlib.suppress(Exception):
+                target = read_command(record).target
+                urls |= {target.url} if target else set()
+    return urls
 
 
 def _read(

@@ -14,7 +14,7 @@ import structlog
 
 from services.runtime import older_items
 from services.runtime.background import Startup, Work, Workers, every
-from services.runtime.batch.batch import ApplyBatch
+from services.runtime.batch.batch import ApplyBatch, Prepare
 from services.runtime.clock import Clock, SystemClock, clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.consumer.chunking import BatchLimits, Weigh
@@ -60,7 +60,8 @@ Worker = Callable[[WorkerContext], Coroutine[Any, Any, None]]
 class Definition:
     """What a service is: `apply` for the records of `topics`, and `workers` by name.
 
-    `sweep` ends items that have waited too long; `weigh` counts the items of a record.
+    `prepare` is called before the transaction of `apply` begins; `sweep` ends items that have
+    waited too long; `weigh` counts the items of a record.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Definition:
     weigh: Weigh
     workers: Mapping[str, Worker]
     metrics: Metrics
+    prepare: Prepare | None = None
 
 
 class RunningService:
@@ -160,6 +162,7 @@ class RunningService:
             topic_prefix=settings.kafka_topic_prefix,
             pool=self.batches_pool,
             apply=service.apply,
+            prepare=service.prepare,
             weigh=service.weigh,
             limits=BatchLimits(settings.batch_max_bytes, settings.batch_max_orders),
             clock=self._clock,

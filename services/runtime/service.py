@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from services.runtime.background import Startup
-from services.runtime.batch.batch import ApplyBatch
+from services.runtime.batch.batch import ApplyBatch, Prepare
 from services.runtime.config.settings import Settings
 from services.runtime.consumer.chunking import Weigh, one_order
 from services.runtime.observability.health import Check, CheckResult
@@ -35,6 +35,7 @@ class Service:
         weigh: Weigh = one_order,
         workers: Mapping[str, Worker] | None = None,
         metrics: Metrics | None = None,
+        prepare: Prepare | None = None,
     ) -> None:
         self.definition = Definition(
             name=name,
@@ -45,6 +46,7 @@ class Service:
             weigh=weigh,
             workers=workers or {},
             metrics=metrics or process_metrics(),
+            prepare=prepare,
         )
         self.running: RunningService | None = None
         self._startup = Startup(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -108,4 +108,7 @@ class Batch:
         return min((record.timestamp for record in self.records), default=None)
 
 
+Prepare = Callable[[Sequence[Original]], Awaitable[None]]
+"""What a service does with the records of a batch before its transaction begins, as resolving
+names of hosts: locks and positions are held for the work of Postgres alone."""
 ApplyBatch = Callable[[Connection, Batch], Awaitable[None]]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from aiokafka import TopicPartition
 
-from services.runtime.batch.batch import ApplyBatch, Batch
+from services.runtime.batch.batch import ApplyBatch, Batch, Prepare
 from services.runtime.batch.bisection import NoItemFails, bisect, item_faults_after
 from services.runtime.batch.items import WHOLE, Failure, FailureKind, ItemRef
 from services.runtime.clock import Clock
@@ -60,12 +60,14 @@ class BatchConsumer:
         clock: Clock,
         metrics: Metrics,
         committed: Callable[[], None],
+        prepare: Prepare | None = None,
     ) -> None:
         """`committed` is called after each commit: the relay has something to read."""
         self._service = service
         self._topic_prefix = topic_prefix
         self._pool = pool
         self._apply = apply
+        self._prepare = prepare
         self._weigh = weigh
         self._limits = limits
         self._clock = clock
@@ -222,6 +224,8 @@ class BatchConsumer:
         }
         elsewhere = [p for p in partitions if p not in ready and p not in stops]
         if ready:
+            if self._prepare and not batch.is_trial:
+                await self._prepare(self._originals(ready))
             elsewhere += await self._transact(ready, batch)
         if elsewhere:
             self._metrics.fence_refusals_total.labels(self._service).inc()
@@ -269,7 +273,7 @@ class BatchConsumer:
         """
         step = self._positions.step({p: r[-1] for p, r in fenced.items()})
         full = Batch(
-            tuple(self._original(record) for each in fenced.values() for record in each),
+            self._originals(fenced),
             self._clock.now(),
             known_failures={**self._known_failures, **batch.known_failures},
             is_trial=batch.is_trial,
@@ -283,6 +287,11 @@ class BatchConsumer:
         await self._positions.save(connection, step)
         counts = counts_by_partition(batch.report, fenced, self._topic_prefix)
         return self.assignment.states.check_breakers(counts)
+
+    def _originals(
+        self, partitions: dict[TopicPartition, list[ConsumedRecord]]
+    ) -> tuple[Original, ...]:
+        return tuple(self._original(record) for each in partitions.values() for record in each)
 
     def _original(self, record: ConsumedRecord) -> Original:
         return original_of(record, record.topic.removeprefix(self._topic_prefix))
