@@ -12,7 +12,14 @@ from schemas.envelope import CE_ORDERVERSION, CE_SEQUENCE, CE_TYPE, HEADERS, OUT
 from schemas.example_files import Example, load_examples
 from schemas.model import ContractModel
 from schemas.outcomes import ITEM_REJECTED
-from schemas.topics import CATALOGUE, CLAIMS_OUTCOMES, DELIVERIES_OUTCOMES, EVENT_TOPICS, Topic
+from schemas.topics import (
+    CATALOGUE,
+    CLAIMS_OUTCOMES,
+    DELIVERIES_OUTCOMES,
+    EVENT_TOPICS,
+    ORDERS_STATE,
+    Topic,
+)
 
 VERSION = "1.0.0"
 SCHEMA_REF = "#/components/schemas/{model}"
@@ -51,11 +58,16 @@ def message_name(topic: Topic, type_: str) -> str:
     """The name of a message in the document; some types are on several topics."""
     if type_ == ITEM_REJECTED:
         return f"{topic.name}.item"
-    prefix = _OF_OUTCOMES.get(topic.name)
+    prefix = _PREFIXES.get(topic.name)
     return f"{prefix}.{type_}" if prefix else type_
 
 
-_OF_OUTCOMES = {CLAIMS_OUTCOMES: "claims", DELIVERIES_OUTCOMES: "deliveries"}
+_PREFIXES = {
+    CLAIMS_OUTCOMES: "claims",
+    DELIVERIES_OUTCOMES: "deliveries",
+    ORDERS_STATE: ORDERS_STATE,
+}
+"""Of topics whose types of messages are on another topic as well."""
 
 
 def _models() -> Iterable[type[ContractModel]]:
@@ -64,7 +76,7 @@ def _models() -> Iterable[type[ContractModel]]:
 
 
 def _channel(topic: Topic) -> Json:
-    keeps = f"Kept {topic.retention_days} days."
+    keeps = f"Kept: {topic.kept}."
     personal = "Holds personal data." if topic.personal_data else "Holds no personal data."
     return {
         "address": topic.name,
@@ -137,7 +149,7 @@ def _headers(topic: Topic, type_: str) -> Json:
         names, required = dict(HEADERS), [CE_TYPE]
     else:
         names, required = dict(OUTGOING_HEADERS), [CE_TYPE, "ce_id", "ce_source", "ce_time"]
-    if topic.name in EVENT_TOPICS:
+    if topic.name in (*EVENT_TOPICS, ORDERS_STATE):
         required += [CE_SEQUENCE, CE_ORDERVERSION]
     elif not topic.incoming:
         names = {n: t for n, t in names.items() if n not in {CE_SEQUENCE, CE_ORDERVERSION}}

@@ -75,6 +75,26 @@ class OrderEventData(ContractModel):
     ] = False
 
 
+class LastSequences(ContractModel):
+    """The numbers of the last events that a snapshot has in it, by the `source` of the events."""
+
+    orders: Annotated[WholeNumber, about("On orders.events; 0: none", 5)] = 0
+    shipments: Annotated[WholeNumber, about("On shipments.events; 0: none", 7)] = 0
+    claims: Annotated[WholeNumber, about("On claims.events; 0: none", 1)] = 0
+
+
+class OrderSnapshotData(OrderEventData):
+    """What a snapshot says beside the order itself."""
+
+    last_sequences: Annotated[
+        LastSequences | None,
+        about(
+            "Events up to these numbers are in it; absent in snapshots of earlier versions",
+            {"orders": 5, "shipments": 7, "claims": 1},
+        ),
+    ] = None
+
+
 class ShipmentEventData(ContractModel):
     """What happened to the parcel, and what it changed."""
 
@@ -239,6 +259,18 @@ class OrderEvent(Event):
     ]
 
 
+class OrderSnapshot(Event):
+    """The present state of an order; no fact."""
+
+    event_data: Annotated[
+        OrderSnapshotData,
+        about(
+            "How far it reaches",
+            {"event_id": EVENT, "event_name": "ORDER_SNAPSHOT", "status": "fulfilled"},
+        ),
+    ]
+
+
 class ShipmentEvent(Event):
     """An event of one parcel."""
 
@@ -276,7 +308,7 @@ ORDER_EVENTS: Mapping[str, type[ContractModel]] = {
     "order.expected_shipments_changed": OrderEvent,
     "order.cancelled": OrderEvent,
     "order.analytics_updated": OrderEvent,
-    ORDER_SNAPSHOT: OrderEvent,
+    ORDER_SNAPSHOT: OrderSnapshot,
 }
 SHIPMENT_EVENTS: Mapping[str, type[ContractModel]] = {
     "shipment.fulfilled": ShipmentEvent,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas import claims, commands, deliveries, events, outcomes, tracking
 from schemas.model import ContractModel
@@ -21,6 +21,7 @@ ORDERS_COMMANDS = "orders.commands"
 ORDERS_OUTCOMES = "orders.outcomes"
 ORDERS_EVENTS = "orders.events"
 SHIPMENTS_EVENTS = "shipments.events"
+ORDERS_STATE = "orders.state"
 CARRIER_TRACKING = "carrier.tracking"
 CLAIMS_COMMANDS = "claims.commands"
 CLAIMS_EVENTS = "claims.events"
@@ -33,6 +34,18 @@ DELIVERIES_COMMANDS = "deliveries.commands"
 DELIVERIES_OUTCOMES = "deliveries.outcomes"
 DELIVERIES_EVENTS = "deliveries.events"
 DELIVERIES_REJECTED = "deliveries.rejected"
+STATE_COMPACTION: Mapping[str, str] = {
+    "segment.bytes": str(128 * 1024 * 1024),
+    "min.cleanable.dirty.ratio": "0.5",
+    "min.compaction.lag.ms": "0",
+    "max.compaction.lag.ms": str(DAY_MS),
+    "delete.retention.ms": str(EVENT_RETENTION_MS),
+}
+"""Compaction of `orders.state`. The newest segment is never compacted, so segments have a bound. At
+most half of the topic is old states, so that a reader reads at most twice as much as there is, and
+Kafka writes each state a second time only. An old state is gone a day after the newer one at the
+latest, also where nothing else is written: what was erased must go. No reader needs an old state.
+A null value stays as long as an event: who was away for less learns of every order erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,7 @@ class Topic:
     readers: tuple[str, ...]
     models: Mapping[str, type[ContractModel]]
     retention_ms: int
+    """How long records are kept; of a compacted topic, how long null values (tombstones) are."""
     personal_data: bool
     incoming: bool = False
     """Whether others write it and a service reads it."""
@@ -58,11 +72,20 @@ class Topic:
     partitions: int = PARTITIONS
     cleanup_policy: str = "delete"
     max_message_bytes: int = MAX_MESSAGE_BYTES
+    compaction: Mapping[str, str] = field(default_factory=dict)
+    """Of a compacted topic: how Kafka compacts it, as settings of the topic in Kafka."""
 
     @property
     def retention_days(self) -> int:
         """Retention in days."""
         return self.retention_ms // DAY_MS
+
+    @property
+    def kept(self) -> str:
+        """What is kept, and for how many days, in words."""
+        if self.cleanup_policy == "compact":
+            return f"the newest of each key; null values {self.retention_days} days"
+        return f"{self.retention_days} days"
 
 
 _REJECTED: Mapping[str, type[ContractModel]] = {outcomes.ITEM_REJECTED: outcomes.RejectedRecord}
@@ -125,6 +148,18 @@ CATALOGUE: tuple[Topic, ...] = (
         models=events.SHIPMENT_EVENTS,
         retention_ms=EVENT_RETENTION_MS,
         personal_data=True,
+    ),
+    Topic(
+        name=ORDERS_STATE,
+        meaning="The present state of each order, to start from; null where an order was erased",
+        key="order id",
+        writers=("orders",),
+        readers=("shops",),
+        models={events.ORDER_SNAPSHOT: events.OrderSnapshot},
+        retention_ms=EVENT_RETENTION_MS,
+        personal_data=True,
+        cleanup_policy="compact",
+        compaction=STATE_COMPACTION,
     ),
     Topic(
         name=CARRIER_TRACKING,

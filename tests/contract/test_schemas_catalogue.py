@@ -21,6 +21,7 @@ from schemas.topics import (
     DAY_MS,
     ORDERS_COMMANDS,
     ORDERS_EVENTS,
+    ORDERS_STATE,
     SHIPMENTS_EVENTS,
     TOPICS,
 )
@@ -35,6 +36,7 @@ EXPECTED_TOPICS = {
     "orders.outcomes": ("orders", 7),
     "orders.events": ("orders", 30),
     "shipments.events": ("orders", 30),
+    "orders.state": ("orders", 30),
     "carrier.tracking": ("carriers", 60),
     "claims.commands": ("shops", 7),
     "claims.outcomes": ("claims", 30),
@@ -76,7 +78,8 @@ def test_topics_state_all_their_properties(topic) -> None:
     assert len(set(topic.readers)) == len(topic.readers)
     assert topic.models
     assert topic.partitions == 6
-    assert topic.cleanup_policy == "delete"
+    assert topic.cleanup_policy == ("compact" if topic.name == ORDERS_STATE else "delete")
+    assert bool(topic.compaction) is (topic.cleanup_policy == "compact")
     assert topic.max_message_bytes == 1_048_576
 
 

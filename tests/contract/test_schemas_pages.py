@@ -41,7 +41,7 @@ def test_topic_table_equals_the_catalogue(topic) -> None:
         topic.key,
         ", ".join(topic.writers),
         ", ".join(topic.readers),
-        f"{topic.retention_days} days",
+        topic.kept,
         str(topic.partitions),
         "yes" if topic.personal_data else "no",
     )

@@ -13,8 +13,6 @@ from schemas.topics import DAY_MS, Topic
 from services.runtime.kafka.compat.incremental_configs import set_topic_settings
 
 RETENTION = "retention.ms"
-# Compaction does not touch the newest segment, so segments must be small.
-_COMPACTION = {"segment.bytes": str(16 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.1"}
 _UNLIMITED = -1
 # With less of these, Kafka deletes records or refuses larger ones.
 _LIMITS = (RETENTION, "max.message.bytes")
@@ -26,7 +24,7 @@ def settings_of(topic: Topic) -> dict[str, str]:
         RETENTION: str(topic.retention_ms),
         "cleanup.policy": topic.cleanup_policy,
         "max.message.bytes": str(topic.max_message_bytes),
-        **(_COMPACTION if topic.cleanup_policy == "compact" else {}),
+        **topic.compaction,
     }
 
 

@@ -36,6 +36,8 @@ MARKER_TOPIC = Topic(
     retention_ms=7 * DAY_MS,
     personal_data=False,
     cleanup_policy="compact",
+    # Compaction does not touch the newest segment, so segments must be small.
+    compaction={"segment.bytes": str(16 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.1"},
 )
 # All topics of an installation: those of the contract, and the services' internal one.
 INSTALLED: tuple[Topic, ...] = (*CATALOGUE, MARKER_TOPIC)
