@@ -1,7 +1,8 @@
 """Where requests may go: public addresses and URLs without tricks."""
 
+import re
 from contextlib import suppress
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -64,6 +65,26 @@ def test_address_of_ipv4_is_judged_alike_in_each_form_of_ipv6(number):
         "https://8.8.8.8/hook",
         "https://[2001:4860:4860::8888]/hook",
         "https://xn--bcher-kva.example/",
+        "https://bücher.example/",
+        "https://shop.example/über?straße=ß",
+        "https://HOOKS.Shop.Example/Path",
+        "HTTPS://hooks.shop.example/",
+        "https://hooks.shop.example./",
+        "https://hooks.shop.example:443/",
+        "https://my_shop.platform.example/",
+        "https://4711.shop.example/",
+        "https://hooks.shop.example/?source=orderflow",
+        "https://hooks.shop.example/tokens/secret/password/key",
+        "https://hooks.shop.example/reset-token?ref=a%2Fb&monkey=1&keyboard=2&tokens=3&signed=4",
+        "https://hooks.shop.example/" + "a" * 2_000,
+        # As Slack, Teams, Discord, Zapier, Make, n8n and Pipedream write them.
+        "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
+        "https://shop.webhook.office.com/webhookb2/a-b@c-d/IncomingWebhook/0123456789abcdef/e-f",
+        "https://discord.com/api/webhooks/123456789012345678/abcDEF_-0123456789",
+        "https://hooks.zapier.com/hooks/catch/1234567/abcdefg/",
+        "https://hook.eu1.make.com/abcdefghijklmnopqrstuvwxyz012345",
+        "https://shop.app.n8n.cloud/webhook/7a9cf261-905e-5bfc-8f4d-86cdaa23a823",
+        "https://eo0123456789abc.m.pipedream.net",
     ],
 )
 def test_url_that_can_be_used(url):
@@ -86,18 +107,63 @@ def test_url_that_can_be_used(url):
         ("https://hooks.shop.example\\@10.0.0.1/", RejectionReason.URL_NOT_ALLOWED),
         ("https://hooks.shop.example/a b", RejectionReason.URL_NOT_ALLOWED),
         ("https://hooks.shop.example/\r\nHost: x", RejectionReason.URL_NOT_ALLOWED),
-        ("https://bücher.example/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://hooks.shop.example/\t", RejectionReason.URL_NOT_ALLOWED),
+        ("\nhttps://hooks.shop.example/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://hooks.shop.example/\x7f", RejectionReason.URL_NOT_ALLOWED),
+        ("https:\\\\hooks.shop.example/", RejectionReason.URL_NOT_ALLOWED),
+        ("https:hooks.shop.example", RejectionReason.URL_NOT_ALLOWED),
+        ("https:/hooks.shop.example/", RejectionReason.URL_NOT_ALLOWED),
+        ("//hooks.shop.example/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://hooks.shop.example/\xa0", RejectionReason.URL_NOT_ALLOWED),
+        ("https://hooks.shop.example/\u202e", RejectionReason.URL_NOT_ALLOWED),
+        ("https://hooks.shop.example:0/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://hooks.shop.example:443:443/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://hooks..example/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://.example/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://./", RejectionReason.URL_NOT_ALLOWED),
+        ("https://-hooks.example/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://*.example/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://hooks.example%00.shop.example/", RejectionReason.URL_NOT_ALLOWED),
+        (f"https://{'a' * 64}.example/", RejectionReason.URL_NOT_ALLOWED),
+        (f"https://{'a.' * 130}example/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://[::1/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://::1/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://127.0.0.1./", RejectionReason.URL_NOT_ALLOWED),
+        ("https://127.0.0.1%2e/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://%31%32%37.0.0.1/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://0177.0.0.1/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://017700000001/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://0x7f.0.0.0x1/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://1.0x7f/", RejectionReason.URL_NOT_ALLOWED),
+        ("https://2130706433./", RejectionReason.URL_NOT_ALLOWED),
+        ("https://0/", RejectionReason.URL_NOT_ALLOWED),
         ("https://2130706433/", RejectionReason.URL_NOT_ALLOWED),
         ("https://127.1/", RejectionReason.URL_NOT_ALLOWED),
         ("https://0x7f000001/", RejectionReason.URL_NOT_ALLOWED),
         ("https://user:word@hooks.shop.example/", RejectionReason.URL_HAS_SECRET),
         ("https://user@hooks.shop.example/", RejectionReason.URL_HAS_SECRET),
+        ("https://hooks.shop.example@10.0.0.1/", RejectionReason.URL_HAS_SECRET),
+        ("https://hooks.shop.example:443@10.0.0.1/", RejectionReason.URL_HAS_SECRET),
+        ("https://hooks.shop.example%2f@10.0.0.1/", RejectionReason.URL_HAS_SECRET),
+        ("https://a@b@hooks.shop.example/", RejectionReason.URL_HAS_SECRET),
+        ("https://hooks.shop.example?token=abc", RejectionReason.URL_HAS_SECRET),
+        ("https://hooks.shop.example/?%74oken=abc", RejectionReason.URL_HAS_SECRET),
+        ("https://hooks.shop.example/?access-token=abc", RejectionReason.URL_HAS_SECRET),
+        ("https://hooks.shop.example/?hook[clientSecret]=abc", RejectionReason.URL_HAS_SECRET),
+        ("https://a.logic.azure.com/workflows/1?sp=a&sig=abc", RejectionReason.URL_HAS_SECRET),
         ("https://hooks.shop.example/?token=abc", RejectionReason.URL_HAS_SECRET),
         ("https://hooks.shop.example/?a=1&API_KEY=abc", RejectionReason.URL_HAS_SECRET),
         ("https://10.0.0.1/", RejectionReason.ADDRESS_NOT_ALLOWED),
+        ("https://①②⑦.0.0.1/", RejectionReason.ADDRESS_NOT_ALLOWED),
+        ("https://127。0。0。1/", RejectionReason.ADDRESS_NOT_ALLOWED),
         ("https://169.254.169.254/latest/meta-data", RejectionReason.ADDRESS_NOT_ALLOWED),
         ("https://[::1]/", RejectionReason.ADDRESS_NOT_ALLOWED),
         ("https://[::ffff:10.0.0.1]/", RejectionReason.ADDRESS_NOT_ALLOWED),
+        ("https://[::ffff:127.0.0.1]/", RejectionReason.ADDRESS_NOT_ALLOWED),
+        ("https://[0:0:0:0:0:ffff:7f00:1]/", RejectionReason.ADDRESS_NOT_ALLOWED),
+        ("https://[fe80::1%25eth0]/", RejectionReason.ADDRESS_NOT_ALLOWED),
+        ("https://[fe80::1%eth0]/", RejectionReason.ADDRESS_NOT_ALLOWED),
+        ("https://[2001:4860:4860::8888%25eth0]/", RejectionReason.ADDRESS_NOT_ALLOWED),
     ],
     ids=repr,
 )
@@ -106,6 +172,24 @@ def test_url_that_cannot_be_used_is_refused_with(url, reason):
         checked_url(url, NetworkRules())
 
     assert found.value.reason is reason
+
+
+def test_url_beyond_ascii_is_requested_in_its_encoded_form():
+    found = checked_url("https://bücher.example/ü?ä=ß", NetworkRules())
+
+    assert found.raw_host == "xn--bcher-kva.example"
+    assert found.raw_path_qs == "/%C3%BC?%C3%A4=%C3%9F"
+
+
+@given(
+    st.text(max_size=30), st.sampled_from(["https://{}/", "https://{}.example/", "https://a/{}"])
+)
+def test_host_of_a_url_that_can_be_used_is_a_name_or_a_public_address(text, form):
+    with suppress(UrlFault):
+        host = checked_url(form.format(text), NetworkRules()).raw_host
+        assert re.fullmatch(r"[a-z0-9_.-]+|[0-9a-f:.]+", host)
+        with suppress(ValueError):
+            assert is_allowed(str(ip_address(host)), ())
 
 
 @given(st.text(max_size=80))
