@@ -56,6 +56,15 @@ class Answer(Struct, frozen=True):
         """Whether the receiver took the event."""
         return self.status is not None and 200 <= self.status < 300
 
+    @property
+    def is_outage(self) -> bool:
+        """Whether the destination took no event now, whichever: no answer, 408, 429 or 5xx.
+
+        Other answers of 4xx refuse one event, and say nothing about the others.
+        """
+        status = self.status
+        return self.is_receivers and (status is None or status >= 500 or status in {408, 429})
+
 
 class Next(Struct, frozen=True):
     """What follows an attempt; `due_at` of a RETRY says when the next one is made."""

@@ -99,12 +99,10 @@ class Changes:
     def _move_circuit(self, attempt: Attempt, circuit: Circuit, random: float) -> None:
         """An answer that refuses one event says nothing about the others."""
         destination, answer = attempt.row.destination, attempt.answer
-        if not answer.is_receivers:
-            return
         if answer.is_success:
             if circuit != CLOSED:
                 self.circuits[destination] = CLOSED
-        elif answer.status is None or answer.status >= 500 or answer.status in {408, 429}:
+        elif answer.is_outage:
             after = circuit.after_failure(attempt.at, random)
             self.circuits[destination] = after
             if after.is_hopeless(attempt.at):

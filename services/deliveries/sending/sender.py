@@ -148,13 +148,17 @@ class Sender:
             health = await rows.read_health(work.connection, work.leases.held)
             self._shards = {each: shard for each, (shard, _) in health.items()}
             self._circuits = {each: circuit for each, (_, circuit) in health.items()}
+            for destination in filter(self._is_failing, health):
+                work.window.unanswered(destination)
         for destination in await rows.release(
             work.connection, work.leases.held, self._context.clock.now()
         ):
             self._circuits[destination] = CLOSED
+            work.window.forget(destination)
         for destination in await self._upkeep.run(work.connection, work.leases.held):
             self._circuits.pop(destination, None)
             self._shards.pop(destination, None)
+            work.window.forget(destination)
 
     # Results.
 
@@ -170,6 +174,10 @@ class Sender:
                 work.window.delivered(each.row)
             else:
                 changes.deferred += work.window.failed(each.row)
+            if each.answer.is_outage:
+                work.window.unanswered(each.row.destination)
+            elif each.answer.is_receivers:
+                work.window.answered(each.row.destination)
         for destination, circuit in changes.circuits.items():
             if circuit.is_open:
                 changes.deferred += work.window.withdraw(destination)
@@ -276,7 +284,7 @@ class Sender:
         return found
 
     async def _start(self, work: Work) -> None:
-        started = list(work.window.start(self._is_failing))
+        started = list(work.window.start())
         if not started:
             return
         targets = await rows.read_targets(work.connection, {row.destination for row in started})

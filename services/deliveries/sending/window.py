@@ -3,19 +3,27 @@
 A message group is one order at one destination. Of each group one event is under way at a time; a
 failed one keeps the later ones back. Destinations take turns, and each has a bound of its own, so
 that a slow one holds up no other.
+
+A request to a destination that does not answer stays under way for as long as a request may take.
+So those that fail, and those of which nothing is known yet, have a part of all requests each, and
+further requests of one destination another part: what is left is for first requests of those that
+answer, however many others do not.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from msgspec import Struct
 
+from services.deliveries.sending.standing import Standing, Standings
+
 MessageGroup = tuple[int, str]
 """Destination and order."""
-FAILING_SHARE = 4
-"""Destinations that fail get at most the fourth part of all requests together, and at least one."""
+SHARES = {Standing.FAILING: 1 / 4, Standing.NEW: 1 / 8, Standing.ANSWERING: 3 / 8}
+"""Which part of all requests those that fail have together, and those of which nothing is known;
+of those that answer, all requests beside the first of each. At least one request is allowed."""
 PENDING_MAX = 200
 """Most deliveries of one destination in memory; further ones go to the backlog."""
 FRESH_MAX = 150
@@ -60,11 +68,14 @@ class Window:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._groups: dict[MessageGroup, deque[Row]] = {}
-        self._ready: dict[int, deque[MessageGroup]] = {}
+        self._standings = Standings(bounds.requests_of_one)
+        self._ready: dict[Standing, dict[int, deque[MessageGroup]]] = {
+            each: {} for each in Standing
+        }
         """Groups whose first row may be sent, by destination."""
         self._pending: Counter[int] = Counter()
         self._rows = 0
-        self._groups_of: Counter[int] = Counter()
+        self._groups_of: dict[int, set[MessageGroup]] = {}
         self._under_way: Counter[int] = Counter()
         self._shards: Counter[int] = Counter()
         self._requests = 0
@@ -94,11 +105,11 @@ class Window:
 
     def room_of(self, destination: int) -> int:
         """How many further requests the destination may get at once."""
-        return max(0, self._bounds.requests_of_one - self._under_way[destination])
+        return max(0, self._standings.allowed(destination) - self._under_way[destination])
 
     def groups_of(self, destination: int) -> int:
         """How many groups of the destination are here."""
-        return self._groups_of[destination]
+        return len(self._groups_of.get(destination, ()))
 
     def is_idle(self, destination: int) -> bool:
         """Whether nothing is under way to the destination."""
@@ -111,8 +122,8 @@ class Window:
         group = self._groups.get(row.group)
         if group is None:
             self._groups[row.group] = deque((row,))
-            self._groups_of[row.destination] += 1
-            self._ready.setdefault(row.destination, deque()).append(row.group)
+            self._groups_of.setdefault(row.destination, set()).add(row.group)
+            self._make_ready(row.group)
         else:
             group.append(row)
         self._count(row.destination, 1)
@@ -123,30 +134,54 @@ class Window:
             return self._bounds.requests_of_one
         return PENDING_MAX if row.segment is None else FRESH_MAX
 
-    def start(self, is_failing: Callable[[int], bool]) -> Iterator[Row]:
-        """The rows to send now: one of each destination in turn, within all bounds.
+    def answered(self, destination: int) -> None:
+        """A destination answered: it may get one request more at once."""
+        before = self._standings.of(destination)
+        forgotten = self._standings.answered(destination)
+        self._move(destination, before)
+        if forgotten is not None:
+            self._move(forgotten, Standing.ANSWERING)
 
-        Destinations that fail share a part of the requests among them: each of theirs may take as
-        long as a request can, and many of them must leave room for those that answer.
-        """
-        failing = {each for each in self._under_way if is_failing(each)}
-        left = max(1, self._bounds.requests // FAILING_SHARE) - sum(
-            self._under_way[each] for each in failing
-        )
-        turns = deque(self._ready)
-        while turns and self.has_room():
+    def unanswered(self, destination: int) -> None:
+        """A destination did not answer, or said that it cannot work: one request at a time."""
+        before = self._standings.of(destination)
+        self._standings.failed(destination)
+        self._move(destination, before)
+
+    def forget(self, destination: int) -> None:
+        """What is known of a destination holds no more, as it may have another URL."""
+        before = self._standings.of(destination)
+        self._standings.forget(destination)
+        self._move(destination, before)
+
+    def start(self) -> Iterator[Row]:
+        """The rows to send now: one of each destination in turn, within all bounds."""
+        used = self._in_use()
+        for standing in (Standing.FAILING, Standing.NEW, Standing.ANSWERING):
+            left = max(1, int(self._bounds.requests * SHARES[standing])) - used[standing]
+            yield from self._start(standing, left)
+
+    def _in_use(self) -> Counter[Standing]:
+        """How much of each part is used."""
+        used: Counter[Standing] = Counter()
+        for destination, requests in self._under_way.items():
+            standing = self._standings.of(destination)
+            used[standing] += requests - 1 if standing is Standing.ANSWERING else requests
+        return used
+
+    def _start(self, standing: Standing, left: int) -> Iterator[Row]:
+        ready = self._ready[standing]
+        turns = deque(ready)
+        while turns and self.has_room() and (left > 0 or standing is Standing.ANSWERING):
             destination = turns.popleft()
-            ready = self._ready[destination]
-            if not self.room_of(destination):
+            is_counted = standing is not Standing.ANSWERING or not self.is_idle(destination)
+            if not self.room_of(destination) or (is_counted and left <= 0):
                 continue
-            if is_failing(destination):
-                if left <= 0:
-                    continue
-                left -= 1
-            row = self._groups[ready.popleft()][0]
-            del self._ready[destination]
-            if ready:
-                self._ready[destination] = ready  # Behind the others, also the next time.
+            left -= is_counted
+            groups = ready.pop(destination)
+            row = self._groups[groups.popleft()][0]
+            if groups:
+                ready[destination] = groups  # Behind the others, also the next time.
                 turns.append(destination)
             self._under_way[destination] += 1
             self._shards[row.shard] += 1
@@ -161,7 +196,7 @@ class Window:
         group.popleft()
         self._count(row.destination, -1)
         if group:
-            self._ready.setdefault(row.destination, deque()).append(row.group)
+            self._make_ready(row.group)
         else:
             self._remove(row.group)
 
@@ -174,12 +209,12 @@ class Window:
 
     def withdraw(self, destination: int) -> list[Row]:
         """Take out what is not under way to a destination; returns it, oldest first."""
-        groups = self._ready.pop(destination, ())
+        groups = self._ready[self._standings.of(destination)].pop(destination, ())
         rows = [row for group in groups for row in self._remove(group)]
-        for group, behind in self._groups.items():
-            if group[0] == destination:
-                while len(behind) > 1:
-                    rows.append(behind.pop())
+        for group in self._groups_of.get(destination, ()):
+            behind = self._groups[group]
+            while len(behind) > 1:
+                rows.append(behind.pop())
         self._count(destination, -len(rows))
         return sorted(rows, key=_id)
 
@@ -194,6 +229,16 @@ class Window:
         for destination in destinations:
             self.withdraw(destination)
 
+    def _make_ready(self, group: MessageGroup) -> None:
+        ready = self._ready[self._standings.of(group[0])]
+        ready.setdefault(group[0], deque()).append(group)
+
+    def _move(self, destination: int, before: Standing) -> None:
+        """Put the groups that are ready where they belong."""
+        now = self._standings.of(destination)
+        if now is not before and (groups := self._ready[before].pop(destination, None)):
+            self._ready[now][destination] = groups
+
     def _count(self, destination: int, rows: int) -> None:
         self._rows += rows
         self._pending[destination] += rows
@@ -201,7 +246,7 @@ class Window:
             del self._pending[destination]
 
     def _remove(self, group: MessageGroup) -> deque[Row]:
-        self._groups_of[group[0]] -= 1
+        self._groups_of[group[0]].remove(group)
         if not self._groups_of[group[0]]:
             del self._groups_of[group[0]]
         return self._groups.pop(group)
