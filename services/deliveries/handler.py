@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
 from asyncpg import Connection
 
+from schemas.topics import DELIVERIES_COMMANDS
 from services.deliveries import store
 from services.deliveries.domain.decide import Outcome
 from services.deliveries.domain.destination import Destination
@@ -81,7 +83,7 @@ class DeliveryBatches:
         await self._outbox.append(connection, outgoing, caused_at=batch.caused_at, step=batch.step)
         await self._queue.save(connection, batch, gate)
         if not batch.is_trial:
-            self._count(intake, unit, refused)
+            self._count(unit, refused)
 
     async def _match(
         self,
@@ -108,10 +110,12 @@ class DeliveryBatches:
         self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(now - started)
         return now
 
-    def _count(self, intake: Intake, unit: UnitOfWork, refused: Sequence[Rejection]) -> None:
+    def _count(self, unit: UnitOfWork, refused: Sequence[Rejection]) -> None:
         counted = self._metrics.items_total
-        for event in intake.events:
-            counted.labels(SERVICE, event.original.coordinates.topic, "applied", "").inc()
+        begun = Counter(ref.at.topic for ref in unit.gate.report.started)  # Without parked ones.
+        del begun[DELIVERIES_COMMANDS]
+        for topic, number in begun.items():
+            counted.labels(SERVICE, topic, "applied", "").inc(number)
         for item, decision in unit.decided:
             reason = decision.reason or ""
             topic = item.original.coordinates.topic
