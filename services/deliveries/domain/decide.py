@@ -126,6 +126,11 @@ def _fault_of(command: Upsert) -> Decision | None:
 def _paused(found: Destination, command: Pause) -> Decision:
     if found.state is State.PAUSED:
         return _no_change(NoChangeReason.NO_DIFFERENCE, "the destination is paused")
+    if found.state is State.DISABLED:  # As a paused one its resume would publish no event.
+        return _no_change(
+            NoChangeReason.NO_DIFFERENCE,
+            "the destination is disabled: nothing is sent until destination.resume",
+        )
     return _changed(found, command, State.PAUSED, None, command.reason)
 
 

@@ -1,8 +1,11 @@
 """Commands of destinations: each state and each command, and what is refused."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.deliveries.domain.commands import Pause, Remove, Resume, RotateSecret, Upsert
@@ -54,67 +57,59 @@ NO_CHANGE, NOT_FOUND = NoChangeReason.NO_DIFFERENCE, RejectionReason.DESTINATION
 ACTIVE, PAUSED, DISABLED, REMOVED = State
 
 
-@pytest.mark.parametrize(
-    ("state", "command", "expected"),
-    [
-        (None, "upsert", ACTIVE),
-        (None, "upsert of another target", ACTIVE),
-        (None, "pause", NOT_FOUND),
-        (None, "resume", NOT_FOUND),
-        (None, "rotate", NOT_FOUND),
-        (None, "remove", NOT_FOUND),
-        (ACTIVE, "upsert", NO_CHANGE),
-        (ACTIVE, "upsert of another target", ACTIVE),
-        (ACTIVE, "pause", PAUSED),
-        (ACTIVE, "resume", NO_CHANGE),
-        (ACTIVE, "rotate", ACTIVE),
-        (ACTIVE, "remove", REMOVED),
-        (PAUSED, "upsert", NO_CHANGE),
-        (PAUSED, "upsert of another target", PAUSED),
-        (PAUSED, "pause", NO_CHANGE),
-        (PAUSED, "resume", ACTIVE),
-        (PAUSED, "rotate", PAUSED),
-        (PAUSED, "remove", REMOVED),
-        (DISABLED, "upsert", NO_CHANGE),
-        (DISABLED, "upsert of another target", DISABLED),
-        (DISABLED, "pause", PAUSED),
-        (DISABLED, "resume", ACTIVE),
-        (DISABLED, "rotate", DISABLED),
-        (DISABLED, "remove", REMOVED),
-        (REMOVED, "upsert", ACTIVE),
-        (REMOVED, "upsert of another target", ACTIVE),
-        (REMOVED, "pause", NOT_FOUND),
-        (REMOVED, "resume", NOT_FOUND),
-        (REMOVED, "rotate", NOT_FOUND),
-        (REMOVED, "remove", NOT_FOUND),
-    ],
-)
-def test_command_in_a_state_leads_to(state, command, expected):
+ENABLED_, REMOVED_ = Happened.ENABLED, Happened.REMOVED
+AFTER = {
+    None: (ACTIVE, ACTIVE, NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND),
+    ACTIVE: (NO_CHANGE, ACTIVE, PAUSED, NO_CHANGE, ACTIVE, (REMOVED, REMOVED_)),
+    PAUSED: (NO_CHANGE, PAUSED, NO_CHANGE, ACTIVE, PAUSED, (REMOVED, REMOVED_)),
+    DISABLED: (
+        NO_CHANGE, DISABLED, NO_CHANGE, (ACTIVE, ENABLED_), DISABLED, (REMOVED, REMOVED_)
+    ),
+    REMOVED: (ACTIVE, ACTIVE, NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND),
+}  # fmt: skip
+"""By state: what each of COMMANDS leads to, a state (and an event) or a reason."""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("state", AFTER)
+def test_command_in_a_state_leads_to(state, command):
+    expected = AFTER[state][list(COMMANDS).index(command)]
     decision = decide(stored(state) if state else None, COMMANDS[command], 1, NOW)
 
-    if isinstance(expected, State):
+    after, happened = expected if isinstance(expected, tuple) else (expected, None)
+    assert decision.happened is happened
+    if isinstance(after, State):
         assert decision.outcome is Outcome.APPLIED
-        assert decision.destination.state is expected
+        assert decision.destination.state is after
+        assert decision.destination.applied[-1] == "new"
     else:
-        assert decision.outcome is not Outcome.APPLIED
-        assert decision.reason == expected
-        assert decision.destination is None
+        refused = after is NOT_FOUND
+        assert decision.outcome is (Outcome.REJECTED if refused else Outcome.NO_CHANGE)
+        assert (decision.reason, decision.destination) == (after, None)
+        assert decision.detail
 
 
-@pytest.mark.parametrize(
-    ("state", "command", "happened"),
-    [
-        (ACTIVE, "remove", Happened.REMOVED),
-        (PAUSED, "remove", Happened.REMOVED),
-        (DISABLED, "resume", Happened.ENABLED),
-        (PAUSED, "resume", None),
-        (ACTIVE, "pause", None),
-        (ACTIVE, "rotate", None),
-        (ACTIVE, "upsert of another target", None),
-    ],
-)
-def test_event_of_a_command_says(state, command, happened):
-    assert decide(stored(state), COMMANDS[command], 1, NOW).happened is happened
+@given(st.lists(st.sampled_from([*COMMANDS, "disable"]), max_size=30))
+def test_each_disabled_is_followed_by_one_enabled_or_removed(steps):
+    """`disable` is what the sender does to an active destination that receives nothing."""
+    found, events = None, []
+    for number, step in enumerate(steps):
+        if step == "disable":
+            if found and found.state is ACTIVE:
+                found = replace(found, state=DISABLED)
+                events.append(Happened.DISABLED)
+            continue
+        decision = decide(found, replace(COMMANDS[step], item_id=str(number)), 0, NOW)
+        found = decision.destination or found
+        events += [decision.happened] if decision.happened else []
+
+    disabled, enabled, removed = Happened
+    assert events[:1] != [enabled]
+    for before, after in pairwise(events):
+        assert before is not disabled or after in {enabled, removed}
+        assert after is not enabled or before is disabled
+    is_disabled = bool(found and found.state is DISABLED)
+    assert (events[-1:] == [disabled]) is is_disabled
 
 
 def test_command_that_is_repeated_changes_nothing():
