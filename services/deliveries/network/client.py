@@ -27,7 +27,11 @@ KEEP_ALIVE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back of one request; `text` is the beginning of the answer's body."""
+    """What came back of one request.
+
+    `text` is the beginning of the answer's body; empty where the receiver is not public: pages of
+    servers in this network may hold secrets, and a shop could read them.
+    """
 
     answer: Answer
     seconds: float
@@ -86,7 +90,8 @@ class WebhookClient:
                 url, data=body, headers=headers, allow_redirects=False
             ) as response:
                 status, after = response.status, response.headers.get("Retry-After")
-                text = await _beginning(response)
+                found = await _beginning(response)
+                text = found if self._resolver.is_public(url.raw_host or "") else ""
                 answer = Answer(status, None, _seconds(after))
         except (aiohttp.ClientError, NotResolved, AddressNotAllowed, OSError, ValueError) as error:
             answer, text = Answer(None, _described(error)), ""

@@ -47,6 +47,8 @@ class CheckedResolver(AbstractResolver):
         self._rules = rules
         self._dns = aiodns.DNSResolver(nameservers=list(nameservers) or None, tries=2, timeout=2.0)
         self._checked: dict[str, tuple[str, ...]] = {}
+        self._inner: set[str] = set()
+        """Hosts that had an address which is not public: a connection to it may still be open."""
 
     async def check(self, host: str) -> tuple[str, ...]:
         """The addresses of a host name, or of an address; all are allowed.
@@ -60,7 +62,13 @@ class CheckedResolver(AbstractResolver):
             self._checked.pop(host, None)
             raise AddressNotAllowed(host)
         self._checked[host] = addresses
+        if not all(is_allowed(each, ()) for each in addresses):
+            self._inner.add(host)
         return addresses
+
+    def is_public(self, host: str) -> bool:
+        """Whether all addresses that this host had in its checks were public."""
+        return host in self._checked and host not in self._inner
 
     async def _addresses(self, host: str) -> tuple[str, ...]:
         try:

@@ -13,6 +13,7 @@ from dnslib import AAAA, QTYPE, RCODE, RR, A
 from dnslib.server import BaseResolver, DNSServer
 from yarl import URL
 
+from services.deliveries.network import addresses
 from services.deliveries.network.client import ANSWER_MAX_BYTES, WebhookClient
 from services.deliveries.network.resolver import AddressNotAllowed, NotResolved
 from services.deliveries.network.urls import NetworkRules
@@ -36,8 +37,7 @@ class Names(BaseResolver):
             return reply
         if request.q.qtype == QTYPE.A:
             left = self.answers[name]
-            addresses = left.pop(0) if len(left) > 1 else left[0]
-            for each in addresses:
+            for each in left.pop(0) if len(left) > 1 else left[0]:
                 if ":" not in each:
                     reply.add_answer(RR(name, QTYPE.A, rdata=A(each), ttl=0))
         elif request.q.qtype == QTYPE.AAAA:
@@ -127,12 +127,12 @@ async def test_name_whose_address_changes_is_checked_at_each_attempt(names, clie
 
 
 @pytest.mark.parametrize(
-    "addresses",
+    "found",
     [["169.254.169.254"], ["127.0.0.1", "10.0.0.1"], ["fd00::1"], ["::1", "127.0.0.1"]],
     ids=str,
 )
-async def test_name_with_one_address_that_is_not_public_is_refused(names, client_of, addresses):
-    names.answers["hooks.example"] = [addresses]
+async def test_name_with_one_address_that_is_not_public_is_refused(names, client_of, found):
+    names.answers["hooks.example"] = [found]
 
     with pytest.raises(AddressNotAllowed):
         await client_of().resolve("hooks.example")
@@ -162,7 +162,56 @@ async def test_redirect_is_not_followed(client_of, names):
     assert "169.254.169.254" not in names.asked
 
 
-async def test_answer_without_end_is_cut(client_of):
+@pytest.fixture
+def loopback_is_public(monkeypatch):
+    """Answers are kept from public receivers alone; those of the tests are on this machine."""
+    monkeypatch.setattr(addresses, "_is_public", lambda _address: True)
+
+
+async def test_of_a_receiver_that_is_not_public_no_answer_is_kept(client_of, names):
+    names.answers["inner.example"] = [["127.0.0.1"]]
+
+    async def secret(writer):
+        writer.write(b"HTTP/1.1 500 Oops\r\nContent-Length: 15\r\n\r\npassword=hunter")
+        await writer.drain()
+
+    async with serving(secret) as (port, _):
+        for host in ("127.0.0.1", "inner.example"):
+            response = await client_of().post(URL(f"http://{host}:{port}/"), {}, BODY)
+            assert (response.answer.status, response.text) == (500, "")
+
+
+async def test_of_a_receiver_that_became_public_no_answer_is_kept(client_of, names, monkeypatch):
+    """Its name has another address by now, but the connection of before may still be used."""
+    names.answers["hooks.example"] = [["127.0.0.1"], ["93.184.216.34"], ["127.0.0.1"]]
+    client = client_of()
+
+    async def page(writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ninner")
+        await writer.drain()
+
+    async with serving(page) as (port, _):
+        first = await client.post(URL(f"http://hooks.example:{port}/"), {}, BODY)
+        await client.resolve("hooks.example")
+        monkeypatch.setattr(addresses, "_is_public", lambda _address: True)
+        second = await client.post(URL(f"http://hooks.example:{port}/"), {}, BODY)
+
+    assert (first.answer.status, first.text) == (200, "")
+    assert (second.answer.status, second.text) == (200, "")
+
+
+async def test_answer_of_a_public_receiver_is_kept(client_of, loopback_is_public):
+    async def page(writer):
+        writer.write(b"HTTP/1.1 422 No\r\nContent-Length: 9\r\n\r\nno such x")
+        await writer.drain()
+
+    async with serving(page) as (port, _):
+        response = await client_of().post(URL(f"http://127.0.0.1:{port}/"), {}, BODY)
+
+    assert response.text == "no such x"
+
+
+async def test_answer_without_end_is_cut(client_of, loopback_is_public):
     async def endless(writer):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n")
         while True:
@@ -176,7 +225,7 @@ async def test_answer_without_end_is_cut(client_of):
     assert response.text == "x" * ANSWER_MAX_BYTES
 
 
-async def test_answer_that_is_compressed_is_not_unpacked(client_of):
+async def test_answer_that_is_compressed_is_not_unpacked(client_of, loopback_is_public):
     bomb = gzip.compress(bytes(50_000_000))
 
     async def answer(writer):
@@ -188,10 +237,10 @@ async def test_answer_that_is_compressed_is_not_unpacked(client_of):
         response = await client_of().post(URL(f"http://127.0.0.1:{port}/"), {}, BODY)
 
     assert response.answer.status == 200
-    assert len(response.text) <= ANSWER_MAX_BYTES
+    assert 0 < len(response.text) <= ANSWER_MAX_BYTES
 
 
-async def test_answer_with_control_characters_can_be_shown(client_of):
+async def test_answer_with_control_characters_can_be_shown(client_of, loopback_is_public):
     async def answer(writer):
         writer.write(b"HTTP/1.1 500 Oops\r\nContent-Length: 10\r\n\r\n\x1b[2Jred\x00\xff\n")
         await writer.drain()
@@ -199,6 +248,7 @@ async def test_answer_with_control_characters_can_be_shown(client_of):
     async with serving(answer) as (port, _):
         response = await client_of().post(URL(f"http://127.0.0.1:{port}/"), {}, BODY)
 
+    assert "red" in response.text
     assert response.text.isprintable()
 
 
