@@ -25,6 +25,7 @@ from services.runtime.operations.audit import Signature
 
 DELIVERIES = "deliveries"
 ATTEMPTS_MAX = 10_000
+LISTED_MAX = 1_000
 
 app = typer.Typer(cls=Commands, help="Webhooks of shops.", no_args_is_help=True)
 
@@ -36,20 +37,27 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name of the desti
 def list_(
     shop: Annotated[str | None, typer.Option(help="Of this shop only.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also removed ones.")] = False,
+    after: Annotated[
+        str, typer.Option(metavar="SHOP/NAME", help="Those after this one, by shop and name.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=LISTED_MAX, help="At most so many.")] = 100,
     json: Json = False,
 ) -> None:
-    """List destinations: their state, and what waits for them.
+    """List destinations: their state, and what waits for them; counts end at 10,000.
 
     Example: `orderflow destinations list --shop demo-shop`
     """
-    found = run(_find(load_settings(), shop, with_removed=everything))
+    start = after.partition("/")[::2]
+    more = run(_find(load_settings(), shop, start, limit + 1, with_removed=everything))
+    found = more[:limit]
     if json:
         for each in found:
             print_json(asdict(each))
         return
     if found:
         out.print(destinations_table(found))
-    out.print(f"destinations: shown={len(found)}")
+    rest = f" (there are more: --after {found[-1].shop}/{found[-1].name})" if more[limit:] else ""
+    out.print(f"destinations: shown={len(found)}{rest}", markup=False)
 
 
 @app.command("attempts")
@@ -122,10 +130,17 @@ def _report(what: str, shop: str, name: str, decision: Decision) -> None:
 
 
 async def _find(
-    settings: Settings, shop: str | None, *, with_removed: bool
+    settings: Settings,
+    shop: str | None,
+    after: tuple[str, str],
+    limit: int,
+    *,
+    with_removed: bool,
 ) -> list[ListedDestination]:
     async with opened(settings, DELIVERIES) as connection:
-        return await operations.find(connection, shop, with_removed=with_removed)
+        return await operations.find(
+            connection, shop, with_removed=with_removed, after=after, limit=limit
+        )
 
 
 async def _attempts(

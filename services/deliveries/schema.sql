@@ -637,6 +637,9 @@ CREATE INDEX attempt_by_destination ON ONLY attempt USING btree (destination, at
 -- INDEX backlog_by_body
 CREATE INDEX backlog_by_body ON backlog USING btree (body_day, event_id)
 
+-- INDEX backlog_by_destination
+CREATE INDEX backlog_by_destination ON backlog USING btree (destination, id)
+
 -- INDEX backlog_by_group
 CREATE INDEX backlog_by_group ON backlog USING btree (destination, order_id, id)
 

@@ -112,6 +112,7 @@ CREATE TABLE backlog (
     created_at timestamptz NOT NULL
 );
 CREATE INDEX backlog_by_group ON backlog (destination, order_id, id);
+CREATE INDEX backlog_by_destination ON backlog (destination, id);  -- The oldest of each.
 CREATE INDEX backlog_by_body ON backlog (body_day, event_id);
 
 -- A message group is one order at one destination. It has a row while the backlog has rows of it:

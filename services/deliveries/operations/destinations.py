@@ -67,10 +67,15 @@ class ListedAttempt:
 
 
 async def find(
-    connection: Connection, shop: str | None, *, with_removed: bool
+    connection: Connection,
+    shop: str | None,
+    *,
+    with_removed: bool,
+    after: store.Key = ("", ""),
+    limit: int,
 ) -> list[ListedDestination]:
-    """Destinations by shop and name; of all shops where `shop` is None."""
-    rows = await connection.fetch(SQL["find_destinations"], shop, with_removed)
+    """The first `limit` destinations after `after`, by shop and name; of all shops where None."""
+    rows = await connection.fetch(SQL["find_destinations"], shop, with_removed, *after, limit)
     return [
         ListedDestination(**{**row, "target": orjson.loads(row["target"])})
         for row in map(dict, rows)
