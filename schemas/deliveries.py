@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from schemas.model import ContractModel, about
+from schemas.model import ContractModel, about, refused
 from schemas.repair import FACT
 from schemas.values import Line, ShopSlug, WholeNumber
 
@@ -18,8 +18,17 @@ URL_MAX_CHARACTERS = 2_048
 WHEN = "2026-03-01T09:30:06.120Z"
 EVENT = "7a9cf261-905e-5bfc-8f4d-86cdaa23a823"
 URL = "https://hooks.shop.example/orderflow"
+PAGE = "https://shop.example/orders/{order_number}"
 
 DestinationId = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+OrderUrl = Annotated[
+    str,
+    StringConstraints(
+        max_length=URL_MAX_CHARACTERS,
+        pattern=r"^https?://[^\s{}/?#]+/[^\s{}]*"
+        r"(\{(order_number|order_id|external_id)\}[^\s{}]*)+$",
+    ),
+]
 Filter = Annotated[
     str,
     StringConstraints(max_length=160, pattern=r"^(\*|[a-z]+(/[A-Za-z0-9_]+){0,2})$"),
@@ -38,6 +47,7 @@ class Body(StrEnum):
 
     FULL = "full"
     THIN = "thin"
+    UCP = "ucp"
 
 
 class Exhausted(StrEnum):
@@ -85,8 +95,19 @@ class DestinationUpsert(DestinationCommand):
         bool, FACT, about("Only events of which customers are to be notified", example=False)
     ] = False
     body: Annotated[
-        Body, FACT, about("full: the event as on Kafka; thin: without `context`", "full")
+        Body,
+        FACT,
+        about(
+            "full: the event as on Kafka; thin: without `context`; ucp: the order of the Universal "
+            "Commerce Protocol",
+            "full",
+        ),
     ] = Body.FULL
+    order_url: Annotated[
+        OrderUrl | None,
+        FACT,
+        about("Page of an order, for ucp: {order_number}, {order_id} or {external_id} in it", PAGE),
+    ] = None
     gzip: Annotated[bool, FACT, about("Compress bodies (Content-Encoding)", example=False)] = False
     when_exhausted: Annotated[
         Exhausted,
@@ -94,6 +115,12 @@ class DestinationUpsert(DestinationCommand):
         about("After three days: hold the order's events, or skip the event", "hold"),
     ] = Exhausted.HOLD
     description: Annotated[Line | None, about("For people", "Events for the ERP")] = None
+
+    @model_validator(mode="after")
+    def _has_what_its_body_needs(self) -> DestinationUpsert:
+        if self.body is Body.UCP and self.order_url is None:
+            raise refused("needs `order_url` for the body ucp: the page of an order, as " + PAGE)
+        return self
 
 
 class DestinationRemove(DestinationCommand):

@@ -13,6 +13,7 @@ from schemas.topics import DELIVERIES_COMMANDS
 from services.deliveries import store
 from services.deliveries.domain.decide import Outcome
 from services.deliveries.domain.destination import Destination
+from services.deliveries.fulfilment_logs import FulfilmentLogs, orders_with_logs
 from services.deliveries.intake import EventItem, Intake, read_batch, urls_in
 from services.deliveries.names import SERVICE, SOURCE
 from services.deliveries.network.url_checks import UrlChecks
@@ -100,7 +101,10 @@ class DeliveryBatches:
             each.received.event_id for each in events if receivers.get(each.received.head.shop)
         }
         known = await store.find_known_events(connection, asked)
-        found = matched(events, unit.gate, receivers, known)
+        orders = orders_with_logs(events, receivers)
+        logs = FulfilmentLogs(await store.lock_logs(connection, orders))
+        found = matched(events, unit.gate, receivers, known, logs)
+        await store.save_logs(connection, logs.changed)
         await store.save_matches(connection, found, unit.now)
 
     # Metrics and logs.

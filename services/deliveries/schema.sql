@@ -34,6 +34,7 @@
     sequence bigint NOT NULL
     order_version bigint
     value bytea NOT NULL
+    fulfilments integer
     recorded_at timestamp with time zone NOT NULL
     CONSTRAINT event_body_pkey PRIMARY KEY (event_id, day)
 
@@ -267,6 +268,7 @@ END)
     sequence bigint NOT NULL
     order_version bigint
     value bytea NOT NULL
+    fulfilments integer
     recorded_at timestamp with time zone NOT NULL
     CONSTRAINT event_body_0_pkey PRIMARY KEY (event_id, day)
 
@@ -280,6 +282,7 @@ END)
     sequence bigint NOT NULL
     order_version bigint
     value bytea NOT NULL
+    fulfilments integer
     recorded_at timestamp with time zone NOT NULL
     CONSTRAINT event_body_1_pkey PRIMARY KEY (event_id, day)
 
@@ -293,6 +296,7 @@ END)
     sequence bigint NOT NULL
     order_version bigint
     value bytea NOT NULL
+    fulfilments integer
     recorded_at timestamp with time zone NOT NULL
     CONSTRAINT event_body_2_pkey PRIMARY KEY (event_id, day)
 
@@ -306,6 +310,7 @@ END)
     sequence bigint NOT NULL
     order_version bigint
     value bytea NOT NULL
+    fulfilments integer
     recorded_at timestamp with time zone NOT NULL
     CONSTRAINT event_body_3_pkey PRIMARY KEY (event_id, day)
 
@@ -319,6 +324,7 @@ END)
     sequence bigint NOT NULL
     order_version bigint
     value bytea NOT NULL
+    fulfilments integer
     recorded_at timestamp with time zone NOT NULL
     CONSTRAINT event_body_4_pkey PRIMARY KEY (event_id, day)
 
@@ -332,6 +338,7 @@ END)
     sequence bigint NOT NULL
     order_version bigint
     value bytea NOT NULL
+    fulfilments integer
     recorded_at timestamp with time zone NOT NULL
     CONSTRAINT event_body_5_pkey PRIMARY KEY (event_id, day)
 
@@ -345,6 +352,7 @@ END)
     sequence bigint NOT NULL
     order_version bigint
     value bytea NOT NULL
+    fulfilments integer
     recorded_at timestamp with time zone NOT NULL
     CONSTRAINT event_body_6_pkey PRIMARY KEY (event_id, day)
 
@@ -358,6 +366,7 @@ END)
     sequence bigint NOT NULL
     order_version bigint
     value bytea NOT NULL
+    fulfilments integer
     recorded_at timestamp with time zone NOT NULL
     CONSTRAINT event_body_7_pkey PRIMARY KEY (event_id, day)
 
@@ -371,8 +380,17 @@ END)
     sequence bigint NOT NULL
     order_version bigint
     value bytea NOT NULL
+    fulfilments integer
     recorded_at timestamp with time zone NOT NULL
     CONSTRAINT event_body_8_pkey PRIMARY KEY (event_id, day)
+
+-- TABLE fulfilment_log
+  WITH (fillfactor=70)
+    shop text NOT NULL
+    order_id uuid NOT NULL
+    entries bytea
+    changed_on date DEFAULT CURRENT_DATE NOT NULL
+    CONSTRAINT fulfilment_log_pkey PRIMARY KEY (shop, order_id)
 
 -- TABLE message_group
   WITH (fillfactor=80)
@@ -703,6 +721,12 @@ CREATE UNIQUE INDEX event_body_8_pkey ON event_body_8 USING btree (event_id, day
 -- INDEX event_body_pkey
 CREATE UNIQUE INDEX event_body_pkey ON ONLY event_body USING btree (event_id, day)
 
+-- INDEX fulfilment_log_by_day
+CREATE INDEX fulfilment_log_by_day ON fulfilment_log USING btree (changed_on)
+
+-- INDEX fulfilment_log_pkey
+CREATE UNIQUE INDEX fulfilment_log_pkey ON fulfilment_log USING btree (shop, order_id)
+
 -- INDEX message_group_due
 CREATE INDEX message_group_due ON message_group USING btree (destination, due_at)
 
@@ -963,6 +987,9 @@ RETURN (((floor((EXTRACT(epoch FROM clock_timestamp()) / (10)::numeric)))::bigin
 
 -- RIGHTS ON event_body_8
     orderflow_deliveries: DELETE, INSERT, SELECT, TRUNCATE, UPDATE
+
+-- RIGHTS ON fulfilment_log
+    orderflow_deliveries: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON message_group
     orderflow_deliveries: DELETE, INSERT, SELECT, UPDATE

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from services.deliveries.domain.destination import Destination, Secret, State, Target
 from services.deliveries.messages.decode import ReceivedEvent
+from services.deliveries.messages.ucp.log import Log, read_log, write_log
 from services.deliveries.names import SHARDS
 from services.runtime.outbox.outbox import shard_of
 from services.runtime.postgres.connections import Connection
@@ -23,6 +24,8 @@ TARGET = msgspec.json.Decoder(Target)
 
 Key = tuple[str, str]
 """Shop and name of a destination."""
+OrderKey = tuple[str, str]
+"""Shop and id of an order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Match:
     topic: str
     value: bytes
     receivers: tuple[int, ...]
+    fulfilments: int | None = None
+    """Entries of the order's fulfilment log with this event; None: no log is kept."""
 
 
 async def lock_destinations(connection: Connection, keys: Collection[Key]) -> Known:
@@ -134,6 +139,26 @@ async def find_known_events(connection: Connection, event_ids: Collection[str]) 
     return {str(row["event_id"]) for row in rows}
 
 
+async def lock_logs(
+    connection: Connection, orders: Collection[OrderKey]
+) -> dict[OrderKey, Log | None]:
+    """Lock and read the fulfilment logs of orders; None: it begins with this batch."""
+    if not orders:
+        return {}
+    rows = await connection.fetch(SQL["lock_logs"], *map(list, zip(*sorted(orders), strict=True)))
+    return {
+        (row["shop"], str(row["order_id"])): row["entries"] and read_log(row["entries"])
+        for row in rows
+    }
+
+
+async def save_logs(connection: Connection, changed: Mapping[OrderKey, Log]) -> None:
+    """Store fulfilment logs that became longer."""
+    if changed:
+        rows = [(*key, write_log(log)) for key, log in changed.items()]
+        await connection.execute(SQL["save_logs"], *map(list, zip(*rows, strict=True)))
+
+
 async def save_matches(connection: Connection, matches: Sequence[Match], now: datetime) -> None:
     """Store the bodies of matched events and their deliveries, in the order given."""
     if not matches:
@@ -148,6 +173,7 @@ async def save_matches(connection: Connection, matches: Sequence[Match], now: da
             each.event.sequence,
             each.event.order_version,
             each.value,
+            each.fulfilments,
         )
         for each in matches
     ]

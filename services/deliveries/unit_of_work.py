@@ -17,6 +17,7 @@ from services.deliveries.domain.commands import Pause, Remove, Resume, RotateSec
 from services.deliveries.domain.decide import AnyCommand, Decision, Outcome, decide
 from services.deliveries.domain.destination import Destination, Secret, State
 from services.deliveries.domain.filters import matches
+from services.deliveries.fulfilment_logs import FulfilmentLogs
 from services.deliveries.intake import CommandItem, EventItem
 from services.deliveries.messages.decode import ReceivedCommand
 from services.deliveries.parking_keys import command_candidate, event_candidate
@@ -94,8 +95,12 @@ def matched(
     gate: ParkingGate,
     receivers: Mapping[str, Sequence[Receiver]],
     known_events: set[str],
+    logs: FulfilmentLogs,
 ) -> list[Match]:
-    """The events that destinations get, each once, without those that are parked."""
+    """The events that destinations get, each once, without those that are parked.
+
+    Extends the fulfilment logs by all events that are not parked.
+    """
     found = []
     for each in events:
         ref = ItemRef(each.original.coordinates, 0)
@@ -103,7 +108,8 @@ def matched(
             if turn.blocked:
                 continue
             turn.done("applied")
-        event = each.received
+        event, value = each.received, each.original.value or b""
+        fulfilments = logs.extend(event, value)
         ids = tuple(
             receiver.id
             for receiver in receivers.get(event.head.shop, ())
@@ -112,7 +118,7 @@ def matched(
         if ids and event.event_id not in known_events:
             known_events.add(event.event_id)
             topic = each.original.coordinates.topic
-            found.append(Match(event, topic, each.original.value or b"", ids))
+            found.append(Match(event, topic, value, ids, fulfilments))
     return found
 
 

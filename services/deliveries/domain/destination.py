@@ -26,6 +26,7 @@ class Form(StrEnum):
 
     FULL = "full"
     THIN = "thin"
+    UCP = "ucp"
 
 
 class WhenExhausted(StrEnum):
@@ -47,6 +48,8 @@ class Target(Struct, frozen=True):
     gzip: bool = False
     when_exhausted: WhenExhausted = WhenExhausted.HOLD
     description: str | None = None
+    order_url: str | None = None
+    """Template of the page of an order; a destination of the form UCP has one."""
 
 
 class Secret(Struct, frozen=True):

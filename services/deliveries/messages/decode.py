@@ -149,4 +149,5 @@ def _target(body: Any) -> Target:
         gzip=body.gzip,
         when_exhausted=WhenExhausted(body.when_exhausted),
         description=body.description,
+        order_url=body.order_url,
     )

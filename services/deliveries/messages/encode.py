@@ -8,9 +8,11 @@ from datetime import datetime
 
 from schemas.envelope import rfc3339
 from schemas.topics import DELIVERIES_EVENTS
-from services.deliveries.domain.destination import Form
+from services.deliveries.domain.destination import Form, Target
 from services.deliveries.messages.signing import signature_headers
 from services.deliveries.messages.thin import thin_body
+from services.deliveries.messages.ucp.log import Log
+from services.deliveries.messages.ucp.order import ucp_body
 from services.deliveries.names import SOURCE
 from services.runtime.messages.headers import headers_by_place
 from services.runtime.messages.json_codec import encode_json
@@ -54,11 +56,16 @@ def destination_event(
     return Outgoing(DELIVERIES_EVENTS, shop.encode(), encode_json(body), headers, shop)
 
 
-def body_of(value: bytes, form: Form) -> bytes:
-    """What is sent of an event: its bytes as on Kafka, or those of its thin body."""
-    if form is Form.FULL:
-        return value
-    return thin_body(value)
+def body_of(value: bytes, target: Target, log: Log | None = None) -> bytes:
+    """What a destination is sent of an event: its bytes as on Kafka, or a body made of them.
+
+    `log` has the fulfilment events of the order up to this one, for UCP; None: none is kept.
+    """
+    if target.form is Form.THIN:
+        return thin_body(value)
+    if target.form is Form.UCP:
+        return ucp_body(value, log, target.order_url or "")
+    return value
 
 
 def request_headers(

@@ -36,9 +36,21 @@ CREATE TABLE event_body (
     sequence bigint NOT NULL,
     order_version bigint,
     value bytea NOT NULL,
+    fulfilments integer,  -- Entries of fulfilment_log in the body `ucp`; null: no log is kept.
     recorded_at timestamptz NOT NULL,  -- Business time.
     PRIMARY KEY (event_id, day)
 ) PARTITION BY LIST (day);
+
+-- The fulfilment events of an order, oldest first, for shops with a destination of the body `ucp`.
+-- Entries are appended and never changed. A log is dropped 90 days after the order's last event.
+CREATE TABLE fulfilment_log (
+    shop text NOT NULL,
+    order_id uuid NOT NULL,
+    entries bytea,  -- A JSON array; null: the event that begins it is not applied yet.
+    changed_on date NOT NULL DEFAULT current_date,
+    PRIMARY KEY (shop, order_id)
+) WITH (fillfactor = 70);
+CREATE INDEX fulfilment_log_by_day ON fulfilment_log (changed_on);
 
 -- One attempt to send an event to a destination, for operators and shops.
 CREATE TABLE attempt (

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from yarl import URL
 
-from services.deliveries.domain.destination import Secret
+from services.deliveries.domain.destination import Form, Secret
 from services.deliveries.messages.encode import body_of, request_headers
 from services.deliveries.network.urls import UrlFault, checked_url, rules_of
 from services.deliveries.secret_box import VARIABLE, SecretUnreadable, read_box
@@ -72,10 +72,11 @@ class Requests:
             raise Unsendable(str(error), is_receivers=True) from None
         except SecretUnreadable as error:
             raise Unsendable(str(error)) from None
+        is_ucp = target.target.form is Form.UCP
         headers, data = request_headers(
             secrets,
             row.event_id,
-            body_of(body.value, target.target.form),
+            body_of(body.value, target.target, body.log() if is_ucp else None),
             int(SystemClock().now().timestamp()),  # Receivers compare it with their own clocks.
             _said(row, body),
             is_gzip=target.target.gzip,

@@ -13,6 +13,7 @@ from asyncpg import Connection
 
 from services.deliveries.domain.destination import Secret, State, Target
 from services.deliveries.domain.schedule import DISABLED_AFTER, Circuit
+from services.deliveries.messages.ucp.log import Log, read_log
 from services.deliveries.sending.changes import Changes
 from services.deliveries.sending.window import Row
 from services.runtime.postgres.queries import load
@@ -42,6 +43,17 @@ class StoredBody:
     sequence: int
     order_version: int | None
     value: bytes
+    fulfilments: int | None = None
+    """How many of `entries` stand in the body `ucp`; None: no log is kept."""
+    entries: bytes | None = None
+    """The fulfilment log of the order, as it is now."""
+
+    def log(self) -> Log | None:
+        """The fulfilment log up to this event; None: none is kept."""
+        if self.fulfilments is None or self.entries is None:
+            return None
+        log = read_log(self.entries)
+        return log[: self.fulfilments] if len(log) >= self.fulfilments else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +122,13 @@ async def read_bodies(connection: Connection, rows: Sequence[Row]) -> dict[str, 
         found += await connection.fetch(SQL["find_bodies"], sorted(missing))
     return {
         str(row["event_id"]): StoredBody(
-            row["shop"], row["type"], row["sequence"], row["order_version"], row["value"]
+            row["shop"],
+            row["type"],
+            row["sequence"],
+            row["order_version"],
+            row["value"],
+            row["fulfilments"],
+            row["entries"],
         )
         for row in found
     }

@@ -52,6 +52,7 @@ class Upkeep:
         try:
             for row in await connection.fetch(SQL["find_worn_segments"], WORN_BYTES):
                 await truncate(connection, row["segment"], self._asks(connection, row["segment"]))
+            await connection.execute(SQL["drop_logs"], DROPPED_ROWS)
             await self._empty_next_day(connection)
         except asyncpg.LockNotAvailableError:
             return  # Another session has the table locked, as pg_dump has: try again the next time.

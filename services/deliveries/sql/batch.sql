@@ -67,30 +67,49 @@ SELECT body.event_id
  WHERE body.event_id = ANY($1::uuid[])
    AND body.day IN (day_number(), ((day_number() + 8) % 9)::smallint);
 
+-- name: lock_logs
+-- Lock and read the fulfilment logs of orders, and begin those that are not there. $1 shops, $2 orders
+-- (in step)
+INSERT INTO fulfilment_log AS log (shop, order_id)
+SELECT shop, order_id
+  FROM unnest($1::text[], $2::uuid[]) AS wanted(shop, order_id)
+ ORDER BY shop, order_id
+    ON CONFLICT (shop, order_id) DO UPDATE SET changed_on = current_date
+RETURNING log.shop, log.order_id, log.entries;
+
+-- name: save_logs
+-- Replace fulfilment logs by longer ones. $1 shops, $2 orders, $3 entries (in step)
+UPDATE fulfilment_log AS log SET entries = sent.entries
+  FROM unnest($1::text[], $2::uuid[], $3::bytea[]) AS sent(shop, order_id, entries)
+ WHERE log.shop = sent.shop AND log.order_id = sent.order_id;
+
 -- name: save_matches
 -- Store the bodies of events that destinations get, and a row for each of their deliveries; the ids rise
 -- in the order given.
--- $1 event ids, $2 shops, $3 orders, $4 topics, $5 types, $6 sequences, $7 order versions, $8 values
--- (in step), $9 now, $10 shards, $11 destinations, $12 numbers of the events, from 1 (in step)
+-- $1 event ids, $2 shops, $3 orders, $4 topics, $5 types, $6 sequences, $7 order versions, $8 values,
+-- $9 entries of the fulfilment log (in step), $10 now, $11 shards, $12 destinations, $13 numbers of
+-- the events, from 1 (in step)
 WITH today AS (
     SELECT day_number() AS day
 ), event AS MATERIALIZED (
     SELECT *
       FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::bigint[],
-                  $7::bigint[], $8::bytea[])
+                  $7::bigint[], $8::bytea[], $9::integer[])
            WITH ORDINALITY
-           AS sent(event_id, shop, order_id, topic, type, sequence, order_version, value, number)
+           AS sent(event_id, shop, order_id, topic, type, sequence, order_version, value,
+                   fulfilments, number)
 ), stored AS (
     INSERT INTO event_body (event_id, day, shop, order_id, topic, type, sequence, order_version,
-                            value, recorded_at)
-    SELECT event_id, today.day, shop, order_id, topic, type, sequence, order_version, value, $9
+                            value, fulfilments, recorded_at)
+    SELECT event_id, today.day, shop, order_id, topic, type, sequence, order_version, value,
+           fulfilments, $10
       FROM event, today
         ON CONFLICT (event_id, day) DO NOTHING
 )
 INSERT INTO delivery (shard, destination, order_id, event_id, body_day, body_bytes)
 SELECT matched.shard, matched.destination, event.order_id, event.event_id, today.day,
        octet_length(event.value)
-  FROM unnest($10::smallint[], $11::bigint[], $12::integer[])
+  FROM unnest($11::smallint[], $12::bigint[], $13::integer[])
        WITH ORDINALITY AS matched(shard, destination, number, nth)
   JOIN event USING (number)
  CROSS JOIN today

@@ -56,21 +56,27 @@ SELECT id, shop, name, target, state, secret, former_secret, former_until
 
 -- name: read_bodies
 -- $1 event ids, $2 days (in step)
-SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version, body.value
+SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version, body.value,
+       body.fulfilments, log.entries
   FROM unnest($1::uuid[], $2::smallint[]) AS wanted(event_id, day)
  CROSS JOIN LATERAL (
        SELECT * FROM event_body
         WHERE event_body.event_id = wanted.event_id AND event_body.day = wanted.day
         LIMIT 1
-       ) AS body;
+       ) AS body
+  LEFT JOIN fulfilment_log AS log
+    ON body.fulfilments IS NOT NULL AND log.shop = body.shop AND log.order_id = body.order_id;
 
 -- name: find_bodies
 -- The same in the tables of all days. $1 event ids
-SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version, body.value
+SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version, body.value,
+       body.fulfilments, log.entries
   FROM unnest($1::uuid[]) AS wanted(event_id)
  CROSS JOIN LATERAL (
        SELECT * FROM event_body WHERE event_body.event_id = wanted.event_id LIMIT 1
-       ) AS body;
+       ) AS body
+  LEFT JOIN fulfilment_log AS log
+    ON body.fulfilments IS NOT NULL AND log.shop = body.shop AND log.order_id = body.order_id;
 
 -- name: read_health
 -- The destinations of these shards that failed or have groups. $1 shards

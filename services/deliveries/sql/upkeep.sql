@@ -29,8 +29,9 @@ WITH late AS MATERIALIZED (
     SELECT id, event_id FROM backlog WHERE body_day = $1 LIMIT $2 FOR UPDATE SKIP LOCKED
 ), copied AS (
     INSERT INTO event_body (event_id, shop, order_id, topic, type, sequence, order_version, value,
-                            recorded_at)
-    SELECT event_id, shop, order_id, topic, type, sequence, order_version, value, recorded_at
+                            fulfilments, recorded_at)
+    SELECT event_id, shop, order_id, topic, type, sequence, order_version, value, fulfilments,
+           recorded_at
       FROM event_body
       JOIN (SELECT DISTINCT event_id FROM late) AS wanted USING (event_id)
      WHERE event_body.day = $1
@@ -42,3 +43,9 @@ WITH late AS MATERIALIZED (
  RETURNING 1
 )
 SELECT count(*) FROM moved;
+
+-- name: drop_logs
+-- Drop fulfilment logs of orders that had no event for 90 days, some at a time. $1 rows
+DELETE FROM fulfilment_log
+ WHERE (shop, order_id) IN (SELECT shop, order_id FROM fulfilment_log
+                             WHERE changed_on < current_date - 90 LIMIT $1);
