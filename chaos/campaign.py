@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import platform
+import random
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,13 +22,18 @@ from chaos.checker.findings import Findings
 from chaos.checker.ledger import Ledger
 from chaos.checker.reader import Reader
 from chaos.checker.tables import Tables
+from chaos.checker.webhooks import WebhookLedger
 from chaos.gateway import GatewayClient
 from chaos.operators import Operators
 from chaos.plan import Fault
 from chaos.publishing import Publisher
 from chaos.rounds import Campaign, Round, as_json
-from chaos.stage import Ground, Stage, grounded, staged
+from chaos.stage import Ground, grounded, staged
 from chaos.traffic import Traffic
+from chaos.webhooks.attendant import Attendant, attended
+from chaos.webhooks.destinations import HOOKS
+from chaos.webhooks.receivers import receiving
+from demo.journal import Entry
 
 FINDINGS_SHOWN = 20
 FINDINGS_KEPT = 500
@@ -69,6 +75,7 @@ class Result:
 
     wanted: Wanted
     campaign: Campaign
+    attendant: Attendant
     seconds: float
     last_words: Mapping[str, list[str]]
     """The ends of the replicas' logs."""
@@ -91,7 +98,8 @@ class Result:
         rounds = min(len(self.campaign.played), self.wanted.rounds)
         return (
             f"chaos: seed={self.wanted.seed} rounds={rounds} kills={self.campaign.kills} "
-            f"messages={self.campaign.publisher.sent} {_counts(self.findings.counts)}"
+            f"messages={self.campaign.publisher.sent} {_counts(self.findings.counts)} "
+            f"deliveries={self.campaign.webhooks.taken}"
         )
 
 
@@ -118,21 +126,32 @@ async def play(ground: Ground, folder: Path, wanted: Wanted, show: Callable[[str
     """Run a campaign on an installation of its own, whose logs are kept in `folder`."""
     began = time.monotonic()
     environment = {**wanted.environment, "ORDERFLOW_PUBLICATION": wanted.publication}
-    async with staged(ground, folder, environment, wanted.plants) as stage:
+    webhooks = WebhookLedger(Ledger(Findings()), HOOKS)
+    async with (
+        receiving(webhooks, wanted.seed) as receivers,
+        staged(ground, folder, environment, receivers, wanted.plants) as stage,
+    ):
         show(f"everything runs after {time.monotonic() - began:.0f} s; logs: {folder}")
-        campaign = await _campaign(stage, wanted, show)
+        attendant = Attendant(stage, webhooks, random.Random(f"attendant/{wanted.seed}"))
+        campaign = await _campaign(attendant, wanted, show)
         last_words = {name: ward.last_words() for name, ward in stage.wards.items()}
         never_called = planted.never_called(ward.log for ward in stage.wards.values())
     for place in never_called:
         show(f"planted, but never called by a replica: {place}")
-    return Result(wanted, campaign, time.monotonic() - began, last_words, never_called)
+    seconds = time.monotonic() - began
+    return Result(wanted, campaign, attendant, seconds, last_words, never_called)
 
 
-async def _campaign(stage: Stage, wanted: Wanted, show: Callable[[str], None]) -> Campaign:
-    installation = stage.installation
-    ledger = Ledger(Findings())
+async def _campaign(attendant: Attendant, wanted: Wanted, show: Callable[[str], None]) -> Campaign:
+    stage, webhooks = attendant.stage, attendant.log
+    installation, ledger = stage.installation, webhooks.ledger
+
+    def take(entry: Entry) -> None:
+        ledger.take(entry)
+        webhooks.take(entry)
+
     async with (
-        Reader(installation.options, installation.prefix, ledger.take) as reader,
+        Reader(installation.options, installation.prefix, take) as reader,
         GatewayClient(stage.gateway_port, installation.settings) as gateway,
         Publisher(installation.options, installation.prefix, gateway) as publisher,
     ):
@@ -141,6 +160,7 @@ async def _campaign(stage: Stage, wanted: Wanted, show: Callable[[str], None]) -
             traffic=Traffic(wanted.seed, wanted.rounds),
             reader=reader,
             ledger=ledger,
+            webhooks=webhooks,
             tables=Tables(installation.database_url, installation.prefix),
             publisher=publisher,
             operators=Operators(stage),
@@ -149,7 +169,9 @@ async def _campaign(stage: Stage, wanted: Wanted, show: Callable[[str], None]) -
             is_exact=wanted.is_exact,
             is_hasty=bool(wanted.plants),
         )
-        await campaign.run()
+        await attendant.make(publisher)
+        async with attended(attendant):
+            await campaign.run()
     return campaign
 
 
@@ -190,6 +212,14 @@ def _write(result: Result) -> None:
         "faults": dict(campaign.points.most_common()),
         "never_called": list(result.never_called),
         "operators": dict(campaign.operators.acts),
+        "webhooks": {
+            "requests": campaign.webhooks.requests,
+            "taken": campaign.webhooks.taken,
+            "repeats": campaign.webhooks.repeats,
+            "late": campaign.webhooks.late,
+            "resumed": result.attendant.resumed,
+            "answers": result.attendant.stage.receivers.answers,
+        },
         "played": [as_json(round_) for round_ in campaign.played],
         "findings": [str(finding) for finding in result.findings.all[:FINDINGS_KEPT]],
         "repeats": result.findings.repeats_examples,

@@ -20,7 +20,7 @@ from chaos.stage import Stage
 
 POINT_SECONDS = 3.0
 PATIENT_SECONDS = 10.0
-"""For what only shows at its point: to be killed elsewhere is a fault as well."""
+"""For what only shows at its point, and for the points of sending, which come last in a round."""
 POLL_SECONDS = 0.02
 REPLACED_SECONDS = 60.0
 STORM_STEPS = 3
@@ -74,6 +74,7 @@ class Striker:
             plan.DELAY: self._delay,
             plan.SILENCE: self._silence,
             plan.RESET: self._reset,
+            plan.RECEIVERS: self._receivers,
         }
 
     async def strike(self, faults: Sequence[Fault]) -> Struck:
@@ -90,7 +91,8 @@ class Striker:
         await asyncio.sleep(max(0.0, began + fault.at_seconds - time.monotonic()))
         is_reached = await self._kinds[fault.kind](fault)
         missed = NOT_REACHED if is_reached is False else ""
-        self._struck.done[f"{fault.kind} {fault.point}".strip() + missed] += 1
+        what = fault.target if fault.kind == plan.RECEIVERS else fault.point
+        self._struck.done[f"{fault.kind} {what}".strip() + missed] += 1
 
     # Replicas.
 
@@ -104,7 +106,8 @@ class Striker:
     async def _order(self, ward: Ward, text: str, fault: Fault) -> bool:
         """Have the replica do it; False when it did not come to where it can."""
         ward.order_file.write_text(text, encoding="utf-8")
-        seconds = POINT_SECONDS if fault.kind == plan.KILL_AT else PATIENT_SECONDS
+        is_quick = fault.kind == plan.KILL_AT and fault.point not in points.SENDING
+        seconds = POINT_SECONDS if is_quick else PATIENT_SECONDS
         if await _until(lambda: not ward.order_file.exists(), seconds):
             return True
         ward.order_file.unlink(missing_ok=True)
@@ -114,12 +117,13 @@ class Striker:
     async def _kill(self, fault: Fault) -> None:
         ward = self._stage.wards[fault.target]
         async with ward.busy:
-            await self._dead_and_back(ward)
+            await self._dead_and_back(ward, fault.seconds)
 
-    async def _dead_and_back(self, ward: Ward) -> None:
+    async def _dead_and_back(self, ward: Ward, seconds: float = 0.0) -> None:
+        """Dead for so long, or where that is 0 for a moment."""
         await asyncio.to_thread(ward.kill)
         self._struck.kills += 1
-        await asyncio.sleep(self._rng.uniform(0.05, 0.8))
+        await asyncio.sleep(seconds or self._rng.uniform(0.05, 0.8))
         await asyncio.to_thread(ward.start)
 
     async def _terminate(self, fault: Fault) -> None:
@@ -240,6 +244,14 @@ class Striker:
         while time.monotonic() < ends:
             proxy.reset()
             await asyncio.sleep(0.7)
+
+    # Receivers of webhooks.
+
+    async def _receivers(self, fault: Fault) -> bool:
+        is_reached = await self._stage.receivers.fail(fault.target, fault.seconds)
+        if not is_reached:
+            self._struck.missed[f"{fault.kind} {fault.target}"] += 1
+        return is_reached
 
 
 async def _until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 
 import asyncpg
 
@@ -18,7 +17,6 @@ from orderflow.parked.act import apply_of
 from schemas.identity import order_id
 from services.runtime.batch.items import FailureKind
 from services.runtime.clock import clock_of
-from services.runtime.config.settings import Settings
 from services.runtime.parking import operations
 from services.runtime.parking.keys import parking_key
 from services.runtime.parking.operations import Result
@@ -41,13 +39,7 @@ class Operators:
 
     def __init__(self, stage: Stage) -> None:
         self._mended = poison.mended_file(stage.control)
-        self._settings = Settings(
-            database_url=stage.installation.database_url,
-            kafka_bootstrap_servers=stage.installation.addresses.kafka_bootstrap_servers,
-            kafka_topic_prefix=stage.installation.prefix,
-            clock_file=Path(stage.installation.clock_file),
-            outbox_shards=stage.outbox_shards,
-        )
+        self._settings = stage.settings
         self._apply = apply_of("orders", self._settings)
         self.acts: Counter[str] = Counter()
 

@@ -7,12 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chaos import points
+from chaos.webhooks.destinations import DYING, HANGING, MOVING, REFUSING
 
 STRIKES_SECONDS = 4.0
 """Faults begin within the first seconds of a round, while its messages are published."""
 SERVICES = ("orders", "orders", "orders", "claims", "analytics")
 COPIES = 2
 KILLS_A_ROUND = (3, 4)
+KILLS_OF_DELIVERIES = (1, 2)
+DEAD_SECONDS = 1.5
+"""So long a process is dead of which another one takes the leases."""
+RECEIVERS_FAIL = 0.6
+"""How likely it is that receivers of one manner fail in a round."""
+TABLES = ("destination", "delivery", "backlog", "message_group", "destination_health")
+"""Tables of deliveries that are locked."""
 
 KILL_AT = "kill -9 at"
 KILL = "kill -9"
@@ -30,7 +38,11 @@ STORM = "join and leave storm"
 DELAY = "delay"
 SILENCE = "half-open"
 RESET = "reset"
+RECEIVERS = "receivers fail"
+MANNERS = (REFUSING, HANGING, DYING, MOVING)
+"""How receivers of webhooks fail; each is the target of such a fault."""
 
+DELIVERIES = "deliveries"
 GATEWAY = "gateway-1"
 KAFKA = "kafka"
 POSTGRES = "postgres"
@@ -42,7 +54,7 @@ class Fault:
 
     kind: str
     target: str
-    """A replica, a service, a server, or a table."""
+    """A replica, a service, a server, a table, or a manner of receivers."""
     at_seconds: float
     seconds: float = 0.0
     point: str = ""
@@ -61,6 +73,7 @@ def draw(
     rng = random.Random(f"faults/{seed}/{number}")
     faults = [*_kills(rng, publishing), *_unrest(rng), *_servers(rng), *_network(rng)]
     faults += _gateway(random.Random(f"gateway/{seed}/{number}"))
+    faults += _deliveries(random.Random(f"deliveries/{seed}/{number}"))
     return tuple(sorted(faults, key=lambda fault: fault.at_seconds))
 
 
@@ -83,6 +96,37 @@ def _gateway(rng: random.Random) -> Iterator[Fault]:
         kind = rng.choice((KILL, KILL_AT, KILL_AT, TERMINATE))
         point = rng.choice(points.ACCEPTING) if kind == KILL_AT else ""
         yield Fault(kind, GATEWAY, _moment(rng), point=point)
+
+
+def _deliveries(rng: random.Random) -> Iterator[Fault]:
+    """Replicas of deliveries killed or disturbed, while receivers of webhooks fail."""
+    for manner in MANNERS:
+        if rng.random() < RECEIVERS_FAIL:
+            yield Fault(RECEIVERS, manner, rng.uniform(0.0, 1.5), seconds=rng.uniform(2.0, 4.0))
+    for _ in range(rng.choice(KILLS_OF_DELIVERIES)):
+        target, other = rng.sample([f"{DELIVERIES}-{n}" for n in range(1, COPIES + 1)], 2)
+        point = rng.choice((*points.SENDING, *points.SENDING, *points.CONSUMING, None))
+        if point == points.LEASE_GIVEN_UP:
+            yield from dies_while_giving_up(target, other, _moment(rng))
+        elif point:
+            yield Fault(KILL_AT, target, _moment(rng), point=point)
+        else:
+            yield Fault(KILL, target, _moment(rng))
+    kind = rng.choice((TERMINATE, FREEZE, STORM, CUT, LOCK_TABLE, LOCK_ROWS, None))
+    if kind in {TERMINATE, FREEZE}:
+        yield Fault(kind, _replica(rng, DELIVERIES), _moment(rng), seconds=rng.uniform(3.5, 5.0))
+    elif kind:
+        target = (
+            f"{DELIVERIES}.{rng.choice(TABLES)}" if kind in {LOCK_TABLE, LOCK_ROWS} else DELIVERIES
+        )
+        yield Fault(kind, target, _moment(rng), seconds=rng.uniform(1.0, 3.0))
+
+
+def dies_while_giving_up(target: str, other: str, at: float) -> Iterator[Fault]:
+    """A replica takes the shards of a dead one, and dies when it gives them back."""
+    yield Fault(KILL, other, at, seconds=DEAD_SECONDS)
+    point = points.LEASE_GIVEN_UP
+    yield Fault(KILL_AT, target, at + DEAD_SECONDS, point=point)
 
 
 def _unrest(rng: random.Random) -> Iterator[Fault]:

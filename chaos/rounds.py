@@ -21,6 +21,7 @@ from chaos.checker.ledger import Ledger
 from chaos.checker.numbers import judge_case
 from chaos.checker.reader import Reader
 from chaos.checker.tables import Place, Tables
+from chaos.checker.webhooks import WebhookLedger
 from chaos.injection import Striker
 from chaos.operators import Operators
 from chaos.publishing import Publisher
@@ -64,6 +65,7 @@ class Campaign:
     traffic: Traffic
     reader: Reader
     ledger: Ledger
+    webhooks: WebhookLedger
     tables: Tables
     publisher: Publisher
     show: Callable[[Round], None]
@@ -168,6 +170,7 @@ class Campaign:
     async def _judge(self, number: int, *, is_over: bool) -> None:
         await check(self.ledger, self.tables, everything=is_over)
         check_accepted(self.ledger, self.publisher.gateway.accepted)
+        self.webhooks.check()
         for diary in self.traffic.diaries:
             judge_diary(self.ledger, DIARY_SHOP, diary.number, diary.cities, diary.behind)
         for answer in self.traffic.case_answers(number, is_over=is_over):
@@ -197,6 +200,7 @@ class Campaign:
 
     async def _behind(self) -> list[str]:
         """What is not yet done, as texts."""
+        self.stage.receivers.raise_errors()
         if not await self.reader.has_read_all():
             return ["the outside reader has not read all that is there"]
         if time.monotonic() - self.reader.changed_at < QUIET_SECONDS:
@@ -204,10 +208,12 @@ class Campaign:
         try:
             positions = await self.tables.positions()
             unpublished = await self.tables.unpublished()
+            undelivered = await self.tables.undelivered()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             return [f"Postgres does not answer: {error!r}"]
         behind = [text for service in READS for text in self._unread(service, positions)]
-        return behind + ([f"{unpublished} rows in outboxes"] if unpublished else [])
+        rows = {"in outboxes": unpublished, "for webhooks": undelivered}
+        return behind + [f"{count} rows {where}" for where, count in rows.items() if count]
 
     async def _has_read_all(self, service: str) -> bool:
         return not self._unread(service, await self.tables.positions())

@@ -20,12 +20,14 @@ from chaos.gateway import secrets_in
 from chaos.plan import KAFKA, POSTGRES
 from chaos.proxy import LOOPBACK, Proxy, proxied
 from chaos.traffic import BEGINS_AT, ROUND_LASTS
+from chaos.webhooks.receivers import Receivers
 from demo.installation import Installation, installation_of
 from demo.replicas import start_all
 from deploy.stack import Addresses, LocalStack
 from deploy.stack.listeners import Entrances, Listener
 from deploy.stack.machine import free_port
 from services.runtime.clock import set_clock
+from services.runtime.config.settings import Settings
 
 PROXIED = "PROXIED"
 SHARDS = "ORDERFLOW_OUTBOX_SHARDS"
@@ -79,6 +81,19 @@ class Stage:
     wards: dict[str, Ward]
     outbox_shards: int
     gateway_port: int
+    receivers: Receivers
+    """Of webhooks."""
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of its operators, who reach the servers without a proxy."""
+        return Settings(
+            database_url=self.installation.database_url,
+            kafka_bootstrap_servers=self.installation.addresses.kafka_bootstrap_servers,
+            kafka_topic_prefix=self.installation.prefix,
+            clock_file=self.installation.clock_file,
+            outbox_shards=self.outbox_shards,
+        )
 
     @property
     def control(self) -> Path:
@@ -107,7 +122,11 @@ async def grounded(folder: Path) -> AsyncIterator[Ground]:
 
 @asynccontextmanager
 async def staged(
-    ground: Ground, folder: Path, environment: Mapping[str, str], plants: Sequence[str] = ()
+    ground: Ground,
+    folder: Path,
+    environment: Mapping[str, str],
+    receivers: Receivers,
+    plants: Sequence[str] = (),
 ) -> AsyncIterator[Stage]:
     """Start the replicas of an installation of their own; dead afterwards, their logs are kept."""
     installation = installation_of(ground.addresses, folder / "installation")
@@ -118,6 +137,7 @@ async def staged(
         "KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{ground.proxies[KAFKA].port}",
         "DATABASE_URL": _through(installation.database_url, ground.proxies[POSTGRES].port),
         **QUICK,
+        **receivers.environment,
         **environment,
         "ORDERFLOW_GATEWAY_PORT": str(free_port()),
         "ORDERFLOW_GATEWAY_SIGNATURE_KEYS_DIR": str(secrets_in(folder)),
@@ -129,6 +149,7 @@ async def staged(
         replicas,
         int(seen_by_replicas[SHARDS]),
         int(seen_by_replicas["ORDERFLOW_GATEWAY_PORT"]),
+        receivers,
     )
     try:
         await asyncio.to_thread(start_all, list(stage.wards.values()))

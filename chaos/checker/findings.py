@@ -11,7 +11,6 @@ REORDERED = "reordered"
 GAP = "gap"
 TORN = "torn"
 LEAKED = "leaked"
-KINDS = (LOST, DUPLICATED, REORDERED, GAP, TORN, LEAKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +57,14 @@ class Findings:
     def counts(self) -> dict[str, int]:
         """How many of each kind.
 
-        A gap in a sequence is an event lost. What another shop must not see is duplicated: it is
-        published for two where it belongs to one.
+        A gap in a sequence is an event lost.
         """
         counted = Counter(finding.kind for finding in self._known)
         counted[LOST] += counted.pop(GAP, 0)
-        counted[DUPLICATED] += counted.pop(LEAKED, 0)
         counts = {kind: counted[kind] for kind in (LOST, DUPLICATED, REORDERED, TORN)}
-        return counts | {"repeats": self.repeats}
+        return counts | {"repeats": self.repeats, LEAKED: counted[LEAKED]}
 
     @property
     def is_clean(self) -> bool:
-        """Nothing lost, duplicated, reordered or torn."""
+        """Nothing lost, duplicated, reordered, torn or leaked."""
         return not self._known

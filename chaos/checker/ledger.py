@@ -17,13 +17,17 @@ from schemas.topics import (
     CLAIMS_COMMANDS,
     CLAIMS_EVENTS,
     CLAIMS_OUTCOMES,
+    DELIVERIES_COMMANDS,
+    DELIVERIES_OUTCOMES,
+    EVENT_TOPICS,
     ORDERS_COMMANDS,
     ORDERS_EVENTS,
     ORDERS_OUTCOMES,
     SHIPMENTS_EVENTS,
 )
 
-COMMANDS = (ORDERS_COMMANDS, CLAIMS_COMMANDS)
+COMMANDS = (ORDERS_COMMANDS, CLAIMS_COMMANDS, DELIVERIES_COMMANDS)
+OUTCOMES = (ORDERS_OUTCOMES, CLAIMS_OUTCOMES, DELIVERIES_OUTCOMES)
 INCOMING = (*COMMANDS, CARRIER_TRACKING)
 
 Place = tuple[str, int, int, int]
@@ -68,7 +72,7 @@ class Ledger:
     came: dict[tuple[str, int, int], str] = field(default_factory=dict)
     """The id of each record that came in."""
     items: dict[Place, str] = field(default_factory=dict)
-    """Items of orders' and claims' commands without an outcome so far, and their ids."""
+    """Items of commands without an outcome so far, and their ids."""
     outcomes: dict[Place, tuple[str, str]] = field(default_factory=dict)
     reasons: dict[Place, str | None] = field(default_factory=dict)
     """Of the outcomes."""
@@ -100,12 +104,12 @@ class Ledger:
             self._take_incoming(entry)
             return
         self.shipments.search(entry)
-        if entry.topic in {ORDERS_OUTCOMES, CLAIMS_OUTCOMES}:
+        if entry.topic in OUTCOMES:
             self._take_outcome(entry)
         elif entry.topic.endswith(".rejected"):
             self._take_answer(entry, self.refused, "reason")
             self._take_refusal(entry)
-        else:
+        elif entry.topic in EVENT_TOPICS:
             self._take_event(entry)
 
     # What came in.

@@ -45,6 +45,9 @@ SELECT claim_id::text, status, is_withdrawn
 """
 POSITIONS = "SELECT topic, partition, next_offset FROM {schema}.position"
 OUTBOX = "SELECT count(*) FROM {schema}.outbox"
+UNDELIVERED = """
+SELECT (SELECT count(*) FROM deliveries.delivery) + (SELECT count(*) FROM deliveries.backlog)
+"""
 WAITING = """
 SELECT topic, partition, "offset", index, item_id::text, value FROM {schema}.waiting
 """
@@ -88,6 +91,12 @@ class Tables:
         """Rows in all outboxes."""
         counts = [await self._ask(OUTBOX.format(schema=service)) for service in SERVICES]
         return sum(rows[0]["count"] for rows in counts)
+
+    async def undelivered(self) -> int:
+        """Events that destinations are still to get."""
+        (row,) = await self._ask(UNDELIVERED)
+        count: int = row[0]
+        return count
 
     async def waiting(self) -> list[Kept]:
         """What waits, in all services."""

@@ -1,6 +1,6 @@
 """Bugs to prove the checker with: each makes a replica worse in one way, and must be caught.
 
-P1 to P8: docs/promises.md.
+P1 to P9: docs/promises.md.
 
 A bug alone may show nothing: each comes with the faults that bring it out, in every round.
 """
@@ -16,7 +16,8 @@ from pathlib import Path
 
 from chaos import patching, plan, points
 from chaos.plan import Fault
-from chaos.planted import accepting, deciding, numbers, publishing, reading
+from chaos.planted import accepting, deciding, deliveries, numbers, publishing, reading, strikes
+from chaos.webhooks.destinations import MOVING, REFUSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +72,6 @@ _EVENT = re.compile(
 )
 
 
-def _deaths(point: str) -> tuple[Fault, ...]:
-    """Both replicas of the orders service die at the point, one of them twice."""
-    moments = (("orders-1", 0.3), ("orders-2", 1.3), ("orders-1", 2.3))
-    return tuple(Fault(plan.KILL_AT, name, at, point=point) for name, at in moments)
-
-
-def _gateway_deaths(point: str) -> tuple[Fault, ...]:
-    """The gateway dies at the point, again and again."""
-    moments = (0.3, 1.3, 2.3)
-    return tuple(Fault(plan.KILL_AT, plan.GATEWAY, at, point=point) for at in moments)
-
-
-def _sleeps(point: str, seconds: float, *moments: tuple[str, float]) -> tuple[Fault, ...]:
-    """Replicas fall asleep at the point."""
-    return tuple(Fault(plan.FREEZE_AT, name, at, seconds, point) for name, at in moments)
-
-
 NO_ENDING = r"lost: .* has no ending"
 NOT_PUBLISHED = (
     rf"{NO_ENDING}"
@@ -106,7 +90,7 @@ PLANTS: Mapping[str, Plant] = {
         "P1",
         "lost",
         NO_ENDING,
-        _deaths(points.PLACED_COMMITTED),
+        strikes.deaths(points.PLACED_COMMITTED),
     ),
     "swallowed_error": Plant(
         reading.swallowed_error,
@@ -137,7 +121,7 @@ PLANTS: Mapping[str, Plant] = {
         "P1",
         "lost",
         NOT_PUBLISHED,
-        _deaths(points.PLACED_COMMITTED),
+        strikes.deaths(points.PLACED_COMMITTED),
     ),
     "delete_before_acknowledged": Plant(
         publishing.delete_before_acknowledged,
@@ -145,7 +129,7 @@ PLANTS: Mapping[str, Plant] = {
         "P1",
         "lost",
         NOT_PUBLISHED,
-        _deaths(points.MID_PRODUCE),
+        strikes.deaths(points.MID_PRODUCE),
     ),
     "cursor_relay": Plant(
         publishing.cursor_relay,
@@ -153,7 +137,7 @@ PLANTS: Mapping[str, Plant] = {
         "P1",
         "lost",
         NOT_PUBLISHED,
-        _sleeps(points.PLACED_WRITTEN, 1.8, ("orders-1", 0.4), ("orders-2", 2.6)),
+        strikes.sleeps(points.PLACED_WRITTEN, 1.8, ("orders-1", 0.4), ("orders-2", 2.6)),
         environment={"ORDERFLOW_OUTBOX_SHARDS": "1"},
     ),
     "no_fence": Plant(
@@ -201,7 +185,7 @@ PLANTS: Mapping[str, Plant] = {
         "P3",
         "repeats",
         r"(orders|shipments|claims)\.",
-        _deaths(points.AFTER_KAFKA_COMMIT),
+        strikes.deaths(points.AFTER_KAFKA_COMMIT),
         "exactly_once",
         {"ORDERFLOW_OUTBOX_SHARDS": "2"},
     ),
@@ -240,7 +224,7 @@ PLANTS: Mapping[str, Plant] = {
         numbers.place_shown_to_all,
         "every shop on a number sees the places and signers of its scans",
         "P5",
-        "duplicated",
+        "leaked",
         r"leaked: q[ab]/own\..* to another shop",
         rounds=1,
     ),
@@ -258,7 +242,7 @@ PLANTS: Mapping[str, Plant] = {
         "P1",
         "lost",
         r"lost: .* was accepted, and is not there",
-        _gateway_deaths(points.REQUEST_IN_MEMORY),
+        strikes.gateway_deaths(points.REQUEST_IN_MEMORY),
         is_of_gateway=True,
     ),
     "command_ids_made": Plant(
@@ -267,8 +251,51 @@ PLANTS: Mapping[str, Plant] = {
         "P2",
         "duplicated",
         r"duplicated: .* is there as .*: its repeat is another one",
-        _gateway_deaths(points.REQUEST_ACKNOWLEDGED),
+        strikes.gateway_deaths(points.REQUEST_ACKNOWLEDGED),
         rounds=1,
         is_of_gateway=True,
+    ),
+    "retry_lets_pass": Plant(
+        deliveries.retry_lets_pass,
+        "the events behind one that a webhook refused are sent before it",
+        "P9",
+        "reordered",
+        rf"reordered: \w+/{REFUSING}: order .* came while \d+ was not taken",
+        (strikes.receivers(REFUSING),),
+        rounds=1,
+    ),
+    "lease_taken_twice": Plant(
+        deliveries.lease_taken_twice,
+        "two processes send to the same webhooks",
+        "P9",
+        "reordered",
+        r"reordered: \w+/\w+: order .*, \w+: sequence \d+ came after \d+",
+        rounds=1,
+    ),
+    "mark_before_send": Plant(
+        deliveries.mark_before_send,
+        "an event counts as delivered when its request begins",
+        "P9",
+        "lost",
+        r"lost: \w+/\w+: has not taken .*\.events: order ",
+        strikes.sender_deaths(points.BEFORE_REQUEST),
+        rounds=1,
+    ),
+    "secret_of_another": Plant(
+        deliveries.secret_of_another,
+        "requests of one shop are signed by the secret of another",
+        "P9",
+        "leaked",
+        r"leaked: \w+/\w+: .* is signed by the secret of \w+/",
+        rounds=1,
+    ),
+    "address_checked_once": Plant(
+        deliveries.address_checked_once,
+        "a name is resolved again for the connection, after its addresses were checked",
+        "P9",
+        "leaked",
+        r"leaked: .*: a connection was opened to 127\.0\.0\.2",
+        (strikes.receivers(MOVING),),
+        rounds=1,
     ),
 }

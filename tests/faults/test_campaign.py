@@ -27,18 +27,24 @@ def test_plan_of_a_hundred_rounds_kills_three_hundred_times_and_at_every_point()
 
         assert sum(map(plan.kills_in, drawn)) >= 300
         known = Counter(fault.point for faults in drawn for fault in faults if fault.point)
-        assert set(known) == {*points.CONSUMING, *points.PUBLISHING, *points.ACCEPTING}
+        assert set(known) == {
+            *points.CONSUMING, *points.PUBLISHING, *points.ACCEPTING, *points.SENDING,
+        }  # fmt: skip
         assert min(known.values()) >= 10
         assert {fault.kind for faults in drawn for fault in faults} >= {
             plan.KILL, plan.TERMINATE, plan.FREEZE, plan.STORM, plan.KILL_KAFKA,
             plan.KILL_POSTGRES, plan.CUT, plan.LOCK_TABLE, plan.LOCK_ROWS,
-            plan.DELAY, plan.SILENCE, plan.RESET,
+            plan.DELAY, plan.SILENCE, plan.RESET, plan.RECEIVERS,
         }  # fmt: skip
         struck = Counter(fault.kind for faults in drawn for fault in faults
                          if fault.target == plan.GATEWAY)  # fmt: skip
         assert struck[plan.KILL] >= 20
         assert struck[plan.KILL_AT] >= 40
         assert struck[plan.TERMINATE] >= 20
+        failing = Counter(fault.target for faults in drawn for fault in faults
+                          if fault.kind == plan.RECEIVERS)  # fmt: skip
+        assert set(failing) == set(plan.MANNERS)
+        assert min(failing.values()) >= 40
 
 
 def test_seed_draws_the_same_traffic_and_faults() -> None:
@@ -173,13 +179,15 @@ def test_campaign_loses_doubles_reorders_and_tears_nothing(
     code, written = campaign(project_folder, tmp_path, *chosen)
 
     last = written.splitlines()[-1]
-    right = rf"chaos: seed=11 rounds={rounds} kills=\d+ messages=\d+ {COUNTS} repeats={repeats}"
+    right = rf"chaos: seed=11 rounds={rounds} kills=\d+ messages=\d+ "
+    right += rf"{COUNTS} repeats={repeats} leaked=0 deliveries=\d+"
     assert re.fullmatch(right, last), written
     assert code == 0
     report = json.loads((tmp_path / "chaos-11.json").read_text())
     assert report["kills"] >= 3 * rounds
     assert report["messages"] > 250 * rounds
     assert report["accepted_by_gateway"] > 50 * rounds
+    assert report["webhooks"]["taken"] > 1_000 * rounds
 
 
 @pytest.mark.stack

@@ -93,7 +93,7 @@ def test_checker_finds_two_outcomes_and_counts_a_repeated_outcome() -> None:
     for entry in (outcome(1, "a"), outcome(2, "a")):
         ledger.take(entry)
     assert ledger.findings.counts == dict.fromkeys(
-        ("lost", "duplicated", "reordered", "torn"), 0
+        ("lost", "duplicated", "reordered", "torn", "leaked"), 0
     ) | {"repeats": 1}
 
     ledger.take(outcome(3, "b", "rejected"))

@@ -122,11 +122,11 @@ def test_checker_finds_places_that_are_another_shops() -> None:
     assert set(found(events, QA, QB)) == {"leaked"}
 
 
-def test_checker_counts_what_leaked_as_duplicated() -> None:
+def test_checker_counts_what_leaked() -> None:
     findings = Findings()
     findings.add("leaked", "the order", "shows a place")
 
-    assert findings.counts["duplicated"] == 1
+    assert findings.counts["leaked"] == 1
 
 
 def test_checker_finds_another_shops_order_in_an_outcome() -> None:
