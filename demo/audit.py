@@ -98,8 +98,12 @@ class Audit:
 
 async def audit(options: Mapping[str, Any], prefix: str) -> Audit:
     """Read all topics of an installation and judge them."""
-    topics = [topic.name for topic in CATALOGUE]
-    return judge(await read_all(options, prefix, topics))
+    return judge(await read_journal(options, prefix))
+
+
+async def read_journal(options: Mapping[str, Any], prefix: str) -> Journal:
+    """All records of an installation's topics, by topic."""
+    return await read_all(options, prefix, [topic.name for topic in CATALOGUE])
 
 
 def judge(journal: Journal) -> Audit:

@@ -28,7 +28,7 @@ QUIET_ROUNDS = 3
 
 @dataclass(slots=True)
 class Groups:
-    """Offsets of the three services' groups. Use as a context."""
+    """Offsets of the services' groups. Use as a context."""
 
     options: Mapping[str, Any]
     prefix: str

@@ -43,7 +43,8 @@ def run(
 
     `scale` 1 is a shop of about 320 orders.
 
-    Returns the exit code: 0 when nothing was lost, doubled or reordered and every figure is right.
+    Returns the exit code: 0 when nothing was lost, doubled or reordered, at the webhook either, and
+    every figure is right.
     """
     console = Console()
     logging.getLogger("aiokafka").setLevel(
@@ -108,7 +109,9 @@ def show(finding: Finding, script: Script, console: Console) -> None:
         console.print(text, style="red", highlight=False, soft_wrap=True)
     if len(finding.differences) > DIFFERENCES_SHOWN:
         console.print(f"… {len(finding.differences)} differences in all", style="red")
-    for line in (*script.notes, finding.last_line()):
+    for text in finding.webhook.problems:
+        console.print(text, style="red", highlight=False, soft_wrap=True)
+    for line in (*script.notes, finding.webhook.line(), finding.last_line()):
         print(line, flush=True)  # noqa: T201 - lines that scripts read
 
 

@@ -15,16 +15,19 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.live import Live
 
-from demo.audit import Audit, audit
+from demo.audit import Audit, judge, read_journal
 from demo.comparison import differences, differences_in_time
 from demo.expectation import Totals
 from demo.groups import READS, Groups
 from demo.installation import Installation
 from demo.player import Player
-from demo.replicas import Replica, replicas, start_all, stop_all
+from demo.receiver import receiving
+from demo.replicas import SERVICES, Replica, replicas, start_all, stop_all
 from demo.screen import Screen
 from demo.script import Script
 from demo.watcher import Unanswered, Watcher
+from demo.webhook_audit import WebhookAudit, judge_webhook
+from demo.webhooks import FILTERS, webhook_of
 from services.analytics.operations.report import Dimension, Figures, ReportQuery, read_report
 from services.runtime.clock import set_clock
 
@@ -40,12 +43,13 @@ class Finding:
     audit: Audit
     differences: list[str]
     figures: Figures
+    webhook: WebhookAudit
     seconds: float
 
     @property
     def is_right(self) -> bool:
-        """Nothing lost, doubled or reordered, and every answer right."""
-        return self.audit.is_clean and not self.differences
+        """Nothing lost, doubled or reordered, also at the webhook, and every answer right."""
+        return self.audit.is_clean and self.webhook.is_clean and not self.differences
 
     def last_line(self) -> str:
         """The line that a script can read."""
@@ -62,27 +66,34 @@ class Finding:
 async def perform(
     script: Script, installation: Installation, console: Console
 ) -> tuple[Finding, Screen]:
-    """Play the script through the three services, live on `console`, and judge what came of it.
+    """Play the script through the services, live on `console`, and judge what came of it.
 
     Raises:
         NotReady, Unanswered: a service did not start, or did not answer.
     """
     started = time.monotonic()
-    services = replicas(installation.folder / "logs", installation.environment)
-    try:
-        async with stage(installation, script.messages[0].at) as player:
-            with console.status("Starting the orders, claims and analytics services"):
-                await asyncio.to_thread(start_all, services)
-            screen = Screen(script.name, player.watcher, player)
-            await _play_live(script, screen, services, console)
-        figures = await report(installation)
-    finally:
-        await asyncio.shield(asyncio.to_thread(stop_all, services))
-    found = await audit(installation.options, installation.prefix)
+    async with receiving() as receiver:
+        webhook = webhook_of(script, receiver)
+        environment = {**installation.environment, **webhook.environment}
+        services = replicas(installation.folder / "logs", environment)
+        try:
+            async with stage(installation, script.messages[0].at) as player:
+                with console.status(f"Starting the services: {', '.join(SERVICES)}"):
+                    await asyncio.to_thread(start_all, services)
+                await webhook.subscribe(installation, player.watcher)
+                screen = Screen(script.name, player.watcher, player, receiver)
+                await _play_live(script, screen, services, console)
+                await webhook.finish(player.watcher)
+            figures = await report(installation)
+        finally:
+            await asyncio.shield(asyncio.to_thread(stop_all, services))
+    journal = await read_journal(installation.options, installation.prefix)
+    found = judge(journal)
+    received = judge_webhook(journal, webhook.shop, FILTERS, receiver.requests)
     wrong = differences(script.expectation, found)
     wrong += differences_in_time(script.expectation, found)
     wrong += differing_totals(script.expectation.totals, figures)
-    return Finding(found, wrong, figures, time.monotonic() - started), screen
+    return Finding(found, wrong, figures, received, time.monotonic() - started), screen
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,10 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from demo.player import Player
+from demo.receiver import Receiver
 from demo.watcher import Watcher
 
 BAR_WIDTH = 20
-EVENTS_LEAST = 3
+EVENTS_LEAST = 2
 """Latest events that are shown on the smallest screen."""
 RATE_SECONDS = 3.0
 BORDER = 2
@@ -57,6 +58,7 @@ class Screen:
     title: str
     watcher: Watcher
     player: Player
+    receiver: Receiver
     lags: dict[str, int] = field(default_factory=dict)
     picture: str | None = None
     """A picture taken while it played, as SVG."""
@@ -72,7 +74,7 @@ class Screen:
         yield self._latest(max(EVENTS_LEAST, options.max_height - used - BORDER))
 
     def _figures(self) -> Table:
-        left = Group(self._topics(), self._outcomes())
+        left = Group(self._topics(), self._outcomes(), self._webhook())
         middle = Group(
             _bars("orders by status", Counter(self.watcher.statuses.values()), STATUS_COLOURS),
             _bars("parcels by phase", Counter(self.watcher.phases.values()), PHASE_COLOURS),
@@ -111,10 +113,9 @@ class Screen:
         table.add_column(justify="right")
         table.add_column(justify="right")
         table.add_row(Text("topic", "dim"), Text("records", "dim"), Text("per s", "dim"))
-        rates = self._rates()
-        for topic in sorted(self.watcher.counts):
-            count = self.watcher.counts[topic]
-            table.add_row(topic, f"{count:,}", f"{rates[topic]:,.0f}")
+        counts, rates = _by_row(self.watcher.counts), _by_row(self._rates())
+        for row in sorted(counts):
+            table.add_row(row, f"{counts[row]:,.0f}", f"{rates[row]:,.0f}")
         return Panel(table, title="written by the services", border_style="grey50")
 
     def sample(self) -> None:
@@ -142,6 +143,17 @@ class Screen:
         lines.append(Text.assemble(("refused  ", "dim"), (_counts(refused), "red")))
         return Panel(Group(*lines), title="answers", border_style="grey50")
 
+    def _webhook(self) -> Panel:
+        """What the shop's receiver got so far; the audit compares it with the topics at the end."""
+        receiver = self.receiver
+        wrong = {"repeated": receiver.repeated, "wrong signature": receiver.wrongly_signed}
+        text = Text.assemble(
+            f"received {len(receiver.requests):,}  ",
+            (f"in order {receiver.in_order:,}  ", "green"),
+            (_counts(wrong), "red" if any(wrong.values()) else ""),
+        )
+        return Panel(text, title="webhook of the shop", border_style="cyan")
+
     def _numbers(self) -> Mapping[str, int]:
         """Tracking numbers that several orders have had, and those that were taken off."""
         released = self.watcher.released
@@ -159,6 +171,14 @@ class Screen:
         ]
         columns = Columns(rows, expand=True, equal=True, column_first=True)
         return Panel(columns, title="latest events", border_style="grey50")
+
+
+def _by_row(counts: Mapping[str, float]) -> Mapping[str, float]:
+    """Counts of topics by their row on the screen; topics of refused messages share one."""
+    found: defaultdict[str, float] = defaultdict(float)
+    for topic, count in counts.items():
+        found["*.rejected" if topic.endswith(".rejected") else topic] += count
+    return found
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
 from demo.facts import Fact, instant, plain_number
 from demo.journal import Entry, entry_of, make_reader, partitions_of
+from demo.webhook_audit import is_wanted
 from schemas.topics import (
     CARRIER_TRACKING,
     CATALOGUE,
     CLAIMS_EVENTS,
-    CLAIMS_OUTCOMES,
-    ORDERS_OUTCOMES,
+    EVENT_TOPICS,
 )
 
 OUTGOING = tuple(topic.name for topic in CATALOGUE if not topic.incoming)
@@ -50,6 +50,8 @@ class Watcher:
         self.holders: dict[str, set[str]] = defaultdict(set)
         self.released: Counter[str] = Counter()
         self.latest: deque[tuple[str, str, str]] = deque(maxlen=LATEST_EVENTS)
+        self._published: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+        """Ids of events by shop, type and ref."""
         self._versions: dict[str, set[int]] = defaultdict(set)
         self._needed: dict[str, int] = {}
         self._shown: dict[str, int] = {}
@@ -98,6 +100,14 @@ class Watcher:
             return place in self.refused
         return self._has_version(outcome["order_id"])
 
+    def sent_to(self, shop: str, filters: Sequence[str]) -> set[str]:
+        """Ids of the events so far that a destination of a shop must get."""
+        found: set[str] = set()
+        for (whose, type_, ref), ids in self._published.items():
+            if whose == shop and is_wanted(type_, ref, filters):
+                found |= ids
+        return found
+
     def _fail_if_dead(self) -> None:
         if self._task and self._task.done():
             self._task.result()
@@ -121,11 +131,11 @@ class Watcher:
     def _take(self, entry: Entry) -> None:
         self.counts[entry.topic] += 1
         body = entry.body
-        if entry.topic in {ORDERS_OUTCOMES, CLAIMS_OUTCOMES}:
+        if entry.topic.endswith(".outcomes"):
             self._take_outcome(body)
         elif entry.topic.endswith(".rejected"):
             self.refused[_place(body)] = body
-        else:
+        elif entry.topic in EVENT_TOPICS:
             self._take_event(entry, body)
 
     def _take_outcome(self, body: dict[str, Any]) -> None:
@@ -136,6 +146,8 @@ class Watcher:
 
     def _take_event(self, entry: Entry, body: dict[str, Any]) -> None:
         order, data = body["order_id"], body["event_data"]
+        named = (body["shop_slug"], entry.headers.get("ce_type", ""), body["ref"])
+        self._published[named].add(entry.id)
         self.causes[entry.headers.get("ce_causationid", "")] = data.get("claim_id")
         if entry.topic != CLAIMS_EVENTS:
             self._versions[order].add(body["order_version"])

@@ -22,6 +22,10 @@ LAST_LINE = re.compile(
     r"demo: orders=\d+ shipments=\d+ scans=\d+ order_events=\d+ shipment_events=\d+ claims=\d+ "
     r"lost=0 duplicated=0 reordered=0 seconds=\d+"
 )
+WEBHOOK_LINE = re.compile(
+    r"webhook: events=(?P<events>\d+) received=(?P<received>\d+) missing=0 repeated=0 reordered=0 "
+    r"foreign=0 wrong_signature=0"
+)
 INTERRUPTED = 130
 
 
@@ -48,6 +52,9 @@ def test_demo_ends_in_one_line_for_scripts(demo: "subprocess.Popen[str]", tmp_pa
 
     assert demo.returncode == 0, output
     assert LAST_LINE.fullmatch(output.splitlines()[-1]), output
+    webhook = WEBHOOK_LINE.fullmatch(output.splitlines()[-2])
+    assert webhook, output
+    assert 0 < int(webhook["events"]) == int(webhook["received"])
     assert "</svg>" in (tmp_path / "screen.svg").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["screen.svg"]
 

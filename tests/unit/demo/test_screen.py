@@ -8,6 +8,7 @@ from rich.console import Console
 
 from demo.groups import Groups
 from demo.player import Player
+from demo.receiver import Receiver, Request
 from demo.screen import PHASE_COLOURS, STATUS_COLOURS, Screen
 from demo.watcher import LATEST_EVENTS, OUTGOING, Watcher
 
@@ -28,7 +29,11 @@ def screen() -> Screen:
     watcher.released.update(void=1, replace=2)
     watcher.latest.extend([("1001", REF, "2026-03-02T12:00:00Z")] * LATEST_EVENTS)
     player = Player({}, "", watcher, Groups({}, ""), Path("clock"))
-    return Screen("synthetic shop", watcher, player, {"orders": 1, "claims": 2, "analytics": 3})
+    receiver = Receiver(ids={"a", "b"}, wrongly_signed=1, in_order=2)
+    receiver.requests += [Request(each, b"", each != "x") for each in ("a", "b", "b", "x")]
+    return Screen(
+        "synthetic shop", watcher, player, receiver, {"orders": 1, "claims": 2, "analytics": 3}
+    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(100, 30), (112, 34), (200, 50)])
@@ -39,5 +44,6 @@ def test_screen_fits_the_terminal(width: int, height: int) -> None:
 
     text = console.export_text()
     assert len(text.splitlines()) <= height
+    assert "received 4  in order 2  repeated 1  wrong" in text
     assert "on 2 orders 1  replaced 2  voided 1" in text
     assert REF in text
