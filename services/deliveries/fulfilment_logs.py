@@ -9,18 +9,15 @@ from services.deliveries.intake import EventItem
 from services.deliveries.messages.decode import ReceivedEvent
 from services.deliveries.messages.ucp.event import read_order_event
 from services.deliveries.messages.ucp.log import Log, extended
-from services.deliveries.store import OrderKey, Receiver
+from services.deliveries.receivers import ShopReceivers
+from services.deliveries.store import OrderKey
 
 
 def orders_with_logs(
-    events: Sequence[EventItem], receivers: Mapping[str, Sequence[Receiver]]
+    events: Sequence[EventItem], receivers: Mapping[str, ShopReceivers]
 ) -> set[OrderKey]:
     """The orders of a batch of which a log is kept: all of a shop, whatever its filters are."""
-    shops = {
-        shop
-        for shop, found in receivers.items()
-        if any(each.target.form is Form.UCP for each in found)
-    }
+    shops = {shop for shop, found in receivers.items() if Form.UCP in found.forms}
     return {
         (each.received.head.shop, each.received.order_id)
         for each in events

@@ -12,7 +12,6 @@ from asyncpg import Connection
 from schemas.topics import DELIVERIES_COMMANDS
 from services.deliveries import store
 from services.deliveries.domain.decide import Outcome
-from services.deliveries.domain.destination import Destination
 from services.deliveries.fulfilment_logs import FulfilmentLogs, orders_with_logs
 from services.deliveries.intake import EventItem, Intake, read_batch, urls_in
 from services.deliveries.names import SERVICE, SOURCE
@@ -20,8 +19,9 @@ from services.deliveries.network.url_checks import UrlChecks
 from services.deliveries.network.urls import rules_of, words_of
 from services.deliveries.outcomes import decided_records, refused_outcomes, rejection_of
 from services.deliveries.parking_keys import intake_keys, unread_candidate
+from services.deliveries.receivers import Receivers
 from services.deliveries.secret_box import read_box
-from services.deliveries.unit_of_work import UnitOfWork, matched, receivers_after
+from services.deliveries.unit_of_work import UnitOfWork, matched
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
 from services.runtime.config.settings import Settings
@@ -41,6 +41,7 @@ class DeliveryBatches:
         self._box = read_box(settings.deliveries_key)
         nameservers = words_of(settings.deliveries_nameservers)
         self._checks = UrlChecks(rules_of(settings), nameservers)
+        self._receivers = Receivers()
         self._senders = allowed_sources_of(settings)
         self._outbox = Outbox(settings.outbox_shards)
         self._queue = Queue(SERVICE, settings, metrics)
@@ -72,8 +73,8 @@ class DeliveryBatches:
         self, connection: Connection, batch: Batch, intake: Intake, unit: UnitOfWork
     ) -> None:
         now, gate = batch.now, unit.gate
-        saved = await store.save_destinations(connection, list(unit.changed.values()), now)
-        await self._match(connection, intake.events, unit, saved)
+        await store.save_destinations(connection, list(unit.changed.values()), now)
+        await self._match(connection, intake.events, unit)
         refused = [each for each in intake.refused if gate.refuse(each)]
         by_rule = [rejection_of(item, decision) for item, decision in unit.decided]
         rejected = await rejections.save(
@@ -87,19 +88,12 @@ class DeliveryBatches:
             self._count(unit, refused)
 
     async def _match(
-        self,
-        connection: Connection,
-        events: Sequence[EventItem],
-        unit: UnitOfWork,
-        saved: Sequence[Destination],
+        self, connection: Connection, events: Sequence[EventItem], unit: UnitOfWork
     ) -> None:
-        """Store a delivery for each destination that gets an event."""
+        """Store a delivery for each destination that gets an event, by what the batch changed."""
         shops = {each.received.head.shop for each in events}
-        stored = await store.find_receivers(connection, shops)
-        receivers = receivers_after(stored, saved)
-        asked = {
-            each.received.event_id for each in events if receivers.get(each.received.head.shop)
-        }
+        receivers = await self._receivers.find(connection, shops)
+        asked = {each.received.event_id for each in events if each.received.head.shop in receivers}
         known = await store.find_known_events(connection, asked)
         orders = orders_with_logs(events, receivers)
         logs = FulfilmentLogs(await store.lock_logs(connection, orders))

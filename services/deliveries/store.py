@@ -118,6 +118,14 @@ def _columns(each: Destination) -> tuple[object, ...]:
     )
 
 
+async def find_versions(connection: Connection, shops: Collection[str]) -> dict[str, int]:
+    """A number for each shop that has destinations; every write to one of them changes it."""
+    if not shops:
+        return {}
+    rows = await connection.fetch(SQL["find_versions"], sorted(shops))
+    return {row["shop"]: row["version"] for row in rows}
+
+
 async def find_receivers(
     connection: Connection, shops: Collection[str]
 ) -> Mapping[str, list[Receiver]]:

@@ -16,13 +16,13 @@ from schemas.deliveries import (
 from services.deliveries.domain.commands import Pause, Remove, Resume, RotateSecret, Upsert
 from services.deliveries.domain.decide import AnyCommand, Decision, Outcome, decide
 from services.deliveries.domain.destination import Destination, Secret, State
-from services.deliveries.domain.filters import matches
 from services.deliveries.fulfilment_logs import FulfilmentLogs
 from services.deliveries.intake import CommandItem, EventItem
 from services.deliveries.messages.decode import ReceivedCommand
 from services.deliveries.parking_keys import command_candidate, event_candidate
+from services.deliveries.receivers import ShopReceivers
 from services.deliveries.secret_box import SecretBox
-from services.deliveries.store import Key, Known, Match, Receiver
+from services.deliveries.store import Key, Known, Match
 from services.runtime.batch.items import Failure, FailureKind, ItemRef
 from services.runtime.parking.gate import ParkingGate
 
@@ -93,7 +93,7 @@ class UnitOfWork:
 def matched(
     events: Sequence[EventItem],
     gate: ParkingGate,
-    receivers: Mapping[str, Sequence[Receiver]],
+    receivers: Mapping[str, ShopReceivers],
     known_events: set[str],
     logs: FulfilmentLogs,
 ) -> list[Match]:
@@ -110,28 +110,10 @@ def matched(
             turn.done("applied")
         event, value = each.received, each.original.value or b""
         fulfilments = logs.extend(event, value)
-        ids = tuple(
-            receiver.id
-            for receiver in receivers.get(event.head.shop, ())
-            if matches(receiver.target, event.head)
-        )
+        shop = receivers.get(event.head.shop)
+        ids = shop.of(event.head) if shop else ()
         if ids and event.event_id not in known_events:
             known_events.add(event.event_id)
             topic = each.original.coordinates.topic
             found.append(Match(event, topic, value, ids, fulfilments))
-    return found
-
-
-def receivers_after(
-    stored: Mapping[str, Sequence[Receiver]], saved: Sequence[Destination]
-) -> dict[str, list[Receiver]]:
-    """The destinations that get events, with the changes of this batch."""
-    changed = {each.id for each in saved}
-    found = {
-        shop: [each for each in receivers if each.id not in changed]
-        for shop, receivers in stored.items()
-    }
-    for each in saved:
-        if each.id is not None and each.state is not State.REMOVED:
-            found.setdefault(each.shop, []).append(Receiver(each.id, each.target))
     return found

@@ -39,13 +39,15 @@ def matches(target: Target, event: EventHead) -> bool:
         return False
     if target.event_groups and event.group not in target.event_groups:
         return False
-    return any(_matches(each, event) for each in target.filters)
+    return not patterns_of(event).isdisjoint(target.filters)
 
 
-def _matches(pattern: str, event: EventHead) -> bool:
+def patterns_of(event: EventHead) -> frozenset[str]:
+    """The filters that an event matches: everything, the parts its ref begins with, its ref."""
     if event.is_snapshot:
-        return pattern == event.ref
-    return pattern in {EVERYTHING, event.ref} or event.ref.startswith(f"{pattern}/")
+        return frozenset((event.ref,))
+    words = event.ref.split("/")
+    return frozenset((EVERYTHING, *("/".join(words[:n]) for n in range(1, len(words) + 1))))
 
 
 def receives(state: State) -> bool:

@@ -48,6 +48,19 @@ SELECT shop, name, target, state, reason, secret, former_secret, former_until, a
        retries_now = d.retries_now OR EXCLUDED.retries_now, updated_at = $11
 RETURNING d.id, d.shop, d.name;
 
+-- name: find_versions
+-- A number for each shop that has destinations, made of the place of each row and the transaction that
+-- wrote it: another one after every write. $1 shops
+SELECT wanted.shop, version.number AS version
+  FROM unnest($1::text[]) AS wanted(shop)
+ CROSS JOIN LATERAL (
+       SELECT bit_xor(hashtidextended(found.place, found.writer::text::bigint)) AS number
+         FROM (SELECT ctid AS place, xmin AS writer FROM destination
+                WHERE destination.shop = wanted.shop
+                LIMIT 20000) AS found  -- As in find_destinations.
+       ) AS version
+ WHERE version.number IS NOT NULL;
+
 -- name: find_destinations
 -- What the shops of a batch's events have. $1 shops
 SELECT found.id, wanted.shop, found.target

@@ -1,9 +1,13 @@
 """Which events a destination gets, by its filters."""
 
+import itertools
+
 import pytest
 
 from services.deliveries.domain.destination import Target
 from services.deliveries.domain.filters import EventHead, matches, unknown_filters
+from services.deliveries.receivers import ShopReceivers
+from services.deliveries.store import Receiver
 
 SCAN = EventHead(
     "demo", "shipments", "shipments/delivered/PICKED_UP", "shipment_picked_up", True, False
@@ -64,3 +68,19 @@ def test_only_notify_leaves_out_what_notifies_nobody():
 )
 def test_filter_of_an_unknown_source_is_found(filters, unknown):
     assert unknown_filters(filters) == unknown
+
+
+FILTERS = ("*", "orders", "shipments", "shipments/delivered", "orders/ORDER_SNAPSHOT", "claims")
+
+
+def test_destinations_found_by_their_filters_are_those_that_match():
+    chosen = [each for n in range(4) for each in itertools.combinations(FILTERS, n)]
+    receivers = [
+        Receiver(number, Target("webhook", "https://shop.example", filters, only_notify=number % 2))
+        for number, filters in enumerate(chosen)
+    ]
+
+    shop = ShopReceivers(receivers)
+
+    for event in EVENTS.values():
+        assert shop.of(event) == tuple(each.id for each in receivers if matches(each.target, event))
