@@ -8,7 +8,6 @@ https://docs.gokarla.io/docs/triggers/webhooks signs `{time}.{body}` by the secr
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Sequence
 
@@ -42,4 +41,4 @@ def _standard(secret: str, content: bytes) -> str:
 
 
 def _hmac(key: bytes, content: bytes) -> bytes:
-    return hmac.new(key, content, hashlib.sha256).digest()
+    return hmac.digest(key, content, "sha256")

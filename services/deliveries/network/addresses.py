@@ -6,7 +6,8 @@ machine) must not be reached through it: OWASP, Server-Side Request Forgery Prev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -32,7 +33,8 @@ _NEVER = tuple(
 )
 
 
-def is_allowed(address: str, networks: Iterable[Network]) -> bool:
+@lru_cache(maxsize=4_096)  # Each attempt asks, mostly about the same addresses.
+def is_allowed(address: str, networks: tuple[Network, ...]) -> bool:
     """Whether a request may go to this address.
 
     An address of IPv6 that stands for one of IPv4 (mapped, NAT64, 6to4, Teredo) is judged by both.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from yarl import URL
@@ -72,6 +73,7 @@ class UrlFault(Exception):
         self.fact = fact
 
 
+@lru_cache(maxsize=4_096)  # Each attempt asks, mostly about the same URLs.
 def checked_url(text: str, rules: NetworkRules) -> URL:
     """Read a URL.
 
