@@ -42,7 +42,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What a worker of a service may use. `wake_relay` is called after a commit with events."""
+    """What a worker of a service may use. `wake_relay` is called after a commit with events.
+
+    `after_batches` takes a function that is called after the commit of each batch of the process.
+    """
 
     service: str
     settings: Settings
@@ -50,6 +53,7 @@ class WorkerContext:
     clock: Clock
     metrics: Metrics
     wake_relay: Callable[[], None]
+    after_batches: Callable[[Callable[[], None]], None]
 
 
 Worker = Callable[[WorkerContext], Coroutine[Any, Any, None]]
@@ -89,6 +93,7 @@ class RunningService:
         self._clock = clock_of(settings)
         self._tables = TableGauges(service.name, service.metrics, settings.outbox_shards)
         self.relay = _make_relay(service)
+        self._after_batches: list[Callable[[], None]] = []
         self.consumer = self._make_consumer()
         self.broker, self.subscriber = subscribe(
             settings, service.name, service.topics, self.consumer
@@ -167,8 +172,13 @@ class RunningService:
             limits=BatchLimits(settings.batch_max_bytes, settings.batch_max_orders),
             clock=self._clock,
             metrics=service.metrics,
-            committed=self.relay.wake,
+            committed=self._batch_committed,
         )
+
+    def _batch_committed(self) -> None:
+        self.relay.wake()
+        for each in self._after_batches:
+            each()
 
     # Work beside the batches.
 
@@ -199,6 +209,7 @@ class RunningService:
             self._clock,
             service.metrics,
             self.relay.wake,
+            self._after_batches.append,
         )
         for name, worker in service.workers.items():
             start(name, worker(context))

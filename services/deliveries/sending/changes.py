@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -107,10 +106,6 @@ class Changes:
             self.circuits[destination] = after
             if after.is_hopeless(attempt.at):
                 self.hopeless[destination] = after
-
-    def circuit_of(self, destination: int, stored: Mapping[int, Circuit]) -> Circuit:
-        """The circuit of a destination after what was taken so far."""
-        return self.circuits.get(destination) or stored.get(destination, CLOSED)
 
     def __bool__(self) -> bool:
         return bool(self.ended or self.deferred or self.groups or self.attempts)

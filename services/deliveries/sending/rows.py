@@ -111,6 +111,14 @@ async def read_targets(connection: Connection, ids: Collection[int]) -> dict[int
     }
 
 
+async def read_states(connection: Connection, ids: Collection[int]) -> dict[int, State]:
+    """The states of the destinations of these ids."""
+    if not ids:
+        return {}
+    found = await connection.fetch(SQL["read_states"], sorted(ids))
+    return {row["id"]: State(row["state"]) for row in found}
+
+
 async def read_bodies(connection: Connection, rows: Sequence[Row]) -> dict[str, StoredBody]:
     """The bodies of these deliveries, by event."""
     if not rows:

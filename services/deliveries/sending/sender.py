@@ -14,25 +14,25 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 from asyncpg import Connection
 
 from services.deliveries.domain.destination import State
 from services.deliveries.domain.schedule import CLOSED, Circuit
-from services.deliveries.messages.encode import destination_event
 from services.deliveries.names import SERVICE, SHARDS
 from services.deliveries.network.client import WebhookClient
 from services.deliveries.sending import rows
 from services.deliveries.sending.attempts import Attempts
 from services.deliveries.sending.changes import Changes
+from services.deliveries.sending.circuits import Circuits
+from services.deliveries.sending.endings import end_destinations
 from services.deliveries.sending.request import Requests
 from services.deliveries.sending.upkeep import Upkeep
 from services.deliveries.sending.window import Bounds, Window
 from services.runtime.config.settings import Settings
 from services.runtime.outbox.leases import SILENCE_SECONDS, ShardLeases
-from services.runtime.outbox.outbox import Outbox, Outgoing
+from services.runtime.outbox.outbox import Outbox
 from services.runtime.postgres.connections import connect
 from services.runtime.retry import backoff_seconds, forget_rows
 from services.runtime.running import WorkerContext
@@ -70,14 +70,15 @@ class Sender:
         self._upkeep = Upkeep(context.metrics)
         self._leaving: frozenset[int] = frozenset()
         """Held shards that another process is to have; nothing of them begins any more."""
-        self._circuits: dict[int, Circuit] = {}
-        self._shards: dict[int, int] = {}
-        """Shard of each destination in `_circuits`."""
+        self._circuits = Circuits()
+        self._read_at = 0.0
+        """When fresh rows were read last; 0 where there may be more."""
         self._caught_up: frozenset[int] = frozenset()
         """Held shards of which every fresh row was read that lay there when they were taken."""
 
     async def run(self) -> None:
         """Send; a session ends with its connection and is followed by the next one."""
+        self._context.after_batches(self._batch_committed)
         attempt = 0
         while True:
             started = time.monotonic()
@@ -88,6 +89,11 @@ class Sender:
                 attempt = 1 if time.monotonic() - started > SOUND_SECONDS else attempt + 1
                 log.warning("sender_interrupted", service=SERVICE, error=repr(error))
                 await asyncio.sleep(backoff_seconds(attempt))
+
+    def _batch_committed(self) -> None:
+        """There may be fresh rows: read them at once. Those of other processes are polled."""
+        self._read_at = 0.0
+        self._woken.set()
 
     async def _session(self) -> None:
         settings = self._context.settings
@@ -145,20 +151,18 @@ class Sender:
         await work.leases.take_free()
         self._caught_up &= before & work.leases.held - self._leaving
         if work.leases.held != before:
-            health = await rows.read_health(work.connection, work.leases.held)
-            self._shards = {each: shard for each, (shard, _) in health.items()}
-            self._circuits = {each: circuit for each, (_, circuit) in health.items()}
-            for destination in filter(self._is_failing, health):
+            self._circuits.load(await rows.read_health(work.connection, work.leases.held))
+            for destination in self._circuits.failing():
                 work.window.unanswered(destination)
         for destination in await rows.release(
             work.connection, work.leases.held, self._context.clock.now()
         ):
-            self._circuits[destination] = CLOSED
+            self._circuits.close(destination)
             work.window.forget(destination)
         for destination in await self._upkeep.run(work.connection, work.leases.held):
-            self._circuits.pop(destination, None)
-            self._shards.pop(destination, None)
+            self._circuits.forget(destination)
             work.window.forget(destination)
+        self._circuits.look_at_all()
 
     # Results.
 
@@ -169,15 +173,17 @@ class Sender:
             return
         changes = Changes()
         for each in results:
-            circuit = changes.circuit_of(each.row.destination, self._circuits)
+            destination = each.row.destination
+            circuit = changes.circuits.get(destination) or self._circuits.of(destination)
             if changes.take(each, circuit, random.random()):
                 work.window.delivered(each.row)
             else:
                 changes.deferred += work.window.failed(each.row)
             if each.answer.is_outage:
-                work.window.unanswered(each.row.destination)
+                work.window.unanswered(destination)
             elif each.answer.is_receivers:
-                work.window.answered(each.row.destination)
+                work.window.answered(destination)
+            self._circuits.look_at(destination)
         for destination, circuit in changes.circuits.items():
             if circuit.is_open:
                 changes.deferred += work.window.withdraw(destination)
@@ -189,10 +195,11 @@ class Sender:
         circuits = self._circuits_of(changes)
         async with work.connection.transaction():
             await rows.write(work.connection, changes, circuits, now)
-            await self._end_destinations(work.connection, changes, now)
-        self._circuits |= {each: circuit for each, (_, circuit) in circuits.items()}
-        self._shards |= {each: shard for each, (shard, _) in circuits.items()}
-        self._context.wake_relay()
+            outgoing = await end_destinations(work.connection, changes, now)
+            await self._outbox.append(work.connection, outgoing)
+        self._circuits.save(circuits)
+        if outgoing:
+            self._context.wake_relay()
 
     def _circuits_of(self, changes: Changes) -> dict[int, tuple[int, Circuit]]:
         """Shards and circuits to store: those that moved, and those of new groups."""
@@ -205,26 +212,6 @@ class Sender:
                 found[destination] = (shard, CLOSED)
         return found
 
-    async def _end_destinations(
-        self, connection: Connection, changes: Changes, now: datetime
-    ) -> None:
-        outgoing = []
-        await rows.lock_destinations(connection, {*changes.gone, *changes.hopeless})
-        for destination, (url, detail) in changes.gone.items():
-            named = await rows.remove_destination(connection, destination, url, detail, now)
-            if named:
-                outgoing.append(_event("removed", destination, named, now, "gone", detail))
-        for destination, circuit in changes.hopeless.items():
-            detail = f"no answer of 2xx since {circuit.failing_since:%Y-%m-%dT%H:%M:%SZ}"
-            named = await rows.disable_destination(connection, destination, detail, now)
-            if named:
-                failures = circuit.failures
-                outgoing.append(
-                    _event("disabled", destination, named, now, "exhausted", detail, failures)
-                )
-                log.error("destination_disabled", service=SERVICE, shop=named[0], name=named[1])
-        await self._outbox.append(connection, outgoing)
-
     def _count(self, changes: Changes) -> None:
         metrics = self._context.metrics
         for each, verdict in changes.attempts:
@@ -235,53 +222,42 @@ class Sender:
 
     async def _read(self, work: Work) -> None:
         """Take rows into the window; what may not begin now moves to the backlog."""
+        pause = self._context.settings.relay_poll_seconds
+        if time.monotonic() - self._read_at >= pause:
+            await self._read_fresh(work)
         now, window = self._context.clock.now(), work.window
-        shards = work.leases.held - self._leaving
+        due = self._circuits.take_due(window, self._caught_up, now)
+        for row in await rows.read_due(work.connection, due, now):
+            if not window.holds(row.group):
+                window.admit(row)
+
+    async def _read_fresh(self, work: Work) -> None:
+        window, shards = work.window, work.leases.held - self._leaving
+        self._read_at = time.monotonic()
         fresh = await rows.read_fresh(work.connection, shards, READ_ROWS, window.fresh_ids())
-        targets = await rows.read_targets(work.connection, {each.row.destination for each in fresh})
+        states = await rows.read_states(work.connection, {each.row.destination for each in fresh})
         changes, late = Changes(), set()
         for each in fresh:
-            row, target = each.row, targets.get(each.row.destination)
-            if target is None or target.state is State.REMOVED:
+            row = each.row
+            state = states.get(row.destination, State.REMOVED)
+            if state is State.REMOVED:
                 changes.ended.append(row)
             elif (
                 each.is_blocked
                 or row.group in late
-                or target.state is not State.ACTIVE
-                or self._circuits.get(row.destination, CLOSED).is_open
+                or state is not State.ACTIVE
+                or self._circuits.of(row.destination).is_open
                 or not window.admit(row)
             ):
                 late.add(row.group)
+                window.deferred(row)
                 changes.deferred.append(row)
         if changes:
             await self._write(work, changes)
         read = Counter(each.row.shard for each in fresh)
         self._caught_up |= {shard for shard in shards if read[shard] < READ_ROWS}
-        for row in await rows.read_due(work.connection, self._wanted(window, now), now):
-            if not window.holds(row.group):
-                window.admit(row)
-
-    def _is_failing(self, destination: int) -> bool:
-        return self._circuits.get(destination, CLOSED).failures > 0
-
-    def _wanted(self, window: Window, now: datetime) -> dict[int, int]:
-        """How many groups of each destination may begin; of an open circuit only the probe.
-
-        A process that ended may have left the first event of a group fresh and a later one in the
-        backlog: nothing of the backlog begins before the fresh rows of its shard were read.
-        """
-        found = {}
-        for destination, circuit in self._circuits.items():
-            if self._shards[destination] not in self._caught_up:
-                continue
-            if circuit.is_open:
-                groups = int(circuit.may_send(now) and window.is_idle(destination))
-            else:
-                groups = window.room_of(destination)
-            if groups:
-                # Groups that are under way are due as well, and come first.
-                found[destination] = groups + window.groups_of(destination)
-        return found
+        if max(read.values(), default=0) == READ_ROWS:
+            self._read_at = 0.0
 
     async def _start(self, work: Work) -> None:
         started = list(work.window.start())
@@ -299,21 +275,6 @@ class Sender:
             self._attempts.start(work.client, row, target, body)
         if changes:
             await self._write(work, changes)
-
-
-def _event(  # noqa: PLR0917
-    happened: str,
-    destination: int,
-    named: tuple[str, str],
-    now: datetime,
-    reason: str,
-    detail: str,
-    failures: int | None = None,
-) -> Outgoing:
-    cause = f"{reason}/{destination}/{now.isoformat()}"
-    return destination_event(
-        happened, named, cause=cause, now=now, reason=reason, detail=detail, failures=failures
-    )
 
 
 def _bounds(settings: Settings) -> Bounds:

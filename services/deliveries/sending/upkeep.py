@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 from asyncpg import Connection
 
-from services.deliveries.names import SERVICE
+from services.deliveries.names import SERVICE, SHARDS
 from services.runtime.observability.metrics import Metrics
 from services.runtime.postgres.queries import load
 from services.runtime.postgres.truncation import truncate
@@ -20,7 +20,31 @@ DROPPED_ROWS = 1_000
 CARRIED_ROWS = 1_000
 CARRIED_AT_ONCE = 10
 TABLES_SECONDS = 10.0
+ROWS_SECONDS = 0.02
+"""So long a run may hold up sending for destinations with a backlog: with many, it serves some of
+the shards, and the next run others."""
 WORN_BYTES = 1024 * 1024
+
+
+class Turns:
+    """Which shards a run serves: each in turn, as many at once as do not take long."""
+
+    def __init__(self) -> None:
+        self._at_once = SHARDS
+        self._next = 0
+
+    def take(self, shards: Collection[int]) -> list[int]:
+        """The shards of the next run, of those that are held."""
+        found = sorted(shards, key=lambda shard: (shard - self._next) % SHARDS)[: self._at_once]
+        self._next = found[-1] + 1
+        return sorted(found)
+
+    def took(self, seconds: float) -> None:
+        """How long the run took: half of the shards in the next one, or twice as many."""
+        if seconds > ROWS_SECONDS:
+            self._at_once = max(1, self._at_once // 2)
+        else:
+            self._at_once = min(SHARDS, 2 * self._at_once)
 
 
 class Upkeep:
@@ -29,19 +53,25 @@ class Upkeep:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._tables_at = 0.0
+        self._turns = Turns()
 
     async def run(self, connection: Connection, shards: Collection[int]) -> list[int]:
         """Do what is due; returns destinations without failures and groups, now forgotten."""
-        held = sorted(shards)
-        if not held:
+        if not shards:
             return []
-        await connection.execute(SENDING["drop_removed"], held, DROPPED_ROWS)
-        await connection.execute(SENDING["drop_groups"], held, DROPPED_ROWS)
-        await connection.execute(SENDING["reset_removed"], held)
-        ended = await connection.fetch(SENDING["end_health"], held)
+        ended = await self._tend_rows(connection, self._turns.take(shards))
         if 0 in shards and time.monotonic() >= self._tables_at:  # One process is enough.
             await self._tend_tables(connection)
             self._tables_at = time.monotonic() + TABLES_SECONDS
+        return ended
+
+    async def _tend_rows(self, connection: Connection, shards: list[int]) -> list[int]:
+        started = time.monotonic()
+        await connection.execute(SENDING["drop_removed"], shards, DROPPED_ROWS)
+        await connection.execute(SENDING["drop_groups"], shards, DROPPED_ROWS)
+        await connection.execute(SENDING["reset_removed"], shards)
+        ended = await connection.fetch(SENDING["end_health"], shards)
+        self._turns.took(time.monotonic() - started)
         return [row["destination"] for row in ended]
 
     async def _tend_tables(self, connection: Connection) -> None:

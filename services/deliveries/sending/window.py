@@ -76,6 +76,8 @@ class Window:
         self._pending: Counter[int] = Counter()
         self._rows = 0
         self._groups_of: dict[int, set[MessageGroup]] = {}
+        self._continued: set[MessageGroup] = set()
+        """Groups whose later rows lie in the backlog."""
         self._under_way: Counter[int] = Counter()
         self._shards: Counter[int] = Counter()
         self._requests = 0
@@ -107,9 +109,17 @@ class Window:
         """How many further requests the destination may get at once."""
         return max(0, self._standings.allowed(destination) - self._under_way[destination])
 
-    def groups_of(self, destination: int) -> int:
-        """How many groups of the destination are here."""
-        return len(self._groups_of.get(destination, ()))
+    def backlog_groups_of(self, destination: int) -> int:
+        """How many groups of the destination are here that also have rows in the backlog."""
+        groups = self._groups_of.get(destination, ())
+        return sum(
+            self._groups[each][0].segment is None or each in self._continued for each in groups
+        )
+
+    def deferred(self, row: Row) -> None:
+        """A row was not taken: it lies in the backlog, maybe behind rows of its group here."""
+        if row.group in self._groups:
+            self._continued.add(row.group)
 
     def is_idle(self, destination: int) -> bool:
         """Whether nothing is under way to the destination."""
@@ -249,6 +259,7 @@ class Window:
         self._groups_of[group[0]].remove(group)
         if not self._groups_of[group[0]]:
             del self._groups_of[group[0]]
+        self._continued.discard(group)
         return self._groups.pop(group)
 
     def _end_request(self, row: Row) -> None:

@@ -9,13 +9,14 @@ SELECT set_config('plan_cache_mode', 'force_generic_plan', false),
 
 -- name: read_fresh
 -- The oldest rows that were not tried yet, of each held shard, without those that the process has;
--- and whether an earlier event of the order waits. $1 shards, $2 rows a shard, $3 ids to leave out
+-- and whether an earlier event of the order waits. NOT IN looks each id up in a hash; with <> ALL each
+-- row would be compared with all of them. $1 shards, $2 rows a shard, $3 ids to leave out
 SELECT fresh.id, fresh.segment, fresh.shard, fresh.destination, fresh.order_id, fresh.event_id,
        fresh.body_day, fresh.body_bytes, blocked.is_blocked IS NOT NULL AS is_blocked
   FROM unnest($1::smallint[]) AS held(shard)
  CROSS JOIN LATERAL (
        SELECT * FROM delivery
-        WHERE delivery.shard = held.shard AND delivery.id <> ALL ($3::bigint[])
+        WHERE delivery.shard = held.shard AND delivery.id NOT IN (SELECT unnest($3::bigint[]))
         ORDER BY delivery.id
         LIMIT $2
        ) AS fresh
@@ -53,6 +54,10 @@ SELECT head.id, head.shard, head.destination, head.order_id, head.event_id, head
 SELECT id, shop, name, target, state, secret, former_secret, former_until
   FROM destination
  WHERE id = ANY($1::bigint[]);
+
+-- name: read_states
+-- $1 destinations
+SELECT id, state FROM destination WHERE id = ANY($1::bigint[]);
 
 -- name: read_bodies
 -- $1 event ids, $2 days (in step)

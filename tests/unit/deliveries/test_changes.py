@@ -111,6 +111,6 @@ def test_circuit_after_several_results_of_one_turn_opens():
     changes = Changes()
     for number in range(OPENS_AFTER):
         row = Row(number, 0, 7, f"order-{number}", "event", 0, 10, segment=0)
-        changes.take(Attempt(row, DOWN, NOW, 5), changes.circuit_of(7, {}), 0.5)
+        changes.take(Attempt(row, DOWN, NOW, 5), changes.circuits.get(7, CLOSED), 0.5)
 
     assert changes.circuits[7].is_open

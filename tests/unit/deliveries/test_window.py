@@ -130,16 +130,19 @@ def test_rows_in_memory_are_bounded_whatever_the_number_of_destinations():
     assert min(taken.values()) >= BOUNDS.requests_of_one
 
 
-def test_groups_of_a_destination_are_counted_while_rows_of_them_are_here():
-    rows = [a_row(1), a_row(2), a_row(3, order="b"), a_row(4, destination=2)]
-    window = admitted(*rows)
-    started = list(window.start())
+def test_groups_of_the_backlog_are_counted_while_rows_of_them_are_here():
+    backlog = {"segment": None}
+    rows = [a_row(1, **backlog), a_row(2, order="b", **backlog), a_row(3, destination=2, **backlog)]
+    window = admitted(*rows, a_row(4, order="fresh"), a_row(5, order="continued"))
+    window.deferred(a_row(6, order="continued"))
+    window.deferred(a_row(7, order="not here"))
+    under_way = list(window.start())
 
-    assert window.groups_of(1) == 2
-    window.failed(started[0])
-    assert window.groups_of(1) == 1
+    assert window.backlog_groups_of(1) == 3
+    window.failed(under_way[0])
+    assert window.backlog_groups_of(1) == 2
     window.withdraw(2)
-    assert (window.groups_of(2), window.groups_of(3)) == (1, 0)
+    assert (window.backlog_groups_of(2), window.backlog_groups_of(3)) == (1, 0)
 
 
 MANY = Bounds(requests=32, requests_of_one=4, body_bytes=100_000)
