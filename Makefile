@@ -70,6 +70,13 @@ bench: $(STAMP) ## measure against two ceilings, a textbook build and faststream
 bench-gateway: $(STAMP) ## measure the gateway beside a bare producer: a minute
 	@exec $(RUN) -m bench.gateway
 
+# `make bench-deliveries CASES="black failing"`: only cases with one of these words in their names.
+CASES ?=
+
+.PHONY: bench-deliveries
+bench-deliveries: $(STAMP) ## measure deliveries to webhooks beside a loop over httpx: eight minutes [CASES=]
+	@exec $(RUN) -m bench.deliveries $(foreach case,$(CASES),--only $(case))
+
 .PHONY: bench-karrio
 bench-karrio: $(STAMP) $(KARRIO)/.complete ## read the corpus of carriers with karrio too, and write docs/carriers-karrio.md
 	@exec $(RUN) -m bench.karrio

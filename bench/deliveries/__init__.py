@@ -1,0 +1,1 @@
+"""`make bench-deliveries`: the deliveries service beside a plain loop over httpx."""
