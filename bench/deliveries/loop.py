@@ -2,7 +2,8 @@
 
 It stores nothing: an event whose request failed is lost, and what was read and not posted when the
 process ends is lost too. `one` posts one request after the other, as loops in textbooks do;
-`gather` posts all requests of a poll at once, which gives up the order of events.
+`gather` posts the requests of a poll as many at once as there are connections, which gives up the
+order of events.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from services.deliveries.messages.signing import signature_headers
 
 TIMEOUT = httpx.Timeout(15.0, connect=10.0, pool=None)
 """As the service's."""
+CONNECTIONS = 100
+"""As many as httpx opens by default, and all are kept: its pool takes long to find one of fewer."""
 POLL_MS = 100
 POLL_RECORDS = 500
 log = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ class Loop:
     def __init__(self, client: httpx.AsyncClient, webhooks: Webhooks) -> None:
         self._client = client
         self._webhooks = webhooks
+        self._free = asyncio.Semaphore(CONNECTIONS)
 
     async def post(self, url: str, secret: str, event_id: str, body: bytes) -> None:
         """Post an event; a failure is logged."""
@@ -46,7 +50,8 @@ class Loop:
             **signature_headers([secret], event_id, int(time.time()), body),
         }
         try:
-            await self._client.post(url, content=body, headers=headers)
+            async with self._free:
+                await self._client.post(url, content=body, headers=headers)
         except httpx.HTTPError as error:
             log.warning("%s failed: %r", url, error)
 
@@ -58,7 +63,7 @@ class Loop:
                 await self.post(url, secret, event["event_id"], record.value)
 
     async def together(self, records: Sequence[ConsumerRecord]) -> None:
-        """All requests of these records at once, as many as httpx has connections."""
+        """The requests of these records beside each other."""
         posts = []
         for record in records:
             event = json.loads(record.value)
@@ -78,7 +83,8 @@ async def run(variant: str, webhooks: Webhooks, topic: str) -> None:
         auto_offset_reset="earliest",
     )
     await consumer.start()
-    async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False) as client:
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    async with httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False) as client:
         loop = Loop(client, webhooks)
         post = loop.one_by_one if variant == "one" else loop.together
         while True:
