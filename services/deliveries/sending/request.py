@@ -66,7 +66,7 @@ class Requests:
             url = checked_url(target.target.url, self._rules)
             secrets = [
                 self._box.decrypt(each, target.shop, target.name)
-                for each in _valid(target.secret, at)
+                for each in _valid(target.secret, at, row.failures)
             ]
         except UrlFault as error:
             raise Unsendable(str(error), is_receivers=True) from None
@@ -84,12 +84,16 @@ class Requests:
         return Request(url, headers, data)
 
 
-def _valid(secret: Secret, at: datetime) -> list[bytes]:
-    """The secrets that sign: the former one too, for as long as it is valid."""
-    found = [secret.current]
-    if secret.former and secret.former_until and at < secret.former_until:
-        found.append(secret.former)
-    return found
+def _valid(secret: Secret, at: datetime, failures: int) -> list[bytes]:
+    """The secrets that sign: the former one too, for as long as it is valid.
+
+    The former one is the last, in every second attempt the current one: receivers that read only
+    the last signature, as Karla's plugin for Shopware does, accept the event with either secret.
+    """
+    if not (secret.former and secret.former_until and at < secret.former_until):
+        return [secret.current]
+    found = [secret.current, secret.former]
+    return found[::-1] if failures % 2 else found
 
 
 def _said(row: Row, body: StoredBody) -> dict[str, str]:

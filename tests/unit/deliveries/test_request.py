@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from services.deliveries.domain.destination import Secret, State, Target
@@ -13,6 +14,7 @@ from services.deliveries.sending.request import Requests, Unsendable
 from services.deliveries.sending.rows import StoredBody, StoredTarget
 from services.deliveries.sending.window import Row
 from services.runtime.config.settings import Settings
+from tests.unit.deliveries.receivers import plugin_accepts
 
 LONG_AGO = datetime(2020, 3, 4, 12, tzinfo=UTC)
 KEY = SecretStr(base64.b64encode(bytes(32)).decode())
@@ -30,10 +32,10 @@ def a_target(key=KEY, url=URL, **secret):
     return StoredTarget(7, "demo", "erp", Target("webhook", url), State.ACTIVE, sealed)
 
 
-def made(target=None, body=BODY, key=KEY):
+def made(target=None, body=BODY, key=KEY, row=ROW):
     """The request at a business time of long ago."""
     requests = Requests(Settings(deliveries_key=key))
-    return requests.make(ROW, target or a_target(), body, LONG_AGO)
+    return requests.make(row, target or a_target(), body, LONG_AGO)
 
 
 def test_signature_has_the_time_of_the_clock_of_receivers_not_that_of_the_business():
@@ -47,6 +49,22 @@ def test_former_secret_signs_until_its_business_time_is_over(until, signatures):
     headers = made(a_target(former_until=until)).headers
 
     assert len(headers["webhook-signature"].split()) == signatures
+
+
+def test_plugin_that_reads_one_signature_accepts_either_secret_within_two_attempts():
+    target = a_target(former_until=LONG_AGO + timedelta(hours=1))
+    box = read_box(KEY)
+    current, former = (
+        box.decrypt(each, "demo", "erp") for each in (target.secret.current, target.secret.former)
+    )
+    first, second = (made(target, row=replace(ROW, failures=n)) for n in (0, 1))
+
+    accepted = [
+        [plugin_accepts(request.headers, request.body, secret) for request in (first, second)]
+        for secret in (former, current)
+    ]
+
+    assert accepted == [[True, False], [False, True]]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from services.deliveries.messages.signing import secret_text, signature_headers
 from services.deliveries.messages.thin import thin_body
 from services.deliveries.secret_box import SecretUnreadable, read_box
 from services.runtime.config.environment import SettingsError
+from tests.unit.deliveries.receivers import plugin_accepts
 
 FIRST, SECOND = (secret_text(bytes([n]) * 32) for n in (1, 2))
 KEYS = [base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2)]
@@ -45,11 +46,58 @@ def test_signature_by_two_secrets_is_right_for_either(secret):
     assert Webhook(secret).verify(BODY, headers) == {"event_name": "TEST"}
 
 
-def test_signature_is_wrong_for_another_body():
+def changed(headers, name, old, new):
+    """Headers of which one has another text in place of a part of it."""
+    assert old in headers[name]
+    return {**headers, name: headers[name].replace(old, new)}
+
+
+def standard_accepts(headers, body, secret):
+    """The check of the package `standardwebhooks` of PyPI."""
+    try:
+        Webhook(secret).verify(body, headers)
+    except WebhookVerificationError:
+        return False
+    return True
+
+
+CHECKS = [standard_accepts, plugin_accepts]
+
+
+@pytest.mark.parametrize("accepts", CHECKS)
+@pytest.mark.parametrize(
+    "body", [BODY, '{"a":"\u00e4\u6f22\U0001f4e6"}'.encode()], ids=["plain", "utf8"]
+)
+def test_receiver_accepts_what_was_signed_and_no_other_body_or_secret(accepts, body):
+    headers = signature_headers([FIRST], "evt_1", int(time.time()), body)
+
+    assert accepts(headers, body, FIRST)
+    assert not accepts(headers, body + b" ", FIRST)
+    assert not accepts(headers, body, SECOND)
+
+
+@pytest.mark.parametrize("accepts", CHECKS)
+@pytest.mark.parametrize("seconds", [-400, 400], ids=["old", "early"])
+def test_receiver_refuses_a_time_that_is_far_away(accepts, seconds):
+    headers = signature_headers([FIRST], "evt_1", int(time.time()) + seconds, BODY)
+
+    assert not accepts(headers, BODY, FIRST)
+
+
+@pytest.mark.parametrize("accepts", CHECKS)
+def test_receiver_refuses_a_time_that_was_changed(accepts):
+    now = int(time.time())
+    headers = signature_headers([FIRST], "evt_1", now, BODY)
+    for name in ("webhook-timestamp", "Karla-Signature"):
+        headers = changed(headers, name, str(now), str(now + 1))
+
+    assert not accepts(headers, BODY, FIRST)
+
+
+def test_receiver_of_standard_webhooks_refuses_another_id():
     headers = signature_headers([FIRST], "evt_1", int(time.time()), BODY)
 
-    with pytest.raises(WebhookVerificationError):
-        Webhook(FIRST).verify(BODY + b" ", headers)
+    assert not standard_accepts(changed(headers, "webhook-id", "1", "2"), BODY, FIRST)
 
 
 def test_body_that_is_compressed_is_signed_as_it_was_before():
