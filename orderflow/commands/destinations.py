@@ -10,7 +10,7 @@ from rich.table import Table
 from orderflow.console.audit_options import By, Why, sign
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
-from orderflow.console.terminal import CommandError, Commands, Json, out, print_json, run
+from orderflow.console.terminal import CommandError, Commands, Json, err, out, print_json, run
 from services.deliveries.domain.decide import Decision, Outcome
 from services.deliveries.operations import destinations as operations
 from services.deliveries.operations.destinations import (
@@ -84,19 +84,19 @@ def attempts(
 
 @app.command("secret")
 def secret(shop: Shop, name: Name, by: By = None, why: Why = None) -> None:
-    """Show the secret by which requests to a destination are signed, once.
+    """Show the secret by which requests to a destination are signed, once, on standard output.
 
     Needs the key of ORDERFLOW_DELIVERIES_KEY. `destination.rotate_secret` makes a new one.
 
-    Example: `orderflow destinations secret demo-shop erp --why 'for the ERP team'`
+    Example: `SECRET=$(orderflow destinations secret demo-shop erp --why 'for the ERP team')`
     """
     signature = sign(by, why, is_try=False)
     try:
         found = run(_secret(load_settings(), (shop, name), signature))
     except (SecretNotShown, SecretUnreadable) as error:
         raise CommandError(str(error)) from None
-    out.print(f"secret: {found}", markup=False)
-    out.print("It is not shown again.")
+    out.print(found, markup=False, highlight=False)
+    err.print("This secret is not shown again.")
 
 
 @app.command("pause")

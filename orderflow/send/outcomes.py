@@ -1,4 +1,4 @@
-"""Collect the outcomes of commands from `orders.outcomes` and `claims.outcomes`."""
+"""Collect the outcomes of commands from the topics of outcomes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -9,13 +9,21 @@ import orjson
 from aiokafka import AIOKafkaConsumer
 
 from orderflow.console.topic_reader import assign_all
-from schemas.topics import CLAIMS_COMMANDS, CLAIMS_OUTCOMES, ORDERS_COMMANDS, ORDERS_OUTCOMES
+from schemas.topics import (
+    CLAIMS_COMMANDS,
+    CLAIMS_OUTCOMES,
+    DELIVERIES_COMMANDS,
+    DELIVERIES_OUTCOMES,
+    ORDERS_COMMANDS,
+    ORDERS_OUTCOMES,
+)
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.clients import client_options
 
 OUTCOMES_OF: Mapping[str, str] = {
     ORDERS_COMMANDS: ORDERS_OUTCOMES,
     CLAIMS_COMMANDS: CLAIMS_OUTCOMES,
+    DELIVERIES_COMMANDS: DELIVERIES_OUTCOMES,
 }
 """The topics whose items end in outcomes, and where."""
 
