@@ -54,6 +54,16 @@ test: $(STAMP) ## run the tests on a real Kafka and Postgres [ARGS='-k name']
 proof: $(STAMP) ## the long tests: planted bugs, outages one by one, rebuilds and restores
 	@exec $(RUN) -m pytest -m long
 
+# The check of the npm package in the page about webhooks; `make test` needs Python alone.
+RECEIVERS := tests/receivers
+.PHONY: webhooks-test
+webhooks-test: $(STAMP) ## run the receivers of the page about webhooks in Python, Node and with the npm package
+	@command -v node > /dev/null && command -v npm > /dev/null || { echo \
+		"webhooks-test: node and npm are not on PATH; install Node 18 or later" >&2; exit 1; }
+	@cd $(RECEIVERS) && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@WEBHOOK_RECEIVERS="python node package" exec $(RUN) -m pytest \
+		tests/integration/deliveries/test_page.py $(ARGS)
+
 .PHONY: versions
 versions: $(STAMP) ## run tests on each Python from 3.11 to 3.14 that is here [VERSIONS=3.13 ARGS='-k name']
 	@exec $(RUN) -m tests.versions $(VERSIONS) $(if $(ARGS),-- $(ARGS))
