@@ -27,6 +27,8 @@ COMMAND = "python -m bench.guard"
 BASELINE = Path(__file__).with_suffix(".json")
 MESSAGES = 100
 SCAN = "read of a scan"
+WITH_STATE = ("upserts", "day")
+"""Mixes that are also measured with the state of each order written (docs/decisions/0184)."""
 TENTH = 0.1
 # Less than that a message is nothing, however large a share of nothing it is.
 FLOOR = Counts(instructions=10, c_calls=1, codec_bytes=16)
@@ -89,9 +91,20 @@ def measure(mixes: Sequence[str] = MIXES, messages: int = MESSAGES) -> Costs:
     return found
 
 
+def measure_with_state() -> Costs:
+    """The same of some mixes, with the state of each order written as well."""
+    found: dict[str, dict[str, Counts]] = {part: {} for part in PARTS}
+    for name in WITH_STATE:
+        for part, counts in count_parts(mix(name, MESSAGES), orders_state=True).items():
+            found[part][f"{name}, orders.state"] = counts.per(MESSAGES)
+    return found
+
+
 def measure_all() -> Costs:
-    """Count what a message costs, and what a scan of each dialect does."""
-    return {**measure(), SCAN: count_scans()}
+    """Count what a message costs, also with states, and what a scan of each dialect does."""
+    with_state = measure_with_state()
+    parts = {part: {**costs, **with_state[part]} for part, costs in measure().items()}
+    return {**parts, SCAN: count_scans()}
 
 
 def changes(before: Costs, after: Costs) -> Iterator[Change]:

@@ -95,7 +95,7 @@ async def measure(ground: Ground, letters: Sequence[Letter], *, warm: int = WARM
     traced = replace(
         OURS,
         arguments=("bench.traced", *OURS.arguments[1:]),
-        environment={FILE: str(trace)},
+        environment={**OURS.environment, FILE: str(trace)},
     )
     async with _Outside(ground.installation) as outside, ready(traced, ground):
         for number, letter in enumerate(letters):

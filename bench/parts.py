@@ -145,6 +145,7 @@ class _Round:
             database_url=self._installation.database_url,
             batch_max_records=batch,
             http_port=0,
+            orders_state=False,
         )
 
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from bench import differences
-from bench.contenders import CEILINGS, FASTSTREAM_OUTBOX, OURS, TEXTBOOK, Contender
+from bench.contenders import (
+    CEILINGS,
+    FASTSTREAM_OUTBOX,
+    OURS,
+    OURS_WITH_STATE,
+    TEXTBOOK,
+    Contender,
+)
 from bench.lap_size import Pace, paced, paced_by_ours, rates_of
 from bench.latency import WARM_SECONDS, measure
 from bench.parts import measure_parts
@@ -61,6 +68,8 @@ class Extent:
     part_rounds: int = 1
     parts: tuple[str, ...] = (HEADLINE_MIX,)
     stores: tuple[int, ...] = ()
+    states: tuple[str, ...] = ()
+    """Mixes that are also measured with the state of each order written."""
 
 
 QUICK = Extent(rounds=2, seconds=3.0)
@@ -77,6 +86,7 @@ FULL = Extent(
     part_rounds=2,
     parts=(HEADLINE_MIX, "updates", "fulfilments", "scans_new", "day"),
     stores=(10_000, 1_000_000),
+    states=("upserts", "updates", "day"),
 )
 
 
@@ -99,6 +109,7 @@ class Programme:
         steps += [partial(self._size, size) for size in self.extent.sizes]
         if self.extent.replicas:
             steps.append(self._scale)
+        steps += [partial(self._state, name) for name in self.extent.states]
         if self.extent.stores:
             steps += [partial(self._stored, name) for name in (HEADLINE_MIX, "updates")]
         for step in steps:
@@ -165,6 +176,10 @@ class Programme:
     async def _stored(self, name: str) -> None:
         participants = [Participant(OURS, 0, stored=each) for each in self.extent.stores]
         await self._other(f"{name} by orders stored", self._traffic(name), participants)
+
+    async def _state(self, name: str) -> None:
+        participants = [Participant(each, 0) for each in (OURS, OURS_WITH_STATE)]
+        await self._other(f"{name}, orders.state", self._traffic(name), participants)
 
     async def _parts(self) -> None:
         track = self.track

@@ -46,9 +46,12 @@ _ORDER_ID = re.compile(rb'"order_id":"([0-9a-f-]{36})"')
 Row = dict[str, Any]
 
 
-def count_parts(mix: Mix) -> dict[str, Counts]:
-    """What each part does for all letters of the mix, one batch, in a process that is warm."""
-    path = _Path()
+def count_parts(mix: Mix, *, orders_state: bool = False) -> dict[str, Counts]:
+    """What each part does for all letters of the mix, one batch, in a process that is warm.
+
+    With `orders_state` the state of each order is written as well.
+    """
+    path = _Path(orders_state=orders_state)
     with _one_check_of_relays():
         if mix.before:
             path.run(mix.before, Counter())
@@ -78,10 +81,14 @@ def _one_check_of_relays() -> Iterator[None]:
 class _Path:
     """The service between its servers, and what it has stored so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, orders_state: bool = False) -> None:
         self.rows = Rows()
         self._metrics = Metrics()
-        self._settings = Settings(database_url="postgresql://nobody@nowhere/nothing", http_port=0)
+        self._settings = Settings(
+            database_url="postgresql://nobody@nowhere/nothing",
+            http_port=0,
+            orders_state=orders_state,
+        )
         self._orders = OrdersBatch(self._settings, self._metrics)
         self._assignment = _burnt_in(self._settings, self._metrics)
         self._offset = 0

@@ -18,9 +18,13 @@ from schemas.topics import (
     CATALOGUE,
     CLAIMS_EVENTS,
     EVENT_TOPICS,
+    ORDERS_STATE,
 )
 
-OUTGOING = tuple(topic.name for topic in CATALOGUE if not topic.incoming)
+OUTGOING = tuple(
+    topic.name for topic in CATALOGUE if not topic.incoming and topic.name != ORDERS_STATE
+)
+"""The topics that the services write facts to; `orders.state` repeats what events say."""
 LATEST_EVENTS = 12
 
 Place = tuple[str, int, int, int]

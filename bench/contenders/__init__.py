@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from demo.replicas import Replica
@@ -59,10 +59,17 @@ class Contender:
 
 OURS = Contender(
     "ours",
-    "the orders service as shipped",
+    "the orders service as shipped, without orders.state, which no other contender writes",
     ("orderflow", "serve", "orders"),
     "orderflow.orders",
     POSITIONS_OF_OURS,
+    environment={"ORDERFLOW_ORDERS_STATE": "false"},
+)
+OURS_WITH_STATE = replace(
+    OURS,
+    name="ours-with-state",
+    meaning="the orders service as shipped, with orders.state",
+    environment={"ORDERFLOW_ORDERS_STATE": "true"},
 )
 CEILING = Contender(
     "ceiling",

@@ -60,7 +60,7 @@ async def trace(ground: Ground, letters: Sequence[Letter]) -> list[Paths]:
     """
     installation = ground.installation
     folder = installation.folder
-    environment = {FOLDER: str(folder), **ENVIRONMENT}
+    environment = {**OURS.environment, FOLDER: str(folder), **ENVIRONMENT}
     arguments = ("bench.trace.recorder", *OURS.arguments[1:])
     producer = aiokafka.AIOKafkaProducer(acks="all", **installation.options)
     traced = replace(OURS, arguments=arguments, environment=environment)

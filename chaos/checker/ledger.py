@@ -23,6 +23,7 @@ from schemas.topics import (
     ORDERS_COMMANDS,
     ORDERS_EVENTS,
     ORDERS_OUTCOMES,
+    ORDERS_STATE,
     SHIPMENTS_EVENTS,
 )
 
@@ -86,6 +87,8 @@ class Ledger:
     shipments: ShipmentEvents = field(default_factory=ShipmentEvents)
     owned: set[str] = field(default_factory=set)
     """Numbers that are or were on an order."""
+    states: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The last record of each order on `orders.state`; empty where it is null."""
     claims: dict[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
     """Last sequence and state of each claim."""
     causes: dict[str, str] = field(default_factory=dict)
@@ -104,6 +107,9 @@ class Ledger:
             self._take_incoming(entry)
             return
         self.shipments.search(entry)
+        if entry.topic == ORDERS_STATE:
+            self._take_state(entry)
+            return
         if entry.topic in OUTCOMES:
             self._take_outcome(entry)
         elif entry.topic.endswith(".rejected"):
@@ -111,6 +117,11 @@ class Ledger:
             self._take_refusal(entry)
         elif entry.topic in EVENT_TOPICS:
             self._take_event(entry)
+
+    def _take_state(self, entry: Entry) -> None:
+        """The last record of an order is what compaction leaves of it."""
+        self.states[entry.key] = entry.body if entry.value else {}
+        self.touched.add(entry.key)
 
     # What came in.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from chaos.checker import tables as sources
 from chaos.checker.findings import TORN
@@ -18,6 +19,25 @@ async def compare(ledger: Ledger, tables: Tables, orders: Collection[str] | None
     await _copies(ledger, tables, orders, with_events)
     await _claims(ledger, tables, orders)
     await _facts(ledger, tables, orders, with_events)
+    _states(ledger, with_events)
+
+
+def _states(ledger: Ledger, with_events: set[str]) -> None:
+    """The newest record of `orders.state` is the state after the order's last event."""
+    for order in sorted(with_events):
+        record, state = ledger.orders[order], ledger.states.get(order, {})
+        if not record.version:
+            continue
+        last = (state.get("event_data") or {}).get("last_sequences") or {}
+        shown = (state.get("context") or {}).get("order") or {}
+        pairs: dict[str, tuple[Any, Any]] = {
+            "version": (state.get("order_version", 0), record.version),
+            "events on orders.events": (last.get("orders", 0), record.last[ORDERS_EVENTS]),
+            "events on shipments.events": (last.get("shipments", 0), record.last[SHIPMENTS_EVENTS]),
+        }
+        event = record.context.get("order") or {}
+        pairs |= {name: (shown.get(name), event.get(name)) for name in ("status", "trackings")}
+        _unequal(ledger, order, "orders.state", pairs)
 
 
 async def _orders(

@@ -39,6 +39,7 @@ class RepublishOptions:
     selection: OrderFilter
     after: RunPosition
     rate: float
+    state_only: bool
     signature: Signature
     is_try: bool
 
@@ -57,23 +58,33 @@ def republish(  # noqa: PLR0917 - the command line passes them by name
     after: Annotated[
         str | None, typer.Option(metavar="PLACE", help="Go on after this place of an earlier run.")
     ] = None,
+    state_only: Annotated[
+        bool, typer.Option(help="Write to orders.state alone; no event is published.")
+    ] = False,
     dry_run: DryRun = False,
     by: By = None,
     why: Why = None,
 ) -> None:
     """Publish an `order.snapshot` of the chosen orders: for subscribers that must be rebuilt.
 
-    No order changes, and a snapshot is not news. The command runs beside the services, in
-    transactions of 50 orders, and waits while 200 rows of the outbox are not published yet. When
-    stopped, it prints the place to go on after.
+    The snapshots are also written to orders.state, where it is on; --state-only fills that topic
+    after it was turned on. No order changes, and a snapshot is not news. The command runs beside
+    the services, in transactions of 50 orders, and waits while 200 rows of the outbox are not
+    published yet. When stopped, it prints the place to go on after.
 
     Example: `orderflow republish --shop demo-shop --since 7d --why 'search index was lost'`
     """
     named = {_order_id(name): name for name in order or ()}
     selection = _selection(shop, tuple(named), since, until, all_=all_)
     signature = sign(by, why, is_try=dry_run)
-    wanted = RepublishOptions(selection, _place(after), rate, signature, dry_run)
-    run(_republish(load_settings(), wanted, named))
+    wanted = RepublishOptions(selection, _place(after), rate, state_only, signature, dry_run)
+    settings = load_settings()
+    if state_only and not settings.orders_state:
+        raise CommandError(
+            "orders.state is off (ORDERFLOW_ORDERS_STATE=false), so nothing was published: turn it "
+            "on here and for the orders service, or leave --state-only out"
+        )
+    run(_republish(settings, wanted, named))
 
 
 def _selection(
@@ -132,7 +143,9 @@ async def _count(connection: Connection, wanted: RepublishOptions) -> int:
 
 async def _publish(settings: Settings, connection: Connection, wanted: RepublishOptions) -> None:
     clock = clock_of(settings)
-    republisher = Republisher(settings, connection, rate=wanted.rate, now=clock.now)
+    republisher = Republisher(
+        settings, connection, rate=wanted.rate, now=clock.now, state_only=wanted.state_only
+    )
     progress, started, is_complete = Progress(wanted.after), time.monotonic(), False
     said = started
     try:
@@ -157,6 +170,7 @@ def _act(wanted: RepublishOptions) -> Act:
         "until": chosen.until,
         "after": str(wanted.after),
         "rate": wanted.rate,
+        "state_only": wanted.state_only,
     }
     return Act(ACT, wanted.signature.actor, wanted.signature.reason, detail=detail)
 

@@ -37,6 +37,7 @@ from services.orders.messages.decode import (
     read_item,
 )
 from services.orders.messages.entries import DecodedItem, Entry, UndecodedItem
+from services.orders.messages.states import Encoded, state_records
 from services.orders.outcomes import (
     SERVICE,
     count_and_log,
@@ -115,8 +116,13 @@ class OrdersBatch:
         decided = await self._write(connection, loaded.stored, unit)
         refusals = await self._write_refusals(connection, unit, decided)
         watch.lap("write")
-        events = decided_records(unit, decided, self._settings.max_event_bytes)
-        records = [*events, *refused_outcomes(unit.refused, unit.now), *refusals]
+        encoded: Encoded | None = {} if self._settings.orders_state else None
+        records = [
+            *decided_records(unit, decided, self._settings.max_event_bytes, encoded),
+            *self._states(loaded.stored, unit, encoded),
+            *refused_outcomes(unit.refused, unit.now),
+            *refusals,
+        ]
         watch.lap("encode")
         await self._outbox.append(connection, records, caused_at=batch.caused_at, step=batch.step)
         await self._queue.save(connection, batch, unit.gate)
@@ -184,6 +190,16 @@ class OrdersBatch:
         await waiting.remove(connection, unit.ended_waiting)
         rows = [self._waiting_row(*each, unit.now) for each in new_waits]
         return unit.conclude(await waiting.save(connection, rows))
+
+    def _states(
+        self, stored: store.Stored, unit: UnitOfWork, encoded: Encoded | None
+    ) -> Iterable[Outgoing]:
+        """The state of each order that changed; `encoded` has contexts of events, if it is on."""
+        if encoded is None:
+            return ()
+        most = self._settings.max_event_bytes
+        before, after = stored.orders, unit.changed_orders
+        return state_records(before, after, encoded, max_bytes=most, now=unit.now)
 
     async def _write_refusals(
         self, connection: Connection, unit: UnitOfWork, decided: Sequence[Decided]

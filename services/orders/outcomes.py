@@ -20,6 +20,7 @@ from services.orders.messages.decode import (
     pointer_of,
 )
 from services.orders.messages.entries import DecodedItem, UndecodedItem
+from services.orders.messages.states import Encoded
 from services.orders.unit_of_work import Decided, UnitOfWork
 from services.runtime.batch.items import FailureKind, ItemFailed, ItemRef
 from services.runtime.messages.records import FieldError, Item, item_of
@@ -34,30 +35,39 @@ DECISION_MAX_BYTES = 16 * 1024 * 1024
 
 
 def decided_records(
-    unit: UnitOfWork, decided: Sequence[Decided], event_bytes_max: int
+    unit: UnitOfWork,
+    decided: Sequence[Decided],
+    event_bytes_max: int,
+    encoded: Encoded | None = None,
 ) -> Iterator[Outgoing]:
     """Events in the order they were decided, each item's outcome after its events.
+
+    The last context of each order is put into `encoded`.
 
     Raises:
         ItemFailed: the decision of an item cannot be encoded.
     """
     for each in decided:
         try:
-            yield from _records_of(each, unit, event_bytes_max)
+            yield from _records_of(each, unit, event_bytes_max, encoded)
         except Exception as error:
             item = each.asked.item
             ref = ItemRef(item.original.coordinates, item.index)
             raise ItemFailed(ref, FailureKind.ENCODING) from error
 
 
-def _records_of(decided: Decided, unit: UnitOfWork, event_bytes_max: int) -> Iterator[Outgoing]:
+def _records_of(
+    decided: Decided, unit: UnitOfWork, event_bytes_max: int, encoded: Encoded | None
+) -> Iterator[Outgoing]:
     item, decision = decided.asked.item, decided.decision
     # A whole history reported at once makes hundreds of events, each with the order.
-    most = DECISION_MAX_BYTES // max(1, len(decision.events))
+    most = DECISION_MAX_BYTES // (len(decision.events) or 1)
     snapshots = {
         order.order_id: snapshot.encode(order, min(event_bytes_max, most))
         for order in (decision.orders if decision.events else ())
     }
+    if encoded is not None and decision.events:
+        encoded |= {each.order_id: (each, snapshots[each.order_id]) for each in decision.orders}
     for event in decision.events:
         trace = item.envelope.traceparent and _own_trace(event, decided)
         yield encode.event_record(event, snapshots[event.order_id], trace)

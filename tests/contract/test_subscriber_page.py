@@ -22,10 +22,17 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "contract" / "subscribers.
 DEADLINE_SECONDS = 30.0
 
 
-def consumer_code() -> str:
-    """The one block of Python on the page."""
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    return block
+def blocks() -> list[str]:
+    """The two blocks of Python on the page: how events are followed, and how one starts."""
+    follow, boot = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    return [follow, boot]
+
+
+def subscriber() -> dict[str, Any]:
+    """What the page defines: `follow`, `boot`."""
+    names: dict[str, Any] = {}
+    exec(compile("\n".join(blocks()), str(PAGE), "exec"), names)
+    return names
 
 
 @dataclass(frozen=True)
@@ -105,10 +112,8 @@ async def published(kafka_bootstrap_servers: str, topic_prefix: str) -> Publishe
 
 async def run_until(published: Published, database: Path, group: str, is_done: Callable[[], bool]):
     """Run the page's consumer until a condition holds, then cancel it as a kill would."""
-    names: dict[str, Any] = {}
-    exec(compile(consumer_code(), str(PAGE), "exec"), names)
     following = asyncio.create_task(
-        names["follow"](published.servers, published.topics, str(database), group)
+        subscriber()["follow"](published.servers, published.topics, str(database), group)
     )
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
@@ -165,9 +170,72 @@ async def test_consumer_acts_once_on_every_event_and_keeps_the_newest_order(
 
 
 def test_consumer_has_about_twenty_lines() -> None:
-    code = consumer_code().split("async def follow")[1]
+    code = blocks()[0].split("async def follow")[1]
 
     assert len(code.splitlines()) <= 20
+
+
+def state(order: str, version: int, **last: int) -> dict[str, Any]:
+    """A record of `orders.state`."""
+    data = {"last_sequences": last}
+    return event(order, last.get("orders", 0), version, "ORDER_SNAPSHOT") | {"event_data": data}
+
+
+async def test_subscriber_starts_from_states_and_takes_no_erased_order_back(
+    published: Published, topic_prefix: str, tmp_path: Path
+) -> None:
+    database, states = tmp_path / "mine.sqlite", f"{topic_prefix}orders.state"
+    await _make_topic(published.servers, states)
+    await _publish(published.servers, states, "a", state("a", 4, orders=2, shipments=2))
+    await _publish(published.servers, states, "a", state("a", 6, orders=3, shipments=3))
+    await _publish(published.servers, states, "b", state("b", 1, orders=1))
+    await _publish(published.servers, states, "b", None)
+    group = f"{topic_prefix}late"
+
+    arguments = (published.servers, states, published.topics, str(database), group)
+    await subscriber()["boot"](*arguments)
+
+    started = rows(database, "SELECT order_id, version, snapshot IS NULL FROM orders")
+    assert sorted(started) == [("a", 6, 0), ("b", 2**62, 1)]
+    orders, shipments = published.topics
+    await _publish(published.servers, orders, "b", event("b", 2, 2, "ORDER_UPDATED"))
+    await _publish(published.servers, orders, "a", event("a", 3, 5, "ORDER_UPDATED"))
+    await _publish(published.servers, orders, "a", event("a", 4, 7, "ORDER_DELIVERED"))
+    await _publish(published.servers, shipments, "a", event("a", 3, 6, "SUCCESSFULLY_DELIVERED"))
+    await _publish(published.servers, states, "a", state("a", 8, orders=5, shipments=3))
+    await _publish(published.servers, orders, "a", event("a", 5, 8, "ORDER_UPDATED"))
+    all_topics = Published(published.servers, [*published.topics, states])
+    await run_until(
+        all_topics,
+        database,
+        group,
+        lambda: _versions(database, "a") == [8] and _count(database) == 3,
+    )
+
+    assert done_once(database) == {
+        ("orders.events", "a"): ["ORDER_DELIVERED", "ORDER_UPDATED"],
+        ("orders.events", "b"): ["ORDER_UPDATED"],
+    }
+    assert rows(database, "SELECT snapshot FROM orders WHERE order_id = 'b'") == [(None,)]
+
+
+def _versions(database: Path, order: str) -> list[int]:
+    return [v for o, v in rows(database, "SELECT order_id, version FROM orders") if o == order]
+
+
+async def _make_topic(servers: str, topic: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(topic, 6, 1)])
+    finally:
+        await admin.close()
+
+
+async def _publish(servers: str, topic: str, order: str, body: dict[str, Any] | None) -> None:
+    value = None if body is None else json.dumps(body).encode()
+    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
+        await producer.send_and_wait(topic, value, order.encode())
 
 
 def _count(database: Path) -> int:

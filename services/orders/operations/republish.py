@@ -1,15 +1,16 @@
-"""Republish: publish the present state of chosen orders as `order.snapshot` events.
+"""Republish: publish the present state of chosen orders as `order.snapshot` events and states.
 
 An operator's act, in batches of one transaction each: the rows of the orders are locked as for a
 decision, and the snapshots go through the outbox, so that they are in order with the events of
-each order. No order changes.
+each order. No order changes. Where `orders.state` is written, each state goes there as well; on
+that topic alone, if so wanted: its readers need it, and those of events do not.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from services.orders.domain.events.snapshot import snapshot_of
 from services.orders.domain.model.order import Order
 from services.orders.messages import snapshot as context
 from services.orders.messages.encode import event_record
+from services.orders.messages.states import state_record
 from services.runtime.config.settings import Settings
 from services.runtime.operations import audit
 from services.runtime.operations.audit import Act
@@ -107,6 +109,7 @@ class Republisher:
         rate: float,
         now: Callable[[], datetime],
         backlog_rows: int = BACKLOG_ROWS,
+        state_only: bool = False,
     ) -> None:
         self._outbox = Outbox(settings.outbox_shards)
         self._event_bytes_max = settings.max_event_bytes
@@ -114,6 +117,8 @@ class Republisher:
         self._rate = rate
         self._now = now
         self._backlog_rows = backlog_rows
+        self._writes_state = settings.orders_state
+        self._writes_events = not state_only
 
     async def run(
         self, selection: OrderFilter, after: RunPosition, act: Act
@@ -146,7 +151,11 @@ class Republisher:
             snapshots = [
                 context.encode(o, self._event_bytes_max, whole_claims=True) for o in orders
             ]
-            records = [self._record(*each, now) for each in zip(orders, snapshots, strict=True)]
+            records = [
+                record
+                for order, snapshot in zip(orders, snapshots, strict=True)
+                for record in self._records(order, snapshot, now)
+            ]
             await self._outbox.append(self._connection, records)
             await audit.write(self._connection, acts)
         return replace(
@@ -156,8 +165,13 @@ class Republisher:
             truncated=before.truncated + sum(each.is_truncated for each in snapshots),
         )
 
-    def _record(self, order: Order, snapshot: context.Context, now: datetime) -> Outgoing:
-        return event_record(snapshot_of(order, now), snapshot, None)
+    def _records(
+        self, order: Order, snapshot: context.Context, now: datetime
+    ) -> Iterator[Outgoing]:
+        if self._writes_events:
+            yield event_record(snapshot_of(order, now), snapshot, None)
+        if self._writes_state:
+            yield state_record(order, snapshot, now)
 
 
 async def until_published(connection: Connection, backlog_rows: int = BACKLOG_ROWS) -> None:

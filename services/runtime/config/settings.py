@@ -160,6 +160,13 @@ class Settings(_ServiceSettings):
         "An outgoing event's `context` is cut to stay below this.",
         ge=4_096,
     )
+    orders_state: bool = _own(
+        "ORDERS_STATE",
+        default=True,
+        description="Write the newest snapshot of each order to `orders.state`, the compacted "
+        "topic that a new subscriber starts from. After turning it on: "
+        "`orderflow republish --all --state-only`.",
+    )
     outbox_shards: int = _own(
         "OUTBOX_SHARDS",
         8,

@@ -141,7 +141,8 @@ def test_guard_watches_every_part_of_every_mix():
     scans = [each.name for each in payloads()]
 
     assert list(baseline) == [*PARTS, guard.SCAN]
-    assert all(list(baseline[part]) == list(MIXES) for part in PARTS)
+    mixes = [*MIXES, *(f"{name}, orders.state" for name in guard.WITH_STATE)]
+    assert all(list(baseline[part]) == mixes for part in PARTS)
     assert list(baseline[guard.SCAN]) == scans
     assert all(
         counts.instructions > 0 for by_mix in baseline.values() for counts in by_mix.values()

@@ -39,6 +39,8 @@ class Topic(StrEnum):
 
     ORDERS = "orders.events"
     SHIPMENTS = "shipments.events"
+    STATE = "orders.state"
+    """No events: the newest snapshot of each order."""
 
 
 class EventType(StrEnum):
@@ -101,6 +103,20 @@ class OrderEventData(Value, frozen=True, kw_only=True):
     """The shop's reason for a cancellation."""
     notify: bool = False
     """Whether to notify the customer (docs/scan-rules.md, rule 16)."""
+
+
+class LastSequences(Value, frozen=True, kw_only=True):
+    """The numbers of the last events that a snapshot has in it, by topic; 0 where it has none."""
+
+    orders: int
+    shipments: int
+    claims: int
+
+
+class SnapshotData(OrderEventData, frozen=True, kw_only=True):
+    """The data of a snapshot (`event_data`)."""
+
+    last_sequences: LastSequences
 
 
 class ShipmentEventData(Value, frozen=True, kw_only=True):
