@@ -19,6 +19,7 @@ COMMANDS = {
     "order": "orderflow.commands.order:order",
     "carriers": "orderflow.commands.carriers:app",
     "republish": "orderflow.commands.republish:republish",
+    "erase": "orderflow.commands.erase:erase",
     "rebuild": "orderflow.commands.rebuild:rebuild",
     "recall": "orderflow.commands.recall:recall",
     "rejected": "orderflow.commands.rejected:app",

@@ -112,7 +112,7 @@ async def _unpack(settings: Settings, service: str, shard: int, row: int, act: A
 
 
 def _show(row: OutboxRow) -> None:
-    size = sum(map(len, row.values))
+    size = sum(len(value) for value in row.values if value is not None)
     out.print(
         f"shard {row.shard} row {row.id}: {len(row.topics)} records, {size} bytes, "
         f"since {row.created_at:%Y-%m-%d %H:%M:%SZ}",
@@ -150,7 +150,9 @@ def _headers(packed: bytes) -> list[tuple[str, str]]:
         return [("cannot be read", str(error))]
 
 
-def _value(value: bytes) -> Any:
+def _value(value: bytes | None) -> Any:
+    if value is None:
+        return None
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError:

@@ -294,7 +294,7 @@ def test_warning_of_a_message_that_is_taken(code: WarningCode) -> None:
 
 
 def test_every_reason_and_warning_has_a_message_that_gets_it() -> None:
-    given = {*NO_CHANGE, *REJECTED, Reason.SOURCE_NOT_ALLOWED}
+    given = {*NO_CHANGE, *REJECTED, Reason.SOURCE_NOT_ALLOWED, Reason.ORDER_ERASED}
 
     assert given | NOT_GIVEN == set(Reason)
     assert not given & NOT_GIVEN

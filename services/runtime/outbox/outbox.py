@@ -85,6 +85,20 @@ class Outbox:
         else:
             await self._append_arrays(connection, shards, caused_at)
 
+    async def append_null(
+        self, connection: Connection, topic: str, key: bytes, *, shard_by: str
+    ) -> None:
+        """Insert a record without a value: of its key, a compacted topic then keeps nothing.
+
+        It is a row of its own, in arrays: they can have a null, and every relay reads them. As with
+        `append`, the caller holds the lock of the order.
+        """
+        shard = shard_of(shard_by, self._shards)
+        row = (shard, None, self._shards, [topic], [key], [pack_headers(())], [None], 1, len(key))
+        await connection.copy_records_to_table(
+            "outbox", columns=["shard", "caused_at", "shards", *ARRAYS], records=[row]
+        )
+
     async def _append_packed(
         self,
         connection: Connection,

@@ -36,7 +36,7 @@ class RecordBatch(Protocol):
         *,
         timestamp: int | None,
         key: bytes,
-        value: bytes,
+        value: bytes | None,
         headers: Sequence[tuple[str, bytes]],
     ) -> object | None:
         """Add a record; None when the batch is full. The first record is added at any size."""

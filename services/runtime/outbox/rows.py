@@ -81,8 +81,9 @@ class OutboxRow:
     """Records of one shard, written by one transaction.
 
     Record n is the n-th entry of `topics`, `keys`, `headers` (packed by `messages/headers.py`) and
-    `values`. `segment` is the number of the table partition. `caused_at` is None where no message
-    caused the records. `is_last` says that the shard had no further rows.
+    `values`; a value is None where a compacted topic is to forget the key. `segment` is the number
+    of the table partition. `caused_at` is None where no message caused the records. `is_last` says
+    that the shard had no further rows.
     """
 
     shard: int
@@ -91,7 +92,7 @@ class OutboxRow:
     topics: Sequence[str]
     keys: Sequence[bytes]
     headers: Sequence[bytes]
-    values: Sequence[bytes]
+    values: Sequence[bytes | None]
     created_at: datetime
     caused_at: datetime | None
     is_last: bool

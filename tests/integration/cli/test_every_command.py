@@ -36,6 +36,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "carriers remap": WHY,
     "carriers reread": ("--since", "1h", *WHY),
     "republish": ("--order", "qa/1", *WHY),
+    "erase": ("qa", "1", *WHY),
     "rebuild": ("claims", "--dry-run", *WHY),
     "recall": ("--since", "2h", "--dry-run", *WHY),
     "rejected show": (PLACE,),
@@ -201,6 +202,7 @@ def empty_installation(
 UNKNOWN = {
     ("order", "qa/1"): "qa/1: no such order",
     ("republish", "--order", "qa/1", *WHY): "no such order: qa/1; nothing was published",
+    ("erase", "qa", "1", *WHY): "qa/1: no such order, or it was erased before; nothing was changed",
     ("report", "--shop", "nowhere"): "nothing of the shop 'nowhere' in these days",
     ("rejected", "show", PLACE): f"{PLACE} was not rejected",
     ("parked", "show", PLACE): f"{PLACE} is not parked",

@@ -8,7 +8,14 @@ import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from typer.testing import Result
 
-from schemas.topics import CARRIER_TRACKING, CATALOGUE, DAY_MS, ORDERS_EVENTS, TOPICS
+from schemas.topics import (
+    CARRIER_TRACKING,
+    CATALOGUE,
+    DAY_MS,
+    ORDERS_EVENTS,
+    ORDERS_STATE,
+    TOPICS,
+)
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.compat.incremental_configs import set_topic_settings
 from services.runtime.kafka.topic_settings import RETENTION
@@ -34,6 +41,26 @@ def test_topics_are_created_once_and_then_left_unchanged(run: Run, topic_prefix:
     assert _last_line(again) == f"topics: created=0 present={len(INSTALLED)}"
     assert _last_line(checked) == f"topics: checked={len(INSTALLED)} different=0"
     assert [made.exit_code, again.exit_code, checked.exit_code] == [0, 0, 0]
+
+
+def test_topic_of_states_is_made_to_be_compacted(
+    run: Run, topics: None, kafka_bootstrap_servers: str, topic_prefix: str
+) -> None:
+    name = topic_prefix + ORDERS_STATE
+
+    found = asyncio.run(_settings(kafka_bootstrap_servers, name))
+
+    wanted = {"cleanup.policy": "compact", **TOPICS[ORDERS_STATE].compaction}
+    assert {setting: found[setting] for setting in wanted} == wanted
+    assert int(found["max.compaction.lag.ms"]) == DAY_MS
+    assert int(found["delete.retention.ms"]) == TOPICS[ORDERS_EVENTS].retention_ms
+
+
+async def _settings(servers: str, topic: str) -> dict[str, str]:
+    async with admin_client(Settings(kafka_bootstrap_servers=servers)) as admin:
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    ((*_, entries),) = answer.resources
+    return {entry[0]: entry[1] for entry in entries}
 
 
 def test_topics_are_listed_for_people_and_for_scripts(run: Run) -> None:

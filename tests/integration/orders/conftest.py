@@ -96,7 +96,7 @@ def published(pool) -> Callable:
         async with pool.acquire() as connection:
             found = await waiting_records(connection)
         return [
-            (each, headers, json.loads(value))
+            (each, headers, None if value is None else json.loads(value))
             for each, headers, value in found
             if topic in (None, each)
         ]

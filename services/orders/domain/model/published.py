@@ -3,9 +3,13 @@
 Numbers that were published are not given out again. An event that was published is not published
 again: the decision changes the state and steps the order's version (docs/decisions/0071). What a
 customer was notified of counts as notified, however late it is decided again (0141).
+
+An erased order has its last numbers here, and nothing else.
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from services.orders.domain.model.ids import Uuid, digest_of
 from services.orders.domain.model.order import Order, Shipment
@@ -25,6 +29,13 @@ class PublishedNotice(Value, frozen=True, kw_only=True):
     attempts: int = 0
 
 
+class Erased(Value, frozen=True, kw_only=True):
+    """That an order was erased: its number is not used again (docs/decisions/0184)."""
+
+    shop: str
+    at: datetime
+
+
 class Published(Value, frozen=True, kw_only=True):
     """The highest numbers that were published, and digests of the ids of the events."""
 
@@ -33,6 +44,8 @@ class Published(Value, frozen=True, kw_only=True):
     version: int
     events: frozenset[int] = frozenset()
     notices: tuple[PublishedNotice, ...] = ()
+    erased: Erased | None = None
+    """Of an erased order; then there is no order beside it."""
 
     def has(self, event_id: Uuid) -> bool:
         """Whether the event was published."""

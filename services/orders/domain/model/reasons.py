@@ -38,6 +38,7 @@ class Reason(StrEnum):
     ALREADY_VOIDED = "already_voided"
     TOO_MANY_SCANS = "too_many_scans"
     SOURCE_NOT_ALLOWED = "source_not_allowed"
+    ORDER_ERASED = "order_erased"
 
 
 SENTENCES: Mapping[Reason, str] = MappingProxyType(
@@ -96,6 +97,8 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "number are summed up.",
         Reason.SOURCE_NOT_ALLOWED: "This ce_source may not send commands for the shop; correct it, "
         "or ask the operators to allow it.",
+        Reason.ORDER_ERASED: "The order was erased, and its number is not used again; place a new "
+        "order under another number.",
     }
 )
 """The sentence for each reason: the fact and the way out."""

@@ -10,6 +10,7 @@ from services.orders.domain.model.order import Order
 from services.orders.domain.model.reasons import NotYet, Reason, Unchanged
 from services.orders.domain.model.references import Reference, direct_id, reference_key
 from services.orders.domain.model.shared_names import meant_by
+from services.orders.domain.rules.erased import check_not_erased
 from services.orders.domain.rules.repeats import is_repeat, remember
 from services.orders.domain.rules.shared_names import bearers_of, check_not_ambiguous, repeated_by
 from services.orders.domain.value import replace
@@ -54,10 +55,11 @@ def require(recorder: Recorder, reference: Reference) -> Order:
 
     Raises:
         NotYet: there is none; the command waits for it.
-        Unchanged, CommandRefused: see `find_alone`.
+        Unchanged, CommandRefused: see `find_alone` and `check_not_erased`.
     """
     order = find_alone(recorder, reference)
     if order is None:
+        check_not_erased(recorder, reference)
         raise NotYet(Reason.ORDER_NOT_FOUND, reference_key(reference))
     return order
 

@@ -31,6 +31,7 @@ from services.orders.domain.rules.acceptance import (
 from services.orders.domain.rules.address import merge_address
 from services.orders.domain.rules.analytics import merge_analytics
 from services.orders.domain.rules.attach_trackings import attach_all, new_parcels_of
+from services.orders.domain.rules.erased import check_not_erased
 from services.orders.domain.rules.parcel_contents import pack
 from services.orders.domain.rules.replace_number import replace_numbers
 from services.orders.domain.rules.shared_names import is_bearer, warn_of_shared_name
@@ -218,6 +219,9 @@ def _with_reference(said: PlacementFields, reference: Reference) -> PlacementFie
 
 def _new_order(recorder: Recorder, shop: str, said: PlacementFields) -> Order:
     order_id = order_id_of(shop, said.order_number)
+    if recorder.world.published:
+        number = Reference(shop, ReferenceKind.ORDER_NUMBER, said.order_number)
+        check_not_erased(recorder, number)
     placed_at = said.order_placed_at or recorder.now
     expected = said.expected_number_of_shipments
     expected = 1 if expected is None else expected
