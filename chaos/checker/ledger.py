@@ -88,7 +88,7 @@ class Ledger:
     owned: set[str] = field(default_factory=set)
     """Numbers that are or were on an order."""
     states: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """The last record of each order on `orders.state`; empty where it is null."""
+    """The newest state of each order on `orders.state`; empty where a null value says erased."""
     claims: dict[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
     """Last sequence and state of each claim."""
     causes: dict[str, str] = field(default_factory=dict)
@@ -119,9 +119,13 @@ class Ledger:
             self._take_event(entry)
 
     def _take_state(self, entry: Entry) -> None:
-        """The last record of an order is what compaction leaves of it."""
-        self.states[entry.key] = entry.body if entry.value else {}
+        """Keep the newest state, as readers do; a null value is for good."""
         self.touched.add(entry.key)
+        known = self.states.get(entry.key)
+        if not entry.value:
+            self.states[entry.key] = {}
+        elif known is None or (known and known["order_version"] <= entry.body["order_version"]):
+            self.states[entry.key] = entry.body
 
     # What came in.
 

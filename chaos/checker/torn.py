@@ -19,11 +19,11 @@ async def compare(ledger: Ledger, tables: Tables, orders: Collection[str] | None
     await _copies(ledger, tables, orders, with_events)
     await _claims(ledger, tables, orders)
     await _facts(ledger, tables, orders, with_events)
-    _states(ledger, with_events)
+    check_states(ledger, with_events)
 
 
-def _states(ledger: Ledger, with_events: set[str]) -> None:
-    """The newest record of `orders.state` is the state after the order's last event."""
+def check_states(ledger: Ledger, with_events: Collection[str]) -> None:
+    """The newest state on `orders.state` is that after the order's last event."""
     for order in sorted(with_events):
         record, state = ledger.orders[order], ledger.states.get(order, {})
         if not record.version:

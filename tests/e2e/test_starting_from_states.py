@@ -2,14 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 
+from demo.journal import partitions_of
 from demo.script import Script
 from demo.synthetic import synthetic_script
 from schemas.topics import EVENT_TOPICS, ORDERS_EVENTS, ORDERS_STATE, SHIPMENTS_EVENTS
@@ -30,40 +32,33 @@ def seed() -> int:
 
 @pytest.fixture
 def script(seed: int) -> Script:
-    return synthetic_script(seed, scale=0.1)
+    return synthetic_script(seed, scale=0.06)
 
 
 async def test_subscribers_that_start_at_any_time_have_the_state_of_one_that_saw_all(
     system: System, script: Script, tmp_path: Path
 ) -> None:
+    """Each notes where the events end while orders change, and follows them from there."""
     system.player.step = timedelta(hours=6)
     everything = tmp_path / "everything.sqlite"
     late = [tmp_path / f"from-{share}.sqlite" for share in SHARES]
-    with following(system, everything) as first:
-        followers = [first]
-        playing = asyncio.create_task(system.player.play(script))
-        for share, database in zip(SHARES, late, strict=True):
-            await until(lambda share=share: published(system) > share * len(script.messages))
-            (orders,) = system.of("orders")
-            orders.kill()  # Its relay may stand between an event and the state behind it.
-            await boot(system, database)
-            followers.append(following(system, database).__enter__())
-            await asyncio.to_thread(orders.start)
-        await playing
-        await until_no_lag(system, "orders", "claims", "analytics")
-        ends = await final_versions(system)
-        for database in (everything, *late):
-            await until(lambda database=database: versions(database) == ends)
-        for task in followers:
-            assert not task.done(), task.exception()
-            await stopped(task)
+    playing = asyncio.create_task(system.player.play(script))
+    for share, database in zip(SHARES, late, strict=True):
+        await until(lambda share=share: published(system) > share * len(script.messages))
+        (orders,) = system.of("orders")
+        orders.kill()  # Its relay may stand between an event and the state behind it.
+        await boot(system, database)
+        await asyncio.to_thread(orders.start)
+    await playing
+    await until_no_lag(system, "orders", "claims", "analytics")
+    ends = await final_versions(system)
+    for database in (everything, *late):
+        await follow_until_kept(system, database, ends)
 
     assert all(states(database) == states(everything) for database in late)
     facts = done(everything)
     for database in late:
-        assert len(rows(database, "SELECT 1 FROM to_do")) < len(
-            rows(everything, "SELECT 1 FROM to_do")
-        )
+        assert 0 < count(database) < count(everything)
         for at, sequences in done(database).items():
             assert sequences == facts[at][-len(sequences) :], at
 
@@ -94,29 +89,56 @@ def group(system: System, database: Path) -> str:
     return f"{system.installation.prefix}{database.stem}"
 
 
-@contextmanager
-def following(system: System, database: Path) -> Iterator[asyncio.Task[None]]:
-    """The page's `follow`, on all topics; ended with the block, if not before."""
+async def follow_until_kept(system: System, database: Path, ends: dict[str, int]) -> None:
+    """Run the page's `follow` on all topics until it has read them to their ends.
+
+    Raises:
+        AssertionError: it ended, or does not come to the last version of every order.
+    """
     state, events = names(system)
-    follow: Callable[..., Awaitable[None]] = subscriber()["follow"]
-    work = follow(servers(system), [*events, state], str(database), group(system, database))
-    task: asyncio.Task[Any] = asyncio.ensure_future(work)
+    follow: Callable[..., Coroutine[Any, Any, None]] = subscriber()["follow"]
+    of = group(system, database)
+    task = asyncio.create_task(follow(servers(system), [*events, state], str(database), of))
     try:
-        yield task
+        await until_kept(database, ends, task)
+        await until_no_lag_of(system, of)
     finally:
         task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
-async def stopped(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+async def until_no_lag_of(system: System, group_id: str) -> None:
+    """Wait until a group has committed the ends of all topics that it reads."""
+    state, events = names(system)
+    options = system.installation.options
+    partitions = await partitions_of(options, [state, *events])
+    async with AIOKafkaConsumer(group_id=group_id, enable_auto_commit=False, **options) as reader:
+        ends = await reader.end_offsets(partitions)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while any([await reader.committed(at) != end for at, end in ends.items() if end]):
+                await asyncio.sleep(0.05)
 
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not holds():
             await asyncio.sleep(0.05)
+
+
+async def until_kept(database: Path, ends: dict[str, int], task: asyncio.Task[None]) -> None:
+    """Wait until a subscriber has the last version of every order.
+
+    Raises:
+        AssertionError: it ended, or does not get there; with the orders that differ.
+    """
+    try:
+        await until(lambda: task.done() or versions(database) == ends)
+    except TimeoutError:
+        kept = versions(database)
+        wrong = {id_: (kept.get(id_), end) for id_, end in ends.items() if kept.get(id_) != end}
+        raise AssertionError(f"{database.stem}: kept and published versions {wrong}") from None
+    assert not task.done(), task.exception()
 
 
 async def final_versions(system: System) -> dict[str, int]:
@@ -127,6 +149,10 @@ async def final_versions(system: System) -> dict[str, int]:
             body = entry.body
             found[entry.key] = max(body["order_version"], found.get(entry.key, 0))
     return found
+
+
+def count(database: Path) -> int:
+    return len(rows(database, "SELECT 1 FROM to_do"))
 
 
 def versions(database: Path) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -12,6 +13,7 @@ from chaos.checker.answers import judge_diary
 from chaos.checker.facts import check_claims, check_repeats
 from chaos.checker.findings import Findings
 from chaos.checker.ledger import Ledger
+from chaos.checker.torn import check_states
 from demo.journal import Entry
 from schemas.identity import order_id
 
@@ -99,6 +101,36 @@ def test_checker_finds_two_outcomes_and_counts_a_repeated_outcome() -> None:
     ledger.take(outcome(3, "b", "rejected"))
 
     assert ledger.findings.counts["duplicated"] == 1
+
+
+def state(version: int, city: str, offset: int) -> Entry:
+    """A record of `orders.state`."""
+    event = changed(version, city, offset=offset, id_=f"state-{version}")
+    data = {"last_sequences": {"orders": version, "shipments": 0, "claims": 0}}
+    body = event.body | {"order_version": version, "event_data": data}
+    return replace(event, topic="orders.state", value=orjson.dumps(body))
+
+
+@pytest.mark.parametrize(
+    ("states", "torn"),
+    [
+        ([state(3, "C", 1)], 0),
+        ([state(2, "B", 1), state(3, "C", 2), state(2, "B", 3), state(3, "C", 4)], 0),
+        ([], 2),  # No state: version and sequence.
+        ([state(2, "B", 1)], 2),  # The state before: version and sequence.
+    ],
+    ids=["newest", "repeated", "none", "behind"],
+)
+def test_checker_compares_the_newest_state_with_the_last_event(
+    states: list[Entry], torn: int
+) -> None:
+    ledger = Ledger(Findings())
+    for entry in (*ABC, *states):
+        ledger.take(entry)
+
+    check_states(ledger, [ORDER])
+
+    assert ledger.findings.counts["torn"] == torn
 
 
 CLAIMS, OUTCOMES = "claims.commands", "claims.outcomes"
