@@ -20,7 +20,9 @@ from chaos.stage import Stage
 
 POINT_SECONDS = 3.0
 PATIENT_SECONDS = 10.0
-"""For what only shows at its point, and for the points of sending, which come last in a round."""
+"""For what only shows at its point: to be killed elsewhere is a fault as well."""
+SENDING_SECONDS = 30.0
+"""For the points of sending: events come there through all services."""
 POLL_SECONDS = 0.02
 REPLACED_SECONDS = 60.0
 STORM_STEPS = 3
@@ -106,8 +108,9 @@ class Striker:
     async def _order(self, ward: Ward, text: str, fault: Fault) -> bool:
         """Have the replica do it; False when it did not come to where it can."""
         ward.order_file.write_text(text, encoding="utf-8")
-        is_quick = fault.kind == plan.KILL_AT and fault.point not in points.SENDING
-        seconds = POINT_SECONDS if is_quick else PATIENT_SECONDS
+        seconds = POINT_SECONDS if fault.kind == plan.KILL_AT else PATIENT_SECONDS
+        if fault.point in points.SENDING:
+            seconds = PATIENT_SECONDS if fault.point == points.LEASE_GIVEN_UP else SENDING_SECONDS
         if await _until(lambda: not ward.order_file.exists(), seconds):
             return True
         ward.order_file.unlink(missing_ok=True)

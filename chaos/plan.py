@@ -14,10 +14,10 @@ STRIKES_SECONDS = 4.0
 SERVICES = ("orders", "orders", "orders", "claims", "analytics")
 COPIES = 2
 KILLS_A_ROUND = (3, 4)
-KILLS_OF_DELIVERIES = (1, 2)
+KILLS_OF_DELIVERIES = (1, 2, 2)
 DEAD_SECONDS = 1.5
 """So long a process is dead of which another one takes the leases."""
-RECEIVERS_FAIL = 0.6
+RECEIVERS_FAIL = 0.7
 """How likely it is that receivers of one manner fail in a round."""
 TABLES = ("destination", "delivery", "backlog", "message_group", "destination_health")
 """Tables of deliveries that are locked."""
@@ -102,7 +102,7 @@ def _deliveries(rng: random.Random) -> Iterator[Fault]:
     """Replicas of deliveries killed or disturbed, while receivers of webhooks fail."""
     for manner in MANNERS:
         if rng.random() < RECEIVERS_FAIL:
-            yield Fault(RECEIVERS, manner, rng.uniform(0.0, 1.5), seconds=rng.uniform(2.0, 4.0))
+            yield Fault(RECEIVERS, manner, rng.uniform(0.0, 1.5), seconds=rng.uniform(4.0, 8.0))
     for _ in range(rng.choice(KILLS_OF_DELIVERIES)):
         target, other = rng.sample([f"{DELIVERIES}-{n}" for n in range(1, COPIES + 1)], 2)
         point = rng.choice((*points.SENDING, *points.SENDING, *points.CONSUMING, None))
