@@ -7,13 +7,29 @@ import itertools
 import pytest
 
 from services.orders.domain.decide import decide
-from services.orders.domain.model.commands import Command
+from services.orders.domain.model.commands import Command, RecordClaim
 from services.orders.domain.model.decision import Event, Outcome, Topic
 from services.orders.domain.model.ids import digest_of, order_id_of
-from services.orders.domain.model.order import Address
-from services.orders.domain.model.published import Published, raised
+from services.orders.domain.model.order import Address, ClaimCopy
+from services.orders.domain.model.published import Erased, Published, raised
+from services.orders.domain.model.reasons import Reason
 from services.orders.domain.value import replace
-from tests.unit.orders.builders import HOUR, NOON, SHOP, Desk, attach, place, report, scan, update
+from tests.unit.orders.builders import (
+    HOUR,
+    NOON,
+    SHOP,
+    Desk,
+    attach,
+    cancel,
+    fields,
+    item,
+    place,
+    ref,
+    report,
+    scan,
+    update,
+    upsert,
+)
 
 ID = order_id_of(SHOP, "1")
 FIRST = [place(), attach("N1")]
@@ -114,3 +130,42 @@ def test_order_of_which_nothing_comes_again_is_above_the_published_version():
 
     assert order.version == live.order().version + 1
     assert raised(order, known) == order
+
+
+def a_claim() -> RecordClaim:
+    copy = ClaimCopy(claim_id=ID, sequence=1, status="pending")
+    return RecordClaim(**item(), shop=SHOP, order_id=ID, claim=copy)
+
+
+ERASED = Published(
+    order_sequence=3, shipment_sequence=2, version=5, erased=Erased(shop=SHOP, at=NOON)
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome"),
+    [
+        (place(), Outcome.REJECTED),
+        (upsert(order=fields()), Outcome.REJECTED),
+        (attach("N1"), Outcome.REJECTED),
+        (cancel(ref(ID, "uuid")), Outcome.REJECTED),
+        (a_claim(), Outcome.NO_CHANGE),
+    ],
+    ids=["place", "upsert", "attach", "cancel-by-uuid", "claim-event"],
+)
+def test_item_about_an_erased_order_makes_no_order(command: Command, outcome: Outcome) -> None:
+    world = replace(Desk().seen_by(command), published={ID: ERASED})
+
+    decision = decide(world, command, NOON + HOUR)
+
+    assert (decision.outcome, decision.reason) == (outcome, Reason.ORDER_ERASED)
+    assert (decision.orders, decision.events) == ((), ())
+
+
+def test_item_of_another_shop_about_an_erased_order_waits_as_for_an_unknown_one() -> None:
+    command = cancel(ref(ID, "uuid", shop="other"))
+    world = replace(Desk().seen_by(command), published={ID: ERASED})
+
+    decision = decide(world, command, NOON)
+
+    assert (decision.outcome, decision.reason) == (Outcome.WAITING, Reason.ORDER_NOT_FOUND)
