@@ -21,9 +21,9 @@ from services.deliveries.sending.standing import Standing, Standings
 
 MessageGroup = tuple[int, str]
 """Destination and order."""
-SHARES = {Standing.FAILING: 1 / 4, Standing.NEW: 1 / 8, Standing.ANSWERING: 3 / 8}
-"""Which part of all requests those that fail have together, and those of which nothing is known;
-of those that answer, all requests beside the first of each. At least one request is allowed."""
+SHARE = 4
+"""Those that fail have the fourth part of all requests together, and so have those of which nothing
+is known; of those that answer, all requests beside the first of each. At least one request each."""
 PENDING_MAX = 200
 """Most deliveries of one destination in memory; further ones go to the backlog."""
 FRESH_MAX = 150
@@ -168,7 +168,7 @@ class Window:
         """The rows to send now: one of each destination in turn, within all bounds."""
         used = self._in_use()
         for standing in (Standing.FAILING, Standing.NEW, Standing.ANSWERING):
-            left = max(1, int(self._bounds.requests * SHARES[standing])) - used[standing]
+            left = max(1, self._bounds.requests // SHARE) - used[standing]
             yield from self._start(standing, left)
 
     def _in_use(self) -> Counter[Standing]:

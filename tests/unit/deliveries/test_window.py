@@ -6,12 +6,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from services.deliveries.sending import standing
-from services.deliveries.sending.standing import Standing
 from services.deliveries.sending.window import (
     CROWDED_FROM,
     FRESH_MAX,
     PENDING_MAX,
-    SHARES,
+    SHARE,
     Bounds,
     Row,
     Window,
@@ -205,7 +204,7 @@ def test_destination_with_another_url_begins_anew():
 def test_new_destinations_together_get_a_part_of_the_requests():
     window = admitted(*rows_of(range(1, 101), orders=1), bounds=MANY, answering=())
 
-    assert started(window).total() == MANY.requests * SHARES[Standing.NEW]
+    assert started(window).total() == MANY.requests // SHARE
 
 
 def test_destinations_that_fail_get_a_part_of_the_requests():
@@ -213,7 +212,7 @@ def test_destinations_that_fail_get_a_part_of_the_requests():
     for destination in range(1, 101):
         window.unanswered(destination)
 
-    assert started(window).total() == MANY.requests * SHARES[Standing.FAILING]
+    assert started(window).total() == MANY.requests // SHARE
 
 
 def test_first_requests_of_those_that_answer_find_room_whatever_the_others_do():
