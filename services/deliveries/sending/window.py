@@ -13,7 +13,7 @@ answer, however many others do not.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
@@ -75,6 +75,8 @@ class Window:
         """Groups whose first row may be sent, by destination."""
         self._pending: Counter[int] = Counter()
         self._rows = 0
+        self._fresh: set[int] = set()
+        """Ids of the rows that are not of the backlog."""
         self._groups_of: dict[int, set[MessageGroup]] = {}
         self._continued: set[MessageGroup] = set()
         """Groups whose later rows lie in the backlog."""
@@ -98,8 +100,7 @@ class Window:
 
     def fresh_ids(self) -> list[int]:
         """Ids of the rows that are not of the backlog."""
-        rows = (row for group in self._groups.values() for row in group)
-        return [row.id for row in rows if row.segment is not None]
+        return list(self._fresh)
 
     def holds(self, group: MessageGroup) -> bool:
         """Whether rows of this group are here."""
@@ -137,6 +138,8 @@ class Window:
         else:
             group.append(row)
         self._count(row.destination, 1)
+        if row.segment is not None:
+            self._fresh.add(row.id)
         return True
 
     def _most_of(self, row: Row) -> int:
@@ -204,7 +207,7 @@ class Window:
         self._end_request(row)
         group = self._groups[row.group]
         group.popleft()
-        self._count(row.destination, -1)
+        self._drop(row.destination, (row,))
         if group:
             self._make_ready(row.group)
         else:
@@ -214,7 +217,7 @@ class Window:
         """The first row of its group failed: returns the rows behind it, which leave too."""
         self._end_request(row)
         rows = self._remove(row.group)
-        self._count(row.destination, -len(rows))
+        self._drop(row.destination, rows)
         return list(rows)[1:]
 
     def withdraw(self, destination: int) -> list[Row]:
@@ -225,7 +228,7 @@ class Window:
             behind = self._groups[group]
             while len(behind) > 1:
                 rows.append(behind.pop())
-        self._count(destination, -len(rows))
+        self._drop(destination, rows)
         return sorted(rows, key=_id)
 
     def release(self, shards: frozenset[int]) -> None:
@@ -254,6 +257,10 @@ class Window:
         self._pending[destination] += rows
         if not self._pending[destination]:
             del self._pending[destination]
+
+    def _drop(self, destination: int, rows: Collection[Row]) -> None:
+        self._count(destination, -len(rows))
+        self._fresh.difference_update([row.id for row in rows])
 
     def _remove(self, group: MessageGroup) -> deque[Row]:
         self._groups_of[group[0]].remove(group)
