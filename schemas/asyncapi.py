@@ -17,6 +17,7 @@ from schemas.topics import (
     CLAIMS_OUTCOMES,
     DELIVERIES_OUTCOMES,
     EVENT_TOPICS,
+    FEED,
     ORDERS_STATE,
     Topic,
 )
@@ -48,8 +49,8 @@ def build() -> Json:
             "shipments and claims out. CloudEvents 1.0 in Kafka binary mode, JSON values.",
         },
         "defaultContentType": "application/json",
-        "channels": {topic.name: _channel(topic) for topic in CATALOGUE},
-        "operations": dict(_operation(topic) for topic in CATALOGUE),
+        "channels": {topic.name: _channel(topic) for topic in CATALOGUE} | _feed(),
+        "operations": dict(_operation(topic) for topic in (*CATALOGUE, FEED)),
         "components": {"messages": messages, "schemas": definitions["$defs"]},
     }
 
@@ -102,6 +103,11 @@ def _channel(topic: Topic) -> Json:
             }
         },
     }
+
+
+def _feed() -> Json:
+    """The channel of feeds: its messages are those of the event topics."""
+    return {FEED.name: _channel(FEED) | {"parameters": {"slug": {"description": "The shop"}}}}
 
 
 def _operation(topic: Topic) -> tuple[str, Json]:

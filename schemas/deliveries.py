@@ -40,6 +40,7 @@ class Kind(StrEnum):
     """What a destination is. A word that is not known is refused."""
 
     WEBHOOK = "webhook"
+    FEED = "feed"
 
 
 class Body(StrEnum):
@@ -69,13 +70,18 @@ class DestinationCommand(ContractModel):
 class DestinationUpsert(DestinationCommand):
     """`destination.upsert`: make a destination, or replace what an earlier command said of it."""
 
-    kind: Annotated[Kind, FACT, about("webhook", "webhook")] = Kind.WEBHOOK
+    kind: Annotated[
+        Kind, FACT, about("webhook: HTTP requests; feed: a Kafka topic of the shop", "webhook")
+    ] = Kind.WEBHOOK
     url: Annotated[
-        str,
+        Annotated[str, Field(min_length=1, max_length=URL_MAX_CHARACTERS)] | None,
         FACT,
-        Field(min_length=1, max_length=URL_MAX_CHARACTERS),
-        about("Where events are sent: https, a public address, no password in it", URL),
-    ]
+        about(
+            "Where a webhook's events are sent: https, a public address, no password in it; a "
+            "feed has none",
+            URL,
+        ),
+    ] = None
     filters: Annotated[
         list[Filter],
         FACT,
@@ -98,8 +104,8 @@ class DestinationUpsert(DestinationCommand):
         Body,
         FACT,
         about(
-            "full: the event as on Kafka; thin: without `context`; ucp: the order of the Universal "
-            "Commerce Protocol",
+            "full: the event as on Kafka, always so of a feed; thin: without `context`; ucp: the "
+            "order of the Universal Commerce Protocol",
             "full",
         ),
     ] = Body.FULL
@@ -108,11 +114,16 @@ class DestinationUpsert(DestinationCommand):
         FACT,
         about("Page of an order, for ucp: {order_number}, {order_id} or {external_id} in it", PAGE),
     ] = None
-    gzip: Annotated[bool, FACT, about("Compress bodies (Content-Encoding)", example=False)] = False
+    gzip: Annotated[
+        bool, FACT, about("Compress a webhook's bodies (Content-Encoding)", example=False)
+    ] = False
     when_exhausted: Annotated[
         Exhausted,
         FACT,
-        about("After three days: hold the order's events, or skip the event", "hold"),
+        about(
+            "After three days: hold the order's events, always so of a feed; or skip the event",
+            "hold",
+        ),
     ] = Exhausted.HOLD
     description: Annotated[Line | None, about("For people", "Events for the ERP")] = None
 
@@ -140,7 +151,10 @@ class DestinationResume(DestinationCommand):
 
 
 class DestinationRotateSecret(DestinationCommand):
-    """`destination.rotate_secret`: make a new secret; the former one signs too, for 24 hours."""
+    """`destination.rotate_secret`: make a new secret; the former one signs too, for 24 hours.
+
+    Of webhooks alone: a feed has no secret.
+    """
 
 
 class DestinationEvent(ContractModel):
@@ -155,7 +169,7 @@ class DestinationEvent(ContractModel):
         None
     )
     detail: Annotated[
-        str | None, about("The reason in words", "no answer of 2xx since 2026-02-26T09:30:06Z")
+        str | None, about("The reason in words", "no success since 2026-02-26T09:30:06Z")
     ] = None
     failures: Annotated[
         WholeNumber | None, about("Attempts in vain since the last that succeeded", 112)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from schemas import claims, commands, deliveries, events, outcomes, tracking
 from schemas.model import ContractModel
@@ -267,6 +267,28 @@ CATALOGUE: tuple[Topic, ...] = (
 )
 
 TOPICS: Mapping[str, Topic] = {topic.name: topic for topic in CATALOGUE}
+
+FEED = Topic(
+    name="shop.{slug}.events",
+    meaning="All that happened to orders, parcels and claims of one shop, as on the three event "
+    "topics: the same keys, headers and values. One for each shop with a feed",
+    key="order id",
+    writers=("deliveries",),
+    readers=("the shop",),
+    models={**events.ORDER_EVENTS, **events.SHIPMENT_EVENTS, **events.CLAIM_EVENTS},
+    retention_ms=EVENT_RETENTION_MS,
+    personal_data=True,
+)
+"""The topics of feeds, by the pattern of their names; `orderflow destinations feed` makes each."""
+FEED_PREFIX = FEED.name.partition("{")[0]
+"""How the names of all feeds begin."""
+
+
+def feed_topic(shop: str) -> Topic:
+    """The topic of a shop's feed; `shop` is its slug."""
+    return replace(FEED, name=FEED.name.format(slug=shop))
+
+
 EVENT_TOPICS = (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS)
 """The topics of numbered events."""
 

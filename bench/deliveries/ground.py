@@ -20,7 +20,7 @@ from bench.traffic import Letter
 from demo.installation import Installation
 from demo.replicas import Replica
 from services.deliveries import store
-from services.deliveries.domain.destination import Destination, Secret, State, Target
+from services.deliveries.domain.destination import Destination, Kind, Secret, State, Target
 from services.deliveries.names import SERVICE, SHARDS
 from services.deliveries.secret_box import SecretBox, read_box
 from services.runtime.outbox.outbox import shard_of
@@ -29,8 +29,9 @@ from services.runtime.postgres.connections import Connection, connect
 KEY = base64.b64encode(bytes(range(32))).decode()
 CHUNK = 2_000
 ADD_BODY = """
-INSERT INTO event_body (event_id, shop, order_id, topic, type, sequence, value, recorded_at)
-VALUES ($1, $2, $3, $4, 'shipment.scanned', $5, $6, $7)
+INSERT INTO event_body (event_id, shop, order_id, topic, type, sequence, headers, value,
+                        recorded_at)
+VALUES ($1, $2, $3, $4, 'shipment.scanned', $5, '\\x02', $6, $7)  -- No headers.
 """
 ADD_BACKLOG = """
 INSERT INTO backlog (id, shard, destination, order_id, event_id, body_day, body_bytes, created_at)
@@ -71,7 +72,7 @@ class Ground:
             Destination(
                 shop=each.shop,
                 name=each.name,
-                target=Target(kind="webhook", url=each.url),
+                target=Target(kind=Kind.WEBHOOK, url=each.url),
                 state=State.ACTIVE,
                 secret=Secret(box.new_secret(each.shop, each.name)),
             )

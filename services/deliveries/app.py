@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from schemas.topics import CLAIMS_EVENTS, DELIVERIES_COMMANDS, ORDERS_EVENTS, SHIPMENTS_EVENTS
+from services.deliveries.domain.destination import Kind
 from services.deliveries.handler import DeliveryBatches
 from services.deliveries.names import SERVICE
 from services.deliveries.network.client import WebhookClient
+from services.deliveries.network.feed import FeedClient
 from services.deliveries.network.urls import rules_of, words_of
+from services.deliveries.sending.request import Requests
 from services.deliveries.sending.sender import Sender
+from services.deliveries.sending.transports import FeedTransport, Transports, WebhookTransport
 from services.runtime.config.settings import Settings
+from services.runtime.kafka.clients import make_feed_producer
 from services.runtime.observability.metrics import process_metrics
 from services.runtime.running import WorkerContext
 from services.runtime.service import Service
@@ -24,17 +31,23 @@ def build(settings: Settings) -> Service:
     """
     metrics = process_metrics()
     batches = DeliveryBatches(settings, metrics)
+    requests = Requests(settings)
 
-    def open_client() -> WebhookClient:
-        return WebhookClient(
+    def open_transports() -> Transports:
+        client = WebhookClient(
             rules_of(settings),
             connections=settings.deliveries_in_flight,
             nameservers=words_of(settings.deliveries_nameservers),
             ca_file=settings.deliveries_ca_file,
         )
+        feeds = FeedClient(partial(make_feed_producer, settings))
+        return {
+            Kind.WEBHOOK: WebhookTransport(requests, client),
+            Kind.FEED: FeedTransport(settings, feeds),
+        }
 
     async def send(context: WorkerContext) -> None:
-        await Sender(context, open_client).run()
+        await Sender(context, open_transports).run()
 
     return Service(
         name=SERVICE,

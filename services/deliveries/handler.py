@@ -55,7 +55,8 @@ class DeliveryBatches:
         """Decide the commands and match the events of a batch, in the caller's transaction."""
         started = time.perf_counter()
         intake = read_batch(batch, self._senders)
-        urls = {each.received.target.url for each in intake.commands if each.received.target}
+        targets = [each.received.target for each in intake.commands]
+        urls = {each.webhook_url for each in targets if each and each.webhook_url}
         faults = await self._checks.find_faults(urls)
         started = self._observe("decode", started)
         gate = await self._queue.open_gate(connection, batch, partial(intake_keys, intake))

@@ -97,7 +97,7 @@ def urls_in(records: Sequence[Original]) -> set[str]:
         if record.coordinates.topic == DELIVERIES_COMMANDS:
             with contextlib.suppress(Exception):
                 target = read_command(record).target
-                urls |= {target.url} if target else set()
+                urls |= {target.webhook_url} if target and target.webhook_url else set()
     return urls
 
 

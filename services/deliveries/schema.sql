@@ -33,6 +33,7 @@
     type text NOT NULL
     sequence bigint NOT NULL
     order_version bigint
+    headers bytea NOT NULL
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
@@ -236,7 +237,7 @@ END)
     target jsonb NOT NULL
     state text NOT NULL
     reason text
-    secret bytea NOT NULL
+    secret bytea
     former_secret bytea
     former_until timestamp with time zone
     retries_now boolean DEFAULT false NOT NULL
@@ -244,6 +245,7 @@ END)
     applied uuid[] DEFAULT '{}'::uuid[] NOT NULL
     created_at timestamp with time zone NOT NULL
     updated_at timestamp with time zone NOT NULL
+    CONSTRAINT destination_check CHECK (((secret IS NULL) = ((target ->> 'kind'::text) = 'feed'::text)))
     CONSTRAINT destination_pkey PRIMARY KEY (id)
     CONSTRAINT destination_shop_name_key UNIQUE (shop, name)
     CONSTRAINT destination_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text, 'disabled'::text, 'removed'::text])))
@@ -267,6 +269,7 @@ END)
     type text NOT NULL
     sequence bigint NOT NULL
     order_version bigint
+    headers bytea NOT NULL
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
@@ -281,6 +284,7 @@ END)
     type text NOT NULL
     sequence bigint NOT NULL
     order_version bigint
+    headers bytea NOT NULL
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
@@ -295,6 +299,7 @@ END)
     type text NOT NULL
     sequence bigint NOT NULL
     order_version bigint
+    headers bytea NOT NULL
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
@@ -309,6 +314,7 @@ END)
     type text NOT NULL
     sequence bigint NOT NULL
     order_version bigint
+    headers bytea NOT NULL
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
@@ -323,6 +329,7 @@ END)
     type text NOT NULL
     sequence bigint NOT NULL
     order_version bigint
+    headers bytea NOT NULL
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
@@ -337,6 +344,7 @@ END)
     type text NOT NULL
     sequence bigint NOT NULL
     order_version bigint
+    headers bytea NOT NULL
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
@@ -351,6 +359,7 @@ END)
     type text NOT NULL
     sequence bigint NOT NULL
     order_version bigint
+    headers bytea NOT NULL
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
@@ -365,6 +374,7 @@ END)
     type text NOT NULL
     sequence bigint NOT NULL
     order_version bigint
+    headers bytea NOT NULL
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
@@ -379,6 +389,7 @@ END)
     type text NOT NULL
     sequence bigint NOT NULL
     order_version bigint
+    headers bytea NOT NULL
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
@@ -675,6 +686,9 @@ CREATE INDEX delivery_2_shard_id_idx ON delivery_2 USING btree (shard, id)
 
 -- INDEX delivery_in_order
 CREATE INDEX delivery_in_order ON ONLY delivery USING btree (shard, id)
+
+-- INDEX destination_feed
+CREATE INDEX destination_feed ON destination USING btree (shop) WHERE (((target ->> 'kind'::text) = 'feed'::text) AND (state <> 'removed'::text))
 
 -- INDEX destination_health_by_shard
 CREATE INDEX destination_health_by_shard ON destination_health USING btree (shard)

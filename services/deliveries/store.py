@@ -38,18 +38,23 @@ class Receiver:
 
 @dataclass(slots=True)
 class Known:
-    """What is stored of the destinations that commands name, and how many each shop has."""
+    """What is stored of the destinations that commands name, and of all of their shops."""
 
     destinations: dict[Key, Destination] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    """How many destinations each shop has."""
+    feeds: dict[str, str | None] = field(default_factory=dict)
+    """The name of each shop's feed; None: it has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An event, its value, and the destinations that get it."""
+    """An event, its record, and the destinations that get it."""
 
     event: ReceivedEvent
     topic: str
+    headers: bytes
+    """Packed by `headers_by_name`."""
     value: bytes
     receivers: tuple[int, ...]
     fulfilments: int | None = None
@@ -70,6 +75,7 @@ async def lock_destinations(connection: Connection, keys: Collection[Key]) -> Kn
     return Known(
         {(row["shop"], row["name"]): _destination(row) for row in rows},
         {row["shop"]: row["number"] for row in counts},
+        {row["shop"]: row["feed"] for row in counts},
     )
 
 
@@ -81,9 +87,16 @@ def _destination(row: Any) -> Destination:
         target=TARGET.decode(row["target"]),
         state=State(row["state"]),
         reason=row["reason"],
-        secret=Secret(row["secret"], row["former_secret"], row["former_until"]),
+        secret=secret_of(row),
         applied=tuple(map(str, row["applied"])),
     )
+
+
+def secret_of(row: Any) -> Secret | None:
+    """The secret in a row of `destination`; None: that of a feed, which has none."""
+    if row["secret"] is None:
+        return None
+    return Secret(row["secret"], row["former_secret"], row["former_until"])
 
 
 async def save_destinations(
@@ -104,15 +117,16 @@ async def save_destinations(
 
 
 def _columns(each: Destination) -> tuple[object, ...]:
+    secret = each.secret
     return (
         each.shop,
         each.name,
         msgspec.json.encode(each.target),
         each.state.value,
         each.reason,
-        each.secret.current,
-        each.secret.former,
-        each.secret.former_until,
+        secret and secret.current,
+        secret and secret.former,
+        secret and secret.former_until,
         f"{{{','.join(each.applied)}}}",  # As Postgres writes arrays.
         each.retries_now,
     )
@@ -180,6 +194,7 @@ async def save_matches(connection: Connection, matches: Sequence[Match], now: da
             each.event.type,
             each.event.sequence,
             each.event.order_version,
+            each.headers,
             each.value,
             each.fulfilments,
         )

@@ -15,7 +15,7 @@ from schemas.deliveries import (
 )
 from services.deliveries.domain.commands import Pause, Remove, Resume, RotateSecret, Upsert
 from services.deliveries.domain.decide import AnyCommand, Decision, Outcome, decide
-from services.deliveries.domain.destination import Destination, Secret, State
+from services.deliveries.domain.destination import Destination, Kind, Secret, State
 from services.deliveries.fulfilment_logs import FulfilmentLogs
 from services.deliveries.intake import CommandItem, EventItem
 from services.deliveries.messages.decode import ReceivedCommand
@@ -24,6 +24,7 @@ from services.deliveries.receivers import ShopReceivers
 from services.deliveries.secret_box import SecretBox
 from services.deliveries.store import Key, Known, Match
 from services.runtime.batch.items import Failure, FailureKind, ItemRef
+from services.runtime.messages.headers import headers_by_name
 from services.runtime.parking.gate import ParkingGate
 
 Faults = Mapping[str, tuple[str, str]]
@@ -61,7 +62,9 @@ class UnitOfWork:
         key = (read.shop, read.name)
         found = self.known.destinations.get(key)
         command = self._command(item, faults)
-        decision = decide(found, command, self.known.counts.get(read.shop, 0), self.now)
+        shop = read.shop
+        count, feed = self.known.counts.get(shop, 0), self.known.feeds.get(shop)
+        decision = decide(found, command, count, self.now, feed)
         if decision.outcome is Outcome.APPLIED and decision.destination:
             self._count(found, decision.destination)
             self.known.destinations[key] = self.changed[key] = decision.destination
@@ -71,12 +74,14 @@ class UnitOfWork:
         counts, shop = self.known.counts, after.shop
         was = before is not None and before.state is not State.REMOVED
         counts[shop] = counts.get(shop, 0) + (after.state is not State.REMOVED) - was
+        if after.target.kind == Kind.FEED:
+            self.known.feeds[shop] = None if after.state is State.REMOVED else after.name
 
     def _command(self, item: CommandItem, faults: Faults) -> AnyCommand:
         read = item.received
         names = {"item_id": read.item_id, "shop": read.shop, "name": read.name}
         if read.type == DESTINATION_UPSERT and read.target:
-            fault = faults.get(read.target.url)
+            fault = faults.get(read.target.webhook_url or "")
             return Upsert(**names, target=read.target, secret=self._new_secret(read), fault=fault)
         if read.type == DESTINATION_REMOVE:
             return Remove(**names, reason=read.reason)
@@ -115,5 +120,6 @@ def matched(
         if ids and event.event_id not in known_events:
             known_events.add(event.event_id)
             topic = each.original.coordinates.topic
-            found.append(Match(event, topic, value, ids, fulfilments))
+            headers = headers_by_name(each.original.headers)
+            found.append(Match(event, topic, headers, value, ids, fulfilments))
     return found

@@ -19,6 +19,8 @@ from schemas.topics import (
     CATALOGUE,
     CLAIMS_COMMANDS,
     DAY_MS,
+    EVENT_TOPICS,
+    FEED,
     ORDERS_COMMANDS,
     ORDERS_EVENTS,
     ORDERS_STATE,
@@ -193,7 +195,7 @@ def test_asyncapi_references_all_resolve(document) -> None:
 
 
 def test_asyncapi_document_has_every_topic_and_message(document) -> None:
-    assert set(document["channels"]) == set(EXPECTED_TOPICS)
+    assert set(document["channels"]) == {*EXPECTED_TOPICS, FEED.name}
     for topic in CATALOGUE:
         channel = document["channels"][topic.name]
         settings = channel["bindings"]["kafka"]["topicConfiguration"]
@@ -201,6 +203,9 @@ def test_asyncapi_document_has_every_topic_and_message(document) -> None:
         assert channel["bindings"]["kafka"]["partitions"] == topic.partitions
         assert topic.key in channel["description"]
         assert len(channel["messages"]) == len(topic.models)
+    of_feed = document["channels"][FEED.name]
+    assert of_feed["parameters"].keys() == {"slug"}
+    assert set(of_feed["messages"]) == {t for name in EVENT_TOPICS for t in TOPICS[name].models}
     shown = sum(len(message["examples"]) for message in document["components"]["messages"].values())
     assert shown == len(load_examples())
 

@@ -11,7 +11,7 @@ import pytest
 from orderflow.send.prepare import prepare
 from schemas.enums import CARRIERS
 from schemas.envelope import OUTGOING_HEADERS
-from schemas.topics import CATALOGUE
+from schemas.topics import CATALOGUE, FEED
 from services.claims.domain.reasons import NoChangeReason, RejectionReason
 from services.deliveries.domain.reasons import NoChangeReason as NoChangeOfDestinations
 from services.deliveries.domain.reasons import RejectionReason as RefusedDestinations
@@ -33,7 +33,7 @@ def first_cells(text: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("topic", CATALOGUE, ids=lambda topic: topic.name)
+@pytest.mark.parametrize("topic", [*CATALOGUE, FEED], ids=lambda topic: topic.name)
 def test_topic_table_equals_the_catalogue(topic) -> None:
     cells = (
         f"`{topic.name}`",

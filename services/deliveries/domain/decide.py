@@ -13,8 +13,12 @@ from services.deliveries.domain.commands import Command, Pause, Remove, Resume, 
 from services.deliveries.domain.destination import (
     APPLIED_MAX,
     Destination,
+    Form,
+    Kind,
     Secret,
     State,
+    Target,
+    WhenExhausted,
 )
 from services.deliveries.domain.filters import SOURCES, unknown_filters
 from services.deliveries.domain.reasons import NoChangeReason, RejectionReason
@@ -54,12 +58,21 @@ class Decision(Struct, frozen=True):
     happened: Happened | None = None
 
 
-def decide(found: Destination | None, command: AnyCommand, count: int, now: datetime) -> Decision:
-    """Decide a command on the stored destination; `count` is how many the shop has."""
+def decide(
+    found: Destination | None,
+    command: AnyCommand,
+    count: int,
+    now: datetime,
+    feed: str | None = None,
+) -> Decision:
+    """Decide a command on the stored destination.
+
+    `count` is how many destinations the shop has, `feed` the name of the one that is a feed.
+    """
     if found and command.item_id in found.applied:
         return _no_change(NoChangeReason.DUPLICATE, "the same command was applied before")
     if isinstance(command, Upsert):
-        return _upsert(found, command, count)
+        return _upsert(found, command, count, feed)
     if found is None or found.state is State.REMOVED:
         return _refused(
             RejectionReason.DESTINATION_NOT_FOUND,
@@ -79,28 +92,19 @@ def decide(found: Destination | None, command: AnyCommand, count: int, now: date
             assert_never(command)
 
 
-def _upsert(found: Destination | None, command: Upsert, count: int) -> Decision:
+def _upsert(found: Destination | None, command: Upsert, count: int, feed: str | None) -> Decision:
     fault = _fault_of(command)
     if fault:
         return fault
     if found is None or found.state is State.REMOVED:
-        if count >= DESTINATIONS_MAX:
-            return _refused(
-                RejectionReason.TOO_MANY_DESTINATIONS,
-                f"shop {command.shop} has {count} destinations, the most that it may have; "
-                "remove one first",
-            )
-        if command.secret is None:
-            return _NOT_SET_UP
-        made = Destination(
-            shop=command.shop,
-            name=command.name,
-            target=command.target,
-            state=State.ACTIVE,
-            secret=command.secret,
-            applied=found.applied if found else (),
+        return _made(found, command, count, feed)
+    if found.target.kind != command.target.kind:
+        return _refused(
+            RejectionReason.KIND_DIFFERS,
+            f"{command.name} is a {found.target.kind}, and its kind never changes: remove it "
+            "first, or take another name",
+            "/kind",
         )
-        return Decision(Outcome.APPLIED, destination=_with_applied(made, command))
     if found.target == command.target:
         return _no_change(NoChangeReason.NO_DIFFERENCE, "the destination is as the command says")
     is_elsewhere = found.target.url != command.target.url
@@ -108,10 +112,70 @@ def _upsert(found: Destination | None, command: Upsert, count: int) -> Decision:
     return Decision(Outcome.APPLIED, destination=_with_applied(changed, command))
 
 
+def _made(found: Destination | None, command: Upsert, count: int, feed: str | None) -> Decision:
+    if count >= DESTINATIONS_MAX:
+        return _refused(
+            RejectionReason.TOO_MANY_DESTINATIONS,
+            f"shop {command.shop} has {count} destinations, the most that it may have; "
+            "remove one first",
+        )
+    is_feed = command.target.kind is Kind.FEED
+    if is_feed and feed is not None:
+        return _refused(
+            RejectionReason.FEED_EXISTS,
+            f"shop {command.shop} has a feed, {feed}: a shop has one topic; change that feed, or "
+            "remove it first",
+            "/kind",
+        )
+    if not is_feed and command.secret is None:
+        return _NOT_SET_UP
+    made = Destination(
+        shop=command.shop,
+        name=command.name,
+        target=command.target,
+        state=State.ACTIVE,
+        secret=None if is_feed else command.secret,
+        applied=found.applied if found else (),
+    )
+    return Decision(Outcome.APPLIED, destination=_with_applied(made, command))
+
+
 def _fault_of(command: Upsert) -> Decision | None:
+    if command.target.kind is Kind.FEED:
+        fault = _fault_of_feed(command.target)
+        if fault:
+            return fault
+    elif command.target.url is None:
+        return _refused(
+            RejectionReason.URL_MISSING, "a webhook needs a URL: say where to send", "/url"
+        )
     if command.fault:
         code, fact = command.fault
         return _refused(RejectionReason(code), fact, "/url")
+    return _fault_of_filters(command)
+
+
+def _fault_of_feed(target: Target) -> Decision | None:
+    """What is said of a feed and would change its records, or has no meaning for a topic."""
+    faults = (
+        (target.url is not None, "/url", "a feed is a Kafka topic and has no URL"),
+        (target.form is not Form.FULL, "/body", "the records of a feed are the events as they are"),
+        (target.order_url is not None, "/order_url", "a feed has no page of an order in it"),
+        (target.gzip, "/gzip", "the values of a feed are the events as they are"),
+        (
+            target.when_exhausted is not WhenExhausted.HOLD,
+            "/when_exhausted",
+            "a feed leaves no event out: what cannot be written is held",
+        ),
+    )
+    for is_fault, pointer, fact in faults:
+        if is_fault:
+            detail = f"{fact}: leave {pointer[1:]} out, or make a webhook"
+            return _refused(RejectionReason.NOT_FOR_FEEDS, detail, pointer)
+    return None
+
+
+def _fault_of_filters(command: Upsert) -> Decision | None:
     unknown = unknown_filters(command.target.filters)
     if unknown:
         place = command.target.filters.index(unknown[0])
@@ -142,6 +206,13 @@ def _resumed(found: Destination, command: Resume) -> Decision:
 
 
 def _rotated(found: Destination, command: RotateSecret, now: datetime) -> Decision:
+    if found.secret is None:
+        return _refused(
+            RejectionReason.NOT_FOR_FEEDS,
+            f"{found.name} is a feed, which signs nothing and has no secret; who may read its "
+            "topic is in Kafka's rules (ACLs)",
+            "/destination_id",
+        )
     if command.secret is None:
         return _NOT_SET_UP
     secret = Secret(command.secret.current, found.secret.current, now + FORMER_VALID)

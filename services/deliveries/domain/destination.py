@@ -21,6 +21,14 @@ class State(StrEnum):
     REMOVED = "removed"
 
 
+class Kind(StrEnum):
+    """Where events are sent. The kind of a destination never changes."""
+
+    WEBHOOK = "webhook"
+    FEED = "feed"
+    """A Kafka topic that holds the events of this shop alone."""
+
+
 class Form(StrEnum):
     """What is sent of an event."""
 
@@ -39,8 +47,9 @@ class WhenExhausted(StrEnum):
 class Target(Struct, frozen=True):
     """What a shop says of a destination; one command replaces all of it."""
 
-    kind: str
-    url: str
+    kind: Kind
+    url: str | None = None
+    """Where a webhook is; a feed has none."""
     filters: tuple[str, ...] = ("*",)
     event_groups: tuple[str, ...] = ()
     only_notify: bool = False
@@ -50,6 +59,11 @@ class Target(Struct, frozen=True):
     description: str | None = None
     order_url: str | None = None
     """Template of the page of an order; a destination of the form UCP has one."""
+
+    @property
+    def webhook_url(self) -> str | None:
+        """The URL to check and to send to; None for a feed, also where one was said."""
+        return self.url if self.kind == Kind.WEBHOOK else None
 
 
 class Secret(Struct, frozen=True):
@@ -67,7 +81,8 @@ class Destination(Struct, frozen=True, kw_only=True):
     name: str
     target: Target
     state: State
-    secret: Secret
+    secret: Secret | None
+    """None: a feed, which signs nothing."""
     reason: str | None = None
     """Why it is not active."""
     id: int | None = None

@@ -18,6 +18,10 @@ class RejectionReason(StrEnum):
     DESTINATION_NOT_FOUND = "destination_not_found"
     TOO_MANY_DESTINATIONS = "too_many_destinations"
     UNKNOWN_FILTER = "unknown_filter"
+    URL_MISSING = "url_missing"
+    NOT_FOR_FEEDS = "not_for_feeds"
+    FEED_EXISTS = "feed_exists"
+    KIND_DIFFERS = "kind_differs"
     URL_NOT_ALLOWED = "url_not_allowed"
     URL_HAS_SECRET = "url_has_secret"  # noqa: S105 - the name of a reason
     ADDRESS_NOT_ALLOWED = "address_not_allowed"

@@ -43,18 +43,24 @@ class Verdict(StrEnum):
 
 
 class Answer(Struct, frozen=True):
-    """What a receiver answered. `status` is None where there was no answer; `error` says why."""
+    """What a receiver answered, or Kafka for a feed.
+
+    `status` is None where there was no answer, and for a feed; `error` says why an attempt failed.
+    """
 
     status: int | None
     error: str | None = None
     retry_after_seconds: float | None = None
+    is_written: bool = False
+    """Whether Kafka has the record of a feed."""
     is_receivers: bool = True
-    """False where no request could be made, for a reason that is not the destination's."""
+    """False where the reason is not the destination's: no request could be made, or the topic of
+    a feed takes no record so large."""
 
     @property
     def is_success(self) -> bool:
         """Whether the receiver took the event."""
-        return self.status is not None and 200 <= self.status < 300
+        return self.is_written or (self.status is not None and 200 <= self.status < 300)
 
     @property
     def is_outage(self) -> bool:
@@ -63,7 +69,9 @@ class Answer(Struct, frozen=True):
         Other answers of 4xx refuse one event, and say nothing about the others.
         """
         status = self.status
-        return self.is_receivers and (status is None or status >= 500 or status in {408, 429})
+        if self.is_written or not self.is_receivers:
+            return False
+        return status is None or status >= 500 or status in {408, 429}
 
 
 class Next(Struct, frozen=True):

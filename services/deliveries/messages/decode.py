@@ -14,7 +14,7 @@ from schemas.deliveries import (
 )
 from schemas.envelope import CloudEvent
 from schemas.events import ORDER_SNAPSHOT, Event
-from services.deliveries.domain.destination import Form, Target, WhenExhausted
+from services.deliveries.domain.destination import Form, Kind, Target, WhenExhausted
 from services.deliveries.domain.filters import EventHead
 from services.runtime.messages.records import (
     FieldError,
@@ -140,7 +140,7 @@ def read_command(original: Original) -> ReceivedCommand:
 
 def _target(body: Any) -> Target:
     return Target(
-        kind=str(body.kind),
+        kind=Kind(body.kind),
         url=body.url,
         filters=tuple(dict.fromkeys(body.filters)) or ("*",),
         event_groups=tuple(dict.fromkeys(body.event_groups)),

@@ -7,7 +7,7 @@ CREATE TABLE destination (
     target jsonb NOT NULL,  -- What the shop said: kind, url, filters, form.
     state text NOT NULL CHECK (state IN ('active', 'paused', 'disabled', 'removed')),
     reason text,  -- Why it is not active.
-    secret bytea NOT NULL,  -- Encrypted under a key that is in a file of the service.
+    secret bytea,  -- Encrypted under a key that is in a file of the service; null: a feed.
     former_secret bytea,
     former_until timestamptz,
     retries_now boolean NOT NULL DEFAULT false,  -- The sender is to try at once what waits.
@@ -15,8 +15,12 @@ CREATE TABLE destination (
     applied uuid[] NOT NULL DEFAULT '{}',  -- The newest command items, oldest first.
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    UNIQUE (shop, name)
+    UNIQUE (shop, name),
+    CHECK ((secret IS NULL) = (target ->> 'kind' = 'feed'))
 );
+-- A shop has one feed. Not unique: one batch may remove it and make another.
+CREATE INDEX destination_feed ON destination (shop)
+ WHERE target ->> 'kind' = 'feed' AND state <> 'removed';
 
 CREATE INDEX destination_to_retry ON destination (id) WHERE retries_now;
 
@@ -25,7 +29,7 @@ CREATE INDEX destination_to_retry ON destination (id) WHERE retries_now;
 CREATE FUNCTION day_number() RETURNS smallint LANGUAGE sql VOLATILE PARALLEL SAFE
     RETURN (floor(extract(epoch FROM clock_timestamp()) / 86400)::bigint % 9)::smallint;
 
--- The value of an event as it was on Kafka, once, whoever gets it.
+-- An event as it was on Kafka, once, whoever gets it.
 CREATE TABLE event_body (
     event_id uuid NOT NULL,
     day smallint NOT NULL DEFAULT day_number(),
@@ -35,6 +39,7 @@ CREATE TABLE event_body (
     type text NOT NULL,
     sequence bigint NOT NULL,
     order_version bigint,
+    headers bytea NOT NULL,  -- Packed, as in the outbox.
     value bytea NOT NULL,
     fulfilments integer,  -- Entries of fulfilment_log in the body `ucp`; null: no log is kept.
     recorded_at timestamptz NOT NULL,  -- Business time.

@@ -106,7 +106,7 @@ async def show_secret(
         sealed = await connection.fetchval(SQL["show_secret"], *key)
         if sealed is None:
             raise SecretNotShown(
-                f"{'/'.join(key)} is no destination, or its secret was shown before: list the "
+                f"{'/'.join(key)} is no webhook, or its secret was shown before: list the "
                 "destinations, or send destination.rotate_secret for a new secret"
             )
         secret = box.decrypt(sealed, *key)

@@ -1,25 +1,22 @@
-"""Attempts: the requests that are under way, each a task, and what came back of them."""
+"""Attempts: the deliveries that are under way, each a task, and what came back of them."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import datetime
 
 import structlog
 
 from services.deliveries.domain.schedule import Answer
 from services.deliveries.names import SERVICE
-from services.deliveries.network.client import Response, WebhookClient
+from services.deliveries.network.client import Response
 from services.deliveries.sending.changes import Attempt
-from services.deliveries.sending.request import Request, Requests, Unsendable
+from services.deliveries.sending.request import Unsendable
 from services.deliveries.sending.rows import StoredBody, StoredTarget
+from services.deliveries.sending.transports import Transport
 from services.deliveries.sending.window import Row
 from services.runtime.clock import Clock
-
-LARGE_BYTES = 65_536
-"""From this size on, a body is compressed beside the event loop."""
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +24,7 @@ log = structlog.get_logger(__name__)
 class Attempts:
     """Starts requests and keeps their results until they are taken; calls `ended` after each."""
 
-    def __init__(self, requests: Requests, clock: Clock, ended: Callable[[], None]) -> None:
-        self._requests = requests
+    def __init__(self, clock: Clock, ended: Callable[[], None]) -> None:
         self._clock = clock
         self._ended = ended
         self._results: list[Attempt] = []
@@ -36,10 +32,10 @@ class Attempts:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(
-        self, client: WebhookClient, row: Row, target: StoredTarget, body: StoredBody | None
+        self, transport: Transport, row: Row, target: StoredTarget, body: StoredBody | None
     ) -> None:
-        """Post a delivery in a task."""
-        task = asyncio.create_task(self._deliver(client, row, target, body))
+        """Send a delivery in a task."""
+        task = asyncio.create_task(self._deliver(transport, row, target, body))
         self._tasks.add(task)
         task.add_done_callback(self._end)
 
@@ -69,9 +65,9 @@ class Attempts:
         self._failed.clear()
 
     async def _deliver(
-        self, client: WebhookClient, row: Row, target: StoredTarget, body: StoredBody | None
+        self, transport: Transport, row: Row, target: StoredTarget, body: StoredBody | None
     ) -> None:
-        response = await self._response(client, row, target, body)
+        response = await self._response(transport, row, target, body)
         self._results.append(
             Attempt(
                 row,
@@ -80,33 +76,24 @@ class Attempts:
                 round(response.seconds * 1000),
                 response.text,
                 target.target.when_exhausted,
-                target.target.url,
+                target.target.url or "",
             )
         )
 
     async def _response(
-        self, client: WebhookClient, row: Row, target: StoredTarget, body: StoredBody | None
+        self, transport: Transport, row: Row, target: StoredTarget, body: StoredBody | None
     ) -> Response:
-        """Make and post a request. An error of it concerns this event alone: others are sent."""
+        """Make one attempt. An error of it concerns this event alone: others are sent."""
         started, at = time.monotonic(), self._clock.now()
         try:
-            request = await self._made(row, target, body, at)
-            return await client.post(request.url, request.headers, request.body)
+            return await transport.send(row, target, body, at)
         except Unsendable as error:
             answer = Answer(None, str(error), is_receivers=error.is_receivers)
         except Exception as error:
             kind = type(error).__name__
-            log.exception("webhook_not_made", service=SERVICE, event_id=row.event_id, error=kind)
-            answer = Answer(None, f"no request could be made: {kind}", is_receivers=False)
+            log.exception("delivery_not_made", service=SERVICE, event_id=row.event_id, error=kind)
+            answer = Answer(None, f"nothing could be sent: {kind}", is_receivers=False)
         return Response(answer, time.monotonic() - started)
-
-    async def _made(
-        self, row: Row, target: StoredTarget, body: StoredBody | None, at: datetime
-    ) -> Request:
-        """Make a request; gzip of a large body takes milliseconds, so it runs in a thread."""
-        if target.target.gzip and row.body_bytes >= LARGE_BYTES:
-            return await asyncio.to_thread(self._requests.make, row, target, body, at)
-        return self._requests.make(row, target, body, at)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

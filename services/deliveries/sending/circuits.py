@@ -12,6 +12,7 @@ from datetime import datetime
 
 from services.deliveries.domain.schedule import CLOSED, Circuit
 from services.deliveries.sending.window import Window
+from services.deliveries.sending.windows import Windows
 
 
 class Circuits:
@@ -63,7 +64,7 @@ class Circuits:
         """Time has passed: something of any destination may be due."""
         self._to_look_at.update(self._circuits)
 
-    def take_due(self, window: Window, shards: Collection[int], now: datetime) -> dict[int, int]:
+    def take_due(self, windows: Windows, shards: Collection[int], now: datetime) -> dict[int, int]:
         """How many groups of each destination may begin; of an open circuit only the probe.
 
         A process that ended may have left the first event of a group fresh and a later one in the
@@ -76,6 +77,7 @@ class Circuits:
             if self._shards[destination] not in shards:
                 self._to_look_at.add(destination)
                 continue
+            window = windows.of(destination)
             if groups := self._groups(destination, window, now):
                 # Groups that are under way are due as well, and come first.
                 found[destination] = groups + window.backlog_groups_of(destination)

@@ -27,7 +27,7 @@ async def end_destinations(
         if named:
             outgoing.append(_event("removed", destination, named, now, "gone", detail))
     for destination, circuit in changes.hopeless.items():
-        detail = f"no answer of 2xx since {circuit.failing_since:%Y-%m-%dT%H:%M:%SZ}"
+        detail = f"no success since {circuit.failing_since:%Y-%m-%dT%H:%M:%SZ}"
         named = await rows.disable_destination(connection, destination, detail, now)
         if named:
             failures = circuit.failures

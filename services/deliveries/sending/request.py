@@ -56,14 +56,11 @@ class Requests:
             Unsendable: its body is not there, or is another shop's; or the URL or secret cannot be
                 used.
         """
-        if body is None:
-            raise Unsendable("the event is not kept any more")
-        if body.shop != target.shop:
-            raise Unsendable("the event is of another shop")
+        event = kept(body, target)
         if self._box is None:
             raise Unsendable(f"requests cannot be signed: set {VARIABLE}")
         try:
-            url = checked_url(target.target.url, self._rules)
+            url = checked_url(target.target.url or "", self._rules)
             secrets = [
                 self._box.decrypt(each, target.shop, target.name)
                 for each in _valid(target.secret, at, row.failures)
@@ -76,20 +73,35 @@ class Requests:
         headers, data = request_headers(
             secrets,
             row.event_id,
-            body_of(body.value, target.target, body.log() if is_ucp else None),
+            body_of(event.value, target.target, event.log() if is_ucp else None),
             int(SystemClock().now().timestamp()),  # Receivers compare it with their own clocks.
-            _said(row, body),
+            _said(row, event),
             is_gzip=target.target.gzip,
         )
         return Request(url, headers, data)
 
 
-def _valid(secret: Secret, at: datetime, failures: int) -> list[bytes]:
+def kept(body: StoredBody | None, target: StoredTarget) -> StoredBody:
+    """The body of a delivery.
+
+    Raises:
+        Unsendable: it is not there, or is another shop's.
+    """
+    if body is None:
+        raise Unsendable("the event is not kept any more")
+    if body.shop != target.shop:
+        raise Unsendable("the event is of another shop")
+    return body
+
+
+def _valid(secret: Secret | None, at: datetime, failures: int) -> list[bytes]:
     """The secrets that sign: the former one too, for as long as it is valid.
 
     The former one is the last, in every second attempt the current one: receivers that read only
     the last signature, as Karla's plugin for Shopware does, accept the event with either secret.
     """
+    if secret is None:
+        raise Unsendable("the destination has no secret")
     if not (secret.former and secret.former_until and at < secret.former_until):
         return [secret.current]
     found = [secret.current, secret.former]

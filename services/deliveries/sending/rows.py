@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from asyncpg import Connection
 
+from services.deliveries import store
 from services.deliveries.domain.destination import Secret, State, Target
 from services.deliveries.domain.schedule import DISABLED_AFTER, Circuit
 from services.deliveries.messages.ucp.log import Log, read_log
@@ -31,17 +32,19 @@ class StoredTarget:
     name: str
     target: Target
     state: State
-    secret: Secret
+    secret: Secret | None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredBody:
-    """The value of an event, and what headers say of it."""
+    """An event as it was on Kafka, and what its headers say."""
 
     shop: str
     type: str
     sequence: int
     order_version: int | None
+    headers: bytes
+    """Packed, as in the outbox."""
     value: bytes
     fulfilments: int | None = None
     """How many of `entries` stand in the body `ucp`; None: no log is kept."""
@@ -64,6 +67,14 @@ class FreshRow:
     is_blocked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """The oldest delivery of a group that is due; `is_feed`: its destination is a feed."""
+
+    row: Row
+    is_feed: bool
+
+
 async def read_fresh(
     connection: Connection, shards: Collection[int], rows: int, known: Sequence[int]
 ) -> list[FreshRow]:
@@ -72,12 +83,17 @@ async def read_fresh(
     return [FreshRow(_row(each, segment=each["segment"]), each["is_blocked"]) for each in found]
 
 
-async def read_due(connection: Connection, groups: Mapping[int, int], now: datetime) -> list[Row]:
+async def read_due(
+    connection: Connection, groups: Mapping[int, int], now: datetime
+) -> list[DueRow]:
     """The oldest row of each group that is due; `groups` says how many of each destination."""
     if not groups:
         return []
     found = await connection.fetch(SQL["read_due"], list(groups), list(groups.values()), now)
-    return [_row(each, failures=each["attempts"], skipped=each["skipped"]) for each in found]
+    return [
+        DueRow(_row(each, failures=each["attempts"], skipped=each["skipped"]), each["is_feed"])
+        for each in found
+    ]
 
 
 def _row(row: Any, **more: Any) -> Row:
@@ -105,18 +121,21 @@ async def read_targets(connection: Connection, ids: Collection[int]) -> dict[int
             row["name"],
             TARGET.decode(row["target"]),
             State(row["state"]),
-            Secret(row["secret"], row["former_secret"], row["former_until"]),
+            store.secret_of(row),
         )
         for row in rows
     }
 
 
-async def read_states(connection: Connection, ids: Collection[int]) -> dict[int, State]:
-    """The states of the destinations of these ids."""
+async def read_states(
+    connection: Connection, ids: Collection[int]
+) -> tuple[dict[int, State], list[int]]:
+    """The states of the destinations of these ids, and which of them are feeds."""
     if not ids:
-        return {}
+        return {}, []
     found = await connection.fetch(SQL["read_states"], sorted(ids))
-    return {row["id"]: State(row["state"]) for row in found}
+    feeds = [row["id"] for row in found if row["is_feed"]]
+    return {row["id"]: State(row["state"]) for row in found}, feeds
 
 
 async def read_bodies(connection: Connection, rows: Sequence[Row]) -> dict[str, StoredBody]:
@@ -134,6 +153,7 @@ async def read_bodies(connection: Connection, rows: Sequence[Row]) -> dict[str, 
             row["type"],
             row["sequence"],
             row["order_version"],
+            row["headers"],
             row["value"],
             row["fulfilments"],
             row["entries"],

@@ -1,6 +1,6 @@
-"""Sender: delivers what is stored to webhooks, for the shards that this process holds.
+"""Sender: delivers what is stored to webhooks and feeds, for the shards that this process holds.
 
-One coroutine reads, decides and writes; each request is a task of its own. What was not written
+One coroutine reads, decides and writes; each attempt is a task of its own. What was not written
 when the process ends is sent again: at least once, and in order for each group, as a group has one
 request at a time and a failed event keeps later ones back.
 """
@@ -21,16 +21,14 @@ from asyncpg import Connection
 from services.deliveries.domain.destination import State
 from services.deliveries.domain.schedule import CLOSED, Circuit
 from services.deliveries.names import SERVICE, SHARDS
-from services.deliveries.network.client import WebhookClient
 from services.deliveries.sending import rows
 from services.deliveries.sending.attempts import Attempts
 from services.deliveries.sending.changes import Changes
 from services.deliveries.sending.circuits import Circuits
 from services.deliveries.sending.endings import end_destinations
-from services.deliveries.sending.request import Requests
+from services.deliveries.sending.transports import Transports
 from services.deliveries.sending.upkeep import Upkeep
-from services.deliveries.sending.window import Bounds, Window
-from services.runtime.config.settings import Settings
+from services.deliveries.sending.windows import Windows, windows_of
 from services.runtime.outbox.leases import SILENCE_SECONDS, ShardLeases
 from services.runtime.outbox.outbox import Outbox
 from services.runtime.postgres.connections import connect
@@ -54,18 +52,18 @@ class Work:
 
     connection: Connection
     leases: ShardLeases
-    client: WebhookClient
-    window: Window
+    transports: Transports
+    windows: Windows
 
 
 class Sender:
     """Sends until it is cancelled; lost servers are waited for without limit."""
 
-    def __init__(self, context: WorkerContext, open_client: Callable[[], WebhookClient]) -> None:
+    def __init__(self, context: WorkerContext, open_transports: Callable[[], Transports]) -> None:
         self._context = context
-        self._open_client = open_client
+        self._open_transports = open_transports
         self._woken = asyncio.Event()
-        self._attempts = Attempts(Requests(context.settings), context.clock, self._woken.set)
+        self._attempts = Attempts(context.clock, self._woken.set)
         self._outbox = Outbox(context.settings.outbox_shards)
         self._upkeep = Upkeep(context.metrics)
         self._leaving: frozenset[int] = frozenset()
@@ -98,13 +96,13 @@ class Sender:
     async def _session(self) -> None:
         settings = self._context.settings
         connection = await connect(settings, SERVICE, "sender")
-        client = self._open_client()
+        transports = self._open_transports()
         try:
             await connection.fetchrow(rows.SQL["plan_by_index"])
             leases = ShardLeases(connection, LEASES, SHARDS)
             await leases.join(SILENCE_SECONDS)
             self._caught_up = frozenset()
-            work = Work(connection, leases, client, Window(_bounds(settings)))
+            work = Work(connection, leases, transports, windows_of(settings))
             try:
                 await self._work(work)
             except asyncio.CancelledError:
@@ -112,7 +110,8 @@ class Sender:
                 raise
         finally:
             await self._attempts.cancel()
-            await client.close()
+            for each in transports.values():
+                await each.close()
             connection.terminate()
 
     async def _drain(self, work: Work) -> None:
@@ -134,7 +133,7 @@ class Sender:
                 await self._balance(work)
                 balanced_at = loop.time()
             await self._record(work)
-            if work.window.has_room() and work.leases.held - self._leaving:
+            if work.windows.has_room() and work.leases.held - self._leaving:
                 await self._read(work)
                 await self._start(work)
             with contextlib.suppress(TimeoutError):
@@ -145,23 +144,23 @@ class Sender:
         """Hold a fair share of the shards; their circuits are read when they are taken."""
         before = work.leases.held
         self._leaving = await work.leases.find_surplus()
-        work.window.release(before - self._leaving)
-        for shard in self._leaving - work.window.shards_under_way():
+        work.windows.release(before - self._leaving)
+        for shard in self._leaving - work.windows.shards_under_way():
             await work.leases.release(shard)
         await work.leases.take_free()
         self._caught_up &= before & work.leases.held - self._leaving
         if work.leases.held != before:
             self._circuits.load(await rows.read_health(work.connection, work.leases.held))
             for destination in self._circuits.failing():
-                work.window.unanswered(destination)
+                work.windows.of(destination).unanswered(destination)
         for destination in await rows.release(
             work.connection, work.leases.held, self._context.clock.now()
         ):
             self._circuits.close(destination)
-            work.window.forget(destination)
+            work.windows.of(destination).forget(destination)
         for destination in await self._upkeep.run(work.connection, work.leases.held):
             self._circuits.forget(destination)
-            work.window.forget(destination)
+            work.windows.of(destination).forget(destination)
         self._circuits.look_at_all()
 
     # Results.
@@ -176,17 +175,17 @@ class Sender:
             destination = each.row.destination
             circuit = changes.circuits.get(destination) or self._circuits.of(destination)
             if changes.take(each, circuit, random.random()):
-                work.window.delivered(each.row)
+                work.windows.of(destination).delivered(each.row)
             else:
-                changes.deferred += work.window.failed(each.row)
+                changes.deferred += work.windows.of(destination).failed(each.row)
             if each.answer.is_outage:
-                work.window.unanswered(destination)
+                work.windows.of(destination).unanswered(destination)
             elif each.answer.is_receivers:
-                work.window.answered(destination)
+                work.windows.of(destination).answered(destination)
             self._circuits.look_at(destination)
         for destination, circuit in changes.circuits.items():
             if circuit.is_open:
-                changes.deferred += work.window.withdraw(destination)
+                changes.deferred += work.windows.of(destination).withdraw(destination)
         await self._write(work, changes)
         self._count(changes)
 
@@ -225,20 +224,26 @@ class Sender:
         pause = self._context.settings.relay_poll_seconds
         if time.monotonic() - self._read_at >= pause:
             await self._read_fresh(work)
-        now, window = self._context.clock.now(), work.window
-        due = self._circuits.take_due(window, self._caught_up, now)
-        for row in await rows.read_due(work.connection, due, now):
-            if not window.holds(row.group):
-                window.admit(row)
+        now, windows = self._context.clock.now(), work.windows
+        wanted = self._circuits.take_due(windows, self._caught_up, now)
+        due = await rows.read_due(work.connection, wanted, now)
+        windows.know_feeds(each.row.destination for each in due if each.is_feed)
+        for each in due:
+            window = windows.of(each.row.destination)
+            if not window.holds(each.row.group):
+                window.admit(each.row)
 
     async def _read_fresh(self, work: Work) -> None:
-        window, shards = work.window, work.leases.held - self._leaving
+        windows, shards = work.windows, work.leases.held - self._leaving
         self._read_at = time.monotonic()
-        fresh = await rows.read_fresh(work.connection, shards, READ_ROWS, window.fresh_ids())
-        states = await rows.read_states(work.connection, {each.row.destination for each in fresh})
+        fresh = await rows.read_fresh(work.connection, shards, READ_ROWS, windows.fresh_ids())
+        states, feeds = await rows.read_states(
+            work.connection, {each.row.destination for each in fresh}
+        )
+        windows.know_feeds(feeds)
         changes, late = Changes(), set()
         for each in fresh:
-            row = each.row
+            row, window = each.row, windows.of(each.row.destination)
             state = states.get(row.destination, State.REMOVED)
             if state is State.REMOVED:
                 changes.ended.append(row)
@@ -260,7 +265,7 @@ class Sender:
             self._read_at = 0.0
 
     async def _start(self, work: Work) -> None:
-        started = list(work.window.start())
+        started = list(work.windows.start())
         if not started:
             return
         targets = await rows.read_targets(work.connection, {row.destination for row in started})
@@ -269,17 +274,9 @@ class Sender:
         for row in started:
             target, body = targets.get(row.destination), bodies.get(row.event_id)
             if target is None or target.state is not State.ACTIVE:
-                changes.deferred += (row, *work.window.failed(row))
-                changes.deferred += work.window.withdraw(row.destination)
+                changes.deferred += (row, *work.windows.of(row.destination).failed(row))
+                changes.deferred += work.windows.of(row.destination).withdraw(row.destination)
                 continue
-            self._attempts.start(work.client, row, target, body)
+            self._attempts.start(work.transports[target.target.kind], row, target, body)
         if changes:
             await self._write(work, changes)
-
-
-def _bounds(settings: Settings) -> Bounds:
-    return Bounds(
-        settings.deliveries_in_flight,
-        settings.deliveries_in_flight_per_destination,
-        settings.deliveries_in_flight_bytes,
-    )

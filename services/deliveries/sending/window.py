@@ -25,11 +25,13 @@ SHARE = 4
 """Those that fail have the fourth part of all requests together, and so have those of which nothing
 is known; of those that answer, all requests beside the first of each. At least one request each."""
 PENDING_MAX = 200
-"""Most deliveries of one destination in memory; further ones go to the backlog."""
+"""Most deliveries of one webhook in memory; further ones go to the backlog."""
 FRESH_MAX = 150
 """Most of them that are not of the backlog: what is due there begins beside any number of these."""
 CROWDED_FROM = 5_000
 """With so many deliveries in memory, a destination gets no more than it may get requests."""
+CROWDED_MAX = 50
+"""And no more than so many, as a feed may get far more records."""
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -60,6 +62,8 @@ class Bounds(Struct, frozen=True):
     requests: int
     requests_of_one: int
     body_bytes: int
+    fresh_of_one: int = FRESH_MAX
+    rows_of_one: int = PENDING_MAX
 
 
 class Window:
@@ -144,8 +148,8 @@ class Window:
 
     def _most_of(self, row: Row) -> int:
         if self._rows >= CROWDED_FROM:
-            return self._bounds.requests_of_one
-        return PENDING_MAX if row.segment is None else FRESH_MAX
+            return min(self._bounds.requests_of_one, CROWDED_MAX)
+        return self._bounds.rows_of_one if row.segment is None else self._bounds.fresh_of_one
 
     def answered(self, destination: int) -> None:
         """A destination answered: it may get one request more at once."""

@@ -14,9 +14,12 @@ SELECT pg_advisory_xact_lock(hashtextextended('deliveries/' || shop, 0))
   FROM unnest($1::text[]) AS shop;
 
 -- name: count_destinations
--- How many destinations each shop has. $1 shops
+-- How many destinations each shop has, and the name of the one that is a feed. $1 shops
 SELECT wanted.shop, (SELECT count(*) FROM destination AS d
-                     WHERE d.shop = wanted.shop AND d.state <> 'removed') AS number
+                     WHERE d.shop = wanted.shop AND d.state <> 'removed') AS number,
+       (SELECT d.name FROM destination AS d
+         WHERE d.shop = wanted.shop AND d.target ->> 'kind' = 'feed' AND d.state <> 'removed'
+         LIMIT 1) AS feed
   FROM unnest($1::text[]) AS wanted(shop);
 
 -- name: renew_ids
@@ -99,30 +102,30 @@ UPDATE fulfilment_log AS log SET entries = sent.entries
 -- name: save_matches
 -- Store the bodies of events that destinations get, and a row for each of their deliveries; the ids rise
 -- in the order given.
--- $1 event ids, $2 shops, $3 orders, $4 topics, $5 types, $6 sequences, $7 order versions, $8 values,
--- $9 entries of the fulfilment log (in step), $10 now, $11 shards, $12 destinations, $13 numbers of
--- the events, from 1 (in step)
+-- $1 event ids, $2 shops, $3 orders, $4 topics, $5 types, $6 sequences, $7 order versions, $8 headers,
+-- $9 values, $10 entries of the fulfilment log (in step), $11 now, $12 shards, $13 destinations,
+-- $14 numbers of the events, from 1 (in step)
 WITH today AS (
     SELECT day_number() AS day
 ), event AS MATERIALIZED (
     SELECT *
       FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::bigint[],
-                  $7::bigint[], $8::bytea[], $9::integer[])
+                  $7::bigint[], $8::bytea[], $9::bytea[], $10::integer[])
            WITH ORDINALITY
-           AS sent(event_id, shop, order_id, topic, type, sequence, order_version, value,
+           AS sent(event_id, shop, order_id, topic, type, sequence, order_version, headers, value,
                    fulfilments, number)
 ), stored AS (
     INSERT INTO event_body (event_id, day, shop, order_id, topic, type, sequence, order_version,
-                            value, fulfilments, recorded_at)
-    SELECT event_id, today.day, shop, order_id, topic, type, sequence, order_version, value,
-           fulfilments, $10
+                            headers, value, fulfilments, recorded_at)
+    SELECT event_id, today.day, shop, order_id, topic, type, sequence, order_version, headers, value,
+           fulfilments, $11
       FROM event, today
         ON CONFLICT (event_id, day) DO NOTHING
 )
 INSERT INTO delivery (shard, destination, order_id, event_id, body_day, body_bytes)
 SELECT matched.shard, matched.destination, event.order_id, event.event_id, today.day,
        octet_length(event.value)
-  FROM unnest($11::smallint[], $12::bigint[], $13::integer[])
+  FROM unnest($12::smallint[], $13::bigint[], $14::integer[])
        WITH ORDINALITY AS matched(shard, destination, number, nth)
   JOIN event USING (number)
  CROSS JOIN today

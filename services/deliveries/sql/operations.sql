@@ -36,8 +36,15 @@ SELECT a.at, a.event_id, a.order_id, a.number, a.status, a.error, a.answer, a.mi
 -- $1 shop, $2 name
 UPDATE destination SET secret_shown_at = now()
  WHERE shop = $1 AND name = $2 AND state <> 'removed' AND secret_shown_at IS NULL
+   AND secret IS NOT NULL
 RETURNING secret;
 
 -- name: ask_retries
 -- Let the sender try at once what is held or waits for its next attempt. $1 shop, $2 name
 UPDATE destination SET retries_now = true WHERE shop = $1 AND name = $2 AND state = 'active';
+
+-- name: ask_feed_retries
+-- Let the sender try at once what waits for the feed of a shop. $1 shop
+UPDATE destination SET retries_now = true
+ WHERE shop = $1 AND target ->> 'kind' = 'feed' AND state = 'active'
+   AND EXISTS (SELECT FROM destination_health WHERE destination_health.destination = destination.id);

@@ -32,7 +32,8 @@ SELECT fresh.id, fresh.segment, fresh.shard, fresh.destination, fresh.order_id, 
 -- The oldest row of each group that is due: so many groups of each destination.
 -- $1 destinations, $2 groups (in step), $3 now
 SELECT head.id, head.shard, head.destination, head.order_id, head.event_id, head.body_day,
-       head.body_bytes, due.attempts, due.skipped
+       head.body_bytes, due.attempts, due.skipped,
+       destination.target ->> 'kind' = 'feed' AS is_feed
   FROM unnest($1::bigint[], $2::integer[]) AS wanted(destination, groups)
   JOIN destination ON destination.id = wanted.destination AND destination.state = 'active'
  CROSS JOIN LATERAL (
@@ -57,12 +58,14 @@ SELECT id, shop, name, target, state, secret, former_secret, former_until
 
 -- name: read_states
 -- $1 destinations
-SELECT id, state FROM destination WHERE id = ANY($1::bigint[]);
+SELECT id, state, target ->> 'kind' = 'feed' AS is_feed
+  FROM destination
+ WHERE id = ANY($1::bigint[]);
 
 -- name: read_bodies
 -- $1 event ids, $2 days (in step)
-SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version, body.value,
-       body.fulfilments, log.entries
+SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version, body.headers,
+       body.value, body.fulfilments, log.entries
   FROM unnest($1::uuid[], $2::smallint[]) AS wanted(event_id, day)
  CROSS JOIN LATERAL (
        SELECT * FROM event_body
@@ -74,8 +77,8 @@ SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version,
 
 -- name: find_bodies
 -- The same in the tables of all days. $1 event ids
-SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version, body.value,
-       body.fulfilments, log.entries
+SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version, body.headers,
+       body.value, body.fulfilments, log.entries
   FROM unnest($1::uuid[]) AS wanted(event_id)
  CROSS JOIN LATERAL (
        SELECT * FROM event_body WHERE event_body.event_id = wanted.event_id LIMIT 1

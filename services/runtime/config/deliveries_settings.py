@@ -1,4 +1,4 @@
-"""Settings of deliveries to webhooks: the key of secrets, where requests may go, and how many."""
+"""Settings of deliveries: the key of secrets, where requests may go, how much is under way."""
 
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,25 @@ class DeliveriesSettings(BaseSettings):
         "CA_FILE", None, "PEM file of authorities to trust beside those of the machine."
     )
     deliveries_in_flight: int = _own(
-        "IN_FLIGHT", 256, "Most requests at once of one process.", ge=1, le=10_000
+        "IN_FLIGHT", 256, "Most requests to webhooks at once of one process.", ge=1, le=10_000
     )
     deliveries_in_flight_per_destination: int = _own(
-        "IN_FLIGHT_PER_DESTINATION", 16, "Most requests at once to one destination.", ge=1, le=1_000
+        "IN_FLIGHT_PER_DESTINATION", 16, "Most requests at once to one webhook.", ge=1, le=1_000
+    )
+    deliveries_in_flight_of_feeds: int = _own(
+        "IN_FLIGHT_OF_FEEDS",
+        1_000,
+        "Most records of feeds at once of one process that Kafka has not acknowledged.",
+        ge=1,
+        le=10_000,
+    )
+    deliveries_in_flight_per_feed: int = _own(
+        "IN_FLIGHT_PER_FEED", 500, "Most of them of one feed.", ge=1, le=10_000
     )
     deliveries_in_flight_bytes: int = _own(
         "IN_FLIGHT_BYTES",
         33_554_432,
-        "Most bytes of bodies that one process holds for requests; one larger body is sent alone.",
+        "Most bytes of bodies that one process holds for requests, and as many for records of "
+        "feeds; one larger body is sent alone.",
         ge=1_048_576,
     )

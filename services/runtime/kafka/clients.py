@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer
 
 from services.runtime.config.settings import Settings, SettingsError
 from services.runtime.kafka.broker_probe import BrokerProbe
+from services.runtime.kafka.compat import topic_creation
 from services.runtime.kafka.compat.abortable_producer import RelayProducer
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 IDLE_FETCH_WAIT_MS = 50
 PRODUCER_BATCH_BYTES = 256 * 1024
 PRODUCER_REQUEST_MAX_BYTES = 2 * 1024 * 1024
+# Below the time that the sender of deliveries waits for one record.
+FEED_TIMEOUT_MS = 10_000
 # Short: an open transaction blocks readers of committed records in its partitions.
 TRANSACTION_TIMEOUT_MS = 10_000
 
@@ -123,6 +126,28 @@ def make_producer(settings: Settings, transactional_id: str | None = None) -> Re
         compression_type=None if compression == "none" else compression,
         transactional_id=transactional_id,
         transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+    )
+
+
+def make_feed_producer(settings: Settings) -> RelayProducer:
+    """Make a producer that waits for every in-sync replica, and gives a record up in time.
+
+    It never makes a topic. From then on no other client of this process does.
+
+    It is not idempotent: aiokafka repeats the records of an idempotent producer without end, also
+    those that nothing waits for any more.
+    """
+    topic_creation.install()
+    compression = settings.kafka_compression_type
+    options = client_options(settings)
+    options["request_timeout_ms"] = min(settings.kafka_request_timeout_ms, FEED_TIMEOUT_MS)
+    return RelayProducer(
+        **options,
+        acks="all",
+        linger_ms=settings.kafka_linger_ms,
+        max_batch_size=PRODUCER_BATCH_BYTES,
+        max_request_size=PRODUCER_REQUEST_MAX_BYTES,
+        compression_type=None if compression == "none" else compression,
     )
 
 

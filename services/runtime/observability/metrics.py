@@ -101,7 +101,7 @@ COUNTERS = (
     ),
     _Spec(
         "webhook_attempts_total",
-        "Attempts to deliver an event: delivered, retry, exhausted or gone.",
+        "Attempts to deliver an event, also to feeds: delivered, retry, exhausted or gone.",
         ("service", "verdict"),
     ),
 )
@@ -122,7 +122,8 @@ HISTOGRAMS = (
     ),
     _Spec(
         "webhook_attempt_seconds",
-        "Time of one attempt, from the resolution of the name to the end of the answer.",
+        "Time of one attempt, from the resolution of the name to the end of the answer; of a feed, "
+        "until Kafka has the record.",
         buckets=_LATENCY_BUCKETS,
     ),
     _Spec(

@@ -11,15 +11,19 @@ OPERATIONS = {
     "Read": 3,
     "Write": 4,
     "Create": 5,
+    "Alter": 7,
     "Describe": 8,
     "DescribeConfigs": 10,
     "AlterConfigs": 11,
 }
 _LITERAL, _PREFIXED, _ALLOW = 3, 4, 3
-TOPIC, GROUP = (2, _LITERAL), (3, _LITERAL)
+TOPIC, GROUP, CLUSTER = (2, _LITERAL), (3, _LITERAL), (4, _LITERAL)
+TOPICS_BY_PREFIX = (2, _PREFIXED)
 _RESOURCES = {
     "topic": TOPIC,
     "group": GROUP,
+    "topics that begin with": TOPICS_BY_PREFIX,
+    "cluster": CLUSTER,
     "transactional ids that begin with": (5, _PREFIXED),
 }
 _USERS = {"shops": "shop", "carriers": "carrier", "operators": "operator"}
@@ -53,13 +57,17 @@ def _rules(row: list[str], topics: set[str]) -> Iterator[Rule]:
 
 async def give(bootstrap_servers: str, prefix: str, rules: list[Rule]) -> None:
     """Give the users the rights of the rules, on names with `prefix`."""
+    names = {
+        name: name if (kind, pattern) == CLUSTER else prefix + name
+        for _, _, (kind, pattern), name in rules
+    }
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
     try:
         for user, operation, (kind, pattern), name in rules:
             answer = await admin._send_request(
                 CreateAclsRequest(
-                    kind, prefix + name, pattern, f"User:{user}", "*", operation, _ALLOW
+                    kind, names[name], pattern, f"User:{user}", "*", operation, _ALLOW
                 )
             )
             assert [code for code, _ in answer.creation_responses] == [0], answer

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from services.deliveries.domain.schedule import Answer
 from services.deliveries.network.client import WebhookClient
 from services.deliveries.network.urls import NetworkRules
-from services.deliveries.sending.attempts import LARGE_BYTES, Attempts
+from services.deliveries.sending.attempts import Attempts
 from services.deliveries.sending.request import Requests
+from services.deliveries.sending.transports import LARGE_BYTES, WebhookTransport
 from services.runtime.clock import ClockError, FileClock, SystemClock
 from services.runtime.config.settings import Settings
 from tests.unit.deliveries.test_request import BODY, KEY, ROW, a_target
@@ -28,10 +29,11 @@ async def client():
 async def taken(client, body, clock, row=ROW, *, gzip=False):
     """The answer of one attempt."""
     ended = asyncio.Event()
-    attempts = Attempts(Requests(Settings(deliveries_key=KEY)), clock, ended.set)
+    attempts = Attempts(clock, ended.set)
+    transport = WebhookTransport(Requests(Settings(deliveries_key=KEY)), client)
     target = a_target(url="https://127.0.0.1/")
     target = dataclasses.replace(target, target=replace(target.target, gzip=gzip))
-    attempts.start(client, row, target, body)
+    attempts.start(transport, row, target, body)
     await ended.wait()
     return attempts.take()
 

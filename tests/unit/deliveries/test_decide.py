@@ -19,9 +19,12 @@ from services.deliveries.domain.decide import (
 from services.deliveries.domain.destination import (
     APPLIED_MAX,
     Destination,
+    Form,
+    Kind,
     Secret,
     State,
     Target,
+    WhenExhausted,
 )
 from services.deliveries.domain.reasons import NoChangeReason, RejectionReason
 
@@ -29,6 +32,7 @@ NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 TARGET = Target("webhook", "https://hooks.shop.example/")
 OTHER = Target("webhook", "https://other.shop.example/")
 NAMED = {"item_id": "new", "shop": "demo", "name": "erp"}
+FEED = Target(Kind.FEED)
 OLD, NEW = Secret(b"old"), Secret(b"new")
 
 
@@ -204,6 +208,74 @@ def test_command_is_rejected_with_a_reason(found, command, count, reason, pointe
     assert (decision.outcome, decision.reason) == (Outcome.REJECTED, reason)
     assert decision.pointer == pointer
     assert decision.detail
+
+
+A_FEED = stored(target=FEED, secret=None)
+
+
+@pytest.mark.parametrize(
+    ("found", "command", "feed", "reason", "pointer"),
+    [
+        (None, upsert(Target(Kind.WEBHOOK)), None, "url_missing", "/url"),
+        (None, upsert(replace(FEED, url="https://x.example")), None, "not_for_feeds", "/url"),
+        (None, upsert(replace(FEED, form=Form.THIN)), None, "not_for_feeds", "/body"),
+        (None, upsert(replace(FEED, gzip=True)), None, "not_for_feeds", "/gzip"),
+        (None, upsert(replace(FEED, order_url="https://x")), None, "not_for_feeds", "/order_url"),
+        (
+            None,
+            upsert(replace(FEED, when_exhausted=WhenExhausted.SKIP)),
+            None,
+            "not_for_feeds",
+            "/when_exhausted",
+        ),
+        (None, upsert(replace(FEED, filters=("parcels",))), None, "unknown_filter", "/filters/0"),
+        (None, upsert(FEED), "erp-topic", "feed_exists", "/kind"),
+        (stored(REMOVED), upsert(FEED), "erp-topic", "feed_exists", "/kind"),
+        (stored(), upsert(FEED), None, "kind_differs", "/kind"),
+        (A_FEED, upsert(), "erp", "kind_differs", "/kind"),
+        (A_FEED, COMMANDS["rotate"], "erp", "not_for_feeds", "/destination_id"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_feed_is_refused_with_a_reason(found, command, feed, reason, pointer):
+    decision = decide(found, command, 1, NOW, feed)
+
+    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, reason)
+    assert decision.pointer == pointer
+    assert decision.detail
+
+
+@pytest.mark.parametrize("found", [None, stored(REMOVED)], ids=["new", "made of a removed webhook"])
+@pytest.mark.parametrize("secret", [NEW, None], ids=["with a key", "without a key"])
+def test_feed_is_made_without_a_secret(found, secret):
+    decision = decide(found, upsert(FEED, secret), 1, NOW)
+
+    assert decision.outcome is Outcome.APPLIED
+    assert (decision.destination.secret, decision.destination.id) == (None, None)
+
+
+def test_feed_that_the_shop_has_may_change():
+    changed = upsert(replace(FEED, filters=("orders",)))
+
+    decision = decide(A_FEED, changed, 1, NOW, "erp")
+
+    assert decision.destination.target.filters == ("orders",)
+    assert decision.destination.id == A_FEED.id
+
+
+@pytest.mark.parametrize(
+    ("state", "command", "expected"),
+    [
+        (ACTIVE, "pause", PAUSED),
+        (PAUSED, "resume", ACTIVE),
+        (DISABLED, "resume", ACTIVE),
+        (ACTIVE, "remove", REMOVED),
+    ],
+)
+def test_feed_is_paused_resumed_and_removed_as_a_webhook(state, command, expected):
+    decision = decide(replace(A_FEED, state=state), COMMANDS[command], 1, NOW, "erp")
+
+    assert decision.destination.state is expected
 
 
 def test_destination_of_a_full_shop_may_still_change():

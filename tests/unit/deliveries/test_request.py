@@ -20,7 +20,7 @@ LONG_AGO = datetime(2020, 3, 4, 12, tzinfo=UTC)
 KEY = SecretStr(base64.b64encode(bytes(32)).decode())
 OTHER_KEY = SecretStr(base64.b64encode(bytes(range(32))).decode())
 ROW = Row(1, 0, 7, "order", "event", 0, 10)
-BODY = StoredBody("demo", "shipment.scanned", 3, 4, b'{"ref": "x"}')
+BODY = StoredBody("demo", "shipment.scanned", 3, 4, b"", b'{"ref": "x"}')
 URL = "https://hooks.shop.example/"
 
 
@@ -71,7 +71,7 @@ def test_plugin_that_reads_one_signature_accepts_either_secret_within_two_attemp
     ("changes", "is_receivers"),
     [
         ({"body": None}, False),
-        ({"body": StoredBody("other", "shipment.scanned", 3, 4, b"{}")}, False),
+        ({"body": StoredBody("other", "shipment.scanned", 3, 4, b"", b"{}")}, False),
         ({"key": None}, False),
         ({"target": a_target(OTHER_KEY)}, False),
         ({"target": a_target(url="http://hooks.shop.example/")}, True),

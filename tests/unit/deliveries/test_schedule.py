@@ -27,6 +27,27 @@ def test_attempt_of_2xx_is_delivered(status):
     assert judge(Answer(status), 1, NOW, MIDDLE).verdict is Verdict.DELIVERED
 
 
+def test_record_of_a_feed_that_kafka_has_is_delivered():
+    written = Answer(None, is_written=True)
+
+    assert judge(written, 1, NOW, MIDDLE).verdict is Verdict.DELIVERED
+    assert (written.is_success, written.is_outage) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_outage"),
+    [
+        (Answer(None, "Kafka has no topic"), True),
+        (Answer(None, "too large", is_receivers=False), False),
+        (Answer(503), True),
+        (Answer(404), False),
+    ],
+    ids=["no answer", "one record", "5xx", "one event"],
+)
+def test_attempt_in_vain_says_whether_the_destination_takes_anything(answer, is_outage):
+    assert answer.is_outage is is_outage
+
+
 def test_attempt_of_410_ends_the_destination():
     assert judge(Answer(410), 1, NOW, MIDDLE).verdict is Verdict.GONE
 

@@ -21,6 +21,12 @@ class _SentBatches(set):  # type: ignore[type-arg]
 class RelayProducer(AIOKafkaProducer):  # type: ignore[misc]
     """A producer with `abort`; aiokafka has only `stop`, which first sends all pending records."""
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is sent any more: an error ended aiokafka's task."""
+        sending = self._sender.sender_task
+        return sending is not None and sending.done()
+
     async def abort(self) -> None:
         """Disconnect without sending pending records.
 
