@@ -1,4 +1,4 @@
-"""`orderflow destinations`: where events of shops are sent: list, attempts, secret, pause."""
+"""`orderflow destinations`: where events of shops are sent: list, attempts, secret, pause, feed."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -7,12 +7,23 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from orderflow.console.audit_options import By, Why, sign
+from orderflow.console.audit_options import By, DryRun, Why, sign
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
-from orderflow.console.terminal import CommandError, Commands, Json, err, out, print_json, run
+from orderflow.console.terminal import (
+    CommandError,
+    Commands,
+    Json,
+    WrongArgument,
+    err,
+    out,
+    print_json,
+    run,
+)
+from schemas.topics import feed_topic
 from services.deliveries.domain.decide import Decision, Outcome
 from services.deliveries.operations import destinations as operations
+from services.deliveries.operations import feeds
 from services.deliveries.operations.destinations import (
     ListedAttempt,
     ListedDestination,
@@ -21,13 +32,14 @@ from services.deliveries.operations.destinations import (
 from services.deliveries.secret_box import VARIABLE, SecretUnreadable, read_box
 from services.runtime.clock import clock_of
 from services.runtime.config.settings import Settings
+from services.runtime.kafka.topics import Difference
 from services.runtime.operations.audit import Signature
 
 DELIVERIES = "deliveries"
 ATTEMPTS_MAX = 10_000
 LISTED_MAX = 1_000
 
-app = typer.Typer(cls=Commands, help="Webhooks of shops.", no_args_is_help=True)
+app = typer.Typer(cls=Commands, help="Webhooks and feeds of shops.", no_args_is_help=True)
 
 Shop = Annotated[str, typer.Argument(metavar="SHOP", help="The shop, by its slug.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name of the destination.")]
@@ -117,6 +129,44 @@ def resume(shop: Shop, name: Name, by: By = None, why: Why = None) -> None:
     _report("resumed", shop, name, run(_resume(load_settings(), (shop, name), _signed(by, why))))
 
 
+@app.command("feed")
+def feed(  # noqa: PLR0917 - the command line passes them by name
+    shop: Shop,
+    reader: Annotated[
+        list[str] | None,
+        typer.Option(help="Who may read it, as the brokers know it; may be repeated."),
+    ] = None,
+    group_prefix: Annotated[
+        str | None,
+        typer.Option(help="How the names of the readers' groups begin; shop.{SHOP}: unless set."),
+    ] = None,
+    dry_run: DryRun = False,
+    by: By = None,
+    why: Why = None,
+) -> None:
+    """Make the topic of a shop's feed, and let readers read it and no other topic.
+
+    Needs the right to make topics and, with --reader, rules (ACLs). What is there stays.
+
+    Example: `orderflow destinations feed demo-shop --reader User:demo-shop --why 'for the ERP'`
+    """
+    settings, signature = load_settings(), sign(by, why, is_try=dry_run)
+    try:
+        wanted = feeds.feed_of(settings, shop, reader or (), group_prefix)
+        made, different = run(_feed(settings, wanted, signature, is_try=dry_run))
+    except feeds.WrongFeed as error:
+        raise WrongArgument(str(error)) from None
+    except feeds.RulesNotMade as error:
+        raise CommandError(str(error)) from None
+    topic = settings.topic(wanted.topic.name)
+    for each in different:
+        out.print(f"note     {each}", markup=False)
+    for rule in wanted.rules:
+        out.print(f"{'to allow' if dry_run else 'allowed '} {rule}", markup=False)
+    there = "to make" if dry_run and made else "created" if made else "present"
+    out.print(f"destinations: feed={topic} {there}", markup=False)
+
+
 def _signed(by: str | None, why: str | None) -> Signature:
     return sign(by, why, is_try=False)
 
@@ -161,6 +211,19 @@ async def _secret(settings: Settings, key: tuple[str, str], signature: Signature
         return await operations.show_secret(connection, key, box, signature)
 
 
+async def _feed(
+    settings: Settings, wanted: feeds.Feed, signature: Signature, *, is_try: bool
+) -> tuple[bool, list[Difference]]:
+    """Make a feed; returns whether its topic was missing, and how it differs else."""
+    if is_try:
+        different = await feeds.find_differences(settings, wanted)
+        missing = any(each.is_missing for each in different)
+        return missing, [] if missing else different
+    async with opened(settings, DELIVERIES) as connection:
+        made = await feeds.make(settings, connection, wanted, signature)
+    return made, [] if made else await feeds.find_differences(settings, wanted)
+
+
 async def _pause(settings: Settings, key: tuple[str, str], signature: Signature) -> Decision:
     now = clock_of(settings).now()
     async with opened(settings, DELIVERIES) as connection:
@@ -176,14 +239,23 @@ async def _resume(settings: Settings, key: tuple[str, str], signature: Signature
 def destinations_table(found: list[ListedDestination]) -> Table:
     """Destinations, one a row; what shops wrote is text, not markup."""
     table = Table(box=None)
-    for title in ("shop", "name", "state", "url", "waiting", "held orders", "failing since", "why"):
+    for title in (
+        "shop",
+        "name",
+        "state",
+        "where",
+        "waiting",
+        "held orders",
+        "failing since",
+        "why",
+    ):
         table.add_column(title)
     for each in found:
         cells = (
             each.shop,
             each.name,
             each.state,
-            str(each.target["url"]),
+            each.target.get("url") or f"topic {feed_topic(each.shop).name}",
             str(each.backlog),
             str(each.held_orders),
             f"{each.failing_since:%Y-%m-%d %H:%M}" if each.failing_since else "",
@@ -204,7 +276,7 @@ def attempts_table(found: list[ListedAttempt]) -> Table:
             each.order_id,
             each.event_id,
             str(each.number),
-            str(each.status or each.error),
+            str(each.status or each.error or each.answer),
             str(each.milliseconds),
             each.verdict,
         )

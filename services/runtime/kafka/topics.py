@@ -62,6 +62,7 @@ class Difference:
     topic: str
     text: str
     is_fatal: bool
+    is_missing: bool = False
 
     def __str__(self) -> str:
         return f"{self.topic}: {self.text}"
@@ -125,7 +126,9 @@ async def check(settings: Settings, topics: Iterable[Topic] | None = None) -> li
     async with admin_client(settings) as admin:
         present = set(await admin.list_topics())
         missing = [
-            Difference(name, "is missing; run `orderflow topics create`", is_fatal=True)
+            Difference(
+                name, "is missing; run `orderflow topics create`", is_fatal=True, is_missing=True
+            )
             for name in wanted
             if name not in present
         ]

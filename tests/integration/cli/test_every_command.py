@@ -52,6 +52,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "keys revoke": ("abcdefghijkl", *WHY),
     "destinations attempts": ("demo-shop", "erp"),
     "destinations secret": ("demo-shop", "erp", *WHY),
+    "destinations feed": ("demo-shop", *WHY),
     "destinations pause": ("demo-shop", "erp", *WHY),
     "destinations resume": ("demo-shop", "erp", *WHY),
 }

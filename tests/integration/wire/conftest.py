@@ -20,7 +20,10 @@ from .certificates import Authority
 Run = Callable[..., Result]
 Settings = Callable[..., dict[str, str]]
 Serve = Callable[[str, Mapping[str, str]], Replica]
-USERS = ("orders", "claims", "analytics", "gateway", "operator", "shop", "stranger")
+USERS = (
+    *("orders", "claims", "analytics", "deliveries", "gateway"),
+    *("operator", "shop", "erp_a", "erp_b", "stranger"),
+)
 
 
 def password_of(user: str) -> str:
