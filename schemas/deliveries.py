@@ -11,12 +11,13 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from schemas.model import ContractModel, about, refused
 from schemas.repair import FACT
-from schemas.values import Line, ShopSlug, WholeNumber
+from schemas.values import Line, OrderNumber, ShopSlug, Timestamp, WholeNumber
 
 FILTERS_MAX = 50
 URL_MAX_CHARACTERS = 2_048
 WHEN = "2026-03-01T09:30:06.120Z"
 EVENT = "7a9cf261-905e-5bfc-8f4d-86cdaa23a823"
+ORDER = "0f9619ff-8b86-5d01-b42d-00cf4fc964ff"
 URL = "https://hooks.shop.example/orderflow"
 PAGE = "https://shop.example/orders/{order_number}"
 
@@ -157,22 +158,74 @@ class DestinationRotateSecret(DestinationCommand):
     """
 
 
+class DestinationReplay(DestinationCommand):
+    """`destination.replay`: send events of the shop again, as they were, behind what waits.
+
+    At least one of `order_id`, `order_number`, `from`, `until` and `only_failed` must be there.
+    """
+
+    order_id: Annotated[UUID | None, FACT, about("Events of this order", ORDER)] = None
+    order_number: Annotated[
+        OrderNumber | None, FACT, about("The same, by the shop's number of the order", "1001")
+    ] = None
+    from_: Annotated[
+        Timestamp | None,
+        FACT,
+        Field(alias="from"),
+        about("Events of this time or later, by `triggered_at`", "2026-02-28T00:00:00Z"),
+    ] = None
+    until: Annotated[
+        Timestamp | None,
+        FACT,
+        about("Events before this time, by `triggered_at`", "2026-03-01T00:00:00Z"),
+    ] = None
+    sequence_from: Annotated[
+        WholeNumber | None, FACT, about("From this `sequence` of each topic; needs the order", 2)
+    ] = None
+    sequence_until: Annotated[
+        WholeNumber | None, FACT, about("To this `sequence`, included; needs the order", 9)
+    ] = None
+    only_failed: Annotated[
+        bool,
+        FACT,
+        about("Only what was given up; what is held or is tried later is tried now", example=False),
+    ] = False
+    reason: Annotated[Line | None, about("Why", "the ERP lost a day")] = None
+
+
+class Replayed(ContractModel):
+    """Which replay ended, and how many events it put behind what waits, by where they were."""
+
+    replay_id: Annotated[UUID, about("Id of the replay: header `orderflow-replay`", EVENT)]
+    kept: Annotated[WholeNumber, about("Events that the deliveries service had kept", 10)]
+    topics: Annotated[WholeNumber, about("Events that were read from the topics", 2)]
+    states: Annotated[
+        WholeNumber, about("Of these, states of orders, where older events are gone", 0)
+    ] = 0
+
+
 class DestinationEvent(ContractModel):
     """What happened to a destination."""
 
-    event_name: Annotated[str, about("disabled, enabled or removed", "disabled")]
+    event_name: Annotated[str, about("disabled, enabled, removed or replayed", "disabled")]
     triggered_at: Annotated[AwareDatetime, about("When it was decided", WHEN)]
     event_id: Annotated[UUID, about("Id of the event; a repeat carries it again", EVENT)]
     shop_slug: Annotated[str, about("The shop", "demo-shop")]
     destination_id: Annotated[str, about("The destination", "erp")]
-    reason: Annotated[str | None, about("Reason code: exhausted, gone, command", "exhausted")] = (
-        None
-    )
+    reason: Annotated[
+        str | None, about("Reason code: exhausted, gone, command, ended", "exhausted")
+    ] = None
     detail: Annotated[
         str | None, about("The reason in words", "no success since 2026-02-26T09:30:06Z")
     ] = None
     failures: Annotated[
         WholeNumber | None, about("Attempts in vain since the last that succeeded", 112)
+    ] = None
+    replay: Annotated[
+        Replayed | None,
+        about(
+            "Of destination.replayed", {"replay_id": EVENT, "kept": 10, "topics": 2, "states": 0}
+        ),
     ] = None
 
 
@@ -181,10 +234,12 @@ DESTINATION_REMOVE = "destination.remove"
 DESTINATION_PAUSE = "destination.pause"
 DESTINATION_RESUME = "destination.resume"
 DESTINATION_ROTATE_SECRET = "destination.rotate_secret"  # noqa: S105 - the name of a command
+DESTINATION_REPLAY = "destination.replay"
 
 DESTINATION_DISABLED = "destination.disabled"
 DESTINATION_ENABLED = "destination.enabled"
 DESTINATION_REMOVED = "destination.removed"
+DESTINATION_REPLAYED = "destination.replayed"
 
 MODELS: Mapping[str, type[ContractModel]] = {
     DESTINATION_UPSERT: DestinationUpsert,
@@ -192,9 +247,11 @@ MODELS: Mapping[str, type[ContractModel]] = {
     DESTINATION_PAUSE: DestinationPause,
     DESTINATION_RESUME: DestinationResume,
     DESTINATION_ROTATE_SECRET: DestinationRotateSecret,
+    DESTINATION_REPLAY: DestinationReplay,
 }
 EVENTS: Mapping[str, type[ContractModel]] = {
     DESTINATION_DISABLED: DestinationEvent,
     DESTINATION_ENABLED: DestinationEvent,
     DESTINATION_REMOVED: DestinationEvent,
+    DESTINATION_REPLAYED: DestinationEvent,
 }

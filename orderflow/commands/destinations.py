@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from orderflow.commands import destination_acts, destination_show
 from orderflow.console.audit_options import By, DryRun, Why, sign
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
@@ -40,6 +41,9 @@ ATTEMPTS_MAX = 10_000
 LISTED_MAX = 1_000
 
 app = typer.Typer(cls=Commands, help="Webhooks and feeds of shops.", no_args_is_help=True)
+for verb, command in destination_acts.COMMANDS.items():
+    app.command(verb)(command)
+app.command("show")(destination_show.show_one)
 
 Shop = Annotated[str, typer.Argument(metavar="SHOP", help="The shop, by its slug.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name of the destination.")]

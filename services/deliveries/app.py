@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from schemas.topics import CLAIMS_EVENTS, DELIVERIES_COMMANDS, ORDERS_EVENTS, SHIPMENTS_EVENTS
@@ -33,16 +34,12 @@ def build(settings: Settings) -> Service:
     batches = DeliveryBatches(settings, metrics)
     requests = Requests(settings)
 
+    open_client = client_opener(settings)
+
     def open_transports() -> Transports:
-        client = WebhookClient(
-            rules_of(settings),
-            connections=settings.deliveries_in_flight,
-            nameservers=words_of(settings.deliveries_nameservers),
-            ca_file=settings.deliveries_ca_file,
-        )
         feeds = FeedClient(partial(make_feed_producer, settings))
         return {
-            Kind.WEBHOOK: WebhookTransport(requests, client),
+            Kind.WEBHOOK: WebhookTransport(requests, open_client()),
             Kind.FEED: FeedTransport(settings, feeds),
         }
 
@@ -58,3 +55,22 @@ def build(settings: Settings) -> Service:
         workers={"sender": send},
         metrics=metrics,
     )
+
+
+def client_opener(settings: Settings) -> Callable[[], WebhookClient]:
+    """What opens a client by the settings, in a running loop.
+
+    Raises:
+        SettingsError: where requests may go cannot be read.
+    """
+    rules, nameservers = rules_of(settings), words_of(settings.deliveries_nameservers)
+
+    def open_client() -> WebhookClient:
+        return WebhookClient(
+            rules,
+            connections=settings.deliveries_in_flight,
+            nameservers=nameservers,
+            ca_file=settings.deliveries_ca_file,
+        )
+
+    return open_client

@@ -74,7 +74,8 @@ class DeliveryBatches:
         self, connection: Connection, batch: Batch, intake: Intake, unit: UnitOfWork
     ) -> None:
         now, gate = batch.now, unit.gate
-        await store.save_destinations(connection, list(unit.changed.values()), now)
+        saved = await store.save_destinations(connection, list(unit.changed.values()), now)
+        await store.save_replays(connection, unit.replays(), saved, now)
         await self._match(connection, intake.events, unit)
         refused = [each for each in intake.refused if gate.refuse(each)]
         by_rule = [rejection_of(item, decision) for item, decision in unit.decided]

@@ -11,6 +11,7 @@
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
+    replay uuid
     day smallint DEFAULT day_number() NOT NULL
 
 -- PARTITIONED TABLE delivery
@@ -37,6 +38,7 @@
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
+    is_copy boolean DEFAULT false NOT NULL
     CONSTRAINT event_body_pkey PRIMARY KEY (event_id, day)
 
 -- PARTITIONED TABLE older_item
@@ -77,6 +79,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
+    replay uuid
     day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_1
@@ -90,6 +93,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
+    replay uuid
     day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_2
@@ -103,6 +107,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
+    replay uuid
     day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_3
@@ -116,6 +121,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
+    replay uuid
     day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_4
@@ -129,6 +135,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
+    replay uuid
     day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_5
@@ -142,6 +149,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
+    replay uuid
     day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_6
@@ -155,6 +163,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
+    replay uuid
     day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_7
@@ -168,6 +177,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
+    replay uuid
     day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE attempt_8
@@ -181,6 +191,7 @@ END)
     answer text
     milliseconds integer NOT NULL
     verdict text NOT NULL
+    replay uuid
     day smallint DEFAULT day_number() NOT NULL
 
 -- TABLE backlog
@@ -192,6 +203,7 @@ END)
     body_day smallint NOT NULL
     body_bytes integer NOT NULL
     created_at timestamp with time zone NOT NULL
+    replay uuid
     CONSTRAINT backlog_pkey PRIMARY KEY (id)
 
 -- TABLE delivery_0
@@ -245,6 +257,7 @@ END)
     applied uuid[] DEFAULT '{}'::uuid[] NOT NULL
     created_at timestamp with time zone NOT NULL
     updated_at timestamp with time zone NOT NULL
+    matched_since timestamp with time zone NOT NULL
     CONSTRAINT destination_check CHECK (((secret IS NULL) = ((target ->> 'kind'::text) = 'feed'::text)))
     CONSTRAINT destination_pkey PRIMARY KEY (id)
     CONSTRAINT destination_shop_name_key UNIQUE (shop, name)
@@ -273,6 +286,7 @@ END)
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
+    is_copy boolean DEFAULT false NOT NULL
     CONSTRAINT event_body_0_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_1
@@ -288,6 +302,7 @@ END)
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
+    is_copy boolean DEFAULT false NOT NULL
     CONSTRAINT event_body_1_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_2
@@ -303,6 +318,7 @@ END)
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
+    is_copy boolean DEFAULT false NOT NULL
     CONSTRAINT event_body_2_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_3
@@ -318,6 +334,7 @@ END)
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
+    is_copy boolean DEFAULT false NOT NULL
     CONSTRAINT event_body_3_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_4
@@ -333,6 +350,7 @@ END)
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
+    is_copy boolean DEFAULT false NOT NULL
     CONSTRAINT event_body_4_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_5
@@ -348,6 +366,7 @@ END)
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
+    is_copy boolean DEFAULT false NOT NULL
     CONSTRAINT event_body_5_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_6
@@ -363,6 +382,7 @@ END)
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
+    is_copy boolean DEFAULT false NOT NULL
     CONSTRAINT event_body_6_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_7
@@ -378,6 +398,7 @@ END)
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
+    is_copy boolean DEFAULT false NOT NULL
     CONSTRAINT event_body_7_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE event_body_8
@@ -393,6 +414,7 @@ END)
     value bytea NOT NULL
     fulfilments integer
     recorded_at timestamp with time zone NOT NULL
+    is_copy boolean DEFAULT false NOT NULL
     CONSTRAINT event_body_8_pkey PRIMARY KEY (event_id, day)
 
 -- TABLE fulfilment_log
@@ -617,6 +639,25 @@ END)
     of_many boolean DEFAULT false NOT NULL
     CONSTRAINT rejected_pkey PRIMARY KEY (topic, partition, "offset", index)
 
+-- TABLE replay
+  WITH (fillfactor=70)
+    id uuid NOT NULL
+    destination bigint NOT NULL
+    shard smallint NOT NULL
+    selection jsonb NOT NULL
+    stage text DEFAULT 'start'::text NOT NULL
+    cursor jsonb DEFAULT '{}'::jsonb NOT NULL
+    kept bigint DEFAULT 0 NOT NULL
+    topics bigint DEFAULT 0 NOT NULL
+    states bigint DEFAULT 0 NOT NULL
+    detail text
+    asked_by text NOT NULL
+    reason text
+    asked_at timestamp with time zone NOT NULL
+    ended_at timestamp with time zone
+    CONSTRAINT replay_pkey PRIMARY KEY (id)
+    CONSTRAINT replay_stage_check CHECK ((stage = ANY (ARRAY['start'::text, 'topics'::text, 'kept'::text, 'ended'::text])))
+
 -- TABLE waiting
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL
     item_id uuid NOT NULL
@@ -636,32 +677,92 @@ END)
 -- INDEX attempt_0_destination_at_idx
 CREATE INDEX attempt_0_destination_at_idx ON attempt_0 USING btree (destination, at)
 
+-- INDEX attempt_0_destination_at_idx1
+CREATE INDEX attempt_0_destination_at_idx1 ON attempt_0 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+
+-- INDEX attempt_0_destination_event_id_idx
+CREATE INDEX attempt_0_destination_event_id_idx ON attempt_0 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
+
 -- INDEX attempt_1_destination_at_idx
 CREATE INDEX attempt_1_destination_at_idx ON attempt_1 USING btree (destination, at)
+
+-- INDEX attempt_1_destination_at_idx1
+CREATE INDEX attempt_1_destination_at_idx1 ON attempt_1 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+
+-- INDEX attempt_1_destination_event_id_idx
+CREATE INDEX attempt_1_destination_event_id_idx ON attempt_1 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
 
 -- INDEX attempt_2_destination_at_idx
 CREATE INDEX attempt_2_destination_at_idx ON attempt_2 USING btree (destination, at)
 
+-- INDEX attempt_2_destination_at_idx1
+CREATE INDEX attempt_2_destination_at_idx1 ON attempt_2 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+
+-- INDEX attempt_2_destination_event_id_idx
+CREATE INDEX attempt_2_destination_event_id_idx ON attempt_2 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
+
 -- INDEX attempt_3_destination_at_idx
 CREATE INDEX attempt_3_destination_at_idx ON attempt_3 USING btree (destination, at)
+
+-- INDEX attempt_3_destination_at_idx1
+CREATE INDEX attempt_3_destination_at_idx1 ON attempt_3 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+
+-- INDEX attempt_3_destination_event_id_idx
+CREATE INDEX attempt_3_destination_event_id_idx ON attempt_3 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
 
 -- INDEX attempt_4_destination_at_idx
 CREATE INDEX attempt_4_destination_at_idx ON attempt_4 USING btree (destination, at)
 
+-- INDEX attempt_4_destination_at_idx1
+CREATE INDEX attempt_4_destination_at_idx1 ON attempt_4 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+
+-- INDEX attempt_4_destination_event_id_idx
+CREATE INDEX attempt_4_destination_event_id_idx ON attempt_4 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
+
 -- INDEX attempt_5_destination_at_idx
 CREATE INDEX attempt_5_destination_at_idx ON attempt_5 USING btree (destination, at)
+
+-- INDEX attempt_5_destination_at_idx1
+CREATE INDEX attempt_5_destination_at_idx1 ON attempt_5 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+
+-- INDEX attempt_5_destination_event_id_idx
+CREATE INDEX attempt_5_destination_event_id_idx ON attempt_5 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
 
 -- INDEX attempt_6_destination_at_idx
 CREATE INDEX attempt_6_destination_at_idx ON attempt_6 USING btree (destination, at)
 
+-- INDEX attempt_6_destination_at_idx1
+CREATE INDEX attempt_6_destination_at_idx1 ON attempt_6 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+
+-- INDEX attempt_6_destination_event_id_idx
+CREATE INDEX attempt_6_destination_event_id_idx ON attempt_6 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
+
 -- INDEX attempt_7_destination_at_idx
 CREATE INDEX attempt_7_destination_at_idx ON attempt_7 USING btree (destination, at)
+
+-- INDEX attempt_7_destination_at_idx1
+CREATE INDEX attempt_7_destination_at_idx1 ON attempt_7 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+
+-- INDEX attempt_7_destination_event_id_idx
+CREATE INDEX attempt_7_destination_event_id_idx ON attempt_7 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
 
 -- INDEX attempt_8_destination_at_idx
 CREATE INDEX attempt_8_destination_at_idx ON attempt_8 USING btree (destination, at)
 
+-- INDEX attempt_8_destination_at_idx1
+CREATE INDEX attempt_8_destination_at_idx1 ON attempt_8 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+
+-- INDEX attempt_8_destination_event_id_idx
+CREATE INDEX attempt_8_destination_event_id_idx ON attempt_8 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
+
 -- INDEX attempt_by_destination
 CREATE INDEX attempt_by_destination ON ONLY attempt USING btree (destination, at)
+
+-- INDEX attempt_given_up
+CREATE INDEX attempt_given_up ON ONLY attempt USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+
+-- INDEX attempt_replayed
+CREATE INDEX attempt_replayed ON ONLY attempt USING btree (destination, event_id) WHERE (replay IS NOT NULL)
 
 -- INDEX backlog_by_body
 CREATE INDEX backlog_by_body ON backlog USING btree (body_day, event_id)
@@ -705,32 +806,92 @@ CREATE UNIQUE INDEX destination_shop_name_key ON destination USING btree (shop, 
 -- INDEX destination_to_retry
 CREATE INDEX destination_to_retry ON destination USING btree (id) WHERE retries_now
 
+-- INDEX event_body_0_order_id_idx
+CREATE INDEX event_body_0_order_id_idx ON event_body_0 USING btree (order_id)
+
 -- INDEX event_body_0_pkey
 CREATE UNIQUE INDEX event_body_0_pkey ON event_body_0 USING btree (event_id, day)
+
+-- INDEX event_body_0_shop_recorded_at_event_id_idx
+CREATE INDEX event_body_0_shop_recorded_at_event_id_idx ON event_body_0 USING btree (shop, recorded_at, event_id) WHERE (NOT is_copy)
+
+-- INDEX event_body_1_order_id_idx
+CREATE INDEX event_body_1_order_id_idx ON event_body_1 USING btree (order_id)
 
 -- INDEX event_body_1_pkey
 CREATE UNIQUE INDEX event_body_1_pkey ON event_body_1 USING btree (event_id, day)
 
+-- INDEX event_body_1_shop_recorded_at_event_id_idx
+CREATE INDEX event_body_1_shop_recorded_at_event_id_idx ON event_body_1 USING btree (shop, recorded_at, event_id) WHERE (NOT is_copy)
+
+-- INDEX event_body_2_order_id_idx
+CREATE INDEX event_body_2_order_id_idx ON event_body_2 USING btree (order_id)
+
 -- INDEX event_body_2_pkey
 CREATE UNIQUE INDEX event_body_2_pkey ON event_body_2 USING btree (event_id, day)
+
+-- INDEX event_body_2_shop_recorded_at_event_id_idx
+CREATE INDEX event_body_2_shop_recorded_at_event_id_idx ON event_body_2 USING btree (shop, recorded_at, event_id) WHERE (NOT is_copy)
+
+-- INDEX event_body_3_order_id_idx
+CREATE INDEX event_body_3_order_id_idx ON event_body_3 USING btree (order_id)
 
 -- INDEX event_body_3_pkey
 CREATE UNIQUE INDEX event_body_3_pkey ON event_body_3 USING btree (event_id, day)
 
+-- INDEX event_body_3_shop_recorded_at_event_id_idx
+CREATE INDEX event_body_3_shop_recorded_at_event_id_idx ON event_body_3 USING btree (shop, recorded_at, event_id) WHERE (NOT is_copy)
+
+-- INDEX event_body_4_order_id_idx
+CREATE INDEX event_body_4_order_id_idx ON event_body_4 USING btree (order_id)
+
 -- INDEX event_body_4_pkey
 CREATE UNIQUE INDEX event_body_4_pkey ON event_body_4 USING btree (event_id, day)
+
+-- INDEX event_body_4_shop_recorded_at_event_id_idx
+CREATE INDEX event_body_4_shop_recorded_at_event_id_idx ON event_body_4 USING btree (shop, recorded_at, event_id) WHERE (NOT is_copy)
+
+-- INDEX event_body_5_order_id_idx
+CREATE INDEX event_body_5_order_id_idx ON event_body_5 USING btree (order_id)
 
 -- INDEX event_body_5_pkey
 CREATE UNIQUE INDEX event_body_5_pkey ON event_body_5 USING btree (event_id, day)
 
+-- INDEX event_body_5_shop_recorded_at_event_id_idx
+CREATE INDEX event_body_5_shop_recorded_at_event_id_idx ON event_body_5 USING btree (shop, recorded_at, event_id) WHERE (NOT is_copy)
+
+-- INDEX event_body_6_order_id_idx
+CREATE INDEX event_body_6_order_id_idx ON event_body_6 USING btree (order_id)
+
 -- INDEX event_body_6_pkey
 CREATE UNIQUE INDEX event_body_6_pkey ON event_body_6 USING btree (event_id, day)
+
+-- INDEX event_body_6_shop_recorded_at_event_id_idx
+CREATE INDEX event_body_6_shop_recorded_at_event_id_idx ON event_body_6 USING btree (shop, recorded_at, event_id) WHERE (NOT is_copy)
+
+-- INDEX event_body_7_order_id_idx
+CREATE INDEX event_body_7_order_id_idx ON event_body_7 USING btree (order_id)
 
 -- INDEX event_body_7_pkey
 CREATE UNIQUE INDEX event_body_7_pkey ON event_body_7 USING btree (event_id, day)
 
+-- INDEX event_body_7_shop_recorded_at_event_id_idx
+CREATE INDEX event_body_7_shop_recorded_at_event_id_idx ON event_body_7 USING btree (shop, recorded_at, event_id) WHERE (NOT is_copy)
+
+-- INDEX event_body_8_order_id_idx
+CREATE INDEX event_body_8_order_id_idx ON event_body_8 USING btree (order_id)
+
 -- INDEX event_body_8_pkey
 CREATE UNIQUE INDEX event_body_8_pkey ON event_body_8 USING btree (event_id, day)
+
+-- INDEX event_body_8_shop_recorded_at_event_id_idx
+CREATE INDEX event_body_8_shop_recorded_at_event_id_idx ON event_body_8 USING btree (shop, recorded_at, event_id) WHERE (NOT is_copy)
+
+-- INDEX event_body_by_order
+CREATE INDEX event_body_by_order ON ONLY event_body USING btree (order_id)
+
+-- INDEX event_body_by_time
+CREATE INDEX event_body_by_time ON ONLY event_body USING btree (shop, recorded_at, event_id) WHERE (NOT is_copy)
 
 -- INDEX event_body_pkey
 CREATE UNIQUE INDEX event_body_pkey ON ONLY event_body USING btree (event_id, day)
@@ -815,6 +976,18 @@ CREATE INDEX rejected_by_time ON rejected USING btree (rejected_at)
 
 -- INDEX rejected_pkey
 CREATE UNIQUE INDEX rejected_pkey ON rejected USING btree (topic, partition, "offset", index)
+
+-- INDEX replay_by_destination
+CREATE INDEX replay_by_destination ON replay USING btree (destination, asked_at)
+
+-- INDEX replay_ended
+CREATE INDEX replay_ended ON replay USING btree (ended_at)
+
+-- INDEX replay_pkey
+CREATE UNIQUE INDEX replay_pkey ON replay USING btree (id)
+
+-- INDEX replay_to_run
+CREATE INDEX replay_to_run ON replay USING btree (shard, destination, asked_at) WHERE (ended_at IS NULL)
 
 -- INDEX waiting_by_expiry
 CREATE INDEX waiting_by_expiry ON waiting USING btree (expires_at)
@@ -1066,6 +1239,9 @@ RETURN (((floor((EXTRACT(epoch FROM clock_timestamp()) / (10)::numeric)))::bigin
     orderflow_deliveries: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON rejected
+    orderflow_deliveries: DELETE, INSERT, SELECT, UPDATE
+
+-- RIGHTS ON replay
     orderflow_deliveries: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON waiting

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from services.deliveries.domain.destination import Destination, Secret, State, Target
+from services.deliveries.domain.replay import Selection
 from services.deliveries.messages.decode import ReceivedEvent
 from services.deliveries.messages.ucp.log import Log, read_log, write_log
 from services.deliveries.names import SHARDS
@@ -61,6 +62,17 @@ class Match:
     """Entries of the order's fulfilment log with this event; None: no log is kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class AskedReplay:
+    """A replay that was decided; `asked_by` is the source of the command, or an operator."""
+
+    id: str
+    key: Key
+    selection: Selection
+    asked_by: str
+    reason: str | None
+
+
 async def lock_destinations(connection: Connection, keys: Collection[Key]) -> Known:
     """Lock and read the destinations of these names, and count those of their shops."""
     if not keys:
@@ -88,6 +100,7 @@ def _destination(row: Any) -> Destination:
         state=State(row["state"]),
         reason=row["reason"],
         secret=secret_of(row),
+        replays=row["replays"],
         applied=tuple(map(str, row["applied"])),
     )
 
@@ -138,6 +151,29 @@ async def find_versions(connection: Connection, shops: Collection[str]) -> dict[
         return {}
     rows = await connection.fetch(SQL["find_versions"], sorted(shops))
     return {row["shop"]: row["version"] for row in rows}
+
+
+async def save_replays(
+    connection: Connection,
+    asked: Sequence[AskedReplay],
+    saved: Sequence[Destination],
+    now: datetime,
+) -> None:
+    """Store replays of destinations that were just saved; the sender of their shard runs them."""
+    ids = {(each.shop, each.name): each.id for each in saved}
+    rows = [
+        (
+            each.id,
+            ids[each.key],
+            shard_of(str(ids[each.key]), SHARDS),
+            msgspec.json.encode(each.selection),
+            each.asked_by,
+            each.reason,
+        )
+        for each in asked
+    ]
+    if rows:
+        await connection.execute(SQL["save_replays"], *map(list, zip(*rows, strict=True)), now)
 
 
 async def find_receivers(

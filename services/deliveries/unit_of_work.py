@@ -10,10 +10,18 @@ from functools import partial
 from schemas.deliveries import (
     DESTINATION_PAUSE,
     DESTINATION_REMOVE,
+    DESTINATION_REPLAY,
     DESTINATION_RESUME,
     DESTINATION_UPSERT,
 )
-from services.deliveries.domain.commands import Pause, Remove, Resume, RotateSecret, Upsert
+from services.deliveries.domain.commands import (
+    Pause,
+    Remove,
+    Replay,
+    Resume,
+    RotateSecret,
+    Upsert,
+)
 from services.deliveries.domain.decide import AnyCommand, Decision, Outcome, decide
 from services.deliveries.domain.destination import Destination, Kind, Secret, State
 from services.deliveries.fulfilment_logs import FulfilmentLogs
@@ -22,7 +30,7 @@ from services.deliveries.messages.decode import ReceivedCommand
 from services.deliveries.parking_keys import command_candidate, event_candidate
 from services.deliveries.receivers import ShopReceivers
 from services.deliveries.secret_box import SecretBox
-from services.deliveries.store import Key, Known, Match
+from services.deliveries.store import AskedReplay, Key, Known, Match
 from services.runtime.batch.items import Failure, FailureKind, ItemRef
 from services.runtime.messages.headers import headers_by_name
 from services.runtime.parking.gate import ParkingGate
@@ -57,6 +65,20 @@ class UnitOfWork:
                     turn.done(decision.outcome, decision.reason)
                     self.decided.append((item, decision))
 
+    def replays(self) -> list[AskedReplay]:
+        """The replays that were asked for."""
+        return [
+            AskedReplay(
+                item.received.item_id,
+                (item.received.shop, item.received.name),
+                decision.replay,
+                item.received.envelope.source or "",
+                item.received.reason,
+            )
+            for item, decision in self.decided
+            if decision.replay
+        ]
+
     def _decide(self, item: CommandItem, faults: Faults) -> Decision:
         read = item.received
         key = (read.shop, read.name)
@@ -89,6 +111,8 @@ class UnitOfWork:
             return Pause(**names, reason=read.reason)
         if read.type == DESTINATION_RESUME:
             return Resume(**names)
+        if read.type == DESTINATION_REPLAY and read.selection:
+            return Replay(**names, selection=read.selection)
         return RotateSecret(**names, secret=self._new_secret(read))
 
     def _new_secret(self, read: ReceivedCommand) -> Secret | None:

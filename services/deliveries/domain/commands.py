@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from services.deliveries.domain.destination import Secret, Target
+from services.deliveries.domain.replay import Selection
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -45,3 +46,9 @@ class RotateSecret(Command, frozen=True, kw_only=True):
     """Sign with a new secret, and for FORMER_HOURS with the former one too."""
 
     secret: Secret | None
+
+
+class Replay(Command, frozen=True, kw_only=True):
+    """Send events again that were sent before, or that came before the destination was made."""
+
+    selection: Selection

@@ -9,7 +9,15 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.deliveries.domain.commands import Command, Pause, Remove, Resume, RotateSecret, Upsert
+from services.deliveries.domain.commands import (
+    Command,
+    Pause,
+    Remove,
+    Replay,
+    Resume,
+    RotateSecret,
+    Upsert,
+)
 from services.deliveries.domain.destination import (
     APPLIED_MAX,
     Destination,
@@ -22,12 +30,15 @@ from services.deliveries.domain.destination import (
 )
 from services.deliveries.domain.filters import SOURCES, unknown_filters
 from services.deliveries.domain.reasons import NoChangeReason, RejectionReason
+from services.deliveries.domain.replay import Selection
 
 DESTINATIONS_MAX = 10_000
 """Most destinations of one shop that are not removed."""
 FORMER_VALID = timedelta(hours=24)
+REPLAYS_MAX = 10
+"""Most replays of one destination that have not ended."""
 
-AnyCommand = Upsert | Remove | Pause | Resume | RotateSecret
+AnyCommand = Upsert | Remove | Pause | Resume | RotateSecret | Replay
 
 
 class Outcome(StrEnum):
@@ -56,6 +67,8 @@ class Decision(Struct, frozen=True):
     destination: Destination | None = None
     """The destination to store; None when nothing changes."""
     happened: Happened | None = None
+    replay: Selection | None = None
+    """What is to be sent again; the id of the replay is that of the command's item."""
 
 
 def decide(
@@ -88,6 +101,8 @@ def decide(
             return _resumed(found, command)
         case RotateSecret():
             return _rotated(found, command, now)
+        case Replay():
+            return _replayed(found, command)
         case _:
             assert_never(command)
 
@@ -218,6 +233,29 @@ def _rotated(found: Destination, command: RotateSecret, now: datetime) -> Decisi
     secret = Secret(command.secret.current, found.secret.current, now + FORMER_VALID)
     return Decision(
         Outcome.APPLIED, destination=_with_applied(replace(found, secret=secret), command)
+    )
+
+
+def _replayed(found: Destination, command: Replay) -> Decision:
+    selection = command.selection
+    if selection.is_empty:
+        return _refused(
+            RejectionReason.NOTHING_SELECTED,
+            "nothing is selected: give order_id, order_number, from, until or only_failed",
+        )
+    if fault := selection.fault:
+        return _refused(RejectionReason.SELECTION_NOT_POSSIBLE, fault[1], fault[0])
+    if found.replays >= REPLAYS_MAX:
+        return _refused(
+            RejectionReason.TOO_MANY_REPLAYS,
+            f"{found.replays} replays of this destination have not ended, the most that may wait; "
+            "send the command again when destination.replayed says that one has",
+        )
+    return Decision(
+        Outcome.APPLIED,
+        detail=f"replay {command.item_id} begins; destination.replayed says how many events it had",
+        destination=_with_applied(replace(found, replays=found.replays + 1), command),
+        replay=selection,
     )
 
 

@@ -88,5 +88,7 @@ class Destination(Struct, frozen=True, kw_only=True):
     id: int | None = None
     retries_now: bool = False
     """Set by a command after which the sender tries at once what waits."""
+    replays: int = 0
+    """How many of its replays have not ended."""
     applied: tuple[str, ...] = ()
     """Ids of the newest command items that were applied, oldest first."""

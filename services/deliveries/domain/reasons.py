@@ -27,4 +27,7 @@ class RejectionReason(StrEnum):
     ADDRESS_NOT_ALLOWED = "address_not_allowed"
     NAME_NOT_RESOLVED = "name_not_resolved"
     WEBHOOKS_NOT_SET_UP = "webhooks_not_set_up"
+    NOTHING_SELECTED = "nothing_selected"
+    SELECTION_NOT_POSSIBLE = "selection_not_possible"
+    TOO_MANY_REPLAYS = "too_many_replays"
     SOURCE_NOT_ALLOWED = "source_not_allowed"

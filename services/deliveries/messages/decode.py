@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,13 +10,16 @@ import msgspec
 from msgspec import Struct
 
 from schemas.deliveries import (
+    DESTINATION_REPLAY,
     DESTINATION_UPSERT,
     MODELS,
 )
 from schemas.envelope import CloudEvent
 from schemas.events import ORDER_SNAPSHOT, Event
+from schemas.identity import order_id as order_id_of
 from services.deliveries.domain.destination import Form, Kind, Target, WhenExhausted
 from services.deliveries.domain.filters import EventHead
+from services.deliveries.domain.replay import Selection
 from services.runtime.messages.records import (
     FieldError,
     Malformed,
@@ -47,6 +51,12 @@ class _Head(Struct, gc=False):
     order_version: int | None = None
 
 
+class _ReplayedHead(_Head, gc=False):
+    """The same of an event that is sent again; replays select by time."""
+
+    triggered_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class ReceivedEvent(Struct, frozen=True, gc=False):
     """An event as it is matched and stored."""
 
@@ -58,8 +68,22 @@ class ReceivedEvent(Struct, frozen=True, gc=False):
     order_version: int | None
 
 
+class ReplayedHead(Struct, frozen=True, gc=False):
+    """What of an event decides whether it is sent again."""
+
+    head: EventHead
+    event_id: str
+    order_id: str
+    sequence: int
+    order_version: int | None
+    triggered_at: datetime
+
+
 class ReceivedCommand(Struct, frozen=True):
-    """A command of a destination that was read; `target` is that of an upsert."""
+    """A command of a destination that was read.
+
+    `target` is that of an upsert, `selection` that of a replay.
+    """
 
     envelope: CloudEvent
     type: str
@@ -68,9 +92,11 @@ class ReceivedCommand(Struct, frozen=True):
     name: str
     target: Target | None = None
     reason: str | None = None
+    selection: Selection | None = None
 
 
 _HEAD = msgspec.json.Decoder(_Head)
+_REPLAYED_HEAD = msgspec.json.Decoder(_ReplayedHead)
 
 
 def read_event(original: Original) -> ReceivedEvent:
@@ -84,21 +110,58 @@ def read_event(original: Original) -> ReceivedEvent:
         head = _HEAD.decode(original.value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise _fault_of(original) from None
-    notify, group = head.event_data.notify, head.event_group
     return ReceivedEvent(
-        EventHead(
-            shop=head.shop_slug,
-            source=head.source,
-            ref=head.ref,
-            group=group,
-            is_notifying=bool(group) if notify is None else notify,
-            is_snapshot=envelope.type == ORDER_SNAPSHOT,
-        ),
+        _event_head(head, envelope.type),
         str(head.event_id),
         str(head.order_id),
         envelope.type or "",
         head.sequence,
         head.order_version,
+    )
+
+
+def read_replayed(value: bytes, type_: str | None) -> ReplayedHead:
+    """What decides whether an event that was taken before is sent again.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError: the value is no event of the contract.
+    """
+    head = _REPLAYED_HEAD.decode(value)
+    return ReplayedHead(
+        _event_head(head, type_),
+        str(head.event_id),
+        str(head.order_id),
+        head.sequence,
+        head.order_version,
+        head.triggered_at if head.triggered_at.tzinfo else head.triggered_at.replace(tzinfo=UTC),
+    )
+
+
+class _StateData(Struct, gc=False):
+    last_sequences: dict[str, int] = {}
+
+
+class _State(Struct, gc=False):
+    event_data: _StateData
+
+
+_STATE = msgspec.json.Decoder(_State)
+
+
+def last_sequences(value: bytes) -> dict[str, int]:
+    """The sequence of the last event that the state of an order has in it, by source."""
+    return _STATE.decode(value).event_data.last_sequences
+
+
+def _event_head(head: _Head, type_: str | None) -> EventHead:
+    notify, group = head.event_data.notify, head.event_group
+    return EventHead(
+        shop=head.shop_slug,
+        source=head.source,
+        ref=head.ref,
+        group=group,
+        is_notifying=bool(group) if notify is None else notify,
+        is_snapshot=type_ == ORDER_SNAPSHOT,
     )
 
 
@@ -135,6 +198,26 @@ def read_command(original: Original) -> ReceivedCommand:
         body.destination_id,
         _target(body) if type_ == DESTINATION_UPSERT else None,
         getattr(body, "reason", None),
+        _selection(body) if type_ == DESTINATION_REPLAY else None,
+    )
+
+
+def _selection(body: Any) -> Selection:
+    """Read what a replay is of; the id of an order follows from its shop and number."""
+    order = body.order_id
+    if body.order_number is not None:
+        numbered = order_id_of(body.shop_slug, body.order_number)
+        if order not in {None, numbered}:
+            fact = f"the order of this number has the id {numbered}: give one of the two"
+            raise Malformed("invalid_fields", [FieldError("/order_id", fact)])
+        order = numbered
+    return Selection(
+        order_id=str(order) if order else None,
+        since=body.from_,
+        until=body.until,
+        sequence_from=body.sequence_from,
+        sequence_until=body.sequence_until,
+        only_failed=body.only_failed,
     )
 
 

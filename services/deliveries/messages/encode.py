@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from schemas.envelope import rfc3339
@@ -31,6 +31,7 @@ def destination_event(
     reason: str,
     detail: str | None = None,
     failures: int | None = None,
+    replay: Mapping[str, object] | None = None,
 ) -> Outgoing:
     """The record of what happened to a destination (shop, name); `cause` makes its id."""
     shop, name = destination
@@ -44,6 +45,7 @@ def destination_event(
         "reason": reason,
         "detail": detail,
         "failures": failures,
+        **({"replay": replay} if replay else {}),
     }
     headers = headers_by_place(
         type=f"destination.{happened}",

@@ -15,6 +15,7 @@ CREATE TABLE destination (
     applied uuid[] NOT NULL DEFAULT '{}',  -- The newest command items, oldest first.
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
+    matched_since timestamptz NOT NULL,  -- Business time; since then what it gets is in event_body.
     UNIQUE (shop, name),
     CHECK ((secret IS NULL) = (target ->> 'kind' = 'feed'))
 );
@@ -43,8 +44,13 @@ CREATE TABLE event_body (
     value bytea NOT NULL,
     fulfilments integer,  -- Entries of fulfilment_log in the body `ucp`; null: no log is kept.
     recorded_at timestamptz NOT NULL,  -- Business time.
+    -- A copy of a body of an earlier day, or read from a topic by a replay: other events of that time
+    -- may be missing.
+    is_copy boolean NOT NULL DEFAULT false,
     PRIMARY KEY (event_id, day)
 ) PARTITION BY LIST (day);
+CREATE INDEX event_body_by_time ON event_body (shop, recorded_at, event_id) WHERE NOT is_copy;
+CREATE INDEX event_body_by_order ON event_body (order_id);
 
 -- The fulfilment events of an order, oldest first, for shops with a destination of the body `ucp`.
 -- Entries are appended and never changed. A log is dropped 90 days after the order's last event.
@@ -69,9 +75,12 @@ CREATE TABLE attempt (
     answer text,  -- The beginning of the answer's body.
     milliseconds integer NOT NULL,
     verdict text NOT NULL,
+    replay uuid,  -- Which replay it was of.
     day smallint NOT NULL DEFAULT day_number()
 ) PARTITION BY LIST (day);
 CREATE INDEX attempt_by_destination ON attempt (destination, at);
+CREATE INDEX attempt_given_up ON attempt (destination, at) WHERE verdict = 'exhausted';
+CREATE INDEX attempt_replayed ON attempt (destination, event_id) WHERE replay IS NOT NULL;
 
 DO $$
 BEGIN
@@ -126,7 +135,8 @@ CREATE TABLE backlog (
     event_id uuid NOT NULL,
     body_day smallint NOT NULL,
     body_bytes integer NOT NULL,
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    replay uuid  -- Which replay added it.
 );
 CREATE INDEX backlog_by_group ON backlog (destination, order_id, id);
 CREATE INDEX backlog_by_destination ON backlog (destination, id);  -- The oldest of each.
@@ -156,3 +166,25 @@ CREATE TABLE destination_health (
     probes integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 70);
 CREATE INDEX destination_health_by_shard ON destination_health (shard);
+
+-- A replay: events that are sent to a destination again. The sender that holds the shard adds their
+-- rows to the backlog, a part at a time.
+CREATE TABLE replay (
+    id uuid PRIMARY KEY,  -- That of the command's item.
+    destination bigint NOT NULL,
+    shard smallint NOT NULL,
+    selection jsonb NOT NULL,
+    stage text NOT NULL DEFAULT 'start' CHECK (stage IN ('start', 'topics', 'kept', 'ended')),
+    cursor jsonb NOT NULL DEFAULT '{}',  -- How far the stage came.
+    kept bigint NOT NULL DEFAULT 0,  -- Rows added of bodies that were kept.
+    topics bigint NOT NULL DEFAULT 0,  -- Rows added of events that were read from the topics.
+    states bigint NOT NULL DEFAULT 0,  -- Of these, states of orders, where older events are gone.
+    detail text,  -- What could not be sent again, or why it ended early.
+    asked_by text NOT NULL,
+    reason text,
+    asked_at timestamptz NOT NULL,
+    ended_at timestamptz
+) WITH (fillfactor = 70);
+CREATE INDEX replay_to_run ON replay (shard, destination, asked_at) WHERE ended_at IS NULL;
+CREATE INDEX replay_by_destination ON replay (destination, asked_at);
+CREATE INDEX replay_ended ON replay (ended_at);

@@ -19,6 +19,8 @@ from services.runtime.config.settings import Settings
 
 USER_AGENT = f"Orderflow/{version('orderflow')} (webhooks)"
 
+REPLAY_HEADER = "orderflow-replay"
+
 
 class Unsendable(Exception):
     """No request can be made; the text says why, and counts as the answer of the attempt.
@@ -120,4 +122,6 @@ def _said(row: Row, body: StoredBody) -> dict[str, str]:
         said["orderflow-order-version"] = str(body.order_version)
     if row.skipped:
         said["orderflow-skipped"] = str(row.skipped)
+    if row.replay:
+        said[REPLAY_HEADER] = row.replay
     return said

@@ -91,7 +91,15 @@ async def read_due(
         return []
     found = await connection.fetch(SQL["read_due"], list(groups), list(groups.values()), now)
     return [
-        DueRow(_row(each, failures=each["attempts"], skipped=each["skipped"]), each["is_feed"])
+        DueRow(
+            _row(
+                each,
+                failures=each["attempts"],
+                skipped=each["skipped"],
+                replay=str(each["replay"]) if each["replay"] else None,
+            ),
+            each["is_feed"],
+        )
         for each in found
     ]
 
@@ -248,6 +256,7 @@ def _attempts(changes: Changes) -> Iterable[tuple[object, ...]]:
             each.text or None,
             each.milliseconds,
             verdict.value,
+            row.replay,
         )
 
 

@@ -21,6 +21,7 @@ from asyncpg import Connection
 from services.deliveries.domain.destination import State
 from services.deliveries.domain.schedule import CLOSED, Circuit
 from services.deliveries.names import SERVICE, SHARDS
+from services.deliveries.replaying.replays import Replays
 from services.deliveries.sending import rows
 from services.deliveries.sending.attempts import Attempts
 from services.deliveries.sending.changes import Changes
@@ -66,6 +67,7 @@ class Sender:
         self._attempts = Attempts(context.clock, self._woken.set)
         self._outbox = Outbox(context.settings.outbox_shards)
         self._upkeep = Upkeep(context.metrics)
+        self._replays = Replays(context)
         self._leaving: frozenset[int] = frozenset()
         """Held shards that another process is to have; nothing of them begins any more."""
         self._circuits = Circuits()
@@ -110,6 +112,7 @@ class Sender:
                 raise
         finally:
             await self._attempts.cancel()
+            await self._replays.close()
             for each in transports.values():
                 await each.close()
             connection.terminate()
@@ -133,6 +136,7 @@ class Sender:
                 await self._balance(work)
                 balanced_at = loop.time()
             await self._record(work)
+            await self._replay(work)
             if work.windows.has_room() and work.leases.held - self._leaving:
                 await self._read(work)
                 await self._start(work)
@@ -162,6 +166,13 @@ class Sender:
             self._circuits.forget(destination)
             work.windows.of(destination).forget(destination)
         self._circuits.look_at_all()
+
+    async def _replay(self, work: Work) -> None:
+        """Put events of replays behind what waits; their groups are due at once."""
+        found = await self._replays.run(work.connection, self._caught_up)
+        self._circuits.save(
+            {each: (shard, self._circuits.of(each)) for each, shard in found.items()}
+        )
 
     # Results.
 

@@ -11,7 +11,7 @@ from schemas.topics import feed_topic
 from services.deliveries.domain.destination import Kind
 from services.deliveries.network.client import Response, WebhookClient
 from services.deliveries.network.feed import FeedClient, FeedRecord
-from services.deliveries.sending.request import Request, Requests, kept
+from services.deliveries.sending.request import REPLAY_HEADER, Request, Requests, kept
 from services.deliveries.sending.rows import StoredBody, StoredTarget
 from services.deliveries.sending.window import Row
 from services.runtime.config.settings import Settings
@@ -89,10 +89,15 @@ class FeedTransport:
                 topic=self._settings.topic(feed_topic(target.shop).name),
                 key=row.order_id.encode(),
                 value=event.value,
-                headers=read_headers(event.headers),
+                headers=[*read_headers(event.headers), *_marks(row)],
             )
         )
 
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
+
+
+def _marks(row: Row) -> list[tuple[str, bytes]]:
+    """The header that says which replay wrote a record again."""
+    return [(REPLAY_HEADER, row.replay.encode())] if row.replay else []

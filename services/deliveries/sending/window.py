@@ -49,6 +49,8 @@ class Row(Struct, frozen=True, gc=False):
     """Attempts in vain before."""
     skipped: int = 0
     """Events of the group that were given up since the last that was delivered."""
+    replay: str | None = None
+    """Id of the replay that added it."""
 
     @property
     def group(self) -> MessageGroup:

@@ -1,7 +1,9 @@
 -- name: lock_destinations
 -- The destinations that commands of the batch name. $1 shops, $2 names (in step)
 SELECT d.id, d.shop, d.name, d.target, d.state, d.reason, d.secret, d.former_secret, d.former_until,
-       d.applied
+       d.applied,
+       (SELECT count(*) FROM replay WHERE replay.destination = d.id AND replay.ended_at IS NULL)
+           AS replays
   FROM destination AS d
   JOIN unnest($1::text[], $2::text[]) AS named(shop, name) USING (shop, name)
  ORDER BY d.shop, d.name
@@ -30,14 +32,15 @@ UPDATE destination SET id = DEFAULT
  WHERE destination.shop = made.shop AND destination.name = made.name;
 
 -- name: save_destinations
--- Insert or replace destinations. A new secret may be shown again.
+-- Insert or replace destinations. A new secret may be shown again. Since `matched_since` every event
+-- that the destination gets is in event_body.
 -- $1 shops, $2 names, $3 targets, $4 states, $5 reasons, $6 secrets, $7 former secrets,
 -- $8 until when they are valid, $9 applied items as array texts, $10 whether what waits is tried at
 -- once (in step), $11 now
 INSERT INTO destination AS d (shop, name, target, state, reason, secret, former_secret, former_until,
-                              applied, retries_now, created_at, updated_at)
+                              applied, retries_now, created_at, updated_at, matched_since)
 SELECT shop, name, target, state, reason, secret, former_secret, former_until, applied::uuid[],
-       retries_now, $11, $11
+       retries_now, $11, $11, $11
   FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::text[], $5::text[], $6::bytea[], $7::bytea[],
               $8::timestamptz[], $9::text[], $10::boolean[])
        AS sent(shop, name, target, state, reason, secret, former_secret, former_until, applied,
@@ -48,7 +51,12 @@ SELECT shop, name, target, state, reason, secret, former_secret, former_until, a
        secret_shown_at = CASE WHEN d.secret = EXCLUDED.secret THEN d.secret_shown_at END,
        secret = EXCLUDED.secret, former_secret = EXCLUDED.former_secret,
        former_until = EXCLUDED.former_until, applied = EXCLUDED.applied,
-       retries_now = d.retries_now OR EXCLUDED.retries_now, updated_at = $11
+       retries_now = d.retries_now OR EXCLUDED.retries_now, updated_at = $11,
+       matched_since = CASE WHEN d.state <> 'removed'
+                             AND d.target -> 'filters' = EXCLUDED.target -> 'filters'
+                             AND d.target -> 'event_groups' = EXCLUDED.target -> 'event_groups'
+                             AND d.target -> 'only_notify' = EXCLUDED.target -> 'only_notify'
+                            THEN d.matched_since ELSE $11 END
 RETURNING d.id, d.shop, d.name;
 
 -- name: find_versions
@@ -63,6 +71,14 @@ SELECT wanted.shop, version.number AS version
                 LIMIT 20000) AS found  -- As in find_destinations.
        ) AS version
  WHERE version.number IS NOT NULL;
+
+-- name: save_replays
+-- $1 ids, $2 destinations, $3 shards, $4 selections, $5 who asked, $6 why (in step), $7 now
+INSERT INTO replay (id, destination, shard, selection, asked_by, reason, asked_at)
+SELECT id, destination, shard, selection, asked_by, reason, $7
+  FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::jsonb[], $5::text[], $6::text[])
+       AS asked(id, destination, shard, selection, asked_by, reason)
+    ON CONFLICT (id) DO NOTHING;
 
 -- name: find_destinations
 -- What the shops of a batch's events have. $1 shops

@@ -32,7 +32,7 @@ SELECT fresh.id, fresh.segment, fresh.shard, fresh.destination, fresh.order_id, 
 -- The oldest row of each group that is due: so many groups of each destination.
 -- $1 destinations, $2 groups (in step), $3 now
 SELECT head.id, head.shard, head.destination, head.order_id, head.event_id, head.body_day,
-       head.body_bytes, due.attempts, due.skipped,
+       head.body_bytes, head.replay, due.attempts, due.skipped,
        destination.target ->> 'kind' = 'feed' AS is_feed
   FROM unnest($1::bigint[], $2::integer[]) AS wanted(destination, groups)
   JOIN destination ON destination.id = wanted.destination AND destination.state = 'active'
@@ -183,11 +183,12 @@ RETURNING health.destination;
 
 -- name: save_attempts
 -- $1 destinations, $2 event ids, $3 orders, $4 numbers, $5 times, $6 statuses, $7 errors, $8 answers,
--- $9 milliseconds, $10 verdicts (in step)
+-- $9 milliseconds, $10 verdicts, $11 replays (in step)
 INSERT INTO attempt (destination, event_id, order_id, number, at, status, error, answer,
-                     milliseconds, verdict)
+                     milliseconds, verdict, replay)
 SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::integer[], $5::timestamptz[],
-                     $6::smallint[], $7::text[], $8::text[], $9::integer[], $10::text[]);
+                     $6::smallint[], $7::text[], $8::text[], $9::integer[], $10::text[],
+                     $11::uuid[]);
 
 -- name: lock_destinations
 -- $1 destinations

@@ -29,9 +29,9 @@ WITH late AS MATERIALIZED (
     SELECT id, event_id FROM backlog WHERE body_day = $1 LIMIT $2 FOR UPDATE SKIP LOCKED
 ), copied AS (
     INSERT INTO event_body (event_id, shop, order_id, topic, type, sequence, order_version, headers,
-                            value, fulfilments, recorded_at)
+                            value, fulfilments, recorded_at, is_copy)
     SELECT event_id, shop, order_id, topic, type, sequence, order_version, headers, value,
-           fulfilments, recorded_at
+           fulfilments, recorded_at, true
       FROM event_body
       JOIN (SELECT DISTINCT event_id FROM late) AS wanted USING (event_id)
      WHERE event_body.day = $1

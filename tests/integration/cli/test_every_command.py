@@ -55,6 +55,9 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "destinations feed": ("demo-shop", *WHY),
     "destinations pause": ("demo-shop", "erp", *WHY),
     "destinations resume": ("demo-shop", "erp", *WHY),
+    "destinations replay": ("demo-shop", "erp", "--order", "1", "--seconds", "1", *WHY),
+    "destinations show": ("demo-shop", "erp"),
+    "destinations test": ("demo-shop", "erp", *WHY),
 }
 """What each command needs to be right; none where it needs nothing."""
 ODD = (

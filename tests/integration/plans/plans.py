@@ -58,6 +58,7 @@ BY_COLUMN = {
     "day": "n % 9",
     "body_day": "n % 9",
     "destination.state": "'active'",
+    "replay.stage": "'kept'",
     "shards": "NULL",
     "carried_by": "NULL",
     "deleted_at": "NULL",
