@@ -194,6 +194,8 @@ def test_ucp_events_are_appended_to_in_whatever_order_events_come(commands, rng)
     for values in values_of(Desk(now=NOON + 300 * HOUR), commands).values():
         mixed = rng.sample(values + values, 2 * len(values))
         logs = [each.log for each in told_of(mixed)]
+        once = list(dict.fromkeys(mixed))
+        assert told_of(once)[-1].log == logs[-1]
         assert all(after[: len(log)] == log for log, after in itertools.pairwise(logs))
 
 
@@ -271,9 +273,17 @@ def test_ucp_parcel_on_its_way_and_delivered():
     assert types(body) == ["processing", "shipped", "in_transit", "failed_attempt", "delivered"]
     delivered = body["fulfillment"]["events"][-1]
     assert contents(delivered) == {"MUG": 2, "TEA": 1}
+    assert delivered["description"] == DELIVERED
     assert (delivered["tracking_number"], delivered["carrier"]) == ("N1", "dhl")
     assert delivered["occurred_at"] == "2024-01-05T16:00:00Z"
     assert quantities(body) == {"MUG": (2, 2, "fulfilled"), "TEA": (1, 1, "fulfilled")}
+
+
+def test_ucp_entry_has_the_id_of_its_event():
+    told = played(attach("N1"), report(scan(PICKED_UP, NOON + HOUR)))
+
+    parcels = [each.event["event_id"] for each in told if each.event["source"] == "shipments"]
+    assert [each["id"] for each in told[-1].body["fulfillment"]["events"]] == parcels
 
 
 def test_ucp_quantities_of_two_parcels():
@@ -312,6 +322,28 @@ def test_ucp_parcel_that_is_lost_is_not_fulfilled():
 
     assert quantities(body) == {"MUG": (2, 0, "processing"), "TEA": (1, 0, "processing")}
     assert types(body)[-1] == "undeliverable"
+
+
+def test_ucp_parcel_that_is_delivered_on_its_way_back_is_returned():
+    body = last(
+        attach("N1"),
+        report(scan(PICKED_UP, NOON + HOUR)),
+        report(scan("REFUSED", NOON + 2 * HOUR)),
+        report(scan(DELIVERED, NOON + 9 * HOUR)),
+    )
+
+    assert types(body) == ["processing", "shipped", "return_transit", "returned_to_sender"]
+
+
+def test_ucp_scan_that_comes_late_leaves_the_order_of_entries():
+    body = last(
+        attach("N1"),
+        report(scan(DELIVERED, NOON + 9 * HOUR)),
+        report(scan(PICKED_UP, NOON + HOUR)),
+    )
+
+    assert types(body) == ["processing", "delivered", "in_transit"]
+    assert quantities(body)["MUG"] == (2, 2, "fulfilled")
 
 
 def test_ucp_scan_that_is_retracted_is_a_further_event():
@@ -433,6 +465,7 @@ def test_ucp_event_without_the_whole_order_is_an_error_of_the_protocol():
         ("1.2345", "KWD", 1234),
         ("0.125", "EUR", 12),
         ("0.135", "EUR", 14),
+        ("1234567890.12", "EUR", 123_456_789_012),
         ("-0.005", "EUR", 0),
         ("9999999999.999999", "EUR", 1_000_000_000_000),
         ("0." + "9" * 100, "EUR", 100),

@@ -84,7 +84,7 @@ def _entries(event: OrderEvent, before: Log) -> Iterator[Entry]:
     if event.source != "shipments" or data.event_name == "SHIPMENT_UPDATED":
         return
     parcel = next((p for p in event.context.shipments if p.shipment_id == data.shipment_id), None)
-    made = Entry(
+    yield Entry(
         event.event_id,
         data.occurred_at or event.triggered_at,
         _type_of(event, before),
@@ -94,26 +94,20 @@ def _entries(event: OrderEvent, before: Log) -> Iterator[Entry]:
         data.carrier_reference,
         data.event_name,
     )
-    yield made
-    after = _TYPES.get(data.shipment_phase or "", data.shipment_phase)
-    is_moved = data.shipment_phase != data.previous_phase and data.previous_phase
-    if is_moved and after and after not in (_TYPES.get(data.phase or "", data.phase), made.type):
-        yield msgspec.structs.replace(
-            made,
-            id=named_uuid(f"ucp/{event.event_id}/state"),
-            occurred_at=event.triggered_at,
-            type=after,
-            description="CORRECTION",
-        )
 
 
 def _type_of(event: OrderEvent, before: Log) -> str:
+    """The type by the phase to which the event moved the parcel, else by its own phase.
+
+    A parcel that is delivered after a return began is back at the sender.
+    """
     data = event.event_data
     if data.event_name in GIVEN_UP:
         return "undeliverable"
     if data.event_name == "SHIPMENT_RELEASED":
         return "canceled"
-    phase = data.phase or ""
+    is_moved = data.previous_phase and data.shipment_phase != data.previous_phase
+    phase = (data.shipment_phase if is_moved else data.phase) or ""
     if phase != IN_TRANSIT:
         return _TYPES.get(phase, phase or PROCESSING)
     number = data.tracking_number
