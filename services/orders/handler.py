@@ -119,7 +119,7 @@ class OrdersBatch:
         encoded: Encoded | None = {} if self._settings.orders_state else None
         records = [
             *decided_records(unit, decided, self._settings.max_event_bytes, encoded),
-            *self._states(loaded.stored, unit, encoded),
+            *(() if encoded is None else self._states(loaded.stored, unit, encoded)),
             *refused_outcomes(unit.refused, unit.now),
             *refusals,
         ]
@@ -192,11 +192,9 @@ class OrdersBatch:
         return unit.conclude(await waiting.save(connection, rows))
 
     def _states(
-        self, stored: store.Stored, unit: UnitOfWork, encoded: Encoded | None
+        self, stored: store.Stored, unit: UnitOfWork, encoded: Encoded
     ) -> Iterable[Outgoing]:
-        """The state of each order that changed; `encoded` has contexts of events, if it is on."""
-        if encoded is None:
-            return ()
+        """The state of each order that changed; `encoded` has contexts of their events."""
         most = self._settings.max_event_bytes
         before, after = stored.orders, unit.changed_orders
         return state_records(before, after, encoded, max_bytes=most, now=unit.now)

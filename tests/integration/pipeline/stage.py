@@ -239,11 +239,20 @@ class Stage:
         for topic, headers, value in [*self.kafka.records, *waiting]:
             known = first.setdefault(headers["ce_id"], (topic, headers, value))
             assert known == (topic, headers, value), f"{headers['ce_id']} has two meanings"
-        published = {"outcomes": [], "rejected": [], "events": []}
+        published = {"outcomes": [], "rejected": [], "events": [], "state": []}
         for topic, headers, value in first.values():
             cause = headers["ce_causationid"].decode()
             published[topic.rsplit(".")[-1]].append(json.loads(value) | {"cause": cause})
+        assert _versions(published["state"]) == _versions(published["events"])
         return published
+
+
+def _versions(bodies):
+    """The highest version of each order."""
+    found = {}
+    for body in bodies:
+        found[body["order_id"]] = max(body["order_version"], found.get(body["order_id"], 0))
+    return found
 
 
 def _at(body):
