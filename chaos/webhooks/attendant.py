@@ -34,6 +34,14 @@ PAUSE_SECONDS = 0.5
 RESUMED = 0.6
 """Share of the destinations with a backlog that are resumed at a time."""
 SIGNATURE = Signature("campaign", "so that the campaign comes to an end")
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What a statement raises while Postgres is killed; the last one by a reset within the login."""
 
 
 class NotMade(Exception):
@@ -92,9 +100,7 @@ class Attendant:
         """Resume what waits, for ever; while Postgres is away, nothing."""
         while True:
             await asyncio.sleep(PAUSE_SECONDS)
-            with contextlib.suppress(
-                OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError
-            ):
+            with contextlib.suppress(*_AWAY):
                 await self._resume()
 
     async def _resume(self) -> None:
