@@ -116,7 +116,6 @@ async def _forget(
         erased=Erased(shop=name.shop, at=now),
     )
     await connection.execute(SQL["empty_order"], order_id, _DOCUMENT.encode(last).decode())
-    await connection.execute(SQL["delete_older_items"], order_id)
     key = f"{name.shop}/{name.value}".encode()
     await connection.execute(SQL["delete_rejected"], key, order_id.encode())
     await connection.execute(SQL["clear_samples"], numbers)

@@ -46,10 +46,6 @@ UPDATE stored_order
        changed_at = now()
  WHERE order_id = $1::uuid;
 
--- name: delete_older_items
--- $1 order id
-DELETE FROM older_item WHERE owner = $1::uuid;
-
 -- name: delete_rejected
 -- Refused messages with the key of the order, except parts of messages with many items. $1 key of
 -- commands, $2 key of events
