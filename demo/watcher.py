@@ -134,13 +134,13 @@ class Watcher:
 
     def _take(self, entry: Entry) -> None:
         self.counts[entry.topic] += 1
-        body = entry.body
         if entry.topic.endswith(".outcomes"):
-            self._take_outcome(body)
+            self._take_outcome(entry.body)
         elif entry.topic.endswith(".rejected"):
+            body = entry.body
             self.refused[_place(body)] = body
         elif entry.topic in EVENT_TOPICS:
-            self._take_event(entry, body)
+            self._take_event(entry, entry.body)
 
     def _take_outcome(self, body: dict[str, Any]) -> None:
         order, version = body.get("order_id"), body.get("order_version")
