@@ -7,6 +7,7 @@ from functools import partial
 
 from schemas.topics import CLAIMS_EVENTS, DELIVERIES_COMMANDS, ORDERS_EVENTS, SHIPMENTS_EVENTS
 from services.deliveries.domain.destination import Kind
+from services.deliveries.gauges import measure_always
 from services.deliveries.handler import DeliveryBatches
 from services.deliveries.names import SERVICE
 from services.deliveries.network.client import WebhookClient
@@ -52,7 +53,7 @@ def build(settings: Settings) -> Service:
         topics=TOPICS,
         apply=batches.apply,
         prepare=batches.prepare,
-        workers={"sender": send},
+        workers={"sender": send, "webhook_gauges": measure_always},
         metrics=metrics,
     )
 

@@ -788,6 +788,9 @@ CREATE INDEX delivery_2_shard_id_idx ON delivery_2 USING btree (shard, id)
 -- INDEX delivery_in_order
 CREATE INDEX delivery_in_order ON ONLY delivery USING btree (shard, id)
 
+-- INDEX destination_disabled
+CREATE INDEX destination_disabled ON destination USING btree (id) WHERE (state = 'disabled'::text)
+
 -- INDEX destination_feed
 CREATE INDEX destination_feed ON destination USING btree (shop) WHERE (((target ->> 'kind'::text) = 'feed'::text) AND (state <> 'removed'::text))
 

@@ -24,6 +24,7 @@ CREATE INDEX destination_feed ON destination (shop)
  WHERE target ->> 'kind' = 'feed' AND state <> 'removed';
 
 CREATE INDEX destination_to_retry ON destination (id) WHERE retries_now;
+CREATE INDEX destination_disabled ON destination (id) WHERE state = 'disabled';
 
 -- The number of the current day's table among those that keep bodies and attempts for a week. A
 -- table is truncated on the day before it is written to again.

@@ -111,6 +111,7 @@ class Sender:
                 await self._drain(work)
                 raise
         finally:
+            self._context.metrics.webhook_shards.labels(SERVICE).set(0)
             await self._attempts.cancel()
             await self._replays.close()
             for each in transports.values():
@@ -153,6 +154,7 @@ class Sender:
             await work.leases.release(shard)
         await work.leases.take_free()
         self._caught_up &= before & work.leases.held - self._leaving
+        self._context.metrics.webhook_shards.labels(SERVICE).set(len(work.leases.held))
         if work.leases.held != before:
             self._circuits.load(await rows.read_health(work.connection, work.leases.held))
             for destination in self._circuits.failing():
@@ -270,6 +272,7 @@ class Sender:
                 changes.deferred.append(row)
         if changes:
             await self._write(work, changes)
+            self._context.metrics.webhook_dropped_total.labels(SERVICE).inc(len(changes.ended))
         read = Counter(each.row.shard for each in fresh)
         self._caught_up |= {shard for shard in shards if read[shard] < READ_ROWS}
         if max(read.values(), default=0) == READ_ROWS:

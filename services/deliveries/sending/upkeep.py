@@ -67,7 +67,9 @@ class Upkeep:
 
     async def _tend_rows(self, connection: Connection, shards: list[int]) -> list[int]:
         started = time.monotonic()
-        await connection.execute(SENDING["drop_removed"], shards, DROPPED_ROWS)
+        dropped = await connection.execute(SENDING["drop_removed"], shards, DROPPED_ROWS)
+        number = int(dropped.rpartition(" ")[2])  # "DELETE 7"
+        self._metrics.webhook_dropped_total.labels(SERVICE).inc(number)
         await connection.execute(SENDING["drop_groups"], shards, DROPPED_ROWS)
         await connection.execute(SENDING["reset_removed"], shards)
         ended = await connection.fetch(SENDING["end_health"], shards)
@@ -75,10 +77,6 @@ class Upkeep:
         return [row["destination"] for row in ended]
 
     async def _tend_tables(self, connection: Connection) -> None:
-        (measured,) = await connection.fetch(SENDING["measure"])
-        for name in ("backlog", "held_groups", "disabled", "open_circuits"):
-            gauge = getattr(self._metrics, f"webhook_{name}")
-            gauge.labels(SERVICE).set(measured[name])
         try:
             for row in await connection.fetch(SQL["find_worn_segments"], WORN_BYTES):
                 await truncate(connection, row["segment"], self._asks(connection, row["segment"]))

@@ -282,11 +282,3 @@ UPDATE destination_health AS health
    SET failures = 0, failing_since = NULL, open_until = NULL, probes = 0
   FROM removed
  WHERE health.destination = removed.destination;
-
--- name: measure
--- What waits, counted up to 100,000 rows; and destinations by what they get.
-SELECT (SELECT count(*) FROM (SELECT FROM backlog LIMIT 100000) AS counted) AS backlog,
-       (SELECT count(*) FROM (SELECT FROM message_group WHERE due_at >= '9999-01-01T00:00Z' LIMIT 100000) AS held)
-           AS held_groups,
-       (SELECT count(*) FROM destination WHERE state = 'disabled') AS disabled,
-       (SELECT count(*) FROM destination_health WHERE open_until IS NOT NULL) AS open_circuits;

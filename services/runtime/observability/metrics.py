@@ -51,6 +51,10 @@ GAUGES = (
     _Spec("webhook_backlog", "Deliveries that failed or stand behind one; counted up to 100,000."),
     _Spec("webhook_held_groups", "Orders at destinations whose events are held: tried in vain."),
     _Spec("webhook_disabled", "Destinations that were disabled because nothing succeeded."),
+    _Spec(
+        "webhook_oldest_age_seconds", "Age of the oldest delivery that waits; 0 where none does."
+    ),
+    _Spec("webhook_shards", "Shards of destinations to which this process sends; 16 in all."),
     _Spec("webhook_open_circuits", "Destinations that get only a probe now and then."),
 )
 COUNTERS = (
@@ -103,6 +107,9 @@ COUNTERS = (
         "webhook_attempts_total",
         "Attempts to deliver an event, also to feeds: delivered, retry, exhausted or gone.",
         ("service", "verdict"),
+    ),
+    _Spec(
+        "webhook_dropped_total", "Deliveries dropped because their destination had been removed."
     ),
 )
 HISTOGRAMS = (
@@ -180,8 +187,11 @@ class Metrics:
         self.webhook_backlog = self._gauge("webhook_backlog")
         self.webhook_held_groups = self._gauge("webhook_held_groups")
         self.webhook_disabled = self._gauge("webhook_disabled")
+        self.webhook_oldest_age_seconds = self._gauge("webhook_oldest_age_seconds")
+        self.webhook_shards = self._gauge("webhook_shards")
         self.webhook_open_circuits = self._gauge("webhook_open_circuits")
         self.webhook_attempts_total = self._counter("webhook_attempts_total")
+        self.webhook_dropped_total = self._counter("webhook_dropped_total")
         self.webhook_attempt_seconds = self._histogram("webhook_attempt_seconds")
 
     def _gauge(self, name: str) -> Gauge:

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from schemas.topics import DELIVERIES_COMMANDS, SHIPMENTS_EVENTS
 from services.deliveries.domain.decide import DESTINATIONS_MAX
+from services.deliveries.gauges import GAUGES, measure
 from services.deliveries.handler import DeliveryBatches
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import WHOLE, Failure, FailureKind, ItemRef
@@ -135,3 +136,36 @@ async def test_destination_that_is_removed_makes_room(apply, pool):
 
     assert await pool.fetchval("SELECT state FROM destination WHERE name = 'one-more'") == "active"
     assert await number_of(pool, SHOP) == DESTINATIONS_MAX
+
+
+async def test_gauges_say_what_waits(pool, metrics):
+    async def measured():
+        await measure(pool, metrics)
+        read = metrics.registry.get_sample_value
+        labels = {"service": "deliveries"}
+        return [read(f"orderflow_webhook_{name}", labels) for name in GAUGES]
+
+    assert await measured() == [0, 0, 0, 0, 0]
+    await pool.execute(FILL, SHOP, NOW, 3)
+    await pool.execute("UPDATE destination SET state = 'disabled' WHERE name <> 'd1'")
+    await pool.execute(
+        "INSERT INTO delivery (shard, destination, order_id, event_id, body_day, body_bytes,"
+        "                      created_at)"
+        " SELECT 3, 1, gen_random_uuid(), gen_random_uuid(), 1, 1, now() - n * interval '1 minute'"
+        "   FROM generate_series(10, 1, -1) AS n"
+    )
+    fresh = await measured()
+    await pool.execute(
+        "INSERT INTO backlog SELECT n, 3, 1, gen_random_uuid(), gen_random_uuid(), 1, 1,"
+        "                           now() - (21 - n) * interval '1 hour'"
+        "   FROM generate_series(1, 20) AS n"
+    )
+    await pool.execute(
+        "INSERT INTO message_group (destination, order_id, shard, due_at)"
+        " VALUES (1, gen_random_uuid(), 3, '9999-01-01T00:00Z')"
+    )
+    both = await measured()
+
+    assert fresh[:4] == [0, 0, 2, 0]
+    assert 600 <= fresh[4] < 72_000 <= both[4]
+    assert both[:4] == [20, 1, 2, 0]

@@ -46,6 +46,13 @@ class Gate:
         return self.status
 
 
+def counted(service, name, *verdict):
+    """The value of a counter of webhooks."""
+    labels = {"service": "deliveries", **({"verdict": verdict[0]} if verdict else {})}
+    read = service.metrics.registry.get_sample_value
+    return read(f"orderflow_webhook_{name}", labels) or 0
+
+
 async def kept(settings, command, publish, receiver, *events):
     """Make a paused destination, and wait until these events are kept for it."""
     await command(UPSERT, a_destination(receiver.url))
@@ -98,12 +105,17 @@ async def test_removed_destination_gets_nothing_but_what_is_under_way(
     await publish(*(an_event("1", n) for n in (1, 2, 3)))
     await until(lambda: receiver.requests)
 
+    delivered = ("attempts_total", "delivered")
+    before = counted(running, *delivered), counted(running, "dropped_total")
     await command("destination.remove", named())
     gate.opened.set()
 
     await until_row(settings, FRESH, 0)
     await until_row(settings, WAITING, 0)
     assert receiver.sequences() == [1]
+    assert receiver.requests[0].status == 204
+    await until(lambda: counted(running, *delivered) == before[0] + 1)
+    await until(lambda: counted(running, "dropped_total") == before[1] + 2)
 
 
 async def test_destination_that_is_made_again_gets_nothing_of_the_former_one(

@@ -5,6 +5,7 @@ import asyncio
 from standardwebhooks import Webhook
 
 from services.deliveries.app import build
+from services.deliveries.names import SHARDS
 from services.deliveries.secret_box import read_box
 from tests.integration.deliveries.conftest import (
     SHOP,
@@ -192,3 +193,12 @@ async def test_two_processes_share_the_shards_and_send_each_event(
     await until(lambda: len(receiver.requests) >= 36)
     await other.stop()
     assert len(receiver.requests) == 36
+
+
+async def test_process_says_how_many_shards_it_sends_for(settings, running):
+    held = running.metrics.webhook_shards.labels("deliveries")._value.get
+
+    await until(lambda: held() == SHARDS)
+    await running.stop()
+
+    assert held() == 0
