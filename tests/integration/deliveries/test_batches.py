@@ -21,8 +21,10 @@ from tests.integration.deliveries.conftest import SHOP, a_destination, an_event
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 URL = "https://93.184.216.34/hook"
 FILL = """
-    INSERT INTO destination (shop, name, target, state, secret, created_at, updated_at)
-    SELECT $1, 'd' || n, '{"kind": "webhook", "url": "https://x.example/"}', 'active', '', $2, $2
+    INSERT INTO destination (shop, name, target, state, secret, matched_since, created_at,
+                             updated_at)
+    SELECT $1, 'd' || n, '{"kind": "webhook", "url": "https://x.example/"}', 'active', '', $2, $2,
+           $2
       FROM generate_series(1, $3::integer) AS n
 """
 

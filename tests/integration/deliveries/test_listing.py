@@ -8,9 +8,10 @@ from tests.integration.deliveries.test_batches import NOW
 from tests.integration.plans.plans import rows_read_within
 
 FILL = """
-    INSERT INTO destination (shop, name, target, state, secret, created_at, updated_at)
+    INSERT INTO destination (shop, name, target, state, secret, matched_since, created_at,
+                             updated_at)
     SELECT shop, 'd' || n, '{"kind": "webhook", "url": "https://x.example/"}',
-           CASE WHEN n = 3 THEN 'removed' ELSE 'active' END, '', $1, $1
+           CASE WHEN n = 3 THEN 'removed' ELSE 'active' END, '', $1, $1, $1
       FROM unnest('{shop-a,shop-b,shop-c}'::text[]) AS shop, generate_series(1, 4) AS n
 """
 WAIT = """

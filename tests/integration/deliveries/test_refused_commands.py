@@ -13,9 +13,10 @@ from tests.integration.deliveries.test_url_checks import names  # noqa: F401 - a
 
 FULL_SHOP = "full-shop"
 FILL = """
-    INSERT INTO deliveries.destination (shop, name, target, state, secret, created_at, updated_at)
+    INSERT INTO deliveries.destination (shop, name, target, state, secret, matched_since,
+                             created_at, updated_at)
     SELECT $1, 'd' || n, '{"kind": "webhook", "url": "https://x.example/"}', 'active', '',
-           now(), now()
+           now(), now(), now()
       FROM generate_series(1, $2::integer) AS n
 """
 COUNTS = "SELECT shop, count(*) FROM deliveries.destination GROUP BY shop ORDER BY shop"
