@@ -25,6 +25,7 @@ from tests.integration.deliveries.feeds import (
 )
 from tests.integration.deliveries.test_deliveries import UPSERT, named
 
+READ = "SELECT FROM deliveries.position WHERE topic = $1 HAVING sum(next_offset) = $2"
 RETRY = "UPDATE deliveries.destination SET retries_now = true"
 
 
@@ -146,6 +147,30 @@ async def test_feed_that_is_removed_leaves_its_topic_and_another_may_follow(
     assert refused["reason"] == "feed_exists"
     found = [json.loads(record.value)["sequence"] for record in await fed(settings, 2)]
     assert found == [1, 3]
+
+
+async def test_feed_gets_events_again_as_they_were_with_the_id_of_the_replay(
+    settings, running, command, publish
+):
+    await make_feed(settings)
+    await publish(SHIPMENTS_EVENTS, an_event("1", 1), an_event("1", 2), an_event("2", 1))
+    await until_row(settings, READ, settings.topic(SHIPMENTS_EVENTS), 3)
+    await command(UPSERT, a_feed())
+
+    await command("destination.replay", named("warehouse", order_number="1"))
+
+    expected = [whole(each) for each in await shared(settings, 3) if order_of(each) == "1"]
+    found = await fed(settings, 2)
+    (row,) = await asked(settings, "SELECT id FROM deliveries.replay")
+    mark = ("orderflow-replay", str(row["id"]).encode())
+    assert [each.headers[-1] for each in found] == [mark, mark]
+    assert sorted((k, v, h[:-1]) for k, v, h in map(whole, found)) == sorted(expected)
+    assert [json.loads(each.value)["sequence"] for each in found] == [1, 2]
+
+
+def order_of(record):
+    """The number of the order that a record is about."""
+    return json.loads(record.value)["context"]["order"]["order_number"]
 
 
 async def test_feed_that_is_paused_gets_what_was_kept_when_it_is_resumed(
