@@ -20,7 +20,7 @@ UNKNOWN = {("unknown_words.json", "TELEPORTED"), ("word_of_tomorrow.json", "HAND
 OF_ORDERS = {kind.value.replace(".", "_").upper() for kind in EventType}
 OF_CLAIMS = {"created", "updated", "withdrawn"}
 """Claim events name what was done."""
-OF_DESTINATIONS = {"disabled", "enabled", "removed"}
+OF_DESTINATIONS = {"disabled", "enabled", "removed", "replayed"}
 NAMED = re.compile(r'"event_name"\s*:\s*"([^"]+)"')
 
 

@@ -72,8 +72,12 @@ SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version,
         WHERE event_body.event_id = wanted.event_id AND event_body.day = wanted.day
         LIMIT 1
        ) AS body
-  LEFT JOIN fulfilment_log AS log
-    ON body.fulfilments IS NOT NULL AND log.shop = body.shop AND log.order_id = body.order_id;
+  LEFT JOIN LATERAL (
+       SELECT entries FROM fulfilment_log
+        WHERE body.fulfilments IS NOT NULL
+          AND fulfilment_log.shop = body.shop AND fulfilment_log.order_id = body.order_id
+        LIMIT 1
+       ) AS log ON true;
 
 -- name: find_bodies
 -- The same in the tables of all days. $1 event ids
@@ -83,8 +87,12 @@ SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version,
  CROSS JOIN LATERAL (
        SELECT * FROM event_body WHERE event_body.event_id = wanted.event_id LIMIT 1
        ) AS body
-  LEFT JOIN fulfilment_log AS log
-    ON body.fulfilments IS NOT NULL AND log.shop = body.shop AND log.order_id = body.order_id;
+  LEFT JOIN LATERAL (
+       SELECT entries FROM fulfilment_log
+        WHERE body.fulfilments IS NOT NULL
+          AND fulfilment_log.shop = body.shop AND fulfilment_log.order_id = body.order_id
+        LIMIT 1
+       ) AS log ON true;
 
 -- name: read_health
 -- The destinations of these shards that failed or have groups. $1 shards

@@ -47,5 +47,6 @@ SELECT count(*) FROM moved;
 -- name: drop_logs
 -- Drop fulfilment logs of orders that had no event for 90 days, some at a time. $1 rows
 DELETE FROM fulfilment_log
- WHERE (shop, order_id) IN (SELECT shop, order_id FROM fulfilment_log
-                             WHERE changed_on < current_date - 90 LIMIT $1);
+ WHERE ctid = ANY (ARRAY (
+       SELECT ctid FROM fulfilment_log WHERE changed_on < current_date - 90
+        LIMIT $1 FOR UPDATE SKIP LOCKED));

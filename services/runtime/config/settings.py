@@ -163,8 +163,8 @@ class Settings(_ServiceSettings):
     orders_state: bool = _own(
         "ORDERS_STATE",
         default=True,
-        description="Write the newest snapshot of each order to `orders.state`, the compacted "
-        "topic that a new subscriber starts from. After turning it on: "
+        description="Write the newest snapshot of each order to the compacted topic that a "
+        "new subscriber starts from. After turning it on: "
         "`orderflow republish --all --state-only`.",
     )
     outbox_shards: int = _own(
