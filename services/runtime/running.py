@@ -93,7 +93,7 @@ class RunningService:
         self._clock = clock_of(settings)
         self._tables = TableGauges(service.name, service.metrics, settings.outbox_shards)
         self.relay = _make_relay(service)
-        self._after_batches: list[Callable[[], None]] = []
+        self._after_batches: list[Callable[[], None]] = [self.relay.wake]
         self.consumer = self._make_consumer()
         self.broker, self.subscriber = subscribe(
             settings, service.name, service.topics, self.consumer
@@ -172,13 +172,8 @@ class RunningService:
             limits=BatchLimits(settings.batch_max_bytes, settings.batch_max_orders),
             clock=self._clock,
             metrics=service.metrics,
-            committed=self._batch_committed,
+            committed=self._after_batches,
         )
-
-    def _batch_committed(self) -> None:
-        self.relay.wake()
-        for each in self._after_batches:
-            each()
 
     # Work beside the batches.
 

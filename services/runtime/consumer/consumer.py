@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 from aiokafka import TopicPartition
@@ -59,10 +59,10 @@ class BatchConsumer:
         limits: BatchLimits,
         clock: Clock,
         metrics: Metrics,
-        committed: Callable[[], None],
+        committed: Iterable[Callable[[], None]],
         prepare: Prepare | None = None,
     ) -> None:
-        """`committed` is called after each commit: the relay has something to read."""
+        """Each of `committed` is called after each commit: the relay has something to read."""
         self._service = service
         self._topic_prefix = topic_prefix
         self._pool = pool
@@ -251,7 +251,8 @@ class BatchConsumer:
                 applied = time.perf_counter()
             committed_seconds = time.perf_counter() - applied
             if not batch.is_trial:  # The relay need not wait until the connection is given back.
-                self._committed()
+                for each in self._committed:
+                    each()
         if batch.is_trial:
             return elsewhere
         self._metrics.batch_stage_seconds.labels(self._service, "commit").observe(committed_seconds)

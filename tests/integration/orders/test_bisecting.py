@@ -59,7 +59,7 @@ async def handle(pool, orders, database_url):
         limits=BatchLimits(bytes_max=10_000_000, orders_max=10_000),
         clock=SystemClock(),
         metrics=Metrics(),
-        committed=lambda: None,
+        committed=(),
     )
 
     async def run(*records):

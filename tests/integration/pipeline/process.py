@@ -57,7 +57,7 @@ class Process:
             limits=LIMITS,
             clock=stage.clock,
             metrics=stage.metrics,
-            committed=lambda: None,
+            committed=(),
         )
 
     async def assign(self, partitions):

@@ -49,7 +49,7 @@ async def reader(settings, kafka, echo):
         limits=BatchLimits(bytes_max=1_000_000, orders_max=5),
         clock=SystemClock(),
         metrics=metrics,
-        committed=lambda: None,
+        committed=(),
     )
     reader.assignment.bind(lambda: kafka)
     yield reader
