@@ -2,9 +2,9 @@
 
 The delays are those of Standard Webhooks 1.0
 (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md), which
-end after more than three days. A 410 says that the receiver is gone. A Retry-After of 429
-and 503 is obeyed as far as it lies before the next delay's double. Other answers of 4xx say that
-the request itself is refused: a fast repeat would be refused as well.
+end after more than three days. A 410 says that the receiver is gone. A Retry-After of 429 and 503
+is obeyed up to RETRY_AFTER_MAX where it is longer than the delay. Other answers of 4xx say that the
+request itself is refused: a fast repeat would be refused as well.
 """
 
 from __future__ import annotations
