@@ -10,6 +10,12 @@ from pydantic import SecretStr
 from services.runtime.config.settings import Settings
 
 _PROJECT = Path(__file__).resolve().parents[2]
+_RECEIVERS_HERE: dict[str, str | bool] = {
+    "deliveries_allow_http": True,
+    "deliveries_ports": "443,8443,9000",
+    "deliveries_networks": "127.0.0.0/8,::1/128",
+}
+"""Settings of the local stack: webhooks may also be sent to receivers on this machine."""
 
 
 def stack_folder() -> Path:
@@ -23,14 +29,18 @@ def stack_folder() -> Path:
 
 def load_settings() -> Settings:
     """Settings from the environment; when it names neither Kafka nor a database and the servers of
-    a local stack run, their addresses. SettingsError when a variable is wrong.
+    a local stack run, their addresses and, unless it says otherwise, what that stack has for
+    webhooks. SettingsError when a variable is wrong.
     """
     settings = Settings.from_environment()
-    named = {"kafka_bootstrap_servers", "database_url"} & settings.model_fields_set
-    return settings if named else settings.model_copy(update=_of_local_stack())
+    given = settings.model_fields_set
+    if {"kafka_bootstrap_servers", "database_url"} & given:
+        return settings
+    local = _of_local_stack()
+    return settings.model_copy(update={name: local[name] for name in local.keys() - given})
 
 
-def _of_local_stack() -> dict[str, str | SecretStr]:
+def _of_local_stack() -> dict[str, str | bool | SecretStr]:
     folder = stack_folder()
     if not (folder / "stack.json").exists():
         return {}
@@ -43,6 +53,7 @@ def _of_local_stack() -> dict[str, str | SecretStr]:
         "kafka_bootstrap_servers": state.addresses.kafka_bootstrap_servers,
         "database_url": SecretStr(state.addresses.database_url),
         "deliveries_key": SecretStr(webhook_key_file(folder).read_text("ascii")),
+        **_RECEIVERS_HERE,
     }
 
 
@@ -62,9 +73,7 @@ def webhook_environment(folder: Path) -> dict[str, str]:
     """What the services of the local stack are told of webhooks: receivers on this machine too."""
     told = {
         "ORDERFLOW_DELIVERIES_KEY_FILE": str(webhook_key_file(folder)),
-        "ORDERFLOW_DELIVERIES_ALLOW_HTTP": "true",
-        "ORDERFLOW_DELIVERIES_PORTS": "443,8443,9000",
-        "ORDERFLOW_DELIVERIES_NETWORKS": "127.0.0.0/8,::1/128",
+        **{f"ORDERFLOW_{name.upper()}": str(value) for name, value in _RECEIVERS_HERE.items()},
     }
     if "ORDERFLOW_DELIVERIES_KEY" in os.environ:
         del told["ORDERFLOW_DELIVERIES_KEY_FILE"]

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from deploy.stack.machine import free_port
+from orderflow.console.environment import load_settings
 from orderflow.main import app
 
 pytestmark = [pytest.mark.slow, pytest.mark.stack]
@@ -42,6 +43,7 @@ def test_up_starts_everything_once_and_down_leaves_nothing(port: int) -> None:
         second = _run("up", "--json")
         ready = _run("health")
         found = _run("topics", "check")
+        settings = load_settings()
     finally:
         stopped = _run("down")
 
@@ -51,6 +53,8 @@ def test_up_starts_everything_once_and_down_leaves_nothing(port: int) -> None:
     assert [one["name"] for one in status["processes"]] == ["postgres", "kafka", "services"]
     assert json.loads(second.stdout)["HTTP"] == f"http://127.0.0.1:{port}"
     assert (ready.exit_code, found.exit_code) == (0, 0)
+    assert settings.deliveries_allow_http, "commands send to receivers here, as the services do"
+    assert settings.deliveries_ports == "443,8443,9000"
     assert stopped.stdout.splitlines()[-1] == "down: stopped=services,kafka,postgres"
     assert not [one["pid"] for one in status["processes"] if psutil.pid_exists(one["pid"])]
     assert _run("stack", "status").exit_code == 1
