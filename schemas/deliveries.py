@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from schemas.model import ContractModel, about, refused
+from schemas.patterns import DESTINATION_ID, EVENT_GROUP, FILTER, ORDER_URL
 from schemas.repair import FACT
 from schemas.values import Line, OrderNumber, ShopSlug, Timestamp, WholeNumber
 
@@ -21,20 +22,19 @@ ORDER = "0f9619ff-8b86-5d01-b42d-00cf4fc964ff"
 URL = "https://hooks.shop.example/orderflow"
 PAGE = "https://shop.example/orders/{order_number}"
 
-DestinationId = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+DestinationId = Annotated[str, StringConstraints(max_length=64, pattern=DESTINATION_ID)]
 OrderUrl = Annotated[
     str,
     StringConstraints(
         max_length=URL_MAX_CHARACTERS,
-        pattern=r"^https?://[^\s{}/?#]+/[^\s{}]*"
-        r"(\{(order_number|order_id|external_id)\}[^\s{}]*)+$",
+        pattern=ORDER_URL,
     ),
 ]
 Filter = Annotated[
     str,
-    StringConstraints(max_length=160, pattern=r"^(\*|[a-z]+(/[A-Za-z0-9_]+){0,2})$"),
+    StringConstraints(max_length=160, pattern=FILTER),
 ]
-EventGroup = Annotated[str, StringConstraints(max_length=100, pattern=r"^[a-z0-9_]+$")]
+EventGroup = Annotated[str, StringConstraints(max_length=100, pattern=EVENT_GROUP)]
 
 
 class Kind(StrEnum):

@@ -28,6 +28,14 @@ TRACKING_NUMBER = (
 CARRIER_REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 CURRENCY = r"^[A-Za-z]{3}$"
 COUNTRY_CODE = r"^[A-Za-z]{2}$"
+DESTINATION_ID = r"^[a-z0-9][a-z0-9._-]*$"
+_IN_URL = r"[^\s{}\x00-\x1f\x7f-\x9f]"
+ORDER_URL = (
+    r"^https?://[^\s{}/?#\x00-\x1f\x7f-\x9f]+/"
+    rf"{_IN_URL}*(\{{(order_number|order_id|external_id)\}}{_IN_URL}*)+$"
+)
+FILTER = r"^(\*|[a-z]+(/[A-Za-z0-9_]+){0,2})$"
+EVENT_GROUP = r"^[a-z0-9_]+$"
 
 IN_WORDS = {
     NO_NUL: "must not have the character U+0000",
@@ -42,5 +50,14 @@ IN_WORDS = {
     CARRIER_REFERENCE: "must be a carrier key: letters, digits and . _ -, like dhl",
     CURRENCY: "must be a code of ISO 4217, like EUR",
     COUNTRY_CODE: "must be a code of ISO 3166-1, like DE",
+    DESTINATION_ID: (
+        "must begin with a lower-case letter or a digit, and have only these and . _ -, like erp"
+    ),
+    ORDER_URL: (
+        "must be a link with a path that has {order_number}, {order_id} or {external_id} and no "
+        "other braces or spaces, like https://shop.example/orders/{order_number}"
+    ),
+    FILTER: "must be * or a source, a source/phase or a whole ref, like shipments/delivered",
+    EVENT_GROUP: "must have only lower-case letters, digits and _, like shipment_delivered",
 }
 """What a text must be, by pattern; part of the message of an error."""
