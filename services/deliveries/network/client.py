@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import Mapping, Sequence
@@ -147,5 +148,11 @@ def _described(error: BaseException) -> str:
             )
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
             return f"the certificate was not accepted: {type(error).__name__}"
+        case aiohttp.ServerDisconnectedError():
+            return "the receiver closed the connection before its answer was whole"
+        case aiohttp.ClientResponseError():
+            return f"the answer is not HTTP/1, or a header has over {HEADERS_MAX_BYTES:,} bytes"
+        case OSError(errno=int(number)):
+            return f"no connection, or it broke: {os.strerror(number)}"
         case _:
             return type(error).__name__

@@ -163,9 +163,21 @@ async def test_redirect_is_not_followed(client_of, names):
 
 
 @pytest.fixture
-def loopback_is_public(monkeypatch):
+def make_loopback_public(monkeypatch):
+    """Makes addresses of this machine public; what was found of addresses before is forgotten."""
+
+    def make():
+        monkeypatch.setattr(addresses, "_is_public", lambda _address: True)
+        addresses.is_allowed.cache_clear()
+
+    yield make
+    addresses.is_allowed.cache_clear()
+
+
+@pytest.fixture
+def loopback_is_public(make_loopback_public):
     """Answers are kept from public receivers alone; those of the tests are on this machine."""
-    monkeypatch.setattr(addresses, "_is_public", lambda _address: True)
+    make_loopback_public()
 
 
 async def test_of_a_receiver_that_is_not_public_no_answer_is_kept(client_of, names):
@@ -181,7 +193,9 @@ async def test_of_a_receiver_that_is_not_public_no_answer_is_kept(client_of, nam
             assert (response.answer.status, response.text) == (500, "")
 
 
-async def test_of_a_receiver_that_became_public_no_answer_is_kept(client_of, names, monkeypatch):
+async def test_of_a_receiver_that_became_public_no_answer_is_kept(
+    client_of, names, make_loopback_public
+):
     """Its name has another address by now, but the connection of before may still be used."""
     names.answers["hooks.example"] = [["127.0.0.1"], ["93.184.216.34"], ["127.0.0.1"]]
     client = client_of()
@@ -193,7 +207,7 @@ async def test_of_a_receiver_that_became_public_no_answer_is_kept(client_of, nam
     async with serving(page) as (port, _):
         first = await client.post(URL(f"http://hooks.example:{port}/"), {}, BODY)
         await client.resolve("hooks.example")
-        monkeypatch.setattr(addresses, "_is_public", lambda _address: True)
+        make_loopback_public()
         second = await client.post(URL(f"http://hooks.example:{port}/"), {}, BODY)
 
     assert (first.answer.status, first.text) == (200, "")
@@ -253,17 +267,17 @@ async def test_answer_with_control_characters_can_be_shown(client_of, loopback_i
 
 
 @pytest.mark.parametrize(
-    "head",
+    ("head", "why"),
     [
-        b"nonsense\r\n\r\n",
-        b"HTTP/1.1 999999 X\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"a" * 100_000 + b"\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
-        b"",
+        (b"nonsense\r\n\r\n", "is not HTTP/1"),
+        (b"HTTP/1.1 999999 X\r\n\r\n", "is not HTTP/1"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"a" * 100_000 + b"\r\n\r\n", "16,384 bytes"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", "is not HTTP/1"),
+        (b"", "closed the connection"),
     ],
     ids=["nonsense", "status", "long", "length", "nothing"],
 )
-async def test_answer_that_is_no_http_counts_as_none(client_of, head):
+async def test_answer_that_is_no_http_counts_as_none(client_of, head, why):
     async def answer(writer):
         writer.write(head)
         await writer.drain()
@@ -272,7 +286,16 @@ async def test_answer_that_is_no_http_counts_as_none(client_of, head):
         response = await client_of().post(URL(f"http://127.0.0.1:{port}/"), {}, BODY)
 
     assert response.answer.status is None
-    assert response.answer.error
+    assert why in response.answer.error
+
+
+async def test_receiver_that_does_not_listen_is_named_so_without_its_address(client_of):
+    async with serving(ok) as (port, _):
+        pass
+
+    response = await client_of().post(URL(f"http://127.0.0.1:{port}/"), {}, BODY)
+
+    assert response.answer.error == "no connection, or it broke: Connection refused"
 
 
 async def test_certificate_of_another_name_is_refused(names, client_of, tmp_path):
