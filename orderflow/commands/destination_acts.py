@@ -148,7 +148,8 @@ def _report_count(decision: Decision, counted: CountedReplay | None) -> None:
     if counted is None:
         raise CommandError("the destination was removed meanwhile")
     if counted.reads_topics:
-        out.print("Older events, which are not kept, would be read from the topics.")
+        since = f"{counted.counted_from:%Y-%m-%dT%H:%M:%SZ}"
+        out.print(f"Events before {since} would be read from the topics, and are not counted.")
     more = "" if counted.is_whole else "+"
     topics = "yes" if counted.reads_topics else "no"
     out.print(f"replay: kept={counted.kept}{more} reads_topics={topics} dry_run=yes")

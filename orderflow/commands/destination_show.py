@@ -65,7 +65,7 @@ def print_destination(found: ShownDestination) -> None:
 def _facts(found: ShownDestination) -> list[tuple[str, str]]:
     target = {name: value for name, value in found.target.items() if value not in (None, [], False)}
     facts = [("state", found.state + (f": {found.reason}" if found.reason else ""))]
-    facts += [(name, _text(value)) for name, value in target.items()]
+    facts += [("body" if name == "form" else name, _text(value)) for name, value in target.items()]
     facts.append(("changed", _text(found.updated_at)))
     circuit = "closed"
     if found.open_until:

@@ -41,12 +41,14 @@ class ReplayProgress:
 
 @dataclass(frozen=True, slots=True)
 class CountedReplay:
-    """What a replay would send of what is kept; `reads_topics`: and more, from the topics."""
+    """What a replay would send of what is kept; `reads_topics`: and what is older, from there."""
 
     kept: int
     is_whole: bool
     """False: counting ended at COUNTED_MAX."""
     reads_topics: bool
+    counted_from: datetime
+    """When the oldest events that are counted were taken in."""
 
 
 async def ask(
@@ -104,8 +106,8 @@ async def count(
         return decision, None
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await stages.begin(connection, replay, settings, now)
-        reads_topics = replay.stage == stages.TOPICS
+        reads_topics, since = replay.stage == stages.TOPICS, stages.kept_since(replay)
         replay.stage, total = stages.KEPT, 0
         while replay.stage != stages.ENDED and total < COUNTED_MAX:
             total += len(await stages.find_kept(connection, replay))
-    return decision, CountedReplay(total, replay.stage == stages.ENDED, reads_topics)
+    return decision, CountedReplay(total, replay.stage == stages.ENDED, reads_topics, since)

@@ -51,6 +51,11 @@ async def begin(connection: Connection, replay: Replay, settings: Settings, now:
     replay.cursor = cursor
 
 
+def kept_since(replay: Replay) -> datetime:
+    """From which time on events are taken from what is kept, after `begin`."""
+    return _cursor_of(replay).kept_since
+
+
 async def _is_order_kept(connection: Connection, replay: Replay, since: datetime) -> bool:
     """Whether the selected order is not older than what is kept of it."""
     order, target = replay.selection.order_id, replay.target

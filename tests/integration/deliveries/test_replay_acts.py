@@ -67,6 +67,27 @@ async def test_replay_is_followed_to_its_end_and_audited(
     assert json.loads(act["detail"])["selection"]["sequence_from"] == 2
 
 
+async def test_replay_that_is_tried_says_from_when_on_it_counted(
+    settings, running, command, publish, receiver, cli
+):
+    await command(UPSERT, a_destination(receiver.url))
+    await publish(an_event("1", 1))
+    await until(lambda: len(receiver.requests) == 1)
+
+    words = ("replay", SHOP, "erp", "--from", "2026-01-01T00:00Z", "--dry-run")
+    young = await cli(*words)
+    await age_filters(settings)
+    older = await cli(*words)
+
+    (row,) = await asked(settings, "SELECT min(recorded_at) AS at FROM deliveries.event_body")
+    assert young[1].splitlines()[-1] == "replay: kept=0 reads_topics=yes dry_run=yes"
+    since = f"{row['at']:%Y-%m-%dT%H:%M:%SZ}"
+    assert older[1].splitlines() == [
+        f"Events before {since} would be read from the topics, and are not counted.",
+        "replay: kept=1 reads_topics=yes dry_run=yes",
+    ]
+
+
 async def test_replay_without_a_selection_or_a_destination_is_refused(
     settings, running, command, receiver, cli
 ):
