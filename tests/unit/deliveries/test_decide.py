@@ -137,6 +137,15 @@ def test_secret_that_is_rotated_stays_valid_for_a_day():
     assert timedelta(days=1) == FORMER_VALID
 
 
+def test_secret_that_is_rotated_twice_ends_at_once():
+    once = decide(stored(), COMMANDS["rotate"], 1, NOW).destination
+    again = RotateSecret(item_id="again", shop=once.shop, name=once.name, secret=Secret(b"newer"))
+
+    twice = decide(once, again, 1, NOW).destination
+
+    assert twice.secret == Secret(b"newer", b"new", NOW + FORMER_VALID)
+
+
 @pytest.mark.parametrize(
     ("state", "command", "retries_now"),
     [
