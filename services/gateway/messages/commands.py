@@ -142,5 +142,7 @@ def _placed(error: FieldError, event: Event) -> FieldError:
 
 
 def _hint(kind: str) -> str:
+    if topic := TOPIC_OF.get(kind):
+        return f"{kind} is not taken at this address: its topic is {topic}"
     near = get_close_matches(kind, TYPES, n=1)
     return f"no such command; did you mean {near[0]}?" if near else f"one of {', '.join(TYPES)}"

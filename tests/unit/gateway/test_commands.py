@@ -42,6 +42,17 @@ def refusal(media, body, headers=None):
     return refused.value
 
 
+@pytest.mark.parametrize(
+    ("kind", "topic"),
+    [("destination.upsert", "deliveries.commands"), ("tracking.reported", "carrier.tracking")],
+)
+def test_command_of_another_topic_is_refused_with_its_topic(kind, topic):
+    (error,) = refusal(BINARY, json.dumps(PLACE).encode(), {**HEAD, "ce-type": kind}).errors
+
+    assert error.pointer == "/headers/ce-type"
+    assert error.message == f"{kind} is not taken at this address: its topic is {topic}"
+
+
 def status_of(media, body):
     """The status of an answer."""
     try:
