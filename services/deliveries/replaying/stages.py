@@ -217,7 +217,10 @@ async def _of_orders(
 async def retry_waiting(connection: Connection, replay: Replay, now: datetime) -> None:
     """Let what is held, or waits for its next attempt, be tried at once."""
     order = replay.selection.order_id
-    await connection.execute(SQL["retry_groups"], replay.destination, order, now)
+    if order:
+        await connection.execute(SQL["retry_group"], replay.destination, order, now)
+    else:
+        await connection.execute(SQL["ask_retries"], replay.destination)
 
 
 async def _given_up(connection: Connection, replay: Replay) -> list[StoredEvent]:

@@ -21,6 +21,8 @@ from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parents[1] / "sql" / "sending.sql")
 TARGET = msgspec.json.Decoder(Target)
+RELEASED_DESTINATIONS, RELEASED_GROUPS = 5, 2_000
+"""So many destinations, and groups of each, are made due at once by `release`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +173,13 @@ async def read_bodies(connection: Connection, rows: Sequence[Row]) -> dict[str, 
 
 
 async def release(connection: Connection, shards: Collection[int], now: datetime) -> list[int]:
-    """Make groups due and close circuits, where it was asked for; returns those destinations."""
-    rows = await connection.fetch(SQL["release"], sorted(shards), now)
+    """Make groups due and close circuits, where it was asked for; returns those destinations.
+
+    One call makes a bounded number of groups due: others are sent between calls.
+    """
+    rows = await connection.fetch(
+        SQL["release"], sorted(shards), now, RELEASED_DESTINATIONS, RELEASED_GROUPS
+    )
     return [row["destination"] for row in rows]
 
 

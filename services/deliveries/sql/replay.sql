@@ -158,11 +158,15 @@ SELECT nextval('delivery_id'), $1, $2, order_id, event_id, day, body_bytes, cloc
                WITH ORDINALITY AS sent(order_id, event_id, day, body_bytes, nth)
          ORDER BY nth) AS event;
 
--- name: retry_groups
--- Let what waits of a destination be tried now, or of one order. $1 destination, $2 order or null,
--- $3 now
+-- name: retry_group
+-- Let what waits of one order be tried now. $1 destination, $2 order, $3 now
 UPDATE message_group SET due_at = $3, attempts = 0
- WHERE destination = $1 AND due_at > $3 AND ($2::uuid IS NULL OR order_id = $2);
+ WHERE destination = $1 AND order_id = $2 AND due_at > $3;
+
+-- name: ask_retries
+-- Let what waits of a destination be tried now, however much it is: `release` does it in parts.
+-- $1 destination
+UPDATE destination SET retries_now = true WHERE id = $1;
 
 -- name: make_health
 -- A destination with groups has a row. $1 destination, $2 shard

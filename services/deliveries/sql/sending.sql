@@ -220,19 +220,36 @@ RETURNING shop, name;
 
 -- name: release
 -- Try at once what waits or is held, with closed circuits, where a destination was resumed or has a
--- new URL. Groups are written by the process alone that holds their shard. $1 shards, $2 now
-WITH asked AS (
+-- new URL. A receiver that refused each event for days has a group for each order, so a call makes so
+-- many due, the latest ones first, of a few destinations; a destination with fewer is done. Groups are
+-- written by the process alone that holds their shard. $1 shards, $2 now, $3 destinations, $4 groups
+-- of each
+WITH asked AS MATERIALIZED (
     SELECT destination.id
       FROM destination_health AS health
       JOIN destination ON destination.id = health.destination AND destination.retries_now
      WHERE health.shard = ANY($1::smallint[])
+     LIMIT $3
        FOR UPDATE OF destination SKIP LOCKED
+), late AS MATERIALIZED (
+    SELECT asked.id AS destination, found.order_id
+      FROM asked
+     CROSS JOIN LATERAL (
+           SELECT order_id FROM message_group
+            WHERE message_group.destination = asked.id AND message_group.due_at > $2
+            ORDER BY message_group.due_at DESC
+            LIMIT $4
+           ) AS found
 ), cleared AS (
-    UPDATE destination SET retries_now = false FROM asked WHERE destination.id = asked.id
+    UPDATE destination SET retries_now = false
+      FROM asked
+     WHERE destination.id = asked.id
+       AND (SELECT count(*) FROM late WHERE late.destination = asked.id) < $4
 ), released AS (
     UPDATE message_group SET due_at = $2, attempts = 0
-      FROM asked
-     WHERE message_group.destination = asked.id AND message_group.due_at > $2
+      FROM late
+     WHERE message_group.destination = late.destination
+       AND message_group.order_id = late.order_id
 )
 UPDATE destination_health AS health
    SET failures = 0, failing_since = NULL, open_until = NULL, probes = 0
