@@ -19,7 +19,7 @@ from services.deliveries.domain.filters import EVERYTHING, matches
 from services.deliveries.domain.replay import StoredEvent, in_order
 from services.deliveries.names import SERVICE
 from services.deliveries.replaying import stored
-from services.deliveries.replaying.places import EVENT_TOPICS
+from services.deliveries.replaying.places import CLOCK_DIFFERENCE, EVENT_TOPICS
 from services.deliveries.replaying.stored import SQL, Cursor, Offsets, ReadEvent, Replay
 from services.deliveries.replaying.topic_scan import Batch
 from services.runtime.config.settings import Settings
@@ -42,7 +42,8 @@ async def begin(connection: Connection, replay: Replay, settings: Settings, now:
     until = last + INSTANT if last else now
     cursor = Cursor(kept_since=kept_since, until=max(until, kept_since))
     if selection.since and selection.since >= kept_since:
-        replay.stage, cursor = KEPT, replace(cursor, kept_since=selection.since)
+        replay.stage = KEPT
+        cursor = replace(cursor, kept_since=kept_from(selection.since, kept_since))
     elif selection.only_failed or (first and await _is_order_kept(connection, replay, kept_since)):
         replay.stage = KEPT
     else:
@@ -54,6 +55,14 @@ async def begin(connection: Connection, replay: Replay, settings: Settings, now:
 def kept_since(replay: Replay) -> datetime:
     """From which time on events are taken from what is kept, after `begin`."""
     return _cursor_of(replay).kept_since
+
+
+def kept_from(selected: datetime, kept_since: datetime) -> datetime:
+    """From when on to look at kept events for those that were triggered at a time or later.
+
+    An event may have been taken in before it was triggered, by the clocks of two machines.
+    """
+    return max(kept_since, selected - CLOCK_DIFFERENCE)
 
 
 async def _is_order_kept(connection: Connection, replay: Replay, since: datetime) -> bool:

@@ -11,6 +11,7 @@ from services.deliveries.domain.decide import REPLAYS_MAX, Outcome, decide
 from services.deliveries.domain.destination import Destination, Secret, State, Target
 from services.deliveries.domain.reasons import RejectionReason
 from services.deliveries.domain.replay import Selection, StoredEvent, in_order
+from services.deliveries.replaying.stages import kept_from
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ORDER = "5d2f8a0e-8f1c-5d9f-a0de-8a2f1a7b0c01"
@@ -143,3 +144,14 @@ def test_events_of_a_topic_are_sent_by_sequence_whatever_else_is_said(rows):
     for topic in {each.topic for each in ordered}:
         sequences = [each.sequence for each in ordered if each.topic == topic]
         assert sequences == sorted(sequences)
+
+
+@pytest.mark.parametrize(
+    ("kept_minutes_before", "expected_minutes_before"), [(60, 5), (5, 5), (1, 1), (0, 0)]
+)
+def test_replay_by_time_looks_at_events_that_were_taken_in_by_a_slower_clock(
+    kept_minutes_before, expected_minutes_before
+):
+    found = kept_from(NOW, NOW - timedelta(minutes=kept_minutes_before))
+
+    assert found == NOW - timedelta(minutes=expected_minutes_before)
