@@ -107,16 +107,23 @@ class Replays:
         if replay.target is None:
             replay.stage, replay.detail = ENDED, "the destination was removed"
             return True
+        if replay.stage == START and replay.selection.only_failed:
+            # However much waits: it may be what the replay is to try.
+            await stages.begin(connection, replay, self._context.settings, now)
+            await stages.retry_waiting(connection, replay, now)
+            return True
         waiting = await connection.fetchval(
             stored.SQL["count_backlog"], replay.destination, BACKLOG_MAX
         )
         if waiting >= BACKLOG_MAX:
             await self._end_idle_scan(replay)
             return False
+        return await self._add(connection, replay, now)
+
+    async def _add(self, connection: Connection, replay: Replay, now: datetime) -> bool:
+        """Do a step that may add events; returns whether there was something to do."""
         if replay.stage == START:
             await stages.begin(connection, replay, self._context.settings, now)
-            if replay.selection.only_failed:
-                await stages.retry_waiting(connection, replay, now)
         elif replay.stage == TOPICS:
             batch = await self._next_batch(replay)
             if batch is None:

@@ -363,6 +363,25 @@ async def test_replay_of_many_events_waits_while_much_waits(
     assert len(set(replayed(receiver))) == 20
 
 
+async def test_replay_of_what_was_given_up_tries_what_is_held_however_much_it_is(
+    settings, running, command, publish, receiver, monkeypatch
+):
+    monkeypatch.setattr(replays, "BACKLOG_MAX", 2)
+    receiver.answer = lambda _request: 404
+    await command(UPSERT, a_destination(receiver.url))
+    await publish(*(an_event(str(n), 1) for n in range(4)))
+    groups = "SELECT FROM deliveries.message_group WHERE attempts = 1 HAVING count(*) = 4"
+    await until_row(settings, groups)
+    await asked(settings, "UPDATE deliveries.message_group SET due_at = '9999-01-01T00:00Z'")
+    receiver.answer = lambda _request: 204
+
+    await command(REPLAY, named(only_failed=True))
+
+    await until_row(settings, ENDED)
+    await until_row(settings, WAITING, 0)
+    assert len(receiver.requests) == 8
+
+
 async def test_replay_of_a_removed_destination_ends(settings, sent, command, receiver):
     await sent(an_event("1", 1))
     await command("destination.pause", named())
