@@ -2,14 +2,15 @@
 
 An operator's act after code maps have changed, beside running services: numbers and orders are
 locked as for a batch, each number is decided as a report without scans, and the events of what
-changed go through the outbox (docs/decisions/0171). A second run changes nothing.
+changed go through the outbox (docs/decisions/0171), with the states of their orders. A second run
+changes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from services.orders.domain.tracking.naming import CodeMaps
 from services.orders.messages import snapshot
 from services.orders.messages.carriers.code_maps import CODE_MAPS
 from services.orders.messages.encode import event_record
+from services.orders.messages.states import Encoded, state_records
 from services.orders.operations.republish import until_published
 from services.runtime.config.settings import Settings
 from services.runtime.operations import audit
@@ -65,6 +67,7 @@ class Remapper:
     ) -> None:
         self._outbox = Outbox(settings.outbox_shards)
         self._event_bytes_max = settings.max_event_bytes
+        self._writes_state = settings.orders_state
         self._connection = connection
         self._rate = rate
         self._now = now
@@ -115,27 +118,39 @@ class Remapper:
 
     async def _remap(self, numbers: Sequence[str], acts: Sequence[Act]) -> int:
         """Compute some numbers again in one transaction; returns how many events that made."""
+        now = self._now()
         async with self._connection.transaction():
             locked = await store.lock(self._connection, [], numbers, [], is_final=True)
             work = _Work(locked.stored, self._maps)
-            records = [
+            encoded: Encoded = {}
+            events = [
                 record
                 for number in numbers
-                for record in self._records(work.decide(number, self._now()))
+                for record in self._records(work.decide(number, now), encoded)
             ]
             changes = store.Changes(work.changed_orders, work.changed_parcels, {}, ())
             await store.save(self._connection, locked.stored, changes)
-            await self._outbox.append(self._connection, records)
+            states = self._states(locked.stored, work, encoded, now)
+            await self._outbox.append(self._connection, [*events, *states])
             await audit.write(self._connection, acts)
-        return len(records)
+        return len(events)
 
-    def _records(self, decision: Decision) -> Iterator[Outgoing]:
-        encoded = {
-            order.order_id: snapshot.encode(order, self._event_bytes_max)
-            for order in (decision.orders if decision.events else ())
-        }
+    def _records(self, decision: Decision, encoded: Encoded) -> Iterator[Outgoing]:
+        """The events of a decision; the last context of each order is put into `encoded`."""
+        if decision.events:
+            for order in decision.orders:
+                encoded[order.order_id] = order, snapshot.encode(order, self._event_bytes_max)
         for event in decision.events:
-            yield event_record(event, encoded[event.order_id], None)
+            yield event_record(event, encoded[event.order_id][1], None)
+
+    def _states(
+        self, stored: store.Stored, work: _Work, encoded: Encoded, now: datetime
+    ) -> Iterable[Outgoing]:
+        """The state of each order that changed, where `orders.state` is written."""
+        if not self._writes_state:
+            return ()
+        most = self._event_bytes_max
+        return state_records(stored.orders, work.changed_orders, encoded, max_bytes=most, now=now)
 
 
 class _Work:

@@ -3,6 +3,7 @@
 import pytest
 
 import services.orders.handler
+from schemas.topics import ORDERS_STATE, SHIPMENTS_EVENTS
 from services.orders import unmapped
 from services.orders.domain.tracking.naming import NO_MAPS
 from services.orders.domain.value import replace
@@ -102,6 +103,22 @@ async def test_remap_names_stored_scans_with_an_event_for_each_shipment(
     async with pool.acquire() as connection:
         (recorded,) = await audit.read(connection, audit.ActFilter(acts=("carriers.remap",)))
     assert recorded.act.actor == "ada"
+
+
+async def test_remap_writes_the_state_of_each_order_that_changed(apply, remap, published):
+    for order in ("1", "2"):
+        await apply(an_upsert(order, trackings=[f"1Z{order}"]))
+    await apply(a_scan_with_code("1Z1"))
+    before = len(await published(ORDERS_STATE))
+
+    await remap()
+
+    (state,) = [body for _, _, body in (await published(ORDERS_STATE))[before:]]
+    *_, (_, _, event) = await published(SHIPMENTS_EVENTS)
+    assert state["order_id"] == event["order_id"]
+    assert state["order_version"] == event["order_version"]
+    assert state["context"] == event["context"]
+    assert state["event_data"]["last_sequences"]["shipments"] == event["sequence"]
 
 
 async def test_remap_that_runs_again_changes_nothing(apply, remap, published):
