@@ -28,7 +28,7 @@ from services.deliveries.domain.destination import (
     Target,
     WhenExhausted,
 )
-from services.deliveries.domain.filters import SOURCES, unknown_filters
+from services.deliveries.domain.filters import fault_of
 from services.deliveries.domain.reasons import NoChangeReason, RejectionReason
 from services.deliveries.domain.replay import Selection
 
@@ -191,14 +191,10 @@ def _fault_of_feed(target: Target) -> Decision | None:
 
 
 def _fault_of_filters(command: Upsert) -> Decision | None:
-    unknown = unknown_filters(command.target.filters)
-    if unknown:
-        place = command.target.filters.index(unknown[0])
-        return _refused(
-            RejectionReason.UNKNOWN_FILTER,
-            f"{unknown[0]!r} matches no event: use *, or begin with {', '.join(SOURCES)}",
-            f"/filters/{place}",
-        )
+    for place, each in enumerate(command.target.filters):
+        if fact := fault_of(each):
+            detail = f"{each!r} matches no event: {fact}"
+            return _refused(RejectionReason.UNKNOWN_FILTER, detail, f"/filters/{place}")
     return None
 
 

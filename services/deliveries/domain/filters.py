@@ -10,8 +10,21 @@ from msgspec import Struct
 
 from services.deliveries.domain.destination import State, Target
 
-SOURCES = ("orders", "shipments", "claims")
 EVERYTHING = "*"
+WORDS = {
+    "orders": (
+        "ORDER_PLACED", "ORDER_UPDATED", "ORDER_PARTIALLY_FULFILLED", "ORDER_FULFILLED",
+        "ORDER_PARTIALLY_DELIVERED", "ORDER_DELIVERED", "ORDER_EXPECTED_SHIPMENTS_CHANGED",
+        "ORDER_CANCELLED", "ORDER_ANALYTICS_UPDATED", "ORDER_SNAPSHOT",
+    ),
+    "shipments": (
+        "order_created", "order_processed", "in_transit", "in_delivery", "delivery_failed",
+        "collect", "delivered", "return_created", "return_transit", "return_failed",
+        "return_received", "returned",
+    ),
+    "claims": ("created", "updated", "withdrawn"),
+}  # fmt: skip
+"""What a filter may begin with, and what may come after the first `/`."""
 
 
 class EventHead(Struct, frozen=True, gc=False):
@@ -26,11 +39,21 @@ class EventHead(Struct, frozen=True, gc=False):
     """It says how an order is, not what happened: only a filter with its whole ref gets it."""
 
 
-def unknown_filters(filters: tuple[str, ...]) -> tuple[str, ...]:
-    """The filters that can match no event: their source is none of SOURCES."""
-    return tuple(
-        each for each in filters if each != EVERYTHING and each.partition("/")[0] not in SOURCES
-    )
+def fault_of(filter_: str) -> str | None:
+    """Why a filter can match no event, with the words that can stand there; None: it can.
+
+    The last part, the name of a shipment event, is open: carriers and later versions have new ones.
+    """
+    source, *rest = filter_.split("/")
+    if filter_ == EVERYTHING or (source in WORDS and not rest):
+        return None
+    if source not in WORDS:
+        return f"use {EVERYTHING}, or begin with {', '.join(WORDS)}"
+    if rest[0] not in WORDS[source]:
+        return f"after {source}/ comes {', '.join(WORDS[source])}"
+    if len(rest) > 1 and source != "shipments":
+        return f"nothing comes after {source}/{rest[0]}"
+    return None
 
 
 def matches(target: Target, event: EventHead) -> bool:

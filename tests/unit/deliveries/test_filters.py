@@ -4,10 +4,13 @@ import itertools
 
 import pytest
 
+from services.claims.domain.decision import Action
 from services.deliveries.domain.destination import Target
-from services.deliveries.domain.filters import EventHead, matches, unknown_filters
+from services.deliveries.domain.filters import WORDS, EventHead, fault_of, matches
 from services.deliveries.receivers import ShopReceivers
 from services.deliveries.store import Receiver
+from services.orders.domain.model.decision import EventType
+from services.orders.domain.tracking.catalogue import Phase
 
 SCAN = EventHead(
     "demo", "shipments", "shipments/delivered/PICKED_UP", "shipment_picked_up", True, False
@@ -59,15 +62,37 @@ def test_only_notify_leaves_out_what_notifies_nobody():
 
 
 @pytest.mark.parametrize(
-    ("filters", "unknown"),
+    ("filter_", "fact"),
     [
-        (("*", "orders", "shipments/delivered", "claims/created"), ()),
-        (("parcels",), ("parcels",)),
-        (("orders", "returns/created"), ("returns/created",)),
+        ("*", None),
+        ("orders", None),
+        ("orders/ORDER_PLACED", None),
+        ("shipments/delivered", None),
+        ("shipments/delivered/DELIVERED_TO_NEIGHBOUR", None),
+        ("shipments/in_transit/HANDED_TO_DRONE", None),
+        ("claims/created", None),
+        ("parcels", "use *, or begin with orders, shipments, claims"),
+        ("returns/created", "use *, or begin with orders, shipments, claims"),
+        ("shipments/deliverd", "after shipments/ comes order_created, order_processed"),
+        ("shipments/Delivered", "after shipments/ comes order_created, order_processed"),
+        ("orders/order_placed", "after orders/ comes ORDER_PLACED"),
+        ("orders/ORDER_PLACED/TWICE", "nothing comes after orders/ORDER_PLACED"),
+        ("claims/opened", "after claims/ comes created, updated, withdrawn"),
     ],
+    ids=str,
 )
-def test_filter_of_an_unknown_source_is_found(filters, unknown):
-    assert unknown_filters(filters) == unknown
+def test_filter_that_can_match_no_event_is_at_fault(filter_, fact):
+    found = fault_of(filter_)
+
+    assert found is None if fact is None else found.startswith(fact)
+
+
+def test_words_of_filters_are_those_of_events():
+    names = [kind.value.replace(".", "_").upper() for kind in EventType]
+
+    assert WORDS["orders"] == tuple(name for name in names if name.startswith("ORDER_"))
+    assert WORDS["shipments"] == tuple(Phase)
+    assert WORDS["claims"] == tuple(Action)
 
 
 FILTERS = ("*", "orders", "shipments", "shipments/delivered", "orders/ORDER_SNAPSHOT", "claims")
