@@ -678,7 +678,10 @@ END)
 CREATE INDEX attempt_0_destination_at_idx ON attempt_0 USING btree (destination, at)
 
 -- INDEX attempt_0_destination_at_idx1
-CREATE INDEX attempt_0_destination_at_idx1 ON attempt_0 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+CREATE INDEX attempt_0_destination_at_idx1 ON attempt_0 USING btree (destination, at) WHERE (verdict <> 'delivered'::text)
+
+-- INDEX attempt_0_destination_at_idx2
+CREATE INDEX attempt_0_destination_at_idx2 ON attempt_0 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
 
 -- INDEX attempt_0_destination_event_id_idx
 CREATE INDEX attempt_0_destination_event_id_idx ON attempt_0 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
@@ -687,7 +690,10 @@ CREATE INDEX attempt_0_destination_event_id_idx ON attempt_0 USING btree (destin
 CREATE INDEX attempt_1_destination_at_idx ON attempt_1 USING btree (destination, at)
 
 -- INDEX attempt_1_destination_at_idx1
-CREATE INDEX attempt_1_destination_at_idx1 ON attempt_1 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+CREATE INDEX attempt_1_destination_at_idx1 ON attempt_1 USING btree (destination, at) WHERE (verdict <> 'delivered'::text)
+
+-- INDEX attempt_1_destination_at_idx2
+CREATE INDEX attempt_1_destination_at_idx2 ON attempt_1 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
 
 -- INDEX attempt_1_destination_event_id_idx
 CREATE INDEX attempt_1_destination_event_id_idx ON attempt_1 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
@@ -696,7 +702,10 @@ CREATE INDEX attempt_1_destination_event_id_idx ON attempt_1 USING btree (destin
 CREATE INDEX attempt_2_destination_at_idx ON attempt_2 USING btree (destination, at)
 
 -- INDEX attempt_2_destination_at_idx1
-CREATE INDEX attempt_2_destination_at_idx1 ON attempt_2 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+CREATE INDEX attempt_2_destination_at_idx1 ON attempt_2 USING btree (destination, at) WHERE (verdict <> 'delivered'::text)
+
+-- INDEX attempt_2_destination_at_idx2
+CREATE INDEX attempt_2_destination_at_idx2 ON attempt_2 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
 
 -- INDEX attempt_2_destination_event_id_idx
 CREATE INDEX attempt_2_destination_event_id_idx ON attempt_2 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
@@ -705,7 +714,10 @@ CREATE INDEX attempt_2_destination_event_id_idx ON attempt_2 USING btree (destin
 CREATE INDEX attempt_3_destination_at_idx ON attempt_3 USING btree (destination, at)
 
 -- INDEX attempt_3_destination_at_idx1
-CREATE INDEX attempt_3_destination_at_idx1 ON attempt_3 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+CREATE INDEX attempt_3_destination_at_idx1 ON attempt_3 USING btree (destination, at) WHERE (verdict <> 'delivered'::text)
+
+-- INDEX attempt_3_destination_at_idx2
+CREATE INDEX attempt_3_destination_at_idx2 ON attempt_3 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
 
 -- INDEX attempt_3_destination_event_id_idx
 CREATE INDEX attempt_3_destination_event_id_idx ON attempt_3 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
@@ -714,7 +726,10 @@ CREATE INDEX attempt_3_destination_event_id_idx ON attempt_3 USING btree (destin
 CREATE INDEX attempt_4_destination_at_idx ON attempt_4 USING btree (destination, at)
 
 -- INDEX attempt_4_destination_at_idx1
-CREATE INDEX attempt_4_destination_at_idx1 ON attempt_4 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+CREATE INDEX attempt_4_destination_at_idx1 ON attempt_4 USING btree (destination, at) WHERE (verdict <> 'delivered'::text)
+
+-- INDEX attempt_4_destination_at_idx2
+CREATE INDEX attempt_4_destination_at_idx2 ON attempt_4 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
 
 -- INDEX attempt_4_destination_event_id_idx
 CREATE INDEX attempt_4_destination_event_id_idx ON attempt_4 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
@@ -723,7 +738,10 @@ CREATE INDEX attempt_4_destination_event_id_idx ON attempt_4 USING btree (destin
 CREATE INDEX attempt_5_destination_at_idx ON attempt_5 USING btree (destination, at)
 
 -- INDEX attempt_5_destination_at_idx1
-CREATE INDEX attempt_5_destination_at_idx1 ON attempt_5 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+CREATE INDEX attempt_5_destination_at_idx1 ON attempt_5 USING btree (destination, at) WHERE (verdict <> 'delivered'::text)
+
+-- INDEX attempt_5_destination_at_idx2
+CREATE INDEX attempt_5_destination_at_idx2 ON attempt_5 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
 
 -- INDEX attempt_5_destination_event_id_idx
 CREATE INDEX attempt_5_destination_event_id_idx ON attempt_5 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
@@ -732,7 +750,10 @@ CREATE INDEX attempt_5_destination_event_id_idx ON attempt_5 USING btree (destin
 CREATE INDEX attempt_6_destination_at_idx ON attempt_6 USING btree (destination, at)
 
 -- INDEX attempt_6_destination_at_idx1
-CREATE INDEX attempt_6_destination_at_idx1 ON attempt_6 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+CREATE INDEX attempt_6_destination_at_idx1 ON attempt_6 USING btree (destination, at) WHERE (verdict <> 'delivered'::text)
+
+-- INDEX attempt_6_destination_at_idx2
+CREATE INDEX attempt_6_destination_at_idx2 ON attempt_6 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
 
 -- INDEX attempt_6_destination_event_id_idx
 CREATE INDEX attempt_6_destination_event_id_idx ON attempt_6 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
@@ -741,7 +762,10 @@ CREATE INDEX attempt_6_destination_event_id_idx ON attempt_6 USING btree (destin
 CREATE INDEX attempt_7_destination_at_idx ON attempt_7 USING btree (destination, at)
 
 -- INDEX attempt_7_destination_at_idx1
-CREATE INDEX attempt_7_destination_at_idx1 ON attempt_7 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+CREATE INDEX attempt_7_destination_at_idx1 ON attempt_7 USING btree (destination, at) WHERE (verdict <> 'delivered'::text)
+
+-- INDEX attempt_7_destination_at_idx2
+CREATE INDEX attempt_7_destination_at_idx2 ON attempt_7 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
 
 -- INDEX attempt_7_destination_event_id_idx
 CREATE INDEX attempt_7_destination_event_id_idx ON attempt_7 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
@@ -750,7 +774,10 @@ CREATE INDEX attempt_7_destination_event_id_idx ON attempt_7 USING btree (destin
 CREATE INDEX attempt_8_destination_at_idx ON attempt_8 USING btree (destination, at)
 
 -- INDEX attempt_8_destination_at_idx1
-CREATE INDEX attempt_8_destination_at_idx1 ON attempt_8 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+CREATE INDEX attempt_8_destination_at_idx1 ON attempt_8 USING btree (destination, at) WHERE (verdict <> 'delivered'::text)
+
+-- INDEX attempt_8_destination_at_idx2
+CREATE INDEX attempt_8_destination_at_idx2 ON attempt_8 USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
 
 -- INDEX attempt_8_destination_event_id_idx
 CREATE INDEX attempt_8_destination_event_id_idx ON attempt_8 USING btree (destination, event_id) WHERE (replay IS NOT NULL)
@@ -760,6 +787,9 @@ CREATE INDEX attempt_by_destination ON ONLY attempt USING btree (destination, at
 
 -- INDEX attempt_given_up
 CREATE INDEX attempt_given_up ON ONLY attempt USING btree (destination, at) WHERE (verdict = 'exhausted'::text)
+
+-- INDEX attempt_in_vain
+CREATE INDEX attempt_in_vain ON ONLY attempt USING btree (destination, at) WHERE (verdict <> 'delivered'::text)
 
 -- INDEX attempt_replayed
 CREATE INDEX attempt_replayed ON ONLY attempt USING btree (destination, event_id) WHERE (replay IS NOT NULL)
@@ -907,6 +937,9 @@ CREATE UNIQUE INDEX fulfilment_log_pkey ON fulfilment_log USING btree (shop, ord
 
 -- INDEX message_group_due
 CREATE INDEX message_group_due ON message_group USING btree (destination, due_at)
+
+-- INDEX message_group_held
+CREATE INDEX message_group_held ON message_group USING btree (destination) WHERE (due_at >= '9999-01-01 00:00:00+00'::timestamp with time zone)
 
 -- INDEX message_group_pkey
 CREATE UNIQUE INDEX message_group_pkey ON message_group USING btree (destination, order_id)

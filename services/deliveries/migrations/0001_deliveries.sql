@@ -80,6 +80,7 @@ CREATE TABLE attempt (
     day smallint NOT NULL DEFAULT day_number()
 ) PARTITION BY LIST (day);
 CREATE INDEX attempt_by_destination ON attempt (destination, at);
+CREATE INDEX attempt_in_vain ON attempt (destination, at) WHERE verdict <> 'delivered';
 CREATE INDEX attempt_given_up ON attempt (destination, at) WHERE verdict = 'exhausted';
 CREATE INDEX attempt_replayed ON attempt (destination, event_id) WHERE replay IS NOT NULL;
 
@@ -156,6 +157,8 @@ CREATE TABLE message_group (
     PRIMARY KEY (destination, order_id)
 ) WITH (fillfactor = 80);
 CREATE INDEX message_group_due ON message_group (destination, due_at);
+CREATE INDEX message_group_held ON message_group (destination)
+ WHERE due_at >= '9999-01-01T00:00Z';
 
 -- The circuit breaker of each destination with failures or with groups.
 CREATE TABLE destination_health (

@@ -86,7 +86,8 @@ async def find_attempts(
     connection: Connection, key: store.Key, *, only_failed: bool, limit: int
 ) -> list[ListedAttempt]:
     """The newest attempts of a destination, of the last week."""
-    rows = await connection.fetch(SQL["find_attempts"], *key, only_failed, limit)
+    statement = "find_attempts_in_vain" if only_failed else "find_attempts"
+    rows = await connection.fetch(SQL[statement], *key, limit)
     return [
         ListedAttempt(**{**row, "event_id": str(row["event_id"]), "order_id": str(row["order_id"])})
         for row in map(dict, rows)

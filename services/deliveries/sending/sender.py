@@ -97,9 +97,10 @@ class Sender:
 
     async def _session(self) -> None:
         settings = self._context.settings
-        connection = await connect(settings, SERVICE, "sender")
         transports = self._open_transports()
+        connection: Connection | None = None
         try:
+            connection = await connect(settings, SERVICE, "sender")
             await connection.fetchrow(rows.SQL["plan_by_index"])
             leases = ShardLeases(connection, LEASES, SHARDS)
             await leases.join(SILENCE_SECONDS)
@@ -116,7 +117,8 @@ class Sender:
             await self._replays.close()
             for each in transports.values():
                 await each.close()
-            connection.terminate()
+            if connection is not None:
+                connection.terminate()
 
     async def _drain(self, work: Work) -> None:
         """Let requests that are under way end, for a moment, and write what came back."""
@@ -172,6 +174,8 @@ class Sender:
     async def _replay(self, work: Work) -> None:
         """Put events of replays behind what waits; their groups are due at once."""
         found = await self._replays.run(work.connection, self._caught_up)
+        if found:  # New events of their orders, stored before, go before them.
+            self._read_at = 0.0
         self._circuits.save(
             {each: (shard, self._circuits.of(each)) for each, shard in found.items()}
         )

@@ -23,13 +23,22 @@ SELECT d.shop, d.name, d.state, d.reason, d.target, d.created_at, d.updated_at,
  ORDER BY d.shop, d.name;
 
 -- name: find_attempts
--- Attempts of a destination, newest first. $1 shop, $2 name, $3 only those in vain, $4 rows
+-- Attempts of a destination, newest first. $1 shop, $2 name, $3 rows
 SELECT a.at, a.event_id, a.order_id, a.number, a.status, a.error, a.answer, a.milliseconds, a.verdict
   FROM attempt AS a
   JOIN destination AS d ON d.id = a.destination
- WHERE d.shop = $1 AND d.name = $2 AND (NOT $3 OR a.verdict <> 'delivered')
+ WHERE d.shop = $1 AND d.name = $2
  ORDER BY a.at DESC
- LIMIT $4;
+ LIMIT $3;
+
+-- name: find_attempts_in_vain
+-- The same of those in vain. $1 shop, $2 name, $3 rows
+SELECT a.at, a.event_id, a.order_id, a.number, a.status, a.error, a.answer, a.milliseconds, a.verdict
+  FROM attempt AS a
+  JOIN destination AS d ON d.id = a.destination
+ WHERE d.shop = $1 AND d.name = $2 AND a.verdict <> 'delivered'
+ ORDER BY a.at DESC
+ LIMIT $3;
 
 -- name: show_secret
 -- Take the secret of a destination to show it; no row where there is none, or it was shown.

@@ -76,7 +76,6 @@ WHOLE_BY_NATURE = {
     "deliveries/sending.sql:end_health": FAILING,
     "deliveries/sending.sql:reset_removed": FAILING,
     "deliveries/sending.sql:drop_removed": FAILING,
-    "deliveries/sending.sql:release": "an index of the few destinations that are to be retried",
     "deliveries/gauges.sql:measure": "gauges, every few seconds",
     "deliveries/upkeep.sql:has_needed_bodies": "once a day; fresh deliveries are few",
     "deliveries/upkeep.sql:carry_bodies": "once a day",
