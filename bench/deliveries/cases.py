@@ -55,6 +55,8 @@ class Latency:
     bad_count: int = 0
     is_apart: bool = False
     has_backlog: bool = False
+    idle: int = 0
+    """Healthy destinations of other shops, which have no events meanwhile."""
     per_second: float = 50.0
     seconds: float = 10.0
     baseline: str = "alone"
@@ -67,7 +69,9 @@ class Latency:
     def bad_webhooks(self, ports: Ports) -> list[Webhook]:
         """The others."""
         found = ports[self.bad] if self.bad else ()
-        return [
+        each_shop = self.idle // (SHOPS - 1)
+        all_shops = healthy([f"shop-{n}" for n in range(SHOPS)], each_shop * SHOPS, ports)
+        return all_shops[each_shop:] + [
             Webhook(
                 self.bad_shop(n), f"bad-{n}", f"http://127.0.0.1:{found[n % len(found)]}/bad-{n}"
             )
@@ -115,6 +119,13 @@ LATENCY = (
     Latency("1,000 failing", bad="refused", bad_count=1_000, has_backlog=True),
     Latency("10,000 failing", bad="refused", bad_count=10_000, has_backlog=True),
     Latency("100 healthy", healthy=100, per_second=2.0, baseline="100 healthy"),
+    Latency(
+        "100 of 10,000 healthy",
+        healthy=100,
+        idle=9_900,
+        per_second=2.0,
+        baseline="100 healthy",
+    ),
     Latency(
         "20 black holes beside 80",
         healthy=80,
