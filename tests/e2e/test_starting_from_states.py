@@ -19,7 +19,7 @@ from tests.contract.test_subscriber_page import rows, subscriber
 from tests.e2e.aftermath import read_journal, until_no_lag, without_claimed
 from tests.processes import System
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 SHARES = (0.2, 0.5, 0.8)
 """How much of all events is published when a subscriber starts."""
 DEADLINE_SECONDS = 90.0

@@ -90,6 +90,7 @@ class FeedClient:
             partition=partition_of(record.key, len(partitions)),
             headers=list(record.headers),
         )
+        sent.add_done_callback(_retrieve)
         return await sent
 
     async def _connected(self) -> RelayProducer:
@@ -125,6 +126,12 @@ class FeedClient:
             self._checks[topic] = check
         await asyncio.shield(check)
         self._present.add(topic)
+
+
+def _retrieve(sent: asyncio.Future[RecordMetadata]) -> None:
+    """Look at the error of a record that is not waited for any more, or asyncio would log it."""
+    if not sent.cancelled():
+        sent.exception()
 
 
 def _described(error: BaseException, record: FeedRecord) -> str:

@@ -14,8 +14,7 @@ SELECT order_id, shop, order_number, 0, published
  ORDER BY order_id
     ON CONFLICT (order_id) DO UPDATE
    SET changed_at = now(),
-       told = CASE WHEN stored_order.told IS NULL THEN excluded.told ELSE jsonb_strip_nulls(jsonb_build_object(
-           'erased', stored_order.told -> 'erased',
+       told = CASE WHEN stored_order.told IS NULL THEN excluded.told ELSE jsonb_build_object(
            'order_sequence', greatest((stored_order.told -> 'order_sequence')::bigint,
                                       (excluded.told -> 'order_sequence')::bigint),
            'shipment_sequence', greatest((stored_order.told -> 'shipment_sequence')::bigint,
@@ -29,4 +28,5 @@ SELECT order_id, shop, order_number, 0, published
                          FROM jsonb_array_elements(
                               coalesce(stored_order.told -> 'notices', '[]')
                               || (excluded.told -> 'notices')) AS notice)
-       )) END;
+       ) || CASE WHEN stored_order.told ? 'erased'
+                 THEN jsonb_build_object('erased', stored_order.told -> 'erased') ELSE '{}' END END;

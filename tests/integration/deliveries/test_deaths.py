@@ -84,6 +84,7 @@ def taken(receiver):
     return {each.headers["webhook-id"] for each in receiver.requests if each.status == 204}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 async def test_kill_while_sending_loses_nothing_and_keeps_the_order(
     settings, command, publish, receiver, tmp_path

@@ -14,8 +14,9 @@ from services.runtime.postgres.connections import connect
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 MAKE = """
-    INSERT INTO destination (shop, name, target, state, secret, created_at, updated_at)
-    VALUES ($1, $2, '{"kind": "webhook", "url": "https://x.example/"}', 'active', '', $3, $3)
+    INSERT INTO destination (shop, name, target, state, secret, matched_since, created_at,
+                             updated_at)
+    VALUES ($1, $2, '{"kind": "webhook", "url": "https://x.example/"}', 'active', '', $3, $3, $3)
     RETURNING id
 """
 FILTER = """

@@ -41,7 +41,7 @@ def cli(settings, monkeypatch):
 
     async def run(*words):
         result = await asyncio.to_thread(CliRunner().invoke, app, ["destinations", *words])
-        return result.exit_code, result.output
+        return result.exit_code, result.stdout or result.stderr
 
     return run
 

@@ -447,6 +447,7 @@ async def event_of(settings, name):
         await consumer.stop()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("source", ["kept", "topics"])
 async def test_kill_in_the_middle_of_a_replay_loses_nothing_and_keeps_the_order(
