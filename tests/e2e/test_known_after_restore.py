@@ -18,7 +18,7 @@ from schemas.topics import CLAIMS_EVENTS, CLAIMS_OUTCOMES, ORDERS_EVENTS, SHIPME
 from tests.e2e.aftermath import WHY, on_server, orderflow, until_no_lag
 from tests.processes import ANSWER_SECONDS, NOON, System, running
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 SHOP = "shop"
 ORDER = f"{SHOP}/1"

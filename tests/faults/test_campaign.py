@@ -133,6 +133,7 @@ def test_never_called_names_patches_that_no_replica_called(tmp_path: Path) -> No
 
 
 @pytest.mark.stack
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 10)
 async def test_point_that_is_never_reached_is_reported(tmp_path: Path) -> None:
@@ -170,7 +171,10 @@ def campaign(project_folder: Path, reports: Path, *arguments: str) -> tuple[int,
 @pytest.mark.timeout(SECONDS + 10)
 @pytest.mark.parametrize(
     ("publication", "rounds", "repeats"),
-    [("at_least_once", 3, r"\d+"), ("exactly_once", 2, "0")],
+    [
+        ("at_least_once", 3, r"\d+"),
+        pytest.param("exactly_once", 2, "0", marks=pytest.mark.long),
+    ],
 )
 def test_campaign_loses_doubles_reorders_and_tears_nothing(
     project_folder: Path, tmp_path: Path, publication: str, rounds: int, repeats: str
@@ -191,6 +195,7 @@ def test_campaign_loses_doubles_reorders_and_tears_nothing(
 
 
 @pytest.mark.stack
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 10)
 def test_campaign_prints_findings_with_the_command_that_repeats_them(
