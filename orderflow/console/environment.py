@@ -70,11 +70,11 @@ def webhook_key_file(folder: Path) -> Path:
 
 
 def webhook_environment(folder: Path) -> dict[str, str]:
-    """What the services of the local stack are told of webhooks: receivers on this machine too."""
-    told = {
+    """Variables of the local stack for webhooks: receivers on this machine are allowed too."""
+    variables = {
         "ORDERFLOW_DELIVERIES_KEY_FILE": str(webhook_key_file(folder)),
         **{f"ORDERFLOW_{name.upper()}": str(value) for name, value in _RECEIVERS_HERE.items()},
     }
     if "ORDERFLOW_DELIVERIES_KEY" in os.environ:
-        del told["ORDERFLOW_DELIVERIES_KEY_FILE"]
-    return {name: os.environ.get(name, value) for name, value in told.items()}
+        del variables["ORDERFLOW_DELIVERIES_KEY_FILE"]
+    return {name: os.environ.get(name, value) for name, value in variables.items()}

@@ -8,13 +8,7 @@ from datetime import datetime
 from services.analytics.domain.facts import EventFacts
 from services.analytics.messages.decode import read_facts
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import (
-    WHOLE,
-    Failure,
-    FailureKind,
-    ItemFailed,
-    ItemRef,
-)
+from services.runtime.batch.items import WHOLE, FailureKind, ItemFailed, ItemRef, UnreadItem
 from services.runtime.messages.records import Malformed, Original
 from services.runtime.rejections import Rejection
 
@@ -27,22 +21,13 @@ class ReadEvent:
     facts: EventFacts | None
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadEvent:
-    """A record that is known to fail; it is parked without being read."""
-
-    original: Original
-    index: int
-    failure: Failure
-
-
 @dataclass(slots=True)
 class Intake:
     """The records of a batch by what is to be done with them."""
 
     events: list[ReadEvent] = field(default_factory=list)
     refused: list[Rejection] = field(default_factory=list)
-    unread: list[UnreadEvent] = field(default_factory=list)
+    unread: list[UnreadItem] = field(default_factory=list)
 
 
 def read_batch(batch: Batch) -> Intake:
@@ -65,7 +50,7 @@ def read_batch(batch: Batch) -> Intake:
 def _read(intake: Intake, batch: Batch, record: Original, index: int) -> None:
     ref = ItemRef(record.coordinates, index)
     if ref in batch.known_failures:
-        intake.unread.append(UnreadEvent(record, index, batch.known_failures[ref]))
+        intake.unread.append(UnreadItem(record, index, batch.known_failures[ref]))
         return
     try:
         intake.events.append(ReadEvent(record, read_facts(record)))

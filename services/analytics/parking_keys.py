@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from services.analytics.domain.facts import ClaimEventFacts
-from services.analytics.intake import Intake, ReadEvent, UnreadEvent
-from services.runtime.batch.items import ParkingCandidate
+from services.analytics.intake import Intake, ReadEvent
+from services.runtime.batch.items import ParkingCandidate, UnreadItem
 from services.runtime.parking.keys import parking_keys
 
 
@@ -20,7 +20,7 @@ def event_candidate(event: ReadEvent) -> ParkingCandidate:
     return ParkingCandidate.of_record(event.original, 0, event_keys(event))
 
 
-def unread_candidate(unread: UnreadEvent) -> ParkingCandidate:
+def unread_candidate(unread: UnreadItem) -> ParkingCandidate:
     """A record that is parked unread, with the key of the order that the record's key names."""
     return ParkingCandidate.of_record(unread.original, unread.index, unread_keys(unread))
 
@@ -34,7 +34,7 @@ def event_keys(event: ReadEvent) -> frozenset[str]:
     return parking_keys([about.order_id])
 
 
-def unread_keys(unread: UnreadEvent) -> frozenset[str]:
+def unread_keys(unread: UnreadItem) -> frozenset[str]:
     """The key of the order whose UUID is the record's key; none if that is not a UUID."""
     try:
         return parking_keys([UUID((unread.original.key or b"").decode())])

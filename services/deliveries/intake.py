@@ -15,7 +15,7 @@ from services.deliveries.messages.decode import (
     read_event,
 )
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import WHOLE, Failure, FailureKind, ItemFailed, ItemRef
+from services.runtime.batch.items import WHOLE, FailureKind, ItemFailed, ItemRef, UnreadItem
 from services.runtime.config.allowed_sources import (
     ANY_SOURCE,
     SOURCE_NOT_ALLOWED,
@@ -40,15 +40,6 @@ class CommandItem:
 
     original: Original
     received: ReceivedCommand
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadItem:
-    """A record that is known to fail; it is parked without being read."""
-
-    original: Original
-    index: int
-    failure: Failure
 
 
 @dataclass(slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from schemas.topics import DELIVERIES_COMMANDS
-from services.deliveries.intake import CommandItem, EventItem, Intake, UnreadItem
+from services.deliveries.intake import CommandItem, EventItem, Intake
 from services.deliveries.messages.decode import ReceivedCommand
-from services.runtime.batch.items import ParkingCandidate
+from services.runtime.batch.items import ParkingCandidate, UnreadItem
 from services.runtime.messages.records import Original
 from services.runtime.parking.keys import parking_keys
 

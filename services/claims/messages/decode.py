@@ -50,6 +50,7 @@ from services.runtime.messages.records import (
     Malformed,
     Original,
     item_id,
+    known_type,
     read_message,
 )
 from services.runtime.messages.repair import RepairWarning
@@ -133,12 +134,7 @@ def read_command(original: Original) -> ReceivedCommand:
         Malformed: the record is not a command of the contract.
     """
     message = read_message(original, is_normalizing=True)
-    type_ = message.envelope.type
-    if type_ is None:
-        raise Malformed("type_missing", [FieldError("/type", "no type: send the header ce_type")])
-    if type_ not in MODELS:
-        fact = f"{type_!r} is no claim command; known are {', '.join(MODELS)}"
-        raise Malformed("unknown_type", [FieldError("/type", fact)])
+    type_ = known_type(message, MODELS, "claim command")
     identity = item_id(original, message.envelope, 0)
     reader, build = _COMMANDS[type_]
     sent = without_blanks(message.body) if has_blank(original.value) else message.body

@@ -25,6 +25,7 @@ from services.runtime.messages.records import (
     Malformed,
     Original,
     item_id,
+    known_type,
     read_envelope,
     read_message,
     validate,
@@ -183,12 +184,7 @@ def read_command(original: Original) -> ReceivedCommand:
         Malformed: the record is not a command of the contract.
     """
     message = read_message(original, is_normalizing=True)
-    type_ = message.envelope.type
-    if type_ is None:
-        raise Malformed("type_missing", [FieldError("/type", "no type: send the header ce_type")])
-    if type_ not in MODELS:
-        fact = f"{type_!r} is no command of destinations; known are {', '.join(MODELS)}"
-        raise Malformed("unknown_type", [FieldError("/type", fact)])
+    type_ = known_type(message, MODELS, "command of destinations")
     body: Any = validate(MODELS[type_], message.body)
     return ReceivedCommand(
         message.envelope,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parents[1] / "sql" / "sending.sql")
 TARGET = msgspec.json.Decoder(Target)
+DAYS = 9
+"""Tables of bodies, one a day in turn."""
 RELEASED_DESTINATIONS, RELEASED_GROUPS = 5, 2_000
 """So many destinations, and groups of each, are made due at once by `release`."""
 
@@ -156,7 +159,8 @@ async def read_bodies(connection: Connection, rows: Sequence[Row]) -> dict[str, 
     found = await connection.fetch(SQL["read_bodies"], list(wanted), list(wanted.values()))
     missing = wanted.keys() - {str(row["event_id"]) for row in found}
     if missing:  # Moved to the table of another day since the rows were read.
-        found += await connection.fetch(SQL["find_bodies"], sorted(missing))
+        places = list(product(sorted(missing), range(DAYS)))
+        found += await connection.fetch(SQL["read_bodies"], *map(list, zip(*places, strict=True)))
     return {
         str(row["event_id"]): StoredBody(
             row["shop"],

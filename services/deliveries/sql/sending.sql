@@ -79,21 +79,6 @@ SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version,
         LIMIT 1
        ) AS log ON true;
 
--- name: find_bodies
--- The same in the tables of all days. $1 event ids
-SELECT wanted.event_id, body.shop, body.type, body.sequence, body.order_version, body.headers,
-       body.value, body.fulfilments, log.entries
-  FROM unnest($1::uuid[]) AS wanted(event_id)
- CROSS JOIN LATERAL (
-       SELECT * FROM event_body WHERE event_body.event_id = wanted.event_id LIMIT 1
-       ) AS body
-  LEFT JOIN LATERAL (
-       SELECT entries FROM fulfilment_log
-        WHERE body.fulfilments IS NOT NULL
-          AND fulfilment_log.shop = body.shop AND fulfilment_log.order_id = body.order_id
-        LIMIT 1
-       ) AS log ON true;
-
 -- name: read_health
 -- The destinations of these shards that failed or have groups. $1 shards
 SELECT destination, shard, failures, failing_since, open_until, probes

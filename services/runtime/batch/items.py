@@ -66,6 +66,15 @@ class Failure:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadItem:
+    """A record that is known to fail; it is parked without being read."""
+
+    original: Original
+    index: int
+    failure: Failure
+
+
 class ItemFailed(Exception):
     """Work on one item raised after its decision; the error names the item, so no search is needed.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from hashlib import sha1
 from typing import Any, Protocol
@@ -187,6 +187,21 @@ def read_message(original: Original, *, is_normalizing: bool = False) -> Message
         return Message(original, _structured_envelope(headers, body), body.get("data"))
     type_ = headers.get(CE_TYPE) or _text(body.get("type") if isinstance(body, dict) else None)
     return Message(original, _binary_envelope(headers, type_), body)
+
+
+def known_type(message: Message, known: Collection[str], what: str) -> str:
+    """The type of a message, one of `known`; `what` names them, such as "claim command".
+
+    Raises:
+        Malformed: the message has no type, or another one.
+    """
+    type_ = message.envelope.type
+    if type_ is None:
+        raise Malformed("type_missing", [FieldError("/type", "no type: send the header ce_type")])
+    if type_ not in known:
+        fact = f"{type_!r} is no {what}; known are {', '.join(known)}"
+        raise Malformed("unknown_type", [FieldError("/type", fact)])
+    return type_
 
 
 def read_envelope(original: Original) -> CloudEvent:

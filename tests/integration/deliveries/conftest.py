@@ -5,13 +5,14 @@ import base64
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 import asyncpg
 import pytest
 from aiohttp import web
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from dnslib.server import DNSServer
 from pydantic import SecretStr
 
 from schemas.envelope import CloudEvent, write_headers
@@ -235,3 +236,15 @@ async def outcome_of(settings, command_id):
                             return body
     finally:
         await consumer.stop()
+
+
+@contextmanager
+def name_server(answers):
+    """A name server on this machine with the answers of a resolver; yields its address."""
+    server = DNSServer(answers, port=0, address="127.0.0.1")
+    server.start_thread()
+    try:
+        yield f"127.0.0.1:{server.server.server_address[1]}"
+    finally:
+        server.stop()
+        server.server.server_close()

@@ -10,13 +10,14 @@ from ipaddress import ip_network
 import pytest
 import trustme
 from dnslib import AAAA, QTYPE, RCODE, RR, A
-from dnslib.server import BaseResolver, DNSServer
+from dnslib.server import BaseResolver
 from yarl import URL
 
 from services.deliveries.network import addresses
 from services.deliveries.network.client import ANSWER_MAX_BYTES, WebhookClient
 from services.deliveries.network.resolver import AddressNotAllowed, NotResolved
 from services.deliveries.network.urls import NetworkRules
+from tests.integration.deliveries.conftest import name_server
 
 LOCAL = NetworkRules(allows_http=True, networks=(ip_network("127.0.0.1/32"),))
 BODY = b'{"event_name":"TEST"}'
@@ -51,12 +52,8 @@ class Names(BaseResolver):
 def names():
     """A name server on this machine; `names.server` is its address."""
     found = Names()
-    server = DNSServer(found, port=0, address="127.0.0.1")
-    server.start_thread()
-    found.server = f"127.0.0.1:{server.server.server_address[1]}"
-    yield found
-    server.stop()
-    server.server.server_close()
+    with name_server(found) as found.server:
+        yield found
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 from dnslib import QTYPE, RCODE, RR, A, DNSError
-from dnslib.server import BaseResolver, DNSServer
+from dnslib.server import BaseResolver
 
 from services.deliveries.app import build
 from services.deliveries.domain.reasons import RejectionReason
@@ -19,6 +19,7 @@ from tests.integration.deliveries.conftest import (
     DEADLINE_SECONDS,
     a_destination,
     asked,
+    name_server,
     until,
 )
 
@@ -60,13 +61,9 @@ class Names(BaseResolver):
 def names():
     """A name server on this machine; `names.server` is its address."""
     found = Names()
-    server = DNSServer(found, port=0, address="127.0.0.1")
-    server.start_thread()
-    found.server = f"127.0.0.1:{server.server.server_address[1]}"
-    yield found
-    found.released.set()
-    server.stop()
-    server.server.server_close()
+    with name_server(found) as found.server:
+        yield found
+        found.released.set()
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def validator_of(schema: str) -> Draft202012Validator:
 
 
 @dataclass(frozen=True)
-class Told:
+class Sent:
     """One event of an order, and the body that it makes."""
 
     event: dict[str, Any]
@@ -44,7 +44,7 @@ class Told:
     body: dict[str, Any]
 
 
-def told_of(values: list[bytes], log: Log | None = None) -> list[Told]:
+def sent_of(values: list[bytes], log: Log | None = None) -> list[Sent]:
     """The bodies of events of one order, in the order in which they are taken."""
     found = []
     for value in values:
@@ -52,7 +52,7 @@ def told_of(values: list[bytes], log: Log | None = None) -> list[Told]:
         assert event is not None
         log = extended(log, event)
         body = json.loads(ucp_body(value, log, PAGE))
-        found.append(Told(json.loads(value), value, log, body))
+        found.append(Sent(json.loads(value), value, log, body))
     return found
 
 
@@ -66,3 +66,8 @@ def values_of(desk: Desk, commands: Any, bytes_max: int = BYTES_MAX) -> dict[str
             record = event_record(event, encode(after[event.order_id], bytes_max), None)
             found.setdefault(event.order_id, []).append(record.value)
     return found
+
+
+def contents(group: dict[str, Any]) -> dict[str, int]:
+    """What an expectation or fulfilment event names, by line item."""
+    return {each["id"]: each["quantity"] for each in group["line_items"]}
