@@ -33,7 +33,9 @@ UPDATE destination SET id = DEFAULT
 
 -- name: save_destinations
 -- Insert or replace destinations. A new secret may be shown again. Since `matched_since` every event
--- that the destination gets is in event_body.
+-- that the destination gets is in event_body. `updated_at` says since when the destination has its
+-- target and state, or was resumed: a replay or a new secret does not set it, as it would put off that
+-- a destination without success is disabled.
 -- $1 shops, $2 names, $3 targets, $4 states, $5 reasons, $6 secrets, $7 former secrets,
 -- $8 until when they are valid, $9 applied items as array texts, $10 whether what waits is tried at
 -- once (in step), $11 now
@@ -51,7 +53,10 @@ SELECT shop, name, target, state, reason, secret, former_secret, former_until, a
        secret_shown_at = CASE WHEN d.secret = EXCLUDED.secret THEN d.secret_shown_at END,
        secret = EXCLUDED.secret, former_secret = EXCLUDED.former_secret,
        former_until = EXCLUDED.former_until, applied = EXCLUDED.applied,
-       retries_now = d.retries_now OR EXCLUDED.retries_now, updated_at = $11,
+       retries_now = d.retries_now OR EXCLUDED.retries_now,
+       updated_at = CASE WHEN d.target = EXCLUDED.target AND d.state = EXCLUDED.state
+                          AND NOT EXCLUDED.retries_now
+                         THEN d.updated_at ELSE $11 END,
        matched_since = CASE WHEN d.state <> 'removed'
                              AND d.target -> 'filters' = EXCLUDED.target -> 'filters'
                              AND d.target -> 'event_groups' = EXCLUDED.target -> 'event_groups'

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -138,6 +138,40 @@ async def test_destination_that_is_removed_makes_room(apply, pool):
 
     assert await pool.fetchval("SELECT state FROM destination WHERE name = 'one-more'") == "active"
     assert await number_of(pool, SHOP) == DESTINATIONS_MAX
+
+
+@pytest.mark.parametrize(
+    ("type_", "is_later"),
+    [
+        ("rotate_secret", False),
+        ("replay", False),
+        ("pause", True),
+        ("resume", True),
+        ("upsert", True),
+    ],
+)
+async def test_time_from_which_a_destination_is_given_up_moves_with_target_and_state_alone(
+    apply, pool, type_, is_later
+):
+    before = NOW - timedelta(days=2)
+    await apply(an_upsert("erp"))
+    await pool.execute(
+        "UPDATE destination SET updated_at = $1, state = $2",
+        before,
+        "disabled" if type_ == "resume" else "active",
+    )
+    body = a_destination("https://93.184.216.34/other" if type_ == "upsert" else URL)
+    if type_ != "upsert":
+        del body["url"]
+    body |= {"order_number": "1"} if type_ == "replay" else {}
+    record = a_record_at(
+        NOW, DELIVERIES_COMMANDS, f"destination.{type_}", body, ce_id="c", key=SHOP.encode()
+    )
+
+    await apply(record)
+
+    row = await pool.fetchrow("SELECT updated_at, cardinality(applied) AS n FROM destination")
+    assert (row["updated_at"], row["n"]) == (NOW if is_later else before, 2)
 
 
 async def test_gauges_say_what_waits(pool, metrics):
