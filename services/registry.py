@@ -43,7 +43,8 @@ class ServiceEntry:
     """`(Original, now) -> list[ItemWarning]`: the warnings of a message's items before the service
     decides, without those of refused items. None: the service reads messages without repairs."""
     empty: str | None = None
-    """`(Connection, now) -> dict of rows by table`: empties the tables for a rebuild from events.
+    """`(Connection, now) -> dict of numbers by name`: empties the tables for a rebuild from events,
+    in the caller's transaction; the numbers (rows by table and others) are shown.
     None: the service cannot be rebuilt."""
     recall: str | None = None
     """`(Settings, Connection) -> Recalled`: before the tables are emptied for a rebuild, reads from
@@ -54,6 +55,8 @@ class ServiceEntry:
     senders: str | None = None
     """Mapping of the message type (`ce_type`) by the name of a sender's form, of each form of
     tracking that the service reads. None: the service reads no tracking."""
+    needs_snapshots: bool = True
+    """Whether snapshots of orders fill the tables after a rebuild. False: the topics were read."""
     copied_by: str | None = None
     """Service that holds a copy of this one's events. A rebuild of this service is filled from the
     copy, so that all its events must have been read there before its tables are emptied."""
@@ -173,5 +176,8 @@ register(
         build="services.deliveries.app:build",
         handler="services.deliveries.handler:DeliveryBatches",
         refusals="services.deliveries.intake:refusals",
+        empty="services.deliveries.operations.rebuild:empty",
+        recall="services.deliveries.operations.rebuild:recall",
+        needs_snapshots=False,
     )
 )

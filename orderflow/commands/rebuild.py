@@ -1,4 +1,4 @@
-"""`orderflow rebuild`: empty a service's tables, to be filled again from snapshots."""
+"""`orderflow rebuild`: empty a service's tables, to be filled again from events."""
 
 import asyncio
 import time
@@ -55,11 +55,16 @@ def rebuild(
     by: By = None,
     why: Why = None,
 ) -> None:
-    """Empty the tables of a stopped service; start it and run `orderflow republish --all` then.
+    """Empty the tables of a stopped service that events fill again. Start the service then.
 
-    For claims, orders must run: the events of claims are published and read by orders first,
-    because the rebuild is filled from there. Which commands were applied is read from the topics of
-    claims. Positions, waiting, parked and rejected items stay.
+    Claims and analytics are filled by `orderflow republish --all`, after the start. For claims,
+    orders must run: the events of claims are published and read by orders first, because the
+    rebuild is filled from there. Which commands were applied is read from the topics of claims.
+
+    Of deliveries, the bodies of events that wait are read from the topics, and all others are
+    deleted. Destinations, what waits and its order stay.
+
+    Positions, waiting, parked and rejected items stay.
 
     Example: `orderflow rebuild claims --why 'restored from a backup'`
     """
@@ -72,9 +77,9 @@ def rebuild(
     tried = " dry_run=yes" if dry_run else ""
     out.print(f"rebuild: service={service} {counts}{tried}", markup=False)
     if not dry_run:
-        out.print(
-            f"Now start {service}, then run `orderflow republish --all --why '…'`.", markup=False
-        )
+        is_filled_later = registry.entry_of(service).needs_snapshots
+        then = ", then run `orderflow republish --all --why '…'`" if is_filled_later else ""
+        out.print(f"Now start {service}{then}.", markup=False)
 
 
 async def _rebuild(settings: Settings, wanted: RebuildOptions) -> dict[str, int]:

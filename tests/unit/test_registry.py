@@ -41,6 +41,7 @@ def test_registry_functions_take_what_the_entry_says(entry):
     assert not entry.refusals or arguments(entry.refusals) == ["original", "index", "now"]
     assert not entry.warnings or arguments(entry.warnings) == ["original", "now"]
     assert not entry.empty or arguments(entry.empty) == ["connection", "now"]
+    assert not entry.recall or arguments(entry.recall) == ["settings", "connection"]
     step = entry.after_migration
     assert not step or arguments(step) == ["connection", "run"]
 

@@ -60,6 +60,19 @@ class Batch:
         )
 
 
+def read_record(record: ConsumerRecord, settings: Settings) -> ReadEvent:
+    """An event in a record, with its bytes as a batch keeps them.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError: the record is no event of the contract.
+    """
+    value = record.value or b""
+    type_ = next((each for name, each in record.headers if name == CE_TYPE), b"").decode()
+    head = read_replayed(value, type_)
+    topic = record.topic.removeprefix(settings.kafka_topic_prefix)
+    return ReadEvent(head, topic, type_, headers_by_name(record.headers), value)
+
+
 class TopicScan:
     """Reads events in a task, a batch ahead of what was taken."""
 
@@ -140,15 +153,12 @@ class TopicScan:
         value = record.value
         if not value or self._marker not in value:
             return
-        type_ = next((each for name, each in record.headers if name == CE_TYPE), b"")
-        topic = record.topic.removeprefix(self._settings.kafka_topic_prefix)
         try:
-            head = read_replayed(value, type_.decode())
+            read = read_record(record, self._settings)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return  # The service refused it when it read the record.
-        if head.head.shop == self._shop and self._takes(head, topic):
-            headers = headers_by_name(record.headers)
-            batch.events.append(ReadEvent(head, topic, type_.decode(), headers, value))
+        if read.head.head.shop == self._shop and self._takes(read.head, read.topic):
+            batch.events.append(read)
             batch.body_bytes += len(value)
 
     def _takes(self, head: ReplayedHead, topic: str) -> bool:

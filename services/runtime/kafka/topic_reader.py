@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -16,7 +16,7 @@ POLL_MS = 500
 
 async def read_to_end(
     settings: Settings, names: Sequence[str], since: datetime | None = None
-) -> AsyncIterator[Sequence[ConsumerRecord]]:
+) -> AsyncGenerator[Sequence[ConsumerRecord], None]:
     """Committed records of topics, a fetch at a time, until the ends that the topics have now.
 
     `names` are those of the catalogue. `since`: from then on by the records' times; None: from the

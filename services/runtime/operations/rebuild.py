@@ -27,9 +27,9 @@ class Recalled:
     """What a service read from topics before its tables were emptied."""
 
     items: int
-    """Applied items that were not known."""
+    """What was written of it: applied items that were not known, or bodies of events that wait."""
     unreadable: int
-    """Records that the service did not write; nothing of them is kept."""
+    """Records that are not as the contract has them; nothing of them is kept."""
 
 
 async def count_replicas(connection: Connection, service: str) -> int:

@@ -14,7 +14,9 @@ from aiohttp import web
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from dnslib.server import DNSServer
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
+from orderflow.main import app
 from schemas.envelope import CloudEvent, write_headers
 from schemas.identity import order_id
 from schemas.topics import DELIVERIES_COMMANDS, DELIVERIES_OUTCOMES, SHIPMENTS_EVENTS
@@ -75,9 +77,9 @@ class Receiver:
 @asynccontextmanager
 async def listening(receiver: Receiver) -> AsyncIterator[Receiver]:
     """Run a receiver on a free port."""
-    app = web.Application()
-    app.router.add_post("/hook", receiver.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    site_app = web.Application()
+    site_app.router.add_post("/hook", receiver.handle)
+    runner = web.AppRunner(site_app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -111,6 +113,28 @@ async def settings(database_url, kafka_bootstrap_servers, topic_prefix) -> Setti
     )
     await topics.create(made)
     return made
+
+
+@pytest.fixture
+def operate(settings, monkeypatch) -> Callable:
+    """Runs `orderflow` with arguments; returns its exit status and what it printed."""
+    values = {
+        "DATABASE_URL": settings.database_url.get_secret_value(),
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "KAFKA_TOPIC_PREFIX": settings.kafka_topic_prefix,
+        "ORDERFLOW_DELIVERIES_KEY": settings.deliveries_key.get_secret_value(),
+        "ORDERFLOW_DELIVERIES_ALLOW_HTTP": "true",
+        "ORDERFLOW_DELIVERIES_PORTS": settings.deliveries_ports,
+        "ORDERFLOW_DELIVERIES_NETWORKS": settings.deliveries_networks,
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+    async def run(*words):
+        result = await asyncio.to_thread(CliRunner().invoke, app, list(words))
+        return result.exit_code, result.stdout or result.stderr
+
+    return run
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """`orderflow destinations replay|show|test` as a person runs them, against a running service."""
 
-import asyncio
 import json
+from functools import partial
 
 import pytest
 from standardwebhooks import Webhook
-from typer.testing import CliRunner
 
-from orderflow.main import app
 from services.deliveries.secret_box import read_box
 from tests.integration.deliveries.conftest import (
     SHOP,
@@ -25,25 +23,9 @@ AUDIT = "SELECT * FROM deliveries.operator_act WHERE act = $1"
 
 
 @pytest.fixture
-def cli(settings, monkeypatch):
+def cli(operate):
     """Runs `orderflow destinations`; returns its exit status and what it printed."""
-    values = {
-        "DATABASE_URL": settings.database_url.get_secret_value(),
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-        "KAFKA_TOPIC_PREFIX": settings.kafka_topic_prefix,
-        "ORDERFLOW_DELIVERIES_KEY": settings.deliveries_key.get_secret_value(),
-        "ORDERFLOW_DELIVERIES_ALLOW_HTTP": "true",
-        "ORDERFLOW_DELIVERIES_PORTS": settings.deliveries_ports,
-        "ORDERFLOW_DELIVERIES_NETWORKS": settings.deliveries_networks,
-    }
-    for name, value in values.items():
-        monkeypatch.setenv(name, value)
-
-    async def run(*words):
-        result = await asyncio.to_thread(CliRunner().invoke, app, ["destinations", *words])
-        return result.exit_code, result.stdout or result.stderr
-
-    return run
+    return partial(operate, "destinations")
 
 
 async def test_replay_is_followed_to_its_end_and_audited(

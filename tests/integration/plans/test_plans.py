@@ -50,6 +50,7 @@ FRESH_ROWS = [
 SPOILED_WITHIN = "lock_batch without its index"
 REPORT = "a report over all facts, made for a person"
 REBUILD = "empties the table, once, on an operator's command"
+ONCE = "once, on an operator's command to rebuild; the service is stopped"
 BY_INDEX = "run in the sender's session alone, which plans by index; tried below"
 FAILING = "once a second; destinations that fail or have a backlog are few"
 WHOLE_BY_NATURE = {
@@ -79,6 +80,13 @@ WHOLE_BY_NATURE = {
     "deliveries/gauges.sql:measure": "gauges, every few seconds",
     "deliveries/upkeep.sql:has_needed_bodies": "once a day; fresh deliveries are few",
     "deliveries/upkeep.sql:carry_bodies": "once a day",
+    "deliveries/rebuild.sql:find_waiting": ONCE,
+    "deliveries/rebuild.sql:place_deliveries": ONCE,
+    "deliveries/rebuild.sql:place_backlog": ONCE,
+    "deliveries/rebuild.sql:delete_bodies": ONCE,
+    "deliveries/rebuild.sql:number_logs": ONCE,
+    "deliveries/rebuild.sql:forget_kept": ONCE,
+    "deliveries/rebuild.sql:count_missing": ONCE,
     "analytics/report.sql:read_order_figures": REPORT,
     "analytics/report.sql:read_order_figures_by_carrier": REPORT,
     "analytics/report.sql:read_item_values": REPORT,
