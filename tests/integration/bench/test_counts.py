@@ -35,9 +35,8 @@ def causes_of(entries):
     return Counter(entry.headers["ce_causationid"] for entry in entries)
 
 
-@pytest.mark.parametrize(
-    "name", ["upserts", *(pytest.param(name, marks=pytest.mark.long) for name in ("bulk", "day"))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["upserts", "bulk", "day"])
 async def test_lap_counts_an_answer_for_every_command_and_reads_every_event(name, track):
     asked = mix(name, MESSAGES)
     async with track.ground() as ground:

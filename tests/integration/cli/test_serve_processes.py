@@ -26,10 +26,12 @@ def _until(is_so: Callable[[], object], log: Path) -> None:
 
 
 class Fleet:
-    """`orderflow serve orders --processes 2` that is ready."""
+    """`orderflow serve orders --processes 2`; `wait` until it is ready."""
 
-    def __init__(self, run: Run, log: Path) -> None:
+    def __init__(self, log: Path) -> None:
         self.log = log
+        self.lives: list[int] = []
+        self.children: list[psutil.Process] = []
         with log.open("wb") as stream:
             self.parent = subprocess.Popen(
                 [sys.executable, "-m", "orderflow", "serve", "orders", "--processes", "2"],
@@ -37,10 +39,12 @@ class Fleet:
                 stdout=stream,
                 stderr=stream,
             )
-        _until(lambda: self.entries("http_listening"), log)
+
+    def wait(self, run: Run) -> None:
+        """Wait until both processes are ready."""
+        _until(lambda: self.entries("http_listening"), self.log)
         self.port = str(self.entries("http_listening")[0]["port"])
-        self.lives: list[int] = []
-        _until(lambda: self._is_ready(run), log)
+        _until(lambda: self._is_ready(run), self.log)
         self.children = psutil.Process(self.parent.pid).children()
 
     def _is_ready(self, run: Run) -> bool:
@@ -55,10 +59,13 @@ class Fleet:
         return [entry for entry in map(json.loads, lines) if entry["event"] == event]
 
     def end(self) -> None:
-        """Kill what is left."""
-        self.parent.kill()
+        """Kill what is left, whether or not it became ready."""
+        left = self.children
+        if self.parent.poll() is None:
+            left = psutil.Process(self.parent.pid).children(recursive=True)
+            self.parent.kill()
         self.parent.wait(DEADLINE_SECONDS)
-        for child in self.children:
+        for child in left:
             if child.is_running():
                 child.kill()
 
@@ -68,9 +75,12 @@ def fleet(
     run: Run, topics: None, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Fleet]:
     monkeypatch.setenv("DATABASE_URL", database_url)
-    fleet = Fleet(run, tmp_path / "orders.log")
-    yield fleet
-    fleet.end()
+    fleet = Fleet(tmp_path / "orders.log")
+    try:
+        fleet.wait(run)
+        yield fleet
+    finally:
+        fleet.end()
 
 
 def _have_ended(children: list[psutil.Process]) -> bool:
