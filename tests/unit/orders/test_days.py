@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.analytics.domain.facts import OnTime, OrderEventFacts
@@ -179,6 +179,7 @@ def test_event_of_a_day_names_the_day_and_that_of_an_instant_does_not() -> None:
     day=st.dates(min_value=date(1, 1, 2), max_value=date(9999, 12, 30)),
     minutes=st.integers(-11 * 60 - 59, 12 * 60),
 )
+@example(day=date(9999, 5, 5), minutes=60)
 def test_day_of_a_scan_stored_before_days_were_kept_is_the_nearest_midnight(
     day: date, minutes: int
 ) -> None:

@@ -144,7 +144,7 @@ def day_of(scan: Scan) -> date | None:
         return None
     if scan.written_on is not None:
         return scan.written_on
-    is_utc = not scan.tz_known or scan.occurred_at.year == MAXYEAR
+    is_utc = not scan.tz_known or _is_on_last_day(scan.occurred_at)
     return (scan.occurred_at if is_utc else scan.occurred_at + _HALF_A_DAY).date()
 
 
@@ -153,9 +153,14 @@ def latest_of(scan: Scan) -> datetime:
 
     The last day of the calendar has no end that can be written.
     """
-    if scan.precision is not Precision.DAY or scan.occurred_at.year == MAXYEAR:
+    if scan.precision is not Precision.DAY or _is_on_last_day(scan.occurred_at):
         return scan.occurred_at
     return scan.occurred_at + _DAY
+
+
+def _is_on_last_day(moment: datetime) -> bool:
+    """Whether no time can be written that is a day later."""
+    return moment.year == MAXYEAR and moment.date() == date.max
 
 
 _MIDNIGHT = time(0)
