@@ -12,7 +12,17 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from schemas.context import CLAIM, NUMBER, ORDER, SHIPMENT, WHEN, Context, Eta
+from schemas.context import (
+    CLAIM,
+    NUMBER,
+    ORDER,
+    SHIPMENT,
+    WHEN,
+    CampaignChoice,
+    Context,
+    Credit,
+    Eta,
+)
 from schemas.model import ContractModel, about
 from schemas.values import WholeNumber
 
@@ -73,6 +83,58 @@ class OrderEventData(ContractModel):
             "True: write to the customer; False: old, not true any more, or no group", example=True
         ),
     ] = False
+
+
+class CampaignSelectedData(OrderEventData):
+    """Which campaign the order's page shows from now on."""
+
+    campaign: Annotated[
+        CampaignChoice,
+        about(
+            "The choice after it",
+            {"stage": "placement", "at": WHEN, "rule": "only_match", "campaign_id": "spring"},
+        ),
+    ]
+    previous_campaign: Annotated[
+        CampaignChoice | None,
+        about("And before it", {"stage": "placement", "at": WHEN, "rule": "no_match"}),
+    ] = None
+
+
+class AttributionData(OrderEventData):
+    """Which campaign is credited with the order from now on, and which was before.
+
+    To keep sums by campaign, subtract `former_credit` and add `credit`, once for each
+    `attribution_version` of an order.
+    """
+
+    attribution_version: Annotated[WholeNumber, about("Steps with every change, from 1", 2)]
+    credit: Annotated[
+        Credit | None,
+        about(
+            "After it; absent: no campaign",
+            {
+                "campaign_id": "spring",
+                "method": "api",
+                "confidence": "high",
+                "revenue": "29.90",
+                "currency": "EUR",
+            },
+        ),
+    ] = None
+    former_credit: Annotated[
+        Credit | None,
+        about(
+            "Before it; absent: none",
+            {
+                "campaign_id": "winter",
+                "method": "discount",
+                "confidence": "medium",
+                "revenue": "29.90",
+                "currency": "EUR",
+            },
+        ),
+    ] = None
 
 
 class LastSequences(ContractModel):
@@ -259,6 +321,40 @@ class OrderEvent(Event):
     ]
 
 
+class CampaignSelected(Event):
+    """`order.campaign_selected`."""
+
+    event_data: Annotated[
+        CampaignSelectedData,
+        about(
+            "Which campaign",
+            {
+                "event_id": EVENT,
+                "event_name": "ORDER_CAMPAIGN_SELECTED",
+                "status": "placed",
+                "campaign": {"stage": "placement", "at": WHEN, "rule": "no_match"},
+            },
+        ),
+    ]
+
+
+class OrderAttributed(Event):
+    """`order.attributed` and `order.unattributed`."""
+
+    event_data: Annotated[
+        AttributionData,
+        about(
+            "Which credit",
+            {
+                "event_id": EVENT,
+                "event_name": "ORDER_ATTRIBUTED",
+                "status": "placed",
+                "attribution_version": 1,
+            },
+        ),
+    ]
+
+
 class OrderSnapshot(Event):
     """The present state of an order; no fact."""
 
@@ -308,6 +404,9 @@ ORDER_EVENTS: Mapping[str, type[ContractModel]] = {
     "order.expected_shipments_changed": OrderEvent,
     "order.cancelled": OrderEvent,
     "order.analytics_updated": OrderEvent,
+    "order.campaign_selected": CampaignSelected,
+    "order.attributed": OrderAttributed,
+    "order.unattributed": OrderAttributed,
     ORDER_SNAPSHOT: OrderSnapshot,
 }
 SHIPMENT_EVENTS: Mapping[str, type[ContractModel]] = {

@@ -165,6 +165,33 @@ class OrderAnalytics(ContractModel):
         return self
 
 
+class OrderReferral(ContractModel):
+    """The link that led to the order: its address, or the keys that were read from it.
+
+    A key that is said goes before the same in the address. Of the address only these keys are kept:
+    `of_campaign`, `of_code`, `of_product`, `of_session`, `of_channel`, `of_clicked_at`, and
+    `utm_campaign`, `utm_source`, `utm_medium`, `utm_content`, `utm_term`.
+    """
+
+    landing_url: Annotated[
+        Url | None,
+        about(
+            "Address of the first page of the visit",
+            "https://shop.example/mug?of_campaign=spring&utm_source=tracking_page",
+        ),
+    ] = None
+    campaign_id: Annotated[Line | None, about("Campaign", "spring")] = None
+    campaign_code: Annotated[Line | None, about("Name or code of the campaign", "SPRING")] = None
+    source: Annotated[Line | None, about("Where the visit came from", "orderflow")] = None
+    medium: Annotated[Line | None, about("By which medium", "tracking_page")] = None
+    content: Annotated[Line | None, about("Which variant of it", "banner-b")] = None
+    term: Annotated[Line | None, about("Search term", "blue mug")] = None
+    product_sku: Annotated[Line | None, about("Product that was clicked", "MUG-BLUE")] = None
+    channel: Annotated[Word | None, about("tracking_page, email or push", "email")] = None
+    session_id: Annotated[Line | None, about("The visit", "s-123")] = None
+    clicked_at: Annotated[Timestamp | None, about("When", "2026-03-01T09:00:00+01:00")] = None
+
+
 def _size(value: Any, depth: int) -> int:
     """About how many characters a free value takes; far too deep counts as far too long."""
     if depth > ANALYTICS_DEPTH_MAX:
@@ -232,6 +259,10 @@ class OrderPlacement(ContractModel):
     user_agent: Annotated[LongLine | None, about("Customer's browser", "Mozilla/5.0")] = None
     order_analytics: Annotated[
         OrderAnalytics | None, about("What led to it", {"campaign_code": "SPRING"})
+    ] = None
+    referral: Annotated[
+        OrderReferral | None,
+        about("The link that led to it", {"campaign_id": "spring", "session_id": "s-123"}),
     ] = None
     expected_number_of_shipments: Annotated[
         ShipmentCount | None,

@@ -68,6 +68,10 @@ class OutcomeRecord(ContractModel):
     warnings_left_out: Annotated[
         int, about(f"How many warnings there are beyond {WARNINGS_MAX}; absent: none", 3)
     ] = 0
+    campaign_id: Annotated[
+        str | None,
+        about("Of a command of a campaign, discount or test: the id of it", "spring"),
+    ] = None
     claim_id: Annotated[
         UUID | None,
         about("Of a claim command: the claim that it opened, changed, repeated or names", CLAIM),

@@ -29,6 +29,7 @@ CARRIER_REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 CURRENCY = r"^[A-Za-z]{3}$"
 COUNTRY_CODE = r"^[A-Za-z]{2}$"
 DESTINATION_ID = r"^[a-z0-9][a-z0-9._-]*$"
+CAMPAIGN_ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
 _IN_URL = r"[^\s{}\x00-\x1f\x7f-\x9f]"
 ORDER_URL = (
     r"^https?://[^\s{}/?#\x00-\x1f\x7f-\x9f]+/"
@@ -52,6 +53,9 @@ IN_WORDS = {
     COUNTRY_CODE: "must be a code of ISO 3166-1, like DE",
     DESTINATION_ID: (
         "must begin with a lower-case letter or a digit, and have only these and . _ -, like erp"
+    ),
+    CAMPAIGN_ID: (
+        "must begin with a letter or a digit, and have only these and . _ : -, like spring-2026"
     ),
     ORDER_URL: (
         "must be a link with a path that has {order_number}, {order_id} or {external_id} and no "

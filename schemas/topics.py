@@ -6,7 +6,16 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from schemas import claims, commands, deliveries, events, outcomes, tracking
+from schemas import (
+    activity,
+    campaigns,
+    claims,
+    commands,
+    deliveries,
+    events,
+    outcomes,
+    tracking,
+)
 from schemas.model import ContractModel
 
 PARTITIONS = 6
@@ -34,6 +43,8 @@ DELIVERIES_COMMANDS = "deliveries.commands"
 DELIVERIES_OUTCOMES = "deliveries.outcomes"
 DELIVERIES_EVENTS = "deliveries.events"
 DELIVERIES_REJECTED = "deliveries.rejected"
+CAMPAIGNS_EVENTS = "campaigns.events"
+PORTAL_ACTIVITY = "portal.activity"
 STATE_COMPACTION: Mapping[str, str] = {
     "segment.bytes": str(128 * 1024 * 1024),
     "min.cleanable.dirty.ratio": "0.5",
@@ -111,10 +122,11 @@ CATALOGUE: tuple[Topic, ...] = (
     Topic(
         name=ORDERS_COMMANDS,
         meaning="What shops want done with orders",
-        key="{shop}/{order_number}; any key is read, one key keeps one order's commands in order",
+        key="{shop}/{order_number}; any key is read, one key keeps one order's commands in order; "
+        "of campaigns, discounts and tests {shop}",
         writers=("shops",),
         readers=("orders",),
-        models=commands.MODELS,
+        models={**commands.MODELS, **campaigns.MODELS},
         retention_ms=COMMAND_RETENTION_MS,
         personal_data=True,
         incoming=True,
@@ -203,6 +215,27 @@ CATALOGUE: tuple[Topic, ...] = (
         retention_ms=EVENT_RETENTION_MS,
         personal_data=True,
     ),
+    Topic(
+        name=CAMPAIGNS_EVENTS,
+        meaning="Campaigns, discounts and AB tests of shops, as they change",
+        key="{shop}",
+        writers=("orders",),
+        readers=("analytics", "shops"),
+        models=campaigns.EVENTS,
+        retention_ms=EVENT_RETENTION_MS,
+        personal_data=False,
+    ),
+    Topic(
+        name=PORTAL_ACTIVITY,
+        meaning="What visitors of tracking pages see and click",
+        key="{shop}/{order_number}",
+        writers=("tracking page", "shops"),
+        readers=("analytics",),
+        models=activity.MODELS,
+        retention_ms=COMMAND_RETENTION_MS,
+        personal_data=True,
+        incoming=True,
+    ),
     _rejected(
         ORDERS_REJECTED,
         "orders",
@@ -223,8 +256,9 @@ CATALOGUE: tuple[Topic, ...] = (
     _rejected(
         ANALYTICS_REJECTED,
         "analytics",
-        "the three event topics",
-        (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS),
+        "the event topics and portal.activity",
+        (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS, CAMPAIGNS_EVENTS, PORTAL_ACTIVITY),
+        "tracking page",
     ),
     Topic(
         name=DELIVERIES_COMMANDS,

@@ -1,0 +1,72 @@
+"""What visitors of tracking pages see and click: the messages on `portal.activity`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.campaigns import CampaignId
+from schemas.commands import NamesOrder
+from schemas.enums import OpenWord
+from schemas.model import ContractModel, about
+from schemas.repair import FACT
+from schemas.values import Line, LongLine, Reference, ShopSlug, Timestamp
+
+SESSION_MAX_CHARACTERS = 64
+
+
+class ActivityKind(StrEnum):
+    """What happened on the page. A word that is not known is refused."""
+
+    IMPRESSION = "impression"
+    CLICK = "click"
+
+
+class Widget(OpenWord):
+    """The part of the page; unknown words become `other`."""
+
+    OTHER = "other"
+    PRODUCT = "product"
+    BASIC = "basic"
+    BANNER = "banner"
+    STATUS = "status"
+    ORDER_SUMMARY = "order_summary"
+    CARRIER_LINK = "carrier_link"
+
+
+class Activity(NamesOrder):
+    """`portal.activity`: a visitor of an order's page saw or clicked something."""
+
+    shop_slug: Annotated[ShopSlug, about("The shop", "demo-shop")]
+    activity_id: Annotated[
+        Reference | None,
+        FACT,
+        about("Id of the activity, made by the page; sent twice, it counts once", "act-7f3a"),
+    ] = None
+    kind: Annotated[ActivityKind, FACT, about("impression or click", "click")]
+    widget: Annotated[Widget, about("Part of the page", "banner")] = Widget.OTHER
+    campaign_id: Annotated[
+        CampaignId | None, FACT, about("The campaign that was shown; none: another part", "spring")
+    ] = None
+    product_sku: Annotated[Line | None, about("The product that was clicked", "MUG-BLUE")] = None
+    session_id: Annotated[
+        Annotated[str, Field(min_length=8, max_length=SESSION_MAX_CHARACTERS)] | None,
+        about("Random id of the visit; dropped without consent", "s-3f9c1a77b2"),
+    ] = None
+    consent: Annotated[
+        bool, FACT, about("Whether the visitor agreed to be recognised", example=True)
+    ] = False
+    occurred_at: Annotated[
+        Timestamp | None, about("When; the time of the message if absent", "2026-03-03T19:02:11Z")
+    ] = None
+    user_agent: Annotated[
+        LongLine | None, about("Browser; used to leave out bots, not stored", "Mozilla/5.0")
+    ] = None
+
+
+PORTAL_ACTIVITY_TYPE = "portal.activity"
+
+MODELS: Mapping[str, type[ContractModel]] = {PORTAL_ACTIVITY_TYPE: Activity}
