@@ -1,0 +1,1 @@
+"""A shop with campaigns, and what they must come to: computed apart from the services."""
