@@ -7,11 +7,14 @@ from typing import assert_never
 
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import (
+    AdvanceCampaign,
     CancelOrder,
+    ChangeCampaigns,
     Command,
     PlaceOrder,
     RecordClaim,
     ReportTracking,
+    ReviewOrder,
     UpdateOrder,
     UpdateShipment,
     UpsertAnalytics,
@@ -33,13 +36,14 @@ from services.orders.domain.model.references import Reference, ReferenceKind, nu
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.rules.acceptance import find_of_unchanged
 from services.orders.domain.rules.analytics import upsert_analytics
+from services.orders.domain.rules.campaigns import advance_campaign, change_campaigns
 from services.orders.domain.rules.place_order import place, upsert
 from services.orders.domain.rules.record_claim import record
 from services.orders.domain.rules.repeats import remember
 from services.orders.domain.rules.report_scans import any_is_seen, report
+from services.orders.domain.rules.review_order import review
 from services.orders.domain.rules.update_order import cancel, update_order, update_shipment
 from services.orders.domain.rules.void_shipment import void
-from services.orders.domain.value import replace
 
 
 def decide(world: World, command: Command, now: datetime) -> Decision:
@@ -84,8 +88,6 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
         )
     else:
         decision = recorder.decision(order_id)
-        if isinstance(command, RecordClaim):
-            decision = replace(decision, outcome=Outcome.APPLIED, reason=None, detail=None)
     if command.warnings or recorder.warnings:
         return recorder.with_warnings(decision)
     return decision
@@ -110,7 +112,9 @@ def after_wait(world: World, command: Command, decision: Decision) -> Decision:
     )
 
 
-def _carry_out(recorder: Recorder, command: Command) -> Uuid | None:
+def _carry_out(  # noqa: C901 - a case for each kind of command
+    recorder: Recorder, command: Command
+) -> Uuid | None:
     match command:
         case PlaceOrder():
             return place(recorder, command)
@@ -130,8 +134,23 @@ def _carry_out(recorder: Recorder, command: Command) -> Uuid | None:
             return record(recorder, command)
         case VoidShipment():
             return void(recorder, command)
+        case ChangeCampaigns() | AdvanceCampaign() | ReviewOrder():
+            return _carry_out_for_campaigns(recorder, command)
         case _:
             assert_never(command)
+
+
+def _carry_out_for_campaigns(
+    recorder: Recorder, command: ChangeCampaigns | AdvanceCampaign | ReviewOrder
+) -> Uuid | None:
+    match command:
+        case ReviewOrder():
+            return review(recorder, command)
+        case ChangeCampaigns():
+            change_campaigns(recorder, command)
+        case AdvanceCampaign():
+            advance_campaign(recorder, command)
+    return None
 
 
 _REMEMBERED = frozenset({Reason.STALE, Reason.ALREADY_VOIDED})

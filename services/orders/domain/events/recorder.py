@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from services.orders.domain.model.campaigns import Book, CampaignsEvent, Entry, Review
 from services.orders.domain.model.commands import CommandItem
 from services.orders.domain.model.decision import (
     Decision,
@@ -30,10 +31,26 @@ from services.orders.domain.model.references import Reference
 from services.orders.domain.model.warnings import FactWarning, KeptWarning, WarningCode, keep
 from services.orders.domain.tracking.state import DRAFT
 from services.orders.domain.tracking.unknown_code import UnknownCode
-from services.orders.domain.value import replace
+from services.orders.domain.value import Value, replace
 
 OTHER_SHOP = "orderflow/shared-number"
 """Begins the cause of an event that the command of another shop on the same number caused."""
+_SAME_CAMPAIGN = (
+    "At its time the campaign, discount or test already is as the command wants it; nothing "
+    "changed."
+)
+
+
+class CampaignChanges(Value, frozen=True, kw_only=True):
+    """What the decision of a command of campaigns changed; members as in `Decision`."""
+
+    books: tuple[Book, ...]
+    entries: tuple[Entry, ...]
+    events: tuple[CampaignsEvent, ...] = ()
+    reviews: tuple[Review, ...] = ()
+    older_items: tuple[tuple[Uuid, int], ...] = ()
+
+
 _NAMES = {kind: kind.value.replace(".", "_").upper() for kind in EventType}
 
 
@@ -57,9 +74,12 @@ class Recorder:
     """What rules found doubtful; what was found when the item was read is in the item."""
     unknown_codes: tuple[UnknownCode, ...] = ()
     """Of new scans with an event: the codes that no code map has."""
+    campaigns: CampaignChanges | None = None
+    """Of a command of campaigns; it changes no order."""
+    is_applied: bool = False
+    """Whether it is applied though no event says so: it repeats a published one, or has none."""
     _counts: dict[Uuid, dict[Topic, int]] = field(default_factory=dict)
     _versions: dict[Uuid, int] = field(default_factory=dict)
-    _repeats_published: bool = False
 
     def order(self, order_id: Uuid) -> Order | None:
         """The order, with the changes of this decision."""
@@ -253,7 +273,7 @@ class Recorder:
         if order.order_id not in self._counts:
             self._begin_counting(order)
         self._versions[order.order_id] += 1
-        self._repeats_published = True
+        self.is_applied = True
         return True
 
     def _counted(self, order: Order) -> Order:
@@ -268,17 +288,33 @@ class Recorder:
         )
 
     def decision(self, order_id: Uuid | None) -> Decision:
-        """The finished decision: applied if it has events or repeats a published one."""
-        is_applied = bool(self.events) or self._repeats_published
+        """The finished decision: applied if it has events, or `is_applied`."""
+        if self.campaigns is not None:
+            return self._decision_of_campaigns(self.campaigns)
+        is_applied = bool(self.events) or self.is_applied
         return Decision(
             outcome=Outcome.APPLIED if is_applied else Outcome.NO_CHANGE,
             reason=None if is_applied else Reason.NO_DIFFERENCE,
             detail=None if is_applied else SENTENCES[Reason.NO_DIFFERENCE],
             order_id=order_id,
-            orders=tuple(self._counted(order) for order in self.orders.values()),
+            orders=tuple([self._counted(order) for order in self.orders.values()]),
             parcels=tuple(self.parcels.values()),
             events=tuple(self.events),
             references=tuple(self.references),
             appeared=tuple(dict.fromkeys(self.appeared)),
             unknown_codes=self.unknown_codes,
+        )
+
+    @staticmethod
+    def _decision_of_campaigns(changed: CampaignChanges) -> Decision:
+        is_applied = bool(changed.events)
+        return Decision(
+            outcome=Outcome.APPLIED if is_applied else Outcome.NO_CHANGE,
+            reason=None if is_applied else Reason.NO_DIFFERENCE,
+            detail=None if is_applied else _SAME_CAMPAIGN,
+            books=changed.books,
+            entries=changed.entries,
+            campaign_events=changed.events,
+            reviews=changed.reviews,
+            older_items=changed.older_items,
         )

@@ -7,10 +7,10 @@ came (docs/decisions/0190).
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import field
 
@@ -34,7 +34,7 @@ class Act(StrEnum):
     REMOVE = "remove"
 
 
-class CampaignContent(Value, frozen=True, kw_only=True, tag="campaign"):
+class CampaignContent(Value, frozen=True, kw_only=True, tag_field="kind", tag="campaign"):
     """What decides of a campaign; what is shown of it is in `Entry.properties`."""
 
     name: str
@@ -49,7 +49,7 @@ class CampaignContent(Value, frozen=True, kw_only=True, tag="campaign"):
     discount_id: str | None = None
 
 
-class DiscountContent(Value, frozen=True, kw_only=True, tag="discount"):
+class DiscountContent(Value, frozen=True, kw_only=True, tag_field="kind", tag="discount"):
     """What decides of a discount."""
 
     code: str
@@ -73,12 +73,13 @@ class Variant(Value, frozen=True, kw_only=True):
     allocation: int
 
 
-class AbTestContent(Value, frozen=True, kw_only=True, tag="ab_test"):
+class AbTestContent(Value, frozen=True, kw_only=True, tag_field="kind", tag="ab_test"):
     """What decides of an AB test; the shares and the hold-out add up to 100."""
 
     name: str
     segment: str | None = None
     variants: tuple[Variant, ...]
+    has_holdout: bool = False
     holdout_percentage: int = 0
     start_date: datetime
     end_date: datetime | None = None
@@ -97,9 +98,19 @@ class Version(Value, frozen=True, kw_only=True):
     act: Act
     content: Content | None = None
     """Of an upsert."""
+    shown: str | None = None
+    """Digest of the properties that an upsert says of a campaign; None where it says none."""
     source_version: int | None = None
     item: int
     """Digest of the item that said it, to recognise a repeat."""
+
+
+class EntryName(NamedTuple):
+    """What names an entry."""
+
+    shop: str
+    kind: Kind
+    entry_id: str
 
 
 class Entry(Value, frozen=True, kw_only=True):
@@ -110,11 +121,24 @@ class Entry(Value, frozen=True, kw_only=True):
     entry_id: str
     """The shop's id of it."""
     versions: tuple[Version, ...] = ()
-    """In order of `effective_at`, then `source_version`, then `version_id`."""
+    """In order of `effective_at`, then `source_version`, `version_id` and item; at most 101."""
     properties: dict[str, Any] = field(default_factory=dict)
     """What is shown of the newest version of a campaign (JSON); empty in a `Book`."""
     state: str | None = None
     """Of a campaign: the state that the last event said."""
+
+    @property
+    def name(self) -> EntryName:
+        """What names it."""
+        return EntryName(self.shop, self.kind, self.entry_id)
+
+    @property
+    def code(self) -> str | None:
+        """Of a discount: its code without regard to case, which never changes."""
+        for version in self.versions:
+            if isinstance(version.content, DiscountContent):
+                return version.content.code.casefold()
+        return None
 
 
 class Book(Value, frozen=True, kw_only=True):
@@ -127,18 +151,25 @@ class Book(Value, frozen=True, kw_only=True):
     """Campaigns and tests, by kind and id."""
     discounts: tuple[Entry, ...] = ()
     """Discounts with the codes that were asked for."""
+    recalled: tuple[int, ...] = ()
+    """Digests of items that were applied, and whose versions are not kept any more: those that are
+    asked for. Not stored with the book."""
+
+
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Review(Value, frozen=True, kw_only=True):
-    """Orders to choose and credit again: those placed or fulfilled in a time.
+    """Orders of a shop to choose and credit again after a change of its campaigns.
 
-    Made by a change that holds since an earlier time than orders that are stored.
+    A change concerns the orders placed or fulfilled since the time it holds. A name that is new
+    concerns every order that names a campaign or a discount code: then `since` is `BEGINNING`.
     """
 
     shop: str
     since: datetime
-    until: datetime | None = None
-    """The first moment that is not affected; None: no end."""
+    only_contacts: bool = False
+    """Whether only orders that `campaigns.attribute.has_contact` are concerned."""
     causation_id: str
 
 
@@ -154,6 +185,8 @@ class CampaignsEvent(Value, frozen=True, kw_only=True):
     entry_id: str
     version: Version
     """What it is about."""
+    content: Content | None = None
+    """What the entry is by it: of an upsert its own content, else what an earlier one said."""
     is_newest: bool
     state: str | None = None
     """Of a campaign, after it: scheduled, active, paused, inactive or removed."""

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from msgspec import field
+
+from services.orders.domain.model.campaigns import (
+    Act,
+    CampaignContent,
+    Content,
+    EntryName,
+    Kind,
+    Referral,
+)
 from services.orders.domain.model.ids import Uuid, digest_of
 from services.orders.domain.model.order import (
     Address,
@@ -56,6 +66,8 @@ class PlacementFields(Value, frozen=True, kw_only=True):
     order_analytics: Analytics | None = None
     analytics_nulls: tuple[str, ...] = ()
     """Keys of the attribution that are null in the message: they are removed."""
+    referral: Referral | None = None
+    """The link that led to the order; with a known key at least."""
 
 
 class Tracking(Value, frozen=True, kw_only=True):
@@ -201,6 +213,34 @@ class RecordClaim(ShopItem, frozen=True, kw_only=True):
     claim: ClaimCopy
 
 
+class ChangeCampaigns(ShopItem, frozen=True, kw_only=True):
+    """`campaign.upsert`, `.pause` and `.remove`, `discount.upsert` and `ab_test.upsert`."""
+
+    kind: Kind
+    entry_id: str
+    act: Act
+    content: Content | None = None
+    """Of an upsert; its start is `effective_at` where the command says none."""
+    properties: dict[str, Any] = field(default_factory=dict)
+    """What is shown of a campaign: JSON values only."""
+    effective_at: datetime
+    """As said, else `updated_at`, else the time of the message; never that of the arrival."""
+    reason: str | None = None
+    """Why a campaign is paused or removed, in the shop's words."""
+
+
+class AdvanceCampaign(ShopItem, frozen=True, kw_only=True):
+    """Internal: a campaign may have begun or ended by time (`book.next_change_at`)."""
+
+    entry_id: str
+
+
+class ReviewOrder(ShopItem, frozen=True, kw_only=True):
+    """Internal: choose and credit an order again, after a change of its shop's campaigns."""
+
+    order_id: Uuid
+
+
 Command: TypeAlias = (
     PlaceOrder
     | UpsertOrder
@@ -211,6 +251,9 @@ Command: TypeAlias = (
     | UpsertAnalytics
     | ReportTracking
     | RecordClaim
+    | ChangeCampaigns
+    | AdvanceCampaign
+    | ReviewOrder
 )
 
 
@@ -250,10 +293,26 @@ def names(command: Command) -> Names:
             said = command.tracking_number
             named = () if said is None else (normalise_number(said),)
             return Names((canonical(command.reference),), named, is_partial=True)
-        case RecordClaim():
+        case RecordClaim() | ReviewOrder():
             return Names((Reference(command.shop, ReferenceKind.UUID, command.order_id),))
+        case ChangeCampaigns() | AdvanceCampaign():
+            return Names()
         case _:
             return Names((canonical(command.reference),))
+
+
+def named_entries(command: ChangeCampaigns | AdvanceCampaign) -> tuple[EntryName, ...]:
+    """The entries that deciding a command looks at beside the book; its own is the first.
+
+    As far as they exist they must be in the `World`, as a whole.
+    """
+    if isinstance(command, AdvanceCampaign):
+        return (EntryName(command.shop, Kind.CAMPAIGN, command.entry_id),)
+    own = EntryName(command.shop, command.kind, command.entry_id)
+    content = command.content
+    if isinstance(content, CampaignContent) and content.discount_id is not None:
+        return own, EntryName(command.shop, Kind.DISCOUNT, content.discount_id)
+    return (own,)
 
 
 def _with_numbers(asked: tuple[Reference, ...], trackings: tuple[Tracking, ...]) -> Names:

@@ -9,6 +9,15 @@ from typing import TypeAlias
 
 from msgspec import field
 
+from services.orders.domain.model.campaigns import (
+    Book,
+    CampaignChoice,
+    CampaignsEvent,
+    Credit,
+    Entry,
+    EntryName,
+    Review,
+)
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, OrderStatus
 from services.orders.domain.model.parcel import SCANS_MAX, Parcel
@@ -55,6 +64,9 @@ class EventType(StrEnum):
     ORDER_EXPECTED_SHIPMENTS_CHANGED = "order.expected_shipments_changed"
     ORDER_CANCELLED = "order.cancelled"
     ORDER_ANALYTICS_UPDATED = "order.analytics_updated"
+    ORDER_CAMPAIGN_SELECTED = "order.campaign_selected"
+    ORDER_ATTRIBUTED = "order.attributed"
+    ORDER_UNATTRIBUTED = "order.unattributed"
     ORDER_SNAPSHOT = "order.snapshot"
     SHIPMENT_FULFILLED = "shipment.fulfilled"
     SHIPMENT_UPDATED = "shipment.updated"
@@ -84,6 +96,12 @@ class World(Value, frozen=True, kw_only=True):
     """How long before its hand-over a shipment sees the scans of its number: see `windows.py`."""
     code_maps: CodeMaps = NO_MAPS
     """What names the scans whose senders name them otherwise than the catalogue does."""
+    books: Mapping[str, Book] = field(default_factory=dict)
+    """By shop: of the shops of the command and of the orders; none of a shop that never sent a
+    campaign, discount or test. With all discounts whose codes `campaigns.attribute.codes_of` finds
+    in the orders and in the command."""
+    entries: Mapping[EntryName, Entry] = field(default_factory=dict)
+    """As a whole, those that a command of a campaign names (`commands.named_entries`)."""
 
 
 class OrderEventData(Value, frozen=True, kw_only=True):
@@ -103,6 +121,21 @@ class OrderEventData(Value, frozen=True, kw_only=True):
     """The shop's reason for a cancellation."""
     notify: bool = False
     """Whether to notify the customer (docs/scan-rules.md, rule 16)."""
+
+
+class CampaignSelectedData(OrderEventData, frozen=True, kw_only=True):
+    """The data of `order.campaign_selected`."""
+
+    campaign: CampaignChoice
+    previous_campaign: CampaignChoice | None = None
+
+
+class AttributionData(OrderEventData, frozen=True, kw_only=True):
+    """The data of `order.attributed` and `order.unattributed`."""
+
+    attribution_version: int
+    credit: Credit | None = None
+    former_credit: Credit | None = None
 
 
 class LastSequences(Value, frozen=True, kw_only=True):
@@ -221,3 +254,13 @@ class Decision(Value, frozen=True, kw_only=True):
     """What was doubtful, whatever the outcome: found when the item was read, then by rules."""
     unknown_codes: tuple[UnknownCode, ...] = ()
     """Of new scans with an event: the codes that no code map has."""
+    books: tuple[Book, ...] = ()
+    """Changed books. Apply them to the world, and store them without discounts and `recalled`."""
+    entries: tuple[Entry, ...] = ()
+    """Changed campaigns, discounts and tests, as a whole. Apply them to the world, and store."""
+    campaign_events: tuple[CampaignsEvent, ...] = ()
+    reviews: tuple[Review, ...] = ()
+    """What to review once the change is stored."""
+    older_items: tuple[tuple[Uuid, int], ...] = ()
+    """Items whose versions are not kept any more: the id of the entry (`ids.entry_id_of`) and the
+    digest, to be stored apart."""

@@ -35,6 +35,16 @@ def event_id_of(order_id: Uuid, shipment_id: Uuid | None, event_type: str, cause
     return _named(f"{order_id}/{shipment_id or ''}/{event_type}/{cause}")
 
 
+def entry_id_of(shop: str, kind: str, entry_id: str) -> Uuid:
+    """Id of a campaign, discount or test; never one of an order, as no shop's name is empty."""
+    return _named(f"/campaigns/{shop}/{kind}/{entry_id}")
+
+
+def version_id_of(entry: Uuid, said: str) -> Uuid:
+    """Id of what was said of a campaign, discount or test."""
+    return _named(f"{entry}/version/{said}")
+
+
 def _named(name: str) -> Uuid:
     """`str(uuid5(NAMESPACE, name))` in a quarter of its time."""
     digest = sha1(_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).hexdigest()
@@ -66,6 +76,11 @@ def digest_of(item_id: Uuid) -> int:
     """An item's id as a signed 64-bit integer, small enough to keep 64 of on every order."""
     unsigned = int(item_id[:8] + item_id[9:13] + item_id[14:18], 16)
     return unsigned - (1 << 64) if unsigned >> 63 else unsigned
+
+
+def short_digest(said: bytes) -> str:
+    """The first 96 bits of a SHA-256, in hexadecimal."""
+    return sha256(said).hexdigest()[:24]
 
 
 def scan_key(

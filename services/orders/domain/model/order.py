@@ -10,6 +10,12 @@ from typing import Any
 
 from msgspec import field
 
+from services.orders.domain.model.campaigns import (
+    Attribution,
+    CampaignChoice,
+    Referral,
+    SaidSegments,
+)
 from services.orders.domain.model.goods import NotOrdered, PackedLine
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.voided import VoidedNumber
@@ -307,6 +313,17 @@ class Order(Value, frozen=True, kw_only=True):
     """The last numbers that were taken off or replaced, oldest first; not in events."""
     warnings: tuple[KeptWarning, ...] = ()
     """The last warnings about its items, oldest first; not in events."""
+    said_segments: tuple[SaidSegments, ...] = ()
+    """The segments as commands said them, by time, the one without a time first; not in events.
+    Empty where none had a time: then `placement` has them."""
+    referrals: tuple[Referral, ...] = ()
+    """The links that led to it, in a fixed order; events have them as touches."""
+    campaign: CampaignChoice | None = None
+    """None: its shop had no campaign at its time."""
+    campaign_changes: int = 0
+    """How often an event said that another campaign is chosen."""
+    attribution: Attribution | None = None
+    """None: no contact is known, or its shop has no campaign."""
 
     @property
     def order_number(self) -> str:

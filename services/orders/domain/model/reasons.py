@@ -39,6 +39,14 @@ class Reason(StrEnum):
     TOO_MANY_SCANS = "too_many_scans"
     SOURCE_NOT_ALLOWED = "source_not_allowed"
     ORDER_ERASED = "order_erased"
+    CAMPAIGN_OVERLAPS = "campaign_overlaps"
+    CAMPAIGN_NOT_FOUND = "campaign_not_found"
+    TOO_MANY_CAMPAIGNS = "too_many_campaigns"
+    ENDS_BEFORE_START = "ends_before_start"
+    ALLOCATIONS_DO_NOT_SUM = "allocations_do_not_sum"
+    AB_TEST_RUNNING = "ab_test_running"
+    DISCOUNT_ON_NOTHING = "discount_on_nothing"
+    DISCOUNT_CODE_FIXED = "discount_code_fixed"
 
 
 SENTENCES: Mapping[Reason, str] = MappingProxyType(
@@ -99,6 +107,21 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "or ask the operators to allow it.",
         Reason.ORDER_ERASED: "The order was erased, and its number is not used again; place a new "
         "order under another number.",
+        Reason.CAMPAIGN_OVERLAPS: "Another enabled campaign of the same segment runs at the same "
+        "time; end or pause it first, or put both into a test.",
+        Reason.CAMPAIGN_NOT_FOUND: "The shop has no such campaign, or removed it; send "
+        "campaign.upsert first.",
+        Reason.TOO_MANY_CAMPAIGNS: "A shop can have at most 1,000 campaigns that are not removed, "
+        "and 200 tests that are not over; remove or end some first.",
+        Reason.ENDS_BEFORE_START: "The end is not after the start; correct one of them.",
+        Reason.ALLOCATIONS_DO_NOT_SUM: "The shares of a test's campaigns and its hold-out are not "
+        "100 per cent together, or a campaign is named twice; correct the shares.",
+        Reason.AB_TEST_RUNNING: "A test that runs keeps its campaigns, shares, hold-out, segment "
+        "and start; end it and make a new test.",
+        Reason.DISCOUNT_ON_NOTHING: "The discount takes nothing off, or is on nothing; correct its "
+        "value, currency or targets.",
+        Reason.DISCOUNT_CODE_FIXED: "A discount keeps its code; make a new discount with the new "
+        "code.",
     }
 )
 """The sentence for each reason: the fact and the way out."""

@@ -27,6 +27,9 @@ class WarningCode(StrEnum):
     SCANS_WITHOUT_EVENT = "scans_without_event"
     RETRACTION_TOO_LATE = "retraction_too_late"
     NUMBER_REPLACED = "number_replaced"
+    CAMPAIGN_WAS_ACTIVE = "campaign_was_active"
+    REFERENCE_UNKNOWN = "reference_unknown"
+    TOUCH_AFTER_ORDER = "touch_after_order"
 
 
 WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
@@ -55,6 +58,12 @@ WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
         "number's oldest scans; that one still counts.",
         WarningCode.NUMBER_REPLACED: "A new tracking number under a known external_shipment_id was "
         "read as the correction of a number that the command leaves out.",
+        WarningCode.CAMPAIGN_WAS_ACTIVE: "A campaign was removed while it was active; orders that "
+        "chose it keep it.",
+        WarningCode.REFERENCE_UNKNOWN: "A campaign or a test names a discount or a campaign that "
+        "the shop has not sent yet; it counts from when it is sent.",
+        WarningCode.TOUCH_AFTER_ORDER: "A contact is later than the order; it is kept, and a link "
+        "is not credited with the order.",
     }
 )
 """The sentence for each code: what was done."""

@@ -26,6 +26,7 @@ def record(recorder: Recorder, command: RecordClaim) -> Uuid:
     others = (each for each in order.claims if each.claim_id != claim.claim_id)
     claims = sorted((*others, claim), key=_sequence)[-CLAIMS_MAX:]
     recorder.put(replace(order, claims=tuple(claims)))
+    recorder.is_applied = True
     return order.order_id
 
 

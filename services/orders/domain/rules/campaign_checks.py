@@ -1,0 +1,285 @@
+"""Which commands of campaigns, discounts and tests are refused, and what they are warned of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+from services.orders.domain.campaigns.book import (
+    CampaignState,
+    as_of,
+    entry_in,
+    is_newest,
+    state_of,
+)
+from services.orders.domain.events.recorder import Recorder
+from services.orders.domain.model.campaigns import (
+    AbTestContent,
+    Act,
+    Book,
+    CampaignContent,
+    Content,
+    DiscountContent,
+    Entry,
+    EntryName,
+    Kind,
+    Version,
+)
+from services.orders.domain.model.reasons import CommandRefused, Reason
+from services.orders.domain.model.warnings import WarningCode
+
+CAMPAIGNS_MAX = 1_000
+"""Most campaigns of a shop that are not removed."""
+TESTS_MAX = 200
+"""Most tests of a shop that are not over."""
+ALL = 100
+"""What the shares and the hold-out of a test are together, in per cent."""
+
+
+def check_allowed(book: Book, before: Entry, after: Entry, version: Version) -> None:
+    """Refuse a version that breaks a rule.
+
+    Raises:
+        CommandRefused: see `Reason`.
+    """
+    content = version.content
+    if content is None:
+        _check_found(before)
+        return
+    _check_end(content)
+    match content:
+        case CampaignContent():
+            _check_room(book, before, version)
+            _check_alone(book, after, version, content)
+        case DiscountContent():
+            _check_takes_off(content)
+            _check_code(before, content)
+        case AbTestContent():
+            _check_shares(content)
+            _check_room(book, before, version)
+            _check_unchanged(before, version, content)
+
+
+def warn_of_doubts(recorder: Recorder, book: Book | None, before: Entry, version: Version) -> None:
+    """Warn of what is named and unknown, and of a campaign that is removed while it runs."""
+    content = version.content
+    if version.act is Act.REMOVE:
+        if state_of(before, version.effective_at) is CampaignState.ACTIVE:
+            recorder.warn(
+                WarningCode.CAMPAIGN_WAS_ACTIVE,
+                "/campaign_id",
+                f"Campaign {before.entry_id!r} was active; orders that chose it keep it.",
+            )
+    elif isinstance(content, CampaignContent) and content.discount_id is not None:
+        _warn_if_unknown(recorder, book, Kind.DISCOUNT, content.discount_id, "/discount_id")
+    elif isinstance(content, AbTestContent):
+        for place, variant in enumerate(content.variants):
+            pointer = f"/campaigns/{place}/campaign_id"
+            _warn_if_unknown(recorder, book, Kind.CAMPAIGN, variant.campaign_id, pointer)
+
+
+def _warn_if_unknown(
+    recorder: Recorder, book: Book | None, kind: Kind, entry_id: str, pointer: str
+) -> None:
+    shop = getattr(recorder.item, "shop", "")
+    if EntryName(shop, kind, entry_id) in recorder.world.entries:
+        return
+    if book is None or entry_in(book, kind, entry_id) is None:
+        recorder.warn(
+            WarningCode.REFERENCE_UNKNOWN,
+            pointer,
+            f"The shop has sent no {kind} {entry_id!r} yet; it counts from when it is sent.",
+        )
+
+
+def _check_found(before: Entry) -> None:
+    held = as_of(before, None)
+    if held is None or held.act is Act.REMOVE:
+        raise CommandRefused(
+            Reason.CAMPAIGN_NOT_FOUND,
+            f"There is no campaign {before.entry_id!r}; send campaign.upsert first.",
+            "/campaign_id",
+        )
+
+
+def _check_end(content: Content) -> None:
+    start, end = window_of(content)
+    if end is not None and end <= start:
+        raise CommandRefused(
+            Reason.ENDS_BEFORE_START,
+            f"The end {end.isoformat()} is not after the start {start.isoformat()}; correct one of "
+            "them.",
+            "/ends_at" if isinstance(content, DiscountContent) else "/end_date",
+        )
+
+
+def window_of(content: Content) -> tuple[datetime, datetime | None]:
+    """Start and end; the end is the first moment that is not in it, None: open."""
+    if isinstance(content, DiscountContent):
+        return content.starts_at, content.ends_at
+    return content.start_date, content.end_date
+
+
+def _check_room(book: Book, before: Entry, version: Version) -> None:
+    """Refuse one more campaign or test than a shop can have."""
+    kind = before.kind
+    others = [each for each in book.entries if each.kind is kind and each.name != before.name]
+    most = CAMPAIGNS_MAX if kind is Kind.CAMPAIGN else TESTS_MAX
+    if len(others) < most:
+        return
+    if kind is Kind.CAMPAIGN:
+        count = sum(not _is_removed(each) for each in others)
+    else:
+        count = sum(is_test_open(each, version.effective_at) for each in others)
+    if count >= most:
+        raise CommandRefused(
+            Reason.TOO_MANY_CAMPAIGNS,
+            f"The shop has {count} of kind {kind} already, the most that it can have; remove or "
+            "end some first.",
+            "/campaign_id" if kind is Kind.CAMPAIGN else "/test_id",
+        )
+
+
+def _is_removed(entry: Entry) -> bool:
+    held = as_of(entry, None)
+    return held is not None and held.act is Act.REMOVE
+
+
+def is_test_open(entry: Entry, at: datetime) -> bool:
+    """Whether a test, by the newest that was said of it, runs or will run at a time."""
+    held = as_of(entry, None)
+    if held is None or not isinstance(held.content, AbTestContent) or not held.content.enabled:
+        return False
+    return held.content.end_date is None or held.content.end_date > at
+
+
+def _check_alone(book: Book, after: Entry, version: Version, content: CampaignContent) -> None:
+    """Refuse two enabled campaigns of a segment at a time, unless a test has one of them."""
+    if not content.enabled:
+        return
+    exempt = _in_tests(book, version.effective_at)
+    if after.entry_id in exempt:
+        return
+    at = None if is_newest(after, version) else version.effective_at
+    for other in book.entries:
+        if other.kind is not Kind.CAMPAIGN or other.name == after.name:
+            continue
+        if other.entry_id not in exempt and _overlaps(other, at, content):
+            raise CommandRefused(
+                Reason.CAMPAIGN_OVERLAPS,
+                f"Campaign {other.entry_id!r} is enabled for {_of(content)} at the same time; end "
+                "or pause it first, or put both into a test.",
+                "/segment",
+            )
+
+
+def _in_tests(book: Book, at: datetime) -> set[str]:
+    """The campaigns of tests that are not over."""
+    return {
+        variant.campaign_id
+        for entry in book.entries
+        if entry.kind is Kind.AB_TEST and is_test_open(entry, at)
+        if (held := as_of(entry, None)) and isinstance(held.content, AbTestContent)
+        for variant in held.content.variants
+    }
+
+
+def _overlaps(other: Entry, at: datetime | None, content: CampaignContent) -> bool:
+    held = as_of(other, at)
+    if held is None or held.act is not Act.UPSERT or not isinstance(held.content, CampaignContent):
+        return False
+    theirs = held.content
+    if not theirs.enabled or theirs.segment != content.segment:
+        return False
+    begins_later = theirs.end_date is not None and theirs.end_date <= content.start_date
+    ends_before = content.end_date is not None and content.end_date <= theirs.start_date
+    return not begins_later and not ends_before
+
+
+def _of(content: CampaignContent) -> str:
+    return "all segments" if content.segment is None else f"segment {content.segment!r}"
+
+
+def _check_shares(content: AbTestContent) -> None:
+    way_out = "correct the shares."
+    named = Counter(each.campaign_id for each in content.variants)
+    twice = [campaign_id for campaign_id, count in named.items() if count > 1]
+    if twice:
+        raise CommandRefused(
+            Reason.ALLOCATIONS_DO_NOT_SUM,
+            f"Campaign {twice[0]!r} is named twice; {way_out}",
+            "/campaigns",
+        )
+    if content.holdout_percentage and not content.has_holdout:
+        raise CommandRefused(
+            Reason.ALLOCATIONS_DO_NOT_SUM,
+            f"holdout_percentage is {content.holdout_percentage} and has_holdout is false; "
+            f"{way_out}",
+            "/holdout_percentage",
+        )
+    shares = sum(each.allocation for each in content.variants)
+    if shares + content.holdout_percentage != ALL:
+        raise CommandRefused(
+            Reason.ALLOCATIONS_DO_NOT_SUM,
+            f"The shares are {shares} and the hold-out is {content.holdout_percentage} per cent, "
+            f"together not 100; {way_out}",
+            "/campaigns",
+        )
+
+
+def _check_unchanged(before: Entry, version: Version, content: AbTestContent) -> None:
+    """Refuse to change a test that runs; to end it at another time, or to disable it, is none."""
+    held = as_of(before, version.effective_at)
+    if held is None or not isinstance(held.content, AbTestContent):
+        return
+    theirs, at = held.content, version.effective_at
+    is_over = not theirs.enabled or (theirs.end_date is not None and theirs.end_date <= at)
+    if theirs.start_date > at or is_over:
+        return
+    for member, field in _FIXED.items():
+        if getattr(theirs, member) != getattr(content, member):
+            raise CommandRefused(
+                Reason.AB_TEST_RUNNING,
+                f"Test {before.entry_id!r} runs since {theirs.start_date.isoformat()} and keeps "
+                f"its {field}; end it and make a new test.",
+                f"/{field}",
+            )
+
+
+_FIXED = {
+    "variants": "campaigns",
+    "has_holdout": "has_holdout",
+    "holdout_percentage": "holdout_percentage",
+    "segment": "segment",
+    "start_date": "start_date",
+}
+"""Members that a running test keeps, and their names in the contract."""
+
+
+def _check_takes_off(content: DiscountContent) -> None:
+    way_out = "correct its value, currency or targets."
+    if content.value <= 0:
+        raise _on_nothing(f"The value is {content.value}; {way_out}", "/value")
+    if content.value_type == "percentage" and content.value > ALL:
+        raise _on_nothing(f"The value is {content.value} per cent; {way_out}", "/value")
+    if content.value_type == "fixed_amount" and content.currency is None:
+        raise _on_nothing(f"A fixed amount has no currency; {way_out}", "/currency")
+    if content.target_selection != "all" and not content.targets:
+        raise _on_nothing(
+            f"The selection is {content.target_selection} and no target is named; {way_out}",
+            "/targets",
+        )
+
+
+def _on_nothing(detail: str, pointer: str) -> CommandRefused:
+    return CommandRefused(Reason.DISCOUNT_ON_NOTHING, detail, pointer)
+
+
+def _check_code(before: Entry, content: DiscountContent) -> None:
+    if before.code is not None and before.code != content.code.casefold():
+        raise CommandRefused(
+            Reason.DISCOUNT_CODE_FIXED,
+            f"Discount {before.entry_id!r} has the code {before.code!r}; make a new discount with "
+            "the new code.",
+            "/code",
+        )
