@@ -60,6 +60,11 @@ def fact_of(entry: Entry) -> object:
     if type_ == "shipment.scanned":
         name = data.get("scan_id") or data["event_name"]
         return type_, data["shipment_id"], name, data["event_name"], data["occurred_at"]
+    if "attribution_version" in data:
+        return type_, entry.key, data["attribution_version"]
+    if type_ == "order.campaign_selected":
+        chosen = json.dumps(data["campaign"], sort_keys=True)
+        return type_, entry.key, entry.headers["ce_causationid"], chosen
     subject = data.get("shipment_id") or data.get("claim_id")
     if data.get("changed_fields") == ["delivery_state"]:
         # One message may bring several scans that change it.

@@ -14,10 +14,10 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from demo.facts import Fact, facts_in
-from demo.groups import Groups
+from demo.groups import READS, Groups
 from demo.script import CLAIM_ID, Script, ScriptMessage
 from demo.watcher import Place, Watcher
-from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS
+from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS, PORTAL_ACTIVITY
 from services.runtime.clock import set_clock
 
 CHUNK = 500
@@ -37,6 +37,8 @@ class Pending:
 
     def is_answered(self, watcher: Watcher) -> bool:
         """Whether everything the message asks for has been seen from outside."""
+        if self.message.topic == PORTAL_ACTIVITY:
+            return True  # Nothing answers it; that it was read, the offsets say.
         if self.message.topic == CARRIER_TRACKING:
             return self.places[0] in watcher.refused or watcher.facts.issuperset(self.facts)
         if self.message.topic == CLAIMS_COMMANDS and self.cause not in watcher.causes:
@@ -64,6 +66,8 @@ class Player:
     chunk: int = CHUNK
     between: Callable[[], Awaitable[None]] | None = None
     now: datetime | None = None
+    services: tuple[str, ...] = tuple(READS)
+    """Those that run; the end is waited for until they have read everything."""
     sent: int = 0
     later: list[Pending] = field(default_factory=list)
     lost: list[Pending] = field(default_factory=list)
@@ -165,7 +169,7 @@ class Player:
         """Let what waits for nothing run out of time, then wait until everybody has read all."""
         self._set_clock(max(script.ends_at, self.now or script.ends_at) + EXPIRY)
         await self._await_later(is_over=True)
-        await self.groups.until_all_read(self.deadline_seconds)
+        await self.groups.until_all_read(self.deadline_seconds, self.services)
 
     def _about_claims(self, messages: Sequence[ScriptMessage]) -> list[ScriptMessage]:
         """Put in the claims' ids, which their openings have made known."""

@@ -102,7 +102,7 @@ class Watcher:
         outcome = self.outcomes[place]
         if outcome["outcome"] == "rejected":
             return place in self.refused
-        return self._has_version(outcome["order_id"])
+        return self._has_version(outcome.get("order_id"))
 
     def sent_to(self, shop: str, filters: Sequence[str]) -> set[str]:
         """Ids of the events so far that a destination of a shop must get."""

@@ -158,6 +158,7 @@ async def running(
     wanted = [replica for replica in every if not only or replica.service in only]
     try:
         async with stage(installation, at) as player:
+            player.services = tuple({replica.service for replica in wanted})
             await asyncio.to_thread(start_all, wanted)
             yield System(installation, wanted, player)
     finally:
