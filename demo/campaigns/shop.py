@@ -1,10 +1,11 @@
-"""Shops with campaigns as a script, and the truth of it: `campaign_script(seed)`."""
+"""Shops with campaigns as a script, and the truth of it: `campaign_play(seed)`."""
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from demo.campaigns.book import Book, book_of
@@ -12,6 +13,7 @@ from demo.campaigns.choice import final_choice, placement_choice
 from demo.campaigns.commands import BookMaker
 from demo.campaigns.credit import credit_of
 from demo.campaigns.lumen import say_everything
+from demo.campaigns.order_story import OrderStory
 from demo.campaigns.orders import Customers, browse
 from demo.campaigns.pages import Pages
 from demo.campaigns.performance import OrderTruth, ShopTruth, shop_truth
@@ -32,51 +34,94 @@ class CampaignTruth:
     refusals: Mapping[str, str]
 
 
-@dataclass(slots=True)
-class Shops:
-    """What all shops of a script send and must come to, while it is made."""
+@dataclass(frozen=True, slots=True)
+class CampaignPlay:
+    """A script, what must come of it, and what before any parcel is attached."""
 
-    seed: int
-    messages: list[ScriptMessage] = field(default_factory=list)
-    orders: dict[str, OrderTruth] = field(default_factory=dict)
-    shops: dict[str, ShopTruth] = field(default_factory=dict)
-    refusals: dict[str, str] = field(default_factory=dict)
+    script: Script
+    truth: CampaignTruth
+    truth_before_parcels: CampaignTruth
 
-    def open(self, shop: str, say: Callable[[BookMaker], None], orders: int, visits: int) -> None:
-        """Let one shop say its campaigns, and its customers order and look at pages."""
-        rng = random.Random(f"{self.seed} {shop}")
-        book = BookMaker(shop, time_of)
-        say(book)
-        customers = Customers(shop, rng, time_of)
-        customers.order(orders)
-        truths = [truth_of(story.facts, book_of(book.sayings)) for story in customers.stories]
-        shown = {truth.facts.number: truth.choice.campaign_id for truth in truths}
-        pages = Pages(shop, rng, shown)
-        pages.open([*customers.visits, *browse(customers.stories, rng, visits)])
-        self.messages += [*book.messages, *pages.messages]
-        self.messages += [each for story in customers.stories for each in story.messages]
-        self.orders |= {truth.facts.key: truth for truth in truths}
-        self.shops[shop] = shop_truth(truths, pages.activities)
-        self.refusals |= book.refusals
+    def parts(self) -> tuple[Script, Script]:
+        """The script without the commands that attach parcels, and these."""
+        attaching = [each for each in self.script.messages if _attaches(each)]
+        others = [each for each in self.script.messages if not _attaches(each)]
+        name = self.script.name
+        return (
+            replace(self.script, name=f"{name} without parcels", messages=tuple(others)),
+            replace(self.script, name=f"{name}, the parcels", messages=tuple(attaching)),
+        )
+
+    def again(self, script: Script) -> Script:
+        """A part of it, then all of the part again that was not refused, byte for byte."""
+        again = (*script.messages, *self.accepted(script))
+        return replace(script, name=f"{script.name} twice", messages=again)
+
+    def accepted(self, script: Script) -> tuple[ScriptMessage, ...]:
+        """The messages of a part of it that are not refused."""
+        refused = self.truth.refusals.keys()
+        return tuple(each for each in script.messages if _id_of(each) not in refused)
 
 
-def campaign_script(seed: int, orders: int = 300) -> tuple[Script, CampaignTruth]:
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """All that one shop said, and what its pages reported."""
+
+    name: str
+    book: BookMaker
+    orders: Sequence[OrderStory]
+    pages: Pages
+
+    @property
+    def messages(self) -> list[ScriptMessage]:
+        """All that it sent."""
+        of_orders = [message for story in self.orders for message in story.messages]
+        return [*self.book.messages, *self.pages.messages, *of_orders]
+
+    def truths(self, *, parcels: bool) -> list[OrderTruth]:
+        """What its orders must come to, with their parcels or without."""
+        return order_truths(self.orders, self.book, parcels=parcels)
+
+
+def campaign_play(seed: int, orders: int = 300) -> CampaignPlay:
     """A shop with all kinds of campaigns; beside it one with few of the same names, and one
     without any.
     """
-    made = Shops(seed)
-    made.open(LUMEN, say_everything, orders, visits=orders // 2)
-    made.open(UMBRA, _say_little, orders // 8, visits=orders // 20)
-    made.open(PLAIN, lambda _: None, orders // 10, visits=orders // 20)
-    script = Script(f"campaigns, seed {seed}", in_time(made.messages), Expectation({}))
-    return script, CampaignTruth(made.orders, made.shops, made.refusals)
+    shops = [
+        open_shop(seed, LUMEN, say_everything, orders, visits=orders // 2),
+        open_shop(seed, UMBRA, _say_little, orders // 8, visits=orders // 20),
+        open_shop(seed, PLAIN, lambda _: None, orders // 10, visits=orders // 20),
+    ]
+    messages = in_time(message for shop in shops for message in shop.messages)
+    return CampaignPlay(
+        Script(f"campaigns, seed {seed}", messages, Expectation({})),
+        _truth(shops, parcels=True),
+        _truth(shops, parcels=False),
+    )
 
 
-def replayed(script: Script, truth: CampaignTruth) -> Script:
-    """Everything, then everything again that was not refused, byte for byte."""
-    accepted = [each for each in script.messages if _id_of(each) not in truth.refusals]
-    again = (*script.messages, *accepted)
-    return replace(script, name=f"{script.name} twice", messages=again)
+def open_shop(
+    seed: int, name: str, say: Callable[[BookMaker], None], orders: int, *, visits: int
+) -> Shop:
+    """Let one shop say its campaigns, and its customers order and look at pages."""
+    rng = random.Random(f"{seed} {name}")
+    book = BookMaker(name, time_of)
+    say(book)
+    customers = Customers(name, rng, time_of)
+    customers.order(orders)
+    truths = order_truths(customers.stories, book, parcels=True)
+    pages = Pages(name, rng, {each.facts.number: each.choice.campaign_id for each in truths})
+    pages.open([*customers.visits, *browse(customers.stories, rng, visits)])
+    return Shop(name, book, customers.stories, pages)
+
+
+def order_truths(
+    stories: Iterable[OrderStory], book: BookMaker, *, parcels: bool
+) -> list[OrderTruth]:
+    """What orders must come to, with their parcels or without."""
+    known = book_of(book.sayings)
+    facts = [story.facts if parcels else replace(story.facts, parcels=[]) for story in stories]
+    return [truth_of(each, known) for each in facts]
 
 
 def truth_of(facts: OrderFacts, book: Book) -> OrderTruth:
@@ -84,6 +129,15 @@ def truth_of(facts: OrderFacts, book: Book) -> OrderTruth:
     choice = final_choice(facts, book)
     credit = credit_of(facts, book, choice)
     return OrderTruth(facts, placement_choice(facts, book), choice, credit)
+
+
+def _truth(shops: Sequence[Shop], *, parcels: bool) -> CampaignTruth:
+    truths = {shop.name: shop.truths(parcels=parcels) for shop in shops}
+    return CampaignTruth(
+        orders={each.facts.key: each for of_shop in truths.values() for each in of_shop},
+        shops={shop.name: shop_truth(truths[shop.name], shop.pages.activities) for shop in shops},
+        refusals={id_: reason for shop in shops for id_, reason in shop.book.refusals.items()},
+    )
 
 
 def time_of(day: float) -> datetime:
@@ -96,6 +150,10 @@ def _say_little(book: BookMaker) -> None:
     book.upsert(0, "spring-news", Campaign("Other spring", "newsletter", discount_id="spring-20"))
     book.upsert(0, "spring-20", Discount("spring20"))
     book.upsert(20, "everyone", Campaign("Everyone here"), since=0)
+
+
+def _attaches(message: ScriptMessage) -> bool:
+    return bool(json.loads(message.value or b"").get("trackings"))
 
 
 def _id_of(message: ScriptMessage) -> str:

@@ -10,11 +10,11 @@ import pytest
 
 from demo.audit import Audit
 from demo.campaigns.findings import differing_campaigns
-from demo.campaigns.shop import campaign_script
+from demo.campaigns.shop import campaign_play
 from demo.journal import Entry
 from schemas.topics import CAMPAIGNS_EVENTS, ORDERS_COMMANDS, ORDERS_EVENTS
 
-TRUTH = campaign_script(7, orders=40)[1]
+TRUTH = campaign_play(7, orders=40).truth
 
 
 def event(topic, key, number, type_, body):

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from demo.campaigns.shop import LUMEN, PLAIN, UMBRA, campaign_script, replayed
+from demo.campaigns.shop import LUMEN, PLAIN, UMBRA, campaign_play
 from schemas.activity import PORTAL_ACTIVITY_TYPE, Activity
 from schemas.campaigns import MODELS as CAMPAIGN_MODELS
 from schemas.commands import MODELS as ORDER_MODELS
@@ -21,23 +21,23 @@ SEEDS = (1, 2)
 
 @pytest.fixture(scope="module", params=SEEDS)
 def made(request):
-    return campaign_script(request.param)
+    return campaign_play(request.param)
 
 
 def test_campaign_script_is_the_same_for_a_seed():
-    assert campaign_script(3, orders=40) == campaign_script(3, orders=40)
-    assert campaign_script(3, orders=40)[0] != campaign_script(4, orders=40)[0]
+    assert campaign_play(3, orders=40) == campaign_play(3, orders=40)
+    assert campaign_play(3, orders=40).script != campaign_play(4, orders=40).script
 
 
 def test_campaign_script_keeps_the_contract(made):
-    script, _ = made
+    script = made.script
     for message in script.messages:
         body = json.loads(message.value)
         MODELS[dict(message.headers)["ce_type"].decode()].model_validate(body)
 
 
 def test_campaign_script_is_in_the_order_of_time_with_ids_of_their_own(made):
-    script, _ = made
+    script = made.script
     ids = Counter(dict(message.headers)["ce_id"] for message in script.messages)
 
     assert max(ids.values()) == 1
@@ -45,7 +45,7 @@ def test_campaign_script_is_in_the_order_of_time_with_ids_of_their_own(made):
 
 
 def test_campaign_truth_has_every_rule_method_and_arm(made):
-    _, truth = made
+    truth = made.truth
     own = [order for key, order in truth.orders.items() if key.startswith(f"{LUMEN}/")]
 
     assert {order.choice.rule for order in own} == RULES
@@ -56,7 +56,7 @@ def test_campaign_truth_has_every_rule_method_and_arm(made):
 
 
 def test_campaign_truth_differs_between_placement_and_fulfilment(made):
-    _, truth = made
+    truth = made.truth
 
     moved = [
         order
@@ -69,7 +69,7 @@ def test_campaign_truth_differs_between_placement_and_fulfilment(made):
 
 
 def test_campaign_truth_keeps_shops_apart(made):
-    _, truth = made
+    truth = made.truth
 
     assert {campaign for campaign, _ in truth.shops[UMBRA].money} <= {None, "spring-news"}
     assert {campaign for campaign, _ in truth.shops[PLAIN].money} == {None}
@@ -77,7 +77,7 @@ def test_campaign_truth_keeps_shops_apart(made):
 
 
 def test_campaign_truth_sums_to_all_revenue(made):
-    _, truth = made
+    truth = made.truth
     for shop, found in truth.shops.items():
         revenue = Counter()
         for order in truth.orders.values():
@@ -89,10 +89,22 @@ def test_campaign_truth_sums_to_all_revenue(made):
         assert summed == revenue
 
 
-def test_campaign_script_replays_all_that_was_accepted(made):
-    script, truth = made
+def test_campaign_play_repeats_all_that_was_accepted(made):
+    script = made.script
 
-    again = replayed(script, truth).messages[len(script.messages) :]
+    again = made.again(script).messages[len(script.messages) :]
 
     assert set(again) < set(script.messages)
-    assert len(again) == len(script.messages) - len(truth.refusals)
+    assert len(again) == len(script.messages) - len(made.truth.refusals)
+
+
+def test_campaign_play_without_parcels_has_the_choices_of_placement(made):
+    placed, parcels = made.parts()
+    before = made.truth_before_parcels
+
+    assert len(placed.messages) + len(parcels.messages) == len(made.script.messages)
+    assert {order.choice.stage for order in before.orders.values()} == {"placement"}
+    assert all(
+        order.choice == made.truth.orders[key].placement for key, order in before.orders.items()
+    )
+    assert before.shops != made.truth.shops
