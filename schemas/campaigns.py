@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
@@ -97,6 +97,17 @@ class PromotedProduct(ContractModel):
     discount: Annotated[Word | None, about("Discount shown beside it", "-20 %")] = None
 
 
+class Translation(ContractModel):
+    """The texts of a campaign in another language; what is absent is as in the campaign."""
+
+    language: Annotated[Word, about("Language, as BCP 47 writes it", "de")]
+    title: Annotated[LongLine | None, about("Headline", "Frühling")] = None
+    subtitle: Annotated[LongLine | None, about("Text below it", "20 % auf Tassen")] = None
+    cta_label: Annotated[Line | None, about("Label of the button", "Zum Shop")] = None
+    cta_url: Annotated[Url | None, about("Where it leads", "https://shop.example/de/sale")] = None
+    image_url: Annotated[Url | None, about("Picture", "https://shop.example/img/de.png")] = None
+
+
 class PromotionProperties(ContractModel):
     """What a tracking page shows of a campaign."""
 
@@ -106,7 +117,7 @@ class PromotionProperties(ContractModel):
     cta_url: Annotated[Url | None, about("Where it leads", "https://shop.example/sale")] = None
     image_url: Annotated[Url | None, about("Picture", "https://shop.example/img/sale.png")] = None
     translations: Annotated[
-        list[dict[str, Any]],
+        list[Translation],
         Field(max_length=TEXTS_MAX),
         about("The texts in other languages", [{"language": "de", "title": "Frühling"}]),
     ] = Field(default_factory=list)

@@ -207,83 +207,6 @@ class LineLedger(PieceCounts):
     ] = Field(default_factory=list)
 
 
-class Order(ContractModel):
-    """The whole order after the command or report that caused the event."""
-
-    uuid: Annotated[UUID, about("Id of the order", ORDER)]
-    shop_slug: Annotated[str, about("The shop", "demo-shop")]
-    order_number: Annotated[str, about("The shop's number of it", "1001")]
-    external_id: Annotated[str | None, about("Id in the shop's system", "gid-88231")] = None
-    order_name: Annotated[str | None, about("Name shown to people", "IXF1001")] = None
-    status: Annotated[
-        str, about("placed, partially_fulfilled, fulfilled or cancelled", "fulfilled")
-    ]
-    delivery_state: Annotated[
-        str | None,
-        about("nothing_expected, not_delivered, partially_delivered or delivered", "not_delivered"),
-    ] = None
-    is_dispatched: Annotated[
-        bool | None, about("At least one parcel is handed to a carrier", example=True)
-    ] = None
-    expected_number_of_shipments: Annotated[
-        WholeNumber, about("Parcels to expect", 1, unit="parcels")
-    ]
-    order_placed_at: Annotated[AwareDatetime | None, about("When it was placed", WHEN)] = None
-    placed_at: Annotated[AwareDatetime | None, about("The same, by our name", WHEN)] = None
-    cancelled_at: Annotated[AwareDatetime | None, about("When it was cancelled", WHEN)] = None
-    promised_delivery_date: Annotated[
-        date | None, about("Day promised, at the destination", "2026-03-05")
-    ] = None
-    total_order_price: Annotated[
-        Decimal | None, about("What the customer pays", "29.90", unit="currency")
-    ] = None
-    shipping_price: Annotated[Decimal | None, about("Of it shipping", "4.00", unit="currency")] = (
-        None
-    )
-    sub_total_price: Annotated[Decimal | None, about("Items", "25.90", unit="currency")] = None
-    discount_price: Annotated[Decimal | None, about("Discounts", "0.00", unit="currency")] = None
-    currency: Annotated[str | None, about("ISO 4217 code of every amount", "EUR")] = None
-    products: Annotated[
-        list[dict[str, Any]], about("The lines", [{"sku": "MUG-BLUE", "quantity": 2}])
-    ] = Field(default_factory=list)
-    discounts: Annotated[list[dict[str, Any]], about("Discounts used", [{"code": "TEN"}])] = Field(
-        default_factory=list
-    )
-    email_id: Annotated[str | None, about("E-mail of the customer", "ada@example.org")] = None
-    external_customer_id: Annotated[str | None, about("The shop's customer", "cust-5")] = None
-    address: Annotated[dict[str, Any] | None, about("Where it goes", {"zip_code": "10115"})] = None
-    segments: Annotated[list[str], about("Customer's segments", ["newsletter"])] = Field(
-        default_factory=list
-    )
-    weight: Annotated[Decimal | None, about("Weight of all", "700", unit="grams")] = None
-    user_agent: Annotated[str | None, about("Customer's browser", "Mozilla/5.0")] = None
-    order_analytics: Annotated[
-        dict[str, Any] | None, about("What led to it", {"campaign_code": "SPRING"})
-    ] = None
-    campaign: Annotated[
-        CampaignChoice | None,
-        about(
-            "The campaign of its page; absent: the shop has none",
-            {"stage": "placement", "at": WHEN, "rule": "only_match", "campaign_id": "spring"},
-        ),
-    ] = None
-    attribution: Annotated[
-        Attribution | None,
-        about("Which campaign led to it; absent: no contact is known", {"version": 1}),
-    ] = None
-    trackings: Annotated[
-        list[Tracking],
-        about("Its parcels, in short", [{"shipment_id": SHIPMENT, "phase": "in_transit"}]),
-    ] = Field(default_factory=list)
-    ledger: Annotated[
-        list[LineLedger],
-        about(
-            "Where the pieces of each line are; absent: in the only parcel, or nothing is sent",
-            [{"line": 0, "sku": "MUG-BLUE", "ordered": 3, "packed": 1, "remaining": 2}],
-        ),
-    ] = Field(default_factory=list)
-
-
 class ConsideredCampaign(ContractModel):
     """A campaign or test that was looked at for an order, and what came of it."""
 
@@ -388,6 +311,83 @@ class Attribution(ContractModel):
         about(
             "Every contact, the strongest first",
             [{"method": "discount", "confidence": "medium", "outcome": "credited"}],
+        ),
+    ] = Field(default_factory=list)
+
+
+class Order(ContractModel):
+    """The whole order after the command or report that caused the event."""
+
+    uuid: Annotated[UUID, about("Id of the order", ORDER)]
+    shop_slug: Annotated[str, about("The shop", "demo-shop")]
+    order_number: Annotated[str, about("The shop's number of it", "1001")]
+    external_id: Annotated[str | None, about("Id in the shop's system", "gid-88231")] = None
+    order_name: Annotated[str | None, about("Name shown to people", "IXF1001")] = None
+    status: Annotated[
+        str, about("placed, partially_fulfilled, fulfilled or cancelled", "fulfilled")
+    ]
+    delivery_state: Annotated[
+        str | None,
+        about("nothing_expected, not_delivered, partially_delivered or delivered", "not_delivered"),
+    ] = None
+    is_dispatched: Annotated[
+        bool | None, about("At least one parcel is handed to a carrier", example=True)
+    ] = None
+    expected_number_of_shipments: Annotated[
+        WholeNumber, about("Parcels to expect", 1, unit="parcels")
+    ]
+    order_placed_at: Annotated[AwareDatetime | None, about("When it was placed", WHEN)] = None
+    placed_at: Annotated[AwareDatetime | None, about("The same, by our name", WHEN)] = None
+    cancelled_at: Annotated[AwareDatetime | None, about("When it was cancelled", WHEN)] = None
+    promised_delivery_date: Annotated[
+        date | None, about("Day promised, at the destination", "2026-03-05")
+    ] = None
+    total_order_price: Annotated[
+        Decimal | None, about("What the customer pays", "29.90", unit="currency")
+    ] = None
+    shipping_price: Annotated[Decimal | None, about("Of it shipping", "4.00", unit="currency")] = (
+        None
+    )
+    sub_total_price: Annotated[Decimal | None, about("Items", "25.90", unit="currency")] = None
+    discount_price: Annotated[Decimal | None, about("Discounts", "0.00", unit="currency")] = None
+    currency: Annotated[str | None, about("ISO 4217 code of every amount", "EUR")] = None
+    products: Annotated[
+        list[dict[str, Any]], about("The lines", [{"sku": "MUG-BLUE", "quantity": 2}])
+    ] = Field(default_factory=list)
+    discounts: Annotated[list[dict[str, Any]], about("Discounts used", [{"code": "TEN"}])] = Field(
+        default_factory=list
+    )
+    email_id: Annotated[str | None, about("E-mail of the customer", "ada@example.org")] = None
+    external_customer_id: Annotated[str | None, about("The shop's customer", "cust-5")] = None
+    address: Annotated[dict[str, Any] | None, about("Where it goes", {"zip_code": "10115"})] = None
+    segments: Annotated[list[str], about("Customer's segments", ["newsletter"])] = Field(
+        default_factory=list
+    )
+    weight: Annotated[Decimal | None, about("Weight of all", "700", unit="grams")] = None
+    user_agent: Annotated[str | None, about("Customer's browser", "Mozilla/5.0")] = None
+    order_analytics: Annotated[
+        dict[str, Any] | None, about("What led to it", {"campaign_code": "SPRING"})
+    ] = None
+    campaign: Annotated[
+        CampaignChoice | None,
+        about(
+            "The campaign of its page; absent: the shop has none",
+            {"stage": "placement", "at": WHEN, "rule": "only_match", "campaign_id": "spring"},
+        ),
+    ] = None
+    attribution: Annotated[
+        Attribution | None,
+        about("Which campaign led to it; absent: no contact is known", {"version": 1}),
+    ] = None
+    trackings: Annotated[
+        list[Tracking],
+        about("Its parcels, in short", [{"shipment_id": SHIPMENT, "phase": "in_transit"}]),
+    ] = Field(default_factory=list)
+    ledger: Annotated[
+        list[LineLedger],
+        about(
+            "Where the pieces of each line are; absent: in the only parcel, or nothing is sent",
+            [{"line": 0, "sku": "MUG-BLUE", "ordered": 3, "packed": 1, "remaining": 2}],
         ),
     ] = Field(default_factory=list)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.topics import CAMPAIGNS_EVENTS, ORDERS_EVENTS, TOPICS
 from services.orders.domain.model.decision import EventType
 from services.orders.domain.tracking.catalogue import CATALOGUE
 
@@ -17,9 +18,12 @@ PAGES = [
 ]
 UNKNOWN = {("unknown_words.json", "TELEPORTED"), ("word_of_tomorrow.json", "HANDED_TO_DRONE")}
 """Names that are there to show what becomes of an unknown one."""
-OF_ORDERS = {kind.value.replace(".", "_").upper() for kind in EventType}
+OF_ORDERS = {
+    type_.replace(".", "_").upper() for type_ in (*EventType, *TOPICS[ORDERS_EVENTS].models)
+}
 OF_CLAIMS = {"created", "updated", "withdrawn"}
 """Claim events name what was done."""
+OF_CAMPAIGNS = {type_.partition(".")[2] for type_ in TOPICS[CAMPAIGNS_EVENTS].models}
 OF_DESTINATIONS = {"disabled", "enabled", "removed", "replayed"}
 NAMED = re.compile(r'"event_name"\s*:\s*"([^"]+)"')
 
@@ -28,7 +32,7 @@ NAMED = re.compile(r'"event_name"\s*:\s*"([^"]+)"')
 def test_event_names_on_a_page_are_known(page):
     names = set(NAMED.findall(page.read_text(encoding="utf-8")))
 
-    unknown = names - CATALOGUE.keys() - OF_ORDERS - OF_CLAIMS - OF_DESTINATIONS
+    unknown = names - CATALOGUE.keys() - OF_ORDERS - OF_CLAIMS - OF_CAMPAIGNS - OF_DESTINATIONS
 
     assert {(page.name, name) for name in unknown} <= UNKNOWN
 

@@ -43,6 +43,8 @@ EXPECTED_TOPICS = {
     "claims.commands": ("shops", 7),
     "claims.outcomes": ("claims", 30),
     "claims.events": ("claims", 30),
+    "campaigns.events": ("orders", 30),
+    "portal.activity": ("tracking page", 7),
     "orders.rejected": ("orders", 30),
     "carrier.tracking.rejected": ("orders", 30),
     "claims.rejected": ("claims", 30),

@@ -40,7 +40,8 @@ DATA_KEPT = frozenset(
     {
         "event_id", "event_name", "event_group", "claim_id", "shipment_id", "tracking_number",
         "carrier_reference", "order_number", "status", "previous_status", "reason", "phase",
-        "shipment_phase", "occurred_at", "notify",
+        "shipment_phase", "occurred_at", "notify", "campaign", "attribution_version", "credit",
+        "former_credit",
     }
 )  # fmt: skip
 """Members of `event_data` that are never left out: what happened, to what, and when."""
