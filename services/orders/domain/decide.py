@@ -66,7 +66,7 @@ def decide(world: World, command: Command, now: datetime) -> Decision:
             reason=unchanged.reason,
             detail=unchanged.detail,
             order_id=_id_of_order(world, command, now),
-            orders=_with_item(world, command, now) if unchanged.reason in _REMEMBERED else (),
+            orders=_with_item(recorder, command) if unchanged.reason in _REMEMBERED else (),
         )
     except CommandRefused as refused:
         decision = Decision(
@@ -116,20 +116,20 @@ def _carry_out(  # noqa: C901 - a case for each kind of command
     recorder: Recorder, command: Command
 ) -> Uuid | None:
     match command:
-        case PlaceOrder():
-            return place(recorder, command)
-        case UpsertOrder():
+        case UpsertOrder():  # The most frequent first.
             return upsert(recorder, command)
+        case ReportTracking():
+            return report(recorder, command)
         case UpdateOrder():
             return update_order(recorder, command)
+        case PlaceOrder():
+            return place(recorder, command)
         case CancelOrder():
             return cancel(recorder, command)
         case UpdateShipment():
             return update_shipment(recorder, command)
         case UpsertAnalytics():
             return upsert_analytics(recorder, command)
-        case ReportTracking():
-            return report(recorder, command)
         case RecordClaim():
             return record(recorder, command)
         case VoidShipment():
@@ -157,15 +157,18 @@ _REMEMBERED = frozenset({Reason.STALE, Reason.ALREADY_VOIDED})
 """Reasons for which an item changes nothing now, and could change something when it comes again."""
 
 
-def _with_item(world: World, command: Command, now: datetime) -> tuple[Order, ...]:
+def _with_item(recorder: Recorder, command: Command) -> tuple[Order, ...]:
     """The order with an item remembered that has changed nothing.
 
     Its repeat stays without effect even if the order takes on a `source_version` in between, which
-    the item is not older than, or gets the number back that the item would take off.
+    the item is not older than, or gets the number back that the item would take off. A stale item
+    may have brought facts of its own time: they are kept with it.
     """
     if isinstance(command, RecordClaim):
         return ()
-    order = _order_of(world, command, now)
+    if isinstance(command, UpsertOrder) and recorder.orders:
+        return tuple(recorder.orders.values())
+    order = _order_of(recorder.world, command, recorder.now)
     return (remember(order, command),) if order is not None else ()
 
 

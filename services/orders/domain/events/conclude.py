@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.orders.domain.events.choose_and_credit import choose_and_credit
 from services.orders.domain.events.order_events import emit_changes
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.events.scan_events import emit_results, emit_scans
@@ -32,6 +33,8 @@ def conclude(recorder: Recorder, before: Order | None, after: Order) -> Uuid:
             recorder.references.append((reference, after.order_id))
     for number in tuple(recorder.parcels):
         recompute_owners(recorder, number)
+    if recorder.world.books:
+        choose_and_credit(recorder, after.order_id)
     return after.order_id
 
 

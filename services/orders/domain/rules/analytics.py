@@ -9,6 +9,7 @@ from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Analytics, Order
 from services.orders.domain.model.reasons import Reason, Unchanged
 from services.orders.domain.rules.acceptance import is_stale, newest, newest_time, require
+from services.orders.domain.rules.contacts import warn_of_late_contact
 from services.orders.domain.rules.repeats import is_repeat, remember
 from services.orders.domain.value import fields, replace
 
@@ -24,6 +25,7 @@ def upsert_analytics(recorder: Recorder, command: UpsertAnalytics) -> Uuid:
         raise Unchanged(Reason.STALE)
     start = replace(held, order_analytics=None) if command.is_whole else held
     changed = merge_analytics(start, command, command.order_analytics, command.analytics_nulls)
+    warn_of_late_contact(recorder, held, command.order_analytics, "/order_analytics")
     return conclude(recorder, held, remember(changed, command))
 
 

@@ -18,7 +18,7 @@ from services.orders.domain.model.parcel import (
     with_hand_over,
     with_owner,
 )
-from services.orders.domain.model.reasons import CommandRefused, Reason, Unchanged
+from services.orders.domain.model.reasons import CommandRefused, Reason
 from services.orders.domain.model.references import number_key
 from services.orders.domain.model.tracking_number import normalise_number, shown_number
 from services.orders.domain.model.warnings import WarningCode
@@ -60,14 +60,12 @@ def attach_all(recorder: Recorder, order: Order, trackings: tuple[Tracking, ...]
     return order
 
 
-def new_parcels_of(recorder: Recorder, order: Order, command: UpsertOrder) -> UpsertOrder:
+def new_parcels_of(recorder: Recorder, order: Order, command: UpsertOrder) -> UpsertOrder | None:
     """What is left of a command that is older than the order: parcels that the order has not.
 
     A parcel is a fact, which newer content does not outdate. All that describes the order is left
-    out, with a warning. A number that was taken off this order later is not attached again.
-
-    Raises:
-        Unchanged: the command brings no new parcel.
+    out, with a warning. A number that was taken off this order later is not attached again. None
+    where the command brings no new parcel.
     """
     new = tuple(
         replace(each, position=index if each.position is None else each.position)
@@ -75,7 +73,7 @@ def new_parcels_of(recorder: Recorder, order: Order, command: UpsertOrder) -> Up
         if _is_new(order, command, each)
     )
     if not new:
-        raise Unchanged(Reason.STALE)
+        return None
     is_cut = len(new) < len(command.trackings)
     if is_cut or command.order is not None or command.order_analytics is not None:
         recorder.warn(

@@ -16,7 +16,7 @@ from services.orders.domain.model.commands import (
 from services.orders.domain.model.contents import has_contents
 from services.orders.domain.model.ids import Uuid, order_id_of
 from services.orders.domain.model.order import Address, Order, OrderStatus, Placement
-from services.orders.domain.model.reasons import CommandRefused, Reason
+from services.orders.domain.model.reasons import CommandRefused, Reason, Unchanged
 from services.orders.domain.model.references import Reference, ReferenceKind, direct_id
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.rules.acceptance import (
@@ -31,8 +31,10 @@ from services.orders.domain.rules.acceptance import (
 from services.orders.domain.rules.address import merge_address
 from services.orders.domain.rules.analytics import merge_analytics
 from services.orders.domain.rules.attach_trackings import attach_all, new_parcels_of
+from services.orders.domain.rules.contacts import warn_of_late_contact, with_contacts
 from services.orders.domain.rules.erased import check_not_erased
 from services.orders.domain.rules.parcel_contents import pack
+from services.orders.domain.rules.repeats import remember
 from services.orders.domain.rules.replace_number import replace_numbers
 from services.orders.domain.rules.shared_names import is_bearer, warn_of_shared_name
 from services.orders.domain.rules.shipment_count import check_expected, recount
@@ -62,6 +64,8 @@ def place(recorder: Recorder, command: PlaceOrder) -> Uuid:
         if said.order_name is not None:
             warn_of_shared_name(recorder, None, placed, "/order/order_name")
         placed = merge_analytics(placed, command, said.order_analytics, said.analytics_nulls)
+        placed = with_contacts(recorder, None, placed, said)
+        warn_of_late_contact(recorder, placed, said.order_analytics, "/order/order_analytics")
         return conclude(recorder, None, accept(recount(placed), command))
     changed = _merged(held, said)
     changed = merge_analytics(changed, command, said.order_analytics, said.analytics_nulls)
@@ -76,25 +80,31 @@ def place(recorder: Recorder, command: PlaceOrder) -> Uuid:
 
 def upsert(recorder: Recorder, command: UpsertOrder) -> Uuid:
     """Create or change an order, trackings and attribution with it (`order.upsert`)."""
-    held = _held(recorder, command)
+    held = order = _held(recorder, command)
     if held is not None:
         check_not_repeated(held, command)
         if is_stale(command, held.source_version, held.updated_at):
-            command = new_parcels_of(recorder, held, command)
+            order = _with_old_contacts(recorder, held, command)
+            rest = new_parcels_of(recorder, held, command)
+            if rest is None:
+                return _end_old(recorder, held, order, command)
+            command = rest
     said = command.order
     if said is not None:
         check_consistent(recorder, command, said, held)
         check_expected(said.expected_number_of_shipments, _EXPECTED)
         check_still_open(held, said.expected_number_of_shipments, _EXPECTED)
         said = _with_reference(said, command.reference)
-    order = _described(recorder, command, held, said)
+    order = _described(recorder, command, order, said)
     if command.trackings:
         order = replace_numbers(recorder, order, command)
         order = attach_all(recorder, order, command.trackings)
     if command.order_analytics is not None:
         order = merge_analytics(order, command, command.order_analytics, command.analytics_nulls)
+        warn_of_late_contact(recorder, order, command.order_analytics, "/order_analytics")
     elif said is not None and said.order_analytics is not None:
         order = merge_analytics(order, command, said.order_analytics, said.analytics_nulls)
+        warn_of_late_contact(recorder, order, said.order_analytics, "/order/order_analytics")
     order = recount(order)
     if has_contents(order):
         order = _packed(recorder, held, order, command)
@@ -115,7 +125,27 @@ def _described(
     if order.placement.order_name is not None:
         is_inside = command.order is not None and command.order.order_name is not None
         warn_of_shared_name(recorder, held, order, "/order/order_name" if is_inside else "/id")
+    if said.segments is not None or said.referral is not None:
+        order = with_contacts(recorder, held, order, said)
     return order
+
+
+def _with_old_contacts(recorder: Recorder, held: Order, command: UpsertOrder) -> Order:
+    said = command.order
+    return held if said is None else with_contacts(recorder, held, held, said)
+
+
+def _end_old(recorder: Recorder, held: Order, order: Order, command: UpsertOrder) -> Uuid:
+    """End a command that is older than the order and brings no parcel; its contacts are kept.
+
+    Raises:
+        Unchanged: nothing changes that an event says.
+    """
+    if order is not held:
+        conclude(recorder, held, remember(order, command))
+    if not recorder.events and not recorder.is_applied:
+        raise Unchanged(Reason.STALE)
+    return held.order_id
 
 
 def _packed(recorder: Recorder, held: Order | None, order: Order, command: UpsertOrder) -> Order:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.orders.domain.events.choose_and_credit import choose_and_credit
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.commands import ReviewOrder
 from services.orders.domain.model.ids import Uuid
@@ -17,4 +18,5 @@ def review(recorder: Recorder, command: ReviewOrder) -> Uuid:
     order = recorder.order(command.order_id)
     if order is None or order.shop != command.shop:
         raise Unchanged(Reason.NO_DIFFERENCE)
+    choose_and_credit(recorder, order.order_id)
     return order.order_id

@@ -1,0 +1,73 @@
+"""Index of a book: its campaigns and tests by what orders look for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from services.orders.domain.model.campaigns import (
+    AbTestContent,
+    Book,
+    CampaignContent,
+    DiscountContent,
+    Entry,
+    Kind,
+)
+
+_BOOKS_MAX = 256
+
+
+class Index:
+    """The campaigns and tests of a book, by segment, id, name and discount at any time."""
+
+    __slots__ = ("began", "by_discount", "by_id", "by_name", "campaigns", "tests")
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.began: datetime | None = None
+        """Since when the shop has a campaign or a test."""
+        self.campaigns: dict[str | None, list[Entry]] = {}
+        self.tests: dict[str | None, list[Entry]] = {}
+        self.by_id: dict[str, Entry] = {}
+        self.by_name: dict[str, list[Entry]] = {}
+        """By name without regard to case."""
+        self.by_discount: dict[str, list[Entry]] = {}
+        for entry in entries:
+            self._add(entry)
+
+    def _add(self, entry: Entry) -> None:
+        contents = list(_contents(entry))
+        if entry.versions and (self.began is None or entry.versions[0].effective_at < self.began):
+            self.began = entry.versions[0].effective_at
+        by_segment = self.campaigns if entry.kind is Kind.CAMPAIGN else self.tests
+        for segment in dict.fromkeys(content.segment for content in contents):
+            by_segment.setdefault(segment, []).append(entry)
+        if entry.kind is not Kind.CAMPAIGN:
+            return
+        self.by_id[entry.entry_id] = entry
+        campaigns = [each for each in contents if isinstance(each, CampaignContent)]
+        for name in dict.fromkeys(content.name.casefold() for content in campaigns):
+            self.by_name.setdefault(name, []).append(entry)
+        for discount_id in dict.fromkeys(content.discount_id for content in campaigns):
+            if discount_id is not None:
+                self.by_discount.setdefault(discount_id, []).append(entry)
+
+
+def _contents(entry: Entry) -> Iterator[CampaignContent | AbTestContent]:
+    for version in entry.versions:
+        if version.content is not None and not isinstance(version.content, DiscountContent):
+            yield version.content
+
+
+def index_of(book: Book) -> Index:
+    """The index of a book; kept for the last books, by the identity of their entries."""
+    known = _KNOWN.get(id(book.entries))
+    if known is not None and known[0] is book.entries:
+        return known[1]
+    if len(_KNOWN) >= _BOOKS_MAX:
+        _KNOWN.clear()
+    index = Index(book.entries)
+    _KNOWN[id(book.entries)] = (book.entries, index)
+    return index
+
+
+_KNOWN: dict[int, tuple[tuple[Entry, ...], Index]] = {}
