@@ -26,7 +26,7 @@ COMMANDS = {
     "parked": "orderflow.commands.parked:app",
     "outbox": "orderflow.commands.outbox:app",
     "acts": "orderflow.commands.acts:acts",
-    "report": "orderflow.commands.report:report",
+    "report": "orderflow.commands.report:app",
     "demo": "orderflow.commands.demo:demo",
     "stack": "orderflow.commands.stack:app",
     "settings": "orderflow.commands.settings:settings",

@@ -1,13 +1,15 @@
 """The columns of a written report: the same names and order in CSV, JSON and Parquet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from services.analytics.operations.report import Figures, Report
 
 Value = str | int | Decimal | None
+RowT = TypeVar("RowT")
 
 _CENT = Decimal("0.01")
 
@@ -22,12 +24,20 @@ class ColumnKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Column(Generic[RowT]):
     """One column: its name with the unit last, its type, and where its value comes from."""
 
     name: str
     kind: ColumnKind
-    value: Callable[[Figures], Value]
+    value: Callable[[RowT], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet(Generic[RowT]):
+    """A report to be written: its columns and rows."""
+
+    columns: tuple[Column[RowT], ...]
+    rows: Sequence[RowT]
 
 
 _COUNTS: dict[str, Callable[[Figures], int | None]] = {
@@ -57,7 +67,12 @@ _RATIOS: dict[str, Callable[[Figures], Decimal | None]] = {
 }
 
 
-def columns_of(report: Report) -> tuple[Column, ...]:
+def sheet_of(report: Report) -> Sheet[Figures]:
+    """The delivery report, to be written."""
+    return Sheet(columns_of(report), report.rows)
+
+
+def columns_of(report: Report) -> tuple[Column[Figures], ...]:
     """All columns of a report: its dimension, counts, ratios, and one amount per currency."""
     return (
         Column(report.query.by.value, ColumnKind.TEXT, lambda row: row.key),
@@ -67,7 +82,7 @@ def columns_of(report: Report) -> tuple[Column, ...]:
     )
 
 
-def _money_column(currency: str) -> Column:
+def _money_column(currency: str) -> Column[Figures]:
     def amount(row: Figures) -> Decimal | None:
         return row.item_value.get(currency)
 

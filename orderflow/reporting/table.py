@@ -1,6 +1,7 @@
 """A report for people: one column of figures for the total, else one line a row."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from decimal import Decimal
 
 from rich.box import SIMPLE_HEAD
@@ -36,23 +37,23 @@ def _total(report: Report) -> Table:
 
 def _total_lines(row: Figures) -> list[tuple[str, str, str]]:
     return [
-        ("orders", _count(row.orders), ""),
-        ("  cancelled", _count(row.orders_cancelled), _after_handover(row)),
-        ("  late", _count(row.orders_late), "with a parcel after the promised day"),
-        ("parcels expected", _count(row.parcels_expected), ""),
-        ("  handed to a carrier", _count(row.parcels_handed_over), "first physical scan"),
-        ("  delivered", _count(row.parcels_delivered), ""),
-        ("  early", _count(row.parcels_early), "before the promised day, at the destination"),
-        ("  on the day", _count(row.parcels_on_time), ""),
-        ("  late", _count(row.parcels_late), ""),
-        ("  no promised day", _count(row.parcels_without_promise), ""),
+        ("orders", count_text(row.orders), ""),
+        ("  cancelled", count_text(row.orders_cancelled), _after_handover(row)),
+        ("  late", count_text(row.orders_late), "with a parcel after the promised day"),
+        ("parcels expected", count_text(row.parcels_expected), ""),
+        ("  handed to a carrier", count_text(row.parcels_handed_over), "first physical scan"),
+        ("  delivered", count_text(row.parcels_delivered), ""),
+        ("  early", count_text(row.parcels_early), "before the promised day, at the destination"),
+        ("  on the day", count_text(row.parcels_on_time), ""),
+        ("  late", count_text(row.parcels_late), ""),
+        ("  no promised day", count_text(row.parcels_without_promise), ""),
         ("on time", _percent(row.on_time_percent), "of deliveries with a promised day"),
         ("placed → shipped", *_spread_cells(row.placed_to_shipped)),
         ("shipped → delivered", *_spread_cells(row.shipped_to_delivered)),
         ("placed → delivered", *_spread_cells(row.placed_to_delivered)),
-        ("claims", _count(row.claims), f"{_count(row.claims_withdrawn)} of them withdrawn"),
+        ("claims", count_text(row.claims), f"{count_text(row.claims_withdrawn)} of them withdrawn"),
         ("claims per 1,000", _number(row.claims_per_1000_parcels), "parcels handed over"),
-        *(("item value", _amount(v), currency) for currency, v in row.item_value.items()),
+        *(("item value", amount_text(v), currency) for currency, v in row.item_value.items()),
     ]
 
 
@@ -81,7 +82,7 @@ def _table(report: Report, columns: Sequence[tuple[str, Cell]]) -> Table:
 
 
 def _item_value(currency: str) -> Cell:
-    return lambda row: _amount(row.item_value.get(currency))
+    return lambda row: amount_text(row.item_value.get(currency))
 
 
 def _times(spread: Percentiles) -> str:
@@ -95,16 +96,22 @@ def _title(report: Report) -> str:
     parts = ["deliveries"]
     if query.by is not Dimension.TOTAL:
         parts.append(f"by {query.by.value}")
-    parts.append(f"of {escape(query.shop)}" if query.shop else "of all shops")
-    if query.first_day:
-        parts.append(f"from {query.first_day}")
-    if query.last_day:
-        parts.append(f"to {query.last_day}")
+    parts.append(period_text(query.shop, query.first_day, query.last_day))
+    return " ".join(parts)
+
+
+def period_text(shop: str | None, first_day: date | None, last_day: date | None) -> str:
+    """Which shop and days a report is of."""
+    parts = [f"of {escape(shop)}" if shop else "of all shops"]
+    if first_day:
+        parts.append(f"from {first_day}")
+    if last_day:
+        parts.append(f"to {last_day}")
     return " ".join(parts)
 
 
 def _after_handover(row: Figures) -> str:
-    return f"{_count(row.orders_cancelled_after_handover)} of them after hand-over"
+    return f"{count_text(row.orders_cancelled_after_handover)} of them after hand-over"
 
 
 def _spread_cells(spread: Percentiles) -> tuple[str, str]:
@@ -129,7 +136,8 @@ def _short(seconds: int | None) -> str:
     return _duration(seconds).replace(" min", "m").replace(" ", "")
 
 
-def _count(count: int | None) -> str:
+def count_text(count: int | None) -> str:
+    """A number with thousands marked; a dash if there is none."""
     return NOTHING if count is None else f"{count:,}"
 
 
@@ -141,7 +149,8 @@ def _percent(ratio: Decimal | None) -> str:
     return NOTHING if ratio is None else f"{ratio:.1f} %"
 
 
-def _amount(amount: Decimal | None) -> str:
+def amount_text(amount: Decimal | None) -> str:
+    """An exact amount with thousands marked; a dash if there is none."""
     if amount is None:
         return NOTHING
     whole, _, decimals = plain_amount(amount).partition(".")
@@ -149,20 +158,20 @@ def _amount(amount: Decimal | None) -> str:
 
 
 _COUNTS: tuple[tuple[str, Cell], ...] = (
-    ("orders", lambda row: _count(row.orders)),
-    ("late", lambda row: _count(row.orders_late)),
-    ("parcels\nexpected", lambda row: _count(row.parcels_expected)),
-    ("handed\nover", lambda row: _count(row.parcels_handed_over)),
-    ("deliv-\nered", lambda row: _count(row.parcels_delivered)),
-    ("early", lambda row: _count(row.parcels_early)),
-    ("on the\nday", lambda row: _count(row.parcels_on_time)),
-    ("late", lambda row: _count(row.parcels_late)),
+    ("orders", lambda row: count_text(row.orders)),
+    ("late", lambda row: count_text(row.orders_late)),
+    ("parcels\nexpected", lambda row: count_text(row.parcels_expected)),
+    ("handed\nover", lambda row: count_text(row.parcels_handed_over)),
+    ("deliv-\nered", lambda row: count_text(row.parcels_delivered)),
+    ("early", lambda row: count_text(row.parcels_early)),
+    ("on the\nday", lambda row: count_text(row.parcels_on_time)),
+    ("late", lambda row: count_text(row.parcels_late)),
     ("on time", lambda row: _percent(row.on_time_percent)),
 )
 _OTHERS: tuple[tuple[str, Cell], ...] = (
     ("placed →\nshipped", lambda row: _times(row.placed_to_shipped)),
     ("shipped →\ndelivered", lambda row: _times(row.shipped_to_delivered)),
     ("placed →\ndelivered", lambda row: _times(row.placed_to_delivered)),
-    ("claims", lambda row: _count(row.claims)),
+    ("claims", lambda row: count_text(row.claims)),
     ("per\n1,000", lambda row: _number(row.claims_per_1000_parcels)),
 )

@@ -27,6 +27,18 @@ CASE
 END)
     CONSTRAINT outbox_shards_agree CHECK (outbox_accepts(shards))
 
+-- TABLE campaign_sale
+  WITH (fillfactor=50)
+    shop text NOT NULL
+    campaign_id text NOT NULL
+    placed_on date NOT NULL
+    currency text NOT NULL
+    stripe smallint NOT NULL
+    orders bigint NOT NULL
+    revenue numeric NOT NULL
+    discount numeric NOT NULL
+    CONSTRAINT campaign_sale_pkey PRIMARY KEY (shop, campaign_id, placed_on, currency, stripe)
+
 -- TABLE claim_fact
   WITH (fillfactor=80)
     claim_id uuid NOT NULL
@@ -116,10 +128,19 @@ END)
     item_value numeric(24,4)
     expected_parcels integer NOT NULL
     value_version bigint DEFAULT 0 NOT NULL
+    sale_version bigint DEFAULT 0 NOT NULL
+    campaign_id text
+    revenue numeric(24,4) DEFAULT 0 NOT NULL
+    discount numeric(24,4) DEFAULT 0 NOT NULL
+    shown_campaign_id text
+    test_id text
+    is_held_out boolean DEFAULT false NOT NULL
+    sessions uuid[]
     CONSTRAINT order_fact_check CHECK (((cancelled_at IS NULL) = (cancelled_on IS NULL)))
     CONSTRAINT order_fact_complete_version_check CHECK ((complete_version >= 0))
     CONSTRAINT order_fact_expected_parcels_check CHECK ((expected_parcels >= 0))
     CONSTRAINT order_fact_pkey PRIMARY KEY (order_id)
+    CONSTRAINT order_fact_sale_version_check CHECK ((sale_version >= 0))
     CONSTRAINT order_fact_value_version_check CHECK ((value_version >= 0))
     CONSTRAINT order_fact_version_check CHECK ((version > 0))
 
@@ -319,6 +340,9 @@ END)
     CONSTRAINT waiting_item_id_key UNIQUE (item_id)
     CONSTRAINT waiting_pkey PRIMARY KEY (id)
 
+-- INDEX campaign_sale_pkey
+CREATE UNIQUE INDEX campaign_sale_pkey ON campaign_sale USING btree (shop, campaign_id, placed_on, currency, stripe)
+
 -- INDEX claim_fact_pkey
 CREATE UNIQUE INDEX claim_fact_pkey ON claim_fact USING btree (claim_id)
 
@@ -424,6 +448,75 @@ CREATE UNIQUE INDEX waiting_pkey ON waiting USING btree (id)
 -- SEQUENCE waiting_id_seq
     AS bigint START 1 INCREMENT 1 CACHE 1
 
+-- TRIGGER count_changed_sales ON order_fact
+CREATE TRIGGER count_changed_sales AFTER UPDATE ON order_fact REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_sales()
+
+-- TRIGGER count_deleted_sales ON order_fact
+CREATE TRIGGER count_deleted_sales AFTER DELETE ON order_fact REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_sales()
+
+-- TRIGGER count_new_sales ON order_fact
+CREATE TRIGGER count_new_sales AFTER INSERT ON order_fact REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_sales()
+
+-- FUNCTION count_sales()
+CREATE OR REPLACE FUNCTION analytics.count_sales()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'analytics'
+AS $function$
+DECLARE
+    added campaign_sale[];
+    removed campaign_sale[];
+BEGIN
+    IF TG_OP <> 'DELETE' THEN
+        SELECT array_agg(ROW(shop, credited, placed_on, currency, 0, orders, revenue, discount)
+                         ::campaign_sale)
+          INTO added
+          FROM (SELECT shop, coalesce(campaign_id, '') AS credited, placed_on, currency,
+                       count(*) AS orders, sum(revenue) AS revenue, sum(discount) AS discount
+                  FROM new_rows
+                 WHERE cancelled_at IS NULL AND sale_version > 0
+                 GROUP BY 1, 2, 3, 4) AS sums;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        SELECT array_agg(ROW(shop, credited, placed_on, currency, 0, -orders, -revenue, -discount)
+                         ::campaign_sale)
+          INTO removed
+          FROM (SELECT shop, coalesce(campaign_id, '') AS credited, placed_on, currency,
+                       count(*) AS orders, sum(revenue) AS revenue, sum(discount) AS discount
+                  FROM old_rows
+                 WHERE cancelled_at IS NULL AND sale_version > 0
+                 GROUP BY 1, 2, 3, 4) AS sums;
+    END IF;
+    INSERT INTO campaign_sale AS kept
+    SELECT shop, campaign_id, placed_on, currency, (SELECT counter_stripe()),
+           sum(orders), sum(revenue), sum(discount)
+      FROM unnest(added || removed)
+     GROUP BY shop, campaign_id, placed_on, currency
+    HAVING sum(orders) <> 0 OR sum(revenue) <> 0 OR sum(discount) <> 0
+        ON CONFLICT (shop, campaign_id, placed_on, currency, stripe) DO UPDATE
+       SET orders = kept.orders + excluded.orders,
+           revenue = kept.revenue + excluded.revenue,
+           discount = kept.discount + excluded.discount;
+    RETURN NULL;
+END
+$function$
+
+-- FUNCTION counter_stripe()
+CREATE OR REPLACE FUNCTION analytics.counter_stripe()
+ RETURNS smallint
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    FOR stripe IN 0..62 LOOP
+        IF pg_try_advisory_xact_lock(1204848918, stripe) THEN
+            RETURN stripe;
+        END IF;
+    END LOOP;
+    PERFORM pg_advisory_xact_lock(1204848918, 63);
+    RETURN 63;
+END
+$function$
+
 -- FUNCTION find_older_items(owners uuid[], digests bigint[])
 CREATE OR REPLACE FUNCTION analytics.find_older_items(owners uuid[], digests bigint[])
  RETURNS TABLE(owner uuid, digest bigint)
@@ -478,6 +571,9 @@ CREATE OR REPLACE FUNCTION analytics.outbox_slot()
  LANGUAGE sql
  PARALLEL SAFE
 RETURN (((floor((EXTRACT(epoch FROM clock_timestamp()) / (10)::numeric)))::bigint % (3)::bigint))::smallint
+
+-- RIGHTS ON campaign_sale
+    orderflow_analytics: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON claim_fact
     orderflow_analytics: DELETE, INSERT, SELECT, UPDATE

@@ -68,6 +68,21 @@ def _order_row(order: OrderFact) -> tuple[object, ...]:
         order.item_value,
         order.expected_parcels,
         order.value_version,
+        *_sale_row(order),
+    )
+
+
+def _sale_row(order: OrderFact) -> tuple[object, ...]:
+    sale = order.sale
+    return (
+        order.version,
+        sale.campaign_id,
+        sale.revenue,
+        sale.discount,
+        sale.shown_campaign_id,
+        sale.test_id,
+        sale.is_held_out,
+        f"{{{','.join(sale.sessions)}}}" if sale.sessions else None,
     )
 
 

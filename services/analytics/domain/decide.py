@@ -1,7 +1,7 @@
 """Which facts a batch of events leads to: the newest of each order, parcel and claim.
 
 The result does not depend on the order or repetition of the events. Nothing is counted here,
-because a counter would count a redelivered event twice: the report computes figures from facts.
+because a counter would count a redelivered event twice: figures are made of stored facts.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from services.analytics.domain.sales import Sale
 from services.analytics.domain.zones import Zone, local_day
 
 Uuid: TypeAlias = str
@@ -53,6 +54,7 @@ class OrderFact(Struct, frozen=True, kw_only=True):
     """Version of the event that `item_value` is from; 0 for none. An event that was cut for size
     has no value and must not replace the value of an older event."""
     expected_parcels: int
+    sale: Sale
 
 
 class ParcelFact(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -22,22 +21,19 @@ from services.analytics.domain.facts import (
     value_of_items,
 )
 from services.analytics.domain.zones import Zone, local_day, zone_of
-from services.runtime.messages.records import (
-    FieldError,
-    Malformed,
-    Original,
-    read_message,
-    validate,
+from services.analytics.messages.bounds import (
+    MONEY_MAX,
+    PARCELS_MAX,
+    amount_of,
+    check_instants,
+    out_of_bounds,
+    version_of,
 )
+from services.analytics.messages.sales import sale_of
+from services.runtime.messages.records import Original, read_message, validate
 from services.runtime.twins import Reader
 
 CURRENCY_DEFAULT = "EUR"  # Of an order that names no currency; Karla's default.
-YEARS = range(1900, 2200)
-VERSION_MAX = 2**62
-PARCELS_MAX = 1_000_000
-MONEY_MAX = Decimal(10) ** 18
-MONEY_STEP = Decimal("0.0001")
-
 
 _EVENT = Reader(Event)
 _CLAIM_EVENT = Reader(ClaimEvent)
@@ -66,8 +62,8 @@ def _order_event(event: Event) -> OrderEventFacts | None:
     if order is None:
         if event.context_truncated:
             return None
-        raise _out_of_bounds("/context/order", "must hold the order after the event")
-    version = _version("/order_version", event.order_version)
+        raise out_of_bounds("/context/order", "must hold the order after the event")
+    version = version_of("/order_version", event.order_version)
     fact = _order_fact(event, order, version)
     listed = _listed_parcels(event, order)
     parcels = tuple(
@@ -91,7 +87,7 @@ def _order_fact(event: Event, order: Order, version: int) -> OrderFact:
     cancelled_at = order.cancelled_at
     if cancelled_at is None and order.status == "cancelled":
         cancelled_at = event.triggered_at
-    _check_instants("/context/order", placed_at, cancelled_at)
+    check_instants("/context/order", placed_at, cancelled_at)
     return OrderFact(
         order_id=str(event.order_id),
         version=version,
@@ -109,11 +105,12 @@ def _order_fact(event: Event, order: Order, version: int) -> OrderFact:
         item_value=_item_value(order),
         value_version=version if _has_value(event, order) else 0,
         expected_parcels=_parcel_count(order.expected_number_of_shipments),
+        sale=sale_of(event.shop_slug, order),
     )
 
 
 def _parcel_fact(order: OrderFact, tracking: Tracking, pointer: str) -> ParcelFact:
-    _check_instants(pointer, tracking.first_scan_at, tracking.delivered_at)
+    check_instants(pointer, tracking.first_scan_at, tracking.delivered_at)
     delivered_on = day_of(tracking.delivered_at, order.zone, tracking.delivered_on)
     return ParcelFact(
         shipment_id=str(tracking.shipment_id),
@@ -158,19 +155,19 @@ def _claims_in_snapshot(event: Event) -> tuple[ClaimFact, ...]:
 
 
 def _snapshot_claim(event: Event, claim: Claim, pointer: str) -> ClaimFact:
-    version = _version(f"{pointer}/sequence", claim.sequence)
+    version = version_of(f"{pointer}/sequence", claim.sequence)
     data = validate(ClaimEventData, claim.event_data, f"{pointer}/event_data")
     return _claim_fact(event, data, version, f"{pointer}/event_data")
 
 
 def _claim_event(event: ClaimEvent) -> ClaimEventFacts:
-    version = _version("/sequence", event.sequence)
+    version = version_of("/sequence", event.sequence)
     return ClaimEventFacts(_claim_fact(event, event.event_data, version, "/event_data"))
 
 
 def _claim_fact(event: Event, data: ClaimEventData, version: int, pointer: str) -> ClaimFact:
     opened_at = data.created_at or event.triggered_at
-    _check_instants(f"{pointer}/created_at", opened_at)
+    check_instants(f"{pointer}/created_at", opened_at)
     zone, country = _destination(event.context.order)
     return ClaimFact(
         claim_id=str(data.claim_id),
@@ -212,13 +209,9 @@ def _item_value(order: Order) -> Decimal | None:
     lines = tuple((_quantity(line), _price(line)) for line in order.products)
     try:
         value = value_of_items(order.sub_total_price, lines)
-        if value is None:
-            return None
-        if value.is_finite() and abs(value) < MONEY_MAX:
-            return value.quantize(MONEY_STEP)
-    except ArithmeticError:  # Raised by a number too large to compare.
-        pass
-    raise _out_of_bounds("/context/order", f"items must be worth less than {MONEY_MAX:f}")
+    except ArithmeticError:  # Raised by a number too large to multiply.
+        value = MONEY_MAX
+    return amount_of("/context/order", value, "the value of the items")
 
 
 def _quantity(line: Mapping[str, Any]) -> int:
@@ -237,24 +230,8 @@ def _price(line: Mapping[str, Any]) -> Decimal | None:
         return None
 
 
-def _check_instants(pointer: str, *instants: datetime | None) -> None:
-    for instant in instants:
-        if instant is not None and instant.year not in YEARS:
-            raise _out_of_bounds(pointer, f"{instant} is not in {YEARS.start} to {YEARS[-1]}")
-
-
-def _version(pointer: str, version: int | None) -> int:
-    if version is None or not 0 < version <= VERSION_MAX:
-        raise _out_of_bounds(pointer, "must be a number from 1: newer and older are known by it")
-    return version
-
-
 def _parcel_count(count: int) -> int:
     if not 0 <= count <= PARCELS_MAX:
         pointer = "/context/order/expected_number_of_shipments"
-        raise _out_of_bounds(pointer, f"must be from 0 to {PARCELS_MAX}")
+        raise out_of_bounds(pointer, f"must be from 0 to {PARCELS_MAX}")
     return count
-
-
-def _out_of_bounds(pointer: str, message: str) -> Malformed:
-    return Malformed("invalid_fields", [FieldError(pointer, message)])

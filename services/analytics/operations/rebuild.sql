@@ -9,3 +9,7 @@ DELETE FROM order_fact;
 -- name: delete_claims
 -- All claims.
 DELETE FROM claim_fact;
+
+-- name: delete_sales
+-- All counters of sales; each is 0 once the orders are deleted.
+DELETE FROM campaign_sale;

@@ -3,23 +3,31 @@
 
 -- name: save_orders
 -- Insert orders or replace them by newer versions. Rows are locked in id order, also those that do
--- not change, so that two transactions with events of the same orders cannot deadlock.
+-- not change, so that two transactions with events of the same orders cannot deadlock. A row that
+-- this version has not written yet has no sale, and takes it from an event of the row's own version.
 -- $1 order ids, $2 versions, $3 shops, $4 order numbers, $5 statuses, $6 placed at, $7 placed on,
 -- $8 cancelled at, $9 cancelled on, $10 promised on, $11 countries, $12 zones, $13 zone sources,
--- $14 currencies, $15 item values, $16 expected parcels, $17 value versions
+-- $14 currencies, $15 item values, $16 expected parcels, $17 value versions, $18 sale versions,
+-- $19 credited campaigns, $20 revenues, $21 discounts, $22 shown campaigns, $23 tests, $24 held out,
+-- $25 sessions, each an array literal of uuids or null
 INSERT INTO order_fact AS known
        (order_id, version, complete_version, shop, order_number, status, placed_at, placed_on,
         cancelled_at, cancelled_on, promised_on, country, zone, zone_source, currency, item_value,
-        expected_parcels, value_version)
+        expected_parcels, value_version, sale_version, campaign_id, revenue, discount,
+        shown_campaign_id, test_id, is_held_out, sessions)
 SELECT order_id, version, 0, shop, order_number, status, placed_at, placed_on,
        cancelled_at, cancelled_on, promised_on, country, zone, zone_source, currency, item_value,
-       expected_parcels, value_version
+       expected_parcels, value_version, sale_version, campaign_id, revenue, discount,
+       shown_campaign_id, test_id, is_held_out, sessions::uuid[]
   FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
               $7::date[], $8::timestamptz[], $9::date[], $10::date[], $11::text[], $12::text[],
-              $13::text[], $14::text[], $15::numeric[], $16::integer[], $17::bigint[])
+              $13::text[], $14::text[], $15::numeric[], $16::integer[], $17::bigint[],
+              $18::bigint[], $19::text[], $20::numeric[], $21::numeric[], $22::text[], $23::text[],
+              $24::boolean[], $25::text[])
        AS fresh (order_id, version, shop, order_number, status, placed_at, placed_on, cancelled_at,
                  cancelled_on, promised_on, country, zone, zone_source, currency, item_value,
-                 expected_parcels, value_version)
+                 expected_parcels, value_version, sale_version, campaign_id, revenue, discount,
+                 shown_campaign_id, test_id, is_held_out, sessions)
  ORDER BY order_id
     ON CONFLICT (order_id) DO UPDATE
    SET version = excluded.version,
@@ -35,8 +43,17 @@ SELECT order_id, version, 0, shop, order_number, status, placed_at, placed_on,
        zone = excluded.zone,
        zone_source = excluded.zone_source,
        currency = excluded.currency,
-       expected_parcels = excluded.expected_parcels
- WHERE excluded.version > known.version;
+       expected_parcels = excluded.expected_parcels,
+       sale_version = excluded.sale_version,
+       campaign_id = excluded.campaign_id,
+       revenue = excluded.revenue,
+       discount = excluded.discount,
+       shown_campaign_id = excluded.shown_campaign_id,
+       test_id = excluded.test_id,
+       is_held_out = excluded.is_held_out,
+       sessions = excluded.sessions
+ WHERE excluded.version > known.version
+    OR (excluded.version = known.version AND known.sale_version < known.version);
 
 -- name: raise_versions
 -- Store the newest version that listed all parcels of an order, and the newest version that had the

@@ -21,11 +21,18 @@ async def stored(connection):
     """All facts as the tables hold them."""
     return {
         table: [
-            tuple(str(value) if isinstance(value, UUID) else value for value in row)
+            tuple(map(_plain, row))
             for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY {key}")
         ]
         for table, key in KEYS.items()
     }
+
+
+def _plain(value):
+    """A value as a statement is given it."""
+    if isinstance(value, list):
+        return f"{{{','.join(map(str, value))}}}"
+    return str(value) if isinstance(value, UUID) else value
 
 
 def history(number, claims=True):

@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.runtime.batch.batch import Batch
+from tests.integration.analytics.batches import apply
 from tests.integration.analytics.lives import (
     KEYS,
     expected_rows,
@@ -16,12 +17,6 @@ from tests.integration.analytics.lives import (
 )
 from tests.integration.outgoing import waiting_records
 from tests.unit.analytics.builders import NOON, a_record, a_snapshot, an_order_event
-
-
-async def apply(connection, batches, *events):
-    records = tuple(a_record(event, offset=offset) for offset, event in enumerate(events))
-    async with connection.transaction():
-        await batches.apply(connection, Batch(records, NOON))
 
 
 async def test_tables_hold_the_newest_facts(connection, batches):

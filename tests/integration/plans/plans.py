@@ -205,6 +205,7 @@ OF_WORD: Mapping[str, Any] = {
     "state": lambda n: "active",
     "final": lambda n: True,
     "owners": lambda n: f"{{{_uuid(n)}}}",
+    "sessions": lambda n: f"{{{_uuid(n)}}}",
     "group": lambda n: f"group{n // 10000}",
     # Little is due at a time: a sweep runs every few seconds.
     "business time": lambda n: BEGIN + timedelta(seconds=100),

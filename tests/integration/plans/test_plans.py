@@ -65,6 +65,7 @@ WHOLE_BY_NATURE = {
     "analytics/rebuild.sql:delete_orders": REBUILD,
     "analytics/rebuild.sql:delete_parcels": REBUILD,
     "analytics/rebuild.sql:delete_claims": REBUILD,
+    "analytics/rebuild.sql:delete_sales": REBUILD,
     "claims/rebuild.sql:delete_order_copies": REBUILD,
     "claims/rebuild.sql:delete_claims": REBUILD,
     "claims/rebuild.sql:delete_anchors": REBUILD,

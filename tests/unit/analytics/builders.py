@@ -78,6 +78,42 @@ def an_order_event(
     }
 
 
+def a_sale(campaign: str | None = None, price: str = "0", **changes: Any) -> dict[str, Any]:
+    """Members of an order that cost `price`, credited to a campaign; `changes` go before them.
+
+    `shown` is the campaign of its page, `test` the test that chose it, `session` the visit.
+    """
+    shown, test = changes.pop("shown", None), changes.pop("test", None)
+    session, discount = changes.pop("session", None), changes.pop("discount", "0")
+    currency = changes.get("currency", "EUR")
+    credit = {
+        "campaign_id": campaign,
+        "method": "discount",
+        "confidence": "medium",
+        "revenue": price,
+        "discount": discount,
+        "currency": currency,
+        "session_id": session,
+    }
+    touch = {"method": "discount", "confidence": "medium", "outcome": "credited"}
+    choice = {
+        "stage": "placement",
+        "at": "2026-03-01T09:30:00Z",
+        "rule": "ab_test" if test else "only_match",
+        "campaign_id": shown,
+        "test_id": test,
+        "is_held_out": bool(test) and shown is None,
+    }
+    sale: dict[str, Any] = {"total_order_price": price, "discount_price": discount}
+    if campaign is not None:
+        sale["attribution"] = {"version": 1, "credit": credit, "touches": [touch]}
+    elif session is not None:
+        sale["order_analytics"] = {"session_id": session}
+    if shown is not None or test is not None:
+        sale["campaign"] = choice
+    return sale | changes
+
+
 def a_claim_event(
     number: str = "1001", sequence: int = 1, opened_by: str = "a", **changes: Any
 ) -> dict[str, Any]:
