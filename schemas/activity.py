@@ -37,10 +37,10 @@ class Widget(OpenWord):
     CARRIER_LINK = "carrier_link"
 
 
-class Activity(NamesOrder):
-    """`portal.activity`: a visitor of an order's page saw or clicked something."""
+class PageActivity(NamesOrder):
+    """What a visitor of an order's page saw or clicked; the address says the shop."""
 
-    shop_slug: Annotated[ShopSlug, about("The shop", "demo-shop")]
+    shop_slug: Annotated[ShopSlug | None, FACT, about("The shop", "demo-shop")] = None
     activity_id: Annotated[
         Reference | None,
         FACT,
@@ -65,6 +65,12 @@ class Activity(NamesOrder):
     user_agent: Annotated[
         LongLine | None, about("Browser; used to leave out bots, not stored", "Mozilla/5.0")
     ] = None
+
+
+class Activity(PageActivity):
+    """`portal.activity`: a visitor of an order's page saw or clicked something."""
+
+    shop_slug: Annotated[ShopSlug, about("The shop", "demo-shop")]
 
 
 PORTAL_ACTIVITY_TYPE = "portal.activity"

@@ -12,8 +12,13 @@ JSON = "application/json"
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 XML_TYPES = ("application/xml", "text/xml")
+TEXT = "text/plain"
 EVENTS_MAX = 1_000
 """Most events of a batch."""
+ACTIVITIES_MAX = 100
+"""Most activities of a request."""
+ACTIVITY_BODY_MAX_BYTES = 65_536
+"""Most bytes of a request with activities: browsers send no more when a page is left."""
 
 
 class Warned(ContractModel):
@@ -65,3 +70,16 @@ class Problem(ContractModel):
     code: Annotated[str, about("The kind of problem, for programs", "invalid_body")]
     detail: Annotated[str, about("What to do", "nothing was accepted: correct the fields")]
     errors: Annotated[tuple[ProblemField, ...], about("Errors of fields, with pointers", [])] = ()
+
+
+class RefusedActivity(ContractModel):
+    """One activity that was not accepted; sent again unchanged it is refused again."""
+
+    index: Annotated[int, about("Its place in the list, from 0", 3)]
+    errors: Annotated[tuple[ProblemField, ...], about("What is wrong with it", [])]
+
+
+class AcceptedActivities(Accepted):
+    """All in-sync replicas of Kafka have the records of the activities that were accepted."""
+
+    refused: Annotated[tuple[RefusedActivity, ...], about("The others", [])] = ()

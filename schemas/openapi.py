@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from schemas import http
+from schemas.activity import PORTAL_ACTIVITY_TYPE, PageActivity
 from schemas.example_files import Example, load_examples
 from schemas.model import ContractModel
 from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS, TOPICS
@@ -21,7 +22,8 @@ Json = dict[str, Any]
 REFUSALS: Mapping[int, str] = {
     400: "No valid HTTP, or the connection ended.",
     401: "No valid API key or signature.",
-    403: "The key is of another shop, source or form.",
+    403: "The key is of another shop, source, form or use, or the page of an origin that may not "
+    "send.",
     404: "There is no such form or address.",
     405: "Another method.",
     408: "The request was sent too slowly.",
@@ -45,9 +47,9 @@ _HEADERS: Mapping[str, str] = {
 
 def build() -> Json:
     """The whole document; the same catalogue gives the same document."""
-    answers = (http.Accepted, http.Problem)
+    answers = (http.Accepted, http.AcceptedActivities, http.Problem)
     models: list[type[ContractModel]] = list(dict.fromkeys(model for _, model in _commands()))
-    models += [*_tracking(), *answers]
+    models += [*_tracking(), PageActivity, *answers]
     references, definitions = models_json_schema(
         [(model, "validation") for model in models], ref_template=SCHEMA_REF
     )
@@ -59,12 +61,13 @@ def build() -> Json:
         "info": {
             "title": "Orderflow gateway",
             "version": VERSION,
-            "description": "Commands of shops and tracking of carriers over HTTP. 202 means that "
-            "all in-sync replicas of Kafka have the records; what became of a command is on the "
-            "topics of outcomes.",
+            "description": "Commands of shops, activity of their tracking pages and tracking of "
+            "carriers over HTTP. 202 means that all in-sync replicas of Kafka have the records; "
+            "what became of a command is on the topics of outcomes.",
         },
         "paths": {
             "/shops/{shop}/commands": {"post": _shop_operation(by_model)},
+            "/shops/{shop}/activity": {"post": _page_operation(by_model)},
             "/carriers/{dialect}": {"post": _carrier_operation(by_model)},
         },
         "components": {"schemas": schemas, "securitySchemes": _security_schemes()},
@@ -134,6 +137,35 @@ def _shop_operation(by_model: Mapping[Any, Json]) -> Json:
             },
         },
         "responses": _responses(by_model),
+    }
+
+
+def _page_operation(by_model: Mapping[Any, Json]) -> Json:
+    item = by_model[PageActivity]
+    activities = {
+        "oneOf": [
+            item,
+            {"type": "array", "items": item, "minItems": 1, "maxItems": http.ACTIVITIES_MAX},
+        ]
+    }
+    body = {
+        "schema": activities,
+        "examples": _examples(load_examples(PORTAL_ACTIVITY_TYPE), _data),
+    }
+    text = "Some activities may be refused: `refused` says which and why."
+    return {
+        "operationId": "sendActivity",
+        "summary": "Send what visitors of tracking pages saw and clicked: one activity, or a list.",
+        "description": "A page sends it from the browser, with a key that may send activity alone. "
+        f"A body has at most {http.ACTIVITY_BODY_MAX_BYTES:,} bytes. {text}",
+        "security": [{"key": []}, {"keyInUrl": []}],
+        "parameters": [
+            _path_parameter("shop", "The shop's slug; that of the API key.", "demo-shop"),
+            _traceparent(),
+        ],
+        "requestBody": {"required": True, "content": {http.JSON: body, http.TEXT: body}},
+        "responses": _responses(by_model)
+        | {"202": _answer(by_model[http.AcceptedActivities], "Kafka has the records. " + text)},
     }
 
 
@@ -212,7 +244,11 @@ def _structured(example: Example) -> Json:
 
 
 def _accepted(by_model: Mapping[Any, Json], text: str) -> Json:
-    return {"description": text, "content": {http.JSON: {"schema": by_model[http.Accepted]}}}
+    return _answer(by_model[http.Accepted], text)
+
+
+def _answer(schema: Json, text: str) -> Json:
+    return {"description": text, "content": {http.JSON: {"schema": schema}}}
 
 
 def _responses(by_model: Mapping[Any, Json]) -> Json:
@@ -251,6 +287,12 @@ def _security_schemes() -> Json:
             "type": "http",
             "scheme": "basic",
             "description": "The API key as the password; any name.",
+        },
+        "keyInUrl": {
+            "type": "apiKey",
+            "in": "query",
+            "name": "key",
+            "description": "An API key that may send activity alone.",
         },
         "keyOfUps": {
             "type": "apiKey",

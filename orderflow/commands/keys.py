@@ -1,6 +1,7 @@
 """`orderflow keys`: API keys of the gateway: make, list, revoke."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated
@@ -24,7 +25,7 @@ from orderflow.console.terminal import (
 )
 from schemas.values import ShopSlug
 from services import registry
-from services.gateway.access.keys import CARRIER, SHOP, NewKey
+from services.gateway.access.keys import ACTIVITY, CARRIER, SHOP, NewKey
 from services.gateway.operations import keys as operations
 from services.gateway.operations.keys import Owner, StoredKey
 from services.runtime.clock import SystemClock
@@ -55,6 +56,12 @@ def add(  # noqa: PLR0917 - the command line passes them by name
         str | None,
         typer.Option(help="ce_source of what is sent with it; /shops/… or /carriers/… unless set."),
     ] = None,
+    only_activity: Annotated[
+        bool,
+        typer.Option(
+            "--only-activity", help="For tracking pages: may send activity of the shop alone."
+        ),
+    ] = False,
     rate: Annotated[
         float | None, typer.Option(min=0.01, max=1_000_000, help="Messages a second.")
     ] = None,
@@ -67,12 +74,13 @@ def add(  # noqa: PLR0917 - the command line passes them by name
 ) -> None:
     """Make an API key for a shop, or for the sender of a form of tracking, and show it once.
 
-    Only its hash is stored. One system, one key: its messages have the source of the key. Keys are
+    Only its hash is stored. One system, one key: its messages have the source of the key. A key
+    that stands in a page can be read by everybody: give pages one with --only-activity. Keys are
     written by the login of DATABASE_URL, as `migrate` does.
 
     Example: `orderflow keys add --shop demo-shop --why 'the shop system'`
     """
-    owner = _owner(shop, carrier, source)
+    owner = _owner(shop, carrier, source, only_activity)
     signature = sign(by, why, is_try=False)
     made = run(_add(load_settings(), owner, signature, rate, days))
     if json:
@@ -100,8 +108,8 @@ def list_(
     """
     if shop and carrier:
         raise WrongArgument("name --shop or --carrier, not both")
-    kind = SHOP if shop else CARRIER if carrier else None
-    found = run(_find(load_settings(), kind, shop or carrier, not everything))
+    kinds = (SHOP, ACTIVITY) if shop else (CARRIER,) if carrier else None
+    found = run(_find(load_settings(), kinds, shop or carrier, not everything))
     if json:
         for key in found:
             print_json(asdict(key))
@@ -129,7 +137,7 @@ def revoke(
     out.print(f"keys: revoked={key}", markup=False)
 
 
-def _owner(shop: str | None, carrier: str | None, source: str | None) -> Owner:
+def _owner(shop: str | None, carrier: str | None, source: str | None, only_activity: bool) -> Owner:
     """Whose the key will be.
 
     Raises:
@@ -142,6 +150,8 @@ def _owner(shop: str | None, carrier: str | None, source: str | None) -> Owner:
             f"{source[:40]!r} is no source: 1 to {HEADER_MAX_CHARACTERS} characters without spaces "
             "and control characters, like /erp/7"
         )
+    if carrier and only_activity:
+        raise WrongArgument("--only-activity is for the pages of a shop: name --shop")
     if carrier:
         known = _senders()
         if carrier not in known:
@@ -152,6 +162,8 @@ def _owner(shop: str | None, carrier: str | None, source: str | None) -> Owner:
     except ValidationError as error:
         why = "; ".join(text_of(each) for each in error.errors(include_url=False))
         raise WrongArgument(f"{str(shop)[:80]!r} is no shop_slug: {why}") from None
+    if only_activity:
+        return Owner(ACTIVITY, slug, source or f"/shops/{slug}/pages")
     return Owner(SHOP, slug, source or f"/shops/{slug}")
 
 
@@ -178,10 +190,10 @@ async def _revoke(settings: Settings, key: str, signature: Signature) -> bool:
 
 
 async def _find(
-    settings: Settings, kind: str | None, name: str | None, only_valid: bool
+    settings: Settings, kinds: Sequence[str] | None, name: str | None, only_valid: bool
 ) -> list[StoredKey]:
     async with opened(settings, GATEWAY) as connection:
-        return await operations.find(connection, kind, name, only_valid=only_valid)
+        return await operations.find(connection, kinds, name, only_valid=only_valid)
 
 
 def _table(found: list[StoredKey]) -> Table:

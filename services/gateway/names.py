@@ -3,4 +3,6 @@
 SERVICE = "gateway"
 SHOP_SENDER = "shop"
 """Every shop, in metrics of senders; carriers are counted by the form that they send."""
+PAGE_SENDER = "page"
+"""Tracking pages of every shop, in metrics of senders."""
 UNKNOWN_SENDER = "unknown"

@@ -11,7 +11,7 @@ import structlog
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 from aiokafka.structs import RecordMetadata
 
-from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS
+from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS, PORTAL_ACTIVITY
 from services.gateway.messages.records import Record
 from services.gateway.names import SERVICE
 from services.gateway.refusal import Refused, unavailable
@@ -24,7 +24,7 @@ from services.runtime.observability.health import CheckResult
 from services.runtime.observability.metrics import Metrics
 from services.runtime.retry import backoff_seconds
 
-TOPICS = (ORDERS_COMMANDS, CLAIMS_COMMANDS, CARRIER_TRACKING)
+TOPICS = (ORDERS_COMMANDS, CLAIMS_COMMANDS, CARRIER_TRACKING, PORTAL_ACTIVITY)
 PING_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@
     expires_at timestamp with time zone
     revoked_at timestamp with time zone
     CONSTRAINT api_key_id_check CHECK ((id ~ '^[a-z2-7]{12}$'::text))
-    CONSTRAINT api_key_kind_check CHECK ((kind = ANY (ARRAY['shop'::text, 'carrier'::text])))
+    CONSTRAINT api_key_kind_check CHECK ((kind = ANY (ARRAY['shop'::text, 'carrier'::text, 'activity'::text])))
     CONSTRAINT api_key_name_check CHECK ((name <> ''::text))
     CONSTRAINT api_key_per_second_check CHECK ((per_second > (0)::double precision))
     CONSTRAINT api_key_pkey PRIMARY KEY (id)

@@ -19,6 +19,8 @@ from services.gateway.refusal import unavailable
 from services.gateway.web.application import make_app
 from services.gateway.web.carriers import CarrierRoute
 from services.gateway.web.connections import WebServer, web_config
+from services.gateway.web.origins import Origins
+from services.gateway.web.pages import PageRoute
 from services.gateway.web.requests import Requests
 from services.gateway.web.shops import ShopRoute
 from services.runtime.background import Startup, Workers, every
@@ -54,6 +56,14 @@ class GatewayService:
         self._carrier = CarrierRoute(
             types, self.keys, self._rates, self.publisher, self._requests, clock
         )
+        self._page = PageRoute(
+            self.keys,
+            self._rates,
+            self.publisher,
+            self._requests,
+            clock,
+            Origins(settings.gateway_activity_origins),
+        )
         self._startup = Startup(SERVICE)
         self._workers = Workers(SERVICE)
         self._has_started = False
@@ -84,7 +94,7 @@ class GatewayService:
         host = settings.gateway_host or settings.http_host
         following = settings.http_port + 1 if settings.http_port else 0
         port = following if settings.gateway_port is None else settings.gateway_port
-        app = make_app(self._shop, self._carrier, self._requests)
+        app = make_app(self._shop, self._carrier, self._page, self._requests)
         config = web_config(app, settings, self.metrics)
         listener = listen(
             host,

@@ -6,11 +6,11 @@ SELECT id, kind, name, source, hash, per_second
  WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp());
 
 -- name: find_keys
--- Keys for an operator, newest first, without hashes. Null leaves a filter out. $1 kind, $2 name,
+-- Keys for an operator, newest first, without hashes. Null leaves a filter out. $1 kinds, $2 name,
 -- $3 whether revoked and expired ones are left out
 SELECT id, kind, name, source, per_second, note, created_at, expires_at, revoked_at
   FROM api_key
- WHERE ($1::text IS NULL OR kind = $1)
+ WHERE ($1::text[] IS NULL OR kind = ANY ($1))
    AND ($2::text IS NULL OR name = $2)
    AND (NOT $3::boolean
         OR (revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())))

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-SHOP, CARRIER = "shop", "carrier"
+SHOP, CARRIER, ACTIVITY = "shop", "carrier", "activity"
+"""Kinds of keys. One of ACTIVITY may send activity of its shop alone: it stands in pages."""
 _FORM = re.compile(r"ofk_(?P<id>[a-z2-7]{12})_(?P<secret>[A-Za-z0-9_-]{43})")
 # The secret has 256 random bits, so that the hash need not slow down guesses; these are the least
 # parameters that OWASP recommends for argon2id. One check takes some 20 ms and 19 MiB.
@@ -23,7 +24,7 @@ class ApiKey:
 
     id: str
     kind: str
-    """SHOP or CARRIER."""
+    """SHOP, CARRIER or ACTIVITY."""
     name: str
     """The shop's slug, or the name of the form that the carrier sends."""
     source: str

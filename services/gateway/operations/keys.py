@@ -5,7 +5,7 @@ The role of the gateway may only read. Keys are written by the login that migrat
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ ADD, REVOKE = "keys.add", "keys.revoke"
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a key is: SHOP or CARRIER, its name, and the source of what is sent with the key."""
+    """Whose a key is: SHOP, CARRIER or ACTIVITY, its name, and the source of what it sends."""
 
     kind: str
     name: str
@@ -110,10 +110,10 @@ async def revoke(connection: Connection, id_: str, signature: Signature) -> bool
 
 
 async def find(
-    connection: Connection, kind: str | None, name: str | None, *, only_valid: bool
+    connection: Connection, kinds: Sequence[str] | None, name: str | None, *, only_valid: bool
 ) -> list[StoredKey]:
-    """Keys for an operator, newest first."""
-    rows = await connection.fetch(SQL["find_keys"], kind, name, only_valid)
+    """Keys of these kinds for an operator, newest first; None: of all."""
+    rows = await connection.fetch(SQL["find_keys"], kinds, name, only_valid)
     return [StoredKey(**row) for row in rows]
 
 

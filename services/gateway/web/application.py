@@ -11,16 +11,19 @@ from starlette.routing import Route
 from schemas.generate import FOLDER
 from services.gateway.names import UNKNOWN_SENDER
 from services.gateway.refusal import Refused
-from services.gateway.web import carriers, shops
+from services.gateway.web import carriers, pages, shops
 from services.gateway.web.answers import problem
 from services.gateway.web.carriers import CarrierRoute
+from services.gateway.web.pages import PageRoute
 from services.gateway.web.requests import OTHER, Requests
 from services.gateway.web.shops import ShopRoute
 
 OPENAPI = "/openapi.json"
 
 
-def make_app(shop: ShopRoute, carrier: CarrierRoute, requests: Requests) -> Starlette:
+def make_app(
+    shop: ShopRoute, carrier: CarrierRoute, page: PageRoute, requests: Requests
+) -> Starlette:
     """The application of the gateway's port."""
     document = (FOLDER / "openapi.json").read_bytes()
 
@@ -44,9 +47,13 @@ def make_app(shop: ShopRoute, carrier: CarrierRoute, requests: Requests) -> Star
     async def on_carrier(request: Request) -> Response:
         return await carrier(request)
 
+    async def on_page(request: Request) -> Response:
+        return await page(request)
+
     app = Starlette(
         routes=[
             Route(shops.ROUTE, on_shop, methods=["POST"]),
+            Route(pages.ROUTE, on_page, methods=["POST", "OPTIONS"]),
             Route(carriers.ROUTE, on_carrier, methods=["POST"]),
             Route(OPENAPI, on_openapi, methods=["GET"]),
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from typing import Self
 
 from starlette.requests import ClientDisconnect, Request
@@ -57,13 +58,13 @@ class Body:
     async def __aexit__(self, *_: object) -> None:
         self._all_held.remove(self.held)
 
-    async def read(self) -> bytes:
-        """The whole body.
+    async def read(self, most: int | None = None) -> bytes:
+        """The whole body, of at most `most` bytes where the setting allows more.
 
         Raises:
             Refused: 413, it is larger than allowed; 408, it takes too long; 400, the client left.
         """
-        most = self._settings.gateway_max_body_bytes
+        most = min(self._settings.gateway_max_body_bytes, most or sys.maxsize)
         declared = self._request.headers.get("content-length")
         if declared is not None and (not declared.isdecimal() or int(declared) > most):
             raise _too_large(most)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -23,8 +23,9 @@ from services.gateway.access.signatures import (
 )
 from services.gateway.messages.tracking import tracking_record
 from services.gateway.names import UNKNOWN_SENDER
-from services.gateway.publisher import Published, Publisher
+from services.gateway.publisher import Publisher
 from services.gateway.refusal import Refused, invalid, unauthorized
+from services.gateway.web.answers import accepted
 from services.gateway.web.bodies import Body
 from services.gateway.web.credentials import carrier_key_of
 from services.gateway.web.requests import Requests
@@ -57,14 +58,13 @@ class CarrierRoute:
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request."""
-        status = 200 if self._sender(request) in ANSWERED_200 else 202
-        return await self.requests.run(request, ROUTE, self._sender, self._take, status)
+        return await self.requests.run(request, ROUTE, self._sender, self._take)
 
     def _sender(self, request: Request) -> str:
         name = str(request.path_params["dialect"])
         return name if name in self.types else UNKNOWN_SENDER
 
-    async def _take(self, request: Request, body: Body) -> Sequence[Published]:
+    async def _take(self, request: Request, body: Body) -> Response:
         name = self._sender(request)
         if name == UNKNOWN_SENDER:
             raise Refused(
@@ -88,7 +88,8 @@ class CarrierRoute:
             traceparent=request.headers.get("traceparent"),
             now=self.clock.now(),
         )
-        return await self.publisher.publish((record,))
+        published = await self.publisher.publish((record,))
+        return accepted(published, 200 if name in ANSWERED_200 else 202)
 
     def _verify(self, name: str, request: Request, body: bytes) -> None:
         signed = SignedRequest(

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.names import SERVICE
-from services.gateway.publisher import Published
 from services.gateway.refusal import Refused, unavailable
-from services.gateway.web.answers import accepted, problem
+from services.gateway.web.answers import problem
 from services.gateway.web.bodies import Body, HeldBytes
 from services.gateway.web.connections import HEAD_MAX_BYTES
 from services.runtime.config.settings import Settings
@@ -23,7 +22,7 @@ from services.runtime.observability.metrics import Metrics
 OTHER = "other"
 """The route of a request that has none."""
 
-Work = Callable[[Request, Body], Awaitable[Sequence[Published]]]
+Work = Callable[[Request, Body], Awaitable[Response]]
 SenderOf = Callable[[Request], str]
 
 log = structlog.get_logger(__name__)
@@ -38,15 +37,13 @@ class Requests:
         self._held = HeldBytes(settings.gateway_max_in_flight_bytes, metrics)
         self._refused: Counter[tuple[str, str, str]] = Counter()
 
-    async def run(
-        self, request: Request, route: str, sender_of: SenderOf, work: Work, status: int = 202
-    ) -> Response:
-        """Answer a request by `work`, which gets its body; with `status` where it is accepted."""
+    async def run(self, request: Request, route: str, sender_of: SenderOf, work: Work) -> Response:
+        """Answer a request by `work`, which gets its body; where it raises Refused, a problem."""
         began = time.perf_counter()
         async with Body(request, self._settings, self._held) as body:
             try:
                 _check_framing(request)
-                response = accepted(await work(request, body), status)
+                response = await work(request, body)
             except Refused as refused:
                 self.note(route, sender_of(request), refused)
                 response = problem(refused, is_open=await body.discard())

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.access.key_ring import KeyRing
-from services.gateway.access.keys import SHOP, ApiKey
+from services.gateway.access.keys import ACTIVITY, SHOP, ApiKey
 from services.gateway.access.rates import Rates
 from services.gateway.messages.cloud_events import media_type, read_events
 from services.gateway.messages.commands import CommandReader
 from services.gateway.names import SHOP_SENDER
-from services.gateway.publisher import Published, Publisher
+from services.gateway.publisher import Publisher
 from services.gateway.refusal import Refused, unauthorized
+from services.gateway.web.answers import accepted
 from services.gateway.web.bodies import Body
 from services.gateway.web.credentials import key_of
 from services.gateway.web.requests import Requests
@@ -38,7 +38,7 @@ class ShopRoute:
         """Answer a request."""
         return await self.requests.run(request, ROUTE, lambda _: SHOP_SENDER, self._take)
 
-    async def _take(self, request: Request, body: Body) -> Sequence[Published]:
+    async def _take(self, request: Request, body: Body) -> Response:
         key = await self._key(request)
         self.rates.take(key.id, key.per_second)
         media = media_type(request.headers.get("content-type", ""))
@@ -46,13 +46,15 @@ class ShopRoute:
         self.rates.take(key.id, key.per_second, len(events) - 1, counted=1)
         traceparent = request.headers.get("traceparent")
         reader = CommandReader(key.name, key.source, traceparent, self.clock.now())
-        return await self.publisher.publish(reader.read(events, flaws))
+        return accepted(await self.publisher.publish(reader.read(events, flaws)))
 
     async def _key(self, request: Request) -> ApiKey:
         presented = key_of(request)
         if presented is None:
             raise unauthorized("key_missing", "send the API key: Authorization: Bearer ofk_…")
         key = await self.keys.check(presented)
+        if key.kind == ACTIVITY:
+            raise Refused(403, "only_activity", "this key may send activity of pages alone")
         if key.kind != SHOP or key.name != request.path_params["shop"]:
             raise Refused(403, "wrong_shop", "this key is not one of this shop")
         return key

@@ -95,6 +95,13 @@ class GatewaySettings(BaseSettings):
         "number; twice as many at once.",
         gt=0,
     )
+    gateway_activity_origins: str | None = _own(
+        "ACTIVITY_ORIGINS",
+        None,
+        "Origins whose pages may send activity from a browser, such as "
+        "`https://shop.example,https://track.shop.example`, or `*` for all; unset: none.",
+        pattern=r"^(\*|https?://[^\s/,*]+(,https?://[^\s/,*]+)*)$",
+    )
     gateway_key_cache_seconds: float = _own(
         "KEY_CACHE_SECONDS",
         30.0,

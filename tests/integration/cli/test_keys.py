@@ -59,6 +59,24 @@ def test_key_of_a_carrier_is_for_a_form_that_is_known(
     assert len(database("SELECT FROM gateway.api_key")) == 1
 
 
+def test_key_of_a_page_is_a_kind_of_its_own_and_listed_with_its_shop(
+    service: Settings, run: Run, database: Database
+) -> None:
+    added = run("keys", "add", "--shop", "demo-shop", "--only-activity", *WHY)
+    run("keys", "add", "--shop", "demo-shop", *WHY)
+    refused = run("keys", "add", "--carrier", "standard", "--only-activity", *WHY)
+
+    assert added.stdout.splitlines()[-1].endswith(
+        " activity=demo-shop source=/shops/demo-shop/pages"
+    )
+    assert refused.exit_code == 2
+    assert "name --shop" in refused.stderr
+    kinds = {row["kind"] for row in database("SELECT kind FROM gateway.api_key")}
+    assert kinds == {"activity", "shop"}
+    assert run("keys", "list", "--shop", "demo-shop").stdout.splitlines()[-1] == "keys: shown=2"
+    assert run("keys", "list", "--carrier", "standard").stdout.splitlines()[-1] == "keys: shown=0"
+
+
 def test_key_is_of_a_shop_or_of_a_carrier_and_has_a_reason(service: Settings, run: Run) -> None:
     for arguments in ((), ("--shop", "a", "--carrier", "standard")):
         refused = run("keys", "add", *arguments, *WHY)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.gateway.access.keys import CARRIER, SHOP
+from services.gateway.access.keys import ACTIVITY, CARRIER, SHOP
 from services.gateway.operations import keys
 from services.gateway.operations.keys import Owner
 from services.gateway.service import GatewayService
@@ -75,6 +75,10 @@ class Running:
     async def carrier_key(self, name: str) -> str:
         """A new API key of the sender of a form."""
         return await self._key(Owner(CARRIER, name, f"/carriers/{name}"), None)
+
+    async def page_key(self, shop: str = "demo-shop", rate: float | None = None) -> str:
+        """A new API key that may send activity of a shop alone."""
+        return await self._key(Owner(ACTIVITY, shop, f"/shops/{shop}/pages"), rate)
 
     async def _key(self, owner: Owner, rate: float | None) -> str:
         async with keys.opened_by_owner(self.settings) as connection:

@@ -388,7 +388,11 @@ async def test_health_metrics_and_document(gateway):
 
     assert {name for name, (ok, _) in checks.items() if not ok} == set()
     assert checks.keys() == {"gateway.requests", "gateway.kafka", "gateway.keys"}
-    assert set(document["paths"]) == {"/shops/{shop}/commands", "/carriers/{dialect}"}
+    assert set(document["paths"]) == {
+        "/shops/{shop}/commands",
+        "/shops/{shop}/activity",
+        "/carriers/{dialect}",
+    }
     answered = gateway.service.metrics.http_requests_total
     assert answered.labels("gateway", "/carriers/{dialect}", "404")._value.get() == 1
     await until(
