@@ -192,6 +192,8 @@ class Rows:
 
     async def fetch(self, statement: str, *args: Any) -> list[Row]:
         """What a reading statement finds."""
+        if _name(statement) == "lock_books":
+            return [{"books": None, "entries": None}]
         assert _name(statement) == "lock_batch", f"{_name(statement)}: say what it finds"
         shops, kinds, values, numbers, ids, _awaited, _is_final = args
         tracked = _found(self.parcels, sorted(numbers))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.topics import CARRIER_TRACKING, CLAIMS_EVENTS, ORDERS_COMMANDS
+from services.orders.campaign_reviews import CampaignReviews
 from services.orders.handler import OrdersBatch
 from services.orders.messages.decode import weigh
 from services.orders.outcomes import SERVICE
@@ -17,6 +18,7 @@ def build(settings: Settings) -> Service:
     """The orders service, ready to start."""
     metrics = process_metrics()
     orders = OrdersBatch(settings, metrics)
+    reviews = CampaignReviews(settings, metrics)
     return Service(
         name=SERVICE,
         settings=settings,
@@ -24,5 +26,6 @@ def build(settings: Settings) -> Service:
         apply=orders.apply,
         sweep=orders.sweep,
         weigh=weigh,
+        workers={"campaign_reviews": reviews.run, "campaign_gauges": reviews.measure},
         metrics=metrics,
     )

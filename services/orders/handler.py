@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
+from typing import cast
 
 from asyncpg import Connection
 
-from services.orders import placeholders, store, unmapped
-from services.orders.domain.model.commands import Command, names
+from services.orders import campaign_store, placeholders, store, unmapped
+from services.orders.campaign_books import NOTHING, BookCache, Locked, Wanted, codes_in, lock_books
+from services.orders.domain.model.commands import ChangeCampaigns, Command, names
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.references import (
@@ -48,7 +51,13 @@ from services.orders.outcomes import (
     rejection_of,
     unread_expiry,
 )
-from services.orders.parking_keys import hint_of, keys_of, waiting_candidate, waiting_keys
+from services.orders.parking_keys import (
+    campaign_keys,
+    hint_of,
+    keys_of,
+    waiting_candidate,
+    waiting_keys,
+)
 from services.orders.unit_of_work import Decided, UnitOfWork, awaited_references
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
@@ -67,6 +76,7 @@ from services.runtime.waiting import store as waiting
 from services.runtime.waiting.store import Waiting
 
 SWEEP_ITEMS = 500
+_SHOP = attrgetter("shop")
 SQL = load(Path(__file__).parent / "sql" / "sweep.sql")
 
 
@@ -78,6 +88,7 @@ class _Loaded:
     waits: Sequence[tuple[Waiting, Entry]]
     stored: store.Stored
     gate: ParkingGate
+    campaigns: Locked
 
 
 class OrdersBatch:
@@ -88,6 +99,7 @@ class OrdersBatch:
         self._metrics = metrics
         self._outbox = Outbox(settings.outbox_shards)
         self._queue = Queue(SERVICE, settings, metrics)
+        self._books = BookCache()
         self._senders = allowed_sources_of(settings)
         self._seen_before = timedelta(days=settings.tracking_window_days)
         self._waits = {
@@ -109,6 +121,7 @@ class OrdersBatch:
             loaded.waits,
             loaded.gate,
             seen_before=self._seen_before,
+            campaigns=loaded.campaigns,
         )
         for entry in loaded.entries:
             unit.take(entry)
@@ -138,36 +151,56 @@ class OrdersBatch:
         self, connection: Connection, entries: Sequence[Entry], batch: Batch
     ) -> _Loaded:
         """Lock what the items name and what waits for it, then what the waiting items name."""
-        references, numbers, unnamed, implying = _named(entries)
-        if unnamed:
-            numbers |= await _numbers_of(connection, references, unnamed)
-        locked = await _lock(connection, references, numbers, is_final=False)
+        named = _named(entries)
+        if named.unnamed:
+            named.numbers |= await _numbers_of(connection, named.references, named.unnamed)
+        locked = await _lock(connection, named, is_final=False)
         if not locked.is_complete:
-            waits = _read_waits(locked.waits, batch.now)
-            more_references, more_numbers, more_unnamed, more = _named([each for _, each in waits])
-            references, numbers = references | more_references, numbers | more_numbers
-            implying += more
-            if more_unnamed:
-                numbers |= await _numbers_of(connection, more_references, more_unnamed)
-                unnamed |= more_unnamed
-            locked = await _lock(connection, references, numbers, is_final=True)
-        if unnamed:
-            _check_all_locked(locked.stored, unnamed, numbers)
+            more = _named([each for _, each in _read_waits(locked.waits, batch.now)])
+            if more.unnamed:
+                more.numbers |= await _numbers_of(connection, more.references, more.unnamed)
+            named.add(more)
+            locked = await _lock(connection, named, is_final=True)
+        if named.unnamed:
+            _check_all_locked(locked.stored, named.unnamed, named.numbers)
         waits = _read_waits(locked.waits, batch.now)
         stored = locked.stored
-        if implying and (implied := _implied(stored, implying).difference(numbers)):
+        if named.implying and (
+            implied := _implied(stored, named.implying).difference(named.numbers)
+        ):
             stored = await store.lock_more(connection, stored, implied)
-            numbers |= implied
-        stored = await store.recall_repeats(
-            connection, stored, _commands([*entries, *(entry for _, entry in waits)])
-        )
+            named.numbers |= implied
+        decoded = [*entries, *(entry for _, entry in waits)]
+        stored = await store.recall_repeats(connection, stored, _commands(decoded))
         gate = await self._queue.open_gate(
             connection,
             batch,
-            lambda: keys_of(references, numbers, stored),
+            lambda: keys_of(named.references, named.numbers, stored) | campaign_keys(decoded),
             is_any_parked=locked.is_any_parked,
         )
-        return _Loaded(entries, waits, stored, gate)
+        campaigns = await self._lock_campaigns(connection, named, decoded, stored)
+        return _Loaded(entries, waits, stored, gate, campaigns)
+
+    async def _lock_campaigns(
+        self,
+        connection: Connection,
+        named: _Named,
+        decoded: Sequence[Entry],
+        stored: store.Stored,
+    ) -> Locked:
+        """Lock and read the campaigns of the shops of commands, after all other locks.
+
+        Reports name no shop, and change no choice.
+        """
+        shops = {*map(_SHOP, named.references), *map(_SHOP, named.changes)}
+        if not shops:
+            return NOTHING
+        wanted = Wanted(
+            shops,
+            lambda those: codes_in(_commands(decoded), stored.orders.values(), those),
+            named.changes,
+        )
+        return await lock_books(connection, self._books, wanted)
 
     # Write.
 
@@ -184,12 +217,25 @@ class OrdersBatch:
             unit.changed_names,
         )
         await store.save(connection, stored, changes)
+        await self._write_campaigns(connection, stored, unit)
         await placeholders.save(connection, changes.awaited, unit.now)
         if unit.unknown_codes:
             await unmapped.save(connection, unit.unknown_codes, unit.now)
         await waiting.remove(connection, unit.ended_waiting)
         rows = [self._waiting_row(*each, unit.now) for each in new_waits]
         return unit.conclude(await waiting.save(connection, rows))
+
+    async def _write_campaigns(
+        self, connection: Connection, stored: store.Stored, unit: UnitOfWork
+    ) -> None:
+        """Write changed campaigns, and when campaigns matter for orders of shops with a book."""
+        if (changes := unit.campaigns.changes) is not None:
+            await campaign_store.save(connection, changes, unit.now)
+        if unit.campaigns.books:
+            times = campaign_store.changed_times(
+                unit.campaigns.books, stored.orders, unit.changed_orders
+            )
+            await campaign_store.save_order_times(connection, times)
 
     def _states(
         self, stored: store.Stored, unit: UnitOfWork, encoded: Encoded
@@ -259,18 +305,33 @@ class OrdersBatch:
         return len(rows)
 
 
-def _named(
-    entries: Collection[Entry],
-) -> tuple[set[Reference], set[str], set[Uuid], list[Command]]:
-    """All references and normalised numbers that the items name, or seem to.
+@dataclass(slots=True)
+class _Named:
+    """What the items of a batch name, or seem to."""
 
-    And the shipments whose numbers are named, but stand only on the stored orders; and the commands
-    that are about other numbers of the stored orders (`implied_numbers`).
-    """
+    references: set[Reference]
+    numbers: set[str]
+    """Normalised."""
+    unnamed: set[Uuid]
+    """Shipments whose numbers are named, but stand only on the stored orders."""
+    implying: list[Command]
+    """Commands that are about other numbers of the stored orders (`implied_numbers`)."""
+    changes: list[ChangeCampaigns]
+
+    def add(self, more: _Named) -> None:
+        """Add what waiting items name."""
+        self.references |= more.references
+        self.numbers |= more.numbers
+        self.unnamed |= more.unnamed
+        self.implying += more.implying
+
+
+def _named(entries: Collection[Entry]) -> _Named:
     references: set[Reference] = set()
     numbers: set[str] = set()
     shipments: set[Uuid] = set()
     implying: list[Command] = []
+    changes: list[ChangeCampaigns] = []
     for entry in entries:
         if isinstance(entry, DecodedItem):
             named = names(entry.command)
@@ -281,11 +342,13 @@ def _named(
                     shipments.add(named.shipment)
                 else:
                     implying.append(entry.command)
+            elif not named.references and not named.numbers:
+                changes.append(cast("ChangeCampaigns", entry.command))
         elif isinstance(entry, UndecodedItem):
             hint = hint_of(entry)
             references.update(hint.references)
             numbers.update(hint.numbers)
-    return references, numbers, shipments, implying
+    return _Named(references, numbers, shipments, implying, changes)
 
 
 async def _numbers_of(
@@ -345,11 +408,9 @@ def _implied(stored: store.Stored, commands: Iterable[Command]) -> set[str]:
     return found
 
 
-def _lock(
-    connection: Connection, references: set[Reference], numbers: set[str], *, is_final: bool
-) -> Awaitable[store.Locked]:
-    awaited = waiting_keys(references, numbers)
-    return store.lock(connection, references, numbers, awaited, is_final=is_final)
+def _lock(connection: Connection, named: _Named, *, is_final: bool) -> Awaitable[store.Locked]:
+    awaited = waiting_keys(named.references, named.numbers)
+    return store.lock(connection, named.references, named.numbers, awaited, is_final=is_final)
 
 
 def _read_waits(rows: Sequence[Waiting], now: datetime) -> list[tuple[Waiting, Entry]]:

@@ -12,6 +12,7 @@ from services.orders.domain.model.order import Order
 from services.orders.domain.model.reasons import SENTENCES, Reason
 from services.orders.domain.model.references import Reference, canonical, number_key
 from services.orders.messages import encode, snapshot
+from services.orders.messages.campaign_events import campaign_record
 from services.orders.messages.decode import (
     CLAIM_EVENTS,
     COMMANDS,
@@ -60,21 +61,24 @@ def _records_of(
     decided: Decided, unit: UnitOfWork, event_bytes_max: int, encoded: Encoded | None
 ) -> Iterator[Outgoing]:
     item, decision = decided.asked.item, decided.decision
-    # A whole history reported at once makes hundreds of events, each with the order.
-    most = DECISION_MAX_BYTES // (len(decision.events) or 1)
-    snapshots = {
-        order.order_id: snapshot.encode(order, min(event_bytes_max, most))
-        for order in (decision.orders if decision.events else ())
-    }
-    if encoded is not None and decision.events:
-        encoded |= {each.order_id: (each, snapshots[each.order_id]) for each in decision.orders}
-    for event in decision.events:
-        trace = item.envelope.traceparent and _own_trace(event, decided)
-        yield encode.event_record(event, snapshots[event.order_id], trace)
+    if decision.events:
+        # A whole history reported at once makes hundreds of events, each with the order.
+        most = min(event_bytes_max, DECISION_MAX_BYTES // len(decision.events))
+        snapshots = {}
+        for order in decision.orders:
+            context = snapshots[order.order_id] = snapshot.encode(order, most)
+            if encoded is not None:
+                encoded[order.order_id] = (order, context)
+        for event in decision.events:
+            trace = item.envelope.traceparent and _own_trace(event, decided)
+            yield encode.event_record(event, snapshots[event.order_id], trace)
+    else:  # A command changes orders, or campaigns.
+        for change in decision.campaign_events:
+            yield campaign_record(change, item.envelope.traceparent)
     # Commands are answered, each once and when its outcome is final; scans and claims are not.
     if item.original.coordinates.topic == COMMANDS and decision.outcome is not Outcome.WAITING:
-        order = unit.orders.get(decision.order_id) if decision.order_id else None
-        yield encode.outcome_record(item, decided.asked.command, decision, order, unit.now)
+        known = unit.orders.get(decision.order_id) if decision.order_id else None
+        yield encode.outcome_record(item, decided.asked.command, decision, known, unit.now)
 
 
 def _own_trace(event: Event, decided: Decided) -> str | None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 from unicodedata import normalize
 
-from services.orders.domain.model.commands import Command, PlaceOrder, UpsertOrder, names
+from services.orders.domain.model.commands import (
+    ChangeCampaigns,
+    Command,
+    PlaceOrder,
+    UpsertOrder,
+    names,
+)
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.parcel import Parcel
 from services.orders.domain.model.references import (
@@ -23,6 +29,7 @@ from services.orders.domain.model.shared_names import SHARED_KINDS, Bearers
 from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.messages.decode import (
     CLAIM_EVENTS,
+    COMMANDS,
     TRACKING,
     alone,
 )
@@ -51,6 +58,9 @@ class Known(Protocol):
 def asked_candidate(asked: DecodedItem, known: Known) -> ParkingCandidate:
     """An item that can be read, with the keys of the orders that it names."""
     item, command = asked.item, asked.command
+    if isinstance(command, ChangeCampaigns):
+        keys = frozenset({campaigns_key(command.shop)})
+        return ParkingCandidate(item.original, item.index, item.item_id, item.envelope.type, keys)
     named = names(command)
     references = [canonical(reference) for reference in named.references]
     described = _described_names(command)
@@ -58,6 +68,26 @@ def asked_candidate(asked: DecodedItem, known: Known) -> ParkingCandidate:
     shared = frozenset(waiting_keys(described, ()))
     type_, cut = item.envelope.type, partial(alone, asked)
     return ParkingCandidate(item.original, item.index, item.item_id, type_, keys, cut, shared)
+
+
+def campaigns_key(shop: str) -> str:
+    """The parking key of a shop's campaigns: their commands keep order, and no order waits."""
+    return f"campaigns/{shop}"
+
+
+def campaign_keys(entries: Iterable[Entry]) -> frozenset[str]:
+    """Keys of the campaigns that items change, or seem to."""
+    decoded = {
+        each.command.shop
+        for each in entries
+        if isinstance(each, DecodedItem) and isinstance(each.command, ChangeCampaigns)
+    }
+    unread = {
+        shop
+        for each in entries
+        if isinstance(each, UndecodedItem) and (shop := hint_of(each).shop) is not None
+    }
+    return frozenset(map(campaigns_key, decoded | unread))
 
 
 def _described_names(command: Command) -> list[Reference]:
@@ -71,6 +101,8 @@ def unread_candidate(unread: UndecodedItem, known: Known, *waited_for: str) -> P
     """An item that cannot be read, with the keys of what it seems to be about."""
     hint = hint_of(unread)
     keys = keys_of(hint.references, hint.numbers, known).union(waited_for)
+    if hint.shop is not None:
+        keys |= {campaigns_key(hint.shop)}
     return ParkingCandidate(unread.original, unread.index, None, unread.envelope.type, keys)
 
 
@@ -119,6 +151,8 @@ class Hint:
 
     references: tuple[Reference, ...] = ()
     numbers: tuple[str, ...] = ()
+    shop: str | None = None
+    """Whose campaigns it seems to change."""
 
 
 def hint_of(unread: UndecodedItem) -> Hint:
@@ -135,7 +169,9 @@ def hint_of(unread: UndecodedItem) -> Hint:
 def _hint(topic: str, key: str) -> Hint:
     if topic == CLAIM_EVENTS:
         return Hint((canonical(Reference("", ReferenceKind.UUID, key)),))
-    first, _, second = normalize("NFC", key).partition("/")
+    first, slash, second = normalize("NFC", key).partition("/")
+    if topic == COMMANDS and first and not slash:
+        return Hint(shop=first)
     if not first or not second:
         return Hint()
     if topic == TRACKING:

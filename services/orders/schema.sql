@@ -27,6 +27,42 @@ CASE
 END)
     CONSTRAINT outbox_shards_agree CHECK (outbox_accepts(shards))
 
+-- TABLE campaign_book
+    shop text NOT NULL
+    digest bigint NOT NULL
+    document bytea NOT NULL  -- UTF-8 JSON: all campaigns and tests, without what pages show
+    sequence bigint NOT NULL  -- Number of the last event of the shop on campaigns.events
+    CONSTRAINT campaign_book_pkey PRIMARY KEY (shop)
+
+-- TABLE campaign_entry
+    shop text NOT NULL
+    kind text NOT NULL
+    entry_id text NOT NULL
+    code text  -- Of a discount: its code, compared without regard to case
+    document bytea NOT NULL
+    next_change_at timestamp with time zone  -- When a campaign begins or ends by time, if an event follows then
+    CONSTRAINT campaign_entry_kind_check CHECK ((kind = ANY (ARRAY['campaign'::text, 'discount'::text, 'ab_test'::text])))
+    CONSTRAINT campaign_entry_pkey PRIMARY KEY (shop, kind, entry_id)
+
+-- TABLE campaign_order
+  WITH (fillfactor=90)
+    order_id uuid NOT NULL
+    shop text NOT NULL
+    at timestamp with time zone NOT NULL  -- When it was placed, or its first parcel attached if that is later
+    has_contact boolean NOT NULL  -- Whether it names a campaign, or a code that may be of one
+    CONSTRAINT campaign_order_pkey PRIMARY KEY (order_id)
+
+-- TABLE campaign_review
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL
+    shop text NOT NULL
+    since timestamp with time zone  -- Orders of this time or later; null: all stored orders of the shop, which have no row in campaign_order yet
+    only_contacts boolean NOT NULL  -- Whether only orders with a contact are concerned
+    after_at timestamp with time zone
+    after_id uuid
+    causation_id text NOT NULL
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    CONSTRAINT campaign_review_pkey PRIMARY KEY (id)
+
 -- TABLE migration
     name text NOT NULL
     sha256 text NOT NULL
@@ -298,6 +334,12 @@ END)
     CONSTRAINT waiting_item_id_key UNIQUE (item_id)
     CONSTRAINT waiting_pkey PRIMARY KEY (id)
 
+-- TYPE locked_book
+    shop text
+    digest bigint
+    document bytea
+    sequence bigint
+
 -- TYPE locked_order
     order_id uuid
     document bytea
@@ -339,6 +381,33 @@ END)
     changed_at,
     told
    FROM stored_order;
+
+-- INDEX campaign_book_pkey
+CREATE UNIQUE INDEX campaign_book_pkey ON campaign_book USING btree (shop)
+
+-- INDEX campaign_entry_by_change
+CREATE INDEX campaign_entry_by_change ON campaign_entry USING btree (next_change_at) WHERE (next_change_at IS NOT NULL)
+
+-- INDEX campaign_entry_by_code
+CREATE INDEX campaign_entry_by_code ON campaign_entry USING btree (shop, code) WHERE (code IS NOT NULL)
+
+-- INDEX campaign_entry_pkey
+CREATE UNIQUE INDEX campaign_entry_pkey ON campaign_entry USING btree (shop, kind, entry_id)
+
+-- INDEX campaign_order_by_time
+CREATE INDEX campaign_order_by_time ON campaign_order USING btree (shop, at, order_id)
+
+-- INDEX campaign_order_pkey
+CREATE UNIQUE INDEX campaign_order_pkey ON campaign_order USING btree (order_id)
+
+-- INDEX campaign_order_with_contact
+CREATE INDEX campaign_order_with_contact ON campaign_order USING btree (shop, at, order_id) WHERE has_contact
+
+-- INDEX campaign_review_by_shop
+CREATE INDEX campaign_review_by_shop ON campaign_review USING btree (shop, id)
+
+-- INDEX campaign_review_pkey
+CREATE UNIQUE INDEX campaign_review_pkey ON campaign_review USING btree (id)
 
 -- INDEX migration_pkey
 CREATE UNIQUE INDEX migration_pkey ON migration USING btree (name)
@@ -445,6 +514,9 @@ CREATE UNIQUE INDEX waiting_item_id_key ON waiting USING btree (item_id)
 -- INDEX waiting_pkey
 CREATE UNIQUE INDEX waiting_pkey ON waiting USING btree (id)
 
+-- SEQUENCE campaign_review_id_seq
+    AS bigint START 1 INCREMENT 1 CACHE 1
+
 -- SEQUENCE operator_act_id_seq
     AS bigint START 1 INCREMENT 1 CACHE 1
 
@@ -529,6 +601,57 @@ BEGIN
            AS item;
     PERFORM FROM parked ORDER BY id, nth LIMIT 1;
     is_any_parked := FOUND;
+END
+$function$
+
+-- FUNCTION lock_books(shops text[], changing boolean[], known bigint[], code_shops text[], codes text[], entry_shops text[], kinds text[], ids text[], OUT books locked_book[], OUT entries bytea[])
+CREATE OR REPLACE FUNCTION orders.lock_books(shops text[], changing boolean[], known bigint[], code_shops text[], codes text[], entry_shops text[], kinds text[], ids text[], OUT books locked_book[], OUT entries bytea[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'orders'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_hashjoin TO 'off'
+AS $function$
+DECLARE
+    group_lock record;
+BEGIN
+    FOR group_lock IN
+        SELECT hashtext(shop) & 255 AS key, bool_or(is_changing) AS is_alone
+          FROM unnest(shops, changing) AS each(shop, is_changing)
+         GROUP BY 1
+         ORDER BY 1
+    LOOP
+        IF group_lock.is_alone THEN
+            PERFORM pg_advisory_xact_lock(1128353104, group_lock.key);
+        ELSE
+            PERFORM pg_advisory_xact_lock_shared(1128353104, group_lock.key);
+        END IF;
+    END LOOP;
+    SELECT array_agg(ROW(
+               book.shop, book.digest,
+               CASE WHEN book.digest IS DISTINCT FROM wanted.digest THEN book.document END,
+               book.sequence
+           )::locked_book)
+      INTO books
+      FROM unnest(shops, known) AS wanted(shop, digest)
+      JOIN campaign_book AS book ON book.shop = wanted.shop;
+    IF books IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(found.document)
+      INTO entries
+      FROM (SELECT entry.document
+              FROM unnest(entry_shops, kinds, ids) AS wanted(shop, kind, entry_id)
+              JOIN campaign_entry AS entry
+                ON entry.shop = wanted.shop AND entry.kind = wanted.kind
+               AND entry.entry_id = wanted.entry_id
+             UNION
+            SELECT entry.document
+              FROM unnest(code_shops, codes) AS wanted(shop, code)
+              JOIN campaign_entry AS entry
+                ON entry.shop = wanted.shop AND entry.code = wanted.code) AS found;
 END
 $function$
 
@@ -638,6 +761,68 @@ CREATE OR REPLACE FUNCTION orders.save_batch(parcels_new boolean[], numbers text
  SET enable_hashjoin TO 'off'
 AS $function$
 BEGIN
+    IF EXISTS (SELECT FROM campaign_book WHERE shop = ANY (order_shops)) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_in_use',
+            MESSAGE = 'a shop of this batch has campaigns, which this version of the service does not '
+                'know',
+            HINT = 'Replace this replica by the version of the others: it applies the batch.';
+    END IF;
+    PERFORM write_batch(
+        parcels_new, numbers, parcel_documents, parcel_owners,
+        orders_new, ids, order_shops, order_numbers, versions, order_documents, applied_items,
+        names_new, name_shops, kinds, name_values, named_ids
+    );
+END
+$function$
+
+-- FUNCTION save_rows(parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[], orders_new boolean[], ids uuid[], order_shops text[], order_numbers text[], versions bigint[], order_documents bytea[], applied_items bytea[], names_new boolean[], name_shops text[], kinds text[], name_values text[], named_ids uuid[])
+CREATE OR REPLACE FUNCTION orders.save_rows(parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[], orders_new boolean[], ids uuid[], order_shops text[], order_numbers text[], versions bigint[], order_documents bytea[], applied_items bytea[], names_new boolean[], name_shops text[], kinds text[], name_values text[], named_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'orders'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_hashjoin TO 'off'
+AS $function$
+BEGIN
+    IF EXISTS (
+        SELECT FROM stored_parcel AS held
+         WHERE held.number = ANY (numbers)
+           AND (cardinality(held.owners) > 1
+                AND position(convert_to('"came_at"', 'UTF8') IN held.document) > 0
+                OR position(convert_to('"private":[', 'UTF8') IN held.document) > 0)
+    ) AND EXISTS (
+        SELECT FROM pg_locks
+         WHERE locktype = 'advisory' AND granted AND classid = 1271430833::oid
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_in_use',
+            MESSAGE = 'a tracking number of this batch is or was on several shipments, which this '
+                'version of the service does not know',
+            HINT = 'Replace this replica by the version of the others: it applies the batch.';
+    END IF;
+    PERFORM save_batch(
+        parcels_new, numbers, parcel_documents, parcel_owners,
+        orders_new, ids, order_shops, order_numbers, versions, order_documents, applied_items,
+        names_new, name_shops, kinds, name_values, named_ids
+    );
+END
+$function$
+
+-- FUNCTION write_batch(parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[], orders_new boolean[], ids uuid[], order_shops text[], order_numbers text[], versions bigint[], order_documents bytea[], applied_items bytea[], names_new boolean[], name_shops text[], kinds text[], name_values text[], named_ids uuid[])
+CREATE OR REPLACE FUNCTION orders.write_batch(parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[], orders_new boolean[], ids uuid[], order_shops text[], order_numbers text[], versions bigint[], order_documents bytea[], applied_items bytea[], names_new boolean[], name_shops text[], kinds text[], name_values text[], named_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'orders'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_hashjoin TO 'off'
+AS $function$
+BEGIN
     IF true = ANY (parcels_new) THEN
         INSERT INTO stored_parcel (number, document, owners)
         SELECT each.number, each.document, each.owners::uuid[]
@@ -692,42 +877,6 @@ BEGIN
 END
 $function$
 
--- FUNCTION save_rows(parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[], orders_new boolean[], ids uuid[], order_shops text[], order_numbers text[], versions bigint[], order_documents bytea[], applied_items bytea[], names_new boolean[], name_shops text[], kinds text[], name_values text[], named_ids uuid[])
-CREATE OR REPLACE FUNCTION orders.save_rows(parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[], orders_new boolean[], ids uuid[], order_shops text[], order_numbers text[], versions bigint[], order_documents bytea[], applied_items bytea[], names_new boolean[], name_shops text[], kinds text[], name_values text[], named_ids uuid[])
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'orders'
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_mergejoin TO 'off'
- SET enable_hashjoin TO 'off'
-AS $function$
-BEGIN
-    IF EXISTS (
-        SELECT FROM stored_parcel AS held
-         WHERE held.number = ANY (numbers)
-           AND (cardinality(held.owners) > 1
-                AND position(convert_to('"came_at"', 'UTF8') IN held.document) > 0
-                OR position(convert_to('"private":[', 'UTF8') IN held.document) > 0)
-    ) AND EXISTS (
-        SELECT FROM pg_locks
-         WHERE locktype = 'advisory' AND granted AND classid = 1271430833::oid
-           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    ) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_in_use',
-            MESSAGE = 'a tracking number of this batch is or was on several shipments, which this '
-                'version of the service does not know',
-            HINT = 'Replace this replica by the version of the others: it applies the batch.';
-    END IF;
-    PERFORM save_batch(
-        parcels_new, numbers, parcel_documents, parcel_owners,
-        orders_new, ids, order_shops, order_numbers, versions, order_documents, applied_items,
-        names_new, name_shops, kinds, name_values, named_ids
-    );
-END
-$function$
-
 -- FUNCTION write_parcel()
 CREATE OR REPLACE FUNCTION orders.write_parcel()
  RETURNS trigger
@@ -770,6 +919,21 @@ BEGIN
     RETURN NEW;
 END
 $function$
+
+-- RIGHTS ON campaign_book
+    orderflow_orders: DELETE, INSERT, SELECT, UPDATE
+
+-- RIGHTS ON campaign_entry
+    orderflow_orders: DELETE, INSERT, SELECT, UPDATE
+
+-- RIGHTS ON campaign_order
+    orderflow_orders: DELETE, INSERT, SELECT, UPDATE
+
+-- RIGHTS ON campaign_review
+    orderflow_orders: DELETE, INSERT, SELECT, UPDATE
+
+-- RIGHTS ON campaign_review_id_seq
+    orderflow_orders: SELECT, USAGE
 
 -- RIGHTS ON migration
     orderflow_orders: SELECT

@@ -201,8 +201,16 @@ async def lock_orders(
     connection: Connection, order_ids: Collection[Uuid]
 ) -> dict[Uuid, Order | None]:
     """Lock and read orders, in id order; a None value is a placeholder."""
+    return dict((await lock_stored(connection, order_ids)).orders)
+
+
+async def lock_stored(connection: Connection, order_ids: Collection[Uuid]) -> Stored:
+    """The same, with what was published of them; of parcels and names nothing."""
     rows = await connection.fetch(SQL["lock_orders"], list(order_ids))
-    return {str(row["order_id"]): _order(row) for row in rows}
+    return Stored(
+        orders={str(row["order_id"]): _order(row) for row in rows},
+        published={str(row["order_id"]): _published(row["told"]) for row in rows if row["told"]},
+    )
 
 
 def _order(row: Record) -> Order | None:

@@ -9,7 +9,17 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from services.orders.campaign_books import NOTHING, Locked
+from services.orders.campaign_store import Changes
 from services.orders.domain.decide import after_wait, decide
+from services.orders.domain.model.campaigns import (
+    Book,
+    EntryName,
+    Review,
+)
+from services.orders.domain.model.campaigns import (
+    Entry as CampaignEntry,
+)
 from services.orders.domain.model.commands import names
 from services.orders.domain.model.decision import Decision, Outcome, World
 from services.orders.domain.model.ids import Uuid
@@ -52,6 +62,44 @@ class Decided(Struct, frozen=True, gc=False):
 
 
 @dataclass(slots=True)
+class CampaignsInWork:
+    """The campaigns of the shops of a batch, and what its items changed of them."""
+
+    before: Mapping[str, Book]
+    books: dict[str, Book]
+    entries: dict[EntryName, CampaignEntry]
+    changed_entries: dict[EntryName, CampaignEntry] = field(default_factory=dict)
+    reviews: list[Review] = field(default_factory=list)
+    older: list[tuple[Uuid, int]] = field(default_factory=list)
+    causation_ids: dict[str, str] = field(default_factory=dict)
+    """By shop: the last command that changed its book."""
+
+    @classmethod
+    def of(cls, locked: Locked) -> CampaignsInWork:
+        """The campaigns as they were locked."""
+        return cls(locked.books, dict(locked.books), dict(locked.entries))
+
+    def enter(self, causation_id: str, decision: Decision) -> None:
+        """Take what a decision changed."""
+        for book in decision.books:
+            self.books[book.shop] = book
+            self.causation_ids[book.shop] = causation_id
+        for entry in decision.entries:
+            self.entries[entry.name] = self.changed_entries[entry.name] = entry
+        self.reviews += decision.reviews
+        self.older += decision.older_items
+
+    @property
+    def changes(self) -> Changes | None:
+        """What is to be written; None where nothing changed."""
+        if not self.causation_ids:
+            return None
+        books = {shop: self.books[shop] for shop in self.causation_ids}
+        entries = list(self.changed_entries.values())
+        return Changes(self.before, books, entries, self.reviews, self.older, self.causation_ids)
+
+
+@dataclass(slots=True)
 class UnitOfWork:
     """Decides items in order and keeps what is to be written.
 
@@ -66,6 +114,7 @@ class UnitOfWork:
     shared: dict[Reference, Bearers] = field(default_factory=dict)
     published: Mapping[Uuid, Published] = field(default_factory=dict)
     seen_before: timedelta = SEEN_BEFORE
+    locked_campaigns: Locked = NOTHING
     code_maps: CodeMaps = CODE_MAPS
     changed_orders: dict[Uuid, Order] = field(default_factory=dict)
     changed_parcels: dict[str, Parcel] = field(default_factory=dict)
@@ -78,6 +127,7 @@ class UnitOfWork:
     """Of new scans: the codes that no code map has."""
     ended_waiting: list[Uuid] = field(default_factory=list)
     """Items whose waiting rows are to be removed."""
+    campaigns: CampaignsInWork = field(init=False)
     _decided: list[Decided] = field(default_factory=list)
     # Waiting items by the key they wait for, oldest first, and the ids of these items.
     _waiting: dict[str, list[DecodedItem]] = field(default_factory=dict)
@@ -87,6 +137,7 @@ class UnitOfWork:
     _world: World = field(init=False)
 
     def __post_init__(self) -> None:
+        self.campaigns = CampaignsInWork.of(self.locked_campaigns)
         self._world = World(
             orders=self.orders,
             parcels=self.parcels,
@@ -95,6 +146,8 @@ class UnitOfWork:
             published=self.published,
             seen_before=self.seen_before,
             code_maps=self.code_maps,
+            books=self.campaigns.books,
+            entries=self.campaigns.entries,
         )
 
     @classmethod
@@ -106,6 +159,7 @@ class UnitOfWork:
         gate: ParkingGate,
         *,
         seen_before: timedelta = SEEN_BEFORE,
+        campaigns: Locked = NOTHING,
     ) -> UnitOfWork:
         """A unit of work on what was locked; `waits` are the rows that wait, oldest first."""
         orders = {id_: order for id_, order in stored.orders.items() if order}
@@ -115,7 +169,8 @@ class UnitOfWork:
         }
         references |= {name: id_ for name, id_ in stored.references.items() if id_}
         parcels, shared = dict(stored.parcels), dict(stored.shared)
-        unit = cls(now, gate, orders, parcels, references, shared, stored.published, seen_before)
+        locked = (orders, parcels, references, shared, stored.published)
+        unit = cls(now, gate, *locked, seen_before, campaigns)
         for row, entry in waits:
             if isinstance(entry, DecodedItem):
                 unit._await(row.waits_for, entry)
@@ -224,6 +279,8 @@ class UnitOfWork:
             self.parcels[parcel.number] = self.changed_parcels[parcel.number] = parcel
         if decision.unknown_codes:
             self.unknown_codes += decision.unknown_codes
+        if decision.books:
+            self.campaigns.enter(asked.command.causation_id, decision)
         for reference, order_id in decision.references:
             held = self.references.get(reference)
             if held is None or (held != order_id and reference.kind not in SHARED_KINDS):

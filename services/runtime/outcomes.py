@@ -39,6 +39,7 @@ class OutcomeBody(Struct, gc=False, omit_defaults=True):
     warnings: tuple[Struct, ...] = ()
     warnings_left_out: int = 0
     claim_id: str | None = None
+    campaign_id: str | None = None
 
 
 class _Refusal(Struct, gc=False):

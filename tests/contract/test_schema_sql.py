@@ -34,9 +34,11 @@ def test_functions_of_orders_are_found():
     files = (SERVICES_FOLDER / "orders" / "sql" / "functions").glob("*.sql")
 
     assert {file.stem: [*functions_in(file.read_text("utf-8"))] for file in files} == {
+        "lock_books": ["lock_books"],
         "lock_rows": ["lock_rows"],
         "save_batch": ["save_batch"],
         "save_rows": ["save_rows"],
+        "write_batch": ["write_batch"],
     }
 
 

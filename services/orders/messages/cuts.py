@@ -56,6 +56,18 @@ def _cut_urls(snapshot: Json) -> None:
         tracking["tracking_url"] = None
 
 
+def _cut_considered(snapshot: Json) -> None:
+    """The campaigns that were not chosen."""
+    if campaign := snapshot["order"].get("campaign"):
+        campaign.pop("considered", None)
+
+
+def _cut_touches(snapshot: Json) -> None:
+    """The contacts that may have led to the order; the credit stays."""
+    if attribution := snapshot["order"].get("attribution"):
+        attribution.pop("touches", None)
+
+
 CUTS: tuple[Callable[[Json], None], ...] = (
     _cut_candidates,
     _cut_contents,
@@ -64,5 +76,7 @@ CUTS: tuple[Callable[[Json], None], ...] = (
     _cut_claims,
     _cut_lines,
     _cut_urls,
+    _cut_considered,
+    _cut_touches,
 )
 """What goes first when a snapshot is too large; the last of them leaves it well below any bound."""

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from schemas import campaigns
 from schemas import commands as contract
 from schemas import orders as shapes
 from schemas.envelope import CE_TYPE
@@ -23,7 +24,7 @@ from services.orders.domain.model.commands import (
 )
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.model.warnings import FactWarning, WarningCode
-from services.orders.messages import claim_events, order_commands
+from services.orders.messages import campaign_commands, claim_events, order_commands
 from services.orders.messages.carriers import foreign
 from services.orders.messages.carriers.bodies import UTF_16, in_utf_8, is_xml
 from services.orders.messages.carriers.dialect import OwnForm, Part
@@ -78,6 +79,11 @@ _VOID = _repairing(contract.ShipmentVoid)
 _ANALYTICS = _repairing(contract.OrderAnalyticsUpsert)
 _FULFILL = _repairing(contract.BulkFulfillment)
 _BULK = _repairing(contract.OrdersFulfillBulk)
+_CAMPAIGN = _repairing(campaigns.CampaignUpsert)
+_PAUSE = _repairing(campaigns.CampaignPause)
+_REMOVE = _repairing(campaigns.CampaignRemove)
+_DISCOUNT = _repairing(campaigns.DiscountUpsert)
+_AB_TEST = _repairing(campaigns.AbTestUpsert)
 
 READERS: Mapping[str, Reader[Any]] = {
     contract.ORDER_PLACE: _PLACE,
@@ -88,6 +94,11 @@ READERS: Mapping[str, Reader[Any]] = {
     contract.SHIPMENT_VOID: _VOID,
     contract.ORDER_ANALYTICS_UPSERT: _ANALYTICS,
     contract.ORDERS_FULFILL_BULK: _FULFILL,
+    campaigns.CAMPAIGN_UPSERT: _CAMPAIGN,
+    campaigns.CAMPAIGN_PAUSE: _PAUSE,
+    campaigns.CAMPAIGN_REMOVE: _REMOVE,
+    campaigns.DISCOUNT_UPSERT: _DISCOUNT,
+    campaigns.AB_TEST_UPSERT: _AB_TEST,
     **{type_: form.reader for type_, form in OWN.items()},
 }
 """The decoder of each message type; of a bulk command, of each of its items."""
@@ -127,6 +138,11 @@ _COMMANDS: Mapping[str, Translate] = {
     contract.SHIPMENT_UPDATE: _command_by(_SHIPMENT, order_commands.update_shipment),
     contract.SHIPMENT_VOID: _command_by(_VOID, order_commands.void_shipment),
     contract.ORDER_ANALYTICS_UPSERT: _command_by(_ANALYTICS, order_commands.upsert_analytics),
+    campaigns.CAMPAIGN_UPSERT: _command_by(_CAMPAIGN, campaign_commands.upsert_campaign),
+    campaigns.CAMPAIGN_PAUSE: _command_by(_PAUSE, campaign_commands.pause_campaign),
+    campaigns.CAMPAIGN_REMOVE: _command_by(_REMOVE, campaign_commands.remove_campaign),
+    campaigns.DISCOUNT_UPSERT: _command_by(_DISCOUNT, campaign_commands.upsert_discount),
+    campaigns.AB_TEST_UPSERT: _command_by(_AB_TEST, campaign_commands.upsert_test),
 }
 
 

@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 from schemas.envelope import rfc3339
 from schemas.outcomes import WARNINGS_MAX
 from schemas.topics import ORDERS_OUTCOMES
-from services.orders.domain.model.commands import Command, names
+from services.orders.domain.model.commands import ChangeCampaigns, Command, names
 from services.orders.domain.model.decision import Decision, Event, ShipmentEventData
 from services.orders.domain.model.order import Order
 from services.orders.domain.model.references import ReferenceKind
@@ -131,6 +131,8 @@ def outcome_record(
         at.offset,
         now,
     )
+    if order is None and isinstance(command, ChangeCampaigns):
+        body.campaign_id = command.entry_id
     if decision.warnings:
         body.warnings = _in_message(decision.warnings[:WARNINGS_MAX], item)
         body.warnings_left_out = max(0, len(decision.warnings) - WARNINGS_MAX)

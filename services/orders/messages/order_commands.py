@@ -18,6 +18,7 @@ from services.orders.domain.model import order as values
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.domain.model.warnings import FactWarning
 from services.orders.domain.value import replace
+from services.orders.messages.referrals import referral_of
 from services.orders.messages.unusual_trackings import is_any_unusual, own_id, read_unusual
 from services.runtime.messages.records import Item
 from services.runtime.twins import omitted
@@ -242,6 +243,7 @@ def _reference(shop: str, message: contract.NamesOrder) -> Reference:
 def _placement(order: shapes.OrderPlacement) -> domain.PlacementFields:
     """Only what was said: a member left out keeps what is stored."""
     left_out, analytics = omitted(order), order.order_analytics
+    referral = order.referral
     return domain.PlacementFields(
         order_number=order.order_number,
         external_id=order.external_id,
@@ -263,6 +265,7 @@ def _placement(order: shapes.OrderPlacement) -> domain.PlacementFields:
         external_customer_id=order.external_customer_id,
         expected_number_of_shipments=order.expected_number_of_shipments,
         order_analytics=None if analytics is None else _analytics(analytics),
+        referral=None if referral is None else referral_of(referral),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct, field
 
+from services.orders.domain.model.campaigns import Attribution, CampaignChoice
 from services.orders.domain.model.goods import PackedLine
 from services.orders.domain.model.ledger import (
     is_unsent,
@@ -179,6 +180,13 @@ class _LedgerMember(Struct, gc=False):
     ledger: list[Json]
 
 
+class _Campaigns(Struct, gc=False, omit_defaults=True):
+    """What `order` says of few orders only: those of shops with campaigns."""
+
+    campaign: CampaignChoice | None = None
+    attribution: Attribution | None = None
+
+
 _copy_placement = writer_of(Placement, ("products",))
 
 
@@ -224,8 +232,12 @@ def _order(order: Order, lines: bytes, trackings: Sequence[bytes], ledger: bytes
         Raw(_list(trackings)),
     )
     start = _OrderStart(order.order_id, order.shop)
-    members = (to_json(start), to_json(said), to_json(end))
-    return joined(*members, ledger) if ledger else joined(*members)
+    last = to_json(end)
+    if order.campaign or order.attribution:
+        last = joined(last, to_json(_Campaigns(order.campaign, order.attribution)))
+    if ledger:
+        return joined(to_json(start), to_json(said), last, ledger)
+    return joined(to_json(start), to_json(said), last)
 
 
 def _ledger(order: Order) -> list[Json]:

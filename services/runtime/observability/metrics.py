@@ -45,6 +45,8 @@ GAUGES = (
         "relay_refused_shards",
         "Shards not published: Kafka rejects their next record.",
     ),
+    _Spec("campaign_reviews", "Reviews of orders after a change of campaigns, not done yet."),
+    _Spec("campaign_review_age_seconds", "Age of the oldest of these reviews; 0 with none."),
     _Spec("http_connections", "Open connections to the gateway."),
     _Spec("http_requests_in_flight", "Requests whose records Kafka has not acknowledged yet."),
     _Spec("http_body_bytes_held", "Bytes of bodies that requests in progress hold."),
@@ -83,6 +85,10 @@ COUNTERS = (
         "parked_total",
         "Items parked or parked again, by kind; behind: an earlier item failed.",
         ("service", "topic", "kind"),
+    ),
+    _Spec(
+        "campaign_review_failures_total",
+        "Orders that a review could not decide: a bug; they are left as they were.",
     ),
     _Spec("relay_published_total", "Records acknowledged by Kafka.", ("service", "topic")),
     _Spec("fence_refusals_total", "Batches not applied because the stored position differed."),
@@ -181,6 +187,9 @@ class Metrics:
         self.batch_records = self._histogram("batch_records")
         self.batch_stage_seconds = self._histogram("batch_stage_seconds")
         self.event_latency_seconds = self._histogram("event_latency_seconds")
+        self.campaign_reviews = self._gauge("campaign_reviews")
+        self.campaign_review_age_seconds = self._gauge("campaign_review_age_seconds")
+        self.campaign_review_failures_total = self._counter("campaign_review_failures_total")
         self._add_webhooks()
 
     def _add_webhooks(self) -> None:

@@ -66,8 +66,9 @@ def a_place(order):
     return Command("place", order, "Berlin")
 
 
-def test_batch_of_new_orders_takes_six_round_trips(send, stage):
-    trips = ["BEGIN;", "lock_positions", "lock_batch", "save_rows", "append_rows", "COMMIT;"]
+def test_batch_of_new_orders_takes_seven_round_trips(send, stage):
+    read = ["BEGIN;", "lock_positions", "lock_batch", "lock_books"]
+    trips = [*read, "save_rows", "append_rows", "COMMIT;"]
 
     assert send(a_place("2")) == trips
     assert send(a_place("3"), a_place("4")) == trips

@@ -1,6 +1,7 @@
--- All that a batch writes of orders, their names and tracking numbers, in one round trip (decision
--- 0097): parcels, then orders, then names, new rows in the order of their keys. A unique violation
--- means that another transaction made one of the new rows just now. Rows that are not new are locked.
+-- What a replica of the version before writes: as `write_batch`, which is the present one's. It would
+-- drop from an order the campaign that was chosen and the credit (decision 0193), so it is refused
+-- where a shop of the batch has campaigns. The error is transient to it, so its batch is applied by
+-- the replica that takes its place.
 CREATE FUNCTION save_batch(
     -- Parcels, pairwise; owners are order ids as array literals.
     parcels_new boolean[], numbers text[], parcel_documents bytea[], parcel_owners text[],
@@ -13,58 +14,17 @@ CREATE FUNCTION save_batch(
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_mergejoin = off SET enable_hashjoin = off AS $$
 BEGIN
-    IF true = ANY (parcels_new) THEN
-        INSERT INTO stored_parcel (number, document, owners)
-        SELECT each.number, each.document, each.owners::uuid[]
-          FROM unnest(parcels_new, numbers, parcel_documents, parcel_owners)
-               AS each(is_new, number, document, owners)
-         WHERE each.is_new
-         ORDER BY each.number;
+    IF EXISTS (SELECT FROM campaign_book WHERE shop = ANY (order_shops)) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_in_use',
+            MESSAGE = 'a shop of this batch has campaigns, which this version of the service does not '
+                'know',
+            HINT = 'Replace this replica by the version of the others: it applies the batch.';
     END IF;
-    IF false = ANY (parcels_new) THEN
-        UPDATE stored_parcel
-           SET document = each.document, old_document = NULL, owners = each.owners::uuid[],
-               changed_at = now()
-          FROM unnest(parcels_new, numbers, parcel_documents, parcel_owners)
-               AS each(is_new, number, document, owners)
-         WHERE NOT each.is_new AND stored_parcel.number = each.number;
-    END IF;
-
-    IF true = ANY (orders_new) THEN
-        INSERT INTO stored_order (order_id, shop, order_number, version, document, applied)
-        SELECT each.order_id, each.shop, each.order_number, each.version, each.document, each.applied
-          FROM unnest(orders_new, ids, order_shops, order_numbers, versions, order_documents,
-                      applied_items)
-               AS each(is_new, order_id, shop, order_number, version, document, applied)
-         WHERE each.is_new
-         ORDER BY each.order_id;
-    END IF;
-    IF false = ANY (orders_new) THEN  -- Shop and number differ only from a placeholder's.
-        UPDATE stored_order
-           SET shop = each.shop, order_number = each.order_number, version = each.version,
-               document = each.document, old_document = NULL, applied = each.applied,
-               changed_at = now()
-          FROM unnest(orders_new, ids, order_shops, order_numbers, versions, order_documents,
-                      applied_items)
-               AS each(is_new, order_id, shop, order_number, version, document, applied)
-         WHERE NOT each.is_new AND stored_order.order_id = each.order_id;
-    END IF;
-
-    IF true = ANY (names_new) THEN
-        INSERT INTO reference (shop, kind, value, order_id)
-        SELECT each.shop, each.kind, each.value, each.order_id
-          FROM unnest(names_new, name_shops, kinds, name_values, named_ids)
-               AS each(is_new, shop, kind, value, order_id)
-         WHERE each.is_new
-         ORDER BY each.shop, each.kind, each.value;
-    END IF;
-    IF false = ANY (names_new) THEN
-        UPDATE reference
-           SET order_id = each.order_id
-          FROM unnest(names_new, name_shops, kinds, name_values, named_ids)
-               AS each(is_new, shop, kind, value, order_id)
-         WHERE NOT each.is_new AND reference.shop = each.shop AND reference.kind = each.kind
-           AND reference.value = each.value;
-    END IF;
+    PERFORM write_batch(
+        parcels_new, numbers, parcel_documents, parcel_owners,
+        orders_new, ids, order_shops, order_numbers, versions, order_documents, applied_items,
+        names_new, name_shops, kinds, name_values, named_ids
+    );
 END
 $$;
