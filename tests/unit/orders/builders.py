@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
+from services.orders.domain.campaigns.attribute import codes_of, has_contact
+from services.orders.domain.campaigns.choose import fulfilled_at_of
 from services.orders.domain.decide import decide
+from services.orders.domain.model.campaigns import (
+    Book,
+    CampaignsEvent,
+    Entry,
+    EntryName,
+    Review,
+)
 from services.orders.domain.model.commands import (
+    AdvanceCampaign,
     CancelOrder,
+    ChangeCampaigns,
     Command,
     PlacementFields,
     PlaceOrder,
     ReportTracking,
+    ReviewOrder,
     Tracking,
     UpdateOrder,
     UpdateShipment,
     UpsertAnalytics,
     UpsertOrder,
     VoidShipment,
+    named_entries,
     names,
 )
 from services.orders.domain.model.decision import Decision, Event, Outcome, Topic, World
@@ -32,6 +46,7 @@ from services.orders.domain.model.tracking_number import normalise_number
 from services.orders.domain.rules.implied_numbers import implied_numbers
 from services.orders.domain.tracking.naming import NO_MAPS, CodeMaps
 from services.orders.domain.tracking.scan import Precision, Scan
+from services.orders.domain.value import replace
 
 NOON = datetime(2024, 1, 5, 12, tzinfo=UTC)
 SHOP = "shop"
@@ -50,6 +65,12 @@ class Desk:
     events: list[Event] = field(default_factory=list)
     now: datetime = NOON
     code_maps: CodeMaps = NO_MAPS
+    books: dict[str, Book] = field(default_factory=dict)
+    entries: dict[EntryName, Entry] = field(default_factory=dict)
+    older_items: set[tuple[str, int]] = field(default_factory=set)
+    campaign_events: list[CampaignsEvent] = field(default_factory=list)
+    reviews: list[Review] = field(default_factory=list)
+    """Reviews that are still to be done."""
 
     def send(self, command: Command) -> Decision:
         """Decide a command on exactly what it names, check the decision, and apply it."""
@@ -63,7 +84,27 @@ class Desk:
             if len(bearers) > 1:
                 self.shared[reference] = bearers
         self.events.extend(decision.events)
+        self._apply_campaigns(decision)
         return decision
+
+    def _apply_campaigns(self, decision: Decision) -> None:
+        for book in decision.books:
+            held = self.books.get(book.shop, Book(shop=book.shop))
+            others = {each.name: each for each in (*held.discounts, *book.discounts)}
+            self.books[book.shop] = replace(book, discounts=tuple(others.values()), recalled=())
+        self.entries |= {entry.name: entry for entry in decision.entries}
+        self.older_items.update(decision.older_items)
+        self.campaign_events.extend(decision.campaign_events)
+        self.reviews.extend(decision.reviews)
+
+    def review(self) -> None:
+        """Review orders until no review is left, as the service does in the background."""
+        while self.reviews:
+            due = self.reviews.pop(0)
+            for order in list(self.orders.values()):
+                if order.shop == due.shop and _is_concerned(order, due):
+                    asked = item(causation_id=due.causation_id)
+                    self.send(ReviewOrder(**asked, shop=order.shop, order_id=order.order_id))
 
     def copy(self) -> Desk:
         """A desk that goes its own way from here; the values themselves never change."""
@@ -75,6 +116,11 @@ class Desk:
             list(self.events),
             self.now,
             self.code_maps,
+            dict(self.books),
+            dict(self.entries),
+            set(self.older_items),
+            list(self.campaign_events),
+            list(self.reviews),
         )
 
     def seen_by(self, command: Command) -> World:
@@ -102,7 +148,31 @@ class Desk:
             references=references,
             shared=shared,
             code_maps=self.code_maps,
+            books=self._books_seen_by(command, orders.values()),
+            entries=self._entries_seen_by(command),
         )
+
+    def _books_seen_by(self, command: Command, orders: Iterable[Order]) -> dict[str, Book]:
+        shops = {order.shop for order in orders}
+        if not isinstance(command, ReportTracking):
+            shops.add(command.shop)
+        codes = codes_of(command).union(*map(codes_of, orders))
+        recalled = tuple(n for _, n in self.older_items if n == command.item_digest)
+        return {
+            shop: replace(
+                book,
+                discounts=tuple(each for each in book.discounts if each.code in codes),
+                recalled=recalled,
+            )
+            for shop, book in self.books.items()
+            if shop in shops
+        }
+
+    def _entries_seen_by(self, command: Command) -> dict[EntryName, Entry]:
+        if not isinstance(command, ChangeCampaigns | AdvanceCampaign):
+            return {}
+        named = named_entries(command)
+        return {name: self.entries[name] for name in named if name in self.entries}
 
     def order(self, number: str = "1", shop: str = SHOP) -> Order:
         """An order that exists."""
@@ -113,12 +183,22 @@ class Desk:
         return next(s for s in self.order(number).shipments if s.ordinal == ordinal)
 
 
+def _is_concerned(order: Order, review: Review) -> bool:
+    if review.only_contacts and not has_contact(order):
+        return False
+    return max(order.placed_at, fulfilled_at_of(order) or order.placed_at) >= review.since
+
+
 def _is_uuid(text: str) -> bool:
     try:
         UUID(text)
     except ValueError:
         return False
     return True
+
+
+BESIDE = (("delivery_state",), ("campaign",), ("attribution",))
+"""What changes beside the one thing that a command changes of an order."""
 
 
 def check_decision(desk: Desk, decision: Decision) -> None:
@@ -129,16 +209,31 @@ def check_decision(desk: Desk, decision: Decision) -> None:
         assert not decision.orders
         assert not decision.events
         assert not decision.references
+        assert not decision.books
+        assert not decision.entries
+        assert not decision.reviews
     if decision.outcome is Outcome.REJECTED:
         assert not decision.parcels
         assert decision.detail
     assert (decision.waits_for is not None) == (decision.outcome is Outcome.WAITING)
     if decision.outcome is Outcome.NO_CHANGE:
         assert not decision.events
+        assert not decision.campaign_events
         assert decision.reason is not None
+    check_campaign_numbers(desk, decision)
     check_numbers(desk, decision)
     for order in decision.orders:
         check_order(order)
+
+
+def check_campaign_numbers(desk: Desk, decision: Decision) -> None:
+    """Events of campaigns are numbered by shop, without gaps, and the book has the last number."""
+    earlier = {event.event_id for event in desk.campaign_events}
+    assert not earlier & {event.event_id for event in decision.campaign_events}
+    for book in decision.books:
+        held = desk.books.get(book.shop, Book(shop=book.shop))
+        numbers = [event.sequence for event in decision.campaign_events]
+        assert numbers == list(range(held.sequence + 1, book.sequence + 1))
 
 
 def check_numbers(desk: Desk, decision: Decision) -> None:
@@ -167,7 +262,7 @@ def check_numbers(desk: Desk, decision: Decision) -> None:
         assert order.shipment_sequence == counts[Topic.SHIPMENTS]
         assert order.version == version
         of_order = [event for event in mine if event.topic is Topic.ORDERS]
-        assert len([e for e in of_order if e.data.changed_fields != ("delivery_state",)]) <= 1
+        assert len([e for e in of_order if e.data.changed_fields not in BESIDE]) <= 1
     assert {event.order_id for event in decision.events} <= set(after)
 
 

@@ -1,0 +1,539 @@
+"""Commands of campaigns, discounts and tests: versions, states, events and refusals."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.orders.domain.campaigns.book import VERSIONS_MAX, next_change_at, state_of
+from services.orders.domain.model.campaigns import BEGINNING, EntryName, Kind, Variant
+from services.orders.domain.model.commands import AdvanceCampaign, ChangeCampaigns
+from services.orders.domain.model.decision import Outcome
+from services.orders.domain.model.reasons import SENTENCES, Reason
+from services.orders.domain.model.warnings import WarningCode
+from services.orders.domain.rules import campaign_checks
+from services.orders.domain.value import replace
+from tests.unit.orders.builders import DAY, HOUR, NOON, SHOP, Desk, item
+from tests.unit.orders.campaign_builders import ab_test, campaign, discount, say
+
+SPRING = EntryName(SHOP, Kind.CAMPAIGN, "spring")
+LATER = NOON + DAY
+
+
+def desk_of(*commands: ChangeCampaigns, now: Any = NOON) -> Desk:
+    desk = Desk(now=now)
+    for command in commands:
+        assert desk.send(command).outcome is Outcome.APPLIED
+    return desk
+
+
+STATES: dict[str, tuple[ChangeCampaigns, ...]] = {
+    "none": (),
+    "scheduled": (campaign(start_date=LATER),),
+    "active": (campaign(),),
+    "paused": (campaign(), say("campaign", "spring", "pause", effective_at=NOON + HOUR)),
+    "inactive": (campaign(enabled=False),),
+    "removed": (campaign(), say("campaign", "spring", "remove", effective_at=NOON + HOUR)),
+}
+ACTS = {
+    "upsert": campaign(at=NOON + 2 * HOUR, name="renewed"),
+    "pause": say("campaign", "spring", "pause", effective_at=NOON + 2 * HOUR),
+    "remove": say("campaign", "spring", "remove", effective_at=NOON + 2 * HOUR),
+}
+AFTER = {
+    ("none", "upsert"): "active",
+    ("none", "pause"): Reason.CAMPAIGN_NOT_FOUND,
+    ("none", "remove"): Reason.CAMPAIGN_NOT_FOUND,
+    ("scheduled", "upsert"): "active",
+    ("scheduled", "pause"): "paused",
+    ("scheduled", "remove"): "removed",
+    ("active", "upsert"): "active",
+    ("active", "pause"): "paused",
+    ("active", "remove"): "removed",
+    ("paused", "upsert"): "active",
+    ("paused", "pause"): Reason.NO_DIFFERENCE,
+    ("paused", "remove"): "removed",
+    ("inactive", "upsert"): "active",
+    ("inactive", "pause"): "paused",
+    ("inactive", "remove"): "removed",
+    ("removed", "upsert"): "active",
+    ("removed", "pause"): Reason.CAMPAIGN_NOT_FOUND,
+    ("removed", "remove"): Reason.CAMPAIGN_NOT_FOUND,
+}
+EVENTS = {
+    "upsert": "campaign.updated",
+    "pause": "campaign.paused",
+    "remove": "campaign.removed",
+}
+
+
+def test_campaign_states_and_commands_are_all_in_the_table():
+    assert set(AFTER) == {(state, act) for state in STATES for act in ACTS}
+
+
+@pytest.mark.parametrize(("state", "act"), AFTER)
+def test_campaign_command_in_every_state(state, act):
+    desk = desk_of(*STATES[state], now=NOON + 3 * HOUR)
+    before = desk.books.get(SHOP)
+    expected = AFTER[state, act]
+    was = before.entries[0].state if before else None
+    assert was == (None if state == "none" else state)
+
+    decision = desk.send(ACTS[act])
+
+    if isinstance(expected, Reason):
+        assert decision.reason is expected
+        assert not decision.campaign_events
+        return
+    (event,) = decision.campaign_events
+    assert (event.type, event.state, event.previous_state) == (EVENTS[act], expected, was)
+    assert (event.version.effective_at, event.is_newest) == (NOON + 2 * HOUR, True)
+    assert event.content is not None
+    assert desk.books[SHOP].entries[0].state == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ({}, "active"),
+        ({"start_date": NOON + HOUR}, "active"),
+        ({"start_date": NOON + 3 * HOUR}, "scheduled"),
+        ({"end_date": NOON + 2 * HOUR}, "inactive"),
+        ({"end_date": NOON + 3 * HOUR}, "active"),
+        ({"enabled": False, "start_date": NOON + 3 * HOUR}, "inactive"),
+        ({"at": NOON + 3 * HOUR}, "scheduled"),
+    ],
+)
+def test_campaign_state_by_time(said, state):
+    desk = desk_of(campaign(**said), now=NOON + 2 * HOUR)
+
+    assert desk.books[SHOP].entries[0].state == state
+
+
+def test_campaign_version_holds_since_its_own_time_in_any_order():
+    said = (
+        campaign(name="one"),
+        campaign(name="two", at=LATER),
+        say("campaign", "spring", "pause", effective_at=LATER + HOUR),
+    )
+
+    orders = (said, said[:1] + said[:0:-1], (said[1], said[0], said[2]))
+    books = [desk_of(*order, now=LATER + DAY).books[SHOP].entries for order in orders]
+
+    assert books[0] == books[1] == books[2]
+
+
+def test_campaign_version_that_comes_late_is_not_the_newest():
+    desk = desk_of(campaign(at=LATER, name="two"), now=LATER)
+
+    (event,) = desk.send(campaign(name="one", properties={"title": "old"})).campaign_events
+
+    assert not event.is_newest
+    assert event.content.name == "one"
+    assert event.properties == {"title": "old"}
+    assert desk.entries[SPRING].properties == {}
+    assert state_of(desk.entries[SPRING], NOON).value == "active"
+
+
+def test_campaign_version_of_the_same_time_with_the_higher_source_version_holds():
+    said = (campaign(name="two", source_version=2), campaign(name="one", source_version=1))
+
+    desk, turned = desk_of(said[0]), desk_of(*said[::-1])
+
+    older = desk.send(said[1])
+
+    assert older.reason is Reason.NO_DIFFERENCE
+
+    assert desk.entries == turned.entries
+    assert desk.entries[SPRING].versions[-1].content.name == "two"
+
+
+def test_campaign_item_that_comes_again_is_a_duplicate():
+    said = campaign()
+    desk = desk_of(said)
+
+    decision = desk.send(said)
+
+    assert (decision.outcome, decision.reason) == (Outcome.NO_CHANGE, Reason.DUPLICATE)
+    assert not decision.entries
+
+
+def test_campaign_content_that_comes_again_is_no_difference_and_remembered():
+    desk = desk_of(campaign(properties={"title": "Mugs"}))
+    again = campaign(at=LATER, start_date=NOON, properties={"title": "Mugs"})
+
+    first, second = desk.send(again), desk.send(again)
+
+    assert (first.outcome, first.reason) == (Outcome.NO_CHANGE, Reason.NO_DIFFERENCE)
+    assert not first.reviews
+    assert second.reason is Reason.DUPLICATE
+
+
+def test_campaign_version_that_said_the_same_counts_once_another_comes_between():
+    desk = desk_of(campaign(name="one"), now=LATER)
+    desk.send(campaign(name="one", at=LATER, start_date=NOON))
+
+    desk.send(campaign(name="two", at=NOON + HOUR, start_date=NOON))
+
+    (entry,) = desk.books[SHOP].entries
+    assert [each.content.name for each in entry.versions] == ["one", "two", "one"]
+
+
+def test_campaign_properties_alone_are_a_difference():
+    desk = desk_of(campaign(properties={"title": "Mugs"}))
+
+    decision = desk.send(campaign(at=LATER, start_date=NOON, properties={"title": "Cups"}))
+
+    assert decision.outcome is Outcome.APPLIED
+    assert desk.entries[SPRING].properties == {"title": "Cups"}
+    assert desk.books[SHOP].entries[0].properties == {}
+
+
+def test_campaign_version_id_depends_on_nothing_but_what_is_said():
+    berlin = NOON.astimezone(tz=None)
+
+    one = desk_of(discount(value=Decimal(10))).entries
+    two = desk_of(discount(at=berlin, value=Decimal("10.00"))).entries
+
+    ids = [next(iter(each.values())).versions[0].version_id for each in (one, two)]
+    assert ids[0] == ids[1]
+
+
+def test_campaign_versions_beyond_the_most_are_folded_away_and_their_items_remembered():
+    desk = Desk(now=NOON + 200 * DAY)
+    said = [campaign(at=NOON + n * DAY, name=f"{n}") for n in range(VERSIONS_MAX + 5)]
+    for command in said:
+        desk.send(command)
+
+    (entry,) = desk.books[SHOP].entries
+
+    assert [each.content.name for each in entry.versions] == [f"{n}" for n in range(5, 105)]
+    assert len(desk.older_items) == 5
+    assert desk.send(said[0]).reason is Reason.DUPLICATE
+
+
+def test_campaign_versions_keep_the_upsert_that_the_first_pause_is_about():
+    desk = desk_of(campaign(), now=NOON + 200 * DAY)
+    for day in range(1, VERSIONS_MAX + 1):
+        act = "pause" if day % 2 else "upsert"
+        at = NOON + day * DAY
+        again = say("campaign", "spring", "pause", effective_at=at)
+        desk.send(again if act == "pause" else campaign(at=at))
+
+    (entry,) = desk.books[SHOP].entries
+
+    assert len(entry.versions) == VERSIONS_MAX + 1
+    assert state_of(entry, NOON + DAY).value == "paused"
+
+
+def test_campaign_begins_and_ends_by_time_with_an_event_each():
+    desk = desk_of(campaign(start_date=LATER, end_date=LATER + DAY))
+    moments, kinds = [], []
+
+    while (moment := next_change_at(desk.entries[SPRING], desk.now)) is not None:
+        moments.append(moment)
+        desk.now = moment
+        decision = desk.send(AdvanceCampaign(**item(), shop=SHOP, entry_id="spring"))
+        kinds += [(event.type, event.state) for event in decision.campaign_events]
+
+    assert moments == [LATER, LATER + DAY]
+    assert kinds == [("campaign.activated", "active"), ("campaign.ended", "inactive")]
+
+
+def test_campaign_event_of_time_has_the_same_id_whenever_it_is_found():
+    early, late = (desk_of(campaign(start_date=LATER)) for _ in range(2))
+    early.now, late.now = LATER, LATER + DAY
+    ids = [
+        desk.send(AdvanceCampaign(**item(), shop=SHOP, entry_id="spring"))
+        .campaign_events[0]
+        .event_id
+        for desk in (early, late)
+    ]
+
+    assert ids[0] == ids[1]
+
+
+def test_campaign_that_nothing_happened_to_is_written_and_not_published():
+    desk = desk_of(campaign())
+
+    decision = desk.send(AdvanceCampaign(**item(), shop=SHOP, entry_id="spring"))
+
+    assert decision.outcome is Outcome.NO_CHANGE
+    assert decision.entries == (desk.entries[SPRING],)
+
+
+def test_campaign_that_is_new_asks_for_reviews_since_its_time_and_of_all_contacts():
+    reviews = [(each.since, each.only_contacts) for each in Desk().send(campaign()).reviews]
+
+    assert reviews == [(NOON, False), (BEGINNING, True)]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_of_contacts"),
+    [
+        ({"priority": 1}, False),
+        ({"name": "Spring", "priority": 1}, False),
+        ({"name": "summer"}, True),
+        ({"discount_id": "ten"}, True),
+    ],
+)
+def test_campaign_that_changes_asks_for_a_review_of_contacts_only_with_a_new_name(
+    said, is_of_contacts
+):
+    desk = desk_of(campaign())
+
+    reviews = desk.send(campaign(at=LATER, **said)).reviews
+
+    assert [each.since for each in reviews if not each.only_contacts] == [LATER]
+    assert any(each.only_contacts for each in reviews) is is_of_contacts
+
+
+TEN = Decimal(10)
+REFUSED: dict[str, tuple[tuple[ChangeCampaigns, ...], ChangeCampaigns, Reason, str]] = {
+    "campaign that ends when it starts": (
+        (),
+        campaign(end_date=NOON),
+        Reason.ENDS_BEFORE_START,
+        "/end_date",
+    ),
+    "discount that ends before it starts": (
+        (),
+        discount(ends_at=NOON - DAY),
+        Reason.ENDS_BEFORE_START,
+        "/ends_at",
+    ),
+    "test that ends before it starts": (
+        (),
+        ab_test(end_date=NOON - DAY),
+        Reason.ENDS_BEFORE_START,
+        "/end_date",
+    ),
+    "second campaign of a segment": (
+        (campaign("a", end_date=LATER),),
+        campaign("b", start_date=LATER - HOUR),
+        Reason.CAMPAIGN_OVERLAPS,
+        "/segment",
+    ),
+    "second default campaign": (
+        (campaign("a", segment=None),),
+        campaign("b", segment=None),
+        Reason.CAMPAIGN_OVERLAPS,
+        "/segment",
+    ),
+    "pause of nothing": (
+        (),
+        say("campaign", "spring", "pause"),
+        Reason.CAMPAIGN_NOT_FOUND,
+        "/campaign_id",
+    ),
+    "removal of nothing": (
+        (),
+        say("campaign", "spring", "remove"),
+        Reason.CAMPAIGN_NOT_FOUND,
+        "/campaign_id",
+    ),
+    "shares below 100": (
+        (),
+        ab_test(shares={"a": 50}, has_holdout=True, holdout_percentage=40),
+        Reason.ALLOCATIONS_DO_NOT_SUM,
+        "/campaigns",
+    ),
+    "shares above 100": (
+        (),
+        ab_test(shares={"a": 60, "b": 50}),
+        Reason.ALLOCATIONS_DO_NOT_SUM,
+        "/campaigns",
+    ),
+    "hold-out that is switched off": (
+        (),
+        ab_test(shares={"a": 90}, has_holdout=False),
+        Reason.ALLOCATIONS_DO_NOT_SUM,
+        "/holdout_percentage",
+    ),
+    "campaign twice": (
+        (),
+        ab_test(
+            variants=(
+                Variant(campaign_id="a", allocation=50),
+                Variant(campaign_id="a", allocation=50),
+            )
+        ),
+        Reason.ALLOCATIONS_DO_NOT_SUM,
+        "/campaigns",
+    ),
+    "other shares of a running test": (
+        (ab_test(),),
+        ab_test(at=LATER, start_date=NOON, shares={"a": 40, "b": 60}),
+        Reason.AB_TEST_RUNNING,
+        "/campaigns",
+    ),
+    "hold-out of a running test": (
+        (ab_test(shares={"a": 90}),),
+        ab_test(at=LATER, start_date=NOON, shares={"a": 90}, holdout_percentage=10, segment="x"),
+        Reason.AB_TEST_RUNNING,
+        "/segment",
+    ),
+    "start of a running test": (
+        (ab_test(),),
+        ab_test(at=LATER),
+        Reason.AB_TEST_RUNNING,
+        "/start_date",
+    ),
+    "discount of nothing": (
+        (),
+        discount(value=Decimal(0)),
+        Reason.DISCOUNT_ON_NOTHING,
+        "/value",
+    ),
+    "discount above 100 per cent": (
+        (),
+        discount(value=Decimal(101)),
+        Reason.DISCOUNT_ON_NOTHING,
+        "/value",
+    ),
+    "fixed amount without a currency": (
+        (),
+        discount(value_type="fixed_amount"),
+        Reason.DISCOUNT_ON_NOTHING,
+        "/currency",
+    ),
+    "discount on no group": (
+        (),
+        discount(target_selection="group"),
+        Reason.DISCOUNT_ON_NOTHING,
+        "/targets",
+    ),
+    "discount on no product": (
+        (),
+        discount(target_selection="specific"),
+        Reason.DISCOUNT_ON_NOTHING,
+        "/targets",
+    ),
+    "discount with another code": (
+        (discount(code="TEN"),),
+        discount(at=LATER, code="ELEVEN"),
+        Reason.DISCOUNT_CODE_FIXED,
+        "/code",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_campaign_command_that_is_refused_says_why_and_changes_nothing(name):
+    before, command, reason, pointer = REFUSED[name]
+    desk = desk_of(*before)
+    was = desk.copy()
+
+    decision = desk.send(command)
+
+    assert (decision.outcome, decision.reason) == (Outcome.REJECTED, reason)
+    assert decision.pointer == pointer
+    assert decision.detail.endswith(SENTENCES[reason].partition("; ")[2])
+    assert (desk.books, desk.entries, desk.reviews) == (was.books, was.entries, was.reviews)
+
+
+def test_campaign_refusals_are_all_in_the_tables():
+    reasons = {reason for _, _, reason, _ in REFUSED.values()}
+
+    assert reasons | {Reason.TOO_MANY_CAMPAIGNS} == {
+        *(Reason.CAMPAIGN_OVERLAPS, Reason.CAMPAIGN_NOT_FOUND, Reason.TOO_MANY_CAMPAIGNS),
+        *(Reason.ENDS_BEFORE_START, Reason.ALLOCATIONS_DO_NOT_SUM, Reason.AB_TEST_RUNNING),
+        *(Reason.DISCOUNT_ON_NOTHING, Reason.DISCOUNT_CODE_FIXED),
+    }
+
+
+TAKEN: dict[str, tuple[ChangeCampaigns, ...]] = {
+    "campaign after the end of another": (campaign("a", end_date=LATER), campaign("b", at=LATER)),
+    "campaign of another segment": (campaign("a"), campaign("b", segment="vip")),
+    "campaign beside one that is paused": (
+        campaign("a"),
+        say("campaign", "a", "pause", effective_at=NOON + HOUR),
+        campaign("b", at=NOON + HOUR),
+    ),
+    "campaign beside one that is removed": (
+        campaign("a"),
+        say("campaign", "a", "remove", effective_at=NOON + HOUR),
+        campaign("b", at=NOON + HOUR),
+    ),
+    "campaign beside one that is disabled": (campaign("a", enabled=False), campaign("b")),
+    "campaigns of a test": (ab_test(), campaign("a"), campaign("b")),
+    "end of a running test": (ab_test(), ab_test(at=LATER, start_date=NOON, end_date=LATER + DAY)),
+    "running test that is disabled": (ab_test(), ab_test(at=LATER, start_date=NOON, enabled=False)),
+    "test that is over, with other shares": (
+        ab_test(end_date=LATER),
+        ab_test(at=LATER, shares={"a": 10, "b": 90}),
+    ),
+    "test before it starts, with other shares": (
+        ab_test(start_date=LATER),
+        ab_test(at=NOON + HOUR, start_date=LATER, shares={"a": 10, "b": 90}),
+    ),
+    "code in another case": (discount(code="TEN"), discount(at=LATER, code="Ten")),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_campaign_commands_that_are_taken(name):
+    desk_of(*TAKEN[name])
+
+
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        (lambda n: campaign(f"{n}", segment=f"{n}"), say("campaign", "1", "remove")),
+        (lambda n: ab_test(f"{n}"), ab_test("1", at=NOON + HOUR, start_date=NOON, enabled=False)),
+    ],
+    ids=["campaigns", "tests"],
+)
+def test_campaigns_are_at_most_as_many_as_a_book_holds(monkeypatch, said, more):
+    monkeypatch.setattr(campaign_checks, "CAMPAIGNS_MAX", 3)
+    monkeypatch.setattr(campaign_checks, "TESTS_MAX", 3)
+    desk = desk_of(*(said(n) for n in range(3)))
+
+    refused = desk.send(said(3))
+    changed = desk.send(replace(more, effective_at=NOON + HOUR))
+    taken = desk.send(said(3))
+
+    assert (refused.reason, changed.outcome) == (Reason.TOO_MANY_CAMPAIGNS, Outcome.APPLIED)
+    assert refused.detail.endswith("remove or end some first.")
+    assert taken.outcome is Outcome.APPLIED
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "code", "pointer"),
+    [
+        ((), campaign(discount_id="ten"), WarningCode.REFERENCE_UNKNOWN, "/discount_id"),
+        (
+            (campaign("a"),),
+            ab_test(),
+            WarningCode.REFERENCE_UNKNOWN,
+            "/campaigns/1/campaign_id",
+        ),
+        (
+            (campaign(),),
+            say("campaign", "spring", "remove", effective_at=LATER),
+            WarningCode.CAMPAIGN_WAS_ACTIVE,
+            "/campaign_id",
+        ),
+    ],
+    ids=["discount", "campaign", "active"],
+)
+def test_campaign_command_that_is_doubtful_is_taken_with_a_warning(before, command, code, pointer):
+    decision = desk_of(*before).send(command)
+
+    assert decision.outcome is Outcome.APPLIED
+    assert [(each.code, each.pointer) for each in decision.warnings] == [(code, pointer)]
+
+
+def test_campaign_command_without_doubt_has_no_warning():
+    desk = desk_of(discount(), campaign("a"), campaign("b", segment="vip"))
+
+    decisions = [
+        desk.send(campaign("a", at=LATER, discount_id="ten")),
+        desk.send(ab_test()),
+        desk.send(say("campaign", "b", "pause", effective_at=LATER)),
+        desk.send(say("campaign", "b", "remove", effective_at=LATER + HOUR)),
+    ]
+
+    assert [each.warnings for each in decisions] == [()] * 4
