@@ -133,7 +133,8 @@ def results(desk: Desk) -> dict[str, object]:
     return {
         order.order_number: (
             order.campaign,
-            order.attribution and (order.attribution.credit, order.attribution.touches),
+            order.attribution.credit if order.attribution else None,
+            order.attribution.touches if order.attribution else (),
         )
         for order in desk.orders.values()
     }

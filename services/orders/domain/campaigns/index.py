@@ -36,8 +36,9 @@ class Index:
 
     def _add(self, entry: Entry) -> None:
         contents = list(_contents(entry))
-        if entry.versions and (self.began is None or entry.versions[0].effective_at < self.began):
-            self.began = entry.versions[0].effective_at
+        began = next((v.effective_at for v in entry.versions if v.content is not None), None)
+        if began is not None and (self.began is None or began < self.began):
+            self.began = began
         by_segment = self.campaigns if entry.kind is Kind.CAMPAIGN else self.tests
         for segment in dict.fromkeys(content.segment for content in contents):
             by_segment.setdefault(segment, []).append(entry)

@@ -38,7 +38,7 @@ def choose_and_credit(recorder: Recorder, order_id: Uuid) -> None:
     if choice is not None and choice != order.campaign:
         order = _with_choice(recorder, order, choice)
     attribution = attribute(order, book)
-    if attribution is not None and attribution != order.attribution:
+    if attribution != order.attribution:
         _put_attribution(recorder, order, attribution)
 
 
@@ -63,12 +63,12 @@ def _with_choice(recorder: Recorder, order: Order, choice: CampaignChoice) -> Or
     return order
 
 
-def _put_attribution(recorder: Recorder, order: Order, attribution: Attribution) -> None:
+def _put_attribution(recorder: Recorder, order: Order, attribution: Attribution | None) -> None:
     held = order.attribution
     order = replace(order, attribution=attribution)
     recorder.put(order)
     former = held.credit if held is not None else None
-    if attribution.credit == former:
+    if attribution is None or attribution.credit == former:
         _emit_touches(recorder, order)
         return
     is_credited = attribution.credit is not None
