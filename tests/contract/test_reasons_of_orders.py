@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ORDER = order_id("qa", "1")
 FIRST, SECOND = (str(shipment_id(ORDER, ordinal)) for ordinal in (1, 2))
 ADDRESS = {"zip_code": "10115"}
+EARLY = "2024-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,22 @@ def upserted(number: str = "1", **members: Any) -> Message:
 def attached(*numbers: str, shop: str = "qa", **members: Any) -> Message:
     parcels = [{"tracking_number": number, **members} for number in numbers]
     return say("order.upsert", shop=shop, id="1", trackings=parcels)
+
+
+def promoted(campaign_id: str = "spring", **members: Any) -> Message:
+    """An enabled campaign of the segment `news`."""
+    said = {"name": "Spring", "segment": "news", "enabled": True, "promotion_type": "basic"}
+    return say("campaign.upsert", campaign_id=campaign_id, **(said | members))
+
+
+def split(test_id: str = "split", share: int = 100, **members: Any) -> Message:
+    variants = [{"campaign_id": "spring", "allocation": share}]
+    return say("ab_test.upsert", test_id=test_id, name="Split", campaigns=variants, **members)
+
+
+def discounted(**members: Any) -> Message:
+    said = {"code": "TEN", "type": "order", "value_type": "percentage", "value": "10"}
+    return say("discount.upsert", discount_id="ten", **(said | members))
 
 
 def updated(**members: Any) -> Message:
@@ -163,6 +180,14 @@ REJECTED = {
         attached("1Z002"),
         say("shipment.update", id="1", external_shipment_id="f1", tracking_number="1Z002"),
     ),
+    Reason.CAMPAIGN_OVERLAPS: (promoted(), promoted("summer")),
+    Reason.CAMPAIGN_NOT_FOUND: (say("campaign.pause", campaign_id="spring"),),
+    Reason.TOO_MANY_CAMPAIGNS: tuple(split(f"{n}") for n in range(201)),
+    Reason.ENDS_BEFORE_START: (promoted(start_date=EARLY, end_date=EARLY),),
+    Reason.ALLOCATIONS_DO_NOT_SUM: (split(share=90),),
+    Reason.AB_TEST_RUNNING: (split(), split(segment="news")),
+    Reason.DISCOUNT_ON_NOTHING: (discounted(value="0"),),
+    Reason.DISCOUNT_CODE_FIXED: (discounted(), discounted(code="ELEVEN")),
 }
 WAITS_FIRST = (Reason.ORDER_NOT_FOUND, Reason.NUMBER_NOT_OWNED)
 NOT_GIVEN = {
@@ -194,6 +219,17 @@ WARNED = {
         attached("1Z999", products=[{"sku": "MUG", "quantity": 2}]),
     ),
     WarningCode.NAME_SHARED: SAME_NAME,
+    WarningCode.CAMPAIGN_WAS_ACTIVE: (
+        promoted(effective_at=EARLY),
+        say("campaign.remove", campaign_id="spring"),
+    ),
+    WarningCode.REFERENCE_UNKNOWN: (promoted(discount_id="ten"),),
+    WarningCode.TOUCH_AFTER_ORDER: (
+        placed(
+            order_placed_at=EARLY,
+            referral={"campaign_id": "spring", "clicked_at": "2024-01-02T00:00:00Z"},
+        ),
+    ),
     WarningCode.NUMBER_REPLACED: (
         placed(),
         attached("1Z001", external_shipment_id="f1"),

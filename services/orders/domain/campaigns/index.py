@@ -14,17 +14,20 @@ from services.orders.domain.model.campaigns import (
     Kind,
 )
 
-_BOOKS_MAX = 256
+VERSIONS_MAX = 20_000
+"""Of how many versions books are kept together with their index; the last one always is."""
 
 
 class Index:
     """The campaigns and tests of a book, by segment, id, name and discount at any time."""
 
-    __slots__ = ("began", "by_discount", "by_id", "by_name", "campaigns", "tests")
+    __slots__ = ("began", "by_discount", "by_id", "by_name", "campaigns", "size", "tests")
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.began: datetime | None = None
         """Since when the shop has a campaign or a test."""
+        self.size = 1
+        """How many versions it has, and one."""
         self.campaigns: dict[str | None, list[Entry]] = {}
         self.tests: dict[str | None, list[Entry]] = {}
         self.by_id: dict[str, Entry] = {}
@@ -36,6 +39,7 @@ class Index:
 
     def _add(self, entry: Entry) -> None:
         contents = list(_contents(entry))
+        self.size += len(entry.versions)
         began = next((v.effective_at for v in entry.versions if v.content is not None), None)
         if began is not None and (self.began is None or began < self.began):
             self.began = began
@@ -60,15 +64,15 @@ def _contents(entry: Entry) -> Iterator[CampaignContent | AbTestContent]:
 
 
 def index_of(book: Book) -> Index:
-    """The index of a book; kept for the last books, by the identity of their entries."""
-    known = _KNOWN.get(id(book.entries))
+    """The index of a book; kept for the shops that were asked for last, while they are small."""
+    known = _KNOWN.get(book.shop)
     if known is not None and known[0] is book.entries:
         return known[1]
-    if len(_KNOWN) >= _BOOKS_MAX:
-        _KNOWN.clear()
     index = Index(book.entries)
-    _KNOWN[id(book.entries)] = (book.entries, index)
+    if index.size + sum(each.size for _, each in _KNOWN.values()) > VERSIONS_MAX:
+        _KNOWN.clear()
+    _KNOWN[book.shop] = (book.entries, index)
     return index
 
 
-_KNOWN: dict[int, tuple[tuple[Entry, ...], Index]] = {}
+_KNOWN: dict[str, tuple[tuple[Entry, ...], Index]] = {}
