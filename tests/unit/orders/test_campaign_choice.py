@@ -155,6 +155,12 @@ CASES: dict[str, tuple[tuple[ChangeCampaigns, ...], dict[str, Any], str, str | N
         "no_match",
         None,
     ),
+    "hold-out of a test that can show nothing": (
+        (A_OFF, SPLIT, say("campaign", "a", "pause", effective_at=NOON + HOUR)),
+        {"external_customer_id": HELD_OUT},
+        "no_match",
+        None,
+    ),
     "default test": (
         (
             A_OFF,
@@ -367,6 +373,20 @@ def test_choice_of_segments_without_a_time_is_of_the_last_until_the_parcel_is_ha
     assert selected(after) == []
     assert desk.order().campaign.campaign_id == "b"
     assert desk.order().placement.segments == ("news",)
+
+
+def test_choice_of_an_order_without_segments_is_not_of_those_said_for_a_later_time():
+    desk = Desk(now=T)
+    desk.send(campaign("a"))
+    desk.send(place("1", order_placed_at=T, segments=()))
+    desk.send(place("2", order_placed_at=T))
+
+    for number in "12":
+        said = fields(number, order_placed_at=T, segments=("news",))
+        desk.send(upsert(ref(number), said, updated_at=T + HOUR))
+
+    assert desk.order("1").campaign.rule == "no_match"
+    assert desk.order("2").campaign.campaign_id == "a"
 
 
 def test_choice_counts_segments_of_a_command_that_is_older_than_the_order():

@@ -172,6 +172,14 @@ def _with_discount(said: ChangeCampaigns) -> dict[str, Any]:
     return {name: getattr(said.content, name) for name in names} | {"discount_id": "ten"}
 
 
+def test_code_of_a_discount_that_was_not_valid_names_no_campaign():
+    book = (campaign("a", discount_id="ten"), discount("ten", ends_at=T))
+
+    (touch,) = touches_of(order_of(*book, **api(campaign_code="TEN")))
+
+    assert touch.outcome == "unknown_campaign"
+
+
 def test_discount_without_a_campaign_is_a_contact_without_credit():
     (touch,) = touches_of(order_of(discount("ten"), campaign("a"), **used("TEN")))
 

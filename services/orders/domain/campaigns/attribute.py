@@ -142,22 +142,22 @@ def _touch(facts: _Facts, method: str, said: Analytics | Referral) -> Touch:
 
 def _touches_of_discount(facts: _Facts, used: Discount) -> Iterator[Touch]:
     """A contact for each discount that has the code and was valid when the order was placed."""
-    for discount in _discounts_with(facts.book, used.code):
-        if _is_valid(discount, facts.order.placed_at):
-            yield Touch(
-                method="discount",
-                confidence=_CONFIDENCE["discount"],
-                outcome="",
-                campaign_id=_campaign_with(facts, discount),
-                at=facts.order.placed_at,
-                discount_id=discount.entry_id,
-                discount_code=used.code,
-            )
+    for discount in _discounts_with(facts, used.code):
+        yield Touch(
+            method="discount",
+            confidence=_CONFIDENCE["discount"],
+            outcome="",
+            campaign_id=_campaign_with(facts, discount),
+            at=facts.order.placed_at,
+            discount_id=discount.entry_id,
+            discount_code=used.code,
+        )
 
 
-def _discounts_with(book: Book, text: str) -> list[Entry]:
-    code = text.casefold()
-    return [each for each in book.discounts if each.code == code]
+def _discounts_with(facts: _Facts, text: str) -> list[Entry]:
+    """The discounts with a code that were valid when the order was placed."""
+    code, at = text.casefold(), facts.order.placed_at
+    return [each for each in facts.book.discounts if each.code == code and _is_valid(each, at)]
 
 
 def _is_valid(discount: Entry, at: datetime) -> bool:
@@ -171,10 +171,10 @@ def _is_valid(discount: Entry, at: datetime) -> bool:
 
 
 def _named_by(facts: _Facts, text: str) -> str | None:
-    """The campaign that a text names: by its id, a discount's code, or its name."""
+    """The campaign that a text names: by its id, a discount's valid code, or its name."""
     if text in facts.names.by_id:
         return text
-    for discount in _discounts_with(facts.book, text):
+    for discount in _discounts_with(facts, text):
         campaign_id = _campaign_with(facts, discount)
         if campaign_id is not None:
             return campaign_id

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -33,7 +33,6 @@ BUCKETS = 10_000
 
 _Rank: TypeAlias = tuple[int, datetime, str]
 """The stronger is the lesser: priority with its sign turned, start, id."""
-_LAST: _Rank = (1, datetime.max.replace(tzinfo=UTC), "")
 _OUTCOMES = (
     "lower_priority",
     "later_start",
@@ -51,7 +50,7 @@ _OUTCOMES = (
 class _Candidate(Value, frozen=True, kw_only=True):
     """A campaign that the order may show, or a test that holds the order out."""
 
-    rank: tuple[int, datetime, str]
+    rank: _Rank
     segment: str | None
     held: Held | None = None
     campaign_id: str | None = None
@@ -171,8 +170,8 @@ def _look_at_test(look: _Look, segment: str | None, test: Entry, content: AbTest
         if held.act is Act.UPSERT:
             shown[entry.entry_id] = _candidate(entry, held, campaign, segment, test.entry_id)
     assigned = _assigned(look, test.entry_id, content)
-    if assigned is None:
-        rank = min((each.rank for each in shown.values()), default=_LAST)
+    if assigned is None and shown:
+        rank = min(each.rank for each in shown.values())
         look.candidates.append(_Candidate(rank=rank, segment=segment, test_id=test.entry_id))
     elif assigned in shown:
         look.considered.pop(assigned)

@@ -225,7 +225,7 @@ class CampaignChoice(Value, frozen=True, kw_only=True):
 class SaidSegments(Value, frozen=True, kw_only=True):
     """Segments of the customer as a command said them, and since when: `updated_at` of it."""
 
-    at: datetime | None
+    at: datetime | None = None
     """None: the command had no time."""
     segments: tuple[str, ...] = ()
 

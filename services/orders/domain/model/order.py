@@ -315,7 +315,7 @@ class Order(Value, frozen=True, kw_only=True):
     """The last warnings about its items, oldest first; not in events."""
     said_segments: tuple[SaidSegments, ...] = ()
     """The segments as commands said them, by time, the one without a time first; not in events.
-    Empty where none had a time: then `placement` has them."""
+    Empty where none had a time and none was empty: then `placement` has them."""
     referrals: tuple[Referral, ...] = ()
     """The links that led to it, in a fixed order; events have them as touches."""
     campaign: CampaignChoice | None = None

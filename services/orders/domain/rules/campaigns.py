@@ -232,7 +232,7 @@ def _reviews(recorder: Recorder, change: _Change) -> tuple[Review, ...]:
 
 def _texts(entry: Entry) -> set[tuple[str, str]]:
     """What contacts can name the entry by: a version that says a new one may credit any order."""
-    if not entry.versions or entry.kind is Kind.AB_TEST:
+    if not entry.versions or entry.kind is not Kind.CAMPAIGN:
         return set()
     found = {("id", entry.entry_id)}
     for version in entry.versions:

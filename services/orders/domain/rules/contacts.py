@@ -80,9 +80,9 @@ def _with_undated(
     segments: tuple[str, ...],
 ) -> Order:
     """Segments without a time replace those without one, until the first parcel is handed over."""
-    if not held:
+    if not held and segments:
         return order
-    is_known = held[0].at is None
+    is_known = bool(held) and held[0].at is None
     if not (is_known and before is not None and before.is_dispatched):
         said = SaidSegments(at=None, segments=segments)
         held = (said, *(held[1:] if is_known else held))[:SEGMENTS_MAX]
