@@ -220,7 +220,7 @@ CATALOGUE: tuple[Topic, ...] = (
         meaning="Campaigns, discounts and AB tests of shops, as they change",
         key="{shop}",
         writers=("orders",),
-        readers=("analytics", "shops"),
+        readers=("shops",),
         models=campaigns.EVENTS,
         retention_ms=EVENT_RETENTION_MS,
         personal_data=False,
@@ -257,7 +257,7 @@ CATALOGUE: tuple[Topic, ...] = (
         ANALYTICS_REJECTED,
         "analytics",
         "the event topics and portal.activity",
-        (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS, CAMPAIGNS_EVENTS, PORTAL_ACTIVITY),
+        (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS, PORTAL_ACTIVITY),
         "tracking page",
     ),
     Topic(

@@ -159,6 +159,7 @@ register(
         build="services.analytics.app:build",
         handler="services.analytics.handler:EventBatches",
         refusals="services.analytics.intake:refusals",
+        warnings="services.analytics.intake:warnings",
         empty="services.analytics.operations.rebuild:empty",
     )
 )

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orderflow.commands.report_campaigns import campaigns
+from orderflow.commands.report_campaigns import ab_tests, campaigns
 from orderflow.console.environment import load_settings
 from orderflow.console.terminal import CommandError, Commands, Json, WrongArgument, err, run
 from orderflow.reporting.columns import sheet_of
@@ -18,6 +18,7 @@ from services.runtime.postgres.connections import Connection
 
 app = typer.Typer(cls=Commands)
 app.command("campaigns")(campaigns)
+app.command("tests")(ab_tests)
 
 
 @app.callback(invoke_without_command=True)

@@ -47,7 +47,7 @@ def _total_lines(row: Figures) -> list[tuple[str, str, str]]:
         ("  on the day", count_text(row.parcels_on_time), ""),
         ("  late", count_text(row.parcels_late), ""),
         ("  no promised day", count_text(row.parcels_without_promise), ""),
-        ("on time", _percent(row.on_time_percent), "of deliveries with a promised day"),
+        ("on time", percent_text(row.on_time_percent), "of deliveries with a promised day"),
         ("placed → shipped", *_spread_cells(row.placed_to_shipped)),
         ("shipped → delivered", *_spread_cells(row.shipped_to_delivered)),
         ("placed → delivered", *_spread_cells(row.placed_to_delivered)),
@@ -145,7 +145,8 @@ def _number(ratio: Decimal | None) -> str:
     return NOTHING if ratio is None else f"{ratio:,.1f}"
 
 
-def _percent(ratio: Decimal | None) -> str:
+def percent_text(ratio: Decimal | None) -> str:
+    """A percentage with one decimal; a dash if there is none."""
     return NOTHING if ratio is None else f"{ratio:.1f} %"
 
 
@@ -166,7 +167,7 @@ _COUNTS: tuple[tuple[str, Cell], ...] = (
     ("early", lambda row: count_text(row.parcels_early)),
     ("on the\nday", lambda row: count_text(row.parcels_on_time)),
     ("late", lambda row: count_text(row.parcels_late)),
-    ("on time", lambda row: _percent(row.on_time_percent)),
+    ("on time", lambda row: percent_text(row.on_time_percent)),
 )
 _OTHERS: tuple[tuple[str, Cell], ...] = (
     ("placed →\nshipped", lambda row: _times(row.placed_to_shipped)),

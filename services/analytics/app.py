@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS, SHIPMENTS_EVENTS
+from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS, PORTAL_ACTIVITY, SHIPMENTS_EVENTS
 from services.analytics.handler import SERVICE, EventBatches
 from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import process_metrics
 from services.runtime.service import Service
 
-TOPICS = (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS)
+TOPICS = (ORDERS_EVENTS, SHIPMENTS_EVENTS, CLAIMS_EVENTS, PORTAL_ACTIVITY)
 
 
 def build(settings: Settings) -> Service:

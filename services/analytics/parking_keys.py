@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from services.analytics.domain.facts import ClaimEventFacts
-from services.analytics.intake import Intake, ReadEvent
+from services.analytics.intake import Intake, ReadActivity, ReadEvent
 from services.runtime.batch.items import ParkingCandidate, UnreadItem
 from services.runtime.parking.keys import parking_keys
 
@@ -18,6 +18,11 @@ def intake_keys(intake: Intake) -> set[str]:
 def event_candidate(event: ReadEvent) -> ParkingCandidate:
     """An event that was read, with the key of its order."""
     return ParkingCandidate.of_record(event.original, 0, event_keys(event))
+
+
+def activity_candidate(activity: ReadActivity) -> ParkingCandidate:
+    """An activity that was read. It has no key: no other item waits for it, and it for none."""
+    return ParkingCandidate.of_record(activity.original, 0, frozenset())
 
 
 def unread_candidate(unread: UnreadItem) -> ParkingCandidate:

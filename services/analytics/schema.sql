@@ -27,6 +27,18 @@ CASE
 END)
     CONSTRAINT outbox_shards_agree CHECK (outbox_accepts(shards))
 
+-- TABLE campaign_activity
+  WITH (fillfactor=50)
+    shop text NOT NULL
+    campaign_id text NOT NULL
+    widget text NOT NULL
+    seen_on date NOT NULL
+    stripe smallint NOT NULL
+    impressions bigint NOT NULL
+    clicks bigint NOT NULL
+    sessions bigint NOT NULL
+    CONSTRAINT campaign_activity_pkey PRIMARY KEY (shop, campaign_id, widget, seen_on, stripe)
+
 -- TABLE campaign_sale
   WITH (fillfactor=50)
     shop text NOT NULL
@@ -217,6 +229,13 @@ END)
     CONSTRAINT outbox_shards_pkey PRIMARY KEY (is_only_row)
     CONSTRAINT outbox_shards_shards_check CHECK ((shards > 0))
 
+-- TABLE page_visit
+    session uuid NOT NULL
+    order_id uuid NOT NULL
+    shop text NOT NULL
+    seen_on date NOT NULL
+    CONSTRAINT page_visit_pkey PRIMARY KEY (session, order_id)
+
 -- TABLE parcel_fact
   WITH (fillfactor=80)
     shipment_id uuid NOT NULL
@@ -340,6 +359,9 @@ END)
     CONSTRAINT waiting_item_id_key UNIQUE (item_id)
     CONSTRAINT waiting_pkey PRIMARY KEY (id)
 
+-- INDEX campaign_activity_pkey
+CREATE UNIQUE INDEX campaign_activity_pkey ON campaign_activity USING btree (shop, campaign_id, widget, seen_on, stripe)
+
 -- INDEX campaign_sale_pkey
 CREATE UNIQUE INDEX campaign_sale_pkey ON campaign_sale USING btree (shop, campaign_id, placed_on, currency, stripe)
 
@@ -373,8 +395,14 @@ CREATE INDEX operator_act_by_item ON operator_act USING btree (topic, partition,
 -- INDEX operator_act_pkey
 CREATE UNIQUE INDEX operator_act_pkey ON operator_act USING btree (id)
 
+-- INDEX order_fact_in_test
+CREATE INDEX order_fact_in_test ON order_fact USING btree (shop, test_id) WHERE (test_id IS NOT NULL)
+
 -- INDEX order_fact_pkey
 CREATE UNIQUE INDEX order_fact_pkey ON order_fact USING btree (order_id)
+
+-- INDEX order_fact_with_sessions
+CREATE INDEX order_fact_with_sessions ON order_fact USING btree (shop, placed_on) WHERE (sessions IS NOT NULL)
 
 -- INDEX outbox_0_shard_id_idx
 CREATE INDEX outbox_0_shard_id_idx ON outbox_0 USING btree (shard, id)
@@ -390,6 +418,12 @@ CREATE INDEX outbox_in_order ON ONLY outbox USING btree (shard, id)
 
 -- INDEX outbox_shards_pkey
 CREATE UNIQUE INDEX outbox_shards_pkey ON outbox_shards USING btree (is_only_row)
+
+-- INDEX page_visit_by_order
+CREATE INDEX page_visit_by_order ON page_visit USING btree (order_id)
+
+-- INDEX page_visit_pkey
+CREATE UNIQUE INDEX page_visit_pkey ON page_visit USING btree (session, order_id)
 
 -- INDEX parcel_fact_by_order
 CREATE INDEX parcel_fact_by_order ON parcel_fact USING btree (order_id)
@@ -572,6 +606,9 @@ CREATE OR REPLACE FUNCTION analytics.outbox_slot()
  PARALLEL SAFE
 RETURN (((floor((EXTRACT(epoch FROM clock_timestamp()) / (10)::numeric)))::bigint % (3)::bigint))::smallint
 
+-- RIGHTS ON campaign_activity
+    orderflow_analytics: DELETE, INSERT, SELECT, UPDATE
+
 -- RIGHTS ON campaign_sale
     orderflow_analytics: DELETE, INSERT, SELECT, UPDATE
 
@@ -624,6 +661,9 @@ RETURN (((floor((EXTRACT(epoch FROM clock_timestamp()) / (10)::numeric)))::bigin
     orderflow_analytics: SELECT, USAGE
 
 -- RIGHTS ON outbox_shards
+    orderflow_analytics: DELETE, INSERT, SELECT, UPDATE
+
+-- RIGHTS ON page_visit
     orderflow_analytics: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON parcel_fact

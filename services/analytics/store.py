@@ -1,17 +1,19 @@
-"""Writes of facts to Postgres, in the caller's transaction: nothing here begins or commits one."""
+"""Writes to Postgres, in the caller's transaction: nothing here begins or commits one."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from asyncpg import Connection
 
+from services.analytics.domain.activity import Activity, Countable, Visit, countables, visits
 from services.analytics.domain.decide import Facts
 from services.analytics.domain.facts import ClaimFact, OrderFact, ParcelFact, Uuid
+from services.runtime import older_items
 from services.runtime.postgres.queries import load
 
-SQL = load(Path(__file__).parent / "sql" / "facts.sql")
+SQL = load(Path(__file__).parent / "sql")
 
 
 async def save(connection: Connection, facts: Facts) -> None:
@@ -21,6 +23,22 @@ async def save(connection: Connection, facts: Facts) -> None:
     if facts.claims:
         rows = map(_claim_row, facts.claims.values())
         await connection.execute(SQL["save_claims"], *_columns(rows))
+
+
+async def save_activities(connection: Connection, activities: Sequence[Activity]) -> None:
+    """Count the activities that were not counted before, with at most three statements.
+
+    An activity is remembered for 30 days, longer than its topic keeps it (`older_items`).
+    """
+    if not activities:
+        return
+    sent = countables(activities)
+    known = await older_items.find(connection, [(each.owner, each.digest) for each in sent])
+    fresh = [each for mark, each in sent.items() if mark.digest not in known.get(mark.owner, ())]
+    if fresh:
+        await connection.execute(SQL["count_activities"], *_columns(map(_countable_row, fresh)))
+    if opened := visits(activities):
+        await connection.execute(SQL["save_visits"], *_columns(map(_visit_row, opened)))
 
 
 async def _save_orders(connection: Connection, facts: Facts) -> None:
@@ -123,3 +141,21 @@ def _claim_row(claim: ClaimFact) -> tuple[object, ...]:
         claim.opened_on,
         claim.is_withdrawn,
     )
+
+
+def _countable_row(each: Countable) -> tuple[object, ...]:
+    return (
+        each.mark.owner,
+        each.mark.digest,
+        each.shop,
+        each.campaign_id or "",
+        each.widget,
+        each.seen_on,
+        each.impressions,
+        each.clicks,
+        each.sessions,
+    )
+
+
+def _visit_row(visit: Visit) -> tuple[object, ...]:
+    return visit.session, visit.order_id, visit.shop, visit.seen_on

@@ -49,7 +49,10 @@ def flaw_of(words: list[str]) -> str | None:
     """The first word that the command line does not know; None where it knows all."""
     found = typer.main.get_command(app)
     rest = list(words)
-    while rest and (known := getattr(found, "commands", None)) is not None:
+    # A group may have options of its own, as `orderflow report` has.
+    while (known := getattr(found, "commands", None)) is not None:
+        if not rest or rest[0].startswith("--"):
+            break
         name = rest.pop(0)
         if (below := found.get_command(None, name)) is None:  # type: ignore[attr-defined]
             return f"{name}: not one of {sorted(known)}"

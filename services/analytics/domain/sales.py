@@ -41,7 +41,7 @@ class Sale(Struct, frozen=True, kw_only=True):
 def session_of(shop: str, session_id: str) -> Session:
     """The digest of a visit: equal for equal ids of one shop, different between shops."""
     digest = sha256(f"{shop}/{session_id}".encode()).digest()
-    return str(UUID(bytes=digest[:_DIGEST_BYTES], version=8))
+    return str(UUID(bytes=digest[:_DIGEST_BYTES]))
 
 
 def sessions_of(shop: str, session_ids: Iterable[str | None]) -> tuple[Session, ...]:

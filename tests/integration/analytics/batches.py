@@ -1,11 +1,14 @@
 """Applying batches of records."""
 
 from services.runtime.batch.batch import Batch
-from tests.unit.analytics.builders import NOON, a_record
+from tests.unit.analytics.builders import NOON, a_record, an_activity_record
 
 
-async def apply(connection, batches, *events):
-    """Apply the events as one batch, in a transaction."""
-    records = tuple(a_record(event, offset=offset) for offset, event in enumerate(events))
+async def apply(connection, batches, *messages):
+    """Apply events and activities as one batch, in a transaction."""
+    records = tuple(
+        (an_activity_record if "kind" in message else a_record)(message, offset=offset)
+        for offset, message in enumerate(messages)
+    )
     async with connection.transaction():
         await batches.apply(connection, Batch(records, NOON))

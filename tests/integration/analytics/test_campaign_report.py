@@ -10,7 +10,13 @@ from typer.testing import CliRunner
 
 from orderflow.main import app
 from tests.integration.analytics.batches import apply
-from tests.unit.analytics.builders import a_sale, an_order_event
+from tests.unit.analytics.builders import a_sale, an_activity, an_order_event
+
+HEAD = (
+    "shop,campaign_id,impressions,clicks,click_percent,orders,repurchases,"
+    "revenue_chf,discount_chf,repurchase_revenue_chf,"
+    "revenue_eur,discount_eur,repurchase_revenue_eur"
+)
 
 
 def the_sales():
@@ -24,31 +30,40 @@ def the_sales():
     | 5     | winter           | cancelled |                | 1 March   |
     | 6     | spring, of other | 1.00 EUR  |                | 1 March   |
     """
+    tested = {"shown": "spring", "test": "spring-test"}
     later = {"placed_at": "2026-03-02T09:30:00Z"}
-    yield an_order_event("1", **a_sale("spring", "29.90", discount="5.00"))
-    yield an_order_event("2", **a_sale("spring", "0.01", currency="CHF", **later))
+    came = {"discount": "5.00", "session": "session-1"}
+    yield an_order_event("1", **a_sale("spring", "29.90", **came))
+    yield an_order_event("2", **a_sale("spring", "0.01", currency="CHF", **tested), **later)
     yield an_order_event("3", 1, **a_sale("winter", "10.00"))
     yield an_order_event("3", 2, **a_sale(None, "10.00"))
-    yield an_order_event("4", **a_sale(None, "7.00", discount="1.50"))
+    yield an_order_event("4", **a_sale(None, "7.00", discount="1.50", test="spring-test"))
     yield an_order_event("5", 1, **a_sale("winter", "99.00"))
     gone = {"status": "cancelled", "cancelled_at": "2026-03-02T00:00:00Z"}
     yield an_order_event("5", 2, **a_sale(None, "99.00"), **gone)
     yield an_order_event("6", shop="other-shop", **a_sale("spring", "1.00"))
 
 
+def the_pages():
+    """One visit on the page of order 4, which is held out of a test, and another one of order 2."""
+    yield an_activity("4", activity_id="a", session_id="session-1")
+    yield an_activity("2", activity_id="b", session_id="session-2")
+    yield an_activity("2", activity_id="c", session_id="session-2", kind="click")
+
+
 @pytest.fixture
 async def applied(connection, batches, database_url, monkeypatch):
     """The events, applied."""
     monkeypatch.setenv("DATABASE_URL", database_url)
-    await apply(connection, batches, *the_sales())
+    await apply(connection, batches, *the_sales(), *the_pages())
 
 
 @pytest.fixture
 def report(applied):
     """Runs the command on this test's database."""
 
-    def invoke(*arguments):
-        result = CliRunner().invoke(app, ["report", "campaigns", *map(str, arguments)])
+    def invoke(*arguments, name="campaigns"):
+        result = CliRunner().invoke(app, ["report", name, *map(str, arguments)])
         assert result.exit_code == 0, result.output
         return result.stdout
 
@@ -58,10 +73,10 @@ def report(applied):
 # The command has a loop of its own, so these tests have none.
 def test_campaign_report_as_csv_is_exact_by_currency(report):
     assert report("--format", "csv").splitlines() == [
-        "shop,campaign_id,orders,revenue_chf,discount_chf,revenue_eur,discount_eur",
-        "demo-shop,,2,,,17.00,1.50",
-        "demo-shop,spring,2,0.01,0.00,29.90,5.00",
-        "other-shop,spring,1,,,1.00,0.00",
+        HEAD,
+        "demo-shop,,0,0,,2,0,,,,17.00,1.50,",
+        "demo-shop,spring,2,1,50.00,2,1,0.01,0.00,,29.90,5.00,29.90",
+        "other-shop,spring,0,0,,1,0,,,,1.00,0.00,",
     ]
 
 
@@ -84,6 +99,16 @@ def test_campaign_report_as_json_and_table_has_the_same_rows(report):
     ]
     assert "(none)" in table
     assert "29.90" in table
+
+
+def test_report_of_tests_compares_the_arms_with_the_hold_out(report):
+    rows = list(csv.DictReader(io.StringIO(report("--format", "csv", name="tests"))))
+
+    assert [tuple(row.values()) for row in rows] == [
+        ("demo-shop", "spring-test", "", "1", "1", "100.00", "", ""),
+        ("demo-shop", "spring-test", "spring", "1", "0", "0.00", "-100.00", "12.21"),
+    ]
+    assert "(held out)" in report(name="tests")
 
 
 def test_campaign_report_of_an_unknown_shop_names_it(applied):

@@ -158,6 +158,33 @@ def a_snapshot(last: dict[str, Any], claims: Iterable[dict[str, Any]] = ()) -> d
     }
 
 
+def an_activity(number: str = "1001", **changes: Any) -> dict[str, Any]:
+    """An impression of a campaign on the page of an order, in a visit that may be recognised."""
+    activity = {
+        "shop_slug": SHOP,
+        "id": number,
+        "activity_id": None,
+        "kind": "impression",
+        "widget": "basic",
+        "campaign_id": "spring",
+        "session_id": "session-1",
+        "consent": True,
+        "occurred_at": "2026-03-01T10:00:00Z",
+        "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0",
+    }
+    return activity | changes
+
+
+def an_activity_record(
+    body: Any, offset: int = 0, *, source: str | None = "/shops/demo-shop", **headers: str
+) -> Original:
+    """A record of `portal.activity`, sent at noon unless a header says otherwise."""
+    value = body if isinstance(body, bytes) else orjson.dumps(body)
+    named = {"ce_type": "portal.activity", **headers} | ({"ce_source": source} if source else {})
+    sent = tuple((name, text.encode()) for name, text in named.items())
+    return Original(Coordinates("portal.activity", 0, offset), b"key", sent, value, NOON)
+
+
 def a_record(body: Any, topic: str | None = None, offset: int = 0) -> Original:
     """A record as the consumer passes it on; bytes are used as they are."""
     value = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
