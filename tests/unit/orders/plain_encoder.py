@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 from schemas.envelope import CloudEvent, rfc3339, write_headers
 from schemas.outcomes import WARNINGS_MAX
 from services.orders.domain.decide import decide
-from services.orders.domain.model.commands import Command, names
+from services.orders.domain.model.commands import ChangeCampaigns, Command, names
 from services.orders.domain.model.decision import Decision, Event, ShipmentEventData, World
 from services.orders.domain.model.ledger import (
     ledger_of,
@@ -306,6 +306,8 @@ def _outcome(
         shown = [{**asdict(each), "pointer": root + each.pointer} for each in decision.warnings]
         body["warnings"] = shown[:WARNINGS_MAX]
         body |= {"warnings_left_out": left} if (left := len(shown) - WARNINGS_MAX) > 0 else {}
+    if isinstance(command, ChangeCampaigns):
+        body["campaign_id"] = command.entry_id
     return _decided(item, body, decision.order_id, now)
 
 

@@ -61,14 +61,12 @@ class Shelf:
 
     def _read(self, entries: Sequence[Entry]) -> tuple[Stored, list[tuple[Waiting, Entry]]]:
         """What the handler would lock for these items, and no more."""
-        references, numbers, unnamed, implying = handler._named(entries)
-        more = handler._named([each for _, each in self._waits(references, numbers)])
-        references |= more[0]
-        numbers |= more[1]
-        named = self._locked(references, ())
-        stored = shipment_numbers(named.orders.values())
-        numbers |= {number for each in unnamed | more[2] if (number := stored.get(each))}
-        numbers |= handler._implied(self._locked(references, numbers), [*implying, *more[3]])
+        named = handler._named(entries)
+        references, numbers = named.references, named.numbers
+        named.add(handler._named([each for _, each in self._waits(references, numbers)]))
+        stored = shipment_numbers(self._locked(references, ()).orders.values())
+        numbers |= {number for each in named.unnamed if (number := stored.get(each))}
+        numbers |= handler._implied(self._locked(references, numbers), named.implying)
         return self._locked(references, numbers), self._waits(references, numbers)
 
     def _waits(
