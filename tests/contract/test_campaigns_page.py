@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderflow.send.prepare import prepare
 from schemas.example_files import load_examples
 from schemas.orders import OrderReferral
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/contract/campaigns.md").read_text("utf-8")
+NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 CREDITS = st.none() | st.fixed_dictionaries(
     {
         "campaign_id": st.sampled_from(["spring", "winter"]),
@@ -94,3 +97,12 @@ def test_page_names_the_keys_of_a_landing_url_that_are_kept() -> None:
 
     assert said == set(re.findall(r"`(\w+)`", sentence))
     assert said
+
+
+def test_page_has_commands_of_campaigns_that_can_be_sent() -> None:
+    (block,) = re.findall(r"<<'LINES'\n(.*?)LINES\n", PAGE, re.DOTALL)
+
+    read = prepare(block.encode().splitlines(), NOW)
+
+    assert (read.flaws, read.doubts) == ([], [])
+    assert [message.key for message in read.messages] == ["demo-shop", "demo-shop"]
