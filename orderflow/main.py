@@ -18,6 +18,7 @@ COMMANDS = {
     "tail": "orderflow.commands.tail:tail",
     "order": "orderflow.commands.order:order",
     "carriers": "orderflow.commands.carriers:app",
+    "campaigns": "orderflow.commands.campaigns:app",
     "republish": "orderflow.commands.republish:republish",
     "erase": "orderflow.commands.erase:erase",
     "rebuild": "orderflow.commands.rebuild:rebuild",

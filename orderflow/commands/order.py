@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
+from orderflow.console.campaign_lines import campaign_lines
 from orderflow.console.candidates import candidate_line, candidates_on
 from orderflow.console.environment import load_settings
 from orderflow.console.explain_fold import fold_line
@@ -198,6 +199,8 @@ def _tree(order: Order, found: Explained, name: str, with_words: bool) -> Tree:
     if order.cancelled_at:
         reason = f": {escape(order.cancel_reason)}" if order.cancel_reason else ""
         tree.add(f"cancelled {minute(order.cancelled_at)}{reason}")
+    for line in campaign_lines(order):
+        tree.add(escape(line))
     for shipment in order.shipments:
         _add_shipment(tree, shipment, found, with_words)
     for claim in order.claims:

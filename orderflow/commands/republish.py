@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from orderflow.commands.republish_campaigns import republish_campaigns
 from orderflow.console import instants
 from orderflow.console.audit_options import By, DryRun, Why, sign
 from orderflow.console.databases import opened
@@ -61,6 +62,12 @@ def republish(  # noqa: PLR0917 - the command line passes them by name
     state_only: Annotated[
         bool, typer.Option(help="Write to orders.state alone; no event is published.")
     ] = False,
+    campaigns: Annotated[
+        bool,
+        typer.Option(
+            "--campaigns", help="Campaigns, discounts and tests instead: of --shop, or --all."
+        ),
+    ] = False,
     dry_run: DryRun = False,
     by: By = None,
     why: Why = None,
@@ -72,8 +79,18 @@ def republish(  # noqa: PLR0917 - the command line passes them by name
     the services, in transactions of 50 orders, and waits while 200 rows of the outbox are not
     published yet. When stopped, it prints the place to go on after.
 
+    With --campaigns it publishes `campaign.snapshot`, `discount.snapshot` and `ab_test.snapshot` on
+    campaigns.events instead.
+
     Example: `orderflow republish --shop demo-shop --since 7d --why 'search index was lost'`
     """
+    if campaigns:
+        if order or since or until or after or state_only or (shop is None) is not all_:
+            raise WrongArgument(
+                "--campaigns goes with --shop, or with --all, and with nothing else"
+            )
+        run(republish_campaigns(load_settings(), shop, sign(by, why, is_try=dry_run), dry_run))
+        return
     named = {_order_id(name): name for name in order or ()}
     selection = _selection(shop, tuple(named), since, until, all_=all_)
     signature = sign(by, why, is_try=dry_run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import to_builtins
 from msgspec.structs import asdict
 
 from orderflow.console.candidates import candidates_on
@@ -33,6 +34,8 @@ def order_as_json(found: Explained, *, with_words: bool = False) -> dict[str, An
         "delivery_state": order.delivery_state if order else None,
         "placed_at": order.placed_at if order else None,
         "cancelled_at": order.cancelled_at if order else None,
+        "campaign": to_builtins(order.campaign) if order else None,
+        "attribution": to_builtins(order.attribution) if order else None,
         "shipments": [
             _shipment(each, found, with_words) for each in (order.shipments if order else ())
         ],

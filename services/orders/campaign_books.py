@@ -194,6 +194,24 @@ async def _recall(
     return with_members(locked, books=books)
 
 
+ENTRIES_A_LOOK = 200
+
+
+async def read_entries(
+    connection: Connection, shop: str, after: EntryName | None = None
+) -> list[Entry]:
+    """The next campaigns, discounts and tests of a shop, by kind and id; none at the end."""
+    kind, entry_id = (after.kind.value, after.entry_id) if after else ("", "")
+    rows = await connection.fetch(SQL["read_entries"], shop, kind, entry_id, ENTRIES_A_LOOK)
+    return [_ENTRY.decode(row["document"]) for row in rows]
+
+
+async def find_shops(connection: Connection, after: str = "") -> list[str]:
+    """The next shops with campaigns, discounts or tests, by name; none at the end."""
+    rows = await connection.fetch(SQL["find_shops"], after, ENTRIES_A_LOOK)
+    return [row["shop"] for row in rows]
+
+
 def columns_of(rows: Collection[Sequence[object]], width: int) -> list[list[object]]:
     """Rows as the columns that a statement takes."""
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

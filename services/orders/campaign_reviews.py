@@ -63,7 +63,7 @@ class CampaignReviews:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
-        self._metrics = metrics
+        self.metrics = metrics
         self._outbox = Outbox(settings.outbox_shards)
         # Not that of the batches: both read a book in the time in which the other may drop it.
         self._books = BookCache()
@@ -93,8 +93,8 @@ class CampaignReviews:
         async with context.pool.acquire() as connection:
             row = await connection.fetchrow(SQL["measure"])
         assert row is not None, "the statement has one row"
-        self._metrics.campaign_reviews.labels(SERVICE).set(row["waiting"])
-        self._metrics.campaign_review_age_seconds.labels(SERVICE).set(row["age_seconds"])
+        self.metrics.campaign_reviews.labels(SERVICE).set(row["waiting"])
+        self.metrics.campaign_review_age_seconds.labels(SERVICE).set(row["age_seconds"])
 
     # Orders.
 
@@ -170,7 +170,7 @@ class CampaignReviews:
             records += state_records(before, after, reviewed.encoded, max_bytes=most, now=now)
         await self._outbox.append(connection, records)
         if reviewed.failed:
-            self._metrics.campaign_review_failures_total.labels(SERVICE).inc(reviewed.failed)
+            self.metrics.campaign_review_failures_total.labels(SERVICE).inc(reviewed.failed)
 
     # Campaigns that begin or end by time.
 

@@ -116,6 +116,7 @@ async def _forget(
         erased=Erased(shop=name.shop, at=now),
     )
     await connection.execute(SQL["empty_order"], order_id, _DOCUMENT.encode(last).decode())
+    await connection.execute(SQL["delete_order_time"], order_id)
     key = f"{name.shop}/{name.value}".encode()
     await connection.execute(SQL["delete_rejected"], key, order_id.encode())
     await connection.execute(SQL["clear_samples"], numbers)

@@ -46,6 +46,10 @@ UPDATE stored_order
        changed_at = now()
  WHERE order_id = $1::uuid;
 
+-- name: delete_order_time
+-- When campaigns matter for an order. $1 order id
+DELETE FROM campaign_order WHERE order_id = $1::uuid;
+
 -- name: delete_rejected
 -- Refused messages with the key of the order, except parts of messages with many items. $1 key of
 -- commands, $2 key of events

@@ -127,3 +127,15 @@ SELECT shop, kind, entry_id
 SELECT count(*) AS waiting,
        coalesce(extract(epoch FROM clock_timestamp() - min(asked_at)), 0)::float AS age_seconds
   FROM campaign_review;
+
+-- name: read_entries
+-- Entries of a shop, from after one on. $1 shop, $2 kind and $3 id of the one before, $4 at most
+SELECT document
+  FROM campaign_entry
+ WHERE shop = $1 AND (kind, entry_id) > ($2, $3)
+ ORDER BY kind, entry_id
+ LIMIT $4;
+
+-- name: find_shops
+-- Shops with campaigns, discounts or tests, from after one on. $1 shop, $2 at most
+SELECT shop FROM campaign_book WHERE shop > $1 ORDER BY shop LIMIT $2;

@@ -35,6 +35,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "carriers detect": ("1Z999AA10123456784",),
     "carriers remap": WHY,
     "carriers reread": ("--since", "1h", *WHY),
+    "campaigns list": ("qa",),
+    "campaigns show": ("qa", "spring"),
     "republish": ("--order", "qa/1", *WHY),
     "erase": ("qa", "1", *WHY),
     "rebuild": ("claims", "--dry-run", *WHY),
@@ -206,6 +208,7 @@ def empty_installation(
 UNKNOWN = {
     ("order", "qa/1"): "qa/1: no such order",
     ("republish", "--order", "qa/1", *WHY): "no such order: qa/1; nothing was published",
+    ("campaigns", "show", "qa", "spring"): "shop qa has no campaign, discount or test 'spring'",
     ("erase", "qa", "1", *WHY): "qa/1: no such order, or it was erased before; nothing was changed",
     ("report", "--shop", "nowhere"): "nothing of the shop 'nowhere' in these days",
     ("rejected", "show", PLACE): f"{PLACE} was not rejected",

@@ -1,0 +1,142 @@
+"""`orderflow campaigns`: campaigns, discounts and tests of a shop, and what was said of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from orderflow.console.databases import opened
+from orderflow.console.environment import load_settings
+from orderflow.console.terminal import CommandError, Commands, Json, out, print_json, run
+from services.orders.campaign_books import read_entries
+from services.orders.domain.campaigns.book import as_of, next_change_at, state_of
+from services.orders.domain.model.campaigns import (
+    CampaignContent,
+    DiscountContent,
+    Entry,
+    EntryName,
+    Kind,
+    Version,
+)
+from services.runtime.clock import clock_of
+from services.runtime.config.settings import Settings
+
+app = typer.Typer(
+    cls=Commands,
+    help="Campaigns, discounts and tests of a shop, as the orders service has them.",
+    no_args_is_help=True,
+)
+
+Shop = Annotated[str, typer.Argument(help="The shop.")]
+
+
+@app.command("list")
+def list_(shop: Shop, json: Json = False) -> None:
+    """List what a shop has: kind, id, state now, segment or code, and when it changes by time.
+
+    Example: `orderflow campaigns list demo-shop`
+    """
+    settings = load_settings()
+    now = clock_of(settings).now()
+    entries = run(_read_all(settings, shop))
+    for each in entries if json else ():
+        print_json(_summary(each, now))
+    if json:
+        return
+    if entries:
+        out.print(_table([_summary(each, now) for each in entries]))
+    out.print(f"campaigns: shop={shop} shown={len(entries)}", markup=False)
+
+
+@app.command()
+def show(
+    shop: Shop,
+    entry_id: Annotated[str, typer.Argument(metavar="ID", help="The shop's own id of it.")],
+    json: Json = False,
+) -> None:
+    """Show a campaign, a discount or a test of this id: what was said of it, and since when.
+
+    What was said holds since its time, in whatever order it came.
+
+    Example: `orderflow campaigns show demo-shop spring`
+    """
+    settings = load_settings()
+    now = clock_of(settings).now()
+    found = [each for each in run(_read_all(settings, shop)) if each.entry_id == entry_id]
+    if not found:
+        raise CommandError(
+            f"shop {shop} has no campaign, discount or test {entry_id!r}: "
+            f"`orderflow campaigns list {shop}` lists what it has"
+        )
+    for entry in found:
+        if json:
+            print_json({**_summary(entry, now), "versions": msgspec.to_builtins(entry.versions)})
+        else:
+            _show(entry, now)
+
+
+async def _read_all(settings: Settings, shop: str) -> list[Entry]:
+    found: list[Entry] = []
+    after: EntryName | None = None
+    async with opened(settings, "orders") as connection:
+        while page := await read_entries(connection, shop, after):
+            found += page
+            after = page[-1].name
+    return found
+
+
+def _summary(entry: Entry, now: datetime) -> dict[str, Any]:
+    held = as_of(entry, now) or as_of(entry, None)
+    content = held.content if held is not None else None
+    if isinstance(content, DiscountContent):
+        selects, name = content.code, f"{content.value:f} {content.value_type}"
+    elif content is not None:
+        selects, name = content.segment or "(default)", content.name
+    else:
+        selects, name = "", ""
+    return {
+        "kind": entry.kind.value,
+        "id": entry.entry_id,
+        "state": state_of(entry, now).value if entry.kind is Kind.CAMPAIGN else None,
+        "name": name,
+        "segment_or_code": selects,
+        "priority": content.priority if isinstance(content, CampaignContent) else None,
+        "versions_held": len(entry.versions),
+        "next_change_at": next_change_at(entry, now),
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    titles = ("kind", "id", "state", "segment or code", "name", "priority", "versions", "changes")
+    for title in titles:
+        table.add_column(title)
+    for row in rows:
+        *cells, changes = row.values()
+        kind, id_, state, name, selects, priority, versions = cells
+        at = f"{changes:%Y-%m-%d %H:%M}" if changes else ""
+        shown = (kind, id_, state or "", selects, name, priority, versions, at)
+        table.add_row(*("" if each is None else escape(str(each)) for each in shown))
+    return table
+
+
+def _show(entry: Entry, now: datetime) -> None:
+    state = f", {state_of(entry, now).value}" if entry.kind is Kind.CAMPAIGN else ""
+    out.print(f"{entry.kind.value} {entry.entry_id} of {entry.shop}{state}", markup=False)
+    for version in entry.versions:
+        out.print(f"  {_version_line(version, now)}", markup=False)
+
+
+def _version_line(version: Version, now: datetime) -> str:
+    since = "from" if version.effective_at > now else "since"
+    said = ""
+    if version.content is not None:
+        members = msgspec.structs.asdict(version.content)
+        said = ", ".join(f"{name} {value}" for name, value in members.items() if value is not None)
+    number = "" if version.source_version is None else f" (source_version {version.source_version})"
+    return f"{since} {version.effective_at:%Y-%m-%d %H:%M:%SZ} {version.act.value}{number} {said}"
