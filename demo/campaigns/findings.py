@@ -17,6 +17,7 @@ from demo.campaigns.performance import Money, OrderTruth
 from demo.campaigns.shop import CampaignTruth
 from demo.facts import instant
 from demo.journal import Entry
+from schemas.events import ORDER_SNAPSHOT
 from schemas.topics import CAMPAIGNS_EVENTS, ORDERS_COMMANDS, ORDERS_EVENTS
 
 CREDITED = ("order.attributed", "order.unattributed")
@@ -24,14 +25,19 @@ SELECTED = "order.campaign_selected"
 
 
 def differing_campaigns(truth: CampaignTruth, journal: Journal, found: Audit) -> list[str]:
-    """What is not as it must be, a line each. `found` is the audit of the journal."""
+    """What is not as it must be, a line each. `found` is the audit of the journal's facts.
+
+    Choices and credits are those of the snapshots: a rule that became another one with the same
+    campaign is no event.
+    """
     versions = {
         entry.body["version_id"]: instant(entry.body["effective_at"])
         for entry in journal[CAMPAIGNS_EVENTS]
     }
-    wrong = [f"{key} has no event" for key in truth.orders.keys() - found.orders.keys()]
+    states = states_in(journal[ORDERS_EVENTS])
+    wrong = [f"{key} has no snapshot" for key in truth.orders.keys() - states.keys()]
     for key, order in truth.orders.items():
-        state = found.orders.get(key, {})
+        state = states.get(key, {})
         wrong += _differing_choice(order, state.get("campaign"), versions)
         wrong += _differing_credit(order, (state.get("attribution") or {}).get("credit"))
     wrong += _differing_refusals(truth, found)
@@ -39,6 +45,16 @@ def differing_campaigns(truth: CampaignTruth, journal: Journal, found: Audit) ->
     wrong += broken_chains(journal[ORDERS_EVENTS])
     wrong += misnumbered(journal[CAMPAIGNS_EVENTS])
     return wrong
+
+
+def states_in(entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+    """The order in its newest snapshot, by `shop/number`."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in sorted(entries, key=lambda each: (each.partition, each.offset)):
+        if entry.headers["ce_type"] == ORDER_SNAPSHOT:
+            order = entry.body["context"]["order"]
+            found[f"{order['shop_slug']}/{order['order_number']}"] = order
+    return found
 
 
 def _differing_choice(

@@ -134,6 +134,8 @@ class OrderStory:
             "address": {"zip_code": "10115", "city": "Berlin", "country_code": "DE"},
             "expected_number_of_shipments": 2,
         }
+        if self.scattered and facts.analytics:
+            known["order_analytics"] = facts.analytics
         return {name: value for name, value in known.items() if value is not None}
 
     def _keep(self, analytics: Body, *, replaces: bool) -> None:
