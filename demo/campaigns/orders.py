@@ -93,8 +93,7 @@ class Customers:
             story.wait(3).refer(self._referral(story, None), by_url=self._chance(0.5))
         if not story.scattered:
             self._correct(story)
-        # What a report says of a session that led to a cancelled order is not written down.
-        if self._chance(0.12) and not story.facts.sessions:
+        if self._chance(0.12):
             story.wait(1).cancel()
 
     def _after_parcel(self, story: OrderStory) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from decimal import Decimal
 from demo.campaigns.choice import Choice
 from demo.campaigns.credit import Credit
 from demo.campaigns.said import OrderFacts, PageActivity
+
+Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +47,40 @@ class ArmTruth:
     sessions: int = 0
     bought: int = 0
 
+    @property
+    def share(self) -> float:
+        """Which share of the visits bought."""
+        return self.bought / self.sessions
+
+    def wilson(self) -> tuple[float, float]:
+        """Between what the share is, with a confidence of 95 % (Wilson's score interval)."""
+        count, z = self.sessions, Z_95
+        middle = self.share + z * z / (2 * count)
+        width = z * math.sqrt(self.share * (1 - self.share) / count + z * z / (4 * count * count))
+        whole = 1 + z * z / count
+        return (middle - width) / whole, (middle + width) / whole
+
+    def difference(self, other: ArmTruth) -> tuple[float, float]:
+        """Between what this share less another one is (Newcombe's hybrid score interval)."""
+        low, high = self.wilson()
+        other_low, other_high = other.wilson()
+        apart = self.share - other.share
+        below = math.hypot(self.share - low, other_high - other.share)
+        above = math.hypot(high - self.share, other.share - other_low)
+        return apart - below, apart + above
+
 
 @dataclass(slots=True)
 class ShopTruth:
     """The sums of one shop: `money` by campaign (None: not attributed) and currency, pages and
-    repurchases by campaign, arms by test and campaign (None: held out).
+    repurchases by campaign (None: another part of the page, or not attributed), arms by test and
+    campaign (None: held out).
     """
 
     money: dict[tuple[str | None, str], Money] = field(default_factory=lambda: defaultdict(Money))
-    impressions: Counter[str] = field(default_factory=Counter)
-    clicks: Counter[str] = field(default_factory=Counter)
-    repurchases: Counter[str] = field(default_factory=Counter)
+    impressions: Counter[str | None] = field(default_factory=Counter)
+    clicks: Counter[str | None] = field(default_factory=Counter)
+    repurchases: Counter[str | None] = field(default_factory=Counter)
     arms: dict[tuple[str, str | None], ArmTruth] = field(
         default_factory=lambda: defaultdict(ArmTruth)
     )
@@ -69,9 +95,8 @@ def shop_truth(orders: Iterable[OrderTruth], pages: Iterable[PageActivity]) -> S
     _count_pages(seen, found)
     opened = _opened(seen)
     for order in known.values():
-        bought = _is_repurchase(order.facts, opened)
-        if bought and order.credit:
-            found.repurchases[order.credit.campaign_id] += 1
+        if _is_repurchase(order.facts, opened):
+            found.repurchases[order.credit.campaign_id if order.credit else None] += 1
     _count_arms(known, opened, found)
     return found
 
@@ -85,9 +110,8 @@ def _count_money(orders: Iterable[OrderTruth], found: ShopTruth) -> None:
 
 def _count_pages(pages: Iterable[PageActivity], found: ShopTruth) -> None:
     for page in pages:
-        if page.campaign_id:
-            counter = found.impressions if page.kind == "impression" else found.clicks
-            counter[page.campaign_id] += 1
+        counter = found.impressions if page.kind == "impression" else found.clicks
+        counter[page.campaign_id] += 1
 
 
 def _opened(pages: Iterable[PageActivity]) -> Mapping[str, set[str]]:
@@ -100,8 +124,10 @@ def _opened(pages: Iterable[PageActivity]) -> Mapping[str, set[str]]:
 
 
 def _is_repurchase(order: OrderFacts, opened: Mapping[str, set[str]]) -> bool:
-    """Whether the order came from a session in which another order's page was opened."""
-    return any(opened.get(session, set()) - {order.number} for session in order.sessions)
+    """Whether the order stands, and came from a session that opened another order's page."""
+    return not order.is_cancelled and any(
+        opened.get(session, set()) - {order.number} for session in order.sessions
+    )
 
 
 def _count_arms(
@@ -109,7 +135,7 @@ def _count_arms(
 ) -> None:
     buyers: dict[str, set[str]] = defaultdict(set)
     for number, order in orders.items():
-        for session in order.facts.sessions:
+        for session in () if order.facts.is_cancelled else order.facts.sessions:
             buyers[session].add(number)
     for session, pages in opened.items():
         for number in pages & set(orders):

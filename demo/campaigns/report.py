@@ -7,11 +7,15 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from demo.campaigns.performance import ShopTruth
+from demo.campaigns.performance import ArmTruth, ShopTruth
 from demo.campaigns.shop import CampaignTruth
 
 Row = dict[str, int | Decimal]
-MONEY = ("revenue", "discount")
+Arm = tuple[str, str, str | None]
+AMOUNTS = ("revenue", "discount", "click_percent")
+COUNTS = ("orders", "impressions", "clicks", "repurchases")
+TOLERANCE_PERCENT = 0.011
+"""Of a bound of an interval: both are rounded to two decimals."""
 
 
 def differing_report(truth: CampaignTruth, printed: Mapping[str, str]) -> list[str]:
@@ -34,6 +38,8 @@ def wanted_rows(truth: ShopTruth) -> dict[str | None, Row]:
     for name in ("impressions", "clicks", "repurchases"):
         for campaign, count in getattr(truth, name).items():
             rows.setdefault(campaign, {})[name] = count
+    for campaign, clicks in truth.clicks.items():
+        rows[campaign]["click_percent"] = _percent(clicks, truth.impressions[campaign])
     return {campaign: without_zeros(row) for campaign, row in rows.items()}
 
 
@@ -54,9 +60,9 @@ def without_zeros(row: Row) -> Row:
 def _figures(printed: Mapping[str, Any]) -> Row:
     found: Row = {}
     for name, value in printed.items():
-        if name.startswith(MONEY) and value is not None:
+        if name.startswith(AMOUNTS) and value is not None:
             found[name] = Decimal(value)
-        elif name in ("orders", "impressions", "clicks", "repurchases"):
+        elif name in COUNTS:
             found[name] = value or 0
     return found
 
@@ -72,3 +78,41 @@ def _differing_rows(
                     f"report of {shop}: {name} of {campaign} is {seen.get(name, 0)}, "
                     f"must be {right.get(name, 0)}"
                 )
+
+
+def differing_arms(truth: CampaignTruth, printed: str) -> list[str]:
+    """What the report of tests, as lines of JSON, has otherwise than it must."""
+    wanted = {
+        (shop, *arm): counts
+        for shop, sums in truth.shops.items()
+        for arm, counts in sums.arms.items()
+    }
+    found = {_arm_in(row): row for row in map(json.loads, printed.splitlines())}
+    wrong = []
+    for arm in sorted(wanted.keys() | found.keys(), key=str):
+        row, counts = found.get(arm, {}), wanted.get(arm, ArmTruth())
+        seen = ArmTruth(row.get("sessions", 0), row.get("buyers", 0))
+        if seen != counts:
+            wrong.append(f"report of tests: {arm} is {seen}, must be {counts}")
+        elif arm[2] is not None and not _has_interval(row, counts, wanted.get((*arm[:2], None))):
+            wrong.append(f"report of tests: the interval of {arm} is wrong: {row}")
+    return wrong
+
+
+def _arm_in(row: Mapping[str, Any]) -> Arm:
+    return row["shop"], row["test_id"], row["campaign_id"]
+
+
+def _has_interval(row: Mapping[str, Any], arm: ArmTruth, held_out: ArmTruth | None) -> bool:
+    """Whether the interval of the difference from the hold-out is right; none without one."""
+    printed = [row["difference_low_percent"], row["difference_high_percent"]]
+    if held_out is None:
+        return printed == [None, None]
+    return all(
+        bound is not None and abs(float(bound) - 100 * right) < TOLERANCE_PERCENT
+        for bound, right in zip(printed, arm.difference(held_out), strict=True)
+    )
+
+
+def _percent(part: int, whole: int) -> Decimal:
+    return (Decimal(100 * part) / whole).quantize(Decimal("0.01"))

@@ -118,9 +118,14 @@ def open_shop(
 def order_truths(
     stories: Iterable[OrderStory], book: BookMaker, *, parcels: bool
 ) -> list[OrderTruth]:
-    """What orders must come to, with their parcels or without."""
+    """What orders must come to, with their parcels or without.
+
+    A link that led to an order of a shop without campaigns is not published: it is no contact yet.
+    """
     known = book_of(book.sayings)
     facts = [story.facts if parcels else replace(story.facts, parcels=[]) for story in stories]
+    if not known.sayings:
+        facts = [replace(each, referrals=[]) for each in facts]
     return [truth_of(each, known) for each in facts]
 
 

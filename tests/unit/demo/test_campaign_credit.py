@@ -161,7 +161,7 @@ def test_sums_have_each_activity_once_and_none_of_bots():
 
     found = shop_truth(truths(order()), pages)
 
-    assert (found.impressions, found.clicks) == ({"gold": 2}, {"gold": 1})
+    assert (found.impressions, found.clicks) == ({"gold": 2, None: 1}, {"gold": 1})
 
 
 @pytest.mark.parametrize(
@@ -194,6 +194,26 @@ def test_arms_count_visits_to_their_orders_pages_and_those_that_bought():
     assert treated.arms == {("t", "spring"): ArmTruth(sessions=2, bought=1)}
     without = shop_truth(truths(held_out, second, sayings=sayings), pages)
     assert without.arms == {}, "a test that has no campaign shows nothing and holds out none"
+
+
+def test_repurchase_that_is_cancelled_is_none():
+    second = order(number="1002", analytics={"session_id": "visit-1"})
+    pages = [page("1", "1001")]
+
+    assert shop_truth(truths(order(), second), pages).repurchases == {None: 1}
+    cancelled = replace(second, is_cancelled=True)
+    assert shop_truth(truths(order(), cancelled), pages).repurchases == {}
+
+
+def test_difference_of_arms_is_that_of_newcombes_examples():
+    """Newcombe 1998, table II, method 10: examples (a), (c) and (g)."""
+    for (bought, sessions, other_bought, other_sessions), expected in {
+        (56, 70, 48, 80): (0.0524, 0.3339),
+        (6, 7, 2, 7): (0.0582, 0.8062),
+        (10, 10, 0, 20): (0.6791, 1.0),
+    }.items():
+        found = ArmTruth(sessions, bought).difference(ArmTruth(other_sessions, other_bought))
+        assert found == pytest.approx(expected, abs=0.00006)
 
 
 def test_order_truth_has_both_choices():
