@@ -43,12 +43,13 @@ class Changes:
 
 
 async def save(connection: Connection, changes: Changes, now: datetime) -> None:
-    """Write changed books and entries, and ask for reviews: at most six statements.
+    """Write changed books and entries, and ask for reviews: at most five statements.
 
     The first command of a shop also asks for a review of all orders that are stored: until then
     nothing about campaigns is stored of them.
     """
-    await _save_books(connection, changes)
+    books = [_book_row(book) for book in changes.books.values()]
+    await connection.execute(SQL["save_books"], *columns_of(books, 4))
     if changes.entries:
         rows = [_entry_row(entry, now) for entry in changes.entries]
         await connection.execute(SQL["save_entries"], *columns_of(rows, 6))
@@ -56,20 +57,9 @@ async def save(connection: Connection, changes: Changes, now: datetime) -> None:
     await _ask_for_reviews(connection, changes)
 
 
-async def _save_books(connection: Connection, changes: Changes) -> None:
-    """Write the documents that differ from those before, and the numbers of the others."""
-    documents, numbers = [], []
-    for shop, book in changes.books.items():
-        before = changes.before.get(shop)
-        if before is not None and before.entries == book.entries:
-            numbers.append((shop, book.sequence))
-        else:
-            document = _DOCUMENT.encode(Book(shop=shop, entries=book.entries))
-            documents.append((shop, _digest_of(document), document, book.sequence))
-    if documents:
-        await connection.execute(SQL["save_books"], *columns_of(documents, 4))
-    if numbers:
-        await connection.execute(SQL["save_sequences"], *columns_of(numbers, 2))
+def _book_row(book: Book) -> tuple[object, ...]:
+    document = _DOCUMENT.encode(Book(shop=book.shop, entries=book.entries))
+    return book.shop, _digest_of(document), document, book.sequence
 
 
 def _digest_of(document: bytes) -> int:

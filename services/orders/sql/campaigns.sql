@@ -18,14 +18,6 @@ SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[])
     ON CONFLICT (shop) DO UPDATE
    SET digest = excluded.digest, document = excluded.document, sequence = excluded.sequence;
 
--- name: save_sequences
--- The numbers of last events of books in which nothing else changed. $1 shops, $2 sequences
--- (pairwise)
-UPDATE campaign_book
-   SET sequence = each.sequence
-  FROM unnest($1::text[], $2::bigint[]) AS each(shop, sequence)
- WHERE campaign_book.shop = each.shop;
-
 -- name: save_entries
 -- Entries, new or changed; their shops are locked.
 -- $1 shops, $2 kinds, $3 ids, $4 codes, $5 documents, $6 next changes (pairwise)

@@ -61,6 +61,7 @@ WHOLE_BY_NATURE = {
     "orderflow/explain_order.sql:unpublished": "an operator's look at one order",
     "orders/erase.sql:clear_samples": "an operator's act on one order; at most 10,000 rows",
     "orders/renumber.sql:find_other_spellings": "once a migration; reads the index alone",
+    "orders/campaigns.sql:measure": "a gauge, every few seconds; reviews are few",
     "orders/unmapped.sql:save_unmapped": "counts at most 10,000 rows, where a code is unknown",
     "analytics/rebuild.sql:delete_orders": REBUILD,
     "analytics/rebuild.sql:delete_parcels": REBUILD,
