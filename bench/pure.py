@@ -178,6 +178,50 @@ def _finish(work: Coroutine[Any, Any, None]) -> None:
 
 
 @dataclass(slots=True)
+class Campaigns:
+    """The tables of campaigns; nothing is reviewed."""
+
+    books: dict[str, Row] = field(default_factory=dict)
+    entries: dict[tuple[str, str, str], Row] = field(default_factory=dict)
+
+    def find(
+        self,
+        shops: Sequence[str],
+        _changing: Sequence[bool],
+        known: Sequence[int | None],
+        code_shops: Sequence[str],
+        codes: Sequence[str],
+        *names: Sequence[str],
+    ) -> Row:
+        """What `lock_books` finds."""
+        found = [
+            book | {"document": None if book["digest"] == digest else book["document"]}
+            for shop, digest in zip(shops, known, strict=True)
+            if (book := self.books.get(shop))
+        ]
+        if not found:
+            return {"books": None, "entries": None}
+        entries = self.find_discounts(code_shops, codes)
+        entries += _found(self.entries, list(zip(*names, strict=True)))
+        return {"books": found, "entries": [each["document"] for each in entries]}
+
+    def find_discounts(self, shops: Sequence[str], codes: Sequence[str]) -> list[Row]:
+        """Discounts by code."""
+        wanted = set(zip(shops, codes, strict=True))
+        return [each for each in self.entries.values() if (each["shop"], each["code"]) in wanted]
+
+    def save(self, name: str, args: Sequence[Any]) -> None:
+        """Do what a writing statement does."""
+        if name == "save_books":
+            for row in zip(*args, strict=True):
+                book = dict(zip(("shop", "digest", "document", "sequence"), row, strict=True))
+                self.books[book["shop"]] = book
+        elif name == "save_entries":
+            for shop, kind, id_, code, document, _ in zip(*args, strict=True):
+                self.entries[shop, kind, id_] = {"shop": shop, "code": code, "document": document}
+
+
+@dataclass(slots=True)
 class Rows:
     """The tables that a batch of orders reads and writes, without what waits or is parked."""
 
@@ -185,15 +229,20 @@ class Rows:
     parcels: dict[str, Row] = field(default_factory=dict)
     references: dict[tuple[str, str, str], Row] = field(default_factory=dict)
     outbox: list[Row] = field(default_factory=list)
+    campaigns: Campaigns = field(default_factory=Campaigns)
 
     def copy(self) -> Rows:
         """The same rows, to be written to apart."""
-        return Rows(dict(self.orders), dict(self.parcels), dict(self.references), [])
+        campaigns = Campaigns(dict(self.campaigns.books), dict(self.campaigns.entries))
+        own = dict(self.orders), dict(self.parcels), dict(self.references)
+        return Rows(*own, [], campaigns)
 
     async def fetch(self, statement: str, *args: Any) -> list[Row]:
         """What a reading statement finds."""
         if _name(statement) == "lock_books":
-            return [{"books": None, "entries": None}]
+            return [self.campaigns.find(*args)]
+        if _name(statement) == "read_discounts":
+            return self.campaigns.find_discounts(*args)
         assert _name(statement) == "lock_batch", f"{_name(statement)}: say what it finds"
         shops, kinds, values, numbers, ids, _awaited, _is_final = args
         tracked = _found(self.parcels, sorted(numbers))
@@ -211,6 +260,8 @@ class Rows:
                 self._save_rows(args)
             case "append_rows":
                 self._append_rows(args)
+            case "save_books" | "save_entries" | "add_reviews" | "save_order_times" as name:
+                self.campaigns.save(name, args)
             case name:
                 raise AssertionError(f"{name}: say what it writes")
 

@@ -12,6 +12,7 @@ from bench.traffic.orders import SCANS_OF_A_PARCEL, Order, Parcel, Shop
 BULK_ITEMS = 1_000
 CHANGES_AN_ORDER = 4
 HISTORIES_A_PARCEL = 5
+CAMPAIGNS = 20
 # A shop day by twenties of orders: 20 placed, 15 fulfilled, each parcel scanned four times, three
 # moved and two cancelled. That is 100 letters.
 TWENTY = 20
@@ -154,6 +155,19 @@ def _life(shop: Shop, kind: int) -> Iterator[Letter]:
         yield order.move()
 
 
+def _campaigns(shop: Shop, count: int) -> Made:
+    """New orders of a shop with 20 campaigns, one of them in a test; a fifth of them use a code."""
+    before = [shop.discount("save", "SAVE10"), *map(shop.campaign, range(CAMPAIGNS)), shop.test(0)]
+    letters = []
+    for at in range(count):
+        order = shop.order()
+        order.said |= {"segments": [f"segment-{at % CAMPAIGNS}", "newsletter"]}
+        if at % 5 == 0:
+            order.said |= {"discounts": [{"code": "SAVE10", "amount": "2.00"}]}
+        letters.append(order.upsert())
+    return before, letters
+
+
 def _fulfilled(shop: Shop, count: int) -> tuple[list[Letter], list[Parcel]]:
     """Orders that were placed and given their parcel in one command."""
     before, parcels = [], []
@@ -180,5 +194,6 @@ _MAKERS: Mapping[str, Callable[[Shop, int], Made]] = {
     "scans_shuffled": _scans_shuffled,
     "bulk": _bulk,
     "day": _day,
+    "campaigns": _campaigns,
 }
 MIXES = tuple(_MAKERS)

@@ -182,3 +182,44 @@ class Shop:
         key = f"{self.slug}/bulk-{self.bulks}"
         body = {"shop_slug": self.slug, "items": items}
         return command(key, "orders.fulfill_bulk", body, at, id_=key, items=len(items))
+
+    def campaign(self, number: int) -> Letter:
+        """`campaign.upsert`: one for the orders of segment `number`, with the discount `save`."""
+        body = {
+            "campaign_id": f"campaign-{number}",
+            "name": f"Campaign {number}",
+            "segment": f"segment-{number}",
+            "enabled": True,
+            "promotion_type": "basic",
+            "promotion_properties": {"title": f"Campaign {number}", "cta_label": "Zum Shop"},
+            "discount_id": "save",
+        }
+        return self._change("campaign.upsert", f"campaign-{number}", body)
+
+    def discount(self, id_: str, code: str) -> Letter:
+        """`discount.upsert` of ten per cent."""
+        body = {
+            "discount_id": id_,
+            "code": code,
+            "type": "order",
+            "value_type": "percentage",
+            "value": "10",
+        }
+        return self._change("discount.upsert", id_, body)
+
+    def test(self, number: int) -> Letter:
+        """`ab_test.upsert`: the campaign of segment `number` against none."""
+        body = {
+            "test_id": f"test-{number}",
+            "name": f"Test {number}",
+            "segment": f"segment-{number}",
+            "campaigns": [{"campaign_id": f"campaign-{number}", "allocation": 80}],
+            "has_holdout": True,
+            "holdout_percentage": 20,
+        }
+        return self._change("ab_test.upsert", f"test-{number}", body)
+
+    def _change(self, type_: str, id_: str, body: Json) -> Letter:
+        at = OPENS_AT - timedelta(days=1)
+        said = {"shop_slug": self.slug, "effective_at": at.isoformat(), **body}
+        return command(self.slug, type_, said, at, id_=f"{self.slug}/{type_}/{id_}")

@@ -9,9 +9,9 @@ from collections import Counter
 import pytest
 
 from bench.traffic import MIXES, mix
-from schemas import commands, tracking
+from schemas import campaigns, commands, tracking
 
-MODELS = {**commands.MODELS, **tracking.MODELS}
+MODELS = {**commands.MODELS, **campaigns.MODELS, **tracking.MODELS}
 COUNT = 120
 DIGEST = """
 import hashlib
