@@ -236,6 +236,18 @@ END)
     seen_on date NOT NULL
     CONSTRAINT page_visit_pkey PRIMARY KEY (session, order_id)
 
+-- TABLE parcel_duration
+  WITH (fillfactor=50)
+    shop text NOT NULL
+    carrier text NOT NULL
+    country text NOT NULL
+    duration text NOT NULL
+    ended_on date NOT NULL
+    bucket integer NOT NULL
+    stripe smallint NOT NULL
+    parcels bigint NOT NULL
+    CONSTRAINT parcel_duration_pkey PRIMARY KEY (shop, carrier, country, duration, ended_on, bucket, stripe)
+
 -- TABLE parcel_fact
   WITH (fillfactor=80)
     shipment_id uuid NOT NULL
@@ -425,6 +437,9 @@ CREATE INDEX page_visit_by_order ON page_visit USING btree (order_id)
 -- INDEX page_visit_pkey
 CREATE UNIQUE INDEX page_visit_pkey ON page_visit USING btree (session, order_id)
 
+-- INDEX parcel_duration_pkey
+CREATE UNIQUE INDEX parcel_duration_pkey ON parcel_duration USING btree (shop, carrier, country, duration, ended_on, bucket, stripe)
+
 -- INDEX parcel_fact_by_order
 CREATE INDEX parcel_fact_by_order ON parcel_fact USING btree (order_id)
 
@@ -482,14 +497,73 @@ CREATE UNIQUE INDEX waiting_pkey ON waiting USING btree (id)
 -- SEQUENCE waiting_id_seq
     AS bigint START 1 INCREMENT 1 CACHE 1
 
+-- TRIGGER count_changed_durations ON parcel_fact
+CREATE TRIGGER count_changed_durations AFTER UPDATE ON parcel_fact REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_durations()
+
 -- TRIGGER count_changed_sales ON order_fact
 CREATE TRIGGER count_changed_sales AFTER UPDATE ON order_fact REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_sales()
+
+-- TRIGGER count_deleted_durations ON parcel_fact
+CREATE TRIGGER count_deleted_durations AFTER DELETE ON parcel_fact REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_durations()
 
 -- TRIGGER count_deleted_sales ON order_fact
 CREATE TRIGGER count_deleted_sales AFTER DELETE ON order_fact REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_sales()
 
+-- TRIGGER count_new_durations ON parcel_fact
+CREATE TRIGGER count_new_durations AFTER INSERT ON parcel_fact REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_durations()
+
 -- TRIGGER count_new_sales ON order_fact
 CREATE TRIGGER count_new_sales AFTER INSERT ON order_fact REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_sales()
+
+-- FUNCTION count_durations()
+CREATE OR REPLACE FUNCTION analytics.count_durations()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'analytics'
+AS $function$
+DECLARE
+    added parcel_duration[];
+    removed parcel_duration[];
+BEGIN
+    IF TG_OP <> 'DELETE' THEN
+        SELECT array_agg(ROW(shop, carrier, country, duration, ended_on, bucket, 0, parcels)
+                         ::parcel_duration)
+          INTO added
+          FROM (SELECT shop, coalesce(carrier, '') AS carrier, coalesce(country, '') AS country,
+                       duration, ended_on, duration_bucket(took) AS bucket, count(*) AS parcels
+                  FROM new_rows CROSS JOIN LATERAL (VALUES
+                       ('placed_to_shipped', handed_over_on, handed_over_at - placed_at),
+                       ('shipped_to_delivered', delivered_on, delivered_at - handed_over_at),
+                       ('placed_to_delivered', delivered_on, delivered_at - placed_at)
+                       ) AS timed (duration, ended_on, took)
+                 WHERE NOT is_return AND took >= interval '0'
+                 GROUP BY 1, 2, 3, 4, 5, 6) AS sums;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        SELECT array_agg(ROW(shop, carrier, country, duration, ended_on, bucket, 0, -parcels)
+                         ::parcel_duration)
+          INTO removed
+          FROM (SELECT shop, coalesce(carrier, '') AS carrier, coalesce(country, '') AS country,
+                       duration, ended_on, duration_bucket(took) AS bucket, count(*) AS parcels
+                  FROM old_rows CROSS JOIN LATERAL (VALUES
+                       ('placed_to_shipped', handed_over_on, handed_over_at - placed_at),
+                       ('shipped_to_delivered', delivered_on, delivered_at - handed_over_at),
+                       ('placed_to_delivered', delivered_on, delivered_at - placed_at)
+                       ) AS timed (duration, ended_on, took)
+                 WHERE NOT is_return AND took >= interval '0'
+                 GROUP BY 1, 2, 3, 4, 5, 6) AS sums;
+    END IF;
+    INSERT INTO parcel_duration AS kept
+    SELECT shop, carrier, country, duration, ended_on, bucket, (SELECT counter_stripe()),
+           sum(parcels)
+      FROM unnest(added || removed)
+     GROUP BY shop, carrier, country, duration, ended_on, bucket
+    HAVING sum(parcels) <> 0
+        ON CONFLICT (shop, carrier, country, duration, ended_on, bucket, stripe) DO UPDATE
+       SET parcels = kept.parcels + excluded.parcels;
+    RETURN NULL;
+END
+$function$
 
 -- FUNCTION count_sales()
 CREATE OR REPLACE FUNCTION analytics.count_sales()
@@ -548,6 +622,23 @@ BEGIN
     END LOOP;
     PERFORM pg_advisory_xact_lock(1204848918, 63);
     RETURN 63;
+END
+$function$
+
+-- FUNCTION duration_bucket(duration interval)
+CREATE OR REPLACE FUNCTION analytics.duration_bucket(duration interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+DECLARE
+    seconds bigint := round(extract(epoch FROM duration));
+    doublings integer := width_bucket(seconds, ARRAY[
+        128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576,
+        2097152, 4194304, 8388608, 16777216, 33554432, 67108864, 134217728, 268435456, 536870912,
+        1073741824, 2147483648, 4294967296, 8589934592, 17179869184]::bigint[]);
+BEGIN
+    RETURN doublings * 64 + (seconds >> doublings);
 END
 $function$
 
@@ -664,6 +755,9 @@ RETURN (((floor((EXTRACT(epoch FROM clock_timestamp()) / (10)::numeric)))::bigin
     orderflow_analytics: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON page_visit
+    orderflow_analytics: DELETE, INSERT, SELECT, UPDATE
+
+-- RIGHTS ON parcel_duration
     orderflow_analytics: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON parcel_fact

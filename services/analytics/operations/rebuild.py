@@ -15,6 +15,7 @@ TABLES = {
     "order_fact": "delete_orders",
     "claim_fact": "delete_claims",
     "campaign_sale": "delete_sales",
+    "parcel_duration": "delete_durations",
 }
 """Facts before what is counted of them: deleting facts brings their counters to 0."""
 

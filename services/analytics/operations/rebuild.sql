@@ -13,3 +13,7 @@ DELETE FROM claim_fact;
 -- name: delete_sales
 -- All counters of sales; each is 0 once the orders are deleted.
 DELETE FROM campaign_sale;
+
+-- name: delete_durations
+-- All histograms; each is 0 once the parcels are deleted.
+DELETE FROM parcel_duration;

@@ -12,6 +12,7 @@ from typing import Any
 
 from asyncpg import Connection, Record
 
+from services.analytics.domain.durations import value_between
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parent / "report.sql")
@@ -28,7 +29,10 @@ class Dimension(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Median and 95th percentile of durations, in whole seconds; None where there are none."""
+    """Median and 95th percentile of durations, in whole seconds; None where there are none.
+
+    Read from histograms: at most 1/128 (0.8 %) and one second away from the exact ones.
+    """
 
     p50_seconds: int | None = None
     p95_seconds: int | None = None
@@ -109,7 +113,7 @@ class Report:
 
 
 async def read_report(connection: Connection, query: ReportQuery) -> Report:
-    """Compute a report with at most four statements, all on one snapshot of the database.
+    """Compute a report with at most five statements, all on one snapshot of the database.
 
     Opens a read-only transaction on the caller's connection.
     """
@@ -117,6 +121,8 @@ async def read_report(connection: Connection, query: ReportQuery) -> Report:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for records in await _read_counts(connection, query):
             _add_counts(found, records, query.by)
+        rows = await connection.fetch(SQL["read_durations"], *query.arguments())
+        _add_durations(found, rows, query.by)
         if query.by is not Dimension.CARRIER:
             rows = await connection.fetch(SQL["read_item_values"], *query.arguments())
             _add_values(found, rows)
@@ -135,9 +141,8 @@ async def _read_counts(connection: Connection, query: ReportQuery) -> list[list[
 
 def _add_counts(found: dict[str, Figures], records: Sequence[Record], by: Dimension) -> None:
     for record in records:
-        columns = {name: _plain(value) for name, value in dict(record).items()}
-        row = found.get(columns["key"]) or _empty_row(columns["key"], by)
-        found[row.key] = replace(row, **columns)
+        row = found.get(record["key"]) or _empty_row(record["key"], by)
+        found[row.key] = replace(row, **dict(record))
 
 
 def _empty_row(key: str, by: Dimension) -> Figures:
@@ -159,11 +164,17 @@ def _add_values(found: dict[str, Figures], records: Sequence[Record]) -> None:
         found[row.key] = replace(row, item_value=values)
 
 
-def _plain(value: Any) -> Any:
-    """A column's value. Percentiles come as arrays, or as null or {null, null} where empty."""
-    if isinstance(value, list):
-        return Percentiles(*(None if seconds is None else round(seconds) for seconds in value))
-    return Percentiles() if value is None else value
+def _add_durations(found: dict[str, Figures], records: Sequence[Record], by: Dimension) -> None:
+    for record in records:
+        row = found.get(record["key"]) or _empty_row(record["key"], by)
+        spread = Percentiles(_percentile(record, "p50"), _percentile(record, "p95"))
+        changed: dict[str, Any] = {record["duration"]: spread}
+        found[row.key] = replace(row, **changed)
+
+
+def _percentile(record: Record, name: str) -> int:
+    low, high, share = (record[f"{name}_{part}"] for part in ("low", "high", "share"))
+    return value_between(low, high, share)
 
 
 def _ratio(part: int, whole: int) -> Decimal | None:

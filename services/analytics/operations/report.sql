@@ -67,19 +67,13 @@ SELECT coalesce(carrier, 'unknown') AS key,
  GROUP BY 1;
 
 -- name: read_parcel_figures
--- Parcels handed over and delivered, deliveries compared with the promised day, and the durations
--- between, in seconds, as {p50, p95}. Negative durations (a carrier's clock is wrong) are left out.
+-- Parcels handed over and delivered, and deliveries compared with the promised day.
 WITH happening AS (
-    SELECT shop, carrier, country, handed_over_on AS day, true AS is_hand_over, on_time,
-           extract(epoch FROM handed_over_at - placed_at)::float8 AS placed_to_shipped,
-           NULL::float8 AS shipped_to_delivered,
-           NULL::float8 AS placed_to_delivered
+    SELECT shop, carrier, country, handed_over_on AS day, true AS is_hand_over, on_time
       FROM parcel_fact
      WHERE handed_over_on IS NOT NULL AND NOT is_return
      UNION ALL
-    SELECT shop, carrier, country, delivered_on, false, on_time, NULL,
-           extract(epoch FROM delivered_at - handed_over_at)::float8,
-           extract(epoch FROM delivered_at - placed_at)::float8
+    SELECT shop, carrier, country, delivered_on, false, on_time
       FROM parcel_fact
      WHERE delivered_on IS NOT NULL AND NOT is_return
 )
@@ -92,18 +86,44 @@ SELECT CASE $1 WHEN 'day' THEN to_char(day, 'YYYY-MM-DD')
        count(*) FILTER (WHERE NOT is_hand_over AND on_time = 'early') AS parcels_early,
        count(*) FILTER (WHERE NOT is_hand_over AND on_time = 'on_time') AS parcels_on_time,
        count(*) FILTER (WHERE NOT is_hand_over AND on_time = 'late') AS parcels_late,
-       count(*) FILTER (WHERE NOT is_hand_over AND on_time = 'unknown') AS parcels_without_promise,
-       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY placed_to_shipped)
-           FILTER (WHERE placed_to_shipped >= 0) AS placed_to_shipped,
-       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY shipped_to_delivered)
-           FILTER (WHERE shipped_to_delivered >= 0) AS shipped_to_delivered,
-       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY placed_to_delivered)
-           FILTER (WHERE placed_to_delivered >= 0) AS placed_to_delivered
+       count(*) FILTER (WHERE NOT is_hand_over AND on_time = 'unknown') AS parcels_without_promise
   FROM happening
  WHERE ($2::text IS NULL OR shop = $2)
    AND ($3::date IS NULL OR day >= $3)
    AND ($4::date IS NULL OR day <= $4)
  GROUP BY 1;
+
+-- name: read_durations
+-- Where the median and the 95th percentile of each duration lie, in the histograms of the durations:
+-- the buckets of the two parcels on either side, and how far between them. As percentile_cont does,
+-- the percentile p of n parcels is at p * (n - 1), counted from 0.
+WITH counted AS (
+    SELECT CASE $1 WHEN 'day' THEN to_char(ended_on, 'YYYY-MM-DD')
+                   WHEN 'carrier' THEN coalesce(nullif(carrier, ''), 'unknown')
+                   WHEN 'country' THEN coalesce(nullif(country, ''), 'unknown')
+                   ELSE 'total' END AS key,
+           duration, bucket, sum(parcels) AS parcels
+      FROM parcel_duration
+     WHERE ($2::text IS NULL OR shop = $2)
+       AND ($3::date IS NULL OR ended_on >= $3)
+       AND ($4::date IS NULL OR ended_on <= $4)
+     GROUP BY 1, 2, 3
+    HAVING sum(parcels) > 0
+), ranked AS (
+    SELECT key, duration, bucket,
+           sum(parcels) OVER (PARTITION BY key, duration ORDER BY bucket) AS up_to,
+           sum(parcels) OVER (PARTITION BY key, duration) - 1 AS last
+      FROM counted
+)
+SELECT key, duration,
+       min(bucket) FILTER (WHERE up_to > floor(0.5 * last)) AS p50_low,
+       min(bucket) FILTER (WHERE up_to > ceil(0.5 * last)) AS p50_high,
+       (0.5 * last - floor(0.5 * last))::float8 AS p50_share,
+       min(bucket) FILTER (WHERE up_to > floor(0.95 * last)) AS p95_low,
+       min(bucket) FILTER (WHERE up_to > ceil(0.95 * last)) AS p95_high,
+       (0.95 * last - floor(0.95 * last))::float8 AS p95_share
+  FROM ranked
+ GROUP BY key, duration, last;
 
 -- name: read_item_values
 -- Value of the items ordered, by currency, of orders whose prices are known. Not for the dimension

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from decimal import Decimal
 
 import orjson
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from orderflow.main import app
 from orderflow.reporting.columns import columns_of
+from services.analytics.domain.durations import ERROR_MAX
 from services.analytics.operations.report import (
     Dimension,
     Figures,
@@ -31,6 +33,7 @@ from tests.unit.analytics.builders import (
 )
 
 DAY, HOUR = 86_400, 3_600
+TIMES = ("placed_to_shipped", "shipped_to_delivered", "placed_to_delivered")
 SAO_PAULO = {"zip_code": "01310", "country_code": "BR", "province_code": "SP"}
 
 
@@ -141,7 +144,15 @@ async def rows(connection, applied_events):
 
 
 async def test_report_by_total(rows):
-    assert await rows(Dimension.TOTAL) == {"total": TOTAL}
+    (total,) = (await rows(Dimension.TOTAL)).values()
+    exact = {name: getattr(TOTAL, name) for name in TIMES}
+
+    assert replace(total, **exact) == TOTAL
+    for name, times in exact.items():
+        found = getattr(total, name)
+        for figure in ("p50_seconds", "p95_seconds"):
+            near = pytest.approx(getattr(times, figure), rel=ERROR_MAX, abs=1)
+            assert getattr(found, figure) == near, name
     assert TOTAL.on_time_percent == Decimal("75.00")
     assert TOTAL.claims_per_1000_parcels == Decimal("400.00")
 

@@ -67,6 +67,7 @@ WHOLE_BY_NATURE = {
     "analytics/rebuild.sql:delete_parcels": REBUILD,
     "analytics/rebuild.sql:delete_claims": REBUILD,
     "analytics/rebuild.sql:delete_sales": REBUILD,
+    "analytics/rebuild.sql:delete_durations": REBUILD,
     "claims/rebuild.sql:delete_order_copies": REBUILD,
     "claims/rebuild.sql:delete_claims": REBUILD,
     "claims/rebuild.sql:delete_anchors": REBUILD,
