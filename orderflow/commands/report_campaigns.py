@@ -1,12 +1,22 @@
 """`orderflow report campaigns` and `tests`: what campaigns showed and brought."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 from orderflow.console.environment import load_settings
-from orderflow.console.terminal import CommandError, Json, run
+from orderflow.console.terminal import CommandError, Json, err, run
 from orderflow.reporting.campaigns import arm_sheet, arm_tables, campaign_sheet, campaign_tables
-from orderflow.reporting.options import FirstDay, FormatName, LastDay, OutFile, ShopName, days_of
+from orderflow.reporting.options import (
+    FirstDay,
+    FormatName,
+    LastDay,
+    OutFile,
+    PictureFile,
+    ShopName,
+    days_of,
+    picture_of,
+)
 from orderflow.reporting.output import format_of, write
 from orderflow.reporting.reading import read
 from services.analytics.operations.campaign_report import (
@@ -28,6 +38,7 @@ def campaigns(
     last_day: LastDay = None,
     form: FormatName = None,
     file: OutFile = None,
+    plot: PictureFile = None,
     json: Json = False,
 ) -> None:
     """Report impressions, clicks, orders, revenue and discounts by campaign.
@@ -40,9 +51,14 @@ def campaigns(
 
     Example: `orderflow report campaigns --shop demo-shop --from 2026-03-01 --out march.csv`
     """
-    chosen = format_of(form, file, json=json)
+    chosen, picture = format_of(form, file, json=json), picture_of(plot)
     found = _read(read_campaigns, CampaignQuery(shop, *days_of(first_day, last_day)))
     write(campaign_sheet(found), campaign_tables(found), chosen, file)
+    if picture:
+        # Drawing is imported late: it takes longer to load than all the rest.
+        from orderflow.reporting.campaign_plots import draw_campaigns
+
+        _draw(draw_campaigns, found, picture)
 
 
 def ab_tests(
@@ -52,6 +68,7 @@ def ab_tests(
     last_day: LastDay = None,
     form: FormatName = None,
     file: OutFile = None,
+    plot: PictureFile = None,
     json: Json = False,
 ) -> None:
     """Report the arms of AB tests: which share of the visits bought, against the hold-out.
@@ -61,11 +78,23 @@ def ab_tests(
     points of a percentage, as an interval with a confidence of 95 % (Newcombe). Days are those in
     UTC on which the page was first opened in the visit.
 
-    Example: `orderflow report tests --shop demo-shop`
+    Example: `orderflow report tests --shop demo-shop --plot arms.svg`
     """
-    chosen = format_of(form, file, json=json)
+    chosen, picture = format_of(form, file, json=json), picture_of(plot)
     found = _read(read_arms, CampaignQuery(shop, *days_of(first_day, last_day)))
     write(arm_sheet(found), arm_tables(found), chosen, file)
+    if picture:
+        from orderflow.reporting.campaign_plots import draw_arms
+
+        _draw(draw_arms, found, picture)
+
+
+def _draw(draw: Callable[[ReportT, Path], None], found: ReportT, picture: Path) -> None:
+    try:
+        draw(found, picture)
+    except OSError as error:
+        raise CommandError(f"cannot write {picture}: {error.strerror}") from None
+    err.print(f"picture: {picture}", markup=False)
 
 
 def _read(

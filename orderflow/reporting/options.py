@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orderflow.console.terminal import WrongArgument
-from orderflow.reporting.output import Format
+from orderflow.reporting.output import Format, Picture
 
 ShopName = Annotated[str | None, typer.Option("--shop", help="Only this shop.")]
 FirstDay = Annotated[
@@ -23,6 +23,22 @@ FormatName = Annotated[
 OutFile = Annotated[
     Path | None, typer.Option("--out", help="Write into this file.", dir_okay=False)
 ]
+
+PictureFile = Annotated[
+    Path | None,
+    typer.Option("--plot", help="Draw into this file: .png or .svg.", dir_okay=False),
+]
+
+
+def picture_of(path: Path | None) -> Path | None:
+    """The file to draw into, if one is named.
+
+    Raises:
+        WrongArgument: its ending is neither .png nor .svg.
+    """
+    if path and path.suffix.lower() not in set(Picture):
+        raise WrongArgument(f"--plot {path}: end the file in {' or '.join(Picture)}")
+    return path
 
 
 def days_of(first: datetime | None, last: datetime | None) -> tuple[date | None, date | None]:

@@ -26,6 +26,13 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+class Picture(StrEnum):
+    """The endings of pictures."""
+
+    PNG = ".png"
+    SVG = ".svg"
+
+
 _BY_ENDING = {
     "": Format.TABLE,
     ".txt": Format.TABLE,

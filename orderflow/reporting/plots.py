@@ -119,7 +119,7 @@ def _delivery_times(by_carrier: Report, by_country: Report) -> Figure:
     figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=13, fontweight="bold")
     panels = figure.subplots(2, 1, height_ratios=heights, sharex=True)
     for axes, (name, rows) in zip(panels, groups, strict=True):
-        _style(axes)
+        style(axes)
         axes.set_title(f"by {name}", loc="left", color=FAINT, fontsize=10)
         _spread_rows(axes, rows)
     panels[1].set_xlabel("days; dot = median, end of the line = 95th percentile")
@@ -212,12 +212,13 @@ def _scope(report: Report) -> str:
 def _picture(title: str, scope: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     axes = figure.subplots()
-    _style(axes)
+    style(axes)
     axes.set_title(title + scope, loc="left", color=INK, fontsize=13, fontweight="bold", pad=28)
     return figure, axes
 
 
-def _style(axes: Axes) -> None:
+def style(axes: Axes) -> None:
+    """Give axes the look of all pictures."""
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(FAINT)

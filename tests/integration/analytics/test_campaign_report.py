@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import orjson
 import pytest
+from PIL import Image
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 from orderflow.main import app
@@ -109,6 +111,33 @@ def test_report_of_tests_compares_the_arms_with_the_hold_out(report):
         ("demo-shop", "spring-test", "spring", "1", "0", "0.00", "-100.00", "12.21"),
     ]
     assert "(held out)" in report(name="tests")
+
+
+def test_campaign_report_as_parquet_reads_back_exact(report, tmp_path):
+    file = tmp_path / "campaigns.parquet"
+    report("--out", file)
+
+    table = parquet.read_table(file)
+
+    assert table.column("campaign_id").to_pylist() == [None, "spring", "spring"]
+    assert table.column("revenue_chf").to_pylist() == [None, Decimal("0.0100"), None]
+
+
+@pytest.mark.parametrize("name", ["campaigns", "tests"])
+def test_reports_of_campaigns_and_tests_draw_pictures(report, name, tmp_path):
+    report("--plot", tmp_path / "a.png", name=name)
+    report("--plot", tmp_path / "a.svg", name=name)
+
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.width >= 1000
+    assert "<svg" in (tmp_path / "a.svg").read_text("utf-8")
+
+
+def test_plot_of_a_report_refuses_other_endings(applied):
+    result = CliRunner().invoke(app, ["report", "tests", "--plot", "arms.pdf"])
+
+    assert result.exit_code == 2
+    assert ".png or .svg" in result.output
 
 
 def test_campaign_report_of_an_unknown_shop_names_it(applied):

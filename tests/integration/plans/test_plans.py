@@ -92,6 +92,7 @@ WHOLE_BY_NATURE = {
     "deliveries/rebuild.sql:count_missing": ONCE,
     "analytics/report.sql:read_order_figures": REPORT,
     "analytics/report.sql:read_order_figures_by_carrier": REPORT,
+    "analytics/report.sql:read_parcel_figures": REPORT,
     "analytics/report.sql:read_item_values": REPORT,
     "analytics/report.sql:read_claim_figures": REPORT,
     "analytics/campaign_report.sql:read_arms": REPORT,
