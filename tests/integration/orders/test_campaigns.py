@@ -524,3 +524,55 @@ async def test_batch_sends_as_many_statements_for_many_shops_and_campaigns(pool,
 
     assert len(many) == len(one)
     assert sum(each == "-- lock_books" for each in many) == 1
+
+
+async def test_everything_read_again_after_a_loss_gives_the_same_events(
+    apply, pool, review, published, database_url
+):
+    """Rows are lost, positions go back: the same ids, although batches are cut otherwise."""
+    records = [
+        a_discount("d", "SAVE"),
+        a_campaign("spring", discount_id="d"),
+        an_order("1", discounts=[{"code": "save", "amount": "1"}], total_order_price="9"),
+        a_campaign("spring", discount_id="d", priority=4, effective_at="2026-02-10T00:00:00Z"),
+        an_order("2", segments=["other"], referral={"campaign_id": "spring"}),
+        a_command("campaign.pause", campaign_id="spring", effective_at="2026-02-19T00:00:00Z"),
+    ]
+
+    async def ids():
+        return sorted(
+            (topic, headers["ce_type"], headers["ce_id"])
+            for topic, headers, _ in await published()
+            if topic.endswith(".events")
+        )
+
+    async def empty():
+        owner = await asyncpg.connect(database_url)
+        tables = ", ".join(f"orders.{each}" for each in LOST)
+        await owner.execute(f"TRUNCATE {tables}")
+        await owner.close()
+
+    for record in records:
+        await apply(record)
+        await review()
+    first, choices = await ids(), [await chosen(pool, number) for number in "12"]
+    await empty()
+    for start in (0, 3, 5):
+        await apply(*records[start : {0: 3, 3: 5, 5: 6}[start]])
+        await review()
+
+    assert await ids() == first
+    assert [await chosen(pool, number) for number in "12"] == choices
+    types = {each[1] for each in first}
+    assert {b"order.attributed", b"order.campaign_selected", b"campaign.paused"} <= types
+
+
+LOST = (
+    "stored_order",
+    "reference",
+    "campaign_book",
+    "campaign_entry",
+    "campaign_order",
+    "campaign_review",
+    "outbox",
+)
