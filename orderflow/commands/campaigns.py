@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
@@ -12,15 +13,17 @@ from rich.table import Table
 
 from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
+from orderflow.console.instants import second
 from orderflow.console.terminal import CommandError, Commands, Json, out, print_json, run
 from services.orders.campaign_books import read_entries
-from services.orders.domain.campaigns.book import as_of, next_change_at, state_of
+from services.orders.domain.campaigns.book import CampaignState, as_of, next_change_at, state_of
 from services.orders.domain.model.campaigns import (
+    AbTestContent,
     CampaignContent,
+    Content,
     DiscountContent,
     Entry,
     EntryName,
-    Kind,
     Version,
 )
 from services.runtime.clock import clock_of
@@ -94,7 +97,8 @@ def _summary(entry: Entry, now: datetime) -> dict[str, Any]:
     held = as_of(entry, now) or as_of(entry, None)
     content = held.content if held is not None else None
     if isinstance(content, DiscountContent):
-        selects, name = content.code, f"{content.value:f} {content.value_type}"
+        unit = "%" if content.value_type == "percentage" else content.currency or ""
+        selects, name = content.code, f"{content.value:f} {unit}".rstrip()
     elif content is not None:
         selects, name = content.segment or "(default)", content.name
     else:
@@ -102,7 +106,7 @@ def _summary(entry: Entry, now: datetime) -> dict[str, Any]:
     return {
         "kind": entry.kind.value,
         "id": entry.entry_id,
-        "state": state_of(entry, now).value if entry.kind is Kind.CAMPAIGN else None,
+        "state": _state(entry, content, now).value,
         "name": name,
         "segment_or_code": selects,
         "priority": content.priority if isinstance(content, CampaignContent) else None,
@@ -111,11 +115,25 @@ def _summary(entry: Entry, now: datetime) -> dict[str, Any]:
     }
 
 
+def _state(entry: Entry, content: Content | None, now: datetime) -> CampaignState:
+    """The state now. Tests and discounts have no events of it, and are never paused or removed."""
+    if content is None or isinstance(content, CampaignContent):
+        return state_of(entry, now)
+    if isinstance(content, AbTestContent):
+        start, end = content.start_date, content.end_date
+    else:
+        start, end = content.starts_at, content.ends_at
+    if not content.enabled or (end is not None and end <= now):
+        return CampaignState.INACTIVE
+    is_later = start > now or as_of(entry, now) is None
+    return CampaignState.SCHEDULED if is_later else CampaignState.ACTIVE
+
+
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     titles = ("kind", "id", "state", "segment or code", "name", "priority", "versions", "changes")
     for title in titles:
-        table.add_column(title)
+        table.add_column(title, overflow="fold")
     for row in rows:
         *cells, changes = row.values()
         kind, id_, state, name, selects, priority, versions = cells
@@ -126,17 +144,30 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 
 def _show(entry: Entry, now: datetime) -> None:
-    state = f", {state_of(entry, now).value}" if entry.kind is Kind.CAMPAIGN else ""
-    out.print(f"{entry.kind.value} {entry.entry_id} of {entry.shop}{state}", markup=False)
+    state = _summary(entry, now)["state"]
+    out.print(f"{entry.kind.value} {entry.entry_id} of {entry.shop}, {state}", markup=False)
     for version in entry.versions:
         out.print(f"  {_version_line(version, now)}", markup=False)
 
 
 def _version_line(version: Version, now: datetime) -> str:
     since = "from" if version.effective_at > now else "since"
-    said = ""
-    if version.content is not None:
-        members = msgspec.structs.asdict(version.content)
-        said = ", ".join(f"{name} {value}" for name, value in members.items() if value is not None)
     number = "" if version.source_version is None else f" (source_version {version.source_version})"
-    return f"{since} {version.effective_at:%Y-%m-%d %H:%M:%SZ} {version.act.value}{number} {said}"
+    line = f"{since} {second(version.effective_at)} {version.act.value}{number}"
+    if version.content is None:
+        return line
+    members = msgspec.structs.asdict(version.content).items()
+    said = [_member(name, value) for name, value in members if value is not None and value != ()]
+    return f"{line}: {', '.join(said)}"
+
+
+def _member(name: str, value: Any) -> str:
+    if name == "variants":
+        return "campaigns " + " and ".join(f"{of.campaign_id} {of.allocation} %" for of in value)
+    if isinstance(value, bool):
+        return f"{name} {'yes' if value else 'no'}"
+    if isinstance(value, datetime):
+        return f"{name} {second(value)}"
+    if isinstance(value, tuple):
+        return f"{name} {' and '.join(map(str, value))}"
+    return f"{name} {value:f}" if isinstance(value, Decimal) else f"{name} {value}"

@@ -16,6 +16,9 @@ from services.runtime.config.settings import Settings
 from services.runtime.kafka.clients import client_options
 from services.runtime.messages.records import time_of
 
+_IDS = ("campaign_id", "discount_id", "test_id", "destination_id")
+"""What messages that are about no order are about."""
+
 
 class Start(StrEnum):
     """Where to begin."""
@@ -105,15 +108,27 @@ def _summary(body: dict[str, Any]) -> Text:
         colours = {"applied": "green", "rejected": "red"}
         return Text(_words(body, "outcome", "reason", "detail"), colours.get(body["outcome"], ""))
     if "event_name" in body:
-        data = body.get("event_data") or {}
-        return Text(
-            f"#{body.get('sequence')} v{body.get('order_version')} {body['event_name']} "
-            + _words(data, "status", "shipment_phase", "tracking_number", "reason"),
-            "green",
-        )
+        return Text(_event_words(body), "green")
     if "rejected_at" in body:
         return Text(_words(body, "reason", "detail", "ce_type"), "red")
-    return Text(_words(body, "shop_slug", "tracking_number"))
+    return Text(_words(body, "shop_slug", "tracking_number", "kind", "widget", *_IDS))
+
+
+def _event_words(body: dict[str, Any]) -> str:
+    data = body.get("event_data") or {}
+    numbers = [("#", body.get("sequence")), ("v", body.get("order_version"))]
+    words = [f"{sign}{number}" for sign, number in numbers if number is not None]
+    words += [
+        str(body["event_name"]),
+        _words(body, *_IDS, "state", "reason"),
+        _words(data, "status", "shipment_phase", "tracking_number", "reason"),
+    ]
+    if choice := data.get("campaign"):
+        words.append(f"shows {choice.get('campaign_id') or 'no campaign'} by {choice.get('rule')}")
+    for name in ("credit", "former_credit"):
+        if credit := data.get(name):
+            words.append(f"{name} {_words(credit, 'campaign_id', 'revenue', 'currency')}")
+    return " ".join(filter(None, words))
 
 
 def _words(body: dict[str, Any], *names: str) -> str:

@@ -40,7 +40,7 @@ def _credit_lines(attribution: Attribution) -> Iterator[str]:
 
 
 def _touch_line(touch: Touch) -> str:
-    named = touch.campaign_id or touch.campaign or touch.discount_code or "?"
+    named = touch.campaign_id or touch.campaign or touch.discount_code or "names no campaign"
     code = f" with code {touch.discount_code}" if touch.discount_code else ""
     at = f" at {touch.at:%Y-%m-%d %H:%M:%SZ}" if touch.at else ""
     return f"contact {touch.method}: {named}{code}{at}: {touch.outcome}"

@@ -19,6 +19,11 @@ def minute(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%MZ}"
 
 
+def second(at: datetime) -> str:
+    """An instant to the second, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
 def instant_of(text: str | None, now: datetime) -> datetime | None:
     """Read an instant; None stays None.
 

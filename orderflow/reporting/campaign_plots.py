@@ -101,6 +101,15 @@ def _rows(axes: Axes, names: Sequence[str], label: str) -> None:
 
 
 def _save(figure: Figure, labelled: Sequence[Axes], path: Path) -> None:
-    if labelled and labelled[0].get_legend_handles_labels()[1]:
-        labelled[0].legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=9)
+    handles, labels = labelled[0].get_legend_handles_labels() if labelled else ([], [])
+    if handles:
+        figure.legend(
+            handles,
+            labels,
+            loc="outside upper right",
+            ncols=len(handles),
+            frameon=False,
+            labelcolor=INK,
+            fontsize=9,
+        )
     figure.savefig(path, dpi=DPI, facecolor="white")

@@ -42,18 +42,30 @@ def campaign_sheet(report: CampaignReport) -> Sheet[CampaignFigures]:
 
 
 def campaign_tables(report: CampaignReport) -> list[Table]:
-    """The report of campaigns as a rich table."""
-    table = _table(f"campaigns {_scope(report.query)}", ("shop", "campaign"))
+    """The report of campaigns as rich tables: counts, and money with a row for each currency."""
+    counts = _table(f"campaigns {_scope(report.query)}", ("shop", "campaign"))
     cells: list[tuple[str, Callable[[CampaignFigures], str]]] = [
         ("impres-\nsions", lambda row: count_text(row.impressions)),
         ("clicks", lambda row: count_text(row.clicks)),
         ("click\nrate", lambda row: percent_text(row.click_percent)),
         ("orders", lambda row: count_text(row.orders)),
         ("repur-\nchases", lambda row: count_text(row.repurchases)),
-        *(_money_cell(name, each) for each in report.currencies for name in _MONEY),
     ]
     named = [(row.shop, row.campaign_id or NO_CAMPAIGN) for row in report.rows]
-    return [_filled(table, named, cells, report.rows)]
+    tables = [_filled(counts, named, cells, report.rows)]
+    return [*tables, _money_table(report)] if report.currencies else tables
+
+
+def _money_table(report: CampaignReport) -> Table:
+    table = _table(f"money by campaign {_scope(report.query)}", ("shop", "campaign", "currency"))
+    paid = [
+        (row, currency)
+        for row in report.rows
+        for currency in report.currencies
+        if any(currency in amounts(row) for amounts in _MONEY.values())
+    ]
+    named = [(row.shop, row.campaign_id or NO_CAMPAIGN, currency) for row, currency in paid]
+    return _filled(table, named, [_money_cell(name) for name in _MONEY], paid)
 
 
 def arm_sheet(report: ArmReport) -> Sheet[ArmFigures]:
@@ -106,10 +118,9 @@ def _money(name: str, currency: str) -> Column[CampaignFigures]:
     )
 
 
-def _money_cell(name: str, currency: str) -> tuple[str, Callable[[CampaignFigures], str]]:
+def _money_cell(name: str) -> tuple[str, Callable[[tuple[CampaignFigures, str]], str]]:
     amounts = _MONEY[name]
-    head = f"{name.replace('_', chr(10))}\n{currency}"
-    return head, lambda row: amount_text(amounts(row).get(currency))
+    return name.replace("_", "\n"), lambda paid: amount_text(amounts(paid[0]).get(paid[1]))
 
 
 def _table(title: str, names: Sequence[str]) -> Table:

@@ -103,5 +103,7 @@ def _print_tables(tables: Sequence[Table], file: TextIO | None = None) -> None:
     unbounded = console.options.update(width=WIDTH_MAX)
     widths = (Measurement.get(console, unbounded, table).maximum for table in tables)
     console.width = max(console.width, *widths)
-    for table in tables:
+    for number, table in enumerate(tables):
+        if number:
+            console.print()
         console.print(table)

@@ -38,7 +38,7 @@ def test_campaigns_list_names_each_with_its_state(run: Run, shop: str) -> None:
     assert "[bold]Spring" in result.stdout
     assert [(row["kind"], row["id"], row["state"]) for row in rows] == [
         ("campaign", "spring", "paused"),
-        ("discount", "d", None),
+        ("discount", "d", "active"),
     ]
 
 
@@ -46,7 +46,8 @@ def test_campaigns_show_lists_every_version(run: Run, shop: str) -> None:
     lines = run("campaigns", "show", shop, "spring").stdout.splitlines()
 
     assert lines[0] == "campaign spring of demo-shop, paused"
-    assert "since 2026-02-01 00:00:00Z upsert" in lines[1]
+    assert "since 2026-02-01 00:00:00Z upsert: name [bold]Spring, segment vip" in lines[1]
+    assert "enabled yes, start_date 2026-02-01 00:00:00Z" in lines[1]
     assert lines[-1].strip() == "since 2026-02-25 00:00:00Z pause"
 
 

@@ -94,6 +94,17 @@ def test_tail_shows_a_line_for_people(run: Run) -> None:
     assert "demo-shop/1" in line
 
 
+def test_tail_says_which_campaign_a_message_is_about(run: Run) -> None:
+    pause = {"shop_slug": "demo-shop", "campaign_id": "spring"}
+    run("send", "-", input=json.dumps({"type": "campaign.pause", "value": pause}))
+
+    (line,) = run(
+        "tail", "orders.commands", "--from", "beginning", "--no-follow"
+    ).stdout.splitlines()
+
+    assert line.split()[-2:] == ["demo-shop", "spring"]
+
+
 def test_send_reports_a_command_without_an_outcome_after_the_wait(run: Run) -> None:
     result = run("send", "-", "--wait", "--timeout", "0.5", input=_cancel(1, id="c-1"))
 
