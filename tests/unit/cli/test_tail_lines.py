@@ -57,6 +57,6 @@ def test_tail_line_of_an_attributed_order_has_the_credit(example: Example) -> No
 )
 def test_tail_line_of_a_choice_has_campaign_and_rule(example: Example) -> None:
     choice = example.value["event_data"]["campaign"]
-    shown = f"shows {choice['campaign_id'] or 'no campaign'} by {choice['rule']}"
+    shown = f"shows {choice.get('campaign_id') or 'no campaign'} by {choice['rule']}"
 
     assert shown in line_of(example)
