@@ -15,7 +15,8 @@ WORDS = {
     "orders": (
         "ORDER_PLACED", "ORDER_UPDATED", "ORDER_PARTIALLY_FULFILLED", "ORDER_FULFILLED",
         "ORDER_PARTIALLY_DELIVERED", "ORDER_DELIVERED", "ORDER_EXPECTED_SHIPMENTS_CHANGED",
-        "ORDER_CANCELLED", "ORDER_ANALYTICS_UPDATED", "ORDER_SNAPSHOT",
+        "ORDER_CANCELLED", "ORDER_ANALYTICS_UPDATED", "ORDER_CAMPAIGN_SELECTED",
+        "ORDER_ATTRIBUTED", "ORDER_UNATTRIBUTED", "ORDER_SNAPSHOT",
     ),
     "shipments": (
         "order_created", "order_processed", "in_transit", "in_delivery", "delivery_failed",
