@@ -54,7 +54,7 @@ def _activity(message: Message, body: Activity) -> domain.Activity:
     check_instants("/occurred_at", at, sent_at)
     session = body.session_id if body.consent else None
     return domain.Activity(
-        identity=_identity(body, at),
+        identity=_identity(body, at, session),
         shop=body.shop_slug,
         order_id=_order_id(body),
         kind=body.kind.value,
@@ -66,12 +66,12 @@ def _activity(message: Message, body: Activity) -> domain.Activity:
     )
 
 
-def _identity(body: Activity, at: datetime) -> str:
+def _identity(body: Activity, at: datetime, session: str | None) -> str:
     """The shop's id of the activity; without one, all that is known of it, by the second."""
     if body.activity_id:
         return f"activity/{body.shop_slug}/{body.activity_id}"
     second = at.astimezone(UTC).replace(microsecond=0).isoformat()
-    parts = (body.id_type, body.id, body.kind, body.widget, body.campaign_id, body.session_id)
+    parts = (body.id_type, body.id, body.kind, body.widget, body.campaign_id, session)
     return f"unnamed/{body.shop_slug}/{second}/{'/'.join(map(str, parts))}"
 
 

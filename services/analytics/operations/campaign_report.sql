@@ -51,6 +51,7 @@ WITH purchase AS (
       FROM order_fact
      WHERE sessions IS NOT NULL
        AND cancelled_at IS NULL
+       AND ($1::text IS NULL OR shop = $1)
 ), opened AS (
     SELECT order_fact.shop, order_fact.test_id,
            CASE WHEN NOT is_held_out THEN shown_campaign_id END AS campaign_id,

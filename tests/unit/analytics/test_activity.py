@@ -79,6 +79,13 @@ def test_activity_without_consent_is_no_visit():
     assert visits([activity]) == []
 
 
+def test_activity_without_consent_is_the_same_in_whatever_session():
+    first, second = (read(consent=False, session_id=f"session-{n}") for n in range(2))
+
+    assert first == second
+    assert count(first, second, read(consent=False, session_id=None)) == (1, 0, 0)
+
+
 @pytest.mark.parametrize("kind", ["external_id", "order_name"])
 def test_activity_that_names_its_order_by_the_shops_other_ids_opens_no_page(kind):
     activity = read(id_type=kind)
