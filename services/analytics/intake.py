@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from schemas.topics import PORTAL_ACTIVITY
 from services.analytics.domain.facts import EventFacts
-from services.analytics.messages.activity import ReceivedActivity, read_activity
+from services.analytics.messages.activity import ReceivedActivity, read_activity, without_visitor
 from services.analytics.messages.decode import read_facts
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.items import WHOLE, FailureKind, ItemFailed, ItemRef, UnreadItem
@@ -59,7 +59,9 @@ def read_batch(batch: Batch, senders: AllowedSources = ANY_SOURCE) -> Intake:
     intake = Intake()
     for row in batch.retried:
         if row.position in batch.dismissed:
-            intake.refused.append(Rejection.of_dismissed(row, batch.dismissed[row.position]))
+            dismissal = batch.dismissed[row.position]
+            refusal = Rejection.of_dismissed(row, dismissal)
+            intake.refused.append(replace(refusal, original=_as_kept(row.original)))
         else:
             # The sender of an item that was read before was checked then.
             checked = senders if row.index == WHOLE else ANY_SOURCE
@@ -80,9 +82,15 @@ def _read(
     try:
         _put(intake, record, senders)
     except Malformed as error:
-        intake.refused.append(Rejection.of_malformed(record, error))
+        intake.refused.append(Rejection.of_malformed(_as_kept(record), error))
     except Exception as error:
         raise ItemFailed(ref, FailureKind.READING) from error
+
+
+def _as_kept(original: Original) -> Original:
+    """A refused record as it is kept and published: of an activity without its visitor."""
+    is_activity = original.coordinates.topic == PORTAL_ACTIVITY
+    return without_visitor(original) if is_activity else original
 
 
 def _put(intake: Intake, record: Original, senders: AllowedSources) -> None:

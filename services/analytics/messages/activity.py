@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
+import orjson
+
 from schemas.activity import MODELS, Activity
 from schemas.enums import IdType
 from schemas.envelope import CloudEvent
@@ -46,6 +49,29 @@ def read_activity(original: Original) -> ReceivedActivity:
     body, warnings = READER.read_repaired(sent)
     counted = None if domain.is_bot(body.user_agent) else _activity(message, body)
     return ReceivedActivity(message.envelope, body.shop_slug, counted, warnings)
+
+
+def without_visitor(original: Original) -> Original:
+    """A record of `portal.activity` as it may be kept with its refusal.
+
+    Without session and browser of the visitor, and members that the contract does not name. The
+    body is left out where it cannot be read.
+    """
+    if not original.value:
+        return original
+    try:
+        body = orjson.loads(original.value)
+    except orjson.JSONDecodeError:
+        return msgspec.structs.replace(original, value=None)
+    if not isinstance(body, dict):
+        return msgspec.structs.replace(original, value=None)
+    kept = {name: said for name, said in body.items() if name in _KEPT_REFUSED}
+    if kept == body:
+        return original
+    return msgspec.structs.replace(original, value=orjson.dumps(kept))
+
+
+_KEPT_REFUSED = Activity.model_fields.keys() - {"session_id", "user_agent"}
 
 
 def _activity(message: Message, body: Activity) -> domain.Activity:

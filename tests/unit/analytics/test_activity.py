@@ -2,13 +2,18 @@
 
 from datetime import date
 
+import orjson
 import pytest
 
 from schemas.identity import order_id
 from services.analytics.domain.activity import BOT_WORDS, countables, is_bot, visits
+from services.analytics.intake import read_batch
 from services.analytics.messages.activity import read_activity
+from services.runtime.batch.batch import Batch
 from services.runtime.messages.records import Malformed
-from tests.unit.analytics.builders import SHOP, an_activity, an_activity_record
+from tests.unit.analytics.builders import NOON, SHOP, an_activity, an_activity_record
+
+SESSION = "visit-9c1f22"
 
 
 def read(body=None, **changes):
@@ -157,3 +162,36 @@ def test_message_of_another_type_is_refused():
         read_activity(an_activity_record(an_activity(), ce_type="order.place"))
 
     assert refused.value.reason == "unknown_type"
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        an_activity(kind="hover", session_id=SESSION, consent=False, user_agent=SESSION),
+        an_activity(kind="hover", session_id=SESSION, consent=True, user_agent=SESSION),
+        an_activity(session_id=f"{SESSION}\x00"),
+        an_activity(kind="hover") | {"sessionId": SESSION, "nested": {"session_id": SESSION}},
+        [SESSION],
+        SESSION,
+    ],
+    ids=["without consent", "with consent", "nul", "other members", "list", "text"],
+)
+def test_refused_activity_is_kept_without_its_visitor(refused):
+    record = an_activity_record(refused)
+
+    (rejection,) = read_batch(Batch((record,), NOON)).refused
+
+    assert SESSION.encode() in record.value
+    assert SESSION.encode() not in (rejection.original.value or b"")
+    assert SESSION not in f"{rejection.detail}{rejection.errors}"
+    assert rejection.original.coordinates == record.coordinates
+    if isinstance(refused, dict):
+        assert orjson.loads(rejection.original.value)["activity_id"] == refused["activity_id"]
+
+
+def test_refused_activity_that_cannot_be_read_is_kept_without_its_body():
+    record = an_activity_record(f'{{"session_id": "{SESSION}"'.encode())
+
+    (rejection,) = read_batch(Batch((record,), NOON)).refused
+
+    assert rejection.original.value is None
