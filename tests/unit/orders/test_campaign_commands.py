@@ -214,6 +214,23 @@ def test_campaign_versions_beyond_the_most_are_folded_away_and_their_items_remem
     assert desk.send(said[0]).reason is Reason.DUPLICATE
 
 
+def test_campaign_versions_that_make_no_difference_are_left_out_before_others():
+    desk = desk_of(campaign(name="one"), now=NOON + 20 * DAY)
+    desk.send(campaign(at=NOON + HOUR, start_date=NOON, name="two"))
+    again = [
+        campaign(at=NOON + n * HOUR, start_date=NOON, name="two")
+        for n in range(2, VERSIONS_MAX + 9)
+    ]
+    for command in again:
+        assert desk.send(command).reason is Reason.NO_DIFFERENCE
+
+    (entry,) = desk.books[SHOP].entries
+
+    assert [each.content.name for each in entry.versions[:2]] == ["one", "two"]
+    assert (len(entry.versions), entry.known_since) == (VERSIONS_MAX, None)
+    assert {desk.send(command).reason for command in again} == {Reason.DUPLICATE}
+
+
 def test_campaign_versions_keep_the_upsert_that_the_first_pause_is_about():
     desk = desk_of(campaign(), now=NOON + 200 * DAY)
     for day in range(1, VERSIONS_MAX + 1):
@@ -377,7 +394,13 @@ REFUSED: dict[str, tuple[tuple[ChangeCampaigns, ...], ChangeCampaigns, Reason, s
     ),
     "start of a running test": (
         (ab_test(),),
-        ab_test(at=LATER),
+        ab_test(at=LATER, start_date=LATER + HOUR),
+        Reason.AB_TEST_RUNNING,
+        "/start_date",
+    ),
+    "earlier start of a running test": (
+        (ab_test(),),
+        ab_test(at=LATER, start_date=NOON - HOUR),
         Reason.AB_TEST_RUNNING,
         "/start_date",
     ),
@@ -386,6 +409,12 @@ REFUSED: dict[str, tuple[tuple[ChangeCampaigns, ...], ChangeCampaigns, Reason, s
         discount(value=Decimal(0)),
         Reason.DISCOUNT_ON_NOTHING,
         "/value",
+    ),
+    "discount without a code": (
+        (),
+        discount(code=" \t"),
+        Reason.DISCOUNT_ON_NOTHING,
+        "/code",
     ),
     "discount above 100 per cent": (
         (),
@@ -407,7 +436,7 @@ REFUSED: dict[str, tuple[tuple[ChangeCampaigns, ...], ChangeCampaigns, Reason, s
     ),
     "discount on no product": (
         (),
-        discount(target_selection="specific"),
+        discount(target_selection="specific", targets=("", " ")),
         Reason.DISCOUNT_ON_NOTHING,
         "/targets",
     ),
@@ -460,6 +489,14 @@ TAKEN: dict[str, tuple[ChangeCampaigns, ...]] = {
     "campaign beside one that is disabled": (campaign("a", enabled=False), campaign("b")),
     "campaigns of a test": (ab_test(), campaign("a"), campaign("b")),
     "end of a running test": (ab_test(), ab_test(at=LATER, start_date=NOON, end_date=LATER + DAY)),
+    "running test whose start is not said again": (
+        ab_test(),
+        ab_test(at=LATER, end_date=LATER + DAY),
+    ),
+    "running test that says that it may have a hold-out": (
+        ab_test(),
+        ab_test(at=LATER, start_date=NOON, has_holdout=True, end_date=LATER + DAY),
+    ),
     "running test that is disabled": (ab_test(), ab_test(at=LATER, start_date=NOON, enabled=False)),
     "test that is over, with other shares": (
         ab_test(end_date=LATER),
@@ -469,7 +506,7 @@ TAKEN: dict[str, tuple[ChangeCampaigns, ...]] = {
         ab_test(start_date=LATER),
         ab_test(at=NOON + HOUR, start_date=LATER, shares={"a": 10, "b": 90}),
     ),
-    "code in another case": (discount(code="TEN"), discount(at=LATER, code="Ten")),
+    "code in another case": (discount(code="TEN"), discount(at=LATER, code=" Ten ")),
 }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from services.orders.domain.campaigns.attribute import codes_of
-from services.orders.domain.model.campaigns import Referral, Touch
+from services.orders.domain.campaigns.book import VERSIONS_MAX
+from services.orders.domain.model.campaigns import EntryName, Kind, Referral, Touch
 from services.orders.domain.model.commands import ChangeCampaigns
 from services.orders.domain.model.decision import Decision, EventType, Outcome
 from services.orders.domain.model.order import Analytics, Discount, Order
@@ -17,6 +19,7 @@ from tests.unit.orders.builders import (
     DAY,
     HOUR,
     NOON,
+    SHOP,
     Desk,
     attribute,
     cancel,
@@ -29,6 +32,8 @@ from tests.unit.orders.builders import (
 from tests.unit.orders.campaign_builders import campaign, discount, say
 
 T = NOON + DAY
+MICROSECOND = timedelta(microseconds=1)
+DISCOUNT = EntryName(SHOP, Kind.DISCOUNT, "ten")
 BOOK = (
     discount("ten"),
     campaign("a", name="Spring Sale", discount_id="ten"),
@@ -74,6 +79,7 @@ CREDITED: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "api, whose first name is unknown": (api(campaign_id="x", campaign_code="b"), "b", "api"),
     "discount": (used("TEN"), "a", "discount"),
     "discount in another case": (used("Ten"), "a", "discount"),
+    "discount with spaces around it": (used(" ten "), "a", "discount"),
     "referral": (link(campaign_id="b"), "b", "referral"),
     "api before discount": (api(campaign_id="b") | used("TEN"), "b", "api"),
     "discount before referral": (used("TEN") | link(campaign_id="b"), "a", "discount"),
@@ -110,6 +116,15 @@ def test_credit_goes_to_the_newest_link_then_by_id():
 
     assert outcomes == [("a", "credited"), ("a", "outranked"), ("b", "outranked")]
     assert desk.order().attribution.version == 1
+
+
+def test_credit_goes_to_the_newest_link_to_the_microsecond():
+    desk = desk_with(*BOOK)
+    for campaign_id, later in (("a", 0), ("b", 1)):
+        said = Referral(campaign_id=campaign_id, clicked_at=NOON + later * MICROSECOND)
+        desk.send(upsert(ref(), fields(order_placed_at=T, referral=said)))
+
+    assert desk.order().attribution.credit.campaign_id == "b"
 
 
 def test_credit_of_links_of_one_time_goes_by_id():
@@ -303,6 +318,24 @@ def test_credit_goes_when_the_discount_is_corrected_for_the_time_of_the_order():
     assert desk.order().attribution.credit is None
     assert desk.order().attribution.version == 2
     assert desk.events[-1].type is EventType.ORDER_UNATTRIBUTED
+
+
+def test_credit_and_choice_stay_when_the_versions_of_their_time_are_not_kept_any_more():
+    desk = desk_with(*BOOK)
+    desk.send(place(order_placed_at=T, segments=("news",), **used("TEN")))
+    before = desk.order()
+    for day in range(2, VERSIONS_MAX + 4):
+        at = NOON + day * DAY
+        desk.send(discount("ten", at=at, value=Decimal(day % 7 + 1)))
+        desk.send(campaign("a", at=at, name=f"{day}", discount_id="ten"))
+
+    desk.send(upsert(ref(), fields(order_placed_at=T, total_order_price=Decimal(7), **used("TEN"))))
+
+    after = desk.order()
+    assert desk.entries[DISCOUNT].known_since > T
+    assert (before.campaign.campaign_id, after.campaign) == ("a", before.campaign)
+    assert (after.attribution.credit.campaign_id, after.attribution.version) == ("a", 2)
+    assert after.attribution.credit.revenue == Decimal(7)
 
 
 @pytest.mark.parametrize(

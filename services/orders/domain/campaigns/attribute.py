@@ -7,7 +7,7 @@ A function of what was said of the order and of the campaigns, never of when it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from services.orders.domain.model.campaigns import (
     Entry,
     Referral,
     Touch,
+    code_of,
 )
 from services.orders.domain.model.commands import (
     Command,
@@ -88,7 +89,7 @@ def codes_of(said: Order | Command) -> set[str]:
             found += _codes((), said.order_analytics, ())
     elif isinstance(said, UpsertAnalytics):
         found += _codes((), said.order_analytics, ())
-    return {text.casefold() for text in found}
+    return {code_of(text) for text in found} - {""}
 
 
 def _codes(
@@ -156,8 +157,17 @@ def _touches_of_discount(facts: _Facts, used: Discount) -> Iterator[Touch]:
 
 def _discounts_with(facts: _Facts, text: str) -> list[Entry]:
     """The discounts with a code that were valid when the order was placed."""
-    code, at = text.casefold(), facts.order.placed_at
-    return [each for each in facts.book.discounts if each.code == code and _is_valid(each, at)]
+    code, at = code_of(text), facts.order.placed_at
+    having = [each for each in facts.book.discounts if each.code == code]
+    return [each for each in having if _is_valid(each, at) or _is_held(facts, each)]
+
+
+def _is_held(facts: _Facts, entry: Entry) -> bool:
+    """Whether the order has a contact of an entry that is not kept for its time any more."""
+    held = facts.order.attribution
+    if held is None or not entry.is_forgotten(facts.order.placed_at):
+        return False
+    return any(entry.entry_id in (each.campaign_id, each.discount_id) for each in held.touches)
 
 
 def _is_valid(discount: Entry, at: datetime) -> bool:
@@ -197,6 +207,9 @@ def _strongest(
 
     Where none holds then, the first by id: what is said later of one of them changes nothing.
     """
+    kept = next((each.entry_id for each in campaigns if _is_held(facts, each)), None)
+    if kept is not None:
+        return kept
     at = facts.order.placed_at
     holding: list[tuple[int, datetime, str]] = []
     for entry in campaigns:
@@ -228,13 +241,13 @@ def _outcome(order: Order, touch: Touch) -> str:
     return "order_cancelled" if order.status is OrderStatus.CANCELLED else "outranked"
 
 
-def _strength(touch: Touch) -> tuple[bool, int, float, str, str]:
+def _strength(touch: Touch) -> tuple[bool, int, timedelta, str, str]:
     """Key to sort contacts by. What is left of equal ones makes no difference to the credit."""
     at = touch.at if touch.at is not None else BEGINNING
     return (
         touch.outcome in ("unknown_campaign", "after_order"),
         _PRECEDENCE.index(touch.method),
-        (BEGINNING - at).total_seconds(),
+        BEGINNING - at,
         touch.campaign_id or "",
         f"{touch.session_id or ''}/{touch.discount_code or ''}/{touch.campaign or ''}",
     )

@@ -113,13 +113,35 @@ def _end(moment: datetime | None) -> datetime | None:
 
 
 def with_version(entry: Entry, version: Version) -> Entry:
-    """The entry with one more version; the oldest of too many are folded away."""
-    ordered = sorted((*entry.versions, version), key=_place)
-    return replace(entry, versions=_kept(ordered))
+    """The entry with one more version.
+
+    Of too many those that made no difference are left out, then the oldest are folded away.
+    """
+    ordered = _differing(sorted((*entry.versions, version), key=_place))
+    kept = _kept(ordered)
+    if len(ordered) <= VERSIONS_MAX:
+        return replace(entry, versions=kept)
+    return replace(entry, versions=kept, known_since=ordered[-VERSIONS_MAX].effective_at)
 
 
 def _place(version: Version) -> tuple[datetime, int, Uuid, int]:
     return version.effective_at, version.source_version or 0, version.version_id, version.item
+
+
+def _differing(ordered: list[Version]) -> list[Version]:
+    """The versions without the oldest that made no difference, as far as there are too many."""
+    excess = len(ordered) - VERSIONS_MAX
+    if excess <= 0:
+        return ordered
+    kept: list[Version] = []
+    held: Held | None = None
+    for version in ordered:
+        before, held = held, _next(held, version)
+        if excess > 0 and held == before:
+            excess -= 1
+        else:
+            kept.append(version)
+    return kept
 
 
 def _kept(ordered: list[Version]) -> tuple[Version, ...]:

@@ -22,6 +22,7 @@ from services.orders.domain.model.campaigns import (
     CampaignContent,
     Considered,
     Entry,
+    Kind,
 )
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order
@@ -80,6 +81,8 @@ def choose(order: Order, book: Book) -> CampaignChoice | None:
     fulfilled_at = fulfilled_at_of(order)
     at = order.placed_at if fulfilled_at is None else fulfilled_at
     index = index_of(book)
+    if (held := _forgotten(order, at, index)) is not None:
+        return held
     if index.began is None or index.began > at:
         return None
     subject = order.placement.external_customer_id or order.order_id
@@ -91,6 +94,21 @@ def choose(order: Order, book: Book) -> CampaignChoice | None:
         _look_at(look, None)
     stage = "placement" if fulfilled_at is None else "fulfilment"
     return _chosen(look, stage, is_default=is_default)
+
+
+def _forgotten(order: Order, at: datetime, index: Index) -> CampaignChoice | None:
+    """The choice that an order has, where versions of its campaign or test that decided are gone.
+
+    Such a choice cannot be made again.
+    """
+    held = order.campaign
+    if held is None or held.at != at:
+        return None
+    is_forgotten = any(
+        entry_id is not None and at < index.known_since.get((kind, entry_id), at)
+        for kind, entry_id in ((Kind.CAMPAIGN, held.campaign_id), (Kind.AB_TEST, held.test_id))
+    )
+    return held if is_forgotten else None
 
 
 def fulfilled_at_of(order: Order) -> datetime | None:

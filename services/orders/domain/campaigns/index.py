@@ -21,13 +21,24 @@ VERSIONS_MAX = 20_000
 class Index:
     """The campaigns and tests of a book, by segment, id, name and discount at any time."""
 
-    __slots__ = ("began", "by_discount", "by_id", "by_name", "campaigns", "size", "tests")
+    __slots__ = (
+        "began",
+        "by_discount",
+        "by_id",
+        "by_name",
+        "campaigns",
+        "known_since",
+        "size",
+        "tests",
+    )
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.began: datetime | None = None
         """Since when the shop has a campaign or a test."""
         self.size = 1
         """How many versions it has, and one."""
+        self.known_since: dict[tuple[Kind, str], datetime] = {}
+        """By kind and id, of entries with versions that are not kept any more."""
         self.campaigns: dict[str | None, list[Entry]] = {}
         self.tests: dict[str | None, list[Entry]] = {}
         self.by_id: dict[str, Entry] = {}
@@ -40,6 +51,8 @@ class Index:
     def _add(self, entry: Entry) -> None:
         contents = list(_contents(entry))
         self.size += len(entry.versions)
+        if entry.known_since is not None:
+            self.known_since[entry.kind, entry.entry_id] = entry.known_since
         began = next((v.effective_at for v in entry.versions if v.content is not None), None)
         if began is not None and (self.began is None or began < self.began):
             self.began = began

@@ -113,6 +113,11 @@ class EntryName(NamedTuple):
     entry_id: str
 
 
+def code_of(text: str) -> str:
+    """The code of a discount as codes are compared: without case and outer spaces."""
+    return text.strip().casefold()
+
+
 class Entry(Value, frozen=True, kw_only=True):
     """A campaign, discount or test, with all that was said of it."""
 
@@ -122,6 +127,8 @@ class Entry(Value, frozen=True, kw_only=True):
     """The shop's id of it."""
     versions: tuple[Version, ...] = ()
     """In order of `effective_at`, then `source_version`, `version_id` and item; at most 101."""
+    known_since: datetime | None = None
+    """Since when all is kept; None: of all times. Older versions were folded away."""
     properties: dict[str, Any] = field(default_factory=dict)
     """What is shown of the newest version of a campaign (JSON); empty in a `Book`."""
     state: str | None = None
@@ -134,11 +141,15 @@ class Entry(Value, frozen=True, kw_only=True):
 
     @property
     def code(self) -> str | None:
-        """Of a discount: its code without regard to case, which never changes."""
+        """Of a discount: its code as codes are compared, which never changes."""
         for version in self.versions:
             if isinstance(version.content, DiscountContent):
-                return version.content.code.casefold()
+                return code_of(version.content.code)
         return None
+
+    def is_forgotten(self, at: datetime) -> bool:
+        """Whether versions of a time are not kept any more."""
+        return self.known_since is not None and at < self.known_since
 
 
 class Book(Value, frozen=True, kw_only=True):

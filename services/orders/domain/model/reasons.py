@@ -118,8 +118,8 @@ SENTENCES: Mapping[Reason, str] = MappingProxyType(
         "100 per cent together, or a campaign is named twice; correct the shares.",
         Reason.AB_TEST_RUNNING: "A test that runs keeps its campaigns, shares, hold-out, segment "
         "and start; end it and make a new test.",
-        Reason.DISCOUNT_ON_NOTHING: "The discount takes nothing off, or is on nothing; correct its "
-        "value, currency or targets.",
+        Reason.DISCOUNT_ON_NOTHING: "The discount has no code, takes nothing off, or is on "
+        "nothing; correct its code, value, currency or targets.",
         Reason.DISCOUNT_CODE_FIXED: "A discount keeps its code; make a new discount with the new "
         "code.",
     }

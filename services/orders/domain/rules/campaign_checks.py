@@ -24,6 +24,7 @@ from services.orders.domain.model.campaigns import (
     EntryName,
     Kind,
     Version,
+    code_of,
 )
 from services.orders.domain.model.reasons import CommandRefused, Reason
 from services.orders.domain.model.warnings import WarningCode
@@ -237,6 +238,8 @@ def _check_unchanged(before: Entry, version: Version, content: AbTestContent) ->
     if theirs.start_date > at or is_over:
         return
     for member, field in _FIXED.items():
+        if field == "start_date" and content.start_date == at:
+            continue  # The default: it is not said, and the test runs on.
         if getattr(theirs, member) != getattr(content, member):
             raise CommandRefused(
                 Reason.AB_TEST_RUNNING,
@@ -248,7 +251,6 @@ def _check_unchanged(before: Entry, version: Version, content: AbTestContent) ->
 
 _FIXED = {
     "variants": "campaigns",
-    "has_holdout": "has_holdout",
     "holdout_percentage": "holdout_percentage",
     "segment": "segment",
     "start_date": "start_date",
@@ -257,14 +259,16 @@ _FIXED = {
 
 
 def _check_takes_off(content: DiscountContent) -> None:
-    way_out = "correct its value, currency or targets."
+    way_out = "correct its code, value, currency or targets."
+    if not code_of(content.code):
+        raise _on_nothing(f"The code is blank; {way_out}", "/code")
     if content.value <= 0:
         raise _on_nothing(f"The value is {content.value}; {way_out}", "/value")
     if content.value_type == "percentage" and content.value > ALL:
         raise _on_nothing(f"The value is {content.value} per cent; {way_out}", "/value")
     if content.value_type == "fixed_amount" and content.currency is None:
         raise _on_nothing(f"A fixed amount has no currency; {way_out}", "/currency")
-    if content.target_selection != "all" and not content.targets:
+    if content.target_selection != "all" and not any(map(str.strip, content.targets)):
         raise _on_nothing(
             f"The selection is {content.target_selection} and no target is named; {way_out}",
             "/targets",
@@ -276,7 +280,7 @@ def _on_nothing(detail: str, pointer: str) -> CommandRefused:
 
 
 def _check_code(before: Entry, content: DiscountContent) -> None:
-    if before.code is not None and before.code != content.code.casefold():
+    if before.code is not None and before.code != code_of(content.code):
         raise CommandRefused(
             Reason.DISCOUNT_CODE_FIXED,
             f"Discount {before.entry_id!r} has the code {before.code!r}; make a new discount with "
