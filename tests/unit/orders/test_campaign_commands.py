@@ -339,6 +339,12 @@ REFUSED: dict[str, tuple[tuple[ChangeCampaigns, ...], ChangeCampaigns, Reason, s
         Reason.CAMPAIGN_OVERLAPS,
         "/segment",
     ),
+    "overlap until the other is disabled": (
+        (campaign("a"), campaign("a", at=LATER, enabled=False)),
+        campaign("b", at=NOON + HOUR),
+        Reason.CAMPAIGN_OVERLAPS,
+        "/segment",
+    ),
     "pause of nothing": (
         (),
         say("campaign", "spring", "pause"),
@@ -475,6 +481,11 @@ def test_campaign_refusals_are_all_in_the_tables():
 
 TAKEN: dict[str, tuple[ChangeCampaigns, ...]] = {
     "campaign after the end of another": (campaign("a", end_date=LATER), campaign("b", at=LATER)),
+    "campaign until another is enabled": (
+        campaign("a", enabled=False),
+        campaign("a", at=LATER, start_date=NOON),
+        campaign("b", end_date=LATER),
+    ),
     "campaign of another segment": (campaign("a"), campaign("b", segment="vip")),
     "campaign beside one that is paused": (
         campaign("a"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import zip_longest
+from typing import NamedTuple
 
 from services.orders.domain.campaigns.book import (
     CampaignState,
     as_of,
     entry_in,
-    is_newest,
     state_of,
 )
 from services.orders.domain.events.recorder import Recorder
@@ -33,6 +35,8 @@ CAMPAIGNS_MAX = 1_000
 """Most campaigns of a shop that are not removed."""
 TESTS_MAX = 200
 """Most tests of a shop that are not over."""
+END = datetime.max.replace(tzinfo=UTC)
+"""Later than any time of the contract."""
 ALL = 100
 """What the shares and the hold-out of a test are together, in per cent."""
 
@@ -161,11 +165,12 @@ def _check_alone(book: Book, after: Entry, version: Version, content: CampaignCo
     exempt = _in_tests(book, version.effective_at)
     if after.entry_id in exempt:
         return
-    at = None if is_newest(after, version) else version.effective_at
+    mine = [each for each in _windows(after, content.segment) if each.version == version]
     for other in book.entries:
         if other.kind is not Kind.CAMPAIGN or other.name == after.name:
             continue
-        if other.entry_id not in exempt and _overlaps(other, at, content):
+        theirs = _windows(other, content.segment) if other.entry_id not in exempt else ()
+        if any(_overlap(one, two) for one in mine for two in theirs):
             raise CommandRefused(
                 Reason.CAMPAIGN_OVERLAPS,
                 f"Campaign {other.entry_id!r} is enabled for {_of(content)} at the same time; end "
@@ -185,16 +190,29 @@ def _in_tests(book: Book, at: datetime) -> set[str]:
     }
 
 
-def _overlaps(other: Entry, at: datetime | None, content: CampaignContent) -> bool:
-    held = as_of(other, at)
-    if held is None or held.act is not Act.UPSERT or not isinstance(held.content, CampaignContent):
-        return False
-    theirs = held.content
-    if not theirs.enabled or theirs.segment != content.segment:
-        return False
-    begins_later = theirs.end_date is not None and theirs.end_date <= content.start_date
-    ends_before = content.end_date is not None and content.end_date <= theirs.start_date
-    return not begins_later and not ends_before
+class _Window(NamedTuple):
+    """A time in which a campaign runs by one version: from the start, before the end."""
+
+    version: Version
+    start: datetime
+    end: datetime
+
+
+def _windows(entry: Entry, segment: str | None) -> Iterator[_Window]:
+    """When a campaign runs for a segment: by each version until the next one."""
+    for version, later in zip_longest(entry.versions, entry.versions[1:]):
+        content = version.content
+        if not isinstance(content, CampaignContent) or not content.enabled:
+            continue
+        until = later.effective_at if later is not None else END
+        start = max(version.effective_at, content.start_date)
+        end = min(until, content.end_date or END)
+        if content.segment == segment and start < end:
+            yield _Window(version, start, end)
+
+
+def _overlap(one: _Window, two: _Window) -> bool:
+    return one.start < two.end and two.start < one.end
 
 
 def _of(content: CampaignContent) -> str:
