@@ -12,6 +12,7 @@ from orderflow.console.environment import load_settings
 from orderflow.console.instants import instant_of
 from orderflow.console.terminal import CommandError, out, run
 from services.orders.operations.recall import recall as recall_published
+from services.orders.operations.recall_campaigns import recall_campaigns
 from services.runtime.clock import SystemClock
 from services.runtime.config.settings import Settings
 from services.runtime.operations import audit, rebuild
@@ -42,15 +43,16 @@ def recall(
     """
     signature = sign(by, why, is_try=dry_run)
     from_then = instant_of(since, SystemClock().now())
-    orders, events = run(_recall(load_settings(), from_then, signature, is_try=dry_run))
+    found = run(_recall(load_settings(), from_then, signature, is_try=dry_run))
     tried = " dry_run=yes" if dry_run else ""
-    out.print(f"recall: orders={orders} events={events}{tried}", markup=False)
+    counts = " ".join(f"{name}={count}" for name, count in found.items())
+    out.print(f"recall: {counts}{tried}", markup=False)
 
 
 async def _recall(
     settings: Settings, since: datetime | None, signature: Signature, *, is_try: bool
-) -> tuple[int, int]:
-    """How many orders the database is behind of, and by how many events."""
+) -> dict[str, int]:
+    """How many orders the database is behind of, by how many events, and campaigns of shops."""
     async with opened(settings, "orders") as connection:
         async with transaction(connection, is_trial=is_try):
             await rebuild.hold_batches(connection)
@@ -58,8 +60,13 @@ async def _recall(
             if running:
                 raise CommandError(f"orders runs ({running} of it): stop every replica of it first")
             recalled = await recall_published(settings, connection, since)
-            orders, events = len(recalled), sum(len(each.events) for each in recalled.values())
-            detail = {"since": since, "orders": orders, "events": events}
+            now = SystemClock().now()
+            counts = {
+                "orders": len(recalled),
+                "events": sum(len(each.events) for each in recalled.values()),
+                "shops": await recall_campaigns(settings, connection, since, now),
+            }
+            detail = {"since": since, **counts}
             act = Act(ACT, signature.actor, signature.reason, detail=detail)
             await audit.write(connection, [act])
-        return orders, events
+        return counts

@@ -3,8 +3,11 @@
 import asyncio
 import json
 
+import asyncpg
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from schemas.topics import CAMPAIGNS_EVENTS
 from tests.integration.cli.test_order import _apply
 from tests.integration.orders.test_campaigns import a_campaign, a_command, a_discount, an_order
 
@@ -77,3 +80,40 @@ def test_republish_of_campaigns_refuses_other_choices(run: Run, shop: str) -> No
     for options in wrong:
         refused = run("republish", "--campaigns", *options, "--why", "x")
         assert refused.exit_code == 2, refused.output
+
+
+def test_recall_raises_the_numbers_of_campaigns_above_those_published(
+    run: Run,
+    topics: None,
+    shop: str,
+    database_url: str,
+    kafka_bootstrap_servers: str,
+    topic_prefix: str,
+) -> None:
+    """`other-shop` lost its whole book: its next command reaches the orders that are stored."""
+
+    async def publish() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap_servers) as producer:
+            for named, sequence in ((shop, 9), ("other-shop", 4), ("other-shop", 2)):
+                body = json.dumps({"shop_slug": named, "sequence": sequence}).encode()
+                await producer.send_and_wait(topic_prefix + CAMPAIGNS_EVENTS, body, named.encode())
+
+    async def stored(statement: str) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(database_url)
+        try:
+            return await connection.fetch(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(publish())
+    tried = run("recall", "--dry-run").stdout
+    done = [run("recall", "--why", "restored", "--by", "ada").stdout for _ in range(2)]
+    later = {"campaign_id": "spring", "effective_at": "2026-02-26T00:00:00Z"}
+    asyncio.run(_apply(database_url, a_command("campaign.remove", **later)))
+
+    assert tried == "recall: orders=0 events=0 shops=2 dry_run=yes\n"
+    assert [line.split()[-1] for line in done] == ["shops=2", "shops=0"]
+    books = asyncio.run(stored("SELECT shop, sequence FROM orders.campaign_book ORDER BY shop"))
+    assert [tuple(row) for row in books] == [("demo-shop", 10), ("other-shop", 4)]
+    whole = "SELECT shop FROM orders.campaign_review WHERE since IS NULL"
+    assert "other-shop" in [row["shop"] for row in asyncio.run(stored(whole))]
