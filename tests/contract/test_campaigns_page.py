@@ -100,9 +100,12 @@ def test_page_names_the_keys_of_a_landing_url_that_are_kept() -> None:
 
 
 def test_page_has_commands_of_campaigns_that_can_be_sent() -> None:
-    (block,) = re.findall(r"<<'LINES'\n(.*?)LINES\n", PAGE, re.DOTALL)
+    blocks = re.findall(r"<<'LINES'\n(.*?)LINES\n", PAGE, re.DOTALL)
 
-    read = prepare(block.encode().splitlines(), NOW)
+    read = [prepare(block.encode().splitlines(), NOW) for block in blocks]
 
-    assert (read.flaws, read.doubts) == ([], [])
-    assert [message.key for message in read.messages] == ["demo-shop", "demo-shop"]
+    assert [(each.flaws, each.doubts) for each in read] == [([], []), ([], [])]
+    assert [[message.key for message in each.messages] for each in read] == [
+        ["demo-shop/1010"] * 3,
+        ["demo-shop"] * 2,
+    ]
