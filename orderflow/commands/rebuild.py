@@ -117,7 +117,10 @@ def _act(wanted: RebuildOptions, emptied: Mapping[str, int], recalled: Mapping[s
 async def _refuse_while_it_runs(connection: Connection, service: str) -> None:
     running = await rebuilding.count_replicas(connection, service)
     if running:
-        raise CommandError(f"{service} runs ({running} of it): stop every replica of it first")
+        raise CommandError(
+            f"{service} runs ({running} of it): stop every replica of it first (docs/restoring.md; "
+            "`orderflow up` runs all services in one process)"
+        )
 
 
 async def _refuse_while_unpublished(connection: Connection, service: str) -> None:

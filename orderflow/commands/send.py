@@ -59,7 +59,7 @@ def send(  # noqa: PLR0917 - the command line passes them by name
     _complain(lines, json)
     if lines.flaws and not keep_going:
         raise CommandError(
-            f"nothing was sent, {lines.bad} lines are bad; --keep-going sends the others"
+            f"nothing was sent; bad lines: {lines.bad}; --keep-going sends the others"
         )
     rejected = run(_send(settings, lines.messages, timeout if wait else None, json))
     if not json:
