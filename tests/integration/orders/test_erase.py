@@ -6,9 +6,11 @@ import pytest
 
 from schemas.identity import order_id
 from schemas.topics import ORDERS_STATE
+from services.orders.campaign_reviews import CampaignReviews
 from services.orders.domain.model.references import Reference, ReferenceKind
 from services.orders.operations.erase import NotErased, erase
 from services.runtime.messages.headers import read_headers
+from services.runtime.observability.metrics import Metrics
 from services.runtime.operations import audit
 from services.runtime.operations.audit import Act
 from services.runtime.outbox.outbox import Outbox
@@ -21,6 +23,7 @@ from tests.integration.orders.conftest import (
     a_report,
     an_upsert,
 )
+from tests.integration.orders.test_campaigns import a_campaign, an_order
 from tests.integration.orders.test_republish import a_claim_event
 from tests.integration.outgoing import ALL
 
@@ -94,6 +97,27 @@ async def test_erased_order_leaves_nothing_of_the_person_in_any_table(apply, era
     assert with_text(after, "ecret") == []
     assert with_text(after, "T0001") == []
     assert (done.deleted_numbers, done.shared_numbers) == (1, 0)
+
+
+async def test_erased_order_leaves_nothing_of_its_campaign_and_contacts(
+    apply, erased, stored, pool, settings
+):
+    """Neither does a review that was asked for before bring anything back."""
+    referral = {"campaign_id": "spring", "session_id": "session-secret"}
+    await apply(a_campaign("spring"), an_order("1", referral=referral))
+    before = await stored()
+
+    await erased()
+    reviews, left = CampaignReviews(settings, Metrics()), 1
+    while left:
+        async with pool.acquire() as connection, connection.transaction():
+            left = await reviews.review(connection, NOW)
+
+    assert "campaign_order" in with_text(before, ORDER)
+    assert with_text(before, "session-secret") == ["stored_order"]
+    after = await stored()
+    assert with_text(after, "session-secret") == []
+    assert "campaign_order" not in with_text(after, ORDER)
 
 
 async def test_erasure_is_published_as_a_null_behind_the_events_of_the_order(apply, erased, pool):
