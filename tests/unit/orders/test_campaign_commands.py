@@ -287,6 +287,12 @@ def test_campaign_that_is_new_asks_for_reviews_since_its_time_and_of_all_contact
     assert reviews == [(NOON, False), (BEGINNING, True)]
 
 
+def test_discount_asks_for_a_review_of_contacts_only():
+    decision = desk_of(campaign()).send(discount())
+
+    assert [(each.since, each.only_contacts) for each in decision.reviews] == [(NOON, True)]
+
+
 @pytest.mark.parametrize(
     ("said", "is_of_contacts"),
     [

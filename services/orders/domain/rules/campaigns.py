@@ -219,9 +219,14 @@ def _no_longer_kept(change: _Change) -> tuple[tuple[Uuid, int], ...]:
 
 
 def _reviews(recorder: Recorder, change: _Change) -> tuple[Review, ...]:
-    """Reviews of the orders that the change may concern."""
+    """Reviews of the orders that the change may concern. No choice depends on a discount."""
     shop, cause = change.after.shop, recorder.item.causation_id
-    since = Review(shop=shop, since=change.version.effective_at, causation_id=cause)
+    since = Review(
+        shop=shop,
+        since=change.version.effective_at,
+        only_contacts=change.after.kind is Kind.DISCOUNT,
+        causation_id=cause,
+    )
     if change.book is not None and _texts(change.after) <= _texts(change.before):
         return (since,)
     return (
