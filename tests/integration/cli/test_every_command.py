@@ -77,6 +77,7 @@ ODD = (
 NO_SERVERS = {
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
+    "HTTP_PORT": "1",
 }
 
 
