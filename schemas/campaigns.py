@@ -172,7 +172,7 @@ class CampaignPause(CampaignCommandBase):
 
 
 class CampaignRemove(CampaignCommandBase):
-    """`campaign.remove`: end it. Orders that have chosen it keep it."""
+    """`campaign.remove`: end it. Choices of times before `effective_at` keep it."""
 
     campaign_id: Annotated[CampaignId, FACT, about("The campaign", "spring")]
     reason: Annotated[Line | None, about("Why", "replaced")] = None

@@ -58,10 +58,10 @@ WARNING_SENTENCES: Mapping[WarningCode, str] = MappingProxyType(
         "number's oldest scans; that one still counts.",
         WarningCode.NUMBER_REPLACED: "A new tracking number under a known external_shipment_id was "
         "read as the correction of a number that the command leaves out.",
-        WarningCode.CAMPAIGN_WAS_ACTIVE: "A campaign was removed while it was active; orders that "
-        "chose it keep it.",
+        WarningCode.CAMPAIGN_WAS_ACTIVE: "A campaign was removed while it was active; choices of "
+        "earlier times keep it.",
         WarningCode.REFERENCE_UNKNOWN: "A campaign or a test names a discount or a campaign that "
-        "the shop has not sent yet; it counts from when it is sent.",
+        "the shop has not sent yet; once sent, it counts since its own time.",
         WarningCode.TOUCH_AFTER_ORDER: "A contact is later than the order; it is kept, and a link "
         "is not credited with the order.",
     }

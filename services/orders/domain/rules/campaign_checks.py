@@ -73,7 +73,8 @@ def warn_of_doubts(recorder: Recorder, book: Book | None, before: Entry, version
             recorder.warn(
                 WarningCode.CAMPAIGN_WAS_ACTIVE,
                 "/campaign_id",
-                f"Campaign {before.entry_id!r} was active; orders that chose it keep it.",
+                f"Campaign {before.entry_id!r} was active; choices of times before "
+                f"{version.effective_at.isoformat()} keep it.",
             )
     elif isinstance(content, CampaignContent) and content.discount_id is not None:
         _warn_if_unknown(recorder, book, Kind.DISCOUNT, content.discount_id, "/discount_id")
@@ -93,7 +94,7 @@ def _warn_if_unknown(
         recorder.warn(
             WarningCode.REFERENCE_UNKNOWN,
             pointer,
-            f"The shop has sent no {kind} {entry_id!r} yet; it counts from when it is sent.",
+            f"The shop has sent no {kind} {entry_id!r} yet; once sent, it counts since its own time.",
         )
 
 
