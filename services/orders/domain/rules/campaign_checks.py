@@ -94,7 +94,8 @@ def _warn_if_unknown(
         recorder.warn(
             WarningCode.REFERENCE_UNKNOWN,
             pointer,
-            f"The shop has sent no {kind} {entry_id!r} yet; once sent, it counts since its own time.",
+            f"The shop has sent no {kind} {entry_id!r} yet; once sent, it counts since its own "
+            "time.",
         )
 
 
