@@ -25,6 +25,7 @@ TARGETS_MAX = 1_000
 PRIORITY_MAX = 1_000
 WHEN = "2026-03-01T09:30:06.120Z"
 EVENT = "c5b5c1c4-1a58-5f3e-8b0e-0a8a8f0f6a11"
+_START = "Since when; absent: the start that it has, if it has started, else `effective_at`"
 VERSION = "6a0b0a52-0c0c-5b3b-9d4e-1f6f5b6c0d22"
 
 CampaignId = Annotated[str, Field(max_length=64, pattern=CAMPAIGN_ID)]
@@ -141,7 +142,7 @@ class Campaign(ContractModel):
     start_date: Annotated[
         Timestamp | None,
         FACT,
-        about("Since when; `effective_at` if absent", "2026-03-01T00:00:00Z"),
+        about(_START, "2026-03-01T00:00:00Z"),
     ] = None
     end_date: Annotated[
         Timestamp | None, FACT, about("Until when; absent: open", "2026-04-01T00:00:00Z")
@@ -202,7 +203,7 @@ class Discount(ContractModel):
     starts_at: Annotated[
         Timestamp | None,
         FACT,
-        about("Since when; `effective_at` if absent", "2026-03-01T00:00:00Z"),
+        about(_START, "2026-03-01T00:00:00Z"),
     ] = None
     ends_at: Annotated[
         Timestamp | None, FACT, about("Until when; absent: open", "2026-04-01T00:00:00Z")
@@ -251,7 +252,7 @@ class AbTest(ContractModel):
     start_date: Annotated[
         Timestamp | None,
         FACT,
-        about("Since when; `effective_at` if absent", "2026-03-01T00:00:00Z"),
+        about(_START, "2026-03-01T00:00:00Z"),
     ] = None
     end_date: Annotated[
         Timestamp | None, FACT, about("Until when; absent: open", "2026-04-01T00:00:00Z")

@@ -6,24 +6,29 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
 from typing import TypeVar, cast
 
 from demo.campaigns.said import AbTest, Campaign, Content, Discount, Saying
 
-UPSERT = "upsert"
+REMOVE = "remove"
 Kind = TypeVar("Kind", Campaign, Discount, AbTest)
 Rank = tuple[int, datetime, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How an entry stood at a time. `since` is the time of the upsert that made its content."""
+    """How an entry stood at a time.
+
+    `since` is the time of the upsert that made its content; the same content again makes none.
+    """
 
     id: str
     content: Content
     since: datetime
     is_shown: bool
     """Neither paused nor removed."""
+    is_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +53,7 @@ class Book:
     def at(self, id_: str, time: datetime) -> Held | None:
         """How an entry stood; None before anything was upserted of it."""
         past = [each for each in self.sayings.get(id_, ()) if each.effective_at <= time]
-        upserts = [each for each in past if each.act == UPSERT]
-        if not upserts:
-            return None
-        newest = upserts[-1]
-        content = cast("Content", newest.content)
-        if content.start is None:
-            content = replace(content, start=newest.effective_at)
-        return Held(id_, content, newest.effective_at, is_shown=past[-1].act == UPSERT)
+        return reduce(_after, past, None)
 
     def running(self, kind: type[Content], time: datetime) -> list[Held]:
         """Entries that held at a time: enabled, shown, begun and not ended."""
@@ -64,6 +62,25 @@ class Book:
 
     def _is(self, id_: str, kind: type[Content]) -> bool:
         return any(isinstance(each.content, kind) for each in self.sayings[id_])
+
+
+def _after(held: Held | None, saying: Saying) -> Held | None:
+    """How an entry stands after one more saying."""
+    if saying.content is None:
+        is_removed = saying.act == REMOVE
+        return held and replace(held, is_shown=False, is_removed=held.is_removed or is_removed)
+    content = saying.content
+    if content.start is None:
+        content = replace(content, start=_start(held, saying.effective_at))
+    if held and held.is_shown and held.content == content:
+        return held
+    return Held(saying.id, content, saying.effective_at, is_shown=True)
+
+
+def _start(held: Held | None, time: datetime) -> datetime:
+    """A start that is not said: that of before, if it was not removed and had started."""
+    before = held.content.start if held and not held.is_removed else None
+    return before if before and before <= time else time
 
 
 def is_running(held: Held, time: datetime) -> bool:

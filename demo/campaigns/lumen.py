@@ -14,6 +14,7 @@ from demo.campaigns.said import AbTest, Campaign, Discount
 VIP = "vip campaigns"
 STUDENTS = "student test"
 CODES = "codes"
+AGAIN = "again"
 STRASSE = "Willkommen-Straße"
 
 
@@ -26,6 +27,7 @@ def say_everything(book: BookMaker) -> None:
     _student_test(book)
     _discounts(book)
     _learnt_late(book)
+    _again(book)
     _mistakes(book)
 
 
@@ -143,6 +145,24 @@ def _learnt_late(book: BookMaker) -> None:
     book.upsert(15, "welcome-10", Discount(STRASSE), since=0)
     book.upsert(40, "podcast", Campaign("Pod Cast", "listeners", start=book.time(40)))
     book.upsert(24, "influencer", Campaign("Influencer März", "followers"), since=0)
+
+
+def _again(book: BookMaker) -> None:
+    """Said every few days without a start: the start of before stays, except after a removal.
+
+    The two are equally strong, so the earlier start decides; the first is also corrected late.
+    """
+    hourly = Campaign("Every hour", "regular", priority=10)
+    other = Campaign("A rival", "frequent", priority=10, discount_id="again-5")
+    for day in range(2, 50, 4):
+        book.upsert(day, "z-hourly", hourly, group=AGAIN)
+        book.upsert(day + 1, "a-rival", other, group=AGAIN)
+        book.upsert(day, "again-5", Discount("AGAIN5"), group=AGAIN)
+    book.upsert(33, "z-hourly", replace(hourly, priority=12), since=31, group=AGAIN)
+    book.pause(51, "z-hourly", group=AGAIN)
+    book.upsert(52, "z-hourly", hourly, group=AGAIN)
+    book.remove(53, "a-rival", group=AGAIN)
+    book.upsert(54, "a-rival", other, group=AGAIN)
 
 
 def _mistakes(book: BookMaker) -> None:

@@ -14,7 +14,7 @@ from demo.campaigns.said import OrderFacts, Referral
 
 SEGMENTS = (
     *("newsletter", "vip", "first-order", "b2b", "students", "students"),
-    *("Newsletter", "elsewhere"),
+    *("Newsletter", "elsewhere", "regular", "frequent"),
 )
 NAMES: tuple[dict[str, str], ...] = (
     {"campaign_id": "spring-news"},
@@ -27,7 +27,7 @@ NAMES: tuple[dict[str, str], ...] = (
 )
 CODES = (
     *("spring20", "SpRiNg20", "WILLKOMMEN-STRASSE", "vIP15", "studenta", "STUDENTB"),
-    *("ORPHAN", "no-such-code", "Easter5", "easter-9"),
+    *("ORPHAN", "no-such-code", "Easter5", "easter-9", "again5"),
 )
 CUSTOMERS = 80
 DAYS = 58

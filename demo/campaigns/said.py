@@ -13,7 +13,7 @@ from schemas.identity import order_id
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What decides of a campaign. `start` None: since the saying holds."""
+    """What decides of a campaign. `start` None: not said, see `book.Held`."""
 
     name: str
     segment: str | None = None
@@ -26,7 +26,7 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Discount:
-    """What decides of a discount. `start` None: since the saying holds."""
+    """What decides of a discount. `start` None: not said, see `book.Held`."""
 
     code: str
     start: datetime | None = None

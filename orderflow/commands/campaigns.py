@@ -16,7 +16,14 @@ from orderflow.console.environment import load_settings
 from orderflow.console.instants import second
 from orderflow.console.terminal import CommandError, Commands, Json, out, print_json, run
 from services.orders.campaign_books import read_entries
-from services.orders.domain.campaigns.book import CampaignState, as_of, next_change_at, state_of
+from services.orders.domain.campaigns.book import (
+    CampaignState,
+    Held,
+    as_of,
+    next_change_at,
+    state_of,
+    steps,
+)
 from services.orders.domain.model.campaigns import (
     AbTestContent,
     CampaignContent,
@@ -119,13 +126,11 @@ def _state(entry: Entry, content: Content | None, now: datetime) -> CampaignStat
     """The state now. Tests and discounts have no events of it, and are never paused or removed."""
     if content is None or isinstance(content, CampaignContent):
         return state_of(entry, now)
-    if isinstance(content, AbTestContent):
-        start, end = content.start_date, content.end_date
-    else:
-        start, end = content.starts_at, content.ends_at
+    end = content.end_date if isinstance(content, AbTestContent) else content.ends_at
     if not content.enabled or (end is not None and end <= now):
         return CampaignState.INACTIVE
-    is_later = start > now or as_of(entry, now) is None
+    held = as_of(entry, now)
+    is_later = held is None or held.start > now
     return CampaignState.SCHEDULED if is_later else CampaignState.ACTIVE
 
 
@@ -146,17 +151,18 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 def _show(entry: Entry, now: datetime) -> None:
     state = _summary(entry, now)["state"]
     out.print(f"{entry.kind.value} {entry.entry_id} of {entry.shop}, {state}", markup=False)
-    for version in entry.versions:
-        out.print(f"  {_version_line(version, now)}", markup=False)
+    for version, held in steps(entry):
+        out.print(f"  {_version_line(version, held, now)}", markup=False)
 
 
-def _version_line(version: Version, now: datetime) -> str:
+def _version_line(version: Version, held: Held | None, now: datetime) -> str:
+    """What was said, an upsert with the start that it has by what was said before."""
     since = "from" if version.effective_at > now else "since"
     number = "" if version.source_version is None else f" (source_version {version.source_version})"
     line = f"{since} {second(version.effective_at)} {version.act.value}{number}"
-    if version.content is None:
+    if version.content is None or held is None:
         return line
-    members = msgspec.structs.asdict(version.content).items()
+    members = msgspec.structs.asdict(held.content).items()
     said = [_member(name, value) for name, value in members if value is not None and value != ()]
     return f"{line}: {', '.join(said)}"
 

@@ -30,12 +30,11 @@ def upsert_campaign(message: contract.CampaignUpsert, item: Item) -> ChangeCampa
     Raises:
         Malformed: what is shown is larger than an event may carry.
     """
-    effective_at = effective_at_of(message, item)
     content = values.CampaignContent(
         name=message.name,
         segment=message.segment or None,
         enabled=message.enabled,
-        start_date=message.start_date or effective_at,
+        start_date=message.start_date,
         end_date=message.end_date,
         priority=message.priority,
         promotion_type=message.promotion_type.value,
@@ -68,7 +67,7 @@ def upsert_discount(message: contract.DiscountUpsert, item: Item) -> ChangeCampa
         target_type=message.target_type.value,
         target_selection=message.target_selection.value,
         targets=tuple(message.targets),
-        starts_at=message.starts_at or effective_at_of(message, item),
+        starts_at=message.starts_at,
         ends_at=message.ends_at,
         enabled=message.enabled,
     )
@@ -83,7 +82,7 @@ def upsert_test(message: contract.AbTestUpsert, item: Item) -> ChangeCampaigns:
         variants=msgspec.convert(message.campaigns, _VARIANTS, from_attributes=True),
         has_holdout=message.has_holdout,
         holdout_percentage=message.holdout_percentage,
-        start_date=message.start_date or effective_at_of(message, item),
+        start_date=message.start_date,
         end_date=message.end_date,
         enabled=message.enabled,
     )

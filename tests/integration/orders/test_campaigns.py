@@ -152,6 +152,27 @@ async def credit_of(pool, number):
     return credit and (credit.campaign_id, credit.method, str(credit.revenue))
 
 
+async def test_commands_that_come_again_without_a_start_make_no_event_and_no_review(
+    apply, pool, happened, outcomes, review
+):
+    made = (
+        lambda **at: a_campaign("spring", **at),
+        lambda **at: a_discount("ten", "TEN", **at),
+        lambda **at: a_test("split", {"a": 50, "b": 50}, segment="other", **at),
+    )
+    await apply(*(make() for make in made))
+    await review()
+    before = await happened("campaigns.events")
+
+    for hour in range(1, 4):
+        at = f"2026-02-01T0{hour}:00:00Z"
+        await apply(*(make(effective_at=at) for make in made))
+
+    assert await happened("campaigns.events") == before
+    assert [each[:2] for each in await outcomes()][3:] == [("no_change", "no_difference")] * 9
+    assert await pool.fetchval("SELECT count(*) FROM orders.campaign_review") == 0
+
+
 async def test_order_shows_the_campaign_of_its_segment(apply, pool, happened, published):
     await apply(a_campaign("spring"))
     await apply(an_order("1"), an_order("2", segments=["other"]))
@@ -420,7 +441,7 @@ async def test_review_finds_orders_that_were_decided_beside_the_change(
         await transaction.start()
         await orders.apply(connection, Batch((an_order("1"),), NOW))
         change = asyncio.create_task(
-            applied_by(other, pool, NOW)(a_campaign("spring", segment="other"))
+            applied_by(other, pool, NOW)(a_campaign("spring", segment="other", source_version=1))
         )
         await until_it_waits_for_a_lock()
         assert not change.done()

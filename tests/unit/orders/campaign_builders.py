@@ -30,7 +30,7 @@ def campaign(entry_id: str = "spring", at: datetime = NOON, **given: Any) -> Cha
     """`campaign.upsert`: enabled, of the segment `news`, from the time it holds."""
     sent = {key: given.pop(key) for key in _OF_COMMAND & given.keys()}
     said: dict[str, Any] = {"name": entry_id, "segment": "news", "enabled": True}
-    content = CampaignContent(**({"start_date": at, "promotion_type": "basic"} | said | given))
+    content = CampaignContent(**({"promotion_type": "basic"} | said | given))
     return say("campaign", entry_id, effective_at=at, content=content, **sent)
 
 
@@ -44,7 +44,6 @@ def discount(entry_id: str = "ten", at: datetime = NOON, **given: Any) -> Change
         "value": Decimal(10),
         "target_type": "line_item",
         "target_selection": "all",
-        "starts_at": at,
     }
     content = DiscountContent(**(said | given))
     return say("discount", entry_id, effective_at=at, content=content, **sent)
@@ -63,7 +62,6 @@ def ab_test(
         "variants": tuple(Variant(campaign_id=c, allocation=n) for c, n in shares.items()),
         "has_holdout": rest > 0,
         "holdout_percentage": max(rest, 0),
-        "start_date": at,
     }
     content = AbTestContent(**(said | given))
     return say("ab_test", entry_id, effective_at=at, content=content, **sent)

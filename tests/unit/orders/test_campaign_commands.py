@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.orders.domain.campaigns.book import VERSIONS_MAX, next_change_at, state_of
+from services.orders.domain.campaigns.book import VERSIONS_MAX, as_of, next_change_at, state_of
 from services.orders.domain.model.campaigns import BEGINNING, EntryName, Kind, Variant
 from services.orders.domain.model.commands import AdvanceCampaign, ChangeCampaigns
 from services.orders.domain.model.decision import Outcome
@@ -169,6 +169,75 @@ def test_campaign_content_that_comes_again_is_no_difference_and_remembered():
     assert (first.outcome, first.reason) == (Outcome.NO_CHANGE, Reason.NO_DIFFERENCE)
     assert not first.reviews
     assert second.reason is Reason.DUPLICATE
+
+
+@pytest.mark.parametrize("made", [campaign, discount, ab_test], ids=lambda made: made.__name__)
+def test_campaign_content_that_comes_again_without_a_start_is_no_difference(made):
+    desk = desk_of(made(), now=LATER)
+
+    decisions = [desk.send(made(at=NOON + hour * HOUR)) for hour in (1, 2, 3)]
+
+    assert {each.reason for each in decisions} == {Reason.NO_DIFFERENCE}
+    assert not any(each.campaign_events or each.reviews for each in decisions)
+
+
+PAUSED = say("campaign", "spring", "pause", effective_at=NOON + 2 * HOUR)
+REMOVED = say("campaign", "spring", "remove", effective_at=NOON + 2 * HOUR)
+STARTS: dict[str, tuple[tuple[ChangeCampaigns, ...], int]] = {
+    "first": ((), 6),
+    "after one with a start": ((campaign(start_date=NOON - HOUR),), -1),
+    "after one without a start": ((campaign(),), 0),
+    "after others without a start": ((campaign(), campaign(at=NOON + HOUR, name="other")), 0),
+    "after one that says another start": (
+        (campaign(), campaign(at=NOON + HOUR, start_date=NOON + 3 * HOUR)),
+        3,
+    ),
+    "after one with its own time as the start": ((campaign(start_date=NOON + 6 * HOUR),), 6),
+    "after one with a later start": ((campaign(start_date=NOON + 7 * HOUR),), 6),
+    "after a pause": ((campaign(), PAUSED), 0),
+    "after a removal": ((campaign(), REMOVED), 6),
+    "after a removal and another one": ((campaign(), REMOVED, campaign(at=NOON + 3 * HOUR)), 3),
+    "before another one": ((campaign(at=NOON + 7 * HOUR, name="other"),), 6),
+    "of a disabled one": ((campaign(enabled=False),), 0),
+}
+"""What was said before an upsert of six hours later without a start, and its start, in hours."""
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_campaign_start_that_is_not_said_follows_from_what_was_said_before(name):
+    before, hours = STARTS[name]
+    said = campaign(at=NOON + 6 * HOUR, name="new")
+    desk = desk_of(*before, now=LATER)
+
+    (event,) = desk.send(said).campaign_events
+
+    held = as_of(desk.entries[SPRING], said.effective_at)
+    assert held.start == held.content.start_date == NOON + hours * HOUR
+    assert event.content == held.content
+    turned = Desk(now=LATER)
+    for command in (said, *before[::-1]):
+        turned.send(command)
+    assert turned.entries[SPRING].versions == desk.entries[SPRING].versions
+
+
+def test_campaign_start_that_is_not_said_is_kept_when_older_versions_are_folded_away():
+    desk = Desk(now=NOON + 200 * DAY)
+    for n in range(VERSIONS_MAX + 5):
+        desk.send(campaign(at=NOON + n * DAY, name=f"{n}"))
+        assert as_of(desk.entries[SPRING], None).start == NOON
+
+    for n in range(VERSIONS_MAX + 5, 2 * VERSIONS_MAX + 5):
+        desk.send(say("campaign", "spring", "pause", effective_at=NOON + n * DAY))
+        desk.send(campaign(at=NOON + n * DAY + HOUR, name=f"{n}"))
+        assert as_of(desk.entries[SPRING], None).start == NOON
+
+
+def test_campaign_version_id_of_a_start_that_is_not_said_is_the_same_whatever_came_before():
+    said = campaign(at=LATER, name="new")
+    alone, after = desk_of(said), desk_of(campaign(), said)
+
+    ids = [each.entries[SPRING].versions[-1].version_id for each in (alone, after)]
+    assert ids[0] == ids[1]
 
 
 def test_campaign_version_that_said_the_same_counts_once_another_comes_between():
@@ -410,6 +479,18 @@ REFUSED: dict[str, tuple[tuple[ChangeCampaigns, ...], ChangeCampaigns, Reason, s
         Reason.AB_TEST_RUNNING,
         "/start_date",
     ),
+    "start of a running test that is said as the time of the command": (
+        (ab_test(),),
+        ab_test(at=LATER, start_date=LATER),
+        Reason.AB_TEST_RUNNING,
+        "/start_date",
+    ),
+    "end before the start that is not said again": (
+        (campaign(),),
+        campaign(at=LATER, end_date=NOON),
+        Reason.ENDS_BEFORE_START,
+        "/end_date",
+    ),
     "earlier start of a running test": (
         (ab_test(),),
         ab_test(at=LATER, start_date=NOON - HOUR),
@@ -505,6 +586,10 @@ TAKEN: dict[str, tuple[ChangeCampaigns, ...]] = {
     ),
     "campaign beside one that is disabled": (campaign("a", enabled=False), campaign("b")),
     "campaigns of a test": (ab_test(), campaign("a"), campaign("b")),
+    "end that has passed, after the start that is not said again": (
+        campaign(),
+        campaign(at=LATER, end_date=NOON + HOUR),
+    ),
     "end of a running test": (ab_test(), ab_test(at=LATER, start_date=NOON, end_date=LATER + DAY)),
     "running test whose start is not said again": (
         ab_test(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -43,15 +44,26 @@ TEXTS = st.sampled_from(["a", "b", "SALE", "TEN", "unknown"])
 PRICES = st.decimals(0, 100, places=2)
 
 
+def _starts(at: datetime) -> st.SearchStrategy[datetime | None]:
+    """Starts of what is said for a time; None: not said."""
+    return st.none() | st.integers(-3, 3).map(lambda hours: at + hours * HOUR)
+
+
 @st.composite
 def _campaigns(draw: st.DrawFn) -> ChangeCampaigns:
     at = NOON + draw(HOURS) * HOUR
     kind = draw(st.sampled_from(["upsert", "upsert", "pause", "remove", "discount", "test"]))
     if kind == "discount":
-        return discount(at=at, enabled=draw(st.booleans()))
+        return discount(at=at, starts_at=draw(_starts(at)), enabled=draw(st.booleans()))
     if kind == "test":
         shares = draw(st.sampled_from([{"a": 50, "b": 50}, {"a": 40, "b": 30}, {"c": 60}]))
-        return ab_test(at=at, shares=shares, segment=draw(SEGMENTS), enabled=draw(st.booleans()))
+        return ab_test(
+            at=at,
+            shares=shares,
+            segment=draw(SEGMENTS),
+            enabled=draw(st.booleans()),
+            start_date=draw(_starts(at)),
+        )
     entry_id = draw(CAMPAIGNS)
     if kind != "upsert":
         return say("campaign", entry_id, kind, effective_at=at)
@@ -63,6 +75,7 @@ def _campaigns(draw: st.DrawFn) -> ChangeCampaigns:
         segment=draw(SEGMENTS),
         enabled=draw(st.sampled_from([True, True, False])),
         priority=draw(st.integers(0, 1)),
+        start_date=draw(_starts(at)),
         end_date=None if end is None else at + end * HOUR,
         discount_id=draw(st.sampled_from([None, "ten"])),
     )

@@ -175,7 +175,7 @@ def _is_valid(discount: Entry, at: datetime) -> bool:
     if held is None or held.act is not Act.UPSERT:
         return False
     content = held.content
-    if not isinstance(content, DiscountContent) or not content.enabled or content.starts_at > at:
+    if not isinstance(content, DiscountContent) or not content.enabled or held.start > at:
         return False
     return content.ends_at is None or at < content.ends_at
 
@@ -218,7 +218,7 @@ def _strongest(
             continue
         content = campaign_in(held)
         if discount_id is None or content.discount_id == discount_id:
-            holding.append((-content.priority, content.start_date, entry.entry_id))
+            holding.append((-content.priority, held.start, entry.entry_id))
     if holding:
         return min(holding)[2]
     return min((entry.entry_id for entry in campaigns), default=None)

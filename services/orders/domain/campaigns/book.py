@@ -6,7 +6,7 @@ said, not of the order in which it came (docs/decisions/0190).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -51,7 +51,9 @@ class Held(Value, frozen=True, kw_only=True):
     act: Act
     """The newest thing said: it was upserted, paused or removed."""
     content: Content
-    """Of the newest upsert."""
+    """Of the newest upsert, with the start where it did not say one."""
+    start: datetime
+    """The start of the content: as said, else by `after_version`."""
     shown: str | None = None
     version_id: Uuid
     """The version that said the content first; the same said again is no other version."""
@@ -86,29 +88,25 @@ def _normalised(content: Content) -> Content:
     match content:
         case CampaignContent():
             return replace(
-                content, start_date=_utc(content.start_date), end_date=_end(content.end_date)
+                content, start_date=_utc(content.start_date), end_date=_utc(content.end_date)
             )
         case DiscountContent():
             return replace(
                 content,
                 value=Decimal(f"{content.value.normalize():f}"),
                 starts_at=_utc(content.starts_at),
-                ends_at=_end(content.ends_at),
+                ends_at=_utc(content.ends_at),
             )
         case AbTestContent():
             return replace(
                 content,
                 variants=tuple(sorted(content.variants, key=attrgetter("campaign_id"))),
                 start_date=_utc(content.start_date),
-                end_date=_end(content.end_date),
+                end_date=_utc(content.end_date),
             )
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
-
-
-def _end(moment: datetime | None) -> datetime | None:
+def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.astimezone(UTC)
 
 
@@ -136,7 +134,7 @@ def _differing(ordered: list[Version]) -> list[Version]:
     kept: list[Version] = []
     held: Held | None = None
     for version in ordered:
-        before, held = held, _next(held, version)
+        before, held = held, after_version(held, version)
         if excess > 0 and held == before:
             excess -= 1
         else:
@@ -145,13 +143,23 @@ def _differing(ordered: list[Version]) -> list[Version]:
 
 
 def _kept(ordered: list[Version]) -> tuple[Version, ...]:
-    """The newest versions, and the upsert that those before the first upsert are about."""
+    """The newest versions, and the upsert that those before the first upsert are about.
+
+    The first upsert gets the start that it has by the older ones, as these are not kept.
+    """
     if len(ordered) <= VERSIONS_MAX:
         return tuple(ordered)
     older, kept = ordered[:-VERSIONS_MAX], ordered[-VERSIONS_MAX:]
-    if kept[0].act is not Act.UPSERT:
-        kept = [version for version in older if version.act is Act.UPSERT][-1:] + kept
-    return tuple(kept)
+    held = _fold(older)
+    if kept[0].act is Act.UPSERT:
+        return _with_start(kept[0], after_version(held, kept[0])), *kept[1:]
+    upserts = [version for version in older if version.act is Act.UPSERT][-1:]
+    return *(_with_start(version, held) for version in upserts), *kept
+
+
+def _with_start(version: Version, held: Held | None) -> Version:
+    """An upsert with the start that the entry has after it."""
+    return version if held is None else replace(version, content=held.content)
 
 
 def is_newest(entry: Entry, version: Version) -> bool:
@@ -170,7 +178,7 @@ def _timeline(versions: Iterable[Version]) -> list[Held | None]:
     found: dict[datetime, Held | None] = {}
     held: Held | None = None
     for version in versions:
-        held = found[version.effective_at] = _next(held, version)
+        held = found[version.effective_at] = after_version(held, version)
     return [later for earlier, later in pairwise((None, *found.values())) if later != earlier]
 
 
@@ -184,29 +192,62 @@ def as_of(entry: Entry, at: datetime | None) -> Held | None:
 def _fold(versions: Iterable[Version]) -> Held | None:
     held: Held | None = None
     for version in versions:
-        held = _next(held, version)
+        held = after_version(held, version)
     return held
 
 
-def _next(held: Held | None, version: Version) -> Held | None:
-    """What holds after a version. What was never upserted, or is removed, cannot be paused."""
+def steps(entry: Entry) -> Iterator[tuple[Version, Held | None]]:
+    """Each version of an entry, with what holds after it."""
+    held: Held | None = None
+    for version in entry.versions:
+        held = after_version(held, version)
+        yield version, held
+
+
+def held_by(entry: Entry, version: Version) -> Held | None:
+    """What an entry is after a version that is said of it, by all that comes before it."""
+    place = _place(version)
+    return after_version(_fold(each for each in entry.versions if _place(each) < place), version)
+
+
+def after_version(held: Held | None, version: Version) -> Held | None:
+    """What holds after a version. What was never upserted, or is removed, cannot be paused.
+
+    A start that the version does not say is the one that the entry has, if it is there, also
+    paused, and has started; else the time of the version.
+    """
     if version.content is None:
         if held is None or held.act in (version.act, Act.REMOVE):
             return held
         return replace(held, act=version.act, since=version.effective_at)
+    content, start = _started(version.content, held, version.effective_at)
     if (
         held is not None
         and held.act is Act.UPSERT
-        and (held.content, held.shown) == (version.content, version.shown)
+        and (held.content, held.shown) == (content, version.shown)
     ):
         return held
     return Held(
         act=Act.UPSERT,
-        content=version.content,
+        content=content,
+        start=start,
         shown=version.shown,
         version_id=version.version_id,
         since=version.effective_at,
     )
+
+
+def _started(content: Content, held: Held | None, at: datetime) -> tuple[Content, datetime]:
+    """A content that is said for a time, and its start; `held` is what the entry was before."""
+    said = content.starts_at if isinstance(content, DiscountContent) else content.start_date
+    if said is not None:
+        return content, said
+    start = at
+    if held is not None and held.act is not Act.REMOVE and held.start <= at:
+        start = held.start
+    if isinstance(content, DiscountContent):
+        return replace(content, starts_at=start), start
+    return replace(content, start_date=start), start
 
 
 def state_of(entry: Entry, at: datetime) -> CampaignState:
@@ -221,7 +262,7 @@ def state_of(entry: Entry, at: datetime) -> CampaignState:
         return CampaignState.PAUSED
     if not content.enabled:
         return CampaignState.INACTIVE
-    if content.start_date > at:
+    if held.start > at:
         return CampaignState.SCHEDULED
     if content.end_date is not None and content.end_date <= at:
         return CampaignState.INACTIVE
@@ -247,7 +288,7 @@ def next_change_at(entry: Entry, now: datetime) -> datetime | None:
     held = as_of(entry, now)
     if held is not None and held.act is Act.UPSERT and campaign_in(held).enabled:
         content = campaign_in(held)
-        moments += [content.start_date, *([content.end_date] if content.end_date else ())]
+        moments += [held.start, *([content.end_date] if content.end_date else ())]
     return min((moment for moment in moments if moment > now), default=None)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from services.orders.domain.campaigns.book import Held, as_of
 from services.orders.domain.campaigns.index import Index, index_of
@@ -61,6 +61,14 @@ class _Candidate(Value, frozen=True, kw_only=True):
     def named(self) -> str:
         """The campaign; of a test that holds the order out, the test."""
         return self.campaign_id or self.test_id or ""
+
+
+class _Test(NamedTuple):
+    """A test that runs."""
+
+    start: datetime
+    test_id: str
+    content: AbTestContent
 
 
 @dataclass(slots=True)
@@ -153,32 +161,33 @@ def _look_at(look: _Look, segment: str | None) -> None:
         else:
             look.candidates.append(_candidate(entry, held, content, segment))
     if running:
-        _look_at_test(look, segment, *running[0])
-        for test, other in running[1:]:
-            is_later = other.start_date > running[0][1].start_date
-            look.considered[test.entry_id] = "later_start" if is_later else "greater_id"
+        first, *others = running
+        _look_at_test(look, segment, first)
+        for test in others:
+            outcome = "later_start" if test.start > first.start else "greater_id"
+            look.considered[test.test_id] = outcome
 
 
-def _running_tests(look: _Look, segment: str | None) -> list[tuple[Entry, AbTestContent]]:
+def _running_tests(look: _Look, segment: str | None) -> list[_Test]:
     """The tests of a segment that run, the one that counts first; others are considered."""
-    running: list[tuple[Entry, AbTestContent]] = []
+    running: list[_Test] = []
     for entry in look.index.tests.get(segment, ()):
         held = as_of(entry, look.at)
         content = held.content if held is not None else None
-        if not isinstance(content, AbTestContent) or content.segment != segment:
+        if held is None or not isinstance(content, AbTestContent) or content.segment != segment:
             continue
-        outcome = _outcome_by_time(content, look.at)
+        outcome = _outcome_by_time(held, content, look.at)
         if outcome is None:
-            running.append((entry, content))
+            running.append(_Test(held.start, entry.entry_id, content))
         else:
             look.considered[entry.entry_id] = outcome
-    return sorted(running, key=lambda found: (found[1].start_date, found[0].entry_id))
+    return sorted(running, key=lambda test: test[:2])
 
 
-def _look_at_test(look: _Look, segment: str | None, test: Entry, content: AbTestContent) -> None:
+def _look_at_test(look: _Look, segment: str | None, test: _Test) -> None:
     """Find what a test shows the order: one of its campaigns, or none at all."""
     shown: dict[str, _Candidate] = {}
-    for variant in content.variants:
+    for variant in test.content.variants:
         entry = look.index.by_id.get(variant.campaign_id)
         held = as_of(entry, look.at) if entry is not None else None
         campaign = _campaign(held)
@@ -186,11 +195,11 @@ def _look_at_test(look: _Look, segment: str | None, test: Entry, content: AbTest
             continue
         look.considered[entry.entry_id] = _WORDS.get(held.act, "in_test")
         if held.act is Act.UPSERT:
-            shown[entry.entry_id] = _candidate(entry, held, campaign, segment, test.entry_id)
-    assigned = _assigned(look, test.entry_id, content)
+            shown[entry.entry_id] = _candidate(entry, held, campaign, segment, test.test_id)
+    assigned = _assigned(look, test.test_id, test.content)
     if assigned is None and shown:
         rank = min(each.rank for each in shown.values())
-        look.candidates.append(_Candidate(rank=rank, segment=segment, test_id=test.entry_id))
+        look.candidates.append(_Candidate(rank=rank, segment=segment, test_id=test.test_id))
     elif assigned in shown:
         look.considered.pop(assigned)
         look.candidates.append(shown[assigned])
@@ -214,7 +223,7 @@ def _candidate(
     test_id: str | None = None,
 ) -> _Candidate:
     return _Candidate(
-        rank=(-content.priority, content.start_date, entry.entry_id),
+        rank=(-content.priority, held.start, entry.entry_id),
         segment=segment,
         held=held,
         campaign_id=entry.entry_id,
@@ -235,13 +244,15 @@ def _outcome_of(held: Held, at: datetime) -> str | None:
     content = _campaign(held)
     if content is None or held.act in _WORDS:
         return _WORDS.get(held.act)
-    return _outcome_by_time(content, at)
+    return _outcome_by_time(held, content, at)
 
 
-def _outcome_by_time(content: CampaignContent | AbTestContent, at: datetime) -> str | None:
+def _outcome_by_time(
+    held: Held, content: CampaignContent | AbTestContent, at: datetime
+) -> str | None:
     if not content.enabled:
         return "disabled"
-    if content.start_date > at:
+    if held.start > at:
         return "not_started"
     if content.end_date is not None and content.end_date <= at:
         return "ended"

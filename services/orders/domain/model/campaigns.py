@@ -41,7 +41,8 @@ class CampaignContent(Value, frozen=True, kw_only=True, tag_field="kind", tag="c
     segment: str | None = None
     """None: a default campaign, for orders that no campaign of a segment fits."""
     enabled: bool = False
-    start_date: datetime
+    start_date: datetime | None = None
+    """None: not said; `book.Held.start` is the start that follows."""
     end_date: datetime | None = None
     """The first moment at which it no longer runs."""
     priority: int = 0
@@ -61,7 +62,7 @@ class DiscountContent(Value, frozen=True, kw_only=True, tag_field="kind", tag="d
     target_type: str
     target_selection: str
     targets: tuple[str, ...] = ()
-    starts_at: datetime
+    starts_at: datetime | None = None
     ends_at: datetime | None = None
     enabled: bool = True
 
@@ -81,7 +82,7 @@ class AbTestContent(Value, frozen=True, kw_only=True, tag_field="kind", tag="ab_
     variants: tuple[Variant, ...]
     has_holdout: bool = False
     holdout_percentage: int = 0
-    start_date: datetime
+    start_date: datetime | None = None
     end_date: datetime | None = None
     enabled: bool = True
 
@@ -197,7 +198,8 @@ class CampaignsEvent(Value, frozen=True, kw_only=True):
     version: Version
     """What it is about."""
     content: Content | None = None
-    """What the entry is by it: of an upsert its own content, else what an earlier one said."""
+    """What the entry is by it, with its start: of an upsert its own content, else what an earlier
+    one said."""
     is_newest: bool
     state: str | None = None
     """Of a campaign, after it: scheduled, active, paused, inactive or removed."""

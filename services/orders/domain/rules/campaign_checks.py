@@ -10,9 +10,13 @@ from typing import NamedTuple
 
 from services.orders.domain.campaigns.book import (
     CampaignState,
+    Held,
+    after_version,
     as_of,
     entry_in,
+    held_by,
     state_of,
+    steps,
 )
 from services.orders.domain.events.recorder import Recorder
 from services.orders.domain.model.campaigns import (
@@ -48,10 +52,11 @@ def check_allowed(book: Book, before: Entry, after: Entry, version: Version) -> 
         CommandRefused: see `Reason`.
     """
     content = version.content
-    if content is None:
+    held = held_by(before, version)
+    if content is None or held is None:
         _check_found(before)
         return
-    _check_end(content)
+    _check_end(held)
     match content:
         case CampaignContent():
             _check_room(book, before, version)
@@ -62,7 +67,7 @@ def check_allowed(book: Book, before: Entry, after: Entry, version: Version) -> 
         case AbTestContent():
             _check_shares(content)
             _check_room(book, before, version)
-            _check_unchanged(before, version, content)
+            _check_unchanged(before, version)
 
 
 def warn_of_doubts(recorder: Recorder, book: Book | None, before: Entry, version: Version) -> None:
@@ -109,8 +114,9 @@ def _check_found(before: Entry) -> None:
         )
 
 
-def _check_end(content: Content) -> None:
-    start, end = window_of(content)
+def _check_end(held: Held) -> None:
+    content, start = held.content, held.start
+    end = end_of(content)
     if end is not None and end <= start:
         raise CommandRefused(
             Reason.ENDS_BEFORE_START,
@@ -120,11 +126,9 @@ def _check_end(content: Content) -> None:
         )
 
 
-def window_of(content: Content) -> tuple[datetime, datetime | None]:
-    """Start and end; the end is the first moment that is not in it, None: open."""
-    if isinstance(content, DiscountContent):
-        return content.starts_at, content.ends_at
-    return content.start_date, content.end_date
+def end_of(content: Content) -> datetime | None:
+    """The first moment at which a content no longer holds; None: open."""
+    return content.ends_at if isinstance(content, DiscountContent) else content.end_date
 
 
 def _check_room(book: Book, before: Entry, version: Version) -> None:
@@ -167,7 +171,7 @@ def _check_alone(book: Book, after: Entry, version: Version, content: CampaignCo
     exempt = _in_tests(book, version.effective_at)
     if after.entry_id in exempt:
         return
-    mine = [each for each in _windows(after, content.segment) if each.version == version]
+    mine = [each for each in _windows(after, content.segment) if each.item == version.item]
     for other in book.entries:
         if other.kind is not Kind.CAMPAIGN or other.name == after.name:
             continue
@@ -195,22 +199,23 @@ def _in_tests(book: Book, at: datetime) -> set[str]:
 class _Window(NamedTuple):
     """A time in which a campaign runs by one version: from the start, before the end."""
 
-    version: Version
+    item: int
+    """Digest of the item that said the version."""
     start: datetime
     end: datetime
 
 
 def _windows(entry: Entry, segment: str | None) -> Iterator[_Window]:
     """When a campaign runs for a segment: by each version until the next one."""
-    for version, later in zip_longest(entry.versions, entry.versions[1:]):
+    for (version, held), later in zip_longest(steps(entry), entry.versions[1:]):
         content = version.content
-        if not isinstance(content, CampaignContent) or not content.enabled:
+        if held is None or not isinstance(content, CampaignContent) or not content.enabled:
             continue
         until = later.effective_at if later is not None else END
-        start = max(version.effective_at, content.start_date)
+        start = max(version.effective_at, held.start)
         end = min(until, content.end_date or END)
         if content.segment == segment and start < end:
-            yield _Window(version, start, end)
+            yield _Window(version.item, start, end)
 
 
 def _overlap(one: _Window, two: _Window) -> bool:
@@ -248,22 +253,21 @@ def _check_shares(content: AbTestContent) -> None:
         )
 
 
-def _check_unchanged(before: Entry, version: Version, content: AbTestContent) -> None:
+def _check_unchanged(before: Entry, version: Version) -> None:
     """Refuse to change a test that runs; to end it at another time, or to disable it, is none."""
     held = as_of(before, version.effective_at)
     if held is None or not isinstance(held.content, AbTestContent):
         return
     theirs, at = held.content, version.effective_at
     is_over = not theirs.enabled or (theirs.end_date is not None and theirs.end_date <= at)
-    if theirs.start_date > at or is_over:
+    changed = after_version(held, version)
+    if held.start > at or is_over or changed is None:
         return
     for member, field in _FIXED.items():
-        if field == "start_date" and content.start_date == at:
-            continue  # The default: it is not said, and the test runs on.
-        if getattr(theirs, member) != getattr(content, member):
+        if getattr(theirs, member) != getattr(changed.content, member):
             raise CommandRefused(
                 Reason.AB_TEST_RUNNING,
-                f"Test {before.entry_id!r} runs since {theirs.start_date.isoformat()} and keeps "
+                f"Test {before.entry_id!r} runs since {held.start.isoformat()} and keeps "
                 f"its {field}; end it and make a new test.",
                 f"/{field}",
             )

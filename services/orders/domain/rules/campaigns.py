@@ -11,6 +11,7 @@ from services.orders.domain.campaigns.book import (
     campaign_in,
     changes,
     entry_in,
+    held_by,
     is_newest,
     state_of,
     version_of,
@@ -90,8 +91,8 @@ def change_campaigns(recorder: Recorder, command: ChangeCampaigns) -> None:
         at=version.effective_at,
         reason=command.reason,
     )
-    if command.act is Act.UPSERT:
-        event = replace(event, content=version.content, properties=command.properties)
+    if command.act is Act.UPSERT and (said := held_by(before, version)) is not None:
+        event = replace(event, content=said.content, properties=command.properties)
     _keep(recorder, change, event, _reviews(recorder, change))
 
 
@@ -128,7 +129,7 @@ def _moment(held: Held, state: CampaignState) -> datetime:
     """Since when a campaign is in a state that it is in by time."""
     content = campaign_in(held)
     if state is CampaignState.ACTIVE:
-        return max(held.since, content.start_date)
+        return max(held.since, held.start)
     if held.act is Act.UPSERT and content.enabled and content.end_date is not None:
         return max(held.since, content.end_date)
     return held.since
@@ -150,7 +151,7 @@ def _applied(book: Book | None, entry: Entry) -> set[int]:
 def _described(entry: Entry, command: ChangeCampaigns, version: Version) -> Entry:
     """The entry with what is shown of its newest upsert."""
     upserts = [each for each in entry.versions if each.act is Act.UPSERT]
-    if not upserts or upserts[-1] != version:
+    if not upserts or upserts[-1].item != version.item:
         return entry
     return replace(entry, properties=command.properties)
 
