@@ -12,17 +12,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from schemas.context import (
-    CLAIM,
-    NUMBER,
-    ORDER,
-    SHIPMENT,
-    WHEN,
-    CampaignChoice,
-    Context,
-    Credit,
-    Eta,
-)
+from schemas.attribution import CampaignChoice, Credit
+from schemas.context import CLAIM, NUMBER, ORDER, SHIPMENT, WHEN, Context, Eta
 from schemas.model import ContractModel, about
 from schemas.values import WholeNumber
 
