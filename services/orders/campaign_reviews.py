@@ -83,11 +83,19 @@ class CampaignReviews:
         async with context.pool.acquire() as connection:
             async with connection.transaction():
                 done += await self.advance(connection, now)
-            async with connection.transaction():
-                done += await self.review(connection, now)
+            done += await self.take_turn(connection, now)
         if done:
             context.wake_relay()
         return done
+
+    async def take_turn(self, connection: Connection, now: datetime) -> int:
+        """Review a page in a transaction; after one that fails it is the next review's turn."""
+        try:
+            async with connection.transaction():
+                return await self.review(connection, now)
+        except Exception:
+            await connection.execute(SQL["pass_turn"])
+            raise
 
     async def _measure(self, context: WorkerContext) -> None:
         async with context.pool.acquire() as connection:
@@ -99,7 +107,7 @@ class CampaignReviews:
     # Orders.
 
     async def review(self, connection: Connection, now: datetime) -> int:
-        """Decide the next page of the oldest review in the caller's transaction.
+        """Decide the next page of the review whose turn it is in the caller's transaction.
 
         Returns how many reviews it worked on: 0 where none is left for this process.
         """

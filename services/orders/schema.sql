@@ -61,6 +61,7 @@ END)
     after_id uuid
     causation_id text NOT NULL
     asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    turn_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
     CONSTRAINT campaign_review_pkey PRIMARY KEY (id)
 
 -- TABLE migration
@@ -405,6 +406,9 @@ CREATE INDEX campaign_order_with_contact ON campaign_order USING btree (shop, at
 
 -- INDEX campaign_review_by_shop
 CREATE INDEX campaign_review_by_shop ON campaign_review USING btree (shop, id)
+
+-- INDEX campaign_review_by_turn
+CREATE INDEX campaign_review_by_turn ON campaign_review USING btree (turn_at, id)
 
 -- INDEX campaign_review_pkey
 CREATE UNIQUE INDEX campaign_review_pkey ON campaign_review USING btree (id)

@@ -26,8 +26,6 @@ KEYS: Mapping[str, str] = {
     "of_session": "session_id",
     "of_clicked_at": "clicked_at",
 }
-KEYS_MAX = 100
-"""An address with more keys than this is not read."""
 TEXT_MAX = 255
 CHANNEL_MAX = 64
 _TEXTS = tuple(each for each in dict.fromkeys(KEYS.values()) if each != "clicked_at")
@@ -50,8 +48,8 @@ def referral_of(said: shapes.OrderReferral) -> Referral | None:
 def _read_address(address: str) -> Iterator[tuple[str, str]]:
     """The members in the query of an address; of a key that stands twice the first counts."""
     try:
-        pairs = parse_qsl(urlsplit(address).query, max_num_fields=KEYS_MAX)
-    except ValueError:  # More keys, or a host that is none: it describes, and nothing is kept.
+        pairs = parse_qsl(urlsplit(address).query)
+    except ValueError:  # A host that is none: it describes, and nothing is kept.
         return
     query: dict[str, str] = {}
     for key, value in pairs:

@@ -47,11 +47,13 @@ CREATE TABLE campaign_review (
     after_at timestamptz,      -- The last order of the page before: its time, none where `since` is null,
     after_id uuid,             -- and its id; null before the first page.
     causation_id text NOT NULL,
-    asked_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    turn_at timestamptz NOT NULL DEFAULT clock_timestamp()  -- The earliest is next.
 );
 COMMENT ON COLUMN campaign_review.only_contacts IS 'Whether only orders with a contact are concerned';
 COMMENT ON COLUMN campaign_review.since IS 'Orders of this time or later; null: all stored orders of the shop, which have no row in campaign_order yet';
 CREATE INDEX campaign_review_by_shop ON campaign_review (shop, id);
+CREATE INDEX campaign_review_by_turn ON campaign_review (turn_at, id);
 
 CREATE TYPE locked_book AS (shop text, digest bigint, document bytea, sequence bigint);
 

@@ -66,12 +66,23 @@ SELECT each.shop, each.since, each.only_contacts, each.causation_id
        AS each(shop, since, only_contacts, causation_id);
 
 -- name: take_review
--- The oldest review that no other transaction is at.
+-- The review whose turn it is, of those that no other transaction is at: a page of each in turn, so
+-- that a shop with many orders, or a page that fails, does not hold those of the other shops.
 SELECT id, shop, since, only_contacts, after_at, after_id, causation_id
   FROM campaign_review
- ORDER BY id
+ ORDER BY turn_at, id
  LIMIT 1
    FOR UPDATE SKIP LOCKED;
+
+-- name: pass_turn
+-- The review whose turn it is comes after all others: its page failed.
+UPDATE campaign_review
+   SET turn_at = clock_timestamp()
+ WHERE id = (SELECT id
+               FROM campaign_review
+              ORDER BY turn_at, id
+              LIMIT 1
+                FOR UPDATE SKIP LOCKED);
 
 -- name: find_page
 -- The next orders of a shop by the times at which campaigns matter. $1 shop, $2 since, $3 time and
@@ -100,7 +111,9 @@ SELECT order_id
 
 -- name: go_on
 -- A page is done. $1 review, $2 time (null where it goes by id alone) and $3 id of its last order
-UPDATE campaign_review SET after_at = $2, after_id = $3 WHERE id = $1;
+UPDATE campaign_review
+   SET after_at = $2, after_id = $3, turn_at = clock_timestamp()
+ WHERE id = $1;
 
 -- name: end_review
 -- No order is left. $1 review

@@ -303,6 +303,15 @@ async def test_landing_address_of_an_order_is_read_for_its_keys_only(apply, pool
     assert "s-1" in row
 
 
+async def test_landing_address_with_many_keys_is_read(apply, pool):
+    keys = "&".join(f"k{n}=1" for n in range(200))
+    await apply(a_campaign("spring"))
+    address = f"https://shop.example/mug?{keys}&of_campaign=spring"
+    await apply(an_order("1", total_order_price="5", referral={"landing_url": address}))
+
+    assert await credit_of(pool, "1") == ("spring", "referral", "5")
+
+
 async def test_campaign_begins_and_ends_by_time(apply, advance, published, pool):
     times = {"start_date": "2026-03-02T00:00:00Z", "end_date": "2026-03-03T00:00:00Z"}
     await apply(a_campaign("spring", **times))
@@ -501,6 +510,37 @@ async def test_interrupted_review_goes_on_where_it_was(apply, pool, reviews, rev
     assert await review() == 3
     assert {await chosen(pool, str(n)) for n in range(8)} == {("placement", "only_match", "spring")}
     assert await pool.fetchval("SELECT count(*) FROM campaign_order") == 8
+
+
+async def test_reviews_of_shops_take_turns(apply, pool, reviews, monkeypatch):
+    monkeypatch.setattr(campaign_reviews, "PAGE_ORDERS", 2)
+    await apply(*(an_order(str(n)) for n in range(6)))
+    await apply(a_campaign("spring"))
+    await apply(an_order("a", shop="other"), a_campaign("winter", shop="other"))
+
+    async with pool.acquire() as connection:
+        await reviews.take_turn(connection, NOW)
+        await reviews.take_turn(connection, NOW)
+
+    chosen_by = await pool.fetch("SELECT shop, count(*) FROM campaign_order GROUP BY 1 ORDER BY 1")
+    assert [tuple(row) for row in chosen_by] == [("demo-shop", 2), ("other", 1)]
+
+
+async def test_review_that_fails_does_not_hold_those_of_other_shops(apply, pool, reviews):
+    await apply(an_order("1"))
+    await apply(a_campaign("spring"))
+    await apply(an_order("a", shop="other"), a_campaign("winter", shop="other"))
+    await pool.execute("UPDATE campaign_review SET turn_at = turn_at - interval '1 h' WHERE id = 1")
+
+    async with pool.acquire() as blocking, pool.acquire() as connection:
+        await connection.execute("SET lock_timeout = '100ms'")
+        async with blocking.transaction():
+            await blocking.execute("SELECT FROM stored_order WHERE shop = $1 FOR UPDATE", SHOP)
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await reviews.take_turn(connection, NOW)
+            await reviews.take_turn(connection, NOW)
+
+    assert await pool.fetch("SELECT shop FROM campaign_order") == [("other",)]
 
 
 async def test_order_that_cannot_be_reviewed_is_left_and_counted(
