@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -60,7 +61,12 @@ class PageActivity(NamesOrder):
         bool, FACT, about("Whether the visitor agreed to be recognised", example=True)
     ] = False
     occurred_at: Annotated[
-        Timestamp | None, about("When; the time of the message if absent", "2026-03-03T19:02:11Z")
+        Timestamp | None,
+        about(
+            "When; the time of the message if absent, more than 30 days before it or more than one "
+            "day after it",
+            "2026-03-03T19:02:11Z",
+        ),
     ] = None
     user_agent: Annotated[
         LongLine | None, about("Browser; used to leave out bots, not stored", "Mozilla/5.0")
@@ -71,6 +77,25 @@ class Activity(PageActivity):
     """`portal.activity`: a visitor of an order's page saw or clicked something."""
 
     shop_slug: Annotated[ShopSlug, about("The shop", "demo-shop")]
+
+
+AGE_MAX = timedelta(days=30)
+"""How long before its message an activity may have happened."""
+AHEAD_MAX = timedelta(days=1)
+"""How long after its message it may have happened, by the clock of a visitor."""
+
+
+def doubt_of_time(occurred_at: datetime | None, sent_at: datetime) -> str | None:
+    """Why the `occurred_at` of an activity is left out, for its warning; None: it is taken.
+
+    A page chooses it, and each day has its own counters. `sent_at` is the time of the message.
+    """
+    if occurred_at is None or -AHEAD_MAX <= sent_at - occurred_at <= AGE_MAX:
+        return None
+    return (
+        f"a time is left out: it must be at most {AGE_MAX.days} days before and at most "
+        f"{AHEAD_MAX.days} day after the time of the message"
+    )
 
 
 PORTAL_ACTIVITY_TYPE = "portal.activity"

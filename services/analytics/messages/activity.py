@@ -10,10 +10,11 @@ from uuid import UUID
 import msgspec
 import orjson
 
-from schemas.activity import MODELS, Activity
+from schemas.activity import MODELS, Activity, doubt_of_time
 from schemas.enums import IdType
 from schemas.envelope import CloudEvent
 from schemas.identity import order_id
+from schemas.repair import RepairCode
 from schemas.values import timestamp
 from services.analytics.domain import activity as domain
 from services.analytics.domain.facts import Uuid
@@ -47,7 +48,13 @@ def read_activity(original: Original) -> ReceivedActivity:
     known_type(message, MODELS, "activity")
     sent = without_blanks(message.body) if has_blank(original.value) else message.body
     body, warnings = READER.read_repaired(sent)
-    counted = None if domain.is_bot(body.user_agent) else _activity(message, body)
+    at = sent_at = _sent_at(message)
+    if doubt := doubt_of_time(body.occurred_at, sent_at):
+        left_out = RepairWarning(RepairCode.VALUE_LEFT_OUT, "/occurred_at", doubt)
+        warnings = [*warnings, left_out]
+    else:
+        at = body.occurred_at or sent_at
+    counted = None if domain.is_bot(body.user_agent) else _activity(body, at, sent_at)
     return ReceivedActivity(message.envelope, body.shop_slug, counted, warnings)
 
 
@@ -74,10 +81,8 @@ def without_visitor(original: Original) -> Original:
 _KEPT_REFUSED = Activity.model_fields.keys() - {"session_id", "user_agent"}
 
 
-def _activity(message: Message, body: Activity) -> domain.Activity:
-    sent_at = _sent_at(message)
-    at = body.occurred_at or sent_at
-    check_instants("/occurred_at", at, sent_at)
+def _activity(body: Activity, at: datetime, sent_at: datetime) -> domain.Activity:
+    check_instants("/headers/ce_time", sent_at)
     session = body.session_id if body.consent else None
     return domain.Activity(
         identity=_identity(body, at, session),

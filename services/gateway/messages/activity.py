@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from schemas.activity import PORTAL_ACTIVITY_TYPE, Activity
+from schemas.activity import PORTAL_ACTIVITY_TYPE, Activity, doubt_of_time
 from schemas.envelope import rfc3339
 from schemas.http import ACTIVITIES_MAX, JSON
+from schemas.repair import RepairCode
 from schemas.topics import PORTAL_ACTIVITY
 from services.gateway.messages.records import Record, make_headers
 from services.gateway.refusal import invalid
@@ -21,7 +22,7 @@ from services.runtime.incoming import default_key
 from services.runtime.messages.blank_texts import without_blanks
 from services.runtime.messages.json_codec import decode_json
 from services.runtime.messages.records import FieldError, Malformed
-from services.runtime.messages.repair import ItemWarning, validate_repaired
+from services.runtime.messages.repair import ItemWarning, RepairWarning, validate_repaired
 
 USER_AGENT_MAX_CHARACTERS = 1_024
 
@@ -68,7 +69,7 @@ class ActivityReader:
         if item.get("shop_slug") not in (None, "", self.shop):
             raise _malformed("/shop_slug", f"must be {self.shop}, or left out")
         body = without_blanks(item) | {"shop_slug": self.shop}
-        activity, repairs = validate_repaired(Activity, body)
+        activity, warnings = self._read(body)
         said = self._kept(activity).model_dump(mode="json", exclude_none=True)
         id_ = activity.activity_id or new_id()
         return Record(
@@ -77,8 +78,17 @@ class ActivityReader:
             self._headers(id_),
             msgspec.json.encode(said),
             id_,
-            [ItemWarning(index, each) for each in repairs],
+            [ItemWarning(index, each) for each in warnings],
         )
+
+    def _read(self, body: Any) -> tuple[Activity, Sequence[RepairWarning]]:
+        """An activity, without a time that is too far from now, and what was done with it."""
+        activity, warnings = validate_repaired(Activity, body)
+        doubt = doubt_of_time(activity.occurred_at, self.now)
+        if doubt is None:
+            return activity, warnings
+        left_out = RepairWarning(RepairCode.VALUE_LEFT_OUT, "/occurred_at", doubt)
+        return activity.model_copy(update={"occurred_at": None}), [*warnings, left_out]
 
     def _kept(self, activity: Activity) -> Activity:
         """What is published: no session without consent, and the browser where it is known."""

@@ -4,6 +4,7 @@ from datetime import date
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from schemas.identity import order_id
 from services.analytics.domain.activity import BOT_WORDS, countables, is_bot, visits
@@ -123,6 +124,35 @@ def test_day_is_that_of_utc_and_not_after_the_message(occurred_at, headers, day)
     body = an_activity(occurred_at=occurred_at)
 
     assert read_activity(an_activity_record(body, **headers)).activity.seen_on == day
+
+
+@pytest.mark.parametrize(
+    ("occurred_at", "day"),
+    [
+        ("2026-01-30T12:00:00Z", date(2026, 1, 30)),
+        ("2026-01-30T11:59:59Z", None),
+        ("1850-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("2026-03-02T12:00:00Z", date(2026, 3, 1)),
+        ("2026-03-02T12:00:01Z", None),
+        ("9999-12-31T23:59:59-12:00", None),
+    ],
+)
+def test_time_that_is_far_from_the_message_is_left_out_with_a_warning(occurred_at, day):
+    received = read_activity(an_activity_record(an_activity(occurred_at=occurred_at)))
+
+    warned = [(each.code, each.pointer) for each in received.warnings]
+    assert received.activity.seen_on == (day or NOON.date())
+    assert warned == ([] if day else [("value_left_out", "/occurred_at")])
+    if day is None:
+        assert received.activity == read(occurred_at=None)
+
+
+def test_time_of_a_message_of_which_no_day_can_be_made_is_refused():
+    with pytest.raises(Malformed) as refused:
+        read_activity(replace(an_activity_record(an_activity()), timestamp=NOON.replace(year=2500)))
+
+    assert [error.pointer for error in refused.value.errors] == ["/headers/ce_time"]
 
 
 @pytest.mark.parametrize(

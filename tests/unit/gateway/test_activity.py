@@ -128,6 +128,23 @@ def test_activity_loses_what_only_describes_it_where_that_cannot_be_read():
     assert warnings == {"/session_id", "/occurred_at"}
 
 
+@pytest.mark.parametrize(
+    ("occurred_at", "is_left_out"),
+    [
+        ("2026-02-01T19:02:11Z", False),
+        ("2026-02-01T19:02:10Z", True),
+        ("2026-03-04T19:02:11Z", False),
+        ("2026-03-04T19:02:12Z", True),
+    ],
+)
+def test_activity_loses_a_time_that_is_far_from_now_with_a_warning(occurred_at, is_left_out):
+    (record,) = read(CLICK, CLICK | {"occurred_at": occurred_at}).records[1:]
+
+    warned = [(each.index, each.warning.code, each.warning.pointer) for each in record.warnings]
+    assert warned == ([(1, "value_left_out", "/occurred_at")] if is_left_out else [])
+    assert ("occurred_at" in json.loads(record.value)) is not is_left_out
+
+
 def test_activities_that_are_all_wrong_refuse_the_request():
     assert [pointer for pointer, _ in refusal({}, 7)] == ["/0/id", "/0/kind", "/1"]
 
