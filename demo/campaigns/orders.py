@@ -13,8 +13,8 @@ from demo.campaigns.order_story import OrderStory
 from demo.campaigns.said import OrderFacts, Referral
 
 SEGMENTS = (
-    *("newsletter", "vip", "first-order", "b2b", "students", "students"),
-    *("Newsletter", "elsewhere", "regular", "frequent"),
+    *("newsletter", "newsletter", "vip", "first-order", "b2b", "b2b"),
+    *("students", "students", "students", "Newsletter", "elsewhere", "regular", "frequent"),
 )
 NAMES: tuple[dict[str, str], ...] = (
     {"campaign_id": "spring-news"},
