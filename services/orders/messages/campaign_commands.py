@@ -108,7 +108,8 @@ def _change(
         entry_id=entry_id,
         act=act,
         content=content,
-        effective_at=effective_at_of(message, item),
+        effective_at=message.effective_at or _said_at(message, item),
+        said_at=_said_at(message, item),
     )
 
 
@@ -158,10 +159,9 @@ class _Properties(Struct, omit_defaults=True, gc=False):
     products: list[_Product] = []
 
 
-def effective_at_of(message: contract.CampaignCommandBase, item: Item) -> datetime:
-    """Since when a command holds, by its sender: never when it came."""
-    said = message.effective_at or message.updated_at
-    return said or _sent_at(item.envelope.time) or item.original.timestamp
+def _said_at(message: contract.CampaignCommandBase, item: Item) -> datetime:
+    """When a command was said, by its sender: never when it came."""
+    return message.updated_at or _sent_at(item.envelope.time) or item.original.timestamp
 
 
 def _sent_at(text: str | None) -> datetime | None:

@@ -676,3 +676,28 @@ def test_campaign_command_without_doubt_has_no_warning():
     ]
 
     assert [each.warnings for each in decisions] == [()] * 4
+
+
+@pytest.mark.parametrize("names", [("first", "second"), ("second", "first")], ids="-".join)
+@pytest.mark.parametrize("is_late", [False, True], ids=["in order", "the later one first"])
+def test_of_two_versions_since_one_time_the_one_said_later_counts(names, is_late):
+    former, latter = (
+        replace(campaign(name=name), said_at=NOON + hours * HOUR)
+        for hours, name in enumerate(names)
+    )
+    desk = Desk(now=LATER)
+    for command in (latter, former) if is_late else (former, latter):
+        desk.send(command)
+
+    held = as_of(desk.entries[SPRING], LATER)
+    assert held is not None
+    assert held.content.name == names[1]
+
+
+def test_pause_since_the_time_of_its_campaign_counts_where_it_was_said_later():
+    made = replace(campaign(), said_at=NOON)
+    paused = say("campaign", "spring", "pause", effective_at=NOON, said_at=NOON + HOUR)
+
+    desk = desk_of(made, paused, now=LATER)
+
+    assert state_of(desk.entries[SPRING], LATER).value == "paused"

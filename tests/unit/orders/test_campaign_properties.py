@@ -19,6 +19,7 @@ from services.orders.domain.model.campaigns import Credit, Referral
 from services.orders.domain.model.commands import ChangeCampaigns, Command
 from services.orders.domain.model.decision import AttributionData, Event, Outcome
 from services.orders.domain.model.order import Analytics, Discount, OrderStatus
+from services.orders.domain.value import replace
 from tests.unit.orders.builders import (
     DAY,
     HOUR,
@@ -81,6 +82,13 @@ def _campaigns(draw: st.DrawFn) -> ChangeCampaigns:
     )
 
 
+_SAID = st.builds(
+    lambda command, hours: replace(command, said_at=command.effective_at + hours * HOUR),
+    _campaigns(),
+    st.integers(0, 2),
+)
+
+
 @st.composite
 def _orders(draw: st.DrawFn, number: str) -> list[Command]:
     """The commands of one order, each with a time of its own, so that they may come anyhow."""
@@ -113,7 +121,7 @@ def _orders(draw: st.DrawFn, number: str) -> list[Command]:
 @st.composite
 def _plays(draw: st.DrawFn) -> tuple[list[Command], list[Command]]:
     """Commands as they are sent, and the same as they come: an order begins with an upsert."""
-    said: list[Command] = draw(st.lists(_campaigns(), min_size=1, max_size=8))
+    said: list[Command] = draw(st.lists(_SAID, min_size=1, max_size=8))
     for number in NUMBERS:
         said += draw(_orders(number))
     return said, draw(st.permutations(said))

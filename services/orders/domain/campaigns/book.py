@@ -17,6 +17,7 @@ from typing import Any
 from msgspec import json
 
 from services.orders.domain.model.campaigns import (
+    BEGINNING,
     AbTestContent,
     Act,
     Book,
@@ -75,6 +76,7 @@ def version_of(command: ChangeCampaigns) -> Version:
         content=content,
         shown=shown,
         source_version=command.source_version,
+        said_at=_utc(command.said_at),
         item=command.item_digest,
     )
 
@@ -122,8 +124,14 @@ def with_version(entry: Entry, version: Version) -> Entry:
     return replace(entry, versions=kept, known_since=ordered[-VERSIONS_MAX].effective_at)
 
 
-def _place(version: Version) -> tuple[datetime, int, Uuid, int]:
-    return version.effective_at, version.source_version or 0, version.version_id, version.item
+def _place(version: Version) -> tuple[datetime, int, datetime, Uuid, int]:
+    return (
+        version.effective_at,
+        version.source_version or 0,
+        version.said_at or BEGINNING,
+        version.version_id,
+        version.item,
+    )
 
 
 def _differing(ordered: list[Version]) -> list[Version]:

@@ -102,6 +102,8 @@ class Version(Value, frozen=True, kw_only=True):
     shown: str | None = None
     """Digest of the properties that an upsert says of a campaign; None where it says none."""
     source_version: int | None = None
+    said_at: datetime | None = None
+    """When it was said: of two versions since one time the later one counts."""
     item: int
     """Digest of the item that said it, to recognise a repeat."""
 
@@ -127,7 +129,8 @@ class Entry(Value, frozen=True, kw_only=True):
     entry_id: str
     """The shop's id of it."""
     versions: tuple[Version, ...] = ()
-    """In order of `effective_at`, then `source_version`, `version_id` and item; at most 101."""
+    """In order of `effective_at`, then `source_version`, `said_at`, `version_id` and item; at most
+    101."""
     known_since: datetime | None = None
     """Since when all is kept; None: of all times. Older versions were folded away."""
     properties: dict[str, Any] = field(default_factory=dict)

@@ -225,6 +225,8 @@ class ChangeCampaigns(ShopItem, frozen=True, kw_only=True):
     """What is shown of a campaign: JSON values only."""
     effective_at: datetime
     """As said, else `updated_at`, else the time of the message; never that of the arrival."""
+    said_at: datetime | None = None
+    """`updated_at`, else the time of the message."""
     reason: str | None = None
     """Why a campaign is paused or removed, in the shop's words."""
 
