@@ -55,6 +55,18 @@ async def lag(system: System, service: str) -> int:
     return sum(json.loads(line)["lag"] for line in printed.splitlines())
 
 
+async def until_reviewed(system: System, services: Sequence[str] = ("orders",)) -> None:
+    """Wait until no changed campaign has orders left to look at, and all was read that came of it.
+
+    Raises:
+        TimeoutError: reviews are left.
+    """
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while await system.ask("SELECT id FROM orders.campaign_review LIMIT 1"):
+            await asyncio.sleep(0.1)
+    await system.groups.until_all_read(ANSWER_SECONDS, services)
+
+
 async def on_server(system: System, statement: str) -> None:
     """Run a statement beside the installation's database."""
     connection = await asyncpg.connect(system.installation.addresses.database_url)

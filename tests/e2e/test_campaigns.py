@@ -18,7 +18,15 @@ from demo.campaigns.shop import CampaignPlay, CampaignTruth, campaign_play
 from demo.replicas import start_all
 from deploy.stack import Addresses
 from schemas.topics import ORDERS_EVENTS
-from tests.e2e.aftermath import SNAPSHOT, WHY, Journal, facts_alone, orderflow, read_journal
+from tests.e2e.aftermath import (
+    SNAPSHOT,
+    WHY,
+    Journal,
+    facts_alone,
+    orderflow,
+    read_journal,
+    until_reviewed,
+)
 from tests.processes import ANSWER_SECONDS, System, running
 
 pytestmark = pytest.mark.timeout(300)
@@ -95,7 +103,7 @@ async def judge_campaigns(system: System, truth: CampaignTruth) -> None:
     Raises:
         AssertionError: with what is wrong.
     """
-    await until_reviewed(system)
+    await until_reviewed(system, SERVICES)
     journal = await journal_with_states(system, len(truth.orders))
     found = judge(facts_alone(journal))
     wrong = [*found.problems, *differing_campaigns(truth, journal, found)]
@@ -106,18 +114,6 @@ async def judge_campaigns(system: System, truth: CampaignTruth) -> None:
     wrong += differing_report(truth, printed)
     wrong += differing_arms(truth, await orderflow(system, "report", "tests", "--format", "json"))
     assert not wrong, "\n".join([f"{len(wrong)} differences", *wrong[:SHOWN]])
-
-
-async def until_reviewed(system: System) -> None:
-    """Wait until no changed campaign has orders left to look at, and all was read that came of it.
-
-    Raises:
-        TimeoutError: reviews are left.
-    """
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while await system.ask("SELECT id FROM orders.campaign_review LIMIT 1"):
-            await asyncio.sleep(0.1)
-    await system.groups.until_all_read(ANSWER_SECONDS, SERVICES)
 
 
 async def journal_with_states(system: System, orders: int) -> Journal:
