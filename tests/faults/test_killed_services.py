@@ -72,7 +72,7 @@ class Killer:
                     rows = await connection.fetch(OPEN_TRANSACTION, f"%{service}%")
                     ports = {row["client_port"] for row in rows}
                     for replica in replicas:
-                        if ports & _ports(replica):
+                        if ports & ports_of(replica):
                             self.in_mid_batch += 1
                             return replica
         except TimeoutError:
@@ -113,7 +113,7 @@ async def test_replicas_killed_at_once_continue_at_their_positions(
     await system.judge(script)
 
 
-def _ports(replica: Replica) -> set[int]:
+def ports_of(replica: Replica) -> set[int]:
     """Local ports of the replica's connections."""
     process = replica.identity.process() if replica.identity else None
     if process is None:
