@@ -11,8 +11,8 @@ from orderflow.console.databases import opened
 from orderflow.console.environment import load_settings
 from orderflow.console.instants import instant_of
 from orderflow.console.terminal import CommandError, out, run
+from services.orders.operations.recall import Recalled
 from services.orders.operations.recall import recall as recall_published
-from services.orders.operations.recall_campaigns import recall_campaigns
 from services.runtime.clock import SystemClock
 from services.runtime.config.settings import Settings
 from services.runtime.operations import audit, rebuild
@@ -37,22 +37,23 @@ def recall(
     """After the orders database was restored to an earlier time: learn what was published since.
 
     Run it before orders is started. Orders then decides the same commands again without giving out
-    a sequence number twice or publishing a fact twice. Running it again is harmless.
+    a sequence number twice or publishing a fact twice, of orders and of campaigns. Running it again
+    is harmless.
 
     Example: `orderflow recall --why 'restored the backup of 02:00'`
     """
     signature = sign(by, why, is_try=dry_run)
     from_then = instant_of(since, SystemClock().now())
     found = run(_recall(load_settings(), from_then, signature, is_try=dry_run))
-    tried = " dry_run=yes" if dry_run else ""
     counts = " ".join(f"{name}={count}" for name, count in found.items())
+    tried = " dry_run=yes" if dry_run else ""
     out.print(f"recall: {counts}{tried}", markup=False)
 
 
 async def _recall(
     settings: Settings, since: datetime | None, signature: Signature, *, is_try: bool
 ) -> dict[str, int]:
-    """How many orders the database is behind of, by how many events, and campaigns of shops."""
+    """How many orders and shops the database is behind of, and by how many events."""
     async with opened(settings, "orders") as connection:
         async with transaction(connection, is_trial=is_try):
             await rebuild.hold_batches(connection)
@@ -60,13 +61,18 @@ async def _recall(
             if running:
                 raise CommandError(f"orders runs ({running} of it): stop every replica of it first")
             recalled = await recall_published(settings, connection, since)
-            now = SystemClock().now()
-            counts = {
-                "orders": len(recalled),
-                "events": sum(len(each.events) for each in recalled.values()),
-                "shops": await recall_campaigns(settings, connection, since, now),
-            }
+            counts = _counts(recalled)
             detail = {"since": since, **counts}
             act = Act(ACT, signature.actor, signature.reason, detail=detail)
             await audit.write(connection, [act])
         return counts
+
+
+def _counts(recalled: Recalled) -> dict[str, int]:
+    """Of shops: those whose `campaigns.events` are ahead of the database."""
+    return {
+        "orders": len(recalled.orders),
+        "events": sum(len(each.events) for each in recalled.orders.values()),
+        "shops": len(recalled.shops),
+        "campaign_events": sum(len(each.events) for each in recalled.shops.values()),
+    }

@@ -23,6 +23,7 @@ from services.orders.domain.model.commands import (
 )
 from services.orders.domain.model.ids import entry_id_of
 from services.orders.domain.model.order import Order
+from services.orders.domain.model.published import PublishedOfShop
 from services.orders.domain.value import replace
 from services.runtime import older_items
 from services.runtime.postgres.queries import load
@@ -74,6 +75,8 @@ class Locked:
 
     books: Mapping[str, Book] = field(default_factory=dict)
     entries: Mapping[EntryName, Entry] = field(default_factory=dict)
+    published: Mapping[str, PublishedOfShop] = field(default_factory=dict)
+    """After a restore: what was published of the shops whose campaigns a command changes."""
 
 
 class BookCache:
@@ -125,8 +128,9 @@ class BookCache:
 async def lock_books(connection: Connection, cache: BookCache, wanted: Wanted) -> Locked:
     """Lock shops until the end of the transaction and read their books, in one statement.
 
-    One more statement reads discounts of shops whose books were not kept, and another one recalls
-    items of entries with as many versions as are kept.
+    One more statement reads discounts of shops whose books were not kept, another one recalls items
+    of entries with as many versions as are kept, and with commands of campaigns one reads what was
+    published of their shops before a restore.
     """
     shops, changing = list(wanted.shops), {each.shop for each in wanted.changes}
     names = dict.fromkeys(name for each in wanted.changes for name in named_entries(each))
@@ -139,8 +143,9 @@ async def lock_books(connection: Connection, cache: BookCache, wanted: Wanted) -
         *columns_of(wanted.codes(kept) if kept else (), 2),
         *columns_of(names, 3),
     )
+    published = await _read_published(connection, changing)
     if row["books"] is None:
-        return NOTHING
+        return Locked(published=published)
     # Those that are kept first: to keep another one may drop them.
     rows = sorted(row["books"], key=lambda each: each["document"] is not None)
     books = {each["shop"]: _book(cache, each) for each in rows}
@@ -148,7 +153,7 @@ async def lock_books(connection: Connection, cache: BookCache, wanted: Wanted) -
     if (unkept := books.keys() - kept) and (codes := wanted.codes(unkept)):
         found = await connection.fetch(SQL["read_discounts"], *columns_of(codes, 2))
         documents += [each["document"] for each in found]
-    locked = _with_entries(books, map(_ENTRY.decode, documents))
+    locked = _with_entries(books, map(_ENTRY.decode, documents), published)
     return await _recall(connection, locked, wanted.changes)
 
 
@@ -165,14 +170,28 @@ def _book(cache: BookCache, row: Record) -> Book:
     return replace(book, sequence=row["sequence"])
 
 
-def _with_entries(books: dict[str, Book], found: Iterable[Entry]) -> Locked:
+async def _read_published(
+    connection: Connection, shops: Collection[str]
+) -> dict[str, PublishedOfShop]:
+    if not shops:
+        return {}
+    rows = await connection.fetch(SQL["read_published"], list(shops))
+    return {
+        row["shop"]: PublishedOfShop(sequence=row["sequence"], events=frozenset(row["events"]))
+        for row in rows
+    }
+
+
+def _with_entries(
+    books: dict[str, Book], found: Iterable[Entry], published: Mapping[str, PublishedOfShop]
+) -> Locked:
     entries = {entry.name: entry for entry in found}
     discounts: dict[str, list[Entry]] = {}
     for name in sorted(entries):
         if name.kind is Kind.DISCOUNT:
             discounts.setdefault(name.shop, []).append(entries[name])
     books |= {shop: replace(books[shop], discounts=tuple(each)) for shop, each in discounts.items()}
-    return Locked(books, entries)
+    return Locked(books, entries, published)
 
 
 async def _recall(

@@ -202,7 +202,14 @@ class CampaignReviews:
         now: datetime,
     ) -> list[CampaignsEvent]:
         books, entries = dict(locked.books), dict(locked.entries)
-        world = World(orders={}, parcels={}, references={}, books=books, entries=entries)
+        world = World(
+            orders={},
+            parcels={},
+            references={},
+            books=books,
+            entries=entries,
+            published_of_shops=locked.published,
+        )
         events: list[CampaignsEvent] = []
         for command in due:
             decision = decide(world, command, now)

@@ -52,6 +52,12 @@ END)
     has_contact boolean NOT NULL  -- Whether it names a campaign, or a code that may be of one
     CONSTRAINT campaign_order_pkey PRIMARY KEY (order_id)
 
+-- TABLE campaign_published
+    shop text NOT NULL
+    sequence bigint NOT NULL  -- The highest number that was published
+    events bigint[] NOT NULL  -- Digests of the ids of the published events above the stored number
+    CONSTRAINT campaign_published_pkey PRIMARY KEY (shop)
+
 -- TABLE campaign_review
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL
     shop text NOT NULL
@@ -403,6 +409,9 @@ CREATE UNIQUE INDEX campaign_order_pkey ON campaign_order USING btree (order_id)
 
 -- INDEX campaign_order_with_contact
 CREATE INDEX campaign_order_with_contact ON campaign_order USING btree (shop, at, order_id) WHERE has_contact
+
+-- INDEX campaign_published_pkey
+CREATE UNIQUE INDEX campaign_published_pkey ON campaign_published USING btree (shop)
 
 -- INDEX campaign_review_by_shop
 CREATE INDEX campaign_review_by_shop ON campaign_review USING btree (shop, id)
@@ -931,6 +940,9 @@ $function$
     orderflow_orders: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON campaign_order
+    orderflow_orders: DELETE, INSERT, SELECT, UPDATE
+
+-- RIGHTS ON campaign_published
     orderflow_orders: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON campaign_review

@@ -148,6 +148,7 @@ class UnitOfWork:
             code_maps=self.code_maps,
             books=self.campaigns.books,
             entries=self.campaigns.entries,
+            published_of_shops=self.locked_campaigns.published,
         )
 
     @classmethod

@@ -10,6 +10,10 @@ SELECT entry.document
   FROM unnest($1::text[], $2::text[]) AS wanted(shop, code)
   JOIN campaign_entry AS entry ON entry.shop = wanted.shop AND entry.code = wanted.code;
 
+-- name: read_published
+-- What was published of shops before a restore; the shops are locked. $1 shops
+SELECT shop, sequence, events FROM campaign_published WHERE shop = ANY ($1::text[]);
+
 -- name: save_books
 -- Books, new or changed; their shops are locked. $1 shops, $2 digests, $3 documents, $4 sequences
 -- (pairwise)

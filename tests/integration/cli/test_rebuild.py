@@ -15,6 +15,7 @@ from .conftest import Run
 WHY = ["--why", "tables were lost"]
 ORDER = "11111111-1111-1111-1111-111111111111"
 OTHER = "22222222-2222-2222-2222-222222222222"
+RECALLED = "recall: orders=1 events=1 shops=0 campaign_events=0"
 
 
 @pytest.fixture
@@ -143,7 +144,7 @@ def test_rebuild_refuses_while_the_service_runs(
 def test_recall_records_events_of_orders_that_are_not_stored(
     run: Run, database: str, kafka_bootstrap_servers: str, topic_prefix: str
 ) -> None:
-    assert run("recall", *WHY).stdout == "recall: orders=0 events=0 shops=0\n"
+    assert run("recall", *WHY).stdout == "recall: orders=0 events=0 shops=0 campaign_events=0\n"
     event = {
         "order_id": ORDER,
         "event_id": ORDER,
@@ -156,10 +157,10 @@ def test_recall_records_events_of_orders_that_are_not_stored(
     }
     asyncio.run(_publish(kafka_bootstrap_servers, topic_prefix + ORDERS_EVENTS, event))
 
-    assert run("recall", "--dry-run").stdout == "recall: orders=1 events=1 shops=0 dry_run=yes\n"
+    assert run("recall", "--dry-run").stdout == f"{RECALLED} dry_run=yes\n"
     assert _count(database, "orders.shop_order") == 0
     for _ in range(2):
-        assert run("recall", *WHY).stdout == "recall: orders=1 events=1 shops=0\n"
+        assert run("recall", *WHY).stdout == f"{RECALLED}\n"
     noted = "orders.shop_order WHERE order_number = '1001' AND told @> '{\"version\": 5}'"
     assert _count(database, noted) == 1
     # Later only a part of it is read again: what was noted before stays.
@@ -169,7 +170,7 @@ def test_recall_records_events_of_orders_that_are_not_stored(
     later |= {"context": {"order": {"order_number": "1001"}, "shipments": [parcel]}}
     asyncio.run(_publish(kafka_bootstrap_servers, topic_prefix + ORDERS_EVENTS, later))
     _execute(database, "UPDATE orders.shop_order SET version = 6")
-    assert run("recall", *WHY).stdout == "recall: orders=1 events=1 shops=0\n"
+    assert run("recall", *WHY).stdout == f"{RECALLED}\n"
     both = 'orders.shop_order WHERE told @> \'{"version": 7, "order_sequence": 3}\''
     assert _count(database, f"{both} AND jsonb_array_length(told -> 'events') = 2") == 1
     of_order = """told -> 'notices' @> '[{"group": "shipment_pre_transit", "number": null}]'"""

@@ -43,6 +43,7 @@ BY_TYPE = {
     "numeric": "n",
     "double precision": "n",
     "text[]": "ARRAY['k' || n]",
+    "bigint[]": "ARRAY[n]",
     "uuid[]": "ARRAY[md5('k' || n)::uuid]",
     "bytea[]": "ARRAY[convert_to('k' || n, 'UTF8')]",
 }
@@ -78,6 +79,7 @@ BY_COLUMN = {
     "claim.reason": "'damage'",
     "claim.status": "'pending'",
     "campaign_book.shop": "'shop' || n - 1",
+    "campaign_published.shop": "'shop' || n - 1",
     "campaign_entry.kind": "'discount'",
     "campaign_review.after_id": "NULL",
     "api_key.id": "translate(lpad(n::text, 12, '0'), '0123456789', 'abcdefghij')",

@@ -76,6 +76,11 @@ class Desk:
         """Decide a command on exactly what it names, check the decision, and apply it."""
         decision = decide(self.seen_by(command), command, self.now)
         check_decision(self, decision)
+        self.apply(decision)
+        return decision
+
+    def apply(self, decision: Decision) -> None:
+        """Take what a decision changed."""
         self.orders |= {order.order_id: order for order in decision.orders}
         self.parcels |= {parcel.number: parcel for parcel in decision.parcels}
         for reference, order_id in decision.references:
@@ -85,7 +90,6 @@ class Desk:
                 self.shared[reference] = bearers
         self.events.extend(decision.events)
         self._apply_campaigns(decision)
-        return decision
 
     def _apply_campaigns(self, decision: Decision) -> None:
         for book in decision.books:

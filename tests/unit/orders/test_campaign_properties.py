@@ -119,7 +119,7 @@ def _orders(draw: st.DrawFn, number: str) -> list[Command]:
 
 
 @st.composite
-def _plays(draw: st.DrawFn) -> tuple[list[Command], list[Command]]:
+def plays(draw: st.DrawFn) -> tuple[list[Command], list[Command]]:
     """Commands as they are sent, and the same as they come: an order begins with an upsert."""
     said: list[Command] = draw(st.lists(_SAID, min_size=1, max_size=8))
     for number in NUMBERS:
@@ -176,7 +176,7 @@ def taken_in_both(sent: list[Command], come: list[Command]) -> set[str]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(plays=_plays())
+@given(plays=plays())
 def test_choice_and_credit_do_not_depend_on_how_commands_come(plays):
     sent, come = plays
     items = taken_in_both(sent, come)
@@ -188,7 +188,7 @@ def test_choice_and_credit_do_not_depend_on_how_commands_come(plays):
 
 
 @settings(max_examples=60, deadline=None)
-@given(plays=_plays())
+@given(plays=plays())
 def test_choice_and_credit_are_the_same_when_all_comes_again(plays):
     sent, come = plays
     sent = only(sent, taken_in_both(sent, come))
@@ -203,7 +203,7 @@ def test_choice_and_credit_are_the_same_when_all_comes_again(plays):
 
 
 @settings(max_examples=100, deadline=None)
-@given(plays=_plays())
+@given(plays=plays())
 def test_sums_of_campaigns_and_the_rest_are_all_revenue(plays):
     _, come = plays
     desk = played(come)
@@ -282,7 +282,7 @@ def test_shares_of_a_test_are_kept_over_ten_thousand_orders_and_by_further_order
 
 
 @settings(max_examples=40, deadline=None)
-@given(plays=_plays())
+@given(plays=plays())
 def test_shop_without_campaigns_is_as_it_was(plays):
     sent, _ = plays
     orders = [each for each in sent if not isinstance(each, ChangeCampaigns)]

@@ -9,6 +9,7 @@ from services.orders.domain.events.scan_events import emit_results, emit_scans
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, Shipment
 from services.orders.domain.model.parcel import Owner, Parcel, with_owner
+from services.orders.domain.model.published import with_published_campaign
 from services.orders.domain.model.references import ReferenceKind, new_references, order_key
 from services.orders.domain.model.windows import (
     are_sole_parcels,
@@ -25,7 +26,12 @@ from services.orders.domain.value import replace
 
 
 def conclude(recorder: Recorder, before: Order | None, after: Order) -> Uuid:
-    """Put the order and its events, then those of all shipments on the numbers it changed."""
+    """Put the order and its events, then those of all shipments on the numbers it changed.
+
+    A new order that was published before a restore has the campaign that was published last.
+    """
+    if before is None and recorder.world.published:
+        after = _with_published(recorder, after)
     emit_changes(recorder, before, after)
     for reference in new_references(before, after):
         recorder.appeared.append(order_key(reference.shop, reference.kind, reference.value))
@@ -36,6 +42,11 @@ def conclude(recorder: Recorder, before: Order | None, after: Order) -> Uuid:
     if recorder.world.books:
         choose_and_credit(recorder, after.order_id)
     return after.order_id
+
+
+def _with_published(recorder: Recorder, order: Order) -> Order:
+    published = recorder.world.published.get(order.order_id)
+    return with_published_campaign(order, published) if published is not None else order
 
 
 def extend_owner(recorder: Recorder, before: Parcel, new: tuple[Scan, ...]) -> Uuid | None:

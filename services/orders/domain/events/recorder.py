@@ -49,6 +49,8 @@ class CampaignChanges(Value, frozen=True, kw_only=True):
     events: tuple[CampaignsEvent, ...] = ()
     reviews: tuple[Review, ...] = ()
     older_items: tuple[tuple[Uuid, int], ...] = ()
+    is_applied: bool = False
+    """Whether it is applied though it has no event: the event was published before a restore."""
 
 
 _NAMES = {kind: kind.value.replace(".", "_").upper() for kind in EventType}
@@ -307,7 +309,7 @@ class Recorder:
 
     @staticmethod
     def _decision_of_campaigns(changed: CampaignChanges) -> Decision:
-        is_applied = bool(changed.events)
+        is_applied = bool(changed.events) or changed.is_applied
         return Decision(
             outcome=Outcome.APPLIED if is_applied else Outcome.NO_CHANGE,
             reason=None if is_applied else Reason.NO_DIFFERENCE,

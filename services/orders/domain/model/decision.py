@@ -21,7 +21,7 @@ from services.orders.domain.model.campaigns import (
 from services.orders.domain.model.ids import Uuid
 from services.orders.domain.model.order import Order, OrderStatus
 from services.orders.domain.model.parcel import SCANS_MAX, Parcel
-from services.orders.domain.model.published import Published
+from services.orders.domain.model.published import Published, PublishedOfShop
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.references import Reference
 from services.orders.domain.model.shared_names import Bearers
@@ -102,6 +102,8 @@ class World(Value, frozen=True, kw_only=True):
     in the orders and in the command."""
     entries: Mapping[EntryName, Entry] = field(default_factory=dict)
     """As a whole, those that a command of a campaign names (`commands.named_entries`)."""
+    published_of_shops: Mapping[str, PublishedOfShop] = field(default_factory=dict)
+    """After a restore, by shop: what was published of its campaigns since."""
 
 
 class OrderEventData(Value, frozen=True, kw_only=True):

@@ -193,9 +193,16 @@ def _keep(
     event: CampaignsEvent | None = None,
     reviews: tuple[Review, ...] = (),
 ) -> None:
-    """Put the entry into the book, with the event as the book's next one."""
+    """Put the entry into the book, with the event as the book's next one.
+
+    An event that was published before a restore is not published again.
+    """
     book = change.book or Book(shop=change.after.shop)
-    if event is not None:
+    published = recorder.world.published_of_shops.get(book.shop)
+    if published is not None:
+        book = replace(book, sequence=max(book.sequence, published.sequence))
+    is_published = event is not None and published is not None and published.has(event.event_id)
+    if event is not None and not is_published:
         book = replace(book, sequence=book.sequence + 1)
         event = replace(event, sequence=book.sequence)
     older = _no_longer_kept(change)
@@ -204,9 +211,10 @@ def _keep(
     recorder.campaigns = CampaignChanges(
         books=(with_entry(book, change.after),),
         entries=(change.after,),
-        events=(event,) if event is not None else (),
+        events=(event,) if event is not None and not is_published else (),
         reviews=reviews,
         older_items=older,
+        is_applied=is_published,
     )
 
 
