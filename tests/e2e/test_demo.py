@@ -59,6 +59,7 @@ def test_demo_ends_in_one_line_for_scripts(demo: "subprocess.Popen[str]", tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["screen.svg"]
 
 
+@pytest.mark.long
 def test_demo_leaves_no_process_after_ctrl_c(demo: "subprocess.Popen[str]", tmp_path: Path) -> None:
     family: list[psutil.Process] = []
     while not _services_started(tmp_path):

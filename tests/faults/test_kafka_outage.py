@@ -32,7 +32,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         yield stack
 
 
-@pytest.fixture(params=["at_least_once", "exactly_once"])
+@pytest.fixture(params=["at_least_once", pytest.param("exactly_once", marks=pytest.mark.long)])
 async def settings(servers: LocalStack, request: pytest.FixtureRequest) -> Settings:
     """A database and topics of the test's own."""
     return await outbox_of(

@@ -19,7 +19,7 @@ from tests.e2e.aftermath import Journal, read_journal, until_reviewed
 from tests.faults.test_killed_services import ports_of
 from tests.processes import ANSWER_SECONDS, NOON, System, running
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SHOP = "shop"
 ORDERS = 900

@@ -130,6 +130,7 @@ async def test_lap_fails_when_an_answer_is_missing(track, monkeypatch):
             await lap.run(OURS, ground, unanswerable)
 
 
+@pytest.mark.long
 async def test_lap_fails_on_an_answer_too_many(track):
     asked = mix("upserts", MESSAGES)
     silent = dataclasses.replace(asked.letters[0], outcomes=0)

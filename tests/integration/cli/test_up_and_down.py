@@ -60,6 +60,7 @@ def test_up_starts_everything_once_and_down_leaves_nothing(port: int) -> None:
     assert _run("stack", "status").exit_code == 1
 
 
+@pytest.mark.long
 def test_up_keeps_running_servers_when_services_have_died() -> None:
     try:
         assert _run("up").exit_code == 0

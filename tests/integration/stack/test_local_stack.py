@@ -48,6 +48,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         yield stack
 
 
+@pytest.mark.long
 async def test_what_was_acknowledged_is_there_after_both_servers_are_killed(
     local: LocalStack,
 ) -> None:
@@ -222,6 +223,7 @@ async def test_a_stack_that_is_left_running_is_found_again_and_stopped(folder: P
         down(folder)
 
 
+@pytest.mark.long
 async def test_up_mends_a_stack_of_which_a_part_died(folder: Path) -> None:
     addresses = up(folder)
     try:
