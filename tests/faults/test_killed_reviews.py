@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -56,11 +58,11 @@ async def test_review_of_a_killed_process_is_ended_by_the_other(
     folder = tmp_path_factory.mktemp("reviews")
     async with running(stack, folder, copies=2, environment=QUICK, only=["orders"]) as system:
         await system.send(*map(placement, range(ORDERS)))
-        await system.player.publish(
-            [campaign("spring", "vip"), campaign("welcome", "new"), campaign("all", None)]
-        )
-
-        victim = await kill_the_reviewer(system)
+        async with held_order(system):
+            await system.player.publish(
+                [campaign("spring", "vip"), campaign("welcome", "new"), campaign("all", None)]
+            )
+            victim = await kill_the_reviewer(system)
 
         assert await system.ask("SELECT id FROM orders.campaign_review"), "it was at its end"
         (other,) = [each for each in system.replicas if each is not victim]
@@ -70,6 +72,25 @@ async def test_review_of_a_killed_process_is_ended_by_the_other(
         assert other.is_alive
         assert not victim.is_alive
         check(journal)
+
+
+@asynccontextmanager
+async def held_order(system: System) -> AsyncIterator[None]:
+    """Lock an order in the middle, so that a review waits there meanwhile."""
+    connection = await asyncpg.connect(system.installation.database_url)
+    try:
+        async with connection.transaction():
+            middle = await connection.fetchval(
+                "SELECT order_id FROM orders.stored_order WHERE shop = $1 "
+                f"ORDER BY order_id OFFSET {ORDERS // 2} LIMIT 1",
+                SHOP,
+            )
+            await connection.execute(
+                "SELECT FROM orders.stored_order WHERE order_id = $1 FOR UPDATE", middle
+            )
+            yield
+    finally:
+        await connection.close()
 
 
 async def kill_the_reviewer(system: System) -> Replica:

@@ -95,7 +95,6 @@ WHOLE_BY_NATURE = {
     "analytics/report.sql:read_parcel_figures": REPORT,
     "analytics/report.sql:read_item_values": REPORT,
     "analytics/report.sql:read_claim_figures": REPORT,
-    "analytics/campaign_report.sql:read_arms": REPORT,
 }
 
 
