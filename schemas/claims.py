@@ -1,14 +1,15 @@
-"""The commands on `claims.commands`, by their type."""
+"""The commands on `claims.commands`, by their type, and the data of claim events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from schemas.commands import NamesOrder
+from schemas.context import CLAIM, EVENT, NUMBER, SHIPMENT, WHEN
 from schemas.enums import ClaimReason, ClaimStatus, ResolutionPreference
 from schemas.model import ContractModel, about
 from schemas.repair import FACT
@@ -106,6 +107,83 @@ class ClaimWithdraw(ClaimCommand):
 
     claim_id: Annotated[UUID, about("The claim", "0a2b7c84-52f1-5d9e-9f5e-6a0f3f0e7c55")]
     reason: Annotated[Line | None, about("Why", "parcel turned up")] = None
+
+
+class ClaimStep(ContractModel):
+    """A status the claim came to."""
+
+    status: Annotated[str, about("The status", "pending")]
+    at: Annotated[AwareDatetime, about("Since when", WHEN)]
+    reason: Annotated[str | None, about("Why", "stock checked")] = None
+
+
+class ClaimEventData(ContractModel):
+    """The claim after the event."""
+
+    claim_id: Annotated[UUID, about("The claim", CLAIM)]
+    event_id: Annotated[UUID | None, about("Id of the event", EVENT)] = None
+    event_name: Annotated[str, about("created, updated or withdrawn", "created")]
+    event_group: Annotated[str | None, about("Bucket", "claim_created")] = None
+    order_number: Annotated[str | None, about("The shop's number of the order", "1001")] = None
+    shipment_id: Annotated[UUID | None, about("The parcel", SHIPMENT)] = None
+    tracking_number: Annotated[str | None, about("Its number", NUMBER)] = None
+    carrier_reference: Annotated[str | None, about("Carrier key", "ups")] = None
+    shipment_phase_at_creation: Annotated[
+        str | None, about("How far the parcel was when it was opened", "delivered")
+    ] = None
+    reason: Annotated[str, about("Why", "damage")]
+    status: Annotated[str, about("Where it stands", "pending")]
+    previous_status: Annotated[str | None, about("And before", "pending")] = None
+    resolution_preference: Annotated[str | None, about("What they would like", "refund")] = None
+    description: Annotated[str | None, about("In the customer's words", "Broken")] = None
+    reason_for_change: Annotated[str | None, about("Why it changed", "stock checked")] = None
+    selected_items: Annotated[
+        list[dict[str, Any]], about("Lines", [{"sku": "MUG-BLUE", "quantity": 1}])
+    ] = Field(default_factory=list)
+    image_urls: Annotated[list[str], about("Evidence", ["https://evidence.example/1.jpg"])] = Field(
+        default_factory=list
+    )
+    optional_image_urls: Annotated[
+        list[str], about("More evidence", ["https://evidence.example/2.jpg"])
+    ] = Field(default_factory=list)
+    customer_signature_image_url: Annotated[
+        str | None, about("Signature", "https://evidence.example/signature.png")
+    ] = None
+    dropoff_permission: Annotated[bool | None, about("Leaving it was allowed", example=False)] = (
+        None
+    )
+    changed_fields: Annotated[list[str], about("Members that changed", ["status"])] = Field(
+        default_factory=list
+    )
+    created_at: Annotated[AwareDatetime | None, about("Opened", WHEN)] = None
+    updated_at: Annotated[AwareDatetime | None, about("Last changed", WHEN)] = None
+    deleted_at: Annotated[AwareDatetime | None, about("Withdrawn", WHEN)] = None
+    held_items: Annotated[
+        list[dict[str, Any]] | None,
+        about(
+            "Goods it takes out of what can still be claimed: `product` names the order line as it "
+            "was when they were claimed; `line_id` and `variant_id`, where the line has them, name "
+            "it also after that",
+            [
+                {
+                    "product": "sku/MUG-BLUE",
+                    "quantity": 1,
+                    "line_id": "line-1",
+                    "variant_id": "v-77-b",
+                }
+            ],
+        ),
+    ] = None
+    is_granted: Annotated[bool | None, about("Accepted, and not rejected since", example=False)] = (
+        None
+    )
+    applied_commands: Annotated[
+        list[str] | None,
+        about("Digests of the last commands applied to it, oldest first", ["3f0a9c1be27d5a44"]),
+    ] = None
+    history: Annotated[
+        list[ClaimStep], about("Every status it had", [{"status": "pending", "at": WHEN}])
+    ] = Field(default_factory=list)
 
 
 CLAIM_OPEN = "claim.open"

@@ -9,10 +9,8 @@ import time
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import chain
 from operator import attrgetter
-from pathlib import Path
 from typing import cast
 
 from asyncpg import Connection
@@ -21,15 +19,13 @@ from services.orders import campaign_store, placeholders, store, unmapped
 from services.orders.campaign_books import NOTHING, BookCache, Locked, Wanted, codes_in, lock_books
 from services.orders.domain.model.commands import ChangeCampaigns, Command, names
 from services.orders.domain.model.ids import Uuid
-from services.orders.domain.model.order import Order
 from services.orders.domain.model.references import (
     Reference,
     canonical,
     direct_id,
-    number_key,
 )
-from services.orders.domain.model.shared_names import meant_by
 from services.orders.domain.rules.implied_numbers import implied_numbers
+from services.orders.expiry import SWEEP_ITEMS, Expiry
 from services.orders.intake import read_records, read_retried
 from services.orders.messages import encode
 from services.orders.messages.decode import (
@@ -45,39 +41,30 @@ from services.orders.outcomes import (
     SERVICE,
     count_and_log,
     decided_records,
-    expire,
-    expired_outcomes,
     refused_outcomes,
     rejection_of,
-    unread_expiry,
 )
 from services.orders.parking_keys import (
     campaign_keys,
     hint_of,
     keys_of,
-    waiting_candidate,
     waiting_keys,
 )
 from services.orders.unit_of_work import Decided, UnitOfWork, awaited_references
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
-from services.runtime.batch.items import ItemRef
 from services.runtime.config.settings import Settings
 from services.runtime.config.source_lists import allowed_sources_of
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.outbox import Outbox, Outgoing
 from services.runtime.parking.gate import ParkingGate
 from services.runtime.parking.queue import Queue
-from services.runtime.postgres.queries import load
-from services.runtime.rejections import Rejection
 from services.runtime.retry import Contended
 from services.runtime.twins import count_decoded
 from services.runtime.waiting import store as waiting
 from services.runtime.waiting.store import Waiting
 
-SWEEP_ITEMS = 500
 _SHOP = attrgetter("shop")
-SQL = load(Path(__file__).parent / "sql" / "sweep.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +86,7 @@ class OrdersBatch:
         self._metrics = metrics
         self._outbox = Outbox(settings.outbox_shards)
         self._queue = Queue(SERVICE, settings, metrics)
+        self._expiry = Expiry(metrics, self._outbox, self._queue)
         self._books = BookCache()
         self._senders = allowed_sources_of(settings)
         self._seen_before = timedelta(days=settings.tracking_window_days)
@@ -264,45 +252,9 @@ class OrdersBatch:
 
         Returns how many items and recorded names ended.
         """
-        ended = await self._refuse_expired(connection, batch)
+        ended = await self._expiry.refuse(connection, batch)
         before = batch.now - self._waits[COMMANDS]
         return ended + await placeholders.sweep(connection, before, SWEEP_ITEMS)
-
-    async def _refuse_expired(self, connection: Connection, batch: Batch) -> int:
-        rows = await waiting.lock_expired(connection, batch.now, SWEEP_ITEMS)
-        if not rows:
-            return 0
-        gate = ParkingGate(batch)
-        waits = _read_waits(rows, batch.now)
-        orders = await _orders_of(connection, waits)
-        expired: list[Decided] = []
-        unread: list[Rejection] = []
-        for row, entry in waits:
-            ref = ItemRef(row.original.coordinates, row.index)
-            with gate.turn(ref, partial(waiting_candidate, row, entry)) as turn:
-                if turn.blocked:
-                    continue
-                if isinstance(entry, DecodedItem):
-                    expired.append(expire(row, entry, orders))
-                else:
-                    unread.append(unread_expiry(row, entry))
-                turn.done("rejected")
-        await waiting.remove(connection, [row.item_id for row in rows])
-        numbers = [
-            row.waits_for.removeprefix(number_key(""))
-            for row in rows
-            if row.original.coordinates.topic == TRACKING
-        ]
-        await connection.execute(SQL["delete_unowned_parcels"], numbers)
-        source, now = encode.SOURCE, batch.now
-        refusals = [*unread, *filter(None, map(rejection_of, expired))]
-        records = await rejections.save(connection, refusals, source=source, now=now)
-        outcomes = [*expired_outcomes(expired, orders, now), *refused_outcomes(unread, now)]
-        await self._outbox.append(connection, [*outcomes, *records])
-        await self._queue.save(connection, batch, gate)
-        if not batch.is_trial:
-            count_and_log(self._metrics, expired, unread)
-        return len(rows)
 
 
 @dataclass(slots=True)
@@ -371,23 +323,6 @@ def _check_all_locked(
     known = store.shipment_numbers(stored.orders.values())
     if {number for each in unnamed if (number := known.get(each))}.difference(numbers):
         raise Contended("a number was attached while the batch that changes it was read")
-
-
-async def _orders_of(
-    connection: Connection, waits: Sequence[tuple[Waiting, Entry]]
-) -> dict[Reference, Order]:
-    """The orders of commands that wait for a parcel of an order: these orders are known."""
-    named = {
-        canonical(reference)
-        for row, entry in waits
-        if isinstance(entry, DecodedItem) and row.waits_for.startswith(number_key(""))
-        for reference in names(entry.command).references
-    }
-    if not named:
-        return {}
-    found = await store.named_orders(connection, named)
-    meant = {name: meant_by(name.value, orders) for name, orders in found.items()}
-    return {name: orders[0] for name, orders in meant.items() if len(orders) == 1}
 
 
 def _commands(entries: Iterable[Entry]) -> Iterator[Command]:

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from services.orders.domain.model.commands import Command, names
-from services.orders.domain.model.decision import Decision, Event, Outcome
-from services.orders.domain.model.order import Order
-from services.orders.domain.model.reasons import SENTENCES, Reason
-from services.orders.domain.model.references import Reference, canonical, number_key
+from services.orders.domain.model.decision import Event, Outcome
+from services.orders.domain.model.reasons import SENTENCES
 from services.orders.messages import encode, snapshot
 from services.orders.messages.campaign_events import campaign_record
 from services.orders.messages.decode import (
-    CLAIM_EVENTS,
     COMMANDS,
-    TRACKING,
     is_of_many,
     pointer_of,
 )
-from services.orders.messages.entries import DecodedItem, UndecodedItem
 from services.orders.messages.states import Encoded
 from services.orders.unit_of_work import Decided, UnitOfWork
 from services.runtime.batch.items import FailureKind, ItemFailed, ItemRef
-from services.runtime.messages.records import FieldError, Item, item_of
+from services.runtime.messages.records import FieldError
 from services.runtime.observability import item_log
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox.outbox import Outgoing
 from services.runtime.rejections import Rejection
-from services.runtime.waiting.store import Waiting
 
 # What the events of one item may weigh together: their snapshots are cut to stay below it.
 DECISION_MAX_BYTES = 16 * 1024 * 1024
@@ -111,91 +104,6 @@ def refused_outcomes(refused: Sequence[Rejection], now: datetime) -> Iterator[Ou
     for refusal in refused:
         if refusal.original.coordinates.topic == COMMANDS:
             yield encode.OUTCOMES.of_refusal(refusal, now)
-
-
-def expire(row: Waiting, asked: DecodedItem, orders: Mapping[Reference, Order]) -> Decided:
-    """The rejection, as a decision, of an item that has waited too long.
-
-    It names what the item waited for: an order, a parcel of an order in `orders` (by canonical
-    reference), or an order that has a tracking number.
-    """
-    command = asked.command
-    reason, pointer = _awaited(row)
-    order = next((o for name in _references(command) if (o := orders.get(name))), None)
-    decision = Decision(
-        outcome=Outcome.REJECTED,
-        reason=reason,
-        detail=_expiry_detail(row, reason, command, order),
-        pointer=pointer,
-        order_id=order.order_id if order else None,
-        warnings=command.warnings,
-    )
-    return Decided(asked, decision)
-
-
-def expired_outcomes(
-    expired: Sequence[Decided], orders: Mapping[Reference, Order], now: datetime
-) -> Iterator[Outgoing]:
-    """Outcome records of commands that have waited too long."""
-    by_id = {order.order_id: order for order in orders.values()}
-    for asked, decision in ((each.asked, each.decision) for each in expired):
-        if asked.item.original.coordinates.topic == COMMANDS:
-            order = by_id.get(decision.order_id or "")
-            yield encode.outcome_record(asked.item, asked.command, decision, order, now)
-
-
-def unread_expiry(row: Waiting, entry: Rejection | UndecodedItem) -> Rejection:
-    """The rejection of an item that has waited too long and cannot be read any more."""
-    item = _unread(entry)
-    reason, pointer = _awaited(row)
-    detail = _expiry_detail(row, reason, None, None)
-    return Rejection(
-        row.original,
-        row.index,
-        item.envelope,
-        reason.value,
-        detail,
-        (FieldError(f"/items/{row.index}{pointer}" if is_of_many(item) else pointer, detail),),
-        is_of_many(item),
-    )
-
-
-def _awaited(row: Waiting) -> tuple[Reason, str]:
-    """The reason of an item that waited for nothing, and the member that names what was absent."""
-    topic = row.original.coordinates.topic
-    if row.waits_for.startswith(number_key("")):
-        is_tracking = topic == TRACKING
-        reason = Reason.NUMBER_NOT_OWNED if is_tracking else Reason.SHIPMENT_NOT_FOUND
-        return reason, "/tracking_number"
-    return Reason.ORDER_NOT_FOUND, "/order_id" if topic == CLAIM_EVENTS else "/id"
-
-
-def _expiry_detail(
-    row: Waiting, reason: Reason, command: Command | None, order: Order | None
-) -> str:
-    until = row.expires_at.isoformat()
-    number = getattr(command, "tracking_number", row.waits_for.removeprefix(number_key("")))
-    if reason is Reason.NUMBER_NOT_OWNED:
-        return f"No order had tracking number {number!r} by {until}."
-    if reason is Reason.SHIPMENT_NOT_FOUND:
-        named = f"Order {order.order_number!r}" if order else "The order"
-        return (
-            f"{named} had no parcel with tracking number {number!r} by {until}; name one of its "
-            "shipment ids or tracking numbers, or attach the number first."
-        )
-    named = row.waits_for
-    if command is not None:
-        reference = _references(command)[0]
-        named = f"{reference.kind} {reference.value!r}"
-    return f"No order with {named} was there by {until}; send the order first, then this again."
-
-
-def _references(command: Command) -> list[Reference]:
-    return [canonical(reference) for reference in names(command).references]
-
-
-def _unread(refusal: Rejection | UndecodedItem) -> Item:
-    return item_of(refusal.original, refusal.index, refusal.envelope, None)
 
 
 SERVICE = "orders"

@@ -15,9 +15,9 @@ from schemas.identity import order_id, shipment_id
 from services.orders.domain.model.decision import Decision, Outcome
 from services.orders.domain.model.reasons import SENTENCES, Reason
 from services.orders.domain.model.warnings import WarningCode
+from services.orders.expiry import expire
 from services.orders.intake import read_records
 from services.orders.messages.decode import DecodedItem, read
-from services.orders.outcomes import expire
 from services.runtime.batch.batch import Batch
 from services.runtime.config.allowed_sources import ANY_SOURCE, AllowedSources
 from services.runtime.messages.records import Coordinates, Original

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from schemas.claims import ClaimEventData
 from schemas.context import Claim, Order, Tracking
-from schemas.events import ClaimEvent, ClaimEventData, Event
+from schemas.events import ClaimEvent, Event
 from schemas.topics import CLAIMS_EVENTS
 from services.analytics.domain.facts import (
     ClaimEventFacts,

@@ -7,9 +7,10 @@ from datetime import datetime
 
 import msgspec
 
+from schemas.claims import ClaimEventData
 from schemas.claims import ClaimItem as Line
 from schemas.context import Claim as Summary
-from schemas.events import ORDER_SNAPSHOT, ClaimEventData, Event
+from schemas.events import ORDER_SNAPSHOT, Event
 from services.claims.domain.claim import (
     Claim,
     ClaimedShipment,

@@ -16,7 +16,7 @@ from aiokafka import ConsumerRecord
 
 from schemas.topics import ORDERS_STATE
 from services.deliveries.replaying.places import EVENT_TOPICS
-from services.deliveries.replaying.stored import ReadEvent
+from services.deliveries.replaying.stored import ReadEvent, body_columns
 from services.deliveries.replaying.topic_scan import read_record
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.topic_reader import read_to_end
@@ -84,22 +84,9 @@ def _wanted(
 
 
 async def _save(connection: Connection, read: Sequence[ReadEvent]) -> None:
-    rows = [
-        (
-            each.head.event_id,
-            each.head.head.shop,
-            each.head.order_id,
-            each.topic,
-            each.type,
-            each.head.sequence,
-            each.head.order_version,
-            each.headers,
-            each.value,
-            each.head.triggered_at,
-        )
-        for each in read
-    ]
-    await connection.execute(SQL["save_bodies"], *map(list, zip(*rows, strict=True)))
+    ids, *columns = body_columns(read)
+    shops = [each.head.head.shop for each in read]
+    await connection.execute(SQL["save_bodies"], ids, shops, *columns)
 
 
 async def empty(connection: Connection, now: datetime) -> dict[str, int]:

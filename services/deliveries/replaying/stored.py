@@ -229,6 +229,13 @@ def _event(row: Any) -> StoredEvent:
 
 async def keep_bodies(connection: Connection, shop: str, read: Sequence[ReadEvent]) -> int:
     """Keep events that were read from topics; returns the number of the table they are in."""
+    ids, *columns = body_columns(read)
+    day: int = await connection.fetchval(SQL["save_bodies"], ids, shop, *columns)
+    return day
+
+
+def body_columns(read: Sequence[ReadEvent]) -> list[list[Any]]:
+    """Columns of bodies: event, order, topic, type, sequence, version, headers, value, time."""
     rows = [
         (
             each.head.event_id,
@@ -243,9 +250,7 @@ async def keep_bodies(connection: Connection, shop: str, read: Sequence[ReadEven
         )
         for each in read
     ]
-    ids, *columns = map(list, zip(*rows, strict=True))
-    day: int = await connection.fetchval(SQL["save_bodies"], ids, shop, *columns)
-    return day
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 async def add(
