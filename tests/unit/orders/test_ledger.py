@@ -192,6 +192,22 @@ def test_ledger_counts_what_claims_hold(claim, claimed):
     assert counts(desk).get("claimed") == claimed
 
 
+def test_ledger_of_the_only_parcel_without_a_list_follows_it_beside_a_claim():
+    desk = a_desk(MUGS, SET)
+    desk.send(attach("N1"))
+    desk.send(a_claim([("sku/mug", 2)]))
+    assert counts(desk) == {"ordered": 3, "packed": 3, "claimed": 2}
+    assert counts(desk, 1, 0) == {"ordered": 4, "packed": 4}
+
+    desk.send(report(scan("SUCCESSFULLY_DELIVERED", NOON + HOUR)))
+
+    assert counts(desk) == {"ordered": 3, "delivered": 3, "claimed": 2}
+    order = desk.order()
+    assert parcels_of(with_assumed_contents(order), 0) == (order.shipments[0].shipment_id,)
+    said = msgspec.json.decode(snapshot.encode(order, 10**6).json)["order"]["ledger"]
+    assert [(each["remaining"], each["delivered"]) for each in said] == [(0, 3), (0, 2)]
+
+
 OLD = Product(line_id="L", variant_id="V", sku="old", quantity=3)
 
 

@@ -51,15 +51,18 @@ def with_assumed_contents(order: Order) -> Order:
     What remains is shown once: on the first parcel with a number, else on the first draft; other
     parcels without a list share it (`shares_with`). If nothing remains, a parcel with a number
     holds what was in parcels that are gone. A parcel that is gone keeps what was left for it by
-    the parcels before it. An order with one parcel and no lists is returned as it is. Where no
-    parcel was sent or listed, the first draft holds everything, and has no `lines`.
+    the parcels before it. An order with one parcel, no lists and no claims is returned as it is:
+    it has no ledger. Where no parcel was sent or listed, the first draft holds everything, and has
+    no `lines`.
     """
     if is_unsent(order):
         return _with_shared_drafts(order)
     order = with_matches(order)
     ordered = order.placement.products
     unlisted = [each for each in order.shipments if each.products is None]
-    if not unlisted or not ordered or (len(order.shipments) == 1 and not unlisted[0].is_gone):
+    if not unlisted or not ordered:
+        return order
+    if len(order.shipments) == 1 and not unlisted[0].is_gone and not order.claims:
         return order
     changed: dict[Uuid, Shipment] = {}
     for each in unlisted:
