@@ -48,11 +48,25 @@ demo: $(STAMP) ## start everything, play a shop through Kafka, show it live, cou
 
 .PHONY: test
 test: $(STAMP) ## run the tests on a real Kafka and Postgres [ARGS='-k name']
-	@exec $(RUN) -m pytest $(or $(ARGS),-m "not long" -n 2 --dist loadfile)
+	@exec $(RUN) -m pytest $(or $(ARGS),-m "not long and not operations" -n 2 --dist loadfile)
 
 .PHONY: proof
 proof: $(STAMP) ## the long tests: planted bugs, outages one by one, rebuilds and restores
-	@exec $(RUN) -m pytest -m long
+	@exec $(RUN) -m pytest -m "long and not operations"
+
+# What runs Orderflow elsewhere: image, chart, alerts, dashboards, traces, clouds, contract to install.
+# Needs root on Debian, or the packages that the script names; Go and npm for some of the tools.
+OPERATIONS := $(VENV)/.operations
+$(OPERATIONS): requirements-operations.lock $(STAMP)
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(VENV)/bin/uv pip install --quiet --require-hashes \
+		-r requirements-operations.lock || $(RUN) -m pip install --quiet \
+		--disable-pip-version-check --require-hashes -r requirements-operations.lock
+	@touch $@
+
+.PHONY: operations-test
+operations-test: $(OPERATIONS) ## image, chart, alerts, dashboards, traces, clouds: with the real tools [ARGS=]
+	@deploy/operations.sh
+	@PATH="$(CURDIR)/.tools/bin:$$PATH" exec $(RUN) -m pytest tests/operations -m operations $(ARGS)
 
 # The check of the npm package in the page about webhooks; `make test` needs Python alone.
 RECEIVERS := tests/receivers
@@ -139,6 +153,10 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes \
 lock: $(STAMP) ## pin what requirements*.in ask for, with hashes
 	$(VENV)/bin/$(COMPILE) requirements-dev.in -o requirements.lock
 	$(VENV)/bin/$(COMPILE) requirements-tls.in -o requirements-tls.lock
+	$(VENV)/bin/$(COMPILE) requirements-operations.in -c requirements.lock -o requirements-operations.lock
+	# botocore needs an older dateutil; all else as in the other locks.
+	$(VENV)/bin/$(COMPILE) requirements-msk.in -o deploy/requirements-msk.lock \
+		-c <(sed -n 's/^\([a-z0-9-]*==.*\) \\$$/\1/p' requirements.lock | grep -v ^python-dateutil)
 	$(VENV)/bin/$(COMPILE) requirements-karrio.in -o requirements-karrio.lock
 	$(VENV)/bin/$(COMPILE) requirements.in -c requirements.lock -o deploy/requirements.lock
 	awk '/^[a-z]/ { wanted = /^setuptools==/ } wanted' requirements.lock > deploy/requirements-build.lock
@@ -146,5 +164,5 @@ lock: $(STAMP) ## pin what requirements*.in ask for, with hashes
 .PHONY: clean
 clean: ## remove what was installed and generated here; data of `make up` too
 	@if [ -x $(RUN) ]; then $(RUN) -m orderflow down || true; fi
-	rm -rf $(VENV) $(KARRIO) .orderflow reports build *.egg-info
+	rm -rf $(VENV) $(KARRIO) .tools .orderflow reports build *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
