@@ -236,7 +236,7 @@ def _failure(pending: Sequence[_SentBatch], first: BaseException) -> BaseExcepti
 def unreadable_row(shard: int, row: int, error: PackedDataUnreadable) -> RecordRejection:
     """Make the rejection of a row whose records cannot be read; its shard waits at the row."""
     return RecordRejection(
-        shard, row, 0, "", f'{error}; see "A row that cannot be read" in docs/operating.md'
+        shard, row, 0, "", f'{error}; see "A row that cannot be read" in docs/runbook.md'
     )
 
 

@@ -32,7 +32,7 @@ class CircuitBreakerTripped(Exception):
             f"{partition.topic}[{partition.partition}]: {why}. The batch that would have passed "
             "the limit is not applied. Correct the cause, then `orderflow partitions resume "
             f"{partition.topic} {partition.partition} --why …`; with `--allow N` the next N "
-            "failing items are parked all the same (docs/operating.md, 'The fuse')"
+            "failing items are parked all the same (docs/runbook.md, 'The fuse')"
         )
         self.partition = partition
 

@@ -56,7 +56,7 @@ class PositionLost(Exception):
         topic, number = partition
         super().__init__(
             f"{topic}[{number}]: {what}. Nothing is read from this partition until an operator "
-            "decides (docs/operating.md, 'A position outside its topic'): restore the records, "
+            "decides (docs/runbook.md, 'A position outside its topic'): restore the records, "
             f"then `orderflow partitions resume {topic} {number} --service {service} --why …`; or "
             f"step over them: `orderflow partitions move {topic} {number} --service {service} "
             "--to earliest|latest|OFFSET --why …`"

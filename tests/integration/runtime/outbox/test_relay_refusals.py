@@ -108,7 +108,7 @@ async def set_limit(settings, topic, limit):
 async def test_relay_documented_removal_of_a_rejected_record(
     settings, database_url, small_topic, project_folder, sizes
 ):
-    page = (project_folder / "docs" / "operating.md").read_text()
+    page = (project_folder / "docs" / "runbook.md").read_text()
     (statements,) = re.findall(r"```sql\n(BEGIN;.*?COMMIT;)\n```", page, re.DOTALL)
     async with Feed(settings) as feed, relaying(settings) as relay:
         records = [Outgoing(SMALL, b"k", b"x" * size, NO_HEADERS, "0") for size in sizes]
