@@ -1,10 +1,16 @@
 """Tests with the programs that others run Orderflow with: `make operations-test` installs them."""
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.operations.prometheus_server import PrometheusServer, Target
+
 _HERE = Path(__file__).parent
+# Starts a Prometheus that scrapes these targets with these rule files; it ends with the test.
+StartPrometheus = Callable[..., PrometheusServer]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -12,3 +18,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(pytest.mark.operations)
+
+
+@pytest.fixture
+def start_prometheus(tmp_path: Path) -> Iterator[StartPrometheus]:
+    """Start a Prometheus: `start_prometheus(targets, rule_files=..., interval_seconds=...)`."""
+    with ExitStack() as servers:
+
+        def start(
+            targets: Sequence[Target],
+            *,
+            rule_files: Sequence[Path] = (),
+            interval_seconds: float = 0.5,
+        ) -> PrometheusServer:
+            server = PrometheusServer(
+                tmp_path / f"prometheus-{len(targets)}-{id(targets)}",
+                targets,
+                rule_files=rule_files,
+                interval_seconds=interval_seconds,
+            )
+            return servers.enter_context(server)
+
+        yield start
