@@ -1,8 +1,9 @@
 """The generated tables of docs/: `python -m orderflow.docs`, with --check in CI.
 
-In docs/operating.md settings come from the descriptions in services/runtime/config/settings.py;
-in docs/metrics.md metrics come from services/runtime/observability/metrics.py. In docs/carriers.md
-all comes from the folders of the carriers. Everything outside the markers is written by hand.
+In docs/operating.md settings come from the descriptions in services/runtime/config/settings.py,
+and rights in Kafka (ACLs) from orderflow/access_rules.py. In docs/metrics.md metrics come from
+services/runtime/observability/metrics.py. In docs/carriers.md all comes from the
+folders of the carriers. Everything outside the markers is written by hand.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from orderflow import carrier_tables
+from orderflow import access_rules, carrier_tables
 from services.runtime.config.environment import allowed, is_secret, variable
 from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import COUNTERS, GAUGES, HISTOGRAMS
@@ -53,7 +54,7 @@ def _cell(text: str) -> str:
 
 
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "operating.md": {"settings": settings_table},
+    "operating.md": {"acls": access_rules.table, "settings": settings_table},
     "metrics.md": {"metrics": metrics_table},
     "carriers.md": {
         "total": carrier_tables.total_line,
