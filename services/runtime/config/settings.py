@@ -22,6 +22,7 @@ from services.runtime.config.environment import (
 )
 from services.runtime.config.gateway_settings import GatewaySettings
 from services.runtime.config.kafka_settings import KafkaSettings
+from services.runtime.config.tracing_settings import TracingSettings
 
 __all__ = ["NoDatabase", "Settings", "SettingsError"]
 
@@ -40,7 +41,7 @@ def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
     )
 
 
-class _DatabaseSettings(DeliveriesSettings, GatewaySettings, KafkaSettings):
+class _DatabaseSettings(TracingSettings, DeliveriesSettings, GatewaySettings, KafkaSettings):
     database_url: SecretStr | None = Field(
         default=None,
         description="`postgresql://user:password@host:5432/name`, with `?sslmode=verify-full"

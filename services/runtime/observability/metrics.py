@@ -117,6 +117,11 @@ COUNTERS = (
     _Spec(
         "webhook_dropped_total", "Deliveries dropped because their destination had been removed."
     ),
+    _Spec(
+        "trace_spans_total",
+        "Spans of traces: sent to the collector, or dropped because it does not take them.",
+        ("service", "result"),
+    ),
 )
 HISTOGRAMS = (
     _Spec("batch_records", "Kafka records in one batch.", buckets=_RECORD_BUCKETS),
@@ -202,6 +207,7 @@ class Metrics:
         self.webhook_attempts_total = self._counter("webhook_attempts_total")
         self.webhook_dropped_total = self._counter("webhook_dropped_total")
         self.webhook_attempt_seconds = self._histogram("webhook_attempt_seconds")
+        self.trace_spans_total = self._counter("trace_spans_total")
 
     def _gauge(self, name: str) -> Gauge:
         spec = _named(GAUGES, name)
