@@ -8,10 +8,18 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from schemas.commands import BulkFulfillment
-from schemas.envelope import CE_ORDERVERSION, CE_SEQUENCE, CE_TYPE, HEADERS, OUTGOING_HEADERS
+from schemas.envelope import (
+    CE_DATASCHEMA,
+    CE_ORDERVERSION,
+    CE_SEQUENCE,
+    CE_TYPE,
+    HEADERS,
+    OUTGOING_HEADERS,
+)
 from schemas.example_files import Example, load_examples
 from schemas.model import ContractModel
 from schemas.outcomes import ITEM_REJECTED
+from schemas.schema_ids import schema_id
 from schemas.topics import (
     CATALOGUE,
     CLAIMS_OUTCOMES,
@@ -163,4 +171,6 @@ def _headers(topic: Topic, type_: str) -> Json:
         name: {"type": "string", "description": text} for name, text in names.items()
     }
     properties[CE_TYPE]["const"] = type_
+    if CE_DATASCHEMA in properties:
+        properties[CE_DATASCHEMA] |= {"format": "uri", "const": schema_id(type_)}
     return {"type": "object", "properties": properties, "required": sorted(required)}

@@ -22,6 +22,7 @@ TRACEPARENT = "traceparent"
 CE_CAUSATIONID = "ce_causationid"
 CE_SEQUENCE = "ce_sequence"
 CE_ORDERVERSION = "ce_orderversion"
+CE_DATASCHEMA = "ce_dataschema"
 
 HEADERS: Mapping[str, str] = {
     CE_SPECVERSION: "Always 1.0",
@@ -40,6 +41,7 @@ OUTGOING_HEADERS: Mapping[str, str] = {
     CE_CAUSATIONID: "ce_id of the command or scan that caused it, or its topic/partition/offset",
     CE_SEQUENCE: "Number of the event among its order's on this topic, from 1, without gaps",
     CE_ORDERVERSION: "The order's version after the event, over orders.events and shipments.events",
+    CE_DATASCHEMA: "Id of the JSON Schema of the value, its `$id`: a name, not an address to fetch",
 }
 """Headers of outgoing messages; sequence and version stand on events only."""
 
@@ -58,6 +60,7 @@ class CloudEvent(Struct, frozen=True, gc=False):
     causation_id: str | None = None
     sequence: int | None = None
     order_version: int | None = None
+    data_schema: str | None = None
 
     @property
     def trace_id(self) -> str | None:
@@ -70,6 +73,7 @@ def write_headers(event: CloudEvent) -> Headers:
     """The Kafka headers of a message with a JSON value; absent attributes are left out."""
     found: dict[str, object] = {
         CE_SPECVERSION: SPEC_VERSION,
+        CE_DATASCHEMA: event.data_schema,
         CE_ID: event.id,
         CE_SOURCE: event.source,
         CE_TYPE: event.type,
@@ -103,6 +107,7 @@ def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> CloudEvent:
         causation_id=found.get(CE_CAUSATIONID),
         sequence=_number(found.get(CE_SEQUENCE)),
         order_version=_number(found.get(CE_ORDERVERSION)),
+        data_schema=found.get(CE_DATASCHEMA),
     )
 
 

@@ -16,12 +16,12 @@ from typing import Any
 from schemas import asyncapi, openapi
 from schemas.commands import ORDERS_FULFILL_BULK, BulkFulfillment
 from schemas.model import ContractModel
+from schemas.schema_ids import schema_file, schema_id
 from schemas.topics import CATALOGUE
 
 FOLDER = Path(__file__).parent / "generated"
 COMMAND = "python -m schemas.generate"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-BASE = "https://orderflow.dev/schemas"
 BULK_ITEM = "orders.fulfill_bulk.item"
 BULK_OWNER = {BULK_ITEM: ORDERS_FULFILL_BULK}
 """Values that have a schema of their own and lie inside a message."""
@@ -36,13 +36,13 @@ def models() -> dict[str, type[ContractModel]]:
 def json_schema(type_: str, model: type[ContractModel]) -> dict[str, Any]:
     """The JSON Schema of one message type."""
     schema = model.model_json_schema(mode="validation")
-    return {"$schema": DIALECT, "$id": f"{BASE}/{type_}.v1.schema.json", **schema, "title": type_}
+    return {"$schema": DIALECT, "$id": schema_id(type_), **schema, "title": type_}
 
 
 def generated() -> Iterator[tuple[Path, str]]:
     """Every generated file, relative to its folder, and what it must hold."""
     for type_, model in sorted(models().items()):
-        yield Path("json") / f"{type_}.v1.schema.json", _text(json_schema(type_, model))
+        yield Path("json") / schema_file(type_), _text(json_schema(type_, model))
     yield Path("asyncapi.json"), _text(asyncapi.build())
     yield Path("openapi.json"), _text(openapi.build())
 

@@ -15,10 +15,10 @@ from schemas.gate import probes
 from schemas.gate.breaks import Break, Rule
 from schemas.gate.contract import Contract
 from schemas.gate.probes import Probe
+from schemas.schema_ids import SUFFIX, schema_file
 
 FOLDER = Path(__file__).resolve().parents[1] / "released"
 MANIFEST = "manifest.json"
-SUFFIX = ".v1.schema.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def freeze(contract: Contract, day: str, folder: Path = FOLDER) -> Path:
     number = 1 + sum(path.name.isdecimal() for path in folder.iterdir())
     target, last = folder / str(number), folder / str(number - 1) / MANIFEST
     for type_, schema in contract.schemas.items():
-        _write(target / "json" / f"{type_}{SUFFIX}", schema)
+        _write(target / "json" / schema_file(type_), schema)
     for example in contract.examples:
         _write(target / "examples" / example.type / f"{example.case}.json", example.members())
     _write(target / "surface.json", contract.surface)

@@ -12,6 +12,7 @@ from schemas.commands import BulkFulfillment
 from schemas.envelope import OUTGOING_HEADERS, read_headers
 from schemas.example_files import Example, load_examples
 from schemas.generate import json_schema
+from schemas.schema_ids import schema_id
 from schemas.topics import CATALOGUE, EVENT_TOPICS, TOPICS
 
 EXAMPLES = load_examples()
@@ -47,6 +48,8 @@ def test_example_headers_name_its_type(example: Example) -> None:
 
     assert event.type == example.type
     assert set(example.headers) <= set(OUTGOING_HEADERS)
+    expected = None if TOPICS[example.topic].incoming else schema_id(example.type)
+    assert event.data_schema == expected
     if example.topic in EVENT_TOPICS:
         assert event.id == example.value["event_id"]
         assert event.sequence == example.value["sequence"]

@@ -17,6 +17,7 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
+from schemas import generate
 from schemas.envelope import read_headers
 from schemas.example_files import Example, load_examples
 from schemas.gate import releases
@@ -97,6 +98,14 @@ def test_examples_lead_to_events_and_outcomes_of_most_types(records) -> None:
         "shipment.scanned",
         "shipment.updated",
         "command.decided",
+    }
+
+
+def test_published_records_name_the_json_schema_of_their_value(records) -> None:
+    named = [read_headers(unpacked(record.headers)) for record in records]
+
+    assert {each.type: each.data_schema for each in named} == {
+        each.type: json_schema(each.type, generate.models()[each.type])["$id"] for each in named
     }
 
 

@@ -8,6 +8,8 @@ from importlib.metadata import version
 
 from yarl import URL
 
+from schemas.schema_ids import schema_id
+from schemas.topics import FEED
 from services.deliveries.domain.destination import Form, Secret
 from services.deliveries.messages.encode import body_of, request_headers
 from services.deliveries.network.urls import UrlFault, checked_url, rules_of
@@ -77,7 +79,7 @@ class Requests:
             row.event_id,
             body_of(event.value, target.target, event.log() if is_ucp else None),
             int(SystemClock().now().timestamp()),  # Receivers compare it with their own clocks.
-            _said(row, event),
+            _said(row, event, target.target.form),
             is_gzip=target.target.gzip,
         )
         return Request(url, headers, data)
@@ -110,14 +112,19 @@ def _valid(secret: Secret | None, at: datetime, failures: int) -> list[bytes]:
     return found[::-1] if failures % 2 else found
 
 
-def _said(row: Row, body: StoredBody) -> dict[str, str]:
-    """The headers that say which event it is, and the how-manieth attempt."""
+def _said(row: Row, body: StoredBody, form: Form) -> dict[str, str]:
+    """The headers that say which event it is, which schema its body has, and which attempt it is.
+
+    The schemas are those of whole events: other forms of a body, and tests, have none.
+    """
     said = {
         "User-Agent": USER_AGENT,
         "orderflow-event-type": body.type,
         "orderflow-sequence": str(body.sequence),
         "orderflow-attempt": str(row.failures + 1),
     }
+    if form is Form.FULL and body.type in FEED.models:
+        said["orderflow-data-schema"] = schema_id(body.type)
     if body.order_version is not None:
         said["orderflow-order-version"] = str(body.order_version)
     if row.skipped:

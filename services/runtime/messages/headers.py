@@ -3,6 +3,8 @@
 The first byte is the form. By place: the values of the CloudEvents headers in a fixed order. By
 name: names and values with their lengths. `[` begins the JSON of `pack_headers`, in which parked,
 waiting and rejected items and outbox rows with arrays store headers.
+
+`ce_dataschema` follows from the type, so the form by place does not store it: reading adds it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import orjson
 
 from schemas.envelope import (
     CE_CAUSATIONID,
+    CE_DATASCHEMA,
     CE_ID,
     CE_ORDERVERSION,
     CE_SEQUENCE,
@@ -30,6 +33,7 @@ from schemas.envelope import (
     CloudEvent,
     write_headers,
 )
+from schemas.schema_ids import schema_id
 from services.runtime.messages.json_codec import encode_json
 
 PLACES = (
@@ -47,6 +51,13 @@ PLACES = (
 )
 """The names of the values of the form by place, in order. Another list needs another form."""
 BY_PLACE, BY_NAME, AS_JSON = 1, 2, ord("[")
+_COUNT = len(PLACES)
+_SPEC_HEADER = (CE_SPECVERSION, SPEC_VERSION.encode())
+_FIRST = bytes((BY_PLACE,)) + SPEC_VERSION.encode()
+_NAMES = (CE_DATASCHEMA, *PLACES[1:])
+"""The first value of the form by place is always the same; `ce_dataschema` is read in its place."""
+_TYPE = PLACES.index(CE_TYPE)
+_BEFORE_TYPE, _AFTER_TYPE = (part.encode() for part in schema_id("\n").split("\n"))
 _SEPARATORS = len(PLACES) - 1
 _LENGTHS = Struct(">HI")
 
@@ -88,6 +99,7 @@ def headers_by_place(  # noqa: PLR0917 - the attributes of CloudEvents
         causation_id=causation_id,
         sequence=sequence,
         order_version=order_version,
+        data_schema=schema_id(type),
     )
     return headers_by_name([each for each in write_headers(event) if each[1]])
 
@@ -107,12 +119,21 @@ def read_headers(packed: bytes) -> list[tuple[str, bytes]]:
     Raises:
         PackedDataUnreadable: the form is unknown, or the bytes do not follow it.
     """
+    values = packed.split(b"\0")
+    if values[0] == _FIRST and len(values) == _COUNT:
+        values[0] = _BEFORE_TYPE + values[_TYPE] + _AFTER_TYPE
+        return [_SPEC_HEADER, *compress(zip(_NAMES, values, strict=True), values)]
+    return _read_other_form(packed)
+
+
+def _read_other_form(packed: bytes) -> list[tuple[str, bytes]]:
     form = packed[0] if packed else None
     if form == BY_PLACE:
-        values = packed[1:].split(b"\0")
-        if len(values) == len(PLACES):
-            return [*compress(zip(PLACES, values, strict=True), values)]
-        raise PackedDataUnreadable(f"headers by place have {len(values)} values, not {len(PLACES)}")
+        count = packed.count(0) + 1
+        raise PackedDataUnreadable(
+            f"headers by place are {count} values from specversion {packed[1:4]!r}, not {_COUNT} "
+            f"from {SPEC_VERSION}"
+        )
     try:
         if form == BY_NAME:
             return _read_by_name(packed)

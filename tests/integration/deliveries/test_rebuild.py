@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from schemas.schema_ids import schema_id
 from schemas.topics import ORDERS_STATE, SHIPMENTS_EVENTS
 from services.deliveries.app import build
 from services.deliveries.replaying import replays, topic_scan
@@ -113,6 +114,7 @@ async def test_rebuild_restores_what_waits_and_new_events_are_sent_after_it(
     for each in receiver.requests:
         assert each.body == values[each.headers["webhook-id"]]
         assert each.headers["orderflow-event-type"] == "shipment.scanned"
+        assert each.headers["orderflow-data-schema"] == schema_id("shipment.scanned")
 
 
 async def test_rebuild_deletes_bodies_of_what_was_sent_and_replays_read_the_topics(

@@ -140,6 +140,7 @@ async def test_test_event_is_signed_and_leaves_an_audit_row_alone(
     body = Webhook(secret).verify(request.body, request.headers)
     assert body["event_id"] == request.headers["webhook-id"]
     assert request.headers["orderflow-event-type"] == "destination.test"
+    assert "orderflow-data-schema" not in request.headers
     (act,) = await asked(settings, AUDIT, "destinations.test")
     assert json.loads(act["detail"])["event"] == body["event_id"]
     for table in ("attempt", "event_body", "backlog", "delivery", "destination_health"):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.envelope import CloudEvent, write_headers
+from schemas.schema_ids import schema_id
 from services.runtime.messages.headers import (
     PackedDataUnreadable,
     headers_by_name,
@@ -100,7 +101,8 @@ def test_headers_by_place_are_those_that_the_contract_writes(
 
     found = read_headers(headers_by_place(**attributes))
 
-    assert found == [each for each in write_headers(CloudEvent(**attributes)) if each[1]]
+    event = CloudEvent(**attributes, data_schema=schema_id(type_))
+    assert found == [each for each in write_headers(event) if each[1]]
 
 
 @pytest.mark.parametrize("packed", [
