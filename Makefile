@@ -48,7 +48,7 @@ demo: $(STAMP) ## start everything, play a shop through Kafka, show it live, cou
 
 .PHONY: test
 test: $(STAMP) ## run the tests on a real Kafka and Postgres [ARGS='-k name']
-	@exec $(RUN) -m pytest $(or $(ARGS),-m "not long and not operations" -n 2 --dist loadfile)
+	@exec $(RUN) -m pytest $(or $(ARGS),-m "not long and not operations" -n 2 --dist loadfile --no-loadscope-reorder)
 
 .PHONY: proof
 proof: $(STAMP) ## the long tests: planted bugs, outages one by one, rebuilds and restores

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from deploy.stack import Addresses, Terminal, stack_for
 from services import registry
@@ -17,6 +18,8 @@ from services.runtime.postgres.migrate import migrate
 
 pytest_plugins = ["tests.worker_deaths"]
 SERVICES = registry.names()
+settings.register_profile("orderflow", deadline=None)  # Seconds are never asserted.
+settings.load_profile("orderflow")
 _numbers = itertools.count(1)
 
 

@@ -59,6 +59,7 @@ async def test_campaigns_in_order_are_as_computed_apart(system: System, play: Ca
     await judge_campaigns(system, play.truth)
 
 
+@pytest.mark.long
 async def test_campaigns_shuffled_are_as_computed_apart_before_and_after_parcels(
     system: System, play: CampaignPlay
 ) -> None:

@@ -56,6 +56,7 @@ def test_dirty_rows_are_counted_by_kind(script: Script) -> None:
     assert script.expectation.totals == TOTALS
 
 
+@pytest.mark.long
 async def test_dirty_rows_are_played_to_the_end_and_reach_their_figures(
     system: System, script: Script
 ) -> None:

@@ -87,6 +87,7 @@ async def test_bug_parks_items_of_its_order_and_stops_no_other(
     await system.audit()
 
 
+@pytest.mark.long
 async def test_skip_by_an_operator_is_published_by_the_running_service(
     system: System,
 ) -> None:

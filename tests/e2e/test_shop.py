@@ -41,7 +41,8 @@ async def test_shop_reaches_the_right_answer_in_business_time(
     assert found.scans == script.expectation.scans
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_shop_input_shuffled_and_sent_twice_reaches_the_same_answer(
     system: System, script: Script, seed: int
 ) -> None:

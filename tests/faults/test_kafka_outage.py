@@ -14,7 +14,7 @@ from services.runtime.config.settings import Settings
 from tests.faults.figures.ground import drain, outbox_of
 from tests.integration.runtime.outbox.relaying import Feed, RelayProcess, read_topic, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(150)]
 
 BATCHES = 600
 SHARDS = 4
@@ -32,7 +32,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         yield stack
 
 
-@pytest.fixture(params=["at_least_once", pytest.param("exactly_once", marks=pytest.mark.long)])
+@pytest.fixture(params=["at_least_once", "exactly_once"])
 async def settings(servers: LocalStack, request: pytest.FixtureRequest) -> Settings:
     """A database and topics of the test's own."""
     return await outbox_of(

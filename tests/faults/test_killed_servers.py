@@ -47,6 +47,7 @@ async def play(system: System, seed: int, strike: Callable[[], Awaitable[None]])
     await system.judge(script)
 
 
+@pytest.mark.long
 async def test_connections_cut_by_postgres_are_opened_again(system: System) -> None:
     async def strike() -> None:
         assert len(await system.ask(CUT)) > 0

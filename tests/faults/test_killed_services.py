@@ -95,6 +95,7 @@ async def test_services_killed_in_mid_batch_lose_and_double_nothing(system: Syst
     assert killer.in_mid_batch >= KILLS // 3
 
 
+@pytest.mark.long
 async def test_replicas_killed_at_once_continue_at_their_positions(
     system: System,
 ) -> None:

@@ -61,15 +61,20 @@ def test_dies():
 """
 
 
+LONG = pytest.mark.long
+
+
 @pytest.mark.parametrize(
     ("death", "ending", "shown"),
     [
         ("os.kill(os.getpid(), signal.SIGKILL)", "was ended by SIGKILL", "said to stdout"),
-        ("faulthandler._sigsegv()", "was ended by SIGSEGV", "Segmentation fault"),
-        ("os._exit(3)", "exited with status 3", "said to stdout"),
         ("time.sleep(600)", "exited with status 1", "time.sleep(600)"),
+        pytest.param(
+            "faulthandler._sigsegv()", "was ended by SIGSEGV", "Segmentation fault", marks=LONG
+        ),
+        pytest.param("os._exit(3)", "exited with status 3", "said to stdout", marks=LONG),
     ],
-    ids=["killed", "segmentation fault", "exit", "timeout"],
+    ids=["killed", "timeout", "segmentation fault", "exit"],
 )
 @pytest.mark.timeout(2 * DEADLINE_SECONDS)
 def test_worker_that_dies_ends_the_run_with_its_log(

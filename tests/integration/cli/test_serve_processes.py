@@ -120,6 +120,7 @@ def test_process_that_dies_ends_the_command_and_the_other_process(fleet: Fleet) 
     assert len(fleet.entries("service_stopped")) == 1
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_processes_end_when_their_parent_is_killed(fleet: Fleet) -> None:
     fleet.parent.kill()

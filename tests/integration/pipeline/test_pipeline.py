@@ -23,7 +23,6 @@ FIXED = settings(
     stateful_step_count=30,
     derandomize=True,
     database=None,
-    deadline=None,
     phases=[Phase.generate],
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),

@@ -71,6 +71,7 @@ async def test_what_was_acknowledged_is_there_after_both_servers_are_killed(
     assert await _stored(before) == ["first"]
 
 
+@pytest.mark.long
 async def test_a_second_start_finds_the_data_of_the_first_and_takes_seconds(folder: Path) -> None:
     with LocalStack(folder) as stack:
         addresses = stack.start()
@@ -176,7 +177,9 @@ with LocalStack(Path(sys.argv[1])) as stack:
 @pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux signals children of a killed parent"
 )
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "ending", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_no_server_outlives_the_process_that_started_it(
     folder: Path, project_folder: Path, ending: signal.Signals
 ) -> None:

@@ -126,7 +126,14 @@ def _a_key(run: Run, common: Mapping[str, str]) -> str:
     return key
 
 
-@pytest.mark.parametrize("listener", ["PLAIN", "certificate", "SCRAM without TLS"])
+@pytest.mark.parametrize(
+    "listener",
+    [
+        "certificate",
+        pytest.param("PLAIN", marks=pytest.mark.long),
+        pytest.param("SCRAM without TLS", marks=pytest.mark.long),
+    ],
+)
 def test_kafka_listener_carries_a_command_and_its_event(
     listener: str,
     run: Run,

@@ -259,7 +259,7 @@ def _by_key(lines, counts):
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.builds(
@@ -318,7 +318,7 @@ OPENINGS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(IN_PARCELS, st.none() | IN_PARCELS, OPENINGS)
 def test_claims_hold_at_most_what_was_shipped_and_ordered(first, second, openings):
     order = an_order(a_shipment(1, lines=first), a_shipment(2, lines=second), products=LINES)

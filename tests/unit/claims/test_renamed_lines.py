@@ -231,7 +231,7 @@ def held_of_lines(state):
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.tuples(PACKED, PACKED), RENAMES, st.lists(OPENINGS | CHANGES | RENAMES, max_size=20))
 def test_claims_never_hold_more_of_a_line_than_was_ordered_whatever_its_names(packed, names, steps):
     state = a_state(order=an_order_named(names, packed))
@@ -249,7 +249,7 @@ def test_claims_never_hold_more_of_a_line_than_was_ordered_whatever_its_names(pa
 SKUS = st.permutations("ABCDE")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SKUS, st.lists(SKUS | OPENINGS, max_size=15))
 def test_claims_never_hold_more_than_was_ordered_of_variants_with_other_skus(first, steps):
     def an_order_with(skus):

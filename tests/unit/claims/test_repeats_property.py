@@ -318,7 +318,7 @@ def _histories(draw: st.DrawFn) -> tuple[list[Original], list[int], int]:
 
 
 @given(_histories(), st.sampled_from(["lose", "lose", "rebuild", "nothing"]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_sequence_with_repeats_equals_the_sequence_without_them(
     history: tuple[list[Original], list[int], int], accident: str
 ) -> None:

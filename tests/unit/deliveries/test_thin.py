@@ -83,7 +83,7 @@ def without_context(value):
 
 
 @pytest.mark.parametrize("type_", sorted(MODELS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_thin_body_is_small_and_marked_and_keeps_the_bytes_of_what_stays(type_, data):
     value = data.draw(events(type_))

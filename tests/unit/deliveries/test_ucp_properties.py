@@ -90,14 +90,14 @@ def sent_of_all(commands):
     return [sent_of(each) for each in values.values()]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ANY)
 def test_ucp_body_of_any_order_is_as_the_schema_of_the_protocol_says(commands):
     for sent in itertools.chain.from_iterable(sent_of_all(commands)):
         validator_of(ORDER).validate(sent.body)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ANY)
 def test_ucp_quantities_are_never_negative_or_above_what_was_ordered(commands):
     for sent in itertools.chain.from_iterable(sent_of_all(commands)):
@@ -115,7 +115,7 @@ def test_ucp_quantities_are_never_negative_or_above_what_was_ordered(commands):
         assert all(expected[id_] <= ordered[id_] for id_ in ordered)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ANY)
 def test_ucp_totals_add_up(commands):
     for sent in itertools.chain.from_iterable(sent_of_all(commands)):
@@ -125,7 +125,7 @@ def test_ucp_totals_add_up(commands):
             assert all(isinstance(each, int) for each in amounts)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ANY)
 def test_ucp_events_are_appended_to_and_never_changed(commands):
     for bodies in sent_of_all(commands):
@@ -137,7 +137,7 @@ def test_ucp_events_are_appended_to_and_never_changed(commands):
             before = events
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(ANY, st.randoms())
 def test_ucp_events_are_appended_to_in_whatever_order_events_come(commands, rng):
     for values in values_of(Desk(now=NOON + 300 * HOUR), commands).values():
@@ -148,7 +148,7 @@ def test_ucp_events_are_appended_to_in_whatever_order_events_come(commands, rng)
         assert all(after[: len(log)] == log for log, after in itertools.pairwise(logs))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(ANY)
 def test_ucp_body_is_the_same_each_time_and_from_a_stored_log(commands):
     for bodies in sent_of_all(commands):

@@ -133,7 +133,7 @@ def _may_act(entry: Entry, shelf: Shelf) -> bool:
 
 
 @given(_histories())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_batches_with_repeats_end_as_single_items_without_them(
     history: tuple[list[Original], list[int]],
 ) -> None:

@@ -175,7 +175,7 @@ def taken_in_both(sent: list[Command], come: list[Command]) -> set[str]:
         items = fewer
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(plays=plays())
 def test_choice_and_credit_do_not_depend_on_how_commands_come(plays):
     sent, come = plays
@@ -187,7 +187,7 @@ def test_choice_and_credit_do_not_depend_on_how_commands_come(plays):
     assert results(one) == results(two)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(plays=plays())
 def test_choice_and_credit_are_the_same_when_all_comes_again(plays):
     sent, come = plays
@@ -202,7 +202,7 @@ def test_choice_and_credit_are_the_same_when_all_comes_again(plays):
     assert len(twice.events) == events
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(plays=plays())
 def test_sums_of_campaigns_and_the_rest_are_all_revenue(plays):
     _, come = plays
@@ -281,7 +281,7 @@ def test_shares_of_a_test_are_kept_over_ten_thousand_orders_and_by_further_order
         assert desk.order(f"{n}").campaign.campaign_id == before[f"{n}"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(plays=plays())
 def test_shop_without_campaigns_is_as_it_was(plays):
     sent, _ = plays

@@ -260,7 +260,7 @@ SKUS = st.sampled_from(["a", "b", "set", "part", "gift"])
 LISTS = st.lists(st.builds(product, SKUS, st.integers(0, 3)), min_size=1, max_size=2).map(tuple)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(LISTS, min_size=1, max_size=4), st.randoms())
 def test_parcels_have_the_same_lines_whatever_order_they_came_in(lists, rng):
     ordered = (product("a", 2), product("a", 1), product("b", 2), ORDERED[-1])

@@ -270,9 +270,7 @@ SCANS = st.fixed_dictionaries(
     promised=times(),
     order=st.permutations([commands.ORDER_UPSERT, tracking.TRACKING_REPORTED]),
 )
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_history_with_times_at_the_ends_is_decided_and_published(
     orders: Orders,
     scans: list[Body],

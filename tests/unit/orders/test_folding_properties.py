@@ -32,7 +32,7 @@ from tests.unit.orders.histories import IDS, LATER, NAMES, drawn_scan, in_order,
 from tests.unit.orders.test_folding import MINUTE, attached
 from tests.unit.orders.test_properties import ETAS, PLAYS, START
 
-MANY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 
 
 @dataclass

@@ -316,7 +316,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 3), STEPS)
 def test_ledger_counts_every_piece_once(expected, steps):
     desk = a_desk(SET, MUGS, expected=expected)

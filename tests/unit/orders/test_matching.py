@@ -119,7 +119,7 @@ LINES = st.builds(
 WANTED = st.builds(Product, sku=NAMES, variant_id=NAMES, title=NAMES, quantity=COUNTS)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(LINES, max_size=3), st.lists(WANTED, max_size=3))
 def test_matching_places_all_pieces_wherever_that_is_possible(ordered, wanted):
     matches = match(ordered, wanted)
@@ -206,7 +206,7 @@ def most_pieces(ordered, wanted):
     return max(pieces for _, pieces in assignments(ordered, wanted))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(LINES, max_size=3), st.lists(WANTED, max_size=4), st.randoms())
 def test_matching_uses_the_same_lines_for_any_order_of_the_goods(ordered, wanted, rng):
     shuffled = list(wanted)

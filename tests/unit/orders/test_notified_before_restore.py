@@ -252,7 +252,7 @@ SCANS = st.lists(
     st.sampled_from([0, 0.5, 3, 6, 30]),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_rule_17_each_notification_is_published_once_over_a_restore(steps, kept, lost, hours, rng):
     """The order of messages of two topics is another when they are read again."""
     times = accumulate(minutes for _, minutes in steps)

@@ -19,7 +19,7 @@ from services.orders.domain.value import replace
 from tests.unit.orders.builders import Desk, report
 from tests.unit.orders.number_plays import Step, plays, with_orders
 
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
 def decided(desk: Desk, steps: list[Step]) -> Iterator[tuple[Step, Decision]]:

@@ -40,9 +40,7 @@ from tests.unit.orders.builders import (
     void,
 )
 
-settings.register_profile(
-    "orders", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("orders", max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 FEW = settings(settings.get_profile("orders"))
 
 CARRIERS = st.sampled_from([None, "dhl", "ups"])

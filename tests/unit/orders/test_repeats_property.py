@@ -129,7 +129,7 @@ def _histories(draw: st.DrawFn) -> tuple[list[Original], list[int]]:
 
 
 @given(_histories())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_sequence_with_repeats_equals_the_sequence_without_them(
     history: tuple[list[Original], list[int]],
 ) -> None:

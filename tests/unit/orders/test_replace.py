@@ -282,7 +282,7 @@ def end_of(desk):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(*[st.lists(NUMBERED, max_size=5)] * 3, st.booleans())
 def test_replaced_number_ends_as_if_it_had_been_the_first(before, between, after, is_upsert):
     last = {"external_shipment_id": "f1", "tracking_number": "N2"}

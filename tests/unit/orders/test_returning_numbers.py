@@ -135,7 +135,7 @@ STEPS = st.lists(st.sampled_from(["N1", "N9", "void", *ON_THE_WAY]), max_size=14
 
 
 @given(STEPS, st.lists(st.sampled_from([0, 1, 90, 300]), min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_rule_17_a_number_notifies_its_order_once_however_often_it_comes_back(steps, minutes):
     desk = Desk()
     desk.send(place())

@@ -304,7 +304,7 @@ def _answers(shelf: Shelf) -> list[object]:
 
 
 @given(_arrivals(), st.lists(st.integers(1, 5), min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_order_of_arrival_and_batching_has_the_same_bearers_and_answers(arrival, sizes):
     orders, turns = arrival
     rows = [(type_, {"shop_slug": "a"} | body) for commands in orders for type_, body in commands]

@@ -41,7 +41,7 @@ EVENTS = (
     "LOST",
 )
 HERE = Location(city="Leipzig")
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 HOURS = st.integers(0, 200 * 24)
 SCANS = st.lists(

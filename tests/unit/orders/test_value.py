@@ -5,7 +5,7 @@ import inspect
 import pkgutil
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -45,7 +45,6 @@ def test_structs_are_found_in_every_module_of_values():
     assert len(VALUES) > 30
 
 
-@settings(deadline=None)
 @given(CHANGES, CHANGES)
 def test_replace_changes_what_is_named_and_keeps_the_rest(held, changes):
     address = Address(**held)

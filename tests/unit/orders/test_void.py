@@ -351,7 +351,7 @@ def bare(desk):
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SETS_OF_SCANS, SETS_OF_SCANS, st.integers(0, 3), st.integers(1, 4))
 def test_void_after_any_scans_leaves_the_order_as_if_never_attached(before, between, first, size):
     desk, untouched = Desk(now=NOON + DAY), Desk(now=NOON + DAY)
@@ -373,7 +373,7 @@ def test_void_after_any_scans_leaves_the_order_as_if_never_attached(before, betw
     assert {s.key for s in desk.parcels["N1"].scans} == {s.key for s in (*before, *between)}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(SETS_OF_SCANS, min_size=1, max_size=3))
 def test_attached_again_tells_each_scan_once_in_each_stay(stays):
     desk = Desk(now=NOON + DAY)

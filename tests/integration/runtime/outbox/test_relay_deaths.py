@@ -85,7 +85,9 @@ async def test_at_least_once_repeats_records_and_loses_and_reorders_none(at_leas
     assert seen.repeats > 0, "the deaths must repeat records where nothing prevents it"
 
 
-@pytest.mark.parametrize("point", ["ExactlyOnce._send", "ExactlyOnce._commit"])
+@pytest.mark.parametrize(
+    "point", ["ExactlyOnce._commit", pytest.param("ExactlyOnce._send", marks=pytest.mark.long)]
+)
 async def test_relay_stopped_and_continued_is_fenced(exactly_once, relay, point):
     async with Feed(exactly_once) as feed:
         stopped = relay(exactly_once, point=point, act="SIGSTOP", after=3, is_deaf=True)
@@ -114,7 +116,9 @@ async def test_relay_stopped_loses_its_shards_and_may_continue(at_least_once, re
         assert (await read_topic(at_least_once)).firsts == feed.expected
 
 
-@pytest.mark.parametrize("mode", ["at_least_once", "exactly_once"])
+@pytest.mark.parametrize(
+    "mode", ["at_least_once", pytest.param("exactly_once", marks=pytest.mark.long)]
+)
 async def test_relay_sessions_ended_by_the_server_lose_no_record(
     at_least_once, database_url, relay, mode
 ):

@@ -27,7 +27,7 @@ from tests.unit.orders.histories import histories, lives
 from tests.unit.orders.test_properties import PLAYS, SETS_OF_SCANS, START
 
 MINUTE = timedelta(minutes=1)
-MANY = settings(deadline=None, max_examples=600, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=600, suppress_health_check=[HealthCheck.too_slow])
 HOURS = st.integers(-48, 96)
 
 

@@ -14,7 +14,7 @@ from services.orders.domain.tracking.state import ScanStep
 from tests.unit.orders.builders import HOUR, NOON
 from tests.unit.orders.histories import IDS, LATER, NAMES, drawn_scan, in_order
 
-MANY = settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 PICK_UPS_AFTER_ENDS = st.sampled_from(
     ["SUCCESSFULLY_DELIVERED", "PICKED_UP_BY_CARRIER"] * 3
     + ["UNMAPPED", "SORTED", "OUT_FOR_DELIVERY"]

@@ -159,7 +159,7 @@ FEW_SCANS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(FEW_SCANS)
 def test_p5_state_is_the_same_however_scans_after_a_delivery_arrive(later):
     """Each order of arrival, one report for each scan, against one report with all scans."""
@@ -176,7 +176,7 @@ def test_p5_state_is_the_same_however_scans_after_a_delivery_arrive(later):
     assert states == {state_of(*scans)}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(FEW_SCANS)
 def test_delivery_that_was_believed_is_never_lost(later):
     """What comes later opens a leg or changes nothing of the delivery."""

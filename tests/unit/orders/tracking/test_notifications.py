@@ -33,7 +33,7 @@ SETS_OF_SCANS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(SETS_OF_SCANS, st.randoms(use_true_random=False))
 def test_p5_what_a_shuffled_run_notifies_and_still_stands_the_run_in_order_notifies(found, rng):
     in_order = sorted(found, key=_by_occurrence)
@@ -127,7 +127,7 @@ REPORTED = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(REPORTED, st.integers(0, 7), st.randoms(use_true_random=False))
 def test_rule_17_notifications_are_true_and_given_once_in_any_order_and_batching(
     found, attached_after, rng

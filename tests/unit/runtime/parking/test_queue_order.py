@@ -94,7 +94,7 @@ class Pipeline:
 
 
 @given(STEPS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_parking_ends_the_items_of_each_key_in_the_order_they_came(steps):
     pipeline = Pipeline()
     for step in steps:
@@ -111,7 +111,7 @@ def test_parking_ends_the_items_of_each_key_in_the_order_they_came(steps):
 
 
 @given(st.lists(ITEMS, min_size=1, max_size=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_parking_never_delays_an_item_whose_keys_are_free(items):
     pipeline = Pipeline()
 
