@@ -133,6 +133,7 @@ check: $(STAMP) ## style, types, imports, generated files, words, and what a mes
 	$(RUN) -m schemas.generate --check
 	$(RUN) -m schemas.gate --check
 	$(RUN) -m orderflow.docs --check
+	$(RUN) -m tools.chart --check
 	$(RUN) -m tools.words
 	$(RUN) -m bench.guard --check
 

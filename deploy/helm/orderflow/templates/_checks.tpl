@@ -1,0 +1,136 @@
+{{/* What cannot work, one sentence a line; empty where all is well. */}}
+{{- define "orderflow.problems" -}}
+{{- $root := . -}}
+{{- $catalogue := include "orderflow.catalogue" . | fromYaml -}}
+{{- if not .Values.settings.KAFKA_BOOTSTRAP_SERVERS }}
+settings.KAFKA_BOOTSTRAP_SERVERS is missing: set it to the brokers, such as kafka-bootstrap:9092
+{{- end }}
+{{- include "orderflow.refusedSettings" (dict "catalogue" $catalogue "where" "settings" "settings" .Values.settings) }}
+{{- range $name := list "migrate" "topics" }}
+{{- include "orderflow.refusedSettings" (dict "catalogue" $catalogue "where" (printf "%s.settings" $name) "settings" (index $root.Values $name).settings) }}
+{{- if (index $root.Values $name).enabled }}
+{{- $job := include "orderflow.workload" (dict "root" $root "name" $name) | fromYaml }}
+{{- if and (eq $name "migrate") (not $job.secrets.DATABASE_URL) }}
+secrets.DATABASE_URL is missing: name the Secret with the address and login that migrates, or set migrate.enabled to false and run `orderflow migrate` yourself
+{{- end }}
+{{- if eq $name "topics" }}
+{{- include "orderflow.kafkaProblems" (dict "root" $root "name" $name "workload" $job) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $name, $entry := $catalogue.services }}
+{{- $given := index $root.Values.services $name }}
+{{- include "orderflow.refusedSettings" (dict "catalogue" $catalogue "where" (printf "services.%s.settings" $name) "settings" $given.settings) }}
+{{- if $given.enabled }}
+{{- $workload := include "orderflow.workload" (dict "root" $root "name" $name) | fromYaml }}
+{{- $context := dict "root" $root "name" $name "workload" $workload }}
+{{- include "orderflow.serviceProblems" $context }}
+{{- include "orderflow.kafkaProblems" $context }}
+{{- if $entry.consumes }}
+{{- include "orderflow.replicaProblems" $context }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Settings that are no values. Takes catalogue, where, settings. */}}
+{{- define "orderflow.refusedSettings" -}}
+{{- range $variable, $value := .settings }}
+{{- with get $.catalogue.refused $variable }}
+{{ $.where }}.{{ $variable }} cannot be set: {{ . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Database, key, grace period, disruption budget, ingress. Takes root, name, workload. */}}
+{{- define "orderflow.serviceProblems" -}}
+{{- $own := printf "%s_DATABASE_URL" (upper .name) -}}
+{{- if not (or (hasKey .workload.secrets $own) (hasKey .workload.secrets "DATABASE_URL")) }}
+secrets.{{ $own }} is missing: name the Secret with the address and login of {{ .name }}, or one for all in secrets.DATABASE_URL
+{{- end }}
+{{- if and (eq .name "deliveries") (not .workload.withoutWebhooks) (not .workload.secrets.ORDERFLOW_DELIVERIES_KEY) }}
+secrets.ORDERFLOW_DELIVERIES_KEY is missing: name the Secret with the key of webhooks (`openssl rand -base64 32`), or set services.deliveries.withoutWebhooks to true
+{{- end }}
+{{- $least := include "orderflow.leastGrace" . | int }}
+{{- if lt (include "orderflow.grace" . | int) $least }}
+services.{{ .name }}.terminationGracePeriodSeconds is {{ include "orderflow.grace" . }}, and a stop in good order takes up to {{ $least }} s (ORDERFLOW_DRAIN_TIMEOUT_SECONDS, 5 s with processes, preStopSeconds): leave it out or raise it
+{{- end }}
+{{- $keda := .workload.keda | default dict }}
+{{- $pods := ternary $keda.minReplicas .workload.replicas ($keda.enabled | default false) | int }}
+{{- $budget := .workload.podDisruptionBudget }}
+{{- if $budget.enabled }}
+{{- if and $budget.minAvailable (ge ($budget.minAvailable | int) $pods) }}
+services.{{ .name }}.podDisruptionBudget.minAvailable is {{ $budget.minAvailable }} with {{ $pods }} pods: no node could be drained; set it below the number of pods, or maxUnavailable to 1
+{{- else if and (not $budget.minAvailable) (eq (toString $budget.maxUnavailable) "0") }}
+services.{{ .name }}.podDisruptionBudget.maxUnavailable is 0: no node could be drained; set it to 1 or more
+{{- end }}
+{{- end }}
+{{- if eq .name "gateway" }}
+{{- if and .workload.ingress.enabled (not .workload.ingress.host) }}
+services.gateway.ingress.host is missing: name the host of the ingress
+{{- end }}
+{{- $certificate := hasKey .workload.files "ORDERFLOW_GATEWAY_TLS_CERTFILE" }}
+{{- if ne $certificate (hasKey .workload.files "ORDERFLOW_GATEWAY_TLS_KEYFILE") }}
+files.ORDERFLOW_GATEWAY_TLS_{{ ternary "KEYFILE" "CERTFILE" $certificate }} is missing: the gateway's TLS needs the certificate and its key
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Login and TLS of Kafka. Takes root, name, workload. */}}
+{{- define "orderflow.kafkaProblems" -}}
+{{- $protocol := include "orderflow.setting" (dict "root" .root "workload" .workload "name" "KAFKA_SECURITY_PROTOCOL") -}}
+{{- $mechanism := include "orderflow.setting" (dict "root" .root "workload" .workload "name" "KAFKA_SASL_MECHANISM") -}}
+{{- $certificate := hasKey .workload.files "KAFKA_SSL_CERTFILE" -}}
+{{- if ne $certificate (hasKey .workload.files "KAFKA_SSL_KEYFILE") }}
+files.KAFKA_SSL_{{ ternary "KEYFILE" "CERTFILE" $certificate }} is missing for {{ .name }}: a certificate of the client needs its key
+{{- end }}
+{{- if and (not (hasSuffix "SSL" $protocol)) (or $certificate (hasKey .workload.files "KAFKA_SSL_CAFILE")) }}
+KAFKA_SECURITY_PROTOCOL of {{ .name }} is {{ $protocol }}, which has no TLS: set SSL or SASL_SSL, or leave the files KAFKA_SSL_… out
+{{- end }}
+{{- if and (hasPrefix "SASL_" $protocol) (regexMatch "^(PLAIN|SCRAM-.*)$" $mechanism) }}
+{{- if not .workload.settings.KAFKA_SASL_USERNAME }}
+settings.KAFKA_SASL_USERNAME is missing for {{ .name }}: KAFKA_SECURITY_PROTOCOL={{ $protocol }} needs a user
+{{- end }}
+{{- if not .workload.secrets.KAFKA_SASL_PASSWORD }}
+secrets.KAFKA_SASL_PASSWORD is missing for {{ .name }}: name the Secret with the password of its user in Kafka
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Replicas, processes and KEDA of a service that consumes. Takes root, name, workload. */}}
+{{- define "orderflow.replicaProblems" -}}
+{{- $where := printf "services.%s" .name -}}
+{{- $keda := .workload.keda -}}
+{{- $partitions := include "orderflow.setting" (dict "root" .root "workload" .workload "name" "KAFKA_PARTITIONS") | int -}}
+{{- $processes := .workload.processes | int -}}
+{{- $most := ternary $keda.maxReplicas .workload.replicas $keda.enabled | int -}}
+{{- $named := ternary "keda.maxReplicas" "replicas" $keda.enabled -}}
+{{- if gt (mul $most $processes) $partitions }}
+{{ $where }}.{{ $named }} is {{ $most }}{{ if gt $processes 1 }} with {{ $processes }} processes each{{ end }}, above the {{ $partitions }} partitions of each topic (KAFKA_PARTITIONS): the rest would have no work; set at most {{ max 1 (div $partitions $processes) }}
+{{- end }}
+{{- $session := include "orderflow.setting" (dict "root" .root "workload" .workload "name" "KAFKA_SESSION_TIMEOUT_MS") | int }}
+{{- if gt (mul 2 (include "orderflow.setting" (dict "root" .root "workload" .workload "name" "KAFKA_HEARTBEAT_INTERVAL_MS") | int)) $session }}
+KAFKA_HEARTBEAT_INTERVAL_MS of {{ .name }} is above half of KAFKA_SESSION_TIMEOUT_MS: lower it
+{{- end }}
+{{- if $keda.enabled }}
+{{- if gt ($keda.minReplicas | int) ($keda.maxReplicas | int) }}
+{{ $where }}.keda.minReplicas is {{ $keda.minReplicas }}, above keda.maxReplicas, {{ $keda.maxReplicas }}: lower it
+{{- end }}
+{{- $rebalance := div (add (include "orderflow.setting" (dict "root" .root "workload" .workload "name" "KAFKA_REBALANCE_TIMEOUT_MS") | int) 999) 1000 | int }}
+{{- range $direction := list "Up" "Down" }}
+{{- $key := printf "scale%sStabilizationSeconds" $direction }}
+{{- $seconds := get $.root.Values.keda $key | int }}
+{{- if lt $seconds $rebalance }}
+keda.{{ $key }} is {{ $seconds }}, below a rebalance of {{ $.name }} (KAFKA_REBALANCE_TIMEOUT_MS, {{ $rebalance }} s): each change would start before the one before has ended
+{{- end }}
+{{- end }}
+{{- $mechanism := include "orderflow.setting" (dict "root" .root "workload" .workload "name" "KAFKA_SASL_MECHANISM") }}
+{{- $protocol := include "orderflow.setting" (dict "root" .root "workload" .workload "name" "KAFKA_SECURITY_PROTOCOL") }}
+{{- if and (hasPrefix "SASL_" $protocol) (not .root.Values.keda.triggerAuthentication) (not (regexMatch "^(PLAIN|SCRAM-.*)$" $mechanism)) }}
+keda.triggerAuthentication is missing: the chart makes none for KAFKA_SASL_MECHANISM={{ $mechanism }}; write one and name it
+{{- end }}
+{{- if and (not .root.Values.keda.triggerAuthentication) (or (get (.workload.files.KAFKA_SSL_CERTFILE | default dict) "configMap") (get (.workload.files.KAFKA_SSL_KEYFILE | default dict) "configMap")) }}
+files.KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE of {{ .name }} are in a ConfigMap: KEDA reads them from a Secret
+{{- end }}
+{{- end }}
+{{- end -}}

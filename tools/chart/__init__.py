@@ -1,0 +1,1 @@
+"""Generated files of the Helm chart and of the examples: `python -m tools.chart`."""
