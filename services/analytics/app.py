@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.topics import CLAIMS_EVENTS, ORDERS_EVENTS, PORTAL_ACTIVITY, SHIPMENTS_EVENTS
+from services.analytics import figures
 from services.analytics.handler import SERVICE, EventBatches
 from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import process_metrics
@@ -16,5 +17,10 @@ def build(settings: Settings) -> Service:
     metrics = process_metrics()
     batches = EventBatches(settings, metrics)
     return Service(
-        name=SERVICE, settings=settings, topics=TOPICS, apply=batches.apply, metrics=metrics
+        name=SERVICE,
+        settings=settings,
+        topics=TOPICS,
+        apply=batches.apply,
+        workers={"figures": figures.measure_always},
+        metrics=metrics,
     )

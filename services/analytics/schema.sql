@@ -68,6 +68,15 @@ END)
     CONSTRAINT claim_fact_pkey PRIMARY KEY (claim_id)
     CONSTRAINT claim_fact_version_check CHECK ((version > 0))
 
+-- TABLE fact_count
+  WITH (fillfactor=50)
+    figure text NOT NULL
+    value text NOT NULL
+    detail text NOT NULL
+    stripe smallint NOT NULL
+    facts bigint NOT NULL
+    CONSTRAINT fact_count_pkey PRIMARY KEY (figure, value, detail, stripe)
+
 -- TABLE migration
     name text NOT NULL
     sha256 text NOT NULL
@@ -380,6 +389,9 @@ CREATE UNIQUE INDEX campaign_sale_pkey ON campaign_sale USING btree (shop, campa
 -- INDEX claim_fact_pkey
 CREATE UNIQUE INDEX claim_fact_pkey ON claim_fact USING btree (claim_id)
 
+-- INDEX fact_count_pkey
+CREATE UNIQUE INDEX fact_count_pkey ON fact_count USING btree (figure, value, detail, stripe)
+
 -- INDEX migration_pkey
 CREATE UNIQUE INDEX migration_pkey ON migration USING btree (name)
 
@@ -497,23 +509,87 @@ CREATE UNIQUE INDEX waiting_pkey ON waiting USING btree (id)
 -- SEQUENCE waiting_id_seq
     AS bigint START 1 INCREMENT 1 CACHE 1
 
+-- TRIGGER count_changed_claims ON claim_fact
+CREATE TRIGGER count_changed_claims AFTER UPDATE ON claim_fact REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_claims()
+
 -- TRIGGER count_changed_durations ON parcel_fact
 CREATE TRIGGER count_changed_durations AFTER UPDATE ON parcel_fact REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_durations()
+
+-- TRIGGER count_changed_orders ON order_fact
+CREATE TRIGGER count_changed_orders AFTER UPDATE ON order_fact REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_orders()
+
+-- TRIGGER count_changed_parcels ON parcel_fact
+CREATE TRIGGER count_changed_parcels AFTER UPDATE ON parcel_fact REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_parcels()
 
 -- TRIGGER count_changed_sales ON order_fact
 CREATE TRIGGER count_changed_sales AFTER UPDATE ON order_fact REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_sales()
 
+-- TRIGGER count_deleted_claims ON claim_fact
+CREATE TRIGGER count_deleted_claims AFTER DELETE ON claim_fact REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_claims()
+
 -- TRIGGER count_deleted_durations ON parcel_fact
 CREATE TRIGGER count_deleted_durations AFTER DELETE ON parcel_fact REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_durations()
+
+-- TRIGGER count_deleted_orders ON order_fact
+CREATE TRIGGER count_deleted_orders AFTER DELETE ON order_fact REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_orders()
+
+-- TRIGGER count_deleted_parcels ON parcel_fact
+CREATE TRIGGER count_deleted_parcels AFTER DELETE ON parcel_fact REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_parcels()
 
 -- TRIGGER count_deleted_sales ON order_fact
 CREATE TRIGGER count_deleted_sales AFTER DELETE ON order_fact REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_sales()
 
+-- TRIGGER count_new_claims ON claim_fact
+CREATE TRIGGER count_new_claims AFTER INSERT ON claim_fact REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_claims()
+
 -- TRIGGER count_new_durations ON parcel_fact
 CREATE TRIGGER count_new_durations AFTER INSERT ON parcel_fact REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_durations()
 
+-- TRIGGER count_new_orders ON order_fact
+CREATE TRIGGER count_new_orders AFTER INSERT ON order_fact REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_orders()
+
+-- TRIGGER count_new_parcels ON parcel_fact
+CREATE TRIGGER count_new_parcels AFTER INSERT ON parcel_fact REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_parcels()
+
 -- TRIGGER count_new_sales ON order_fact
 CREATE TRIGGER count_new_sales AFTER INSERT ON order_fact REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_sales()
+
+-- FUNCTION count_claims()
+CREATE OR REPLACE FUNCTION analytics.count_claims()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'analytics'
+AS $function$
+DECLARE
+    added fact_count[];
+    removed fact_count[];
+BEGIN
+    IF TG_OP <> 'DELETE' THEN
+        SELECT array_agg(ROW('claim', value, detail, 0, facts)::fact_count)
+          INTO added
+          FROM (SELECT CASE WHEN is_withdrawn THEN 'withdrawn' ELSE status END AS value,
+                       reason AS detail, count(*) AS facts
+                  FROM new_rows
+                 GROUP BY 1, 2) AS sums;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        SELECT array_agg(ROW('claim', value, detail, 0, -facts)::fact_count)
+          INTO removed
+          FROM (SELECT CASE WHEN is_withdrawn THEN 'withdrawn' ELSE status END AS value,
+                       reason AS detail, count(*) AS facts
+                  FROM old_rows
+                 GROUP BY 1, 2) AS sums;
+    END IF;
+    INSERT INTO fact_count AS kept
+    SELECT figure, value, detail, (SELECT counter_stripe()), sum(facts)
+      FROM unnest(added || removed)
+     GROUP BY figure, value, detail
+    HAVING sum(facts) <> 0
+        ON CONFLICT (figure, value, detail, stripe) DO UPDATE
+       SET facts = kept.facts + excluded.facts;
+    RETURN NULL;
+END
+$function$
 
 -- FUNCTION count_durations()
 CREATE OR REPLACE FUNCTION analytics.count_durations()
@@ -561,6 +637,92 @@ BEGIN
     HAVING sum(parcels) <> 0
         ON CONFLICT (shop, carrier, country, duration, ended_on, bucket, stripe) DO UPDATE
        SET parcels = kept.parcels + excluded.parcels;
+    RETURN NULL;
+END
+$function$
+
+-- FUNCTION count_orders()
+CREATE OR REPLACE FUNCTION analytics.count_orders()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'analytics'
+AS $function$
+DECLARE
+    added fact_count[];
+    removed fact_count[];
+BEGIN
+    IF TG_OP <> 'DELETE' THEN
+        SELECT array_agg(ROW('order', value, detail, 0, facts)::fact_count)
+          INTO added
+          FROM (SELECT status AS value,
+                       '' AS detail, count(*) AS facts
+                  FROM new_rows
+                 GROUP BY 1, 2) AS sums;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        SELECT array_agg(ROW('order', value, detail, 0, -facts)::fact_count)
+          INTO removed
+          FROM (SELECT status AS value,
+                       '' AS detail, count(*) AS facts
+                  FROM old_rows
+                 GROUP BY 1, 2) AS sums;
+    END IF;
+    INSERT INTO fact_count AS kept
+    SELECT figure, value, detail, (SELECT counter_stripe()), sum(facts)
+      FROM unnest(added || removed)
+     GROUP BY figure, value, detail
+    HAVING sum(facts) <> 0
+        ON CONFLICT (figure, value, detail, stripe) DO UPDATE
+       SET facts = kept.facts + excluded.facts;
+    RETURN NULL;
+END
+$function$
+
+-- FUNCTION count_parcels()
+CREATE OR REPLACE FUNCTION analytics.count_parcels()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'analytics'
+AS $function$
+DECLARE
+    added fact_count[];
+    removed fact_count[];
+BEGIN
+    IF TG_OP <> 'DELETE' THEN
+        SELECT array_agg(ROW(figure, value, detail, 0, facts)::fact_count)
+          INTO added
+          FROM (SELECT figure, value, detail, count(*) AS facts
+                  FROM new_rows CROSS JOIN LATERAL (VALUES
+                       ('parcel', phase, CASE WHEN is_return THEN 'return' ELSE 'delivery' END, true),
+                       ('delivery', on_time, '', delivered_on IS NOT NULL AND NOT is_return),
+                       ('undelivered', to_char(promised_on, 'YYYY-MM-DD'), '',
+                        promised_on IS NOT NULL AND delivered_on IS NULL AND NOT is_return
+                        AND phase NOT LIKE 'return%')
+                       ) AS named (figure, value, detail, is_counted)
+                 WHERE is_counted
+                 GROUP BY 1, 2, 3) AS sums;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        SELECT array_agg(ROW(figure, value, detail, 0, -facts)::fact_count)
+          INTO removed
+          FROM (SELECT figure, value, detail, count(*) AS facts
+                  FROM old_rows CROSS JOIN LATERAL (VALUES
+                       ('parcel', phase, CASE WHEN is_return THEN 'return' ELSE 'delivery' END, true),
+                       ('delivery', on_time, '', delivered_on IS NOT NULL AND NOT is_return),
+                       ('undelivered', to_char(promised_on, 'YYYY-MM-DD'), '',
+                        promised_on IS NOT NULL AND delivered_on IS NULL AND NOT is_return
+                        AND phase NOT LIKE 'return%')
+                       ) AS named (figure, value, detail, is_counted)
+                 WHERE is_counted
+                 GROUP BY 1, 2, 3) AS sums;
+    END IF;
+    INSERT INTO fact_count AS kept
+    SELECT figure, value, detail, (SELECT counter_stripe()), sum(facts)
+      FROM unnest(added || removed)
+     GROUP BY figure, value, detail
+    HAVING sum(facts) <> 0
+        ON CONFLICT (figure, value, detail, stripe) DO UPDATE
+       SET facts = kept.facts + excluded.facts;
     RETURN NULL;
 END
 $function$
@@ -704,6 +866,9 @@ RETURN (((floor((EXTRACT(epoch FROM clock_timestamp()) / (10)::numeric)))::bigin
     orderflow_analytics: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON claim_fact
+    orderflow_analytics: DELETE, INSERT, SELECT, UPDATE
+
+-- RIGHTS ON fact_count
     orderflow_analytics: DELETE, INSERT, SELECT, UPDATE
 
 -- RIGHTS ON migration

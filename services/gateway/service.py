@@ -29,6 +29,7 @@ from services.runtime.config.settings import Settings
 from services.runtime.observability.health import Check, CheckResult
 from services.runtime.observability.listener import listen
 from services.runtime.observability.metrics import Metrics
+from services.runtime.pool_gauges import watch_pool
 from services.runtime.postgres import migrate
 from services.runtime.postgres.connections import Pool, create_pool
 
@@ -83,6 +84,7 @@ class GatewayService:
         self._pool = await self._startup.until_up(
             functools.partial(create_pool, self.settings, SERVICE, size=POOL_SIZE)
         )
+        watch_pool(self.metrics, SERVICE, "shared", self._pool)
         await self._startup.until_up(self._check_schema)
         await self._startup.until_up(self.keys.refresh)
         self._start_workers()

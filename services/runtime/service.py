@@ -14,6 +14,7 @@ from services.runtime.config.settings import Settings
 from services.runtime.consumer.chunking import Weigh, one_order
 from services.runtime.observability.health import Check, CheckResult
 from services.runtime.observability.metrics import Metrics, process_metrics
+from services.runtime.pool_gauges import watch_pool
 from services.runtime.postgres.connections import Pool, create_pool
 from services.runtime.running import Definition, RunningService, Worker
 from services.runtime.waiting.expiry import Sweep
@@ -73,8 +74,8 @@ class Service:
         async with contextlib.AsyncExitStack() as opened:
             # Batches have a connection of their own: if others borrowed it, a batch would get
             # another one, on which every statement has yet to be prepared.
-            batches_pool = await self._open_pool(1, opened)
-            pool = await self._open_pool(size - 1, opened)
+            batches_pool = await self._open_pool("batches", 1, opened)
+            pool = await self._open_pool("shared", size - 1, opened)
             self.running = RunningService(self.definition, batches_pool, pool, self._startup)
             opened.pop_all()  # From here on `stop` closes them.
         await self.running.start()
@@ -88,9 +89,10 @@ class Service:
             await self.running.stop()
         log.info("service_stopped", service=self.name)
 
-    async def _open_pool(self, size: int, opened: contextlib.AsyncExitStack) -> Pool:
+    async def _open_pool(self, name: str, size: int, opened: contextlib.AsyncExitStack) -> Pool:
         make = functools.partial(create_pool, self.definition.settings, self.name, size=size)
         pool = await self._startup.until_up(make)
+        watch_pool(self.metrics, self.name, name, pool)
         opened.callback(pool.terminate)
         return pool
 

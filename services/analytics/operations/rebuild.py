@@ -16,6 +16,7 @@ TABLES = {
     "claim_fact": "delete_claims",
     "campaign_sale": "delete_sales",
     "parcel_duration": "delete_durations",
+    "fact_count": "delete_counts",
 }
 """Facts before what is counted of them: deleting facts brings their counters to 0."""
 

@@ -17,3 +17,7 @@ DELETE FROM campaign_sale;
 -- name: delete_durations
 -- All histograms; each is 0 once the parcels are deleted.
 DELETE FROM parcel_duration;
+
+-- name: delete_counts
+-- All numbers of facts; each is 0 once the facts are deleted.
+DELETE FROM fact_count;

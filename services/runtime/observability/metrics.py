@@ -58,6 +58,32 @@ GAUGES = (
     ),
     _Spec("webhook_shards", "Shards of destinations to which this process sends; 16 in all."),
     _Spec("webhook_open_circuits", "Destinations that get only a probe now and then."),
+    _Spec("orders", "Orders by status, as analytics knows them.", ("service", "status")),
+    _Spec(
+        "parcels",
+        "Parcels with a tracking number by phase and direction (delivery, return).",
+        ("service", "phase", "direction"),
+    ),
+    _Spec(
+        "deliveries",
+        "Parcels delivered: early, on_time or late against the promised day, or unknown: none was.",
+        ("service", "on_time"),
+    ),
+    _Spec(
+        "parcels_overdue",
+        "Parcels promised in the last 60 days whose promised day is over everywhere, and that are "
+        "neither delivered nor on their way back.",
+    ),
+    _Spec(
+        "claims", "Claims by status (withdrawn too) and reason.", ("service", "status", "reason")
+    ),
+    _Spec(
+        "database_connections",
+        "Open connections of a pool, by state: used or idle.",
+        ("service", "pool", "state"),
+    ),
+    _Spec("database_connections_max", "Connections that a pool may open.", ("service", "pool")),
+    _Spec("database_waiting", "Tasks that wait for a connection of a pool.", ("service", "pool")),
 )
 COUNTERS = (
     _Spec(
@@ -171,9 +197,6 @@ class Metrics:
         self.bad_sources = self._gauge("bad_sources")
         self.relay_shards = self._gauge("relay_shards")
         self.relay_refused_shards = self._gauge("relay_refused_shards")
-        self.http_connections = self._gauge("http_connections")
-        self.http_requests_in_flight = self._gauge("http_requests_in_flight")
-        self.http_body_bytes_held = self._gauge("http_body_bytes_held")
         self.items_total = self._counter("items_total")
         self.unmapped_scans_total = self._counter("unmapped_scans_total")
         self.warnings_total = self._counter("warnings_total")
@@ -183,12 +206,6 @@ class Metrics:
         self.fence_refusals_total = self._counter("fence_refusals_total")
         self.rebalances_total = self._counter("rebalances_total")
         self.transient_retries_total = self._counter("transient_retries_total")
-        self.http_requests_total = self._counter("http_requests_total")
-        self.http_refusals_total = self._counter("http_refusals_total")
-        self.http_body_bytes_total = self._counter("http_body_bytes_total")
-        self.http_records_total = self._counter("http_records_total")
-        self.http_key_checks_total = self._counter("http_key_checks_total")
-        self.http_request_seconds = self._histogram("http_request_seconds")
         self.batch_records = self._histogram("batch_records")
         self.batch_stage_seconds = self._histogram("batch_stage_seconds")
         self.event_latency_seconds = self._histogram("event_latency_seconds")
@@ -196,6 +213,9 @@ class Metrics:
         self.campaign_review_age_seconds = self._gauge("campaign_review_age_seconds")
         self.campaign_review_failures_total = self._counter("campaign_review_failures_total")
         self._add_webhooks()
+        self._add_requests()
+        self._add_figures()
+        self._add_pools()
 
     def _add_webhooks(self) -> None:
         self.webhook_backlog = self._gauge("webhook_backlog")
@@ -208,6 +228,29 @@ class Metrics:
         self.webhook_dropped_total = self._counter("webhook_dropped_total")
         self.webhook_attempt_seconds = self._histogram("webhook_attempt_seconds")
         self.trace_spans_total = self._counter("trace_spans_total")
+
+    def _add_requests(self) -> None:
+        self.http_connections = self._gauge("http_connections")
+        self.http_requests_in_flight = self._gauge("http_requests_in_flight")
+        self.http_body_bytes_held = self._gauge("http_body_bytes_held")
+        self.http_requests_total = self._counter("http_requests_total")
+        self.http_refusals_total = self._counter("http_refusals_total")
+        self.http_body_bytes_total = self._counter("http_body_bytes_total")
+        self.http_records_total = self._counter("http_records_total")
+        self.http_key_checks_total = self._counter("http_key_checks_total")
+        self.http_request_seconds = self._histogram("http_request_seconds")
+
+    def _add_pools(self) -> None:
+        self.database_connections = self._gauge("database_connections")
+        self.database_connections_max = self._gauge("database_connections_max")
+        self.database_waiting = self._gauge("database_waiting")
+
+    def _add_figures(self) -> None:
+        self.orders = self._gauge("orders")
+        self.parcels = self._gauge("parcels")
+        self.parcels_overdue = self._gauge("parcels_overdue")
+        self.deliveries = self._gauge("deliveries")
+        self.claims = self._gauge("claims")
 
     def _gauge(self, name: str) -> Gauge:
         spec = _named(GAUGES, name)

@@ -6,7 +6,7 @@ decodes with the library it chooses.
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import asyncpg
 
@@ -28,6 +28,9 @@ class RoleMissing(Exception):
 class Pool(Protocol):
     """The methods of asyncpg's pool that services use; its proxy is typed as a Connection."""
 
+    waiting: int
+    """Tasks that wait for a connection."""
+
     def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:
         """Borrow a connection for a block."""
 
@@ -36,6 +39,47 @@ class Pool(Protocol):
 
     def terminate(self) -> None:
         """Close all connections at once."""
+
+    def get_size(self) -> int:
+        """Connections that are open."""
+
+    def get_idle_size(self) -> int:
+        """Connections that are open and not borrowed."""
+
+    def get_max_size(self) -> int:
+        """Connections that may be open."""
+
+
+class _CountingPool(asyncpg.Pool):
+    """asyncpg's pool, with the number of tasks that wait for a connection."""
+
+    waiting = 0
+
+    def acquire(self, *, timeout: float | None = None) -> Any:
+        return _CountedAcquire(self, super().acquire(timeout=timeout))
+
+
+class _CountedAcquire:
+    """The block of a borrowed connection: the task counts as waiting until the block begins."""
+
+    __slots__ = ("_acquire", "_pool")
+
+    def __init__(self, pool: _CountingPool, acquire: Any) -> None:
+        self._pool = pool
+        self._acquire = acquire
+
+    async def __aenter__(self) -> Any:
+        self._pool.waiting += 1
+        try:
+            return await self._acquire.__aenter__()
+        finally:
+            self._pool.waiting -= 1
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._acquire.__aexit__(*error)
+
+    def __await__(self) -> Any:
+        return self._acquire.__await__()
 
 
 def role_of(service: str) -> str:
@@ -58,8 +102,13 @@ async def create_pool(settings: Settings, service: str, *, size: int | None = No
     url = settings.database_url_of(service)
     try:
         with translate_errors(url, settings.database_variable_of(service)):
-            pool = await asyncpg.create_pool(
+            pool = await _CountingPool(
                 url,
+                loop=None,
+                connect=None,
+                setup=None,
+                connection_class=asyncpg.Connection,
+                record_class=asyncpg.Record,
                 min_size=1,
                 max_size=size or settings.database_pool_size,
                 timeout=settings.database_connect_timeout_seconds,

@@ -40,6 +40,32 @@ async def test_service_measures_its_tables_before_it_is_ready(start, settings):
     ]
 
 
+async def test_service_shows_who_holds_its_connections_and_who_waits(start, settings):
+    service = await start()
+    pool, size = service.running.pool, settings.database_pool_size - 1
+
+    def shown(name, **labels):
+        sample = f"orderflow_database_{name}"
+        labels |= {"service": service.name, "pool": "shared"}
+        return service.metrics.registry.get_sample_value(sample, labels)
+
+    async def borrow():
+        async with pool.acquire():
+            pass
+
+    async with AsyncExitStack() as borrowed:
+        for _ in range(size):
+            await borrowed.enter_async_context(pool.acquire())
+        waiting = asyncio.create_task(borrow())
+        await until(lambda: shown("waiting") >= 1, "a task waits")
+        assert shown("connections", state="used") == shown("connections_max") == size
+        assert shown("connections", state="idle") == 0
+    await waiting
+
+    await until(lambda: shown("waiting") == 0, "no task waits")
+    await until(lambda: shown("connections", state="idle") > 0, "a connection is idle")
+
+
 async def test_batches_go_on_while_all_other_work_waits_for_a_connection(
     start, publish, read_all, settings
 ):
