@@ -135,6 +135,7 @@ check: $(STAMP) ## style, types, imports, generated files, words, and what a mes
 	$(RUN) -m orderflow.docs --check
 	$(RUN) -m tools.chart --check
 	$(RUN) -m tools.words
+	$(RUN) -m tools.alerts
 	$(RUN) -m bench.guard --check
 
 .PHONY: schema

@@ -13,7 +13,14 @@ from services.runtime.postgres.queries import load
 from services.runtime.running import WorkerContext
 
 SQL = load(Path(__file__).parent / "sql" / "gauges.sql")
-GAUGES = ("backlog", "held_groups", "disabled", "open_circuits", "oldest_age_seconds")
+GAUGES = (
+    "backlog",
+    "held_groups",
+    "disabled",
+    "open_circuits",
+    "oldest_age_seconds",
+    "fresh_age_seconds",
+)
 """Columns of the statement, which are names of gauges after `webhook_`."""
 
 

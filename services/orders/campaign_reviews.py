@@ -64,6 +64,8 @@ class CampaignReviews:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
         self.metrics = metrics
+        # Exported as 0 from the start: Prometheus does not see the first increment otherwise.
+        metrics.campaign_review_failures_total.labels(SERVICE)
         self._outbox = Outbox(settings.outbox_shards)
         # Not that of the batches: both read a book in the time in which the other may drop it.
         self._books = BookCache()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import os
 import signal
@@ -13,11 +14,13 @@ from typing import Protocol
 
 import structlog
 
+from services.runtime.background import every
 from services.runtime.config.settings import Settings
 from services.runtime.observability.health import (
     Check,
     HttpServer,
     health_app,
+    measure_readiness,
     serve_http,
     serve_on,
 )
@@ -66,6 +69,7 @@ async def serve(
     if inherited:
         _stop_with_parent(inherited.parent_pipe, stopping)
     http = await _serve_health(services, settings, inherited)
+    measuring = asyncio.create_task(_measure_readiness(services, settings))
     starting = asyncio.ensure_future(_start_all(services))
     waiting_for_stop = asyncio.create_task(stopping.wait())
     try:
@@ -79,6 +83,9 @@ async def serve(
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await starting
         await asyncio.gather(*(service.stop() for service in services))
+        measuring.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await measuring
         await http.stop()
 
 
@@ -109,12 +116,23 @@ async def _start_all(services: Sequence[Serving]) -> None:
         await asyncio.gather(*starts, return_exceptions=True)
 
 
+def _readiness(services: Sequence[Serving]) -> dict[str, Check]:
+    return {name: check for s in services for name, check in s.readiness().items()}
+
+
+async def _measure_readiness(services: Sequence[Serving], settings: Settings) -> None:
+    """Measure readiness at the interval of the other gauges, at once for the first time."""
+    ready = _readiness(services)
+    measure = functools.partial(measure_readiness, services[0].metrics.ready, ready)
+    await measure()
+    await every(settings.metrics_interval_seconds, "measuring", measure, service="all")
+
+
 async def _serve_health(
     services: Sequence[Serving], settings: Settings, inherited: Inherited | None
 ) -> HttpServer:
-    ready = {name: check for s in services for name, check in s.readiness().items()}
     live = {name: check for s in services for name, check in s.liveness().items()}
-    app = health_app(services[0].metrics.registry, ready, live)
+    app = health_app(services[0].metrics.registry, _readiness(services), live)
     if inherited:
         return await serve_on(app, socket.socket(fileno=inherited.listener))
     http = await serve_http(app, settings.http_host, settings.http_port)

@@ -49,6 +49,7 @@ class Service:
             metrics=metrics or process_metrics(),
             prepare=prepare,
         )
+        self.definition.metrics.begin_counters(name)
         self.running: RunningService | None = None
         self._startup = Startup(name)
 

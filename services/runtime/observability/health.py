@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -55,16 +55,33 @@ def health_app(
 
 
 async def _answer(checks: Mapping[str, Check], timeout_seconds: float) -> JSONResponse:
-    results = await asyncio.gather(*(_run(check, timeout_seconds) for check in checks.values()))
-    all_pass = all(ok for ok, _ in results)
+    results = await _run_all(checks, timeout_seconds)
+    all_pass = all(ok for ok, _ in results.values())
     body: dict[str, Any] = {
         "status": "ok" if all_pass else "failing",
-        "checks": {
-            name: {"ok": ok, "detail": detail}
-            for name, (ok, detail) in zip(checks, results, strict=True)
-        },
+        "checks": {name: {"ok": ok, "detail": detail} for name, (ok, detail) in results.items()},
     }
     return JSONResponse(body, status_code=200 if all_pass else 503)
+
+
+async def measure_readiness(
+    gauge: Gauge,
+    ready: Mapping[str, Check],
+    check_timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
+) -> None:
+    """Set `gauge` (labels service, check) to 1 for each check that passes, else 0.
+
+    The names in `ready` are of the form `service.check`, as on /health/ready.
+    """
+    for name, (ok, _) in (await _run_all(ready, check_timeout_seconds)).items():
+        gauge.labels(*name.split(".", 1)).set(int(ok))
+
+
+async def _run_all(
+    checks: Mapping[str, Check], timeout_seconds: float
+) -> Mapping[str, CheckResult]:
+    results = await asyncio.gather(*(_run(check, timeout_seconds) for check in checks.values()))
+    return dict(zip(checks, results, strict=True))
 
 
 async def _run(check: Check, timeout_seconds: float) -> CheckResult:

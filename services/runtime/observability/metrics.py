@@ -30,6 +30,11 @@ class _Spec:
 
 
 GAUGES = (
+    _Spec(
+        "ready",
+        "1 while a check of /health/ready passes, else 0; without the service's name before it.",
+        ("service", "check"),
+    ),
     _Spec("lag_messages", "Messages in the topic that are not applied yet.", _PARTITION),
     _Spec("lag_seconds", "Age of the oldest message not applied yet; 0 with none.", _PARTITION),
     _Spec("outbox_rows", "Rows committed and not yet published; counted up to 10,000 a shard."),
@@ -55,6 +60,10 @@ GAUGES = (
     _Spec("webhook_disabled", "Destinations that were disabled because nothing succeeded."),
     _Spec(
         "webhook_oldest_age_seconds", "Age of the oldest delivery that waits; 0 where none does."
+    ),
+    _Spec(
+        "webhook_fresh_age_seconds",
+        "Age of the oldest delivery that no process has looked at yet; 0 where there is none.",
     ),
     _Spec("webhook_shards", "Shards of destinations to which this process sends; 16 in all."),
     _Spec("webhook_open_circuits", "Destinations that get only a probe now and then."),
@@ -185,6 +194,7 @@ class Metrics:
         self.registry = registry or CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+        self.ready = self._gauge("ready")
         self.lag_messages = self._gauge("lag_messages")
         self.lag_seconds = self._gauge("lag_seconds")
         self.outbox_rows = self._gauge("outbox_rows")
@@ -212,16 +222,40 @@ class Metrics:
         self.campaign_reviews = self._gauge("campaign_reviews")
         self.campaign_review_age_seconds = self._gauge("campaign_review_age_seconds")
         self.campaign_review_failures_total = self._counter("campaign_review_failures_total")
+        self._add_http()
         self._add_webhooks()
         self._add_requests()
         self._add_figures()
         self._add_pools()
+
+    def begin_counters(self, service: str) -> None:
+        """Export the counters without further labels as 0: of a counter that appears with its
+        first increment, Prometheus does not see that increment.
+        """
+        for counter in (
+            self.fence_refusals_total,
+            self.rebalances_total,
+            self.transient_retries_total,
+        ):
+            counter.labels(service)
+
+    def _add_http(self) -> None:
+        self.http_connections = self._gauge("http_connections")
+        self.http_requests_in_flight = self._gauge("http_requests_in_flight")
+        self.http_body_bytes_held = self._gauge("http_body_bytes_held")
+        self.http_requests_total = self._counter("http_requests_total")
+        self.http_refusals_total = self._counter("http_refusals_total")
+        self.http_body_bytes_total = self._counter("http_body_bytes_total")
+        self.http_records_total = self._counter("http_records_total")
+        self.http_key_checks_total = self._counter("http_key_checks_total")
+        self.http_request_seconds = self._histogram("http_request_seconds")
 
     def _add_webhooks(self) -> None:
         self.webhook_backlog = self._gauge("webhook_backlog")
         self.webhook_held_groups = self._gauge("webhook_held_groups")
         self.webhook_disabled = self._gauge("webhook_disabled")
         self.webhook_oldest_age_seconds = self._gauge("webhook_oldest_age_seconds")
+        self.webhook_fresh_age_seconds = self._gauge("webhook_fresh_age_seconds")
         self.webhook_shards = self._gauge("webhook_shards")
         self.webhook_open_circuits = self._gauge("webhook_open_circuits")
         self.webhook_attempts_total = self._counter("webhook_attempts_total")

@@ -6,7 +6,13 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from services.runtime.observability.health import Check, CheckResult, health_app, serve_http
+from services.runtime.observability.health import (
+    Check,
+    CheckResult,
+    health_app,
+    measure_readiness,
+    serve_http,
+)
 from services.runtime.observability.listener import HttpError
 from services.runtime.observability.metrics import Metrics
 
@@ -66,6 +72,30 @@ async def test_readiness_check_that_hangs_fails() -> None:
     answer = await _asked(lambda http: http.get("/health/ready"), database=hangs)
 
     assert answer.json()["checks"]["database"]["detail"] == "no answer within 0.5 seconds"
+
+
+async def test_readiness_is_a_metric_of_each_check() -> None:
+    metrics = Metrics()
+    checks = {"orders.database": _raises, "orders.relay": _says(True, "publishes")}
+
+    await measure_readiness(metrics.ready, checks)
+
+    assert _ready(metrics, "database") == 0
+    assert _ready(metrics, "relay") == 1
+
+
+async def test_readiness_metric_follows_the_check() -> None:
+    metrics = Metrics()
+
+    await measure_readiness(metrics.ready, {"orders.database": _raises})
+    await measure_readiness(metrics.ready, {"orders.database": _says(True, "answers")})
+
+    assert _ready(metrics, "database") == 1
+
+
+def _ready(metrics: Metrics, check: str) -> float | None:
+    labels = {"service": "orders", "check": check}
+    return metrics.registry.get_sample_value("orderflow_ready", labels)
 
 
 async def test_liveness_does_not_depend_on_the_database() -> None:

@@ -102,6 +102,16 @@ def test_metrics_of_two_registries_are_separate() -> None:
     assert "orderflow_outbox_rows{" not in generate_latest(second.registry).decode()
 
 
+def test_metrics_begin_counters_of_a_service_at_0() -> None:
+    metrics = Metrics()
+
+    metrics.begin_counters("orders")
+
+    text = generate_latest(metrics.registry).decode()
+    assert 'orderflow_fence_refusals_total{service="orders"} 0.0' in text
+    assert 'orderflow_transient_retries_total{service="orders"} 0.0' in text
+
+
 @pytest.mark.parametrize("name", docs.PAGES)
 def test_page_with_generated_tables_is_up_to_date(name: str) -> None:
     page = (docs.DOCS / name).read_text(encoding="utf-8")

@@ -1,0 +1,48 @@
+"""The rules of alerts with promtool: they are valid, and each alert has cases that hold."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+import yaml
+
+from tools.alerts import RULES, rules_of
+
+CASES = RULES.with_name("orderflow.rules.test.yaml")
+ALERTS = [rule.name for rule in rules_of(RULES) if rule.is_alert]
+SECONDS = 300
+"""For all cases: some go over more than a day, one over a week, a minute at a time."""
+
+
+def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["promtool", *arguments], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+
+def test_alert_rules_are_valid() -> None:
+    checked = promtool("check", "rules", str(RULES))
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"{len(rules_of(RULES))} rules found" in checked.stdout
+
+
+@pytest.mark.timeout(SECONDS)
+def test_alert_rules_hold_in_all_cases() -> None:
+    tested = promtool("test", "rules", str(CASES))
+
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert "SUCCESS" in tested.stdout
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_alert_has_a_case_that_fires_and_one_that_does_not(name: str) -> None:
+    expected = [
+        bool(each["exp_alerts"])
+        for case in yaml.safe_load(CASES.read_text("utf-8"))["tests"]
+        for each in case["alert_rule_test"]
+        if each["alertname"] == name
+    ]
+
+    assert set(expected) == {True, False}
