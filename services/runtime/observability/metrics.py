@@ -222,7 +222,6 @@ class Metrics:
         self.campaign_reviews = self._gauge("campaign_reviews")
         self.campaign_review_age_seconds = self._gauge("campaign_review_age_seconds")
         self.campaign_review_failures_total = self._counter("campaign_review_failures_total")
-        self._add_http()
         self._add_webhooks()
         self._add_requests()
         self._add_figures()
@@ -238,17 +237,6 @@ class Metrics:
             self.transient_retries_total,
         ):
             counter.labels(service)
-
-    def _add_http(self) -> None:
-        self.http_connections = self._gauge("http_connections")
-        self.http_requests_in_flight = self._gauge("http_requests_in_flight")
-        self.http_body_bytes_held = self._gauge("http_body_bytes_held")
-        self.http_requests_total = self._counter("http_requests_total")
-        self.http_refusals_total = self._counter("http_refusals_total")
-        self.http_body_bytes_total = self._counter("http_body_bytes_total")
-        self.http_records_total = self._counter("http_records_total")
-        self.http_key_checks_total = self._counter("http_key_checks_total")
-        self.http_request_seconds = self._histogram("http_request_seconds")
 
     def _add_webhooks(self) -> None:
         self.webhook_backlog = self._gauge("webhook_backlog")
