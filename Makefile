@@ -68,6 +68,11 @@ operations-test: $(OPERATIONS) ## image, chart, alerts, dashboards, traces, clou
 	@deploy/operations.sh
 	@PATH="$(CURDIR)/.tools/bin:$$PATH" exec $(RUN) -m pytest tests/operations -m operations $(ARGS)
 
+# Needs Python alone; with npm on PATH it also draws diagrams and the AsyncAPI and OpenAPI documents.
+.PHONY: docs
+docs: $(OPERATIONS) ## the pages as a site in build/site, read without a network
+	@exec $(RUN) -m tools.docs_site
+
 # The check of the npm package in the page about webhooks; `make test` needs Python alone.
 RECEIVERS := tests/receivers
 .PHONY: webhooks-test

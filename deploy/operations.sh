@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-DEBIAN=(buildah debootstrap prometheus pgbouncer)
+DEBIAN=(buildah debootstrap prometheus pgbouncer chromium)
 
 fail() {
     printf 'operations: %s\n' "$*" >&2

@@ -142,7 +142,7 @@ def _messages(
             {
                 "name": type_,
                 "title": type_,
-                "summary": " ".join((model.__doc__ or "").split()),
+                "summary": _plain(model.__doc__ or ""),
                 "contentType": "application/json",
                 "headers": _headers(topic, type_),
                 "payload": payloads[model],
@@ -152,6 +152,11 @@ def _messages(
                 ],
             },
         )
+
+
+def _plain(docstring: str) -> str:
+    """Text without marks: of a message only its description may have some."""
+    return " ".join(docstring.replace("`", "").split())
 
 
 def _key(topic: Topic) -> Json:
