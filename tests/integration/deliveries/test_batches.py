@@ -181,7 +181,7 @@ async def test_gauges_say_what_waits(pool, metrics):
         labels = {"service": "deliveries"}
         return [read(f"orderflow_webhook_{name}", labels) for name in GAUGES]
 
-    assert await measured() == [0, 0, 0, 0, 0]
+    assert await measured() == [0, 0, 0, 0, 0, 0]
     await pool.execute(FILL, SHOP, NOW, 3)
     await pool.execute("UPDATE destination SET state = 'disabled' WHERE name <> 'd1'")
     await pool.execute(
@@ -204,4 +204,5 @@ async def test_gauges_say_what_waits(pool, metrics):
 
     assert fresh[:4] == [0, 0, 2, 0]
     assert 600 <= fresh[4] < 72_000 <= both[4]
+    assert 600 <= fresh[5] <= both[5] < 72_000
     assert both[:4] == [20, 1, 2, 0]
