@@ -171,6 +171,21 @@ def test_chart_jobs_are_made_again_when_what_they_run_changes(tmp_path: Path) ->
         assert len(jobs(change) & before) == 0, change
 
 
+def test_chart_rules_and_dashboards_are_those_of_the_repository(tmp_path: Path) -> None:
+    monitoring = {"rules": {"enabled": True}, "dashboards": {"enabled": True}}
+    objects = [parsed(text) for text in split(render({"monitoring": monitoring}, tmp_path))]
+
+    rules = [each["spec"] for each in objects if each["kind"] == "PrometheusRule"]
+    boards = [each["data"] for each in objects if each["kind"] == "ConfigMap"]
+
+    deploy = CHART.parents[1]
+    files = sorted((deploy / "prometheus").glob("*.rules.yaml"))
+    assert rules == [yaml.safe_load(file.read_text("utf-8")) for file in files]
+    assert len(rules) > 0
+    drawn = sorted((deploy / "grafana").glob("*.json"))
+    assert boards == [{file.name: file.read_text("utf-8").rstrip("\n")} for file in drawn]
+
+
 def test_chart_manifests_of_production_are_those_in_the_repository() -> None:
     assert MANIFESTS.read_text("utf-8") == manifests(), "run python -m tools.chart --manifests"
 
@@ -309,6 +324,8 @@ def check_selectors(objects: Iterable[Object], found: list[Pod]) -> None:
             assert each["spec"].get("minAvailable", 0) < pods_of
             assert each["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
         if each["kind"] == "PodMonitor":
+            job = {pod.labels[each["spec"]["jobLabel"]] for pod in found}
+            assert job == {"orderflow"}  # As the rules of alerts expect it.
             assert all(selects(each["spec"]["selector"], pod.labels) for pod in found)
 
 
