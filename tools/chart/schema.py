@@ -243,7 +243,6 @@ def _keda_of_all() -> Schema:
             "pollingIntervalSeconds": {"type": "integer", "minimum": 5},
             "scaleUpStabilizationSeconds": {"type": "integer", "minimum": 0, "maximum": 3600},
             "scaleDownStabilizationSeconds": {"type": "integer", "minimum": 0, "maximum": 3600},
-            "kafkaVersion": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+){2,3}$"},
             "triggerAuthentication": _TEXT,
         }
     )
