@@ -148,6 +148,7 @@ class Kafka(Server):
             "org.slf4j.simpleLogger.showDateTime": "true",
             "org.slf4j.simpleLogger.dateTimeFormat": "yyyy-MM-dd'T'HH:mm:ss.SSS",
             "org.slf4j.simpleLogger.defaultLogLevel": "info",
+            **self._entrances.system_properties(),
         }
         return self._program(
             name,

@@ -10,7 +10,11 @@ from pathlib import Path
 
 PLAIN = "PLAIN"
 SCRAMS = ("SCRAM-SHA-256", "SCRAM-SHA-512")
+OAUTH = "OAUTHBEARER"
+_VALIDATOR = "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler"
+_SIGNATURE_CHECK = "org.apache.kafka.common.security.oauthbearer.BrokerJwtValidator"
 _MODULES = {PLAIN: "plain.PlainLoginModule"} | dict.fromkeys(SCRAMS, "scram.ScramLoginModule")
+_MODULES |= {OAUTH: "oauthbearer.OAuthBearerLoginModule"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,23 @@ class Listener:
     protocol: str
     """SSL, SASL_SSL, SASL_PLAINTEXT or PLAINTEXT."""
     mechanisms: tuple[str, ...] = ()
-    """PLAIN, SCRAM-SHA-256, SCRAM-SHA-512."""
+    """PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER."""
     wants_certificate: bool = False
     """Whether a client without a certificate is refused."""
     advertised_port: int | None = None
     """The port that the broker names to clients, when it is another one: that of a proxy."""
+    longest_session_ms: int = 0
+    """How long a client stays logged in (`connections.max.reauth.ms`); 0: without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIssuer:
+    """Who signs the tokens that the broker accepts, and for whom."""
+
+    keys_url: str
+    """Address of the public keys (JSON Web Key Set)."""
+    issuer: str
+    audience: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +56,8 @@ class Entrances:
     """PEM file: the authorities that may sign certificates of clients."""
     users: Mapping[str, str] = field(default_factory=dict)
     """Passwords by user name. SCRAM users are created only when the folder is new."""
+    tokens: TokenIssuer | None = None
+    """Whose tokens log in, where a listener has OAUTHBEARER."""
     has_rules: bool = False
     """Whether clients, but for those of the plain listener, need a rule (ACL) for what they do."""
 
@@ -67,6 +85,12 @@ class Entrances:
             yield "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer"
             yield "super.users=User:ANONYMOUS"
 
+    def system_properties(self) -> Mapping[str, str]:
+        """Properties of the broker's Java process: it fetches keys only from a named address."""
+        if self.tokens is None:
+            return {}
+        return {"org.apache.kafka.sasl.oauthbearer.allowed.urls": self.tokens.keys_url}
+
     def scram_options(self) -> Iterator[str]:
         """Arguments with which the storage tool creates the users of SCRAM."""
         wanted = {name for listener in self.listeners for name in listener.mechanisms}
@@ -83,6 +107,10 @@ class Entrances:
             yield f"{prefix}.ssl.client.auth={wanted}"
         if listener.mechanisms:
             yield f"{prefix}.sasl.enabled.mechanisms={','.join(listener.mechanisms)}"
+        if listener.longest_session_ms:
+            yield f"{prefix}.connections.max.reauth.ms={listener.longest_session_ms}"
+        if OAUTH in listener.mechanisms and self.tokens:
+            yield from _of_tokens(prefix, self.tokens)
         for mechanism in listener.mechanisms:
             module = f"org.apache.kafka.common.security.{_MODULES[mechanism]} required"
             users = self.users.items() if mechanism == PLAIN else ()
@@ -97,3 +125,12 @@ def _of_certificates(certificate: Path, authorities: Path) -> Iterator[str]:
     yield f"ssl.truststore.location={authorities}"
     # The name of a client is the common name of its certificate.
     yield r"ssl.principal.mapping.rules=RULE:^.*?CN=([^,]*).*$/$1/,DEFAULT"
+
+
+def _of_tokens(prefix: str, tokens: TokenIssuer) -> Iterator[str]:
+    yield f"{prefix}.{OAUTH.lower()}.sasl.server.callback.handler.class={_VALIDATOR}"
+    # With its default a listener of Kafka 4.1 takes a token of any audience.
+    yield f"{prefix}.sasl.oauthbearer.jwt.validator.class={_SIGNATURE_CHECK}"
+    yield f"{prefix}.sasl.oauthbearer.jwks.endpoint.url={tokens.keys_url}"
+    yield f"{prefix}.sasl.oauthbearer.expected.issuer={tokens.issuer}"
+    yield f"{prefix}.sasl.oauthbearer.expected.audience={tokens.audience}"

@@ -23,6 +23,7 @@ from services.runtime.consumer.stall_monitor import LogMonitor
 from services.runtime.consumer.subscriber import subscribe
 from services.runtime.kafka.clients import make_broker_probe
 from services.runtime.kafka.diagnosis import translate_errors
+from services.runtime.kafka.tokens.provider import token_trouble
 from services.runtime.observability.health import CheckResult
 from services.runtime.observability.metrics import Metrics
 from services.runtime.outbox import shard_count
@@ -263,8 +264,10 @@ class RunningService:
         """Whether Kafka answers a ping: without traffic nothing else would notice its absence."""
         if self._startup.waiting_for:
             return False, self._startup.waiting_for
-        answers = await self.broker.ping(timeout=2)
-        return answers, "answers" if answers else "no answer"
+        if await self.broker.ping(timeout=2):
+            return True, "answers"
+        reason = token_trouble(self.service.settings)
+        return False, f"no answer: {reason}" if reason else "no answer"
 
     async def check_partitions(self) -> CheckResult:
         """Whether every assigned partition is read, and each topic is there."""

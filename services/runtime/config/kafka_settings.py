@@ -7,7 +7,8 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+OAUTHBEARER = "OAUTHBEARER"
 Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 
 
@@ -43,7 +44,8 @@ class KafkaSettings(BaseSettings):
         default="PLAINTEXT", description="Security protocol of the connections to the brokers."
     )
     kafka_sasl_mechanism: SaslMechanism = Field(
-        default="SCRAM-SHA-512", description="SASL mechanism, with a SASL_* protocol."
+        default="SCRAM-SHA-512",
+        description="SASL mechanism, with a SASL_* protocol; OAUTHBEARER needs KAFKA_OAUTH_*.",
     )
     kafka_sasl_username: str | None = Field(default=None, description="Login name for SASL.")
     kafka_sasl_password: SecretStr | None = Field(default=None, description="Password for SASL.")
@@ -102,8 +104,10 @@ class KafkaSettings(BaseSettings):
             raise ValueError(
                 "KAFKA_HEARTBEAT_INTERVAL_MS must be at most half of KAFKA_SESSION_TIMEOUT_MS"
             )
-        if self.kafka_security_protocol.startswith("SASL_") and not (
-            self.kafka_sasl_username and self.kafka_sasl_password
+        if (
+            self.kafka_security_protocol.startswith("SASL_")
+            and self.kafka_sasl_mechanism != OAUTHBEARER
+            and not (self.kafka_sasl_username and self.kafka_sasl_password)
         ):
             raise ValueError(
                 f"KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs "

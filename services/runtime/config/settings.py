@@ -21,7 +21,7 @@ from services.runtime.config.environment import (
     refuse_unknown,
 )
 from services.runtime.config.gateway_settings import GatewaySettings
-from services.runtime.config.kafka_settings import KafkaSettings
+from services.runtime.config.oauth_settings import OAuthSettings
 from services.runtime.config.tracing_settings import TracingSettings
 
 __all__ = ["NoDatabase", "Settings", "SettingsError"]
@@ -41,7 +41,7 @@ def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
     )
 
 
-class _DatabaseSettings(TracingSettings, DeliveriesSettings, GatewaySettings, KafkaSettings):
+class _DatabaseSettings(TracingSettings, DeliveriesSettings, GatewaySettings, OAuthSettings):
     database_url: SecretStr | None = Field(
         default=None,
         description="`postgresql://user:password@host:5432/name`, with `?sslmode=verify-full"

@@ -15,7 +15,7 @@ from faststream.message import AckStatus
 from services.runtime.config.settings import Settings
 from services.runtime.consumer.consumer import BatchConsumer
 from services.runtime.consumer.poll import FreshPolls
-from services.runtime.kafka.clients import IDLE_FETCH_WAIT_MS, broker_security
+from services.runtime.kafka.clients import IDLE_FETCH_WAIT_MS, broker_options
 from services.runtime.kafka.compat import header_names
 from services.runtime.partitions.assignment import Assignment
 
@@ -45,7 +45,7 @@ def subscribe(
         allow_auto_create_topics=False,
         graceful_timeout=settings.drain_timeout_seconds * GRACEFUL_SHARE,
         client_id=f"orderflow-{service}",
-        security=broker_security(settings),
+        **broker_options(settings),
         request_timeout_ms=settings.kafka_request_timeout_ms,
     )
     subscriber = broker.subscriber(

@@ -1,17 +1,15 @@
 """Kafka clients: address, credentials and options from the settings."""
 
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer
 
-from services.runtime.config.settings import Settings, SettingsError
+from services.runtime.config.settings import Settings
 from services.runtime.kafka.broker_probe import BrokerProbe
-from services.runtime.kafka.compat import topic_creation
+from services.runtime.kafka.compat import sessions, topic_creation
 from services.runtime.kafka.compat.abortable_producer import RelayProducer
+from services.runtime.kafka.tls import ssl_context
+from services.runtime.kafka.tokens.provider import token_provider
 
 if TYPE_CHECKING:
     from faststream.security import BaseSecurity
@@ -34,7 +32,14 @@ def client_options(settings: Settings) -> dict[str, Any]:
         "security_protocol": settings.kafka_security_protocol,
         "request_timeout_ms": settings.kafka_request_timeout_ms,
     }
-    if settings.kafka_sasl_password and settings.kafka_security_protocol.startswith("SASL_"):
+    if settings.kafka_security_protocol.startswith("SASL_"):
+        sessions.install()
+    if settings.uses_oauth:
+        options |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_oauth_token_provider": token_provider(settings),
+        }
+    elif settings.kafka_sasl_password and settings.kafka_security_protocol.startswith("SASL_"):
         options |= {
             "sasl_mechanism": settings.kafka_sasl_mechanism,
             "sasl_plain_username": settings.kafka_sasl_username,
@@ -44,11 +49,22 @@ def client_options(settings: Settings) -> dict[str, Any]:
     return options | ({"ssl_context": context} if context else {})
 
 
-def broker_security(settings: Settings) -> "BaseSecurity":
-    """Make the same credentials for FastStream's KafkaBroker(security=…)."""
+def broker_options(settings: Settings) -> dict[str, Any]:
+    """Make the same credentials as keyword arguments of FastStream's KafkaBroker."""
+    if settings.kafka_security_protocol.startswith("SASL_"):
+        sessions.install()
+    options: dict[str, Any] = {"security": _broker_security(settings)}
+    if settings.uses_oauth:
+        options["sasl_oauth_token_provider"] = token_provider(settings)
+    return options
+
+
+def _broker_security(settings: Settings) -> "BaseSecurity":
     from faststream import security
 
     context = ssl_context(settings)
+    if settings.uses_oauth:
+        return security.SASLOAuthBearer(ssl_context=context, use_ssl=context is not None)
     if not settings.kafka_security_protocol.startswith("SASL_") or not settings.kafka_sasl_password:
         return security.BaseSecurity(ssl_context=context, use_ssl=context is not None)
     kinds = {
@@ -62,41 +78,6 @@ def broker_security(settings: Settings) -> "BaseSecurity":
         ssl_context=context,
         use_ssl=context is not None,
     )
-
-
-def ssl_context(settings: Settings) -> ssl.SSLContext | None:
-    """Make the TLS context, with the client's certificate if one is set; None without TLS.
-
-    Raises:
-        SettingsError: a certificate file cannot be used.
-    """
-    if not settings.kafka_security_protocol.endswith("SSL"):
-        return None
-    authorities, certificate = settings.kafka_ssl_cafile, settings.kafka_ssl_certfile
-    with _setting_of_file("KAFKA_SSL_CAFILE", authorities):
-        context = ssl.create_default_context(cafile=authorities)
-    if certificate:
-        secret = settings.kafka_ssl_password
-        with _setting_of_file(
-            "KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE or KAFKA_SSL_PASSWORD", certificate
-        ):
-            context.load_cert_chain(
-                certificate,
-                settings.kafka_ssl_keyfile,
-                # Without a value OpenSSL would ask at the terminal.
-                secret.get_secret_value() if secret else "",
-            )
-    return context
-
-
-@contextmanager
-def _setting_of_file(variables: str, file: Path | None) -> Iterator[None]:
-    """Raise SettingsError with the variable that names a file which cannot be used."""
-    try:
-        yield
-    except OSError as error:  # ssl.SSLError is one.
-        reason = getattr(error, "reason", None) or error.strerror or str(error)
-        raise SettingsError(f"{variables}: cannot use {file}: {reason}") from error
 
 
 def make_broker_probe(settings: Settings) -> BrokerProbe:

@@ -17,6 +17,8 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.clients import client_options
+from services.runtime.kafka.tokens.provider import token_provider
+from services.runtime.kafka.tokens.token import TokenUnavailable
 
 TRY_TIMEOUT_MS = 5_000
 # Error codes of OpenSSL's certificate verification.
@@ -54,12 +56,14 @@ async def why_unusable(settings: Settings, error: errors.KafkaError) -> str:
     The text never holds a secret.
     """
     if isinstance(error, _NOT_ALLOWED):
-        user = settings.kafka_sasl_username or "this client"
+        user = _user(settings)
         return (
             f"{error}: Kafka's rules (ACLs) do not let {user} do this; see Security in the manual"
         )
     if not isinstance(error, errors.KafkaConnectionError):
         return str(error)
+    if settings.uses_oauth and (reason := await _token_trouble(settings)):
+        return reason
     asked = [(host, port) for host, port, _ in collect_hosts(settings.kafka_bootstrap_servers)]
     seen: dict[tuple[str, int], str] = {}
     while pending := [address for address in asked if address not in seen]:
@@ -67,6 +71,15 @@ async def why_unusable(settings: Settings, error: errors.KafkaError) -> str:
             seen[host, port], named = await _try(settings, host, port)
             asked += named
     return "; ".join(filter(None, seen.values())) or str(error)
+
+
+async def _token_trouble(settings: Settings) -> str:
+    """Why there is no token for the brokers; empty if there is one."""
+    try:
+        await token_provider(settings).token()
+    except TokenUnavailable as error:
+        return str(error)
+    return ""
 
 
 async def _try(settings: Settings, host: str, port: int) -> tuple[str, list[tuple[str, int]]]:
@@ -87,6 +100,12 @@ async def _try(settings: Settings, host: str, port: int) -> tuple[str, list[tupl
 
 def trouble(settings: Settings, host: str, error: BaseException) -> str:
     """Explain an error of one connection in terms of the settings."""
+    if isinstance(error, errors.SaslAuthenticationFailed) and settings.uses_oauth:
+        return (
+            f"refuses the token ({error.args[0] if error.args else 'no reason'}): its issuer, "
+            "audience and lifetime must be those that the broker checks; see KAFKA_OAUTH_SCOPE, "
+            "KAFKA_OAUTH_AUDIENCE and KAFKA_OAUTH_EXTENSIONS, and this machine's clock"
+        )
     if isinstance(error, errors.SaslAuthenticationFailed):
         return (
             f"refuses the login of {settings.kafka_sasl_username}: check KAFKA_SASL_USERNAME and "
@@ -142,6 +161,12 @@ def _connection_trouble(settings: Settings, error: BaseException) -> str:
             f"{settings.kafka_security_protocol}"
         )
     return f"cannot be reached: {str(error) or 'no answer in time'}"
+
+
+def _user(settings: Settings) -> str:
+    if settings.uses_oauth:
+        return settings.kafka_oauth_client_id or "the AWS identity of this process"
+    return settings.kafka_sasl_username or "this client"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

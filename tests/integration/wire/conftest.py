@@ -12,10 +12,11 @@ from typer.testing import CliRunner, Result
 from demo.replicas import Replica
 from deploy.stack import jars, java
 from deploy.stack.kafka import Kafka
-from deploy.stack.listeners import PLAIN, SCRAMS, Entrances, Listener
+from deploy.stack.listeners import OAUTH, PLAIN, SCRAMS, Entrances, Listener, TokenIssuer
 from orderflow.main import app
 
 from .certificates import Authority
+from .token_server import AUDIENCE, ISSUER, TokenServer, token_server
 
 Run = Callable[..., Result]
 Settings = Callable[..., dict[str, str]]
@@ -24,6 +25,8 @@ USERS = (
     *("orders", "claims", "analytics", "deliveries", "gateway"),
     *("operator", "shop", "erp_a", "erp_b", "stranger"),
 )
+SESSION_MS = 3_000
+"""How long a login by token lasts on the test's broker."""
 
 
 def password_of(user: str) -> str:
@@ -57,17 +60,34 @@ def foreign(folder: Path) -> Authority:
 
 
 @pytest.fixture(scope="session")
-def broker(folder: Path, authority: Authority) -> Iterator[Kafka]:
+def token_issuer() -> Iterator[TokenServer]:
+    """The token server of the run, with a client for each user."""
+    with token_server({user: password_of(user) for user in USERS}) as server:
+        yield server
+
+
+@pytest.fixture
+def tokens(token_issuer: TokenServer) -> Iterator[TokenServer]:
+    """The token server as every test finds it: it listens, and its tokens last a minute."""
+    token_issuer.reset()
+    yield token_issuer
+    token_issuer.reset()
+
+
+@pytest.fixture(scope="session")
+def broker(folder: Path, authority: Authority, token_issuer: TokenServer) -> Iterator[Kafka]:
     """A broker with a certificate for 127.0.0.1 that allows only what its rules (ACLs) allow."""
     entrances = Entrances(
         listeners=(
             Listener("LOGIN", "SASL_SSL", (PLAIN, *SCRAMS)),
             Listener("CARD", "SSL", wants_certificate=True),
             Listener("BARE", "SASL_PLAINTEXT", SCRAMS),
+            Listener("TOKEN", "SASL_SSL", (OAUTH,), longest_session_ms=SESSION_MS),
         ),
         certificate=authority.for_server("127.0.0.1"),
         authorities=authority.file,
         users={user: password_of(user) for user in USERS},
+        tokens=TokenIssuer(token_issuer.keys_url, ISSUER, AUDIENCE),
         has_rules=True,
     )
     cache = jars.fetch(jars.cache_folder())
@@ -112,6 +132,28 @@ def login(
             "KAFKA_SASL_MECHANISM": mechanism,
             "KAFKA_SASL_USERNAME": user,
             "KAFKA_SASL_PASSWORD": password_of(user),
+            "KAFKA_SSL_CAFILE": str(authority.file),
+            **more,
+        }
+
+    return settings
+
+
+@pytest.fixture
+def by_token(
+    broker: Kafka, authority: Authority, tokens: TokenServer, common: Mapping[str, str]
+) -> Callable[..., dict[str, str]]:
+    """Settings of `user` with tokens over TLS; further settings may change that."""
+
+    def settings(user: str, **more: str) -> dict[str, str]:
+        return {
+            **common,
+            "KAFKA_BOOTSTRAP_SERVERS": broker.address("TOKEN"),
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+            "KAFKA_OAUTH_TOKEN_URL": tokens.url,
+            "KAFKA_OAUTH_CLIENT_ID": user,
+            "KAFKA_OAUTH_CLIENT_SECRET": password_of(user),
             "KAFKA_SSL_CAFILE": str(authority.file),
             **more,
         }

@@ -7,8 +7,9 @@ from pydantic import ValidationError
 
 from services import registry
 from services.runtime.config.settings import Settings, SettingsError
+from services.runtime.kafka.tokens.provider import token_provider
 
-DECLARATIONS = ("settings.py", "kafka_settings.py")
+DECLARATIONS = ("settings.py", "kafka_settings.py", "oauth_settings.py")
 READ_BY_SERVICE_NAME = [
     f"{service}_database_{kind}" for service in registry.names() for kind in ("url", "password")
 ]
@@ -23,14 +24,14 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka-1:9092,kafka-2:9092")
     monkeypatch.setenv("ORDERFLOW_BATCH_MAX_RECORDS", "7")
-    monkeypatch.setenv("ORDERS_DATABASE_URL", "postgresql://o:secret@db/orderflow")
+    monkeypatch.setenv("ORDERS_DATABASE_URL", "postgresql://o:hidden@db/orderflow")
 
     settings = Settings.from_environment()
 
     assert settings.kafka_bootstrap_servers == "kafka-1:9092,kafka-2:9092"
     assert settings.batch_max_records == 7
-    assert settings.database_url_of("orders") == "postgresql://o:secret@db/orderflow"
-    assert "secret" not in repr(settings)
+    assert settings.database_url_of("orders") == "postgresql://o:hidden@db/orderflow"
+    assert "hidden" not in repr(settings)
 
 
 def test_settings_built_by_hand_ignore_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +132,74 @@ def test_sasl_without_credentials_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
     with pytest.raises(SettingsError, match="needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"):
         Settings.from_environment()
+
+
+TOKENS = {
+    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+    "KAFKA_OAUTH_TOKEN_URL": "https://login.example/token",
+    "KAFKA_OAUTH_CLIENT_ID": "orders",
+    "KAFKA_OAUTH_CLIENT_SECRET": "secret",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"KAFKA_OAUTH_CLIENT_SECRET": ""}, "needs KAFKA_OAUTH_CLIENT_SECRET (or "),
+        ({"KAFKA_OAUTH_TOKEN_URL": ""}, "needs KAFKA_OAUTH_TOKEN_URL; or "),
+        ({"KAFKA_OAUTH_TOKEN_URL": "http://login.example/"}, "must begin with https://"),
+        ({"KAFKA_OAUTH_TOKEN_URL": "login.example"}, "must be an address such as https://"),
+        ({"KAFKA_OAUTH_TOKEN_URL": "https://a:b@login.example/"}, "must hold no login"),
+        ({"KAFKA_OAUTH_EXTENSIONS": "logicalCluster"}, "must be name=value"),
+        ({"KAFKA_OAUTH_EXTENSIONS": "auth=x"}, "must be name=value"),
+        ({"KAFKA_OAUTH_EXTENSIONS": "a=b\x01"}, "must be name=value"),
+        ({"KAFKA_OAUTH_PROVIDER": "msk_iam"}, "needs KAFKA_OAUTH_AWS_REGION"),
+        ({"KAFKA_OAUTH_AWS_REGION": "Frankfurt"}, "matching"),
+        (
+            {
+                "KAFKA_OAUTH_PROVIDER": "msk_iam",
+                "KAFKA_OAUTH_AWS_REGION": "eu-central-1",
+                "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+            },
+            "needs KAFKA_SECURITY_PROTOCOL=SASL_SSL",
+        ),
+    ],
+)
+def test_settings_of_tokens_say_what_is_missing_or_wrong(
+    monkeypatch: pytest.MonkeyPatch, changed: dict[str, str], said: str
+) -> None:
+    for name, value in {**TOKENS, **changed}.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment()
+
+    assert said in str(raised.value)
+
+
+def test_settings_of_tokens_take_a_server_on_this_machine_and_extensions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    extensions = "logicalCluster=lkc-1a2b, identityPoolId=pool-3c"
+    local = {"KAFKA_OAUTH_TOKEN_URL": "http://127.0.0.1:80/t", "KAFKA_OAUTH_EXTENSIONS": extensions}
+    for name, value in {**TOKENS, **local}.items():
+        monkeypatch.setenv(name, value)
+
+    sent = token_provider(Settings.from_environment()).extensions()
+
+    assert sent == {"logicalCluster": "lkc-1a2b", "identityPoolId": "pool-3c"}
+
+
+def test_settings_of_msk_without_its_package_say_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    msk = {"KAFKA_OAUTH_PROVIDER": "msk_iam", "KAFKA_OAUTH_AWS_REGION": "eu-central-1"}
+    for name, value in {**TOKENS, **msk}.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=r"install orderflow\[msk\]"):
+        token_provider(Settings.from_environment())
 
 
 def test_missing_database_is_an_error_only_where_one_is_needed() -> None:

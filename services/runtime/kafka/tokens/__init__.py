@@ -1,0 +1,1 @@
+"""Tokens for logins to Kafka by SASL OAUTHBEARER (RFC 7628)."""
