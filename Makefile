@@ -141,6 +141,7 @@ check: $(STAMP) ## style, types, imports, generated files, words, and what a mes
 	$(RUN) -m tools.chart --check
 	$(RUN) -m tools.words
 	$(RUN) -m tools.alerts
+	$(RUN) -m tools.dashboards --check
 	$(RUN) -m bench.guard --check
 
 .PHONY: schema

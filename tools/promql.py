@@ -1,21 +1,13 @@
-"""PromQL expressions: which metrics and labels they use, and whether these exist.
-
-Alerts and dashboards are compared with `services/runtime/observability/metrics.py` by this module.
-"""
+"""PromQL expressions and the samples that services serve: for checks of alerts and dashboards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import promql_parser
-from promql_parser import AggregateExpr, BinaryExpr, Call, MatrixSelector, VectorSelector
 
 from services.runtime.observability import metrics
 
-# Labels that any sample may have: Prometheus and several processes under one command add them.
-ADDED_LABELS = frozenset({"job", "instance", "process"})
 # What `/metrics` has beside ours (prometheus_client), and what Prometheus makes itself.
 _OTHER_SAMPLES = {
     "process_cpu_seconds_total": frozenset[str](),
@@ -32,41 +24,21 @@ _OTHER_SAMPLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """One selector of an expression: the sample's name and the labels that the expression uses.
-
-    Labels are those it matches, and those by which it groups, joins or renames what is selected.
-    """
-
-    name: str
-    labels: frozenset[str]
-
-
-def metrics_of(expression: str) -> set[Selected]:
-    """The selectors of an expression.
+def metrics_of(expression: str) -> set[str]:
+    """Names of the metrics that an expression selects; of a histogram without `_bucket` and so on.
 
     Raises:
-        ValueError: it is not PromQL, or selects without the name of a metric.
+        ValueError: it is not PromQL.
     """
-    return set(_selected(promql_parser.parse(expression), frozenset()))
+    found: set[str] = set()
 
+    def visit(node: Any) -> None:
+        if isinstance(node, promql_parser.MatrixSelector):
+            node = node.vector_selector
+        if isinstance(node, promql_parser.VectorSelector) and node.name:
+            found.add(metric_of_sample(node.name))
 
-def problems(expression: str) -> list[str]:
-    """Sentences about metrics and labels of an expression that do not exist; none when all do.
-
-    Raises:
-        ValueError: as `metrics_of`.
-    """
-    known = samples()
-    found: list[str] = []
-    for one in sorted(metrics_of(expression), key=lambda one: one.name):
-        if one.name not in known:
-            found.append(f"no metric has the name {one.name}")
-            continue
-        labels = known[one.name]
-        unknown = sorted(one.labels - labels - ADDED_LABELS)
-        found += [f"{one.name} has no label {label}, only {sorted(labels)}" for label in unknown]
+    promql_parser.walk(promql_parser.parse(expression), visit)
     return found
 
 
@@ -89,52 +61,3 @@ def metric_of_sample(name: str) -> str:
         if name.removesuffix(ending) in histograms:
             return name.removesuffix(ending)
     return name
-
-
-def _selected(node: Any, used: frozenset[str]) -> Iterator[Selected]:
-    """Selectors below a node; `used`: labels that nodes above it use."""
-    match node:
-        case VectorSelector():
-            yield _of_selector(node, used)
-        case MatrixSelector():
-            yield _of_selector(node.vector_selector, used)
-        case AggregateExpr():
-            labels = node.modifier.labels if node.modifier else []
-            yield from _selected(node.expr, used | frozenset(labels))
-        case BinaryExpr():
-            yield from _of_sides(node, used)
-        case Call():
-            yield from _of_call(node, used)
-        case promql_parser.NumberLiteral() | promql_parser.StringLiteral():
-            return
-        case _:  # parentheses, signs and subqueries
-            yield from _selected(node.expr, used)
-
-
-def _of_selector(selector: VectorSelector, used: frozenset[str]) -> Selected:
-    if selector.name is None:
-        raise ValueError(f"the selector has no name of a metric: {selector}")
-    return Selected(selector.name, used | {one.name for one in selector.matchers.matchers})
-
-
-def _of_sides(node: BinaryExpr, used: frozenset[str]) -> Iterator[Selected]:
-    modifier = node.modifier
-    joined: frozenset[str] = frozenset()
-    if modifier is not None and modifier.matching is not None:
-        joined = frozenset(modifier.matching.labels)
-    # Only the left side of `and` and `unless` gives labels to the result.
-    right = joined if str(node.op) in {"and", "unless"} else used | joined
-    yield from _selected(node.lhs, used | joined)
-    yield from _selected(node.rhs, right)
-
-
-def _of_call(node: Call, used: frozenset[str]) -> Iterator[Selected]:
-    if node.func.name in {"label_replace", "label_join"}:
-        vector, written, *rest = node.args
-        read = rest[1:2] if node.func.name == "label_replace" else rest[1:]
-        yield from _selected(vector, (used - {written.val}) | {each.val for each in read})
-        return
-    if node.func.name == "histogram_quantile":
-        used = used | {"le"}
-    for argument in node.args:
-        yield from _selected(argument, used)
