@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 Object = dict[str, Any]
@@ -69,14 +70,17 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     )
 
 
-def mount(pod: Pod, root: Path) -> None:
-    """Write the files of a pod's volumes below `root`, as the kubelet mounts them."""
+def mount(pod: Pod, root: Path, held: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write the files of a pod's volumes below `root`, as the kubelet mounts them.
+
+    `held` has what Secrets hold, by variable; for others it is made up.
+    """
     volumes = {each["name"]: each for each in pod.spec["volumes"]}
     for each in pod.container["volumeMounts"]:
         folder = root / each["mountPath"].lstrip("/")
         folder.mkdir(parents=True, exist_ok=True)
         for path in _paths(volumes[each["name"]]):
-            (folder / path).write_text(content_of(path), "utf-8")
+            (folder / path).write_text(held.get(path, content_of(path)), "utf-8")
 
 
 def _paths(volume: Mapping[str, Any]) -> Iterator[str]:
