@@ -29,6 +29,10 @@ MANIFESTS = EXAMPLES / "orderflow.yaml"
 KUBERNETES = "1.30.0"
 """The oldest version that the chart is for."""
 _HEAD = "# Written by `python -m tools.chart`.\n"
+_MANIFESTS_HEAD = (
+    "# Written by `python -m tools.chart --manifests`. Rules of alerts and dashboards are in\n"
+    "# deploy/prometheus and deploy/grafana.\n"
+)
 
 
 class _Readable(yaml.SafeDumper):
@@ -73,17 +77,18 @@ def _dump(documents: Iterable[Mapping[str, Any]]) -> str:
 
 
 def manifests() -> str:
-    """What `helm template` makes of the values of production.
+    """What `helm template` makes of the values of production, without rules and dashboards.
 
     Raises:
         subprocess.CalledProcessError: helm refuses the chart or the values.
         FileNotFoundError: helm is not on PATH.
     """
     command = ["helm", "template", "orderflow", str(CHART), "--values", str(PRODUCTION)]
+    command += [f"--set=monitoring.{part}.enabled=false" for part in ("rules", "dashboards")]
     rendered = subprocess.run(
         [*command, "--kube-version", KUBERNETES], check=True, capture_output=True, text=True
     )
-    return "# Written by `python -m tools.chart --manifests`.\n" + rendered.stdout
+    return _MANIFESTS_HEAD + rendered.stdout
 
 
 def _outdated(files: Mapping[Path, str]) -> list[Path]:

@@ -1,3 +1,10 @@
+{{/* Ends with all problems at once. Also first in templates that need what it makes sure of. */}}
+{{- define "orderflow.check" -}}
+{{- with include "orderflow.problems" . | trim }}
+{{- fail (printf "these values cannot work:\n%s" .) }}
+{{- end }}
+{{- end -}}
+
 {{/* What cannot work, one sentence a line; empty where all is well. */}}
 {{- define "orderflow.problems" -}}
 {{- $root := . -}}
@@ -93,6 +100,31 @@ settings.KAFKA_SASL_USERNAME is missing for {{ .name }}: KAFKA_SECURITY_PROTOCOL
 {{- end }}
 {{- if not .workload.secrets.KAFKA_SASL_PASSWORD }}
 secrets.KAFKA_SASL_PASSWORD is missing for {{ .name }}: name the Secret with the password of its user in Kafka
+{{- end }}
+{{- end }}
+{{- if and (hasPrefix "SASL_" $protocol) (eq $mechanism "OAUTHBEARER") }}
+{{- include "orderflow.tokenProblems" (dict "name" .name "workload" .workload "protocol" $protocol) }}
+{{- end }}
+{{- end -}}
+
+{{/* Source of tokens for Kafka. Takes name, workload, protocol. */}}
+{{- define "orderflow.tokenProblems" -}}
+{{- $settings := .workload.settings -}}
+{{- if eq ($settings.KAFKA_OAUTH_PROVIDER | default "") "msk_iam" }}
+{{- if not $settings.KAFKA_OAUTH_AWS_REGION }}
+settings.KAFKA_OAUTH_AWS_REGION is missing for {{ .name }}: KAFKA_OAUTH_PROVIDER=msk_iam needs the region of the cluster
+{{- end }}
+{{- if ne .protocol "SASL_SSL" }}
+KAFKA_SECURITY_PROTOCOL of {{ .name }} is {{ .protocol }}: KAFKA_OAUTH_PROVIDER=msk_iam needs SASL_SSL
+{{- end }}
+{{- else }}
+{{- range $variable := list "KAFKA_OAUTH_TOKEN_URL" "KAFKA_OAUTH_CLIENT_ID" }}
+{{- if not (get $settings $variable) }}
+settings.{{ $variable }} is missing for {{ $.name }}: KAFKA_SASL_MECHANISM=OAUTHBEARER needs a source of tokens
+{{- end }}
+{{- end }}
+{{- if not .workload.secrets.KAFKA_OAUTH_CLIENT_SECRET }}
+secrets.KAFKA_OAUTH_CLIENT_SECRET is missing for {{ .name }}: name the Secret with the secret of KAFKA_OAUTH_CLIENT_ID
 {{- end }}
 {{- end }}
 {{- end -}}
