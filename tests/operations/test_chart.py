@@ -162,10 +162,16 @@ def test_chart_jobs_are_made_again_when_what_they_run_changes(tmp_path: Path) ->
         return {each["metadata"]["name"] for each in objects if each["kind"] == "Job"}
 
     before = jobs({})
-    assert jobs({"services": {"orders": {"replicas": 3}}}) == before
+    unchanged = {"services": {"orders": {"replicas": 3}}, "migrate": {"backoffLimit": 3}}
+    assert jobs(unchanged) == before
     for change in (
         {"image": {"tag": "2"}},
         {"settings": {"KAFKA_BOOTSTRAP_SERVERS": "b:9092", "DATABASE_POOL_SIZE": 5}},
+        {"commonLabels": {"team": "orders"}},
+        {
+            "migrate": {"resources": {"limits": {"memory": "1Gi"}}},
+            "topics": {"arguments": ["--json"]},
+        },
         {"migrate": {"arguments": ["--rate", "5"]}, "topics": {"settings": {"LOG_LEVEL": "DEBUG"}}},
     ):
         assert len(jobs(change) & before) == 0, change

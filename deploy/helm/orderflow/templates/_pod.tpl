@@ -129,3 +129,18 @@ spec:
             seconds: {{ . }}
       {{- end }}
 {{- end -}}
+
+{{/* The pod template of a Job. Takes root, name, workload. */}}
+{{- define "orderflow.jobTemplate" -}}
+{{- $command := get (dict "migrate" (list "migrate") "topics" (list "topics" "create")) .name -}}
+metadata:
+  labels:
+    {{- include "orderflow.labels" (dict "root" .root "component" .name) | nindent 4 }}
+spec:
+  restartPolicy: OnFailure
+  {{- include "orderflow.podSpec" . | nindent 2 }}
+  containers:
+    - {{- include "orderflow.container" . | nindent 6 }}
+      args:
+        {{- toYaml (concat $command .workload.arguments) | nindent 8 }}
+{{- end -}}
