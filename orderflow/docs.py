@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from orderflow import access_rules, carrier_tables
+from orderflow.capacity import pages as capacity_pages
 from services.runtime.config.environment import allowed, is_secret, variable
 from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import COUNTERS, GAUGES, HISTOGRAMS
@@ -61,6 +62,13 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "dialects": carrier_tables.dialect_table,
         "code-sets": carrier_tables.code_set_table,
         "keys": carrier_tables.key_table,
+    },
+    "scale.md": {
+        "costs": capacity_pages.cost_table,
+        "race": capacity_pages.race_table,
+        "weights": capacity_pages.weight_table,
+        "stores": capacity_pages.store_table,
+        "sources": capacity_pages.source_line,
     },
 }
 """What makes the text between the markers of each page."""

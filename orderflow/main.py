@@ -31,6 +31,7 @@ COMMANDS = {
     "demo": "orderflow.commands.demo:demo",
     "stack": "orderflow.commands.stack:app",
     "settings": "orderflow.commands.settings:settings",
+    "capacity": "orderflow.commands.capacity:capacity",
     "health": "orderflow.commands.health:health",
     "keys": "orderflow.commands.keys:app",
     "destinations": "orderflow.commands.destinations:app",

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter
 from typing import Any, TypeVar, get_type_hints
@@ -43,6 +43,7 @@ def _expanded(parameter: Parameter) -> Iterator[Parameter]:
         return
     types = get_type_hints(parameter.annotation, include_extras=True)
     for field in fields(parameter.annotation):
+        default = Parameter.empty if field.default is MISSING else field.default
         yield Parameter(
-            field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=types[field.name]
+            field.name, Parameter.KEYWORD_ONLY, default=default, annotation=types[field.name]
         )

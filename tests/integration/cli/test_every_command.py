@@ -29,6 +29,7 @@ STAYS = {("up",), ("demo",), ("stack", "up"), ("serve",)}
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "partitions resume": ("orders.commands", "0", *WHY),
     "partitions move": ("orders.commands", "0", "--to", "0", *WHY),
+    "capacity": ("--orders-per-day", "1000"),
     "send": ("-",),
     "tail": ("orders.events", "--no-follow"),
     "order": ("qa/1",),
@@ -141,6 +142,7 @@ def _needs_servers(path: Command) -> bool:
         ("topics", "list"),
         ("settings",),
         ("carriers", "detect"),
+        ("capacity",),
     }
 
 

@@ -1,0 +1,1 @@
+"""What an installation needs for a number of orders a day: reckoned from measured costs."""
