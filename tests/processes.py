@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,8 @@ from services.runtime.clock import set_clock
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ANSWER_SECONDS = 60.0
+
+Variables = Mapping[str, str] | Callable[[Installation], Awaitable[Mapping[str, str]]]
 
 
 @dataclass(slots=True)
@@ -143,17 +145,19 @@ async def running(
     folder: Path,
     *,
     copies: int = 2,
-    environment: Mapping[str, str] | None = None,
+    environment: Variables | None = None,
     at: datetime = NOON,
     only: Sequence[str] = (),
 ) -> AsyncIterator[System]:
     """Six partitions and `copies` replicas of each service, all ready; gone afterwards.
 
+    `environment` is of the replicas; a function makes it when the database is there.
     `only` names services where not all three are wanted.
     """
     installation = installation_of(addresses, folder)
     await installation.create()
-    variables = {**installation.environment, **(environment or {})}
+    given = await environment(installation) if callable(environment) else environment
+    variables = {**installation.environment, **(given or {})}
     every = replicas(folder / "logs", variables, copies)
     wanted = [replica for replica in every if not only or replica.service in only]
     try:

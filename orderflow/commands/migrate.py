@@ -23,6 +23,7 @@ from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import Metrics
 from services.runtime.operations.change_run import RATE, ChangeRun
 from services.runtime.postgres.migrate import migrate as bring_up_to_date
+from services.runtime.postgres.sessions import session_parameters
 
 SAYING_SECONDS = 5.0
 
@@ -41,7 +42,8 @@ def migrate(
     Makes a role and a schema for each service and applies what is missing. Then completes rows that
     versions before stored, in small transactions beside running services; when that was stopped,
     run it again. Run it before the new version starts. With ORDERS_DATABASE_PASSWORD (and the like)
-    the roles may log in themselves.
+    the roles may log in themselves; with
+    ORDERS_DATABASE_POOLER_URL (and the like) they get what sessions behind a pooler need.
 
     Example: `DATABASE_URL=postgresql://admin@db/orderflow orderflow migrate`
     """
@@ -54,7 +56,13 @@ def migrate(
     if settings.database_url is None:
         raise CommandError("set DATABASE_URL to a login that may create roles and schemas")
     url = settings.database_url.get_secret_value()
-    applied = run(bring_up_to_date(url, chosen, settings.database_passwords()))
+    parameters = {
+        name: session_parameters(settings, name)
+        for name in chosen
+        if settings.pooler_url_of(name) is not None
+    }
+    passwords = settings.database_passwords()
+    applied = run(bring_up_to_date(url, chosen, passwords, parameters=parameters))
     changed = run(change_rows(settings, chosen, rate))
     if json:
         print_json({"applied": applied, "changed": changed})

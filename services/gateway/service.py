@@ -32,6 +32,7 @@ from services.runtime.observability.metrics import Metrics
 from services.runtime.pool_gauges import watch_pool
 from services.runtime.postgres import migrate
 from services.runtime.postgres.connections import Pool, create_pool
+from services.runtime.postgres.sessions import check_session
 
 SECRETS_SECONDS = 10.0
 LOG_SECONDS = 10.0
@@ -132,6 +133,7 @@ class GatewayService:
         assert self._pool is not None
         async with self._pool.acquire() as connection:
             await migrate.check(connection, SERVICE)
+            await check_session(connection, self.settings, SERVICE)
 
     async def stop(self) -> None:
         """Close the port, finish requests in progress within the drain timeout, and disconnect."""

@@ -35,6 +35,7 @@ from services.runtime.partitions.circuit_breaker import limits_of
 from services.runtime.partitions.committed_offsets import COMMIT_SECONDS
 from services.runtime.postgres import migrate
 from services.runtime.postgres.connections import Pool
+from services.runtime.postgres.sessions import check_session
 from services.runtime.table_gauges import TableGauges
 from services.runtime.waiting.expiry import ExpiryLoop, Sweep
 
@@ -145,6 +146,7 @@ class RunningService:
     async def _check_schema(self) -> None:
         async with self.pool.acquire() as connection:
             await migrate.check(connection, self.service.name)
+            await check_session(connection, self.service.settings, self.service.name)
             await shard_count.ensure(
                 connection, self.service.name, self.service.settings.outbox_shards
             )

@@ -17,7 +17,7 @@ from services import registry
 from services.runtime.config.settings import Settings
 from services.runtime.kafka.topics import admin_client, check
 from services.runtime.postgres import migrate
-from services.runtime.postgres.connections import role_of
+from services.runtime.postgres.sessions import role_of
 from tests.operations.manifests import Object, problems
 from tools.chart.__main__ import PRODUCTION
 

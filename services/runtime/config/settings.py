@@ -57,6 +57,16 @@ def _fields_of(service: str) -> dict[str, Any]:
             SecretStr | None,
             Field(None, description=f"Login of the {service} service, instead of DATABASE_URL."),
         ),
+        f"{service}_database_pooler_url": (
+            SecretStr | None,
+            Field(
+                None,
+                description=f"PgBouncer, in any mode, for batches and queries of {service}: "
+                f"`postgresql://orderflow_{service}:…@pgbouncer:6432/name`, the login as the role "
+                f"itself. {service.upper()}_DATABASE_URL or DATABASE_URL stays the server's own "
+                "address: locks and migrations need it.",
+            ),
+        ),
         f"{service}_database_password": (
             SecretStr | None,
             Field(
@@ -311,8 +321,15 @@ class Settings(_ServiceSettings):
             AllowedSources.parse(text)
         return text
 
-    def database_variable_of(self, service: str) -> str:
-        """The variable that `database_url_of` reads."""
+    def pooler_url_of(self, service: str) -> str | None:
+        """The URL of the connection pooler for `service`; None without one."""
+        url: SecretStr | None = getattr(self, f"{service}_database_pooler_url", None)
+        return url.get_secret_value() if url else None
+
+    def database_variable_of(self, service: str, *, is_pooled: bool = False) -> str:
+        """The variable that `database_url_of` reads, or `pooler_url_of`."""
+        if is_pooled:
+            return f"{service.upper()}_DATABASE_POOLER_URL"
         own = getattr(self, f"{service}_database_url", None)
         return f"{service.upper()}_DATABASE_URL" if own else "DATABASE_URL"
 

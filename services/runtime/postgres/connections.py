@@ -12,6 +12,7 @@ import asyncpg
 
 from services.runtime.config.settings import Settings
 from services.runtime.postgres.diagnosis import translate_errors
+from services.runtime.postgres.sessions import role_of, startup_parameters
 
 Connection: TypeAlias = asyncpg.Connection
 
@@ -82,16 +83,12 @@ class _CountedAcquire:
         return self._acquire.__await__()
 
 
-def role_of(service: str) -> str:
-    """Return the name of a service's database role."""
-    return f"orderflow_{service}"
-
-
 async def create_pool(settings: Settings, service: str, *, size: int | None = None) -> Pool:
     """Open a pool of at most `size` connections (default: DATABASE_POOL_SIZE) for a service.
 
     Connections are opened on demand, stay open, and keep their prepared statements. Nothing is
-    reset when one is returned: a borrower may change settings only for its transaction.
+    reset when one is returned: a borrower may change settings only for its transaction. With
+    `<NAME>_DATABASE_POOLER_URL` they lead through that pooler, and keep nothing.
 
     Raises:
         RoleMissing: the service's role is missing, or the login may not take it on.
@@ -99,9 +96,11 @@ async def create_pool(settings: Settings, service: str, *, size: int | None = No
         SettingsError: a certificate file cannot be read.
         OSError, asyncpg.PostgresError: the server cannot be reached or reports an error.
     """
-    url = settings.database_url_of(service)
+    pooler = settings.pooler_url_of(service)
+    url = pooler or settings.database_url_of(service)
+    variable = settings.database_variable_of(service, is_pooled=pooler is not None)
     try:
-        with translate_errors(url, settings.database_variable_of(service)):
+        with translate_errors(url, variable):
             pool = await _CountingPool(
                 url,
                 loop=None,
@@ -114,7 +113,7 @@ async def create_pool(settings: Settings, service: str, *, size: int | None = No
                 timeout=settings.database_connect_timeout_seconds,
                 init=prepare,
                 reset=_reset_nothing,
-                server_settings=server_settings(settings, service),
+                **_session_options(settings, service, is_pooled=pooler is not None),
                 max_inactive_connection_lifetime=0,
                 max_queries=_NO_LIMIT,
                 max_cached_statement_lifetime=0,
@@ -126,7 +125,7 @@ async def create_pool(settings: Settings, service: str, *, size: int | None = No
 
 
 async def connect(settings: Settings, service: str, purpose: str = "lone") -> Connection:
-    """Open a connection outside any pool, for locks that live as long as a session.
+    """Open a connection outside any pool and pooler, for locks that live as long as a session.
 
     No timeout ends the session while it is idle; TCP keepalives do when its process is gone.
     `purpose` is appended to the `application_name`. Raises the errors of `create_pool`.
@@ -137,7 +136,7 @@ async def connect(settings: Settings, service: str, purpose: str = "lone") -> Co
             connection = await asyncpg.connect(
                 url,
                 timeout=settings.database_connect_timeout_seconds,
-                server_settings=server_settings(settings, service)
+                server_settings=startup_parameters(settings, service)
                 | {"application_name": f"{role_of(service)}.{purpose}"},
                 max_cached_statement_lifetime=0,
                 command_timeout=_answer_timeout_seconds(settings),
@@ -152,28 +151,18 @@ async def _reset_nothing(_connection: Connection) -> None:
     """Reset nothing: asyncpg's RESET ALL is a round trip, and it ends open transactions anyway."""
 
 
-def server_settings(settings: Settings, service: str) -> dict[str, str]:
-    """Make the session parameters of a service's connection."""
-    return {
-        "role": role_of(service),
-        "search_path": service,
-        "application_name": role_of(service),
-        "timezone": "UTC",
-        "lock_timeout": _milliseconds(settings.database_lock_timeout_seconds),
-        "statement_timeout": _milliseconds(settings.database_statement_timeout_seconds),
-        "idle_in_transaction_session_timeout": _milliseconds(
-            settings.database_idle_in_transaction_timeout_seconds
-        ),
-        # The server notices a vanished client in about 10 + 3 * 5 seconds and releases its locks.
-        "tcp_keepalives_idle": "10",
-        "tcp_keepalives_interval": "5",
-        "tcp_keepalives_count": "3",
-        "tcp_user_timeout": "30000",
-        # A generic plan made while a table was small would still scan it when it is large, and
-        # compiling a plan takes longer than any of the statements runs.
-        "plan_cache_mode": "force_custom_plan",
-        "jit": "off",
-    }
+def _session_options(settings: Settings, service: str, *, is_pooled: bool) -> dict[str, Any]:
+    """Make asyncpg's options for what differs behind a pooler in transaction mode.
+
+    There a session belongs to a client for one transaction only: it has no prepared statements of
+    this client, and its parameters are those of the role.
+    """
+    if is_pooled:
+        return {
+            "statement_cache_size": 0,
+            "server_settings": {"application_name": role_of(service)},
+        }
+    return {"server_settings": startup_parameters(settings, service)}
 
 
 def _answer_timeout_seconds(settings: Settings) -> float:
@@ -186,10 +175,6 @@ def _role_advice(service: str, error: Exception) -> str:
         f"cannot take on the database role {role_of(service)}: {error}. Run `orderflow migrate` "
         "with this login, or log in as the role itself"
     )
-
-
-def _milliseconds(seconds: float) -> str:
-    return str(max(1, round(seconds * 1000)))
 
 
 async def prepare(connection: Connection) -> None:

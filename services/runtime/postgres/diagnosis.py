@@ -45,6 +45,13 @@ def translate_errors(url: str, variable: str) -> Iterator[None]:
             f"the database refuses the login ({error}): see user, password, sslmode and sslcert in "
             f"{variable}"
         ) from error
+    except asyncpg.ProtocolViolationError as error:
+        if "unsupported startup parameter" not in str(error):
+            raise
+        raise DatabaseRefused(
+            f"{variable} leads to a connection pooler ({error}): give it the server's own address, "
+            "and the pooler's to the variable of the service that ends in _DATABASE_POOLER_URL"
+        ) from error
     except asyncpg.ConnectionDoesNotExistError as error:
         raise DatabaseRefused(
             f"the database ended the connection at once ({error}): it may not accept the "

@@ -15,10 +15,10 @@ from pathlib import Path
 import asyncpg
 
 from services import registry
-from services.runtime.postgres.connections import role_of
 from services.runtime.postgres.diagnosis import translate_errors
 from services.runtime.postgres.queries import load
 from services.runtime.postgres.roles import ensure_role
+from services.runtime.postgres.sessions import role_of, set_for_role
 
 SQL = load(Path(__file__).parent / "migrate.sql")
 SERVICES_FOLDER = Path(__file__).resolve().parents[2]
@@ -46,13 +46,15 @@ async def migrate(
     services: Collection[str] | None = None,
     passwords: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    parameters: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[str]:
     """Bring `services` (None: all) up to date; returns what was applied.
 
     A file that was applied is returned as `<service>: runtime/0001_x.sql`.
     The login needs CREATEROLE and CREATE on the database (or superuser). `passwords` by service
-    let its role log in; a role without one can only be taken on by this login. Safe to run twice
-    and at the same time. Raises MigrationError; a failing file leaves the ones before it applied.
+    let its role log in; a role without one can only be taken on by this login. `parameters` by
+    service are those of its role's sessions behind a connection pooler. Safe to run twice and at
+    the same time. Raises MigrationError; a failing file leaves the ones before it applied.
     """
     with translate_errors(database_url, "DATABASE_URL"):
         connection = await asyncpg.connect(
@@ -64,7 +66,7 @@ async def migrate(
         applied: list[str] = []
         for service in registry.names() if services is None else services:
             password = (passwords or {}).get(service)
-            await _create_schema(connection, service, password)
+            await _create_schema(connection, service, password, (parameters or {}).get(service, {}))
             names = await _apply(connection, service, migrations_of(service, folder))
             applied += [f"{service}: {name}" for name in names]
         return applied
@@ -132,12 +134,16 @@ async def _lock(connection: asyncpg.Connection) -> None:
 
 
 async def _create_schema(
-    connection: asyncpg.Connection, service: str, password: str | None
+    connection: asyncpg.Connection,
+    service: str,
+    password: str | None,
+    parameters: Mapping[str, str],
 ) -> None:
     """Create the role, the schema, its table `migration`, and rights on its tables."""
     role = role_of(service)
     try:
         await ensure_role(connection, role, password)
+        await set_for_role(connection, service, parameters)
         async with connection.transaction():
             grant = "grant_rows" if _consumes(service) else "grant_reads"
             for name in ("create_schema", "create_migration_table", grant):

@@ -13,8 +13,8 @@ import pytest
 from deploy.stack.kafka import Kafka
 from deploy.stack.machine import free_port
 from deploy.stack.process import wait_until
-from services.runtime.postgres.connections import role_of
 from services.runtime.postgres.migrate import migrate
+from services.runtime.postgres.sessions import role_of
 
 from .conftest import Run, Serve, Settings, password_of
 from .rules import GROUP, OPERATIONS, TOPIC, Rule, documented, give

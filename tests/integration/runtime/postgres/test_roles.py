@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from services import registry
-from services.runtime.postgres.connections import role_of
 from services.runtime.postgres.migrate import migrate
+from services.runtime.postgres.sessions import role_of
 
 DENIED = "42501"
 OTHERS = {

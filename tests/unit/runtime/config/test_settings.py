@@ -11,7 +11,9 @@ from services.runtime.kafka.tokens.provider import token_provider
 
 DECLARATIONS = ("settings.py", "kafka_settings.py", "oauth_settings.py")
 READ_BY_SERVICE_NAME = [
-    f"{service}_database_{kind}" for service in registry.names() for kind in ("url", "password")
+    f"{service}_database_{kind}"
+    for service in registry.names()
+    for kind in ("url", "pooler_url", "password")
 ]
 
 
