@@ -9,12 +9,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.campaigns import CampaignId
-from schemas.commands import NamesOrder
-from schemas.enums import OpenWord
-from schemas.model import ContractModel, about
-from schemas.repair import FACT
-from schemas.values import Line, LongLine, Reference, ShopSlug, Timestamp
+from .campaigns import CampaignId
+from .commands import NamesOrder
+from .enums import OpenWord
+from .model import ContractModel, about
+from .repair import FACT
+from .values import Line, LongLine, Reference, ShopSlug, Timestamp
 
 SESSION_MAX_CHARACTERS = 64
 

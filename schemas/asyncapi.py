@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from schemas.commands import BulkFulfillment
-from schemas.envelope import (
+from .commands import BulkFulfillment
+from .envelope import (
     CE_DATASCHEMA,
     CE_ORDERVERSION,
     CE_SEQUENCE,
@@ -16,11 +16,11 @@ from schemas.envelope import (
     HEADERS,
     OUTGOING_HEADERS,
 )
-from schemas.example_files import Example, load_examples
-from schemas.model import ContractModel
-from schemas.outcomes import ITEM_REJECTED
-from schemas.schema_ids import schema_id
-from schemas.topics import (
+from .example_files import Example, load_examples
+from .model import ContractModel
+from .outcomes import ITEM_REJECTED
+from .schema_ids import schema_id
+from .topics import (
     CATALOGUE,
     CLAIMS_OUTCOMES,
     DELIVERIES_OUTCOMES,

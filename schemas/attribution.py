@@ -12,8 +12,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from schemas.model import ContractModel, about
-from schemas.values import WholeNumber
+from .model import ContractModel, about
+from .values import WholeNumber
 
 VERSION = "0a2b7c84-52f1-5d9e-9f5e-6a0f3f0e7c55"
 WHEN = "2026-03-02T18:05:00Z"

@@ -12,11 +12,11 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from schemas.commands import Command
-from schemas.model import ContractModel, about
-from schemas.patterns import CAMPAIGN_ID
-from schemas.repair import FACT
-from schemas.values import Currency, Line, LongLine, Money, Timestamp, Url, WholeNumber, Word
+from .commands import Command
+from .model import ContractModel, about
+from .patterns import CAMPAIGN_ID
+from .repair import FACT
+from .values import Currency, Line, LongLine, Money, Timestamp, Url, WholeNumber, Word
 
 TEXTS_MAX = 50
 PRODUCTS_MAX = 50

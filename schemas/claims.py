@@ -8,12 +8,12 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from schemas.commands import NamesOrder
-from schemas.context import CLAIM, EVENT, NUMBER, SHIPMENT, WHEN
-from schemas.enums import ClaimReason, ClaimStatus, ResolutionPreference
-from schemas.model import ContractModel, about
-from schemas.repair import FACT
-from schemas.values import (
+from .commands import NamesOrder
+from .context import CLAIM, EVENT, NUMBER, SHIPMENT, WHEN
+from .enums import ClaimReason, ClaimStatus, ResolutionPreference
+from .model import ContractModel, about
+from .repair import FACT
+from .values import (
     Line,
     LongLine,
     Money,

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from schemas.enums import IdType
-from schemas.model import ContractModel, about, refused
-from schemas.orders import (
+from .enums import IdType
+from .model import ContractModel, about, refused
+from .orders import (
     LINES_MAX,
     Address,
     OrderAnalytics,
@@ -18,8 +18,8 @@ from schemas.orders import (
     OrderTracking,
     Product,
 )
-from schemas.repair import FACT
-from schemas.values import (
+from .repair import FACT
+from .values import (
     CarrierReference,
     Line,
     Name,

@@ -13,9 +13,9 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from schemas.attribution import Attribution, CampaignChoice
-from schemas.model import ContractModel, about
-from schemas.values import WholeNumber
+from .attribution import Attribution, CampaignChoice
+from .model import ContractModel, about
+from .values import WholeNumber
 
 ORDER = "9d0f3a52-5d0c-5b3b-9d4e-6a6f5b6c0d11"
 SHIPMENT = "5b0e2c1e-9c0f-5d3a-8a51-0f6f2b1f8d11"

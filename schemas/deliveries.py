@@ -9,10 +9,10 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from schemas.model import ContractModel, about, refused
-from schemas.patterns import DESTINATION_ID, EVENT_GROUP, FILTER, ORDER_URL
-from schemas.repair import FACT
-from schemas.values import Line, OrderNumber, ShopSlug, Timestamp, WholeNumber
+from .model import ContractModel, about, refused
+from .patterns import DESTINATION_ID, EVENT_GROUP, FILTER, ORDER_URL
+from .repair import FACT
+from .values import Line, OrderNumber, ShopSlug, Timestamp, WholeNumber
 
 FILTERS_MAX = 50
 URL_MAX_CHARACTERS = 2_048

@@ -12,11 +12,11 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from schemas.attribution import CampaignChoice, Credit
-from schemas.claims import ClaimEventData
-from schemas.context import CLAIM, EVENT, NUMBER, ORDER, SHIPMENT, WHEN, Context, Eta
-from schemas.model import ContractModel, about
-from schemas.values import WholeNumber
+from .attribution import CampaignChoice, Credit
+from .claims import ClaimEventData
+from .context import CLAIM, EVENT, NUMBER, ORDER, SHIPMENT, WHEN, Context, Eta
+from .model import ContractModel, about
+from .values import WholeNumber
 
 
 class Event(ContractModel):

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas import asyncapi, openapi
-from schemas.commands import ORDERS_FULFILL_BULK, BulkFulfillment
-from schemas.model import ContractModel
-from schemas.schema_ids import schema_file, schema_id
-from schemas.topics import CATALOGUE
+from . import asyncapi, openapi
+from .commands import ORDERS_FULFILL_BULK, BulkFulfillment
+from .model import ContractModel
+from .schema_ids import schema_file, schema_id
+from .topics import CATALOGUE
 
 FOLDER = Path(__file__).parent / "generated"
 COMMAND = "python -m schemas.generate"

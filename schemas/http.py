@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from schemas.model import ContractModel, about
+from .model import ContractModel, about
 
 PROBLEM_TYPE = "application/problem+json"
 PROBLEM_BASE = "https://orderflow.dev/problems/"

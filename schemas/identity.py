@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 NAMESPACE = uuid5(NAMESPACE_URL, "https://orderflow.dev/ids")
 
 
 def order_id(shop_slug: str, order_number: str) -> UUID:
-    """Id of the order a shop knows by this number."""
-    return uuid5(NAMESPACE, f"{shop_slug}/{order_number}")
+    """Id of the order a shop knows by this number, in any Unicode form of it."""
+    return uuid5(NAMESPACE, f"{shop_slug}/{unicodedata.normalize('NFC', order_number)}")
 
 
 def shipment_id(order: UUID, ordinal: int) -> UUID:

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from schemas import http
-from schemas.activity import PORTAL_ACTIVITY_TYPE, PageActivity
-from schemas.example_files import Example, load_examples
-from schemas.model import ContractModel
-from schemas.topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS, TOPICS
+from . import http
+from .activity import PORTAL_ACTIVITY_TYPE, PageActivity
+from .example_files import Example, load_examples
+from .model import ContractModel
+from .topics import CARRIER_TRACKING, CLAIMS_COMMANDS, ORDERS_COMMANDS, TOPICS
 
 VERSION = "1.0.0"
 SCHEMA_REF = "#/components/schemas/{model}"

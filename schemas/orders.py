@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from schemas.enums import ProductType
-from schemas.model import ContractModel, about, refused
-from schemas.repair import FACT, TEXTS
-from schemas.values import (
+from .enums import ProductType
+from .model import ContractModel, about, refused
+from .repair import FACT, TEXTS
+from .values import (
     AbsoluteMoney,
     CalendarDate,
     CarrierReference,

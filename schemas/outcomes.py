@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from schemas.model import ContractModel, about
+from .model import ContractModel, about
 
 APPLIED = "applied"
 NO_CHANGE = "no_change"

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 
-from schemas import generate
-from schemas.gate import contract, releases
-from schemas.gate.__main__ import main as gate
+from . import generate
+from .gate import contract, releases
+from .gate.__main__ import main as gate
 
 COMMAND = "python -m schemas.release"
 

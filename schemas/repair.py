@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
-from schemas.codes import COUNTRIES, CURRENCIES, country_of
+from .codes import COUNTRIES, CURRENCIES, country_of
 
 USUAL = "orderflow_usual"
 """Where the core schema of a value has the `usual` of its repair."""

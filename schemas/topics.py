@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from schemas import (
+from . import (
     activity,
     campaigns,
     claims,
@@ -16,7 +16,7 @@ from schemas import (
     outcomes,
     tracking,
 )
-from schemas.model import ContractModel
+from .model import ContractModel
 
 PARTITIONS = 6
 MAX_MESSAGE_BYTES = 1_048_576

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ConfigDict, Field, model_validator
 
-from schemas.enums import Direction, PickupType, Precision
-from schemas.model import ContractModel, about, refused
-from schemas.repair import APART, FACT
-from schemas.values import (
+from .enums import Direction, PickupType, Precision
+from .model import ContractModel, about, refused
+from .repair import APART, FACT
+from .values import (
     Attempt,
     CarrierReference,
     CountryCode,

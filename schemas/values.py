@@ -14,8 +14,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints,
 from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticKnownError
 
-from schemas import patterns, repair
-from schemas.model import refused
+from . import patterns, repair
+from .model import refused
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)

@@ -19,6 +19,7 @@ def test_order_id_is_computed_as_the_page_says() -> None:
     namespace = uuid5(UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"), "https://orderflow.dev/ids")
 
     assert identity.order_id("demo-shop", "1001") == uuid5(namespace, "demo-shop/1001")
+    assert identity.order_id("demo-shop", "e\u0301") == uuid5(namespace, "demo-shop/\xe9")
     assert identity.shipment_id(ORDER, 2) == uuid5(namespace, f"{ORDER}/shipment/2")
 
 
