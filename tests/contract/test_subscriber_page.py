@@ -185,7 +185,7 @@ async def test_subscriber_starts_from_states_and_takes_no_erased_order_back(
     published: Published, topic_prefix: str, tmp_path: Path
 ) -> None:
     database, states = tmp_path / "mine.sqlite", f"{topic_prefix}orders.state"
-    await _make_topic(published.servers, states)
+    await make_topic(published.servers, states)
     await _publish(published.servers, states, "a", state("a", 4, orders=2, shipments=2))
     await _publish(published.servers, states, "a", state("a", 6, orders=3, shipments=3))
     await _publish(published.servers, states, "b", state("b", 1, orders=1))
@@ -223,7 +223,7 @@ def _versions(database: Path, order: str) -> list[int]:
     return [v for o, v in rows(database, "SELECT order_id, version FROM orders") if o == order]
 
 
-async def _make_topic(servers: str, topic: str) -> None:
+async def make_topic(servers: str, topic: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     await admin.start()
     try:
