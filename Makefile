@@ -73,6 +73,12 @@ operations-test: $(OPERATIONS) ## image, chart, alerts, dashboards, traces, clou
 docs: $(OPERATIONS) ## the pages as a site in build/site, read without a network
 	@exec $(RUN) -m tools.docs_site
 
+# `make contract ONLY=python`: python, npm or java; several with spaces between.
+ONLY ?=
+.PHONY: contract
+contract: $(STAMP) ## build the packages of the contract for Python, TypeScript and Java into build/contract [ONLY=]
+	@exec $(RUN) -m tools.contract $(ONLY)
+
 # The check of the npm package in the page about webhooks; `make test` needs Python alone.
 RECEIVERS := tests/receivers
 .PHONY: webhooks-test
