@@ -90,7 +90,7 @@ def test_dashboards_use_only_variables_that_they_have(name: str) -> None:
     }
 
     assert used <= have
-    assert have - used == {"datasource", "docs"}
+    assert have - used == {"datasource", "runbook"}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_dashboards_limit_is_that_of_the_alert_it_links_to(panel: dict[str, Any]
     limit = steps[-1]["value"]
 
     assert link["title"] in ALERTS
-    assert link["url"] == f"${{docs}}/runbook.md#{link['title'].lower()}"
+    assert link["url"] == f"${{runbook}}#{link['title'].lower()}"
     # An alert of anything above 0 is a limit of 1 on a panel that counts.
     assert numbers_in(ALERTS[link["title"]]) & {limit, limit - 1}
 

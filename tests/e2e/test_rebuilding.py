@@ -31,6 +31,11 @@ TABLES = {
     "analytics.claim_fact": "claim_id",
 }
 
+FIGURES = """
+SELECT figure, value, detail, sum(facts)::int
+  FROM analytics.fact_count GROUP BY 1, 2, 3 HAVING sum(facts) <> 0 ORDER BY 1, 2, 3
+"""
+
 
 @pytest.fixture
 def seed() -> int:
@@ -43,7 +48,9 @@ async def test_rebuilt_tables_equal_the_live_ones_and_stay_current(
     first, rest = halves(script)
     await system.player.play(first)
     before = await tables(system, TABLES)
+    figures = await system.ask(FIGURES)
     assert all(before.values()), "an empty table proves nothing"
+    assert figures
     lost = [*system.of("claims"), *system.of("analytics")]
 
     refused = await orderflow(system, "rebuild", "claims", *WHY, fails=True)
@@ -54,6 +61,7 @@ async def test_rebuilt_tables_equal_the_live_ones_and_stay_current(
         done = await orderflow(system, "rebuild", service, *WHY)
         assert done.splitlines()[0] == tried.strip().removesuffix(" dry_run=yes")
     assert not any((await tables(system, TABLES)).values())
+    assert await system.ask(FIGURES) == []
     await asyncio.to_thread(start_all, lost)
     await orderflow(system, "republish", "--all", *WHY)
     await until_no_lag(system, "claims", "analytics")
@@ -61,6 +69,7 @@ async def test_rebuilt_tables_equal_the_live_ones_and_stay_current(
     after = await tables(system, TABLES)
     for table, rows in before.items():
         assert after[table] == rows, table
+    assert await system.ask(FIGURES) == figures
     await system.player.play(rest)
     await until_no_lag(system, "orders", "claims", "analytics")
     found = judge(facts_alone(await read_journal(system)))

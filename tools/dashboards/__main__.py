@@ -52,7 +52,7 @@ def main() -> int:
         from tools.dashboards.pictures import draw_last_minutes
 
         for name, make in PAGES.items():
-            path = chosen.folder / f"dashboards-{name}.svg"
+            path = chosen.folder / f"dashboards-{name}.png"
             draw_last_minutes(make(), chosen.draw, chosen.minutes, path)
         return 0
     for path, text in files().items():

@@ -105,7 +105,7 @@ def _glance() -> Row:
                 span=12,
             ),
             rows_of_labels(
-                "Checks that fail",
+                "Services that are not ready",
                 "Services and checks of readiness; the answer of /health/ready says why.",
                 f"max by (service, check) (orderflow_ready{{@}}) == 0 {ELSE_0}",
                 span=12,
@@ -163,16 +163,17 @@ def _reading() -> Row:
                 limit=Limit(5, "OrderflowEventsSlow"),
             ),
             graph(
-                "Stages of a batch",
-                "Mean time of each stage of a batch; whole is all of it.",
-                Query(
-                    "sum by (service, stage) "
-                    "(rate(orderflow_batch_stage_seconds_sum{@}[$__rate_interval])) "
-                    "/ sum by (service, stage) "
-                    "(rate(orderflow_batch_stage_seconds_count{@}[$__rate_interval]))",
-                    "{{service}} {{stage}}",
-                ),
+                "Time of a batch",
+                "Mean time of a batch, from its first record to its commit.",
+                Query(_mean_time("service", 'stage="whole"'), "{{service}}"),
                 unit="s",
+            ),
+            graph(
+                "Stages of a batch",
+                "Mean time of each stage of a batch, over the services that are chosen above.",
+                Query(_mean_time("stage", 'stage!="whole"'), "{{stage}}"),
+                unit="s",
+                is_stacked=True,
             ),
             graph(
                 "Records of a batch",
@@ -209,19 +210,17 @@ def _reading() -> Row:
                     "{{service}} refused by the fence",
                 ),
             ),
-            graph(
-                "Fuse",
-                "Failing items against the limit of each topic's fullest fuse; at 1 it stops its "
-                "partition.",
-                Query(
-                    "max by (service, topic) (orderflow_fuse_level{@topic})",
-                    "{{service}} {{topic}}",
-                ),
-                unit="percentunit",
-                limit=Limit(0.5, "OrderflowFuseFilling"),
-            ),
         ],
     )
+
+
+def _mean_time(by: str, matcher: str) -> str:
+    seconds, count = (
+        f"sum by ({by}) "
+        f"(rate(orderflow_batch_stage_seconds_{part}{{@, {matcher}}}[$__rate_interval]))"
+        for part in ("sum", "count")
+    )
+    return f"{seconds} / {count}"
 
 
 def _items() -> Row:
@@ -274,10 +273,21 @@ def _items() -> Row:
                     "{{service}} {{topic}} stopped",
                 ),
                 Query(
-                    "max by (service, topic) (orderflow_bad_sources{@topic})",
+                    f"max by (service, topic) (orderflow_bad_sources{{@topic}}) {ELSE_0}",
                     "{{service}} {{topic}} bad sources",
                 ),
                 limit=Limit(1, "OrderflowPartitionStopped"),
+            ),
+            graph(
+                "Fuse",
+                "Failing items against the limit of each topic's fullest fuse; at 1 it stops its "
+                "partition.",
+                Query(
+                    "max by (service, topic) (orderflow_fuse_level{@topic})",
+                    "{{service}} {{topic}}",
+                ),
+                unit="percentunit",
+                limit=Limit(0.5, "OrderflowFuseFilling"),
             ),
             graph(
                 "Codes of carriers without a meaning",
@@ -288,6 +298,7 @@ def _items() -> Row:
                     "{{carrier}}",
                 ),
                 limit=Limit(10, "OrderflowCodesUnmapped"),
+                span=12,
             ),
             graph(
                 "Decoded on the slow road",
@@ -300,7 +311,7 @@ def _items() -> Row:
                     "{{service}} {{type}}",
                 ),
                 unit="cps",
-                span=24,
+                span=12,
             ),
         ],
     )

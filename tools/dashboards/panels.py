@@ -24,8 +24,8 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="$datasource")
-DOCS = "https://orderflow.example/docs"
-"""Default of the variable `docs`, the address of our pages: to be set once, in Grafana."""
+RUNBOOK = "https://orderflow.example/runbook.html"
+"""Default of the variable `runbook`, the address of that page: to be set once, in Grafana."""
 GREEN, YELLOW, RED = "green", "yellow", "red"
 
 ELSE_0 = "or on () vector(0)"
@@ -195,7 +195,7 @@ def _runbook_link(alert: str) -> parts.DashboardLink:
     return (
         parts.DashboardLink(alert)
         .type(DashboardLinkType.LINK)
-        .url(f"${{docs}}/runbook.md#{alert.lower()}")
+        .url(f"${{runbook}}#{alert.lower()}")
         .target_blank(target_blank=True)
     )
 
@@ -218,9 +218,9 @@ def page(
     for name in variables:
         made.with_variable(_variable(name))
     made.with_variable(
-        parts.TextBoxVariable("docs").label("address of the docs").default_value(DOCS)
+        parts.TextBoxVariable("runbook").label("address of the runbook").default_value(RUNBOOK)
     )
-    made.link(parts.DashboardLink("Runbook").type(DashboardLinkType.LINK).url("${docs}/runbook.md"))
+    made.link(parts.DashboardLink("Runbook").type(DashboardLinkType.LINK).url("${runbook}"))
     for row in rows:
         row.add_to(made)
     whole: dict[str, Any] = json.loads(JSONEncoder(sort_keys=True).encode(made.build()))

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from PIL import Image
 
 from tools.dashboards.expressions import with_values
 
-POINTS = 90
+POINTS = 60
 COLUMN_INCHES, LINE_INCHES = 0.54, 0.3
 INK, PALE = "#24292f", "#8c959f"
 STATE = {"green": "#2e9e5b", "red": "#c23b3b"}
@@ -31,7 +33,7 @@ COLOURS = (
     *("#1f77b4", "#e8870c", "#2e9e5b", "#c23b3b", "#7f5fb0", "#8c6d46", "#d869a8", "#5f7f94"),
     *("#17a0b0", "#a8a828", "#34495e", "#9b59b6"),
 )
-LEGEND_MAX = 9
+LEGEND_MAX = 8
 SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"), (0.001, "ms"))
 THOUSANDS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -79,7 +81,17 @@ def draw(page: Mapping[str, Any], ask: Ask, path: Path) -> None:
                 at["h"] / lines,
             )
             _DRAW[panel["type"]](figure, box, panel, ask)
-        figure.savefig(path, dpi=90, metadata={"Date": None} if path.suffix == ".svg" else None)
+        if path.suffix == ".svg":
+            figure.savefig(path, metadata={"Date": None})
+        else:
+            _save_small(figure, path)
+
+
+def _save_small(figure: Figure, path: Path) -> None:
+    """Save as PNG with few colours: a third of the size."""
+    whole = BytesIO()
+    figure.savefig(whole, format="png", dpi=90)
+    Image.open(whole).convert("RGB").quantize(64).save(path, optimize=True)
 
 
 def asking(url: str, start: float, end: float) -> Ask:
@@ -108,14 +120,21 @@ def draw_last_minutes(page: Mapping[str, Any], url: str, minutes: float, path: P
 
 
 def curves_of(panel: Mapping[str, Any], ask: Ask) -> list[Curve]:
-    """The series of a panel, the largest first; without those that never have a value."""
+    """The series of a panel, the highest first; one for all that are 0 where none is above."""
     curves = [
         Curve(_name(target["legendFormat"], labels), finite)
         for target in panel["targets"]
         for labels, points in ask(target["expr"])
         if (finite := [point for point in points if math.isfinite(point[1])])
     ]
-    return sorted(curves, key=lambda curve: (-curve.last, curve.name))
+    moving = [curve for curve in curves if any(value for _, value in curve.points)]
+    if curves and not moving:
+        return [Curve("all 0", curves[0].points)]
+    return sorted(moving, key=lambda curve: (-_peak(curve), curve.name))
+
+
+def _peak(curve: Curve) -> float:
+    return max(value for _, value in curve.points)
 
 
 def _name(legend: str, labels: Mapping[str, str]) -> str:
@@ -185,7 +204,9 @@ def _draw_graph(figure: Figure, box: Box, panel: Mapping[str, Any], ask: Ask) ->
     is_stacked = defaults["custom"].get("stacking", {}).get("mode") == "normal"
     (_stack if is_stacked else _lines)(axes, curves)
     _mark_limit(axes, defaults)
-    axes.set_ylim(bottom=0)
+    highest = axes.get_ylim()[1] if any(map(_peak, curves)) else 1
+    # Room for the legend above the curves.
+    axes.set_ylim(0, highest * (1.1 + 0.06 * min(len(curves), LEGEND_MAX)))
     locator = AutoDateLocator(minticks=3, maxticks=5)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     dates = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
@@ -202,7 +223,7 @@ def _draw_graph(figure: Figure, box: Box, panel: Mapping[str, Any], ask: Ask) ->
             names[:LEGEND_MAX],
             loc="upper left",
             fontsize=5.5,
-            ncols=2 if len(names) > 4 else 1,
+            ncols=2 if len(names) > 3 else 1,
             frameon=True,
             framealpha=0.75,
             edgecolor="none",
@@ -224,10 +245,9 @@ def _stack(axes: Axes, curves: Sequence[Curve]) -> None:
     if not times:
         return
     days = _days(times)
-    shown = [curve for curve in curves if any(value for _, value in curve.points)] or curves[:1]
-    values = [[dict(curve.points).get(at, 0.0) for at in times] for curve in shown]
-    colours = [colour for _, colour in zip(shown, _colours(), strict=False)]
-    axes.stackplot(days, values, labels=[curve.name for curve in shown], colors=colours, alpha=0.8)
+    values = [[dict(curve.points).get(at, 0.0) for at in times] for curve in curves]
+    colours = [colour for _, colour in zip(curves, _colours(), strict=False)]
+    axes.stackplot(days, values, labels=[curve.name for curve in curves], colors=colours, alpha=0.8)
 
 
 def _mark_limit(axes: Axes, defaults: Mapping[str, Any]) -> None:
