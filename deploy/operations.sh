@@ -33,5 +33,12 @@ install_go() {
     done
 }
 
+# Tests install packages of npm themselves, as the locks beside them say.
+check_node() {
+    command -v node >/dev/null && command -v npm >/dev/null ||
+        fail "node and npm are not on PATH: install Node 20 or later"
+}
+
+check_node
 install_debian
 install_go
