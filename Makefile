@@ -73,6 +73,17 @@ operations-test: $(OPERATIONS) ## image, chart, alerts, dashboards, traces, clou
 docs: $(OPERATIONS) ## the pages as a site in build/site, read without a network
 	@exec $(RUN) -m tools.docs_site
 
+# `make image OUT=oci-archive:build/orderflow.tar`; what the variables mean: docs/image.md.
+TAG ?=
+BASE ?=
+EXTRAS ?=
+OUT ?=
+REFRESH ?=
+.PHONY: image
+image: $(OPERATIONS) ## build the image without an engine, list what is in it [TAG= BASE= EXTRAS= OUT= REFRESH=1]
+	@exec $(RUN) -m tools.container.build $(if $(TAG),--tag $(TAG)) $(if $(BASE),--base $(BASE)) \
+		$(if $(EXTRAS),--extras $(EXTRAS)) $(if $(OUT),--out $(OUT)) $(if $(REFRESH),--refresh)
+
 # `make contract ONLY=python`: python, npm or java; several with spaces between.
 ONLY ?=
 .PHONY: contract
@@ -141,6 +152,7 @@ check: $(STAMP) ## style, types, imports, generated files, words, and what a mes
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/hadolint deploy/Dockerfile
 	$(RUN) -m schemas.generate --check
 	$(RUN) -m schemas.gate --check
 	$(RUN) -m orderflow.docs --check
@@ -178,5 +190,6 @@ lock: $(STAMP) ## pin what requirements*.in ask for, with hashes
 .PHONY: clean
 clean: ## remove what was installed and generated here; data of `make up` too
 	@if [ -x $(RUN) ]; then $(RUN) -m orderflow down || true; fi
-	rm -rf $(VENV) $(KARRIO) .tools .orderflow reports build *.egg-info
+	awk -v own="$(CURDIR)/.image/" 'index($$2, own) == 1 { print $$2 }' /proc/mounts | sort -r | xargs -r umount
+	rm -rf $(VENV) $(KARRIO) .tools .image .orderflow reports build *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-DEBIAN=(buildah debootstrap prometheus pgbouncer chromium maven default-jdk-headless)
+DEBIAN=(buildah mmdebstrap prometheus pgbouncer chromium maven default-jdk-headless)
 
 fail() {
     printf 'operations: %s\n' "$*" >&2
