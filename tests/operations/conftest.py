@@ -1,12 +1,16 @@
 """Tests with the programs that others run Orderflow with: `make operations-test` installs them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
+from tests.faults.outages import served
+from tests.operations.alert_stage import Stage, staged
 from tests.operations.prometheus_server import PrometheusServer, Target
+from tools.alerts import RULES, rules_of
 
 _HERE = Path(__file__).parent
 # Starts a Prometheus that scrapes these targets with these rule files; it ends with the test.
@@ -18,6 +22,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(pytest.mark.operations)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """Servers of the module's own, services and Prometheus with our rules; no alert fires."""
+    async with (
+        served(tmp_path_factory.mktemp("servers")) as servers,
+        staged(servers, tmp_path_factory.mktemp("alerts")) as stage,
+    ):
+        await stage.resolves(*(rule.name for rule in rules_of(RULES) if rule.is_alert))
+        yield stage
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import subprocess
 import pytest
 import yaml
 
+from tests.operations import test_alerts_fire, test_alerts_fire_outward
+from tests.operations.alert_stage import shortened
 from tools.alerts import RULES, rules_of
 
 CASES = RULES.with_name("orderflow.rules.test.yaml")
@@ -46,3 +48,25 @@ def test_alert_has_a_case_that_fires_and_one_that_does_not(name: str) -> None:
     ]
 
     assert set(expected) == {True, False}
+
+
+def test_alerts_fire_all_in_some_test() -> None:
+    seen = {
+        name
+        for module in (test_alerts_fire, test_alerts_fire_outward)
+        for test in vars(module).values()
+        for mark in getattr(test, "pytestmark", [])
+        if mark.name == "parametrize"
+        for names in mark.args[1]
+        for name in names
+    }
+
+    assert seen == set(ALERTS)
+
+
+def test_alerts_are_shortened_in_durations_alone() -> None:
+    text = "for: 2m\n  expr: rate(a_total[15m]) > 60 and b offset 1d > 86400 # 5m\nfor: 1d\n"
+
+    assert shortened(text) == (
+        "for: 33ms\n  expr: rate(a_total[15s]) > 60 and b offset 1440s > 86400 # 5m\nfor: 24000ms\n"
+    )

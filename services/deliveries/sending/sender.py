@@ -19,7 +19,7 @@ import structlog
 from asyncpg import Connection
 
 from services.deliveries.domain.destination import State
-from services.deliveries.domain.schedule import CLOSED, Circuit
+from services.deliveries.domain.schedule import CLOSED, Circuit, Verdict
 from services.deliveries.names import SERVICE, SHARDS
 from services.deliveries.replaying.replays import Replays
 from services.deliveries.sending import rows
@@ -75,6 +75,8 @@ class Sender:
         """When fresh rows were read last; 0 where there may be more."""
         self._caught_up: frozenset[int] = frozenset()
         """Held shards of which every fresh row was read that lay there when they were taken."""
+        for verdict in Verdict:  # Exported as 0: Prometheus sees no first increment otherwise.
+            context.metrics.webhook_attempts_total.labels(SERVICE, verdict.value)
 
     async def run(self) -> None:
         """Send; a session ends with its connection and is followed by the next one."""
