@@ -1,6 +1,6 @@
 """What each user of Kafka must be allowed to do (ACLs), and no more.
 
-The one source of the table in docs/operating.md and of the users in deploy/kubernetes/strimzi.yaml.
+The one source of the table in docs/operating.md and of deploy/kubernetes/strimzi-users*.yaml.
 Topics of services, shops and carriers come from the catalogue (schemas/topics.py).
 """
 

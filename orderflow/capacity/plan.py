@@ -29,7 +29,7 @@ LEAST_REPLICAS = 2
 LEAST_PARTITIONS, MOST_PARTITIONS = 6, 1000
 LEAST_SHARDS = 8
 POSTGRES_PER_SECOND = 30_000
-"""Messages a second of one primary: a third of what its CPU would allow (reckoned)."""
+"""Messages a second of one primary, bounded by WAL, locks and vacuum before its CPU (reckoned)."""
 POOL_SIZE = 4
 MIB_OF_A_PROCESS = 150
 """The goal that the tests of memory hold; measured was less."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orderflow.access_rules import read_by
 from services import registry
 from services.runtime.config.environment import variable
 from services.runtime.config.settings import Settings
@@ -17,7 +18,13 @@ from tests.operations.manifests import Object
 from tests.operations.pods import Pod, environment, mount, pods, selects
 from tools.chart.variables import variables
 
+PRIVATE_NETWORKS = {
+    "0.0.0.0/0": {"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"},
+    "::/0": {"fc00::/7", "fe80::/10"},
+}
+"""By network: what a webhook must not reach in it."""
 SECRET_NAMES = {each.name for each in variables() if each.kind == "secret"}
+OWNERS = {each.name: each.owner for each in variables()}
 
 
 def check_objects(objects: list[Object], values: Mapping[str, Any]) -> None:
@@ -32,6 +39,8 @@ def check_objects(objects: list[Object], values: Mapping[str, Any]) -> None:
         if pod.runs_always:
             check_service(pod)
     check_selectors(objects, found)
+    check_budgets(objects, found, values)
+    check_accounts(objects, found)
     check_scaling(objects, values)
     check_network(objects, found, values)
 
@@ -100,6 +109,18 @@ def check_service(pod: Pod) -> None:
     assert container["args"][:2] == ["serve", pod.name]
     is_static = "KAFKA_GROUP_INSTANCE_ID" in own
     assert is_static == (pod.workload["kind"] == "StatefulSet")
+    check_spread(pod)
+
+
+def check_spread(pod: Pod) -> None:
+    """Pods of a service are spread over zones and nodes, by a selector of this service alone."""
+    spread = pod.spec["topologySpreadConstraints"]
+    keys = [each["topologyKey"] for each in spread]
+    assert keys == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+    for each in spread:
+        assert selects(each["labelSelector"], pod.labels)
+        assert each["labelSelector"]["matchLabels"]["app.kubernetes.io/component"] == pod.name
+        assert each["maxSkew"] == 1
 
 
 def check_selectors(objects: Iterable[Object], found: list[Pod]) -> None:
@@ -127,6 +148,25 @@ def check_selectors(objects: Iterable[Object], found: list[Pod]) -> None:
             assert all(selects(each["spec"]["selector"], pod.labels) for pod in found)
 
 
+def check_budgets(objects: list[Object], found: list[Pod], values: Mapping[str, Any]) -> None:
+    """Each service has one budget of disruptions, unless budgets are off."""
+    budgets = [each["spec"] for each in objects if each["kind"] == "PodDisruptionBudget"]
+    wanted = values.get("defaults", {}).get("podDisruptionBudget", {}).get("enabled", True)
+    for pod in (each for each in found if each.runs_always):
+        own = [each for each in budgets if selects(each["selector"], pod.labels)]
+        assert len(own) == int(wanted), pod.name
+
+
+def check_accounts(objects: list[Object], found: list[Pod]) -> None:
+    """Each pod has a ServiceAccount of its own, which gives no token."""
+    accounts = {
+        each["metadata"]["name"]: each for each in objects if each["kind"] == "ServiceAccount"
+    }
+    names = [pod.spec["serviceAccountName"] for pod in found]
+    assert sorted(names) == sorted(accounts)
+    assert all(each["automountServiceAccountToken"] is False for each in accounts.values())
+
+
 def check_scaling(objects: list[Object], values: Mapping[str, Any]) -> None:
     """ScaledObjects stay within the partitions, and their workloads leave the number to them."""
     workloads = {(each["kind"], each["metadata"]["name"]): each for each in objects}
@@ -152,13 +192,16 @@ def check_triggers(
     """A trigger for each topic, which logs in as the service does and scales by real lag alone."""
     own = {each["name"]: each.get("value") for each in pod.container["env"]}
     prefix = own.get("KAFKA_TOPIC_PREFIX") or ""
+    topics = [each["metadata"]["topic"] for each in triggers]
+    assert topics == [f"{prefix}{topic}" for topic in read_by(pod.name)] != []
     for each in triggers:
         metadata = each["metadata"]
         assert metadata["consumerGroup"] == f"{prefix}orderflow.{pod.name}"
-        assert metadata["topic"].startswith(prefix)
         assert metadata["bootstrapServers"] == own["KAFKA_BOOTSTRAP_SERVERS"]
         assert metadata["excludePersistentLag"] == "true"
         assert metadata["allowIdleConsumers"] == "false"
+        assert metadata["limitToPartitionsWithLag"] == "true"
+        assert metadata["offsetResetPolicy"] == "earliest"
         assert each["useCachedMetrics"] is True
         protocol = own.get("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
         name = each.get("authenticationRef", {}).get("name")
@@ -192,7 +235,21 @@ def check_network(objects: list[Object], found: list[Pod], values: Mapping[str, 
         assert (kafka <= opened) == (pod.name != "migrate")
         assert (5432 in opened) == (pod.name != "topics")
         assert bool({8443, 9443} & opened) == (pod.name == "deliveries")
+        assert (4318 in opened) == ("OTEL_EXPORTER_OTLP_ENDPOINT" in values.get("settings", {}))
         assert incoming == ({8080, 8081} if pod.name == "gateway" else {8080})
+        check_webhook_networks(chosen)
+
+
+def check_webhook_networks(policies: Iterable[Mapping[str, Any]]) -> None:
+    """A rule that opens all addresses leaves private and link-local ones out."""
+    for policy in policies:
+        for rule in policy.get("egress", []):
+            blocks = {
+                to["ipBlock"]["cidr"]: to["ipBlock"] for to in rule.get("to", []) if "ipBlock" in to
+            }
+            for everywhere, private in PRIVATE_NETWORKS.items():
+                if everywhere in blocks:
+                    assert private <= set(blocks[everywhere]["except"])
 
 
 def _ports(policies: Iterable[Mapping[str, Any]], direction: str) -> Iterator[int]:
@@ -215,9 +272,7 @@ def check_environment(
     fields = {variable(name, field): name for name, field in Settings.model_fields.items()}
     own = values.get("services", {}).get(pod.name, {}).get("settings", {})
     for name, value in (merged(values.get("settings", {}), own) if pod.runs_always else {}).items():
-        if not name.startswith(
-            ("ORDERFLOW_ORDERS_", "ORDERFLOW_DELIVERIES_", "ORDERFLOW_GATEWAY_")
-        ):
+        if OWNERS[name] in (None, pod.name):
             assert getattr(settings, fields[name]) == value, name
     for name in fields.values():
         path = getattr(settings, name)

@@ -177,7 +177,7 @@ def _limit(panel: stat.Panel | timeseries.Panel, limit: Limit | None) -> None:
 
 def _ask(panel: PanelBuilder, queries: Sequence[Query]) -> None:
     panel.datasource(DATASOURCE)
-    for ref, query in zip("ABCDEFGH", queries, strict=False):
+    for ref, query in zip("ABCDEFGH"[: len(queries)], queries, strict=True):
         target = (
             prometheus.Dataquery()
             .expr(query.expanded())
