@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
@@ -13,6 +14,12 @@ from tools.alerts import RULES, rules_of
 
 CASES = RULES.with_name("orderflow.rules.test.yaml")
 ALERTS = [rule.name for rule in rules_of(RULES) if rule.is_alert]
+WAITING = [
+    rule["alert"]
+    for group in yaml.safe_load(RULES.read_text("utf-8"))["groups"]
+    for rule in group["rules"]
+    if "for" in rule
+]
 SECONDS = 300
 """For all cases: some go over more than a day, one over a week, a minute at a time."""
 
@@ -21,6 +28,12 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["promtool", *arguments], capture_output=True, text=True, timeout=SECONDS, check=False
     )
+
+
+def seconds(duration: str) -> int:
+    """A duration of Prometheus, such as 1h30m, in seconds."""
+    units = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+    return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)([dhms])", duration))
 
 
 def test_alert_rules_are_valid() -> None:
@@ -70,3 +83,14 @@ def test_alerts_are_shortened_in_durations_alone() -> None:
     assert shortened(text) == (
         "for: 33ms\n  expr: rate(a_total[15s]) > 60 and b offset 1440s > 86400 # 5m\nfor: 24000ms\n"
     )
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_alert_that_waits_has_a_case_that_fires_only_later(name: str) -> None:
+    looks = [
+        {bool(each["exp_alerts"]): seconds(each["eval_time"]) for each in case["alert_rule_test"]}
+        for case in yaml.safe_load(CASES.read_text("utf-8"))["tests"]
+        if {each["alertname"] for each in case["alert_rule_test"]} == {name}
+    ]
+
+    assert any(at[False] < at[True] for at in looks if len(at) == 2)

@@ -1,7 +1,7 @@
 {{/* Ends with all problems at once. Also first in templates that need what it makes sure of. */}}
 {{- define "orderflow.check" -}}
 {{- with include "orderflow.problems" . | trim }}
-{{- fail (printf "these values cannot work:\n%s" .) }}
+{{- fail (printf "these values cannot work:\n%s" (splitList "\n" . | uniq | join "\n")) }}
 {{- end }}
 {{- end -}}
 
@@ -72,6 +72,9 @@ services.{{ .name }}.podDisruptionBudget.minAvailable is {{ $budget.minAvailable
 services.{{ .name }}.podDisruptionBudget.maxUnavailable is 0: no node could be drained; set it to 1 or more
 {{- end }}
 {{- end }}
+{{- with .workload.settings.OTEL_EXPORTER_OTLP_ENDPOINT }}
+{{- include "orderflow.portProblem" (dict "root" $.root "policy" "traces" "variable" "OTEL_EXPORTER_OTLP_ENDPOINT" "port" (regexFind ":[0-9]+" . | trimPrefix ":")) }}
+{{- end }}
 {{- if eq .name "gateway" }}
 {{- if and .workload.ingress.enabled (not .workload.ingress.host) }}
 services.gateway.ingress.host is missing: name the host of the ingress
@@ -103,13 +106,27 @@ secrets.KAFKA_SASL_PASSWORD is missing for {{ .name }}: name the Secret with the
 {{- end }}
 {{- end }}
 {{- if and (hasPrefix "SASL_" $protocol) (eq $mechanism "OAUTHBEARER") }}
-{{- include "orderflow.tokenProblems" (dict "name" .name "workload" .workload "protocol" $protocol) }}
+{{- include "orderflow.tokenProblems" (dict "root" .root "name" .name "workload" .workload "protocol" $protocol) }}
+{{- end }}
+{{- range $server := splitList "," (.workload.settings.KAFKA_BOOTSTRAP_SERVERS | default "") }}
+{{- include "orderflow.portProblem" (dict "root" $.root "policy" "kafka" "variable" "KAFKA_BOOTSTRAP_SERVERS" "port" (regexFind "[0-9]+$" (trim $server))) }}
 {{- end }}
 {{- end -}}
 
-{{/* Source of tokens for Kafka. Takes name, workload, protocol. */}}
+{{/* A port that the network policy does not open. Takes root, policy (kafka, traces), variable, port (empty: none). */}}
+{{- define "orderflow.portProblem" -}}
+{{- $policies := .root.Values.networkPolicy -}}
+{{- $opened := list -}}
+{{- range get (get $policies .policy) "ports" }}{{ $opened = append $opened (include "orderflow.text" .) }}{{ end -}}
+{{- if and $policies.enabled .port (not (has .port $opened)) }}
+networkPolicy.{{ .policy }}.ports has no {{ .port }}, the port of {{ .variable }}: pods could not reach it; add it
+{{- end }}
+{{- end -}}
+
+{{/* Source of tokens for Kafka. Takes root, name, workload, protocol. */}}
 {{- define "orderflow.tokenProblems" -}}
 {{- $settings := .workload.settings -}}
+{{- $isClosed := and .root.Values.networkPolicy.enabled (not .root.Values.networkPolicy.extraEgress) -}}
 {{- if eq ($settings.KAFKA_OAUTH_PROVIDER | default "") "msk_iam" }}
 {{- if not $settings.KAFKA_OAUTH_AWS_REGION }}
 settings.KAFKA_OAUTH_AWS_REGION is missing for {{ .name }}: KAFKA_OAUTH_PROVIDER=msk_iam needs the region of the cluster
@@ -117,7 +134,14 @@ settings.KAFKA_OAUTH_AWS_REGION is missing for {{ .name }}: KAFKA_OAUTH_PROVIDER
 {{- if ne .protocol "SASL_SSL" }}
 KAFKA_SECURITY_PROTOCOL of {{ .name }} is {{ .protocol }}: KAFKA_OAUTH_PROVIDER=msk_iam needs SASL_SSL
 {{- end }}
+{{- if $isClosed }}
+networkPolicy.extraEgress is empty: pods of {{ .name }} could not get AWS credentials for KAFKA_OAUTH_PROVIDER=msk_iam; add a rule for STS of AWS, or for the agent on the node
+{{- end }}
 {{- else }}
+{{- $url := $settings.KAFKA_OAUTH_TOKEN_URL | default "" }}
+{{- if and $isClosed $url (not (regexMatch "^https?://(127[.]0[.]0[.]1|localhost|\\[::1\\])" $url)) }}
+networkPolicy.extraEgress is empty: pods of {{ .name }} could not reach KAFKA_OAUTH_TOKEN_URL; add a rule for the token server
+{{- end }}
 {{- range $variable := list "KAFKA_OAUTH_TOKEN_URL" "KAFKA_OAUTH_CLIENT_ID" }}
 {{- if not (get $settings $variable) }}
 settings.{{ $variable }} is missing for {{ $.name }}: KAFKA_SASL_MECHANISM=OAUTHBEARER needs a source of tokens
