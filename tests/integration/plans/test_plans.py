@@ -68,6 +68,7 @@ WHOLE_BY_NATURE = {
     "analytics/rebuild.sql:delete_claims": REBUILD,
     "analytics/rebuild.sql:delete_sales": REBUILD,
     "analytics/rebuild.sql:delete_durations": REBUILD,
+    "analytics/rebuild.sql:delete_counts": REBUILD,
     "claims/rebuild.sql:delete_order_copies": REBUILD,
     "claims/rebuild.sql:delete_claims": REBUILD,
     "claims/rebuild.sql:delete_anchors": REBUILD,
