@@ -79,6 +79,7 @@ def check_secrets(pod: Pod) -> None:
     if pod.name == "topics":
         assert logins == set()
     elif pod.name == "migrate":
+        assert not any(name.startswith("KAFKA_") for name in names)
         assert "DATABASE_URL" in logins
         assert all(name.endswith(("_DATABASE_PASSWORD", "DATABASE_URL")) for name in logins)
     else:
