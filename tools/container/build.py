@@ -68,6 +68,9 @@ def build(
             "--ignorefile", str(PROJECT / ".dockerignore"),
             "--file", str(PROJECT / "deploy" / "Dockerfile"), "--tag", tag,
             *[f"--build-arg={name}={value}" for name, value in values.items()],
+            # buildah takes the layer of a LABEL with other values for the same.
+            *[f"--label=org.opencontainers.image.{name.lower()}={values[name]}"
+              for name in ("VERSION", "REVISION")],
             *_pip_secrets(Path(folder)), str(PROJECT),
         )  # fmt: skip
 

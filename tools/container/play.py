@@ -136,9 +136,7 @@ class Play:
     def down(self) -> None:
         """Stop in reverse order: a service before those that it depends on."""
         for service in reversed(self._in_order()):
-            containers = self.containers.pop(service.name, [])
-            if service.lasts:
-                self._stop(service, containers)
+            self._stop(service, self.containers.pop(service.name, []))
 
     def order(self, what: str) -> list[str]:
         """The services to which this happened, in that order."""
@@ -150,8 +148,9 @@ class Play:
         for container in containers:
             began = time.monotonic()
             status = container.stop(service.grace_seconds)
-            detail = f"status {status} after {time.monotonic() - began:.1f} s"
-            self._note(service.name, "stopped", detail)
+            if service.lasts:
+                detail = f"status {status} after {time.monotonic() - began:.1f} s"
+                self._note(service.name, "stopped", detail)
 
     def _start(self, service: Service) -> None:
         self._note(service.name, "started")

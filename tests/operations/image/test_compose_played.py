@@ -1,6 +1,7 @@
 """docker-compose.yml played from the image: order of start, health, an order, order of stop."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -69,7 +70,7 @@ def test_compose_file_played_starts_serves_and_stops_in_order(played: Play) -> N
 def test_player_finds_a_service_that_does_not_wait_for_the_schema(
     image: BuiltImage, folder: Path
 ) -> None:
-    """Without its dependency a service starts before the migration is done."""
+    """Without its dependency it starts before the migration is done, and may end in the middle."""
 
     def remove(file: dict[str, Any]) -> None:
         for name in {*registry.names()} - {"analytics"}:
@@ -78,9 +79,12 @@ def test_player_finds_a_service_that_does_not_wait_for_the_schema(
 
     _change(folder, remove)
     with _play(image, folder) as play:
-        play.up(UP_SECONDS)
+        try:
+            play.up(UP_SECONDS)
+        except ComposeError as error:
+            assert "schema analytics" in str(error)  # noqa: PT017 - both ends are right
 
-        assert _misplaced_starts(play, ["analytics"]) == ["analytics before migrate completed"]
+        assert "analytics before migrate completed" in _misplaced_starts(play, ["analytics"])
 
 
 def test_player_fails_where_a_secret_has_another_name_than_the_setting(
@@ -177,7 +181,7 @@ def _misplaced_starts(play: Play, services: list[str]) -> list[str]:
         f"{service} before {name} {what}"
         for service in services
         for name, what in needed
-        if at[service, "started"] < at[name, what]
+        if at[service, "started"] < at.get((name, what), math.inf)
     ]
 
 
