@@ -29,7 +29,9 @@ def as_json(load: Load, costs: Costs, plan: Plan, warnings: Sequence[str]) -> di
 def tables(load: Load, plan: Plan) -> Iterator[Table]:
     """Services, servers, topics and settings."""
     each = " (each of the groups)" if plan.groups > 1 else ""
-    services = _table(f"Services{each}", "service", "replicas", "processes", "memory", "CPU/order")
+    services = _table(
+        f"Services{each}", "service", "replicas", "processes in all", "memory in all", "CPU/order"
+    )
     for name, one in plan.services.items():
         services.add_row(
             name, f"{one.replicas:,}", f"{one.processes:,}", size(one.memory_mb * 1e6),
