@@ -125,6 +125,14 @@ class Postgres(Server):
     def _binary(self, name: str) -> str:
         return str(self._programs / name) if self._programs else _packaged(name)
 
+    def _locale(self) -> Sequence[str]:
+        """Texts are sorted by code points, by the server itself where it can (from version 17)."""
+        version = subprocess.run(
+            [self._binary("postgres"), "--version"], check=True, capture_output=True, text=True
+        ).stdout
+        is_old = version.split()[-1].startswith("16.")
+        return [*([] if is_old else ["--locale-provider=builtin"]), "--locale=C.UTF-8"]
+
     def _create_cluster(self) -> None:
         """Create an empty cluster in a draft folder, then rename it: no part of one is used."""
         draft = self._folder / "data.new"
@@ -142,8 +150,7 @@ class Postgres(Server):
             "-A",
             "trust",
         ]
-        command += ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
-        command += ["--no-instructions"]
+        command += ["--encoding=UTF8", *self._locale(), "--no-instructions"]
         process.run(self._program("Postgres's initdb", command), CREATE_SECONDS)
         draft.rename(self._data)
 
