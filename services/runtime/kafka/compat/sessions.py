@@ -35,7 +35,7 @@ def install() -> None:
 def _reading_lifetime(send: Callable[..., Any]) -> Callable[..., Any]:
     """Read the session's lifetime from the broker's answer to a login."""
 
-    @functools.wraps(send)
+    # Without functools.wraps: closed_connections knows its own wrapper by `__wrapped__`.
     def sent(self: Any, request: Any, *arguments: Any, **named: Any) -> Any:
         answer = send(self, request, *arguments, **named)
         if isinstance(request, SaslAuthenticateRequest):
