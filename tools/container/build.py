@@ -4,6 +4,7 @@ import argparse
 import ast
 import configparser
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ def main() -> int:
     """Build as the arguments say. Returns the exit status: 1 after an ImageError."""
     arguments = _arguments()
     try:
+        _check_out(arguments.out)
         store = Store.open()
         build(store, arguments.tag, arguments.base, arguments.extras, refresh=arguments.refresh)
         if arguments.out:
@@ -73,6 +75,12 @@ def build(
               for name in ("VERSION", "REVISION")],
             *_pip_secrets(Path(folder)), str(PROJECT),
         )  # fmt: skip
+
+
+def _check_out(out: str | None) -> None:
+    """Before the build: buildah would take another form for the address of a registry."""
+    if out and not re.fullmatch("(oci|docker)-archive:.+", out):
+        raise ImageError(f"OUT={out}: write oci-archive:FILE or docker-archive:FILE")
 
 
 def commit_time() -> int:
