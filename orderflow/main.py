@@ -1,6 +1,9 @@
 """The command `orderflow`: every command by name."""
 
 import importlib
+import os
+import signal
+from types import FrameType
 from typing import Any
 
 import typer
@@ -78,6 +81,15 @@ def _load(name: str) -> Any:
 def _nothing() -> None:
     """Makes an app of one command a group, as typer wants it."""
 
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    os._exit(128 + number)
+
+
+# The first process of a container (id 1) ignores a signal that it does not handle, and would be
+# killed after the grace period. Services handle it themselves once they run.
+if os.getpid() == 1:
+    signal.signal(signal.SIGTERM, _end)
 
 app = typer.Typer(
     name="orderflow",

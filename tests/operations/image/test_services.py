@@ -1,6 +1,8 @@
 """Every service from the image, on a read-only file system, with the tests' Kafka and Postgres."""
 
 import json
+import signal
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +41,12 @@ def _is_healthy(container: Container) -> bool:
     return container.execute("orderflow", "health").returncode == 0
 
 
+def _handles(process_id: int, number: signal.Signals) -> bool:
+    status = Path(f"/proc/{process_id}/status").read_text("ascii")
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) & 1 << (number - 1))
+
+
 @pytest.mark.parametrize("service", registry.names())
 def test_service_in_the_image_is_healthy_and_stops_on_sigterm(
     launch: Launch, prepared: dict[str, str], service: str
@@ -48,6 +56,14 @@ def test_service_in_the_image_is_healthy_and_stops_on_sigterm(
     assert wait_until(lambda: _is_healthy(container), HEALTH_SECONDS), container.text()
     assert container.stop(DRAIN_SECONDS) == 0, container.text()
     assert "Traceback" not in container.output()
+
+
+def test_command_as_process_1_ends_on_sigterm(launch: Launch, prepared: dict[str, str]) -> None:
+    """The kernel drops a signal that process 1 does not handle."""
+    container = launch("tail", "orders.events", environment=prepared)
+    assert wait_until(lambda: _handles(container.pid, signal.SIGTERM), HEALTH_SECONDS)
+
+    assert container.stop(DRAIN_SECONDS) == 128 + signal.SIGTERM
 
 
 def test_service_in_the_image_without_its_schema_says_what_to_run(
