@@ -35,7 +35,7 @@ def check_objects(objects: list[Object], values: Mapping[str, Any]) -> None:
     assert {pod.name for pod in found if pod.runs_always} == _enabled(values)
     for pod in found:
         check_security(pod)
-        check_secrets(pod)
+        check_secrets(pod, values)
         if pod.runs_always:
             check_service(pod)
     check_selectors(objects, found)
@@ -67,7 +67,7 @@ def check_security(pod: Pod) -> None:
     assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
 
 
-def check_secrets(pod: Pod) -> None:
+def check_secrets(pod: Pod, values: Mapping[str, Any]) -> None:
     """No secret stands in the manifest, and each pod has only those of its service."""
     names = [each["name"] for each in pod.container["env"]]
     assert len(set(names)) == len(names)
@@ -76,15 +76,19 @@ def check_secrets(pod: Pod) -> None:
             assert "secretKeyRef" in each["valueFrom"], each
     given = {name.removesuffix("_FILE") for name in names} & SECRET_NAMES
     logins = {name for name in given if "DATABASE_" in name}
+    poolers = {name for name in values.get("secrets", {}) if name.endswith("_POOLER_URL")}
     if pod.name == "topics":
         assert logins == set()
     elif pod.name == "migrate":
         assert not any(name.startswith("KAFKA_") for name in names)
         assert "DATABASE_URL" in logins
-        assert all(name.endswith(("_DATABASE_PASSWORD", "DATABASE_URL")) for name in logins)
+        passwords = {name for name in logins if name.endswith("_DATABASE_PASSWORD")}
+        assert logins == {"DATABASE_URL"} | passwords | poolers
     else:
-        assert len(logins) == 1
-        assert logins <= {"DATABASE_URL", f"{pod.name.upper()}_DATABASE_URL"}
+        direct = logins - {f"{pod.name.upper()}_DATABASE_POOLER_URL"}
+        assert len(direct) == 1
+        assert direct <= {"DATABASE_URL", f"{pod.name.upper()}_DATABASE_URL"}
+        assert logins - direct == poolers & {f"{pod.name.upper()}_DATABASE_POOLER_URL"}
     assert ("ORDERFLOW_DELIVERIES_KEY" in given) <= (pod.name == "deliveries")
 
 

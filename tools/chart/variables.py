@@ -34,7 +34,8 @@ class Variable:
     name: str
     kind: Kind
     owner: str | None
-    """The service, or `migrate`, that alone reads it; None: more than one."""
+    """The service, or `migrate`, that alone reads it; None: more than one. The address of a
+    service's pooler is read by `migrate` too."""
     allowed: dict[str, Any]
     """JSON Schema of a value, with the meaning as its description."""
 
@@ -64,7 +65,8 @@ def _owner(name: str) -> str | None:
         return MIGRATE
     for service in registry.names():
         begins = service.upper()
-        if name == f"{begins}_DATABASE_URL" or name.startswith(f"ORDERFLOW_{begins}_"):
+        addresses = (f"{begins}_DATABASE_URL", f"{begins}_DATABASE_POOLER_URL")
+        if name in addresses or name.startswith(f"ORDERFLOW_{begins}_"):
             return service
     return None
 

@@ -30,7 +30,8 @@ Takes root and name (of a service, `migrate` or `topics`).
 {{-       $owner := get $catalogue.owners $variable | default $name -}}
 {{-       $isKafka := hasPrefix "KAFKA_" $variable -}}
 {{-       $isDatabase := contains "DATABASE_" $variable -}}
-{{-       if and (eq $owner $name) (not (kindIs "invalid" $value))
+{{-       $isRead := or (eq $owner $name) (and (eq $name "migrate") (hasSuffix "_DATABASE_POOLER_URL" $variable)) -}}
+{{-       if and $isRead (not (kindIs "invalid" $value))
               (not (and (eq $name "migrate") $isKafka))
               (not (and (eq $name "topics") (or $isDatabase (and (eq $map "secrets") (not $isKafka))))) -}}
 {{-         $_ := set $given $variable $value -}}
