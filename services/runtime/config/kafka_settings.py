@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 OAUTHBEARER = "OAUTHBEARER"
+_LOGIN = ("kafka_sasl_username", "kafka_sasl_password", "kafka_oauth_")
 Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 
 
@@ -114,3 +115,21 @@ class KafkaSettings(BaseSettings):
                 "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD (or KAFKA_SASL_PASSWORD_FILE)"
             )
         return self
+
+    @model_validator(mode="after")
+    def _uses_its_login(self) -> Self:
+        if not self.kafka_security_protocol.startswith("SASL_") and (unused := self._login()):
+            raise ValueError(
+                f"KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} does not log in, so "
+                f"{', '.join(unused)} would not be used: set KAFKA_SECURITY_PROTOCOL=SASL_SSL "
+                f"(SASL_PLAINTEXT without TLS), or leave {', '.join(unused)} out"
+            )
+        return self
+
+    def _login(self) -> list[str]:
+        """The variables of a login by SASL that differ from their defaults."""
+        return [
+            name.upper()
+            for name, field in type(self).model_fields.items()
+            if name.startswith(_LOGIN) and getattr(self, name) != field.default
+        ]

@@ -78,6 +78,8 @@ def test_settings_are_shown_without_their_secrets(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://orders:hunter2@db:5432/orderflow")
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("KAFKA_SASL_USERNAME", "orders")
     monkeypatch.setenv("KAFKA_SASL_PASSWORD", "hunter2")
 
     shown = json.loads(run("settings", "--json").stdout)

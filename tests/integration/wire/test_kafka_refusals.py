@@ -13,6 +13,11 @@ from .certificates import Authority
 from .conftest import Run, Serve, Settings, password_of
 from .rules import documented, give
 
+NO_LOGIN = {
+    "KAFKA_SECURITY_PROTOCOL": "SSL",
+    "KAFKA_SASL_USERNAME": "",
+    "KAFKA_SASL_PASSWORD": "",
+}
 # aiokafka leaves the transport of a connection that the broker refused to the collector.
 _LEFT = "ignore::pytest.PytestUnraisableExceptionWarning"
 pytestmark = [
@@ -57,12 +62,12 @@ pytestmark = [
             id="wrong host name",
         ),
         pytest.param(
-            {"KAFKA_BOOTSTRAP_SERVERS": "CARD", "KAFKA_SECURITY_PROTOCOL": "SSL"},
+            {"KAFKA_BOOTSTRAP_SERVERS": "CARD", **NO_LOGIN},
             "wants a certificate of the client: set KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE",
             id="no certificate",
         ),
         pytest.param(
-            {"KAFKA_SECURITY_PROTOCOL": "SSL"},
+            NO_LOGIN,
             "set KAFKA_SECURITY_PROTOCOL to what this port speaks; now it is SSL",
             id="no login",
         ),

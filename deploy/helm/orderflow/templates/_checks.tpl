@@ -97,6 +97,16 @@ files.KAFKA_SSL_{{ ternary "KEYFILE" "CERTFILE" $certificate }} is missing for {
 {{- if and (not (hasSuffix "SSL" $protocol)) (or $certificate (hasKey .workload.files "KAFKA_SSL_CAFILE")) }}
 KAFKA_SECURITY_PROTOCOL of {{ .name }} is {{ $protocol }}, which has no TLS: set SSL or SASL_SSL, or leave the files KAFKA_SSL_… out
 {{- end }}
+{{- if not (hasPrefix "SASL_" $protocol) }}
+{{- range $map := list "settings" "secrets" "files" }}
+{{- range $variable, $value := get $.workload $map }}
+{{- $isDefault := has (toString $value) (list "basic" "client_credentials") }}
+{{- if and (regexMatch "^KAFKA_(SASL_(USERNAME|PASSWORD)$|OAUTH_)" $variable) (not $isDefault) }}
+KAFKA_SECURITY_PROTOCOL of {{ $.name }} is {{ $protocol }}, which does not log in with {{ $map }}.{{ $variable }}: set SASL_SSL, or leave {{ $map }}.{{ $variable }} out
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and (hasPrefix "SASL_" $protocol) (regexMatch "^(PLAIN|SCRAM-.*)$" $mechanism) }}
 {{- if not .workload.settings.KAFKA_SASL_USERNAME }}
 settings.KAFKA_SASL_USERNAME is missing for {{ .name }}: KAFKA_SECURITY_PROTOCOL={{ $protocol }} needs a user

@@ -136,6 +136,44 @@ def test_sasl_without_credentials_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         Settings.from_environment()
 
 
+@pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KAFKA_SASL_USERNAME", "orders"),
+        ("KAFKA_SASL_PASSWORD", "hunter2"),
+        ("KAFKA_OAUTH_TOKEN_URL", "https://login.example/token"),
+        ("KAFKA_OAUTH_CLIENT_SECRET", "hunter2"),
+        ("KAFKA_OAUTH_PROVIDER", "msk_iam"),
+    ],
+)
+def test_login_that_the_protocol_does_not_use_is_refused(
+    monkeypatch: pytest.MonkeyPatch, protocol: str, name: str, value: str
+) -> None:
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", protocol)
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment()
+
+    said = str(raised.value)
+    assert f"KAFKA_SECURITY_PROTOCOL={protocol} does not log in, so {name} would not be" in said
+    assert "set KAFKA_SECURITY_PROTOCOL=SASL_SSL (SASL_PLAINTEXT without TLS)" in said
+    assert said.endswith(f"or leave {name} out")
+    assert "hunter2" not in said
+
+
+def test_login_without_a_protocol_is_refused_with_all_its_variables() -> None:
+    with pytest.raises(ValueError, match="KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD would not be"):
+        Settings(kafka_sasl_username="orders", kafka_sasl_password="hunter2")
+
+
+def test_defaults_of_a_login_need_no_protocol_that_logs_in() -> None:
+    settings = Settings(kafka_sasl_mechanism="OAUTHBEARER", kafka_oauth_client_auth="basic")
+
+    assert settings.kafka_security_protocol == "PLAINTEXT"
+
+
 TOKENS = {
     "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
     "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
