@@ -107,7 +107,7 @@ class _Stage:
     marks: Marks
     part: str
 
-    def observe(self, _seconds: float) -> None:
+    def observe(self, _seconds: float, _exemplar: object = None) -> None:
         """The stage has ended."""
         self.marks.end(self.part)
 

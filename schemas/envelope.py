@@ -68,6 +68,12 @@ class CloudEvent(Struct, frozen=True, gc=False):
         parts = (self.traceparent or "").split("-")
         return parts[1] if len(parts) >= 4 else None
 
+    @property
+    def span_id(self) -> str | None:
+        """The span of the trace that the message names, for log entries."""
+        parts = (self.traceparent or "").split("-")
+        return parts[2] if len(parts) >= 4 else None
+
 
 def write_headers(event: CloudEvent) -> Headers:
     """The Kafka headers of a message with a JSON value; absent attributes are left out."""

@@ -23,6 +23,7 @@ from services.analytics.parking_keys import (
 )
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
+from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import ItemRef, ParkingCandidate
 from services.runtime.config.settings import Settings
 from services.runtime.config.source_lists import allowed_sources_of
@@ -54,9 +55,11 @@ class EventBatches:
         started = time.perf_counter()
         intake = read_batch(batch, self._senders)
         count_decoded({**READERS, PORTAL_ACTIVITY_TYPE: READER}, self._metrics, SERVICE)
-        self._observe("decode", time.perf_counter() - started)
+        self._observe("decode", time.perf_counter() - started, batch.trace)
         gate = await self._queue.open_gate(connection, batch, partial(intake_keys, intake))
         passed = _pass(intake, gate)
+        if batch.trace is not None:
+            batch.trace.lap("read")
         decided = time.perf_counter()
         facts = newest_facts(each.facts for each in passed.events if each.facts)
         await store.save(connection, facts)
@@ -65,12 +68,15 @@ class EventBatches:
         outgoing = await rejections.save(connection, passed.refused, source=SOURCE, now=batch.now)
         await self._outbox.append(connection, outgoing, step=batch.step)
         await self._queue.save(connection, batch, gate)
-        self._observe("write", time.perf_counter() - decided)
+        self._observe("write", time.perf_counter() - decided, batch.trace)
         if not batch.is_trial:
             self._count_and_log(passed)
+        if batch.trace is not None:
+            _note_ends(batch.trace, passed)
 
-    def _observe(self, stage: str, seconds: float) -> None:
-        self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(seconds)
+    def _observe(self, stage: str, seconds: float, trace: BatchTrace | None) -> None:
+        exemplar = None if trace is None else trace.lap(stage)
+        self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(seconds, exemplar)
 
     def _count_and_log(self, passed: Intake) -> None:
         for each in passed.events:
@@ -86,6 +92,17 @@ class EventBatches:
     def _count(self, original: Original, outcome: str, reason: str) -> None:
         topic = original.coordinates.topic
         self._metrics.items_total.labels(SERVICE, topic, outcome, reason).inc()
+
+
+def _note_ends(trace: BatchTrace, passed: Intake) -> None:
+    """Note in the trace of a batch how its items ended."""
+    for each in passed.events:
+        trace.end(each.original, 0, "applied")
+    for read in passed.activities:
+        is_counted = read.received.activity is not None
+        trace.end(read.original, 0, *(("applied",) if is_counted else ("no_change", "bot")))
+    for refusal in passed.refused:
+        trace.end(refusal.original, refusal.index, "rejected", refusal.reason)
 
 
 def _pass(intake: Intake, gate: ParkingGate) -> Intake:

@@ -10,6 +10,7 @@ from services.analytics.domain.facts import EventFacts
 from services.analytics.messages.activity import ReceivedActivity, read_activity, without_visitor
 from services.analytics.messages.decode import read_facts
 from services.runtime.batch.batch import Batch
+from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import WHOLE, FailureKind, ItemFailed, ItemRef, UnreadItem
 from services.runtime.config.allowed_sources import (
     ANY_SOURCE,
@@ -70,7 +71,21 @@ def read_batch(batch: Batch, senders: AllowedSources = ANY_SOURCE) -> Intake:
             )
     for record in batch.records:
         _read(intake, batch, ItemRef(record.coordinates, WHOLE), record, senders)
+    if batch.trace is not None:
+        _trace(intake, batch.trace)
     return intake
+
+
+def _trace(intake: Intake, trace: BatchTrace) -> None:
+    """Give spans to the items that are traced."""
+    for event in intake.events:
+        trace.note(event.original)
+    for activity in intake.activities:
+        trace.note(activity.original)
+    intake.refused = [
+        replace(each, envelope=trace.adopt(each.original, each.index, each.envelope))
+        for each in intake.refused
+    ]
 
 
 def _read(

@@ -24,6 +24,7 @@ from services.claims.outcomes import decided_records, refused_outcomes, rejectio
 from services.claims.unit_of_work import Decided, UnitOfWork
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
+from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import WHOLE, Parked
 from services.runtime.config.settings import Settings
 from services.runtime.config.source_lists import allowed_sources_of
@@ -62,10 +63,14 @@ class ClaimBatches:
             started = time.perf_counter()
             intake = read_batch(part, self._senders)
             count_decoded(READERS, self._metrics, SERVICE)
-            self._observe("decode", started)
+            self._observe("decode", started, part.trace)
             await self._process(connection, intake, part)
             if not part.is_trial:
                 self._count_events(intake)
+            if part.trace is not None:
+                for event in intake.events:
+                    order = event.received.order.order_id
+                    part.trace.end(event.original, 0, "applied", order_id=order)
 
     async def sweep(self, connection: Connection, batch: Batch) -> int:
         """Reject items that have waited too long in business time; returns how many items ended.
@@ -76,7 +81,8 @@ class ClaimBatches:
         keys = await store.find_expired(connection, batch.now, SWEEP_ITEMS)
         if not keys:
             return 0
-        intake = Intake(expired_keys=keys, known_failures=batch.known_failures)
+        failures, trace = batch.known_failures, batch.trace
+        intake = Intake(expired_keys=keys, known_failures=failures, trace=trace)
         unit = await self._process(connection, intake, batch)
         await store.delete_unseen_orders(connection, ids_in(keys, ORDER))
         await store.delete_unused_anchors(connection, keys)
@@ -87,15 +93,17 @@ class ClaimBatches:
         started = time.perf_counter()
         open_gate = partial(self._queue.open_gate, connection, batch)
         loaded = await load(connection, intake, open_gate)
-        started = self._observe("read", started)
+        started = self._observe("read", started, batch.trace)
         unit = UnitOfWork(batch.now, self._wait, loaded)
         unit.run()
         refused = [each for each in intake.refused if loaded.gate.refuse(each)]
-        started = self._observe("decide", started)
+        started = self._observe("decide", started, batch.trace)
         await self._write(connection, unit, refused, batch)
-        self._observe("write", started)
+        self._observe("write", started, batch.trace)
         if not batch.is_trial:
             self._count(unit, refused)
+        if batch.trace is not None:
+            _note_ends(batch.trace, unit, refused)
         return unit
 
     # Write.
@@ -140,9 +148,10 @@ class ClaimBatches:
 
     # Metrics and logs.
 
-    def _observe(self, stage: str, started: float) -> float:
+    def _observe(self, stage: str, started: float, trace: BatchTrace | None) -> float:
         now = time.perf_counter()
-        self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(now - started)
+        exemplar = None if trace is None else trace.lap(stage)
+        self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(now - started, exemplar)
         return now
 
     def _count_events(self, intake: Intake) -> None:
@@ -186,7 +195,18 @@ class ClaimBatches:
                 detail=decision.detail,
                 order_id=order,
                 trace_id=task.envelope.trace_id,
+                span_id=task.envelope.span_id,
             )
+
+
+def _note_ends(trace: BatchTrace, unit: UnitOfWork, refused: Sequence[Rejection]) -> None:
+    """Note in the trace of a batch how its items ended."""
+    for each in unit.decided:
+        task, decision = each.task, each.decision
+        order = unit.loaded.order_of(task)
+        trace.end(task.original, 0, decision.outcome.value, decision.reason, order)
+    for refusal in refused:
+        trace.end(refusal.original, refusal.index, "rejected", refusal.reason)
 
 
 def _split(batch: Batch) -> Iterator[Batch]:

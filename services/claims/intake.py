@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from schemas.envelope import CloudEvent
@@ -14,6 +14,7 @@ from services.claims.domain.order_copy import newest_copies
 from services.claims.messages.decode import ReceivedOrder, read_command, read_order
 from services.claims.messages.snapshots import SnapshotClaim
 from services.runtime.batch.batch import Batch
+from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import (
     WHOLE,
     Failure,
@@ -82,6 +83,7 @@ class Intake:
     known_failures: Mapping[ItemRef, Failure] = field(default_factory=dict)
     empty_events: list[ItemRef] = field(default_factory=list)
     """Events that were read and whose order was cut for size: nothing of them is kept."""
+    trace: BatchTrace | None = None
 
     @property
     def received(self) -> list[ReceivedOrder]:
@@ -135,7 +137,7 @@ def read_batch(batch: Batch, senders: AllowedSources = ANY_SOURCE) -> Intake:
     Raises:
         ItemFailed: a record cannot be read for a reason that is not its sender's.
     """
-    intake = Intake(known_failures=batch.known_failures)
+    intake = Intake(known_failures=batch.known_failures, trace=batch.trace)
     for row in batch.retried:
         if row.position in batch.dismissed:
             intake.refused.append(Rejection.of_dismissed(row, batch.dismissed[row.position]))
@@ -143,7 +145,29 @@ def read_batch(batch: Batch, senders: AllowedSources = ANY_SOURCE) -> Intake:
             _read(intake, row.original, row.index, senders)
     for record in batch.records:
         _read(intake, record, WHOLE, senders)
+    if batch.trace is not None:
+        _trace(intake, batch.trace)
     return intake
+
+
+def _trace(intake: Intake, trace: BatchTrace) -> None:
+    """Give spans to the items that are traced."""
+    intake.tasks = [traced(each, trace) for each in intake.tasks]
+    intake.refused = [
+        replace(each, envelope=trace.adopt(each.original, each.index, each.envelope))
+        for each in intake.refused
+    ]
+    for event in intake.events:
+        trace.note(event.original)
+
+
+def traced(task: Task, trace: BatchTrace | None) -> Task:
+    """The task, with a span of its own in the envelope where it is traced."""
+    if trace is None:
+        return task
+    envelope, is_waiting = task.envelope, task.waits_for is not None
+    adopted = trace.adopt(task.original, 0, envelope, type_=envelope.type, is_waiting=is_waiting)
+    return task if adopted is envelope else replace(task, envelope=adopted)
 
 
 def _read(intake: Intake, record: Original, index: int, senders: AllowedSources) -> None:

@@ -41,7 +41,7 @@ from services.claims.domain.references import (
     known_id,
     order_key,
 )
-from services.claims.intake import Intake, Task, UnreadItem, waiting_task
+from services.claims.intake import Intake, Task, UnreadItem, traced, waiting_task
 from services.claims.loaded import Loaded
 from services.claims.messages.decode import ReceivedOrder
 from services.claims.messages.order_document import decode_order
@@ -308,7 +308,7 @@ def _waiting_tasks(rows: Sequence[Waiting], intake: Intake, loaded: Loaded) -> C
             loaded.ended.append(row.item_id)
             continue
         try:
-            tasks.append(waiting_task(row))
+            tasks.append(traced(waiting_task(row), intake.trace))
         except Malformed as error:
             intake.refused.append(Rejection.of_malformed(row.original, error))
             loaded.ended.append(row.item_id)

@@ -24,6 +24,7 @@ from services.deliveries.secret_box import read_box
 from services.deliveries.unit_of_work import UnitOfWork, matched
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
+from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.config.settings import Settings
 from services.runtime.config.source_lists import allowed_sources_of
 from services.runtime.messages.records import Original
@@ -58,17 +59,17 @@ class DeliveryBatches:
         targets = [each.received.target for each in intake.commands]
         urls = {each.webhook_url for each in targets if each and each.webhook_url}
         faults = await self._checks.find_faults(urls)
-        started = self._observe("decode", started)
+        started = self._observe("decode", started, batch.trace)
         gate = await self._queue.open_gate(connection, batch, partial(intake_keys, intake))
         for unread in intake.unread:
             gate.park(unread_candidate(unread), unread.failure)
         keys = {(each.received.shop, each.received.name) for each in intake.commands}
         known = await store.lock_destinations(connection, keys)
-        started = self._observe("read", started)
+        started = self._observe("read", started, batch.trace)
         unit = UnitOfWork(batch.now, known, gate, self._box)
         unit.run(intake.commands, faults)
         await self._write(connection, batch, intake, unit)
-        self._observe("write", started)
+        self._observe("write", started, batch.trace)
 
     async def _write(
         self, connection: Connection, batch: Batch, intake: Intake, unit: UnitOfWork
@@ -88,6 +89,8 @@ class DeliveryBatches:
         await self._queue.save(connection, batch, gate)
         if not batch.is_trial:
             self._count(unit, refused)
+        if batch.trace is not None:
+            _note_ends(batch.trace, intake.events, unit, refused)
 
     async def _match(
         self, connection: Connection, events: Sequence[EventItem], unit: UnitOfWork
@@ -105,9 +108,10 @@ class DeliveryBatches:
 
     # Metrics and logs.
 
-    def _observe(self, stage: str, started: float) -> float:
+    def _observe(self, stage: str, started: float, trace: BatchTrace | None) -> float:
         now = time.perf_counter()
-        self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(now - started)
+        exemplar = None if trace is None else trace.lap(stage)
+        self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(now - started, exemplar)
         return now
 
     def _count(self, unit: UnitOfWork, refused: Sequence[Rejection]) -> None:
@@ -128,3 +132,18 @@ class DeliveryBatches:
             counted.labels(SERVICE, topic, "rejected", reason).inc()
             named = (refusal.original, refusal.envelope, refusal.index)
             item_log.log_item(item_log.REJECTED, named, service=SERVICE, reason=reason)
+
+
+def _note_ends(
+    trace: BatchTrace,
+    events: Sequence[EventItem],
+    unit: UnitOfWork,
+    refused: Sequence[Rejection],
+) -> None:
+    """Note in the trace of a batch how its items ended; parked ones are in the report."""
+    for event in events:
+        trace.end(event.original, 0, "applied", order_id=event.received.order_id)
+    for item, decision in unit.decided:
+        trace.end(item.original, 0, decision.outcome.value, decision.reason)
+    for refusal in refused:
+        trace.end(refusal.original, refusal.index, "rejected", refusal.reason)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import structs
 
 from schemas.topics import DELIVERIES_COMMANDS
 from services.deliveries.messages.decode import (
@@ -15,6 +17,7 @@ from services.deliveries.messages.decode import (
     read_event,
 )
 from services.runtime.batch.batch import Batch
+from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import WHOLE, FailureKind, ItemFailed, ItemRef, UnreadItem
 from services.runtime.config.allowed_sources import (
     ANY_SOURCE,
@@ -75,7 +78,26 @@ def read_batch(batch: Batch, senders: AllowedSources = ANY_SOURCE) -> Intake:
             )
     for record in batch.records:
         _read(intake, batch, record, WHOLE, senders)
+    if batch.trace is not None:
+        _trace(intake, batch.trace)
     return intake
+
+
+def _trace(intake: Intake, trace: BatchTrace) -> None:
+    """Give spans to the items that are traced."""
+    intake.commands = [_traced(each, trace) for each in intake.commands]
+    for event in intake.events:
+        trace.note(event.original, type_=event.received.type)
+    intake.refused = [
+        replace(each, envelope=trace.adopt(each.original, each.index, each.envelope))
+        for each in intake.refused
+    ]
+
+
+def _traced(item: CommandItem, trace: BatchTrace) -> CommandItem:
+    read = item.received
+    envelope = trace.adopt(item.original, 0, read.envelope, type_=read.type)
+    return CommandItem(item.original, structs.replace(read, envelope=envelope))
 
 
 def urls_in(records: Sequence[Original]) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -29,6 +30,7 @@ from services.runtime.config.settings import Settings
 from services.runtime.observability.health import Check, CheckResult
 from services.runtime.observability.listener import listen
 from services.runtime.observability.metrics import Metrics
+from services.runtime.observability.tracing import open_tracing
 from services.runtime.pool_gauges import watch_pool
 from services.runtime.postgres import migrate
 from services.runtime.postgres.connections import Pool, create_pool
@@ -51,7 +53,8 @@ class GatewayService:
         self.keys = KeyRing(self._read_keys, settings.gateway_key_cache_seconds, metrics)
         self.web: WebServer | None = None
         self._pool: Pool | None = None
-        self._requests = Requests(settings, metrics)
+        self._tracing = open_tracing(settings, SERVICE, metrics)
+        self._requests = Requests(settings, metrics, self._tracing)
         self._rates = Rates(settings.gateway_requests_per_second)
         clock = clock_of(settings)
         self._shop = ShopRoute(self.keys, self._rates, self.publisher, self._requests, clock)
@@ -139,7 +142,7 @@ class GatewayService:
         """Close the port, finish requests in progress within the drain timeout, and disconnect."""
         if self._is_leaving:
             return
-        self._is_leaving = True
+        began, self._is_leaving = time.monotonic(), True
         if self.web:
             # Uvicorn cancels what takes longer than the drain timeout.
             with contextlib.suppress(asyncio.CancelledError):
@@ -149,6 +152,9 @@ class GatewayService:
         await self._requests.log_refused()
         if self._pool:
             self._pool.terminate()
+        if self._tracing:
+            left = self.settings.drain_timeout_seconds - (time.monotonic() - began)
+            await self._tracing.close(left)
         log.info("service_stopped", service=SERVICE)
 
     # Health checks.

@@ -16,6 +16,7 @@ from services.orders.domain.model.order import Order
 from services.orders.domain.model.reasons import Reason
 from services.orders.domain.model.references import Reference, canonical, number_key
 from services.orders.domain.model.shared_names import meant_by
+from services.orders.intake import traced
 from services.orders.messages import encode
 from services.orders.messages.decode import (
     CLAIM_EVENTS,
@@ -25,7 +26,7 @@ from services.orders.messages.decode import (
     read_item,
 )
 from services.orders.messages.entries import DecodedItem, Entry, UndecodedItem
-from services.orders.outcomes import count_and_log, refused_outcomes, rejection_of
+from services.orders.outcomes import count_and_log, note_ends, refused_outcomes, rejection_of
 from services.orders.parking_keys import waiting_candidate
 from services.orders.unit_of_work import Decided
 from services.runtime import rejections
@@ -59,7 +60,10 @@ class Expiry:
         if not rows:
             return 0
         gate = ParkingGate(batch)
-        waits = [(row, read_item(row.original, row.index, batch.now)) for row in rows]
+        entries = [read_item(row.original, row.index, batch.now) for row in rows]
+        if batch.trace is not None:
+            entries = traced(batch.trace, entries, are_waiting=True)
+        waits = list(zip(rows, entries, strict=True))
         orders = await _orders_of(connection, waits)
         expired: list[Decided] = []
         unread: list[Rejection] = []
@@ -88,6 +92,8 @@ class Expiry:
         await self._queue.save(connection, batch, gate)
         if not batch.is_trial:
             count_and_log(self._metrics, expired, unread)
+        if batch.trace is not None:
+            note_ends(batch.trace, expired, unread)
         return len(rows)
 
 

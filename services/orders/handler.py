@@ -26,7 +26,7 @@ from services.orders.domain.model.references import (
 )
 from services.orders.domain.rules.implied_numbers import implied_numbers
 from services.orders.expiry import SWEEP_ITEMS, Expiry
-from services.orders.intake import read_records, read_retried
+from services.orders.intake import read_records, read_retried, traced
 from services.orders.messages import encode
 from services.orders.messages.decode import (
     COMMANDS,
@@ -41,6 +41,7 @@ from services.orders.outcomes import (
     SERVICE,
     count_and_log,
     decided_records,
+    note_ends,
     refused_outcomes,
     rejection_of,
 )
@@ -53,6 +54,7 @@ from services.orders.parking_keys import (
 from services.orders.unit_of_work import Decided, UnitOfWork, awaited_references
 from services.runtime import rejections
 from services.runtime.batch.batch import Batch
+from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.config.settings import Settings
 from services.runtime.config.source_lists import allowed_sources_of
 from services.runtime.observability.metrics import Metrics
@@ -97,8 +99,10 @@ class OrdersBatch:
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Decide every item of the batch and write what follows, stage by stage."""
-        watch = _StopWatch(self._metrics)
+        watch = _StopWatch(self._metrics, batch.trace)
         entries = [*read_retried(batch, self._senders), *read_records(batch, self._senders)]
+        if batch.trace is not None:
+            entries = traced(batch.trace, entries)
         count_decoded(READERS, self._metrics, SERVICE)
         watch.lap("decode")
         loaded = await self._read(connection, entries, batch)
@@ -129,6 +133,8 @@ class OrdersBatch:
         await self._queue.save(connection, batch, unit.gate)
         if not batch.is_trial:
             count_and_log(self._metrics, decided, unit.refused)
+            if batch.trace is not None:
+                note_ends(batch.trace, decided, unit.refused)
             if unit.unknown_codes:
                 unmapped.count(self._metrics, unit.unknown_codes)
         watch.lap("outbox")
@@ -152,6 +158,9 @@ class OrdersBatch:
         if named.unnamed:
             _check_all_locked(locked.stored, named.unnamed, named.numbers)
         waits = _read_waits(locked.waits, batch.now)
+        if batch.trace is not None:
+            of_waits = traced(batch.trace, [each for _, each in waits], are_waiting=True)
+            waits = [(row, each) for (row, _), each in zip(waits, of_waits, strict=True)]
         stored = locked.stored
         if named.implying and (
             implied := _implied(stored, named.implying).difference(named.numbers)
@@ -356,12 +365,16 @@ def _read_waits(rows: Sequence[Waiting], now: datetime) -> list[tuple[Waiting, E
 class _StopWatch:
     """Times the stages of one batch."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, trace: BatchTrace | None) -> None:
         self._metrics = metrics
+        self._trace = trace
         self._since = time.perf_counter()
 
     def lap(self, stage: str) -> None:
         """The stage that ends now."""
         now = time.perf_counter()
-        self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(now - self._since)
+        exemplar = None if self._trace is None else self._trace.lap(stage)
+        self._metrics.batch_stage_seconds.labels(SERVICE, stage).observe(
+            now - self._since, exemplar
+        )
         self._since = now

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
+
+from msgspec import structs
 
 from schemas.repair import RepairCode
 from services.orders.domain.model.commands import ReportTracking
@@ -18,6 +21,7 @@ from services.orders.messages.decode import (
 )
 from services.orders.messages.entries import DecodedItem, Entry, UndecodedItem
 from services.runtime.batch.batch import Batch
+from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import WHOLE, ItemRef, Parked
 from services.runtime.config.allowed_sources import (
     SOURCE_NOT_ALLOWED,
@@ -53,6 +57,33 @@ def read_retried(batch: Batch, senders: AllowedSources) -> Iterator[Entry]:
             yield from _check_senders(read(row.original, batch.now), senders)
         else:
             yield read_item(row.original, row.index, batch.now)
+
+
+def traced(
+    trace: BatchTrace, entries: Iterable[Entry], *, are_waiting: bool = False
+) -> list[Entry]:
+    """The entries; those of items that are traced go on with the spans of the items."""
+    found: list[Entry] = []
+    for entry in entries:
+        item = entry.item if isinstance(entry, DecodedItem) else entry
+        is_skipped = trace.skips(item.original, item.envelope.traceparent)
+        found.append(entry if is_skipped else _traced(trace, entry, is_waiting=are_waiting))
+    return found
+
+
+def _traced(trace: BatchTrace, entry: Entry, *, is_waiting: bool) -> Entry:
+    if isinstance(entry, DecodedItem):
+        item = entry.item
+        envelope = trace.adopt(
+            item.original,
+            item.index,
+            item.envelope,
+            type_=item.envelope.type,
+            is_waiting=is_waiting,
+        )
+        return DecodedItem(structs.replace(item, envelope=envelope), entry.command)
+    envelope = trace.adopt(entry.original, entry.index, entry.envelope, is_waiting=is_waiting)
+    return replace(entry, envelope=envelope)
 
 
 def _check_senders(entries: Iterable[Entry], senders: AllowedSources) -> Iterable[Entry]:

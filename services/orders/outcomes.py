@@ -17,6 +17,7 @@ from services.orders.messages.decode import (
 )
 from services.orders.messages.states import Encoded
 from services.orders.unit_of_work import Decided, UnitOfWork
+from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import FailureKind, ItemFailed, ItemRef
 from services.runtime.messages.records import FieldError
 from services.runtime.observability import item_log
@@ -139,3 +140,15 @@ def count_and_log(
         metrics.items_total.labels(SERVICE, *labels).inc(count)
     if warned:
         item_log.count_and_log_warnings(metrics, SERVICE, warned)
+
+
+def note_ends(trace: BatchTrace, decided: Sequence[Decided], refused: Sequence[Rejection]) -> None:
+    """Note in the trace of a batch how its items ended."""
+    records = trace.records
+    for each in decided:
+        item, decision = each.asked.item, each.decision
+        if id(item.original) in records:
+            ended = (decision.outcome.value, decision.reason, decision.order_id)
+            trace.end(item.original, item.index, *ended)
+    for rejection in refused:
+        trace.end(rejection.original, rejection.index, "rejected", rejection.reason)

@@ -15,10 +15,13 @@ import structlog
 from services.runtime import older_items
 from services.runtime.background import Startup, Work, Workers, every
 from services.runtime.batch.batch import ApplyBatch, Prepare
+from services.runtime.batch.batch_trace import RETRY, SWEEP
+from services.runtime.batch.traced_work import traced
 from services.runtime.clock import Clock, SystemClock, clock_of
 from services.runtime.config.settings import Settings
 from services.runtime.consumer.chunking import BatchLimits, Weigh
 from services.runtime.consumer.consumer import BatchConsumer
+from services.runtime.consumer.poll_traces import PollTraces
 from services.runtime.consumer.stall_monitor import LogMonitor
 from services.runtime.consumer.subscriber import subscribe
 from services.runtime.kafka.clients import make_broker_probe
@@ -26,6 +29,7 @@ from services.runtime.kafka.diagnosis import translate_errors
 from services.runtime.kafka.tokens.provider import token_trouble
 from services.runtime.observability.health import CheckResult
 from services.runtime.observability.metrics import Metrics
+from services.runtime.observability.tracing import Tracing
 from services.runtime.outbox import shard_count
 from services.runtime.outbox.relay import Relay
 from services.runtime.outbox.wiring import publisher_factory
@@ -56,6 +60,7 @@ class WorkerContext:
     metrics: Metrics
     wake_relay: Callable[[], None]
     after_batches: Callable[[Callable[[], None]], None]
+    tracing: Tracing | None = None
 
 
 Worker = Callable[[WorkerContext], Coroutine[Any, Any, None]]
@@ -67,7 +72,7 @@ class Definition:
     """What a service is: `apply` for the records of `topics`, and `workers` by name.
 
     `prepare` is called before the transaction of `apply` begins; `sweep` ends items that have
-    waited too long; `weigh` counts the items of a record.
+    waited too long; `weigh` counts the items of a record. `tracing` is None where traces are off.
     """
 
     name: str
@@ -79,6 +84,7 @@ class Definition:
     workers: Mapping[str, Worker]
     metrics: Metrics
     prepare: Prepare | None = None
+    tracing: Tracing | None = None
 
 
 class RunningService:
@@ -176,6 +182,7 @@ class RunningService:
             clock=self._clock,
             metrics=service.metrics,
             committed=self._after_batches,
+            traces=PollTraces(service.tracing) if service.tracing else None,
         )
 
     # Work beside the batches.
@@ -208,6 +215,7 @@ class RunningService:
             service.metrics,
             self.relay.wake,
             self._after_batches.append,
+            service.tracing,
         )
         for name, worker in service.workers.items():
             start(name, worker(context))
@@ -220,7 +228,7 @@ class RunningService:
         return RetryLoop(
             service=self.service.name,
             pool=self.pool,
-            apply=self.service.apply,
+            apply=traced(self.service.apply, self.service.tracing, RETRY),
             clock=self._clock,
             interval_seconds=self.service.settings.parking_interval_seconds,
             committed=self.relay.wake,
@@ -230,7 +238,7 @@ class RunningService:
         return ExpiryLoop(
             service=self.service.name,
             pool=self.pool,
-            sweep=sweep,
+            sweep=traced(sweep, self.service.tracing, SWEEP),
             clock=self._clock,
             interval_seconds=self.service.settings.sweep_interval_seconds,
             committed=self.relay.wake,
@@ -309,4 +317,5 @@ def _make_relay(service: Definition) -> Relay:
         factory=publisher_factory(settings, service.name),
         metrics=service.metrics,
         now=SystemClock().now,
+        tracing=service.tracing,
     )

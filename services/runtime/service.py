@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
@@ -14,6 +15,7 @@ from services.runtime.config.settings import Settings
 from services.runtime.consumer.chunking import Weigh, one_order
 from services.runtime.observability.health import Check, CheckResult
 from services.runtime.observability.metrics import Metrics, process_metrics
+from services.runtime.observability.tracing import open_tracing
 from services.runtime.pool_gauges import watch_pool
 from services.runtime.postgres.connections import Pool, create_pool
 from services.runtime.running import Definition, RunningService, Worker
@@ -38,6 +40,7 @@ class Service:
         metrics: Metrics | None = None,
         prepare: Prepare | None = None,
     ) -> None:
+        used = metrics or process_metrics()
         self.definition = Definition(
             name=name,
             settings=settings,
@@ -46,8 +49,9 @@ class Service:
             sweep=sweep,
             weigh=weigh,
             workers=workers or {},
-            metrics=metrics or process_metrics(),
+            metrics=used,
             prepare=prepare,
+            tracing=open_tracing(settings, name, used),
         )
         self.definition.metrics.begin_counters(name)
         self.running: RunningService | None = None
@@ -84,10 +88,14 @@ class Service:
 
     async def stop(self) -> None:
         """Finish the batch, publish, commit offsets, leave the group; within the drain timeout."""
+        began = time.monotonic()
         if self.running:
             if self.running.is_leaving:  # Stopped before.
                 return
             await self.running.stop()
+        if self.definition.tracing:
+            left = self.definition.settings.drain_timeout_seconds - (time.monotonic() - began)
+            await self.definition.tracing.close(left)
         log.info("service_stopped", service=self.name)
 
     async def _open_pool(self, name: str, size: int, opened: contextlib.AsyncExitStack) -> Pool:

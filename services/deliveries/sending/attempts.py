@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
 from services.deliveries.domain.schedule import Answer
 from services.deliveries.names import SERVICE
 from services.deliveries.network.client import Response
+from services.deliveries.sending.attempt_trace import AttemptTrace
 from services.deliveries.sending.changes import Attempt
 from services.deliveries.sending.request import Unsendable
 from services.deliveries.sending.rows import StoredBody, StoredTarget
 from services.deliveries.sending.transports import Transport
 from services.deliveries.sending.window import Row
 from services.runtime.clock import Clock
+from services.runtime.observability.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -24,8 +27,11 @@ log = structlog.get_logger(__name__)
 class Attempts:
     """Starts requests and keeps their results until they are taken; calls `ended` after each."""
 
-    def __init__(self, clock: Clock, ended: Callable[[], None]) -> None:
+    def __init__(
+        self, clock: Clock, ended: Callable[[], None], tracing: Tracing | None = None
+    ) -> None:
         self._clock = clock
+        self._tracing = tracing
         self._ended = ended
         self._results: list[Attempt] = []
         self._failed: list[BaseException] = []
@@ -67,7 +73,12 @@ class Attempts:
     async def _deliver(
         self, transport: Transport, row: Row, target: StoredTarget, body: StoredBody | None
     ) -> None:
+        trace = self._trace(body)
+        if trace is not None and body is not None:
+            body = replace(body, traceparent=str(trace.context))
         response = await self._response(transport, row, target, body)
+        if trace is not None:
+            trace.end(row, target, response)
         self._results.append(
             Attempt(
                 row,
@@ -79,6 +90,13 @@ class Attempts:
                 target.target.url or "",
             )
         )
+
+    def _trace(self, body: StoredBody | None) -> AttemptTrace | None:
+        """The trace of an attempt; None where the event is not traced."""
+        if self._tracing is None or body is None:
+            return None
+        event = self._tracing.choose(body.handed_on())
+        return None if event is None else AttemptTrace(self._tracing, event)
 
     async def _response(
         self, transport: Transport, row: Row, target: StoredTarget, body: StoredBody | None

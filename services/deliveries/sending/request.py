@@ -127,6 +127,8 @@ def _said(row: Row, body: StoredBody, form: Form) -> dict[str, str]:
         said["orderflow-data-schema"] = schema_id(body.type)
     if body.order_version is not None:
         said["orderflow-order-version"] = str(body.order_version)
+    if traceparent := body.handed_on():
+        said["traceparent"] = traceparent
     if row.skipped:
         said["orderflow-skipped"] = str(row.skipped)
     if row.replay:

@@ -12,12 +12,15 @@ from typing import Any
 import msgspec
 from asyncpg import Connection
 
+from schemas.envelope import TRACEPARENT
 from services.deliveries import store
 from services.deliveries.domain.destination import Secret, State, Target
 from services.deliveries.domain.schedule import DISABLED_AFTER, Circuit
 from services.deliveries.messages.ucp.log import Log, read_log
 from services.deliveries.sending.changes import Changes
 from services.deliveries.sending.window import Row
+from services.runtime.messages.headers import PackedDataUnreadable, read_headers
+from services.runtime.messages.trace_context import read_traceparent
 from services.runtime.postgres.queries import load
 
 SQL = load(Path(__file__).parents[1] / "sql" / "sending.sql")
@@ -55,6 +58,18 @@ class StoredBody:
     """How many of `entries` stand in the body `ucp`; None: no log is kept."""
     entries: bytes | None = None
     """The fulfilment log of the order, as it is now."""
+    traceparent: str | None = None
+    """That of the attempt, where it is traced."""
+
+    def handed_on(self) -> str | None:
+        """The `traceparent` for the receiver: of the attempt, or else of the event."""
+        if self.traceparent is not None or not self.headers:
+            return self.traceparent
+        try:
+            found = dict(read_headers(self.headers)).get(TRACEPARENT, b"").decode("latin-1")
+        except PackedDataUnreadable:  # A feed says so; a webhook needs no headers.
+            return None
+        return found if read_traceparent(found) else None
 
     def log(self) -> Log | None:
         """The fulfilment log up to this event; None: none is kept."""

@@ -64,7 +64,7 @@ class Sender:
         self._context = context
         self._open_transports = open_transports
         self._woken = asyncio.Event()
-        self._attempts = Attempts(context.clock, self._woken.set)
+        self._attempts = Attempts(context.clock, self._woken.set, context.tracing)
         self._outbox = Outbox(context.settings.outbox_shards)
         self._upkeep = Upkeep(context.metrics)
         self._replays = Replays(context)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -10,8 +9,8 @@ from msgspec import Struct
 from schemas.envelope import CE_ID, CE_SOURCE, CE_TIME, CE_TYPE, CONTENT_TYPE, TRACEPARENT
 from services.runtime.clock import new_id
 from services.runtime.messages.repair import ItemWarning
+from services.runtime.messages.trace_context import read_traceparent
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 CE_SPECVERSION = "ce_specversion"
 
 
@@ -50,7 +49,10 @@ def make_headers(
 
 
 def trace_of(said: str | None) -> str:
-    """The sender's trace (W3C Trace Context), or a new one where it sent none that is valid."""
-    if said is not None and len(said) <= 256 and _TRACEPARENT.fullmatch(said):
+    """The sender's trace (W3C Trace Context), or a new one where it sent none that is valid.
+
+    A new one has ids for log entries alone: no span of it is recorded.
+    """
+    if said is not None and read_traceparent(said):
         return said
-    return f"00-{new_id().replace('-', '')}-{new_id().replace('-', '')[:16]}-01"
+    return f"00-{new_id().replace('-', '')}-{new_id().replace('-', '')[:16]}-00"

@@ -28,6 +28,7 @@ from services.gateway.refusal import Refused, invalid, unauthorized
 from services.gateway.web.answers import accepted
 from services.gateway.web.bodies import Body
 from services.gateway.web.credentials import carrier_key_of
+from services.gateway.web.request_trace import traceparent_of
 from services.gateway.web.requests import Requests
 from services.runtime.clock import Clock
 from services.runtime.messages.records import FieldError
@@ -85,7 +86,7 @@ class CarrierRoute:
             type_=self.types[name],
             source=source,
             content_type=content_type,
-            traceparent=request.headers.get("traceparent"),
+            traceparent=traceparent_of(request),
             now=self.clock.now(),
         )
         published = await self.publisher.publish((record,))

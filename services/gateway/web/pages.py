@@ -19,6 +19,7 @@ from services.gateway.web.answers import accepted_activities
 from services.gateway.web.bodies import Body
 from services.gateway.web.credentials import key_of
 from services.gateway.web.origins import Origins, is_from_browser
+from services.gateway.web.request_trace import traceparent_of
 from services.gateway.web.requests import Requests
 from services.runtime.clock import Clock
 
@@ -57,7 +58,7 @@ class PageRoute:
         reader = ActivityReader(
             key.name,
             key.source,
-            headers.get("traceparent"),
+            traceparent_of(request),
             headers.get("user-agent") if is_from_browser(request) else None,
             self.clock.now(),
         )

@@ -16,8 +16,10 @@ from services.gateway.refusal import Refused, unavailable
 from services.gateway.web.answers import problem
 from services.gateway.web.bodies import Body, HeldBytes
 from services.gateway.web.connections import HEAD_MAX_BYTES
+from services.gateway.web.request_trace import RequestTrace
 from services.runtime.config.settings import Settings
 from services.runtime.observability.metrics import Metrics
+from services.runtime.observability.tracing import Tracing
 
 OTHER = "other"
 """The route of a request that has none."""
@@ -31,15 +33,27 @@ log = structlog.get_logger(__name__)
 class Requests:
     """Runs requests and counts what became of them; nothing of what they hold is logged."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, tracing: Tracing | None = None
+    ) -> None:
         self._settings = settings
         self._metrics = metrics
+        self._tracing = tracing
         self._held = HeldBytes(settings.gateway_max_in_flight_bytes, metrics)
         self._refused: Counter[tuple[str, str, str]] = Counter()
 
     async def run(self, request: Request, route: str, sender_of: SenderOf, work: Work) -> Response:
         """Answer a request by `work`, which gets its body; where it raises Refused, a problem."""
-        began = time.perf_counter()
+        with RequestTrace(self._tracing, request, route) as trace:
+            began = time.perf_counter()
+            response = await self._answer(request, route, sender_of, work)
+            trace.status = response.status_code
+            self.count(route, trace.status, time.perf_counter() - began, trace.exemplar)
+        return response
+
+    async def _answer(
+        self, request: Request, route: str, sender_of: SenderOf, work: Work
+    ) -> Response:
         async with Body(request, self._settings, self._held) as body:
             try:
                 _check_framing(request)
@@ -57,7 +71,6 @@ class Requests:
                 self.note(route, sender_of(request), failed)
                 response = problem(failed, is_open=False)
             self._metrics.http_body_bytes_total.labels(SERVICE, route).inc(body.held)
-        self.count(route, response.status_code, time.perf_counter() - began)
         return response
 
     def note(self, route: str, sender: str, refused: Refused) -> None:
@@ -65,10 +78,12 @@ class Requests:
         self._metrics.http_refusals_total.labels(SERVICE, sender, refused.reason).inc()
         self._refused[route, sender, refused.reason] += 1
 
-    def count(self, route: str, status: int, seconds: float) -> None:
+    def count(
+        self, route: str, status: int, seconds: float, exemplar: dict[str, str] | None = None
+    ) -> None:
         """Count an answer."""
         self._metrics.http_requests_total.labels(SERVICE, route, str(status)).inc()
-        self._metrics.http_request_seconds.labels(SERVICE, route).observe(seconds)
+        self._metrics.http_request_seconds.labels(SERVICE, route).observe(seconds, exemplar)
 
     async def log_refused(self) -> None:
         """Log how many requests were refused since the last call: one entry for each reason."""

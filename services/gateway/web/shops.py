@@ -18,6 +18,7 @@ from services.gateway.refusal import Refused, unauthorized
 from services.gateway.web.answers import accepted
 from services.gateway.web.bodies import Body
 from services.gateway.web.credentials import key_of
+from services.gateway.web.request_trace import traceparent_of
 from services.gateway.web.requests import Requests
 from services.runtime.clock import Clock
 
@@ -44,8 +45,7 @@ class ShopRoute:
         media = media_type(request.headers.get("content-type", ""))
         events, flaws = read_events(media, request.headers.items(), await body.read())
         self.rates.take(key.id, key.per_second, len(events) - 1, counted=1)
-        traceparent = request.headers.get("traceparent")
-        reader = CommandReader(key.name, key.source, traceparent, self.clock.now())
+        reader = CommandReader(key.name, key.source, traceparent_of(request), self.clock.now())
         return accepted(await self.publisher.publish(reader.read(events, flaws)))
 
     async def _key(self, request: Request) -> ApiKey:

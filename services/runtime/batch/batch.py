@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import (
     Dismissal,
     Failure,
@@ -101,6 +102,8 @@ class Batch:
     """The positions after the batch; None in a trial, and where no record is from Kafka.
     `Outbox.append` stores them with the batch's outgoing records; the consumer does where there
     are none."""
+    trace: BatchTrace | None = field(default=None, compare=False)
+    """None where traces are off, and in a trial."""
 
     @property
     def caused_at(self) -> datetime | None:

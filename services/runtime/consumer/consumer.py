@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import structlog
 from aiokafka import TopicPartition
@@ -26,6 +27,7 @@ from services.runtime.consumer.chunking import (
     split_batch,
 )
 from services.runtime.consumer.poll import PollMonitor
+from services.runtime.consumer.poll_traces import PollTraces
 from services.runtime.messages.records import ConsumedRecord, Original, original_of
 from services.runtime.observability.health import CheckResult
 from services.runtime.observability.metrics import Metrics
@@ -61,8 +63,12 @@ class BatchConsumer:
         metrics: Metrics,
         committed: Iterable[Callable[[], None]],
         prepare: Prepare | None = None,
+        traces: PollTraces | None = None,
     ) -> None:
-        """Each of `committed` is called after each commit: the relay has something to read."""
+        """Each of `committed` is called after each commit: the relay has something to read.
+
+        `traces` is None where traces are off.
+        """
         self._service = service
         self._topic_prefix = topic_prefix
         self._pool = pool
@@ -79,6 +85,7 @@ class BatchConsumer:
         self.trouble = ""
         """Why the current batch is being retried; empty where none is."""
         self._known_failures: dict[ItemRef, Failure] = {}
+        self.traces = traces
 
     def check(self) -> CheckResult:
         """Whether batches are applied, and why not."""
@@ -226,7 +233,11 @@ class BatchConsumer:
         if ready:
             if self._prepare and not batch.is_trial:
                 await self._prepare(self._originals(ready))
-            elsewhere += await self._transact(ready, batch)
+            if self.traces is None or batch.is_trial:
+                elsewhere += await self._transact(ready, batch)
+            else:
+                with self.traces.trace(ready, batch) as trace:
+                    elsewhere += await self._transact(ready, replace(batch, trace=trace))
         if elsewhere:
             self._metrics.fence_refusals_total.labels(self._service).inc()
             log.info("partitions_reseeked", partitions=[str(p) for p in elsewhere])
@@ -281,7 +292,10 @@ class BatchConsumer:
             stop_after=batch.stop_after,
             report=batch.report,
             step=None if batch.is_trial else step,
+            trace=batch.trace,
         )
+        if batch.trace is not None:
+            batch.trace.lap("fence")
         await self._apply(connection, full)
         if batch.is_trial:
             return {}

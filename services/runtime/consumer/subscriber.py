@@ -95,7 +95,8 @@ def _take_over_polls(subscriber: Any, consumer: BatchConsumer, settings: Setting
     stops = consumer.assignment.stops
     fresh = FreshPolls(poll, records_max=settings.batch_max_records, stopped=stops.partitions)
     consumer.poll_monitor.bind(fresh.fetch_ahead)
-    subscriber.get_msg = lambda client: consumer.poll_monitor.watch(fresh.poll(client))
+    timed = consumer.traces.timed(fresh.poll) if consumer.traces else fresh.poll
+    subscriber.get_msg = lambda client: consumer.poll_monitor.watch(timed(client))
 
 
 class _Polled(KafkaAckableMessage):

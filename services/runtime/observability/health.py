@@ -2,7 +2,7 @@
 
 `/health/live`: the process works; says nothing about database and brokers.
 `/health/ready`: the process can do its work now; each check says what is wrong.
-`/metrics`: Prometheus text.
+`/metrics`: OpenMetrics with exemplars where the scraper asks for it, else Prometheus text.
 """
 
 import asyncio
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -42,8 +43,9 @@ def health_app(
     async def on_ready(_: Request) -> Response:
         return await _answer(ready, check_timeout_seconds)
 
-    async def on_metrics(_: Request) -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    async def on_metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"content-type": content_type})
 
     return Starlette(
         routes=[

@@ -39,6 +39,7 @@ def log_item(
         reason=reason,
         order_id=str(order_id) if order_id else None,
         trace_id=envelope.trace_id,
+        span_id=envelope.span_id,
         at=str(original.coordinates),
         index=index,
     )
@@ -73,6 +74,7 @@ def count_and_log_warnings(metrics: Metrics, service: str, warned: Iterable[Warn
             items=len(items),
             codes=dict(codes),
             trace_id=items[0].envelope.trace_id,
+            span_id=items[0].envelope.span_id,
             at=str(items[0].original.coordinates),
             index=items[0].index,
         )

@@ -28,7 +28,7 @@ from services.runtime.config.environment import SettingsError
 from services.runtime.config.settings import Settings
 from services.runtime.messages.trace_context import TraceContext
 from services.runtime.observability.metrics import Metrics
-from services.runtime.observability.tracing import Kind, Span
+from services.runtime.observability.spans import Kind, Span
 
 PATH = "/v1/traces"
 QUEUE_MAX = 4096
@@ -104,7 +104,7 @@ class SpanExport:
             parent=None if parent is None else _context(parent, is_remote=span.is_remote),
             resource=self._resource,
             attributes=span.attributes,
-            links=[trace.Link(_context(each.context, is_remote=True)) for each in span.links],
+            links=[trace.Link(_context(each, is_remote=True)) for each in span.links],
             kind=_KINDS[span.kind],
             status=status,
             start_time=span.began,

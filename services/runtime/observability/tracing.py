@@ -9,64 +9,28 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
-from enum import Enum
 from hashlib import sha256
-from typing import TYPE_CHECKING, TypeAlias
-
-from msgspec import Struct
+from typing import TYPE_CHECKING
 
 from services.runtime.config.settings import Settings
 from services.runtime.messages.records import Original
-from services.runtime.messages.trace_context import TraceContext, read_traceparent
+from services.runtime.messages.trace_context import LENGTH, TraceContext, read_traceparent
 from services.runtime.observability.metrics import Metrics
+from services.runtime.observability.spans import Kind, Span
 
 if TYPE_CHECKING:
     from services.runtime.observability.span_export import SpanExport
 
-Attributes: TypeAlias = Mapping[str, str | int | float | bool | Sequence[str]]
-
+CLOSE_LEAST_SECONDS, CLOSE_MOST_SECONDS = 0.5, 3.0
+"""Limits for the last export of a process that ends, to a collector that may not answer."""
 LINKS_MAX = 128
 """Most links of one span; an attribute of the span says how many were left out."""
 LINKS_LEFT_OUT = "orderflow.links_left_out"
 
 _ALL = 1 << 64
+_SAMPLED_DIGITS = "13579bdf"
 _SPREAD = 0x9E3779B97F4A7C15
 """2^64 by the golden ratio: multiples of it are spread evenly, whatever the offsets are."""
-
-
-class Kind(Enum):
-    """What a span is in a trace, by the names of OpenTelemetry."""
-
-    INTERNAL = "INTERNAL"
-    SERVER = "SERVER"
-    CLIENT = "CLIENT"
-    PRODUCER = "PRODUCER"
-    CONSUMER = "CONSUMER"
-
-
-class Link(Struct, frozen=True, gc=False):
-    """A span of another trace that a span has to do with."""
-
-    context: TraceContext
-
-
-class Span(Struct, frozen=True, gc=False, kw_only=True):
-    """A span that has ended; times in nanoseconds since 1970. `error`: why it failed, in a word.
-
-    `is_remote`: the parent is a span of another process.
-    """
-
-    name: str
-    kind: Kind
-    context: TraceContext
-    parent: TraceContext | None = None
-    is_remote: bool = False
-    began: int
-    ended: int
-    attributes: Attributes
-    links: Sequence[Link] = ()
-    error: str | None = None
 
 
 class Tracing:
@@ -76,8 +40,22 @@ class Tracing:
         self.service = service
         self.group = settings.consumer_group(service)
         self._export = export
+        self._topic_prefix = settings.kafka_topic_prefix
         self._below = round(settings.otel_traces_sampler_arg * _ALL)
         self._follows_senders = settings.otel_traces_sampler == "parentbased_traceidratio"
+
+    def topic(self, name: str) -> str:
+        """The name of a topic of the catalogue in Kafka."""
+        return self._topic_prefix + name
+
+    def skips(self, original: Original, traceparent: str | None) -> bool:
+        """Whether a message is surely not traced. It is asked of every message, so it does little;
+        `choose` and `choose_root` have the last word on the others.
+        """
+        if traceparent is None:
+            at = original.coordinates
+            return (at.offset + at.partition * 31 + 1) * _SPREAD % _ALL >= self._below
+        return self._follows_senders and traceparent[LENGTH - 1 : LENGTH] not in _SAMPLED_DIGITS
 
     def choose(self, traceparent: str | None) -> TraceContext | None:
         """The sender's span of a message that is to be traced; None where it is not.
@@ -95,10 +73,9 @@ class Tracing:
 
         The choice and the id are of the record's coordinates: a replay gives the same.
         """
-        at = original.coordinates
-        if (at.offset + at.partition * 31 + 1) * _SPREAD % _ALL >= self._below:
+        if self.skips(original, None):
             return None
-        return sha256(f"trace/{at}".encode()).hexdigest()[:32]
+        return sha256(f"trace/{original.coordinates}".encode()).hexdigest()[:32]
 
     def choose_new(self) -> TraceContext:
         """A new trace for what came without one, as a request; sampled by chance."""
@@ -112,13 +89,25 @@ class Tracing:
         """A further span of the parent's trace."""
         return TraceContext(parent.trace_id, new_span_id())
 
+    def part(self, name: str, parent: TraceContext, began: int, ended: int) -> Span:
+        """A stage of the work that the parent is of."""
+        return Span(
+            name=name,
+            kind=Kind.INTERNAL,
+            context=self.new_child(parent),
+            parent=parent,
+            began=began,
+            ended=ended,
+            attributes={},
+        )
+
     def emit(self, span: Span) -> None:
         """Have a span exported, or drop it where too many wait; never blocks."""
         self._export.emit(span)
 
     async def close(self, seconds: float) -> None:
-        """Export what waits, for so long at most, and end."""
-        await self._export.close(seconds)
+        """Export what waits, and end; `seconds` are what is left of the drain timeout."""
+        await self._export.close(min(max(seconds, CLOSE_LEAST_SECONDS), CLOSE_MOST_SECONDS))
 
     def _is_in_share(self, context: TraceContext) -> bool:
         """Whether the trace is one of the share, as TraceIdRatioBased of OpenTelemetry decides."""

@@ -12,6 +12,7 @@ import structlog
 from asyncpg import Connection
 
 from services.runtime.observability.metrics import Metrics
+from services.runtime.observability.tracing import Tracing
 from services.runtime.outbox import shard_count
 from services.runtime.outbox.delivery import Delivery
 from services.runtime.outbox.leases import SILENCE_SECONDS, ShardLeases, count_old_relays
@@ -58,13 +59,14 @@ class Relay:
         factory: PublisherFactory,
         metrics: Metrics,
         now: Callable[[], datetime],
+        tracing: Tracing | None = None,
     ) -> None:
         self._service = service
         self._shards = shards
         self._poll_seconds = poll_seconds
         self._factory = factory
         self._metrics = metrics
-        self._publication = PublicationMetrics(service, metrics, now)
+        self._publication = PublicationMetrics(service, metrics, now, tracing)
         self._segments = OutboxSegments()
         self._shared: ShardPublisher | None = None
         self._single: dict[int, ShardPublisher] = {}

@@ -13,7 +13,9 @@ from pathlib import Path
 from asyncpg import Connection
 
 from services.runtime.observability.metrics import Metrics
+from services.runtime.observability.tracing import Tracing
 from services.runtime.outbox.delivery import Delivery
+from services.runtime.outbox.publication_trace import PublicationTrace
 from services.runtime.outbox.record_sender import RecordRejected, RecordRejection, unreadable_row
 from services.runtime.outbox.rows import OutboxRow, read_rows
 from services.runtime.postgres.queries import load
@@ -53,14 +55,20 @@ class PublicationMetrics:
     service: str
     metrics: Metrics
     now: Callable[[], datetime]
+    tracing: Tracing | None = None
 
-    def count(self, rows: Sequence[OutboxRow]) -> None:
+    def trace(self) -> PublicationTrace | None:
+        """The trace of a round that begins; None where traces are off."""
+        return None if self.tracing is None else PublicationTrace(self.tracing)
+
+    def count(self, rows: Sequence[OutboxRow], trace: PublicationTrace | None = None) -> None:
         """Count the records of rows that were just published."""
         now = self.now()
         latency = self.metrics.event_latency_seconds.labels(self.service)
         for row in rows:
             if row.caused_at:
-                latency.observe((now - row.caused_at).total_seconds())
+                seconds = (now - row.caused_at).total_seconds()
+                latency.observe(seconds, None if trace is None else trace.exemplar(row))
             for topic, count in Counter(row.topics).items():
                 self.metrics.relay_published_total.labels(self.service, topic).inc(count)
 
@@ -197,14 +205,19 @@ class ShardPublisher:
         The rows are local here, so that a round's megabytes are freed before the next is read.
         """
         most = 1 if self._one_by_one_to else ROWS_A_SHARD
+        trace = self._metrics.trace()
         rows = await self._read(connection, most)
         if not rows:
             return False
+        if trace is not None:
+            trace.read(rows)
         async with asyncio.timeout(ROUND_SECONDS):
             await delivery.publish(rows, one_by_one=bool(self._one_by_one_to))
         if rows[0].id >= self._one_by_one_to:
             self._one_by_one_to, self.rejections = 0, ()
-        self._metrics.count(rows)
+        self._metrics.count(rows, trace)
+        if trace is not None:
+            trace.published()
         return self._ends or _has_more(rows)
 
     async def _read(self, connection: Connection, most: int) -> Sequence[OutboxRow]:

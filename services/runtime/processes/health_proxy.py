@@ -29,6 +29,8 @@ REQUEST_SECONDS = 5.0
 REQUEST_MAX_BYTES = 16 * 1024
 _JSON = "application/json"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPEN_METRICS = "application/openmetrics-text"
+_OPEN = f"{OPEN_METRICS}; version=1.0.0; charset=utf-8"
 
 log = logging.getLogger(__name__)
 
@@ -56,22 +58,23 @@ class Backend:
             )
         return answer
 
-    async def metrics(self) -> str:
-        """The metrics of the process; empty where it does not answer."""
+    async def metrics(self, accept: str) -> str:
+        """The metrics of the process, in a form of `accept`; empty where it does not answer."""
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                return (await self._ask(METRICS)).decode()
+                return (await self._ask(METRICS, accept)).decode()
         except (OSError, TimeoutError) as error:
             log.warning(
                 "metrics_missing", extra={"fields": {"of": self.number, "error": repr(error)}}
             )
             return ""
 
-    async def _ask(self, path: str) -> bytes:
+    async def _ask(self, path: str, accept: str = "*/*") -> bytes:
         """The body of the answer to a GET."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nConnection: close"
+            writer.write(f"{head}\r\n\r\n".encode())
             whole = await reader.read(-1)
             return whole.partition(b"\r\n\r\n")[2]
         finally:
@@ -126,12 +129,22 @@ async def _respond(backends: Sequence[Backend], head: bytes) -> bytes:
     if path in (LIVE, READY):
         status, kind, body = await _health(backends, path)
     elif path == METRICS:
-        texts = await asyncio.gather(*(each.metrics() for each in backends))
-        merged = merge_metrics({b.number: text for b, text in zip(backends, texts, strict=True)})
-        status, kind, body = HTTPStatus.OK, _TEXT, merged.encode()
+        status, (kind, body) = HTTPStatus.OK, await _metrics(backends, head)
     else:
         status, kind, body = HTTPStatus.NOT_FOUND, _TEXT, b""
     return _response(status, kind, body, with_body=method == b"GET")
+
+
+async def _metrics(backends: Sequence[Backend], head: bytes) -> tuple[str, bytes]:
+    """OpenMetrics, which has exemplars, where the client asks for it; else Prometheus text."""
+    is_open = any(
+        line.lower().startswith(b"accept:") and OPEN_METRICS.encode() in line
+        for line in head.split(b"\r\n")
+    )
+    accept = f"{OPEN_METRICS};version=1.0.0" if is_open else "*/*"
+    texts = await asyncio.gather(*(each.metrics(accept) for each in backends))
+    merged = merge_metrics({b.number: text for b, text in zip(backends, texts, strict=True)})
+    return (_OPEN, f"{merged}# EOF\n".encode()) if is_open else (_TEXT, merged.encode())
 
 
 async def _health(backends: Sequence[Backend], path: str) -> tuple[HTTPStatus, str, bytes]:

@@ -21,12 +21,17 @@ def merge_health(answers: Mapping[int, Answer]) -> dict[str, Any]:
 
 
 def merge_metrics(texts: Mapping[int, str]) -> str:
-    """One Prometheus text: each sample gets the label `process`, each family appears once."""
+    """One text: each sample gets the label `process`, each family appears once.
+
+    The texts are Prometheus' or OpenMetrics; of the latter the last line, `# EOF`, is left out.
+    """
     heads: dict[str, list[str]] = {}
     samples: dict[str, list[str]] = {}
     for number, text in texts.items():
         family = ""
         for line in text.split("\n"):
+            if line == "# EOF":
+                continue
             if line.startswith("#"):
                 family = line.split(" ", 3)[2]
                 if line not in heads.setdefault(family, []):
@@ -37,10 +42,11 @@ def merge_metrics(texts: Mapping[int, str]) -> str:
 
 
 def _labelled(sample: str, number: int) -> str:
-    name, brace, labels = sample.partition("{")
-    if brace:
-        return f'{name}{{process="{number}",{labels}'
+    """The sample with the label; an exemplar behind it, which has braces too, stays as it is."""
     name, _, value = sample.partition(" ")
+    if "{" in name:
+        name, _, labels = sample.partition("{")
+        return f'{name}{{process="{number}",{labels}'
     return f'{name}{{process="{number}"}} {value}'
 
 

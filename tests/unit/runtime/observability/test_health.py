@@ -114,6 +114,24 @@ async def test_metrics_are_served_as_text() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("*/*", "text/plain; version=0.0.4"),
+        (
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.3",
+            "application/openmetrics-text; version=1.0.0",
+        ),
+    ],
+)
+async def test_metrics_are_served_in_the_form_that_is_asked_for(
+    accept: str, content_type: str
+) -> None:
+    answer = await _asked(lambda http: http.get("/metrics", headers={"accept": accept}))
+
+    assert answer.headers["content-type"].startswith(content_type)
+
+
 async def test_taken_http_port_is_an_error_that_says_what_to_do() -> None:
     app = health_app(Metrics().registry, {})
     server = await serve_http(app, "127.0.0.1", 0)
