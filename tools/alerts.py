@@ -193,7 +193,7 @@ def flaws_of(rules: Sequence[Rule]) -> Iterator[str]:
             reader.metrics[rule.name] = labels or frozenset()
         for label in re.findall(r"\$labels\.(\w+)", rule.text):
             if labels is not None and label not in labels:
-                yield f"rule {rule.name}: its annotations name the label {label}, which it has not"
+                yield f"rule {rule.name}: annotations name {label}, no label of the expression"
 
 
 def main() -> int:

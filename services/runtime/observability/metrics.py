@@ -222,6 +222,7 @@ class Metrics:
         self.campaign_reviews = self._gauge("campaign_reviews")
         self.campaign_review_age_seconds = self._gauge("campaign_review_age_seconds")
         self.campaign_review_failures_total = self._counter("campaign_review_failures_total")
+        self.trace_spans_total = self._counter("trace_spans_total")
         self._add_webhooks()
         self._add_requests()
         self._add_figures()
@@ -249,7 +250,6 @@ class Metrics:
         self.webhook_attempts_total = self._counter("webhook_attempts_total")
         self.webhook_dropped_total = self._counter("webhook_dropped_total")
         self.webhook_attempt_seconds = self._histogram("webhook_attempt_seconds")
-        self.trace_spans_total = self._counter("trace_spans_total")
 
     def _add_requests(self) -> None:
         self.http_connections = self._gauge("http_connections")

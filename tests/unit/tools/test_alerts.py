@@ -88,7 +88,7 @@ def test_alerts_check_accepts(expr: str) -> None:
 
 def test_alerts_check_reads_labels_in_annotations() -> None:
     assert flaws("max by (service) (orderflow_ready)", "{{ $labels.topic }}") == [
-        "rule Wrong: its annotations name the label topic, which it has not"
+        "rule Wrong: annotations name topic, no label of the expression"
     ]
 
 
