@@ -3,12 +3,16 @@
 import asyncio
 import itertools
 import os
+import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import asyncpg
+import psutil
 import pytest
 from hypothesis import settings
 
@@ -20,14 +24,35 @@ pytest_plugins = ["tests.worker_deaths"]
 SERVICES = registry.names()
 settings.register_profile("orderflow", deadline=None)  # Seconds are never asserted.
 settings.load_profile("orderflow")
+MEMORY, SERVERS_PREFIX = Path("/dev/shm"), "orderflow-tests-"
+ROOM_BYTES = 4 << 30
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     """Apache Kafka and PostgreSQL for the whole run; a test that stops servers starts its own."""
-    with stack_for(tmp_path_factory.mktemp("stack")) as servers:
+    with _servers_folder(tmp_path_factory) as folder, stack_for(folder) as servers:
         yield servers.start(Terminal())
+
+
+@contextmanager
+def _servers_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in memory where there is room, else on disk.
+
+    Each test has a database of its own, of 800 files that Postgres syncs: 0.02 s in memory, 0.6 on
+    a disk. A killed process loses nothing either way.
+    """
+    for left in MEMORY.glob(f"{SERVERS_PREFIX}*"):
+        if not psutil.pid_exists(int(left.name.removeprefix(SERVERS_PREFIX).partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)  # A run that was killed could not remove it.
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM_BYTES:
+        yield tmp_path_factory.mktemp("stack")
+        return
+    with TemporaryDirectory(prefix=f"{SERVERS_PREFIX}{os.getpid()}-", dir=MEMORY) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # Postgres may run as another user.
+        yield folder
 
 
 @pytest.fixture(scope="session")
