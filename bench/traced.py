@@ -116,9 +116,10 @@ def _stamp(stamps: _Stamps) -> None:
     Relay.wake = wake_stamped  # type: ignore[method-assign, assignment]
     ShardPublisher._read = read_stamped  # type: ignore[method-assign, assignment]
     AtLeastOnce._send = send_stamped  # type: ignore[method-assign, assignment]
-    for name in ("connect", "create_pool"):
-        made = functools.partial(getattr(asyncpg, name), connection_class=_connection(stamps))
-        setattr(asyncpg, name, made)
+    connection = _connection(stamps)
+    connect = functools.partial(asyncpg.connect, connection_class=connection)
+    for name, made in (("connect", connect), ("Connection", connection)):
+        setattr(asyncpg, name, made)  # Pools take the class from there.
 
 
 def _connection(stamps: _Stamps) -> type[asyncpg.Connection]:
