@@ -168,8 +168,10 @@ async def test_request_is_in_one_trace_with_its_command_its_event_and_its_webhoo
     answer = await _post(gateway, settings, {"traceparent": SENDER})
     (attempt,) = await collector.until(lambda: collector.named("POST webhook", TRACE_ID))
 
-    (request,) = collector.named("POST /shops/{shop}/commands", TRACE_ID)
-    (command,) = collector.named("process orders.commands", TRACE_ID)
+    (request,) = await collector.until(
+        lambda: collector.named("POST /shops/{shop}/commands", TRACE_ID)
+    )
+    (command,) = await collector.until(lambda: collector.named("process orders.commands", TRACE_ID))
     matched = await collector.until(lambda: collector.named("process orders.events", TRACE_ID))
     assert (request.service, request.kind, request.parent_id) == (
         "orderflow-gateway",

@@ -54,6 +54,7 @@ def _placed(run: Run, settings: Mapping[str, str]) -> list[str]:
     return [event["context"]["order"]["order_number"] for event in events]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("rules")
 def test_kafka_tokens_are_renewed_and_no_request_meets_an_ended_session(
