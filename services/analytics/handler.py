@@ -101,8 +101,7 @@ def _note_ends(trace: BatchTrace, passed: Intake) -> None:
     for read in passed.activities:
         is_counted = read.received.activity is not None
         trace.end(read.original, 0, *(("applied",) if is_counted else ("no_change", "bot")))
-    for refusal in passed.refused:
-        trace.end(refusal.original, refusal.index, "rejected", refusal.reason)
+    rejections.note_ends(passed.refused, trace)
 
 
 def _pass(intake: Intake, gate: ParkingGate) -> Intake:

@@ -9,6 +9,7 @@ from schemas.topics import PORTAL_ACTIVITY
 from services.analytics.domain.facts import EventFacts
 from services.analytics.messages.activity import ReceivedActivity, read_activity, without_visitor
 from services.analytics.messages.decode import read_facts
+from services.runtime import rejections
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import WHOLE, FailureKind, ItemFailed, ItemRef, UnreadItem
@@ -82,10 +83,7 @@ def _trace(intake: Intake, trace: BatchTrace) -> None:
         trace.note(event.original)
     for activity in intake.activities:
         trace.note(activity.original)
-    intake.refused = [
-        replace(each, envelope=trace.adopt(each.original, each.index, each.envelope))
-        for each in intake.refused
-    ]
+    intake.refused = rejections.traced(intake.refused, trace)
 
 
 def _read(

@@ -205,8 +205,7 @@ def _note_ends(trace: BatchTrace, unit: UnitOfWork, refused: Sequence[Rejection]
         task, decision = each.task, each.decision
         order = unit.loaded.order_of(task)
         trace.end(task.original, 0, decision.outcome.value, decision.reason, order)
-    for refusal in refused:
-        trace.end(refusal.original, refusal.index, "rejected", refusal.reason)
+    rejections.note_ends(refused, trace)
 
 
 def _split(batch: Batch) -> Iterator[Batch]:

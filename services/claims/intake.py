@@ -13,6 +13,7 @@ from services.claims.domain.ids import Uuid
 from services.claims.domain.order_copy import newest_copies
 from services.claims.messages.decode import ReceivedOrder, read_command, read_order
 from services.claims.messages.snapshots import SnapshotClaim
+from services.runtime import rejections
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import (
@@ -153,10 +154,7 @@ def read_batch(batch: Batch, senders: AllowedSources = ANY_SOURCE) -> Intake:
 def _trace(intake: Intake, trace: BatchTrace) -> None:
     """Give spans to the items that are traced."""
     intake.tasks = [traced(each, trace) for each in intake.tasks]
-    intake.refused = [
-        replace(each, envelope=trace.adopt(each.original, each.index, each.envelope))
-        for each in intake.refused
-    ]
+    intake.refused = rejections.traced(intake.refused, trace)
     for event in intake.events:
         trace.note(event.original)
 

@@ -145,5 +145,4 @@ def _note_ends(
         trace.end(event.original, 0, "applied", order_id=event.received.order_id)
     for item, decision in unit.decided:
         trace.end(item.original, 0, decision.outcome.value, decision.reason)
-    for refusal in refused:
-        trace.end(refusal.original, refusal.index, "rejected", refusal.reason)
+    rejections.note_ends(refused, trace)

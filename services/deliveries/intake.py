@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from msgspec import structs
@@ -16,6 +16,7 @@ from services.deliveries.messages.decode import (
     read_command,
     read_event,
 )
+from services.runtime import rejections
 from services.runtime.batch.batch import Batch
 from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import WHOLE, FailureKind, ItemFailed, ItemRef, UnreadItem
@@ -88,10 +89,7 @@ def _trace(intake: Intake, trace: BatchTrace) -> None:
     intake.commands = [_traced(each, trace) for each in intake.commands]
     for event in intake.events:
         trace.note(event.original, type_=event.received.type)
-    intake.refused = [
-        replace(each, envelope=trace.adopt(each.original, each.index, each.envelope))
-        for each in intake.refused
-    ]
+    intake.refused = rejections.traced(intake.refused, trace)
 
 
 def _traced(item: CommandItem, trace: BatchTrace) -> CommandItem:

@@ -17,6 +17,7 @@ from services.orders.messages.decode import (
 )
 from services.orders.messages.states import Encoded
 from services.orders.unit_of_work import Decided, UnitOfWork
+from services.runtime import rejections
 from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import FailureKind, ItemFailed, ItemRef
 from services.runtime.messages.records import FieldError
@@ -150,5 +151,4 @@ def note_ends(trace: BatchTrace, decided: Sequence[Decided], refused: Sequence[R
         if id(item.original) in records:
             ended = (decision.outcome.value, decision.reason, decision.order_id)
             trace.end(item.original, item.index, *ended)
-    for rejection in refused:
-        trace.end(rejection.original, rejection.index, "rejected", rejection.reason)
+    rejections.note_ends(refused, trace)

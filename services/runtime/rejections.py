@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from asyncpg import Connection
 from schemas.envelope import CloudEvent
 from schemas.outcomes import ITEM_REJECTED
 from schemas.topics import rejected_topic
+from services.runtime.batch.batch_trace import BatchTrace
 from services.runtime.batch.items import Dismissal, Parked
 from services.runtime.messages.headers import headers_by_place, pack_headers
 from services.runtime.messages.json_codec import encode_json
@@ -64,6 +65,20 @@ class Rejection:
         """The refusal of a parked item, in a record of one item, that an operator ended."""
         envelope = readable_envelope(row.original)
         return cls(row.original, 0, envelope, dismissal.reason, dismissal.detail)
+
+
+def traced(rejections: Sequence[Rejection], trace: BatchTrace) -> list[Rejection]:
+    """The refusals; those of items that are traced carry the spans of the items."""
+    return [
+        replace(each, envelope=trace.adopt(each.original, each.index, each.envelope))
+        for each in rejections
+    ]
+
+
+def note_ends(rejections: Sequence[Rejection], trace: BatchTrace) -> None:
+    """Note in the trace of a batch that these items were refused, and why."""
+    for each in rejections:
+        trace.end(each.original, each.index, "rejected", each.reason)
 
 
 async def save(
