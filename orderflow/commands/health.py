@@ -42,6 +42,18 @@ def health(
         raise typer.Exit(1)
 
 
+def is_ready(port: int) -> bool:
+    """Whether the process on this port of this machine is ready; False where none answers."""
+    try:
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+        ) as asked:
+            asked.request("GET", "/health/ready")
+            return asked.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+
+
 def _reachable(host: str) -> str:
     """An address to listen on is not always one to ask: 0.0.0.0 means every one of this machine."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104

@@ -1,6 +1,5 @@
 """`orderflow up` and `orderflow down`: the whole system on this machine, left running."""
 
-import http.client
 import os
 import shutil
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from orderflow.commands.health import is_ready
 from orderflow.commands.migrate import change_rows
 from orderflow.commands.stack import stack_errors, stop_stack
 from orderflow.console.environment import (
@@ -140,7 +140,7 @@ def _check_port(port: int, user: str, setting: str) -> None:
 
 def _await_ready(port: int) -> None:
     deadline = time.monotonic() + _READY_SECONDS
-    while not _is_ready(port):
+    while not is_ready(port):
         if _SERVICES not in _alive() or time.monotonic() > deadline:
             log = stack_folder() / f"{_SERVICES}.log"
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -158,17 +158,6 @@ def _alive() -> list[str]:
 
     state = stack.status(stack_folder())
     return [one.name for one in state.processes if one.alive] if state else []
-
-
-def _is_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _welcome(addresses: dict[str, str], settings: Settings) -> None:

@@ -34,7 +34,7 @@ _CLEAN = (
 
 
 def ensure_base(store: Store, epoch: int, *, refresh: bool = False) -> str:
-    """The name of the base, made when it is not there, or anew with `refresh`.
+    """The name of the base, made when it is not there, or again with `refresh`.
 
     `epoch` is the time of its files, seconds since 1970. Raises ImageError.
     """

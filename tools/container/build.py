@@ -52,7 +52,7 @@ def build(
     """Build the image under a tag.
 
     `base` is an image to pull; without it the base is made of Debian's packages. `refresh` makes
-    that anew, with the packages of today. `extras` is the name of an extra of pyproject.toml.
+    that again, with the packages of today. `extras` is the name of an extra of pyproject.toml.
     `take_layers`: take unchanged layers of earlier builds.
     Raises ImageError.
     """

@@ -5,7 +5,6 @@ outside of it, in turns, on the same servers. Prints the tables of docs/image.md
 """
 
 import asyncio
-import http.client
 import os
 import statistics
 import subprocess
@@ -21,10 +20,11 @@ import psutil
 from deploy.stack.local import LocalStack
 from deploy.stack.machine import free_port
 from deploy.stack.process import wait_until
+from orderflow.commands.health import is_ready
 from services import registry
 from services.runtime.postgres.migrate import migrate
 from tools.container.build import TAG
-from tools.container.network import LOOPBACK, Ports
+from tools.container.network import Ports
 from tools.container.process import Container, ContainerOptions
 from tools.container.servers import port_of
 from tools.container.store import ImageConfig, Store
@@ -128,20 +128,9 @@ def _start_outside(environment: Mapping[str, str]) -> float:
 def _seconds_until_ready(start: Callable[[], None], port: int) -> float:
     began = time.monotonic()
     start()
-    if not wait_until(lambda: _is_ready(port), _READY_SECONDS):
+    if not wait_until(lambda: is_ready(port), _READY_SECONDS):
         raise TimeoutError(f"not ready after {_READY_SECONDS:.0f} seconds")
     return time.monotonic() - began
-
-
-def _is_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _kafka_port(environment: Mapping[str, str]) -> int:
