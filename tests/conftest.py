@@ -40,8 +40,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
 def _servers_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder in memory where there is room, else on disk.
 
-    Each test has a database of its own, of 800 files that Postgres syncs: 0.02 s in memory, 0.6 on
-    a disk. A killed process loses nothing either way.
+    Each test has a database of its own, of some 800 files that Postgres syncs. A killed process
+    loses nothing in memory either.
     """
     for left in MEMORY.glob(f"{SERVERS_PREFIX}*"):
         if not psutil.pid_exists(int(left.name.removeprefix(SERVERS_PREFIX).partition("-")[0])):
