@@ -12,3 +12,13 @@ async def apply(connection, batches, *messages):
     )
     async with connection.transaction():
         await batches.apply(connection, Batch(records, NOON))
+
+
+def shuffled_batches(dice, messages, most):
+    """The messages in an order that is drawn, in batches of up to `most`."""
+    coming = list(messages)
+    dice.shuffle(coming)
+    while coming:
+        batch = coming[: dice.randint(1, most)]
+        del coming[: len(batch)]
+        yield batch

@@ -18,7 +18,7 @@ from services.analytics.operations.campaign_report import (
 )
 from services.runtime.batch.batch import Batch
 from services.runtime.observability.metrics import Metrics
-from tests.integration.analytics.batches import apply
+from tests.integration.analytics.batches import apply, shuffled_batches
 from tests.integration.outgoing import waiting_records
 from tests.unit.analytics.builders import (
     NOON,
@@ -140,11 +140,8 @@ async def test_activities_and_purchases_are_the_same_in_any_order_and_repeated(
     numbers = [str(1000 + n) for n in range(12)]
     events, activities = list(drawn_orders(dice, numbers)), list(drawn_pages(dice, numbers))
     coming = [*events, *activities, *dice.sample(events, 9), *dice.sample(activities, 20)]
-    dice.shuffle(coming)
 
-    while coming:
-        batch = coming[: dice.randint(1, BATCH_MAX)]
-        del coming[: len(batch)]
+    for batch in shuffled_batches(dice, coming, BATCH_MAX):
         await apply(connection, batches, *batch)
 
     assert await counters(connection) == expected_counters(activities)

@@ -9,7 +9,7 @@ from services import analytics
 from services.analytics.domain.durations import ERROR_MAX, bucket_of
 from services.analytics.operations import rebuild
 from services.analytics.operations.report import Dimension, ReportQuery, read_report
-from tests.integration.analytics.batches import apply
+from tests.integration.analytics.batches import apply, shuffled_batches
 from tests.unit.analytics.builders import NOON, a_parcel, an_order_event
 
 MIGRATION = Path(analytics.__file__).parent / "migrations" / "0007_durations.sql"
@@ -78,11 +78,8 @@ async def test_histograms_are_those_of_the_facts_after_shuffled_and_repeated_eve
     dice = random.Random(seed)
     events = list(drawn_events(dice))
     coming = [*events, *dice.sample(events, 20)]
-    dice.shuffle(coming)
 
-    while coming:
-        batch = coming[: dice.randint(1, 20)]
-        del coming[: len(batch)]
+    for batch in shuffled_batches(dice, coming, 20):
         await apply(connection, batches, *batch)
     kept = await histograms(connection)
 

@@ -11,7 +11,7 @@ from services.analytics.figures import measure
 from services.analytics.operations import rebuild
 from services.analytics.operations.report import ReportQuery, read_report
 from services.runtime.observability.metrics import Metrics
-from tests.integration.analytics.batches import apply
+from tests.integration.analytics.batches import apply, shuffled_batches
 from tests.unit.analytics.builders import NOON, a_claim_event, a_parcel, an_order_event
 
 MIGRATION = Path(analytics.__file__).parent / "migrations" / "0008_fact_count.sql"
@@ -29,7 +29,7 @@ PHASES = ("order_processed", "in_transit", "delivered", "return_transit", "telep
 
 
 def drawn_events(dice):
-    """Events of orders whose parcels move, come back, vanish and are promised anew, with claims."""
+    """Events of orders whose parcels move, come back, vanish and get another day, with claims."""
     for number in range(30):
         for version in (1, 2, 3):
             parcels = [drawn_parcel(dice, str(number), n) for n in range(1, dice.randint(1, 3))]
@@ -101,11 +101,8 @@ async def test_figures_are_those_of_the_facts_after_shuffled_and_repeated_events
     dice = random.Random(seed)
     events = list(drawn_events(dice))
     coming = [*events, *dice.sample(events, 20)]
-    dice.shuffle(coming)
 
-    while coming:
-        batch = coming[: dice.randint(1, 20)]
-        del coming[: len(batch)]
+    for batch in shuffled_batches(dice, coming, 20):
         await apply(connection, batches, *batch)
     kept = await counts(connection)
 

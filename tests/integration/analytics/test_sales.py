@@ -9,7 +9,7 @@ import pytest
 
 from services.analytics.operations import rebuild
 from services.runtime.postgres.connections import connect
-from tests.integration.analytics.batches import apply
+from tests.integration.analytics.batches import apply, shuffled_batches
 from tests.unit.analytics.builders import NOON, a_sale, a_snapshot, an_order_event
 
 ORDERS = 8
@@ -75,12 +75,9 @@ async def test_counters_are_the_sums_after_any_batches_of_repeated_and_late_even
     dice = random.Random(seed)
     events = list(lives(dice))
     coming = [*events, *dice.sample(events, len(events) // 2)]
-    dice.shuffle(coming)
     applied = []
 
-    while coming:
-        batch = coming[: dice.randint(1, BATCH_MAX)]
-        del coming[: len(batch)]
+    for batch in shuffled_batches(dice, coming, BATCH_MAX):
         applied += batch
         await apply(connection, batches, *batch)
         assert await counters(connection) == expected(applied)

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.topics import CAMPAIGNS_EVENTS
 from tests.integration.cli.test_order import _apply
-from tests.integration.orders.test_campaigns import a_campaign, a_command, a_discount, an_order
+from tests.integration.orders.campaigns.messages import a_campaign, a_command, a_discount, an_order
 
 from .conftest import Run
 

@@ -15,6 +15,7 @@ from services.runtime.operations import audit
 from services.runtime.operations.audit import Act
 from services.runtime.outbox.outbox import Outbox
 from services.runtime.outbox.rows import read_row
+from tests.integration.orders.campaigns.messages import a_campaign, an_order
 from tests.integration.orders.conftest import (
     NOW,
     a_cancel,
@@ -23,7 +24,6 @@ from tests.integration.orders.conftest import (
     a_report,
     an_upsert,
 )
-from tests.integration.orders.test_campaigns import a_campaign, an_order
 from tests.integration.orders.test_republish import a_claim_event
 from tests.integration.outgoing import ALL
 

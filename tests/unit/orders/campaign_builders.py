@@ -15,7 +15,8 @@ from services.orders.domain.model.campaigns import (
     Variant,
 )
 from services.orders.domain.model.commands import ChangeCampaigns
-from tests.unit.orders.builders import NOON, SHOP, item
+from services.orders.domain.model.decision import Outcome
+from tests.unit.orders.builders import NOON, SHOP, Desk, item
 
 
 def say(kind: str, entry_id: str, act: str = "upsert", **given: Any) -> ChangeCampaigns:
@@ -68,3 +69,11 @@ def ab_test(
 
 
 _OF_COMMAND = {"shop", "properties", "reason", "item_id", "causation_id", "source_version"}
+
+
+def desk_of(*commands: ChangeCampaigns, now: Any = NOON) -> Desk:
+    """A desk after these commands, each of which is applied."""
+    desk = Desk(now=now)
+    for command in commands:
+        assert desk.send(command).outcome is Outcome.APPLIED
+    return desk
