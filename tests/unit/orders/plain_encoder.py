@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 
 from schemas.envelope import CloudEvent, rfc3339, write_headers
 from schemas.outcomes import WARNINGS_MAX
+from schemas.schema_ids import schema_id
 from services.orders.domain.decide import decide
 from services.orders.domain.model.commands import ChangeCampaigns, Command, names
 from services.orders.domain.model.decision import Decision, Event, ShipmentEventData, World
@@ -124,6 +125,7 @@ def _event(event: Event, order: Order, traceparent: str | None) -> Outgoing:
         causation_id=event.causation_id,
         sequence=event.sequence,
         order_version=event.order_version,
+        data_schema=schema_id(event.type.value),
     )
     return _record(event.topic.value, event.order_id.encode(), body, headers, event.order_id)
 
@@ -336,6 +338,7 @@ def _decided(item: Item, body: Json, order_id: str | None, now: datetime) -> Out
         subject=order_id,
         traceparent=item.envelope.traceparent,
         causation_id=item.causation_id,
+        data_schema=schema_id("command.decided"),
     )
     return _record("orders.outcomes", key, body, headers, order_id or key.hex())
 
