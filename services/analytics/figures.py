@@ -46,10 +46,10 @@ Facts = dict[tuple[str, str], int]
 """Numbers by value and detail, as in the table."""
 
 FIGURES: tuple[tuple[str, str, tuple[tuple[str, ...], ...]], ...] = (
-    ("orders", "order", (ORDER_STATUSES,)),
-    ("parcels", "parcel", (PHASES, ("delivery", "return"))),
-    ("deliveries", "delivery", (tuple(OnTime),)),
-    ("claims", "claim", ((*ClaimStatus, "withdrawn"), tuple(ClaimReason))),
+    ("known_orders", "order", (ORDER_STATUSES,)),
+    ("known_parcels", "parcel", (PHASES, ("delivery", "return"))),
+    ("known_deliveries", "delivery", (tuple(OnTime),)),
+    ("known_claims", "claim", ((*ClaimStatus, "withdrawn"), tuple(ClaimReason))),
 )
 """Name of the gauge, its figure in the table, and the known values of its labels."""
 

@@ -53,15 +53,15 @@ def test_dashboards_expression_returns_series(shop: PlayedShop, expression: Expr
 def test_dashboards_business_figures_are_those_of_the_report(shop: PlayedShop) -> None:
     figures = shop.figures
     wanted = {
-        "orderflow_orders": figures.orders,
-        'orderflow_orders{status="cancelled"}': figures.orders_cancelled,
-        "orderflow_deliveries": figures.parcels_delivered,
-        'orderflow_deliveries{on_time="early"}': figures.parcels_early,
-        'orderflow_deliveries{on_time="on_time"}': figures.parcels_on_time,
-        'orderflow_deliveries{on_time="late"}': figures.parcels_late,
-        'orderflow_deliveries{on_time="unknown"}': figures.parcels_without_promise,
-        "orderflow_claims": figures.claims,
-        'orderflow_claims{status="withdrawn"}': figures.claims_withdrawn,
+        "orderflow_known_orders": figures.orders,
+        'orderflow_known_orders{status="cancelled"}': figures.orders_cancelled,
+        "orderflow_known_deliveries": figures.parcels_delivered,
+        'orderflow_known_deliveries{on_time="early"}': figures.parcels_early,
+        'orderflow_known_deliveries{on_time="on_time"}': figures.parcels_on_time,
+        'orderflow_known_deliveries{on_time="late"}': figures.parcels_late,
+        'orderflow_known_deliveries{on_time="unknown"}': figures.parcels_without_promise,
+        "orderflow_known_claims": figures.claims,
+        'orderflow_known_claims{status="withdrawn"}': figures.claims_withdrawn,
     }
 
     def shown() -> dict[str, float]:
@@ -73,7 +73,13 @@ def test_dashboards_business_figures_are_those_of_the_report(shop: PlayedShop) -
 
 
 def test_dashboards_replicas_show_the_same_figures_of_the_business(shop: PlayedShop) -> None:
-    for name in ("orders", "parcels", "deliveries", "parcels_overdue", "claims"):
+    for name in (
+        "known_orders",
+        "known_parcels",
+        "known_deliveries",
+        "parcels_overdue",
+        "known_claims",
+    ):
         labels = "status, phase, direction, on_time, reason"
         differing = shop.prometheus.query(
             f"max by ({labels}) (orderflow_{name}) != min by ({labels}) (orderflow_{name})"

@@ -24,7 +24,7 @@ def business() -> dict[str, Any]:
 
 
 def total(metric: str, by: str = "", matchers: str = "", over: str = "") -> str:
-    """The sum of a gauge of the business, by a label or over all.
+    """The sum of a gauge of the business, `orderflow_<metric>`, by a label or over all.
 
     Each replica of analytics has the gauge in full, so the replicas' maximum is taken first. `over`
     is a time such as `1h`: the growth in that time; a rebuild, which begins at 0, is no growth.
@@ -37,26 +37,28 @@ def total(metric: str, by: str = "", matchers: str = "", over: str = "") -> str:
 
 
 def _late_share(over: str = "") -> str:
-    late = total("deliveries", matchers='on_time="late"', over=over)
-    return f"{late} / {total('deliveries', matchers=_PROMISED, over=over)}"
+    late = total("known_deliveries", matchers='on_time="late"', over=over)
+    return f"{late} / {total('known_deliveries', matchers=_PROMISED, over=over)}"
 
 
 def _glance() -> Row:
     return Row(
         "At a glance",
         [
-            number("Orders", "Orders that were placed, of all time.", total("orders")),
+            number("Orders", "Orders that were placed, of all time.", total("known_orders")),
             number(
                 "New orders",
                 "Orders of the last 24 hours; 0 until Prometheus has two values of them.",
-                f"{total('orders', over='1d')} {ELSE_0}",
+                f"{total('known_orders', over='1d')} {ELSE_0}",
             ),
             number(
                 "On the way",
                 "Parcels that a carrier has and that are not delivered.",
-                total("parcels", matchers=_ON_THE_WAY),
+                total("known_parcels", matchers=_ON_THE_WAY),
             ),
-            number("Delivered", "Parcels that were delivered, of all time.", total("deliveries")),
+            number(
+                "Delivered", "Parcels that were delivered, of all time.", total("known_deliveries")
+            ),
             number(
                 "Late",
                 "Share of deliveries after the promised day, of those that have one.",
@@ -72,7 +74,7 @@ def _glance() -> Row:
             number(
                 "Pending claims",
                 "Claims that no decision was made on.",
-                total("claims", matchers='status="pending"'),
+                total("known_claims", matchers='status="pending"'),
             ),
             number(
                 "Age of these figures",
@@ -92,27 +94,27 @@ def _orders() -> Row:
             graph(
                 "Orders by status",
                 "Orders by where they are.",
-                Query(total("orders", "status"), "{{status}}"),
+                Query(total("known_orders", "status"), "{{status}}"),
                 is_stacked=True,
             ),
             graph(
                 "Parcels by phase",
                 "Parcels with a tracking number by where they are, without returns.",
-                Query(total("parcels", "phase", 'direction="delivery"'), "{{phase}}"),
+                Query(total("known_parcels", "phase", 'direction="delivery"'), "{{phase}}"),
                 is_stacked=True,
             ),
             graph(
                 "Returns by phase",
                 "Parcels from customers back to shops, by where they are.",
-                Query(total("parcels", "phase", 'direction="return"'), "{{phase}}"),
+                Query(total("known_parcels", "phase", 'direction="return"'), "{{phase}}"),
                 is_stacked=True,
             ),
             graph(
                 "New in an hour",
                 "Orders placed, parcels delivered and claims opened in the hour before.",
-                Query(f"{total('orders', over='1h')} {ELSE_0}", "orders"),
-                Query(f"{total('deliveries', over='1h')} {ELSE_0}", "deliveries"),
-                Query(f"{total('claims', over='1h')} {ELSE_0}", "claims"),
+                Query(f"{total('known_orders', over='1h')} {ELSE_0}", "orders"),
+                Query(f"{total('known_deliveries', over='1h')} {ELSE_0}", "deliveries"),
+                Query(f"{total('known_claims', over='1h')} {ELSE_0}", "claims"),
                 span=24,
             ),
         ],
@@ -127,7 +129,7 @@ def _punctuality() -> Row:
                 "Deliveries",
                 "Parcels delivered, against the promised day: of all time, by the destination's "
                 "calendar; unknown: no day was promised.",
-                Query(total("deliveries", "on_time"), "{{on_time}}"),
+                Query(total("known_deliveries", "on_time"), "{{on_time}}"),
                 is_stacked=True,
             ),
             graph(
@@ -154,19 +156,19 @@ def _claims() -> Row:
             graph(
                 "Claims by status",
                 "Claims by where they are.",
-                Query(total("claims", "status"), "{{status}}"),
+                Query(total("known_claims", "status"), "{{status}}"),
                 is_stacked=True,
             ),
             graph(
                 "Claims by reason",
                 "Claims by what customers claim.",
-                Query(total("claims", "reason"), "{{reason}}"),
+                Query(total("known_claims", "reason"), "{{reason}}"),
                 is_stacked=True,
             ),
             graph(
                 "Claims for 1,000 deliveries",
                 "Claims of all time for each 1,000 parcels that were delivered.",
-                Query(f"1000 * {total('claims')} / {total('deliveries')}", "claims"),
+                Query(f"1000 * {total('known_claims')} / {total('known_deliveries')}", "claims"),
             ),
         ],
     )

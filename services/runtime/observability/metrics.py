@@ -67,14 +67,14 @@ GAUGES = (
     ),
     _Spec("webhook_shards", "Shards of destinations to which this process sends; 16 in all."),
     _Spec("webhook_open_circuits", "Destinations that get only a probe now and then."),
-    _Spec("orders", "Orders by status, as analytics knows them.", ("service", "status")),
+    _Spec("known_orders", "Orders by status, as analytics knows them.", ("service", "status")),
     _Spec(
-        "parcels",
+        "known_parcels",
         "Parcels with a tracking number by phase and direction (delivery, return).",
         ("service", "phase", "direction"),
     ),
     _Spec(
-        "deliveries",
+        "known_deliveries",
         "Parcels delivered: early, on_time or late against the promised day, or unknown: none was.",
         ("service", "on_time"),
     ),
@@ -84,7 +84,9 @@ GAUGES = (
         "neither delivered nor on their way back.",
     ),
     _Spec(
-        "claims", "Claims by status (withdrawn too) and reason.", ("service", "status", "reason")
+        "known_claims",
+        "Claims by status (withdrawn too) and reason.",
+        ("service", "status", "reason"),
     ),
     _Spec(
         "database_connections",
@@ -268,11 +270,11 @@ class Metrics:
         self.database_waiting = self._gauge("database_waiting")
 
     def _add_figures(self) -> None:
-        self.orders = self._gauge("orders")
-        self.parcels = self._gauge("parcels")
+        self.known_orders = self._gauge("known_orders")
+        self.known_parcels = self._gauge("known_parcels")
         self.parcels_overdue = self._gauge("parcels_overdue")
-        self.deliveries = self._gauge("deliveries")
-        self.claims = self._gauge("claims")
+        self.known_deliveries = self._gauge("known_deliveries")
+        self.known_claims = self._gauge("known_claims")
 
     def _gauge(self, name: str) -> Gauge:
         spec = _named(GAUGES, name)

@@ -111,7 +111,7 @@ async def test_figures_are_those_of_the_facts_after_shuffled_and_repeated_events
     async with connection.transaction():
         await rebuild.empty(connection, NOON)
     assert await counts(connection) == []
-    assert (await measured(connection))("parcels") == 0
+    assert (await measured(connection))("known_parcels") == 0
     await apply(connection, batches, *reversed(events))
     assert await counts(connection) == kept
 
@@ -119,16 +119,16 @@ async def test_figures_are_those_of_the_facts_after_shuffled_and_repeated_events
 async def assert_gauges_are_the_report(connection):
     total = await measured(connection)
     (row,) = (await read_report(connection, ReportQuery())).rows
-    assert total("orders") == row.orders
-    assert total("orders", status="cancelled") == row.orders_cancelled
-    assert total("orders", status="other") > 0, "a status that this version does not know"
-    assert total("deliveries") == row.parcels_delivered
+    assert total("known_orders") == row.orders
+    assert total("known_orders", status="cancelled") == row.orders_cancelled
+    assert total("known_orders", status="other") > 0, "a status that this version does not know"
+    assert total("known_deliveries") == row.parcels_delivered
     for on_time in ("early", "on_time", "late"):
-        assert total("deliveries", on_time=on_time) == getattr(row, f"parcels_{on_time}")
-    assert total("deliveries", on_time="unknown") == row.parcels_without_promise
-    assert total("claims") == row.claims
-    assert total("claims", status="withdrawn") == row.claims_withdrawn
-    assert total("parcels") == await connection.fetchval("SELECT count(*) FROM parcel_fact")
+        assert total("known_deliveries", on_time=on_time) == getattr(row, f"parcels_{on_time}")
+    assert total("known_deliveries", on_time="unknown") == row.parcels_without_promise
+    assert total("known_claims") == row.claims
+    assert total("known_claims", status="withdrawn") == row.claims_withdrawn
+    assert total("known_parcels") == await connection.fetchval("SELECT count(*) FROM parcel_fact")
     assert total("parcels_overdue") == await connection.fetchval(OVERDUE, NOON.date()) > 0
 
 
