@@ -6,7 +6,6 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -30,14 +29,14 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
+def stack(servers_folder: Path) -> Iterator[Addresses]:
     """Apache Kafka and PostgreSQL for the whole run; a test that stops servers starts its own."""
-    with _servers_folder(tmp_path_factory) as folder, stack_for(folder) as servers:
+    with stack_for(servers_folder) as servers:
         yield servers.start(Terminal())
 
 
-@contextmanager
-def _servers_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+@pytest.fixture(scope="session")
+def servers_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder in memory where there is room, else on disk.
 
     Each test has a database of its own, of some 800 files that Postgres syncs. A killed process

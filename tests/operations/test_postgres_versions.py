@@ -42,14 +42,14 @@ def version(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def server(version: int, tmp_path: Path) -> Iterator[Postgres]:
+def server(version: int, servers_folder: Path) -> Iterator[Postgres]:
     """A server of the version, of its own."""
     package, folder = PROGRAMS[version]
     spec = find_spec(package)
     assert spec is not None, f"{package} is not here: `make operations-test` installs it"
     assert spec.origin is not None
     programs = Path(spec.origin).parent / folder / "bin"
-    server = Postgres(tmp_path / "server", programs=programs)
+    server = Postgres(servers_folder / f"postgres-{version}", programs=programs)
     server.start()
     yield server
     server.stop()
@@ -64,7 +64,8 @@ def test_postgres_version_passes_the_tests_of_services(
         "DATABASE_URL": server.url,
         "KAFKA_BOOTSTRAP_SERVERS": stack.kafka_bootstrap_servers,
     }
-    command = [sys.executable, "-m", "pytest", *CHOSEN, "-q", "-x", "-m", "not stack and not long"]
+    chosen = [*CHOSEN, "-m", "not stack and not long"]
+    command = [sys.executable, "-m", "pytest", *chosen, "-q", "-x", "-n", "2", "--dist", "loadfile"]
 
     done = subprocess.run(
         command,
