@@ -80,20 +80,28 @@ class GatewayService:
         Raises:
             SettingsError: a secret or the certificate cannot be used.
             HttpError: the port is taken.
-            MigrationError, RoleMissing: the schema or the role is not there.
         """
         await self._read_secrets()
         self._listen()
         self._workers.start("kafka", self.publisher.run())
-        self._pool = await self._startup.until_up(
-            functools.partial(create_pool, self.settings, SERVICE, size=POOL_SIZE)
-        )
-        watch_pool(self.metrics, SERVICE, "shared", self._pool)
-        await self._startup.until_up(self._check_schema)
+        self._pool = await self._open_pool()
         await self._startup.until_up(self.keys.refresh)
         self._start_workers()
         self._has_started = True
         log.info("service_started", service=SERVICE, keys=len(self.keys))
+
+    async def _open_pool(self) -> Pool:
+        """A pool of a database that is migrated."""
+        pool = await self._startup.until_up(
+            functools.partial(create_pool, self.settings, SERVICE, size=POOL_SIZE)
+        )
+        watch_pool(self.metrics, SERVICE, "shared", pool)
+        try:
+            await self._startup.until_up(functools.partial(self._check_schema, pool))
+        except BaseException:
+            pool.terminate()
+            raise
+        return pool
 
     def _listen(self) -> None:
         settings = self.settings
@@ -123,7 +131,7 @@ class GatewayService:
 
     async def _read_keys(self) -> store.Keys:
         if self._pool is None:
-            raise unavailable("keys_unavailable", "the database was not reached yet")
+            raise unavailable("keys_unavailable", "the database was not reached or migrated yet")
         return await store.read_valid_keys(self._pool)
 
     async def _read_secrets(self) -> None:
@@ -132,9 +140,8 @@ class GatewayService:
         self._carrier.secrets.clear()
         self._carrier.secrets.update(found)
 
-    async def _check_schema(self) -> None:
-        assert self._pool is not None
-        async with self._pool.acquire() as connection:
+    async def _check_schema(self, pool: Pool) -> None:
+        async with pool.acquire() as connection:
             await migrate.check(connection, SERVICE)
             await check_session(connection, self.settings, SERVICE)
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from services.runtime.retry import backoff_seconds, forget_rows, is_transient
+from services.runtime.retry import NotMigrated, backoff_seconds, forget_rows, is_transient
 
 Work = Callable[[], Awaitable[object]]
 """One run of the work. A true result (such as a count of items) means that more may be left."""
@@ -88,7 +88,7 @@ class Workers:
 
 
 class Startup:
-    """Repeats a step of a service's start for as long as a server does not answer."""
+    """Repeats a step of a service's start: until servers answer, and the database is migrated."""
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -102,10 +102,12 @@ class Startup:
             try:
                 result = await step()
             except Exception as error:
-                if not is_transient(error):
+                is_migrated = not isinstance(error, NotMigrated)
+                if is_migrated and not is_transient(error):
                     raise
                 self.waiting_for = str(error)
-                log.warning("waiting_for_server", service=self._service, error=repr(error))
+                event = "waiting_for_server" if is_migrated else "waiting_for_migration"
+                log.warning(event, service=self._service, error=repr(error))
                 await asyncio.sleep(backoff_seconds(attempt))
                 attempt += 1
             else:

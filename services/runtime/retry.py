@@ -48,6 +48,10 @@ class NotTried(Exception):
     """The trial ended before it reached the item, so it proves nothing about the item. Retry."""
 
 
+class NotMigrated(Exception):
+    """The database lacks what `orderflow migrate` makes; the text says what. Run it."""
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether the same attempt can succeed later."""
     if isinstance(error, ValueError):  # asyncpg's own DataError is an InterfaceError, and a bug.

@@ -30,16 +30,13 @@ from services.runtime.kafka.tokens.provider import token_trouble
 from services.runtime.observability.health import CheckResult
 from services.runtime.observability.metrics import Metrics
 from services.runtime.observability.tracing import Tracing
-from services.runtime.outbox import shard_count
 from services.runtime.outbox.relay import Relay
 from services.runtime.outbox.wiring import publisher_factory
 from services.runtime.parking.retry_loop import RetryLoop
 from services.runtime.partitions.assignment import Assignment
 from services.runtime.partitions.circuit_breaker import limits_of
 from services.runtime.partitions.committed_offsets import COMMIT_SECONDS
-from services.runtime.postgres import migrate
 from services.runtime.postgres.connections import Pool
-from services.runtime.postgres.sessions import check_session
 from services.runtime.table_gauges import TableGauges
 from services.runtime.waiting.expiry import ExpiryLoop, Sweep
 
@@ -88,7 +85,7 @@ class Definition:
 
 
 class RunningService:
-    """A service that has reached Postgres: its parts, all built, and the tasks that run them."""
+    """A service whose schema is there: its parts, all built, and the tasks that run them."""
 
     def __init__(
         self, service: Definition, batches_pool: Pool, pool: Pool, startup: Startup
@@ -117,8 +114,7 @@ class RunningService:
         self.is_leaving = False
 
     async def start(self) -> None:
-        """Check the schema, join the group and start the workers."""
-        await self._startup.until_up(self._check_schema)
+        """Join the group and start the workers."""
         # Before it is ready: a metric that is missing would resolve the alerts on it.
         await self._startup.until_up(self._measure_tables)
         await self._startup.until_up(self._start_broker)
@@ -148,14 +144,6 @@ class RunningService:
         await assignment.release_all()
         self.relay.drain()
         await self.workers.join("relay")
-
-    async def _check_schema(self) -> None:
-        async with self.pool.acquire() as connection:
-            await migrate.check(connection, self.service.name)
-            await check_session(connection, self.service.settings, self.service.name)
-            await shard_count.ensure(
-                connection, self.service.name, self.service.settings.outbox_shards
-            )
 
     async def _start_broker(self) -> None:
         async with translate_errors(self.service.settings):

@@ -42,7 +42,7 @@ class Serving(Protocol):
         """The metrics that the service sets: the same for all services of a process."""
 
     async def start(self) -> None:
-        """Begin to work; waits for servers that do not answer yet."""
+        """Begin to work; waits for servers that do not answer yet, and for `orderflow migrate`."""
 
     async def stop(self) -> None:
         """Finish what is in hand, within the drain timeout; also where `start` did not end."""

@@ -16,8 +16,11 @@ from services.runtime.consumer.chunking import Weigh, one_order
 from services.runtime.observability.health import Check, CheckResult
 from services.runtime.observability.metrics import Metrics, process_metrics
 from services.runtime.observability.tracing import open_tracing
+from services.runtime.outbox import shard_count
 from services.runtime.pool_gauges import watch_pool
+from services.runtime.postgres import migrate
 from services.runtime.postgres.connections import Pool, create_pool
+from services.runtime.postgres.sessions import check_session
 from services.runtime.running import Definition, RunningService, Worker
 from services.runtime.waiting.expiry import Sweep
 
@@ -68,12 +71,11 @@ class Service:
         return self.definition.metrics
 
     async def start(self) -> None:
-        """Connect and begin to consume; waits for servers that do not answer yet.
+        """Connect and begin to consume; waits for servers and for `orderflow migrate`.
 
         Raises:
-            MigrationError: the database schema is not that of this version.
             ShardCountDiffers: replicas that run have another number of outbox shards.
-            RoleMissing, SettingsError: as `create_pool`.
+            SettingsError: as `create_pool`.
         """
         size = self.definition.settings.database_pool_size
         async with contextlib.AsyncExitStack() as opened:
@@ -81,6 +83,7 @@ class Service:
             # another one, on which every statement has yet to be prepared.
             batches_pool = await self._open_pool("batches", 1, opened)
             pool = await self._open_pool("shared", size - 1, opened)
+            await self._startup.until_up(functools.partial(self._check_schema, pool))
             self.running = RunningService(self.definition, batches_pool, pool, self._startup)
             opened.pop_all()  # From here on `stop` closes them.
         await self.running.start()
@@ -104,6 +107,13 @@ class Service:
         watch_pool(self.metrics, self.name, name, pool)
         opened.callback(pool.terminate)
         return pool
+
+    async def _check_schema(self, pool: Pool) -> None:
+        settings = self.definition.settings
+        async with pool.acquire() as connection:
+            await migrate.check(connection, self.name)
+            await check_session(connection, settings, self.name)
+            await shard_count.ensure(connection, self.name, settings.outbox_shards)
 
     def readiness(self) -> dict[str, Check]:
         """Readiness checks by name; before the service runs they say what the start waits for."""

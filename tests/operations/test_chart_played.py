@@ -55,6 +55,11 @@ class Container:
             return False
         return 200 <= answer.status_code < 400
 
+    def waits_for_migration(self) -> bool:
+        """Whether it is alive, not ready, and says why."""
+        says_so = b"waiting_for_migration" in self.log.read_bytes()
+        return says_so and self.passes("liveness") and not self.passes("readiness")
+
     def wait(self) -> int:
         """The exit status of a container that ends by itself."""
         return self.process.wait(JOB_SECONDS)
@@ -130,13 +135,13 @@ def kubelet(
 
 
 def test_chart_objects_start_in_any_order_and_stop_within_their_grace(kubelet: Kubelet) -> None:
-    early = kubelet.start("orders")
-    assert early.wait() == 1
-    assert b"`orderflow migrate`" in early.log.read_bytes()
+    early, *others = registry.names()
+    services = [kubelet.start(early)]
+    assert wait_until(services[0].waits_for_migration, READY_SECONDS)
 
     for job in [kubelet.start("topics"), kubelet.start("migrate")]:
         assert job.wait() == 0, job.log.read_text()
-    services = [kubelet.start(name) for name in registry.names()]
+    services += [kubelet.start(name) for name in others]
 
     for each in services:
         for probe in ("startup", "liveness", "readiness"):

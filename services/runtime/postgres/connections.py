@@ -13,6 +13,7 @@ import asyncpg
 from services.runtime.config.settings import Settings
 from services.runtime.postgres.diagnosis import translate_errors
 from services.runtime.postgres.sessions import role_of, startup_parameters
+from services.runtime.retry import NotMigrated
 
 Connection: TypeAlias = asyncpg.Connection
 
@@ -22,7 +23,7 @@ _NO_LIMIT = 2**31
 _ROLE_ERRORS = (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError)
 
 
-class RoleMissing(Exception):
+class RoleMissing(NotMigrated):
     """The service's database role is missing, or this login may not take it on."""
 
 

@@ -19,6 +19,7 @@ from services.runtime.postgres.diagnosis import translate_errors
 from services.runtime.postgres.queries import load
 from services.runtime.postgres.roles import ensure_role
 from services.runtime.postgres.sessions import role_of, set_for_role
+from services.runtime.retry import NotMigrated
 
 SQL = load(Path(__file__).parent / "migrate.sql")
 SERVICES_FOLDER = Path(__file__).resolve().parents[2]
@@ -30,6 +31,10 @@ LOCK_TIMEOUT_SECONDS = 10
 
 class MigrationError(Exception):
     """The database is not at this version and cannot be migrated; the text says what to do."""
+
+
+class MigrationMissing(MigrationError, NotMigrated):
+    """`orderflow migrate` of this version has not run, or is not done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +80,19 @@ async def migrate(
 
 
 async def check(connection: asyncpg.Connection, service: str, folder: Path | None = None) -> None:
-    """Raise MigrationError unless `service`'s schema holds every migration of this code.
+    """Raise MigrationMissing unless `service`'s schema holds every migration of this code.
 
     During an upgrade older code meets a newer schema.
 
     Raises:
-        MigrationError: a migration is missing.
+        MigrationMissing: the schema or a migration of it is missing.
     """
     if await connection.fetchval(SQL["find_migration_table"], service) is None:
-        raise MigrationError(f"schema {service} is not set up: run `orderflow migrate`")
+        raise MigrationMissing(f"schema {service} is not set up: run `orderflow migrate`")
     applied = await _read_applied(connection, service)
     missing = [m.name for m in migrations_of(service, folder) if m.name not in applied]
     if missing:
-        raise MigrationError(
+        raise MigrationMissing(
             f"schema {service} lacks {', '.join(missing)}: run `orderflow migrate` of this version"
         )
 

@@ -4,15 +4,19 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
 
+import httpx
 import pytest
 
+from services import registry
 from services.runtime.postgres.migrate import migrate
 
 from .conftest import Run
@@ -187,42 +191,54 @@ def test_send_waits_for_the_outcome_of_each_line_of_orders_and_claims(
 
 
 @pytest.mark.slow
-def test_serve_ends_with_a_message_when_the_schema_is_behind(
-    run: Run, topics: None, serve: Serve, empty_database_url: str
+@pytest.mark.parametrize("name", registry.names())
+def test_serve_waits_until_its_schema_is_migrated(
+    run: Run, topics: None, serve: Serve, empty_database_url: str, name: str
 ) -> None:
-    process, log = serve("orders", DATABASE_URL=empty_database_url)
+    """Alive, not ready, and it says why; then ready without a new start."""
+    others = [each for each in registry.names() if each != name]
+    asyncio.run(migrate(empty_database_url, others))
+    process, log = serve(name, DATABASE_URL=empty_database_url)
+    port, missing = _port(log), f"schema {name} is not set up: run `orderflow migrate`"
 
-    assert process.wait(DEADLINE_SECONDS) == 1
-    assert "schema orders is not set up: run `orderflow migrate`" in log.read_text()
+    _until(lambda: missing in run("health", "--port", port).output, log)
+    assert httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == HTTPStatus.OK
+    assert "waiting_for_migration" in {entry["event"] for entry in _entries(log)}
+    asyncio.run(migrate(empty_database_url))
+
+    _until(lambda: run("health", "--port", port).exit_code == 0, log)
+    process.terminate()
+    assert process.wait(DEADLINE_SECONDS) == 0
     assert "Traceback" not in log.read_text()
 
 
 @pytest.mark.slow
-def test_serve_ends_all_services_when_one_cannot_start(
-    run: Run, topics: None, serve: Serve, empty_database_url: str
-) -> None:
-    asyncio.run(migrate(empty_database_url, ["orders", "analytics", "gateway", "deliveries"]))
-
-    process, log = serve("all", DATABASE_URL=empty_database_url)
-
-    assert process.wait(DEADLINE_SECONDS) == 1
-    assert "schema claims is not set up: run `orderflow migrate`" in log.read_text()
-    assert "Traceback" not in log.read_text()
-
-
-@pytest.mark.slow
-def test_serve_ends_waiting_services_when_one_cannot_start(
+def test_serve_that_waits_for_its_schema_ends_on_sigterm(
     servers: None, serve: Serve, empty_database_url: str
 ) -> None:
-    """Kafka is not there: the others would wait for it as long as it takes."""
-    asyncio.run(migrate(empty_database_url, ["orders", "analytics", "gateway", "deliveries"]))
+    process, log = serve("all", DATABASE_URL=empty_database_url)
+    _until(lambda: log.read_text().count("waiting_for_migration") >= len(registry.names()), log)
 
-    process, log = serve(
-        "all", DATABASE_URL=empty_database_url, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1"
-    )
+    process.terminate()
 
-    assert process.wait(DEADLINE_SECONDS) == 1
-    assert "schema claims is not set up: run `orderflow migrate`" in log.read_text()
+    assert process.wait(DEADLINE_SECONDS) == 0
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_kafka_there", [True, False], ids=["kafka", "no kafka"])
+def test_serve_ends_all_services_when_one_cannot_start(
+    run: Run, topics: None, serve: Serve, database_url: str, is_kafka_there: bool
+) -> None:
+    """Without Kafka the others would wait for it as long as it takes."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        away = {} if is_kafka_there else {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+        process, log = serve("all", ORDERFLOW_GATEWAY_PORT=str(port), **away)
+
+        assert process.wait(DEADLINE_SECONDS) == 1
+
+    assert f"{port}" in log.read_text().splitlines()[-1]
     assert "Traceback" not in log.read_text()
 
 

@@ -70,7 +70,7 @@ def test_compose_file_played_starts_serves_and_stops_in_order(played: Play) -> N
 def test_player_finds_a_service_that_does_not_wait_for_the_schema(
     image: BuiltImage, folder: Path
 ) -> None:
-    """Without its dependency it starts before the migration is done, and may end in the middle."""
+    """Without its dependency it starts before the migration is done, and waits by itself."""
 
     def remove(file: dict[str, Any]) -> None:
         for name in {*registry.names()} - {"analytics"}:
@@ -79,10 +79,7 @@ def test_player_finds_a_service_that_does_not_wait_for_the_schema(
 
     _change(folder, remove)
     with _play(image, folder) as play:
-        try:
-            play.up(UP_SECONDS)
-        except ComposeError as error:
-            assert "schema analytics" in str(error)  # noqa: PT017 - both ends are right
+        play.up(UP_SECONDS)
 
         assert "analytics before migrate completed" in _misplaced_starts(play, ["analytics"])
 

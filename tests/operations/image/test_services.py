@@ -71,8 +71,9 @@ def test_service_in_the_image_without_its_schema_says_what_to_run(
 ) -> None:
     orders = launch("serve", "orders", environment=installation)
 
-    assert orders.wait(HEALTH_SECONDS) == 1
-    assert "run `orderflow migrate`" in orders.text()
+    assert wait_until(lambda: "run `orderflow migrate`" in orders.text(), HEALTH_SECONDS)
+    assert not _is_healthy(orders)
+    assert orders.stop(DRAIN_SECONDS) == 0
 
 
 def test_command_gets_its_outcome_and_event_from_the_image(

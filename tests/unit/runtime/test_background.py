@@ -8,6 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.runtime.background import Startup, Workers, every
+from services.runtime.postgres.connections import RoleMissing
+from services.runtime.postgres.migrate import MigrationError, MigrationMissing
 
 DEADLINE_SECONDS = 10
 
@@ -120,8 +122,16 @@ async def test_workers_refuse_a_second_one_of_a_name():
     await workers.stop()
 
 
-async def test_startup_says_what_it_waits_for_until_the_step_succeeds():
-    startup, results = Startup("orders"), iter([ConnectionRefusedError("no server"), "up"])
+@pytest.mark.parametrize(
+    ("error", "event"),
+    [
+        (ConnectionRefusedError("no server"), "waiting_for_server"),
+        (MigrationMissing("no schema"), "waiting_for_migration"),
+        (RoleMissing("no role"), "waiting_for_migration"),
+    ],
+)
+async def test_startup_says_what_it_waits_for_until_the_step_succeeds(error, event):
+    startup, results = Startup("orders"), iter([error, "up"])
     seen = []
 
     async def step():
@@ -131,14 +141,18 @@ async def test_startup_says_what_it_waits_for_until_the_step_succeeds():
             raise result
         return result
 
-    assert await startup.until_up(step) == "up"
-    assert seen == ["", "no server"]
+    with capture_logs() as entries:
+        assert await startup.until_up(step) == "up"
+
+    assert seen == ["", str(error)]
     assert startup.waiting_for == ""
+    assert [entry["event"] for entry in entries] == [event]
 
 
-async def test_startup_raises_an_error_that_does_not_pass():
+@pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), MigrationError("other text")])
+async def test_startup_raises_an_error_that_does_not_pass(error):
     async def step():
-        raise ZeroDivisionError("a bug")
+        raise error
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(type(error), match=str(error)):
         await Startup("orders").until_up(step)
