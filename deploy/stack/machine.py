@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import itertools
+import random
 import shutil
 import socket
 from collections.abc import Mapping
@@ -16,7 +18,10 @@ LOOPBACK = "127.0.0.1"
 MEBIBYTE = 1024 * 1024
 KAFKA_PORT = "ORDERFLOW_STACK_KAFKA_PORT"
 POSTGRES_PORT = "ORDERFLOW_STACK_POSTGRES_PORT"
+PORTS = range(10_240, 32_768)
+"""Those that `free_port` gives: ports of outgoing connections begin above, by default."""
 _CGROUP = Path("/sys/fs/cgroup")
+_candidates = itertools.cycle(random.sample(PORTS, len(PORTS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +105,13 @@ def _owner_of(port: int) -> str:
 
 
 def free_port() -> int:
-    """A port of the loopback address that no process listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port of the loopback address that no process listens on at this moment.
+
+    Each call gives another port. None is among those that an operating system gives to outgoing
+    connections unless it is set otherwise: such a connection could take the port before the server
+    listens that it is for.
+    """
+    return next(port for port in _candidates if is_free(port))
 
 
 def named_port(environ: Mapping[str, str], name: str) -> int | None:

@@ -8,7 +8,6 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import sys
 import time
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from deploy.stack.machine import free_port
 from services.deliveries.messages.encode import request_headers
 from services.deliveries.secret_box import read_box
 from tests.integration.deliveries.conftest import (
@@ -110,13 +110,6 @@ async def receiver_of(language, secret, folder):
             process.kill()
         await process.wait()
         await reading
-
-
-def free_port():
-    """A port on which nothing listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 async def read_lines(stream, lines):
