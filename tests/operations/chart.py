@@ -57,12 +57,23 @@ def render(values: Mapping[str, Any], folder: Path) -> str:
     """What `helm template` makes of values over BASE; HelmRefused with the sentence of helm."""
     file = folder / "values.yaml"
     file.write_text(yaml.safe_dump(merged(BASE, values)), "utf-8")
+    return render_file(file)
+
+
+def render_file(file: Path) -> str:
+    """What `helm template` makes of a values file alone; HelmRefused with the sentence of helm."""
     command = ["helm", "template", "test", str(CHART), "--values", str(file)]
     command += ["--kube-version", OLDEST]
     done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
     if done.returncode:
         raise HelmRefused(done.stderr)
     return done.stdout
+
+
+def values_of(file: str) -> Values:
+    """The values of a file in the folder ci of the chart."""
+    values: Values = yaml.safe_load((CHART / "ci" / file).read_text("utf-8"))
+    return values
 
 
 def split(rendered: str) -> list[str]:

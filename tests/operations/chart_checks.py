@@ -14,7 +14,7 @@ from services import registry
 from services.runtime.config.environment import variable
 from services.runtime.config.settings import Settings
 from tests.operations.chart import merged
-from tests.operations.manifests import Object
+from tests.operations.manifests import Object, trigger_parameters
 from tests.operations.pods import Pod, environment, mount, pods, selects
 from tools.chart.variables import variables
 
@@ -201,6 +201,7 @@ def check_triggers(
     assert topics == [f"{prefix}{topic}" for topic in read_by(pod.name)] != []
     for each in triggers:
         metadata = each["metadata"]
+        assert all("triggerMetadata" in trigger_parameters()[name][0] for name in metadata)
         assert metadata["consumerGroup"] == f"{prefix}orderflow.{pod.name}"
         assert metadata["bootstrapServers"] == own["KAFKA_BOOTSTRAP_SERVERS"]
         assert metadata["excludePersistentLag"] == "true"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,8 +15,9 @@ import kubernetes_validate
 import yaml
 
 Object = dict[str, Any]
+KEDA = "github.com/kedacore/keda/v2@v2.21.0"
 DEFINITIONS = {
-    "github.com/kedacore/keda/v2@v2.21.0": (
+    KEDA: (
         "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=",
         "config/crd/bases",
     ),
@@ -29,6 +31,7 @@ DEFINITIONS = {
     ),
 }
 """Modules of Go that hold definitions of custom resources (CRDs): checksum, and folder in it."""
+_KEDA_TAG = re.compile(r'keda:"name=(\w+),order=([^,"]+)([^"]*)"')
 OLDEST, NEWEST = "1.30", kubernetes_validate.latest_version()
 
 
@@ -57,21 +60,42 @@ def custom_validators() -> Mapping[tuple[str, str], jsonschema.Draft7Validator]:
 
 def _definitions() -> Iterator[Mapping[str, Any]]:
     for module, (checksum, folder) in DEFINITIONS.items():
-        done = subprocess.run(
-            ["go", "mod", "download", "-json", module],
-            capture_output=True,
-            check=True,
-            cwd="/",
-            text=True,
-            timeout=300,
-        )
-        found = json.loads(done.stdout)
-        if found["Sum"] != checksum:
-            raise WrongDownload(f"{module} has the checksum {found['Sum']}, pinned is {checksum}")
-        for file in sorted((Path(found["Dir"]) / folder).glob("*.yaml")):
+        for file in sorted((_downloaded(module, checksum) / folder).glob("*.yaml")):
             for document in yaml.load_all(file.read_text("utf-8"), _Loader):
                 if document:
                     yield document["spec"]
+
+
+@functools.cache
+def _downloaded(module: str, checksum: str) -> Path:
+    """The folder of a module of Go; WrongDownload unless it is the pinned one."""
+    done = subprocess.run(
+        ["go", "mod", "download", "-json", module],
+        capture_output=True,
+        check=True,
+        cwd="/",
+        text=True,
+        timeout=300,
+    )
+    found = json.loads(done.stdout)
+    if found["Sum"] != checksum:
+        raise WrongDownload(f"{module} has the checksum {found['Sum']}, pinned is {checksum}")
+    return Path(found["Dir"])
+
+
+@functools.cache
+def trigger_parameters() -> Mapping[str, tuple[frozenset[str], frozenset[str]]]:
+    """KEDA's trigger `kafka`, whose definition leaves them open, by the tags in KEDA's source.
+
+    By parameter: where it may stand (`triggerMetadata`, `authParams`), and its values (none: any).
+    """
+    checksum, _ = DEFINITIONS[KEDA]
+    source = (_downloaded(KEDA, checksum) / "pkg/scalers/kafka_scaler.go").read_text("utf-8")
+    found = {}
+    for name, places, rest in _KEDA_TAG.findall(source):
+        (values,) = re.findall(r"enum=([^,]*)", rest) or [""]
+        found[name] = (frozenset(places.split(";")), frozenset(values.split(";")) - {""})
+    return found
 
 
 def _with_metadata(schema: Mapping[str, Any]) -> Object:

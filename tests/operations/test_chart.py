@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from services.gateway.web.application import OPENAPI
 from tests.operations.chart import (
     CHART,
     OLDEST,
@@ -24,9 +25,11 @@ from tests.operations.chart import (
     merged,
     options,
     render,
+    render_file,
     rows,
     split,
     values_in,
+    values_of,
 )
 from tests.operations.chart_checks import check_environment, check_objects
 from tests.operations.manifests import Object, problems
@@ -34,6 +37,8 @@ from tests.operations.pods import environment, mount, pods
 from tools.chart.__main__ import MANIFESTS, manifests
 
 pytestmark = pytest.mark.timeout(900)
+FILES = ["trial.yaml", "production.yaml", "msk.yaml"]
+"""Whole values files, in the folder ci of the chart."""
 LOGINS = [choice.name for choice in options()[0]]
 ALONE = [(row[0], values_in(row[1])) for row in rows("alone")]
 
@@ -56,7 +61,7 @@ def of_one_login(login: str) -> list[tuple[Choice, ...]]:
     return [each for each in combinations() if each[0].name == login]
 
 
-@pytest.mark.parametrize("file", ["trial.yaml", "production.yaml"])
+@pytest.mark.parametrize("file", FILES)
 def test_chart_passes_lint(file: str) -> None:
     linted = subprocess.run(
         [
@@ -76,6 +81,61 @@ def test_chart_passes_lint(file: str) -> None:
     )
     assert linted.returncode == 0, linted.stdout + linted.stderr
     assert "[WARNING]" not in linted.stdout
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_chart_values_file_is_valid_and_read_by_the_code(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = values_of(file)
+
+    texts = split(render(values, tmp_path))
+
+    assert [problems_of(text) for text in texts if problems_of(text)] == []
+    objects = [parsed(text) for text in texts]
+    check_objects(objects, values)
+    for number, pod in enumerate(pods(objects)):
+        check_environment(pod, tmp_path / str(number), values, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("removed", "sentence"),
+    [
+        ("settings.KAFKA_BOOTSTRAP_SERVERS", "settings.KAFKA_BOOTSTRAP_SERVERS is missing"),
+        ("settings.KAFKA_PARTITIONS", "keda.maxReplicas is 12, above the 6 partitions"),
+        ("settings.KAFKA_SECURITY_PROTOCOL", "is PLAINTEXT, which does not log in with"),
+        ("settings.KAFKA_SASL_MECHANISM", "settings.KAFKA_SASL_USERNAME is missing for orders"),
+        ("settings.KAFKA_OAUTH_PROVIDER", "settings.KAFKA_OAUTH_TOKEN_URL is missing for orders"),
+        ("settings.KAFKA_OAUTH_AWS_REGION", "KAFKA_OAUTH_AWS_REGION is missing for orders"),
+        ("secrets", "secrets.DATABASE_URL is missing"),
+        ("secrets.DATABASE_URL", "secrets.DATABASE_URL is missing"),
+        ("secrets.ORDERS_DATABASE_URL", "secrets.ORDERS_DATABASE_URL is missing"),
+        ("secrets.DELIVERIES_DATABASE_URL", "secrets.DELIVERIES_DATABASE_URL is missing"),
+        ("secrets.ORDERFLOW_DELIVERIES_KEY", "secrets.ORDERFLOW_DELIVERIES_KEY is missing"),
+        ("keda.triggerAuthentication", "keda.triggerAuthentication is missing"),
+        ("services.gateway.ingress.host", "services.gateway.ingress.host is missing"),
+        ("networkPolicy.kafka", "networkPolicy.kafka.ports has no 9098"),
+        ("networkPolicy.extraEgress", "networkPolicy.extraEgress is empty: pods of orders"),
+    ],
+)
+def test_chart_values_of_msk_are_refused_without(
+    removed: str, sentence: str, tmp_path: Path
+) -> None:
+    without = values_of("msk.yaml")
+    *path, last = removed.split(".")
+    functools.reduce(lambda inner, key: inner[key], path, without).pop(last)
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(without), "utf-8")
+
+    with pytest.raises(HelmRefused) as refused:
+        render_file(file)
+
+    assert sentence in str(refused.value)
+
+
+def test_chart_values_of_msk_check_the_gateway_where_it_answers_everybody() -> None:
+    ingress = values_of("msk.yaml")["services"]["gateway"]["ingress"]
+    assert ingress["annotations"]["alb.ingress.kubernetes.io/healthcheck-path"] == OPENAPI
 
 
 @pytest.mark.parametrize("login", LOGINS)

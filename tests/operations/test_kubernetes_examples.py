@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ from services.runtime.config.settings import Settings
 from services.runtime.kafka.topics import admin_client, check
 from services.runtime.postgres import migrate
 from services.runtime.postgres.sessions import role_of
-from tests.operations.manifests import Object, problems
+from tests.operations.chart import PAGE, values_of
+from tests.operations.manifests import Object, problems, trigger_parameters
 from tools.chart.__main__ import PRODUCTION
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -137,6 +140,60 @@ def test_cloudnative_pg_resources_fit_its_definitions() -> None:
     assert [problems(each) for each in resources] == [[], []]
     resources[0]["spec"]["postgresql"]["synchronous"]["metod"] = "any"
     assert any("metod" in each for each in problems(resources[0]))
+
+
+def of_page() -> list[Object]:
+    """The objects that docs/kubernetes.md has to copy."""
+    return [each for block in _blocks("yaml") for each in yaml.safe_load_all(block)]
+
+
+def test_page_login_of_keda_for_msk_is_one_that_the_trigger_takes() -> None:
+    """Every parameter is one of KEDA's, and has a value that KEDA takes."""
+    values, authentication = of_page()
+    assert problems(values) == problems(authentication) == []
+    name = values_of("msk.yaml")["keda"]["triggerAuthentication"]
+    assert authentication["metadata"]["name"] == values["metadata"]["name"] == name
+    given = {}
+    for target in authentication["spec"]["configMapTargetRef"]:
+        assert target["name"] == values["metadata"]["name"]
+        given[target["parameter"]] = values["data"][target["key"]]
+        places, allowed = trigger_parameters()[target["parameter"]]
+        assert "authParams" in places
+        assert given[target["parameter"]] in allowed
+    assert given == {"sasl": "oauthbearer", "saslTokenProvider": "aws_msk_iam", "tls": "enable"}
+    assert authentication["spec"]["podIdentity"] == {"provider": "aws"}
+
+
+@pytest.mark.parametrize("file", ["production.yaml", "msk.yaml"])
+def test_page_addresses_of_postgres_name_the_authority_that_pods_mount(file: str) -> None:
+    (mount,) = values_of(file)["mounts"]
+    (key,) = mount["keys"]
+    assert f"?sslmode=verify-full&sslrootcert={mount['path']}/{key}'" in _commands()
+
+
+def test_page_commands_make_what_the_values_of_msk_name() -> None:
+    values, commands = values_of("msk.yaml"), _commands()
+    for name in {each["name"] for each in values["secrets"].values()}:
+        assert f"kubectl create secret generic {name} " in commands
+    (mount,) = values["mounts"]
+    made = f"kubectl create configmap {mount['configMap']} --from-file={mount['keys'][0]}"
+    assert made in commands
+    keys = {each["key"] for each in values["secrets"].values()}
+    of_services = {f"{name}-{what}" for name in registry.names() for what in ("url", "password")}
+    assert keys == {"owner-url", "key"} | of_services
+    accounts = re.findall(r"for service in ([\w ]+); do\n  aws eks", commands)
+    assert [set(each.split()) for each in accounts] == [{*registry.names(), "topics"}]
+
+
+def _commands() -> str:
+    """What docs/kubernetes.md runs in a shell; quotes are all single."""
+    return "\n".join(_blocks("sh")).replace('"', "'")
+
+
+def _blocks(language: str) -> list[str]:
+    """The blocks of docs/kubernetes.md in a language; those in lists are indented."""
+    pattern = re.compile(rf"^ *```{language}\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for block in pattern.findall(PAGE.read_text("utf-8"))]
 
 
 @pytest.fixture

@@ -55,6 +55,10 @@ secrets.DATABASE_URL is missing: name the Secret with the address and login that
 {{- if not (or (hasKey .workload.secrets $own) (hasKey .workload.secrets "DATABASE_URL")) }}
 secrets.{{ $own }} is missing: name the Secret with the address and login of {{ .name }}, or one for all in secrets.DATABASE_URL
 {{- end }}
+{{- $password := printf "%s_DATABASE_PASSWORD" (upper .name) -}}
+{{- if and (or (get .root.Values.secrets $password) (get .root.Values.migrate.secrets $password)) (not (hasKey .workload.secrets $own)) (not (hasKey .workload.secrets (printf "%s_DATABASE_POOLER_URL" (upper .name)))) }}
+secrets.{{ $own }} is missing: secrets.{{ $password }} gives {{ .name }} a login of its own, and no address uses it; name the Secret with this address, or leave the password out
+{{- end }}
 {{- if and (eq .name "deliveries") (not .workload.withoutWebhooks) (not .workload.secrets.ORDERFLOW_DELIVERIES_KEY) }}
 secrets.ORDERFLOW_DELIVERIES_KEY is missing: name the Secret with the key of webhooks (`openssl rand -base64 32`), or set services.deliveries.withoutWebhooks to true
 {{- end }}
@@ -133,6 +137,19 @@ networkPolicy.{{ .policy }}.ports has no {{ .port }}, the port of {{ .variable }
 {{- end }}
 {{- end -}}
 
+{{/* Not empty where a rule of extraEgress opens a port of TCP, or no policy closes it. Takes root, port. */}}
+{{- define "orderflow.opens" -}}
+{{- $port := int .port -}}
+{{- if not .root.Values.networkPolicy.enabled -}}opened{{- end -}}
+{{- range .root.Values.networkPolicy.extraEgress -}}
+{{- if not .ports -}}opened{{- end -}}
+{{- range .ports -}}
+{{- $first := int (.port | default $port) -}}
+{{- if and (eq (.protocol | default "TCP") "TCP") (le $first $port) (ge (int (.endPort | default $first)) $port) -}}opened{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Source of tokens for Kafka. Takes root, name, workload, protocol. */}}
 {{- define "orderflow.tokenProblems" -}}
 {{- $settings := .workload.settings -}}
@@ -143,6 +160,9 @@ settings.KAFKA_OAUTH_AWS_REGION is missing for {{ .name }}: KAFKA_OAUTH_PROVIDER
 {{- end }}
 {{- if ne .protocol "SASL_SSL" }}
 KAFKA_SECURITY_PROTOCOL of {{ .name }} is {{ .protocol }}: KAFKA_OAUTH_PROVIDER=msk_iam needs SASL_SSL
+{{- end }}
+{{- if and (not $isClosed) (hasKey .root.Values.serviceAccount.annotations "eks.amazonaws.com/role-arn") (not (include "orderflow.opens" (dict "root" .root "port" 443))) }}
+networkPolicy.extraEgress does not open port 443: pods of {{ .name }} could not reach STS of AWS, which gives the role of serviceAccount.annotations; add a rule
 {{- end }}
 {{- if $isClosed }}
 networkPolicy.extraEgress is empty: pods of {{ .name }} could not get AWS credentials for KAFKA_OAUTH_PROVIDER=msk_iam; add a rule for STS of AWS, or for the agent on the node
