@@ -46,11 +46,12 @@ class _Readable(yaml.SafeDumper):
 def generated() -> dict[Path, str]:
     """Every file that Python alone makes, with its text."""
     settings = yaml.safe_load(PRODUCTION.read_text("utf-8"))["settings"]
+    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
     made = topics(settings["KAFKA_PARTITIONS"], settings["KAFKA_REPLICATION_FACTOR"])
     exactly = "# With the rights of ORDERFLOW_PUBLICATION=exactly_once.\n"
     return {
         CHART / "values.schema.json": json.dumps(values_schema(), indent=1) + "\n",
-        CHART / "files" / "catalogue.yaml": _HEAD + _dump([catalogue()]),
+        CHART / "files" / "catalogue.yaml": _HEAD + _dump([catalogue(values)]),
         EXAMPLES / "strimzi-topics.yaml": _HEAD + _dump(made),
         EXAMPLES / "strimzi-users.yaml": _HEAD + _dump(users(is_exactly_once=False)),
         EXAMPLES / "strimzi-users-exactly-once.yaml": (

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orderflow.access_rules import consumer_group, read_by
 from services import registry
 from services.runtime.config.settings import Settings
+from tools.chart.schema import values_schema
 from tools.chart.variables import SET_BY_CHART, Variable, variables
 
+_MAPS = ("settings", "secrets", "files")
 _DEFAULTS = (
     "DRAIN_TIMEOUT_SECONDS",
     "KAFKA_HEARTBEAT_INTERVAL_MS",
@@ -21,8 +24,11 @@ _DEFAULTS = (
 )
 
 
-def catalogue() -> dict[str, Any]:
-    """Services with their topics; of each setting who reads it, how it is given, why it is not."""
+def catalogue(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Services with their topics; of each setting who reads it, how it is given, why it is not.
+
+    Also which of `values`, those of values.yaml, a file may not take away.
+    """
     every = variables()
     return {
         "services": {name: _service(name) for name in registry.names()},
@@ -31,7 +37,20 @@ def catalogue() -> dict[str, Any]:
         "secrets": [each.name for each in every if each.kind == "secret"],
         "refused": {each.name: _refusal(each) for each in every if each.kind != "value"},
         "defaults": _defaults(),
+        "values": list(_needed(values, values_schema())),
     }
+
+
+def _needed(values: Mapping[str, Any], schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Paths of values that templates need; null in a file would take them away."""
+    for key, value in values.items():
+        allowed = schema["properties"][key]
+        if key == "resources":
+            continue
+        if key in _MAPS or value not in ("", [], {}):
+            yield path + key
+        if isinstance(value, dict) and "properties" in allowed:
+            yield from _needed(value, allowed, f"{path}{key}.")
 
 
 def _service(name: str) -> dict[str, Any]:

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from services import registry
+from tools.chart.objects import (
+    DURATION,
+    HOST,
+    KEY,
+    LABELS,
+    NAME,
+    NETWORK,
+    REPOSITORY,
+    TAG,
+    TEXT,
+    Schema,
+    closed,
+    definitions,
+    list_of,
+    ref,
+)
 from tools.chart.variables import Variable, variables
 
-Schema = dict[str, Any]
 SAME_EVERYWHERE = ("KAFKA_TOPIC_PREFIX", "KAFKA_PARTITIONS", "KAFKA_REPLICATION_FACTOR")
 """Settings that cannot differ between services."""
-_TEXT: Schema = {"type": "string"}
 _BOOLEAN: Schema = {"type": "boolean"}
 _MAP: Schema = {"type": "object"}
-_LIST: Schema = {"type": "array", "items": {"type": "object"}}
 _TEXTS: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
 _SECONDS: Schema = {"type": "integer", "minimum": 1}
 _PORT: Schema = {"type": "integer", "minimum": 1024, "maximum": 65535}
-_NAME: Schema = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", "maxLength": 253}
 
 
 def values_schema() -> Schema:
@@ -30,40 +41,36 @@ def values_schema() -> Schema:
         "title": "Values of the chart orderflow (written by python -m tools.chart)",
         "definitions": {
             **_setting_definitions(),
+            **definitions(),
             "reference": _reference(),
             "file": _file(is_directory=False),
             "directory": _file(is_directory=True),
             "keda": _keda(),
             "podDisruptionBudget": _budget(),
         },
-        **_closed(
+        **closed(
             {
-                "nameOverride": _TEXT,
-                "fullnameOverride": _TEXT,
-                "commonLabels": _TEXTS,
+                "nameOverride": TEXT,
+                "fullnameOverride": TEXT,
+                "commonLabels": LABELS,
                 "image": _image(),
                 "settings": _one_of_map(variables()),
                 "secretsAs": {"enum": ["files", "environment"]},
                 "secrets": _secrets(),
                 "files": _files(),
                 "mounts": _mounts(),
-                "ports": _closed({"health": _PORT, "gateway": _PORT}),
-                "defaults": _closed(_workload(keda=_keda_of_service())),
-                "services": _closed({name: _service(name) for name in names}),
+                "ports": closed({"health": _PORT, "gateway": _PORT}),
+                "defaults": closed(_workload(keda=_keda_of_service())),
+                "services": closed({name: _service(name) for name in names}),
                 **jobs,
                 "keda": _keda_of_all(),
                 "networkPolicy": _network_policy(),
-                "serviceAccount": _closed({"annotations": _TEXTS}),
+                "serviceAccount": closed({"annotations": _TEXTS}),
                 "monitoring": _monitoring(),
                 "global": _MAP,
             }
         ),
     }
-
-
-def _closed(properties: Schema, *required: str) -> Schema:
-    closed = {"type": "object", "additionalProperties": False, "properties": properties}
-    return {**closed, "required": list(required)} if required else closed
 
 
 def _setting_definitions() -> Schema:
@@ -72,7 +79,7 @@ def _setting_definitions() -> Schema:
 
 def _one_of_map(allowed: Iterable[Variable]) -> Schema:
     """A map of settings. Those that are no values pass here: a template refuses them by name."""
-    return _closed(
+    return closed(
         {
             each.name: {"$ref": f"#/definitions/{each.name}"} if each.kind == "value" else {}
             for each in allowed
@@ -90,11 +97,11 @@ def _own_settings(service: str) -> Schema:
 
 def _secrets() -> Schema:
     reference = {"$ref": "#/definitions/reference"}
-    return _closed({each.name: reference for each in variables() if each.kind == "secret"})
+    return closed({each.name: reference for each in variables() if each.kind == "secret"})
 
 
 def _files() -> Schema:
-    return _closed(
+    return closed(
         {
             each.name: {"$ref": f"#/definitions/{each.kind}"}
             for each in variables()
@@ -106,43 +113,43 @@ def _files() -> Schema:
 def _reference() -> Schema:
     return {
         "description": "A key of an existing Secret.",
-        **_closed({"name": _NAME, "key": {"type": "string", "minLength": 1}}, "name", "key"),
+        **closed({"name": NAME, "key": KEY}, "name", "key"),
     }
 
 
 def _file(*, is_directory: bool) -> Schema:
     held = "All keys of" if is_directory else "A key of"
-    key = {} if is_directory else {"key": {"type": "string", "minLength": 1}}
+    key = {} if is_directory else {"key": KEY}
     return {
         "description": f"{held} an existing Secret or ConfigMap.",
-        **_closed({"secret": _NAME, "configMap": _NAME, **key}, *key),
+        **closed({"secret": NAME, "configMap": NAME, **key}, *key),
         "oneOf": [{"required": ["secret"]}, {"required": ["configMap"]}],
     }
 
 
 def _mounts() -> Schema:
-    path = {"type": "string", "pattern": "^/run/[a-z0-9][a-z0-9/._-]*$"}
-    keys = {"type": "array", "items": _TEXT, "minItems": 1}
-    entry = _closed({"secret": _NAME, "configMap": _NAME, "keys": keys, "path": path}, "path")
+    path = {"type": "string", "pattern": "^/run(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$"}
+    keys = {**list_of(KEY), "minItems": 1}
+    entry = closed({"secret": NAME, "configMap": NAME, "keys": keys, "path": path}, "path")
     entry["oneOf"] = [{"required": ["secret"]}, {"required": ["configMap"]}]
     return {"type": "array", "items": entry}
 
 
 def _image() -> Schema:
-    return _closed(
+    return closed(
         {
-            "repository": {"type": "string", "minLength": 1},
-            "tag": _TEXT,
+            "repository": REPOSITORY,
+            "tag": TAG,
             "digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
             "pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
-            "pullSecrets": _LIST,
+            "pullSecrets": list_of(closed({"name": NAME}, "name")),
         }
     )
 
 
 def _budget() -> Schema:
     share = {"type": "string", "pattern": "^([1-9][0-9]?|100)%$"}
-    return _closed(
+    return closed(
         {
             "enabled": _BOOLEAN,
             "maxUnavailable": {"anyOf": [{"type": "integer", "minimum": 0}, share]},
@@ -157,18 +164,18 @@ def _workload(*, keda: Schema) -> Schema:
         "processes": {"type": "integer", "minimum": 1, "maximum": 64},
         "staticMembership": _BOOLEAN,
         "keda": keda,
-        "resources": _MAP,
+        "resources": ref("resources"),
         "podDisruptionBudget": {"$ref": "#/definitions/podDisruptionBudget"},
         "terminationGracePeriodSeconds": _SECONDS,
-        "topologySpread": _closed(
+        "topologySpread": closed(
             {"whenUnsatisfiable": {"enum": ["DoNotSchedule", "ScheduleAnyway"]}}
         ),
-        "nodeSelector": _TEXTS,
-        "tolerations": _LIST,
-        "affinity": _MAP,
-        "priorityClassName": _TEXT,
+        "nodeSelector": LABELS,
+        "tolerations": list_of(ref("toleration")),
+        "affinity": ref("affinity"),
+        "priorityClassName": TEXT,
         "podAnnotations": _TEXTS,
-        "podLabels": _TEXTS,
+        "podLabels": LABELS,
     }
 
 
@@ -183,7 +190,7 @@ def _service(name: str) -> Schema:
     }
     if not entry.consumes:
         del own["keda"], own["staticMembership"]
-        own["service"] = _closed(
+        own["service"] = closed(
             {
                 "type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
                 "port": {"type": "integer", "minimum": 1, "maximum": 65535},
@@ -194,32 +201,32 @@ def _service(name: str) -> Schema:
         own["preStopSeconds"] = {"type": "integer", "minimum": 0}
     if name == "deliveries":
         own["withoutWebhooks"] = _BOOLEAN
-    return _closed(own)
+    return closed(own)
 
 
 def _ingress() -> Schema:
-    return _closed(
+    return closed(
         {
             "enabled": _BOOLEAN,
-            "className": _TEXT,
-            "host": _TEXT,
-            "tlsSecret": _TEXT,
+            "className": TEXT,
+            "host": HOST,
+            "tlsSecret": TEXT,
             "annotations": _TEXTS,
         }
     )
 
 
 def _job() -> Schema:
-    return _closed(
+    return closed(
         {
             "enabled": _BOOLEAN,
             "settings": _one_of_map(each for each in variables() if each.owner is None),
             "secrets": _secrets(),
             "files": _files(),
-            "resources": _MAP,
+            "resources": ref("resources"),
             "backoffLimit": {"type": "integer", "minimum": 0},
             "ttlSecondsAfterFinished": {"type": "integer", "minimum": 0},
-            "arguments": {"type": "array", "items": _TEXT},
+            "arguments": {"type": "array", "items": TEXT},
         }
     )
 
@@ -234,45 +241,44 @@ def _keda() -> Schema:
 
 
 def _keda_of_service() -> Schema:
-    return _closed(_keda())
+    return closed(_keda())
 
 
 def _keda_of_all() -> Schema:
-    return _closed(
+    return closed(
         {
             "pollingIntervalSeconds": {"type": "integer", "minimum": 5},
             "scaleUpStabilizationSeconds": {"type": "integer", "minimum": 0, "maximum": 3600},
             "scaleDownStabilizationSeconds": {"type": "integer", "minimum": 0, "maximum": 3600},
-            "triggerAuthentication": _TEXT,
+            "triggerAuthentication": TEXT,
         }
     )
 
 
 def _network_policy() -> Schema:
     ports = {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 65535}}
-    peers = _closed({"ports": {**ports, "minItems": 1}, "to": _LIST})
-    networks = {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-fA-F:.]+/[0-9]+$"}}
-    return _closed(
+    peers = closed({"ports": {**ports, "minItems": 1}, "to": list_of(ref("peer"))})
+    return closed(
         {
             "enabled": _BOOLEAN,
             "kafka": peers,
             "postgres": peers,
-            "dns": _closed({"to": _LIST}),
-            "webhooks": _closed({"except": networks}),
+            "dns": closed({"to": list_of(ref("peer"))}),
+            "webhooks": closed({"except": list_of(NETWORK)}),
             "traces": peers,
-            "extraEgress": _LIST,
-            "metricsFrom": _LIST,
-            "gatewayFrom": _LIST,
+            "extraEgress": list_of(ref("egress")),
+            "metricsFrom": list_of(ref("peer")),
+            "gatewayFrom": list_of(ref("peer")),
         }
     )
 
 
 def _monitoring() -> Schema:
-    option = _closed({"enabled": _BOOLEAN, "labels": _TEXTS})
-    return _closed(
+    option = closed({"enabled": _BOOLEAN, "labels": LABELS})
+    return closed(
         {
-            "service": _closed({"enabled": _BOOLEAN}),
-            "podMonitor": _closed({"enabled": _BOOLEAN, "labels": _TEXTS, "interval": _TEXT}),
+            "service": closed({"enabled": _BOOLEAN}),
+            "podMonitor": closed({"enabled": _BOOLEAN, "labels": LABELS, "interval": DURATION}),
             "rules": option,
             "dashboards": option,
         }

@@ -79,4 +79,5 @@ def _schema(schemas: dict[str, Any], key: str, field: FieldInfo) -> dict[str, An
         for name, value in kind.items()
         if name not in {"title", "default", "description", "format", "writeOnly"}
     }
-    return {"description": field.description or "", **kept}
+    pattern = {"pattern": found["pattern"]} if "pattern" in found else {}
+    return {"description": field.description or "", **kept, **pattern}

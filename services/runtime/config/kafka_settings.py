@@ -1,14 +1,17 @@
 """Settings of the Kafka clients: addresses, credentials, group membership, producing."""
 
+import re
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 OAUTHBEARER = "OAUTHBEARER"
+_SERVER = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?"
+_SERVERS = rf"^\s*{_SERVER}(\s*,\s*{_SERVER})*\s*$"
 _LOGIN = ("kafka_sasl_username", "kafka_sasl_password", "kafka_oauth_")
 Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 
@@ -20,7 +23,7 @@ class KafkaSettings(BaseSettings):
 
     kafka_bootstrap_servers: str = Field(
         default="127.0.0.1:9092",
-        min_length=1,
+        json_schema_extra={"pattern": _SERVERS},
         description="Kafka brokers to connect to first: `host:port`, several with commas.",
     )
     kafka_topic_prefix: str = Field(
@@ -98,6 +101,13 @@ class KafkaSettings(BaseSettings):
         description="Codec of the record batches that are published; every subscriber's client "
         "must know it.",
     )
+
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _are_servers(cls, text: str) -> str:
+        if not re.fullmatch(_SERVERS, text):
+            raise ValueError("must be host:port, several with commas: kafka-0:9092,[::1]:9092")
+        return text
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from services.runtime.config.kafka_settings import OAUTHBEARER, KafkaSettings
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_ADDRESS = r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/])[^\s#]+$"
 # RFC 7628, 3.1, as Kafka checks it: letters, and visible text. `auth` is the token itself.
 _EXTENSION = re.compile(r"(?P<name>[A-Za-z]+)=(?P<value>[\x21-\x2b\x2d-\x7e]+)")
 
@@ -25,6 +26,7 @@ class OAuthSettings(KafkaSettings):
     )
     kafka_oauth_token_url: str | None = Field(
         default=None,
+        json_schema_extra={"pattern": _ADDRESS},
         description="Address of the token server, `https://…`; `http://` only on this machine.",
     )
     kafka_oauth_client_id: str | None = Field(

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
+TRACES_PATH = "/v1/traces"
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -20,6 +21,7 @@ class TracingSettings(BaseSettings):
 
     otel_exporter_otlp_endpoint: str | None = Field(
         default=None,
+        json_schema_extra={"pattern": r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"},
         description="Base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as "
         "`http://collector:4318`: spans are posted to `/v1/traces` below it. Unset: no traces.",
     )
@@ -42,6 +44,7 @@ class TracingSettings(BaseSettings):
     )
     otel_resource_attributes: str | None = Field(
         default=None,
+        json_schema_extra={"pattern": r"^[^=,]+=[^,]*(,[^=,]+=[^,]*)*,?$"},
         description="Attributes of every span's resource, `key=value,key=value`, such as "
         "`deployment.environment.name=production`.",
     )
@@ -64,6 +67,10 @@ class TracingSettings(BaseSettings):
             raise ValueError(
                 "must be http://host:port or https://host:port, with a path at most; a login goes "
                 "into OTEL_EXPORTER_OTLP_HEADERS"
+            )
+        if text is not None and text.rstrip("/").endswith(TRACES_PATH):
+            raise ValueError(
+                f"must not end with {TRACES_PATH}: spans are posted to {TRACES_PATH} below it"
             )
         return text and text.rstrip("/")
 

@@ -26,11 +26,11 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from services.runtime.config.environment import SettingsError
 from services.runtime.config.settings import Settings
+from services.runtime.config.tracing_settings import TRACES_PATH
 from services.runtime.messages.trace_context import TraceContext
 from services.runtime.observability.metrics import Metrics
 from services.runtime.observability.spans import Kind, Span
 
-PATH = "/v1/traces"
 QUEUE_MAX = 4096
 """Most spans that wait for the collector, in memory; the next ones are dropped."""
 EXPORT_MAX = 512
@@ -168,7 +168,7 @@ logging.getLogger(OTLPSpanExporter.__module__).addFilter(_REASONS)
 def _exporter(settings: Settings) -> OTLPSpanExporter:
     certificate = settings.otel_exporter_otlp_certificate
     return OTLPSpanExporter(
-        endpoint=f"{settings.otel_exporter_otlp_endpoint}{PATH}",
+        endpoint=f"{settings.otel_exporter_otlp_endpoint}{TRACES_PATH}",
         certificate_file=_checked(certificate) if certificate else None,
         headers=dict(settings.collector_headers),
         timeout=TIMEOUT_SECONDS,

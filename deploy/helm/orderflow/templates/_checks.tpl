@@ -1,7 +1,68 @@
-{{/* Ends with all problems at once. Also first in templates that need what it makes sure of. */}}
+{{/*
+Ends with all problems at once. Also first in templates that need what it makes sure of, and in
+services.yaml, which Helm renders first.
+*/}}
 {{- define "orderflow.check" -}}
+{{- with include "orderflow.emptyProblems" . | trim }}
+{{- fail (printf "these values cannot work:\n%s" .) }}
+{{- end }}
 {{- with include "orderflow.problems" . | trim }}
 {{- fail (printf "these values cannot work:\n%s" (splitList "\n" . | uniq | join "\n")) }}
+{{- end }}
+{{- end -}}
+
+{{/* Values that are needed and that a file takes away, by a name without a value. */}}
+{{- define "orderflow.emptyProblems" -}}
+{{- $root := . -}}
+{{- $missing := list -}}
+{{- range $path := (include "orderflow.catalogue" . | fromYaml).values }}
+{{- $found := $root.Values }}
+{{- range $key := splitList "." $path }}
+{{- $below := ternary $found dict (kindIs "map" $found) }}
+{{- $found = ternary (get $below $key) nil (hasKey $below $key) }}
+{{- end }}
+{{- $isBelow := false }}
+{{- range $missing }}{{ if hasPrefix (printf "%s." .) $path }}{{ $isBelow = true }}{{ end }}{{ end }}
+{{- $isTaken := and (kindIs "map" $found) (not $found) (not (regexMatch "(settings|secrets|files)$" $path)) }}
+{{- if and (or $isTaken (kindIs "invalid" $found)) (not $isBelow) }}
+{{- $missing = append $missing $path }}
+{{ $path }} has no value: give it one, or leave the name out
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Names of the release's objects, labels, ports, mounts. */}}
+{{- define "orderflow.releaseProblems" -}}
+{{- $name := include "orderflow.fullname" . }}
+{{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" $name) }}
+objects would be called {{ $name }}-…: names of Services begin with a letter and have a to z, 0 to 9 and -; choose another release name, nameOverride or fullnameOverride
+{{- end }}
+{{- if eq (.Values.ports.health | int) (.Values.ports.gateway | int) }}
+ports.health and ports.gateway are both {{ .Values.ports.gateway }}: the gateway listens on both, so they must differ
+{{- end }}
+{{- if and .Values.services.gateway.ingress.enabled (not .Values.services.gateway.enabled) }}
+services.gateway.ingress.enabled is true and services.gateway.enabled is false: an ingress needs the gateway
+{{- end }}
+{{- $labels := dict "commonLabels" .Values.commonLabels "defaults.podLabels" .Values.defaults.podLabels }}
+{{- range $service, $given := .Values.services }}{{ $_ := set $labels (printf "services.%s.podLabels" $service) $given.podLabels }}{{ end }}
+{{- range $part := list "podMonitor" "rules" "dashboards" }}{{ $_ := set $labels (printf "monitoring.%s.labels" $part) (index $.Values.monitoring $part).labels }}{{ end }}
+{{- $set := include "orderflow.ownLabels" (dict "root" . "component" "any") | fromYaml }}
+{{- range $where, $given := $labels }}
+{{- range $label, $_ := $given }}
+{{- if hasKey $set $label }}
+{{ $where }}.{{ $label }} cannot be set: the chart sets this label, and selects pods by such labels
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $paths := list "/run/orderflow" }}
+{{- range .Values.mounts }}
+{{- $path := .path }}
+{{- range $paths }}
+{{- if or (hasPrefix (printf "%s/" .) (printf "%s/" $path)) (hasPrefix (printf "%s/" $path) (printf "%s/" .)) }}
+mounts has {{ $path }}, and {{ . }} is mounted too: neither can be the other or lie in it; choose another path
+{{- end }}
+{{- end }}
+{{- $paths = append $paths $path }}
 {{- end }}
 {{- end -}}
 
@@ -9,6 +70,7 @@
 {{- define "orderflow.problems" -}}
 {{- $root := . -}}
 {{- $catalogue := include "orderflow.catalogue" . | fromYaml -}}
+{{- include "orderflow.releaseProblems" . }}
 {{- if not .Values.settings.KAFKA_BOOTSTRAP_SERVERS }}
 settings.KAFKA_BOOTSTRAP_SERVERS is missing: set it to the brokers, such as kafka-bootstrap:9092
 {{- end }}
@@ -72,12 +134,14 @@ services.{{ .name }}.terminationGracePeriodSeconds is {{ include "orderflow.grac
 {{- if $budget.enabled }}
 {{- if and $budget.minAvailable (ge ($budget.minAvailable | int) $pods) }}
 services.{{ .name }}.podDisruptionBudget.minAvailable is {{ $budget.minAvailable }} with {{ $pods }} pods: no node could be drained; set it below the number of pods, or maxUnavailable to 1
+{{- else if and (not $budget.minAvailable) (kindIs "invalid" $budget.maxUnavailable) }}
+services.{{ .name }}.podDisruptionBudget has neither minAvailable nor maxUnavailable: set one of them, or enabled to false
 {{- else if and (not $budget.minAvailable) (eq (toString $budget.maxUnavailable) "0") }}
 services.{{ .name }}.podDisruptionBudget.maxUnavailable is 0: no node could be drained; set it to 1 or more
 {{- end }}
 {{- end }}
 {{- with .workload.settings.OTEL_EXPORTER_OTLP_ENDPOINT }}
-{{- include "orderflow.portProblem" (dict "root" $.root "policy" "traces" "variable" "OTEL_EXPORTER_OTLP_ENDPOINT" "port" (regexFind ":[0-9]+" . | trimPrefix ":")) }}
+{{- include "orderflow.portProblem" (dict "root" $.root "policy" "traces" "variable" "OTEL_EXPORTER_OTLP_ENDPOINT" "port" (include "orderflow.portOfUrl" .)) }}
 {{- end }}
 {{- if eq .name "gateway" }}
 {{- if and .workload.ingress.enabled (not .workload.ingress.host) }}
@@ -123,8 +187,14 @@ secrets.KAFKA_SASL_PASSWORD is missing for {{ .name }}: name the Secret with the
 {{- include "orderflow.tokenProblems" (dict "root" .root "name" .name "workload" .workload "protocol" $protocol) }}
 {{- end }}
 {{- range $server := splitList "," (.workload.settings.KAFKA_BOOTSTRAP_SERVERS | default "") }}
-{{- include "orderflow.portProblem" (dict "root" $.root "policy" "kafka" "variable" "KAFKA_BOOTSTRAP_SERVERS" "port" (regexFind "[0-9]+$" (trim $server))) }}
+{{- include "orderflow.portProblem" (dict "root" $.root "policy" "kafka" "variable" "KAFKA_BOOTSTRAP_SERVERS" "port" (regexFind ":[0-9]+$" (trim $server) | default ":9092" | trimPrefix ":")) }}
 {{- end }}
+{{- end -}}
+
+{{/* The port of an address of HTTP. */}}
+{{- define "orderflow.portOfUrl" -}}
+{{- $server := regexFind "^https?://[^/]+" . -}}
+{{- regexFind ":[0-9]+$" $server | trimPrefix ":" | default (ternary "443" "80" (hasPrefix "https:" $server)) -}}
 {{- end -}}
 
 {{/* A port that the network policy does not open. Takes root, policy (kafka, traces), variable, port (empty: none). */}}
@@ -169,7 +239,7 @@ networkPolicy.extraEgress is empty: pods of {{ .name }} could not get AWS creden
 {{- end }}
 {{- else }}
 {{- $url := $settings.KAFKA_OAUTH_TOKEN_URL | default "" }}
-{{- if and $isClosed $url (not (regexMatch "^https?://(127[.]0[.]0[.]1|localhost|\\[::1\\])" $url)) }}
+{{- if and $isClosed $url (not (regexMatch "^https?://(127[.]0[.]0[.]1|localhost|\\[::1\\])([:/]|$)" $url)) }}
 networkPolicy.extraEgress is empty: pods of {{ .name }} could not reach KAFKA_OAUTH_TOKEN_URL; add a rule for the token server
 {{- end }}
 {{- range $variable := list "KAFKA_OAUTH_TOKEN_URL" "KAFKA_OAUTH_CLIENT_ID" }}

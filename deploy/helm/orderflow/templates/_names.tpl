@@ -20,21 +20,26 @@
 
 {{/* Labels by which pods are selected. Takes root, and component unless all are meant. */}}
 {{- define "orderflow.selector" -}}
-app.kubernetes.io/name: {{ include "orderflow.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "orderflow.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- with .component }}
 app.kubernetes.io/component: {{ . }}
 {{- end }}
 {{- end -}}
 
-{{/* Labels of an object. Takes root, and component. */}}
-{{- define "orderflow.labels" -}}
+{{/* Labels that the chart alone sets. Takes root, and component. */}}
+{{- define "orderflow.ownLabels" -}}
 {{ include "orderflow.selector" . }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: orderflow
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-{{- with .root.Values.commonLabels }}
+{{- end -}}
+
+{{/* Labels of an object. Takes root, component, and more labels, which win over commonLabels. */}}
+{{- define "orderflow.labels" -}}
+{{ include "orderflow.ownLabels" . }}
+{{- with merge (dict) (.more | default dict) .root.Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}

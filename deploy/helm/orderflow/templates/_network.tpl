@@ -10,6 +10,18 @@
   {{- end }}
 {{- end -}}
 
+{{/* The words of a list with commas, as a list of YAML; a comma may end it. */}}
+{{- define "orderflow.words" -}}
+{{- $words := list -}}
+{{- range splitList "," . }}{{ with trim . }}{{ $words = append $words . }}{{ end }}{{ end -}}
+{{- toYaml $words -}}
+{{- end -}}
+
+{{/* A network as Kubernetes wants it: an address alone is a network of one. */}}
+{{- define "orderflow.network" -}}
+{{- contains "/" . | ternary . (printf "%s/%s" . (ternary "128" "32" (contains ":" .))) -}}
+{{- end -}}
+
 {{/* The egress rule of a name server of deliveries: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT. */}}
 {{- define "orderflow.nameserver" -}}
 {{- $address := . -}}
@@ -26,7 +38,7 @@
     - {port: {{ $port }}, protocol: TCP}
   to:
     - ipBlock:
-        cidr: {{ printf "%s/%s" $address (ternary "128" "32" (contains ":" $address)) | quote }}
+        cidr: {{ include "orderflow.network" $address | quote }}
 {{- end -}}
 
 {{/* Not empty where a setting names a collector of traces. */}}

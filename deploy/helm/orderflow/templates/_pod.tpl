@@ -47,10 +47,7 @@ volumeMounts:
 {{- define "orderflow.podTemplate" -}}
 metadata:
   labels:
-    {{- include "orderflow.labels" (dict "root" .root "component" .name) | nindent 4 }}
-    {{- with .workload.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "orderflow.labels" (dict "root" .root "component" .name "more" .workload.podLabels) | nindent 4 }}
   {{- with .workload.podAnnotations }}
   annotations:
     {{- toYaml . | nindent 4 }}

@@ -12,8 +12,7 @@ Takes root and name (of a service, `migrate` or `topics`).
 {{-   $below := get $merged $key -}}
 {{-   if and (kindIs "map" $value) (kindIs "map" $below) -}}
 {{-     if hasKey $value "minAvailable" -}}{{- $below = omit $below "maxUnavailable" -}}{{- end -}}
-{{-     range $inner, $innerValue := $value -}}{{- $_ := set $below $inner $innerValue -}}{{- end -}}
-{{-     $_ := set $merged $key $below -}}
+{{-     $_ := set $merged $key (mergeOverwrite $below (deepCopy $value)) -}}
 {{-   else -}}
 {{-     $_ := set $merged $key $value -}}
 {{-   end -}}

@@ -35,6 +35,7 @@ def test_tracing_settings_are_read_by_the_names_of_opentelemetry(
         (ENDPOINT, "http://collector:port", "must be http://host:port"),
         (ENDPOINT, "https://user:hidden@collector", "a login goes into OTEL_EXPORTER_OTLP_HEADERS"),
         (ENDPOINT, "https://collector/?token=hidden", "with a path at most"),
+        (ENDPOINT, "http://collector/v1/traces/", "must not end with /v1/traces: spans are posted"),
         (HEADERS, "hidden", "part 1 is not key=value"),
         (HEADERS, "a=1,=hidden", "part 2 is not key=value"),
         (HEADERS, "a b=hidden", "names of HTTP headers"),
