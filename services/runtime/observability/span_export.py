@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import requests
 import structlog
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -141,7 +142,7 @@ class _Counted(SpanExporter):
         self._dropped.inc(len(spans))
         self._lost += len(spans)
         if not self._is_lost:
-            log.warning("collector_lost", service=self._service, error=_REASONS.last)
+            log.warning("collector_lost", service=self._service, error=_REASONS.taken())
         self._is_lost = True
         return result
 
@@ -150,15 +151,44 @@ class _Counted(SpanExporter):
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
 
+class CollectorRedirects(Exception):
+    """The collector answers with another address, where spans are not sent."""
+
+
 class _LastMessage(logging.Filter):
-    """Keeps the last message that the exporter logs, instead of one entry for each request."""
+    """Keeps the last message that the exporter logs, instead of one entry for each request.
+
+    The message that ends repeated requests does not say why they failed: `cause` does.
+    """
 
     last = ""
+    cause = ""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep the message, and do not log it."""
-        self.last = record.getMessage()[:ERROR_MAX_CHARACTERS]
+        if record.levelno == logging.WARNING and isinstance(record.args, tuple) and record.args:
+            self.cause = str(record.args[0])
+        else:
+            self.last = record.getMessage()
         return False
+
+    def answered(self, response: requests.Response, *_: object, **__: object) -> None:
+        """Keep the status of an answer.
+
+        Raises:
+            CollectorRedirects: the exporter would take it for success.
+        """
+        if 300 <= response.status_code < 400:
+            place = str(response.headers.get("location", "")).partition("?")[0]
+            raise CollectorRedirects(f"status {response.status_code}, go to {place}")
+        if not response.ok:
+            self.cause = f"status {response.status_code}"
+
+    def taken(self) -> str:
+        """The last message with its cause, which is then forgotten."""
+        cause, self.cause = self.cause, ""
+        text = f"{self.last} Cause: {cause}" if cause else self.last
+        return text[:ERROR_MAX_CHARACTERS]
 
 
 _REASONS = _LastMessage()
@@ -167,7 +197,10 @@ logging.getLogger(OTLPSpanExporter.__module__).addFilter(_REASONS)
 
 def _exporter(settings: Settings) -> OTLPSpanExporter:
     certificate = settings.otel_exporter_otlp_certificate
+    session = requests.Session()
+    session.hooks["response"].append(_REASONS.answered)
     return OTLPSpanExporter(
+        session=session,
         endpoint=f"{settings.otel_exporter_otlp_endpoint}{TRACES_PATH}",
         certificate_file=_checked(certificate) if certificate else None,
         headers=dict(settings.collector_headers),

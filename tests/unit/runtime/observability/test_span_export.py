@@ -1,9 +1,11 @@
 """Spans wait in a bounded queue: what does not fit is dropped and counted, and nothing waits."""
 
+import socket
 import threading
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from services.runtime.config.settings import Settings
 from services.runtime.messages.trace_context import TraceContext
@@ -48,3 +50,39 @@ async def test_spans_beyond_the_queue_are_dropped_and_counted(collector: Collect
     await export.close(10)
     assert sorted(int(each.name) for each in collector.spans) == list(range(QUEUE))
     assert (counted(metrics, "sent"), counted(metrics, "dropped")) == (QUEUE, TOO_MANY)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(301, "status 301, go to"), (400, "code: 400"), (503, "Cause: status 503")],
+)
+async def test_spans_that_the_collector_does_not_take_are_dropped_with_the_reason(
+    collector: Collector, status: int, reason: str
+):
+    collector.status = status
+    metrics = Metrics(CollectorRegistry())
+    settings = Settings(otel_exporter_otlp_endpoint=collector.endpoint)
+    export = SpanExport(settings, "orders", metrics)
+
+    with capture_logs() as logs:
+        export.emit(a_span(1))
+        await export.close(10)
+
+    assert (counted(metrics, "sent"), counted(metrics, "dropped")) == (0, 1)
+    (lost,) = [entry for entry in logs if entry["event"] == "collector_lost"]
+    assert reason in lost["error"]
+
+
+async def test_spans_for_a_collector_that_is_away_are_dropped_with_the_reason():
+    metrics = Metrics(CollectorRegistry())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    export = SpanExport(Settings(otel_exporter_otlp_endpoint=endpoint), "orders", metrics)
+
+    with capture_logs() as logs:
+        export.emit(a_span(1))
+        await export.close(10)
+
+    assert (counted(metrics, "sent"), counted(metrics, "dropped")) == (0, 1)
+    (lost,) = [entry for entry in logs if entry["event"] == "collector_lost"]
+    assert "Connection refused" in lost["error"]
