@@ -1,6 +1,9 @@
 """Services behind PgBouncer in transaction mode, where clients share two sessions of each role."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from itertools import cycle
 from pathlib import Path
@@ -20,11 +23,24 @@ from services.runtime.postgres.sessions import role_of, session_parameters, star
 from tests.processes import System, running
 
 from .pgbouncer_server import SERVER_SESSIONS, PgBouncer
+from .pooled import PASSWORDS, USERS
 
 SERVICES = registry.names()
-PASSWORDS = {name: f"the-secret-of-{name}" for name in SERVICES}
-USERS = {role_of(name): password for name, password in PASSWORDS.items()}
 KILLS = 8
+TESTS_OF_SERVICES = (
+    "tests/integration/analytics/test_service.py",
+    "tests/integration/claims/test_rebuilding.py",
+    "tests/integration/claims/test_service.py",
+    "tests/integration/deliveries/test_deliveries.py",
+    "tests/integration/gateway/test_activity.py",
+    "tests/integration/gateway/test_requests.py",
+    "tests/integration/pipeline/test_partition_state.py",
+    "tests/integration/pipeline/test_pipeline.py",
+    "tests/integration/pipeline/test_taking_over.py",
+    "tests/integration/pipeline/test_trips.py",
+    "tests/integration/runtime/test_service.py",
+)
+TESTS_SECONDS = 280
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
@@ -94,6 +110,40 @@ async def test_pgbouncer_services_and_pooler_killed_lose_double_and_reorder_noth
     found = {row["usename"]: row["count"] for row in sessions}
     assert found.keys() >= {role_of(name) for name in registry.consumers()}
     assert max(found.values()) <= SERVER_SESSIONS
+
+
+async def test_pgbouncer_passes_the_tests_of_services(
+    stack: Addresses, pooler: PgBouncer, database_url: str, tmp_path: Path, project_folder: Path
+) -> None:
+    """The tests run as they do elsewhere; each names itself when it used the pooler."""
+    await migrate(database_url, passwords=PASSWORDS)
+    used = tmp_path / "pooled"
+    environment = {
+        **os.environ,
+        "DATABASE_URL": stack.database_url,
+        "KAFKA_BOOTSTRAP_SERVERS": stack.kafka_bootstrap_servers,
+        "TEST_POOLER": f"127.0.0.1:{pooler.port}",
+        "TEST_POOLED": str(used),
+    }
+    command = [
+        *(sys.executable, "-m", "pytest", "-p", "tests.operations.pooled", *TESTS_OF_SERVICES),
+        *("-q", "-x", "-m", "not long", "-n", "2", "--dist", "loadfile"),
+    ]
+
+    done = await asyncio.to_thread(
+        subprocess.run,
+        command,
+        cwd=project_folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TESTS_SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout[-4000:]
+    names = used.read_text("utf-8").splitlines()
+    assert {name.partition("::")[0] for name in names} == set(TESTS_OF_SERVICES)
 
 
 def _replica(name: str, folder: Path, environment: Mapping[str, str]) -> Replica:
