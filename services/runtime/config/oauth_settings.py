@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -13,6 +13,14 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _ADDRESS = r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/])[^\s#]+$"
 # RFC 7628, 3.1, as Kafka checks it: letters, and visible text. `auth` is the token itself.
 _EXTENSION = re.compile(r"(?P<name>[A-Za-z]+)=(?P<value>[\x21-\x2b\x2d-\x7e]+)")
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Whether the port, where there is one, is a number that a port can be."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 class OAuthSettings(KafkaSettings):
@@ -78,7 +86,7 @@ class OAuthSettings(KafkaSettings):
         parts = urlsplit(url)
         if parts.username or parts.password or parts.fragment:
             raise ValueError("must hold no login and no fragment")
-        if not parts.hostname or parts.scheme not in {"https", "http"}:
+        if not parts.hostname or parts.scheme not in {"https", "http"} or not _has_port(parts):
             raise ValueError("must be an address such as https://login.example/oauth2/token")
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise ValueError(

@@ -129,6 +129,7 @@ class _Counted(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans; called by the thread of the SDK."""
+        _REASONS.cause = ""
         try:
             result = self._exporter.export(spans)
         finally:
@@ -142,7 +143,7 @@ class _Counted(SpanExporter):
         self._dropped.inc(len(spans))
         self._lost += len(spans)
         if not self._is_lost:
-            log.warning("collector_lost", service=self._service, error=_REASONS.taken())
+            log.warning("collector_lost", service=self._service, error=_REASONS.text())
         self._is_lost = True
         return result
 
@@ -184,10 +185,10 @@ class _LastMessage(logging.Filter):
         if not response.ok:
             self.cause = f"status {response.status_code}"
 
-    def taken(self) -> str:
-        """The last message with its cause, which is then forgotten."""
-        cause, self.cause = self.cause, ""
-        text = f"{self.last} Cause: {cause}" if cause else self.last
+    def text(self) -> str:
+        """The last message, with its cause where it does not say one."""
+        says_why = "reason:" in self.last or not self.cause
+        text = self.last if says_why else f"{self.last} Cause: {self.cause}"
         return text[:ERROR_MAX_CHARACTERS]
 
 

@@ -190,6 +190,7 @@ TOKENS = {
         ({"KAFKA_OAUTH_TOKEN_URL": ""}, "needs KAFKA_OAUTH_TOKEN_URL; or "),
         ({"KAFKA_OAUTH_TOKEN_URL": "http://login.example/"}, "must begin with https://"),
         ({"KAFKA_OAUTH_TOKEN_URL": "login.example"}, "must be an address such as https://"),
+        ({"KAFKA_OAUTH_TOKEN_URL": "https://login.example:port/"}, "must be an address such as"),
         ({"KAFKA_OAUTH_TOKEN_URL": "https://a:b@login.example/"}, "must hold no login"),
         ({"KAFKA_OAUTH_EXTENSIONS": "logicalCluster"}, "must be name=value"),
         ({"KAFKA_OAUTH_EXTENSIONS": "auth=x"}, "must be name=value"),

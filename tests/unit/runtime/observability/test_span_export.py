@@ -71,6 +71,7 @@ async def test_spans_that_the_collector_does_not_take_are_dropped_with_the_reaso
     assert (counted(metrics, "sent"), counted(metrics, "dropped")) == (0, 1)
     (lost,) = [entry for entry in logs if entry["event"] == "collector_lost"]
     assert reason in lost["error"]
+    assert ("Cause:" in lost["error"]) == (status == 503)
 
 
 async def test_spans_for_a_collector_that_is_away_are_dropped_with_the_reason():
