@@ -59,6 +59,12 @@ class Collector:
     requests: list[dict[str, str]] = field(default_factory=list)
     status: int = 200
     """What it answers."""
+    first_statuses: list[int] = field(default_factory=list)
+    """What it answers to the first requests instead."""
+    retry_after: str | None = None
+    """The header of each answer."""
+    answer: bytes = ExportTraceServiceResponse().SerializeToString()
+    """The body of each answer."""
     held: threading.Event | None = None
     """Requests are answered once this is set."""
     port: int = 0
@@ -126,14 +132,17 @@ def collecting() -> Iterator[Collector]:
                 collector.held.wait(DEADLINE_SECONDS)
             if self.headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
-            if self.path == "/v1/traces" and collector.status == 200:
+            first = collector.first_statuses
+            status = first.pop(0) if first else collector.status
+            if self.path == "/v1/traces" and status == 200:
                 collector.spans += _read(ExportTraceServiceRequest.FromString(body))
-            answer = ExportTraceServiceResponse().SerializeToString()
-            self.send_response(collector.status)
+            self.send_response(status)
             self.send_header("content-type", "application/x-protobuf")
-            self.send_header("content-length", str(len(answer)))
+            self.send_header("content-length", str(len(collector.answer)))
+            if collector.retry_after is not None:
+                self.send_header("retry-after", collector.retry_after)
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(collector.answer)
 
         def log_message(self, *_: object) -> None:
             pass

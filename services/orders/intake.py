@@ -63,11 +63,11 @@ def traced(
     trace: BatchTrace, entries: Iterable[Entry], *, are_waiting: bool = False
 ) -> list[Entry]:
     """The entries; those of items that are traced go on with the spans of the items."""
-    found: list[Entry] = []
-    for entry in entries:
+    found, skips = list(entries), trace.skips
+    for number, entry in enumerate(found):
         item = entry.item if isinstance(entry, DecodedItem) else entry
-        is_skipped = trace.skips(item.original, item.envelope.traceparent)
-        found.append(entry if is_skipped else _traced(trace, entry, is_waiting=are_waiting))
+        if not skips(item.original, item.envelope.traceparent):
+            found[number] = _traced(trace, entry, is_waiting=are_waiting)
     return found
 
 

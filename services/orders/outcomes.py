@@ -147,8 +147,9 @@ def note_ends(trace: BatchTrace, decided: Sequence[Decided], refused: Sequence[R
     """Note in the trace of a batch how its items ended."""
     records = trace.records
     for each in decided:
-        item, decision = each.asked.item, each.decision
+        item = each.asked.item
         if id(item.original) in records:
+            decision = each.decision
             ended = (decision.outcome.value, decision.reason, decision.order_id)
             trace.end(item.original, item.index, *ended)
     rejections.note_ends(refused, trace)

@@ -1,50 +1,49 @@
-"""Export of spans to a collector, by the SDK of OpenTelemetry: imported only where traces are on.
+"""Export of spans to a collector, as OTLP over HTTP: imported only where traces are on.
 
-A thread of the SDK sends; the path of a message only puts spans into a bounded queue. Where the
-collector does not answer, spans are dropped and counted, and nothing else happens.
+A thread sends; the path of a message only puts spans into a bounded queue. Where the collector
+does not answer, spans are dropped and counted, and nothing else happens.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import socket
+import contextlib
+import gzip
+import ssl
 import threading
-from collections.abc import Sequence
-from importlib.metadata import version
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import requests
 import structlog
-from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from services.runtime.config.environment import SettingsError
 from services.runtime.config.settings import Settings
 from services.runtime.config.tracing_settings import TRACES_PATH
-from services.runtime.messages.trace_context import TraceContext
 from services.runtime.observability.metrics import Metrics
-from services.runtime.observability.spans import Kind, Span
+from services.runtime.observability.span_encoding import SpanEncoder
+from services.runtime.observability.spans import Span
+from services.runtime.retry import backoff_seconds
 
 QUEUE_MAX = 4096
 """Most spans that wait for the collector, in memory; the next ones are dropped."""
-EXPORT_MAX = 512
-EXPORT_PAUSE_MS = 1_000
+EXPORT_MAX = 1024
+EXPORT_PAUSE_SECONDS = 2.0
 TIMEOUT_SECONDS = 5.0
-"""How long one request to the collector may take, with its repetitions."""
+"""How long the spans of one request are tried, with its repetitions."""
 ERROR_MAX_CHARACTERS = 500
+REPEATED = frozenset((429, 502, 503, 504))
+"""Statuses after which a request is repeated, by the specification of OTLP."""
+
+_MEDIA_TYPE = "application/x-protobuf"
+_GZIP_LEVEL = 1
+_FIRST_BACKOFF = 4
 
 log = structlog.get_logger(__name__)
-
-_KINDS = {kind: trace.SpanKind[kind.value] for kind in Kind}
-_SAMPLED, _NOT_SAMPLED = trace.TraceFlags(trace.TraceFlags.SAMPLED), trace.TraceFlags()
-_WELL = trace.Status(trace.StatusCode.UNSET)
 
 
 class SpanExport:
@@ -56,161 +55,163 @@ class SpanExport:
         Raises:
             SettingsError: the file of OTEL_EXPORTER_OTLP_CERTIFICATE cannot be read.
         """
-        self._resource = _resource(settings, service)
-        self._scope = InstrumentationScope("orderflow", version("orderflow"))
+        self._service = service
+        self._encoder = SpanEncoder(settings, service)
+        self._collector = _Collector(settings)
+        self._sent = metrics.trace_spans_total.labels(service, "sent")
         self._dropped = metrics.trace_spans_total.labels(service, "dropped")
-        self._exporter = _Counted(_exporter(settings), service, metrics)
-        self._waiting = 0
-        self._processor = BatchSpanProcessor(
-            self._exporter,
-            max_queue_size=2 * QUEUE_MAX,  # Never reached: `emit` counts what it drops.
-            schedule_delay_millis=EXPORT_PAUSE_MS,
-            max_export_batch_size=EXPORT_MAX,
-        )
+        self._queue: deque[Span] = deque()
+        self._taken = self._finished = 0
+        """Spans that were put into the queue, and those that were sent or given up."""
+        self._lost = 0
+        """Spans that were given up since the collector last answered."""
+        self._woken = threading.Event()
+        self._at_end: Callable[[], object] | None = None
+        # A daemon: a collector that does not answer must not keep the process from its end.
+        threading.Thread(target=self._run, name=f"span_export.{service}", daemon=True).start()
 
     def emit(self, span: Span) -> None:
         """Put a span into the queue; where it is full the span is dropped and counted."""
-        if self._waiting - self._exporter.finished >= QUEUE_MAX:
+        if self._taken - self._finished >= QUEUE_MAX:
             self._dropped.inc()
             return
-        self._waiting += 1
-        self._processor.on_end(self._readable(span))
+        self._taken += 1
+        self._queue.append(span)
+        if len(self._queue) == EXPORT_MAX:
+            self._woken.set()
 
     async def close(self, seconds: float) -> None:
         """Send what is queued, for so long at most; the rest is dropped and counted."""
-        loop, sent = asyncio.get_running_loop(), asyncio.Event()
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        self._at_end = lambda: loop.call_soon_threadsafe(ended.set)
+        self._woken.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), seconds)
+        self._collector.close()
+        self._dropped.inc(self._taken - self._finished)
 
-        def send() -> None:
-            self._processor.shutdown()  # type: ignore[no-untyped-call]
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(sent.set)
+    def _run(self) -> None:
+        while self._at_end is None:
+            self._woken.wait(EXPORT_PAUSE_SECONDS)
+            self._woken.clear()
+            self._send_queued()
+        self._send_queued()
+        with contextlib.suppress(RuntimeError):  # `close` waited long enough; its loop is closed.
+            self._at_end()
 
-        # A daemon: a collector that does not answer must not keep the process from its end.
-        threading.Thread(target=send, name="span_export.close", daemon=True).start()
+    def _send_queued(self) -> None:
+        while self._queue:
+            count = min(EXPORT_MAX, len(self._queue))
+            self._send([self._queue.popleft() for _ in range(count)])
+
+    def _send(self, spans: Sequence[Span]) -> None:
         try:
-            async with asyncio.timeout(seconds):
-                await sent.wait()
-        except TimeoutError:
-            self._exporter.shutdown()
-        self._dropped.inc(max(0, self._waiting - self._exporter.finished))
-
-    def _readable(self, span: Span) -> ReadableSpan:
-        parent = span.parent
-        status = _WELL
-        if span.error is not None:
-            status = trace.Status(trace.StatusCode.ERROR, span.error)
-        return ReadableSpan(
-            name=span.name,
-            context=_context(span.context, is_remote=False),
-            parent=None if parent is None else _context(parent, is_remote=span.is_remote),
-            resource=self._resource,
-            attributes=span.attributes,
-            links=[trace.Link(_context(each, is_remote=True)) for each in span.links],
-            kind=_KINDS[span.kind],
-            status=status,
-            start_time=span.began,
-            end_time=span.ended,
-            instrumentation_scope=self._scope,
-        )
-
-
-class _Counted(SpanExporter):
-    """The exporter, with its results in a metric, and one log entry when the collector is lost."""
-
-    def __init__(self, exporter: OTLPSpanExporter, service: str, metrics: Metrics) -> None:
-        self._exporter = exporter
-        self._service = service
-        self._sent = metrics.trace_spans_total.labels(service, "sent")
-        self._dropped = metrics.trace_spans_total.labels(service, "dropped")
-        self._lost = 0
-        self._is_lost = False
-        self.finished = 0
-        """Spans that were sent or given up."""
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send spans; called by the thread of the SDK."""
-        _REASONS.cause = ""
-        try:
-            result = self._exporter.export(spans)
-        finally:
-            self.finished += len(spans)
-        if result is SpanExportResult.SUCCESS:
-            self._sent.inc(len(spans))
-            if self._is_lost:
-                log.info("collector_answers", service=self._service, spans_dropped=self._lost)
-            self._is_lost, self._lost = False, 0
-            return result
-        self._dropped.inc(len(spans))
-        self._lost += len(spans)
-        if not self._is_lost:
-            log.warning("collector_lost", service=self._service, error=_REASONS.text())
-        self._is_lost = True
-        return result
-
-    def shutdown(self) -> None:
-        """End a request that is being repeated."""
-        self._exporter.shutdown()  # type: ignore[no-untyped-call]
-
-
-class CollectorRedirects(Exception):
-    """The collector answers with another address, where spans are not sent."""
-
-
-class _LastMessage(logging.Filter):
-    """Keeps the last message that the exporter logs, instead of one entry for each request.
-
-    The message that ends repeated requests does not say why they failed: `cause` does.
-    """
-
-    last = ""
-    cause = ""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Keep the message, and do not log it."""
-        if record.levelno == logging.WARNING and isinstance(record.args, tuple) and record.args:
-            self.cause = str(record.args[0])
+            self._collector.post(self._encoded(spans))
+        except NotTaken as error:
+            self._dropped.inc(len(spans))
+            if not self._lost:
+                reason = str(error)[:ERROR_MAX_CHARACTERS]
+                log.warning("collector_lost", service=self._service, error=reason)
+            self._lost += len(spans)
         else:
-            self.last = record.getMessage()
-        return False
+            self._sent.inc(len(spans))
+            if self._lost:
+                log.info("collector_answers", service=self._service, spans_dropped=self._lost)
+            self._lost = 0
+        finally:
+            self._finished += len(spans)
 
-    def answered(self, response: requests.Response, *_: object, **__: object) -> None:
-        """Keep the status of an answer.
+    def _encoded(self, spans: Sequence[Span]) -> bytes:
+        try:
+            return self._encoder.encode(spans)
+        except ValueError as error:
+            raise NotTaken(f"a span cannot be encoded: {error}") from error
+
+
+class NotTaken(Exception):
+    """The collector did not take spans, or cannot be given them; the text says why."""
+
+
+class _Repeatable(Exception):
+    """A request failed that may be repeated, after so many seconds where the collector says so."""
+
+    def __init__(self, reason: str, after_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.after_seconds = after_seconds
+
+
+class _Collector:
+    """The collector of OTEL_EXPORTER_OTLP_ENDPOINT."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = f"{settings.otel_exporter_otlp_endpoint}{TRACES_PATH}"
+        self._session = requests.Session()
+        self._session.headers.update(settings.collector_headers)
+        self._session.headers.update({"content-type": _MEDIA_TYPE, "content-encoding": "gzip"})
+        self._session.verify = _authorities(settings.otel_exporter_otlp_certificate)
+        self._closed = threading.Event()
+
+    def post(self, body: bytes) -> None:
+        """Send the body of a request, several times within TIMEOUT_SECONDS where that may help.
 
         Raises:
-            CollectorRedirects: the exporter would take it for success.
+            NotTaken: the collector refused it, or did not take it in time.
         """
-        if 300 <= response.status_code < 400:
+        packed = gzip.compress(body, _GZIP_LEVEL)
+        deadline, attempt = time.monotonic() + TIMEOUT_SECONDS, _FIRST_BACKOFF
+        while True:
+            try:
+                return self._try(packed, deadline - time.monotonic())
+            except _Repeatable as error:
+                pause = error.after_seconds or backoff_seconds(attempt)
+                is_late = time.monotonic() + pause >= deadline
+                if is_late or self._closed.wait(pause):
+                    raise NotTaken(str(error)) from error
+            attempt += 1
+
+    def close(self) -> None:
+        """End a request that is being repeated."""
+        self._closed.set()
+
+    def _try(self, packed: bytes, seconds: float) -> None:
+        try:
+            response = self._session.post(
+                self._url, data=packed, timeout=seconds, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise _Repeatable(str(error)) from error
+        status = response.status_code
+        if status in REPEATED:
+            raise _Repeatable(f"status {status}", _retry_after(response))
+        if 300 <= status < 400:
             place = str(response.headers.get("location", "")).partition("?")[0]
-            raise CollectorRedirects(f"status {response.status_code}, go to {place}")
+            raise NotTaken(f"status {status}, go to {place}")
         if not response.ok:
-            self.cause = f"status {response.status_code}"
-
-    def text(self) -> str:
-        """The last message, with its cause where it does not say one."""
-        says_why = "reason:" in self.last or not self.cause
-        text = self.last if says_why else f"{self.last} Cause: {self.cause}"
-        return text[:ERROR_MAX_CHARACTERS]
+            raise NotTaken(f"status {status}")
+        if response.headers.get("content-type") == _MEDIA_TYPE:
+            _check_answer(response.content)
 
 
-_REASONS = _LastMessage()
-logging.getLogger(OTLPSpanExporter.__module__).addFilter(_REASONS)
+def _check_answer(content: bytes) -> None:
+    """Raise NotTaken where the collector says that it rejected spans of the request."""
+    try:
+        answer = ExportTraceServiceResponse.FromString(content).partial_success
+    except DecodeError as error:
+        raise NotTaken("the answer is not one of OTLP") from error
+    if answer.rejected_spans:
+        raise NotTaken(f"{answer.rejected_spans} spans rejected: {answer.error_message}")
 
 
-def _exporter(settings: Settings) -> OTLPSpanExporter:
-    certificate = settings.otel_exporter_otlp_certificate
-    session = requests.Session()
-    session.hooks["response"].append(_REASONS.answered)
-    return OTLPSpanExporter(
-        session=session,
-        endpoint=f"{settings.otel_exporter_otlp_endpoint}{TRACES_PATH}",
-        certificate_file=_checked(certificate) if certificate else None,
-        headers=dict(settings.collector_headers),
-        timeout=TIMEOUT_SECONDS,
-        compression=Compression.Gzip,
-    )
+def _retry_after(response: requests.Response) -> float | None:
+    text = response.headers.get("retry-after", "")
+    return float(text) if text.isdecimal() else None
 
 
-def _checked(certificate: Path) -> str:
+def _authorities(certificate: Path | None) -> str | bool:
+    """The file or folder of authorities to trust: the given one, or the system's."""
+    if certificate is None:
+        paths = ssl.get_default_verify_paths()
+        return paths.cafile or paths.capath or True
     try:
         certificate.read_bytes()
     except OSError as error:
@@ -218,27 +219,3 @@ def _checked(certificate: Path) -> str:
             f"OTEL_EXPORTER_OTLP_CERTIFICATE: cannot read {certificate}: {error.strerror}"
         ) from None
     return str(certificate)
-
-
-def _resource(settings: Settings, service: str) -> Resource:
-    """What all spans of this service and process have in common, by the semantic conventions."""
-    return Resource(
-        {
-            **settings.resource_attributes,
-            "service.name": f"orderflow-{service}",
-            "service.version": version("orderflow"),
-            "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
-            "telemetry.sdk.language": "python",
-            "telemetry.sdk.name": "opentelemetry",
-            "telemetry.sdk.version": version("opentelemetry-sdk"),
-        }
-    )
-
-
-def _context(context: TraceContext, *, is_remote: bool) -> trace.SpanContext:
-    return trace.SpanContext(
-        int(context.trace_id, 16),
-        int(context.span_id, 16),
-        is_remote,
-        _SAMPLED if context.is_sampled else _NOT_SAMPLED,
-    )

@@ -1,4 +1,4 @@
-"""Spans as values: what is exported, without the SDK of OpenTelemetry."""
+"""Spans as values: what is exported, by the model of OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from services.runtime.messages.trace_context import TraceContext
 
-Attributes: TypeAlias = Mapping[str, str | int | float | bool | Sequence[str]]
+Attributes: TypeAlias = Mapping[str, str | float]
 
 
 class Kind(Enum):

@@ -1,8 +1,8 @@
 """Traces of one service: which messages are traced, and the spans that are exported.
 
 A span is made when it has ended, from times that were noted: nothing is opened and closed on the
-path of a message. Where no collector is configured there is no `Tracing`, and the SDK of
-OpenTelemetry is not imported (docs/decisions/0205).
+path of a message. Where no collector is configured there is no `Tracing`, and nothing of
+OpenTelemetry is imported (docs/decisions/0205).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ LINKS_MAX = 128
 LINKS_LEFT_OUT = "orderflow.links_left_out"
 
 _ALL = 1 << 64
+_MASK = _ALL - 1
 _SAMPLED_DIGITS = "13579bdf"
 _SPREAD = 0x9E3779B97F4A7C15
 """2^64 by the golden ratio: multiples of it are spread evenly, whatever the offsets are."""
@@ -54,7 +55,7 @@ class Tracing:
         """
         if traceparent is None:
             at = original.coordinates
-            return (at.offset + at.partition * 31 + 1) * _SPREAD % _ALL >= self._below
+            return (at.offset + at.partition * 31 + 1) * _SPREAD & _MASK >= self._below
         return self._follows_senders and traceparent[LENGTH - 1 : LENGTH] not in _SAMPLED_DIGITS
 
     def choose(self, traceparent: str | None) -> TraceContext | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress, count, repeat
+from operator import contains
 from typing import Any
 
 from msgspec import Struct
@@ -104,8 +106,8 @@ def _find_traced(tracing: Tracing, rows: Sequence[OutboxRow]) -> Iterator[_Trace
     for row in rows:
         # Every record is looked at, and most are passed over by this look alone.
         mark = _MARK_JSON if row.headers and row.headers[0][:1] == b"[" else _MARK
-        marked = [number for number, each in enumerate(row.headers) if mark in each]
-        for index in marked:
+        marked = map(contains, row.headers, repeat(mark))
+        for index in compress(count(), marked):
             headers = dict(read_headers(row.headers[index]))
             cause = tracing.choose(headers.get(TRACEPARENT, b"").decode("latin-1"))
             if cause is not None:
