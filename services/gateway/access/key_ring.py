@@ -84,7 +84,8 @@ class KeyRing:
             await self._look_again()
         if not self.is_fresh():
             raise unavailable(
-                "keys_unavailable", "API keys cannot be checked: the database does not answer"
+                "keys_unavailable",
+                "API keys cannot be checked: the database does not answer, or is not migrated",
             )
         if id_ not in self._keys:
             raise _WRONG

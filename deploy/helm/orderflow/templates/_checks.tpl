@@ -54,6 +54,13 @@ services.gateway.ingress.enabled is true and services.gateway.enabled is false: 
 {{- end }}
 {{- end }}
 {{- end }}
+{{- range $service, $given := .Values.services }}
+{{- with $given.podDisruptionBudget }}
+{{- if and (not (kindIs "invalid" .minAvailable)) (not (kindIs "invalid" .maxUnavailable)) }}
+services.{{ $service }}.podDisruptionBudget has minAvailable and maxUnavailable: Kubernetes takes one of them, leave one out
+{{- end }}
+{{- end }}
+{{- end }}
 {{- $paths := list "/run/orderflow" }}
 {{- range .Values.mounts }}
 {{- $path := .path }}
