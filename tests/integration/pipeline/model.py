@@ -4,6 +4,7 @@ Plain Python, one item after the other: no transaction, no batch, no position, n
 """
 
 from collections import defaultdict, deque
+from itertools import count
 
 from schemas.identity import order_id, shipment_id
 from tests.integration.pipeline.commands import (
@@ -30,12 +31,15 @@ class Model:
         self.is_mended = False
         self.orders = {}
         self.waiting = {}  # Item -> what it waits for, and the minute it expires; oldest first.
+        self.woken = {}  # Item -> the same, of items that what they waited for has woken.
         # Place -> (item, kind, keys: what it is about). Smaller places are earlier; what comes out
         # of (5,) while it is tried again is at (5, 1), (5, 2) and so on.
         self.queue = {}
         self.never_read = []  # Items of refused records, beside the first; they are not known.
         self.numbers = defaultdict(Number)
         self.ends = {}  # Where an item lies -> outcome and reason.
+        self.turns = {}  # Item -> its turn among all that ever waited.
+        self.later = count()
         self.reports = set()  # Where items lie that have no answer.
 
     @property
@@ -135,7 +139,9 @@ class Model:
             return
         due = deque(self._offer(item, place, keys))
         while due:
-            due.extend(self._offer(due.popleft(), self._place_beside(place)))
+            woken = due.popleft()
+            due.extend(self._offer(woken, self._place_beside(place)))
+            self.woken.pop(woken, None)
 
     def _last_place(self):
         return (max((number for number, *_ in self.queue), default=0) + 1,)
@@ -162,7 +168,7 @@ class Model:
         woken = [each for each in self.waiting if each.order in (item.order, "")]
         woken = [each for each in woken if key is not None and self.waiting[each][0] == key]
         for each in woken:
-            del self.waiting[each]
+            self.woken[each] = self.waiting.pop(each)
         return woken
 
     def _keys_of(self, item):
@@ -238,7 +244,11 @@ class Model:
 
     def _decide_report(self, item):
         number = self.numbers[item.command.number]
-        new = dict(item.command.scans).keys() - number.scans
+        scans = dict(item.command.scans).keys()
+        new = scans - number.scans
+        if not new and item in self.woken and not scans & number.seen_by_any():
+            self._wait_on(item)
+            return
         if not new:
             self._end(item, "no_change", "duplicate")
             return
@@ -266,9 +276,15 @@ class Model:
                 is_told = True
         return is_told
 
+    def _wait_on(self, item):
+        """A report whose scans no parcel sees goes on waiting where it stood (wait.md)."""
+        waiting = {**self.waiting, item: self.woken[item]}
+        self.waiting = dict(sorted(waiting.items(), key=lambda each: self.turns[each[0]]))
+
     def _wait(self, item, key):
         minutes = REPORT_WAIT_MINUTES if item.command.kind == REPORT else WAIT_MINUTES
         self.waiting[item] = key, self.minute + minutes
+        self.turns[item] = next(self.later)
 
     def _take(self, item, *events):
         """The order remembers the item; events say what changed, if anything did."""

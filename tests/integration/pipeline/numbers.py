@@ -45,6 +45,10 @@ class Number:
                     windows[later][0] = max(windows[later][0], border)
         return {each.order: self._within(windows[each]) for each in self.stays}
 
+    def seen_by_any(self):
+        """The times of the scans that at least one parcel sees."""
+        return {at for seen in self.seen().values() for at in seen}
+
     def state_of(self, seen):
         """What tells the states of two sets of scans apart: first found, and last."""
         return next((at for at in seen if self.scans[at] == FOUND), None), max(seen, default=None)

@@ -15,6 +15,8 @@ from services.orders import store
 from services.runtime.parking.gate import ParkingGate
 from services.runtime.partitions.partition_state import PartitionState
 from services.runtime.partitions.positions import Positions
+from tests.integration.pipeline.commands import Command
+from tests.integration.pipeline.draws import COMMAND_PARTITIONS, PARTITIONS
 from tests.integration.pipeline.machine import Pipeline
 
 EXAMPLES = int(os.environ.get("PIPELINE_EXAMPLES", "0"))
@@ -38,6 +40,25 @@ LONG = settings(
 @pytest.mark.timeout(0 if EXAMPLES else 300)
 def test_pipeline_agrees_with_the_model(stage):
     run_state_machine_as_test(lambda: Pipeline(stage), settings=LONG if EXAMPLES else FIXED)
+
+
+def test_report_waits_on_where_its_number_is_replaced_before_its_turn(stage):
+    """The order that took the number woke the report, and lost the number to the next command."""
+    state = Pipeline(stage)
+    report = Command("report", "", "", "T200", (0, 9))
+    attached = [Command("attach_to_delivery", "3", "", number) for number in ("T200", "T100")]
+    state.begin(owners=("A",) * PARTITIONS, contents=[(report,), *((each,) for each in attached)])
+    state.deliver("A", 10, None)
+    state.publish([(Command("upsert", "3", "Ulm"),)], is_named=True, elsewhere=0)
+
+    state.deliver("A", 10, None)
+
+    state.agrees()
+    assert [key for key, _ in state.model.waiting.values()] == ["T200"]
+    assert [number for number, _ in state.run(stage.facts()).owners] == ["T100"]
+    state.pass_months(0)
+    state.agrees()
+    assert state.model.refused[COMMAND_PARTITIONS, 0, 0] == "number_not_owned"
 
 
 async def no_partition(*_):
