@@ -6,6 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import psutil
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from hypothesis import settings
 
 from deploy.stack import Addresses, Terminal, stack_for
@@ -67,9 +69,19 @@ def session_name() -> str:
 
 
 @pytest.fixture
-def topic_prefix(session_name: str) -> str:
-    """A prefix for this test's topics and consumer groups (KAFKA_TOPIC_PREFIX)."""
-    return f"{session_name}.{next(_numbers)}."
+def topic_prefix(request: pytest.FixtureRequest, session_name: str) -> Iterator[str]:
+    """A prefix for this test's topics and consumer groups (KAFKA_TOPIC_PREFIX).
+
+    The topics are deleted at its end: a broker that has as many files open as its process may have
+    ends, and each partition has several.
+    """
+    prefix = f"{session_name}.{next(_numbers)}."
+    servers = request.getfixturevalue("stack") if "stack" in request.fixturenames else None
+    yield prefix
+    if servers is not None:
+        with ThreadPoolExecutor(1) as thread:  # The event loop of this thread is the test's.
+            deleted = _delete_topics(servers.kafka_bootstrap_servers, prefix)
+            thread.submit(asyncio.run, deleted).result()
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +118,17 @@ async def empty_database_url(stack: Addresses, session_name: str) -> AsyncIterat
 def project_folder() -> Path:
     """The checkout."""
     return Path(__file__).resolve().parents[1]
+
+
+async def _delete_topics(bootstrap_servers: str, prefix: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        names = [name for name in await admin.list_topics() if name.startswith(prefix)]
+        if names:
+            await admin.delete_topics(names)
+    finally:
+        await admin.close()
 
 
 async def _create_template(server_url: str, name: str) -> None:
