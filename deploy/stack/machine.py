@@ -6,7 +6,7 @@ import itertools
 import random
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,8 @@ POSTGRES_PORT = "ORDERFLOW_STACK_POSTGRES_PORT"
 PORTS = range(10_240, 32_768)
 """Those that `free_port` gives: ports of outgoing connections begin above, by default."""
 _CGROUP = Path("/sys/fs/cgroup")
-_candidates = itertools.cycle(random.sample(PORTS, len(PORTS)))
+_first = random.randrange(len(PORTS))  # Processes that start together begin at other ports.
+_candidates: Iterator[int] = itertools.cycle((*PORTS[_first:], *PORTS[:_first]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,19 @@ def of_one_login(login: str) -> list[tuple[Choice, ...]]:
     return [each for each in combinations() if each[0].name == login]
 
 
+def check_rendered(
+    values: Mapping[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the values give is valid, is what the page says, and is read by the code."""
+    texts = split(render(values, folder))
+
+    assert [problems_of(text) for text in texts if problems_of(text)] == []
+    objects = [parsed(text) for text in texts]
+    check_objects(objects, values)
+    for number, pod in enumerate(pods(objects)):
+        check_environment(pod, folder / str(number), values, monkeypatch)
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_chart_passes_lint(file: str) -> None:
     linted = subprocess.run(
@@ -87,15 +100,7 @@ def test_chart_passes_lint(file: str) -> None:
 def test_chart_values_file_is_valid_and_read_by_the_code(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = values_of(file)
-
-    texts = split(render(values, tmp_path))
-
-    assert [problems_of(text) for text in texts if problems_of(text)] == []
-    objects = [parsed(text) for text in texts]
-    check_objects(objects, values)
-    for number, pod in enumerate(pods(objects)):
-        check_environment(pod, tmp_path / str(number), values, monkeypatch)
+    check_rendered(values_of(file), tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -180,15 +185,8 @@ def test_chart_option_is_valid_with_other_choices(
 ) -> None:
     place = {"first": 0, "last": -1}[others]
     below = merged(*(choices[place].values for choices in options()))
-    combined = merged(below, values)
 
-    texts = split(render(combined, tmp_path))
-
-    assert [problems_of(text) for text in texts if problems_of(text)] == []
-    objects = [parsed(text) for text in texts]
-    check_objects(objects, combined)
-    for number, pod in enumerate(pods(objects)):
-        check_environment(pod, tmp_path / str(number), combined, monkeypatch)
+    check_rendered(merged(below, values), tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(("values", "sentence"), [tuple(row) for row in rows("refused")])

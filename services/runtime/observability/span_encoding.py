@@ -1,6 +1,7 @@
 """Spans as messages of OTLP, the protocol of OpenTelemetry, by its own protobuf classes.
 
-The SDK of OpenTelemetry takes three times as long for a span (docs/decisions/0205).
+They are filled without the SDK, whose encoder is most of what traces would cost
+(docs/decisions/0205).
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ import requests
 import structlog
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from prometheus_client import Counter
 
 from services.runtime.config.environment import SettingsError
 from services.runtime.config.settings import Settings
@@ -65,6 +66,8 @@ class SpanExport:
         """Spans that were put into the queue, and those that were sent or given up."""
         self._lost = 0
         """Spans that were given up since the collector last answered."""
+        self._counting = threading.Lock()
+        self._is_closed = False
         self._woken = threading.Event()
         self._at_end: Callable[[], object] | None = None
         # A daemon: a collector that does not answer must not keep the process from its end.
@@ -88,7 +91,9 @@ class SpanExport:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), seconds)
         self._collector.close()
-        self._dropped.inc(self._taken - self._finished)
+        with self._counting:
+            self._is_closed = True
+            self._dropped.inc(self._taken - self._finished)
 
     def _run(self) -> None:
         while self._at_end is None:
@@ -100,7 +105,7 @@ class SpanExport:
             self._at_end()
 
     def _send_queued(self) -> None:
-        while self._queue:
+        while self._queue and not self._is_closed:
             count = min(EXPORT_MAX, len(self._queue))
             self._send([self._queue.popleft() for _ in range(count)])
 
@@ -108,18 +113,22 @@ class SpanExport:
         try:
             self._collector.post(self._encoded(spans))
         except NotTaken as error:
-            self._dropped.inc(len(spans))
+            self._count(self._dropped, len(spans))
             if not self._lost:
                 reason = str(error)[:ERROR_MAX_CHARACTERS]
                 log.warning("collector_lost", service=self._service, error=reason)
             self._lost += len(spans)
         else:
-            self._sent.inc(len(spans))
+            self._count(self._sent, len(spans))
             if self._lost:
                 log.info("collector_answers", service=self._service, spans_dropped=self._lost)
             self._lost = 0
-        finally:
-            self._finished += len(spans)
+
+    def _count(self, counter: Counter, spans: int) -> None:
+        with self._counting:
+            if not self._is_closed:  # `close` has counted what was not finished by then.
+                counter.inc(spans)
+                self._finished += spans
 
     def _encoded(self, spans: Sequence[Span]) -> bytes:
         try:

@@ -161,7 +161,11 @@ async def test_close_ends_a_repetition(collector: Collector):
     await export.close(0.2)
 
     assert counted(metrics, "dropped") == 1
+    for thread in threading.enumerate():
+        if thread.name == "span_export.orders":
+            thread.join(10)
     assert time.monotonic() - began < 3, "the pause that the collector asked for is 4 seconds"
+    assert counted(metrics, "dropped") == 1, "what the end of the process dropped is counted once"
 
 
 async def test_span_that_cannot_be_encoded_is_dropped_and_the_next_is_sent(collector: Collector):
